@@ -1,7 +1,7 @@
 """What can be wrong, where, and what to do about it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
 
@@ -60,3 +60,51 @@ def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str
     if not close:
         close = [name for name in names if name.lower() == word.lower()]
     return f"did you mean {close[0]!r}?" if close else otherwise
+
+
+class Problems:
+    """Collects the diagnostics of a phase, each once, however many variants meet it."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str, Location], tuple[Diagnostic, list[str]]] = {}
+
+    def add(self, diagnostic: Diagnostic, variant: str | None = None) -> None:
+        """Note a diagnostic, and the target in which it was met if it depends on one."""
+        key = (diagnostic.code, diagnostic.message, diagnostic.location)
+        _, variants = self._found.setdefault(key, (diagnostic, []))
+        if variant is not None:
+            variants.append(variant)
+
+    def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Note several diagnostics that depend on no variant."""
+        for diagnostic in diagnostics:
+            self.add(diagnostic)
+
+    def __bool__(self) -> bool:
+        """Tell whether anything was noted."""
+        return bool(self._found)
+
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """Return what was noted, in the order of files and lines."""
+        told = [_with_variants(diagnostic, names) for diagnostic, names in self._found.values()]
+        paths = {path: n for n, path in enumerate(dict.fromkeys(d.location.path for d in told))}
+        return tuple(
+            sorted(
+                told,
+                key=lambda d: (paths[d.location.path], d.location.line, d.location.column),
+            )
+        )
+
+    def refuse(self) -> None:
+        """Raise `CompileError` if anything was noted."""
+        if self._found:
+            raise CompileError(self.diagnostics())
+
+
+def _with_variants(diagnostic: Diagnostic, variants: list[str]) -> Diagnostic:
+    """Say in the message which targets meet it: the first, and how many more."""
+    if not variants:
+        return diagnostic
+    others = len(dict.fromkeys(variants)) - 1
+    more = f" and {others} more" if others else ""
+    return replace(diagnostic, message=f"{diagnostic.message} (in {variants[0]}{more})")

@@ -1,0 +1,217 @@
+"""The axes: their values in the author's order, and what comes with each."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from compiler.errors import CompileError
+from compiler.matrix import Axis, Pattern, Value
+from compiler.model import Scalar, ValueOptions, kind
+from compiler.names import RESERVED_AXES, only_variable
+from compiler.pattern import read_pattern, spelling
+from compiler.reader import Reader
+from compiler.source import Route
+
+
+MAX_VALUE = 200
+"""Characters of an axis's value; longer text belongs under `set`."""
+
+
+def read_axes(
+    raw: Mapping[str, Any],
+    data: Mapping[str, Any],
+    images: Collection[str],
+    reader: Reader,
+) -> dict[str, Axis]:
+    """Read `axes`: a list of values, a mapping value -> options, or one expression over data."""
+    options: dict[str, list[tuple[Scalar, ValueOptions, Route]]] = {}
+    for name, form in raw.items():
+        options[name] = _values(name, form, data, reader)
+        _check_name(name, list(options), reader)
+    bare = {
+        name: Axis(
+            name=name,
+            values=tuple(_value(n, *given, only=None, reader=None) for n, given in enumerate(all_)),
+            route=("axes", name),
+        )
+        for name, all_ in options.items()
+    }
+    return {
+        name: Axis(
+            name=name,
+            values=tuple(
+                _value(n, *given, only=_only(given, bare, images, reader), reader=reader)
+                for n, given in enumerate(all_)
+            ),
+            route=("axes", name),
+        )
+        for name, all_ in options.items()
+    }
+
+
+def _check_name(name: str, so_far: list[str], reader: Reader) -> None:
+    """Refuse an axis that shares its `ONLY_` variable with something else."""
+    if name.lower() in RESERVED_AXES:
+        reader.problem(
+            "reserved-name",
+            f"axis {name!r} would share {only_variable(name)} with a filter of its own meaning",
+            ("axes", name),
+            "choose another name",
+            key=True,
+        )
+    for other in so_far[:-1]:
+        if only_variable(other) == only_variable(name):
+            reader.problem(
+                "axis-filter-collision",
+                f"axes {other!r} and {name!r} would both be filtered by {only_variable(name)}",
+                ("axes", name),
+                "choose names that differ in more than case",
+                key=True,
+                related=(("the other one", reader.source.locate(("axes", other), key=True)),),
+            )
+
+
+def _values(
+    name: str, form: Any, data: Mapping[str, Any], reader: Reader
+) -> list[tuple[Scalar, ValueOptions, Route]]:
+    route = ("axes", name)
+    found: list[tuple[Scalar, ValueOptions, Route]] = []
+    first: dict[str, Route] = {}
+    for value, options, at in _given(form, data, route, reader):
+        text = spelling(value)
+        _check_value(value, at, reader, key=isinstance(form, dict))
+        if text in first:
+            reader.problem(
+                "duplicate-value",
+                f"axis {name!r} has the value {text!r} twice",
+                at,
+                "remove one of them",
+                key=isinstance(form, dict),
+                related=(
+                    (
+                        "first given here",
+                        reader.source.locate(first[text], key=isinstance(form, dict)),
+                    ),
+                ),
+            )
+            continue
+        first[text] = at
+        found.append((value, options, at))
+    if not found and not reader.problems:
+        reader.problem("empty-axis", f"axis {name!r} has no value", route, "give it at least one")
+    return found
+
+
+def _given(
+    form: Any, data: Mapping[str, Any], route: Route, reader: Reader
+) -> list[tuple[Scalar, ValueOptions, Route]]:
+    """Bring the three forms to one: value, options, place."""
+    none = ValueOptions.model_validate({})
+    if isinstance(form, dict):
+        found = []
+        for value, raw in form.items():
+            at = (*route, value)
+            try:
+                found.append((value, ValueOptions.model_validate(raw), at))
+            except ValidationError as error:
+                reader.invalid(error, ValueOptions, at)
+        return found
+    place: dict[bool, Route] = {}
+    if isinstance(form, str):
+        try:
+            form = reader.expression(form, data, route)
+        except CompileError as error:
+            reader.problems.extend(error.diagnostics)
+            return []
+        if not isinstance(form, list):
+            reader.problem(
+                "axis-expression", f"the expression gives {kind(form)}, not a list", route
+            )
+            return []
+        place[True] = route
+    listed = []
+    for n, value in enumerate(form):
+        at = place.get(True, (*route, n))
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = str(value)  # noqa: PLW2901 - a number of JSON or TOML
+        if value is not None and not isinstance(value, str | bool):
+            reader.problem(
+                "wrong-type", f"a value of an axis is text, true, false or null, not {kind(value)}", at
+            )
+            continue
+        listed.append((value, none, at))
+    return listed
+
+
+def _check_value(value: Scalar, at: Route, reader: Reader, *, key: bool) -> None:
+    if not isinstance(value, str):
+        return
+    if value in ("true", "false", "null"):
+        reader.problem(
+            "quoted-keyword",
+            f"{value!r} in quotes is text, which a template would take for true",
+            at,
+            f"write {value} without quotes, or choose another word",
+            key=key,
+        )
+        return
+    wrong = ""
+    if not value.strip():
+        wrong = "is empty"
+    elif value != value.strip():
+        wrong = "begins or ends with white space"
+    elif "," in value:
+        wrong = "holds a comma, which separates values in filters"
+    elif not value.isprintable():
+        wrong = "holds a character that cannot be printed"
+    elif len(value) > MAX_VALUE:
+        wrong = f"is longer than {MAX_VALUE} characters"
+    if wrong:
+        reader.problem(
+            "bad-value",
+            f"the value {value[:40]!r} {wrong}",
+            at,
+            "give the value a short name, and the text to templates under its `set`",
+            key=key,
+        )
+
+
+def _only(
+    given: tuple[Scalar, ValueOptions, Route],
+    axes: Mapping[str, Axis],
+    images: Collection[str],
+    reader: Reader,
+) -> Pattern | None:
+    _, options, at = given
+    if options.only is None:
+        return None
+    return read_pattern(options.only, (*at, "only"), axes=axes, images=images, reader=reader)
+
+
+def _value(
+    index: int,
+    value: Scalar,
+    options: ValueOptions,
+    at: Route,
+    *,
+    only: Pattern | None,
+    reader: Reader | None,
+) -> Value:
+    """Make a value; without a reader only what patterns need of it."""
+    tag, platforms, settings = options.tag, options.platforms, options.set
+    return Value(
+        value=value,
+        text=spelling(value),
+        index=index,
+        tag=reader.text(tag, (*at, "tag")) if reader and tag is not None else None,
+        platforms=tuple(
+            reader.text(text, (*at, "platforms", n), bake=True)
+            for n, text in enumerate(platforms)
+        )
+        if reader and platforms is not None
+        else None,
+        only=only,
+        settings=reader.settings(settings, (*at, "set")) if reader else {},
+        route=at,
+    )

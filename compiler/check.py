@@ -1,0 +1,225 @@
+"""What bake takes in silence and we do not: names, tags, platforms, contexts, links."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from compiler.errors import Diagnostic, Location, Problems, did_you_mean
+from compiler.expand import Variant
+from compiler.fields import Rendered
+from compiler.files import FileError, Files
+from compiler.matrix import Image, Matrix
+from compiler.names import MAX_FILE_NAME
+from compiler.reference import KNOWN_PLATFORMS, canonical_platform, canonical_tag
+from compiler.text import Interpolated, references
+from compiler.text import resolve as resolve_text
+
+
+if TYPE_CHECKING:
+    from compiler.resolve import Target
+
+
+class Checks:
+    """Checks targets one by one, and each against those before it."""
+
+    def __init__(self, matrix: Matrix, files: Files, problems: Problems) -> None:
+        self._matrix, self._files, self._problems = matrix, files, problems
+        self._values = {
+            name: variable.resolved or name.lower() for name, variable in matrix.variables.items()
+        }
+        self._names: dict[str, tuple[str, Variant]] = {}
+        self._tags: dict[str, tuple[str, Location]] = {}
+        self._contexts: set[tuple[str, str]] = set()
+        self._places: dict[str, Location] = {}
+        self._narrowed: dict[tuple[Any, ...], tuple[Interpolated, ...]] = {}
+
+    def target(self, name: str, variant: Variant, fields: dict[str, Rendered]) -> None:
+        """Check one target, and narrow its platforms to what its values allow."""
+        self._name(name, variant)
+        self._tags_of(name, variant.image, fields.get("tags", ()))  # type: ignore[arg-type]
+        self._platforms(name, variant, fields)
+        self._context(name, variant.image, fields)
+
+    def links(self, targets: list["Target"]) -> None:
+        """Check that each `target:` among the contexts of a target names another target."""
+        names = {target.name for target in targets}
+        seen: set[int] = set()
+        for target in targets:
+            contexts = target.fields.get("contexts")
+            if contexts is None or id(contexts) in seen:
+                continue
+            seen.add(id(contexts))
+            for key, value in contexts.items():  # type: ignore[union-attr]
+                linked = value.removeprefix("target:")
+                if linked != value and not references(value) and linked not in names:
+                    self._problem(
+                        "unknown-target",
+                        f"no target is named {linked!r}",
+                        self._place(self._matrix.images[target.image], "contexts", str(key)),
+                        did_you_mean(linked, sorted(names)),
+                        target.name,
+                    )
+
+    def _problem(
+        self,
+        code: str,
+        message: str,
+        location: Location,
+        help_: str = "",
+        variant: str | None = None,
+        related: tuple[tuple[str, Location], ...] = (),
+    ) -> None:
+        self._problems.add(
+            Diagnostic(code=code, message=message, location=location, help=help_, related=related),
+            variant,
+        )
+
+    def _place(self, image: Image, field: str, *inner: str | int) -> Location:
+        """Return the place of a field, `defaults` included; without one, the image's."""
+        if field not in image.fields:
+            return self._matrix.source.locate(image.route, key=True)
+        return self._matrix.source.locate((*image.fields[field].route, *inner))
+
+    def _name(self, name: str, variant: Variant) -> None:
+        image = variant.image
+        # Files of names that differ in case only are one file on macOS.
+        first = self._names.setdefault(name.lower(), (name, variant))
+        if first[1] is not variant:
+            other = first[1]
+            self._problem(
+                "name-collision",
+                f"{_described(other)} and {_described(variant)} would both be target {name!r}"
+                if first[0] == name
+                else f"targets {first[0]!r} and {name!r} differ in case only",
+                self._matrix.source.locate(image.route, key=True),
+                "give one of their values another `tag`",
+                related=(
+                    (("the other one", self._matrix.source.locate(other.image.route, key=True)),)
+                    if other.image is not image
+                    else ()
+                ),
+            )
+        if len(f"{name}.Dockerfile") > MAX_FILE_NAME:
+            self._problem(
+                "name-too-long",
+                f"the file name of target {name[:40] + '...'!r} has more than {MAX_FILE_NAME} bytes",
+                self._matrix.source.locate(image.route, key=True),
+                "give its values shorter `tag`s",
+            )
+
+    def _tags_of(self, name: str, image: Image, tags: tuple[Interpolated, ...]) -> None:
+        for tag in tags:
+            full = canonical_tag(resolve_text(tag, self._values))
+            if full is None:
+                self._problem(
+                    "illegal-tag",
+                    f"{str(tag)!r} is no legal tag",
+                    self._tag_place(image),
+                    "[REGISTRY/]name[:tag]: a lower-case name, a tag of at most 128 letters, "
+                    "digits, `_`, `.`, `-`",
+                    name,
+                )
+                continue
+            first = self._tags.get(full)
+            if first is None:
+                self._tags[full] = (name, self._tag_place(image))
+            elif first[0] != name:
+                self._problem(
+                    "duplicate-tag",
+                    f"targets {first[0]!r} and {name!r} are both tagged {str(tag)!r}",
+                    self._tag_place(image),
+                    "tell them apart, for instance by {{ variant }}",
+                    related=(
+                        (("the other one", first[1]),)
+                        if first[1] != self._tag_place(image)
+                        else ()
+                    ),
+                )
+
+    def _tag_place(self, image: Image) -> Location:
+        place = self._places.get(image.name)
+        if place is None:
+            place = self._places[image.name] = self._place(image, "tags", 0)
+        return place
+
+    def _platforms(self, name: str, variant: Variant, fields: dict[str, Rendered]) -> None:
+        given: tuple[Interpolated, ...] = fields.get("platforms", ())  # type: ignore[assignment]
+        narrowing = tuple(value for value in variant.values if value.platforms is not None)
+        if not given and not narrowing:
+            return
+        key = (variant.image, given, narrowing)
+        if key not in self._narrowed:
+            self._narrowed[key] = self._narrow(name, variant, given)
+        if self._narrowed[key]:
+            fields["platforms"] = self._narrowed[key]
+
+    def _narrow(
+        self, name: str, variant: Variant, given: tuple[Interpolated, ...]
+    ) -> tuple[Interpolated, ...]:
+        place = self._place(variant.image, "platforms")
+        left = self._known(given, place, name)
+        for value in variant.values:
+            if value.platforms is None:
+                continue
+            texts = tuple(Interpolated(text.render({})) for text in value.platforms)
+            at = self._matrix.source.locate((*value.route, "platforms"))
+            allowed = self._known(texts, at, name)
+            left = {full: text for full, text in left.items() if full in allowed} if given else allowed
+            if not left and allowed:
+                self._problem(
+                    "no-platform",
+                    "the values leave no platform",
+                    at,
+                    "widen it, or exclude the combination",
+                    name,
+                    related=(("narrows these", place),) if given else (),
+                )
+                break
+        return tuple(left.values())
+
+    def _known(
+        self, texts: tuple[Interpolated, ...], place: Location, name: str
+    ) -> dict[str, Interpolated]:
+        """Return canonical platform -> as written; what BuildKit does not know is a problem."""
+        found: dict[str, Interpolated] = {}
+        for text in texts:
+            plain = resolve_text(text, self._values)
+            full = canonical_platform(plain)
+            if full is None:
+                self._problem(
+                    "unknown-platform",
+                    f"there is no platform {plain!r}",
+                    place,
+                    did_you_mean(plain, KNOWN_PLATFORMS, otherwise="write it as linux/amd64"),
+                )
+            elif full in found:
+                self._problem(
+                    "duplicate-value", f"the platform {plain!r} is listed twice", place, "remove one"
+                )
+            else:
+                found[full] = text
+        return found
+
+    def _context(self, name: str, image: Image, fields: Mapping[str, Rendered]) -> None:
+        paths = {"": fields.get("context", Interpolated("."))}
+        paths.update(fields.get("contexts", {}))  # type: ignore[arg-type]
+        for key, path in paths.items():
+            asked = (image.name, f"{key}={path}")
+            if asked in self._contexts:
+                continue
+            self._contexts.add(asked)
+            plain = resolve_text(str(path), self._values)
+            if "://" in plain or plain.startswith(("target:", "git@")):
+                continue
+            try:
+                self._files.require_folder(plain)
+            except FileError as error:
+                at = ("contexts", str(key)) if key else ("context",)
+                self._problems.add(error.at(self._place(image, *at)), name)
+
+
+def _described(variant: Variant) -> str:
+    values = ", ".join(
+        f"{axis.name}={value.text}"
+        for axis, value in zip(variant.image.axes, variant.values, strict=True)
+    )
+    return f"{variant.image.name} ({values})" if values else variant.image.name

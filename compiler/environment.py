@@ -1,0 +1,197 @@
+"""The one Jinja environment: sandboxed, strict, and what it says when it fails."""
+
+import re
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from compiler.errors import did_you_mean
+
+
+MAX_REPEATED = 1_000_000
+"""Characters or elements that `*` may make; more is a mistake or an attack."""
+
+VALUE_DOLLAR, VALUE_BRACE = "\0", "\1"
+"""Stand for a `$`, and for a `{` in front, that came out of a value: none can name a variable.
+
+No text that was read can hold them: sources refuse control characters.
+"""
+
+
+class PrintedError(TypeError):
+    """Something was printed that has no text: null, a list, a mapping."""
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja without access to Python's insides and without memory bombs."""
+
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Compute `left operator right`; refuses results of absurd size."""
+        if operator == "**":
+            if abs(left) > MAX_REPEATED or abs(right) > 64:  # noqa: PLR2004 - bits of a machine word
+                raise SecurityError("the power is too large")
+            return left**right
+        for many, times in ((left, right), (right, left)):
+            if isinstance(many, str | list | tuple) and isinstance(times, int):
+                if len(many) * times > MAX_REPEATED:
+                    raise SecurityError("the repetition is too long")
+        return left * right
+
+
+def finalize(value: Any) -> Any:
+    """Turn a value into what a template prints; refuses null, lists and mappings."""
+    if type(value) is str:
+        return value
+    if value is True:
+        return "true"
+    if value is False:
+        return "false"
+    if value is None:
+        raise PrintedError("null is printed")
+    if isinstance(value, list | tuple):
+        raise PrintedError("a list is printed")
+    if isinstance(value, dict | set | frozenset):
+        raise PrintedError("a mapping is printed")
+    if callable(value) and not isinstance(value, Undefined):
+        raise PrintedError("a function is printed")
+    return value
+
+
+def finalize_bake(value: Any) -> Any:
+    """Do as `finalize`, and hide each `$` of a value from the search for bake variables."""
+    value = finalize(value)
+    if isinstance(value, Undefined):
+        return value
+    text = str(value)
+    if "$" in text:
+        text = text.replace("$", VALUE_DOLLAR)
+    return VALUE_BRACE + text[1:] if text[:1] == "{" else text
+
+
+def slug(value: object) -> str:
+    """Return text that fits in a tag or a name: lower case, runs of other characters as `-`.
+
+    >>> slug("CUDA 12.8 (runtime)")
+    'cuda-12.8-runtime'
+    """
+    return re.sub(r"[^a-z0-9_.]+", "-", str(finalize(value)).lower()).strip("-.")
+
+
+def is_version(value: object, specifier: str) -> bool:
+    """Tell whether a value is a version in a range; versions as `packaging` orders them.
+
+    >>> is_version("3.10", ">=3.9,<4")
+    True
+    """
+    try:
+        allowed = SpecifierSet(specifier)
+    except InvalidSpecifier:
+        raise ValueError(f"{specifier!r} is no version range such as '>=3.12,<4'") from None
+    try:
+        return allowed.contains(Version(str(value)), prereleases=True)
+    except InvalidVersion:
+        return False
+
+
+def environment(load: Callable[[str], str | None] | None, *, bake: bool) -> Sandbox:
+    """Make an environment.
+
+    Args:
+        load: gives a template's text by its name, or None where there is none;
+            without it nothing can be included.
+        bake: whether what is printed will be searched for bake variables.
+    """
+    from jinja2 import FunctionLoader
+
+    def found(name: str) -> tuple[str, str, Callable[[], bool]] | None:
+        text = None if load is None else load(name)
+        return None if text is None else (text, name, lambda: True)
+
+    env = Sandbox(
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+        finalize=finalize_bake if bake else finalize,
+        loader=FunctionLoader(found),
+        cache_size=-1,
+        auto_reload=False,
+    )
+    env.filters["slug"] = slug
+    env.tests["version"] = is_version
+    return env
+
+
+def place(error: BaseException) -> tuple[str | None, int]:
+    """Find where in a template an exception arose: (template name or None, line from 1)."""
+    if isinstance(error, TemplateSyntaxError):
+        return error.name or error.filename, error.lineno
+    found: tuple[str | None, int] = (None, 1)
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None:
+        template = trace.tb_frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            found = (template.name, template.get_corresponding_lineno(trace.tb_lineno))
+        trace = trace.tb_next
+    return found
+
+
+_NAMED = re.compile(r"'([^']+)'")
+
+
+def explain(error: Exception, known: Iterable[str]) -> tuple[str, str, str, str]:
+    """Put a failure of Jinja in words: (code, message, help, the word that is meant or "").
+
+    Args:
+        error: what Jinja raised.
+        known: the names that could have been meant.
+    """
+    text = str(error.message if isinstance(error, TemplateSyntaxError) else error).rstrip(".")
+    quoted = _NAMED.search(text)
+    word = quoted[1] if quoted else ""
+    match error:
+        case TemplateSyntaxError():
+            return "template-syntax", f"Jinja: {_lower(text)}", _meant_for_a_shell(text), word
+        case UndefinedError():
+            names = list(known)
+            help_ = did_you_mean(word, names, otherwise=f"known here: {', '.join(sorted(names))}")
+            if " has no attribute " in text:
+                word = _NAMED.findall(text)[-1]
+                help_ = "look at what the data holds, or give a fallback with `| default(...)`"
+            return "undefined-name", text, help_, word
+        case PrintedError():
+            remedy = {
+                "null is printed": "test it first (`{% if x is not none %}`), or `| default('', true)`",
+                "a list is printed": "join it: `| join(' ')`, or `| tojson`",
+                "a mapping is printed": "name one of its keys, or `| tojson`",
+                "a function is printed": "call it, or choose another name",
+            }
+            return "unprintable", text, remedy[text], ""
+        case SecurityError():
+            return "unsafe-template", text, "templates may not reach into Python", ""
+        case RecursionError():
+            return "template-loop", "templates include one another without end", "break the loop", ""
+        case ZeroDivisionError():
+            return "template-error", "division by zero", "", ""
+    return "template-error", f"{text or type(error).__name__}", "", ""
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _meant_for_a_shell(text: str) -> str:
+    """Give the remedy where Jinja read what a shell or Docker should have."""
+    if "comment" in text:
+        return "`{#` opens a comment of Jinja: write `${{ '{#' }}arr[@]}` for a shell's `${#arr[@]}`"
+    if "unexpected '.'" in text or "expected token" in text or "unexpected char" in text:
+        return "if it is meant for a shell or Docker, wrap it in `{% raw %}...{% endraw %}`"
+    return ""

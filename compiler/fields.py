@@ -1,0 +1,122 @@
+"""One field of an image, ready to be rendered for each variant."""
+
+import csv
+import io
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeAlias
+
+
+from compiler.matrix import Entry, Field
+from compiler.text import Interpolated, Text, interpolate
+
+
+Rendered: TypeAlias = (
+    bool | Interpolated | tuple[Interpolated, ...] | Mapping[Interpolated, Interpolated]
+)
+"""A field as bake takes it."""
+
+Renderer: TypeAlias = Callable[[Mapping[str, Any]], Rendered]
+"""Scope -> field; raises `CompileError`. Equal scopes give the same object."""
+
+_OF_ONE_VARIANT = frozenset({"target", "variant"})
+_MISSING = object()
+
+
+def renderer(field: Field, variables: Collection[str]) -> Renderer:
+    """Return what renders a field.
+
+    A list's entry that renders to nothing is left out; an entry of `tags` may hold several,
+    separated by white space. Annotations become bake's list of `key=value`.
+    """
+    value = field.value
+    if isinstance(value, bool):
+        return lambda _: value
+    if isinstance(value, Text):
+        text = value
+        return _remembered(lambda scope: interpolate(text, text.render(scope), variables), [text])
+    if isinstance(value, tuple):
+        split = field.name == "tags"
+        return _remembered(
+            lambda scope: _list(value, scope, variables, split=split),
+            [text for entry in value for text in _texts(entry)],
+        )
+    pairs = tuple(value.values())
+    if field.name == "annotations":
+        return _remembered(
+            lambda scope: tuple(
+                Interpolated(f"{key}={item}")
+                for key, item in _mapping(pairs, scope, variables).items()
+            ),
+            _texts(pairs),
+        )
+    return _remembered(lambda scope: _mapping(pairs, scope, variables), _texts(pairs))
+
+
+def _texts(entry: Entry) -> list[Text]:
+    return [entry] if isinstance(entry, Text) else [text for pair in entry for text in pair]
+
+
+def _remembered(render: Renderer, texts: list[Text]) -> Renderer:
+    """Render once for all variants that agree in the names which the texts read."""
+    names = tuple(sorted(frozenset().union(*(text.names for text in texts))))
+    if not _OF_ONE_VARIANT.isdisjoint(names):
+        return render
+    memo: dict[tuple[Any, ...], Rendered] = {}
+
+    def remembered(scope: Mapping[str, Any]) -> Rendered:
+        key = tuple([scope.get(name, _MISSING) for name in names])
+        try:
+            found = memo.get(key)
+        except TypeError:  # a list or mapping of `set` or data
+            return render(scope)
+        if found is None:
+            found = memo[key] = render(scope)
+        return found
+
+    return remembered
+
+
+def _list(
+    entries: tuple[Entry, ...],
+    scope: Mapping[str, Any],
+    variables: Collection[str],
+    *,
+    split: bool,
+) -> tuple[Interpolated, ...]:
+    found: list[Interpolated] = []
+    for entry in entries:
+        if not isinstance(entry, Text):
+            found.append(_record(_mapping(entry, scope, variables)))
+            continue
+        rendered = entry.render(scope)
+        for part in rendered.split() if split else [rendered]:
+            if part:
+                found.append(interpolate(entry, part, variables))
+    return tuple(found)
+
+
+def _mapping(
+    pairs: tuple[tuple[Text, Text], ...], scope: Mapping[str, Any], variables: Collection[str]
+) -> dict[Interpolated, Interpolated]:
+    found: dict[Interpolated, Interpolated] = {}
+    for key, value in pairs:
+        name = interpolate(key, key.render(scope), variables)
+        if name in found:
+            raise key.refusal("duplicate-key", f"two keys render to {name!r}", "remove one of them")
+        if not name:
+            raise key.refusal("duplicate-key", "a key renders to nothing", "give it a name")
+        found[name] = interpolate(value, value.render(scope), variables)
+    return found
+
+
+def _record(pairs: Mapping[Interpolated, Interpolated]) -> Interpolated:
+    """Write `key=value,key=value` as bake reads it, which is a line of CSV.
+
+    >>> str(_record({Interpolated("type"): Interpolated("sbom"), Interpolated("x"): Interpolated("a,b")}))
+    'type=sbom,"x=a,b"'
+    """
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(f"{key}={value}" for key, value in pairs.items())
+    return Interpolated(line.getvalue())
+
+

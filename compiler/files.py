@@ -1,0 +1,135 @@
+"""The project's own files: read once, never outside its folder, remembered as inputs."""
+
+import os
+import stat
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+from compiler.errors import Diagnostic, Location
+
+
+MAX_BYTES = 16 * 1024 * 1024
+"""Size of a template or data file above which it is refused."""
+
+FOLDER = "folder"
+"""What stands for the digest of a folder that must be there."""
+
+
+class FileError(Exception):
+    """A file cannot be used: the rule, what is wrong, the remedy."""
+
+    def __init__(self, code: str, message: str, help_: str = "") -> None:
+        super().__init__(message)
+        self.code, self.message, self.help = code, message, help_
+
+    def at(self, location: Location) -> Diagnostic:
+        """Return the diagnostic for the place that named the file."""
+        return Diagnostic(code=self.code, message=self.message, location=location, help=self.help)
+
+
+class Files:
+    """Reads files below one folder, by paths relative to it."""
+
+    def __init__(self, root: Path, shown: str = "") -> None:
+        """Take the folder, and how a user names it in front of a path (`images/`)."""
+        self.root = root
+        self._shown = shown
+        self._real = os.path.realpath(root)
+        self.digests: dict[str, str | None] = {}
+        """Path -> `sha256:...` of what was read, `folder`, or None where nothing was."""
+
+    def shown(self, path: str) -> str:
+        """Return a path as the user would name it."""
+        return f"{self._shown}{path}"
+
+    def read(self, path: str, *, limit: int = MAX_BYTES) -> bytes:
+        """Return a file's bytes.
+
+        Raises:
+            FileError: it is missing, no file, too large, unreadable or outside the folder.
+        """
+        full = self._inside(path)
+        try:
+            state = os.stat(full)
+            if stat.S_ISDIR(state.st_mode):
+                raise FileError("not-a-file", f"{self.shown(path)} is a folder")
+            if not stat.S_ISREG(state.st_mode):  # a pipe or a device would not end
+                raise FileError("not-a-file", f"{self.shown(path)} is no regular file")
+            with open(full, "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                if size > limit:
+                    raise FileError(
+                        "too-large",
+                        f"{self.shown(path)} has {size:,} bytes; {limit:,} are the limit",
+                        "take out what does not belong there",
+                    )
+                content = file.read(limit + 1)
+        except FileNotFoundError:
+            self.digests[path] = None
+            raise FileError("missing-file", f"there is no file {self.shown(path)}") from None
+        except OSError as error:
+            raise self._unreadable(path, error) from None
+        self.digests[path] = f"sha256:{sha256(content).hexdigest()}"
+        return content
+
+    def absent(self, path: str) -> bool:
+        """Tell whether there is nothing at a path, and remember that it was asked."""
+        if os.path.lexists(self.root / path):
+            return False
+        self.digests[path] = None
+        return True
+
+    def require_folder(self, path: str) -> None:
+        """Make sure that a folder is there.
+
+        Raises:
+            FileError: it is missing, no folder, or outside the folder.
+        """
+        full = self._inside(path)
+        try:
+            found = stat.S_ISDIR(os.stat(full).st_mode)
+        except FileNotFoundError:
+            raise FileError("missing-context", f"there is no folder {self.shown(path)}") from None
+        except OSError as error:
+            raise self._unreadable(path, error) from None
+        if not found:
+            raise FileError("missing-context", f"{self.shown(path)} is no folder")
+        self.digests[path] = FOLDER
+
+    def names(self, folder: str) -> list[str]:
+        """Return the paths of all files below a folder, sorted; for near-miss hints."""
+        top = self.root / folder
+        found = []
+        for where, folders, files in os.walk(top):
+            folders.sort()
+            found += [PurePosixPath(Path(where, name).relative_to(top)).as_posix() for name in files]
+        return sorted(found)
+
+    def _inside(self, path: str) -> str:
+        if "\0" in path or not path:
+            raise FileError("bad-path", f"{path!r} is no path")
+        if path.startswith(("/", "~")) or "\\" in path:
+            raise FileError(
+                "outside-project",
+                f"{path!r} is not below the folder of matrix.yaml",
+                "write it relative to matrix.yaml, with `/`",
+            )
+        full = os.path.join(self.root, path)
+        try:
+            real = os.path.realpath(full, strict=False)
+            os.lstat(full)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise self._unreadable(path, error) from None
+        if real != self._real and not real.startswith(self._real.rstrip("/") + "/"):
+            raise FileError(
+                "outside-project",
+                f"{path!r} leads out of the folder of matrix.yaml",
+                "keep what is built beside or below matrix.yaml",
+            )
+        return full
+
+    def _unreadable(self, path: str, error: OSError) -> FileError:
+        reason = (error.strerror or str(error)).lower()
+        return FileError("unreadable-file", f"{self.shown(path)} cannot be read: {reason}")

@@ -1,0 +1,125 @@
+"""A document as a matrix: every key, name, rule and string checked, defaults merged in.
+
+Takes a `Source` and the project's files; returns a `Matrix`.
+Promises that every string in it is compiled and every name that a rule uses exists.
+Refuses with all that is wrong at once, each at its place.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from compiler.axes import read_axes
+from compiler.data import load_data
+from compiler.errors import CompileError
+from compiler.files import FileError, Files
+from compiler.images import read_images
+from compiler.matrix import Axis, Image, Matrix, Setting
+from compiler.model import MatrixFile
+from compiler.names import why_not_readable
+from compiler.pattern import read_pattern
+from compiler.reader import Reader
+from compiler.source import Route, Source
+from compiler.variables import read_variables
+
+
+_OUTPUT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*\Z")
+
+
+def load(source: Source, files: Files) -> Matrix:
+    """Read a matrix.
+
+    Raises:
+        CompileError: with every diagnostic of the document.
+    """
+    reader = Reader(source)
+    try:
+        given = MatrixFile.model_validate(source.data)
+    except ValidationError as error:
+        reader.invalid(error, MatrixFile)
+        raise CompileError(reader.problems.diagnostics()) from None
+    data = _data(given.data, files, reader)
+    variables = read_variables(given.variables, data, reader)
+    axes = read_axes(given.axes, data, given.images, reader)
+    settings = reader.settings(given.set, ("set",))
+    exclude = tuple(
+        read_pattern(row, ("exclude", n), axes=axes, images=given.images, reader=reader)
+        for n, row in enumerate(given.exclude)
+    )
+    images = read_images(
+        given.images,
+        given.defaults,
+        top_exclude=exclude,
+        top_settings=settings,
+        axes=axes,
+        reader=reader,
+    )
+    _check_names(data, axes, _settings(axes, images), reader)
+    if not _OUTPUT.match(given.output):
+        reader.problem(
+            "bad-path",
+            f"{given.output!r} is no folder for the generated Dockerfiles",
+            ("output",),
+            "name a folder below matrix.yaml: letters, digits, `.`, `_`, `-`, parts joined by `/`",
+        )
+    reader.problems.refuse()
+    return Matrix(
+        source=source,
+        data=data,
+        variables=variables,
+        axes=axes,
+        images=images,
+        output=given.output,
+    )
+
+
+def _data(raw: Mapping[str, str], files: Files, reader: Reader) -> dict[str, Any]:
+    """Read the files of `data`; what cannot be read is an empty mapping from here on."""
+    found: dict[str, Any] = {}
+    for name, path in raw.items():
+        found[name] = {}
+        try:
+            found[name] = load_data(path, files.read(path), files.shown(path))
+        except FileError as error:
+            reader.problems.add(error.at(reader.source.locate(("data", name))))
+        except CompileError as error:
+            reader.problems.extend(error.diagnostics)
+    return found
+
+
+def _settings(axes: Mapping[str, Axis], images: Mapping[str, Image]) -> Iterable[Setting]:
+    for image in images.values():
+        yield from image.settings.values()
+    for axis in axes.values():
+        for value in axis.values:
+            yield from value.settings.values()
+
+
+def _check_names(
+    data: Iterable[str], axes: Iterable[str], settings: Iterable[Setting], reader: Reader
+) -> None:
+    """Refuse names that no template could read, or that hide one another."""
+    owners: dict[str, tuple[str, Route]] = {}
+    named = [
+        *(("data name", name, ("data", name)) for name in data),
+        *(("axis", name, ("axes", name)) for name in axes),
+        *(("set name", setting.name, setting.route) for setting in settings),
+    ]
+    for kind, name, route in named:
+        fault = why_not_readable(name, kind)
+        if fault is not None:
+            code, message, help_ = fault
+            reader.problem(code, message, route, help_, key=True)
+            continue
+        other, first = owners.setdefault(name, (kind, route))
+        if other != kind:
+            reader.problem(
+                "name-hidden",
+                f"{kind} {name!r} would hide the {other} of that name",
+                route,
+                "rename one of them",
+                key=True,
+                related=((f"the {other}", reader.source.locate(first, key=True)),),
+            )

@@ -1,0 +1,118 @@
+"""What matrix.yaml means once it is read: axes, values, rules, images; every string compiled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from compiler.model import Scalar
+from compiler.source import Route, Source
+from compiler.text import Text
+
+
+Entry: TypeAlias = Text | tuple[tuple[Text, Text], ...]
+"""One entry of a list field: text, or the pairs of `key=value,key=value`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One name that a `set` gives to templates."""
+
+    name: str
+    tree: Any
+    """What is given: YAML with each string that holds Jinja as a `Text`."""
+    constant: bool
+    """Whether no string in it holds Jinja."""
+    route: Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matcher:
+    """Which values of one axis a pattern takes."""
+
+    values: frozenset[int]
+    """Indexes of values of the axis."""
+    lacking: bool
+    """Whether it takes an image that lacks the axis, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """Axis -> matcher; all must hold."""
+
+    matchers: Mapping[str, Matcher]
+    images: frozenset[str] | None
+    """The images that it takes; None for all."""
+    route: Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Value:
+    """One value of an axis and what comes with it."""
+
+    value: Scalar
+    text: str
+    """Its spelling in names, filters and patterns: `3.11`, `true`, `null`."""
+    index: int
+    tag: Text | None
+    platforms: tuple[Text, ...] | None
+    only: Pattern | None
+    settings: Mapping[str, Setting]
+    route: Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Axis:
+    """A name and its values, in the author's order."""
+
+    name: str
+    values: tuple[Value, ...]
+    route: Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """A bake variable."""
+
+    name: str
+    default: str
+    """Its default in bake's form, which may name other variables."""
+    resolved: str
+    """Its value where the environment sets no variable."""
+    route: Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One of bake's fields of an image, defaults merged in."""
+
+    name: str
+    value: bool | Text | tuple[Entry, ...] | Mapping[str, tuple[Text, Text]]
+    """A flag, text, a list, or a mapping: raw key -> (key, value)."""
+    route: Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Image:
+    """One image: the axes it varies along and its fields."""
+
+    name: str
+    axes: tuple[Axis, ...]
+    exclude: tuple[Pattern, ...]
+    settings: Mapping[str, Setting]
+    template: Text
+    fields: Mapping[str, Field]
+    """By bake's names, in bake's order."""
+    route: Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """The whole input, checked as far as it can be without expanding it."""
+
+    source: Source
+    data: Mapping[str, Any]
+    variables: Mapping[str, Variable]
+    axes: Mapping[str, Axis]
+    images: Mapping[str, Image]
+    output: str
+    """Folder of the generated Dockerfiles, relative to matrix.yaml, with `/`."""

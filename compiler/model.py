@@ -1,0 +1,193 @@
+"""What a user may write in matrix.yaml: the keys of each level and the kind of each value."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+
+Scalar: TypeAlias = str | bool | None
+"""A scalar of matrix.yaml: text as written, `true`, `false` or `null`."""
+
+
+def kind(value: object) -> str:
+    """Say what a value is in a reader's words."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+        case dict():
+            return "a mapping"
+    return type(value).__name__
+
+
+def _wrong(expected: str, value: object) -> PydanticCustomError:
+    return PydanticCustomError(
+        "wrong-type", "{expected} is expected here, not {got}", {"expected": expected, "got": kind(value)}
+    )
+
+
+def _text(value: object) -> object:
+    if value is True or value is False:
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        raise _wrong("text", value)
+    return value
+
+
+def _flag(value: object) -> object:
+    if not isinstance(value, bool):
+        raise _wrong("true or false", value)
+    return value
+
+
+def _list(value: object) -> object:
+    if not isinstance(value, list):
+        raise _wrong("a list", value)
+    return value
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _wrong("a mapping", value)
+    for key in value:
+        if not isinstance(key, str):
+            raise PydanticCustomError(
+                "wrong-type", "a name is expected as key, not {got}", {"got": kind(key)}
+            )
+    return value
+
+
+def _scalar(value: object) -> object:
+    if value is not None and not isinstance(value, str | bool):
+        raise _wrong("a single value", value)
+    return value
+
+
+def _matcher(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+def _record(value: object) -> object:
+    if not isinstance(value, str | dict):
+        raise _wrong("text such as 'type=registry,ref=...' or a mapping", value)
+    return {key: _text(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _axis(value: object) -> object:
+    if isinstance(value, str | list | dict):
+        return value
+    raise _wrong("a list of values, a mapping value -> options, or one expression", value)
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+"""Text; `true` and `false` count as their words."""
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Texts = Annotated[list[Text], BeforeValidator(_list)]
+TextMap = Annotated[dict[str, Text], BeforeValidator(_mapping)]
+Anything = Annotated[dict[str, Any], BeforeValidator(_mapping)]
+"""Names and whatever YAML can say below them."""
+Record = Annotated[Any, BeforeValidator(_record)]
+"""One entry of bake's `key=value,key=value` fields, as text or as a mapping."""
+Records = Annotated[list[Record], BeforeValidator(_list)]
+Matcher = Annotated[list[Annotated[Scalar, BeforeValidator(_scalar)]], BeforeValidator(_matcher)]
+"""A value of an axis, or a list of which any will do."""
+Pattern = Annotated[dict[str, Matcher], BeforeValidator(_mapping)]
+"""Axis -> matcher; all must hold."""
+Patterns = Annotated[list[Pattern], BeforeValidator(_list)]
+Axis = Annotated[str | list[Any] | dict[Any, Any], BeforeValidator(_axis)]
+
+
+class Level(BaseModel):
+    """One mapping with fixed keys; keys that begin with `x-` are the author's own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_keys_aside(cls, value: object) -> object:
+        named = _mapping({} if value is None else value)
+        return {key: item for key, item in named.items() if not key.startswith("x-")}
+
+
+class ValueOptions(Level):
+    """What comes with one value of an axis."""
+
+    tag: Text | None = Field(None, description="Its fragment in `{{ variant }}`.")
+    platforms: Texts | None = Field(None, description="Narrows the platforms.")
+    only: Pattern | None = Field(None, description="The other values it goes with.")
+    set: Anything | None = Field(None, description="Values for templates.")
+
+
+class ImageOptions(Level):
+    """Any field of an image; what `defaults` holds."""
+
+    description: Text | None = Field(None, description="What the image is, shown by bake.")
+    template: Text | None = Field(None, description="The Dockerfile's template in `templates/`.")
+    axes: Texts | None = Field(None, description="The axes it varies along; by default all.")
+    exclude: Patterns | None = Field(None, description="Drops every variant that matches a row.")
+    set: Anything | None = Field(None, description="Values for templates.")
+    context: Text | None = Field(None, description="The build context; by default `.`.")
+    contexts: TextMap | None = Field(None, description="Named contexts.")
+    args: TextMap | None = Field(None, description="Build arguments.")
+    labels: TextMap | None = Field(None, description="Labels of the image.")
+    annotations: TextMap | None = Field(None, description="Annotations, by key.")
+    tags: Texts | None = Field(None, description="Names of the image; each names one build for ever.")
+    platforms: Texts | None = Field(None, description="Platforms such as `linux/arm64`.")
+    target: Text | None = Field(None, description="The stage to build.")
+    cache_from: Records | None = Field(None, alias="cache-from", description="Where to read cache.")
+    cache_to: Records | None = Field(None, alias="cache-to", description="Where to write cache.")
+    output: Records | None = Field(None, description="What to do with the result.")
+    attest: Records | None = Field(None, description="Attestations: provenance, SBOM.")
+    secret: Records | None = Field(None, description="Secrets for `RUN --mount=type=secret`.")
+    ssh: Records | None = Field(None, description="SSH agents for `RUN --mount=type=ssh`.")
+    entitlements: Texts | None = Field(None, description="Privileges that the build asks for.")
+    network: Text | None = Field(None, description="Network of `RUN` steps.")
+    no_cache: Flag | None = Field(None, alias="no-cache", description="Build without cache.")
+    no_cache_filter: Texts | None = Field(
+        None, alias="no-cache-filter", description="Stages to build without cache."
+    )
+    pull: Flag | None = Field(None, description="Look for newer base images.")
+    shm_size: Text | None = Field(None, alias="shm-size", description="Size of `/dev/shm`.")
+    ulimits: Texts | None = Field(None, description="Limits of `RUN` steps.")
+    extra_hosts: TextMap | None = Field(None, alias="extra-hosts", description="Host names.")
+
+
+class MatrixFile(Level):
+    """The whole of matrix.yaml."""
+
+    data: TextMap = Field({}, description="Name -> JSON, YAML or TOML file.")
+    variables: TextMap = Field({}, description="Bake variables and their defaults.")
+    axes: Annotated[dict[str, Axis], BeforeValidator(_mapping)] = Field(
+        {}, description="The axes and their values, in the order of everything generated."
+    )
+    set: Anything = Field({}, description="Values for templates.")
+    exclude: Patterns = Field([], description="Drops every variant that matches a row.")
+    defaults: ImageOptions = Field(
+        default_factory=lambda: ImageOptions.model_validate({}),
+        description="What every image starts from.",
+    )
+    images: Annotated[dict[str, ImageOptions], BeforeValidator(_mapping)] = Field(
+        description="The images."
+    )
+    output: Text = Field("dockerfiles", description="Folder of the generated Dockerfiles.")
+
+
+def level_at(top: type[Level], route: tuple[object, ...]) -> type[Level]:
+    """Return the level that a route leads to: the matrix, `defaults`, or an image."""
+    if top is MatrixFile and route:
+        return ImageOptions
+    return top
+
+
+def keys(level: type[Level]) -> Mapping[str, str]:
+    """Return the keys that a level takes, as written in YAML, with what each is."""
+    return {
+        field.alias or name: field.description or "" for name, field in level.model_fields.items()
+    }

@@ -1,0 +1,152 @@
+"""Places in the text of one file, and how bytes become that text."""
+
+import re
+from bisect import bisect_right
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from compiler.errors import CompileError, Diagnostic, Location
+
+
+MOST_FINDINGS = 50
+"""No one reads more; a hostile file could have a million."""
+
+_FORBIDDEN = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff"
+# Unicode's own line ends are forbidden too: YAML 1.1, Python and editors disagree on what they end.
+_FORBIDDEN_IN_FILE = re.compile(f"[{_FORBIDDEN}]")
+FORBIDDEN_IN_VALUE = re.compile(f"[{_FORBIDDEN}\r]")
+"""What no value may hold, however it was escaped: nothing good comes of it in a Dockerfile."""
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong with a text, from offset `start` to `end`."""
+
+    code: str
+    message: str
+    start: int
+    end: int
+    help: str = ""
+    related: tuple[tuple[str, int, int], ...] = ()
+    """Notes, each with the offsets of its place."""
+
+
+class Text:
+    """A text under the name by which its user knows it; turns offsets into places."""
+
+    __slots__ = ("_starts", "path", "text")
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path = path
+        self.text = text
+        self._starts: list[int] = []
+
+    def at(self, start: int, end: int = 0) -> Location:
+        """Return the place of `start`, as long as what lies before `end` on its line."""
+        starts = self._starts
+        if not starts:
+            starts.append(0)
+            starts.extend(match.end() for match in _LINE_END.finditer(self.text))
+        start = min(start, len(self.text))
+        line = bisect_right(starts, start)
+        begin = starts[line - 1]
+        stop = starts[line] if line < len(starts) else len(self.text)
+        text = self.text[begin:stop].rstrip("\r\n")
+        return Location(
+            path=self.path,
+            line=line,
+            column=start - begin + 1,
+            length=max(1, min(end, begin + len(text)) - start),
+            # Whoever prints the line must be able to encode it.
+            text=_FORBIDDEN_IN_FILE.sub("\ufffd", text),
+        )
+
+    def refuse(self, findings: Iterable[Finding]) -> NoReturn:
+        """Raise the findings as diagnostics, in the order of the text."""
+        raise CompileError(
+            Diagnostic(
+                code=finding.code,
+                message=finding.message,
+                location=self.at(finding.start, finding.end),
+                help=finding.help,
+                related=tuple((note, self.at(*span)) for note, *span in finding.related),
+            )
+            for finding in sorted(findings, key=lambda finding: finding.start)
+        )
+
+
+def read_text(raw: str | bytes, path: str, *, limit: int) -> Text:
+    """Return what a file holds, without a byte order mark.
+
+    Refuses what is larger than `limit` bytes, not UTF-8, or has control characters.
+    """
+    size = len(raw)
+    if isinstance(raw, str) and size <= limit < 4 * size:
+        size = len(raw.encode("utf-8", "surrogatepass"))
+    if size > limit:
+        allowed = f"{limit // _MIB} MiB" if limit >= _MIB else f"{limit} bytes"
+        refuse_file(
+            path,
+            code="too-large",
+            message=f"the file has {size:,} bytes, and at most {allowed} are read",
+            help="keep here only what the build needs",
+        )
+    text = Text(path, (raw if isinstance(raw, str) else _decode(raw, path)).removeprefix("\ufeff"))
+    if _FORBIDDEN_IN_FILE.search(text.text):
+        places = [match.start() for match in _FORBIDDEN_IN_FILE.finditer(text.text)]
+        text.refuse(
+            control_character(text.text[place], place, place + 1)
+            for place in places[:MOST_FINDINGS]
+        )
+    return text
+
+
+def control_character(character: str, start: int, end: int) -> Finding:
+    """Return what is wrong with a forbidden character that stands at `start`."""
+    return Finding(
+        code="control-character",
+        message=f"the character U+{ord(character):04X} cannot be part of a text",
+        start=start,
+        end=end,
+        help="remove it; of the control characters only newline and tab are allowed",
+    )
+
+
+def refuse_file(path: str, *, code: str, message: str, help: str = "") -> NoReturn:  # noqa: A002
+    """Raise what is wrong with a file as a whole."""
+    place = Location(path=path, line=0)
+    raise CompileError([Diagnostic(code=code, message=message, location=place, help=help)])
+
+
+def show(text: str) -> str:
+    """Return a text in quotes, short enough for one sentence."""
+    short = text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004
+    return repr(short) if FORBIDDEN_IN_VALUE.search(short) or "\n" in short else f"'{short}'"
+
+
+def _decode(raw: bytes, path: str) -> str:
+    remedy = "save the file as UTF-8"
+    if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        refuse_file(path, code="not-utf-8", message="the file is UTF-16, not UTF-8", help=remedy)
+    raw = raw.removeprefix(BOM_UTF8)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        # Up to the bad byte all is well, so its offset among characters is known.
+        start = len(raw[: error.start].decode())
+        Text(path, raw.decode(errors="replace")).refuse(
+            [
+                Finding(
+                    code="not-utf-8",
+                    message=f"the byte 0x{raw[error.start]:02X} is not UTF-8",
+                    start=start,
+                    end=start + 1,
+                    help=remedy,
+                )
+            ]
+        )

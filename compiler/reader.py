@@ -1,0 +1,139 @@
+"""What the parts of loading share: the document, its problems, and how strings are compiled."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from compiler.environment import Sandbox, environment
+from compiler.errors import CompileError, Diagnostic, Location, Problems, did_you_mean
+from compiler.matrix import Setting
+from compiler.model import Level, keys, level_at
+from compiler.source import Route, Source
+from compiler.text import Text
+
+
+class Reader:
+    """Notes problems by their place in one document, and compiles its strings."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.problems = Problems()
+        self._plain: Sandbox = environment(None, bake=False)
+        self._bake: Sandbox = environment(None, bake=True)
+
+    def problem(
+        self,
+        code: str,
+        message: str,
+        route: Route,
+        help_: str = "",
+        *,
+        key: bool = False,
+        related: tuple[tuple[str, Location], ...] = (),
+    ) -> None:
+        """Note that something is wrong at a place."""
+        self.problems.add(
+            Diagnostic(
+                code=code,
+                message=message,
+                location=self.source.locate(route, key=key),
+                help=help_,
+                related=related,
+            )
+        )
+
+    def invalid(self, error: ValidationError, level: type[Level], route: Route = ()) -> None:
+        """Note what the model refuses of a level that stands at a place."""
+        for fault in error.errors(include_url=False, include_input=False):
+            inner = tuple(fault["loc"])
+            at = (*route, *inner)
+            match fault["type"]:
+                case "extra_forbidden":
+                    known = keys(level_at(level, inner[:-1]))
+                    self.problem(
+                        "unknown-key",
+                        f"there is no key {str(inner[-1])!r} here",
+                        at,
+                        did_you_mean(
+                            str(inner[-1]), known, otherwise=f"there are {', '.join(sorted(known))}"
+                        ),
+                        key=True,
+                    )
+                case "missing":
+                    self.problem("missing-key", f"the key {str(inner[-1])!r} is missing", at[:-1])
+                case _:
+                    self.problem("wrong-type", fault["msg"], at)
+
+    def text(self, raw: str, route: Route, *, bake: bool = False, key: bool = False) -> Text:
+        """Compile a string; where it is no Jinja, that is noted and nothing stands for it."""
+        env = self._bake if bake else self._plain
+        try:
+            return Text(raw, env, self.source, route, spelt_as_key=key)
+        except CompileError as error:
+            self.problems.extend(error.diagnostics)
+            return Text("", env, self.source, route)
+
+    def settings(self, raw: Mapping[str, Any] | None, route: Route) -> dict[str, Setting]:
+        """Compile the strings of a `set`, however deep they stand."""
+        found = {}
+        for name, value in (raw or {}).items():
+            at = (*route, name)
+            tree = self._tree(value, at)
+            found[name] = Setting(name=name, tree=tree, constant=_constant(tree), route=at)
+        return found
+
+    def _tree(self, value: Any, route: Route) -> Any:
+        if isinstance(value, str):
+            text = self.text(value, route)
+            return value if text.constant is not None else text
+        if isinstance(value, list):
+            return [self._tree(item, (*route, n)) for n, item in enumerate(value)]
+        if isinstance(value, dict):
+            return {key: self._tree(item, (*route, key)) for key, item in value.items()}
+        return value
+
+    def expression(self, raw: str, names: Mapping[str, Any], route: Route) -> Any:
+        """Return the value of one expression, `{{ ... }}`, over these names.
+
+        Raises:
+            CompileError: it is none, or fails.
+        """
+        text = Text(raw, self._plain, self.source, route)
+        inner = raw.strip()
+        body = inner.removeprefix("{{").removesuffix("}}")
+        if len(inner) - len(body) != len("{{}}") or "{{" in body:
+            raise text.refusal(
+                "axis-expression",
+                "one expression is expected here",
+                "write a list of values, or one expression such as "
+                '"{{ pyproject.tool.images.pythons }}"',
+            )
+        try:
+            # A name that is not there must fail, not become null as it does by default.
+            return self._plain.compile_expression(body, undefined_to_none=False)(**names)
+        except Exception as error:
+            raise text.failure(error, names) from error
+
+
+def _constant(tree: Any) -> bool:
+    if isinstance(tree, list):
+        return all(map(_constant, tree))
+    if isinstance(tree, dict):
+        return all(map(_constant, tree.values()))
+    return not isinstance(tree, Text)
+
+
+def grow(tree: Any, scope: Mapping[str, Any]) -> Any:
+    """Return a `set` value with its strings rendered.
+
+    Raises:
+        CompileError: a string cannot be rendered.
+    """
+    if isinstance(tree, Text):
+        return tree.render(scope)
+    if isinstance(tree, list):
+        return [grow(item, scope) for item in tree]
+    if isinstance(tree, dict):
+        return {key: grow(item, scope) for key, item in tree.items()}
+    return tree

@@ -1,0 +1,87 @@
+"""Image references and platforms: what registries and BuildKit accept."""
+
+import re
+
+
+# The grammar of distribution/reference: [domain/]path[:tag]; a digest makes no tag to push to.
+_DOMAIN = (
+    r"(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*"
+    r"|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
+)
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(
+    rf"(?:(?P<domain>{_DOMAIN})/)?(?P<path>{_PART}(?:/{_PART})*)(?::(?P<tag>\w[\w.-]{{0,127}}))?\Z",
+    re.ASCII,
+)
+_MAX_REPOSITORY = 255
+
+_PLATFORM = re.compile(r"(?P<os>[a-z0-9]+)/(?P<arch>[a-z0-9_]+)(?:/(?P<variant>v[0-9]+))?\Z")
+
+ARCHITECTURES: dict[str, tuple[str, ...]] = {
+    "linux": (
+        *("386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle"),
+        *("ppc64", "ppc64le", "riscv64", "s390x"),
+    ),
+    "windows": ("386", "amd64", "arm", "arm64"),
+    "darwin": ("amd64", "arm64"),
+    "freebsd": ("386", "amd64", "arm", "arm64", "riscv64"),
+    "wasip1": ("wasm",),
+    "wasi": ("wasm",),
+}
+"""Operating system -> architectures, in Go's words, as `platforms` of BuildKit takes them."""
+
+_VARIANTS = {"arm": ("v5", "v6", "v7", "v8"), "arm64": ("v8", "v9"), "amd64": ("v1", "v2", "v3", "v4")}
+
+KNOWN_PLATFORMS = tuple(
+    f"{os}/{arch}" for os, architectures in ARCHITECTURES.items() for arch in architectures
+)
+"""Every platform without a variant; for near-miss hints."""
+
+
+def canonical_tag(text: str) -> str | None:
+    """Return a tag in its full form, or nothing where no registry would take it.
+
+    Two tags name one place exactly if their full forms are equal.
+
+    >>> canonical_tag("acme/server:1.0")
+    'docker.io/acme/server:1.0'
+    >>> canonical_tag("python")
+    'docker.io/library/python:latest'
+    >>> canonical_tag("acme/Server:1.0") is None
+    True
+    """
+    match = _REFERENCE.match(text)
+    if match is None:
+        return None
+    domain, path, tag = match["domain"], match["path"], match["tag"] or "latest"
+    if domain is not None and "." not in domain and ":" not in domain and domain != "localhost":
+        # Without a dot, a port or `localhost` the first part is a folder of Docker Hub.
+        if domain != domain.lower() or not re.fullmatch(_PART, domain):
+            return None
+        domain, path = None, f"{domain}/{path}"
+    if domain in (None, "docker.io", "index.docker.io"):
+        domain = "docker.io"
+        if "/" not in path:
+            path = f"library/{path}"
+    if len(path) > _MAX_REPOSITORY:
+        return None
+    return f"{domain}/{path}:{tag}"
+
+
+def canonical_platform(text: str) -> str | None:
+    """Return a platform as BuildKit compares it, or nothing where it knows none such.
+
+    >>> canonical_platform("linux/arm64/v8")
+    'linux/arm64'
+    >>> canonical_platform("linux/amd46") is None
+    True
+    """
+    match = _PLATFORM.match(text)
+    if match is None or match["arch"] not in ARCHITECTURES.get(match["os"], ()):
+        return None
+    os, arch, variant = match["os"], match["arch"], match["variant"]
+    if variant is not None and variant not in _VARIANTS.get(arch, ()):
+        return None
+    if (arch, variant) in (("arm64", "v8"), ("amd64", "v1"), ("arm", "v7")):
+        variant = None  # what the bare architecture means (containerd's normalisation)
+    return f"{os}/{arch}/{variant}" if variant else f"{os}/{arch}"

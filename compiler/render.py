@@ -1,0 +1,226 @@
+"""Targets -> Dockerfiles, through the project's templates.
+
+Takes targets and `Templates`; returns one `Dockerfile` each, in the same order.
+Promises a first comment that says where it comes from, below any parser directive, and one
+newline at the end. Refuses a template that is missing, broken or renders no `FROM`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import TemplateNotFound, TemplateSyntaxError, meta
+
+from compiler.artifact import MARKER
+from compiler.environment import environment, explain, place
+from compiler.errors import Diagnostic, Location, Problems, did_you_mean
+from compiler.files import FileError, Files
+from compiler.matrix import Matrix
+from compiler.resolve import Target
+
+
+FOLDER = "templates"
+"""Where templates are looked up, beside matrix.yaml."""
+
+_DIRECTIVES = re.compile(r"(?:#[ \t]*(?:syntax|escape|check)[ \t]*=[^\n]*\n)*", re.IGNORECASE)
+_FROM = re.compile(r"^[ \t]*FROM[ \t]", re.IGNORECASE | re.MULTILINE)
+_OF_ONE_VARIANT = frozenset({"target", "variant"})
+_MISSING = object()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dockerfile:
+    """The build instructions of one target."""
+
+    target: Target
+    text: str
+
+
+class _Template:
+    """One template of a Dockerfile, compiled, with what it reads."""
+
+    def __init__(self, name: str, templates: "Templates") -> None:
+        compiled = templates.env.get_template(name)
+        self._root, self._new_context = compiled.root_render_func, compiled.new_context
+        self.files, names = templates.reads(name)
+        self._memo: dict[tuple[Any, ...], str] | None = None
+        self._names: tuple[str, ...] = ()
+        if names is not None and _OF_ONE_VARIANT.isdisjoint(names):
+            self._memo, self._names = {}, tuple(sorted(names))
+
+    def render(self, scope: Mapping[str, Any], header: Callable[["_Template"], str]) -> str:
+        """Return the Dockerfile of a scope; rendered once for scopes that agree in what it reads."""
+        if self._memo is None:
+            return self._text(scope, header)
+        key = tuple([scope.get(name, _MISSING) for name in self._names])
+        try:
+            found = self._memo.get(key)
+        except TypeError:  # a list or mapping of `set` or data
+            return self._text(scope, header)
+        if found is None:
+            found = self._memo[key] = self._text(scope, header)
+        return found
+
+    def _text(self, scope: Mapping[str, Any], header: Callable[["_Template"], str]) -> str:
+        rendered = "".join(self._root(self._new_context(scope, shared=True)))  # type: ignore[arg-type]
+        body = rendered.strip("\n")
+        if not _FROM.search(body):
+            raise NoBaseError
+        end = match.end() if (match := _DIRECTIVES.match(body + "\n")) else 0
+        return f"{body[:end]}{header(self)}{body[end:]}\n"
+
+
+class NoBaseError(ValueError):
+    """A template rendered no `FROM`."""
+
+
+class Templates:
+    """The templates of a project, read when they are first asked for."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._texts: dict[str, str] = {}
+        self.faults: dict[str, FileError] = {}
+        """Name -> why that template cannot be used."""
+        self.env = environment(self._load, bake=False)
+
+    def _load(self, name: str) -> str | None:
+        if name in self._texts:
+            return self._texts[name]
+        try:
+            content = self._files.read(f"{FOLDER}/{name}")
+            self._texts[name] = text = content.decode("utf-8-sig")
+        except FileError as error:
+            self.faults[name] = error
+            return None
+        except UnicodeDecodeError:
+            shown = self._files.shown(f"{FOLDER}/{name}")
+            self.faults[name] = FileError("not-utf-8", f"{shown} is not UTF-8", "save it as UTF-8")
+            return None
+        if "\0" in text:
+            shown = self._files.shown(f"{FOLDER}/{name}")
+            self.faults[name] = FileError("not-a-file", f"{shown} holds a NUL: it is no text")
+            return None
+        return text
+
+    def locate(self, name: str, line: int, word: str = "") -> Location:
+        """Return a line of a template, or the first place of a word in it."""
+        lines = self._texts.get(name, "").splitlines()
+        text = lines[line - 1] if 0 < line <= len(lines) else ""
+        column = text.find(word) if word else -1
+        if column < 0:
+            column, word = len(text) - len(text.lstrip()), text.strip()
+        return Location(
+            path=self._files.shown(f"{FOLDER}/{name}"),
+            line=line,
+            column=column + 1,
+            length=max(len(word), 1),
+            text=text,
+        )
+
+    def reads(self, name: str) -> tuple[tuple[str, ...], frozenset[str] | None]:
+        """Return the templates that one leads to, itself first, and the names that these read.
+
+        The names are None where an include's own name is only known when it is rendered.
+        """
+        found: dict[str, None] = {}
+        names: frozenset[str] | None = frozenset()
+        left = [name]
+        while left:
+            one = left.pop(0)
+            text = None if one in found else self._load(one)
+            if text is None:
+                continue
+            found[one] = None
+            tree = self.env.parse(text, one, one)
+            if names is not None:
+                names |= meta.find_undeclared_variables(tree)
+            for other in meta.find_referenced_templates(tree):
+                if other is None:
+                    names = None
+                else:
+                    left.append(other)
+        return tuple(found), names
+
+    def near(self, name: str) -> str:
+        """Return help for a template that is not there."""
+        names = self._files.names(FOLDER)
+        shown = self._files.shown(f"{FOLDER}/")
+        listed = f"{shown} holds {', '.join(names[:5])}" if names else f"{shown} holds no template"
+        return did_you_mean(name, names, otherwise=listed)
+
+
+def render(
+    matrix: Matrix, targets: tuple[Target, ...], templates: Templates
+) -> tuple[Dockerfile, ...]:
+    """Render the Dockerfile of each target.
+
+    Raises:
+        CompileError: with every place of every template that failed.
+    """
+    problems = Problems()
+    compiled: dict[str, _Template | None] = {}
+
+    def header(template: _Template) -> str:
+        sources = ", ".join(f"{FOLDER}/{name}" for name in template.files)
+        return f"# {MARKER} from matrix.yaml and {sources}; do not edit.\n"
+
+    found = []
+    for target in targets:
+        name = target.template
+        try:
+            if name not in compiled:
+                compiled[name] = None
+                compiled[name] = _Template(name, templates)
+            template = compiled[name]
+            if template is not None:
+                text = template.render(target.scope, header)
+                found.append(Dockerfile(target=target, text=text))
+        except Exception as error:  # noqa: BLE001 - whatever a template raises is the input's fault
+            problems.add(_diagnosed(error, target, matrix, templates), target.name)
+    problems.refuse()
+    return tuple(found)
+
+
+def _diagnosed(
+    error: Exception, target: Target, matrix: Matrix, templates: Templates
+) -> Diagnostic:
+    """Say what failed, at its place in the template, or where matrix.yaml names the template."""
+    named = matrix.images[target.image].template.locate()
+    if isinstance(error, NoBaseError):
+        return Diagnostic(
+            code="no-base",
+            message=f"template {target.template!r} renders no FROM",
+            location=named,
+            help="a Dockerfile begins with `FROM image`",
+        )
+    where, line = place(error)
+    if isinstance(error, TemplateNotFound) and not isinstance(error, TemplateSyntaxError):
+        missing = str(error.name)
+        location = named if where is None else templates.locate(where, line, missing)
+        fault = templates.faults.get(missing)
+        if fault is not None and fault.code != "missing-file":
+            return fault.at(location)
+        return Diagnostic(
+            code="missing-template",
+            message=f"there is no template {missing!r}",
+            location=location,
+            help=templates.near(missing),
+        )
+    code, message, help_, word = explain(
+        error, [name for name, value in target.scope.items() if not callable(value)]
+    )
+    location = named if where is None else templates.locate(where, line, word)
+    if code == "unprintable" and message.startswith("null"):
+        nulls = [
+            name
+            for name, value in target.scope.items()
+            if value is None and re.search(rf"\b{re.escape(name)}\b", location.text)
+        ]
+        if nulls:
+            message = f"{nulls[0]!r} is null here and is printed"
+            location = templates.locate(where or "", line, nulls[0])
+    return Diagnostic(code=code, message=message, location=location, help=help_)
+
+

@@ -1,0 +1,197 @@
+"""Variants -> targets: names, scopes, and every field of bake rendered.
+
+Takes a `Matrix` and its variants; returns one `Target` each, in the same order.
+Promises that names and tags are legal and no two targets share one, that platforms are known,
+and that equal fields of one image's targets are the same object where no variant decides them.
+Refuses what bake would take in silence.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2.defaults import DEFAULT_NAMESPACE
+
+from compiler.check import Checks
+from compiler.errors import CompileError, Diagnostic, Problems
+from compiler.expand import Variant
+from compiler.fields import Rendered, Renderer, renderer
+from compiler.files import Files
+from compiler.matrix import Image, Matrix, Setting, Value
+from compiler.model import Scalar
+from compiler.names import target_name
+from compiler.reader import grow
+from compiler.text import Interpolated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Target:
+    """One build of one variant."""
+
+    name: str
+    image: str
+    axes: Mapping[str, Scalar]
+    """The image's axes and this variant's values."""
+    values: tuple[Value, ...]
+    """The same in full, in the order of the image's axes."""
+    variant: str
+    """The non-empty fragments joined with `-`."""
+    template: str
+    """The Dockerfile's template, below `templates/`."""
+    dockerfile: str
+    """The Dockerfile's path, relative to matrix.yaml."""
+    scope: Mapping[str, Any]
+    """What its templates see."""
+    fields: Mapping[str, Rendered]
+    """Bake's fields, by name, in bake's order; `context` and `platforms` only if given."""
+
+    @property
+    def platforms(self) -> tuple[Interpolated, ...]:
+        """Its platforms; none where the builder decides."""
+        return self.fields.get("platforms", ())  # type: ignore[return-value]
+
+    @property
+    def tags(self) -> tuple[Interpolated, ...]:
+        """Its tags, in bake's form."""
+        return self.fields.get("tags", ())  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What is the same for all variants of one image."""
+
+    image: Image
+    alone: bool
+    scope: Mapping[str, Any]
+    settings: tuple[Setting, ...]
+    fields: tuple[tuple[str, Renderer], ...]
+
+
+def resolve(matrix: Matrix, variants: tuple[Variant, ...], files: Files) -> tuple[Target, ...]:
+    """Resolve variants.
+
+    Args:
+        matrix: what was read.
+        variants: what it expands to.
+        files: where contexts are looked up.
+
+    Raises:
+        CompileError: with everything that is wrong in any of them.
+    """
+    problems = Problems()
+    counts: dict[Image, int] = {}
+    for variant in variants:
+        counts[variant.image] = counts.get(variant.image, 0) + 1
+    grounds = {
+        image: _ground(image, matrix, alone=counts.get(image) == 1)
+        for image in matrix.images.values()
+    }
+    checks = Checks(matrix, files, problems)
+    targets = []
+    for variant in variants:
+        target = _target(variant, grounds[variant.image], matrix, checks, problems)
+        if target is not None:
+            targets.append(target)
+    checks.links(targets)
+    problems.refuse()
+    return tuple(targets)
+
+
+def _ground(image: Image, matrix: Matrix, *, alone: bool) -> _Ground:
+    return _Ground(
+        image=image,
+        alone=alone,
+        scope={**DEFAULT_NAMESPACE, **matrix.data, **dict.fromkeys(matrix.axes)},
+        settings=tuple(image.settings.values()),
+        fields=tuple(
+            (name, renderer(field, matrix.variables)) for name, field in image.fields.items()
+        ),
+    )
+
+
+def _target(
+    variant: Variant, ground: _Ground, matrix: Matrix, checks: Checks, problems: Problems
+) -> Target | None:
+    """Resolve one variant; what is wrong with it goes to the problems."""
+    image, values = ground.image, variant.values
+    axes = {axis.name: value.value for axis, value in zip(image.axes, values, strict=True)}
+    scope = {**ground.scope, **axes}
+    try:
+        fragments = [
+            fragment
+            for axis, value in zip(image.axes, values, strict=True)
+            if (fragment := _fragment(axis.name, value, scope))
+        ]
+    except CompileError as error:
+        problems.extend(error.diagnostics)
+        return None
+    name = target_name(image.name, fragments, alone=ground.alone)
+    joined = "-".join(fragments)
+    fields: dict[str, Rendered] = {}
+    template = ""
+    try:
+        given = _settings(ground.settings, values, scope, matrix)
+        scope.update(given)
+        scope.update(image=image.name, target=name, variant=joined, parent=None)
+        template = image.template.render(scope)
+        for field, render in ground.fields:
+            rendered = render(scope)
+            if rendered or rendered is False:
+                fields[field] = rendered
+    except CompileError as error:
+        for diagnostic in error.diagnostics:
+            problems.add(diagnostic, name)
+        return None
+    checks.target(name, variant, fields)
+    return Target(
+        name=name,
+        image=image.name,
+        axes=axes,
+        values=values,
+        variant=joined,
+        template=template,
+        dockerfile=f"{matrix.output}/{name}.Dockerfile",
+        scope=scope,
+        fields=fields,
+    )
+
+
+def _fragment(axis: str, value: Value, scope: Mapping[str, Any]) -> str:
+    """Return what a value adds to the variant's name: its `tag`, or what it is."""
+    if value.tag is not None:
+        fragment = value.tag.render(scope)
+        if len(fragment.split()) > 1 or fragment != fragment.strip():
+            raise value.tag.refusal(
+                "bad-fragment", f"the fragment {fragment!r} holds white space", "take it out"
+            )
+        return fragment
+    if value.value is True:
+        return axis
+    return value.value or ""
+
+
+def _settings(
+    settings: Iterable[Setting], values: tuple[Value, ...], scope: Mapping[str, Any], matrix: Matrix
+) -> dict[str, Any]:
+    """Merge what `set` gives: the image's, then the values'; two values must agree."""
+    given = {s.name: s.tree if s.constant else grow(s.tree, scope) for s in settings}
+    owners: dict[str, Setting] = {}
+    for value in values:
+        for name, setting in value.settings.items():
+            tree = setting.tree if setting.constant else grow(setting.tree, scope)
+            if name in owners and given[name] != tree:
+                locate = matrix.source.locate
+                raise CompileError(
+                    [
+                        Diagnostic(
+                            code="set-conflict",
+                            message=f"two values set {name!r} differently",
+                            location=locate(setting.route, key=True),
+                            help="exclude the combination, or set it in one place",
+                            related=(("also set here", locate(owners[name].route, key=True)),),
+                        )
+                    ]
+                )
+            owners[name] = setting
+            given[name] = tree
+    return given

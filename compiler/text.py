@@ -1,0 +1,169 @@
+"""Strings of matrix.yaml: Jinja at compile time, then `${NAME}` of bake."""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from jinja2 import TemplateError, meta
+
+from compiler.environment import VALUE_BRACE, VALUE_DOLLAR, Sandbox, explain, place
+from compiler.errors import CompileError, Diagnostic, Location, did_you_mean
+from compiler.source import Route, Source
+
+
+class Interpolated(str):
+    """Text in bake's form: `${NAME}` is a variable, `$${` and `%%{` are literal."""
+
+    __slots__ = ()
+
+
+class Text:
+    """One string of matrix.yaml, compiled once and rendered for each variant."""
+
+    __slots__ = ("_render", "constant", "names", "raw", "route", "source", "spelt_as_key")
+
+    def __init__(
+        self, raw: str, env: Sandbox, source: Source, route: Route, *, spelt_as_key: bool = False
+    ) -> None:
+        """Compile a string.
+
+        Args:
+            raw: the string as written.
+            env: Jinja as this kind of string takes it.
+            source: the file that it stands in.
+            route: where it stands.
+            spelt_as_key: whether the string is the key at that place, not the value.
+
+        Raises:
+            CompileError: it is no Jinja.
+        """
+        self.raw, self.source, self.route, self.spelt_as_key = raw, source, route, spelt_as_key
+        self.constant: str | None = raw
+        """What it renders to whatever the scope, if it holds no Jinja."""
+        self.names: frozenset[str] = frozenset()
+        """The names that it reads."""
+        self._render: Callable[[Mapping[str, Any]], str] = lambda _: raw
+        if "{{" not in raw and "{%" not in raw and "{#" not in raw:
+            return
+        try:
+            self.names = frozenset(meta.find_undeclared_variables(env.parse(raw)))
+            template = env.from_string(raw)
+        except (TemplateError, RecursionError, ValueError) as error:
+            raise self.failure(error, {}) from error
+        root = template.root_render_func
+        # The scope is shared, not copied: it holds Jinja's own functions, too.
+        self._render = lambda scope: "".join(root(template.new_context(scope, shared=True)))  # type: ignore[arg-type]
+        self.constant = None
+
+    def render(self, scope: Mapping[str, Any]) -> str:
+        """Return the text for what a variant sees: name -> value.
+
+        Raises:
+            CompileError: a name is undefined, or an expression fails.
+        """
+        try:
+            return self._render(scope)
+        except Exception as error:
+            # Whatever an expression of the user's raises is a fault of the input.
+            raise self.failure(error, scope) from error
+
+    def locate(self, word: str = "") -> Location:
+        """Return its place, or that of a word in it."""
+        offset = self.raw.find(word) if word else -1
+        if offset < 0 or self.spelt_as_key:
+            return self.source.locate(self.route, key=self.spelt_as_key)
+        return replace(self.source.locate_in(self.route, offset), length=len(word))
+
+    def refusal(self, code: str, message: str, help_: str = "", word: str = "") -> CompileError:
+        """Make the error that something is wrong with this string, or a word in it."""
+        return CompileError(
+            [Diagnostic(code=code, message=message, location=self.locate(word), help=help_)]
+        )
+
+    def failure(self, error: Exception, scope: Mapping[str, Any]) -> CompileError:
+        """Make the error that Jinja failed on this string in this scope."""
+        known = [name for name, value in scope.items() if not callable(value)]
+        code, message, help_, word = explain(error, known)
+        if code == "unprintable" and message.startswith("null"):
+            nulls = [name for name in sorted(self.names) if scope.get(name, "") is None]
+            if nulls:
+                message, word = f"{nulls[0]!r} is null here and is printed", nulls[0]
+        _, line = place(error)
+        if line > 1 and word not in self.raw.partition("\n")[0]:
+            lines = self.raw.splitlines(keepends=True)[: line - 1]
+            where = self.source.locate_in(self.route, sum(map(len, lines)))
+            return CompileError(
+                [Diagnostic(code=code, message=message, location=where, help=help_)]
+            )
+        return self.refusal(code, message, help_, word)
+
+
+_SPECIAL = re.compile(
+    r"\$\$\{"  # a literal `${`, as the author writes it
+    r"|\$\{(?:([A-Za-z][A-Za-z0-9_]*)\})?"  # a variable, or the beginning of something else
+    rf"|\$(?={VALUE_BRACE})|{VALUE_DOLLAR}|{VALUE_BRACE}"  # `${` out of a value
+    rf"|%(?=[{{{VALUE_BRACE}])"
+)
+_MARKED = re.compile(rf"[$%{VALUE_DOLLAR}{VALUE_BRACE}]")
+_BRACES = frozenset({"{", VALUE_BRACE})
+_TO_BAKE = {VALUE_BRACE: "{", "%": "%%", "$": "$$", "$${": "$${"}
+_FROM_BAKE = re.compile(r"\$\$\{|%%\{|\$\{([A-Za-z][A-Za-z0-9_]*)\}")
+
+
+def interpolate(text: Text, rendered: str, variables: Collection[str]) -> Interpolated:
+    """Return rendered text in bake's form; only what the author wrote can name a variable.
+
+    Args:
+        text: the string that was rendered; for the place of an error.
+        rendered: what Jinja made of it.
+        variables: the declared bake variables.
+
+    Raises:
+        CompileError: `${` names no declared variable, or is more than a name.
+    """
+    if not _MARKED.search(rendered):
+        return Interpolated(rendered)
+
+    def replaced(match: re.Match[str]) -> str:
+        token, name = match[0], match[1]
+        if name is not None:
+            if name not in variables:
+                raise text.refusal(
+                    "undeclared-variable",
+                    f"no variable is named {name!r}",
+                    did_you_mean(name, variables, otherwise="declare it under `variables`"),
+                    name,
+                )
+            if match.start() and rendered[match.start() - 1] in ("$", VALUE_DOLLAR):
+                raise text.refusal(
+                    "dollar-before-variable",
+                    f"a `$` right before `${{{name}}}` cannot be said in a bake file",
+                    "put another character between them",
+                    name,
+                )
+            return token
+        if token == "${":
+            raise text.refusal(
+                "interpolation",
+                "`${` begins a bake variable, and only a name and `}` may follow",
+                "`${NAME}` reads a variable of `variables`, `$${` writes a literal `${`",
+                token,
+            )
+        if token == VALUE_DOLLAR:
+            return "$$" if rendered[match.end() : match.end() + 1] in _BRACES else "$"
+        return _TO_BAKE[token]
+
+    return Interpolated(_SPECIAL.sub(replaced, rendered))
+
+
+def resolve(text: str, values: Mapping[str, str]) -> str:
+    """Return text in bake's form as bake resolves it with these values of its variables."""
+    if "{" not in text:
+        return text
+    return _FROM_BAKE.sub(lambda match: values[match[1]] if match[1] else match[0][1:], text)
+
+
+def references(text: str) -> tuple[str, ...]:
+    """Return the variables that text in bake's form names, in order, each once."""
+    return tuple(dict.fromkeys(match[1] for match in _FROM_BAKE.finditer(text) if match[1]))

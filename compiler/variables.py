@@ -1,0 +1,101 @@
+"""The bake variables: their names, their defaults, and what these resolve to."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from compiler.errors import CompileError
+from compiler.matrix import Variable
+from compiler.names import HCL_WORDS, RESERVED_VARIABLES, VARIABLE
+from compiler.reader import Reader
+from compiler.text import interpolate, references, resolve
+
+
+MAX_CHAIN = 100
+"""Variables of which each names the next."""
+
+
+def read_variables(
+    raw: Mapping[str, str], data: Mapping[str, Any], reader: Reader
+) -> dict[str, Variable]:
+    """Read `variables`; defaults see data, and one another by `${NAME}`."""
+    defaults: dict[str, str] = {}
+    for name, default in raw.items():
+        route = ("variables", name)
+        _check_name(name, reader)
+        try:
+            text = reader.text(default, route, bake=True)
+            defaults[name] = interpolate(text, text.render(data), raw)
+        except CompileError as error:
+            reader.problems.extend(error.diagnostics)
+            defaults[name] = ""
+    resolved: dict[str, str] = {}
+    for name in raw:
+        _resolve(name, defaults, resolved, (), reader)
+    return {
+        name: Variable(
+            name=name, default=default, resolved=resolved[name], route=("variables", name)
+        )
+        for name, default in defaults.items()
+    }
+
+
+def _check_name(name: str, reader: Reader) -> None:
+    route = ("variables", name)
+    if not VARIABLE.match(name):
+        reader.problem(
+            "not-an-identifier",
+            f"variable {name!r} is no name for a bake variable",
+            route,
+            "use letters, digits and underscores, and begin with a letter",
+            key=True,
+        )
+    elif name in HCL_WORDS:
+        reader.problem(
+            "reserved-name",
+            f"variable {name!r} is a word of bake files",
+            route,
+            "choose another name",
+            key=True,
+        )
+    elif name in RESERVED_VARIABLES or name.startswith(("ONLY_", "BAKE_", "BUILDX_")):
+        reader.problem(
+            "reserved-name",
+            f"variable {name!r} belongs to the generated file or to bake",
+            route,
+            "choose another name",
+            key=True,
+        )
+
+
+def _resolve(
+    name: str,
+    defaults: Mapping[str, str],
+    resolved: dict[str, str],
+    path: tuple[str, ...],
+    reader: Reader,
+) -> None:
+    """Fill in what a variable resolves to, those that its default names first."""
+    if name in resolved:
+        return
+    if name in path:
+        circle = [*path[path.index(name) :], name]
+        reader.problem(
+            "variable-cycle",
+            f"variables name one another in a circle: {' -> '.join(circle)}",
+            ("variables", name),
+            "give one of them a default of its own",
+        )
+        resolved[name] = ""
+        return
+    if len(path) == MAX_CHAIN:
+        reader.problem(
+            "variable-cycle",
+            f"more than {MAX_CHAIN} variables name one another in a row",
+            ("variables", name),
+            "give one of them a default of its own",
+        )
+        resolved[name] = ""
+        return
+    for other in references(defaults[name]):
+        _resolve(other, defaults, resolved, (*path, name), reader)
+    resolved.setdefault(name, resolve(defaults[name], resolved))
