@@ -36,7 +36,7 @@ class Finding:
     """Notes, each with the offsets of its place."""
 
 
-class Text:
+class Page:
     """A text under the name by which its user knows it; turns offsets into places."""
 
     __slots__ = ("_starts", "path", "text")
@@ -48,10 +48,7 @@ class Text:
 
     def at(self, start: int, end: int = 0) -> Location:
         """Return the place of `start`, as long as what lies before `end` on its line."""
-        starts = self._starts
-        if not starts:
-            starts.append(0)
-            starts.extend(match.end() for match in _LINE_END.finditer(self.text))
+        starts = self._lines()
         start = min(start, len(self.text))
         line = bisect_right(starts, start)
         begin = starts[line - 1]
@@ -65,6 +62,17 @@ class Text:
             # Whoever prints the line must be able to encode it.
             text=_FORBIDDEN_IN_FILE.sub("\ufffd", text),
         )
+
+    def offset(self, line: int, column: int) -> int:
+        """Return the offset of a line and column, both from 1."""
+        starts = self._lines()
+        return starts[min(line, len(starts)) - 1] + column - 1
+
+    def _lines(self) -> list[int]:
+        if not self._starts:
+            self._starts.append(0)
+            self._starts.extend(match.end() for match in _LINE_END.finditer(self.text))
+        return self._starts
 
     def refuse(self, findings: Iterable[Finding]) -> NoReturn:
         """Raise the findings as diagnostics, in the order of the text."""
@@ -80,7 +88,7 @@ class Text:
         )
 
 
-def read_text(raw: str | bytes, path: str, *, limit: int) -> Text:
+def read_text(raw: str | bytes, path: str, *, limit: int) -> Page:
     """Return what a file holds, without a byte order mark.
 
     Refuses what is larger than `limit` bytes, not UTF-8, or has control characters.
@@ -96,7 +104,7 @@ def read_text(raw: str | bytes, path: str, *, limit: int) -> Text:
             message=f"the file has {size:,} bytes, and at most {allowed} are read",
             help="keep here only what the build needs",
         )
-    text = Text(path, (raw if isinstance(raw, str) else _decode(raw, path)).removeprefix("\ufeff"))
+    text = Page(path, (raw if isinstance(raw, str) else _decode(raw, path)).removeprefix("\ufeff"))
     if _FORBIDDEN_IN_FILE.search(text.text):
         places = [match.start() for match in _FORBIDDEN_IN_FILE.finditer(text.text)]
         text.refuse(
@@ -126,7 +134,9 @@ def refuse_file(path: str, *, code: str, message: str, help: str = "") -> NoRetu
 def show(text: str) -> str:
     """Return a text in quotes, short enough for one sentence."""
     short = text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004
-    return repr(short) if FORBIDDEN_IN_VALUE.search(short) or "\n" in short else f"'{short}'"
+    if FORBIDDEN_IN_VALUE.search(short) or "\n" in short:
+        return repr(short)
+    return f'"{short}"' if "'" in short and '"' not in short else f"'{short}'"
 
 
 def _decode(raw: bytes, path: str) -> str:
@@ -139,7 +149,7 @@ def _decode(raw: bytes, path: str) -> str:
     except UnicodeDecodeError as error:
         # Up to the bad byte all is well, so its offset among characters is known.
         start = len(raw[: error.start].decode())
-        Text(path, raw.decode(errors="replace")).refuse(
+        Page(path, raw.decode(errors="replace")).refuse(
             [
                 Finding(
                     code="not-utf-8",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from compiler.errors import Diagnostic, Problems, Severity
 from compiler.matrix import Matrix
 from compiler.names import group_name, safe
+from compiler.pattern import spelling
 from compiler.resolve import Target
 
 
@@ -24,8 +25,8 @@ class Group:
 
     name: str
     targets: tuple[str, ...]
-    members: tuple[int, ...]
-    """The same as indexes into the plan's targets."""
+    by: tuple[str, str] | None
+    """What its targets share: an axis, or `image`, and the value's spelling; None for all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,45 +46,27 @@ def plan(matrix: Matrix, targets: tuple[Target, ...]) -> Plan:
         CompileError: two groups, or a group and a target, would share a name.
     """
     problems, warnings = Problems(), Problems()
+    names = {target.name for target in targets}
     groups: dict[str, Group] = {}
-    taken: dict[str, tuple[int, ...]] = {target.name: (n,) for n, target in enumerate(targets)}
 
-    def add(name: str, members: tuple[int, ...]) -> bool:
+    def add(name: str, members: list[str], by: tuple[str, str] | None) -> bool:
         """Add a group unless its name means something else already."""
-        if name in groups or taken.get(name, members) != members:
+        if name in groups or (name in names and members != [name]):
             return False
-        names = tuple(targets[n].name for n in members)
-        groups[name] = Group(name=name, targets=names, members=members)
+        groups[name] = Group(name=name, targets=tuple(members), by=by)
         return True
 
-    if not add("default", tuple(range(len(targets)))):
-        image = matrix.images[targets[taken["default"][0]].image]
-        problems.add(
-            Diagnostic(
-                code="group-collision",
-                message="target 'default' has the name of the group of all targets",
-                location=matrix.source.locate(image.route, key=True),
-                help=f"rename image {image.name!r}",
-            )
-        )
-    by_image: dict[str, list[int]] = {}
-    by_value: dict[tuple[str, str], list[int]] = {
-        (axis.name, value.text): [] for axis in matrix.axes.values() for value in axis.values
-    }
-    for n, target in enumerate(targets):
-        by_image.setdefault(target.image, []).append(n)
-        for axis, value in zip(matrix.images[target.image].axes, target.values, strict=True):
-            by_value[axis.name, value.text].append(n)
-    for name, found in by_image.items():
-        if not add(safe(name), tuple(found)):
-            problems.add(_collision(matrix, name, "another group" if safe(name) in groups else "a target"))
-    values: dict[str, tuple[str, str]] = {}
-    for (axis, value), found in by_value.items():
+    if not add("default", [target.name for target in targets], None):
+        image = next(target.image for target in targets if target.name == "default")
+        problems.add(_collision(matrix, image, "target 'default' has", "the group of all targets"))
+    for image, members in _by_image(targets).items():
+        if not add(safe(image), members, ("image", image)):
+            other = "another group" if safe(image) in groups else "a target of another image"
+            problems.add(_collision(matrix, image, f"the group of image {image!r} has", other))
+    for (axis, value), members in _by_value(matrix, targets).items():
         name = group_name(axis, value)
-        if not found or add(name, tuple(found)):
-            values.setdefault(name, (axis, value))
-            continue
-        warnings.add(_left_out(matrix, name, axis, value))
+        if members and not add(name, members, (axis, value)):
+            warnings.add(_left_out(matrix, name, axis, value))
     problems.refuse()
     return Plan(
         matrix=matrix,
@@ -93,12 +76,34 @@ def plan(matrix: Matrix, targets: tuple[Target, ...]) -> Plan:
     )
 
 
-def _collision(matrix: Matrix, image: str, other: str) -> Diagnostic:
+def _by_image(targets: tuple[Target, ...]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for target in targets:
+        found.setdefault(target.image, []).append(target.name)
+    return found
+
+
+def _by_value(
+    matrix: Matrix, targets: tuple[Target, ...]
+) -> dict[tuple[str, str], list[str]]:
+    """Group targets by each value of each axis; null holds for an image that lacks the axis."""
+    found: dict[tuple[str, str], list[str]] = {
+        (axis.name, value.text): [] for axis in matrix.axes.values() for value in axis.values
+    }
+    for target in targets:
+        for axis in matrix.axes:
+            members = found.get((axis, spelling(target.axes.get(axis))))
+            if members is not None:
+                members.append(target.name)
+    return found
+
+
+def _collision(matrix: Matrix, image: str, what: str, other: str) -> Diagnostic:
     return Diagnostic(
         code="group-collision",
-        message=f"the group of image {image!r} has the name of {other}",
+        message=f"{what} the name of {other}",
         location=matrix.source.locate(matrix.images[image].route, key=True),
-        help="rename the image",
+        help=f"rename image {image!r}",
     )
 
 

@@ -9,26 +9,19 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
 
+from compiler.compose import Composer, StopComposing, compose
 from compiler.errors import Location
-from compiler.nodes import Composer, Node, StopComposing
-from compiler.places import Finding, Text, read_text, refuse_file
-from compiler.yaml_hints import Failure, explain
+from compiler.nodes import Node
+from compiler.places import Finding, Page, read_text, refuse_file
+from compiler.yaml_hints import Failure
+from compiler.yaml_refusals import refuse_directives
 
-
-try:
-    from yaml.cyaml import CParser
-except ImportError:  # PyYAML was built without its C library.
-    CParser = None
 
 Route = tuple[str | int | None, ...]
 """The way to a value: the keys and indexes that lead to it from the top."""
 
 LIMIT = 1 << 20
 """The most bytes of a file that is read, unless told otherwise."""
-
-_ROUNDS = 20
-_RETRIED = 100_000
-"""Only a text that a person may have written is read again to find more."""
 
 _SPELT = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
 
@@ -57,7 +50,7 @@ class PythonParser(Reader, Scanner, Parser):
                 self.allow_simple_key = True
 
 
-new_parser: Callable[[str], Any] = CParser or PythonParser
+new_parser: Callable[[str], Any] = yaml.CSafeLoader if yaml.__with_libyaml__ else PythonParser
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,7 +66,7 @@ class Source:
 
     Keys are texts, true, false or null. What an alias stands for is the anchor's very object.
     """
-    _text: Text = field(repr=False)
+    _page: Page = field(repr=False)
     _root: Node = field(repr=False)
 
     @classmethod
@@ -85,10 +78,10 @@ class Source:
         Whatever is wrong, and be it hostile, is a `CompileError` with all that could be found.
         """
         read = read_text(text, path, limit=limit)
-        findings = _refuse_directives(read.text)
+        findings = refuse_directives(read.text)
         root = None
         if not findings:
-            root, findings = _compose(read.text)
+            root, findings = compose(read.text, _feed)
         if findings:
             read.refuse(findings)
         if root is None or (root.data is None and root.start == root.end):
@@ -100,13 +93,13 @@ class Source:
             )
         if not isinstance(root.data, dict) and (mapping or not isinstance(root.data, list)):
             wanted = "a mapping" if mapping else "a mapping or a list"
-            start, end = root.span()
+            start, end = root.span(read.text)
             message = f"the top level of the file must be {wanted}"
             remedy = "write 'key: value' lines"
             read.refuse(
                 [Finding(code="not-a-mapping", message=message, start=start, end=end, help=remedy)]
             )
-        return cls(path=path, text=read.text, data=root.data, _text=read, _root=root)
+        return cls(path=path, text=read.text, data=root.data, _page=read, _root=root)
 
     def locate(self, route: Route, *, key: bool = False) -> Location:
         """Return the place of a value, or of its key.
@@ -118,17 +111,19 @@ class Source:
         empty = node.start == node.end and node.children is None
         lacking = not complete and node.children is not None
         if name is not None and (key or empty or lacking):
-            return self._text.at(name.start, name.end)
-        return self._text.at(*node.span())
+            return self._page.at(name.start, name.end)
+        return self._page.at(*node.span(self.text))
 
-    def locate_in(self, route: Route, offset: int) -> Location:
-        """Return the place of the character at `offset` of a text; through aliases too."""
-        _, node, complete = self._walk(route)
+    def locate_in(self, route: Route, offset: int, *, key: bool = False) -> Location:
+        """Return the place of the character at `offset` of a text or key; through aliases too."""
+        name, node, complete = self._walk(route)
+        if key and name is not None:
+            node = name
         node = node.origin
         if not complete or not isinstance(node.data, str):
-            return self.locate(route)
+            return self.locate(route, key=key)
         place = node.place(self.text, max(0, min(offset, len(node.data))))
-        return self._text.at(place, place + 1)
+        return self._page.at(place, place + 1)
 
     def _walk(self, route: Route) -> tuple[Node | None, Node, bool]:
         """Return key and value as far as the route leads, and whether that is all of it."""
@@ -151,104 +146,71 @@ class Source:
         return name, node, True
 
 
-def _refuse_directives(text: str) -> list[Finding]:
-    """Return the directives that mean nothing here; parsers differ on what they let pass."""
-    start = 0
-    for line in text.splitlines(keepends=True):
-        if line.startswith("%") and not line.startswith(("%YAML 1.1", "%YAML 1.2")):
-            message = f"the directive '{line.split()[0][:60]}' is not understood"
-            return [
-                Finding(
-                    code="yaml-syntax",
-                    message=message,
-                    start=start,
-                    end=start + len(line.rstrip()),
-                    help="remove this line",
-                )
-            ]
-        if not line.startswith("%") and line.split("#", 1)[0].strip():
-            break
-        start += len(line)
-    return []
-
-
-def _compose(text: str) -> tuple[Node | None, list[Finding]]:
-    """Return the tree, or what is wrong.
-
-    A parser gives up at its first syntax error. Where quotes are the remedy, the value is blotted
-    out and the text read again, so that one run shows them all.
-    """
-    found: dict[tuple[str, int], Finding] = {}
-    blots: list[Finding] = []
-    current = text
-    for _ in range(_ROUNDS):
-        composer = Composer(current)
-        failure = _feed(composer)
-        new = [
-            finding
-            for finding in composer.findings
-            if not any(blot.start <= finding.start < blot.end for blot in blots)
-        ]
-        quotes = [finding for finding in new if finding.code == "quote-it"]
-        if failure is not None and not quotes:
-            new.append(explain(current, failure, flow=composer.in_flow))
-            quotes = [finding for finding in new if finding.code == "quote-it"]
-        found.update({(finding.code, finding.start): finding for finding in new})
-        if failure is None or not quotes or len(text) > _RETRIED:
-            break
-        blots += quotes
-        for blot in quotes:
-            width = blot.end - blot.start
-            current = current[: blot.start] + "x" * width + current[blot.end :]
-    return composer.root, list(found.values())
-
-
 def _feed(composer: Composer) -> Failure | None:
     """Give the composer the events of its text; return where the parser failed, if it did."""
     parser: Any = None
-    documents = 0
     try:
         parser = new_parser(composer.text)
         while True:
             event = parser.get_event()
             kind = type(event)
-            if kind is yaml.ScalarEvent:
-                composer.scalar(
-                    event.start_mark.index,
-                    event.end_mark.index,
-                    event.value,
-                    event.style or "",
-                    event.anchor,
-                    event.tag,
-                )
-            elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
-                composer.open(
-                    event.start_mark.index,
-                    mapping=kind is yaml.MappingStartEvent,
-                    flow=bool(event.flow_style),
-                    anchor=event.anchor,
-                    tag=event.tag,
-                )
-            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
-                composer.close(event.end_mark.index)
-            elif kind is yaml.AliasEvent:
-                composer.alias(event.start_mark.index, event.end_mark.index, event.anchor)
-            elif kind is yaml.DocumentStartEvent:
-                documents += 1
-                if documents > 1:
-                    message = "a second document begins here, and only one is read"
-                    place = event.start_mark.index
-                    composer.stop("several-documents", message, place, "remove the '---'")
-            elif kind is yaml.StreamEndEvent:
+            if kind is yaml.StreamEndEvent:
                 return None
+            give = _GIVE.get(kind)
+            if give is not None:
+                give(composer, event)
     except StopComposing:
         return None
     except yaml.YAMLError as error:
         return _failure(error, len(composer.text))
     except (ValueError, OverflowError) as error:
-        # The Python parser lets an escape's or a version's number through to `chr` and `int`.
+        # The Python parser hands an escape to `chr` that is beyond Unicode.
         index = parser.index if isinstance(parser, PythonParser) else 0
         return Failure(context="", problem=f"escape: {error}", context_at=index, at=index)
+
+
+def _give_scalar(composer: Composer, event: Any) -> None:
+    composer.scalar(
+        event.start_mark.index,
+        event.end_mark.index,
+        event.value,
+        event.style or "",
+        anchor=event.anchor,
+        tag=event.tag,
+    )
+
+
+def _give_start(composer: Composer, event: Any) -> None:
+    composer.open(
+        event.start_mark.index,
+        mapping=type(event) is yaml.MappingStartEvent,
+        flow=bool(event.flow_style),
+        anchor=event.anchor,
+        tag=event.tag,
+    )
+
+
+def _give_end(composer: Composer, event: Any) -> None:
+    composer.close(event.end_mark.index)
+
+
+def _give_alias(composer: Composer, event: Any) -> None:
+    composer.alias(event.start_mark.index, event.end_mark.index, event.anchor)
+
+
+def _give_document(composer: Composer, event: Any) -> None:
+    composer.document(event.start_mark.index)
+
+
+_GIVE: dict[type, Callable[[Composer, Any], None]] = {
+    yaml.ScalarEvent: _give_scalar,
+    yaml.MappingStartEvent: _give_start,
+    yaml.SequenceStartEvent: _give_start,
+    yaml.MappingEndEvent: _give_end,
+    yaml.SequenceEndEvent: _give_end,
+    yaml.AliasEvent: _give_alias,
+    yaml.DocumentStartEvent: _give_document,
+}
 
 
 def _failure(error: yaml.YAMLError, last: int) -> Failure:

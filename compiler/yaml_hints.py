@@ -3,13 +3,15 @@
 import re
 from dataclasses import dataclass
 
-from compiler.places import Finding, show
+from compiler.places import Finding, control_character, show
 
 
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}")
 _QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*\"""")
 _INDICATOR = re.compile(r"[-?](?=\s|$)")
-_LINE = re.compile(r"[^\r\n]*")
+_ESCAPE = re.compile(r"\\(?:[xuU]\w*|.)?")
+_SURROGATE = re.compile(r"\\(?:u|U0000)([dD][89a-fA-F][\da-fA-F]{2})")
+_LONGEST_LINE = 2000
 _LONGEST_SHOWN = 80
 
 _READ_AS = {
@@ -20,8 +22,27 @@ _READ_AS = {
     "|": "as the head of a block of text",
     "{": "as a mapping",
     "[": "as a list",
-    "%": "as a directive",
 }
+
+_IN_GENERAL = (
+    ("'-' indicator", "this is no entry of the list above it", "begin it with '- ' or outdent it"),
+    (
+        "block collection",
+        "this is no entry of the list above it",
+        "begin it with '- ' or outdent it",
+    ),
+    ("expected ':'", "this key has no ':'", "write 'key: value'"),
+    ("sequence entries", "a list cannot begin here", "begin it on a line of its own, or use [ ]"),
+    ("',' or", "a comma or a closing bracket is missing here", "add it"),
+    ("mapping keys", "a '?' cannot stand here", "quote the text"),
+    ("expected key", "this does not belong to what stands above it", "indent it as its neighbours"),
+    ("block end", "this does not belong to what stands above it", "indent it as its neighbours"),
+    (
+        "mapping values",
+        "this does not belong to what stands above it",
+        "indent it as its neighbours",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,55 +57,26 @@ class Failure:
     at: int
 
 
-def explain(text: str, failure: Failure, *, flow: bool) -> Finding:
+def explain(text: str, failure: Failure, *, opened: int | None) -> Finding:
     """Return what is wrong in the user's words, and where the remedy is to be applied.
 
-    The code is `quote-it` if quotes around the finding's span are the remedy. `flow` says that
-    the place is inside brackets that were opened on an earlier line.
+    The code is `quote-it` if quotes around the finding's span are the remedy. `opened` is
+    where the bracket stands that is open there, if one is.
     """
-    context, problem = failure.context, failure.problem
     last = len(text.rstrip())
     at = min(failure.at, max(0, last - 1))
-    line, line_end = _line_of(text, at)
-    item, in_flow = _item(text, line, at)
-    flow = flow or in_flow
-    indent = text[line:line_end]
-    indent = indent[: len(indent) - len(indent.lstrip())]
-    first = text[item : item + 1]
-    if _JINJA.match(text, item, line_end):
-        return quote_it(text, item, flow=flow)
-    if "\t" in indent or text[at : at + 1] == "\t":
-        place = text.index("\t", line)
-        return _syntax("a tab stands where YAML wants spaces", place, "indent with spaces")
-    if "escape" in problem or "hex" in problem:
-        # One parser points at the backslash, the other one behind it.
-        place = text.rfind("\\", 0, at + 1)
-        return _syntax(
-            f"{show(text[place : place + 2])} is no escape of YAML",
-            place,
-            r"write \\ for a backslash, or use single quotes",
-            length=2,
-        )
-    if "directive" in context or "YAML document" in problem:
-        return _syntax("this directive is not understood", failure.context_at, "remove this line")
-    if "quoted scalar" in context:
-        return _syntax("this quote is never closed", failure.context_at, "close it")
-    if any(word in context for word in ("block scalar", "an alias", "an anchor", "a tag")):
-        begin = failure.context_at
-        return quote_it(text, begin, flow=flow or _item(text, line, begin)[1])
-    if "tag handle" in problem:
-        return quote_it(text, failure.context_at, flow=flow)
-    if "cannot start any token" in problem or (first in ",]}" and "node content" in problem):
-        return quote_it(text, item, flow=flow)
-    if "mapping values" in problem and item > line + len(indent):
-        return quote_it(text, item, flow=flow, colon=True)
-    if first in tuple("[{'\"") and text[:at].rstrip()[item:][-1:] in tuple("]}'\""):
-        # Something that was complete goes on: `[a]b`, `'x'y`.
-        return quote_it(text, item, flow=flow)
-    if "flow" in context and (failure.at >= last or text.find("\n", failure.context_at, at) >= 0):
-        opened = text[failure.context_at : failure.context_at + 1]
-        return _syntax(f"this {show(opened)} is never closed", failure.context_at, "close it")
-    return _general(failure, at)
+    line, end = _line_around(text, at)
+    item, bracketed = _item(text, line, end, at)
+    flow = opened is not None or bracketed
+    return (
+        _jinja(text, item, end, flow=flow)
+        or _tab(text, line, at)
+        or _escape(text, failure, at)
+        or _indicator(text, failure, item, line, flow=flow)
+        or _unclosed(text, failure, at, opened)
+        or _went_on(text, at, item, flow=flow)
+        or _in_general(failure, at)
+    )
 
 
 def quote_it(text: str, start: int, *, flow: bool, colon: bool = False) -> Finding:
@@ -102,27 +94,89 @@ def quote_it(text: str, start: int, *, flow: bool, colon: bool = False) -> Findi
     return Finding(code="quote-it", message=message, start=start, end=end, help=remedy)
 
 
-def _general(failure: Failure, at: int) -> Finding:
-    problem = failure.problem
-    if "mapping values" in problem or "expected key" in problem or "<block end>" in problem:
-        return _syntax(
-            "this does not belong to what stands above it",
-            at,
-            "indent it like its neighbours",
-        )
-    if "'-' indicator" in problem:
-        return _syntax(
-            "this is no entry of the list above it", at, "begin it with '- ', or outdent"
-        )
-    if "expected ':'" in problem:
-        return _syntax("this key has no ':'", failure.context_at, "write 'key: value'")
-    if "sequence entries" in problem:
-        return _syntax("a list cannot begin here", at, "begin it on the next line, or use [ ]")
-    if "',' or" in problem:
-        return _syntax("a comma or a closing bracket is missing here", at, "")
-    if "mapping keys" in problem:
-        return _syntax("a '?' cannot stand here", at, "quote the text")
-    return _syntax(f"this is no YAML: {problem}", at, "")
+def follows(text: str, reason: Finding, blots: list[Finding]) -> bool:
+    """Return whether an error may come of a blot only: it is on that line or the next one."""
+    line, _ = _line_around(text, reason.start)
+    above, _ = _line_around(text, max(0, line - 1))
+    return any(above <= blot.start < reason.end for blot in blots)
+
+
+def _line_around(text: str, at: int) -> tuple[int, int]:
+    """Return where the line of an offset begins and ends; if it is endless, what is near."""
+    begin = max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
+    ends = [end for end in (text.find("\n", at), text.find("\r", at)) if end >= 0]
+    return max(begin, at - _LONGEST_LINE), min([*ends, len(text), at + _LONGEST_LINE])
+
+
+def _jinja(text: str, item: int, end: int, *, flow: bool) -> Finding | None:
+    return quote_it(text, item, flow=flow) if _JINJA.match(text, item, end) else None
+
+
+def _tab(text: str, line: int, at: int) -> Finding | None:
+    place = text.find("\t", line, at + 1)
+    if place < 0 or (text[line:place].strip() and place < at):
+        return None
+    return _syntax("a tab stands where YAML wants spaces", place, "use spaces")
+
+
+def _escape(text: str, failure: Failure, at: int) -> Finding | None:
+    if "escape" not in failure.problem and "hexdecimal" not in failure.problem:
+        return None
+    # One parser points at the backslash, others behind it.
+    place = max(text.rfind("\\", 0, at + 1), 0)
+    surrogate = _SURROGATE.match(text, place)
+    if surrogate:
+        return control_character(chr(int(surrogate[1], 16)), place, place + 2)
+    match = _ESCAPE.match(text, place)
+    raw = match[0][:10] if match else ""
+    remedy = r"write \\ for a backslash, or use single quotes"
+    return _syntax(f"{show(raw)} is no escape of YAML", place, remedy, length=len(raw))
+
+
+def _unclosed(text: str, failure: Failure, at: int, opened: int | None) -> Finding | None:
+    begin = failure.context_at
+    last = len(text.rstrip())
+    if "quoted scalar" in failure.context:
+        return _syntax("this quote is never closed", begin, "close it")
+    if text[at] in "]}" and failure.at < last:
+        return _syntax(f"this '{text[at]}' closes nothing", at, "remove it, or quote the text")
+    if "flow node" in failure.context and opened is not None:
+        begin = opened
+    if "flow" in failure.context and (failure.at >= last or text.find("\n", begin, at) >= 0):
+        return _syntax(f"this {show(text[begin : begin + 1])} is never closed", begin, "close it")
+    return None
+
+
+def _indicator(text: str, failure: Failure, item: int, line: int, *, flow: bool) -> Finding | None:
+    """Explain a value that begins as no value may."""
+    context, problem, begin = failure.context, failure.problem, failure.context_at
+    words = ("block scalar", "an alias", "an anchor", "a tag")
+    if any(word in context for word in words) or "tag handle" in problem:
+        return quote_it(text, begin, flow=flow)
+    if "cannot start any token" in problem or ("node content" in problem and text[item] == ","):
+        return quote_it(text, item, flow=flow)
+    if "mapping values" in problem and text[line:item].strip():
+        finding = quote_it(text, item, flow=flow, colon=True)
+        if text[finding.end - 1] != ":":
+            return finding
+        return _syntax("a mapping cannot begin here", item, "begin it on a line of its own")
+    return None
+
+
+def _went_on(text: str, at: int, item: int, *, flow: bool) -> Finding | None:
+    """Explain a value that was complete before its end: `[a]b`, `'x'y`."""
+    before = text[item:at].rstrip()
+    if before and before[0] in "[{'\"" and before[-1] in "]}'\"" and "\n" not in before:
+        return quote_it(text, item, flow=flow)
+    return None
+
+
+def _in_general(failure: Failure, at: int) -> Finding:
+    for words, message, remedy in _IN_GENERAL:
+        if words in failure.problem or words in failure.context:
+            place = failure.context_at if "simple key" in failure.context else at
+            return _syntax(message, place, remedy)
+    return _syntax(f"this is no YAML: {failure.problem}", at, "")
 
 
 def _syntax(message: str, at: int, remedy: str, length: int = 1) -> Finding:
@@ -137,41 +191,34 @@ def _quoted(raw: str) -> str:
     return "'" + raw.replace("'", "''") + "'"
 
 
-def _line_of(text: str, at: int) -> tuple[int, int]:
-    begin = max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
-    match = _LINE.match(text, begin)
-    return begin, match.end() if match else begin
-
-
-def _item(text: str, line: int, at: int) -> tuple[int, bool]:
+def _item(text: str, line: int, end: int, at: int) -> tuple[int, bool]:
     """Return where the value begins that holds the offset `at`, and whether it is in brackets.
 
     Looks at that line only, and roughly: this is for help, not for reading.
     """
     opened: list[int] = []
-    start = -1  # Not begun.
+    start = -1
     index = line
-    while index < at or start < 0:
-        character = text[index : index + 1]
-        jump = _JINJA.match(text, index) or (_QUOTED.match(text, index) if start < 0 else None)
-        if not character or character in "\r\n":
-            break
+    while index < end and (index < at or start < 0):
+        character = text[index]
+        begun = start >= 0
+        jump = _JINJA.match(text, index, end) or (not begun and _QUOTED.match(text, index, end))
         if jump:
-            start = index if start < 0 else start
+            start = start if begun else index
             index = jump.end()
             continue
-        if start < 0:
-            if character in "[{" and index < at:
-                opened.append(index)
-            elif not character.isspace() and not (
-                index < at and _INDICATOR.match(text, index) and not opened
-            ):
-                start = index
-        elif character == "," and opened:
+        if index == at or (
+            not begun and not (character in "[{ \t" or _INDICATOR.match(text, index, end))
+        ):
+            start = start if begun else index
+        elif character in "[{" and not begun:
+            opened.append(index)
+        elif begun and (
+            (character == "," and opened)
+            or (character == ":" and (text[index + 1 : index + 2] or " ").isspace())
+        ):
             start = -1
-        elif character == ":" and text[index + 1 : index + 2].isspace() and index < at:
-            start = -1
-        if start >= 0 and character in "]}" and opened and index < at:
+        if character in "]}" and opened and index < at:
             start = opened.pop()
         index += 1
     return (start if start >= 0 else at), bool(opened)
@@ -179,35 +226,30 @@ def _item(text: str, line: int, at: int) -> tuple[int, bool]:
 
 def _extent(text: str, start: int, *, flow: bool, colon: bool) -> int:
     """Return where the value ends that its author began at `start`; on the same line."""
-    _, line_end = _line_of(text, start)
+    _, end = _line_around(text, start)
     depth = 0
     index = start
-    while index < line_end:
-        character = text[index]
-        after = text[index + 1 : index + 2]
-        jump = _JINJA.match(text, index, line_end) or (
-            _QUOTED.match(text, index, line_end) if index == start else None
-        )
+    while index < end:
+        jump = _JINJA.match(text, index, end)
+        if not jump and index == start:
+            jump = _QUOTED.match(text, index, end)
         if jump:
             index = jump.end()
             continue
-        if character in "[{":
-            depth += 1
-        elif character in "]}" and flow and index > start:
-            if not depth:
-                break
-            depth -= 1
-        elif (
-            character == ","
-            and flow
-            and not depth
-            and index > start
-            and after not in tuple("<>=!~")
-        ):
+        character = text[index]
+        if index > start and not depth and _ends(text, index, flow=flow, colon=colon):
             break
-        elif character == ":" and not colon and not depth and (not after or after.isspace()):
-            break
-        elif character == "#" and text[index - 1].isspace() and index > start:
-            break
+        depth += (character in "[{") - (character in "]}" and depth > 0)
         index += 1
     return max(start + 1, start + len(text[start:index].rstrip()))
+
+
+def _ends(text: str, index: int, *, flow: bool, colon: bool) -> bool:
+    character = text[index]
+    after = text[index + 1 : index + 2]
+    if character == "#":
+        return text[index - 1].isspace()
+    if character == ":":
+        return not colon and (not after or after.isspace())
+    # A comma belongs to a version range: >=3.10,<3.13
+    return flow and (character in "]}" or (character == "," and after not in tuple("<>=!~")))

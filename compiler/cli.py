@@ -1,0 +1,296 @@
+"""The command line: options, the terminal, exit codes."""
+
+import gc
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from compiler.errors import CompileError, Diagnostic, Severity
+from compiler.report import Form, report
+from compiler.version import VERSION
+
+
+if TYPE_CHECKING:
+    from compiler.drift import Change
+    from compiler.plan import Plan
+
+
+DEFAULT_LIMIT = 50_000
+MANY = 100
+"""Targets above which one bake fails on a small machine (buildx issues 3810 and 3486)."""
+
+
+class Context:
+    """What the options before a command say."""
+
+    def __init__(self, path: Path, form: Form, limit: int) -> None:
+        self.path, self.form, self.limit = path, form, limit
+
+    @property
+    def folder(self) -> Path:
+        """The project's folder."""
+        return self.path.parent
+
+    @property
+    def shown(self) -> str:
+        """How diagnostics name that folder, in front of each path."""
+        parent = self.path.parent.as_posix()
+        return "" if parent == "." else f"{parent}/"
+
+    def tell(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        """Write diagnostics to stderr."""
+        if diagnostics:
+            click.echo(
+                report(diagnostics, self.form, colour=_coloured()), err=True, nl=False, color=True
+            )
+
+    def refuse(self, error: CompileError) -> NoReturn:
+        """Tell what is wrong and end."""
+        self.tell(error.diagnostics)
+        if self.form is Form.TEXT:
+            count = sum(d.severity is Severity.ERROR for d in error.diagnostics)
+            click.echo(f"{count} error{'s' * (count != 1)}; nothing is written", err=True)
+        raise click.exceptions.Exit(1)
+
+
+def _coloured() -> bool:
+    """Tell whether diagnostics may be coloured: on a terminal, unless the user objects."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stderr.isatty()
+
+
+EPILOG = """\b
+Examples:
+  compile-matrix                        compile matrix.yaml of this folder
+  compile-matrix --check                in CI: fail if the generated files are stale
+  compile-matrix list python=3.11       what there is with Python 3.11
+  docker buildx bake                    build everything
+  ONLY_GPU=true docker buildx bake      build what has gpu=true
+
+\b
+Shell completion: put in ~/.bashrc (zsh and fish alike)
+  eval "$(_COMPILE_MATRIX_COMPLETE=bash_source compile-matrix)"
+"""
+
+
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EPILOG,
+)
+@click.option(
+    "-f",
+    "--file",
+    "path",
+    type=click.Path(path_type=Path),
+    default="matrix.yaml",
+    metavar="FILE",
+    help="The matrix; everything else is found beside it.  [default: matrix.yaml]",
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the files are stale.")
+@click.option("--diff", is_flag=True, help="As --check, and show what would change.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([form.value for form in Form]),
+    default=Form.TEXT.value,
+    help="How errors are written: for people, as JSON, as GitHub annotations.",
+)
+@click.option(
+    "--max-variants",
+    "limit",
+    type=click.IntRange(min=1),
+    default=DEFAULT_LIMIT,
+    envvar="COMPILE_MATRIX_MAX_VARIANTS",
+    show_default=True,
+    show_envvar=True,
+    metavar="N",
+    help="Refuse a matrix with more variants.",
+)
+@click.version_option(VERSION, prog_name="compile-matrix", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(context: click.Context, path: Path, check: bool, diff: bool, form: str, limit: int) -> None:
+    """Compile matrix.yaml and templates/ to docker-bake.hcl and a Dockerfile for each target.
+
+    Writes only what differs, and nothing at all if anything is wrong.
+    """
+    given = Context(path, Form(form), limit)
+    if context.invoked_subcommand is None:
+        _compile(given, check=check or diff, diff=diff)
+    elif check or diff:
+        raise click.UsageError("--check and --diff go with compiling, not with a command", context)
+    context.obj = given
+
+
+def _compile(given: Context, *, check: bool, diff: bool) -> None:
+    """Compile, or with `check` compare; what is up to date is known without compiling."""
+    from compiler.unchanged import unchanged
+
+    record = unchanged(given.folder, given.path.name, compiler=VERSION)
+    if record is not None:
+        from compiler.warnings import recalled
+
+        given.tell(tuple(map(recalled, record.warnings)))
+        _advise(record.targets)
+        click.echo(f"{_counted(record.targets, 'target')}: up to date")
+        return
+    from compiler.drift import diff as compare
+    from compiler.drift import unified
+    from compiler.pipeline import compile_matrix
+    from compiler.write import update
+
+    try:
+        compiled = compile_matrix(given.path, shown=given.shown, limit=given.limit)
+        output = compiled.plan.matrix.output
+        if check:
+            changes = compare(compiled.artifacts, given.folder, output)
+        else:
+            changes = update(compiled.artifacts, given.folder, output)
+    except CompileError as error:
+        given.refuse(error)
+    given.tell(compiled.plan.warnings)
+    if not check:
+        _advise(len(compiled.plan.targets))
+        _summarise(compiled.plan, changes, given)
+        return
+    if diff:
+        click.echo("".join(unified(changes)), nl=False)
+    if changes:
+        for change in [] if diff else changes:
+            click.echo(f"{given.shown}{change.path}: would be {change.kind}d")
+        click.echo(f"{_counted(len(changes), 'file')} stale: run compile-matrix", err=True)
+        raise click.exceptions.Exit(1)
+    click.echo(f"{_counted(len(compiled.plan.targets), 'target')}: up to date")
+
+
+def _advise(count: int) -> None:
+    if count > MANY:
+        click.echo(
+            f"note: one bake of {count:,} targets may overwhelm bake; "
+            f"build in parts: ONLY_SHARD=1/{-(-count // MANY)} docker buildx bake, and so on",
+            err=True,
+        )
+
+
+def _summarise(plan: "Plan", changes: "tuple[Change, ...]", given: Context) -> None:
+    """Say what came out and what to run next."""
+    kinds = [change.kind.value for change in changes]
+    done = [
+        f"{_counted(kinds.count(kind), 'file')} {word}"
+        for kind, word in (("create", "written"), ("update", "updated"), ("delete", "removed"))
+        if kind in kinds
+    ]
+    images = ", ".join(
+        f"{name} ({sum(target.image == name for target in plan.targets)})"
+        for name in list(plan.matrix.images)[:5]
+    )
+    more = len(plan.matrix.images) - 5
+    where = f"{given.shown}docker-bake.hcl, {given.shown}{plan.matrix.output}/"
+    click.echo(f"{_counted(len(plan.targets), 'target')}: {images}{' ...' if more > 0 else ''}")
+    click.echo(f"{', '.join(done) or 'up to date'}: {where}")
+    folder = "" if not given.shown else f"cd {given.shown.rstrip('/')} && "
+    axis = next((a for a in plan.matrix.axes.values() if len(a.values) > 1), None)
+    click.echo(f"next: {folder}docker buildx bake")
+    if axis is not None:
+        part = f"ONLY_{axis.name.upper()}={axis.values[0].text}"
+        click.echo(f"      {folder}{part} docker buildx bake     only a part")
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}{'s' * (count != 1)}"
+
+
+def _complete_filter(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Offer axes, their values, groups and targets; nothing where the matrix is not readable."""
+    with suppress(Exception):
+        path = (context.parent or context).params.get("path") or "matrix.yaml"
+        plan = _plan(Context(Path(path), Form.TEXT, DEFAULT_LIMIT))
+        matrix = plan.matrix
+        words = [f"image={name}" for name in matrix.images]
+        words += [
+            f"{axis.name}={value.text}" for axis in matrix.axes.values() for value in axis.values
+        ]
+        words += [group.name for group in plan.groups] + [target.name for target in plan.targets]
+        return [word for word in words if word.startswith(incomplete)]
+    return []
+
+
+def _plan(given: Context) -> "Plan":
+    from compiler.files import Files
+    from compiler.pipeline import plan_matrix
+
+    return plan_matrix(Files(given.folder, given.shown), given.path.name, limit=given.limit)
+
+
+@cli.command("list")
+@click.argument("words", nargs=-1, metavar="[FILTER]...", shell_complete=_complete_filter)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "names", "json", "github"]),
+    default="table",
+    show_default=True,
+    help="For people, one name a line, as in matrix.json, or a job matrix for GitHub.",
+)
+@click.pass_obj
+def list_(given: Context, words: tuple[str, ...], form: str) -> None:
+    """List targets; several filters narrow each other.
+
+    FILTER is axis=value[,value...], image=NAME, platform=linux/arm64 (or platform=local), or the
+    name of a target or group.
+
+    \b
+    Examples:
+      compile-matrix list
+      compile-matrix list python=3.11,3.12 gpu=true
+      compile-matrix list image=server --format names
+    """
+    from compiler.listing import Listing, listing
+    from compiler.select import select
+
+    try:
+        plan = _plan(given)
+        targets = select(plan, words)
+    except CompileError as error:
+        given.refuse(error)
+    click.echo(listing(plan, targets, Listing(form)), nl=False)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 input wrong, 2 usage, 130 Ctrl-C."""
+    gc.disable()  # One short run: nothing that it makes is worth collecting.
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        code = cli.main(arguments, prog_name="compile-matrix", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted; nothing is half written", err=True)
+        return 128 + signal.SIGINT
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        # Who read our output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if os.environ.get("COMPILE_MATRIX_DEBUG"):
+            raise
+        click.echo(
+            f"internal error: {type(error).__name__}: {error}\n"
+            "This is a fault of compile-matrix; COMPILE_MATRIX_DEBUG=1 shows where.",
+            err=True,
+        )
+        return 3
+    return code if isinstance(code, int) else 0
+
+

@@ -1,0 +1,261 @@
+"""From a YAML parser's events to a tree, without recursion."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from compiler import yaml_refusals as refuse
+from compiler.nodes import Node
+from compiler.places import FORBIDDEN_IN_VALUE, MOST_FINDINGS, Finding, control_character
+from compiler.yaml_hints import Failure, explain, follows
+
+
+DEEPEST = 50
+"""How deep collections may be nested: deeper than any person does, and far from a stack's end."""
+
+MOST_NODES = 100_000
+"""How many values a file may have, aliases expanded."""
+
+_MOST_BLOTS = 30
+_LONGEST_BLOTTED = 100_000
+"""Only a text that a person may have written is read again to find more."""
+
+_PLAIN: dict[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
+_CAPITALS = {"True", "TRUE", "False", "FALSE", "Null", "NULL"}
+_ANCHOR = re.compile(r"&[\w-]+(?:\s+|#[^\r\n]*)*")
+_MERGE = object()
+
+
+class StopComposing(Exception):  # noqa: N818
+    """What was found leaves no reason to read on."""
+
+
+def compose(
+    text: str, feed: Callable[["Composer"], Failure | None]
+) -> tuple[Node | None, list[Finding]]:
+    """Return the tree, or what is wrong; `feed` gives a composer the events of its text.
+
+    A parser gives up at its first syntax error. Where quotes are the remedy, the value is blotted
+    out and the text read again, so that one run shows them all.
+    """
+    found: dict[tuple[str, int], Finding] = {}
+    blots: list[Finding] = []
+    current = text
+    while True:
+        composer = Composer(current)
+        failure = feed(composer)
+        new = [
+            finding
+            for finding in composer.findings
+            if not any(blot.start <= finding.start < blot.end for blot in blots)
+        ]
+        quotes = [finding for finding in new if finding.code == "quote-it"]
+        if failure is not None and not quotes:
+            reason = explain(current, failure, opened=composer.opened)
+            if reason.code == "quote-it":
+                new = [finding for finding in new if finding.start != reason.start]
+                quotes = [reason]
+            if quotes or not follows(text, reason, blots):
+                new.append(reason)
+        found.update({(finding.code, finding.start): finding for finding in new})
+        full = len(blots) > _MOST_BLOTS or len(text) > _LONGEST_BLOTTED
+        if failure is None or not quotes or full:
+            return composer.root, list(found.values())
+        blots += quotes
+        for blot in quotes:
+            width = blot.end - blot.start
+            current = current[: blot.start] + "x" * width + current[blot.end :]
+
+
+class Composer:
+    """Builds the tree, and collects what is wrong with it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.root: Node | None = None
+        self.findings: list[Finding] = []
+        self._stack: list[Node] = []
+        self._keys: list[Node | None] = []
+        """For each collection of the stack, the key that waits for its value."""
+        self._anchors: dict[str, Node] = {}
+        self._documents = 0
+        self._count = 0
+        self._muted = 0
+        """How deep the collection lies that was complained about as a whole; 0 if none."""
+
+    @property
+    def in_flow(self) -> bool:
+        """Whether the next node is inside of brackets."""
+        return self.opened is not None
+
+    @property
+    def opened(self) -> int | None:
+        """Where the brackets begin that the next node is in, if it is."""
+        return self._stack[-1].start if self._stack and self._stack[-1].style else None
+
+    def document(self, start: int) -> None:
+        """Begin the document; there is one only."""
+        self._documents += 1
+        if self._documents > 1:
+            message = "a second document begins here, and only one is read"
+            self._stop("several-documents", message, start, "remove the '---'")
+
+    def scalar(
+        self, start: int, end: int, value: str, style: str, *, anchor: str | None, tag: str | None
+    ) -> None:
+        """Add a scalar, which is text as written unless it is plain and says otherwise."""
+        self._grow(1, start)
+        if tag is not None:
+            self._find(refuse.tag(self.text, start, value, style, flow=self.in_flow))
+        if anchor is not None:
+            start = self._behind_anchor(start, end)
+        node = Node(start, end, style, value)
+        if not style:
+            node.data = _PLAIN.get(value, value)
+            if value in _CAPITALS:
+                self._find(refuse.capitals(node))
+            elif "\t" in value:
+                self._find(refuse.tab(node, self.text))
+        elif style == '"' and (bad := FORBIDDEN_IN_VALUE.search(value)):
+            place = node.place(self.text, bad.start())
+            self._find(control_character(bad[0], place, place + 2))
+        if anchor is not None:
+            self._anchors[anchor] = node
+        self._add(node)
+
+    def alias(self, start: int, end: int, name: str) -> None:
+        """Add what an anchor stands for, as the same object."""
+        target = self._anchors.get(name)
+        node = Node(start, end, "*")
+        self._grow(target.size if target else 1, start)
+        if target is None:
+            flow = self.in_flow
+            self._find(refuse.unknown_anchor(self.text, node, name, self._anchors, flow=flow))
+        elif not target.size:
+            self._find(refuse.recursive_anchor(node, name, target))
+        else:
+            node.origin = target
+            node.data = target.data
+            node.children = target.children
+            node.size = target.size
+            if node.children is not None and self._awaits_key():
+                self._refuse_key(node)
+        self._add(node)
+
+    def open(
+        self, start: int, *, mapping: bool, flow: bool, anchor: str | None, tag: str | None
+    ) -> None:
+        """Begin a mapping or a list."""
+        self._grow(1, start)
+        if len(self._stack) >= DEEPEST:
+            message = f"this is nested more than {DEEPEST} levels deep"
+            self._stop("too-deep", message, start, "use fewer levels")
+        style = ("{" if mapping else "[") if flow else ""
+        if tag is not None:
+            self._find(refuse.tag(self.text, start, "", "[", flow=self.in_flow))
+        if anchor is not None:
+            start = self._behind_anchor(start, len(self.text))
+        node = Node(start, start, style)
+        node.children = {} if mapping else []
+        node.size = 0
+        # The count so far waits in `data` until there are data.
+        node.data = self._count - 1
+        if anchor is not None:
+            self._anchors[anchor] = node
+        is_key = self._awaits_key()
+        if is_key:
+            self._refuse_key(node)
+        self._stack.append(node)
+        self._keys.append(None)
+        if is_key and not self._muted:
+            self._muted = len(self._stack)
+
+    def close(self, end: int) -> None:
+        """End the mapping or list that was begun last."""
+        node = self._stack.pop()
+        self._keys.pop()
+        if len(self._stack) < self._muted:
+            self._muted = 0
+        node.end = end
+        node.size = self._count - node.data
+        if isinstance(node.children, dict):
+            if _MERGE in node.children:
+                node.children = self._merged(node.children)
+            node.data = {key: value.data for key, (_, value) in node.children.items()}
+        else:
+            node.data = [child.data for child in node.children or ()]
+        self._add(node)
+
+    def _add(self, node: Node) -> None:
+        if not self._stack:
+            self.root = node
+            return
+        children = self._stack[-1].children
+        key = self._keys[-1]
+        if isinstance(children, list):
+            children.append(node)
+        elif key is None:
+            self._keys[-1] = node
+        elif children is not None:
+            self._keys[-1] = None
+            self._pair(children, key, node)
+
+    def _pair(self, children: dict[Any, tuple[Node, Node]], key: Node, value: Node) -> None:
+        if key.children is not None or (key.style == "*" and key.origin is key):
+            return  # Refused already.
+        name = _MERGE if key.data == "<<" and not key.style else key.data
+        if name in children:
+            self._find(refuse.duplicate_key(self.text, key, children[name][0]))
+        else:
+            children[name] = (key, value)
+
+    def _merged(self, children: dict[Any, tuple[Node, Node]]) -> dict[Any, tuple[Node, Node]]:
+        """Return the pairs with those of `<<` in its place; what is written out wins."""
+        result: dict[Any, tuple[Node, Node]] = {}
+        for key, pair in children.items():
+            if key is not _MERGE:
+                result[key] = pair
+                continue
+            value = pair[1]
+            for source in value.children if isinstance(value.children, list) else [value]:
+                if isinstance(source.children, dict):
+                    for name, inherited in source.children.items():
+                        if name not in children:
+                            result.setdefault(name, inherited)
+                elif source.style != "*" or source.origin is not source:
+                    self._find(refuse.bad_merge(source))
+        return result
+
+    def _awaits_key(self) -> bool:
+        return (
+            bool(self._stack)
+            and self._keys[-1] is None
+            and isinstance(self._stack[-1].children, dict)
+        )
+
+    def _refuse_key(self, node: Node) -> None:
+        outer = self._stack[-2].style if len(self._stack) > 1 else ""
+        flow = self.in_flow
+        parent = self._stack[-1]
+        self._find(refuse.complex_key(self.text, node, parent, flow=flow, outer_flow=bool(outer)))
+
+    def _behind_anchor(self, start: int, end: int) -> int:
+        match = _ANCHOR.match(self.text, start, end)
+        return match.end() if match else start
+
+    def _grow(self, size: int, start: int) -> None:
+        self._count += size
+        if self._count > MOST_NODES:
+            message = f"with its aliases expanded the file has more than {MOST_NODES:,} values"
+            self._stop("too-many-nodes", message, start, "keep here only what the build needs")
+
+    def _find(self, finding: Finding) -> None:
+        if not self._muted:
+            self.findings.append(finding)
+            if len(self.findings) >= MOST_FINDINGS:
+                raise StopComposing
+
+    def _stop(self, code: str, message: str, start: int, remedy: str) -> None:
+        self._muted = 0
+        self._find(Finding(code=code, message=message, start=start, end=start + 1, help=remedy))
+        raise StopComposing

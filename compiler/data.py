@@ -1,0 +1,203 @@
+"""JSON, YAML and TOML files as values for templates, numbers with a point kept as written."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from pathlib import PurePosixPath
+from typing import Any, NoReturn
+
+from compiler.compose import DEEPEST
+from compiler.json_check import find_in_json
+from compiler.places import (
+    FORBIDDEN_IN_VALUE,
+    Finding,
+    Page,
+    control_character,
+    read_text,
+    refuse_file,
+    show,
+)
+from compiler.source import Source
+
+
+LIMIT = 16 << 20
+"""The most bytes of a data file that are read, unless told otherwise."""
+
+_LONGEST_NUMBER = 1000
+"""Digits; Python itself refuses to print an integer of more than 4300."""
+
+_LONGEST_BITS = 3 * _LONGEST_NUMBER
+
+_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+_JSON_ESCAPE = re.compile(r"\\[bfru]")
+_TOML_ESCAPE = re.compile(r"\\(?:([bfre])|[xuU]([\dA-Fa-f]+)|.)", re.DOTALL)
+_LETTERS = {"b": "\b", "f": "\f", "r": "\r", "e": "\x1b"}
+
+
+def load_data(name: str, text: bytes, path: str, *, limit: int = LIMIT) -> object:
+    """Return what a data file holds: a mapping or a list.
+
+    The suffix of `name` says what it is; `path` is how diagnostics call it. `3.10` is the text
+    `3.10` in each format, as are dates; only whole numbers of JSON and TOML are numbers.
+
+    Raises:
+        CompileError: the file is of another kind, or anything in it is wrong.
+    """
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix in {".yaml", ".yml"}:
+        return Source.parse(text, path, limit=limit, mapping=False).data
+    if suffix not in {".json", ".toml"}:
+        refuse_file(
+            path,
+            code="data-format",
+            message=f"{show(name)} is no .json, .yaml, .yml or .toml file",
+            help="give it the suffix of what it holds",
+        )
+    page = read_text(text, path, limit=limit)
+    return _read_json(page) if suffix == ".json" else _read_toml(page)
+
+
+def _read_json(page: Page) -> Any:
+    if not page.text.strip():
+        refuse_file(page.path, code="empty-file", message="the file holds nothing", help="write {}")
+    try:
+        data = json.loads(
+            page.text,
+            parse_float=str,
+            parse_int=_integer,
+            parse_constant=_no_constant,
+            object_pairs_hook=_unique,
+        )
+    except json.JSONDecodeError as error:
+        comment = page.text[error.pos : error.pos + 1] in ("/", "#")
+        remedy = "JSON has no comments: remove it" if comment else ""
+        message = f"this is no JSON: {error.msg[:1].lower()}{error.msg[1:]}"
+        _refuse(page, message, error.pos, remedy=remedy)
+    except (RecursionError, _Suspicious):
+        data = None
+    if not isinstance(data, dict | list) or _too_deep(data) or _JSON_ESCAPE.search(page.text):
+        findings = find_in_json(page.text)
+        if findings:
+            page.refuse(findings)
+    if not isinstance(data, dict | list):
+        refuse_file(
+            page.path,
+            code="not-a-mapping",
+            message="the top level of the file must be a mapping or a list",
+            help='write {"key": value}',
+        )
+    return data
+
+
+def _read_toml(page: Page) -> Any:
+    try:
+        data = tomllib.loads(page.text, parse_float=str)
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        place = _PLACE.search(message)
+        reason = _PLACE.sub("", message)
+        line, column = (place[1], place[2]) if place else (None, None)
+        last = max(0, len(page.text.rstrip()) - 1)
+        offset = page.offset(int(line), int(column)) if line and column else last
+        _refuse(page, f"this is no TOML: {reason[:1].lower()}{reason[1:]}", offset)
+    except RecursionError:
+        data = None
+    except ValueError:
+        _refuse_number(page)
+    if data is None or _too_deep(data):
+        refuse_file(
+            page.path,
+            code="too-deep",
+            message=f"something is nested more than {DEEPEST} levels deep",
+            help="use fewer levels",
+        )
+    if "\\" in page.text:
+        findings = list(_find_in_toml(page.text, set(_characters(data))))
+        if findings:
+            page.refuse(findings)
+    try:
+        return _as_text(data)
+    except _Suspicious:
+        _refuse_number(page)
+
+
+def _refuse(page: Page, message: str, start: int, *, remedy: str = "") -> NoReturn:
+    code = "data-syntax"
+    page.refuse([Finding(code=code, message=message, start=start, end=start + 1, help=remedy)])
+
+
+def _refuse_number(page: Page) -> NoReturn:
+    """Refuse a number of thousands of digits, which the parser does not place."""
+    message = "a number in this file has thousands of digits"
+    refuse_file(page.path, code="data-syntax", message=message, help="write it as a text")
+
+
+class _Suspicious(Exception):  # noqa: N818
+    """The reader found something whose place it does not know."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _Suspicious
+    return found
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise _Suspicious
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _LONGEST_NUMBER else digits
+
+
+def _too_deep(data: Any) -> bool:
+    """Return whether collections are nested deeper than we allow; without recursion."""
+    level = [data]
+    for _ in range(DEEPEST + 1):
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _as_text(data: Any) -> Any:
+    """Return TOML's values with its dates as text; not deeper than we allow."""
+    if isinstance(data, dict):
+        return {key: _as_text(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_as_text(value) for value in data]
+    if isinstance(data, datetime | date | time):
+        return data.isoformat()
+    if isinstance(data, int) and data.bit_length() > _LONGEST_BITS:
+        raise _Suspicious
+    return data
+
+
+def _characters(data: Any) -> Iterator[str]:
+    """Yield the forbidden characters of all texts and keys."""
+    if isinstance(data, str):
+        yield from FORBIDDEN_IN_VALUE.findall(data)
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            yield from _characters(key)
+            yield from _characters(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from _characters(value)
+
+
+def _find_in_toml(text: str, wanted: set[str]) -> Iterator[Finding]:
+    """Find the escapes that stand for these characters."""
+    for match in _TOML_ESCAPE.finditer(text) if wanted else ():
+        letter, digits = match.groups()
+        character = _LETTERS[letter] if letter else chr(int(digits, 16)) if digits else ""
+        if character in wanted:
+            yield control_character(character, match.start(), match.end())

@@ -1,0 +1,115 @@
+"""The plan as files: Dockerfiles, docker-bake.hcl, matrix.json.
+
+Takes a `Plan`, its Dockerfiles and the bake template's text; returns the artifacts in the order
+in which they have to reach the disk: nothing is named before it is there.
+"""
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from jinja2 import TemplateSyntaxError
+
+from compiler.artifact import MARKER, Artifact
+from compiler.environment import environment, explain, place
+from compiler.errors import CompileError, Diagnostic, Location
+from compiler.hcl import literal
+from compiler.plan import Plan
+from compiler.render import Dockerfile
+from compiler.resolve import Target
+from compiler.unchanged import BAKE, PLAN, PLAN_LINE, digest, seal
+from compiler.view import view
+from compiler.warnings import recorded
+
+
+BAKE_TEMPLATE = "docker-bake.hcl.j2"
+"""The bake file's template, beside matrix.yaml or in the package."""
+
+
+def emit(
+    plan: Plan,
+    dockerfiles: tuple[Dockerfile, ...],
+    *,
+    source: str,
+    bake_template: tuple[str, str],
+    compiler: str,
+    inputs: Mapping[str, str | None],
+) -> tuple[Artifact, ...]:
+    """Write down a plan.
+
+    Args:
+        plan: what is planned.
+        dockerfiles: one for each target, in the same order.
+        source: the matrix file's name beside the outputs.
+        bake_template: the text of docker-bake.hcl.j2, and how a user names that file.
+        compiler: what compiled it; another one compiles again.
+        inputs: the digest of each file that was read, the matrix file first.
+
+    Raises:
+        CompileError: the bake template is broken.
+    """
+    folder = plan.matrix.output
+    encoded: dict[int, bytes] = {}
+    artifacts = []
+    for dockerfile in dockerfiles:
+        text = dockerfile.text
+        content = encoded.get(id(text))
+        if content is None:
+            content = encoded[id(text)] = text.encode()
+        artifacts.append(Artifact(dockerfile.target.dockerfile, content))
+    bake = _bake(plan, source, *bake_template)
+    artifacts.append(Artifact(BAKE, bake.encode()))
+    sealed = seal(
+        source=source,
+        compiler=compiler,
+        inputs=inputs,
+        outputs={artifact.path: digest(artifact.content) for artifact in artifacts},
+        warnings=[recorded(warning) for warning in plan.warnings],
+        targets=[described(target) for target in plan.targets],
+        groups={group.name: list(group.targets) for group in plan.groups},
+    )
+    return (*artifacts, Artifact(str(PurePosixPath(folder, PLAN)), sealed))
+
+
+def described(target: Target) -> dict[str, Any]:
+    """Return a target as matrix.json has it; text in bake's form, `${NAME}` and `$${`."""
+    fields = {**target.fields}
+    context = fields.pop("context", ".")
+    fields.pop("tags", None)
+    fields.pop("platforms", None)
+    return {
+        "target": target.name,
+        "image": target.image,
+        "axes": target.axes,
+        "variant": target.variant,
+        "dockerfile": target.dockerfile,
+        "context": context,
+        "tags": target.tags,
+        "moving": (),
+        "platforms": target.platforms,
+        "parent": None,
+        **fields,
+    }
+
+
+def _bake(plan: Plan, source: str, template: str, shown: str) -> str:
+    env = environment(None, bake=False)
+    env.filters["hcl"] = literal
+    try:
+        compiled = env.from_string(template)
+        body = compiled.render(view(plan))
+    except Exception as error:
+        # Whatever a template of the user's raises is a fault of the input.
+        code, message, help_, _ = explain(error, [])
+        lines = template.splitlines()
+        line = error.lineno if isinstance(error, TemplateSyntaxError) else place(error)[1]
+        text = lines[line - 1] if 0 < line <= len(lines) else ""
+        location = Location(path=shown, line=line, length=max(len(text), 1), text=text)
+        raise CompileError(
+            [Diagnostic(code=code, message=message, location=location, help=help_)]
+        ) from error
+    return (
+        f"# {MARKER} from {source}; do not edit.\n"
+        f"{PLAN_LINE}{plan.matrix.output}/{PLAN}\n"
+        f"#\n{body.lstrip()}"
+    )

@@ -1,0 +1,70 @@
+"""Where in a JSON text stands what its parser found without a place, or let pass."""
+
+import json
+import re
+
+from compiler.compose import DEEPEST
+from compiler.places import FORBIDDEN_IN_VALUE, MOST_FINDINGS, Finding, control_character, show
+
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]|-?Infinity|NaN', re.DOTALL)
+_IS_KEY = re.compile(r"\s*:")
+_CONSTANTS = ("NaN", "Infinity", "-Infinity")
+
+
+def find_in_json(text: str) -> list[Finding]:
+    """Return keys given twice, forbidden characters, too deep nesting and what is no number.
+
+    The text is what a JSON parser accepts, or gave up on because of one of these.
+    """
+    findings: list[Finding] = []
+    objects: list[dict[str, tuple[int, int]]] = []
+    for match in _TOKEN.finditer(text):
+        token = match[0]
+        start, end = match.span()
+        if token in ("{", "["):
+            objects.append({})
+            if len(objects) > DEEPEST:
+                message = f"this is nested more than {DEEPEST} levels deep"
+                findings.append(_finding("too-deep", message, start, end, "use fewer levels"))
+                break
+        elif token in ("}", "]"):
+            objects = objects[:-1]
+        elif token in _CONSTANTS:
+            message = f"{token} is no value of JSON"
+            findings.append(_finding("data-syntax", message, start, end, "write it as a text"))
+        else:
+            findings.extend(_in_string(text, start, end, objects))
+        if len(findings) >= MOST_FINDINGS:
+            break
+    return findings
+
+
+def _in_string(
+    text: str, start: int, end: int, objects: list[dict[str, tuple[int, int]]]
+) -> list[Finding]:
+    try:
+        value = json.loads(text[start:end])
+    except json.JSONDecodeError:
+        return []  # Behind what the parser gave up on.
+    findings = []
+    bad = FORBIDDEN_IN_VALUE.search(value)
+    if bad:
+        findings.append(control_character(bad[0], start, end))
+    if objects and _IS_KEY.match(text, end):
+        first = objects[-1].setdefault(value, (start, end))
+        if first != (start, end):
+            finding = Finding(
+                code="duplicate-key",
+                message=f"the key {show(value)} is given twice in one object",
+                start=start,
+                end=end,
+                help="remove one of the two",
+                related=(("first given here", *first),),
+            )
+            findings.append(finding)
+    return findings
+
+
+def _finding(code: str, message: str, start: int, end: int, remedy: str) -> Finding:
+    return Finding(code=code, message=message, start=start, end=end, help=remedy)

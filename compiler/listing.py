@@ -1,0 +1,61 @@
+"""The targets of a plan, written for people and for programs."""
+
+import json
+from enum import StrEnum
+
+from compiler.emit import described
+from compiler.pattern import spelling
+from compiler.plan import Plan
+from compiler.resolve import Target
+
+
+class Listing(StrEnum):
+    """How targets are listed."""
+
+    TABLE = "table"
+    NAMES = "names"
+    JSON = "json"
+    GITHUB = "github"
+
+
+def listing(plan: Plan, targets: tuple[Target, ...], form: Listing) -> str:
+    """Return targets in a form, each line ended.
+
+    `json` is the list of targets as matrix.json has them, `github` the job matrix of a workflow.
+    """
+    match form:
+        case Listing.NAMES:
+            return "".join(f"{target.name}\n" for target in targets)
+        case Listing.JSON:
+            lines = ",\n ".join(
+                json.dumps(described(target), ensure_ascii=False) for target in targets
+            )
+            return f"[{lines}]\n"
+        case Listing.GITHUB:
+            include = [
+                {"target": target.name, "image": target.image, **target.axes} for target in targets
+            ]
+            return json.dumps({"include": include}, ensure_ascii=False) + "\n"
+        case Listing.TABLE:
+            return _table(plan, targets)
+
+
+def _table(plan: Plan, targets: tuple[Target, ...]) -> str:
+    """Align columns; an axis that an image lacks is left blank."""
+    axes = list(plan.matrix.axes)
+    rows = [["TARGET", "IMAGE", *(axis.upper() for axis in axes), "PLATFORMS", "TAGS"]]
+    rows += [
+        [
+            target.name,
+            target.image,
+            *(spelling(target.axes[axis]) if axis in target.axes else "" for axis in axes),
+            ",".join(target.platforms),
+            " ".join(target.tags),
+        ]
+        for target in targets
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"
+        for row in rows
+    )

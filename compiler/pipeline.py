@@ -1,0 +1,95 @@
+"""The phases, composed: from the project's folder to the artifacts; nothing is written."""
+
+from dataclasses import dataclass
+from importlib.resources import files as resources
+from pathlib import Path
+
+from compiler.artifact import Artifact
+from compiler.emit import BAKE_TEMPLATE, emit
+from compiler.errors import CompileError, Diagnostic, Location
+from compiler.expand import DEFAULT_LIMIT, expand
+from compiler.files import FileError, Files
+from compiler.load import load
+from compiler.plan import Plan, plan
+from compiler.render import Templates, render
+from compiler.resolve import resolve
+from compiler.source import LIMIT, Source
+from compiler.version import VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compilation:
+    """Everything that a matrix compiles to."""
+
+    plan: Plan
+    artifacts: tuple[Artifact, ...]
+    """In the order in which they have to be written."""
+
+
+def plan_matrix(files: Files, name: str, *, limit: int = DEFAULT_LIMIT) -> Plan:
+    """Read a matrix and plan its targets and groups, without rendering a Dockerfile.
+
+    Args:
+        files: the project's files.
+        name: the matrix file's name among them.
+        limit: the most variants that it may have.
+
+    Raises:
+        CompileError: with every diagnostic of the first phase that refuses.
+    """
+    try:
+        source = Source.parse(files.read(name, limit=LIMIT), files.shown(name))
+    except FileError as error:
+        raise CompileError([error.at(Location(path=files.shown(name), line=0))]) from None
+    matrix = load(source, files)
+    variants = expand(matrix, limit)
+    targets = resolve(matrix, variants, files)
+    return plan(matrix, targets)
+
+
+def compile_matrix(path: Path, *, shown: str = "", limit: int = DEFAULT_LIMIT) -> Compilation:
+    """Compile a matrix.
+
+    Args:
+        path: the matrix file; everything else is found beside it.
+        shown: how diagnostics name its folder, in front of each path.
+        limit: the most variants that it may have.
+
+    Raises:
+        CompileError: with every diagnostic of the first phase that refuses.
+    """
+    files = Files(path.parent, shown)
+    planned = plan_matrix(files, path.name, limit=limit)
+    dockerfiles = render(planned.matrix, planned.targets, Templates(files))
+    artifacts = emit(
+        planned,
+        dockerfiles,
+        source=path.name,
+        bake_template=_bake_template(files),
+        compiler=VERSION,
+        inputs=files.digests,
+    )
+    return Compilation(plan=planned, artifacts=artifacts)
+
+
+def _bake_template(files: Files) -> tuple[str, str]:
+    """Return the text of docker-bake.hcl.j2 and its name: the project's own, else the packaged."""
+    if files.absent(BAKE_TEMPLATE):
+        packaged = resources("compiler").joinpath(BAKE_TEMPLATE)
+        return packaged.read_text(encoding="utf-8"), str(packaged)
+    try:
+        return files.read(BAKE_TEMPLATE).decode("utf-8-sig"), files.shown(BAKE_TEMPLATE)
+    except FileError as error:
+        place = Location(path=files.shown(BAKE_TEMPLATE), line=0)
+        raise CompileError([error.at(place)]) from None
+    except UnicodeDecodeError:
+        raise CompileError(
+            [
+                Diagnostic(
+                    code="not-utf-8",
+                    message="the file is not UTF-8",
+                    location=Location(path=files.shown(BAKE_TEMPLATE), line=0),
+                    help="save it as UTF-8",
+                )
+            ]
+        ) from None

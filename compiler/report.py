@@ -1,0 +1,139 @@
+"""Diagnostics in words: for people, as JSON, as annotations of a GitHub workflow."""
+
+import json
+from collections.abc import Iterable
+from enum import StrEnum
+
+from compiler.errors import Diagnostic, Location, Severity
+
+
+MAX_SHOWN = 120
+"""Characters of a source line that are shown."""
+
+_COLOURS = {Severity.ERROR: "1;31", Severity.WARNING: "1;33"}
+
+
+class Form(StrEnum):
+    """How diagnostics are written."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+
+
+def report(diagnostics: Iterable[Diagnostic], form: Form, *, colour: bool = False) -> str:
+    """Return diagnostics in a form, each line ended.
+
+    Args:
+        diagnostics: in the order in which they are to be read.
+        form: for whom; JSON is one document.
+        colour: whether text may be coloured.
+    """
+    match form:
+        case Form.TEXT:
+            return "".join(_text(diagnostic, colour=colour) for diagnostic in diagnostics)
+        case Form.JSON:
+            found = [_plain(diagnostic) for diagnostic in diagnostics]
+            return json.dumps({"version": 1, "diagnostics": found}, indent=2) + "\n"
+        case Form.GITHUB:
+            return "".join(map(_annotation, diagnostics))
+
+
+def _text(diagnostic: Diagnostic, *, colour: bool) -> str:
+    where = diagnostic.location
+    kind = f"{diagnostic.severity}[{diagnostic.code}]"
+    if colour:
+        kind = f"\x1b[{_COLOURS[diagnostic.severity]}m{kind}\x1b[0m"
+    lines = [f"{_place(where)}: {kind}: {_printable(diagnostic.message)}"]
+    help_ = f"help: {_printable(diagnostic.help)}" if diagnostic.help else ""
+    if where.line and where.text:
+        lines += _picture(where, help_, colour=colour)
+    elif help_:
+        lines.append(f"      = {help_}")
+    lines += [
+        f"      = {note}: {_place(place)}" for note, place in diagnostic.related
+    ]
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _place(where: Location) -> str:
+    path = _printable(where.path)
+    return f"{path}:{where.line}:{where.column}" if where.line else path
+
+
+def _picture(where: Location, help_: str, *, colour: bool) -> list[str]:
+    """Show the source line, the place under it, and the remedy beside that."""
+    text, start = where.text, where.column - 1
+    cut = max(0, start - MAX_SHOWN * 2 // 3) if len(text) > MAX_SHOWN else 0
+    shown = text[cut : cut + MAX_SHOWN]
+    start -= cut
+    width = max(1, min(where.length, len(shown) - start))
+    # The line is padded by its own characters, so that tabs stay tabs.
+    padding = "".join(c if c == "\t" else " " * _width(c) for c in shown[:start])
+    caret = "^" * max(1, sum(map(_width, shown[start : start + width])))
+    if colour:
+        caret = f"\x1b[{_COLOURS[Severity.ERROR]}m{caret}\x1b[0m"
+    return [
+        f"{where.line:>5} | {'...' if cut else ''}{_printable(shown)}",
+        f"      | {'   ' if cut else ''}{padding}{caret} {help_}",
+    ]
+
+
+def _width(character: str) -> int:
+    """Return the columns that a character takes on a terminal."""
+    from unicodedata import combining, east_asian_width
+
+    if not character.isprintable() and character != "\t":
+        return len(_printable(character))
+    if combining(character):
+        return 0
+    return 2 if east_asian_width(character) in "WF" else 1
+
+
+def _printable(text: str) -> str:
+    """Escape what could steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def _plain(diagnostic: Diagnostic) -> dict[str, object]:
+    return {
+        "code": diagnostic.code,
+        "severity": diagnostic.severity,
+        "message": diagnostic.message,
+        "help": diagnostic.help,
+        **_span(diagnostic.location),
+        "related": [{"message": note, **_span(place)} for note, place in diagnostic.related],
+    }
+
+
+def _span(where: Location) -> dict[str, object]:
+    return {
+        "path": where.path,
+        "line": where.line,
+        "column": where.column,
+        "end_column": where.column + where.length,
+    }
+
+
+def _annotation(diagnostic: Diagnostic) -> str:
+    where = diagnostic.location
+    place = f",line={where.line},col={where.column}" if where.line else ""
+    if where.line:
+        place += f",endColumn={where.column + where.length}"
+    message = diagnostic.message + (f"\nhelp: {diagnostic.help}" if diagnostic.help else "")
+    return (
+        f"::{diagnostic.severity} file={_property(where.path)}{place},"
+        f"title={_property(diagnostic.code)}::{_escaped(message)}\n"
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,122 @@
+"""Which targets the words of a command line are about."""
+
+import platform
+from collections.abc import Callable, Sequence
+
+from compiler.errors import Diagnostic, Location, Problems, did_you_mean
+from compiler.pattern import match_values, spelling
+from compiler.plan import Plan
+from compiler.reference import canonical_platform
+from compiler.resolve import Target
+
+
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7", "armv6l": "arm/v6"}
+
+
+def local_platform() -> str:
+    """Return this machine's architecture under linux, as BuildKit says it."""
+    machine = platform.machine().lower()
+    return f"linux/{_ARCHITECTURES.get(machine, machine)}"
+
+
+def select(plan: Plan, words: Sequence[str]) -> tuple[Target, ...]:
+    """Return the targets that every word takes, in the plan's order.
+
+    Args:
+        plan: what there is.
+        words: `axis=value[,value...]`, `image=`, `platform=`, or the name of a target or group.
+
+    Raises:
+        CompileError: a word says nothing that exists, or nothing is left.
+    """
+    problems = Problems()
+    tests = [test for word in words if (test := _test(word, plan, problems)) is not None]
+    problems.refuse()
+    found = tuple(target for target in plan.targets if all(test(target) for test in tests))
+    if not found and words:
+        joined = " ".join(words)
+        where = Location(path="FILTER", line=1, length=len(joined), text=joined)
+        problems.add(
+            Diagnostic(
+                code="no-variant-matches",
+                message="no target is left by all of this together",
+                location=where,
+                help="each word narrows what the others leave",
+            )
+        )
+        problems.refuse()
+    return found
+
+
+def _test(word: str, plan: Plan, problems: Problems) -> Callable[[Target], bool] | None:
+    """Return what a word asks of a target; what it cannot mean goes to the problems."""
+
+    def problem(code: str, message: str, help_: str, part: str) -> None:
+        column = word.index(part) + 1
+        where = Location(path="FILTER", line=1, column=column, length=len(part) or 1, text=word)
+        problems.add(Diagnostic(code=code, message=message, location=where, help=help_))
+
+    name, equals, rest = word.partition("=")
+    if not equals:
+        return _named(word, plan, problem)
+    values = [value for part in rest.split(",") if (value := part.strip())]
+    if not values:
+        problem("empty-pattern", f"no value of {name!r} is named", f"write {name}=VALUE", word)
+        return None
+    matrix = plan.matrix
+    if name == "platform":
+        return _platform(values, plan, problem)
+    if name == "image":
+        known = list(matrix.images)
+        unknown = [value for value in values if value not in matrix.images]
+    elif name in matrix.axes:
+        known = [value.text for value in matrix.axes[name].values]
+        unknown = list(match_values(values, matrix.axes[name])[1])
+    else:
+        words = [*matrix.axes, "image", "platform"]
+        otherwise = f"there are {', '.join(words)}"
+        message = f"no axis is named {name!r}"
+        problem("unknown-axis", message, did_you_mean(name, words, otherwise=otherwise), name)
+        return None
+    for value in unknown:
+        code = "unknown-image" if name == "image" else "unknown-value"
+        help_ = did_you_mean(value, known, otherwise=f"there are {', '.join(known)}")
+        problem(code, f"{name!r} has no value {value!r}", help_, value)
+    wanted = frozenset(values)
+    if name == "image":
+        return lambda target: target.image in wanted
+    return lambda target: spelling(target.axes.get(name)) in wanted
+
+
+def _named(
+    word: str, plan: Plan, problem: Callable[[str, str, str, str], None]
+) -> Callable[[Target], bool] | None:
+    groups = {group.name: frozenset(group.targets) for group in plan.groups}
+    targets = {target.name: frozenset([target.name]) for target in plan.targets}
+    members = groups.get(word, targets.get(word))
+    if members is None:
+        near = did_you_mean(word, [*groups, *targets], otherwise="`compile-matrix list` shows all")
+        problem("unknown-target", f"no target or group is named {word!r}", near, word)
+        return None
+    return lambda target: target.name in members
+
+
+def _platform(
+    values: list[str], plan: Plan, problem: Callable[[str, str, str, str], None]
+) -> Callable[[Target], bool]:
+    known = {
+        canonical_platform(text) or text: None for target in plan.targets for text in target.platforms
+    }
+    here = local_platform()
+    wanted = {here if value == "local" else canonical_platform(value) or value for value in values}
+    for value in values:
+        full = here if value == "local" else canonical_platform(value) or value
+        if full not in known and value != "local":
+            otherwise = f"there are {', '.join(known)}" if known else "no target names a platform"
+            near = did_you_mean(value, known, otherwise=otherwise)
+            problem("unknown-platform", f"no target has the platform {value!r}", near, value)
+    return lambda target: any(
+        (canonical_platform(text) or text) in wanted for text in target.platforms or [here]
+    )
+
+

@@ -1,0 +1,1 @@
+"""The real engine under the tests: Docker, a registry, base images and two versions of buildx."""

@@ -1,0 +1,196 @@
+"""Stand-ins for the base images that Docker Hub has: of Debian's packages, kept between runs.
+
+They behave as the real ones do for what a Dockerfile asks of them: `python`, `pip`, `venv`,
+`useradd`, `apt-get`. Their contents are Debian's, so versions are near the real ones, not equal.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from support import cache, emulation, images, packages
+from support.registry import Registry, copy, serve
+
+
+SCRIPT = Path(__file__).with_name("debian-to-python.sh")
+BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+AUTHORITIES = Path("/usr/local/share/ca-certificates")
+INCLUDED = ("ca-certificates", "passwd", "python3", "python3-pip", "python3-venv")
+CUDA = ("12.8.1-base-ubuntu24.04", "12.8.1-runtime-ubuntu24.04")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Python:
+    """One of Python's official images: which suite of Debian has that version."""
+
+    version: str
+    suite: str
+    emulated: bool = False
+
+    @property
+    def tag(self) -> str:
+        """Give the tag that the official image has."""
+        return f"{self.version}-slim-bookworm"
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """Give the architectures that the stand-in is made for, the machine's own first."""
+        own = packages.native()
+        return (own, emulation.other()) if self.emulated else (own,)
+
+
+PYTHONS = (
+    Python(version="3.9", suite="bullseye"),
+    Python(version="3.11", suite="bookworm", emulated=True),
+    Python(version="3.13", suite="trixie"),
+)
+
+
+def storage(registry_program: Path) -> Path:
+    """Give a registry's storage folder that holds every base image; to be copied, not written.
+
+    The first time takes minutes, and programs of the other architecture must run here. What the
+    machine trusts and how its pip is set up goes into the images: when that changes, so do they.
+    """
+    return cache.once(f"bases/{_key()}", functools.partial(_fill, registry_program))
+
+
+def _fill(program: Path, folder: Path) -> None:
+    wanted = [(python, arch) for python in PYTHONS for arch in python.architectures]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        # The emulated one takes longest: it goes first.
+        ordered = sorted(wanted, key=lambda one: one[1] == packages.native())
+        roots = dict(zip(ordered, pool.map(lambda one: _root(*one), ordered), strict=True))
+    with tempfile.TemporaryDirectory(prefix="compile-matrix-") as scratch:
+        registry, process = serve(program, folder, Path(scratch))
+        try:
+            for python in PYTHONS:
+                layers = {arch: roots[python, arch] for arch in python.architectures}
+                images.push(registry, "library/python", python.tag, layers, _settings(python))
+            _push_cuda(registry, Path(scratch))
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _settings(python: Python) -> images.Settings:
+    return images.Settings(
+        command=("python3",),
+        environment={
+            "PATH": "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "LANG": "C.UTF-8",
+            "PYTHON_VERSION": python.version,
+        },
+    )
+
+
+def _root(python: Python, architecture: str) -> Path:
+    """Give the root filesystem of one image, as one compressed layer in a folder of its own."""
+    name = f"roots/{python.version}-{architecture}-{_key()}"
+    made = cache.once(name, functools.partial(_bootstrap, python, architecture))
+    return made / "layer.tar.gz"
+
+
+def _bootstrap(python: Python, architecture: str, folder: Path) -> None:
+    (folder / "sources").write_text(packages.source().stanza(python.suite))
+    (folder / "pip.conf").write_text(_pip())
+    program = _mmdebstrap()
+    # Beside it stands a helper that it calls by name.
+    environment = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
+    command: list[str | Path] = [
+        "perl",
+        program,
+        "--mode=root",
+        "--variant=apt",
+        "--skip=check/qemu",
+        f"--architectures={architecture}",
+        f"--include={','.join(INCLUDED)}",
+        "--aptopt=Acquire::Retries 3",
+        "--aptopt=Acquire::Languages none",
+        "--dpkgopt=path-exclude=/usr/share/man/*",
+        "--dpkgopt=path-exclude=/usr/share/locale/*",
+        "--dpkgopt=path-exclude=/usr/share/doc/*",
+        f"--customize-hook=sh {SCRIPT} $1 {folder / 'pip.conf'} {BUNDLE} {AUTHORITIES}",
+        python.suite,
+        folder / "root.tar",
+        folder / "sources",
+    ]
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise packages.Unavailable(f"mmdebstrap of {python.suite} failed: {done.stderr[-3000:]}")
+    images.compress(folder / "root.tar", folder / "layer.tar.gz")
+
+
+def _mmdebstrap() -> Path:
+    if found := shutil.which("mmdebstrap"):
+        return Path(found)
+    folder = packages.unpacked("bootstrap", packages.codename(), ["mmdebstrap"])
+    return folder / "usr" / "bin" / "mmdebstrap"
+
+
+def _push_cuda(registry: Registry, folder: Path) -> None:
+    for tag in CUDA:
+        layers = {}
+        for architecture, target in (("amd64", "x86_64-linux"), ("arm64", "sbsa-linux")):
+            tree = folder / tag / architecture
+            home = tree / "usr" / "local" / "cuda-12.8"
+            libraries = home / "targets" / target / "lib"
+            libraries.mkdir(parents=True)
+            (libraries / "libcudart.so.12.8.90").write_text(f"a stand-in for {target}\n")
+            (libraries / "libcudart.so.12").symlink_to("libcudart.so.12.8.90")
+            (home / "lib64").symlink_to(f"targets/{target}/lib")
+            (home / "version.json").write_text('{"cuda": {"version": "12.8.1"}}\n')
+            (home.parent / "cuda").symlink_to("/usr/local/cuda-12.8")
+            (home.parent / "cuda-12").symlink_to("/usr/local/cuda-12.8")
+            settings = tree / "etc" / "ld.so.conf.d"
+            settings.mkdir(parents=True)
+            (settings / "000_cuda.conf").write_text("/usr/local/cuda/lib64\n")
+            layer = folder / f"{tag}-{architecture}.tar"
+            with tarfile.open(layer, "w") as tar:
+                for name in ("etc", "usr"):
+                    tar.add(tree / name, name, filter=_plain)
+            images.compress(layer, layer.with_suffix(".tar.gz"))
+            layers[architecture] = layer.with_suffix(".tar.gz")
+        settings_ = images.Settings(environment={"CUDA_VERSION": "12.8.1"})
+        images.push(registry, "nvidia/cuda", tag, layers, settings_)
+
+
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = member.mtime = 0
+    member.uname = member.gname = "root"
+    member.mode = 0o755 if member.isdir() else 0o644
+    return member
+
+
+def _pip() -> str:
+    """Give pip's settings inside: the machine's bundle, and its indexes that are servers.
+
+    Those that need a password stay outside.
+    """
+    lines = ["[global]", f"cert = {BUNDLE}"]
+    for name in ("index-url", "extra-index-url"):
+        command = ["python3", "-m", "pip", "config", "get", f"global.{name}"]
+        found = subprocess.run(command, check=False, capture_output=True, text=True).stdout
+        urls = [url for url in found.split() if url.startswith("http") and "@" not in url]
+        if urls:
+            lines.append(f"{name} = {' '.join(urls)}")
+    return "\n".join(lines) + "\n"
+
+
+@functools.cache
+def _key() -> str:
+    """Give a name for all that the images are made from."""
+    sources = [Path(__file__), SCRIPT, Path(images.__file__), BUNDLE]
+    digest = hashlib.sha256(f"{packages.native()} {packages.source()} {_pip()}".encode())
+    for file in [*sources, *sorted(AUTHORITIES.glob("*.crt"))]:
+        digest.update(file.read_bytes() if file.exists() else b"")
+    return digest.hexdigest()[:12]

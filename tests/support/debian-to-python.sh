@@ -1,0 +1,33 @@
+# Makes a Debian root filesystem behave as an official Python image does.
+# Arguments: the root, pip's settings, the bundle of certificates, the folder of local ones.
+set -eu
+root=$1 pip=$2 bundle=$3 authorities=$4
+
+rm -f "$root"/usr/lib/python3*/EXTERNALLY-MANAGED
+
+# As in the official images, /usr/local/bin has them all.
+minor=$(basename "$(readlink -f "$root/usr/bin/python3")")
+for name in python python3 "$minor"; do
+    ln -s "/usr/bin/$minor" "$root/usr/local/bin/$name"
+done
+for name in pip pip3; do
+    cat > "$root/usr/local/bin/$name" <<'END'
+#!/usr/local/bin/python
+import sys
+from pip._internal.cli.main import main
+sys.exit(main())
+END
+    chmod 755 "$root/usr/local/bin/$name"
+done
+
+# What the machine trusts, this root trusts: also after an update-ca-certificates inside.
+cp "$pip" "$root/etc/pip.conf"
+if [ -d "$authorities" ]; then
+    find -L "$authorities" -name '*.crt' -exec cp {} "$root/usr/local/share/ca-certificates/" ';'
+fi
+if [ -e "$bundle" ]; then
+    cp "$bundle" "$root/etc/ssl/certs/ca-certificates.crt"
+fi
+
+find "$root" -xdev -name __pycache__ -prune -exec rm -rf {} +
+rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/var/log/*

@@ -1,0 +1,161 @@
+"""Debian packages, unpacked into folders of our own: the machine's own suites never change."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from support import cache
+
+
+SOURCES = Path("/etc/apt")
+
+
+class Unavailable(Exception):  # noqa: N818 - it is a state of the machine, not a mistake.
+    """What the tests need cannot be had on this machine; the text says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where the machine gets Debian from: the place, and the key that it is signed with."""
+
+    uri: str
+    signed_by: str
+
+    def stanza(self, *suites: str) -> str:
+        """Give a source of those suites, in the form of a `.sources` file."""
+        lines = ["Types: deb", f"URIs: {self.uri}", f"Suites: {' '.join(suites)}"]
+        lines.append("Components: main")
+        if self.signed_by:
+            lines.append(f"Signed-By: {self.signed_by}")
+        return "\n".join(lines) + "\n"
+
+
+def codename() -> str:
+    """Give the name of the machine's own suite, as `bookworm`."""
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        release = {}
+    if release.get("ID") != "debian" or not release.get("VERSION_CODENAME"):
+        raise Unavailable("this machine is no Debian")
+    return release["VERSION_CODENAME"]
+
+
+@functools.cache
+def source() -> Source:
+    """Give the source that the machine's own suite comes from."""
+    suite = codename()
+    for fields in [*_stanzas(), *_lines()]:
+        if suite in fields["suites"].split() and "main" in fields["components"].split():
+            return Source(uri=fields["uris"].split()[0], signed_by=fields.get("signed-by", ""))
+    raise Unavailable(f"no apt source of this machine has {suite}")
+
+
+def _stanzas() -> Iterator[Mapping[str, str]]:
+    for file in sorted((SOURCES / "sources.list.d").glob("*.sources")):
+        text = re.sub(r"(?m)^#.*\n", "", file.read_text())
+        for stanza in re.split(r"\n\s*\n", text):
+            found = re.findall(r"(?m)^([\w-]+):[ \t]*(.*(?:\n[ \t].*)*)", stanza)
+            fields = {key.lower(): value for key, value in found}
+            if {"uris", "suites", "components"} <= fields.keys():
+                yield fields
+
+
+def _lines() -> Iterator[Mapping[str, str]]:
+    files = [SOURCES / "sources.list", *sorted((SOURCES / "sources.list.d").glob("*.list"))]
+    for file in files:
+        text = file.read_text() if file.exists() else ""
+        line = r"(?m)^deb\s+(?:\[(.*?)\]\s+)?(\S+)\s+(\S+)\s+([^#\n]+)"
+        for options, uri, suite, components in re.findall(line, text):
+            signed_by = re.search(r"signed-by=(\S+)", options)
+            yield {
+                "uris": uri,
+                "suites": suite,
+                "components": components,
+                "signed-by": signed_by[1] if signed_by else "",
+            }
+
+
+def unpacked(name: str, suite: str, packages: Sequence[str], architecture: str = "") -> Path:
+    """Give a folder with those packages of that suite unpacked in it, downloaded at most once.
+
+    Nothing is installed: no maintainer script runs, and dependencies are not followed.
+    """
+    arch = architecture or native()
+
+    def make(folder: Path) -> None:
+        with cache.locked("apt"):
+            debs = folder / "debs"
+            debs.mkdir()
+            _download(debs, suite, packages, arch)
+        for deb in sorted(debs.glob("*.deb")):
+            _run(["dpkg", "-x", str(deb), str(folder)])
+            deb.unlink()
+        debs.rmdir()
+        for top in ("bin", "sbin", "lib"):
+            _merge(folder, top)
+
+    # A longer list is another folder.
+    listed = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:6]
+    return cache.once(f"packages/{name}-{suite}-{arch}-{listed}", make)
+
+
+def _merge(folder: Path, top: str) -> None:
+    """Bring /bin and its like under /usr, where newer packages have them already."""
+    merged = folder / "usr" / top
+    if (folder / top).is_dir():
+        shutil.copytree(folder / top, merged, symlinks=True, dirs_exist_ok=True)
+        shutil.rmtree(folder / top)
+    (folder / top).symlink_to(Path("usr", top))
+
+
+def _download(folder: Path, suite: str, packages: Sequence[str], architecture: str) -> None:
+    """Download with a source and a state of our own, kept so that indexes are fetched once."""
+    state = cache.root() / "apt" / f"{suite}-{architecture}"
+    for below in ("sources", "lists/partial", "cache/archives/partial"):
+        (state / below).mkdir(parents=True, exist_ok=True)
+    (state / "sources" / "debian.sources").write_text(source().stanza(suite))
+    (state / "status").touch()
+    options = {
+        "APT::Architecture": architecture,
+        "APT::Architectures": architecture,
+        "APT::Sandbox::User": "root",
+        "Acquire::Languages": "none",
+        "Acquire::Retries": "3",
+        "Dir::Cache": state / "cache",
+        "Dir::Etc::SourceList": "/dev/null",
+        "Dir::Etc::SourceParts": state / "sources",
+        "Dir::State": state,
+        "Dir::State::Lists": state / "lists",
+        "Dir::State::Status": state / "status",
+    }
+    apt = ["apt-get", "-q", *(f"-o{key}={value}" for key, value in options.items())]
+    _run([*apt, "update"], cwd=folder)
+    _run([*apt, "download", *packages], cwd=folder)
+
+
+def native() -> str:
+    """Give Debian's name of the machine's own architecture, as `amd64`."""
+    if not shutil.which("dpkg"):
+        raise Unavailable("this machine is no Debian")
+    return _run(["dpkg", "--print-architecture"]).strip()
+
+
+def _run(command: Sequence[str], cwd: Path | None = None) -> str:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip()
+        raise Unavailable(f"{' '.join(command[:1])} failed ({done.returncode}): {said[-2000:]}")
+    return done.stdout

@@ -1,0 +1,194 @@
+"""A registry on loopback: as a process that is started, and as what its HTTP API answers."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from support import journal, packages
+
+
+Json = dict[str, Any]
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+
+# Loopback is never reached by a proxy.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registry:
+    """What stands in the registry at an address, as `127.0.0.1:5000`."""
+
+    address: str
+
+    def tags(self, repository: str) -> list[str]:
+        """Give the tags of a repository in order; none if there is no such repository."""
+        try:
+            answer = json.loads(self._ask("GET", f"{repository}/tags/list").body)
+        except FileNotFoundError:
+            return []
+        return sorted(answer["tags"] or [])
+
+    def manifest(self, repository: str, reference: str) -> Json:
+        """Give the manifest or index of a tag or digest; FileNotFoundError if there is none."""
+        return cast("Json", json.loads(self._manifest(repository, reference).body))
+
+    def digest(self, repository: str, reference: str) -> str:
+        """Give the digest that a tag stands for; FileNotFoundError if there is none."""
+        return self._manifest(repository, reference).headers["docker-content-digest"]
+
+    def index(self, repository: str, reference: str) -> dict[str, Json]:
+        """Give what an index holds for each platform, as `linux/amd64`; attestations left out.
+
+        The descriptor of a plain image stands for the platform that its configuration names.
+        """
+        found = self.manifest(repository, reference)
+        if "manifests" in found:
+            entries = {_platform(entry["platform"]): entry for entry in found["manifests"]}
+            return {key: entry for key, entry in entries.items() if key != "unknown/unknown"}
+        answer = self._manifest(repository, reference)
+        descriptor = {
+            "mediaType": found["mediaType"],
+            "digest": answer.headers["docker-content-digest"],
+            "size": len(answer.body),
+        }
+        return {_platform(self.blob(repository, found["config"]["digest"])): descriptor}
+
+    def config(self, repository: str, reference: str, platform: str = "linux/amd64") -> Json:
+        """Give the configuration of the image of one platform: labels, environment, history."""
+        entry = self.index(repository, reference)[platform]
+        image = self.manifest(repository, entry["digest"])
+        return self.blob(repository, image["config"]["digest"])
+
+    def blob(self, repository: str, digest: str) -> Json:
+        """Give what a blob holds that is JSON."""
+        return cast("Json", json.loads(self._ask("GET", f"{repository}/blobs/{digest}").body))
+
+    def put_blob(self, repository: str, content: bytes) -> Json:
+        """Store a blob, and give its digest and size."""
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        place = self._ask("POST", f"{repository}/blobs/uploads/").headers["location"]
+        joint = "&" if "?" in place else "?"
+        binary = {"content-type": "application/octet-stream"}
+        self._ask("PUT", f"{place}{joint}digest={digest}", content, binary)
+        return {"digest": digest, "size": len(content)}
+
+    def put_manifest(self, repository: str, reference: str, manifest: Json) -> Json:
+        """Store a manifest or index under a tag, or under its digest if the tag is empty."""
+        content = json.dumps(manifest).encode()
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        kind = {"content-type": manifest["mediaType"]}
+        self._ask("PUT", f"{repository}/manifests/{reference or digest}", content, kind)
+        return {"mediaType": manifest["mediaType"], "digest": digest, "size": len(content)}
+
+    def ready(self) -> bool:
+        """Tell whether something answers as a registry does."""
+        try:
+            self._ask("GET", "")
+        except OSError:
+            return False
+        return True
+
+    def _manifest(self, repository: str, reference: str) -> _Answer:
+        accept = ",".join((INDEX, MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST))
+        return self._ask(
+            "GET", f"{repository}/manifests/{reference}", headers={"accept": accept}
+        )
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> _Answer:
+        url = path if path.startswith("http://") else f"http://{self.address}/v2/{path}"
+        request = urllib.request.Request(  # noqa: S310 - the URL begins with http.
+            url, data=body, method=method, headers=dict(headers or {})
+        )
+        try:
+            with _OPENER.open(request, timeout=60) as answer:
+                received = {key.lower(): value for key, value in answer.headers.items()}
+                return _Answer(body=answer.read(), headers=received)
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code == 404:
+                    raise FileNotFoundError(f"{self.address} has no {path}") from None
+                raise OSError(f"{url}: {error.code} {error.read()!r}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Answer:
+    body: bytes
+    headers: Mapping[str, str]
+
+
+def _platform(fields: Mapping[str, str]) -> str:
+    words = (fields["os"], fields["architecture"], fields.get("variant", ""))
+    return "/".join(word for word in words if word).replace("arm64/v8", "arm64")
+
+
+def serve(program: Path, storage: Path, folder: Path) -> tuple[Registry, subprocess.Popen[bytes]]:
+    """Start a registry over a storage folder; its settings and log go to the other folder."""
+    registry = Registry(address=f"127.0.0.1:{free_port(5000)}")
+    settings = {
+        "version": "0.1",
+        "log": {"level": "warn"},
+        "storage": {
+            "filesystem": {"rootdirectory": str(storage)},
+            "delete": {"enabled": True},
+        },
+        "http": {"addr": registry.address},
+    }
+    (folder / "registry.json").write_text(json.dumps(settings))
+    log = folder / "registry.log"
+    command = [program, "serve", folder / "registry.json"]
+    process = journal.start(command, log, {"PATH": os.defpath, "HOME": str(folder)})
+    deadline = time.monotonic() + 30
+    while not registry.ready() or process.poll() is not None:
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            process.wait()
+            raise packages.Unavailable(f"the registry does not answer: {log.read_text()[-2000:]}")
+        time.sleep(0.05)
+    return registry, process
+
+
+def free_port(wanted: int) -> int:
+    """Give that port if nothing on loopback has it, else any other that is free."""
+    for port in (wanted, 0):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise packages.Unavailable("no port is free")
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a storage folder; blobs never change, so they are linked where that can be done."""
+
+    def one(from_: str, to: str) -> str:
+        if from_.endswith("/data"):
+            with contextlib.suppress(OSError):
+                os.link(from_, to)
+                return to
+        return str(shutil.copy2(from_, to))
+
+    shutil.copytree(source, target, copy_function=one)

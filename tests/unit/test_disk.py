@@ -1,0 +1,175 @@
+"""Disks that are full, read-only or out of bounds: nothing at all changes."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from compiler.artifact import MARKER, Artifact
+from compiler.unchanged import PLAN_LINE, STAGING, digest, seal
+from compiler.write import update
+
+
+HEAD = f"# {MARKER} from matrix.yaml; do not edit.\n"
+HERE = Path(__file__).parents[2]
+CHILD = """
+import json, os, sys
+from pathlib import Path
+from compiler.artifact import Artifact
+from compiler.errors import CompileError
+from compiler.write import update
+
+root, output, user, files = json.loads(sys.argv[1])
+if user:
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
+try:
+    update([Artifact(path, text.encode()) for path, text in files], Path(root), output)
+except CompileError as error:
+    found = [(d.code, d.location.path, d.message, d.help) for d in error.diagnostics]
+else:
+    found = []
+names = sorted(str(p.relative_to(root)) for p in Path(root).rglob("*"))
+print(json.dumps([found, names]))
+"""
+
+
+def project(*targets: str, output: str = "dockerfiles", text: str = "FROM a\n") -> list[Artifact]:
+    """Return the artifacts of a plan."""
+    prefix = f"{output}/" if output else ""
+    files = {f"{prefix}{name}.Dockerfile": (HEAD + text).encode() for name in targets}
+    files["docker-bake.hcl"] = f"{HEAD}{PLAN_LINE}{prefix}matrix.json\n{targets}\n".encode()
+    plan = seal(
+        source="matrix.yaml",
+        compiler="1",
+        inputs={"matrix.yaml": digest(b"")},
+        outputs={path: digest(content) for path, content in files.items()},
+        warnings=[],
+        targets=[{"target": name} for name in targets],
+        groups={},
+    )
+    return [*(Artifact(*file) for file in files.items()), Artifact(f"{prefix}matrix.json", plan)]
+
+
+def files(root: Path) -> dict[str, bytes]:
+    """Return every file's bytes."""
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+def child(
+    root: Path,
+    artifacts: list[Artifact],
+    *words: str,
+    user: int = 0,
+    limit: Callable[[], None] | None = None,
+) -> tuple[list[list[str]], list[str]]:
+    """Return what another process is refused, and the names that it leaves."""
+    plan = [str(root), "dockerfiles", user, [(a.path, a.content.decode()) for a in artifacts]]
+    done = subprocess.run(
+        [*words, sys.executable, "-c", CHILD, json.dumps(plan)],
+        stdout=subprocess.PIPE,
+        check=True,
+        cwd=HERE,
+        preexec_fn=limit,
+    )
+    found, names = json.loads(done.stdout)
+    return found, names
+
+
+def test_a_limit_on_size_changes_nothing(tmp_path: Path) -> None:
+    """A file that may not grow as long as it should leaves everything as it was."""
+    update(project("a"), tmp_path, "dockerfiles")
+    before = files(tmp_path)
+    found, _ = child(
+        tmp_path,
+        project("a", "b", text="RUN true\n" * 2000),
+        limit=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+    )
+
+    assert [(code, path) for code, path, _, _ in found] == [
+        ("cannot-write", "dockerfiles/a.Dockerfile")
+    ]
+    assert "File too large; nothing is changed" in found[0][2]
+    assert files(tmp_path) == before
+    assert not list(tmp_path.rglob(STAGING))
+
+
+@pytest.fixture
+def mounting() -> list[str]:
+    """Return the words that run a shell where file systems can be mounted, unseen by others.
+
+    Any user of Linux may do so, unless forbidden; continuous integration has to allow it.
+    """
+    words = ["unshare", "--mount", "--map-root-user", "sh", "-ec"]
+    probe = "mount -t tmpfs -o size=64k none /mnt"
+    if sys.platform != "linux":
+        pytest.skip("file systems are mounted as Linux does")
+    if subprocess.run([*words, probe], check=False, capture_output=True).returncode:
+        if os.environ.get("CI") == "true":
+            pytest.fail("nothing can be mounted here: the promises about full disks go untested")
+        pytest.skip("nothing can be mounted here")
+    return words
+
+
+def test_a_full_disk_changes_nothing(tmp_path: Path, mounting: list[str]) -> None:
+    """With no room for all of it, none of it is written, and the room is given back."""
+    shell = f'mount -t tmpfs -o size=64k none {tmp_path}; exec "$0" "$@"'
+    big = project("a", "b", text="RUN true\n" * 5000)
+
+    found, names = child(tmp_path, big, *mounting, shell)
+
+    message = "cannot write 'dockerfiles/b.Dockerfile': No space left on device; nothing is changed"
+    expected = ["cannot-write", "dockerfiles/b.Dockerfile", message, "make room on the disk"]
+    assert (found, names) == ([expected], [])
+
+
+def test_a_read_only_disk_is_refused(tmp_path: Path, mounting: list[str]) -> None:
+    """A disk mounted for reading is said to be so, for each folder at once."""
+    shell = f"mount -t tmpfs -o size=64k none {tmp_path}; mkdir {tmp_path}/dockerfiles; "
+    shell += f'mount -o remount,ro {tmp_path}; exec "$0" "$@"'
+
+    found, names = child(tmp_path, project("a"), *mounting, shell)
+
+    assert [(code, path) for code, path, _, _ in found] == [
+        ("cannot-write", "."),
+        ("cannot-write", "dockerfiles"),
+    ]
+    assert {message.partition(": ")[2] for _, _, message, _ in found} == {
+        "Read-only file system; nothing is changed"
+    }
+    assert names == ["dockerfiles"]
+
+
+def test_missing_rights_are_said_for_all_files_at_once() -> None:
+    """What a user may not read, or write to, is refused before anything is changed."""
+    with tempfile.TemporaryDirectory() as base:
+        root = Path(base)
+        update(project("a", "b"), root, "dockerfiles")
+        # Who may do everything becomes somebody who may not.
+        user = 65534 if os.geteuid() == 0 else 0
+        locked = [root / "dockerfiles" / "a.Dockerfile", root / "docker-bake.hcl"]
+        for path in locked:
+            path.chmod(0)
+        root.chmod(0o755)
+        (root / "dockerfiles").chmod(0o555)
+
+        unreadable, _ = child(root, project("a", "b"), user=user)
+        for path in locked:
+            path.chmod(0o644)
+        unwritable, _ = child(root, project("a", "b", "c"), user=user)
+        nothing, _ = child(root, project("a", "b"), user=user)
+        (root / "dockerfiles").chmod(0o755)
+
+    assert [(code, path) for code, path, _, _ in unreadable] == [
+        ("cannot-read", "dockerfiles/a.Dockerfile"),
+        ("cannot-read", "docker-bake.hcl"),
+    ]
+    assert ("cannot-write", "dockerfiles") in [(code, path) for code, path, _, _ in unwritable]
+    assert nothing == []

@@ -1,0 +1,158 @@
+"""Artifacts onto the disk: what changes, what is refused, and what stays as it was."""
+
+import os
+import signal
+import stat
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from compiler.artifact import MARKER, Artifact
+from compiler.errors import CompileError
+from compiler.unchanged import PLAN_LINE, STAGING, digest, seal
+from compiler.write import Change, diff, update, write
+
+
+HEAD = f"# {MARKER} from matrix.yaml; do not edit.\n"
+
+
+def project(*targets: str, output: str = "dockerfiles", text: str = "FROM a\n") -> list[Artifact]:
+    """Return the artifacts of a plan."""
+    prefix = f"{output}/" if output else ""
+    files = {f"{prefix}{name}.Dockerfile": (HEAD + text).encode() for name in targets}
+    files["docker-bake.hcl"] = f"{HEAD}{PLAN_LINE}{prefix}matrix.json\n{targets}\n".encode()
+    plan = seal(
+        source="matrix.yaml",
+        compiler="1",
+        inputs={"matrix.yaml": digest(b"")},
+        outputs={path: digest(content) for path, content in files.items()},
+        warnings=[],
+        targets=[{"target": name} for name in targets],
+        groups={},
+    )
+    return [*(Artifact(*file) for file in files.items()), Artifact(f"{prefix}matrix.json", plan)]
+
+
+def files(root: Path) -> dict[str, bytes]:
+    """Return every file's bytes."""
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+def brief(changes: tuple[Change, ...]) -> list[tuple[str, str]]:
+    """Return what happens to which file."""
+    return [(change.kind.value, change.path) for change in changes]
+
+
+def refused(call: Callable[[], object]) -> list[tuple[str, str]]:
+    """Return the codes and places of what is refused; each has a remedy."""
+    with pytest.raises(CompileError) as caught:
+        call()
+
+    assert all(found.help and found.location.line == 0 for found in caught.value.diagnostics)
+    return [(found.code, found.location.path) for found in caught.value.diagnostics]
+
+
+def test_creates_updates_and_deletes(tmp_path: Path) -> None:
+    """What is new, differs or is no more changes, in this order of files; nothing else does."""
+    assert brief(update(project("a", "b", "c"), tmp_path, "dockerfiles")) == [
+        ("create", "dockerfiles/a.Dockerfile"),
+        ("create", "dockerfiles/b.Dockerfile"),
+        ("create", "dockerfiles/c.Dockerfile"),
+        ("create", "docker-bake.hcl"),
+        ("create", "dockerfiles/matrix.json"),
+    ]
+    kept = tmp_path / "dockerfiles" / "a.Dockerfile"
+    os.utime(kept, ns=(1, 1))
+    (tmp_path / "dockerfiles" / "b.Dockerfile").unlink()
+    new = project("a", "b", "d")
+
+    assert brief(update(new, tmp_path, "dockerfiles")) == [
+        ("create", "dockerfiles/b.Dockerfile"),
+        ("create", "dockerfiles/d.Dockerfile"),
+        ("update", "docker-bake.hcl"),
+        ("update", "dockerfiles/matrix.json"),
+        ("delete", "dockerfiles/c.Dockerfile"),
+    ]
+    assert files(tmp_path) == {a.path: a.content for a in new}
+    assert kept.stat().st_mtime_ns == 1
+    assert update(new, tmp_path, "dockerfiles") == ()
+
+
+def test_the_project_folder_can_be_the_output_folder(tmp_path: Path) -> None:
+    """With `output: .` all files stand together, and stale ones are pruned there."""
+    update(project("a", "b", output=""), tmp_path, ".")
+
+    assert brief(update(project("a", output=""), tmp_path, "."))[-1] == ("delete", "b.Dockerfile")
+    assert files(tmp_path) == {a.path: a.content for a in project("a", output="")}
+
+
+def test_modes_follow_the_umask(tmp_path: Path) -> None:
+    """New files and folders have the rights that the user's umask gives."""
+    before = os.umask(0o027)
+    try:
+        update(project("a"), tmp_path, "dockerfiles")
+    finally:
+        os.umask(before)
+
+    found = {p.name: stat.S_IMODE(p.stat().st_mode) for p in tmp_path.rglob("*")}
+    assert found.pop("dockerfiles") == 0o750
+    assert set(found.values()) == {0o640}
+
+
+def test_the_longest_name_and_big_files(tmp_path: Path) -> None:
+    """A name of 255 bytes can be staged, and a file of any size is written to its end."""
+    new = project("x" * (255 - len(".Dockerfile")), text="RUN true\n" * 100_000)
+    update(new, tmp_path, "dockerfiles")
+
+    assert files(tmp_path) == {a.path: a.content for a in new}
+    assert diff(new, tmp_path, "dockerfiles") == ()
+
+
+def test_writes_from_any_thread(tmp_path: Path) -> None:
+    """A thread other than the main one can write: it just cannot put off signals."""
+    thread = threading.Thread(target=update, args=(project("a"), tmp_path, "dockerfiles"))
+    thread.start()
+    thread.join()
+
+    assert diff(project("a"), tmp_path, "dockerfiles") == ()
+
+
+def test_staging_can_be_in_the_way(tmp_path: Path) -> None:
+    """A file that bears the staging folder's name is refused, with nothing changed."""
+    (tmp_path / STAGING).write_text("mine")
+
+    assert refused(lambda: update(project("a"), tmp_path, "dockerfiles")) == [("cannot-write", ".")]
+    assert files(tmp_path) == {STAGING: b"mine"}
+    assert not (tmp_path / "dockerfiles").exists()
+
+
+def test_a_change_that_fails_says_how_far_it_came(tmp_path: Path) -> None:
+    """If the disk changes after the comparison, what was done is said, and no rest stays."""
+    changes = diff(project("a", "b"), tmp_path, "dockerfiles")
+    (tmp_path / "dockerfiles" / "b.Dockerfile").mkdir(parents=True)
+    with pytest.raises(CompileError, match=r"b\.Dockerfile': Is a directory; 1 of 4 changes"):
+        write(changes, tmp_path)
+
+    assert set(files(tmp_path)) == {"dockerfiles/a.Dockerfile"}
+    assert not list(tmp_path.rglob(STAGING))
+
+
+def test_a_signal_that_is_survived_is_no_success(tmp_path: Path) -> None:
+    """Whoever handles the signal itself still learns that nothing was written."""
+    said: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: said.append(number))
+    parent, alarm = os.getpid(), signal.getsignal(signal.SIGALRM)
+    signal.signal(signal.SIGALRM, lambda *_: os.kill(parent, signal.SIGTERM))
+    changes = diff(project(*map(str, range(3000))), tmp_path, "dockerfiles")
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.005)
+        with pytest.raises(SystemExit, match="143"):
+            write(changes, tmp_path)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGALRM, alarm)
+
+    assert said == [signal.SIGTERM]
+    assert list(tmp_path.iterdir()) == []
