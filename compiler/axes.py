@@ -137,7 +137,9 @@ def _given(
             value = str(value)  # noqa: PLW2901 - a number of JSON or TOML
         if value is not None and not isinstance(value, str | bool):
             reader.problem(
-                "wrong-type", f"a value of an axis is text, true, false or null, not {kind(value)}", at
+                "wrong-type",
+                f"a value of an axis is text, true, false or null, not {kind(value)}",
+                at,
             )
             continue
         listed.append((value, none, at))
@@ -206,8 +208,7 @@ def _value(
         index=index,
         tag=reader.text(tag, (*at, "tag")) if reader and tag is not None else None,
         platforms=tuple(
-            reader.text(text, (*at, "platforms", n), bake=True)
-            for n, text in enumerate(platforms)
+            reader.text(text, (*at, "platforms", n), bake=True) for n, text in enumerate(platforms)
         )
         if reader and platforms is not None
         else None,

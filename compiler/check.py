@@ -129,9 +129,7 @@ class Checks:
                     self._tag_place(image),
                     "tell them apart, for instance by {{ variant }}",
                     related=(
-                        (("the other one", first[1]),)
-                        if first[1] != self._tag_place(image)
-                        else ()
+                        (("the other one", first[1]),) if first[1] != self._tag_place(image) else ()
                     ),
                 )
 
@@ -163,7 +161,9 @@ class Checks:
             texts = tuple(Interpolated(text.render({})) for text in value.platforms)
             at = self._matrix.source.locate((*value.route, "platforms"))
             allowed = self._known(texts, at, name)
-            left = {full: text for full, text in left.items() if full in allowed} if given else allowed
+            left = (
+                {full: text for full, text in left.items() if full in allowed} if given else allowed
+            )
             if not left and allowed:
                 self._problem(
                     "no-platform",
@@ -193,7 +193,10 @@ class Checks:
                 )
             elif full in found:
                 self._problem(
-                    "duplicate-value", f"the platform {plain!r} is listed twice", place, "remove one"
+                    "duplicate-value",
+                    f"the platform {plain!r} is listed twice",
+                    place,
+                    "remove one",
                 )
             else:
                 found[full] = text

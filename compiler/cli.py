@@ -292,5 +292,3 @@ def run(arguments: list[str] | None = None) -> int:
         )
         return 3
     return code if isinstance(code, int) else 0
-
-

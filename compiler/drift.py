@@ -78,7 +78,7 @@ def diff(artifacts: Iterable[Artifact], root: Path, output: str) -> tuple[Change
             raise CompileError(disk.problems)
         changes += _stale(output, folders.get(output) or disk.folder(output), disk.listed)
         for former in formers(disk.top):
-            if former != output and leads_inside(root, former):
+            if former != output:
                 changes += _stale(former, disk.folder(former), frozenset())
         return tuple(changes)
 

@@ -178,7 +178,12 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[str, str, str, str]
         case SecurityError():
             return "unsafe-template", text, "templates may not reach into Python", ""
         case RecursionError():
-            return "template-loop", "templates include one another without end", "break the loop", ""
+            return (
+                "template-loop",
+                "templates include one another without end",
+                "break the loop",
+                "",
+            )
         case ZeroDivisionError():
             return "template-error", "division by zero", "", ""
     return "template-error", f"{text or type(error).__name__}", "", ""
@@ -191,7 +196,9 @@ def _lower(text: str) -> str:
 def _meant_for_a_shell(text: str) -> str:
     """Give the remedy where Jinja read what a shell or Docker should have."""
     if "comment" in text:
-        return "`{#` opens a comment of Jinja: write `${{ '{#' }}arr[@]}` for a shell's `${#arr[@]}`"
+        return (
+            "`{#` opens a comment of Jinja: write `${{ '{#' }}arr[@]}` for a shell's `${#arr[@]}`"
+        )
     if "unexpected '.'" in text or "expected token" in text or "unexpected char" in text:
         return "if it is meant for a shell or Docker, wrap it in `{% raw %}...{% endraw %}`"
     return ""

@@ -118,5 +118,3 @@ def _record(pairs: Mapping[Interpolated, Interpolated]) -> Interpolated:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(f"{key}={value}" for key, value in pairs.items())
     return Interpolated(line.getvalue())
-
-

@@ -102,7 +102,9 @@ class Files:
         found = []
         for where, folders, files in os.walk(top):
             folders.sort()
-            found += [PurePosixPath(Path(where, name).relative_to(top)).as_posix() for name in files]
+            found += [
+                PurePosixPath(Path(where, name).relative_to(top)).as_posix() for name in files
+            ]
         return sorted(found)
 
     def _inside(self, path: str) -> str:

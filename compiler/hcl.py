@@ -1,7 +1,7 @@
 """HCL literals as bake reads them."""
 
-import json
 from collections.abc import Mapping
+from json.encoder import encode_basestring
 from typing import Any
 
 from compiler.text import Interpolated
@@ -29,18 +29,18 @@ def literal(value: Any, indent: int = 0) -> str:
     kind = type(value)
     if kind is Interpolated:
         return _quoted(value)
-    if kind is Expression:
-        return value  # type: ignore[no-any-return]
     if kind is str:
         if "{" in value:
             value = value.replace("${", "$${").replace("%{", "%%{")
         return _quoted(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, list | tuple):
+    if kind is Expression:
+        return value  # type: ignore[no-any-return]
+    if kind is tuple or kind is list:
         return f"[{', '.join([literal(item, indent) for item in value])}]"
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is int:
+        return str(value)
     if isinstance(value, Mapping):
         if not value:
             return "{}"
@@ -53,5 +53,10 @@ def literal(value: Any, indent: int = 0) -> str:
 
 
 def _quoted(text: str) -> str:
-    # HCL's quoted text takes JSON's escapes; what JSON leaves alone, HCL does too.
-    return json.dumps(text, ensure_ascii=False)
+    quoted = encode_basestring(text)
+    if "\\b" in quoted or "\\f" in quoted:
+        # The two escapes of JSON that HCL does not know; a literal backslash is doubled.
+        parts = quoted.split("\\\\")
+        parts = [part.replace("\\b", "\\u0008").replace("\\f", "\\u000c") for part in parts]
+        return "\\\\".join(parts)
+    return quoted

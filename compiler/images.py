@@ -37,7 +37,9 @@ def read_images(
 ) -> dict[str, Image]:
     """Read `images`, each over `defaults` over the top level."""
     if not images and not reader.problems:
-        reader.problem("no-images", "no image is declared", ("images",), "name at least one", key=True)
+        reader.problem(
+            "no-images", "no image is declared", ("images",), "name at least one", key=True
+        )
     _check_names(images, reader)
     below = {**top_settings, **reader.settings(defaults.set, ("defaults", "set"))}
     fields = _fields(defaults, ("defaults",), reader)

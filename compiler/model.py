@@ -29,7 +29,9 @@ def kind(value: object) -> str:
 
 def _wrong(expected: str, value: object) -> PydanticCustomError:
     return PydanticCustomError(
-        "wrong-type", "{expected} is expected here, not {got}", {"expected": expected, "got": kind(value)}
+        "wrong-type",
+        "{expected} is expected here, not {got}",
+        {"expected": expected, "got": kind(value)},
     )
 
 
@@ -138,7 +140,9 @@ class ImageOptions(Level):
     args: TextMap | None = Field(None, description="Build arguments.")
     labels: TextMap | None = Field(None, description="Labels of the image.")
     annotations: TextMap | None = Field(None, description="Annotations, by key.")
-    tags: Texts | None = Field(None, description="Names of the image; each names one build for ever.")
+    tags: Texts | None = Field(
+        None, description="Names of the image; each names one build for ever."
+    )
     platforms: Texts | None = Field(None, description="Platforms such as `linux/arm64`.")
     target: Text | None = Field(None, description="The stage to build.")
     cache_from: Records | None = Field(None, alias="cache-from", description="Where to read cache.")

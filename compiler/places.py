@@ -39,12 +39,13 @@ class Finding:
 class Page:
     """A text under the name by which its user knows it; turns offsets into places."""
 
-    __slots__ = ("_starts", "path", "text")
+    __slots__ = ("_shown", "_starts", "path", "text")
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
         self.text = text
         self._starts: list[int] = []
+        self._shown = (0, "")
 
     def at(self, start: int, end: int = 0) -> Location:
         """Return the place of `start`, as long as what lies before `end` on its line."""
@@ -53,14 +54,17 @@ class Page:
         line = bisect_right(starts, start)
         begin = starts[line - 1]
         stop = starts[line] if line < len(starts) else len(self.text)
-        text = self.text[begin:stop].rstrip("\r\n")
+        if self._shown[0] != line:
+            # Whoever prints the line must be able to encode it.
+            shown = _FORBIDDEN_IN_FILE.sub("\ufffd", self.text[begin:stop].rstrip("\r\n"))
+            self._shown = (line, shown)
+        text = self._shown[1]
         return Location(
             path=self.path,
             line=line,
             column=start - begin + 1,
             length=max(1, min(end, begin + len(text)) - start),
-            # Whoever prints the line must be able to encode it.
-            text=_FORBIDDEN_IN_FILE.sub("\ufffd", text),
+            text=text,
         )
 
     def offset(self, line: int, column: int) -> int:

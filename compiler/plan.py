@@ -83,9 +83,7 @@ def _by_image(targets: tuple[Target, ...]) -> dict[str, list[str]]:
     return found
 
 
-def _by_value(
-    matrix: Matrix, targets: tuple[Target, ...]
-) -> dict[tuple[str, str], list[str]]:
+def _by_value(matrix: Matrix, targets: tuple[Target, ...]) -> dict[tuple[str, str], list[str]]:
     """Group targets by each value of each axis; null holds for an image that lacks the axis."""
     found: dict[tuple[str, str], list[str]] = {
         (axis.name, value.text): [] for axis in matrix.axes.values() for value in axis.values

@@ -30,7 +30,11 @@ ARCHITECTURES: dict[str, tuple[str, ...]] = {
 }
 """Operating system -> architectures, in Go's words, as `platforms` of BuildKit takes them."""
 
-_VARIANTS = {"arm": ("v5", "v6", "v7", "v8"), "arm64": ("v8", "v9"), "amd64": ("v1", "v2", "v3", "v4")}
+_VARIANTS = {
+    "arm": ("v5", "v6", "v7", "v8"),
+    "arm64": ("v8", "v9"),
+    "amd64": ("v1", "v2", "v3", "v4"),
+}
 
 KNOWN_PLATFORMS = tuple(
     f"{os}/{arch}" for os, architectures in ARCHITECTURES.items() for arch in architectures

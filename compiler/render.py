@@ -222,5 +222,3 @@ def _diagnosed(
             message = f"{nulls[0]!r} is null here and is printed"
             location = templates.locate(where or "", line, nulls[0])
     return Diagnostic(code=code, message=message, location=location, help=help_)
-
-

@@ -50,9 +50,7 @@ def _text(diagnostic: Diagnostic, *, colour: bool) -> str:
         lines += _picture(where, help_, colour=colour)
     elif help_:
         lines.append(f"      = {help_}")
-    lines += [
-        f"      = {note}: {_place(place)}" for note, place in diagnostic.related
-    ]
+    lines += [f"      = {note}: {_place(place)}" for note, place in diagnostic.related]
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 

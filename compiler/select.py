@@ -105,7 +105,9 @@ def _platform(
     values: list[str], plan: Plan, problem: Callable[[str, str, str, str], None]
 ) -> Callable[[Target], bool]:
     known = {
-        canonical_platform(text) or text: None for target in plan.targets for text in target.platforms
+        canonical_platform(text) or text: None
+        for target in plan.targets
+        for text in target.platforms
     }
     here = local_platform()
     wanted = {here if value == "local" else canonical_platform(value) or value for value in values}
@@ -118,5 +120,3 @@ def _platform(
     return lambda target: any(
         (canonical_platform(text) or text) in wanted for text in target.platforms or [here]
     )
-
-

@@ -31,7 +31,7 @@ _IN_GENERAL = (
         "this is no entry of the list above it",
         "begin it with '- ' or outdent it",
     ),
-    ("expected ':'", "this key has no ':'", "write 'key: value'"),
+    ("expected ':'", "no ': ' follows this key", "write 'key: value', or quote the text"),
     ("sequence entries", "a list cannot begin here", "begin it on a line of its own, or use [ ]"),
     ("',' or", "a comma or a closing bracket is missing here", "add it"),
     ("mapping keys", "a '?' cannot stand here", "quote the text"),

@@ -45,7 +45,7 @@ def watch_files(ending: threading.Event) -> None:
     try:
         for changes in watch(ROOT, stop_event=ending):
             paths = sorted(os.path.relpath(path, ROOT) for _, path in changes)
-            say(f"{paths[0]} changed" + (f", and {len(paths) - 1} more" if paths[1:] else ""))
+            say(f"{', '.join(paths[:3])}{' and more' if paths[3:] else ''} changed")
             os.kill(os.getpid(), CHANGED)
     except (OSError, RuntimeError) as error:  # Watchfiles' own are RuntimeErrors.
         say(f"cannot watch {ROOT}: {error}")

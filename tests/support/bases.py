@@ -80,6 +80,9 @@ def _fill(program: Path, folder: Path) -> None:
         finally:
             process.terminate()
             process.wait()
+    # They are in the storage now; until here, they spared an interrupted run its first half.
+    for root in roots.values():
+        shutil.rmtree(root.parent)
 
 
 def _settings(python: Python) -> images.Settings:
@@ -112,6 +115,8 @@ def _bootstrap(python: Python, architecture: str, folder: Path) -> None:
         "--mode=root",
         "--variant=apt",
         "--skip=check/qemu",
+        # Symlinks from /bin and its like from the beginning, not a package that moves it all later.
+        f"--hook-dir={program.parents[1] / 'share' / 'mmdebstrap' / 'hooks' / 'maybe-merged-usr'}",
         f"--architectures={architecture}",
         f"--include={','.join(INCLUDED)}",
         "--aptopt=Acquire::Retries 3",

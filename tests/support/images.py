@@ -24,7 +24,9 @@ class Settings:
 def compress(tar: Path, layer: Path) -> None:
     """Make a layer of a tar file, which goes; the same tar gives the same layer."""
     with tar.open("rb") as plain, layer.open("wb") as file:
-        with gzip.GzipFile(filename="", mode="wb", compresslevel=5, fileobj=file, mtime=0) as zipped:
+        with gzip.GzipFile(
+            filename="", mode="wb", compresslevel=5, fileobj=file, mtime=0
+        ) as zipped:
             shutil.copyfileobj(plain, zipped, 1 << 20)
     tar.unlink()
 
@@ -39,7 +41,9 @@ def push(
     """Push an index of one image for each architecture that has a layer."""
     entries = [
         {
-            **registry.put_manifest(repository, "", _image(registry, repository, arch, layer, settings)),
+            **registry.put_manifest(
+                repository, "", _image(registry, repository, arch, layer, settings)
+            ),
             "platform": {"os": "linux", "architecture": arch},
         }
         for arch, layer in layers.items()

@@ -109,9 +109,7 @@ class Registry:
 
     def _manifest(self, repository: str, reference: str) -> _Answer:
         accept = ",".join((INDEX, MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST))
-        return self._ask(
-            "GET", f"{repository}/manifests/{reference}", headers={"accept": accept}
-        )
+        return self._ask("GET", f"{repository}/manifests/{reference}", headers={"accept": accept})
 
     def _ask(
         self,
