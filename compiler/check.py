@@ -101,7 +101,7 @@ class Checks:
         if len(f"{name}.Dockerfile") > MAX_FILE_NAME:
             self._problem(
                 "name-too-long",
-                f"the file name of target {name[:40] + '...'!r} has more than {MAX_FILE_NAME} bytes",
+                f"the file name of target '{name[:40]}...' is over {MAX_FILE_NAME} bytes",
                 self._matrix.source.locate(image.route, key=True),
                 "give its values shorter `tag`s",
             )
@@ -154,13 +154,13 @@ class Checks:
         self, name: str, variant: Variant, given: tuple[Interpolated, ...]
     ) -> tuple[Interpolated, ...]:
         place = self._place(variant.image, "platforms")
-        left = self._known(given, place, name)
+        left = self._known(given, place)
         for value in variant.values:
             if value.platforms is None:
                 continue
             texts = tuple(Interpolated(text.render({})) for text in value.platforms)
             at = self._matrix.source.locate((*value.route, "platforms"))
-            allowed = self._known(texts, at, name)
+            allowed = self._known(texts, at)
             left = (
                 {full: text for full, text in left.items() if full in allowed} if given else allowed
             )
@@ -176,9 +176,7 @@ class Checks:
                 break
         return tuple(left.values())
 
-    def _known(
-        self, texts: tuple[Interpolated, ...], place: Location, name: str
-    ) -> dict[str, Interpolated]:
+    def _known(self, texts: tuple[Interpolated, ...], place: Location) -> dict[str, Interpolated]:
         """Return canonical platform -> as written; what BuildKit does not know is a problem."""
         found: dict[str, Interpolated] = {}
         for text in texts:

@@ -115,7 +115,9 @@ Shell completion: put in ~/.bashrc (zsh and fish alike)
 )
 @click.version_option(VERSION, prog_name="compile-matrix", message="%(prog)s %(version)s")
 @click.pass_context
-def cli(context: click.Context, path: Path, check: bool, diff: bool, form: str, limit: int) -> None:
+def cli(
+    context: click.Context, path: Path, *, check: bool, diff: bool, form: str, limit: int
+) -> None:
     """Compile matrix.yaml and templates/ to docker-bake.hcl and a Dockerfile for each target.
 
     Writes only what differs, and nothing at all if anything is wrong.
@@ -242,7 +244,7 @@ def _plan(given: Context) -> "Plan":
 )
 @click.pass_obj
 def list_(given: Context, words: tuple[str, ...], form: str) -> None:
-    """List targets; several filters narrow each other.
+    r"""List targets; several filters narrow each other.
 
     FILTER is axis=value[,value...], image=NAME, platform=linux/arm64 (or platform=local), or the
     name of a target or group.

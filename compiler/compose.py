@@ -7,7 +7,7 @@ from typing import Any
 from compiler import yaml_refusals as refuse
 from compiler.nodes import Node
 from compiler.places import FORBIDDEN_IN_VALUE, MOST_FINDINGS, Finding, control_character
-from compiler.yaml_hints import Failure, explain, follows
+from compiler.yaml_hints import Failure, explain, follows, tab_in_text
 
 
 DEEPEST = 50
@@ -115,7 +115,7 @@ class Composer:
             if value in _CAPITALS:
                 self._find(refuse.capitals(node))
             elif "\t" in value:
-                self._find(refuse.tab(node, self.text))
+                self._find(tab_in_text(self.text.index("\t", start)))
         elif style == '"' and (bad := FORBIDDEN_IN_VALUE.search(value)):
             place = node.place(self.text, bad.start())
             self._find(control_character(bad[0], place, place + 2))

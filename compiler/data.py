@@ -156,7 +156,7 @@ def _integer(digits: str) -> int | str:
 def _too_deep(data: Any) -> bool:
     """Return whether collections are nested deeper than we allow; without recursion."""
     level = [data]
-    for _ in range(DEEPEST + 1):
+    for _ in range(DEEPEST):
         level = [
             child
             for parent in level

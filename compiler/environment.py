@@ -6,7 +6,8 @@ from types import TracebackType
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
@@ -34,14 +35,18 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Compute `left operator right`; refuses results of absurd size."""
+        del context
         if operator == "**":
             if abs(left) > MAX_REPEATED or abs(right) > 64:  # noqa: PLR2004 - bits of a machine word
                 raise SecurityError("the power is too large")
             return left**right
         for many, times in ((left, right), (right, left)):
-            if isinstance(many, str | list | tuple) and isinstance(times, int):
-                if len(many) * times > MAX_REPEATED:
-                    raise SecurityError("the repetition is too long")
+            if (
+                isinstance(many, str | list | tuple)
+                and isinstance(times, int)
+                and len(many) * times > MAX_REPEATED
+            ):
+                raise SecurityError("the repetition is too long")
         return left * right
 
 
@@ -169,7 +174,7 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[str, str, str, str]
             return "undefined-name", text, help_, word
         case PrintedError():
             remedy = {
-                "null is printed": "test it first (`{% if x is not none %}`), or `| default('', true)`",
+                "null is printed": "test it first: `{% if x is not none %}`",
                 "a list is printed": "join it: `| join(' ')`, or `| tojson`",
                 "a mapping is printed": "name one of its keys, or `| tojson`",
                 "a function is printed": "call it, or choose another name",
@@ -186,6 +191,8 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[str, str, str, str]
             )
         case ZeroDivisionError():
             return "template-error", "division by zero", "", ""
+        case _:
+            pass
     return "template-error", f"{text or type(error).__name__}", "", ""
 
 

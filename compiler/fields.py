@@ -5,7 +5,6 @@ import io
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
-
 from compiler.matrix import Entry, Field
 from compiler.text import Interpolated, Text, interpolate
 
@@ -89,9 +88,8 @@ def _list(
             found.append(_record(_mapping(entry, scope, variables)))
             continue
         rendered = entry.render(scope)
-        for part in rendered.split() if split else [rendered]:
-            if part:
-                found.append(interpolate(entry, part, variables))
+        parts = rendered.split() if split else [rendered]
+        found += [interpolate(entry, part, variables) for part in parts if part]
     return tuple(found)
 
 
@@ -112,8 +110,9 @@ def _mapping(
 def _record(pairs: Mapping[Interpolated, Interpolated]) -> Interpolated:
     """Write `key=value,key=value` as bake reads it, which is a line of CSV.
 
-    >>> str(_record({Interpolated("type"): Interpolated("sbom"), Interpolated("x"): Interpolated("a,b")}))
-    'type=sbom,"x=a,b"'
+    >>> pairs = {"type": "local", "dest": "a,b"}
+    >>> str(_record({Interpolated(k): Interpolated(v) for k, v in pairs.items()}))
+    'type=local,"dest=a,b"'
     """
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(f"{key}={value}" for key, value in pairs.items())

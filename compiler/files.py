@@ -117,13 +117,7 @@ class Files:
                 "write it relative to matrix.yaml, with `/`",
             )
         full = os.path.join(self.root, path)
-        try:
-            real = os.path.realpath(full, strict=False)
-            os.lstat(full)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise self._unreadable(path, error) from None
+        real = os.path.realpath(full)
         if real != self._real and not real.startswith(self._real.rstrip("/") + "/"):
             raise FileError(
                 "outside-project",

@@ -10,6 +10,7 @@ from compiler.names import IMAGE, safe
 from compiler.pattern import read_pattern
 from compiler.reader import Reader
 from compiler.source import Route
+from compiler.text import Text
 
 
 FIELDS = (
@@ -18,7 +19,7 @@ FIELDS = (
     *("no-cache", "network", "no-cache-filter", "shm-size", "ulimits", "entitlements"),
     "extra-hosts",
 )
-"""The fields of an image that end up in the bake file, in bake's own order (bake/bake.go, Target)."""
+"""The fields of an image that end up in the bake file, in bake's own order (bake.go, Target)."""
 
 MERGED = frozenset({"annotations", "args", "contexts", "extra-hosts", "labels"})
 """Fields that merge by key; all others are replaced."""
@@ -143,7 +144,7 @@ def _compiled(raw: Any, route: Route, reader: Reader) -> Any:
     if isinstance(raw, list):
         return tuple(_entry(item, (*route, n), reader) for n, item in enumerate(raw))
     if isinstance(raw, dict):
-        return {key: pair for key, pair in zip(raw, _pairs(raw, route, reader), strict=True)}
+        return dict(zip(raw, _pairs(raw, route, reader), strict=True))
     return raw
 
 
@@ -153,7 +154,7 @@ def _entry(raw: str | dict[str, str], route: Route, reader: Reader) -> Entry:
     return _pairs(raw, route, reader)
 
 
-def _pairs(raw: Mapping[str, str], route: Route, reader: Reader) -> Entry:
+def _pairs(raw: Mapping[str, str], route: Route, reader: Reader) -> tuple[tuple[Text, Text], ...]:
     return tuple(
         (
             reader.text(key, (*route, key), bake=True, key=True),

@@ -24,7 +24,8 @@ def kind(value: object) -> str:
             return "a list"
         case dict():
             return "a mapping"
-    return type(value).__name__
+        case _:
+            return type(value).__name__
 
 
 def _wrong(expected: str, value: object) -> PydanticCustomError:

@@ -19,10 +19,11 @@ IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 BUILT_IN = ("image", "target", "variant", "parent")
 """What every template sees beside axes, `set` and `data`."""
 
-JINJA_WORDS = frozenset(
-    ("and", "block", "call", "caller", "elif", "else", "extends", "False", "false", "filter", "for")
-    + ("from", "if", "import", "in", "include", "is", "kwargs", "loop", "macro", "None", "none")
-    + ("not", "or", "raw", "self", "set", "super", "True", "true", "varargs", "with")
+JINJA_WORDS = (
+    frozenset({"and", "block", "call", "caller", "elif", "else", "extends", "False", "false"})
+    | frozenset({"filter", "for", "from", "if", "import", "in", "include", "is", "kwargs"})
+    | frozenset({"loop", "macro", "None", "none", "not", "or", "raw", "self", "set", "super"})
+    | frozenset({"True", "true", "varargs", "with"})
 )
 """Words that Jinja reads as its own."""
 

@@ -7,6 +7,7 @@ Refuses a group whose name is taken by something else.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from compiler.errors import Diagnostic, Problems, Severity
 from compiler.matrix import Matrix
@@ -132,7 +133,7 @@ def shared_fields(targets: list[Target]) -> dict[str, object]:
     return found
 
 
-def _common_keys(name: str, first: Target, others: list[Target]) -> Mapping[str, object]:
+def _common_keys(name: str, first: Target, others: list[Target]) -> Mapping[Any, object]:
     common = dict(first.fields[name])  # type: ignore[arg-type]
     for other in others:
         mine = other.fields.get(name, {})

@@ -50,7 +50,7 @@ class _Template:
             self._memo, self._names = {}, tuple(sorted(names))
 
     def render(self, scope: Mapping[str, Any], header: Callable[["_Template"], str]) -> str:
-        """Return the Dockerfile of a scope; rendered once for scopes that agree in what it reads."""
+        """Return the Dockerfile of a scope; rendered once for scopes alike in what it reads."""
         if self._memo is None:
             return self._text(scope, header)
         key = tuple([scope.get(name, _MISSING) for name in self._names])

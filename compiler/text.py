@@ -126,7 +126,7 @@ def interpolate(text: Text, rendered: str, variables: Collection[str]) -> Interp
         return Interpolated(rendered)
 
     def replaced(match: re.Match[str]) -> str:
-        token, name = match[0], match[1]
+        found, name = match[0], match[1]
         if name is not None:
             if name not in variables:
                 raise text.refusal(
@@ -142,17 +142,17 @@ def interpolate(text: Text, rendered: str, variables: Collection[str]) -> Interp
                     "put another character between them",
                     name,
                 )
-            return token
-        if token == "${":
+            return found
+        if found == "${":
             raise text.refusal(
                 "interpolation",
                 "`${` begins a bake variable, and only a name and `}` may follow",
                 "`${NAME}` reads a variable of `variables`, `$${` writes a literal `${`",
-                token,
+                found,
             )
-        if token == VALUE_DOLLAR:
+        if found == VALUE_DOLLAR:
             return "$$" if rendered[match.end() : match.end() + 1] in _BRACES else "$"
-        return _TO_BAKE[token]
+        return _TO_BAKE[found]
 
     return Interpolated(_SPECIAL.sub(replaced, rendered))
 

@@ -1,6 +1,5 @@
 """Warnings as the plan keeps them, to be said again when there is nothing to do."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from compiler.errors import Diagnostic, Location, Severity
@@ -21,7 +20,7 @@ def recorded(warning: Diagnostic) -> dict[str, Any]:
     }
 
 
-def recalled(warning: Mapping[str, Any]) -> Diagnostic:
+def recalled(warning: Any) -> Diagnostic:
     """Return the warning that `recorded` kept."""
     where = {key: warning[key] for key in ("path", "line", "column", "length", "text")}
     return Diagnostic(

@@ -219,7 +219,7 @@ def _sweep(folder: int) -> None:
     with suppress(OSError):
         staging = os.open(STAGING, OPEN | os.O_NOFOLLOW, dir_fd=folder)
         try:
-            for name in os.listdir(staging):  # noqa: PTH208 - by descriptor
+            for name in os.listdir(staging):
                 os.unlink(name, dir_fd=staging)
         finally:
             os.close(staging)

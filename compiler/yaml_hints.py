@@ -75,7 +75,7 @@ def explain(text: str, failure: Failure, *, opened: int | None) -> Finding:
         or _indicator(text, failure, item, line, flow=flow)
         or _unclosed(text, failure, at, opened)
         or _went_on(text, at, item, flow=flow)
-        or _in_general(failure, at)
+        or _in_general(text, failure, at)
     )
 
 
@@ -92,6 +92,12 @@ def quote_it(text: str, start: int, *, flow: bool, colon: bool = False) -> Findi
     shown = _quoted(raw)
     remedy = f"quote it: {shown}" if len(shown) <= _LONGEST_SHOWN else "quote it"
     return Finding(code="quote-it", message=message, start=start, end=end, help=remedy)
+
+
+def tab_in_text(at: int) -> Finding:
+    """Return that a plain text holds a tab: no one sees it, and parsers differ on it."""
+    message = "a tab stands inside of a text without quotes"
+    return _syntax(message, at, "use a space, or quote the text")
 
 
 def follows(text: str, reason: Finding, blots: list[Finding]) -> bool:
@@ -171,7 +177,9 @@ def _went_on(text: str, at: int, item: int, *, flow: bool) -> Finding | None:
     return None
 
 
-def _in_general(failure: Failure, at: int) -> Finding:
+def _in_general(text: str, failure: Failure, at: int) -> Finding:
+    if text[at - 1 : at] == "\t":
+        return tab_in_text(at - 1)
     for words, message, remedy in _IN_GENERAL:
         if words in failure.problem or words in failure.context:
             place = failure.context_at if "simple key" in failure.context else at

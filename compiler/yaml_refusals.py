@@ -45,7 +45,8 @@ def tag(text: str, start: int, value: str, style: str, *, flow: bool) -> Finding
     match = _TAG.match(text, start)
     raw = match[0] if match else "!"
     own = not raw.startswith(("!!", "!<"))
-    if own and not style and (not value or not raw[1:2].isalpha() or raw[-1] in "*,"):
+    # A tag may go on where its author saw the end of the text: [!3.9, !3.10]
+    if own and (not raw[1:2].isalpha() or raw[-1] in "*,]}" or not (value or style)):
         return quote_it(text, start, flow=flow)
     return Finding(
         code="yaml-tag",
@@ -64,18 +65,6 @@ def capitals(node: Node) -> Finding:
         start=node.start,
         end=node.end,
         help=f'write {node.data.lower()}, or quote it: "{node.data}"',
-    )
-
-
-def tab(node: Node, text: str) -> Finding:
-    """Refuse a tab in a plain scalar: no one sees it, and parsers differ on it."""
-    start = text.index("\t", node.start)
-    return Finding(
-        code="yaml-syntax",
-        message="a tab stands inside of a text without quotes",
-        start=start,
-        end=start + 1,
-        help="use a space, or quote the text",
     )
 
 

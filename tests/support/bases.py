@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support import cache, emulation, images, packages
-from support.registry import Registry, copy, serve
+from support.registry import Registry, serve
 
 
 SCRIPT = Path(__file__).with_name("debian-to-python.sh")

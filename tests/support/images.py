@@ -23,11 +23,12 @@ class Settings:
 
 def compress(tar: Path, layer: Path) -> None:
     """Make a layer of a tar file, which goes; the same tar gives the same layer."""
-    with tar.open("rb") as plain, layer.open("wb") as file:
-        with gzip.GzipFile(
-            filename="", mode="wb", compresslevel=5, fileobj=file, mtime=0
-        ) as zipped:
-            shutil.copyfileobj(plain, zipped, 1 << 20)
+    with (
+        tar.open("rb") as plain,
+        layer.open("wb") as file,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=5, fileobj=file, mtime=0) as zipped,
+    ):
+        shutil.copyfileobj(plain, zipped, 1 << 20)
     tar.unlink()
 
 

@@ -108,7 +108,7 @@ class Registry:
         return True
 
     def _manifest(self, repository: str, reference: str) -> _Answer:
-        accept = ",".join((INDEX, MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST))
+        accept = f"{INDEX},{MANIFEST},{DOCKER_INDEX},{DOCKER_MANIFEST}"
         return self._ask("GET", f"{repository}/manifests/{reference}", headers={"accept": accept})
 
     def _ask(

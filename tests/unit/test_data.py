@@ -1,0 +1,272 @@
+"""JSON, YAML and TOML files: what their values become, and what is refused where."""
+# ruff: noqa: SIM300 - this house writes `expected == actual`.
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compiler.data import load_data
+from compiler.errors import CompileError, Diagnostic
+
+
+SUFFIXES = ["json", "yaml", "yml", "toml"]
+DEEP = 200_000
+
+
+def load(suffix: str, text: str | bytes) -> object:
+    """Return the data of a text in a file of that suffix."""
+    raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    return load_data(f"data.{suffix}", raw, f"dir/data.{suffix}")
+
+
+def refused(suffix: str, text: str | bytes) -> tuple[Diagnostic, ...]:
+    """Return what is wrong with a text that must be refused."""
+    with pytest.raises(CompileError) as caught:
+        load(suffix, text)
+    assert {f"dir/data.{suffix}"} == {wrong.location.path for wrong in caught.value.diagnostics}
+    return caught.value.diagnostics
+
+
+def spot(wrong: Diagnostic) -> tuple[str, int, int]:
+    """Return code, line and column."""
+    return wrong.code, wrong.location.line, wrong.location.column
+
+
+class TestValues:
+    """What data become."""
+
+    @pytest.mark.parametrize(
+        ("suffix", "text"),
+        [
+            ("json", '{"a": 3.10, "b": [1.0, 1e5, -0.50]}'),
+            ("yaml", "a: 3.10\nb: [1.0, 1e5, -0.50]\n"),
+            ("yml", "a: 3.10\nb: [1.0, 1e5, -0.50]\n"),
+            ("toml", "a = 3.10\nb = [1.0, 1e5, -0.50]\n"),
+        ],
+    )
+    def test_numbers_with_a_point_stay_as_written(self, suffix: str, text: str) -> None:
+        """`3.10` is `3.10` in each format."""
+        assert {"a": "3.10", "b": ["1.0", "1e5", "-0.50"]} == load(suffix, text)
+
+    @pytest.mark.parametrize(
+        ("suffix", "text"),
+        [("json", '{"a": 12, "b": true, "c": [false]}'), ("toml", "a=12\nb=true\nc=[false]")],
+    )
+    def test_whole_numbers_and_booleans_stay(self, suffix: str, text: str) -> None:
+        """What is no text in JSON and TOML, and loses nothing, is no text here."""
+        assert {"a": 12, "b": True, "c": [False]} == load(suffix, text)
+
+    def test_null_of_json_is_none(self) -> None:
+        """`null` is null."""
+        assert [None] == load("json", "[null]")
+
+    def test_dates_of_toml_are_text(self) -> None:
+        """Dates and times become what ISO 8601 writes."""
+        text = (
+            "a = 1979-05-27T07:32:00Z\nb = 1979-05-27\nc = [07:32:00]\nd = {e = 1979-05-27T00:32}"
+        )
+        text = text.replace("T00:32}", "T00:32:00}")
+
+        assert {
+            "a": "1979-05-27T07:32:00+00:00",
+            "b": "1979-05-27",
+            "c": ["07:32:00"],
+            "d": {"e": "1979-05-27T00:32:00"},
+        } == load("toml", text)
+
+    def test_infinity_of_toml_is_text(self) -> None:
+        """TOML has numbers that are none; they are text as written."""
+        assert {"a": "inf", "b": "nan", "c": "-inf"} == load("toml", "a = inf\nb = nan\nc = -inf")
+
+    def test_endless_numbers_of_json_are_text(self) -> None:
+        """A number that Python would not print stays as written."""
+        digits = "1" * 5000
+
+        assert [digits, int(digits[:1000])] == load("json", f"[{digits}, {digits[:1000]}]")
+
+    @pytest.mark.parametrize("suffix", ["json", "yaml"])
+    def test_the_top_may_be_a_list(self, suffix: str) -> None:
+        """Not all data have names."""
+        assert ["a", {"b": "c"}] == load(suffix, '["a", {"b": "c"}]')
+
+    @pytest.mark.parametrize("name", ["A.JSON", "x.tar.Json"])
+    def test_the_suffix_may_be_in_capitals(self, name: str) -> None:
+        """A suffix is read as file managers do."""
+        assert {} == load_data(name, b"{}", name)
+
+    def test_a_byte_order_mark_is_no_data(self) -> None:
+        """Windows editors write one."""
+        assert {"a": 1} == load("json", b'\xef\xbb\xbf{"a": 1}')
+        assert {"a": 1} == load("toml", b"\xef\xbb\xbfa = 1\r\n")
+
+    def test_newlines_tabs_and_pairs_may_be_escaped(self) -> None:
+        """Escapes of what a text may hold are fine, as are characters of two surrogates."""
+        text = '{"a": "b\\n\\tc\\u00e9\\\\b\\ud83d\\ude00"}'
+
+        assert {"a": "b\n\tcé\\b😀"} == load("json", text)
+        assert {"a": "b\n\tcé"} == load("toml", 'a = "b\\n\\tc\\u00e9"')
+
+    def test_fifty_levels_are_read(self) -> None:
+        """Nesting within the limit is fine in every format."""
+        nested = "[" * 50 + "]" * 50
+
+        assert load("json", nested) == load("yaml", nested)
+        assert {"a"} == set(load("toml", f"a = {nested[1:-1]}"))  # type: ignore[call-overload]
+
+
+class TestRefusals:
+    """What is wrong, and where."""
+
+    @pytest.mark.parametrize("name", ["a.ini", "a", "json", "a.json5"])
+    def test_other_formats_are_refused(self, name: str) -> None:
+        """The suffix says what a file holds, and must."""
+        with pytest.raises(CompileError) as caught:
+            load_data(name, b"{}", f"dir/{name}")
+        (wrong,) = caught.value.diagnostics
+
+        assert ("data-format", 0, 1) == spot(wrong)
+        assert f"'{name}' is no .json, .yaml, .yml or .toml file" == wrong.message
+
+    @pytest.mark.parametrize(
+        ("suffix", "text", "expected"),
+        [
+            ("json", '{"a": 1,\n "b": }', ("data-syntax", 2, 7)),
+            ("json", "[1] x", ("data-syntax", 1, 5)),
+            ("json", '["a\tb"]', ("data-syntax", 1, 4)),
+            ("json", "[\n NaN]", ("data-syntax", 2, 2)),
+            ("json", '{"a": -Infinity}', ("data-syntax", 1, 7)),
+            ("toml", "a = 1\nb = \n", ("data-syntax", 2, 5)),
+            ("toml", "a = 1\na = 2\n", ("data-syntax", 2, 6)),
+            ("toml", "a = [1,", ("data-syntax", 1, 7)),
+            ("toml", "a = '''b", ("data-syntax", 1, 8)),
+            ("yaml", "a: b\nc: [d\n", ("yaml-syntax", 2, 4)),
+        ],
+    )
+    def test_syntax_errors_have_a_place(
+        self, suffix: str, text: str, expected: tuple[str, int, int]
+    ) -> None:
+        """A syntax error is found in the data file, at its line and column."""
+        (wrong,) = refused(suffix, text)
+
+        assert expected == spot(wrong)
+
+    def test_the_parser_s_words_are_kept(self) -> None:
+        """The message begins with the format, and goes on as its parser says."""
+        json, toml = refused("json", "[1 2]"), refused("toml", "a = ")
+
+        assert "this is no JSON: expecting ',' delimiter" == json[0].message
+        assert "this is no TOML: invalid value" == toml[0].message
+
+    def test_comments_in_json_get_help(self) -> None:
+        """The most frequent error of JSON has its remedy."""
+        (wrong,) = refused("json", '{\n  // note\n  "a": 1}')
+
+        assert "JSON has no comments: remove it" == wrong.help
+
+    def test_duplicate_keys_of_json_are_refused(self) -> None:
+        """All of them, each with the place of the first one; same names elsewhere are fine."""
+        wrong = refused("json", '{"a": {"b": 1},\n "b": "a", "c": ["b"],\n "\\u0062": 1, "a": 2}')
+
+        assert [("duplicate-key", 3, 2), ("duplicate-key", 3, 15)] == [spot(one) for one in wrong]
+        assert (2, 2) == (wrong[0].related[0][1].line, wrong[0].related[0][1].column)
+
+    @pytest.mark.parametrize("suffix", SUFFIXES)
+    @pytest.mark.parametrize("text", [b"a\xff", b"\xff\xfea\x00"])
+    def test_only_utf_8_is_read(self, suffix: str, text: bytes) -> None:
+        """Another encoding is refused."""
+        (wrong,) = refused(suffix, text)
+
+        assert "not-utf-8" == wrong.code
+
+    @pytest.mark.parametrize("suffix", SUFFIXES)
+    def test_large_files_are_refused(self, suffix: str) -> None:
+        """A file above the limit is not parsed."""
+        with pytest.raises(CompileError) as caught:
+            load_data(f"a.{suffix}", b"x" * 11, "a", limit=10)
+
+        assert ["too-large"] == [wrong.code for wrong in caught.value.diagnostics]
+
+    @pytest.mark.parametrize(
+        ("suffix", "text", "place"),
+        [
+            ("json", '["\\u0000"]', (1, 2)),
+            ("json", '{"a": 1,\n"b\\b": 2}', (2, 1)),
+            ("json", '["\\ud800"]', (1, 2)),
+            ("json", '["\\r"]', (1, 2)),
+            ("json", '["\x85"]', (1, 3)),
+            ("toml", 'a = "b\\u0000"', (1, 7)),
+            ("toml", 'a = "\\\\b"\nb = ["c", "\\f"]', (2, 12)),
+            ("toml", 'a = {"\\U00002028" = 1}', (1, 7)),
+            ("toml", 'a = "\x85"', (1, 6)),
+            ("yaml", 'a: "\\0"', (1, 5)),
+        ],
+        ids=ascii,
+    )
+    def test_control_characters_are_refused(
+        self, suffix: str, text: str, place: tuple[int, int]
+    ) -> None:
+        """Whether raw or escaped, in values or in keys."""
+        (wrong,) = refused(suffix, text)
+
+        assert ("control-character", *place) == spot(wrong)
+
+    @pytest.mark.parametrize(
+        ("suffix", "text"),
+        [
+            ("json", "[" * DEEP),
+            ("json", "[" * 51 + "]" * 51),
+            ("json", '{"a":' * DEEP + "1" + "}" * DEEP),
+            ("yaml", "[" * DEEP),
+            ("toml", "a = " + "[" * DEEP),
+            ("toml", "a = " + "[" * 50 + "]" * 50),
+            ("toml", ".".join("a" * 60) + " = 1"),
+        ],
+        ids=["json", "json-51", "json-objects", "yaml", "toml", "toml-51", "toml-keys"],
+    )
+    def test_depth_is_limited(self, suffix: str, text: str) -> None:
+        """No nesting ends in a RecursionError, here or in whoever walks the data."""
+        (wrong,) = refused(suffix, text)
+
+        assert "too-deep" == wrong.code
+
+    @pytest.mark.parametrize("number", ["1" * 5000, "0x" + "f" * 5000], ids=["ten", "sixteen"])
+    def test_endless_numbers_of_toml_are_refused(self, number: str) -> None:
+        """What Python would not print is refused here, not when it is printed."""
+        (wrong,) = refused("toml", f"a = {number}")
+
+        assert "data-syntax" == wrong.code
+        assert "write it as a text" == wrong.help
+
+    @pytest.mark.parametrize("text", ["null", "3", '"a"', "1.5", '"\\n"'])
+    def test_a_scalar_is_no_data(self, text: str) -> None:
+        """Names are looked up in data, so there must be some."""
+        (wrong,) = refused("json", text)
+
+        assert "not-a-mapping" == wrong.code
+
+    @pytest.mark.parametrize("suffix", ["json", "yaml"])
+    def test_an_empty_file_is_refused(self, suffix: str) -> None:
+        """Nothing is neither a mapping nor a list; in TOML it is a mapping."""
+        (wrong,) = refused(suffix, " \n")
+
+        assert "empty-file" == wrong.code
+        assert {} == load("toml", "")
+
+    def test_many_errors_are_cut_short(self) -> None:
+        """No one reads a thousand errors."""
+        assert 50 == len(refused("json", "[" + '"\\u0000",' * 1000 + "1]"))
+
+
+class TestAnything:
+    """Any input gives data or diagnostics."""
+
+    @pytest.mark.parametrize("suffix", SUFFIXES)
+    @given(raw=st.binary(max_size=100) | st.text('[]{}":,=.\\untrue0x-\n# ', max_size=60))
+    def test_any_content_is_answered(self, suffix: str, raw: str | bytes) -> None:
+        """No content raises anything but CompileError."""
+        try:
+            data = load(suffix, raw)
+        except CompileError as error:
+            found = error.diagnostics
+        else:
+            assert isinstance(data, dict | list)
