@@ -57,9 +57,12 @@ def compose(
                 quotes = [reason]
             if quotes or not follows(text, reason, blots):
                 new.append(reason)
-        found.update({(finding.code, finding.start): finding for finding in new})
         full = len(blots) > _MOST_BLOTS or len(text) > _LONGEST_BLOTTED
-        if failure is None or not quotes or full:
+        again = failure is not None and bool(quotes) and not full
+        # What else was found may come of reading those values wrongly; if not, it comes again.
+        kept = quotes if again else new
+        found.update({(finding.code, finding.start): finding for finding in kept})
+        if not again:
             return composer.root, list(found.values())
         blots += quotes
         for blot in quotes:

@@ -1,0 +1,39 @@
+# make        sets up .venv and compiles the sample matrix
+# make test   all tests; with the Docker that is here, or a throwaway engine on Debian as root
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: all sample setup test lint types bench clean
+
+all: sample
+
+sample: setup
+	@$(BIN)/compile-matrix
+
+setup: .venv/ready
+
+# Made again when the dependencies change; pip's own words only where something is wrong.
+.venv/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
+	@echo "setting up .venv"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
+	@touch $@
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+types: setup
+	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf .venv
