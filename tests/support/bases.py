@@ -6,6 +6,8 @@ They behave as the real ones do for what a Dockerfile asks of them: `python`, `p
 
 from __future__ import annotations
 
+import ast
+import configparser
 import functools
 import hashlib
 import os
@@ -25,6 +27,7 @@ SCRIPT = Path(__file__).with_name("debian-to-python.sh")
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 AUTHORITIES = Path("/usr/local/share/ca-certificates")
 INCLUDED = ("ca-certificates", "passwd", "python3", "python3-pip", "python3-venv")
+PIP_SETTINGS = (".pip/pip.conf", ".config/pip/pip.conf")
 CUDA = ("12.8.1-base-ubuntu24.04", "12.8.1-runtime-ubuntu24.04")
 
 
@@ -182,10 +185,12 @@ def _pip() -> str:
     Those that need a password stay outside.
     """
     lines = ["[global]", f"cert = {BUNDLE}"]
+    settings = configparser.RawConfigParser()
+    settings.read([Path("/etc/pip.conf"), *(Path.home() / name for name in PIP_SETTINGS)])
     for name in ("index-url", "extra-index-url"):
-        command = ["python3", "-m", "pip", "config", "get", f"global.{name}"]
-        found = subprocess.run(command, check=False, capture_output=True, text=True).stdout
-        urls = [url for url in found.split() if url.startswith("http") and "@" not in url]
+        variable = f"PIP_{name.upper().replace('-', '_')}"
+        value = os.environ.get(variable, settings.get("global", name, fallback=""))
+        urls = [url for url in value.split() if url.startswith("http") and "@" not in url]
         if urls:
             lines.append(f"{name} = {' '.join(urls)}")
     return "\n".join(lines) + "\n"
@@ -194,8 +199,10 @@ def _pip() -> str:
 @functools.cache
 def _key() -> str:
     """Give a name for all that the images are made from."""
-    sources = [Path(__file__), SCRIPT, Path(images.__file__), BUNDLE]
     digest = hashlib.sha256(f"{packages.native()} {packages.source()} {_pip()}".encode())
-    for file in [*sources, *sorted(AUTHORITIES.glob("*.crt"))]:
+    for module in (Path(__file__), Path(images.__file__)):
+        # However it is laid out.
+        digest.update(ast.dump(ast.parse(module.read_text())).encode())
+    for file in [SCRIPT, BUNDLE, *sorted(AUTHORITIES.glob("*.crt"))]:
         digest.update(file.read_bytes() if file.exists() else b"")
     return digest.hexdigest()[:12]

@@ -12,6 +12,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from support import packages
 from support.journal import Journal
 

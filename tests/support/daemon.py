@@ -94,6 +94,10 @@ def _start(
     runc: Path,
 ) -> None:
     book.undo_by("sh", "-c", f"find /sys/fs/cgroup -depth -path '*/{book.name}*' -type d -delete")
+    # Folders that dockerd makes wherever its own are.
+    for name in ("containerd", "containerd/s", "docker", "docker/plugins"):
+        if not Path("/run", name).exists():
+            book.undo_by("rmdir", f"/run/{name}")
     settings = {
         "bridge": bridge.build(book),
         "cgroup-parent": f"/{book.name}",

@@ -10,7 +10,17 @@ minor=$(basename "$(readlink -f "$root/usr/bin/python3")")
 for name in python python3 "$minor"; do
     ln -s "/usr/bin/$minor" "$root/usr/local/bin/$name"
 done
+# The pip of some suites has no record of its files, and could not be upgraded.
+if ! ls "$root"/usr/lib/python3/dist-packages/pip-*/RECORD > /dev/null 2>&1 &&
+    ls -d "$root"/usr/lib/python3/dist-packages/pip-*.dist-info > /dev/null 2>&1; then
+    chroot "$root" sh -c '
+        wheel=$(ls /usr/share/python-wheels/pip-*.whl)
+        python3 "$wheel/pip" install --quiet --no-index --ignore-installed \
+            --root-user-action=ignore "$wheel"
+    '
+fi
 for name in pip pip3; do
+    rm -f "$root/usr/local/bin/$name"
     cat > "$root/usr/local/bin/$name" <<'END'
 #!/usr/local/bin/python
 import sys

@@ -63,14 +63,20 @@ def kept() -> Iterator[Journal]:
             owner = json.loads(file.read_text().partition("\n")[0])
             if born(owner["pid"]) != owner["born"]:
                 Journal(file.name, file).undo()
-        number = next(n for n in range(1, 1000) if not (folder / f"cmtest{n}").exists())
-        journal = Journal(f"cmtest{number}", folder / f"cmtest{number}")
+        name = next(filter(_free, (f"cmtest{number}" for number in range(1, 1000))))
+        journal = Journal(name, folder / name)
         journal.ends(os.getpid())
     try:
         yield journal
     finally:
         with cache.locked("journals"):
             journal.undo()
+
+
+def _free(name: str) -> bool:
+    """Tell whether no run has that name, nor a network interface, which a run names after it."""
+    journals = cache.root() / "journals"
+    return not (journals / name).exists() and not Path("/sys/class/net", name).exists()
 
 
 def born(pid: int) -> str:

@@ -1,0 +1,71 @@
+"""The steps of builds: those that Dockerfiles ask for, and those that BuildKit executed."""
+
+import json
+import re
+from collections.abc import Iterable
+
+from e2b_dockerfile_utils import DockerfileInstruction, parse_dockerfile_ast
+
+
+_STEP = re.compile(r"\[.*\d+/\d+\] (?:RUN|COPY) ")
+
+
+def distinct(builds: Iterable[tuple[str, str]]) -> int:
+    """Count the distinct prefixes of instructions that end in RUN or COPY.
+
+    Takes pairs of a Dockerfile's text and its context. A step is known by its base, all the
+    instructions before it, and the context if it reads that; one with `--link` stands on nothing,
+    so it is known by what it copies alone.
+    """
+    found: set[object] = set()
+    for text, context in builds:
+        stages: dict[str, object] = {}
+        state: object = ()
+        for step in parse_dockerfile_ast(text).instructions:
+            words = [word.lower() for word in step.args]
+            if step.name.upper() == "FROM":
+                state = stages.get(words[0], words[0])
+                if "as" in words:
+                    stages[words[-1]] = state
+                    name = words[-1]
+                else:
+                    name = ""
+                continue
+            read = _read(step, stages, context)
+            linked = any(flag == "--link" for flag in step.flags)
+            key = (() if linked else state, step.original, read)
+            if step.name.upper() in {"RUN", "COPY"}:
+                found.add(key)
+            state = (state, key)
+            if name:
+                stages[name] = state
+    return len(found)
+
+
+def _read(step: DockerfileInstruction, stages: dict[str, object], context: str) -> object:
+    """Return what an instruction reads beside the layers below it."""
+    if step.name.upper() not in {"RUN", "COPY", "ADD"}:
+        return ()
+    sources = re.findall(r"\bfrom=([^\s,]+)", " ".join(step.flags))
+    read: list[object] = [stages.get(source, source) for source in sources]
+    binds = sum("type=bind" in flag for flag in step.flags)
+    if (step.name.upper() == "RUN" and binds > len(sources)) or (
+        step.name.upper() != "RUN" and not sources
+    ):
+        read.append(context)
+    return tuple(read)
+
+
+def executed(rawjson: str) -> list[str]:
+    """Return the RUN and COPY steps that BuildKit executed, by `--progress=rawjson`."""
+    names: dict[str, str] = {}
+    cached: set[str] = set()
+    for line in rawjson.splitlines():
+        if not line.startswith("{"):
+            continue
+        for vertex in json.loads(line).get("vertexes") or ():
+            if _STEP.match(vertex["name"]) and vertex.get("completed"):
+                names[vertex["digest"]] = vertex["name"]
+                if vertex.get("cached"):
+                    cached.add(vertex["digest"])
+    return [name for digest, name in names.items() if digest not in cached]
