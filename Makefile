@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: all sample setup test lint types bench clean
+.PHONY: all sample setup test lint types bench docs clean
 
 all: sample
 
@@ -37,3 +37,6 @@ bench: setup
 
 clean:
 	rm -rf .venv
+
+docs: setup
+	$(BIN)/python docs/generate.py

@@ -243,8 +243,8 @@ def _plan(given: Context) -> "Plan":
     help="For people, one name a line, as in matrix.json, or a job matrix for GitHub.",
 )
 @click.pass_obj
-def list_(given: Context, words: tuple[str, ...], form: str) -> None:
-    r"""List targets; several filters narrow each other.
+def list_(given: Context, words: tuple[str, ...], form: str) -> None:  # noqa: D301 - click reads the \b
+    """List targets; several filters narrow each other.
 
     FILTER is axis=value[,value...], image=NAME, platform=linux/arm64 (or platform=local), or the
     name of a target or group.

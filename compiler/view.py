@@ -3,6 +3,7 @@
 Takes a `Plan`; returns names for that template.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -26,15 +27,23 @@ def view(plan: Plan) -> dict[str, Any]:
             for variable in matrix.variables.values()
         ],
         "filters": filters,
+        "filter_variables": [
+            *(filter_["variable"] for filter_ in filters),
+            "ONLY_PLATFORM",
+            "ONLY_SHARD",
+        ],
         "columns": ["name", *(filter_["name"] for filter_ in filters), "platforms"],
         "condition": " && ".join(
             f"{passes}[t[{n}]]"
             for n, passes in enumerate(
-                [*(filter_["passes"] for filter_ in filters), "_passes_platform"], 1
+                [*(filter_["passes"] for filter_ in filters), "_platforms_pass"], 1
             )
         ),
         "rows": [_row(target, matrix) for target in plan.targets],
         "platforms": list(dict.fromkeys(_joined(target) for target in plan.targets)),
+        "every_platform": list(
+            dict.fromkeys(name for target in plan.targets for name in target.platforms or [""])
+        ),
         "groups": [(group.name, _members(group)) for group in plan.groups],
         "targets": list(_targets(plan)),
     }
@@ -52,7 +61,7 @@ def _filters(matrix: Matrix) -> list[dict[str, Any]]:
             "variable": only_variable(name),
             "known": values,
             "column": column,
-            **{local: f"_{local}_{name}" for local in ("asked", "passes", "by")},
+            **{local: f"_{local}_{name}" for local in ("passes", "by")},
         }
         for column, (name, values) in enumerate(known.items(), 1)
     ]
@@ -76,7 +85,7 @@ def _members(group: Group) -> str:
     if group.by is None:
         return "_built"
     axis, value = group.by
-    return f"try(_by_{axis}[{literal(value)}], [])"
+    return f"_by_{axis}[{literal(value)}]"
 
 
 def _targets(plan: Plan) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
@@ -125,17 +134,19 @@ def _attributes(fields: Mapping[str, Any]) -> list[tuple[str, Any]]:
 def _usage(plan: Plan) -> list[str]:
     """Return the commands that a reader of the bake file may want, with names of this matrix."""
     first = next(iter(plan.matrix.axes.values()), None)
-    lines = ["  docker buildx bake" + " " * 33 + "everything"]
+    examples = [("docker buildx bake", "everything")]
     if len(plan.groups) > 1:
-        lines.append(f"  docker buildx bake {plan.groups[1].name:<32}one group of it")
+        examples.append((f"docker buildx bake {plan.groups[1].name}", "one group of it"))
     if first is not None:
-        example = f"{only_variable(first.name)}={first.values[0].text} docker buildx bake"
-        lines.append(f"  {example:<51}what has this value")
-    lines += [
-        f"  {'ONLY_PLATFORM=local docker buildx bake':<51}for this machine's architecture",
-        f"  {'ONLY_SHARD=2/5 docker buildx bake':<51}the second of five parts of it",
-        "",
-        "Filters take several values, joined by commas, and narrow each other in every group;",
-        "a target that is named by itself is always built.",
+        only = f"{only_variable(first.name)}={shlex.quote(first.values[0].text)}"
+        examples.append((f"{only} docker buildx bake", "what has this value"))
+    examples += [
+        ("ONLY_PLATFORM=local docker buildx bake", "for this machine's architecture"),
+        ("ONLY_SHARD=2/5 docker buildx bake", "the second of five parts of it"),
     ]
-    return lines
+    width = max(len(command) for command, _ in examples) + 3
+    return [
+        *(f"#   {command:<{width}}{what}" for command, what in examples),
+        "#",
+        "# Filters take several values, with commas between, and narrow each other in every group.",
+    ]

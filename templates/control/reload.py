@@ -44,7 +44,7 @@ def watch_files(ending: threading.Event) -> None:
     """Send CHANGED for every batch of changes, and SIGTERM once there is no more watching."""
     try:
         for changes in watch(ROOT, stop_event=ending):
-            paths = sorted(os.path.relpath(path, ROOT) for _, path in changes)
+            paths = sorted({os.path.relpath(path, ROOT) for _, path in changes})
             say(f"{', '.join(paths[:3])}{' and more' if paths[3:] else ''} changed")
             os.kill(os.getpid(), CHANGED)
     except (OSError, RuntimeError) as error:  # Watchfiles' own are RuntimeErrors.

@@ -66,9 +66,7 @@ def baked(engine: Engine, project: Path) -> Baked:
         "ONLY_PLATFORM": "local",
     }
     engine.docker("buildx", "prune", "--all", "--force")
-    done = engine.docker(
-        "buildx", "bake", "--push", "--progress=rawjson", cwd=project, env=env
-    )
+    done = engine.docker("buildx", "bake", "--push", "--progress=rawjson", cwd=project, env=env)
     planned = engine.docker("buildx", "bake", "--print", cwd=project, env=env)
     return Baked(
         engine=engine,
@@ -224,9 +222,7 @@ def test_a_live_reload_container_stops_at_once(served: tuple[Baked, str, Path, s
 def test_one_variant_for_both_platforms(baked: Baked) -> None:
     """A pushed index lists both platforms, and its arm64 image runs under emulation."""
     env = {"REGISTRY": baked.engine.registry, "VERSION_TAG": "both"}
-    baked.engine.docker(
-        "buildx", "bake", "--push", "server-3_11", cwd=baked.folder, env=env
-    )
+    baked.engine.docker("buildx", "bake", "--push", "server-3_11", cwd=baked.folder, env=env)
     index = baked.engine.index(SERVER, "3.11-both")
     image = f"{baked.engine.registry}/{SERVER}:3.11-both"
     machine = baked.run(image, "uname", "-m", options=("--platform=linux/arm64", "--pull=always"))

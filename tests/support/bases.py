@@ -28,6 +28,8 @@ BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 AUTHORITIES = Path("/usr/local/share/ca-certificates")
 INCLUDED = ("ca-certificates", "passwd", "python3", "python3-pip", "python3-venv")
 PIP_SETTINGS = (".pip/pip.conf", ".config/pip/pip.conf")
+REQUIREMENTS = sorted(Path(__file__).parents[2].glob("templates/*/requirements.txt"))
+"""What the sample's images install; pip finds its wheels inside and asks no network."""
 CUDA = ("12.8.1-base-ubuntu24.04", "12.8.1-runtime-ubuntu24.04")
 
 
@@ -127,7 +129,10 @@ def _bootstrap(python: Python, architecture: str, folder: Path) -> None:
         "--dpkgopt=path-exclude=/usr/share/man/*",
         "--dpkgopt=path-exclude=/usr/share/locale/*",
         "--dpkgopt=path-exclude=/usr/share/doc/*",
-        f"--customize-hook=sh {SCRIPT} $1 {folder / 'pip.conf'} {BUNDLE} {AUTHORITIES}",
+        (
+            f"--customize-hook=sh {SCRIPT} $1 {folder / 'pip.conf'} {BUNDLE} {AUTHORITIES}"
+            f" {' '.join(map(str, REQUIREMENTS))}"
+        ),
         python.suite,
         folder / "root.tar",
         folder / "sources",
@@ -203,6 +208,6 @@ def _key() -> str:
     for module in (Path(__file__), Path(images.__file__)):
         # However it is laid out.
         digest.update(ast.dump(ast.parse(module.read_text())).encode())
-    for file in [SCRIPT, BUNDLE, *sorted(AUTHORITIES.glob("*.crt"))]:
+    for file in [SCRIPT, BUNDLE, *REQUIREMENTS, *sorted(AUTHORITIES.glob("*.crt"))]:
         digest.update(file.read_bytes() if file.exists() else b"")
     return digest.hexdigest()[:12]

@@ -121,7 +121,7 @@ def _start(
         env[name] = ",".join(word for word in (env.get(name), "127.0.0.1") if word)
     alone = ["unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child=SIGTERM"]
     dockerd = [programs / "sbin" / "dockerd", "--config-file", folder / "daemon.json"]
-    command = [*alone, programs / "bin" / "tini-static", "--", *dockerd]
+    command: list[str | Path] = [*alone, programs / "bin" / "tini-static", "--", *dockerd]
     process = journal.start(command, folder / "dockerd.log", {**env, "PATH": path})
     book.ends(process.pid)
     book.ends(journal.child(process.pid))

@@ -1,7 +1,9 @@
 # Makes a Debian root filesystem behave as an official Python image does.
-# Arguments: the root, pip's settings, the bundle of certificates, the folder of local ones.
+# Arguments: the root, pip's settings, the bundle of certificates, the folder of local ones, and
+# files of requirements: their wheels come in, so that no build of the tests needs a network.
 set -eu
 root=$1 pip=$2 bundle=$3 authorities=$4
+shift 4
 
 rm -f "$root"/usr/lib/python3*/EXTERNALLY-MANAGED
 
@@ -38,6 +40,15 @@ fi
 if [ -e "$bundle" ]; then
     cp "$bundle" "$root/etc/ssl/certs/ca-certificates.crt"
 fi
+
+mkdir "$root/opt/wheels"
+for requirements in "$@"; do
+    cp "$requirements" "$root/tmp/requirements.txt"
+    chroot "$root" python3 -m pip --quiet --disable-pip-version-check --no-cache-dir --retries 10 \
+        download --only-binary=:all: --dest /opt/wheels --requirement /tmp/requirements.txt
+done
+rm -f "$root/tmp/requirements.txt"
+printf 'no-index = true\nfind-links = /opt/wheels\n' >> "$root/etc/pip.conf"
 
 find "$root" -xdev -name __pycache__ -prune -exec rm -rf {} +
 rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/var/log/*

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -65,6 +66,12 @@ class Engine:
                 f"{shlex.join(command)} ended with {done.returncode}\n{done.stdout}{done.stderr}"
             )
         return done
+
+    def platforms(self) -> list[str]:
+        """Give the platforms that it builds for and runs, natively or emulated."""
+        said = self.docker("buildx", "inspect").stdout
+        found = re.search(r"(?m)^Platforms:(.*)$", said)
+        return [word.strip(" *") for word in found[1].split(",")] if found else []
 
     def tags(self, repository: str) -> list[str]:
         """Give the tags of a repository in order; none if there is no such repository."""

@@ -19,6 +19,9 @@ from support import cache
 
 PATIENCE = 30.0
 
+# Those that this run started itself, by their number: it has to take note of their end.
+_started: dict[int, subprocess.Popen[bytes]] = {}
+
 
 class Journal:
     """The steps that undo what one run does, the last one first."""
@@ -91,13 +94,14 @@ def born(pid: int) -> str:
 def end(pid: int, since: str) -> None:
     """End the process of that number and time of birth, by force if it takes too long."""
     for signal_ in (signal.SIGTERM, signal.SIGKILL):
-        if not since or born(pid) != since:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal_)
-        deadline = time.monotonic() + PATIENCE
-        while born(pid) == since and time.monotonic() < deadline:
-            time.sleep(0.05)
+        if since and born(pid) == since:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal_)
+            deadline = time.monotonic() + PATIENCE
+            while born(pid) == since and time.monotonic() < deadline:
+                time.sleep(0.02)
+    if process := _started.pop(pid, None):
+        process.wait()
 
 
 def child(pid: int) -> int:
@@ -115,7 +119,7 @@ def child(pid: int) -> int:
 def start(command: Sequence[str | Path], log: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
     """Start a process that outlives neither this run nor its journal, and no Ctrl-C ends before."""
     with log.open("ab") as output:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *map(str, command)],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -123,3 +127,5 @@ def start(command: Sequence[str | Path], log: Path, env: dict[str, str]) -> subp
             env=env,
             start_new_session=True,
         )
+    _started[process.pid] = process
+    return process

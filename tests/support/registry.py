@@ -158,7 +158,7 @@ def serve(program: Path, storage: Path, folder: Path) -> tuple[Registry, subproc
     }
     (folder / "registry.json").write_text(json.dumps(settings))
     log = folder / "registry.log"
-    command = [program, "serve", folder / "registry.json"]
+    command: list[str | Path] = [program, "serve", folder / "registry.json"]
     process = journal.start(command, log, {"PATH": os.defpath, "HOME": str(folder)})
     deadline = time.monotonic() + 30
     while not registry.ready() or process.poll() is not None:

@@ -1,0 +1,68 @@
+"""Fixtures that lend the tests the real thing: buildx, and an engine with a registry.
+
+Where this machine cannot give it, tests that need it are skipped; under CI=true they fail, for an
+oracle that is skipped is no oracle.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from support import engine as engines
+from support import tools
+from support.packages import Unavailable
+
+
+T = TypeVar("T")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses an engine, so that `-m "not engine"` leaves it out."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "engine" in item.fixturenames:
+            item.add_marker("engine")
+
+
+@pytest.fixture(scope="session")
+def buildx() -> Path:
+    """Give a present buildx: its program runs alone, as `BUILDX bake --print`."""
+    return _lent(tools.buildx_new)
+
+
+@pytest.fixture(scope="session")
+def old_buildx() -> Path:
+    """Give buildx 0.13.1, the oldest that must accept a bake file; enough for `bake --print`."""
+    return _lent(tools.buildx_old)
+
+
+@pytest.fixture(scope="session")
+def arm64_buildx() -> list[str]:
+    """Give the command of a buildx that takes itself to be on ARM Linux."""
+    return _lent(tools.buildx_arm64)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[engines.Engine]:
+    """Give an engine with a registry, for all tests together: each takes names of its own."""
+    lent = engines.running()
+    yield _lent(lent.__enter__)
+    lent.__exit__(None, None, None)
+
+
+def _lent(take: Callable[[], T]) -> T:
+    try:
+        return take()
+    except Unavailable as problem:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(problem))
+        pytest.skip(str(problem))
