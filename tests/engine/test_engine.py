@@ -159,7 +159,7 @@ sys.path.insert(0, {str(SUPPORT.parent)!r})
 from support import journal
 with journal.kept() as book:
     book.undo_by("rm", {str(tmp_path / "left")!r})
-    process = subprocess.Popen(["sleep", "100"], start_new_session=True)
+    process = subprocess.Popen(["sleep", "100"], stdout=subprocess.DEVNULL)
     book.ends(process.pid)
     print(process.pid, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)

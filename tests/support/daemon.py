@@ -120,8 +120,8 @@ def _start(
     for name in ("no_proxy", "NO_PROXY"):
         env[name] = ",".join(word for word in (env.get(name), "127.0.0.1") if word)
     alone = ["unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child=SIGTERM"]
-    dockerd = [programs / "sbin" / "dockerd", "--config-file", folder / "daemon.json"]
-    command: list[str | Path] = [*alone, programs / "bin" / "tini-static", "--", *dockerd]
+    command: list[str | Path] = [*alone, programs / "bin" / "tini-static", "--"]
+    command += [programs / "sbin" / "dockerd", "--config-file", folder / "daemon.json"]
     process = journal.start(command, folder / "dockerd.log", {**env, "PATH": path})
     book.ends(process.pid)
     book.ends(journal.child(process.pid))
