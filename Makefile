@@ -19,6 +19,7 @@ setup: .venv/ready
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
+	@$(BIN)/python -m compileall -q compiler
 	@touch $@
 
 test: setup
@@ -33,6 +34,7 @@ types: setup
 	$(BIN)/mypy
 
 bench: setup
+	@$(BIN)/python -m compileall -q compiler
 	$(BIN)/python benchmarks/run.py
 
 clean:

@@ -29,6 +29,7 @@ class Checks:
         self._names: dict[str, tuple[str, Variant]] = {}
         self._tags: dict[str, tuple[str, Location]] = {}
         self._contexts: set[tuple[str, str]] = set()
+        self._met: dict[tuple[str, int, int], object] = {}
         self._places: dict[str, Location] = {}
         self._narrowed: dict[tuple[Any, ...], tuple[Interpolated, ...]] = {}
 
@@ -201,6 +202,11 @@ class Checks:
         return found
 
     def _context(self, name: str, image: Image, fields: Mapping[str, Rendered]) -> None:
+        # Fields that no variant decides are the same objects for all variants.
+        met = (image.name, id(fields.get("context")), id(fields.get("contexts")))
+        if met in self._met:
+            return
+        self._met[met] = fields
         paths = {"": fields.get("context", Interpolated("."))}
         paths.update(fields.get("contexts", {}))  # type: ignore[arg-type]
         for key, path in paths.items():

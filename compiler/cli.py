@@ -243,7 +243,7 @@ def _plan(given: Context) -> "Plan":
     help="For people, one name a line, as in matrix.json, or a job matrix for GitHub.",
 )
 @click.pass_obj
-def list_(given: Context, words: tuple[str, ...], form: str) -> None:  # noqa: D301 - click reads the \b
+def list_(given: Context, words: tuple[str, ...], form: str) -> None:
     """List targets; several filters narrow each other.
 
     FILTER is axis=value[,value...], image=NAME, platform=linux/arm64 (or platform=local), or the

@@ -6,24 +6,18 @@ in which they have to reach the disk: nothing is named before it is there.
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Any
 
 from jinja2 import TemplateSyntaxError
 
 from compiler.artifact import MARKER, Artifact
 from compiler.environment import environment, explain, place
 from compiler.errors import CompileError, Diagnostic, Location
-from compiler.hcl import literal
-from compiler.plan import Plan
+from compiler.hcl import Literals
+from compiler.plan import Plan, described
 from compiler.render import Dockerfile
-from compiler.resolve import Target
 from compiler.unchanged import BAKE, PLAN, PLAN_LINE, digest, seal
 from compiler.view import view
 from compiler.warnings import recorded
-
-
-BAKE_TEMPLATE = "docker-bake.hcl.j2"
-"""The bake file's template, beside matrix.yaml or in the package."""
 
 
 def emit(
@@ -71,30 +65,9 @@ def emit(
     return (*artifacts, Artifact(str(PurePosixPath(folder, PLAN)), sealed))
 
 
-def described(target: Target) -> dict[str, Any]:
-    """Return a target as matrix.json has it; text in bake's form, `${NAME}` and `$${`."""
-    fields = {**target.fields}
-    context = fields.pop("context", ".")
-    fields.pop("tags", None)
-    fields.pop("platforms", None)
-    return {
-        "target": target.name,
-        "image": target.image,
-        "axes": target.axes,
-        "variant": target.variant,
-        "dockerfile": target.dockerfile,
-        "context": context,
-        "tags": target.tags,
-        "moving": (),
-        "platforms": target.platforms,
-        "parent": None,
-        **fields,
-    }
-
-
 def _bake(plan: Plan, source: str, template: str, shown: str) -> str:
     env = environment(None, bake=False)
-    env.filters["hcl"] = literal
+    env.filters["hcl"] = Literals()
     try:
         compiled = env.from_string(template)
         body = compiled.render(view(plan))

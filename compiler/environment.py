@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
 
 from compiler.errors import did_you_mean
 
@@ -95,6 +94,9 @@ def is_version(value: object, specifier: str) -> bool:
     >>> is_version("3.10", ">=3.9,<4")
     True
     """
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.version import InvalidVersion, Version
+
     try:
         allowed = SpecifierSet(specifier)
     except InvalidSpecifier:
@@ -131,7 +133,7 @@ def environment(load: Callable[[str], str | None] | None, *, bake: bool) -> Sand
         auto_reload=False,
     )
     env.filters["slug"] = slug
-    env.tests["version"] = is_version
+    env.tests["version"] = lru_cache(maxsize=None, typed=True)(is_version)  # type: ignore[assignment]
     return env
 
 

@@ -13,6 +13,12 @@ class Expression(str):
     __slots__ = ()
 
 
+class Block(dict[str, Any]):
+    """The attributes of a block, by name."""
+
+    __slots__ = ()
+
+
 def literal(value: Any, indent: int = 0) -> str:
     r"""Write a value as HCL.
 
@@ -52,9 +58,32 @@ def literal(value: Any, indent: int = 0) -> str:
     raise TypeError(f"{kind.__name__} has no form in HCL")
 
 
+class Literals:
+    """Writes values as `literal` does, and blocks; a mapping that comes again is written once."""
+
+    def __init__(self) -> None:
+        # What is remembered is kept alive, so that no other object takes its identity.
+        self._known: dict[int, tuple[object, str]] = {}
+
+    def __call__(self, value: Any) -> str:
+        """Write a value, or the braces of a block with its attributes, a line each."""
+        if type(value) is not Block:
+            return literal(value)
+        lines = [f"  {name} = {self._attribute(item)}\n" for name, item in value.items()]
+        return f"{{\n{''.join(lines)}}}"
+
+    def _attribute(self, value: Any) -> str:
+        if type(value) is not dict:
+            return literal(value, 2)
+        found = self._known.get(id(value))
+        if found is None:
+            found = self._known[id(value)] = (value, literal(value, 2))
+        return found[1]
+
+
 def _quoted(text: str) -> str:
     quoted = encode_basestring(text)
-    if "\\b" in quoted or "\\f" in quoted:
+    if "\\" in quoted and ("\\b" in quoted or "\\f" in quoted):
         # The two escapes of JSON that HCL does not know; a literal backslash is doubled.
         parts = quoted.split("\\\\")
         parts = [part.replace("\\b", "\\u0008").replace("\\f", "\\u000c") for part in parts]

@@ -3,9 +3,8 @@
 import json
 from enum import StrEnum
 
-from compiler.emit import described
 from compiler.pattern import spelling
-from compiler.plan import Plan
+from compiler.plan import Plan, described
 from compiler.resolve import Target
 
 

@@ -1,7 +1,12 @@
 """What a user may write in matrix.yaml: the keys of each level and the kind of each value."""
 
+import os
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeAlias
+
+
+# Its plug-ins are looked for in every installed package, and none is wanted.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError

@@ -1,20 +1,21 @@
 """The phases, composed: from the project's folder to the artifacts; nothing is written."""
 
 from dataclasses import dataclass
-from importlib.resources import files as resources
 from pathlib import Path
 
 from compiler.artifact import Artifact
-from compiler.emit import BAKE_TEMPLATE, emit
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.expand import DEFAULT_LIMIT, expand
 from compiler.files import FileError, Files
 from compiler.load import load
 from compiler.plan import Plan, plan
-from compiler.render import Templates, render
 from compiler.resolve import resolve
 from compiler.source import LIMIT, Source
 from compiler.version import VERSION
+
+
+BAKE_TEMPLATE = "docker-bake.hcl.j2"
+"""The bake file's template, beside matrix.yaml or in the package."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,9 @@ def compile_matrix(path: Path, *, shown: str = "", limit: int = DEFAULT_LIMIT) -
     Raises:
         CompileError: with every diagnostic of the first phase that refuses.
     """
+    from compiler.emit import emit
+    from compiler.render import Templates, render
+
     files = Files(path.parent, shown)
     planned = plan_matrix(files, path.name, limit=limit)
     dockerfiles = render(planned.matrix, planned.targets, Templates(files))
@@ -75,7 +79,7 @@ def compile_matrix(path: Path, *, shown: str = "", limit: int = DEFAULT_LIMIT) -
 def _bake_template(files: Files) -> tuple[str, str]:
     """Return the text of docker-bake.hcl.j2 and its name: the project's own, else the packaged."""
     if files.absent(BAKE_TEMPLATE):
-        packaged = resources("compiler").joinpath(BAKE_TEMPLATE)
+        packaged = Path(__file__).with_name(BAKE_TEMPLATE)
         return packaged.read_text(encoding="utf-8"), str(packaged)
     try:
         return files.read(BAKE_TEMPLATE).decode("utf-8-sig"), files.shown(BAKE_TEMPLATE)

@@ -141,3 +141,24 @@ def _common_keys(name: str, first: Target, others: list[Target]) -> Mapping[Any,
         if not common:
             break
     return common
+
+
+def described(target: Target) -> dict[str, Any]:
+    """Return a target as matrix.json has it; text in bake's form, `${NAME}` and `$${`."""
+    fields = {**target.fields}
+    context = fields.pop("context", ".")
+    fields.pop("tags", None)
+    fields.pop("platforms", None)
+    return {
+        "target": target.name,
+        "image": target.image,
+        "axes": target.axes,
+        "variant": target.variant,
+        "dockerfile": target.dockerfile,
+        "context": context,
+        "tags": target.tags,
+        "moving": (),
+        "platforms": target.platforms,
+        "parent": None,
+        **fields,
+    }

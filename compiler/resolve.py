@@ -62,7 +62,7 @@ class _Ground:
 
     image: Image
     alone: bool
-    scope: Mapping[str, Any]
+    scope: dict[str, Any]
     settings: tuple[Setting, ...]
     fields: tuple[tuple[str, Renderer], ...]
 
@@ -115,7 +115,7 @@ def _target(
     """Resolve one variant; what is wrong with it goes to the problems."""
     image, values = ground.image, variant.values
     axes = {axis.name: value.value for axis, value in zip(image.axes, values, strict=True)}
-    scope = {**ground.scope, **axes}
+    scope = ground.scope | axes
     try:
         fragments = [
             fragment

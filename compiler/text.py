@@ -122,7 +122,7 @@ def interpolate(text: Text, rendered: str, variables: Collection[str]) -> Interp
     Raises:
         CompileError: `${` names no declared variable, or is more than a name.
     """
-    if not _MARKED.search(rendered):
+    if not _MARKED.search(rendered) or _is_plain(rendered, variables):
         return Interpolated(rendered)
 
     def replaced(match: re.Match[str]) -> str:
@@ -155,6 +155,20 @@ def interpolate(text: Text, rendered: str, variables: Collection[str]) -> Interp
         return _TO_BAKE[found]
 
     return Interpolated(_SPECIAL.sub(replaced, rendered))
+
+
+def _is_plain(rendered: str, variables: Collection[str]) -> bool:
+    """Tell at little cost whether text holds declared variables and nothing else that is special.
+
+    Most text of most matrices does; what is not so plain is read with care.
+    """
+    if VALUE_DOLLAR in rendered or VALUE_BRACE in rendered or "$$" in rendered or "%" in rendered:
+        return False
+    for part in rendered.split("${")[1:]:
+        name, brace, _ = part.partition("}")
+        if not brace or name not in variables:
+            return False
+    return True
 
 
 def resolve(text: str, values: Mapping[str, str]) -> str:

@@ -5,9 +5,10 @@ Takes a `Plan`; returns names for that template.
 
 import shlex
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
-from compiler.hcl import Expression, literal
+from compiler.hcl import Block, Expression, literal
 from compiler.matrix import Matrix
 from compiler.names import only_variable
 from compiler.pattern import spelling
@@ -39,7 +40,7 @@ def view(plan: Plan) -> dict[str, Any]:
                 [*(filter_["passes"] for filter_ in filters), "_platforms_pass"], 1
             )
         ),
-        "rows": [_row(target, matrix) for target in plan.targets],
+        "rows": list(_rows(plan)),
         "platforms": list(dict.fromkeys(_joined(target) for target in plan.targets)),
         "every_platform": list(
             dict.fromkeys(name for target in plan.targets for name in target.platforms or [""])
@@ -67,14 +68,19 @@ def _filters(matrix: Matrix) -> list[dict[str, Any]]:
     ]
 
 
-def _row(target: Target, matrix: Matrix) -> list[str]:
-    values = target.axes
-    return [
-        target.name,
-        target.image,
-        *(spelling(values.get(name)) for name in matrix.axes),
-        _joined(target),
-    ]
+def _rows(plan: Plan) -> Iterator[Expression]:
+    """Give each target's row of the table; what many rows hold is quoted once."""
+    quoted = lru_cache(maxsize=None, typed=True)(literal)
+    axes = list(plan.matrix.axes)
+    for target in plan.targets:
+        values = target.axes
+        cells = [
+            literal(target.name),
+            quoted(target.image),
+            *[quoted(spelling(values.get(axis))) for axis in axes],
+            quoted(_joined(target)),
+        ]
+        yield Expression(f"[{', '.join(cells)}]")
 
 
 def _joined(target: Target) -> Interpolated:
@@ -88,7 +94,7 @@ def _members(group: Group) -> str:
     return f"_by_{axis}[{literal(value)}]"
 
 
-def _targets(plan: Plan) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
+def _targets(plan: Plan) -> Iterator[tuple[str, Block]]:
     """Give each image's shared target and then its targets, as bake's attributes."""
     by_image: dict[str, list[Target]] = {}
     for target in plan.targets:
@@ -98,27 +104,36 @@ def _targets(plan: Plan) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
         parent = f"_{image.replace('.', '_')}"
         if len(targets) > 1:
             shared = shared_fields(targets)
-            yield parent, _attributes(shared)
+            yield parent, Block(_attributes(shared))
+        inherits = [("inherits", Expression(literal([parent])))] if shared else []
+        trimmed: dict[tuple[str, int], Any] = {}
         for target in targets:
-            own = _own(target, shared)
-            attributes = _attributes(own)
+            attributes = _attributes(_own(target, shared, trimmed))
             place = Interpolated(f"cwd://{target.dockerfile}")
-            head: list[tuple[str, Any]] = [("dockerfile", place)]
-            if shared:
-                head.insert(0, ("inherits", [parent]))
-            yield target.name, head + attributes
+            yield target.name, Block([*inherits, ("dockerfile", place), *attributes])
 
 
-def _own(target: Target, shared: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the fields of a target that it does not inherit."""
+def _own(
+    target: Target, shared: Mapping[str, Any], trimmed: dict[tuple[str, int], Any]
+) -> Mapping[str, Any]:
+    """Return the fields of a target that it does not inherit; equal mappings as one object."""
     if not shared:
         return target.fields
     own: dict[str, Any] = {}
     for name, value in target.fields.items():
         if name not in shared:
             own[name] = value
-        elif shared[name] is not value and shared[name] != value:
-            own[name] = {k: v for k, v in value.items() if k not in shared[name]}  # type: ignore[union-attr]
+            continue
+        common = shared[name]
+        if common is value:
+            continue
+        key = (name, id(value))  # the target's field: alive as long as the plan
+        if key not in trimmed:
+            trimmed[key] = (
+                None if common == value else {k: v for k, v in value.items() if k not in common}  # type: ignore[union-attr]
+            )
+        if trimmed[key] is not None:
+            own[name] = trimmed[key]
     return own
 
 

@@ -113,6 +113,8 @@ def _start(
         "iptables": False,
         "pidfile": str(folder / "docker.pid"),
         "registry-mirrors": [f"http://{served.address}"],
+        # At the end nothing in a container is worth waiting for.
+        "shutdown-timeout": 2,
     }
     (folder / "daemon.json").write_text(json.dumps(settings))
     path = f"{programs / 'bin'}:{programs / 'sbin'}:{runc.parent}:{os.environ['PATH']}"

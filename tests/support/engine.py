@@ -161,7 +161,8 @@ def _hold() -> None:
         del number, frame
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, leave)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, leave)
     with contextlib.suppress(KeyboardInterrupt), running() as engine:
         for name in ("DOCKER_HOST", "DOCKER_CONFIG", "PATH"):
             print(f"export {name}={shlex.quote(engine.env[name])}")  # noqa: T201

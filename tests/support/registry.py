@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from support import journal, packages
+from support import cache, journal, packages
 
 
 Json = dict[str, Any]
@@ -119,9 +119,7 @@ class Registry:
         headers: Mapping[str, str] | None = None,
     ) -> _Answer:
         url = path if path.startswith("http://") else f"http://{self.address}/v2/{path}"
-        request = urllib.request.Request(  # noqa: S310 - the URL begins with http.
-            url, data=body, method=method, headers=dict(headers or {})
-        )
+        request = urllib.request.Request(url, data=body, method=method, headers=dict(headers or {}))
         try:
             with _OPENER.open(request, timeout=60) as answer:
                 received = {key.lower(): value for key, value in answer.headers.items()}
@@ -146,27 +144,28 @@ def _platform(fields: Mapping[str, str]) -> str:
 
 def serve(program: Path, storage: Path, folder: Path) -> tuple[Registry, subprocess.Popen[bytes]]:
     """Start a registry over a storage folder; its settings and log go to the other folder."""
-    registry = Registry(address=f"127.0.0.1:{free_port(5000)}")
-    settings = {
-        "version": "0.1",
-        "log": {"level": "warn"},
-        "storage": {
-            "filesystem": {"rootdirectory": str(storage)},
-            "delete": {"enabled": True},
-        },
-        "http": {"addr": registry.address},
-    }
-    (folder / "registry.json").write_text(json.dumps(settings))
-    log = folder / "registry.log"
-    command: list[str | Path] = [program, "serve", folder / "registry.json"]
-    process = journal.start(command, log, {"PATH": os.defpath, "HOME": str(folder)})
-    deadline = time.monotonic() + 30
-    while not registry.ready() or process.poll() is not None:
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            process.wait()
-            raise packages.Unavailable(f"the registry does not answer: {log.read_text()[-2000:]}")
-        time.sleep(0.05)
+    with cache.locked("ports"):
+        registry = Registry(address=f"127.0.0.1:{free_port(5000)}")
+        settings = {
+            "version": "0.1",
+            "log": {"level": "warn"},
+            "storage": {
+                "filesystem": {"rootdirectory": str(storage)},
+                "delete": {"enabled": True},
+            },
+            "http": {"addr": registry.address},
+        }
+        (folder / "registry.json").write_text(json.dumps(settings))
+        log = folder / "registry.log"
+        command: list[str | Path] = [program, "serve", folder / "registry.json"]
+        process = journal.start(command, log, {"PATH": os.defpath, "HOME": str(folder)})
+        deadline = time.monotonic() + 30
+        while process.poll() is None and not registry.ready() and time.monotonic() < deadline:
+            time.sleep(0.02)
+    if process.poll() is not None or not registry.ready():
+        process.kill()
+        process.wait()
+        raise packages.Unavailable(f"the registry does not answer: {log.read_text()[-2000:]}")
     return registry, process
 
 

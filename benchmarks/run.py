@@ -1,0 +1,202 @@
+"""The speeds that the project promises, as ratios measured in one run: `make bench`.
+
+Each pair is run in turn, A B A B, after a warm-up; a ratio is the median of the pairs'. Wall
+time of whole processes, on tmpfs where there is one. BUILDX names the plugin's program where
+`docker buildx` does not work.
+"""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import matrices
+
+
+RUNS = int(os.environ.get("RUNS", "7"))
+COMPILE = [sys.executable, "-m", "compiler"]
+FLOOR = "import click, yaml, pydantic, jinja2"
+BARE = (
+    FLOOR
+    + """
+import json, sys
+for path, content in json.load(open(sys.argv[1])):
+    with open(path, "wb") as file:
+        file.write(content.encode())
+"""
+)
+READ = """
+import os
+for folder, _, names in os.walk("."):
+    for name in names:
+        with open(os.path.join(folder, name), "rb") as file:
+            file.read()
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What is timed, in which folder, and what makes the folder ready before."""
+
+    words: list[str]
+    folder: Path
+    before: Callable[[], None] = lambda: None
+
+    def seconds(self) -> float:
+        """Run once and return the wall time."""
+        self.before()
+        start = time.perf_counter()
+        subprocess.run(self.words, cwd=self.folder, check=True, capture_output=True)
+        return time.perf_counter() - start
+
+
+def ratio(one: Command, other: Command) -> tuple[float, float, float]:
+    """Return the medians of both and of their ratio, pair by pair."""
+    one.seconds(), other.seconds()
+    pairs = [(one.seconds(), other.seconds()) for _ in range(RUNS)]
+    return (
+        statistics.median(a for a, _ in pairs),
+        statistics.median(b for _, b in pairs),
+        statistics.median(a / b for a, b in pairs),
+    )
+
+
+def clean(project: Path) -> Callable[[], None]:
+    """Return what removes the outputs of a project."""
+
+    def run() -> None:
+        shutil.rmtree(project / "dockerfiles", ignore_errors=True)
+        (project / "docker-bake.hcl").unlink(missing_ok=True)
+
+    return run
+
+
+def plain_list(project: Path) -> str:
+    """Return the same targets as a person would list them: no filters, no inheritance."""
+    plan = json.loads((project / "dockerfiles/matrix.json").read_text())
+    names = ",\n".join(f'    "{target["target"]}"' for target in plan["targets"])
+    lines = ['variable "REGISTRY" {\n  default = "docker.io/acme"\n}\n']
+    lines.append('variable "VERSION_TAG" {\n  default = "v1.0"\n}\n')
+    lines.append(f'group "default" {{\n  targets = [\n{names}\n  ]\n}}\n')
+    for target in plan["targets"]:
+        fields = {"dockerfile": f"cwd://{target['dockerfile']}", "context": target["context"]}
+        lines.append(f'target "{target["target"]}" {{\n')
+        lines += [f"  {key} = {json.dumps(value)}\n" for key, value in fields.items()]
+        for key in ("tags", "platforms"):
+            lines.append(f"  {key} = {json.dumps(target[key])}\n")
+        for key in ("args", "labels"):
+            inner = "".join(
+                f"    {json.dumps(k)} = {json.dumps(v)}\n" for k, v in target[key].items()
+            )
+            lines.append(f"  {key} = {{\n{inner}  }}\n")
+        lines.append("}\n")
+    return "".join(lines)
+
+
+def buildx() -> list[str] | None:
+    """Return the command of buildx, if there is one."""
+    given = [os.environ["BUILDX"]] if "BUILDX" in os.environ else ["docker", "buildx"]
+    try:
+        subprocess.run([*given, "version"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return given
+
+
+def memory(words: list[str], folder: Path) -> int:
+    """Return the peak memory of a command, in KB."""
+    code = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], capture_output=True);"
+    code += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    said = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=folder, check=True, capture_output=True, text=True
+    )
+    return int(said.stdout)
+
+
+def say(work: str, measured: tuple[float, float, float], limit: str) -> None:
+    """Print one line of the table."""
+    ours, theirs, quotient = measured
+    print(f"| {work} | {ours:.3f} s | {theirs:.3f} s | {quotient:.2f} | {limit} |", flush=True)
+
+
+def main() -> None:
+    """Measure everything and print the table."""
+    shared = Path("/dev/shm")  # noqa: S108 - where files cost no disk
+    top = Path(tempfile.mkdtemp(dir=shared if shared.is_dir() else None))
+    try:
+        _measure(top)
+    finally:
+        shutil.rmtree(top)
+
+
+def _measure(top: Path) -> None:
+    bake = buildx()
+    print("| work | this | against | ratio | limit |\n|---|---|---|---|---|", flush=True)
+    seconds: dict[int, float] = {}
+    peaks: dict[int, int] = {}
+    for count in matrices.SHAPES:
+        project = top / str(count)
+        matrices.write(project, count)
+        cold = Command(words=COMPILE, folder=project, before=clean(project))
+        cold.seconds()
+        files = [project / "docker-bake.hcl", *sorted((project / "dockerfiles").iterdir())]
+        listed = [
+            (str(file.relative_to(project)), file.read_text(encoding="utf-8")) for file in files
+        ]
+        again, plain = top / f"{count}-bare", top / f"{count}-plain"
+        plain.mkdir()
+        (again / "dockerfiles").mkdir(parents=True)
+        (top / f"{count}.json").write_text(json.dumps(listed))
+        (plain / "docker-bake.hcl").write_text(plain_list(project))
+
+        def empty(folder: Path = again) -> None:
+            shutil.rmtree(folder)
+            (folder / "dockerfiles").mkdir(parents=True)
+
+        bare = Command(
+            words=[sys.executable, "-c", BARE, str(top / f"{count}.json")],
+            folder=again,
+            before=empty,
+        )
+        measured = ratio(cold, bare)
+        seconds[count] = measured[0]
+        clean(project)()
+        peaks[count] = memory(COMPILE, project)
+        say(f"compile {count:,}, against importing and writing the same", measured, "3 at 10,000")
+        cold.seconds()
+        unchanged = Command(words=COMPILE, folder=project)
+        reading = Command(words=[sys.executable, "-c", READ], folder=project)
+        say(f"compile {count:,} again, against reading", ratio(unchanged, reading), "2 at 10,000")
+        floor = Command(words=[sys.executable, "-c", FLOOR], folder=project)
+        say(f"compile {count:,}, against the imports alone", ratio(cold, floor), "")
+        if bake is None or count == max(matrices.SHAPES):
+            continue  # bake needs minutes for ten thousand
+        printed = Command(words=[*bake, "bake", "--print"], folder=project)
+        listing = Command(words=[*bake, "bake", "--print"], folder=plain)
+        cold.seconds()
+        say(f"bake reads {count:,}, against a plain list", ratio(printed, listing), "1.3 at 1,000")
+        say(
+            f"compile {count:,}, against bake reading a plain list",
+            ratio(cold, listing),
+            "1 at 1,000",
+        )
+    growth = seconds[10_000] / seconds[1_000]
+    print(f"| 10,000 against 1,000 variants | | | {growth:.1f} | 11 |")
+    each = (peaks[10_000] - peaks[10]) / 9_990
+    print(f"| memory for each further variant | {each:.1f} KB | | | 20 KB |")
+    sample = Path(__file__).parents[1]
+    floor = Command(words=[sys.executable, "-c", FLOOR], folder=sample)
+    for words in (["--help"], ["list"]):
+        command = Command(words=[*COMPILE, *words], folder=sample)
+        say(f"compile-matrix {words[0]}, against the imports alone", ratio(command, floor), "2")
+
+
+if __name__ == "__main__":
+    main()
