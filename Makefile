@@ -32,6 +32,8 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
+	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases tests docs/generate.py
+	MYPYPATH=benchmarks $(BIN)/mypy --explicit-package-bases benchmarks
 
 bench: setup
 	@$(BIN)/python -m compileall -q compiler

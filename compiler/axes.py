@@ -1,18 +1,21 @@
 """The axes: their values in the author's order, and what comes with each."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
 from compiler.errors import CompileError
 from compiler.matrix import Axis, Pattern, Value
 from compiler.model import Scalar, ValueOptions, kind
-from compiler.names import RESERVED_AXES, only_variable
+from compiler.names import BUILT_IN, RESERVED_AXES, only_variable
 from compiler.pattern import read_pattern, spelling
 from compiler.reader import Reader
 from compiler.source import Route
 
+
+_Given: TypeAlias = tuple[Scalar, ValueOptions, Route]
+"""A value, what comes with it, and where it stands."""
 
 MAX_VALUE = 200
 """Characters of an axis's value; longer text belongs under `set`."""
@@ -52,7 +55,7 @@ def read_axes(
 
 def _check_name(name: str, so_far: list[str], reader: Reader) -> None:
     """Refuse an axis that shares its `ONLY_` variable with something else."""
-    if name.lower() in RESERVED_AXES:
+    if name.lower() in RESERVED_AXES and name not in BUILT_IN:
         reader.problem(
             "reserved-name",
             f"axis {name!r} would share {only_variable(name)} with a filter of its own meaning",
@@ -75,10 +78,9 @@ def _check_name(name: str, so_far: list[str], reader: Reader) -> None:
 def _values(
     name: str, form: Any, data: Mapping[str, Any], reader: Reader
 ) -> list[tuple[Scalar, ValueOptions, Route]]:
-    route = ("axes", name)
-    found: list[tuple[Scalar, ValueOptions, Route]] = []
+    found: list[_Given] = []
     first: dict[str, Route] = {}
-    for value, options, at in _given(form, data, route, reader):
+    for value, options, at in _given(name, form, data, reader):
         text = spelling(value)
         _check_value(value, at, reader, key=isinstance(form, dict))
         if text in first:
@@ -98,27 +100,14 @@ def _values(
             continue
         first[text] = at
         found.append((value, options, at))
-    if not found and not reader.problems:
-        reader.problem("empty-axis", f"axis {name!r} has no value", route, "give it at least one")
     return found
 
 
-def _given(
-    form: Any, data: Mapping[str, Any], route: Route, reader: Reader
-) -> list[tuple[Scalar, ValueOptions, Route]]:
+def _given(name: str, form: Any, data: Mapping[str, Any], reader: Reader) -> list[_Given]:
     """Bring the three forms to one: value, options, place."""
-    none = ValueOptions.model_validate({})
-    if isinstance(form, dict):
-        found = []
-        for value, raw in form.items():
-            at = (*route, value)
-            try:
-                found.append((value, ValueOptions.model_validate(raw), at))
-            except ValidationError as error:
-                reader.invalid(error, ValueOptions, at)
-        return found
-    place: dict[bool, Route] = {}
-    if isinstance(form, str):
+    route = ("axes", name)
+    expression = isinstance(form, str)
+    if expression:
         try:
             form = reader.expression(form, data, route)
         except CompileError as error:
@@ -126,13 +115,35 @@ def _given(
             return []
         if not isinstance(form, list):
             reader.problem(
-                "axis-expression", f"the expression gives {kind(form)}, not a list", route
+                "axis-expression",
+                f"the expression gives {kind(form)}, not a list",
+                route,
+                "name a list of the data, or write the values here: [a, b]",
             )
             return []
-        place[True] = route
-    listed = []
+    if not form:
+        reader.problem("empty-axis", f"axis {name!r} has no value", route, "give it at least one")
+    if isinstance(form, dict):
+        return _long(form, route, reader)
+    return _short(form, route, reader, expression=expression)
+
+
+def _long(form: Mapping[Scalar, Any], route: Route, reader: Reader) -> list[_Given]:
+    found: list[_Given] = []
+    for value, raw in form.items():
+        at = (*route, value)
+        try:
+            found.append((value, ValueOptions.model_validate(raw), at))
+        except ValidationError as error:
+            reader.invalid(error, ValueOptions, at)
+    return found
+
+
+def _short(form: list[Any], route: Route, reader: Reader, *, expression: bool) -> list[_Given]:
+    none = ValueOptions.model_validate({})
+    listed: list[_Given] = []
     for n, value in enumerate(form):
-        at = place.get(True, (*route, n))
+        at = route if expression else (*route, n)
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)  # noqa: PLW2901 - a number of JSON or TOML
         if value is not None and not isinstance(value, str | bool):
@@ -140,6 +151,7 @@ def _given(
                 "wrong-type",
                 f"a value of an axis is text, true, false or null, not {kind(value)}",
                 at,
+                f"look at entry {n + 1} of what it gives" if expression else "write a text",
             )
             continue
         listed.append((value, none, at))

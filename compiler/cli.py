@@ -1,6 +1,5 @@
 """The command line: options, the terminal, exit codes."""
 
-import gc
 import os
 import signal
 import sys
@@ -268,7 +267,6 @@ def list_(given: Context, words: tuple[str, ...], form: str) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 input wrong, 2 usage, 130 Ctrl-C."""
-    gc.disable()  # One short run: nothing that it makes is worth collecting.
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

@@ -1,14 +1,23 @@
 """The one Jinja environment: sandboxed, strict, and what it says when it fails."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError
+from jinja2 import (
+    FunctionLoader,
+    StrictUndefined,
+    Template,
+    TemplateSyntaxError,
+    Undefined,
+    UndefinedError,
+)
 from jinja2.exceptions import SecurityError
+from jinja2.filters import FILTERS as DEFAULT_FILTERS
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.tests import TESTS as DEFAULT_TESTS
 
 from compiler.errors import did_you_mean
 
@@ -115,10 +124,9 @@ def environment(load: Callable[[str], str | None] | None, *, bake: bool) -> Sand
             without it nothing can be included.
         bake: whether what is printed will be searched for bake variables.
     """
-    from jinja2 import FunctionLoader
 
     def found(name: str) -> tuple[str, str, Callable[[], bool]] | None:
-        text = None if load is None else load(name)
+        text = load(name) if load is not None else None
         return None if text is None else (text, name, lambda: True)
 
     env = Sandbox(
@@ -128,13 +136,33 @@ def environment(load: Callable[[str], str | None] | None, *, bake: bool) -> Sand
         keep_trailing_newline=True,
         autoescape=False,
         finalize=finalize_bake if bake else finalize,
-        loader=FunctionLoader(found),
+        loader=None if load is None else FunctionLoader(found),
         cache_size=-1,
         auto_reload=False,
     )
     env.filters["slug"] = slug
     env.tests["version"] = lru_cache(maxsize=None, typed=True)(is_version)  # type: ignore[assignment]
     return env
+
+
+def renderer(template: Template) -> Callable[[Mapping[str, Any]], str]:
+    """Return what renders a template for a scope, which holds Jinja's own functions, too.
+
+    What `Template.render` does, without copying the scope; and where no block can be overridden,
+    with one context for all scopes.
+    """
+    root = template.root_render_func
+    if template.environment.loader is not None:
+        return lambda scope: "".join(root(template.new_context(scope, shared=True)))  # type: ignore[arg-type]
+    context = template.new_context({}, shared=True)
+
+    def render(scope: Mapping[str, Any]) -> str:
+        context.parent = scope  # type: ignore[assignment]
+        context.vars.clear()
+        context.exported_vars.clear()
+        return "".join(root(context))
+
+    return render
 
 
 def place(error: BaseException) -> tuple[str | None, int]:
@@ -152,6 +180,23 @@ def place(error: BaseException) -> tuple[str | None, int]:
 
 
 _NAMED = re.compile(r"'([^']+)'")
+_EXPRESSION = re.compile(r"\{[{%](.*?)[}%]\}", re.DOTALL)
+
+
+def find_name(text: str, name: str) -> int:
+    """Return where a template reads a name: best in an expression, else anywhere; -1 if nowhere.
+
+    >>> find_name("python:{{ python }}", "python")
+    10
+    """
+    if not name:
+        return -1
+    word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+    for expression in _EXPRESSION.finditer(text):
+        found = word.search(text, *expression.span(1))
+        if found:
+            return found.start()
+    return text.find(name)
 
 
 def explain(error: Exception, known: Iterable[str]) -> tuple[str, str, str, str]:
@@ -166,10 +211,11 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[str, str, str, str]
     word = quoted[1] if quoted else ""
     match error:
         case TemplateSyntaxError():
-            return "template-syntax", f"Jinja: {_lower(text)}", _meant_for_a_shell(text), word
+            return "template-syntax", f"Jinja: {_lower(text)}", _remedy(text, word), word
         case UndefinedError():
             names = list(known)
-            help_ = did_you_mean(word, names, otherwise=f"known here: {', '.join(sorted(names))}")
+            known_here = f"known here: {', '.join(sorted(names))}" if names else ""
+            help_ = did_you_mean(word, names, otherwise=known_here)
             if " has no attribute " in text:
                 word = _NAMED.findall(text)[-1]
                 help_ = "look at what the data holds, or give a fallback with `| default(...)`"
@@ -183,7 +229,9 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[str, str, str, str]
             }
             return "unprintable", text, remedy[text], ""
         case SecurityError():
-            return "unsafe-template", text, "templates may not reach into Python", ""
+            large = "too large" in text or "too long" in text
+            help_ = "make less of it" if large else "templates may not reach into Python"
+            return "unsafe-template", text, help_, ""
         case RecursionError():
             return (
                 "template-loop",
@@ -195,11 +243,25 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[str, str, str, str]
             return "template-error", "division by zero", "", ""
         case _:
             pass
-    return "template-error", f"{text or type(error).__name__}", "", ""
+    mixed = isinstance(error, TypeError) and "'int'" in text and "'str'" in text
+    help_ = "a value as written is text: `| int` makes a number of it" if mixed else ""
+    return "template-error", f"{text or type(error).__name__}", help_, ""
 
 
 def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
+
+
+def _remedy(text: str, word: str) -> str:
+    """Return what to do about a syntax error, by Jinja's own words for it."""
+    if "No filter named" in text:
+        return did_you_mean(word, [*DEFAULT_FILTERS, "slug"])
+    if "No test named" in text:
+        return did_you_mean(word, [*DEFAULT_TESTS, "version"])
+    opened = re.search(r"innermost block that needs to be closed is '(\w+)'", text)
+    if opened:
+        return f"add the `{{% end{opened[1]} %}}` of its `{{% {opened[1]} %}}`"
+    return _meant_for_a_shell(text)
 
 
 def _meant_for_a_shell(text: str) -> str:

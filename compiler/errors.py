@@ -56,7 +56,8 @@ class CompileError(Exception):
 def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
     """Return help for a misspelt word: its nearest known one, else the fallback."""
     names = list(dict.fromkeys(known))
-    close = get_close_matches(word, names, n=1, cutoff=0.6)
+    # 3.1 is most often a 3.10 that lost its zero in another tool.
+    close = [f"{word}0"] if f"{word}0" in names else get_close_matches(word, names, n=1)
     if not close:
         close = [name for name in names if name.lower() == word.lower()]
     return f"did you mean {close[0]!r}?" if close else otherwise
@@ -75,10 +76,10 @@ class Problems:
         if variant is not None:
             variants.append(variant)
 
-    def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
-        """Note several diagnostics that depend on no variant."""
+    def extend(self, diagnostics: Iterable[Diagnostic], variant: str | None = None) -> None:
+        """Note several diagnostics, and the target in which they were met if they depend on one."""
         for diagnostic in diagnostics:
-            self.add(diagnostic)
+            self.add(diagnostic, variant)
 
     def __bool__(self) -> bool:
         """Tell whether anything was noted."""

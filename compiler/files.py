@@ -5,7 +5,7 @@ import stat
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from compiler.errors import Diagnostic, Location
+from compiler.errors import Diagnostic, Location, did_you_mean
 
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -52,7 +52,9 @@ class Files:
         try:
             state = os.stat(full)
             if stat.S_ISDIR(state.st_mode):
-                raise FileError("not-a-file", f"{self.shown(path)} is a folder")
+                raise FileError(
+                    "not-a-file", f"{self.shown(path)} is a folder", "name a file in it"
+                )
             if not stat.S_ISREG(state.st_mode):  # a pipe or a device would not end
                 raise FileError("not-a-file", f"{self.shown(path)} is no regular file")
             with open(full, "rb") as file:
@@ -66,7 +68,9 @@ class Files:
                 content = file.read(limit + 1)
         except FileNotFoundError:
             self.digests[path] = None
-            raise FileError("missing-file", f"there is no file {self.shown(path)}") from None
+            raise FileError(
+                "missing-file", f"there is no file {self.shown(path)}", self._near(full)
+            ) from None
         except OSError as error:
             raise self._unreadable(path, error) from None
         self.digests[path] = f"sha256:{sha256(content).hexdigest()}"
@@ -89,11 +93,15 @@ class Files:
         try:
             found = stat.S_ISDIR(os.stat(full).st_mode)
         except FileNotFoundError:
-            raise FileError("missing-context", f"there is no folder {self.shown(path)}") from None
+            raise FileError(
+                "missing-context", f"there is no folder {self.shown(path)}", self._near(full)
+            ) from None
         except OSError as error:
             raise self._unreadable(path, error) from None
         if not found:
-            raise FileError("missing-context", f"{self.shown(path)} is no folder")
+            raise FileError(
+                "missing-context", f"{self.shown(path)} is no folder", "name the folder it is in"
+            )
         self.digests[path] = FOLDER
 
     def names(self, folder: str) -> list[str]:
@@ -109,7 +117,9 @@ class Files:
 
     def _inside(self, path: str) -> str:
         if "\0" in path or not path:
-            raise FileError("bad-path", f"{path!r} is no path")
+            raise FileError(
+                "bad-path", f"{path!r} is no path", "name something beside or below matrix.yaml"
+            )
         if path.startswith(("/", "~")) or "\\" in path:
             raise FileError(
                 "outside-project",
@@ -125,6 +135,16 @@ class Files:
                 "keep what is built beside or below matrix.yaml",
             )
         return full
+
+    @staticmethod
+    def _near(full: str) -> str:
+        """Return help for what is not there: a neighbour of nearly that name."""
+        folder, name = os.path.split(full)
+        try:
+            neighbours = sorted(os.listdir(folder or "."))
+        except OSError:
+            return "it is looked up beside matrix.yaml"
+        return did_you_mean(name, neighbours, otherwise="it is looked up beside matrix.yaml")
 
     def _unreadable(self, path: str, error: OSError) -> FileError:
         reason = (error.strerror or str(error)).lower()

@@ -7,6 +7,7 @@ Refuses with all that is wrong at once, each at its place.
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -83,9 +84,15 @@ def _data(raw: Mapping[str, str], files: Files, reader: Reader) -> dict[str, Any
         try:
             found[name] = load_data(path, files.read(path), files.shown(path))
         except FileError as error:
+            reader.broken.add(name)
             reader.problems.add(error.at(reader.source.locate(("data", name))))
         except CompileError as error:
-            reader.problems.extend(error.diagnostics)
+            reader.broken.add(name)
+            named = (("named here", reader.source.locate(("data", name))),)
+            reader.problems.extend(
+                diagnostic if diagnostic.location.line else replace(diagnostic, related=named)
+                for diagnostic in error.diagnostics
+            )
     return found
 
 

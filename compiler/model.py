@@ -67,7 +67,9 @@ def _mapping(value: object) -> dict[str, Any]:
     for key in value:
         if not isinstance(key, str):
             raise PydanticCustomError(
-                "wrong-type", "a name is expected as key, not {got}", {"got": kind(key)}
+                "wrong-type",
+                "a name is expected as key, not {got}",
+                {"got": kind(key), "key": key},
             )
     return value
 

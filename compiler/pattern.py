@@ -62,6 +62,8 @@ def read_pattern(
         elif name in axes:
             matchers[name], unknown = match_values(words, axes[name])
             known = [value.text for value in axes[name].values]
+            if not known:
+                unknown = ()  # what is wrong with the axis has been said
         else:
             reader.problem(
                 "unknown-axis",

@@ -149,6 +149,8 @@ def described(target: Target) -> dict[str, Any]:
     context = fields.pop("context", ".")
     fields.pop("tags", None)
     fields.pop("platforms", None)
+    if "target" in fields:
+        fields["stage"] = fields.pop("target")  # `target` is the target's own name
     return {
         "target": target.name,
         "image": target.image,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from jinja2 import Undefined
 from pydantic import ValidationError
 
 from compiler.environment import Sandbox, environment
@@ -19,6 +20,8 @@ class Reader:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.problems = Problems()
+        self.broken: set[str] = set()
+        """Names of `data` whose files cannot be used: what reads them says nothing more."""
         self._plain: Sandbox = environment(None, bake=False)
         self._bake: Sandbox = environment(None, bake=True)
 
@@ -61,9 +64,20 @@ class Reader:
                         key=True,
                     )
                 case "missing":
-                    self.problem("missing-key", f"the key {str(inner[-1])!r} is missing", at[:-1])
+                    name = str(inner[-1])
+                    message = f"the key {name!r} is missing"
+                    self.problem("missing-key", message, at[:-1], f"write `{name}:`", key=True)
                 case _:
-                    self.problem("wrong-type", fault["msg"], at)
+                    given = fault.get("ctx", {})
+                    if "key" in given:
+                        self.problem(
+                            "wrong-type", fault["msg"], (*at, given["key"]), "quote it", key=True
+                        )
+                        continue
+                    place = self.source.locate(at)
+                    written = place.text[place.column - 1 :][: place.length]
+                    help_ = _remedy(given.get("expected", ""), given.get("got", ""), written)
+                    self.problem("wrong-type", fault["msg"], at, help_)
 
     def text(self, raw: str, route: Route, *, bake: bool = False, key: bool = False) -> Text:
         """Compile a string; where it is no Jinja, that is noted and nothing stands for it."""
@@ -73,6 +87,15 @@ class Reader:
         except CompileError as error:
             self.problems.extend(error.diagnostics)
             return Text("", env, self.source, route)
+
+    def pass_over(self, text: Text) -> None:
+        """Give up on a string that reads a broken name, without another word.
+
+        Raises:
+            CompileError: it does; with no diagnostic.
+        """
+        if not self.broken.isdisjoint(text.names):
+            raise CompileError([])
 
     def settings(self, raw: Mapping[str, Any] | None, route: Route) -> dict[str, Setting]:
         """Compile the strings of a `set`, however deep they stand."""
@@ -100,6 +123,7 @@ class Reader:
             CompileError: it is none, or fails.
         """
         text = Text(raw, self._plain, self.source, route)
+        self.pass_over(text)
         inner = raw.strip()
         body = inner.removeprefix("{{").removesuffix("}}")
         if len(inner) - len(body) != len("{{}}") or "{{" in body:
@@ -111,9 +135,29 @@ class Reader:
             )
         try:
             # A name that is not there must fail, not become null as it does by default.
-            return self._plain.compile_expression(body, undefined_to_none=False)(**names)
+            value = self._plain.compile_expression(body, undefined_to_none=False)(**names)
+            if isinstance(value, Undefined):
+                str(value)  # raises: it is strict
+            return value
         except Exception as error:
             raise text.failure(error, names) from error
+
+
+def _remedy(expected: str, got: str, written: str) -> str:
+    """Return how to write what was expected instead of what was given."""
+    match expected, got:
+        case "a list", "text" | "true" | "false":
+            return f"write [{written}]"
+        case "a list", "a mapping":
+            return "begin each entry with `- `"
+        case "a mapping", "a list" | "text":
+            return "write `name: value` pairs"
+        case "text", "null":
+            return 'write "" for an empty text, or remove it'
+        case "text", "a list":
+            return "write one text, without brackets"
+        case _:
+            return ""
 
 
 def _constant(tree: Any) -> bool:

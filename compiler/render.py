@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import TemplateNotFound, TemplateSyntaxError, meta
 
 from compiler.artifact import MARKER
-from compiler.environment import environment, explain, place
+from compiler.environment import environment, explain, find_name, place, renderer
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.files import FileError, Files
 from compiler.matrix import Matrix
@@ -42,7 +42,7 @@ class _Template:
 
     def __init__(self, name: str, templates: "Templates") -> None:
         compiled = templates.env.get_template(name)
-        self._root, self._new_context = compiled.root_render_func, compiled.new_context
+        self._render = renderer(compiled)
         self.files, names = templates.reads(name)
         self._memo: dict[tuple[Any, ...], str] | None = None
         self._names: tuple[str, ...] = ()
@@ -63,8 +63,7 @@ class _Template:
         return found
 
     def _text(self, scope: Mapping[str, Any], header: Callable[["_Template"], str]) -> str:
-        rendered = "".join(self._root(self._new_context(scope, shared=True)))  # type: ignore[arg-type]
-        body = rendered.strip("\n")
+        body = self._render(scope).strip("\n")
         if not _FROM.search(body):
             raise NoBaseError
         end = match.end() if (match := _DIRECTIVES.match(body + "\n")) else 0
@@ -88,6 +87,11 @@ class Templates:
     def _load(self, name: str) -> str | None:
         if name in self._texts:
             return self._texts[name]
+        if name.startswith(("/", "~")):
+            message = f"{name!r} is no path below {FOLDER}/"
+            help_ = f"write it relative to {FOLDER}/"
+            self.faults[name] = FileError("outside-project", message, help_)
+            return None
         try:
             content = self._files.read(f"{FOLDER}/{name}")
             self._texts[name] = text = content.decode("utf-8-sig")
@@ -108,7 +112,7 @@ class Templates:
         """Return a line of a template, or the first place of a word in it."""
         lines = self._texts.get(name, "").splitlines()
         text = lines[line - 1] if 0 < line <= len(lines) else ""
-        column = text.find(word) if word else -1
+        column = find_name(text, word)
         if column < 0:
             column, word = len(text) - len(text.lstrip()), text.strip()
         return Location(
@@ -160,7 +164,7 @@ def render(
         CompileError: with every place of every template that failed.
     """
     problems = Problems()
-    compiled: dict[str, _Template | None] = {}
+    compiled: dict[str, _Template | Exception] = {}
 
     def header(template: _Template) -> str:
         sources = ", ".join(f"{FOLDER}/{name}" for name in template.files)
@@ -171,16 +175,24 @@ def render(
         name = target.template
         try:
             if name not in compiled:
-                compiled[name] = None
-                compiled[name] = _Template(name, templates)
+                compiled[name] = _compiled(name, templates)
             template = compiled[name]
-            if template is not None:
-                text = template.render(target.scope, header)
-                found.append(Dockerfile(target=target, text=text))
+            if isinstance(template, Exception):
+                raise template
+            text = template.render(target.scope, header)
+            found.append(Dockerfile(target=target, text=text))
         except Exception as error:  # noqa: BLE001 - whatever a template raises is the input's fault
             problems.add(_diagnosed(error, target, matrix, templates), target.name)
     problems.refuse()
     return tuple(found)
+
+
+def _compiled(name: str, templates: Templates) -> _Template | Exception:
+    """Return a template, or why there is none: the same for each target that names it."""
+    try:
+        return _Template(name, templates)
+    except Exception as error:  # noqa: BLE001 - whatever a template raises is the input's fault
+        return error
 
 
 def _diagnosed(

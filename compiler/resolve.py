@@ -6,14 +6,14 @@ and that equal fields of one image's targets are the same object where no varian
 Refuses what bake would take in silence.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from jinja2.defaults import DEFAULT_NAMESPACE
 
 from compiler.check import Checks
-from compiler.errors import CompileError, Diagnostic, Problems
+from compiler.errors import CompileError, Diagnostic, Location, Problems
 from compiler.expand import Variant
 from compiler.fields import Rendered, Renderer, renderer
 from compiler.files import Files
@@ -92,7 +92,8 @@ def resolve(matrix: Matrix, variants: tuple[Variant, ...], files: Files) -> tupl
         target = _target(variant, grounds[variant.image], matrix, checks, problems)
         if target is not None:
             targets.append(target)
-    checks.links(targets)
+    if not problems:  # a target that is refused would be missed by those that link to it
+        checks.links(targets)
     problems.refuse()
     return tuple(targets)
 
@@ -120,7 +121,7 @@ def _target(
         fragments = [
             fragment
             for axis, value in zip(image.axes, values, strict=True)
-            if (fragment := _fragment(axis.name, value, scope))
+            if (fragment := _fragment(axis.name, value, scope, matrix.source.locate))
         ]
     except CompileError as error:
         problems.extend(error.diagnostics)
@@ -133,16 +134,27 @@ def _target(
         given = _settings(ground.settings, values, scope, matrix)
         scope.update(given)
         scope.update(image=image.name, target=name, variant=joined, parent=None)
-        template = image.template.render(scope)
-        for field, render in ground.fields:
-            rendered = render(scope)
-            if rendered or rendered is False:
-                fields[field] = rendered
     except CompileError as error:
-        for diagnostic in error.diagnostics:
-            problems.add(diagnostic, name)
+        problems.extend(error.diagnostics, name)
         return None
-    checks.target(name, variant, fields)
+    sound = True
+    try:
+        template = image.template.render(scope)
+    except CompileError as error:
+        problems.extend(error.diagnostics, name)
+        sound = False
+    for field, render in ground.fields:
+        try:
+            rendered = render(scope)
+        except CompileError as error:
+            problems.extend(error.diagnostics, name)
+            sound = False
+            continue
+        if rendered or rendered is False:
+            fields[field] = rendered
+    if not sound:
+        return None
+    checks.target(name, variant, fields, scope)
     return Target(
         name=name,
         image=image.name,
@@ -156,7 +168,9 @@ def _target(
     )
 
 
-def _fragment(axis: str, value: Value, scope: Mapping[str, Any]) -> str:
+def _fragment(
+    axis: str, value: Value, scope: Mapping[str, Any], locate: Callable[..., Location]
+) -> str:
     """Return what a value adds to the variant's name: its `tag`, or what it is."""
     if value.tag is not None:
         fragment = value.tag.render(scope)
@@ -167,6 +181,17 @@ def _fragment(axis: str, value: Value, scope: Mapping[str, Any]) -> str:
         return fragment
     if value.value is True:
         return axis
+    if value.value and len(value.value.split()) > 1:
+        raise CompileError(
+            [
+                Diagnostic(
+                    code="bad-fragment",
+                    message=f"the value {value.value!r} holds white space, and has no `tag`",
+                    location=locate(value.route, key=True),
+                    help="give it a `tag` without: it becomes a part of names",
+                )
+            ]
+        )
     return value.value or ""
 
 

@@ -7,7 +7,15 @@ from typing import Any
 
 from jinja2 import TemplateError, meta
 
-from compiler.environment import VALUE_BRACE, VALUE_DOLLAR, Sandbox, explain, place
+from compiler.environment import (
+    VALUE_BRACE,
+    VALUE_DOLLAR,
+    Sandbox,
+    explain,
+    find_name,
+    place,
+    renderer,
+)
 from compiler.errors import CompileError, Diagnostic, Location, did_you_mean
 from compiler.source import Route, Source
 
@@ -48,12 +56,9 @@ class Text:
             return
         try:
             self.names = frozenset(meta.find_undeclared_variables(env.parse(raw)))
-            template = env.from_string(raw)
+            self._render = renderer(env.from_string(raw))
         except (TemplateError, RecursionError, ValueError) as error:
             raise self.failure(error, {}) from error
-        root = template.root_render_func
-        # The scope is shared, not copied: it holds Jinja's own functions, too.
-        self._render = lambda scope: "".join(root(template.new_context(scope, shared=True)))  # type: ignore[arg-type]
         self.constant = None
 
     def render(self, scope: Mapping[str, Any]) -> str:
@@ -70,7 +75,7 @@ class Text:
 
     def locate(self, word: str = "") -> Location:
         """Return its place, or that of a word in it."""
-        offset = self.raw.find(word) if word else -1
+        offset = find_name(self.raw, word)
         if offset < 0 or self.spelt_as_key:
             return self.source.locate(self.route, key=self.spelt_as_key)
         return replace(self.source.locate_in(self.route, offset), length=len(word))
@@ -133,14 +138,14 @@ def interpolate(text: Text, rendered: str, variables: Collection[str]) -> Interp
                     "undeclared-variable",
                     f"no variable is named {name!r}",
                     did_you_mean(name, variables, otherwise="declare it under `variables`"),
-                    name,
+                    found,
                 )
             if match.start() and rendered[match.start() - 1] in ("$", VALUE_DOLLAR):
                 raise text.refusal(
                     "dollar-before-variable",
                     f"a `$` right before `${{{name}}}` cannot be said in a bake file",
                     "put another character between them",
-                    name,
+                    found,
                 )
             return found
         if found == "${":

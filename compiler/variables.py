@@ -24,6 +24,7 @@ def read_variables(
         _check_name(name, reader)
         try:
             text = reader.text(default, route, bake=True)
+            reader.pass_over(text)
             defaults[name] = interpolate(text, text.render(data), raw)
         except CompileError as error:
             reader.problems.extend(error.diagnostics)

@@ -21,6 +21,7 @@ def distinct(builds: Iterable[tuple[str, str]]) -> int:
     for text, context in builds:
         stages: dict[str, object] = {}
         state: object = ()
+        name = ""
         for step in parse_dockerfile_ast(text).instructions:
             words = [word.lower() for word in step.args]
             if step.name.upper() == "FROM":

@@ -1,0 +1,273 @@
+"""What `buildx bake --print` reads in a bake file, and what our plan says that it must read.
+
+Both are brought to one form, target by target, whatever version of buildx printed it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeAlias
+
+import yaml
+
+from compiler import compile_matrix
+
+
+Command: TypeAlias = Sequence[str]
+"""A buildx, as it is called."""
+
+Fields: TypeAlias = dict[str, Any]
+"""The fields of one target, in the form that is compared."""
+
+TEXTS = ("context", "dockerfile", "description", "network", "shm-size", "target")
+MAPPINGS = ("args", "contexts", "extra-hosts", "labels")
+LISTS = ("annotations", "entitlements", "no-cache-filter", "platforms", "tags", "ulimits")
+RECORDS = ("attest", "cache-from", "cache-to", "output", "secret", "ssh")
+FLAGS = ("no-cache", "pull")
+NEWER = frozenset({"description", "entitlements", "extra-hosts", "network"})
+"""Fields that old versions drop without a word."""
+DOUBLED = ("annotations", "args", "labels")
+"""Fields in which new versions print `${` and `%{` as a bake file has them."""
+
+_PROBE = """
+target "default" {
+  args = { A = "$${x}" }
+  description = "d"
+  entitlements = ["network.host"]
+  extra-hosts = { h = "1.2.3.4" }
+  network = "host"
+}
+"""
+
+
+class BakeError(Exception):
+    """Bake refused, with these words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What is read in a bake file: groups by name, targets by name."""
+
+    groups: dict[str, list[str]]
+    targets: dict[str, Fields]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traits:
+    """How a version of buildx prints."""
+
+    doubles: bool
+    drops: frozenset[str]
+
+
+def lay(folder: Path, matrix: Mapping[str, Any] | str, **files: str) -> Path:
+    """Write a project with one template, compile it and write what comes out.
+
+    Raises:
+        CompileError: the matrix is wrong.
+    """
+    (folder / "templates").mkdir(parents=True, exist_ok=True)
+    (folder / "templates/Dockerfile.j2").write_text("FROM scratch\n")
+    text = matrix if isinstance(matrix, str) else yaml.safe_dump(matrix, sort_keys=False)
+    (folder / "matrix.yaml").write_text(text)
+    for name, content in files.items():
+        (folder / name.replace("__", ".")).write_text(content)
+    for artifact in compile_matrix(folder / "matrix.yaml").artifacts:
+        (folder / artifact.path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / artifact.path).write_bytes(artifact.content)
+    return folder
+
+
+def plan_json(folder: Path) -> dict[str, Any]:
+    """Return matrix.json of a project."""
+    found: dict[str, Any] = json.loads((folder / "dockerfiles/matrix.json").read_bytes())
+    return found
+
+
+def traits(buildx: Command) -> Traits:
+    """Find out how a buildx prints."""
+    return _traits(tuple(buildx))
+
+
+@lru_cache(maxsize=None)
+def _traits(buildx: tuple[str, ...]) -> Traits:
+    with TemporaryDirectory() as folder:
+        Path(folder, "docker-bake.hcl").write_text(_PROBE)
+        printed = _print(buildx, Path(folder), (), {})["target"]["default"]
+    return Traits(
+        doubles=printed["args"]["A"] == "$${x}", drops=frozenset(NEWER - printed.keys())
+    )
+
+
+def bake(buildx: Command, folder: Path, *names: str, **env: str) -> Reading:
+    """Let bake read the file of a folder.
+
+    Args:
+        buildx: which one.
+        folder: where docker-bake.hcl is.
+        names: what is asked for; without any, `default`.
+        env: the environment.
+
+    Raises:
+        BakeError: it refuses.
+    """
+    printed = _print(buildx, folder, names, env)
+    how = traits(buildx)
+    return Reading(
+        groups={name: group["targets"] or [] for name, group in printed.get("group", {}).items()},
+        targets={
+            name: normal(target, doubled=how.doubles)
+            for name, target in printed.get("target", {}).items()
+        },
+    )
+
+
+def members(buildx: Command, folder: Path, group: str = "default", **env: str) -> list[str]:
+    """Return the names of the targets that a group leads to."""
+    return list(bake(buildx, folder, group, **env).targets)
+
+
+def refusal(buildx: Command, folder: Path, *names: str, **env: str) -> str:
+    """Return the error with which bake refuses; the test fails if it does not."""
+    try:
+        read = bake(buildx, folder, *names, **env)
+    except BakeError as error:
+        return str(error)
+    raise AssertionError(f"bake takes it: {list(read.targets)}")
+
+
+def _print(
+    buildx: Command, folder: Path, names: Iterable[str], env: Mapping[str, str]
+) -> dict[str, Any]:
+    ran = subprocess.run(
+        [*buildx, "bake", "--print", *names],
+        cwd=folder,
+        check=False,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env={"PATH": os.environ["PATH"], "HOME": str(folder / ".home"), **env},
+    )
+    if ran.returncode:
+        raise BakeError(ran.stderr)
+    found: dict[str, Any] = json.loads(ran.stdout)
+    return found
+
+
+def plan_of(
+    plan: Mapping[str, Any],
+    variables: Mapping[str, str] | None = None,
+    *,
+    drops: frozenset[str] = frozenset(),
+) -> Reading:
+    """Return what bake must read, by our plan.
+
+    Args:
+        plan: what matrix.json holds.
+        variables: the values of the bake variables.
+        drops: the fields that this buildx drops.
+    """
+    targets = {}
+    for entry in plan["targets"]:
+        given = {
+            name: _resolved(value, variables or {})
+            for name, value in entry.items()
+            if name in (*TEXTS, *MAPPINGS, *LISTS, *RECORDS, *FLAGS) and name != "target"
+        }
+        if "stage" in entry:
+            given["target"] = _resolved(entry["stage"], variables or {})
+        given["dockerfile"] = f"cwd://{given['dockerfile']}"
+        fields = normal(given, doubled=False)
+        targets[entry["target"]] = {k: v for k, v in fields.items() if k not in drops}
+    return Reading(groups=dict(plan["groups"]), targets=targets)
+
+
+def _resolved(value: Any, variables: Mapping[str, str]) -> Any:
+    """Put values in the place of the variables that text in bake's form names."""
+    match value:
+        case str():
+            return re.sub(
+                r"\$\$\{|%%\{|\$\{(\w+)\}",
+                lambda found: variables[found[1]] if found[1] else found[0][1:],
+                value,
+            )
+        case list():
+            return [_resolved(item, variables) for item in value]
+        case dict():
+            return {
+                _resolved(key, variables): _resolved(item, variables) for key, item in value.items()
+            }
+        case _:
+            return value
+
+
+def normal(target: Mapping[str, Any], *, doubled: bool) -> Fields:
+    """Bring the fields of a target to one form; what is empty is left out.
+
+    An attribute that this oracle does not know is an error: it would go uncompared.
+    """
+    found: Fields = {}
+    for name, value in target.items():
+        if name in RECORDS:
+            found[name] = _records(name, value)
+        elif name in LISTS:
+            found[name] = list(dict.fromkeys(value))
+        elif name in MAPPINGS:
+            found[name] = dict(value)
+        elif name in (*TEXTS, *FLAGS):
+            found[name] = value
+        else:
+            raise AssertionError(f"bake prints {name!r}, which is not compared")
+        if doubled and name in DOUBLED:
+            found[name] = _undoubled(found[name])
+    found.setdefault("context", ".")
+    return {name: value for name, value in found.items() if value or value is False}
+
+
+def _undoubled(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("$${", "${").replace("%%{", "%{")
+    if isinstance(value, dict):
+        return {key: _undoubled(item) for key, item in value.items()}
+    return [_undoubled(item) for item in value]
+
+
+def _records(field: str, entries: Iterable[Any]) -> list[dict[str, str]]:
+    found = [
+        _ssh(entry) if field == "ssh" else _record(field, entry) for entry in entries
+    ]
+    if field == "attest":  # the last of a type counts
+        found = list({entry["type"]: entry for entry in found}.values())
+        found.sort(key=lambda entry: entry["type"])
+    return found
+
+
+def _record(field: str, entry: Any) -> dict[str, str]:
+    if isinstance(entry, str):
+        cells = next(csv.reader([entry]))
+        if len(cells) == 1 and "=" not in entry and field.startswith("cache-"):
+            return {"type": "registry", "ref": entry}
+        entry = dict(cell.split("=", 1) for cell in cells)
+    pairs = {
+        key: ("true" if value else "false") if isinstance(value, bool) else str(value)
+        for key, value in entry.items()
+    }
+    if field == "secret":  # what it is shows in its other keys
+        pairs.pop("type", None)
+    return dict(sorted(pairs.items()))
+
+
+def _ssh(entry: Any) -> dict[str, str]:
+    if isinstance(entry, str):
+        name, _, paths = entry.partition("=")
+        return {"id": name, "paths": paths}
+    return {"id": entry["id"], "paths": ",".join(entry.get("paths", []))}
