@@ -175,6 +175,8 @@ def place(error: BaseException) -> tuple[str | None, int]:
         template = trace.tb_frame.f_globals.get("__jinja_template__")
         if template is not None:
             found = (template.name, template.get_corresponding_lineno(trace.tb_lineno))
+            if isinstance(error, RecursionError):
+                break  # where it ran out of stack is chance
         trace = trace.tb_next
     return found
 

@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
+from compiler.errors import CompileError, Diagnostic
 from compiler.matrix import Entry, Field
 from compiler.text import Interpolated, Text, interpolate
 
@@ -83,13 +84,19 @@ def _list(
     split: bool,
 ) -> tuple[Interpolated, ...]:
     found: list[Interpolated] = []
+    faults: list[Diagnostic] = []
     for entry in entries:
-        if not isinstance(entry, Text):
-            found.append(_record(_mapping(entry, scope, variables)))
-            continue
-        rendered = entry.render(scope)
-        parts = rendered.split() if split else [rendered]
-        found += [interpolate(entry, part, variables) for part in parts if part]
+        try:
+            if not isinstance(entry, Text):
+                found.append(_record(_mapping(entry, scope, variables)))
+                continue
+            rendered = entry.render(scope)
+            parts = rendered.split() if split else [rendered]
+            found += [interpolate(entry, part, variables) for part in parts if part]
+        except CompileError as error:
+            faults += error.diagnostics
+    if faults:
+        raise CompileError(faults)
     return tuple(found)
 
 
@@ -97,13 +104,20 @@ def _mapping(
     pairs: tuple[tuple[Text, Text], ...], scope: Mapping[str, Any], variables: Collection[str]
 ) -> dict[Interpolated, Interpolated]:
     found: dict[Interpolated, Interpolated] = {}
+    faults: list[Diagnostic] = []
     for key, value in pairs:
-        name = interpolate(key, key.render(scope), variables)
-        if name in found:
-            raise key.refusal("duplicate-key", f"two keys render to {name!r}", "remove one of them")
-        if not name:
-            raise key.refusal("duplicate-key", "a key renders to nothing", "give it a name")
-        found[name] = interpolate(value, value.render(scope), variables)
+        try:
+            name = interpolate(key, key.render(scope), variables)
+            if name in found:
+                message = f"two keys render to {name!r}"
+                raise key.refusal("duplicate-key", message, "remove one of them")
+            if not name:
+                raise key.refusal("empty-key", "a key renders to nothing", "give it a name")
+            found[name] = interpolate(value, value.render(scope), variables)
+        except CompileError as error:
+            faults += error.diagnostics
+    if faults:
+        raise CompileError(faults)
     return found
 
 

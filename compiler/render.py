@@ -178,7 +178,8 @@ def render(
                 compiled[name] = _compiled(name, templates)
             template = compiled[name]
             if isinstance(template, Exception):
-                raise template
+                problems.add(_diagnosed(template, target, matrix, templates), target.name)
+                continue
             text = template.render(target.scope, header)
             found.append(Dockerfile(target=target, text=text))
         except Exception as error:  # noqa: BLE001 - whatever a template raises is the input's fault

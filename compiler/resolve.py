@@ -6,14 +6,14 @@ and that equal fields of one image's targets are the same object where no varian
 Refuses what bake would take in silence.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from jinja2.defaults import DEFAULT_NAMESPACE
 
 from compiler.check import Checks
-from compiler.errors import CompileError, Diagnostic, Location, Problems
+from compiler.errors import CompileError, Diagnostic, Problems
 from compiler.expand import Variant
 from compiler.fields import Rendered, Renderer, renderer
 from compiler.files import Files
@@ -64,6 +64,10 @@ class _Ground:
     alone: bool
     scope: dict[str, Any]
     settings: tuple[Setting, ...]
+    plain: bool
+    """Whether no value of its axes has a `set`."""
+    fragments: dict[Value, str]
+    """The fragments met so far that are the same in every variant."""
     fields: tuple[tuple[str, Renderer], ...]
 
 
@@ -104,6 +108,8 @@ def _ground(image: Image, matrix: Matrix, *, alone: bool) -> _Ground:
         alone=alone,
         scope={**DEFAULT_NAMESPACE, **matrix.data, **dict.fromkeys(matrix.axes)},
         settings=tuple(image.settings.values()),
+        plain=not any(value.settings for axis in image.axes for value in axis.values),
+        fragments={},
         fields=tuple(
             (name, renderer(field, matrix.variables)) for name, field in image.fields.items()
         ),
@@ -121,7 +127,11 @@ def _target(
         fragments = [
             fragment
             for axis, value in zip(image.axes, values, strict=True)
-            if (fragment := _fragment(axis.name, value, scope, matrix.source.locate))
+            if (
+                fragment := ground.fragments[value]
+                if value in ground.fragments
+                else _fragment(axis.name, value, scope, ground, matrix)
+            )
         ]
     except CompileError as error:
         problems.extend(error.diagnostics)
@@ -131,8 +141,8 @@ def _target(
     fields: dict[str, Rendered] = {}
     template = ""
     try:
-        given = _settings(ground.settings, values, scope, matrix)
-        scope.update(given)
+        if ground.settings or not ground.plain:
+            scope.update(_settings(ground.settings, values, scope, matrix))
         scope.update(image=image.name, target=name, variant=joined, parent=None)
     except CompileError as error:
         problems.extend(error.diagnostics, name)
@@ -169,7 +179,7 @@ def _target(
 
 
 def _fragment(
-    axis: str, value: Value, scope: Mapping[str, Any], locate: Callable[..., Location]
+    axis: str, value: Value, scope: Mapping[str, Any], ground: _Ground, matrix: Matrix
 ) -> str:
     """Return what a value adds to the variant's name: its `tag`, or what it is."""
     if value.tag is not None:
@@ -178,21 +188,23 @@ def _fragment(
             raise value.tag.refusal(
                 "bad-fragment", f"the fragment {fragment!r} holds white space", "take it out"
             )
+        if value.tag.constant is not None:
+            ground.fragments[value] = fragment
         return fragment
-    if value.value is True:
-        return axis
-    if value.value and len(value.value.split()) > 1:
+    if value.value and value.value is not True and len(value.value.split()) > 1:
         raise CompileError(
             [
                 Diagnostic(
                     code="bad-fragment",
                     message=f"the value {value.value!r} holds white space, and has no `tag`",
-                    location=locate(value.route, key=True),
+                    location=matrix.source.locate(value.route, key=True),
                     help="give it a `tag` without: it becomes a part of names",
                 )
             ]
         )
-    return value.value or ""
+    fragment = axis if value.value is True else value.value or ""
+    ground.fragments[value] = fragment
+    return fragment
 
 
 def _settings(

@@ -88,11 +88,22 @@ def seal(
         section("inputs", "{}", entries(inputs)),
         section("outputs", "{}", entries(outputs)),
         section("warnings", "[]", map(encode, warnings)),
-        section("targets", "[]", map(encode, targets)),
+        section("targets", "[]", _lines(encode([*targets]))),
         section("groups", "{}", entries(groups)),
     )
     rest = (",\n".join(sections) + "\n}\n").encode(errors="backslashreplace")
     return b"".join((first, _digest_line(first, rest), rest))
+
+
+def _lines(listed: str) -> list[str]:
+    """Return the entries of an encoded list of mappings that begin alike; one call encodes fastest.
+
+    A string of JSON holds no bare quote, and no mapping stands in a list deeper down: what separates
+    two entries occurs nowhere else.
+    """
+    body = listed[1:-1]
+    first = body[: body.find(":") + 1]
+    return body.replace(f"}}, {first}", f"}}\0{first}").split("\0") if body else []
 
 
 def _digest_line(first: bytes, rest: bytes | memoryview) -> bytes:

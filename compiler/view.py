@@ -5,13 +5,11 @@ Takes a `Plan`; returns names for that template.
 
 import shlex
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from compiler.hcl import Block, Expression, literal
 from compiler.matrix import Matrix
 from compiler.names import only_variable
-from compiler.pattern import spelling
 from compiler.plan import Group, Plan, shared_fields
 from compiler.resolve import Target
 from compiler.text import Interpolated
@@ -70,17 +68,28 @@ def _filters(matrix: Matrix) -> list[dict[str, Any]]:
 
 def _rows(plan: Plan) -> Iterator[Expression]:
     """Give each target's row of the table; what many rows hold is quoted once."""
-    quoted = lru_cache(maxsize=None, typed=True)(literal)
-    axes = list(plan.matrix.axes)
+    matrix = plan.matrix
+    quoted = {value: literal(value.text) for axis in matrix.axes.values() for value in axis.values}
+    places = {
+        image.name: _places(list(matrix.axes), [axis.name for axis in image.axes])
+        for image in matrix.images.values()
+    }
+    lacking = literal("null")
     for target in plan.targets:
-        values = target.axes
-        cells = [
-            literal(target.name),
-            quoted(target.image),
-            *[quoted(spelling(values.get(axis))) for axis in axes],
-            quoted(_joined(target)),
-        ]
-        yield Expression(f"[{', '.join(cells)}]")
+        cells = [quoted[value] for value in target.values]
+        order = places[target.image]
+        if order is not None:
+            cells = [lacking if place is None else cells[place] for place in order]
+        joined = literal(_joined(target))
+        # The names of targets and images need no escapes.
+        yield Expression(
+            f'["{target.name}", "{target.image}", {"".join(f"{c}, " for c in cells)}{joined}]'
+        )
+
+
+def _places(axes: list[str], own: list[str]) -> list[int | None] | None:
+    """Return where each axis stands among an image's own; None where they are the same."""
+    return None if axes == own else [own.index(axis) if axis in own else None for axis in axes]
 
 
 def _joined(target: Target) -> Interpolated:
@@ -105,12 +114,12 @@ def _targets(plan: Plan) -> Iterator[tuple[str, Block]]:
         if len(targets) > 1:
             shared = shared_fields(targets)
             yield parent, Block(_attributes(shared))
-        inherits = [("inherits", Expression(literal([parent])))] if shared else []
+        inherits = {"inherits": Expression(literal([parent]))} if shared else {}
         trimmed: dict[tuple[str, int], Any] = {}
         for target in targets:
             attributes = _attributes(_own(target, shared, trimmed))
             place = Interpolated(f"cwd://{target.dockerfile}")
-            yield target.name, Block([*inherits, ("dockerfile", place), *attributes])
+            yield target.name, Block(**inherits, dockerfile=place, **attributes)
 
 
 def _own(
@@ -137,13 +146,12 @@ def _own(
     return own
 
 
-def _attributes(fields: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [
-        (name, Expression(f"_platforms[{literal(Interpolated(','.join(value)))}]"))
-        if name == "platforms"
-        else (name, value)
-        for name, value in fields.items()
-    ]
+def _attributes(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return fields as bake's attributes: platforms are looked up among what is asked for."""
+    if "platforms" not in fields:
+        return fields
+    joined = literal(Interpolated(",".join(fields["platforms"])))
+    return {**fields, "platforms": Expression(f"_platforms[{joined}]")}
 
 
 def _usage(plan: Plan) -> list[str]:
