@@ -189,7 +189,8 @@ class _Disk:
             message = f"'{path}' cannot be a folder: a file is in the way"
             self._refuse("output-folder", path, message, "move the file, or set another `output`")
         except OSError as error:
-            self._refuse("cannot-read", path, f"cannot read '{path}': {error.strerror}", "")
+            message = f"cannot read '{path}': {error.strerror}"
+            self._refuse("cannot-read", path, message, "mend it, or set another `output`")
         return _Folder()
 
     def _dangling(self, path: str) -> str:

@@ -13,10 +13,12 @@ from jinja2 import (
     TemplateSyntaxError,
     Undefined,
     UndefinedError,
+    nodes,
 )
+from jinja2.defaults import DEFAULT_NAMESPACE
 from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS as DEFAULT_FILTERS
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 from jinja2.tests import TESTS as DEFAULT_TESTS
 
 from compiler.errors import did_you_mean
@@ -32,6 +34,16 @@ No text that was read can hold them: sources refuse control characters.
 """
 
 
+GLOBALS = {
+    name: safe_range if name == "range" else function
+    for name, function in DEFAULT_NAMESPACE.items()
+    if name != "lipsum"  # random: one input must give one output
+}
+"""Functions that every template sees; a `range` of absurd size is refused."""
+
+_NO_TEXT = re.compile("[\0-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+
+
 class PrintedError(TypeError):
     """Something was printed that has no text: null, a list, a mapping."""
 
@@ -40,6 +52,16 @@ class Sandbox(ImmutableSandboxedEnvironment):
     """Jinja without access to Python's insides and without memory bombs."""
 
     intercepted_binops = frozenset({"*", "**"})
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        """Parse; refuses what an escape in a string of Jinja can say and no file can hold."""
+        tree = super()._parse(source, name, filename)
+        for constant in tree.find_all(nodes.Const) if "\\" in source else ():
+            bad = _NO_TEXT.search(constant.value) if isinstance(constant.value, str) else None
+            if bad:
+                message = f"the character U+{ord(bad[0]):04X} cannot be part of a text"
+                raise TemplateSyntaxError(message, constant.lineno, name, filename)
+        return tree
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Compute `left operator right`; refuses results of absurd size."""
@@ -140,6 +162,8 @@ def environment(load: Callable[[str], str | None] | None, *, bake: bool) -> Sand
         cache_size=-1,
         auto_reload=False,
     )
+    env.globals = GLOBALS.copy()
+    del env.filters["random"]
     env.filters["slug"] = slug
     env.tests["version"] = lru_cache(maxsize=None, typed=True)(is_version)  # type: ignore[assignment]
     return env
@@ -182,6 +206,7 @@ def place(error: BaseException) -> tuple[str | None, int]:
 
 
 _NAMED = re.compile(r"'([^']+)'")
+_TAGS = ("if", "endif", "for", "endfor", "set", "include", "import", "macro", "raw", "block")
 _EXPRESSION = re.compile(r"\{[{%](.*?)[}%]\}", re.DOTALL)
 
 
@@ -241,10 +266,14 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[str, str, str, str]
                 "break the loop",
                 "",
             )
+        case MemoryError():
+            return "template-error", "this takes more memory than there is", "make less of it", ""
         case ZeroDivisionError():
             return "template-error", "division by zero", "", ""
         case _:
             pass
+    if "no loader" in text:
+        return "template-error", "nothing can be included here", "include it in a template", ""
     mixed = isinstance(error, TypeError) and "'int'" in text and "'str'" in text
     help_ = "a value as written is text: `| int` makes a number of it" if mixed else ""
     return "template-error", f"{text or type(error).__name__}", help_, ""
@@ -256,10 +285,16 @@ def _lower(text: str) -> str:
 
 def _remedy(text: str, word: str) -> str:
     """Return what to do about a syntax error, by Jinja's own words for it."""
+    if "No filter named 'random'" in text:
+        return "do without: one input must give one output"
     if "No filter named" in text:
         return did_you_mean(word, [*DEFAULT_FILTERS, "slug"])
     if "No test named" in text:
         return did_you_mean(word, [*DEFAULT_TESTS, "version"])
+    if "unknown tag" in text:
+        if word.startswith("end") or word in ("elif", "else"):
+            return "it closes nothing: remove it, or open its block above"
+        return did_you_mean(word, _TAGS, otherwise=f"there are {', '.join(_TAGS)}")
     opened = re.search(r"innermost block that needs to be closed is '(\w+)'", text)
     if opened:
         return f"add the `{{% end{opened[1]} %}}` of its `{{% {opened[1]} %}}`"

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from enum import StrEnum
 
 
@@ -55,6 +54,8 @@ class CompileError(Exception):
 
 def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
     """Return help for a misspelt word: its nearest known one, else the fallback."""
+    from difflib import get_close_matches
+
     names = list(dict.fromkeys(known))
     # 3.1 is most often a 3.10 that lost its zero in another tool.
     close = [f"{word}0"] if f"{word}0" in names else get_close_matches(word, names, n=1)

@@ -65,14 +65,27 @@ def compile_matrix(path: Path, *, shown: str = "", limit: int = DEFAULT_LIMIT) -
     files = Files(path.parent, shown)
     planned = plan_matrix(files, path.name, limit=limit)
     dockerfiles = render(planned.matrix, planned.targets, Templates(files))
-    artifacts = emit(
-        planned,
-        dockerfiles,
-        source=path.name,
-        bake_template=_bake_template(files),
-        compiler=VERSION,
-        inputs=files.digests,
-    )
+    try:
+        artifacts = emit(
+            planned,
+            dockerfiles,
+            source=path.name,
+            bake_template=_bake_template(files),
+            compiler=VERSION,
+            inputs=files.digests,
+        )
+    except UnicodeEncodeError as error:
+        half = f"U+{ord(error.object[error.start]):04X}"
+        raise CompileError(
+            [
+                Diagnostic(
+                    code="unprintable",
+                    message=f"an expression gives {half}, half of a character",
+                    location=Location(path=files.shown(path.name), line=0),
+                    help="look for what makes characters of numbers, such as `'%c' | format(...)`",
+                )
+            ]
+        ) from None
     return Compilation(plan=planned, artifacts=artifacts)
 
 

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2.defaults import DEFAULT_NAMESPACE
-
 from compiler.check import Checks
+from compiler.environment import GLOBALS
 from compiler.errors import CompileError, Diagnostic, Problems
 from compiler.expand import Variant
 from compiler.fields import Rendered, Renderer, renderer
@@ -106,7 +105,7 @@ def _ground(image: Image, matrix: Matrix, *, alone: bool) -> _Ground:
     return _Ground(
         image=image,
         alone=alone,
-        scope={**DEFAULT_NAMESPACE, **matrix.data, **dict.fromkeys(matrix.axes)},
+        scope={**GLOBALS, **matrix.data, **dict.fromkeys(matrix.axes)},
         settings=tuple(image.settings.values()),
         plain=not any(value.settings for axis in image.axes for value in axis.values),
         fragments={},

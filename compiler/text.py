@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from jinja2 import TemplateError, meta
+from jinja2 import TemplateError, meta, nodes
 
 from compiler.environment import (
     VALUE_BRACE,
@@ -55,8 +55,9 @@ class Text:
         if "{{" not in raw and "{%" not in raw and "{#" not in raw:
             return
         try:
-            self.names = frozenset(meta.find_undeclared_variables(env.parse(raw)))
-            self._render = renderer(env.from_string(raw))
+            tree = env.parse(raw)
+            self.names = frozenset(meta.find_undeclared_variables(tree))
+            self._render = _joiner(tree, env) or renderer(env.from_string(raw))
         except (TemplateError, RecursionError, ValueError) as error:
             raise self.failure(error, {}) from error
         self.constant = None
@@ -102,6 +103,36 @@ class Text:
                 [Diagnostic(code=code, message=message, location=where, help=help_)]
             )
         return self.refusal(code, message, help_, word)
+
+
+def _joiner(tree: nodes.Template, env: Sandbox) -> Callable[[Mapping[str, Any]], str] | None:
+    """Return what renders text between mere names, as most text of a matrix is; else nothing.
+
+    It does what Jinja does, without a context for each time; a missing name is Jinja's to refuse.
+    """
+    pieces: list[tuple[bool, str]] = []
+    for output in tree.body:
+        for node in output.nodes if isinstance(output, nodes.Output) else [None]:
+            if isinstance(node, nodes.TemplateData):
+                pieces.append((False, node.data))
+            elif isinstance(node, nodes.Name):
+                pieces.append((True, node.name))
+            else:
+                return None
+    finalize = env.finalize
+    assert finalize is not None  # noqa: S101 - ours has one
+
+    def render(scope: Mapping[str, Any]) -> str:
+        return "".join(
+            [
+                str(finalize(scope[piece] if piece in scope else env.undefined(name=piece)))
+                if is_name
+                else piece
+                for is_name, piece in pieces
+            ]
+        )
+
+    return render
 
 
 _SPECIAL = re.compile(

@@ -35,6 +35,11 @@ _IN_GENERAL = (
     ("sequence entries", "a list cannot begin here", "begin it on a line of its own, or use [ ]"),
     ("',' or", "a comma or a closing bracket is missing here", "add it"),
     ("mapping keys", "a '?' cannot stand here", "quote the text"),
+    (
+        "document start",
+        "this does not belong to what stands above it",
+        "above, write 'key: value' lines only",
+    ),
     ("expected key", "this does not belong to what stands above it", "indent it as its neighbours"),
     ("block end", "this does not belong to what stands above it", "indent it as its neighbours"),
     (

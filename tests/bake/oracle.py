@@ -12,7 +12,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
@@ -69,7 +69,7 @@ class Traits:
     drops: frozenset[str]
 
 
-def lay(folder: Path, matrix: Mapping[str, Any] | str, **files: str) -> Path:
+def lay(folder: Path, matrix: Mapping[str, Any], files: Mapping[str, str] | None = None) -> Path:
     """Write a project with one template, compile it and write what comes out.
 
     Raises:
@@ -77,10 +77,9 @@ def lay(folder: Path, matrix: Mapping[str, Any] | str, **files: str) -> Path:
     """
     (folder / "templates").mkdir(parents=True, exist_ok=True)
     (folder / "templates/Dockerfile.j2").write_text("FROM scratch\n")
-    text = matrix if isinstance(matrix, str) else yaml.safe_dump(matrix, sort_keys=False)
-    (folder / "matrix.yaml").write_text(text)
-    for name, content in files.items():
-        (folder / name.replace("__", ".")).write_text(content)
+    (folder / "matrix.yaml").write_text(yaml.safe_dump(matrix, sort_keys=False))
+    for name, content in (files or {}).items():
+        (folder / name).write_text(content)
     for artifact in compile_matrix(folder / "matrix.yaml").artifacts:
         (folder / artifact.path).parent.mkdir(parents=True, exist_ok=True)
         (folder / artifact.path).write_bytes(artifact.content)
@@ -98,14 +97,12 @@ def traits(buildx: Command) -> Traits:
     return _traits(tuple(buildx))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _traits(buildx: tuple[str, ...]) -> Traits:
     with TemporaryDirectory() as folder:
         Path(folder, "docker-bake.hcl").write_text(_PROBE)
         printed = _print(buildx, Path(folder), (), {})["target"]["default"]
-    return Traits(
-        doubles=printed["args"]["A"] == "$${x}", drops=frozenset(NEWER - printed.keys())
-    )
+    return Traits(doubles=printed["args"]["A"] == "$${x}", drops=frozenset(NEWER - printed.keys()))
 
 
 def bake(buildx: Command, folder: Path, *names: str, **env: str) -> Reading:
@@ -242,9 +239,7 @@ def _undoubled(value: Any) -> Any:
 
 
 def _records(field: str, entries: Iterable[Any]) -> list[dict[str, str]]:
-    found = [
-        _ssh(entry) if field == "ssh" else _record(field, entry) for entry in entries
-    ]
+    found = [_ssh(entry) if field == "ssh" else _record(field, entry) for entry in entries]
     if field == "attest":  # the last of a type counts
         found = list({entry["type"]: entry for entry in found}.values())
         found.sort(key=lambda entry: entry["type"])

@@ -9,7 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bake.oracle import FLAGS, LISTS, MAPPINGS, RECORDS, TEXTS, bake, lay, plan_json, plan_of, traits
+from bake.oracle import (
+    FLAGS,
+    LISTS,
+    MAPPINGS,
+    RECORDS,
+    TEXTS,
+    bake,
+    lay,
+    plan_json,
+    plan_of,
+    traits,
+)
 
 from compiler.images import FIELDS
 
@@ -212,7 +223,7 @@ def full(tmp_path: Path) -> Path:
     """Give a project in which every field is in use."""
     for name in ("ctx", "other"):
         (tmp_path / name).mkdir()
-    return lay(tmp_path, full_matrix(), token="secret")
+    return lay(tmp_path, full_matrix(), {"token": "x"})
 
 
 def test_every_field_is_known_here() -> None:
@@ -273,7 +284,7 @@ def test_values_name_no_variable(tmp_path: Path, either: list[str], source: str)
     }
     read = "x"
     escaped = [text.replace("{{", "{{ '{{' }}") for text in given]
-    files = {}
+    files: dict[str, str] = {}
     match source:
         case "axis":
             matrix["axes"] = {"x": {text: {"tag": str(n)} for n, text in enumerate(given)}}
@@ -281,11 +292,9 @@ def test_values_name_no_variable(tmp_path: Path, either: list[str], source: str)
             matrix["images"]["one"]["set"] = {"all": escaped}
             read = "all[n | int]"
         case "value":
-            matrix["axes"]["n"] = {
-                str(n): {"set": {"x": text}} for n, text in enumerate(escaped)
-            }
+            matrix["axes"]["n"] = {str(n): {"set": {"x": text}} for n, text in enumerate(escaped)}
         case "data":
-            files["data__yaml"] = "all:\n" + "".join(
+            files["data.yaml"] = "all:\n" + "".join(
                 "- '" + text.replace("'", "''") + "'\n" for text in given
             )
             matrix["data"] = {"d": "data.yaml"}
@@ -294,11 +303,15 @@ def test_values_name_no_variable(tmp_path: Path, either: list[str], source: str)
             matrix["images"]["one"]["set"] = {"all": escaped}
             read = "all[n | int][:1] }}{{ all[n | int][1:]"
     matrix["images"]["one"] |= {
-        "args": {"A": f"{{{{ {read} }}}}", "B": f"-{{{{ {read} }}}}-", "C": f"{{{{ {read} }}}}{{x}}"},
+        "args": {
+            "A": f"{{{{ {read} }}}}",
+            "B": f"-{{{{ {read} }}}}-",
+            "C": f"{{{{ {read} }}}}{{x}}",
+        },
         "labels": {f"k{{{{ {read} }}}}": f"${{REGISTRY}}{{{{ {read} }}}}"},
         "description": f"{{{{ {read} }}}}",
     }
-    lay(tmp_path, matrix, **files)
+    lay(tmp_path, matrix, files)
 
     found = list(bake(either, tmp_path, REGISTRY="RESOLVED").targets.values())
 

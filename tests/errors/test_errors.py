@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import os
 import re
 import shutil
+import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -15,7 +19,7 @@ from compiler.cli import run
 HERE = Path(__file__).parent
 COMPILER = HERE.parents[1] / "compiler"
 CASES = sorted(
-    [path for path in HERE.glob("*.yaml")]
+    list(HERE.glob("*.yaml"))
     + [path for path in HERE.iterdir() if (path / "matrix.yaml").is_file()]
 )
 TEMPLATE = "FROM python\n"
@@ -63,7 +67,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
 def test_refused_in_these_words(
-    case: Path, project: Path, capsys: pytest.CaptureFixture[str], update_golden: bool
+    case: Path, project: Path, capsys: pytest.CaptureFixture[str], *, update_golden: bool
 ) -> None:
     """Bad input ends with exit code 1, this very text, and no file touched."""
     prepare(case, project)
@@ -81,3 +85,303 @@ def test_refused_in_these_words(
     assert golden.read_text(encoding="utf-8") == told
     assert f"error[{code_of(case)}]" in told
     assert listing(project) == before
+
+
+# --- Every field: what is wrong in it is found there ----------------------------------------------
+
+FIELDS = {
+    "top set": "set:\n  name: {}\n",
+    "variables": "variables:\n  NAME: {}\n",
+    "value tag": "axes:\n  gpu:\n    true:\n      tag: {}\n",
+    "value set": "axes:\n  gpu:\n    true:\n      set:\n        a: [b, {{c: {}}}]\n",
+    "value platforms": "axes:\n  gpu:\n    true:\n      platforms:\n        - {}\n",
+    "defaults": "defaults:\n  description: {}\n",
+    "template": "    template: {}\n",
+    "image set": "    set:\n      name: {}\n",
+    **{
+        name: f"    {name}: {{}}\n"
+        for name in ("context", "description", "network", "shm-size", "target")
+    },
+    **{
+        name: f"    {name}:\n      - {{}}\n"
+        for name in ("tags", "platforms", "entitlements", "no-cache-filter", "ulimits")
+    },
+    **{
+        name: f"    {name}:\n      - {{}}\n"
+        for name in ("attest", "cache-from", "cache-to", "output", "secret", "ssh")
+    },
+    **{
+        f"{name} mapping": f"    {name}:\n      - type: {{}}\n"
+        for name in ("attest", "cache-from", "cache-to", "output", "secret", "ssh")
+    },
+    **{
+        name: f"    {name}:\n      key: {{}}\n"
+        for name in ("annotations", "args", "contexts", "extra-hosts", "labels")
+    },
+    **{
+        f"{name} key": f"    {name}:\n      {{}}: value\n"
+        for name in ("annotations", "args", "contexts", "extra-hosts", "labels")
+    },
+}
+JINJA_ALONE = {"top set", "value tag", "value set", "template", "image set"}
+FAULTS = {
+    "undefined-name": ("x{{ nowhere }}", "nowhere"),
+    "template-syntax": ("x{{ python + }}", ""),
+    "undeclared-variable": ("x${NOWHERE}", "${NOWHERE}"),
+    "interpolation": ("x${NOWHERE:-y}", "${"),
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "code"),
+    [
+        (field, code)
+        for field in FIELDS
+        for code in FAULTS
+        if field not in JINJA_ALONE or code in ("undefined-name", "template-syntax")
+    ],
+)
+def test_every_field_says_where(
+    field: str, code: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One fault in any field is one error, at the very word; nothing follows from it."""
+    text, word = FAULTS[code]
+    part = FIELDS[field].format(f'"{text}"')
+    template = "" if field == "template" else "    template: Dockerfile.j2\n"
+    image = f"images:\n  server:\n{template}{part if part.startswith('    ') else ''}"
+    document = ("" if part.startswith("    ") else part) + image
+    (project / "matrix.yaml").write_text(document)
+    (project / "templates").mkdir()
+    (project / "templates/Dockerfile.j2").write_text("FROM a{{ name | default }}\n")
+
+    assert run([]) == 1
+
+    told = capsys.readouterr().err
+    place = re.match(r"matrix\.yaml:(\d+):(\d+): error\[([a-z-]+)\]", told)
+    lines = document.splitlines()
+    line = next(n for n, one in enumerate(lines, 1) if text in one)
+    start = lines[line - 1].index(text)
+
+    assert place is not None, told
+    assert code == place[3]
+    assert line == int(place[1])
+    assert told.endswith("1 error; nothing is written\n"), told
+    if word and not field.endswith(" key"):
+        assert start + text.index(word) + 1 == int(place[2])
+
+
+# --- Every value: refused, or safely in what is generated -----------------------------------------
+
+VALUES = {
+    "quotes": "a\"b'c",
+    "backslash": "a\\b\\n",
+    "newline": "a\nb",
+    "dollar": "${HOME}",
+    "double dollar": "$${X}",
+    "percent": "%{ if true }",
+    "double percent": "%%{x}",
+    "heredoc": "<<EOT",
+    "unicode": "caf\u00e9 \u65e5\u672c \U0001f600",
+    "right to left": "a\u202eb",
+    "jinja": "{{ python }}",
+    "interpolated end": "}",
+    "comment": "a # b // c /* d */",
+    "tab": "a\tb",
+}
+
+
+@pytest.mark.parametrize("where", ["value", "set", "args", "labels", "variable", "tag"])
+@pytest.mark.parametrize("kind", VALUES)
+def test_every_value_is_refused_or_safe(
+    kind: str, where: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A hostile value ends as a diagnostic with a place, or in a bake file that holds it."""
+    value = json.dumps(VALUES[kind])
+    printed = {"value": "python", "set": "name"}.get(where, "image")
+    (project / "matrix.yaml").write_text(
+        f"set: {{name: {value if where == 'set' else 'x'}}}\n"
+        f"variables: {{V: {value if where == 'variable' else 'x'}}}\n"
+        f"axes: {{python: [{value if where == 'value' else 'x'}]}}\n"
+        "images:\n  server:\n    template: Dockerfile.j2\n"
+        f"    args: {{A: {value if where == 'args' else 'x'}, B: '{{{{ {printed} }}}}'}}\n"
+        f"    labels: {{A: {value if where == 'labels' else 'x'}, C: '${{V}}'}}\n"
+        f"    tags: [{value if where == 'tag' else 'x'}]\n"
+    )
+    (project / "templates").mkdir()
+    (project / "templates/Dockerfile.j2").write_text(TEMPLATE)
+
+    code = run([])
+    told = capsys.readouterr().err
+
+    assert code in (0, 1), told
+    if code:
+        assert re.match(r"matrix\.yaml:\d+:\d+: error\[", told), told
+        assert not (project / "docker-bake.hcl").exists()
+    else:
+        assert (project / "docker-bake.hcl").read_text(encoding="utf-8")
+
+
+# --- Size, and what a file cannot hold ------------------------------------------------------------
+
+
+def test_a_missing_file(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without matrix.yaml the name is said, and what to do."""
+    (project / "matrix.yml").write_text("images: {}")
+
+    assert run([]) == 1
+    assert capsys.readouterr().err == (
+        "matrix.yaml: error[missing-file]: there is no file matrix.yaml\n"
+        "      = help: did you mean 'matrix.yml'?\n"
+        "1 error; nothing is written\n"
+    )
+
+
+def test_a_folder_as_matrix(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder of the matrix's name is refused."""
+    (project / "matrix.yaml").mkdir()
+
+    assert run([]) == 1
+    assert "error[not-a-file]: matrix.yaml is a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["matrix.yaml", "data.json", "templates/Dockerfile.j2"])
+def test_fifty_megabytes(name: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file of 50 MB is refused by its size, unread."""
+    (project / "templates").mkdir()
+    (project / "templates/Dockerfile.j2").write_text(TEMPLATE)
+    (project / "data.json").write_text("{}")
+    (project / "matrix.yaml").write_text(
+        "data: {d: data.json}\nimages: {a: {template: Dockerfile.j2}}\n"
+    )
+    os.truncate(project / name, 50 << 20)
+    tracemalloc.start()
+    start = time.monotonic()
+
+    code = run([])
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert code == 1
+    assert f"error[too-large]: {name} has 52,428,800 bytes" in capsys.readouterr().err
+    assert time.monotonic() - start < 2
+    assert peak < 40 << 20
+
+
+@pytest.mark.parametrize("rows", ["", "exclude: [{a0: v0, a1: v1}]\n"], ids=["plain", "rules"])
+def test_ten_axes_of_a_hundred_values(
+    rows: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """100^10 variants are refused at once, in words, before memory is used."""
+    values = ", ".join(f"v{n}" for n in range(100))
+    axes = "".join(f"  a{n}: [{values}]\n" for n in range(10))
+    (project / "matrix.yaml").write_text(
+        f"axes:\n{axes}{rows}images:\n  a: {{template: Dockerfile.j2}}\n"
+    )
+    tracemalloc.start()
+    start = time.monotonic()
+
+    code = run([])
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert code == 1
+    assert "error[too-many-variants]" in capsys.readouterr().err
+    assert time.monotonic() - start < 5
+    assert peak < 64 << 20
+
+
+# --- Where the output goes ------------------------------------------------------------------------
+
+
+def compiling(project: Path) -> None:
+    """Make a project that compiles."""
+    (project / "templates").mkdir()
+    (project / "templates/Dockerfile.j2").write_text(TEMPLATE)
+    (project / "matrix.yaml").write_text("images: {a: {template: Dockerfile.j2}}\n")
+
+
+@pytest.mark.parametrize(
+    "path", ["docker-bake.hcl", "dockerfiles/a.Dockerfile", "dockerfiles/matrix.json"]
+)
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_what_is_not_ours_stays(
+    kind: str, path: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder or a stranger's file in the place of an output is an error, and stays as it is."""
+    compiling(project)
+    (project / path).parent.mkdir(exist_ok=True)
+    if kind == "folder":
+        (project / path).mkdir()
+        (project / path / "mine").write_text("mine")
+    else:
+        (project / path).write_text("mine\n")
+    before = listing(project)
+
+    assert run([]) == 1
+
+    told = capsys.readouterr().err
+
+    assert told.startswith(f"{path}: error["), told
+    assert "help: " in told
+    assert listing(project) == before
+
+
+def test_the_output_folder_is_a_file(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file where the output folder should be is an error, and stays."""
+    compiling(project)
+    (project / "dockerfiles").write_text("mine\n")
+    before = listing(project)
+
+    assert run([]) == 1
+    assert "dockerfiles: error[" in capsys.readouterr().err
+    assert listing(project) == before
+
+
+# --- Completeness ---------------------------------------------------------------------------------
+
+ELSEWHERE = {
+    "not-ours": "above, and tests/unit/test_disk.py",
+    "too-large": "above: a file of 50 MB is not kept",
+    "cannot-write": "tests/unit/test_disk.py, which has the disks",
+    "cannot-read": "tests/unit, which has the rights to take away",
+    "no-variant-matches": "a filter of the command line, not of matrix.yaml",
+    "group-left-out": "a warning",
+}
+
+
+def codes() -> set[str]:
+    """Return every code that the compiler gives a diagnostic."""
+    found: set[str] = set()
+    makers = {"problem", "_problem", "FileError", "refusal", "_refuse", "_stop", "_finding"}
+    for path in COMPILER.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                found |= {
+                    word.value
+                    for one in node.keywords
+                    if one.arg == "code"
+                    for word in ast.walk(one.value)
+                    if isinstance(word, ast.Constant) and isinstance(word.value, str)
+                }
+                first = node.args[0] if node.args and name in makers else None
+                if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                    found.add(first.value)
+    return {word for word in found if re.fullmatch(r"[a-z]+(-[a-z0-9]+)+", word)}
+
+
+def test_every_code_has_a_case() -> None:
+    """Each code that the compiler may say is shown by a case, or by the test that is named."""
+    assert codes() - {code_of(case) for case in CASES} - set(ELSEWHERE) == set()
+
+
+def test_every_case_is_brief() -> None:
+    """No error takes more than five lines, and each has a remedy, a place, and no traceback."""
+    for case in CASES:
+        told = case.with_name(f"{case.stem}.txt").read_text(encoding="utf-8")
+        for error in re.split(r"(?m)^(?=\S+: error\[)", told)[1:]:
+            assert len(error.splitlines()) <= 6, case  # the last one bears the summary
+        assert "Traceback" not in told, case
+        assert "internal error" not in told, case
