@@ -1,6 +1,6 @@
 """A generated file before it meets the disk."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from compiler.unchanged import MARKER
 
@@ -8,8 +8,7 @@ from compiler.unchanged import MARKER
 __all__ = ["MARKER", "Artifact"]
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(NamedTuple):
     """A file to be: where it belongs and its bytes, which bear MARKER in their first lines."""
 
     path: str

@@ -4,10 +4,10 @@ import difflib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from compiler.artifact import Artifact
 from compiler.errors import CompileError, Diagnostic, Location
@@ -39,8 +39,7 @@ class Kind(StrEnum):
     DELETE = "delete"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A file that is not as it should be: how it is and how it should be."""
 
     kind: Kind

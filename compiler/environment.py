@@ -169,14 +169,14 @@ def environment(load: Callable[[str], str | None] | None, *, bake: bool) -> Sand
     return env
 
 
-def renderer(template: Template) -> Callable[[Mapping[str, Any]], str]:
+def renderer(template: Template, *, inherits: bool = False) -> Callable[[Mapping[str, Any]], str]:
     """Return what renders a template for a scope, which holds Jinja's own functions, too.
 
     What `Template.render` does, without copying the scope; and where no block can be overridden,
     with one context for all scopes.
     """
     root = template.root_render_func
-    if template.environment.loader is not None:
+    if inherits:
         return lambda scope: "".join(root(template.new_context(scope, shared=True)))  # type: ignore[arg-type]
     context = template.new_context({}, shared=True)
 

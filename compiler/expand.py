@@ -7,9 +7,8 @@ Refuses more variants than the limit, and an image that is left with none.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import prod
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from compiler.errors import Diagnostic, Problems
 from compiler.matrix import Image, Matrix, Value
@@ -26,8 +25,7 @@ Rule: TypeAlias = tuple[tuple[int, frozenset[int]], ...]
 """Positions of axes, ascending, each with the indexes of values that it is about."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Variant:
+class Variant(NamedTuple):
     """One value for each axis of an image."""
 
     image: Image

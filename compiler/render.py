@@ -7,10 +7,9 @@ newline at the end. Refuses a template that is missing, broken or renders no `FR
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from jinja2 import TemplateNotFound, TemplateSyntaxError, meta
+from jinja2 import TemplateNotFound, TemplateSyntaxError, meta, nodes
 
 from compiler.artifact import MARKER
 from compiler.environment import environment, explain, find_name, place, renderer
@@ -29,8 +28,7 @@ _OF_ONE_VARIANT = frozenset({"target", "variant"})
 _MISSING = object()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dockerfile:
+class Dockerfile(NamedTuple):
     """The build instructions of one target."""
 
     target: Target
@@ -42,8 +40,8 @@ class _Template:
 
     def __init__(self, name: str, templates: "Templates") -> None:
         compiled = templates.env.get_template(name)
-        self._render = renderer(compiled)
-        self.files, names = templates.reads(name)
+        self.files, names, inherits = templates.reads(name)
+        self._render = renderer(compiled, inherits=inherits)
         self._memo: dict[tuple[Any, ...], str] | None = None
         self._names: tuple[str, ...] = ()
         if names is not None and _OF_ONE_VARIANT.isdisjoint(names):
@@ -123,13 +121,15 @@ class Templates:
             text=text,
         )
 
-    def reads(self, name: str) -> tuple[tuple[str, ...], frozenset[str] | None]:
+    def reads(self, name: str) -> tuple[tuple[str, ...], frozenset[str] | None, bool]:
         """Return the templates that one leads to, itself first, and the names that these read.
 
-        The names are None where an include's own name is only known when it is rendered.
+        The names are None where an include's own name is only known when it is rendered. Last,
+        whether there may be blocks among them, or a template that extends another.
         """
         found: dict[str, None] = {}
         names: frozenset[str] | None = frozenset()
+        inherits = False
         left = [name]
         while left:
             one = left.pop(0)
@@ -140,12 +140,15 @@ class Templates:
             tree = self.env.parse(text, one, one)
             if names is not None:
                 names |= meta.find_undeclared_variables(tree)
+            inherits = inherits or bool(
+                list(tree.find_all(nodes.Extends)) or list(tree.find_all(nodes.Block))
+            )
             for other in meta.find_referenced_templates(tree):
                 if other is None:
-                    names = None
+                    names, inherits = None, True
                 else:
                     left.append(other)
-        return tuple(found), names
+        return tuple(found), names, inherits
 
     def near(self, name: str) -> str:
         """Return help for a template that is not there."""

@@ -8,7 +8,7 @@ Refuses what bake would take in silence.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from compiler.check import Checks
 from compiler.environment import GLOBALS
@@ -23,8 +23,7 @@ from compiler.reader import grow
 from compiler.text import Interpolated
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Target:
+class Target(NamedTuple):
     """One build of one variant."""
 
     name: str
@@ -210,7 +209,15 @@ def _settings(
     settings: Iterable[Setting], values: tuple[Value, ...], scope: Mapping[str, Any], matrix: Matrix
 ) -> dict[str, Any]:
     """Merge what `set` gives: the image's, then the values'; two values must agree."""
-    given = {s.name: s.tree if s.constant else grow(s.tree, scope) for s in settings}
+    given: dict[str, Any] = {}
+    faults: list[Diagnostic] = []
+    for setting in settings:
+        try:
+            given[setting.name] = setting.tree if setting.constant else grow(setting.tree, scope)
+        except CompileError as error:
+            faults += error.diagnostics
+    if faults:
+        raise CompileError(faults)
     owners: dict[str, Setting] = {}
     for value in values:
         for name, setting in value.settings.items():

@@ -35,11 +35,6 @@ _IN_GENERAL = (
     ("sequence entries", "a list cannot begin here", "begin it on a line of its own, or use [ ]"),
     ("',' or", "a comma or a closing bracket is missing here", "add it"),
     ("mapping keys", "a '?' cannot stand here", "quote the text"),
-    (
-        "document start",
-        "this does not belong to what stands above it",
-        "above, write 'key: value' lines only",
-    ),
     ("expected key", "this does not belong to what stands above it", "indent it as its neighbours"),
     ("block end", "this does not belong to what stands above it", "indent it as its neighbours"),
     (
@@ -185,6 +180,9 @@ def _went_on(text: str, at: int, item: int, *, flow: bool) -> Finding | None:
 def _in_general(text: str, failure: Failure, at: int) -> Finding:
     if text[at - 1 : at] == "\t":
         return tab_in_text(at - 1)
+    if "document start" in failure.problem and text[at - 1 : at] == "\n":
+        remedy = "write 'key: value' lines only above"
+        return _syntax("this does not belong to what stands above it", at, remedy)
     for words, message, remedy in _IN_GENERAL:
         if words in failure.problem or words in failure.context:
             place = failure.context_at if "simple key" in failure.context else at

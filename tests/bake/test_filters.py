@@ -377,3 +377,15 @@ def test_odd_values_that_are_not_there(odd: Path, either: list[str], value: str)
 def test_null_is_always_allowed(odd: Path, either: list[str]) -> None:
     """`null` is no unknown value, even where every image has the axis."""
     assert "no-variant-matches" in refusal(either, odd, ONLY_ODD="null")
+
+
+def test_platforms_of_variables_are_filtered(tmp_path: Path, either: list[str]) -> None:
+    """A platform that is a variable is filtered by what the environment says it is."""
+    image = {"template": "Dockerfile.j2", "platforms": ["${P}", "linux/arm/v7"]}
+    lay(tmp_path, {"variables": {"P": "linux/amd64"}, "images": {"one": image}})
+    for given in ("linux/amd64", "linux/s390x"):
+        found = bake(either, tmp_path, P=given, ONLY_PLATFORM=given).targets
+        assert found["one"]["platforms"] == [given]
+    assert "no-such-platform-linux_amd64" in refusal(
+        either, tmp_path, P="linux/s390x", ONLY_PLATFORM="linux/amd64"
+    )

@@ -1,4 +1,4 @@
-"""The option that writes what the tests of errors expect."""
+"""The option that writes what the tests expect: `pytest tests/errors --update-golden`."""
 
 import os
 

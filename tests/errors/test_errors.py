@@ -10,6 +10,7 @@ import shutil
 import time
 import tracemalloc
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -385,3 +386,53 @@ def test_every_case_is_brief() -> None:
             assert len(error.splitlines()) <= 6, case  # the last one bears the summary
         assert "Traceback" not in told, case
         assert "internal error" not in told, case
+
+
+# --- Anything at all ------------------------------------------------------------------------------
+
+PIECES = (
+    *("{{ x }}", "'{{ python'", "[]", "{}", "null", "'true'", "*a", "&a b", "!x y", "''", "'${'"),
+    *("'${X}'", "'%{'", "'{% if %}'", '"\\n"', "[[]]", "{a: {b: c}}", "- x", "? y", "<<: {a: b}"),
+    *(
+        "'{{ none }}'",
+        "'{{ p }}'",
+        "'{{ range(10**9) | list }}'",
+        "'{{ 1/0 }}'",
+        "'{{ python() }}'",
+    ),
+    *("'{% include \"x\" %}'", "'{{ \"\\ud800\" }}'", "../up", "/abs", "~", "target:a", "\t", "\0"),
+)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_changed_is_a_diagnostic(
+    seed: int, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Lines lost, doubled, moved, and values of another kind: the compiler says what is wrong."""
+    random = Random(seed)  # noqa: S311 - the same on each run
+    root = COMPILER.parent
+    shutil.copytree(root / "templates", project / "templates")
+    shutil.copy(root / "pyproject.toml", project)
+    sample = (root / "matrix.yaml").read_text(encoding="utf-8").splitlines()
+    for _ in range(60):
+        lines = list(sample)
+        for _ in range(random.randint(1, 3)):
+            at = random.randrange(len(lines))
+            lines[at : at + 1] = random.choice(
+                [
+                    [],
+                    [lines[at]] * 2,
+                    [random.choice(lines)],
+                    [f"{lines[at].partition(':')[0]}: {random.choice(PIECES)}"],
+                    [" " * random.randint(0, 6) + lines[at].lstrip()],
+                ]
+            )
+        text = "\n".join(lines)
+        (project / "matrix.yaml").write_text(text, encoding="utf-8")
+
+        code = run(["list"])
+        out, told = capsys.readouterr()
+
+        assert code in (0, 1), f"{told}\n{text}"
+        assert bool(code) == ("error[" in told), text
+        assert bool(out) != bool(code), text
