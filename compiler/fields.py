@@ -35,9 +35,8 @@ def renderer(field: Field, variables: Collection[str]) -> Renderer:
         text = value
         return _remembered(lambda scope: interpolate(text, text.render(scope), variables), [text])
     if isinstance(value, tuple):
-        split = field.name == "tags"
         return _remembered(
-            lambda scope: _list(value, scope, variables, split=split),
+            lambda scope: _list(value, scope, variables, field=field.name),
             [text for entry in value for text in _texts(entry)],
         )
     pairs = tuple(value.values())
@@ -80,18 +79,18 @@ def _list(
     entries: tuple[Entry, ...],
     scope: Mapping[str, Any],
     variables: Collection[str],
-    *,
-    split: bool,
+    field: str,
 ) -> tuple[Interpolated, ...]:
     found: list[Interpolated] = []
     faults: list[Diagnostic] = []
     for entry in entries:
         try:
             if not isinstance(entry, Text):
-                found.append(_record(_mapping(entry, scope, variables)))
+                pairs = _mapping(entry, scope, variables)
+                found.append(_agent(entry, pairs) if field == "ssh" else _record(pairs))
                 continue
             rendered = entry.render(scope)
-            parts = rendered.split() if split else [rendered]
+            parts = rendered.split() if field == "tags" else [rendered]
             found += [interpolate(entry, part, variables) for part in parts if part]
         except CompileError as error:
             faults += error.diagnostics
@@ -119,6 +118,21 @@ def _mapping(
     if faults:
         raise CompileError(faults)
     return found
+
+
+def _agent(
+    entry: tuple[tuple[Text, Text], ...], pairs: Mapping[Interpolated, Interpolated]
+) -> Interpolated:
+    """Write an entry of `ssh` as bake reads it, `id=paths` or the id alone."""
+    for key, _ in entry:
+        if key.raw not in {"id", "paths"}:
+            raise key.refusal(
+                "unknown-key", f"there is no key {key.raw!r} here", "there are id, paths"
+            )
+    id_, paths = (pairs.get(Interpolated(key), "") for key in ("id", "paths"))
+    if not id_:
+        raise entry[0][0].refusal("missing-key", "the key 'id' is missing", "`id: default`")
+    return Interpolated(f"{id_}={paths}" if paths else id_)
 
 
 def _record(pairs: Mapping[Interpolated, Interpolated]) -> Interpolated:

@@ -252,7 +252,6 @@ def test_hostile_text_is_read_as_written(full: Path, agent: Path, either: list[s
     assert one["output"][1] == {"type": "local", "dest": 'out,"3.10"'}
 
 
-@pytest.mark.xfail(reason="a mapping under `ssh` is written id=...,paths=... which bake misreads")
 def test_ssh_as_a_mapping(tmp_path: Path, agent: Path, either: list[str]) -> None:
     """`{id: key, paths: agent}` under `ssh` is bake's `key=agent`."""
     image = {
