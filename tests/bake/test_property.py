@@ -228,7 +228,7 @@ def test_values_reach_bake_as_they_are(buildx: Path) -> None:
                     "args": {
                         "X": "{{ x }}",
                         **{f"A{n}": f"{{{{ all[{n}] }}}}" for n in range(len(given_))},
-                        **{f"B{n}": f"a{{{{ all[{n}] }}}}${{R}}" for n in range(len(given_))},
+                        **{f"B{n}": f"a{{{{ all[{n}] }}}}-${{R}}" for n in range(len(given_))},
                     },
                 }
             },
@@ -241,7 +241,7 @@ def test_values_reach_bake_as_they_are(buildx: Path) -> None:
             args = target["args"]
             assert [args[f"A{n}"] for n in range(len(given_))] == given_
             assert [args[f"B{n}"] for n in range(len(given_))] == [
-                f"a{text}r.example" for text in given_
+                f"a{text}-r.example" for text in given_
             ]
 
     check()
