@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: all sample setup test lint types bench docs clean
+.PHONY: all sample setup test lint types bench bench-build docs clean
 
 all: sample
 
@@ -38,6 +38,9 @@ types: setup
 bench: setup
 	@$(BIN)/python -m compileall -q compiler
 	$(BIN)/python benchmarks/run.py
+
+bench-build: setup
+	$(BIN)/python benchmarks/build.py
 
 clean:
 	rm -rf .venv

@@ -7,6 +7,7 @@ time of whole processes, on tmpfs where there is one. BUILDX names the plugin's 
 
 import json
 import os
+import pickle
 import shutil
 import statistics
 import subprocess
@@ -26,10 +27,10 @@ FLOOR = "import click, yaml, pydantic, jinja2"
 BARE = (
     FLOOR
     + """
-import json, sys
-for path, content in json.load(open(sys.argv[1])):
+import pickle, sys
+for path, content in pickle.load(open(sys.argv[1], "rb")):
     with open(path, "wb") as file:
-        file.write(content.encode())
+        file.write(content)
 """
 )
 READ = """
@@ -147,13 +148,11 @@ def _measure(top: Path) -> None:
         cold = Command(words=COMPILE, folder=project, before=clean(project))
         cold.seconds()
         files = [project / "docker-bake.hcl", *sorted((project / "dockerfiles").iterdir())]
-        listed = [
-            (str(file.relative_to(project)), file.read_text(encoding="utf-8")) for file in files
-        ]
+        listed = [(str(file.relative_to(project)), file.read_bytes()) for file in files]
         again, plain = top / f"{count}-bare", top / f"{count}-plain"
         plain.mkdir()
         (again / "dockerfiles").mkdir(parents=True)
-        (top / f"{count}.json").write_text(json.dumps(listed))
+        (top / f"{count}.pickle").write_bytes(pickle.dumps(listed))
         (plain / "docker-bake.hcl").write_text(plain_list(project))
 
         def empty(folder: Path = again) -> None:
@@ -161,7 +160,7 @@ def _measure(top: Path) -> None:
             (folder / "dockerfiles").mkdir(parents=True)
 
         bare = Command(
-            words=[sys.executable, "-c", BARE, str(top / f"{count}.json")],
+            words=[sys.executable, "-c", BARE, str(top / f"{count}.pickle")],
             folder=again,
             before=empty,
         )

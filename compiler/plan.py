@@ -145,22 +145,22 @@ def _common_keys(name: str, first: Target, others: list[Target]) -> Mapping[Any,
 
 def described(target: Target) -> dict[str, Any]:
     """Return a target as matrix.json has it; text in bake's form, `${NAME}` and `$${`."""
-    fields = {**target.fields}
-    context = fields.pop("context", ".")
-    fields.pop("tags", None)
-    fields.pop("platforms", None)
-    if "target" in fields:
-        fields["stage"] = fields.pop("target")  # `target` is the target's own name
-    return {
+    fields = target.fields
+    found = {
         "target": target.name,
         "image": target.image,
         "axes": target.axes,
         "variant": target.variant,
         "dockerfile": target.dockerfile,
-        "context": context,
-        "tags": target.tags,
+        "context": fields.get("context", "."),
+        "tags": fields.get("tags", ()),
         "moving": (),
-        "platforms": target.platforms,
+        "platforms": fields.get("platforms", ()),
         "parent": None,
-        **fields,
     }
+    for name, value in fields.items():
+        if name == "target":
+            found["stage"] = value  # `target` is the target's own name
+        elif name not in found:
+            found[name] = value
+    return found

@@ -73,9 +73,11 @@ def seal(
     """
     encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
-    def section(name: str, marks: str, lines: Iterable[str]) -> str:
+    def section(name: str, marks: str, lines: Iterable[str]) -> tuple[str, str, str]:
+        # Pieces, for what is large is not to be copied again and again.
         body = ",\n  ".join(lines)
-        return f' "{name}": {marks[0]}' + (f"\n  {body}\n " if body else "") + marks[1]
+        start, end = ("\n  ", "\n ") if body else ("", "")
+        return f',\n "{name}": {marks[0]}{start}', body, f"{end}{marks[1]}"
 
     def entries(mapping: Mapping[str, object]) -> Iterable[str]:
         return (f"{encode(key)}: {encode(value)}" for key, value in mapping.items())
@@ -83,15 +85,16 @@ def seal(
     title = encode(f"{MARKER} from {source}; do not edit.")
     # A lone surrogate becomes \udc80: backslashreplace happens to write JSON.
     first = f'{{"version": {VERSION}, "generated": {title},\n'.encode(errors="backslashreplace")
-    sections = (
+    pieces = (
         f' "compiler": {encode(compiler)}',
-        section("inputs", "{}", entries(inputs)),
-        section("outputs", "{}", entries(outputs)),
-        section("warnings", "[]", map(encode, warnings)),
-        section("targets", "[]", map(encode, targets)),
-        section("groups", "{}", entries(groups)),
+        *section("inputs", "{}", entries(inputs)),
+        *section("outputs", "{}", entries(outputs)),
+        *section("warnings", "[]", map(encode, warnings)),
+        *section("targets", "[]", map(encode, targets)),
+        *section("groups", "{}", entries(groups)),
+        "\n}\n",
     )
-    rest = (",\n".join(sections) + "\n}\n").encode(errors="backslashreplace")
+    rest = "".join(pieces).encode(errors="backslashreplace")
     return b"".join((first, _digest_line(first, rest), rest))
 
 
