@@ -59,7 +59,7 @@ def emit(
         inputs=inputs,
         outputs={artifact.path: digest(artifact.content) for artifact in artifacts},
         warnings=[recorded(warning) for warning in plan.warnings],
-        targets=[described(target) for target in plan.targets],
+        targets=(described(target) for target in plan.targets),
         groups={group.name: list(group.targets) for group in plan.groups},
     )
     return (*artifacts, Artifact(str(PurePosixPath(folder, PLAN)), sealed))
