@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from compiler.errors import CompileError, Diagnostic, Severity
+from compiler.limits import MAX_VARIANTS
 from compiler.report import Form, report
 from compiler.version import VERSION
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from compiler.plan import Plan
 
 
-DEFAULT_LIMIT = 50_000
 MANY = 100
 """Targets above which one bake fails on a small machine (buildx issues 3810 and 3486)."""
 
@@ -105,7 +105,7 @@ Shell completion: put in ~/.bashrc (zsh and fish alike)
     "--max-variants",
     "limit",
     type=click.IntRange(min=1),
-    default=DEFAULT_LIMIT,
+    default=MAX_VARIANTS,
     envvar="COMPILE_MATRIX_MAX_VARIANTS",
     show_default=True,
     show_envvar=True,
@@ -213,7 +213,7 @@ def _complete_filter(
     """Offer axes, their values, groups and targets; nothing where the matrix is not readable."""
     with suppress(Exception):
         path = (context.parent or context).params.get("path") or "matrix.yaml"
-        plan = _plan(Context(Path(path), Form.TEXT, DEFAULT_LIMIT))
+        plan = _plan(Context(Path(path), Form.TEXT, MAX_VARIANTS))
         matrix = plan.matrix
         words = [f"image={name}" for name in matrix.images]
         words += [

@@ -10,8 +10,9 @@ from pathlib import PurePosixPath
 from jinja2 import TemplateSyntaxError
 
 from compiler.artifact import MARKER, Artifact
-from compiler.environment import environment, explain, place
+from compiler.environment import environment
 from compiler.errors import CompileError, Diagnostic, Location
+from compiler.failure import explain, place
 from compiler.hcl import Literals
 from compiler.plan import Plan, described
 from compiler.render import Dockerfile

@@ -11,12 +11,10 @@ from math import prod
 from typing import NamedTuple, TypeAlias
 
 from compiler.errors import Diagnostic, Problems
+from compiler.limits import MAX_VARIANTS
 from compiler.matrix import Image, Matrix, Value
 from compiler.pattern import constraint
 
-
-DEFAULT_LIMIT = 50_000
-"""Variants that one matrix may have, unless the user says otherwise."""
 
 _STEPS_PER_VARIANT = 100
 """Partial combinations that may be tried for each variant that is allowed."""
@@ -37,7 +35,7 @@ class _TooManyError(Exception):
     """The limit was met."""
 
 
-def expand(matrix: Matrix, limit: int = DEFAULT_LIMIT) -> tuple[Variant, ...]:
+def expand(matrix: Matrix, limit: int = MAX_VARIANTS) -> tuple[Variant, ...]:
     """Expand a matrix.
 
     Args:

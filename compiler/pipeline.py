@@ -5,8 +5,9 @@ from pathlib import Path
 
 from compiler.artifact import Artifact
 from compiler.errors import CompileError, Diagnostic, Location
-from compiler.expand import DEFAULT_LIMIT, expand
+from compiler.expand import expand
 from compiler.files import FileError, Files
+from compiler.limits import MAX_VARIANTS
 from compiler.load import load
 from compiler.plan import Plan, plan
 from compiler.resolve import resolve
@@ -27,7 +28,7 @@ class Compilation:
     """In the order in which they have to be written."""
 
 
-def plan_matrix(files: Files, name: str, *, limit: int = DEFAULT_LIMIT) -> Plan:
+def plan_matrix(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:
     """Read a matrix and plan its targets and groups, without rendering a Dockerfile.
 
     Args:
@@ -48,7 +49,7 @@ def plan_matrix(files: Files, name: str, *, limit: int = DEFAULT_LIMIT) -> Plan:
     return plan(matrix, targets)
 
 
-def compile_matrix(path: Path, *, shown: str = "", limit: int = DEFAULT_LIMIT) -> Compilation:
+def compile_matrix(path: Path, *, shown: str = "", limit: int = MAX_VARIANTS) -> Compilation:
     """Compile a matrix.
 
     Args:

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from jinja2 import TemplateNotFound, TemplateSyntaxError, meta, nodes
 
 from compiler.artifact import MARKER
-from compiler.environment import environment, explain, find_name, place, renderer
+from compiler.environment import environment, renderer
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
+from compiler.failure import explain, find_name, place
 from compiler.files import FileError, Files
 from compiler.matrix import Matrix
 from compiler.resolve import Target

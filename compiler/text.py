@@ -7,16 +7,9 @@ from typing import Any
 
 from jinja2 import TemplateError, meta, nodes
 
-from compiler.environment import (
-    VALUE_BRACE,
-    VALUE_DOLLAR,
-    Sandbox,
-    explain,
-    find_name,
-    place,
-    renderer,
-)
+from compiler.environment import VALUE_BRACE, VALUE_DOLLAR, Sandbox, renderer
 from compiler.errors import CompileError, Diagnostic, Location, did_you_mean
+from compiler.failure import explain, find_name, place
 from compiler.source import Route, Source
 
 

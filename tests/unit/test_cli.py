@@ -215,8 +215,12 @@ def test_no_colour_without_a_terminal(project: Path) -> None:
 
 def test_completion_offers_filters(project: Path) -> None:
     """The shell completes axes, values, groups and targets."""
-    env = {"COMP_WORDS": "compile-matrix list pyth", "COMP_CWORD": "2"}
-    said = run(project, _COMPILE_MATRIX_COMPLETE="bash_complete", **env).stdout
+    said = run(
+        project,
+        _COMPILE_MATRIX_COMPLETE="bash_complete",
+        COMP_WORDS="compile-matrix list pyth",
+        COMP_CWORD="2",
+    ).stdout
 
     assert "plain,python=3.10" in said
     assert "plain,python-3_9" in said
