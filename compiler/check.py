@@ -176,10 +176,13 @@ class Checks:
         if not given and not narrowing:
             return
         key = (variant.image, given, narrowing)
-        if key not in self._narrowed:
-            self._narrowed[key] = self._narrow(name, variant, given, scope)
-        if self._narrowed[key]:
-            fields["platforms"] = self._narrowed[key]
+        left = self._narrowed.get(key)
+        if left is None:
+            left = self._narrow(name, variant, given, scope)
+            if all(text.constant is not None for v in narrowing for text in v.platforms or ()):
+                self._narrowed[key] = left
+        if left:
+            fields["platforms"] = left
 
     def _narrow(
         self,

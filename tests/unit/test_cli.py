@@ -185,6 +185,20 @@ def test_list_by_platform(project: Path) -> None:
     assert said.split() == ["server-3_9", "server-3_10"]
 
 
+def test_platforms_of_a_value_read_the_variant(project: Path) -> None:
+    """What narrows the platforms may depend on another axis, and is read for each variant."""
+    text = MATRIX.replace("[linux/amd64]}", '["linux/{{ arch }}"]}')
+    text = text.replace("axes:\n", "axes:\n  arch: [amd64, arm64]\n", 1)
+    (project / "matrix.yaml").write_text(text.replace("axes: [python]", "axes: [arch, python]"))
+
+    listed = json.loads(run(project, "list", "gpu=true", "--format", "json").stdout)
+
+    assert [[f"linux/{one['axes']['arch']}"] for one in listed] == [
+        one["platforms"] for one in listed
+    ]
+    assert len(listed) == 4
+
+
 def test_errors_for_machines(project: Path) -> None:
     """--format json is one document, --format github an annotation for each error."""
     (project / "matrix.yaml").write_text(MATRIX.replace("axes: [python]", "axes: [pyhton]"))
