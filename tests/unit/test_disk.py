@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.disk import files, project
 
-from compiler.artifact import MARKER, Artifact
-from compiler.unchanged import PLAN_LINE, STAGING, digest, seal
+from compiler.artifact import Artifact
+from compiler.unchanged import STAGING
 from compiler.write import update
 
 
-HEAD = f"# {MARKER} from matrix.yaml; do not edit.\n"
 HERE = Path(__file__).parents[2]
 CHILD = """
 import json, os, sys
@@ -39,28 +39,6 @@ else:
 names = sorted(str(p.relative_to(root)) for p in Path(root).rglob("*"))
 print(json.dumps([found, names]))
 """
-
-
-def project(*targets: str, output: str = "dockerfiles", text: str = "FROM a\n") -> list[Artifact]:
-    """Return the artifacts of a plan."""
-    prefix = f"{output}/" if output else ""
-    files = {f"{prefix}{name}.Dockerfile": (HEAD + text).encode() for name in targets}
-    files["docker-bake.hcl"] = f"{HEAD}{PLAN_LINE}{prefix}matrix.json\n{targets}\n".encode()
-    plan = seal(
-        source="matrix.yaml",
-        compiler="1",
-        inputs={"matrix.yaml": digest(b"")},
-        outputs={path: digest(content) for path, content in files.items()},
-        warnings=[],
-        targets=[{"target": name} for name in targets],
-        groups={},
-    )
-    return [*(Artifact(*file) for file in files.items()), Artifact(f"{prefix}matrix.json", plan)]
-
-
-def files(root: Path) -> dict[str, bytes]:
-    """Return every file's bytes."""
-    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
 
 def child(
