@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from compiler.errors import CompileError, Diagnostic
 from compiler.matrix import Entry, Field
@@ -17,6 +17,8 @@ Rendered: TypeAlias = (
 
 Renderer: TypeAlias = Callable[[Mapping[str, Any]], Rendered]
 """Scope -> field; raises `CompileError`. Equal scopes give the same object."""
+
+T = TypeVar("T")
 
 _OF_ONE_VARIANT = frozenset({"target", "variant"})
 _MISSING = object()
@@ -55,15 +57,17 @@ def _texts(entry: Entry) -> list[Text]:
     return [entry] if isinstance(entry, Text) else [text for pair in entry for text in pair]
 
 
-def _remembered(render: Renderer, texts: list[Text]) -> Renderer:
-    """Render once for all variants that agree in the names which the texts read."""
-    names = tuple(sorted(frozenset().union(*(text.names for text in texts))))
+def remembered(
+    render: Callable[[Mapping[str, Any]], T], names: frozenset[str]
+) -> Callable[[Mapping[str, Any]], T]:
+    """Return what renders once for all scopes that agree in the names which it reads."""
     if not _OF_ONE_VARIANT.isdisjoint(names):
         return render
-    memo: dict[tuple[Any, ...], Rendered] = {}
+    ordered = tuple(sorted(names))
+    memo: dict[tuple[Any, ...], T] = {}
 
-    def remembered(scope: Mapping[str, Any]) -> Rendered:
-        key = tuple([scope.get(name, _MISSING) for name in names])
+    def once(scope: Mapping[str, Any]) -> T:
+        key = tuple([scope.get(name, _MISSING) for name in ordered])
         try:
             found = memo.get(key)
         except TypeError:  # a list or mapping of `set` or data
@@ -72,7 +76,11 @@ def _remembered(render: Renderer, texts: list[Text]) -> Renderer:
             found = memo[key] = render(scope)
         return found
 
-    return remembered
+    return once
+
+
+def _remembered(render: Renderer, texts: list[Text]) -> Renderer:
+    return remembered(render, frozenset().union(*(text.names for text in texts)))
 
 
 def _list(

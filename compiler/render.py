@@ -6,7 +6,7 @@ newline at the end. Refuses a template that is missing, broken or renders no `FR
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from jinja2 import TemplateNotFound, TemplateSyntaxError, meta, nodes
@@ -15,6 +15,7 @@ from compiler.artifact import MARKER
 from compiler.environment import environment, renderer
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.failure import explain, find_name, place
+from compiler.fields import remembered
 from compiler.files import FileError, Files
 from compiler.matrix import Matrix
 from compiler.resolve import Target
@@ -25,8 +26,6 @@ FOLDER = "templates"
 
 _DIRECTIVES = re.compile(r"(?:#[ \t]*(?:syntax|escape|check)[ \t]*=[^\n]*\n)*", re.IGNORECASE)
 _FROM = re.compile(r"^[ \t]*FROM[ \t]", re.IGNORECASE | re.MULTILINE)
-_OF_ONE_VARIANT = frozenset({"target", "variant"})
-_MISSING = object()
 
 
 class Dockerfile(NamedTuple):
@@ -41,32 +40,19 @@ class _Template:
 
     def __init__(self, name: str, templates: "Templates") -> None:
         compiled = templates.env.get_template(name)
-        self.files, names, inherits = templates.reads(name)
-        self._render = renderer(compiled, inherits=inherits)
-        self._memo: dict[tuple[Any, ...], str] | None = None
-        self._names: tuple[str, ...] = ()
-        if names is not None and _OF_ONE_VARIANT.isdisjoint(names):
-            self._memo, self._names = {}, tuple(sorted(names))
+        files, names, inherits = templates.reads(name)
+        sources = ", ".join(f"{FOLDER}/{file}" for file in files)
+        self._header = f"# {MARKER} from matrix.yaml and {sources}; do not edit.\n"
+        self._body = renderer(compiled, inherits=inherits)
+        self.render = self._text if names is None else remembered(self._text, names)
+        """Scope -> Dockerfile; rendered once for scopes alike in what it reads."""
 
-    def render(self, scope: Mapping[str, Any], header: Callable[["_Template"], str]) -> str:
-        """Return the Dockerfile of a scope; rendered once for scopes alike in what it reads."""
-        if self._memo is None:
-            return self._text(scope, header)
-        key = tuple([scope.get(name, _MISSING) for name in self._names])
-        try:
-            found = self._memo.get(key)
-        except TypeError:  # a list or mapping of `set` or data
-            return self._text(scope, header)
-        if found is None:
-            found = self._memo[key] = self._text(scope, header)
-        return found
-
-    def _text(self, scope: Mapping[str, Any], header: Callable[["_Template"], str]) -> str:
-        body = self._render(scope).strip("\n")
+    def _text(self, scope: Mapping[str, Any]) -> str:
+        body = self._body(scope).strip("\n")
         if not _FROM.search(body):
             raise NoBaseError
         end = match.end() if (match := _DIRECTIVES.match(body + "\n")) else 0
-        return f"{body[:end]}{header(self)}{body[end:]}\n"
+        return f"{body[:end]}{self._header}{body[end:]}\n"
 
 
 class NoBaseError(ValueError):
@@ -170,10 +156,6 @@ def render(
     problems = Problems()
     compiled: dict[str, _Template | Exception] = {}
 
-    def header(template: _Template) -> str:
-        sources = ", ".join(f"{FOLDER}/{name}" for name in template.files)
-        return f"# {MARKER} from matrix.yaml and {sources}; do not edit.\n"
-
     found = []
     for target in targets:
         name = target.template
@@ -184,7 +166,7 @@ def render(
             if isinstance(template, Exception):
                 problems.add(_diagnosed(template, target, matrix, templates), target.name)
                 continue
-            text = template.render(target.scope, header)
+            text = template.render(target.scope)
             found.append(Dockerfile(target=target, text=text))
         except Exception as error:  # noqa: BLE001 - whatever a template raises is the input's fault
             problems.add(_diagnosed(error, target, matrix, templates), target.name)
