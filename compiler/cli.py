@@ -5,13 +5,15 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
-from compiler.errors import CompileError, Diagnostic, Severity
+from compiler.commands import COMMANDS
+from compiler.console import Context, counted
+from compiler.errors import CompileError
 from compiler.limits import MAX_VARIANTS
-from compiler.report import Form, report
+from compiler.report import Form
 from compiler.version import VERSION
 
 
@@ -22,46 +24,6 @@ if TYPE_CHECKING:
 
 MANY = 100
 """Targets above which one bake fails on a small machine (buildx issues 3810 and 3486)."""
-
-
-class Context:
-    """What the options before a command say."""
-
-    def __init__(self, path: Path, form: Form, limit: int) -> None:
-        self.path, self.form, self.limit = path, form, limit
-
-    @property
-    def folder(self) -> Path:
-        """The project's folder."""
-        return self.path.parent
-
-    @property
-    def shown(self) -> str:
-        """How diagnostics name that folder, in front of each path."""
-        parent = self.path.parent.as_posix()
-        return "" if parent == "." else f"{parent}/"
-
-    def tell(self, diagnostics: tuple[Diagnostic, ...]) -> None:
-        """Write diagnostics to stderr."""
-        if diagnostics:
-            click.echo(
-                report(diagnostics, self.form, colour=_coloured()), err=True, nl=False, color=True
-            )
-
-    def refuse(self, error: CompileError) -> NoReturn:
-        """Tell what is wrong and end."""
-        self.tell(error.diagnostics)
-        if self.form is Form.TEXT:
-            count = sum(d.severity is Severity.ERROR for d in error.diagnostics)
-            click.echo(f"{count} error{'s' * (count != 1)}; nothing is written", err=True)
-        raise click.exceptions.Exit(1)
-
-
-def _coloured() -> bool:
-    """Tell whether diagnostics may be coloured: on a terminal, unless the user objects."""
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return False
-    return sys.stderr.isatty()
 
 
 EPILOG = """\b
@@ -139,7 +101,7 @@ def _compile(given: Context, *, check: bool, diff: bool) -> None:
 
         given.tell(tuple(map(recalled, record.warnings)))
         _advise(record.targets)
-        click.echo(f"{_counted(record.targets, 'target')}: up to date")
+        click.echo(f"{counted(record.targets, 'target')}: up to date")
         return
     from compiler.drift import diff as compare
     from compiler.drift import unified
@@ -165,9 +127,9 @@ def _compile(given: Context, *, check: bool, diff: bool) -> None:
     if changes:
         for change in [] if diff else changes:
             click.echo(f"{given.shown}{change.path}: would be {change.kind}d")
-        click.echo(f"{_counted(len(changes), 'file')} stale: run compile-matrix", err=True)
+        click.echo(f"{counted(len(changes), 'file')} stale: run compile-matrix", err=True)
         raise click.exceptions.Exit(1)
-    click.echo(f"{_counted(len(compiled.plan.targets), 'target')}: up to date")
+    click.echo(f"{counted(len(compiled.plan.targets), 'target')}: up to date")
 
 
 def _advise(count: int) -> None:
@@ -183,7 +145,7 @@ def _summarise(plan: "Plan", changes: "tuple[Change, ...]", given: Context) -> N
     """Say what came out and what to run next."""
     kinds = [change.kind.value for change in changes]
     done = [
-        f"{_counted(kinds.count(kind), 'file')} {word}"
+        f"{counted(kinds.count(kind), 'file')} {word}"
         for kind, word in (("create", "written"), ("update", "updated"), ("delete", "removed"))
         if kind in kinds
     ]
@@ -193,7 +155,7 @@ def _summarise(plan: "Plan", changes: "tuple[Change, ...]", given: Context) -> N
     )
     more = len(plan.matrix.images) - 5
     where = f"{given.shown}docker-bake.hcl, {given.shown}{plan.matrix.output}/"
-    click.echo(f"{_counted(len(plan.targets), 'target')}: {images}{' ...' if more > 0 else ''}")
+    click.echo(f"{counted(len(plan.targets), 'target')}: {images}{' ...' if more > 0 else ''}")
     click.echo(f"{', '.join(done) or 'up to date'}: {where}")
     folder = "" if not given.shown else f"cd {given.shown.rstrip('/')} && "
     axis = next((a for a in plan.matrix.axes.values() if len(a.values) > 1), None)
@@ -203,66 +165,8 @@ def _summarise(plan: "Plan", changes: "tuple[Change, ...]", given: Context) -> N
         click.echo(f"      {folder}{part} docker buildx bake     only a part")
 
 
-def _counted(count: int, word: str) -> str:
-    return f"{count:,} {word}{'s' * (count != 1)}"
-
-
-def _complete_filter(
-    context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[str]:
-    """Offer axes, their values, groups and targets; nothing where the matrix is not readable."""
-    with suppress(Exception):
-        path = (context.parent or context).params.get("path") or "matrix.yaml"
-        plan = _plan(Context(Path(path), Form.TEXT, MAX_VARIANTS))
-        matrix = plan.matrix
-        words = [f"image={name}" for name in matrix.images]
-        words += [
-            f"{axis.name}={value.text}" for axis in matrix.axes.values() for value in axis.values
-        ]
-        words += [group.name for group in plan.groups] + [target.name for target in plan.targets]
-        return [word for word in words if word.startswith(incomplete)]
-    return []
-
-
-def _plan(given: Context) -> "Plan":
-    from compiler.files import Files
-    from compiler.pipeline import plan_matrix
-
-    return plan_matrix(Files(given.folder, given.shown), given.path.name, limit=given.limit)
-
-
-@cli.command("list")
-@click.argument("words", nargs=-1, metavar="[FILTER]...", shell_complete=_complete_filter)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "names", "json", "github"]),
-    default="table",
-    show_default=True,
-    help="For people, one name a line, as in matrix.json, or a job matrix for GitHub.",
-)
-@click.pass_obj
-def list_(given: Context, words: tuple[str, ...], form: str) -> None:
-    """List targets; several filters narrow each other.
-
-    FILTER is axis=value[,value...], image=NAME, platform=linux/arm64 (or platform=local), or the
-    name of a target or group.
-
-    \b
-    Examples:
-      compile-matrix list
-      compile-matrix list python=3.11,3.12 gpu=true
-      compile-matrix list image=server --format names
-    """
-    from compiler.listing import Listing, listing
-    from compiler.select import select
-
-    try:
-        plan = _plan(given)
-        targets = select(plan, words)
-    except CompileError as error:
-        given.refuse(error)
-    click.echo(listing(plan, targets, Listing(form)), nl=False)
+for command in COMMANDS:
+    cli.add_command(command)
 
 
 def run(arguments: list[str] | None = None) -> int:
