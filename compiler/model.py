@@ -96,6 +96,10 @@ def _axis(value: object) -> object:
     raise _wrong("a list of values, a mapping value -> options, or one expression", value)
 
 
+def _parent(value: object) -> object:
+    return {"image": value} if isinstance(value, str) else value
+
+
 Text = Annotated[str, BeforeValidator(_text)]
 """Text; `true` and `false` count as their words."""
 Flag = Annotated[bool, BeforeValidator(_flag)]
@@ -135,13 +139,28 @@ class ValueOptions(Level):
     set: Anything | None = Field(None, description="Values for templates.")
 
 
-class ImageOptions(Level):
-    """Any field of an image; what `defaults` holds."""
+class ParentOptions(Level):
+    """The image that another stands on, and which variant of it."""
+
+    image: Text = Field(description="The parent's name.")
+    with_: Pattern | None = Field(
+        None, alias="with", description="The values of the parent's axes that the image lacks."
+    )
+
+
+class CacheOptions(Level):
+    """A cache of every target's own, asked for by the bake variable `CACHE`."""
+
+    type: Text = Field(description="`registry`.")
+    ref: Text = Field(description="Where each target's cache is; by `{{ target }}` or the like.")
+    mode: Text = Field("max", description="`max` keeps every step, `min` the result's alone.")
+
+
+class BuildOptions(Level):
+    """What an override can change of a variant: how it is built and named."""
 
     description: Text | None = Field(None, description="What the image is, shown by bake.")
     template: Text | None = Field(None, description="The Dockerfile's template in `templates/`.")
-    axes: Texts | None = Field(None, description="The axes it varies along; by default all.")
-    exclude: Patterns | None = Field(None, description="Drops every variant that matches a row.")
     set: Anything | None = Field(None, description="Values for templates.")
     context: Text | None = Field(None, description="The build context; by default `.`.")
     contexts: TextMap | None = Field(None, description="Named contexts.")
@@ -151,8 +170,16 @@ class ImageOptions(Level):
     tags: Texts | None = Field(
         None, description="Names of the image; each names one build for ever."
     )
+    moving: Texts | None = Field(
+        None, description="Names that move to each newer build; pushed where `MOVING` is `true`."
+    )
     platforms: Texts | None = Field(None, description="Platforms such as `linux/arm64`.")
     target: Text | None = Field(None, description="The stage to build.")
+    cache: CacheOptions | None = Field(
+        None,
+        description="A registry cache for each target: `{type: registry, ref: ...}`; "
+        "used where `CACHE` is `read` or `write`.",
+    )
     cache_from: Records | None = Field(None, alias="cache-from", description="Where to read cache.")
     cache_to: Records | None = Field(None, alias="cache-to", description="Where to write cache.")
     output: Records | None = Field(None, description="What to do with the result.")
@@ -169,6 +196,45 @@ class ImageOptions(Level):
     shm_size: Text | None = Field(None, alias="shm-size", description="Size of `/dev/shm`.")
     ulimits: Texts | None = Field(None, description="Limits of `RUN` steps.")
     extra_hosts: TextMap | None = Field(None, alias="extra-hosts", description="Host names.")
+    tests: Texts | None = Field(
+        None, description="Shell commands that are run in the built image by `bake test`."
+    )
+
+
+class Override(BuildOptions):
+    """A rule: what is different in the variants that match."""
+
+    when: Pattern = Field(description="The variants that it is about.")
+
+
+Overrides = Annotated[list[Override], BeforeValidator(_list)]
+
+
+class ImageOptions(BuildOptions):
+    """Any field of an image; what `defaults` holds."""
+
+    from_: Annotated[ParentOptions, BeforeValidator(_parent)] | None = Field(
+        None,
+        alias="from",
+        description="The image that it stands on, as `{{ parent }}`: its name, or "
+        "`{image: NAME, with: PATTERN}`.",
+    )
+    axes: Texts | None = Field(None, description="The axes it varies along; by default all.")
+    only: Patterns | None = Field(None, description="Keeps the variants that match a row.")
+    exclude: Patterns | None = Field(None, description="Drops every variant that matches a row.")
+    overrides: Overrides | None = Field(
+        None, description="What is different in the variants that match `when`; in order."
+    )
+    aliases: Annotated[dict[str, Pattern], BeforeValidator(_mapping)] | None = Field(
+        None, description="Moving names of one variant each: tag -> pattern."
+    )
+
+
+class PublishOptions(Level):
+    """How releases are made."""
+
+    version: Text = Field(description="The variable that is the version: `${NAME}`.")
+    staging: Text | None = Field(None, description="The repository where images wait.")
 
 
 class MatrixFile(Level):
@@ -181,6 +247,9 @@ class MatrixFile(Level):
     )
     set: Anything = Field({}, description="Values for templates.")
     exclude: Patterns = Field([], description="Drops every variant that matches a row.")
+    overrides: Overrides = Field(
+        [], description="What is different in the variants that match `when`; in order."
+    )
     defaults: ImageOptions = Field(
         default_factory=lambda: ImageOptions.model_validate({}),
         description="What every image starts from.",
@@ -188,14 +257,28 @@ class MatrixFile(Level):
     images: Annotated[dict[str, ImageOptions], BeforeValidator(_mapping)] = Field(
         description="The images."
     )
+    groups: Annotated[dict[str, Pattern], BeforeValidator(_mapping)] = Field(
+        {}, description="Groups of bake: name -> pattern of the targets in it."
+    )
+    publish: PublishOptions | None = Field(None, description="How releases are made.")
     output: Text = Field("dockerfiles", description="Folder of the generated Dockerfiles.")
 
 
 def level_at(top: type[Level], route: tuple[object, ...]) -> type[Level]:
-    """Return the level that a route leads to: the matrix, `defaults`, or an image."""
-    if top is MatrixFile and route:
-        return ImageOptions
-    return top
+    """Return the level that a route leads to, from a level above it."""
+    level = top
+    names = [step for step in route if isinstance(step, str)]
+    if top is MatrixFile and names and names[0] in {"defaults", "images"}:
+        level, names = ImageOptions, names[1 + (names[0] == "images") :]
+    inner: dict[str, type[Level]] = {
+        "overrides": Override,
+        "from": ParentOptions,
+        "cache": CacheOptions,
+        "publish": PublishOptions,
+    }
+    for name in names:
+        level = inner.get(name, level)
+    return level
 
 
 def keys(level: type[Level]) -> Mapping[str, str]:
