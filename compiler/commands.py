@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from compiler.console import Context
+from compiler.console import Context, counted
 from compiler.errors import CompileError
 from compiler.limits import MAX_VARIANTS
 from compiler.report import Form
@@ -62,5 +62,54 @@ def list_(given: Context, words: tuple[str, ...], form: str) -> None:
     click.echo(listing(plan, targets, Listing(form)), nl=False)
 
 
-COMMANDS = (list_,)
+@click.command("init")
+@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=".")
+@click.pass_obj
+def init_(given: Context, folder: Path) -> None:
+    """Write a working project to DIR, or to this folder: a sample to be changed.
+
+    Nothing is written if any of its files is there already.
+
+    \b
+    Examples:
+      compile-matrix init
+      compile-matrix init base-images
+    """
+    import shlex
+
+    from compiler.init import init
+
+    try:
+        written = init(folder)
+    except CompileError as error:
+        given.refuse(error)
+    for path in written:
+        click.echo(folder / path)
+    click.echo(f"{counted(len(written), 'file')} written")
+    steps = ["compile-matrix", "docker buildx bake --print"]
+    if folder != Path():
+        steps.insert(0, f"cd {shlex.quote(str(folder))}")
+    click.echo("next: " + "\n      ".join(steps))
+
+
+@click.command("schema")
+def schema_() -> None:
+    """Print the JSON Schema of matrix.yaml, for editors and checks.
+
+    An editor's YAML server finds it by the first line of matrix.yaml:
+
+    \b
+      # yaml-language-server: $schema=matrix.schema.json
+
+    \b
+    Examples:
+      compile-matrix schema > matrix.schema.json
+      check-jsonschema --schemafile matrix.schema.json matrix.yaml
+    """
+    from compiler.schema import schema_text
+
+    click.echo(schema_text(), nl=False)
+
+
+COMMANDS = (list_, init_, schema_)
 """In the order in which help shows them."""

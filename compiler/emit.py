@@ -16,6 +16,7 @@ from compiler.failure import explain, place
 from compiler.hcl import Literals
 from compiler.plan import Plan, described
 from compiler.render import Dockerfile
+from compiler.testing import SUFFIX, test_dockerfile
 from compiler.unchanged import BAKE, PLAN, PLAN_LINE, digest, seal
 from compiler.view import view
 from compiler.warnings import recorded
@@ -52,7 +53,14 @@ def emit(
         if content is None:
             content = encoded[id(text)] = text.encode()
         artifacts.append(Artifact(dockerfile.target.dockerfile, content))
-    bake = _bake(plan, source, *bake_template)
+        if dockerfile.target.tests:
+            artifacts.append(
+                Artifact(
+                    f"{folder}/{dockerfile.target.name}{SUFFIX}.Dockerfile",
+                    test_dockerfile(dockerfile.target).encode(),
+                )
+            )
+    bake = _bake(plan, dockerfiles, source, *bake_template)
     artifacts.append(Artifact(BAKE, bake.encode()))
     sealed = seal(
         source=source,
@@ -66,12 +74,14 @@ def emit(
     return (*artifacts, Artifact(str(PurePosixPath(folder, PLAN)), sealed))
 
 
-def _bake(plan: Plan, source: str, template: str, shown: str) -> str:
+def _bake(
+    plan: Plan, dockerfiles: tuple[Dockerfile, ...], source: str, template: str, shown: str
+) -> str:
     env = environment(None, bake=False)
     env.filters["hcl"] = Literals()
     try:
         compiled = env.from_string(template)
-        body = compiled.render(view(plan))
+        body = compiled.render(view(plan, dockerfiles))
     except Exception as error:
         # Whatever a template of the user's raises is a fault of the input.
         code, message, help_, _ = explain(error, [])

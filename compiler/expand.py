@@ -1,26 +1,39 @@
 """Axes and rules -> variants, in the author's order.
 
 Takes a `Matrix`; returns one `Variant` for each combination of an image that no rule drops.
-Promises the order of the images, then of the axes, the last axis fastest; and that its work
-is bounded by the limit, however many combinations there are.
+Promises the order of the images, then of the axes, the last axis fastest; that the rows of `only`
+are followed, not filtered out of a product; and that its work is bounded by the limit, however
+many combinations there are.
 Refuses more variants than the limit, and an image that is left with none.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import NamedTuple, TypeAlias
 
 from compiler.errors import Diagnostic, Problems
 from compiler.limits import MAX_VARIANTS
 from compiler.matrix import Image, Matrix, Value
-from compiler.pattern import constraint
+from compiler.pattern import Rule, rule
 
 
 _STEPS_PER_VARIANT = 100
 """Partial combinations that may be tried for each variant that is allowed."""
+_FEWEST_STEPS = 1_000_000
 
-Rule: TypeAlias = tuple[tuple[int, frozenset[int]], ...]
-"""Positions of axes, ascending, each with the indexes of values that it is about."""
+_Row: TypeAlias = Sequence[frozenset[int] | None]
+"""What a row of `only` takes, by position of the axis; None takes all."""
+
+
+class Rules(NamedTuple):
+    """What an image's rules say, by positions of its axes."""
+
+    requires: dict[Value, dict[int, frozenset[int]]]
+    """What a value wants of others."""
+    forbids: tuple[Rule, ...]
+    """One for each row of `exclude` that is about this image."""
+    keeps: tuple[Rule, ...] | None
+    """One for each row of `only` that is about this image; None keeps all."""
 
 
 class Variant(NamedTuple):
@@ -47,13 +60,14 @@ def expand(matrix: Matrix, limit: int = MAX_VARIANTS) -> tuple[Variant, ...]:
     """
     problems = Problems()
     variants: list[Variant] = []
-    steps = [limit * _STEPS_PER_VARIANT]
+    steps = [limit * _STEPS_PER_VARIANT + _FEWEST_STEPS]
     for image in matrix.images.values():
         before = len(variants)
         try:
-            if _size(image) > limit and not any(_rules(image)):
+            rules = rules_of(image)
+            if _size(image) > limit and rules == ({}, (), None):
                 raise _TooManyError  # before any of them takes memory
-            for values in _combinations(image, steps):
+            for values in _combinations(image, rules, steps):
                 if len(variants) == limit:
                     raise _TooManyError
                 variants.append(Variant(image=image, values=values))
@@ -77,26 +91,41 @@ def _size(image: Image) -> int:
     return prod(len(axis.values) for axis in image.axes)
 
 
-def _combinations(image: Image, steps: list[int]) -> Iterator[tuple[Value, ...]]:
+def first(image: Image, rules: Rules) -> tuple[Value, ...] | None:
+    """Return the first combination of an image that these rules keep, if one can be found soon."""
+    try:
+        return next(_combinations(image, rules, [_FEWEST_STEPS]), None)
+    except _TooManyError:
+        return None
+
+
+def _combinations(image: Image, rules: Rules, steps: list[int]) -> Iterator[tuple[Value, ...]]:
     """Give the combinations of an image that its rules keep; a rule cuts as early as it can."""
-    axes = [axis.values for axis in image.axes]
-    requires, forbids = _rules(image)
-    if any(not rule for rule in forbids):
-        return  # a row about the image alone
-    if not axes:
+    live = _live(rules.keeps, len(image.axes))
+    if not all(rules.forbids) or live == []:
+        return  # a row drops the image as a whole, or none keeps any of it
+    if image.axes:
+        yield from _walk([axis.values for axis in image.axes], rules, live, steps)
+    else:
         yield ()
-        return
+
+
+def _walk(
+    axes: list[tuple[Value, ...]], rules: Rules, live: list[_Row] | None, steps: list[int]
+) -> Iterator[tuple[Value, ...]]:
     by_last: list[list[Rule]] = [[] for _ in axes]
-    for rule in forbids:
-        by_last[rule[-1][0]].append(rule)
+    for row in rules.forbids:
+        by_last[row[-1][0]].append(row)
     last = len(axes) - 1
     chosen: list[Value] = []
-    stack = [iter(axes[0])]
+    rows: list[list[_Row] | None] = [live]
+    stack = [_candidates(axes[0], live, 0)]
     while stack:
         value = next(stack[-1], None)
         depth = len(stack) - 1
         if value is None:
             stack.pop()
+            rows.pop()
             if chosen:
                 chosen.pop()
             continue
@@ -104,12 +133,46 @@ def _combinations(image: Image, steps: list[int]) -> Iterator[tuple[Value, ...]]
         if steps[0] < 0:
             raise _TooManyError
         chosen.append(value)
-        if _kept(chosen, requires, by_last[depth], depth):
+        if _kept(chosen, rules.requires, by_last[depth], depth):
             if depth < last:
-                stack.append(iter(axes[depth + 1]))
+                left = _narrowed(rows[-1], depth, value.index)
+                rows.append(left)
+                stack.append(_candidates(axes[depth + 1], left, depth + 1))
                 continue
             yield tuple(chosen)
         chosen.pop()
+
+
+def _live(keeps: tuple[Rule, ...] | None, size: int) -> list[_Row] | None:
+    if keeps is None or any(not row for row in keeps):
+        return None  # no `only`, or a row about the image alone
+    found: list[_Row] = []
+    for row in keeps:
+        taken: list[frozenset[int] | None] = [None] * size
+        for position, values in row:
+            taken[position] = values
+        found.append(taken)
+    return found
+
+
+def _candidates(values: tuple[Value, ...], live: list[_Row] | None, depth: int) -> Iterator[Value]:
+    """Give the values that some row takes at this depth, in the author's order."""
+    if live is None:
+        return iter(values)
+    taken: set[int] = set()
+    for row in live:
+        wanted = row[depth]
+        if wanted is None:
+            return iter(values)
+        taken |= wanted
+    return iter([values[index] for index in sorted(taken)])
+
+
+def _narrowed(live: list[_Row] | None, depth: int, index: int) -> list[_Row] | None:
+    """Return the rows that take this value, too."""
+    if live is None:
+        return None
+    return [row for row in live if (wanted := row[depth]) is None or index in wanted]
 
 
 def _kept(
@@ -119,8 +182,8 @@ def _kept(
     depth: int,
 ) -> bool:
     """Tell whether the newest value goes with the ones before it."""
-    for rule in forbids:
-        if all(chosen[position].index in values for position, values in rule):
+    for row in forbids:
+        if all(chosen[position].index in values for position, values in row):
             return False
     if not requires:
         return True
@@ -136,8 +199,8 @@ def _kept(
     return True
 
 
-def _rules(image: Image) -> tuple[dict[Value, dict[int, frozenset[int]]], list[Rule]]:
-    """Say the rules in positions: what a value requires of others, and which rows forbid."""
+def rules_of(image: Image) -> Rules:
+    """Say an image's rules in positions of its axes."""
     positions = {axis.name: n for n, axis in enumerate(image.axes)}
     requires: dict[Value, dict[int, frozenset[int]]] = {}
     for axis in image.axes:
@@ -153,12 +216,11 @@ def _rules(image: Image) -> tuple[dict[Value, dict[int, frozenset[int]]], list[R
                 for name, matcher in value.only.matchers.items()
                 if name in positions
             }
-    forbids: list[Rule] = []
-    for row in image.exclude:
-        found = constraint(row, image.name, positions)
-        if found is not None:
-            forbids.append(tuple(sorted(found.items())))
-    return requires, forbids
+    forbids = tuple(said for row in image.exclude if (said := rule(row, image)) is not None)
+    keeps = None
+    if image.only is not None:
+        keeps = tuple(said for row in image.only if (said := rule(row, image)) is not None)
+    return Rules(requires, forbids, keeps)
 
 
 def _too_many(matrix: Matrix, image: Image, limit: int) -> Diagnostic:

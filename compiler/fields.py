@@ -27,8 +27,9 @@ _MISSING = object()
 def renderer(field: Field, variables: Collection[str]) -> Renderer:
     """Return what renders a field.
 
-    A list's entry that renders to nothing is left out; an entry of `tags` may hold several,
-    separated by white space. Annotations become bake's list of `key=value`.
+    A list's entry that renders to nothing is left out; an entry of `tags` or `moving` may hold
+    several, separated by white space. Annotations become bake's list of `key=value`. `tests` are
+    Jinja's alone.
     """
     value = field.value
     if isinstance(value, bool):
@@ -98,7 +99,10 @@ def _list(
                 found.append(_agent(entry, pairs) if field == "ssh" else _record(pairs))
                 continue
             rendered = entry.render(scope)
-            parts = rendered.split() if field == "tags" else [rendered]
+            if field == "tests":
+                found += [Interpolated(rendered)] if rendered.strip() else []
+                continue
+            parts = rendered.split() if field in ("tags", "moving") else [rendered]
             found += [interpolate(entry, part, variables) for part in parts if part]
         except CompileError as error:
             faults += error.diagnostics

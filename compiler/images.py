@@ -1,38 +1,32 @@
 """The images: `defaults` merged in, every string compiled, every file that they name looked up."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from compiler.errors import did_you_mean
-from compiler.matrix import Axis, Entry, Field, Image, Pattern, Setting
-from compiler.model import ImageOptions
+from compiler.matrix import Alias, Axis, Image, Override, Parent, Pattern, Setting
+from compiler.model import ImageOptions, ParentOptions
+from compiler.model import Pattern as RawPattern
 from compiler.names import IMAGE, safe
+from compiler.options import merge, read_fields, read_overrides
 from compiler.pattern import read_pattern
 from compiler.reader import Reader
 from compiler.source import Route
-from compiler.text import Text
 
 
-FIELDS = (
-    *("description", "annotations", "attest", "context", "contexts", "args", "labels", "tags"),
-    *("cache-from", "cache-to", "target", "secret", "ssh", "platforms", "output", "pull"),
-    *("no-cache", "network", "no-cache-filter", "shm-size", "ulimits", "entitlements"),
-    "extra-hosts",
-)
-"""The fields of an image that end up in the bake file, in bake's own order (bake.go, Target)."""
+class Ground(NamedTuple):
+    """What the top level says for every image."""
 
-MERGED = frozenset({"annotations", "args", "contexts", "extra-hosts", "labels"})
-"""Fields that merge by key; all others are replaced."""
-
-_ATTRIBUTES = {(info.alias or name): name for name, info in ImageOptions.model_fields.items()}
+    exclude: tuple[Pattern, ...]
+    overrides: tuple[Override, ...]
+    settings: Mapping[str, Setting]
 
 
 def read_images(
     images: Mapping[str, ImageOptions],
     defaults: ImageOptions,
+    ground: Ground,
     *,
-    top_exclude: tuple[Pattern, ...],
-    top_settings: Mapping[str, Setting],
     axes: Mapping[str, Axis],
     reader: Reader,
 ) -> dict[str, Image]:
@@ -42,26 +36,24 @@ def read_images(
             "no-images", "no image is declared", ("images",), "name at least one", key=True
         )
     _check_names(images, reader)
-    below = {**top_settings, **reader.settings(defaults.set, ("defaults", "set"))}
-    fields = _fields(defaults, ("defaults",), reader)
+    along = {
+        name: _axes(*_chosen("axes", name, options, defaults), axes, reader)
+        for name, options in images.items()
+    }
+    below = read_fields(defaults, ("defaults",), reader)
+    settings = {**ground.settings, **reader.settings(defaults.set, ("defaults", "set"))}
+
+    def patterns(raw: list[RawPattern] | None, route: Route) -> tuple[Pattern, ...]:
+        return tuple(
+            read_pattern(row, (*route, n), axes=axes, images=images, reader=reader)
+            for n, row in enumerate(raw or [])
+        )
+
     found = {}
     for name, options in images.items():
         route: Route = ("images", name)
-        chosen = {
-            key: (options, route)
-            if getattr(options, key) is not None
-            else (defaults, ("defaults",))
-            for key in ("axes", "exclude", "template")
-        }
-        given, at = chosen["axes"]
-        along = _axes(given.axes, (*at, "axes"), axes, reader)
-        given, at = chosen["exclude"]
-        exclude = tuple(
-            read_pattern(row, (*at, "exclude", n), axes=axes, images=images, reader=reader)
-            for n, row in enumerate(given.exclude or [])
-        )
-        given, at = chosen["template"]
-        if given.template is None:
+        template, template_at = _chosen("template", name, options, defaults)
+        if template is None:
             reader.problem(
                 "missing-key",
                 f"image {name!r} has no template",
@@ -69,16 +61,101 @@ def read_images(
                 "name a file of templates/: `template: Dockerfile.j2`, here or in `defaults`",
                 key=True,
             )
+        only, only_at = _chosen("only", name, options, defaults)
+        overrides, overrides_at = _chosen("overrides", name, options, defaults)
+        aliases, aliases_at = _chosen("aliases", name, options, defaults)
+        parent, parent_at = _chosen("from_", name, options, defaults)
         found[name] = Image(
             name=name,
-            axes=along,
-            exclude=(*top_exclude, *exclude),
-            settings={**below, **reader.settings(options.set, (*route, "set"))},
-            template=reader.text(given.template or "", (*at, "template")),
-            fields=_merged(fields, _fields(options, route, reader)),
+            axes=along[name],
+            only=None if only is None else patterns(only, only_at),
+            exclude=(
+                *ground.exclude,
+                *patterns(*_chosen("exclude", name, options, defaults)),
+            ),
+            overrides=(
+                *ground.overrides,
+                *read_overrides(
+                    overrides or (), overrides_at, axes=axes, images=images, reader=reader
+                ),
+            ),
+            parent=_parent(parent, parent_at, name, along, axes, reader),
+            aliases=tuple(
+                Alias(
+                    tag=reader.text(tag, (*aliases_at, tag), bake=True, key=True),
+                    pattern=read_pattern(
+                        raw, (*aliases_at, tag), axes=axes, images=images, reader=reader
+                    ),
+                )
+                for tag, raw in (aliases or {}).items()
+            ),
+            settings={**settings, **reader.settings(options.set, (*route, "set"))},
+            template=reader.text(template or "", template_at),
+            fields=merge(below, read_fields(options, route, reader)),
             route=route,
         )
     return found
+
+
+def _chosen(
+    key: str, name: str, options: ImageOptions, defaults: ImageOptions
+) -> tuple[Any, Route]:
+    """Return what an image says for a key that is replaced as a whole, and where it stands."""
+    written = key.rstrip("_")
+    given = getattr(options, key)
+    if given is not None:
+        return given, ("images", name, written)
+    return getattr(defaults, key), ("defaults", written)
+
+
+def _parent(
+    options: ParentOptions | None,
+    route: Route,
+    name: str,
+    along: Mapping[str, tuple[Axis, ...]],
+    axes: Mapping[str, Axis],
+    reader: Reader,
+) -> Parent | None:
+    """Read `from`: the parent has the child's values, and of other axes those that are fixed."""
+    if options is None:
+        return None
+    if options.image not in along:
+        reader.problem(
+            "unknown-image",
+            f"no image is named {options.image!r}",
+            route,
+            did_you_mean(options.image, along, otherwise=f"there are {', '.join(along)}"),
+        )
+        return None
+    fixed = None
+    mine = {axis.name for axis in along[name]}
+    its = {axis.name for axis in along[options.image]}
+    if options.with_ is not None:
+        at = (*route, "with")
+        fixed = read_pattern(options.with_, at, axes=axes, images=(), reader=reader)
+        for named in options.with_:
+            if named in mine or (named in axes and named not in its):
+                reader.problem(
+                    "parent-axis",
+                    f"{name!r} has the axis {named!r} itself"
+                    if named in mine
+                    else f"the parent {options.image!r} lacks the axis {named!r}",
+                    (*at, named),
+                    "`with` is about the axes that the parent alone has",
+                    key=True,
+                )
+    for axis in along[options.image]:
+        if axis.name not in mine and (options.with_ is None or axis.name not in options.with_):
+            reader.problem(
+                "parent-axis",
+                f"nothing says which {axis.name!r} the parent {options.image!r} has",
+                route,
+                f"add the axis to {name!r}, or fix it: "
+                f"{{image: {options.image}, with: {{{axis.name}: {axis.values[0].text}}}}}"
+                if axis.values
+                else "",
+            )
+    return Parent(image=options.image, fixed=fixed, route=route)
 
 
 def _check_names(images: Collection[str], reader: Reader) -> None:
@@ -125,54 +202,3 @@ def _axes(
         else:
             found[name] = axes[name]
     return tuple(found.values())
-
-
-def _fields(options: ImageOptions, route: Route, reader: Reader) -> dict[str, Field]:
-    found = {}
-    for name in FIELDS:
-        raw = getattr(options, _ATTRIBUTES[name])
-        if raw is not None:
-            at = (*route, name)
-            found[name] = Field(name=name, value=_compiled(raw, at, reader), route=at)
-    return found
-
-
-def _compiled(raw: Any, route: Route, reader: Reader) -> Any:
-    """Compile the strings of a field."""
-    if isinstance(raw, str):
-        return reader.text(raw, route, bake=True)
-    if isinstance(raw, list):
-        return tuple(_entry(item, (*route, n), reader) for n, item in enumerate(raw))
-    if isinstance(raw, dict):
-        return dict(zip(raw, _pairs(raw, route, reader), strict=True))
-    return raw
-
-
-def _entry(raw: str | dict[str, str], route: Route, reader: Reader) -> Entry:
-    if isinstance(raw, str):
-        return reader.text(raw, route, bake=True)
-    return _pairs(raw, route, reader)
-
-
-def _pairs(raw: Mapping[str, str], route: Route, reader: Reader) -> tuple[tuple[Text, Text], ...]:
-    return tuple(
-        (
-            reader.text(key, (*route, key), bake=True, key=True),
-            reader.text(value, (*route, key), bake=True),
-        )
-        for key, value in raw.items()
-    )
-
-
-def _merged(below: Mapping[str, Field], above: Mapping[str, Field]) -> dict[str, Field]:
-    """Lay an image's fields over the defaults, in bake's order."""
-    found = {}
-    for name in FIELDS:
-        field = above.get(name, below.get(name))
-        if field is None:
-            continue
-        if name in MERGED and name in above and name in below:
-            both = {**below[name].value, **above[name].value}  # type: ignore[dict-item]
-            field = Field(name=name, value=both, route=field.route)
-        found[name] = field
-    return found

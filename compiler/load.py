@@ -14,12 +14,14 @@ from pydantic import ValidationError
 
 from compiler.axes import read_axes
 from compiler.data import load_data
-from compiler.errors import CompileError
+from compiler.errors import CompileError, did_you_mean
 from compiler.files import FileError, Files
-from compiler.images import read_images
-from compiler.matrix import Axis, Image, Matrix, Setting
-from compiler.model import MatrixFile
-from compiler.names import why_not_readable
+from compiler.images import Ground, read_images
+from compiler.matrix import Axis, Image, Matrix, Pattern, Setting, Variable
+from compiler.model import MatrixFile, PublishOptions
+from compiler.model import Pattern as RawPattern
+from compiler.names import TARGET, why_not_readable
+from compiler.options import read_overrides
 from compiler.pattern import read_pattern
 from compiler.reader import Reader
 from compiler.source import Route, Source
@@ -49,14 +51,18 @@ def load(source: Source, files: Files) -> Matrix:
         read_pattern(row, ("exclude", n), axes=axes, images=given.images, reader=reader)
         for n, row in enumerate(given.exclude)
     )
+    overrides = read_overrides(
+        given.overrides, ("overrides",), axes=axes, images=given.images, reader=reader
+    )
     images = read_images(
         given.images,
         given.defaults,
-        top_exclude=exclude,
-        top_settings=settings,
+        Ground(exclude=exclude, overrides=overrides, settings=settings),
         axes=axes,
         reader=reader,
     )
+    groups = _groups(given.groups, axes, images, reader)
+    version = _version(given.publish, variables, reader)
     _check_names(data, axes, _settings(axes, images), reader)
     if not _OUTPUT.match(given.output):
         reader.problem(
@@ -72,7 +78,11 @@ def load(source: Source, files: Files) -> Matrix:
         variables=variables,
         axes=axes,
         images=images,
+        groups=groups,
         output=given.output,
+        version=version,
+        read=frozenset(reader.read),
+        warnings=reader.warnings.diagnostics(),
     )
 
 
@@ -96,9 +106,54 @@ def _data(raw: Mapping[str, str], files: Files, reader: Reader) -> dict[str, Any
     return found
 
 
+def _groups(
+    raw: Mapping[str, RawPattern],
+    axes: Mapping[str, Axis],
+    images: Mapping[str, Image],
+    reader: Reader,
+) -> dict[str, Pattern]:
+    for name in raw:
+        if not TARGET.match(name) or name.startswith("_") or name in ("default", "test"):
+            reader.problem(
+                "bad-group-name",
+                f"{name!r} is no name for a group"
+                if not TARGET.match(name)
+                else f"{name!r} is a name that the bake file needs itself",
+                ("groups", name),
+                "use letters, digits, `-` and `_`, and begin with a letter or digit",
+                key=True,
+            )
+    return {
+        name: read_pattern(row, ("groups", name), axes=axes, images=images, reader=reader)
+        for name, row in raw.items()
+    }
+
+
+def _version(
+    publish: PublishOptions | None, variables: Mapping[str, Variable], reader: Reader
+) -> str | None:
+    """Return the variable that `publish` names as the version of a release."""
+    if publish is None:
+        return None
+    if publish.staging is not None:
+        reader.text(publish.staging, ("publish", "staging"), bake=True)
+    reader.read.add(publish.version)
+    name = publish.version.removeprefix("${").removesuffix("}")
+    if publish.version != f"${{{name}}}" or name not in variables:
+        reader.problem(
+            "undeclared-variable",
+            f"{publish.version!r} is no variable of this matrix",
+            ("publish", "version"),
+            did_you_mean(name, variables, otherwise="name one of `variables`, as ${VERSION_TAG}"),
+        )
+    return name
+
+
 def _settings(axes: Mapping[str, Axis], images: Mapping[str, Image]) -> Iterable[Setting]:
     for image in images.values():
         yield from image.settings.values()
+        for override in image.overrides:
+            yield from override.settings.values()
     for axis in axes.values():
         for value in axis.values:
             yield from value.settings.values()

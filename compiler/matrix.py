@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from compiler.errors import Diagnostic
 from compiler.model import Scalar
 from compiler.source import Route, Source
 from compiler.text import Text
@@ -92,16 +93,50 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Override:
+    """What is different in the variants that a pattern matches."""
+
+    when: Pattern
+    settings: Mapping[str, Setting]
+    template: Text | None
+    fields: Mapping[str, Field]
+    route: Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """The image that another stands on."""
+
+    image: str
+    fixed: Pattern | None
+    """Which values the parent has of the axes that the child lacks."""
+    route: Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias:
+    """A moving tag of one variant."""
+
+    tag: Text
+    pattern: Pattern
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Image:
-    """One image: the axes it varies along and its fields."""
+    """One image: the axes it varies along, its rules and its fields."""
 
     name: str
     axes: tuple[Axis, ...]
+    only: tuple[Pattern, ...] | None
+    """It keeps what matches at least one; None keeps all."""
     exclude: tuple[Pattern, ...]
+    overrides: tuple[Override, ...]
+    parent: Parent | None
+    aliases: tuple[Alias, ...]
     settings: Mapping[str, Setting]
     template: Text
     fields: Mapping[str, Field]
-    """By bake's names, in bake's order."""
+    """By bake's names, in bake's order; then those that are no field of bake."""
     route: Route
 
 
@@ -114,5 +149,12 @@ class Matrix:
     variables: Mapping[str, Variable]
     axes: Mapping[str, Axis]
     images: Mapping[str, Image]
+    groups: Mapping[str, Pattern]
+    """The author's groups."""
     output: str
     """Folder of the generated Dockerfiles, relative to matrix.yaml, with `/`."""
+    version: str | None
+    """The bake variable that is the version of a release."""
+    read: frozenset[str]
+    """Names that some string of the document reads."""
+    warnings: tuple[Diagnostic, ...]

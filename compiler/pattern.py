@@ -1,12 +1,47 @@
-"""Patterns: which values of which axes a rule or a filter is about."""
+"""Patterns: which values of which axes a rule or a filter is about.
 
-from collections.abc import Collection, Mapping
+One language for `only`, `exclude`, `when`, `with`, `aliases`, `groups` and the command line.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from fnmatch import translate
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
 
 from compiler.errors import did_you_mean
-from compiler.matrix import Axis, Matcher, Pattern
+from compiler.matrix import Axis, Image, Matcher, Pattern, Value
 from compiler.model import Scalar
 from compiler.reader import Reader
 from compiler.source import Route
+
+
+Rule: TypeAlias = tuple[tuple[int, frozenset[int]], ...]
+"""A pattern said for one image: positions of its axes, ascending, each with indexes of values."""
+
+RANGE = re.compile(r"[<>]=?|[=!~]=")
+"""How a version range begins."""
+
+_GLOB = re.compile(r"[*?\[]")
+
+
+class Fault(NamedTuple):
+    """What is wrong with one word of a matcher."""
+
+    code: str
+    word: str
+    message: str
+    help: str
+
+
+class Match(NamedTuple):
+    """What the words of a matcher are about."""
+
+    values: frozenset[int]
+    """Indexes of the known values that they take."""
+    faults: tuple[Fault, ...]
+    unversioned: tuple[str, ...]
+    """Values that are text and no version where a range was asked for."""
 
 
 def spelling(value: Scalar) -> str:
@@ -22,16 +57,108 @@ def spelling(value: Scalar) -> str:
     return value
 
 
-def match_values(words: Collection[str], axis: Axis) -> tuple[Matcher, tuple[str, ...]]:
-    """Find the values of an axis that any of the words names.
+def match(words: Sequence[str], known: Sequence[str]) -> Match:
+    """Find the values that the words of one matcher take.
 
-    Returns:
-        the matcher, and the words that name no value; `null` is never among them.
+    A word is, tried in this order, an exact value, a version range, a negation, a glob. Several
+    words take what any of them takes; if all are negations, what none of them names.
+
+    Args:
+        words: as a user wrote them; `null` is always allowed.
+        known: every value there is, as it is spelt.
+
+    >>> match([">=3.10,<3.12"], ["3.9", "3.10", "3.11"]).values
+    frozenset({1, 2})
+    >>> match(["!3.9", "!3.1?"], ["3.9", "3.10", "4"]).values
+    frozenset({2})
     """
-    known = {value.text: value.index for value in axis.values}
-    found = frozenset(known[word] for word in words if word in known)
-    unknown = tuple(word for word in words if word not in known and word != "null")
-    return Matcher(values=found, lacking="null" in words), unknown
+    faults: list[Fault] = []
+    unversioned: dict[str, None] = {}
+    taken: list[frozenset[int]] = []
+    everything = frozenset(range(len(known)))
+    for word in words:
+        found = _take(word, known, unversioned)
+        if isinstance(found, Fault):
+            faults.append(found)
+            found = everything if word.startswith("!") else frozenset()
+        taken.append(found)
+    if words and all(map(_is_negation, words, [known] * len(words))):
+        values = everything.intersection(*taken)
+        if not values and not faults:
+            said = ", ".join(words)
+            faults.append(Fault("matches-nothing", words[0], f"{said!r} leaves no value", ""))
+    else:
+        values = frozenset().union(*taken)
+    return Match(values, tuple(faults), tuple(unversioned))
+
+
+def _is_negation(word: str, known: Sequence[str]) -> bool:
+    return word.startswith("!") and word not in known and not RANGE.match(word)
+
+
+def _take(word: str, known: Sequence[str], unversioned: dict[str, None]) -> frozenset[int] | Fault:
+    """Return the indexes that one word takes."""
+    if word in known:
+        return frozenset([known.index(word)])
+    if word == "null":
+        return frozenset()
+    if RANGE.match(word):
+        return _in_range(word, known, unversioned)
+    if word.startswith("!"):
+        inner = word[1:]
+        if _is_negation(inner, known) or not inner:
+            return Fault("unknown-value", word, f"{word!r} negates nothing", "write !VALUE")
+        found = _take(inner, known, unversioned)
+        if isinstance(found, Fault):
+            return found._replace(word=word)
+        return frozenset(range(len(known))) - found
+    if _GLOB.search(word):
+        pattern = re.compile(translate(word))
+        found = frozenset(n for n, text in enumerate(known) if pattern.match(text))
+        return found or _nothing(word, known)
+    near = did_you_mean(word, known, otherwise=_there_are(known))
+    return Fault("unknown-value", word, f"has no value {word!r}", near)
+
+
+def _in_range(
+    word: str, known: Sequence[str], unversioned: dict[str, None]
+) -> frozenset[int] | Fault:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        allowed = SpecifierSet(word)
+    except InvalidSpecifier:
+        rest = word.removeprefix("!=").strip()
+        help_ = f"a negation is written '!{rest}'" if rest in known else "as in '>=3.10,<3.13'"
+        return Fault("bad-range", word, f"{word!r} is no version range", help_)
+    found = []
+    for n, text in enumerate(known):
+        version = _version(text)
+        if version is None:
+            if text not in ("true", "false", "null"):
+                unversioned[text] = None
+        elif allowed.contains(version, prereleases=True):  # type: ignore[arg-type]
+            found.append(n)
+    return frozenset(found) or _nothing(word, known)
+
+
+@lru_cache(maxsize=4096)
+def _version(text: str) -> object:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
+
+
+def _nothing(word: str, known: Sequence[str]) -> Fault:
+    return Fault("matches-nothing", word, f"{word!r} matches no value", _there_are(known))
+
+
+def _there_are(known: Sequence[str]) -> str:
+    more = len(known) - 10
+    return f"there are {', '.join(known[:10])}{f' and {more} more' if more > 0 else ''}"
 
 
 def read_pattern(
@@ -54,17 +181,7 @@ def read_pattern(
         if not values:
             reader.problem("empty-pattern", f"no value of {name!r} is named", at, "name one")
             continue
-        words = [spelling(value) for value in values]
-        if name == "image":
-            wanted = frozenset(words)
-            unknown: tuple[str, ...] = tuple(word for word in words if word not in images)
-            known: Collection[str] = images
-        elif name in axes:
-            matchers[name], unknown = match_values(words, axes[name])
-            known = [value.text for value in axes[name].values]
-            if not known:
-                unknown = ()  # what is wrong with the axis has been said
-        else:
+        if name != "image" and name not in axes:
             reader.problem(
                 "unknown-axis",
                 f"no axis is named {name!r}",
@@ -73,31 +190,51 @@ def read_pattern(
                 key=True,
             )
             continue
-        for word in unknown:
-            is_image = name == "image"
-            reader.problem(
-                "unknown-image" if is_image else "unknown-value",
-                f"no image is named {word!r}" if is_image else f"{name!r} has no value {word!r}",
-                (*at, words.index(word)),
-                did_you_mean(word, known, otherwise=f"there are {', '.join(known)}"),
+        words = [spelling(value) for value in values]
+        known = list(images) if name == "image" else [value.text for value in axes[name].values]
+        if not known:
+            continue  # what is wrong with the axis has been said
+        found = match(words, known)
+        for fault in found.faults:
+            code, message = worded(fault, name)
+            reader.problem(code, message, (*at, words.index(fault.word)), fault.help)
+        for text in found.unversioned:
+            reader.warn(
+                "not-a-version",
+                f"{text!r} of {name!r} is no version, so no range takes it",
+                at,
+                f"name it beside the range: [{', '.join([*words, text])}]",
             )
+        if name == "image":
+            wanted = frozenset(known[n] for n in found.values)
+        else:
+            matchers[name] = Matcher(values=found.values, lacking="null" in words)
     return Pattern(matchers=matchers, images=wanted, route=route)
 
 
-def constraint(
-    pattern: Pattern, image: str, positions: Mapping[str, int]
-) -> dict[int, frozenset[int]] | None:
-    """Say a pattern for one image: position of an axis -> indexes of the values that it takes.
+def worded(fault: Fault, name: str) -> tuple[str, str]:
+    """Return code and message of what is wrong with a matcher of `image` or an axis."""
+    if fault.code != "unknown-value":
+        return fault.code, f"{fault.message} of {name!r}"
+    if name == "image":
+        return "unknown-image", f"no image is named {fault.word.lstrip('!')!r}"
+    return fault.code, f"{name!r} {fault.message}" if "has no" in fault.message else fault.message
 
-    Returns:
-        None where the pattern can never match the image.
-    """
-    if pattern.images is not None and image not in pattern.images:
+
+def rule(pattern: Pattern, image: Image) -> Rule | None:
+    """Say a pattern for one image; None where it can never match it."""
+    if pattern.images is not None and image.name not in pattern.images:
         return None
-    found: dict[int, frozenset[int]] = {}
+    positions = {axis.name: n for n, axis in enumerate(image.axes)}
+    found: list[tuple[int, frozenset[int]]] = []
     for name, matcher in pattern.matchers.items():
         if name in positions:
-            found[positions[name]] = matcher.values
+            found.append((positions[name], matcher.values))
         elif not matcher.lacking:
             return None
-    return found
+    return tuple(sorted(found, key=lambda one: one[0]))
+
+
+def holds(rule_: Rule, values: Sequence[Value]) -> bool:
+    """Tell whether a rule takes a variant's values."""
+    return all(values[position].index in taken for position, taken in rule_)

@@ -5,19 +5,32 @@ Promises that no name means two things in bake, which would merge them without a
 Refuses a group whose name is taken by something else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from compiler.errors import Diagnostic, Problems, Severity
 from compiler.matrix import Matrix
-from compiler.names import group_name, safe
-from compiler.pattern import spelling
+from compiler.names import MAX_FILE_NAME, group_name, safe
+from compiler.pattern import holds, rule, spelling
 from compiler.resolve import Target
+from compiler.testing import SUFFIX
 
 
 MERGED_BY_BAKE = ("contexts", "args", "labels")
 """Fields that bake merges by key when one target inherits another (bake/bake.go, Merge)."""
+
+
+class Kind(Enum):
+    """What makes a group."""
+
+    ALL = 0
+    VALUE = 1
+    """One value of an axis, or one image."""
+    PICKED = 2
+    """A pattern of the author's."""
+    TESTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +38,10 @@ class Group:
     """A named list of targets, in the author's order."""
 
     name: str
+    kind: Kind
     targets: tuple[str, ...]
-    by: tuple[str, str] | None
-    """What its targets share: an axis, or `image`, and the value's spelling; None for all."""
+    by: tuple[str, str] | None = None
+    """What its targets share, if that is a value: an axis, or `image`, and the spelling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,41 +54,103 @@ class Plan:
     warnings: tuple[Diagnostic, ...] = ()
 
 
-def plan(matrix: Matrix, targets: tuple[Target, ...]) -> Plan:
-    """Plan the groups: `default`, one for each image, one for each value of each axis.
+class _Groups:
+    """Groups so far, and the names that are taken."""
 
-    Raises:
-        CompileError: two groups, or a group and a target, would share a name.
-    """
-    problems, warnings = Problems(), Problems()
-    names = {target.name for target in targets}
-    groups: dict[str, Group] = {}
+    def __init__(self, names: Collection[str]) -> None:
+        self.found: dict[str, Group] = {}
+        self._names = names
 
-    def add(name: str, members: list[str], by: tuple[str, str] | None) -> bool:
+    def add(
+        self, name: str, kind: Kind, members: list[str], by: tuple[str, str] | None = None
+    ) -> bool:
         """Add a group unless its name means something else already."""
-        if name in groups or (name in names and members != [name]):
+        if name in self.found or (name in self._names and members != [name]):
             return False
-        groups[name] = Group(name=name, targets=tuple(members), by=by)
+        self.found[name] = Group(name=name, kind=kind, targets=tuple(members), by=by)
         return True
 
-    if not add("default", [target.name for target in targets], None):
+
+def plan(matrix: Matrix, targets: tuple[Target, ...]) -> Plan:
+    """Plan the groups: `default`, images, the author's, `test`, one for each value of each axis.
+
+    Raises:
+        CompileError: two groups, or a group and a target, would share a name; or one is empty.
+    """
+    problems, warnings = Problems(), Problems()
+    warnings.extend(matrix.warnings)
+    names = {target.name for target in targets}
+    tests = [f"{target.name}{SUFFIX}" for target in targets if target.tests]
+    groups = _Groups(names.union(tests))
+    if not groups.add("default", Kind.ALL, [target.name for target in targets]):
         image = next(target.image for target in targets if target.name == "default")
         problems.add(_collision(matrix, image, "target 'default' has", "the group of all targets"))
     for image, members in _by_image(targets).items():
-        if not add(safe(image), members, ("image", image)):
-            other = "another group" if safe(image) in groups else "a target of another image"
+        if not groups.add(safe(image), Kind.VALUE, members, ("image", image)):
+            other = "another group" if safe(image) in groups.found else "a target of another image"
             problems.add(_collision(matrix, image, f"the group of image {image!r} has", other))
+    _pick(matrix, targets, groups, problems)
+    _check_tests(matrix, targets, names, problems)
+    if tests and not groups.add("test", Kind.TESTS, tests):
+        image = next(name for name in matrix.images if safe(name).startswith("test"))
+        problems.add(_collision(matrix, image, "the group 'test' of all tests has", "another"))
     for (axis, value), members in _by_value(matrix, targets).items():
         name = group_name(axis, value)
-        if members and not add(name, members, (axis, value)):
+        if members and not groups.add(name, Kind.VALUE, members, (axis, value)):
             warnings.add(_left_out(matrix, name, axis, value))
     problems.refuse()
     return Plan(
         matrix=matrix,
         targets=targets,
-        groups=tuple(groups.values()),
+        groups=tuple(groups.found.values()),
         warnings=warnings.diagnostics(),
     )
+
+
+def _pick(matrix: Matrix, targets: tuple[Target, ...], groups: _Groups, problems: Problems) -> None:
+    """Add the author's groups."""
+    for name, pattern in matrix.groups.items():
+        rules = {image.name: rule(pattern, image) for image in matrix.images.values()}
+        members = [
+            target.name
+            for target in targets
+            if (said := rules[target.image]) is not None and holds(said, target.values)
+        ]
+        code, message, help_ = "", "", ""
+        if not members:
+            code, message = "empty-group", f"no target is left for the group {name!r}"
+            help_ = "loosen its pattern, or remove it"
+        elif not groups.add(name, Kind.PICKED, members):
+            code, message = "group-collision", f"the group {name!r} has the name of something else"
+            help_ = "choose another name: images, targets and values of axes have theirs"
+        if code:
+            place = matrix.source.locate(("groups", name), key=True)
+            problems.add(Diagnostic(code=code, message=message, location=place, help=help_))
+
+
+def _check_tests(
+    matrix: Matrix, targets: tuple[Target, ...], names: Collection[str], problems: Problems
+) -> None:
+    """Refuse a target of tests whose name is another's, or is too long for a file."""
+    for target in targets:
+        name = f"{target.name}{SUFFIX}"
+        taken = name in names
+        if not target.tests or not (taken or len(f"{name}.Dockerfile") > MAX_FILE_NAME):
+            continue
+        image = matrix.images[target.image]
+        problems.add(
+            Diagnostic(
+                code="name-collision" if taken else "name-too-long",
+                message=f"the tests of {target.name!r} would have the name of target {name!r}"
+                if taken
+                else f"the file name of the tests of '{target.name[:40]}...' is over "
+                f"{MAX_FILE_NAME} bytes",
+                location=matrix.source.locate(image.route, key=True),
+                help="give one of them another name" if taken else "give its values shorter `tag`s",
+            )
+        )
+        if not taken:
+            return
 
 
 def _by_image(targets: tuple[Target, ...]) -> dict[str, list[str]]:
@@ -119,11 +195,19 @@ def _left_out(matrix: Matrix, name: str, axis: str, value: str) -> Diagnostic:
 def shared_fields(targets: list[Target]) -> dict[str, object]:
     """Return what all these targets have in common, by field.
 
-    Of a field that bake merges by key, the common keys; of any other, the whole or nothing.
+    Of a field that bake merges by key, the common keys; of any other, the whole or nothing. Where
+    targets have tags that move, or caches of their own, each says its tags or caches itself.
     """
     first, *others = targets
+    apart = set()
+    if any(target.moving or target.aliases for target in targets):
+        apart.add("tags")
+    if any(target.cache for target in targets):
+        apart |= {"cache-from", "cache-to"}
     found: dict[str, object] = {}
     for name, value in first.fields.items():
+        if name in apart:
+            continue
         if all(other.fields.get(name) == value for other in others):
             found[name] = value
         elif name in MERGED_BY_BAKE:
@@ -146,7 +230,7 @@ def _common_keys(name: str, first: Target, others: list[Target]) -> Mapping[Any,
 def described(target: Target) -> dict[str, Any]:
     """Return a target as matrix.json has it; text in bake's form, `${NAME}` and `$${`."""
     fields = target.fields
-    found = {
+    found: dict[str, Any] = {
         "target": target.name,
         "image": target.image,
         "axes": target.axes,
@@ -154,10 +238,15 @@ def described(target: Target) -> dict[str, Any]:
         "dockerfile": target.dockerfile,
         "context": fields.get("context", "."),
         "tags": fields.get("tags", ()),
-        "moving": (),
+        "moving": target.moving,
+        "aliases": target.aliases,
         "platforms": fields.get("platforms", ()),
-        "parent": None,
+        "parent": target.parent,
     }
+    if target.tests:
+        found["tests"] = target.tests
+    if target.cache is not None:
+        found["cache"] = target.cache
     for name, value in fields.items():
         if name == "target":
             found["stage"] = value  # `target` is the target's own name

@@ -1,5 +1,6 @@
 """What the parts of loading share: the document, its problems, and how strings are compiled."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,11 +8,14 @@ from jinja2 import Undefined
 from pydantic import ValidationError
 
 from compiler.environment import Sandbox, environment
-from compiler.errors import CompileError, Diagnostic, Location, Problems, did_you_mean
+from compiler.errors import CompileError, Diagnostic, Location, Problems, Severity, did_you_mean
 from compiler.matrix import Setting
 from compiler.model import Level, keys, level_at
 from compiler.source import Route, Source
 from compiler.text import Text
+
+
+_VARIABLE = re.compile(r"(?<!\$)(\$\{[A-Za-z][A-Za-z0-9_]*\})")
 
 
 class Reader:
@@ -20,6 +24,9 @@ class Reader:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.problems = Problems()
+        self.warnings = Problems()
+        self.read: set[str] = set()
+        """Names that some string reads: Jinja's, and bake variables as `${NAME}`."""
         self.broken: set[str] = set()
         """Names of `data` whose files cannot be used: what reads them says nothing more."""
         self._plain: Sandbox = environment(None, bake=False)
@@ -43,6 +50,18 @@ class Reader:
                 location=self.source.locate(route, key=key),
                 help=help_,
                 related=related,
+            )
+        )
+
+    def warn(self, code: str, message: str, route: Route, help_: str = "") -> None:
+        """Note what is most likely a mistake."""
+        self.warnings.add(
+            Diagnostic(
+                code=code,
+                message=message,
+                location=self.source.locate(route),
+                help=help_,
+                severity=Severity.WARNING,
             )
         )
 
@@ -82,11 +101,15 @@ class Reader:
     def text(self, raw: str, route: Route, *, bake: bool = False, key: bool = False) -> Text:
         """Compile a string; where it is no Jinja, that is noted and nothing stands for it."""
         env = self._bake if bake else self._plain
+        if bake:
+            self.read.update(_VARIABLE.findall(raw))
         try:
-            return Text(raw, env, self.source, route, spelt_as_key=key)
+            text = Text(raw, env, self.source, route, spelt_as_key=key)
         except CompileError as error:
             self.problems.extend(error.diagnostics)
             return Text("", env, self.source, route)
+        self.read.update(text.names)
+        return text
 
     def pass_over(self, text: Text) -> None:
         """Give up on a string that reads a broken name, without another word.
@@ -123,6 +146,7 @@ class Reader:
             CompileError: it is none, or fails.
         """
         text = Text(raw, self._plain, self.source, route)
+        self.read.update(text.names)
         self.pass_over(text)
         inner = raw.strip()
         body = inner.removeprefix("{{").removesuffix("}}")

@@ -1,26 +1,31 @@
-"""Variants -> targets: names, scopes, and every field of bake rendered.
+"""Variants -> targets: names, parents, scopes, and every field of bake rendered.
 
 Takes a `Matrix` and its variants; returns one `Target` each, in the same order.
 Promises that names and tags are legal and no two targets share one, that platforms are known,
-and that equal fields of one image's targets are the same object where no variant decides them.
-Refuses what bake would take in silence.
+that what a target stands on is there, and that equal fields of one image's targets are the same
+object where no variant decides them. Refuses what bake would take in silence.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from compiler.aliases import find_aliases
 from compiler.check import Checks
 from compiler.environment import GLOBALS
 from compiler.errors import CompileError, Diagnostic, Problems
 from compiler.expand import Variant
+from compiler.families import find_parents
 from compiler.fields import Rendered, Renderer, renderer
 from compiler.files import Files
-from compiler.matrix import Image, Matrix, Setting, Value
+from compiler.links import check_links
+from compiler.matrix import Alias, Field, Image, Matrix, Override, Setting, Value
 from compiler.model import Scalar
-from compiler.names import target_name
+from compiler.naming import Named, name_variants
+from compiler.options import merge
+from compiler.pattern import Rule, holds, rule
 from compiler.reader import grow
-from compiler.text import Interpolated
+from compiler.subject import Subject
+from compiler.text import Interpolated, Text, interpolate
 
 
 class Target(NamedTuple):
@@ -42,6 +47,16 @@ class Target(NamedTuple):
     """What its templates see."""
     fields: Mapping[str, Rendered]
     """Bake's fields, by name, in bake's order; `context` and `platforms` only if given."""
+    parent: str | None = None
+    """The target that it stands on."""
+    moving: tuple[Interpolated, ...] = ()
+    """Tags that move to each newer build, in bake's form."""
+    aliases: tuple[Interpolated, ...] = ()
+    """Tags that move, and are this variant's alone."""
+    cache: Mapping[str, str] | None = None
+    """`ref` and `mode` of a cache of its own."""
+    tests: tuple[str, ...] = ()
+    """Commands that are run in the built image."""
 
     @property
     def platforms(self) -> tuple[Interpolated, ...]:
@@ -54,19 +69,56 @@ class Target(NamedTuple):
         return self.fields.get("tags", ())  # type: ignore[return-value]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way(NamedTuple):
+    """How the variants of an image are built that the same overrides are about."""
+
+    template: Text
+    settings: tuple[Setting, ...]
+    """What overrides set."""
+    given: Mapping[str, Field]
+    fields: tuple[tuple[str, Renderer], ...]
+
+
 class _Ground:
     """What is the same for all variants of one image."""
 
-    image: Image
-    alone: bool
-    scope: dict[str, Any]
-    settings: tuple[Setting, ...]
-    plain: bool
-    """Whether no value of its axes has a `set`."""
-    fragments: dict[Value, str]
-    """The fragments met so far that are the same in every variant."""
-    fields: tuple[tuple[str, Renderer], ...]
+    def __init__(self, image: Image, matrix: Matrix) -> None:
+        self.image = image
+        self.scope: dict[str, Any] = {**GLOBALS, **matrix.data, **dict.fromkeys(matrix.axes)}
+        self.settings = tuple(image.settings.values())
+        self.plain = not any(value.settings for axis in image.axes for value in axis.values)
+        """Whether no value of its axes has a `set`."""
+        self._matrix = matrix
+        self._overrides: list[tuple[Rule, Override]] = [
+            (said, override)
+            for override in image.overrides
+            if (said := rule(override.when, image)) is not None
+        ]
+        self._ways: dict[tuple[int, ...], _Way] = {}
+
+    def way(self, values: tuple[Value, ...]) -> _Way:
+        """Return how a variant is built: the image's fields and those of its overrides."""
+        key = tuple(
+            [n for n, (said, _) in enumerate(self._overrides) if holds(said, values)]
+            if self._overrides
+            else ()
+        )
+        found = self._ways.get(key)
+        if found is None:
+            found = self._ways[key] = self._make([self._overrides[n][1] for n in key])
+        return found
+
+    def _make(self, overrides: list[Override]) -> _Way:
+        template, fields = self.image.template, self.image.fields
+        settings: dict[str, Setting] = {}
+        for override in overrides:
+            template = override.template or template
+            fields = merge(fields, override.fields)
+            settings |= override.settings
+        renderers = tuple(
+            (name, renderer(field, self._matrix.variables)) for name, field in fields.items()
+        )
+        return _Way(template, tuple(settings.values()), fields, renderers)
 
 
 def resolve(matrix: Matrix, variants: tuple[Variant, ...], files: Files) -> tuple[Target, ...]:
@@ -81,88 +133,74 @@ def resolve(matrix: Matrix, variants: tuple[Variant, ...], files: Files) -> tupl
         CompileError: with everything that is wrong in any of them.
     """
     problems = Problems()
-    counts: dict[Image, int] = {}
-    for variant in variants:
-        counts[variant.image] = counts.get(variant.image, 0) + 1
-    grounds = {
-        image: _ground(image, matrix, alone=counts.get(image) == 1)
-        for image in matrix.images.values()
-    }
+    named = name_variants(matrix, variants, problems)
+    if problems:  # what stands on a target without a name would be said to stand on nothing
+        parents: list[str | None] = [None] * len(named)
+        aliases: Mapping[str, tuple[Alias, ...]] = {}
+    else:
+        parents = find_parents(matrix, named, problems)
+        aliases = find_aliases(matrix, named, problems)
+    grounds = {image: _Ground(image, matrix) for image in matrix.images.values()}
     checks = Checks(matrix, files, problems)
     targets = []
-    for variant in variants:
-        target = _target(variant, grounds[variant.image], matrix, checks, problems)
+    for one, parent in zip(named, parents, strict=True):
+        target = _target(
+            one,
+            parent,
+            aliases.get(one.name, ()),
+            grounds[one.variant.image],
+            matrix,
+            checks,
+            problems,
+        )
         if target is not None:
             targets.append(target)
     if not problems:  # a target that is refused would be missed by those that link to it
-        checks.links(targets)
+        check_links(matrix, targets, problems)
     problems.refuse()
     return tuple(targets)
 
 
-def _ground(image: Image, matrix: Matrix, *, alone: bool) -> _Ground:
-    return _Ground(
-        image=image,
-        alone=alone,
-        scope={**GLOBALS, **matrix.data, **dict.fromkeys(matrix.axes)},
-        settings=tuple(image.settings.values()),
-        plain=not any(value.settings for axis in image.axes for value in axis.values),
-        fragments={},
-        fields=tuple(
-            (name, renderer(field, matrix.variables)) for name, field in image.fields.items()
-        ),
-    )
-
-
 def _target(
-    variant: Variant, ground: _Ground, matrix: Matrix, checks: Checks, problems: Problems
+    named: Named,
+    parent: str | None,
+    aliases: tuple[Alias, ...],
+    ground: _Ground,
+    matrix: Matrix,
+    checks: Checks,
+    problems: Problems,
 ) -> Target | None:
     """Resolve one variant; what is wrong with it goes to the problems."""
-    image, values = ground.image, variant.values
-    axes = {axis.name: value.value for axis, value in zip(image.axes, values, strict=True)}
-    scope = ground.scope | axes
+    variant, axes, name, joined = named
+    image, values = variant
+    scope = {**ground.scope, **axes}
+    way = ground.way(values)
     try:
-        fragments = [
-            fragment
-            for axis, value in zip(image.axes, values, strict=True)
-            if (
-                fragment := ground.fragments[value]
-                if value in ground.fragments
-                else _fragment(axis.name, value, scope, ground, matrix)
-            )
-        ]
-    except CompileError as error:
-        problems.extend(error.diagnostics)
-        return None
-    name = target_name(image.name, fragments, alone=ground.alone)
-    joined = "-".join(fragments)
-    fields: dict[str, Rendered] = {}
-    template = ""
-    try:
-        if ground.settings or not ground.plain:
-            scope.update(_settings(ground.settings, values, scope, matrix))
-        scope.update(image=image.name, target=name, variant=joined, parent=None)
+        if ground.settings or way.settings or not ground.plain:
+            scope.update(_settings(ground.settings, values, way.settings, scope, matrix))
+        scope.update(image=image.name, target=name, variant=joined, parent=parent)
     except CompileError as error:
         problems.extend(error.diagnostics, name)
         return None
-    sound = True
-    try:
-        template = image.template.render(scope)
-    except CompileError as error:
-        problems.extend(error.diagnostics, name)
-        sound = False
-    for field, render in ground.fields:
-        try:
-            rendered = render(scope)
-        except CompileError as error:
-            problems.extend(error.diagnostics, name)
-            sound = False
-            continue
-        if rendered or rendered is False:
-            fields[field] = rendered
-    if not sound:
+    rendered = _fields(way, scope, name, problems)
+    extra = _aliases(aliases, scope, matrix, name, problems)
+    if rendered is None or extra is None:
         return None
-    checks.target(name, variant, fields, scope)
+    template, fields = rendered
+    moving: Any = fields.pop("moving", ())
+    cache: Any = fields.pop("cache", None)
+    tests: Any = fields.pop("tests", ())
+    if parent is not None:
+        contexts: Any = fields.get("contexts", {})
+        link = {Interpolated(parent): Interpolated(f"target:{parent}")}
+        fields["contexts"] = {**link, **contexts}
+    tags: Any = fields.get("tags", ())
+    checks.target(
+        Subject(matrix, name, variant, way.given, scope),
+        fields,
+        {"tags": tags, "moving": moving, "aliases": extra},
+        cache,
+    )
     return Target(
         name=name,
         image=image.name,
@@ -173,68 +211,95 @@ def _target(
         dockerfile=f"{matrix.output}/{name}.Dockerfile",
         scope=scope,
         fields=fields,
+        parent=parent,
+        moving=moving,
+        aliases=extra,
+        cache=cache,
+        tests=tests,
     )
 
 
-def _fragment(
-    axis: str, value: Value, scope: Mapping[str, Any], ground: _Ground, matrix: Matrix
-) -> str:
-    """Return what a value adds to the variant's name: its `tag`, or what it is."""
-    if value.tag is not None:
-        fragment = value.tag.render(scope)
-        if len(fragment.split()) > 1 or fragment != fragment.strip():
-            raise value.tag.refusal(
-                "bad-fragment", f"the fragment {fragment!r} holds white space", "take it out"
-            )
-        if value.tag.constant is not None:
-            ground.fragments[value] = fragment
-        return fragment
-    if value.value and value.value is not True and len(value.value.split()) > 1:
-        raise CompileError(
-            [
-                Diagnostic(
-                    code="bad-fragment",
-                    message=f"the value {value.value!r} holds white space, and has no `tag`",
-                    location=matrix.source.locate(value.route, key=True),
-                    help="give it a `tag` without: it becomes a part of names",
-                )
-            ]
+def _fields(
+    way: _Way, scope: Mapping[str, Any], name: str, problems: Problems
+) -> tuple[str, dict[str, Rendered]] | None:
+    """Render a variant's template name and fields; nothing where one of them is wrong."""
+    sound = True
+    template = ""
+    try:
+        template = way.template.render(scope)
+    except CompileError as error:
+        problems.extend(error.diagnostics, name)
+        sound = False
+    fields: dict[str, Rendered] = {}
+    for field, render in way.fields:
+        try:
+            rendered = render(scope)
+        except CompileError as error:
+            problems.extend(error.diagnostics, name)
+            sound = False
+            continue
+        if rendered or rendered is False:
+            fields[field] = rendered
+    return (template, fields) if sound else None
+
+
+def _aliases(
+    aliases: tuple[Alias, ...],
+    scope: Mapping[str, Any],
+    matrix: Matrix,
+    name: str,
+    problems: Problems,
+) -> tuple[Interpolated, ...] | None:
+    """Render the aliases of a variant; nothing where one of them is wrong."""
+    try:
+        return tuple(
+            interpolate(alias.tag, alias.tag.render(scope), matrix.variables) for alias in aliases
         )
-    fragment = axis if value.value is True else value.value or ""
-    ground.fragments[value] = fragment
-    return fragment
+    except CompileError as error:
+        problems.extend(error.diagnostics, name)
+        return None
 
 
 def _settings(
-    settings: Iterable[Setting], values: tuple[Value, ...], scope: Mapping[str, Any], matrix: Matrix
+    settings: Iterable[Setting],
+    values: tuple[Value, ...],
+    overriding: Iterable[Setting],
+    scope: Mapping[str, Any],
+    matrix: Matrix,
 ) -> dict[str, Any]:
-    """Merge what `set` gives: the image's, then the values'; two values must agree."""
+    """Merge what `set` gives: the image's, the values', the overrides'; two values must agree."""
     given: dict[str, Any] = {}
     faults: list[Diagnostic] = []
-    for setting in settings:
+
+    def lay(setting: Setting) -> None:
         try:
             given[setting.name] = setting.tree if setting.constant else grow(setting.tree, scope)
         except CompileError as error:
-            faults += error.diagnostics
-    if faults:
-        raise CompileError(faults)
+            faults.extend(error.diagnostics)
+
+    for setting in settings:
+        lay(setting)
     owners: dict[str, Setting] = {}
     for value in values:
         for name, setting in value.settings.items():
-            tree = setting.tree if setting.constant else grow(setting.tree, scope)
-            if name in owners and given[name] != tree:
-                locate = matrix.source.locate
-                raise CompileError(
-                    [
-                        Diagnostic(
-                            code="set-conflict",
-                            message=f"two values set {name!r} differently",
-                            location=locate(setting.route, key=True),
-                            help="exclude the combination, or set it in one place",
-                            related=(("also set here", locate(owners[name].route, key=True)),),
-                        )
-                    ]
-                )
+            before = given.get(name)
+            lay(setting)
+            if name in owners and given[name] != before:
+                faults.append(_conflict(setting, owners[name], matrix))
             owners[name] = setting
-            given[name] = tree
+    for setting in overriding:
+        lay(setting)
+    if faults:
+        raise CompileError(faults)
     return given
+
+
+def _conflict(setting: Setting, other: Setting, matrix: Matrix) -> Diagnostic:
+    locate = matrix.source.locate
+    return Diagnostic(
+        code="set-conflict",
+        message=f"two values set {setting.name!r} differently",
+        location=locate(setting.route, key=True),
+        help="exclude the combination, or set it in one place",
+        related=(("also set here", locate(other.route, key=True)),),
+    )

@@ -1,14 +1,18 @@
 """Which targets the words of a command line are about."""
 
 import platform
+import re
 from collections.abc import Callable, Sequence
 
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
-from compiler.pattern import match_values, spelling
+from compiler.pattern import RANGE, match, spelling, worded
 from compiler.plan import Plan
 from compiler.reference import canonical_platform
 from compiler.resolve import Target
 
+
+_OPERATOR = re.compile(r"[<>]=?|[!~=]=|=")
+"""What stands between an axis and its matcher."""
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7", "armv6l": "arm/v6"}
 
@@ -24,7 +28,8 @@ def select(plan: Plan, words: Sequence[str]) -> tuple[Target, ...]:
 
     Args:
         plan: what there is.
-        words: `axis=value[,value...]`, `image=`, `platform=`, or the name of a target or group.
+        words: `axis=matcher[,matcher...]`, `axis>=version` and the like, `image=`, `platform=`, or
+            the name of a target or group.
 
     Raises:
         CompileError: a word says nothing that exists, or nothing is left.
@@ -56,11 +61,14 @@ def _test(word: str, plan: Plan, problems: Problems) -> Callable[[Target], bool]
         where = Location(path="FILTER", line=1, column=column, length=len(part) or 1, text=word)
         problems.add(Diagnostic(code=code, message=message, location=where, help=help_))
 
-    name, equals, rest = word.partition("=")
-    if not equals:
+    operator = _OPERATOR.search(word)
+    if operator is None:
         return _named(word, plan, problem)
-    values = [value for part in rest.split(",") if (value := part.strip())]
-    if not values:
+    name, rest = word[: operator.start()], word[operator.end() :]
+    if operator[0] != "=":
+        rest = operator[0] + rest  # python>=3.11 is python=>=3.11
+    values = _matchers(rest)
+    if not values or operator[0] == rest.strip():
         problem("empty-pattern", f"no value of {name!r} is named", f"write {name}=VALUE", word)
         return None
     matrix = plan.matrix
@@ -68,24 +76,39 @@ def _test(word: str, plan: Plan, problems: Problems) -> Callable[[Target], bool]
         return _platform(values, plan, problem)
     if name == "image":
         known = list(matrix.images)
-        unknown = [value for value in values if value not in matrix.images]
     elif name in matrix.axes:
         known = [value.text for value in matrix.axes[name].values]
-        unknown = list(match_values(values, matrix.axes[name])[1])
     else:
         words = [*matrix.axes, "image", "platform"]
         otherwise = f"there are {', '.join(words)}"
         message = f"no axis is named {name!r}"
         problem("unknown-axis", message, did_you_mean(name, words, otherwise=otherwise), name)
         return None
-    for value in unknown:
-        code = "unknown-image" if name == "image" else "unknown-value"
-        help_ = did_you_mean(value, known, otherwise=f"there are {', '.join(known)}")
-        problem(code, f"{name!r} has no value {value!r}", help_, value)
-    wanted = frozenset(values)
+    found = match(values, known)
+    for fault in found.faults:
+        code, message = worded(fault, name)
+        problem(code, message, fault.help, fault.word if fault.word in word else rest)
+    wanted = frozenset(known[n] for n in found.values)
     if name == "image":
         return lambda target: target.image in wanted
-    return lambda target: spelling(target.axes.get(name)) in wanted
+    lacking = "null" in values
+    return lambda target: spelling(target.axes[name]) in wanted if name in target.axes else lacking
+
+
+def _matchers(text: str) -> list[str]:
+    """Split at commas; parts of one version range stay together.
+
+    >>> _matchers("3.9, >=3.11,<3.13")
+    ['3.9', '>=3.11,<3.13']
+    """
+    found: list[str] = []
+    for part in text.split(","):
+        word = part.strip()
+        if found and RANGE.match(word) and RANGE.match(found[-1]):
+            found[-1] += f",{word}"
+        elif word:
+            found.append(word)
+    return found
 
 
 def _named(

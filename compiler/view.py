@@ -4,18 +4,21 @@ Takes a `Plan`; returns names for that template.
 """
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from compiler.hcl import Block, Expression, literal
 from compiler.matrix import Matrix
 from compiler.names import only_variable
-from compiler.plan import Group, Plan, shared_fields
+from compiler.plan import Group, Kind, Plan, shared_fields
+from compiler.render import Dockerfile
 from compiler.resolve import Target
+from compiler.siblings import siblings
+from compiler.testing import SUFFIX
 from compiler.text import Interpolated
 
 
-def view(plan: Plan) -> dict[str, Any]:
+def view(plan: Plan, dockerfiles: tuple[Dockerfile, ...]) -> dict[str, Any]:
     """Return the names that docker-bake.hcl.j2 reads."""
     matrix = plan.matrix
     filters = _filters(matrix)
@@ -25,6 +28,7 @@ def view(plan: Plan) -> dict[str, Any]:
             (variable.name, Interpolated(variable.default))
             for variable in matrix.variables.values()
         ],
+        "switches": _switches(plan),
         "filters": filters,
         "filter_variables": [
             *(filter_["variable"] for filter_ in filters),
@@ -44,8 +48,19 @@ def view(plan: Plan) -> dict[str, Any]:
             dict.fromkeys(name for target in plan.targets for name in target.platforms or [""])
         ),
         "groups": [(group.name, _members(group)) for group in plan.groups],
-        "targets": list(_targets(plan)),
+        "picks": any(group.kind in (Kind.PICKED, Kind.TESTS) for group in plan.groups),
+        "targets": list(_targets(plan, siblings(dockerfiles))),
     }
+
+
+def _switches(plan: Plan) -> list[tuple[str, str | bool, str]]:
+    """Return the variables that turn on what a plain build leaves: name, default, what it does."""
+    found: list[tuple[str, str | bool, str]] = []
+    if any(target.moving or target.aliases for target in plan.targets):
+        found.append(("MOVING", False, "true gives images the tags that move, too."))
+    if any(target.cache for target in plan.targets):
+        found.append(("CACHE", "", "read, or write: use the cache of each target in its registry."))
+    return found
 
 
 def _filters(matrix: Matrix) -> list[dict[str, Any]]:
@@ -97,14 +112,18 @@ def _joined(target: Target) -> Interpolated:
 
 
 def _members(group: Group) -> str:
+    if group.kind is Kind.PICKED:
+        return f"_pick({literal(group.targets)})"
+    if group.kind is Kind.TESTS:
+        return f"_tests({literal([name.removesuffix(SUFFIX) for name in group.targets])})"
     if group.by is None:
         return "_built"
     axis, value = group.by
     return f"_by_{axis}[{literal(value)}]"
 
 
-def _targets(plan: Plan) -> Iterator[tuple[str, Block]]:
-    """Give each image's shared target and then its targets, as bake's attributes."""
+def _targets(plan: Plan, near: Mapping[str, list[Target]]) -> Iterator[tuple[str, Block]]:
+    """Give each image's shared target and then its targets with their tests, as attributes."""
     by_image: dict[str, list[Target]] = {}
     for target in plan.targets:
         by_image.setdefault(target.image, []).append(target)
@@ -118,8 +137,44 @@ def _targets(plan: Plan) -> Iterator[tuple[str, Block]]:
         trimmed: dict[tuple[str, int], Any] = {}
         for target in targets:
             attributes = _attributes(_own(target, shared, trimmed))
+            if target.moving or target.aliases:
+                tags = literal((*target.moving, *target.aliases))
+                attributes = _appended(attributes, "tags", f"_moving({tags})")
+            if target.cache is not None:
+                attributes = _cached(attributes, target.cache, near.get(target.name, ()))
             place = Interpolated(f"cwd://{target.dockerfile}")
             yield target.name, Block(**inherits, dockerfile=place, **attributes)
+            if target.tests:
+                yield f"{target.name}{SUFFIX}", _test(target)
+
+
+def _test(target: Target) -> Block:
+    """Return the target that runs a target's tests, and keeps nothing of it."""
+    fields: dict[str, Any] = {"contexts": {target.name: f"target:{target.name}"}}
+    if target.platforms:
+        fields["platforms"] = target.platforms
+    place = Interpolated(f"{target.dockerfile.removesuffix('.Dockerfile')}{SUFFIX}.Dockerfile")
+    return Block(
+        dockerfile=Interpolated(f"cwd://{place}"), **_attributes(fields), output=["type=cacheonly"]
+    )
+
+
+def _appended(fields: Mapping[str, Any], name: str, expression: str) -> Mapping[str, Any]:
+    """Return fields with a list that goes on as an expression says."""
+    if fields.get(name):
+        expression = f"concat({literal(fields[name])}, {expression})"
+    return {**fields, name: Expression(expression)}
+
+
+def _cached(
+    fields: Mapping[str, Any], cache: Mapping[str, str], near: Iterable[Target]
+) -> Mapping[str, Any]:
+    """Return fields with the target's own cache, and those of its siblings to read."""
+    refs = [cache["ref"], *(other.cache["ref"] for other in near if other.cache is not None)]
+    read = [Interpolated(f"type=registry,ref={ref}") for ref in refs]
+    written = [Interpolated(f"type=registry,ref={cache['ref']},mode={cache['mode']}")]
+    fields = _appended(fields, "cache-from", f"_cache_read({literal(read)})")
+    return _appended(fields, "cache-to", f"_cache_written({literal(written)})")
 
 
 def _own(

@@ -22,7 +22,7 @@ from bake.oracle import (
     traits,
 )
 
-from compiler.images import FIELDS
+from compiler.options import FIELDS
 
 
 PROJECT = Path(__file__).parents[2]

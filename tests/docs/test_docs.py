@@ -10,6 +10,8 @@ from types import ModuleType
 
 import pytest
 
+from compiler.codes import CODES
+
 
 PROJECT = Path(__file__).parents[2]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -25,12 +27,27 @@ def _generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["matrix.md", "cli.md"])
+@pytest.mark.parametrize("page", ["matrix.md", "cli.md", "codes.md"])
 def test_the_reference_is_fresh(page: str) -> None:
     """A page that is made from the code is what the code makes now: run `make docs`."""
     expected = _generator().PAGES[page]()
 
     assert expected == (PROJECT / "docs" / page).read_text(encoding="utf-8")
+
+
+def test_every_code_is_documented() -> None:
+    """Each code has a section with an explanation, and the text that a terminal shows of it."""
+    page = (PROJECT / "docs/codes.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^### (\S+)\n(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL))
+
+    assert list(sections) == list(CODES)
+    assert len(sections) >= 60
+    for code, section in sections.items():
+        shown = BLOCK.findall(section)
+
+        assert section.startswith(f"\n{CODES[code]}\n"), code
+        assert re.search(rf"^\S+: (error|warning)\[{code}\]: ", shown[-1][1], re.MULTILINE), code
+        assert f"| [`{code}`](#{code}) |" in page
 
 
 def _run(folder: Path) -> str:

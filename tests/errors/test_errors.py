@@ -1,4 +1,9 @@
-"""Bad input: each case beside this file is refused in exactly the words beside it."""
+"""Bad input: each case beside this file is refused in exactly the words beside it.
+
+A case is `<code>[--note].yaml`, or a folder of that name; what no repository should hold is said in
+words there, in the files `links` and `sizes`. What is asked beside compiling is in `<case>.args`.
+The cases of `tests/warnings` are compiled, and warned about in exactly the words beside them.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import shutil
 import time
 import tracemalloc
@@ -15,15 +21,22 @@ from random import Random
 import pytest
 
 from compiler.cli import run
+from compiler.codes import CODES
 
 
 HERE = Path(__file__).parent
 COMPILER = HERE.parents[1] / "compiler"
-CASES = sorted(
-    list(HERE.glob("*.yaml"))
-    + [path for path in HERE.iterdir() if (path / "matrix.yaml").is_file()]
-)
 TEMPLATE = "FROM python\n"
+
+
+def cases(folder: Path) -> list[Path]:
+    """Return the cases of a folder: a matrix, or a folder with one."""
+    found = list(folder.glob("*.yaml"))
+    return sorted(found + [path for path in folder.iterdir() if (path / "matrix.yaml").is_file()])
+
+
+CASES = cases(HERE)
+WARNINGS = cases(HERE.parent / "warnings")
 
 
 def prepare(case: Path, folder: Path) -> None:
@@ -36,6 +49,12 @@ def prepare(case: Path, folder: Path) -> None:
                 (folder / link).parent.mkdir(parents=True, exist_ok=True)
                 (folder / link).symlink_to(to)
             (folder / "links").unlink()
+        if (folder / "sizes").exists():  # in words: a very large file is not to be kept
+            for line in (folder / "sizes").read_text().splitlines():
+                name, size = line.split()
+                (folder / name).touch()
+                os.truncate(folder / name, int(size))
+            (folder / "sizes").unlink()
     else:
         shutil.copy(case, folder / "matrix.yaml")
     if not (folder / "templates").exists():
@@ -50,6 +69,12 @@ def listing(folder: Path) -> dict[str, tuple[int, int]]:
         state = path.lstat()
         found[str(path.relative_to(folder))] = (state.st_ino, state.st_mtime_ns)
     return found
+
+
+def arguments(case: Path) -> list[str]:
+    """Return the words of the command line that a case is about."""
+    words = case.with_name(f"{case.stem}.args")
+    return shlex.split(words.read_text(encoding="utf-8")) if words.exists() else []
 
 
 def code_of(case: Path) -> str:
@@ -74,7 +99,7 @@ def test_refused_in_these_words(
     prepare(case, project)
     before = listing(project)
 
-    code = run([])
+    code = run(arguments(case))
 
     out, told = capsys.readouterr()
     golden = case.with_name(f"{case.stem}.txt")
@@ -86,6 +111,29 @@ def test_refused_in_these_words(
     assert golden.read_text(encoding="utf-8") == told
     assert f"error[{code_of(case)}]" in told
     assert listing(project) == before
+
+
+@pytest.mark.parametrize("case", WARNINGS, ids=lambda case: case.stem)
+def test_warned_in_these_words(
+    case: Path, project: Path, capsys: pytest.CaptureFixture[str], *, update_golden: bool
+) -> None:
+    """A warning is told in this very text, also when nothing is left to do; all is compiled."""
+    prepare(case, project)
+
+    code = run([])
+
+    out, told = capsys.readouterr()
+    golden = case.with_name(f"{case.stem}.txt")
+    if update_golden:
+        golden.write_text(told, encoding="utf-8")
+
+    assert code == 0
+    assert "written: docker-bake.hcl" in out
+    assert golden.read_text(encoding="utf-8") == told
+    assert f"warning[{code_of(case)}]" in told
+    assert "error[" not in told
+    assert run([]) == 0
+    assert capsys.readouterr().err == told
 
 
 # --- Every field: what is wrong in it is found there ----------------------------------------------
@@ -342,40 +390,69 @@ def test_the_output_folder_is_a_file(project: Path, capsys: pytest.CaptureFixtur
 
 # --- Completeness ---------------------------------------------------------------------------------
 
-ELSEWHERE = {
-    "not-ours": "above, and tests/unit/test_disk.py",
-    "too-large": "above: a file of 50 MB is not kept",
-    "cannot-write": "tests/unit/test_disk.py, which has the disks",
-    "cannot-read": "tests/unit, which has the rights to take away",
-    "no-variant-matches": "a filter of the command line, not of matrix.yaml",
-    "group-left-out": "a warning",
-}
+_CODE = re.compile(r"[a-z]+(-[a-z0-9]+)*")
 
 
 def codes() -> set[str]:
-    """Return every code that the compiler gives a diagnostic."""
+    """Return every code that the compiler gives a diagnostic, by how its source gives them.
+
+    That is as `code`, or before the message: in front of the arguments of a call, or of a tuple.
+    """
     found: set[str] = set()
-    makers = {"problem", "_problem", "FileError", "refusal", "_refuse", "_stop", "_finding"}
     for path in COMPILER.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call):
-                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-                found |= {
-                    word.value
-                    for one in node.keywords
-                    if one.arg == "code"
-                    for word in ast.walk(one.value)
-                    if isinstance(word, ast.Constant) and isinstance(word.value, str)
-                }
-                first = node.args[0] if node.args and name in makers else None
-                if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                    found.add(first.value)
-    return {word for word in found if re.fullmatch(r"[a-z]+(-[a-z0-9]+)+", word)}
+            match node:
+                case ast.keyword(arg="code", value=given):
+                    found |= words(given)
+                case ast.Assign(targets=[ast.Name(id="code")], value=given):
+                    found |= words(given)
+                case ast.Call(args=[given, next_, *_]) | ast.Tuple(elts=[given, next_, *_]):
+                    found |= {word for word in words(given) if may_follow(next_, word)}
+                case _:
+                    pass
+    return {word for word in found if _CODE.fullmatch(word)}
+
+
+def may_follow(node: ast.expr, code: str) -> bool:
+    """Tell whether an expression may be what follows a code: a message, or a place before it."""
+    match node:
+        case ast.Constant(value=text):
+            return " " in str(text)
+        case ast.JoinedStr():
+            return True
+        case ast.Tuple() | ast.List() | ast.Dict():
+            return False
+        case _:
+            return "-" in code  # a single word may be anything
+
+
+def words(node: ast.expr) -> set[str]:
+    """Return the strings that an expression chooses from."""
+    match node:
+        case ast.Constant(value=str(word)):
+            return {word}
+        case ast.IfExp(body=yes, orelse=no):
+            return words(yes) | words(no)
+        case _:
+            return set()
+
+
+def test_every_code_is_explained() -> None:
+    """The catalogue holds the codes that the compiler may say, and no others."""
+    assert codes() == set(CODES)
 
 
 def test_every_code_has_a_case() -> None:
-    """Each code that the compiler may say is shown by a case, or by the test that is named."""
-    assert codes() - {code_of(case) for case in CASES} - set(ELSEWHERE) == set()
+    """Each code that the compiler may say is shown by a case, to the byte."""
+    assert codes() - {code_of(case) for case in CASES + WARNINGS} == set()
+
+
+def test_every_case_has_a_code() -> None:
+    """Whatever code a case says is found in the source, so the search misses none that is shown."""
+    for case in CASES + WARNINGS:
+        told = case.with_name(f"{case.stem}.txt").read_text(encoding="utf-8")
+
+        assert set(re.findall(r"^\S+: (?:error|warning)\[(.+?)\]", told, re.MULTILINE)) <= codes()
 
 
 def test_every_case_is_brief() -> None:

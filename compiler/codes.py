@@ -1,0 +1,241 @@
+"""Every code that a diagnostic may bear: the rule, why it is one, and what to do.
+
+What bake or a registry would do in silence is said where it applies. `docs/codes.md` is made of it.
+"""
+
+from collections.abc import Mapping
+
+
+GROUPS: Mapping[str, Mapping[str, str]] = {
+    "Reading YAML and data files": {
+        "yaml-syntax": "The file is no YAML. The place is where the reader gave up; what is wrong "
+        "stands there, or on the line above: a bracket, a quote, an indent, a tab.",
+        "quote-it": "A text begins or goes on as something that YAML reads otherwise: `>=3.10`, "
+        "`!3.9`, `*-slim`, `{{ python }}`. Put it in quotes.",
+        "unclear-scalar": "`True`, `FALSE` and `Null` are text to one reader of YAML and more than "
+        "text to another. Write `true`, `false` or `null`, or put the text in quotes.",
+        "duplicate-key": "A mapping gives one key twice. Most readers keep the last one and say "
+        "nothing, so half of what was written would be lost. Remove one of the two; keys with "
+        "Jinja must also stay apart once they are rendered.",
+        "complex-key": "A key is a mapping or a list. Keys are names: if it is text, put it in "
+        "quotes.",
+        "yaml-tag": "A YAML tag such as `!!int` asks for a type, and a value here is text as it is "
+        "written. Remove the tag.",
+        "unknown-anchor": "An alias `*name` has no anchor `&name` above it. Correct the name; if "
+        "it was meant as text, put it in quotes.",
+        "recursive-anchor": "An alias stands inside of what it stands for, which would never end. "
+        "Remove the alias.",
+        "bad-merge": "`<<` merges mappings, and was given something else. Give it an alias of a "
+        "mapping, or a list of such.",
+        "several-documents": "A `---` begins a second document. Only one is read, so the rest "
+        "would be ignored without a word. Remove the `---`, or make another file of it.",
+        "empty-file": "The file holds nothing but comments or white space. Write at least one "
+        "key, or `{}` into a data file that is to be empty.",
+        "not-a-mapping": "The top level of the file is not `key: value` lines. matrix.yaml has to "
+        "be a mapping, a data file a mapping or a list.",
+        "not-utf-8": "A file is in another encoding than UTF-8. Guessing would put wrong letters "
+        "into names and Dockerfiles. Save it as UTF-8.",
+        "control-character": "The file holds a character that no one can see, such as NUL. It "
+        "would end up in a Dockerfile or a tag. Remove it; newline and tab are allowed.",
+        "too-deep": "Something is nested deeper than any matrix needs. Such files crash readers; "
+        "use fewer levels.",
+        "too-many-nodes": "With its aliases expanded the file has more values than any matrix "
+        "needs. A few lines of aliases of aliases can stand for billions; keep what the build "
+        "needs.",
+        "data-format": "A file of `data` is known by its suffix: .json, .yaml, .yml or .toml. Give "
+        "it the suffix of what it holds.",
+        "data-syntax": "A file of `data` is not the JSON or TOML that its suffix says. Correct it "
+        "at the place shown; JSON has neither comments nor a comma after the last entry.",
+    },
+    "Keys and types": {
+        "unknown-key": "There is no such key at this place. Bake ignores what it does not know, "
+        "and the field would just have no effect; correct the spelling. Keys that begin with `x-` "
+        "are free.",
+        "missing-key": "Something that must be said is not said. Add the key.",
+        "wrong-type": "A value is of another kind than the key takes, such as text where a list "
+        "belongs. Write it in the form that the help shows.",
+        "no-images": "`images` is empty, so there is nothing to build. Name at least one image.",
+    },
+    "Names": {
+        "not-an-identifier": "An axis, a `set` name, a data name or a variable is read inside of "
+        "expressions, and this name cannot be: Jinja would take `live-reload` for a subtraction. "
+        "Use letters, digits and underscores, and begin with a letter.",
+        "reserved-name": "The name means something already: to Jinja, to bake, to the generated "
+        "file, or among the built-in names. It would hide that, or be hidden by it. Choose another "
+        "name.",
+        "name-hidden": "Axes, `set` names and data files share one space of names, and two of them "
+        "have this one. A template would see only one of the two. Rename one of them.",
+        "axis-filter-collision": "Two axes differ in case only, and would share one `ONLY_` "
+        "variable: a filter could not say which is meant. Choose names that differ in more.",
+        "bad-image-name": "The name of an image begins the names of its targets and files. Use "
+        "letters, digits, `-`, `_` and `.`, and begin with a letter or digit.",
+        "bad-group-name": "The name of a group is one that bake does not take, or that the bake "
+        "file needs for its own groups. Use letters, digits, `-` and `_`, and begin with a letter "
+        "or digit.",
+    },
+    "Strings and templates": {
+        "undefined-name": "An expression reads a name that nothing defines. Plain Jinja would "
+        "print nothing for it, and `FROM python:` would go to the registry. Correct the name, or "
+        "define it under `axes`, `set` or `data`.",
+        "unprintable": "An expression prints what has no text: null, a list, a mapping, half of a "
+        "character. Plain Jinja would write `None` into the Dockerfile. Test for null first, join "
+        "a list, name a key of a mapping.",
+        "template-syntax": "Jinja cannot read a template or a string. If `{{`, `{%` or `{#` is "
+        "meant for a shell or for Docker, put it between `{% raw %}` and `{% endraw %}`.",
+        "template-error": "An expression was read but fails when it is computed. Correct it; "
+        "values are text as written, so `| int` comes before arithmetic.",
+        "template-loop": "Templates include, import or extend one another without end. Break the "
+        "loop.",
+        "unsafe-template": "An expression reaches into Python or makes something of absurd size. "
+        "Templates may do neither, so that compiling a stranger's matrix is harmless. Do without "
+        "it.",
+        "undeclared-variable": "`${NAME}` reads a bake variable, and none of this name is "
+        "declared. Bake would look for it only when it builds. Declare it under `variables`; "
+        "`$${` writes a literal `${`.",
+        "interpolation": "After `${` stands more than a name and `}`. Bake would compute it as an "
+        "expression of its own, unseen by all checks. Keep to `${NAME}`, or write `$${` for a "
+        "literal `${`.",
+        "dollar-before-variable": "A `$` stands right before `${NAME}`. In a bake file that is "
+        "the escape of a literal `${`, so the variable would not be read. Put another character "
+        "between them.",
+        "variable-cycle": "Defaults of variables name one another in a circle, or in too long a "
+        "row. Bake could not resolve them. Give one of them a default of its own.",
+        "empty-key": "A key of a mapping renders to nothing. A label or argument without a name "
+        "cannot be set. Give it a name in every variant.",
+    },
+    "Axes and rules": {
+        "empty-axis": "An axis has no value, so nothing could be combined with it. Give it at "
+        "least one, or remove the axis.",
+        "axis-expression": "An axis that is written as text has to be one expression that gives a "
+        "list. Name a list of a data file, or write the values as a list.",
+        "bad-value": "A value of an axis becomes a part of names, filters and lists; this one is "
+        "empty, too long, or holds a comma, an outer space or what cannot be printed. Give it a "
+        "short name, and the text to templates under its `set`.",
+        "quoted-keyword": "A value such as `'true'` in quotes is text, and a template would find "
+        "it true whatever it says. Write it without quotes, or choose another word.",
+        "duplicate-value": "A list says one thing twice: a value of an axis, an axis of an image, "
+        "or a platform in two spellings. Remove one.",
+        "unknown-axis": "A pattern, a list of axes or a filter names an axis that is not declared. "
+        "A rule with a misspelt axis would otherwise match nothing, or everything. Correct the "
+        "name.",
+        "unknown-value": "A pattern or filter names a value that its axis does not have, so it "
+        "could never match. Correct the value; `3.1` is often a `3.10` that another tool cut.",
+        "bad-range": "A matcher begins as a version range and is none. Write it as in "
+        "`>=3.10,<3.13`, each version in full; a value is negated by `!VALUE`.",
+        "matches-nothing": "A range, a glob or a list of negations takes no value of its axis, so "
+        "the rule would never do anything. Correct it; the help lists the values.",
+        "empty-pattern": "A pattern, or the list of values for one axis, is empty. It would match "
+        "everything, or nothing, and both are hardly meant. Name at least one axis and one value.",
+        "no-variants": "The rules leave an image without a single variant. It would vanish from "
+        "the bake file without a word. Loosen a row of `exclude` or an `only`, or remove the "
+        "image.",
+        "too-many-variants": "The axes multiply to more variants than are allowed. List fewer "
+        "`axes` for the image, say with `only` what goes together, or raise `--max-variants`.",
+        "set-conflict": "Two values of one variant set the same name to different things. One "
+        "would win by chance of order. Exclude the combination, or set the name in one place.",
+    },
+    "Images and families": {
+        "unknown-image": "A pattern, a filter or `from` names an image that is not declared. "
+        "Correct the name.",
+        "parent-axis": "A parent image varies along an axis that its child lacks and that `with` "
+        "does not fix, or `with` is about another axis. Which parent is meant would be a guess. "
+        "Give the child the axis, or fix it: `from: {image: base, with: {ubuntu: 24.04}}`.",
+        "missing-parent": "A variant stands on a variant of its parent image that the rules drop. "
+        "Bake finds out only when that one target is built. Exclude it from the child too, or keep "
+        "it in the parent.",
+        "ambiguous-parent": "A variant could stand on several variants of its parent image. Let "
+        "`with` fix one value of each axis that the child lacks.",
+        "bad-parent-name": "The name of a parent's target cannot stand in a `FROM`. BuildKit would "
+        "not find the target by it, and the build fails late. Name the image in lower case, with "
+        "single `-`, `_` or `.` between.",
+        "parent-platform": "A target is built for a platform that the target it stands on lacks. "
+        "The build would find nothing to stand on. Add the platform to the parent, or take it from "
+        "the child.",
+        "link-cycle": "Targets stand on one another in a circle, by `from` or by contexts "
+        "`target:NAME`. Bake notices only when one of them is asked for. Let one of them stand on "
+        "an image of a registry.",
+        "unknown-target": "A context `target:NAME` or a word of the command line names a target "
+        "or group that there is not. Bake finds a missing link only when that one target is "
+        "built. `compile-matrix list` shows all names.",
+        "no-base": "A template renders no `FROM`, so it is no Dockerfile. Begin it with "
+        "`FROM image`; look whether an `{% if %}` leaves it out.",
+    },
+    "Names of targets, tags and platforms": {
+        "name-collision": "Two variants or images would have one name in bake, or names that "
+        "differ in case only. Bake merges two blocks of one name without a word, and on a Mac "
+        "their files would be one. Give one of their values another `tag`, or rename an image.",
+        "name-too-long": "The name of a target's Dockerfile is longer than file systems take. "
+        "Give its values shorter `tag`s.",
+        "bad-fragment": "A value's part of the names holds white space, which no target, file or "
+        "tag may. Give the value a `tag` without.",
+        "group-collision": "A group would have the name of a target or of another group. Bake "
+        "would take one for the other without a word. Rename one of them.",
+        "empty-group": "A group of the author's own matches no target that the rules leave. Baking "
+        "it would build nothing and succeed. Loosen its pattern, or remove it.",
+        "duplicate-tag": "Two targets have the same tag. Bake builds and pushes both, and the last "
+        "one keeps the tag. Tell them apart, for instance by `{{ variant }}`.",
+        "illegal-tag": "No registry takes this tag. Bake accepts it, and the push fails when all "
+        "is built. Write `[REGISTRY/]name[:tag]`, the name in lower case, the tag of at most 128 "
+        "letters, digits, `_`, `.` and `-`.",
+        "alias-mismatch": "An alias matches no variant, or several. It is a tag that moves, and "
+        "several builds would fight for it; with none it would be published no more, and nobody "
+        "would notice. Let its pattern match exactly one.",
+        "duplicate-cache": "Two targets write one cache. Bake lets them, and each overwrites what "
+        "the other one wrote, so builds are slow for no visible reason. Tell them apart, for "
+        "instance by `{{ target }}`.",
+        "unknown-cache": "The short form `cache` knows the type `registry` and the modes `max` and "
+        "`min`. Write other caches as `cache-from` and `cache-to`.",
+        "unknown-platform": "BuildKit knows no such platform, or no target has it. Bake passes it "
+        "on, and the build fails late. Write it as `linux/amd64`, `linux/arm64`, `linux/arm/v7`.",
+        "no-platform": "The platforms of an image and those of its values have nothing in common. "
+        "The target would be built for whatever the builder runs on. Widen one of the lists, or "
+        "exclude the combination.",
+    },
+    "Files and output": {
+        "missing-file": "A file that is named is not there. Paths are relative to the folder of "
+        "matrix.yaml; correct the path or add the file.",
+        "missing-template": "A template that is named is not in `templates/`. Correct the name, "
+        "which is relative to `templates/` also in `include` and `import`.",
+        "missing-context": "A build context is not a folder, or not there. Bake would find out "
+        "when it builds. Name a folder, relative to matrix.yaml.",
+        "not-a-file": "A folder, link, pipe or device stands where a file is read or written. "
+        "Name a file, or move away what is in the way of the output.",
+        "unreadable-file": "A file or folder is there but cannot be read. Mend the link, or give "
+        "yourself the right to read it.",
+        "too-large": "A file is larger than any matrix, template or data file needs, and is not "
+        "read. Take out what does not belong there.",
+        "bad-path": "The text is no path that can be used here. `output` takes a folder below "
+        "matrix.yaml: parts of letters, digits, `.`, `_` and `-`, none hidden.",
+        "outside-project": "A path leads out of the folder of matrix.yaml, by itself or by a link. "
+        "Bake asks for a permission for such paths, and others do not have that file. Keep what "
+        "is built beside or below matrix.yaml.",
+        "output-folder": "The output folder cannot be one: a file is in the way, or a link leads "
+        "elsewhere. Move it away, or set another `output`.",
+        "not-ours": "A file that compile-matrix did not write stands where a generated one "
+        "belongs. It is never overwritten. Move it away, or delete it.",
+        "cannot-read": "What stands in the output folder cannot be read, so it is not known what "
+        "would be overwritten. Mend it, or give yourself the right to read it.",
+        "cannot-write": "The disk or its rights do not allow to write. Nothing is changed, unless "
+        "the message says how much was. Make room, or give yourself the right to write.",
+    },
+    "Filters of the command line": {
+        "no-variant-matches": "Each word of the command line takes something, and all of them "
+        "together take nothing. Each narrows what the others leave; take one away.",
+    },
+    "Warnings": {
+        "axis-without-effect": "An axis changes nothing in what is generated, so one image gets "
+        "several tags. Most often a template forgot to read it. Use it there, exclude the "
+        "combinations, or give the image fewer axes.",
+        "same-image": "Two targets are the same image under two names. Keep one of them, or look "
+        "what was to tell them apart.",
+        "not-a-version": "A version range is asked of an axis with a value that is no version, "
+        "and that no range takes. Name the value beside the range if it is meant, too.",
+        "group-left-out": "The group of all targets with one value of an axis would have a name "
+        "that is taken, so there is none. Select by `axis=value` or `ONLY_<AXIS>` instead, or "
+        "rename what has the name.",
+    },
+}
+"""Subject -> code -> explanation: its first sentence is the rule, the last ones the remedy."""
+
+CODES: Mapping[str, str] = {code: text for group in GROUPS.values() for code, text in group.items()}
+"""Code -> explanation."""

@@ -1,0 +1,176 @@
+"""Links between targets: each leads somewhere, none in a circle, and on the right platforms."""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from compiler.errors import Diagnostic, Location, Problems, did_you_mean
+from compiler.matrix import Matrix
+from compiler.reference import canonical_platform, canonical_tag
+from compiler.text import Interpolated, references
+
+
+if TYPE_CHECKING:
+    from compiler.resolve import Target
+
+_LINK = "target:"
+
+
+def check_links(matrix: Matrix, targets: list["Target"], problems: Problems) -> None:
+    """Check what every target stands on or copies from: parents, and `target:` contexts."""
+    by_name = {target.name: target for target in targets}
+    checks = _Links(matrix, by_name, problems)
+    for target in targets:
+        if target.tests:
+            checks.stage(target)
+    links = {target.name: _links(target) for target in targets if "contexts" in target.fields}
+    if not any(links.values()):
+        return
+    for name, linked in links.items():
+        for key, other in linked.items():
+            checks.link(by_name[name], key, other)
+    checks.circles(links)
+
+
+def _links(target: "Target") -> dict[str, str]:
+    """Return the targets that one links to, by the name that it gives them."""
+    contexts: Mapping[Interpolated, Interpolated] = target.fields["contexts"]  # type: ignore[assignment]
+    return {
+        str(key): value.removeprefix(_LINK)
+        for key, value in contexts.items()
+        if value.startswith(_LINK) and not references(value)
+    }
+
+
+class _Links:
+    def __init__(self, matrix: Matrix, targets: Mapping[str, "Target"], problems: Problems) -> None:
+        self._matrix, self._targets, self._problems = matrix, targets, problems
+        self._told: set[tuple[object, ...]] = set()
+
+    def link(self, target: "Target", key: str, other: str) -> None:
+        """Check one link: that it leads to a target which has the platforms."""
+        linked = self._targets.get(other)
+        place = self._place(target, key)
+        if linked is None:
+            near = did_you_mean(other, sorted(self._targets))
+            self._add("unknown-target", f"no target is named {other!r}", place, near, target.name)
+            return
+        if target.parent == other:
+            self.stage(linked)
+        missing = self._lacking(target, linked)
+        if missing:
+            fault = ("parent-platform", target.image, linked.image, tuple(missing))
+            if fault not in self._told:
+                self._told.add(fault)
+                self._add(
+                    "parent-platform",
+                    f"{target.name!r} is built for {missing[0]}, and {other!r}, "
+                    "which it stands on, is not",
+                    place,
+                    f"add the platform to {linked.image!r}, or take it from {target.image!r}",
+                    related=(
+                        (
+                            "its image",
+                            self._matrix.source.locate(
+                                self._matrix.images[linked.image].route, key=True
+                            ),
+                        ),
+                    ),
+                )
+
+    def stage(self, target: "Target") -> None:
+        """Check that a target's name can stand in a FROM, as a child or its tests have it."""
+        if _is_stage(target.name) or ("stage", target.image) in self._told:
+            return
+        self._told.add(("stage", target.image))
+        self._add(
+            "bad-parent-name",
+            f"{target.name!r} cannot stand in a FROM: BuildKit takes it for no image name",
+            self._matrix.source.locate(self._matrix.images[target.image].route, key=True),
+            "use lower-case letters and digits, with single `-`, `_` or `.` between",
+        )
+
+    @staticmethod
+    def _lacking(target: "Target", linked: "Target") -> list[str]:
+        """Return the platforms of a target that what it links to lacks.
+
+        A parent without platforms is built for the client's, which may be the child's single one.
+        What is no parent may be one platform's for all: files to copy; of several, bake wants each.
+        """
+        if target.platforms is linked.platforms:
+            return []
+        if target.parent != linked.name and min(map(len, (target.platforms, linked.platforms))) < 2:  # noqa: PLR2004
+            return []
+        if not linked.platforms:
+            return list(target.platforms[1:])
+        has = {canonical_platform(text) or text for text in linked.platforms}
+        return [text for text in target.platforms if (canonical_platform(text) or text) not in has]
+
+    def circles(self, links: Mapping[str, Mapping[str, str]]) -> None:
+        """Refuse the first circle of each image."""
+        done: set[str] = set()
+        for start in links:
+            path: dict[str, None] = {}
+            stack = [(start, iter(links[start].values()))]
+            while stack:
+                name, left = stack[-1]
+                path[name] = None
+                other = next(left, None)
+                if other is None:
+                    done.add(name)
+                    path.pop(name)
+                    stack.pop()
+                elif other in path:
+                    self._circle([*list(path)[list(path).index(other) :], other], links)
+                elif other not in done and other in links:
+                    stack.append((other, iter(links[other].values())))
+
+    def _circle(self, names: list[str], links: Mapping[str, Mapping[str, str]]) -> None:
+        images = frozenset(self._targets[name].image for name in names)
+        if ("link-cycle", images) in self._told:
+            return
+        self._told.add(("link-cycle", images))
+        first = self._targets[names[0]]
+        key = next(key for key, other in links[names[0]].items() if other == names[1])
+        self._add(
+            "link-cycle",
+            f"targets stand on one another in a circle: {' -> '.join(names)}",
+            self._place(first, key),
+            "let one of them stand on an image of a registry",
+        )
+
+    def _place(self, target: "Target", key: str) -> Location:
+        image = self._matrix.images[target.image]
+        if image.parent is not None and target.parent == key:
+            return self._matrix.source.locate(image.parent.route)
+        routes = [
+            override.fields["contexts"].route
+            for override in reversed(image.overrides)
+            if "contexts" in override.fields
+        ]
+        if "contexts" in image.fields:
+            routes.append(image.fields["contexts"].route)
+        for route in routes:
+            place = self._matrix.source.locate((*route, key))
+            if place != self._matrix.source.locate(route) or route is routes[-1]:
+                return place
+        return self._matrix.source.locate(image.route, key=True)
+
+    def _add(
+        self,
+        code: str,
+        message: str,
+        location: Location,
+        help_: str,
+        variant: str | None = None,
+        related: tuple[tuple[str, Location], ...] = (),
+    ) -> None:
+        self._problems.add(
+            Diagnostic(code=code, message=message, location=location, help=help_, related=related),
+            variant,
+        )
+
+
+def _is_stage(name: str) -> bool:
+    """Tell whether a named context of this name can stand in a FROM."""
+    return name != "scratch" and canonical_tag(re.sub(r":.*", "", name)) is not None

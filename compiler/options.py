@@ -1,0 +1,130 @@
+"""What a level of matrix.yaml says of builds: its strings compiled, laid over the level below."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from compiler.matrix import Axis, Entry, Field, Override
+from compiler.model import BuildOptions, CacheOptions, ImageOptions
+from compiler.model import Override as OverrideOptions
+from compiler.pattern import read_pattern
+from compiler.reader import Reader
+from compiler.source import Route
+from compiler.text import Text
+
+
+FIELDS = (
+    *("description", "annotations", "attest", "context", "contexts", "args", "labels", "tags"),
+    *("cache-from", "cache-to", "target", "secret", "ssh", "platforms", "output", "pull"),
+    *("no-cache", "network", "no-cache-filter", "shm-size", "ulimits", "entitlements"),
+    "extra-hosts",
+)
+"""The fields of an image that end up in the bake file, in bake's own order (bake.go, Target)."""
+
+OWN = ("moving", "cache", "tests")
+"""Fields that bake does not know by these names, and which mean something to it all the same."""
+
+MERGED = frozenset({"annotations", "args", "contexts", "extra-hosts", "labels"})
+"""Fields that merge by key; all others are replaced."""
+
+_ALL = (*FIELDS, *OWN)
+_ATTRIBUTES = {(info.alias or name): name for name, info in ImageOptions.model_fields.items()}
+
+
+def read_fields(options: BuildOptions, route: Route, reader: Reader) -> dict[str, Field]:
+    """Compile the fields that stand at one level."""
+    found = {}
+    for name in _ALL:
+        raw = getattr(options, _ATTRIBUTES[name])
+        if raw is None:
+            continue
+        at = (*route, name)
+        if isinstance(raw, CacheOptions):
+            raw = _cache(raw, at, reader)
+        # A shell has its own `${}`.
+        value = _compiled(raw, at, reader, bake=name != "tests")
+        found[name] = Field(name=name, value=value, route=at)
+    return found
+
+
+def merge(below: Mapping[str, Field], above: Mapping[str, Field]) -> dict[str, Field]:
+    """Lay one level's fields over those of the level below it, in bake's order."""
+    found = {}
+    for name in _ALL:
+        field = above.get(name, below.get(name))
+        if field is None:
+            continue
+        if name in MERGED and name in above and name in below:
+            both = {**below[name].value, **above[name].value}  # type: ignore[dict-item]
+            field = Field(name=name, value=both, route=field.route)
+        found[name] = field
+    return found
+
+
+def read_overrides(
+    overrides: Sequence[OverrideOptions],
+    route: Route,
+    *,
+    axes: Mapping[str, Axis],
+    images: Collection[str],
+    reader: Reader,
+) -> tuple[Override, ...]:
+    """Read a list of overrides."""
+    found = []
+    for n, options in enumerate(overrides):
+        at = (*route, n)
+        template = options.template
+        found.append(
+            Override(
+                when=read_pattern(
+                    options.when, (*at, "when"), axes=axes, images=images, reader=reader
+                ),
+                settings=reader.settings(options.set, (*at, "set")),
+                template=None if template is None else reader.text(template, (*at, "template")),
+                fields=read_fields(options, at, reader),
+                route=at,
+            )
+        )
+    return tuple(found)
+
+
+def _cache(options: CacheOptions, route: Route, reader: Reader) -> dict[str, str]:
+    """Return what a cache says, as text."""
+    for key, known in (("type", ("registry",)), ("mode", ("max", "min"))):
+        given = getattr(options, key)
+        if given not in known:
+            reader.problem(
+                "unknown-cache",
+                f"a cache of this short form has no {key} {given!r}",
+                (*route, key),
+                "for other caches use `cache-from` and `cache-to`"
+                if key == "type"
+                else "write max or min",
+            )
+    return {"ref": options.ref, "mode": options.mode}
+
+
+def _compiled(raw: Any, route: Route, reader: Reader, *, bake: bool) -> Any:
+    """Compile the strings of a field."""
+    if isinstance(raw, str):
+        return reader.text(raw, route, bake=bake)
+    if isinstance(raw, list):
+        return tuple(_entry(item, (*route, n), reader, bake=bake) for n, item in enumerate(raw))
+    if isinstance(raw, dict):
+        return dict(zip(raw, _pairs(raw, route, reader), strict=True))
+    return raw
+
+
+def _entry(raw: str | dict[str, str], route: Route, reader: Reader, *, bake: bool) -> Entry:
+    if isinstance(raw, str):
+        return reader.text(raw, route, bake=bake)
+    return _pairs(raw, route, reader)
+
+
+def _pairs(raw: Mapping[str, str], route: Route, reader: Reader) -> tuple[tuple[Text, Text], ...]:
+    return tuple(
+        (
+            reader.text(key, (*route, key), bake=True, key=True),
+            reader.text(value, (*route, key), bake=True),
+        )
+        for key, value in raw.items()
+    )

@@ -1,0 +1,104 @@
+"""Dockerfiles -> which of them build the same image.
+
+Takes Dockerfiles; returns for each the number of one that is the same image.
+Promises to take two for the same only if bake would build both from the same: their texts and all
+fields that reach the result, with parents that are the same image taken for one.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from compiler.render import Dockerfile
+from compiler.text import Interpolated
+
+
+_ASIDE = frozenset(
+    {"annotations", "attest", "cache-from", "cache-to", "description", "labels", "no-cache"}
+    | {"no-cache-filter", "pull", "tags"}
+)
+"""Fields that say how an image is named, described or cached, not what is in it."""
+
+_LINK = "target:"
+_REFERENCE = re.compile(r"^[ \t]*(?:FROM|ARG|#)[^\n]*|\bfrom=[^\s,]+", re.IGNORECASE | re.MULTILINE)
+"""Where a Dockerfile names another image; anywhere else a name is part of what is built."""
+_WORD = re.compile(r"[\w-]+(?:[./:@]+[\w-]+)*")
+
+
+def sameness(dockerfiles: tuple[Dockerfile, ...]) -> list[int]:
+    """Return for each Dockerfile the number of one that is the same image, of all alike one."""
+    links = _links(dockerfiles)
+    same = list(range(len(dockerfiles)))
+    leaders: dict[tuple[str, frozenset[int]], int] = {}
+    aliases: dict[str, str] = {}  # a target's name -> the name of the one that it is the same as
+    numbers: dict[tuple[str, object], int] = {}
+    met: dict[tuple[str, int], int] = {}  # the same by the object: most targets share theirs
+    for n in _parents_first(links, len(dockerfiles)):
+        target, text = dockerfiles[n]
+        linked = [dockerfiles[parent].target.name for parent in links.get(n, ())]
+        renamed = {name: aliases[name] for name in linked if name in aliases}
+        signature = []
+        for field, value in target.fields.items():
+            if field in _ASIDE or (field == "context" and value == "."):
+                continue
+            if field == "contexts" and renamed and isinstance(value, Mapping):
+                text, contexts = _renamed(text, value, renamed)
+                number = numbers.setdefault((field, contexts), len(numbers))
+            elif (number := met.get((field, id(value)), -1)) < 0:
+                frozen = frozenset(value.items()) if isinstance(value, Mapping) else value
+                number = numbers.setdefault((field, frozen), len(numbers))
+                met[field, id(value)] = number
+            signature.append(number)
+        same[n] = leader = leaders.setdefault((text, frozenset(signature)), n)
+        if leader != n:
+            aliases[target.name] = dockerfiles[leader].target.name
+    return same
+
+
+def _links(dockerfiles: tuple[Dockerfile, ...]) -> dict[int, list[int]]:
+    """Return for each Dockerfile, if any, those whose images it names among its contexts."""
+    found: dict[int, list[int]] = {}
+    named: dict[str, int] = {}
+    for n, dockerfile in enumerate(dockerfiles):
+        contexts = dockerfile.target.fields.get("contexts")
+        for value in contexts.values() if isinstance(contexts, Mapping) else ():
+            if value.startswith(_LINK):
+                named = named or {d.target.name: m for m, d in enumerate(dockerfiles)}
+                linked = named.get(value.removeprefix(_LINK), n)
+                if linked != n:
+                    found.setdefault(n, []).append(linked)
+    return found
+
+
+def _parents_first(links: Mapping[int, list[int]], count: int) -> Iterable[int]:
+    """Give all numbers, each after those that it links to; a cycle is bake's to refuse."""
+    if not links:
+        return range(count)
+    from graphlib import CycleError, TopologicalSorter
+
+    try:
+        order = [*TopologicalSorter(links).static_order()]
+    except CycleError:
+        return range(count)
+    return [*(n for n in range(count) if n not in links), *(n for n in order if n in links)]
+
+
+def _renamed(
+    text: str, contexts: Mapping[Interpolated, Interpolated], renamed: Mapping[str, str]
+) -> tuple[str, frozenset[tuple[str, str]]]:
+    """Put, in text and contexts, one name for parents that are the same image."""
+    pairs: list[tuple[str, str]] = []
+    words: dict[str, str] = {}
+    for key, value in contexts.items():
+        name = value.removeprefix(_LINK)
+        if name == value or name not in renamed:
+            pairs.append((key, value))
+        elif key == name:
+            words[key] = renamed[name]
+            pairs.append((words[key], _LINK + words[key]))
+        else:
+            pairs.append((key, _LINK + renamed[name]))
+    if words:
+        text = _REFERENCE.sub(
+            lambda place: _WORD.sub(lambda word: words.get(word[0], word[0]), place[0]), text
+        )
+    return text, frozenset(pairs)

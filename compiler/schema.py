@@ -1,0 +1,119 @@
+"""JSON Schema of matrix.yaml, for editors and for checks without this program.
+
+Keys and descriptions come from `model`; what the texts of a key must be like is in `schema_rules`.
+"""
+
+import json
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+from compiler import schema_rules as rules
+from compiler.model import (
+    Anything,
+    Flag,
+    ImageOptions,
+    Level,
+    MatrixFile,
+    Override,
+    Overrides,
+    Pattern,
+    Patterns,
+    Records,
+    Text,
+    TextMap,
+    Texts,
+    ValueOptions,
+)
+from compiler.schema_rules import Schema
+
+
+_PATTERN = rules.ref("pattern")
+_KINDS: dict[Any, Schema] = {
+    Text: rules.BAKE_TEXT,
+    Flag: {"type": "boolean"},
+    Texts: rules.list_of(rules.BAKE_TEXT),
+    TextMap: rules.map_of(rules.BAKE_KEY, rules.BAKE_TEXT),
+    Anything: rules.map_of(rules.READABLE_NAME, {}),
+    Records: rules.list_of(rules.RECORD),
+    Pattern: _PATTERN,
+    Patterns: rules.list_of(_PATTERN),
+    Overrides: rules.list_of(rules.ref("override")),
+    ImageOptions: rules.ref("image"),
+}
+"""What a key of such a type takes, unless it has a rule of its own."""
+
+
+def schema_text() -> str:
+    """Return the schema as a JSON file: the same bytes for the same version."""
+    return json.dumps(schema(), indent=1) + "\n"
+
+
+def schema() -> Schema:
+    """Return the schema, of draft 7, which every editor knows."""
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "matrix.yaml of compile-matrix",
+        **_level(MatrixFile),
+        # Each image has a template: its own, or that of `defaults`.
+        "if": {
+            "not": {
+                "required": ["defaults"],
+                "properties": {"defaults": {"type": "object", "required": ["template"]}},
+            }
+        },
+        "then": {
+            "properties": {
+                "images": {"additionalProperties": {"type": "object", "required": ["template"]}}
+            }
+        },
+        "definitions": {
+            "value": _level(ValueOptions),
+            "image": _level(ImageOptions),
+            "override": _level(Override),
+            "pattern": rules.PATTERN,
+        },
+    }
+
+
+def _level(level: type[Level]) -> Schema:
+    """Return the schema of a mapping with fixed keys; it may be null where none is required."""
+    fields = {info.alias or name: (name, info) for name, info in level.model_fields.items()}
+    required = [key for key, (_, info) in fields.items() if info.is_required()]
+    hints = get_type_hints(level, include_extras=True)
+    return {
+        "description": (level.__doc__ or "").partition("\n")[0],
+        "type": "object" if required else ["object", "null"],
+        **({"required": required} if required else {}),
+        "properties": {
+            key: {"description": info.description, **_field(level, key, hints[name])}
+            for key, (name, info) in fields.items()
+        },
+        "patternProperties": {"^x-": {}},
+        "additionalProperties": False,
+    }
+
+
+def _field(level: type[Level], key: str, hint: Any) -> Schema:
+    """Return the schema of a key: by its own rule if there is one, else by its type."""
+    kinds = get_args(hint)
+    nullable = NoneType in kinds
+    kind = kinds[0] if nullable else hint
+    for owner in level.__mro__:
+        if (own := rules.OWN.get((owner, key))) is not None:
+            return _or_null(own) if nullable else own
+    found = _KINDS.get(kind)
+    if found is None:
+        # A level that this key alone leads to; some may be written short.
+        inner = next(one for one in (kind, *get_args(kind)) if isinstance(one, type))
+        short = rules.SHORT.get(inner, {})
+        found = {**_level(inner), **short}
+        found["type"] = ["object", *short.get("type", ())]
+        del found["description"]
+    return _or_null(found) if nullable else found
+
+
+def _or_null(found: Schema) -> Schema:
+    if "type" not in found:
+        return {"anyOf": [found, {"type": "null"}]}
+    kinds = found["type"] if isinstance(found["type"], list) else [found["type"]]
+    return found if "null" in kinds else {**found, "type": [*kinds, "null"]}

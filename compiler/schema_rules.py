@@ -1,0 +1,220 @@
+"""What the texts of matrix.yaml must be like, as JSON Schema.
+
+Nothing is refused here that compiles. Other readers of YAML take `3.10` for a number and `on` for
+true, so these are taken wherever text is; and what holds Jinja or `${` is not known before it is
+rendered. Much of what compiling refuses no schema can: it reads no other file and knows no axis.
+"""
+
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+from compiler.axes import MAX_VALUE
+from compiler.model import (
+    BuildOptions,
+    CacheOptions,
+    ImageOptions,
+    Level,
+    MatrixFile,
+    ParentOptions,
+    PublishOptions,
+    ValueOptions,
+)
+from compiler.names import (
+    BUILT_IN,
+    HCL_WORDS,
+    IDENTIFIER,
+    IMAGE,
+    JINJA_GLOBALS,
+    JINJA_WORDS,
+    RESERVED_AXES,
+    RESERVED_VARIABLES,
+    TARGET,
+    VARIABLE,
+)
+from compiler.reference import KNOWN_PLATFORMS, canonical_platform
+
+
+Schema: TypeAlias = dict[str, Any]
+
+_SCALAR = ["string", "number", "boolean"]
+_ANY_SCALAR = [*_SCALAR, "null"]
+_JINJA = r"^(?=[\s\S]*\{[{%#])"
+_RENDERED = r"^(?=[\s\S]*(?:\{[{%#]|\$\{))"
+_TAG = (
+    r"(?:(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?/)?"
+    r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
+)
+"""A tag, somewhat more widely than registries take it."""
+_PYTHONS_END = r"\Z"
+_FOLDER = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+
+
+def ref(name: str) -> Schema:
+    """Return a reference to a definition; draft 7 forbids a description right beside it."""
+    return {"allOf": [{"$ref": f"#/definitions/{name}"}]}
+
+
+def list_of(items: Schema, **more: Any) -> Schema:
+    """Return the schema of a list."""
+    return {"type": "array", "items": items, **more}
+
+
+def map_of(keys: Schema, values: Schema, **more: Any) -> Schema:
+    """Return the schema of a mapping with keys of the author's choice."""
+    return {"type": "object", "propertyNames": keys, "additionalProperties": values, **more}
+
+
+def _matching(pattern: str, said: str, unless: str = "") -> Schema:
+    """Return what a whole text must match, and how an editor says so; other kinds pass."""
+    whole = f"^(?:{pattern.removesuffix(_PYTHONS_END)})$"
+    return {
+        "pattern": f"{unless}|{whole}" if unless else whole,
+        "patternErrorMessage": f"write {said}",  # of editors' YAML servers
+    }
+
+
+def _text(pattern: str, said: str, unless: str = _RENDERED) -> Schema:
+    return {"type": _SCALAR, **_matching(pattern, said, unless)}
+
+
+def _any_case(words: Iterable[str]) -> str:
+    """Return a pattern for words in any case.
+
+    >>> _any_case(["if", "in"])
+    '[iI][fF]|[iI][nN]'
+    """
+    return "|".join("".join(f"[{c}{c.upper()}]" for c in word) for word in sorted(words))
+
+
+def _platforms() -> list[str]:
+    """Return every platform there is."""
+    named = ((name, *(f"{name}/v{n}" for n in range(1, 10))) for name in KNOWN_PLATFORMS)
+    return [one for group in named for one in group if canonical_platform(one)]
+
+
+BAKE_TEXT = _text(
+    r"(?![\s\S]*(?:^|[^$])\$\{(?![A-Za-z][A-Za-z0-9_]*\}))[\s\S]*",
+    "`${NAME}` for a variable, `$${` for a literal `${`",
+    _JINJA,
+)
+"""Text that may name a bake variable."""
+
+BAKE_KEY: Schema = {**{key: BAKE_TEXT[key] for key in BAKE_TEXT if key != "type"}, "minLength": 1}
+"""The same as a key."""
+
+RECORD: Schema = {
+    **BAKE_TEXT,
+    "type": [*_SCALAR, "object"],
+    "propertyNames": BAKE_KEY,
+    "additionalProperties": BAKE_TEXT,
+}
+"""An entry of bake's `key=value,key=value` fields."""
+
+READABLE_NAME: Schema = {
+    **_matching(IDENTIFIER.pattern, "letters, digits and underscores; begin with a letter"),
+    "not": {"enum": sorted({*JINJA_WORDS, *JINJA_GLOBALS, *BUILT_IN})},
+}
+"""A name of `set`, `data` or an axis."""
+
+PATTERN: Schema = {
+    "description": "Axis, or `image` -> value, range, negation, glob, or a list of these.",
+    **map_of(
+        _matching(IDENTIFIER.pattern, "the name of an axis, or image"),
+        {"type": [*_ANY_SCALAR, "array"], "minItems": 1, "items": {"type": _ANY_SCALAR}},
+        minProperties=1,
+    ),
+}
+
+_PLAIN_TEXT: Schema = {"type": _SCALAR}
+_AXIS_NAME: Schema = {
+    "allOf": [READABLE_NAME, {"not": {"pattern": f"^(?:{_any_case(RESERVED_AXES)})$"}}]
+}
+_VALUE: Schema = {
+    "maxLength": MAX_VALUE,
+    **_matching(
+        r"[^\s,](?:[^,\u0000-\u001f\u007f]*[^\s,])?", "a short text: one line, without a comma"
+    ),
+}
+_AXIS: Schema = {
+    "description": "An axis: a list of values, value -> options, or one expression over data.",
+    "type": ["array", "object", "string"],
+    **_matching(r"\s*\{\{(?:(?!\{\{)[\s\S])*\}\}\s*", "a list, or one expression {{ ... }}"),
+    "minItems": 1,
+    "items": {
+        "type": _ANY_SCALAR,
+        **_VALUE,
+        "not": {"enum": ["true", "false", "null"]},  # they are text in quotes alone
+    },
+    # 3.1 and 3.10 are two values and, to others, one number.
+    "if": {"items": {"type": ["string", "boolean", "null"]}},
+    "then": {"uniqueItems": True},
+    "minProperties": 1,
+    "propertyNames": _VALUE,
+    "additionalProperties": ref("value"),
+}
+_PLATFORMS = list_of(
+    {
+        "anyOf": [
+            {"enum": [*_platforms(), ""]},
+            {"type": "string", "pattern": _RENDERED},
+        ]
+    },
+    uniqueItems=True,
+)
+_TAGS = list_of(_text(rf"\s*(?:{_TAG}(?:\s+{_TAG})*)?\s*", "[REGISTRY/]name[:tag]"))
+_VARIABLE_NAME: Schema = {
+    **_matching(VARIABLE.pattern, "letters, digits and underscores; begin with a letter"),
+    "not": {
+        "anyOf": [
+            {"enum": sorted({*HCL_WORDS, *RESERVED_VARIABLES})},
+            {"pattern": "^(?:ONLY|BAKE|BUILDX)_"},
+        ]
+    },
+}
+_IMAGE_NAME = _matching(IMAGE.pattern, "letters, digits, `-`, `_` and `.`")
+_GROUP_NAME: Schema = {
+    **_matching(f"(?!_){TARGET.pattern}", "letters, digits, `-` and `_`"),
+    "not": {"enum": ["default", "test"]},
+}
+_INSIDE = "a path below the folder of matrix.yaml, with `/`"
+
+OWN: dict[tuple[type[Any], str], Schema] = {
+    (ValueOptions, "tag"): _text(r"\S*", "a text without white space", _JINJA),
+    (ValueOptions, "platforms"): {**_PLATFORMS, "minItems": 1},
+    (ParentOptions, "image"): {"type": _SCALAR, **_IMAGE_NAME},
+    (CacheOptions, "type"): {"enum": ["registry"]},
+    (CacheOptions, "mode"): {"enum": ["max", "min"]},
+    (BuildOptions, "template"): _text(r"(?!/|~)[^\\]+", "a file's name below templates/", _JINJA),
+    (BuildOptions, "context"): _text(r"(?!/|~)[^\\]*|[\s\S]*://[\s\S]*", _INSIDE),
+    (BuildOptions, "tags"): _TAGS,
+    (BuildOptions, "moving"): _TAGS,
+    (BuildOptions, "platforms"): _PLATFORMS,
+    (BuildOptions, "tests"): list_of(_PLAIN_TEXT),
+    (BuildOptions, "ssh"): list_of(
+        {
+            **RECORD,
+            "properties": {"id": BAKE_TEXT, "paths": BAKE_TEXT},
+            "required": ["id"],
+            "additionalProperties": False,
+        }
+    ),
+    (ImageOptions, "axes"): list_of(
+        {"type": "string", **_matching(IDENTIFIER.pattern, "the name of an axis")}, uniqueItems=True
+    ),
+    (ImageOptions, "aliases"): map_of(_TAGS["items"], ref("pattern")),
+    (PublishOptions, "version"): {
+        "type": "string",
+        **_matching(r"\$\{[A-Za-z][A-Za-z0-9_]*\}", "a variable, as ${VERSION_TAG}"),
+    },
+    (MatrixFile, "data"): map_of(READABLE_NAME, _text(r"(?!/|~)[^\\]+", _INSIDE, "")),
+    (MatrixFile, "variables"): map_of(_VARIABLE_NAME, BAKE_TEXT),
+    (MatrixFile, "axes"): map_of(_AXIS_NAME, _AXIS),
+    (MatrixFile, "images"): map_of(_IMAGE_NAME, ref("image"), minProperties=1),
+    (MatrixFile, "groups"): map_of(_GROUP_NAME, ref("pattern")),
+    (MatrixFile, "output"): _text(rf"{_FOLDER}(?:/{_FOLDER})*", "a folder's name", ""),
+}
+"""The rules of single keys, by the level that declares them."""
+
+SHORT: dict[type[Level], Schema] = {ParentOptions: {"type": _SCALAR, **_IMAGE_NAME}}
+"""What a level may be written as in place of a mapping."""

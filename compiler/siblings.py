@@ -1,0 +1,60 @@
+"""Which targets' caches are worth reading: those that begin with the same steps."""
+
+from itertools import pairwise
+
+from compiler.render import Dockerfile
+from compiler.resolve import Target
+
+
+MOST = 4
+"""Siblings whose caches one target reads; what several hold is the same."""
+
+
+def siblings(dockerfiles: tuple[Dockerfile, ...]) -> dict[str, list[Target]]:
+    """Return, for each target with a cache, the others whose beginning is longest the same.
+
+    Compared are the lines of the Dockerfiles of one image and context, comments aside. Among
+    equals the first come first, in the plan's order. What has not one line in common is no sibling.
+    """
+    groups: dict[object, list[tuple[tuple[str, ...], int]]] = {}
+    for n, (target, text) in enumerate(dockerfiles):
+        if target.cache is not None:
+            key = (target.image, target.fields.get("context"))
+            groups.setdefault(key, []).append((_steps(text), n))
+    found: dict[str, list[Target]] = {}
+    for members in groups.values():
+        for n, near in _nearest(sorted(members)).items():
+            found[dockerfiles[n].target.name] = [dockerfiles[m].target for m in near]
+    return found
+
+
+def _steps(text: str) -> tuple[str, ...]:
+    return tuple(line for line in text.split("\n") if line.strip() and not line.startswith("#"))
+
+
+def _nearest(members: list[tuple[tuple[str, ...], int]]) -> dict[int, list[int]]:
+    """Find for each member those with the longest common beginning: neighbours, being sorted."""
+    common = [_common(a[0], b[0]) for a, b in pairwise(members)]
+    found: dict[int, list[int]] = {}
+    for n, (_, number) in enumerate(members):
+        before, after = common[n - 1] if n else 0, common[n] if n < len(common) else 0
+        longest = max(before, after)
+        near: list[int] = []
+        if longest:
+            start, end = n, n
+            while start > 0 and common[start - 1] >= longest and n - start < MOST:
+                start -= 1
+            while end < len(common) and common[end] >= longest and end - n < MOST:
+                end += 1
+            near = sorted(other for _, other in members[start : end + 1] if other != number)
+        found[number] = near[:MOST]
+    return found
+
+
+def _common(a: tuple[str, ...], b: tuple[str, ...]) -> int:
+    count = 0
+    for mine, its in zip(a, b, strict=False):
+        if mine != its:
+            break
+        count += 1
+    return count

@@ -1,0 +1,3 @@
+target "server" {
+  dockerfile = "Dockerfile"
+}
