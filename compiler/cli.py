@@ -11,18 +11,20 @@ import click
 
 from compiler.commands import COMMANDS
 from compiler.console import Context, counted
-from compiler.errors import CompileError
+from compiler.errors import CompileError, Diagnostic, Severity
 from compiler.limits import MAX_VARIANTS
 from compiler.report import Form
+from compiler.unchanged import BAKE, PLAN
 from compiler.version import VERSION
 
 
 if TYPE_CHECKING:
     from compiler.drift import Change
     from compiler.plan import Plan
+    from compiler.unchanged import Record
 
 
-MANY = 100
+MANY, MANY_TESTED = 100, 50
 """Targets above which one bake fails on a small machine (buildx issues 3810 and 3486)."""
 
 
@@ -63,6 +65,7 @@ Shell completion: put in ~/.bashrc (zsh and fish alike)
     default=Form.TEXT.value,
     help="How errors are written: for people, as JSON, as GitHub annotations.",
 )
+@click.option("--strict", is_flag=True, help="Take warnings for errors.")
 @click.option(
     "--max-variants",
     "limit",
@@ -77,7 +80,14 @@ Shell completion: put in ~/.bashrc (zsh and fish alike)
 @click.version_option(VERSION, prog_name="compile-matrix", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(
-    context: click.Context, path: Path, *, check: bool, diff: bool, form: str, limit: int
+    context: click.Context,
+    path: Path,
+    *,
+    check: bool,
+    diff: bool,
+    form: str,
+    strict: bool,
+    limit: int,
 ) -> None:
     """Compile matrix.yaml and templates/ to docker-bake.hcl and a Dockerfile for each target.
 
@@ -85,31 +95,40 @@ def cli(
     """
     given = Context(path, Form(form), limit)
     if context.invoked_subcommand is None:
-        _compile(given, check=check or diff, diff=diff)
-    elif check or diff:
-        raise click.UsageError("--check and --diff go with compiling, not with a command", context)
+        _compile(given, check=check or diff, diff=diff, strict=strict)
+    elif check or diff or strict:
+        option = "--check" if check else "--diff" if diff else "--strict"
+        raise click.UsageError(f"{option} goes with compiling, not with a command", context)
     context.obj = given
 
 
-def _compile(given: Context, *, check: bool, diff: bool) -> None:
+def _compile(given: Context, *, check: bool, diff: bool, strict: bool) -> None:
     """Compile, or with `check` compare; what is up to date is known without compiling."""
     from compiler.unchanged import unchanged
 
     record = unchanged(given.folder, given.path.name, compiler=VERSION)
     if record is not None:
-        from compiler.warnings import recalled
-
-        given.tell(tuple(map(recalled, record.warnings)))
-        _advise(record.targets)
+        warnings = _recalled(given, record)
+        try:
+            _forbid(warnings, strict=strict)
+        except CompileError as error:
+            given.refuse(error)
+        given.tell(warnings)
+        _advise(record.targets, record.files - record.targets - 2)
         click.echo(f"{counted(record.targets, 'target')}: up to date")
         return
     from compiler.drift import diff as compare
     from compiler.drift import unified
+    from compiler.ignored import partly_ignored
     from compiler.pipeline import compile_matrix
     from compiler.write import update
 
     try:
         compiled = compile_matrix(given.path, shown=given.shown, limit=given.limit)
+        paths = [artifact.path for artifact in (*compiled.artifacts[:1], *compiled.artifacts[-2:])]
+        ignored = partly_ignored(given.folder, paths, given.shown)
+        warnings = (*compiled.plan.warnings, *([ignored] if ignored else []))
+        _forbid(warnings, strict=strict)
         output = compiled.plan.matrix.output
         if check:
             changes = compare(compiled.artifacts, given.folder, output)
@@ -117,9 +136,10 @@ def _compile(given: Context, *, check: bool, diff: bool) -> None:
             changes = update(compiled.artifacts, given.folder, output)
     except CompileError as error:
         given.refuse(error)
-    given.tell(compiled.plan.warnings)
+    given.tell(warnings)
     if not check:
-        _advise(len(compiled.plan.targets))
+        tested = sum(bool(target.tests) for target in compiled.plan.targets)
+        _advise(len(compiled.plan.targets), tested)
         _summarise(compiled.plan, changes, given)
         return
     if diff:
@@ -132,11 +152,36 @@ def _compile(given: Context, *, check: bool, diff: bool) -> None:
     click.echo(f"{counted(len(compiled.plan.targets), 'target')}: up to date")
 
 
-def _advise(count: int) -> None:
-    if count > MANY:
+def _recalled(given: Context, record: "Record") -> tuple[Diagnostic, ...]:
+    """Return the warnings of the run that made what is up to date."""
+    from compiler.ignored import partly_ignored
+
+    paths = [BAKE, f"{record.output}/{PLAN}", f"{record.output}/{record.first}"]
+    ignored = partly_ignored(given.folder, paths, given.shown)
+    found: tuple[Diagnostic, ...] = ()
+    if record.warnings:
+        from compiler.warnings import recalled
+
+        found = tuple(map(recalled, record.warnings))
+    return (*found, ignored) if ignored else found
+
+
+def _forbid(warnings: tuple[Diagnostic, ...], *, strict: bool) -> None:
+    """Raise warnings as errors where they are."""
+    if warnings and strict:
+        from dataclasses import replace
+
+        raise CompileError(replace(one, severity=Severity.ERROR) for one in warnings)
+
+
+def _advise(count: int, tested: int) -> None:
+    """Say how to build what is too much for one bake."""
+    most = MANY_TESTED if tested > MANY_TESTED else MANY
+    if max(count, tested) > most:
+        what = f"{count:,} targets{' with their tests' if most == MANY_TESTED else ''}"
         click.echo(
-            f"note: one bake of {count:,} targets may overwhelm bake; "
-            f"build in parts: ONLY_SHARD=1/{-(-count // MANY)} docker buildx bake, and so on",
+            f"note: one bake of {what} may overwhelm bake; "
+            f"build in parts: ONLY_SHARD=1/{-(-count // most)} docker buildx bake, and so on",
             err=True,
         )
 

@@ -17,14 +17,12 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "duplicate-key": "A mapping gives one key twice. Most readers keep the last one and say "
         "nothing, so half of what was written would be lost. Remove one of the two; keys with "
         "Jinja must also stay apart once they are rendered.",
-        "complex-key": "A key is a mapping or a list. Keys are names: if it is text, put it in "
-        "quotes.",
-        "yaml-tag": "A YAML tag such as `!!int` asks for a type, and a value here is text as it is "
-        "written. Remove the tag.",
+        "complex-key": "A key is a mapping or a list. If it is meant as text, put it in quotes.",
+        "yaml-tag": "A YAML tag such as `!!int` asks for a type. A value is text as written; "
+        "remove the tag.",
         "unknown-anchor": "An alias `*name` has no anchor `&name` above it. Correct the name; if "
         "it was meant as text, put it in quotes.",
-        "recursive-anchor": "An alias stands inside of what it stands for, which would never end. "
-        "Remove the alias.",
+        "recursive-anchor": "An alias stands inside of what it stands for, without end. Remove it.",
         "bad-merge": "`<<` merges mappings, and was given something else. Give it an alias of a "
         "mapping, or a list of such.",
         "several-documents": "A `---` begins a second document. Only one is read, so the rest "
@@ -37,11 +35,9 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "into names and Dockerfiles. Save it as UTF-8.",
         "control-character": "The file holds a character that no one can see, such as NUL. It "
         "would end up in a Dockerfile or a tag. Remove it; newline and tab are allowed.",
-        "too-deep": "Something is nested deeper than any matrix needs. Such files crash readers; "
-        "use fewer levels.",
-        "too-many-nodes": "With its aliases expanded the file has more values than any matrix "
-        "needs. A few lines of aliases of aliases can stand for billions; keep what the build "
-        "needs.",
+        "too-deep": "Something is nested too deep; it would crash many readers. Use fewer levels.",
+        "too-many-nodes": "With its aliases expanded the file has too many values. A few lines of "
+        "aliases of aliases can stand for billions; keep what the build needs.",
         "data-format": "A file of `data` is known by its suffix: .json, .yaml, .yml or .toml. Give "
         "it the suffix of what it holds.",
         "data-syntax": "A file of `data` is not the JSON or TOML that its suffix says. Correct it "
@@ -84,8 +80,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "meant for a shell or for Docker, put it between `{% raw %}` and `{% endraw %}`.",
         "template-error": "An expression was read but fails when it is computed. Correct it; "
         "values are text as written, so `| int` comes before arithmetic.",
-        "template-loop": "Templates include, import or extend one another without end. Break the "
-        "loop.",
+        "template-loop": "Templates include, import or extend one another without end. Break it.",
         "unsafe-template": "An expression reaches into Python or makes something of absurd size. "
         "Templates may do neither, so that compiling a stranger's matrix is harmless. Do without "
         "it.",
@@ -135,8 +130,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "would win by chance of order. Exclude the combination, or set the name in one place.",
     },
     "Images and families": {
-        "unknown-image": "A pattern, a filter or `from` names an image that is not declared. "
-        "Correct the name.",
+        "unknown-image": "A pattern, a filter or `from` names no image that is declared. Correct "
+        "it.",
         "parent-axis": "A parent image varies along an axis that its child lacks and that `with` "
         "does not fix, or `with` is about another axis. Which parent is meant would be a guess. "
         "Give the child the axis, or fix it: `from: {image: base, with: {ubuntu: 24.04}}`.",
@@ -152,8 +147,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "The build would find nothing to stand on. Add the platform to the parent, or take it from "
         "the child.",
         "link-cycle": "Targets stand on one another in a circle, by `from` or by contexts "
-        "`target:NAME`. Bake notices only when one of them is asked for. Let one of them stand on "
-        "an image of a registry.",
+        "`target:NAME`. Bake notices only when one of them is asked for. Let one stand on an "
+        "image of a registry.",
         "unknown-target": "A context `target:NAME` or a word of the command line names a target "
         "or group that there is not. Bake finds a missing link only when that one target is "
         "built. `compile-matrix list` shows all names.",
@@ -211,8 +206,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "is built beside or below matrix.yaml.",
         "output-folder": "The output folder cannot be one: a file is in the way, or a link leads "
         "elsewhere. Move it away, or set another `output`.",
-        "not-ours": "A file that compile-matrix did not write stands where a generated one "
-        "belongs. It is never overwritten. Move it away, or delete it.",
+        "not-ours": "A file that compile-matrix did not write stands where one is to be written. "
+        "It is never overwritten. Move it away, or delete it.",
         "cannot-read": "What stands in the output folder cannot be read, so it is not known what "
         "would be overwritten. Mend it, or give yourself the right to read it.",
         "cannot-write": "The disk or its rights do not allow to write. Nothing is changed, unless "
@@ -223,11 +218,27 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "together take nothing. Each narrows what the others leave; take one away.",
     },
     "Warnings": {
+        "row-without-effect": "A row of `only`, `exclude` or `overrides` matches no variant, or "
+        "drops none that is not dropped without it. It is there for nothing, or not what was "
+        "meant. Remove it, or look at what the other rules leave.",
+        "unused-axis": "An axis is declared, and no image has it. List it there, or remove it.",
+        "unused-value": "The rules drop every variant with this value. Loosen them, or remove it.",
+        "unused-variable": "A bake variable is declared, and nothing reads it, so setting it in "
+        "the environment does nothing. Read it as `${NAME}`, or remove it.",
+        "unused-data": "A data file is named, and nothing reads it. Read it, or remove it.",
+        "unused-set": "A name is `set`, and neither a template nor matrix.yaml reads it. Read it "
+        "as `{{ name }}`, or remove it.",
         "axis-without-effect": "An axis changes nothing in what is generated, so one image gets "
         "several tags. Most often a template forgot to read it. Use it there, exclude the "
         "combinations, or give the image fewer axes.",
         "same-image": "Two targets are the same image under two names. Keep one of them, or look "
         "what was to tell them apart.",
+        "newer-buildx": "The field needs a newer buildx than the oldest that reads the bake file. "
+        "An older one drops it without a word. Require that version where you build, or do "
+        "without.",
+        "partly-ignored": "Git ignores some of the generated files and not the others. A clone "
+        "would hold a bake file without its Dockerfiles, or the reverse. Commit all of them, or "
+        "ignore all of them.",
         "not-a-version": "A version range is asked of an axis with a value that is no version, "
         "and that no range takes. Name the value beside the range if it is meant, too.",
         "group-left-out": "The group of all targets with one value of an axis would have a name "

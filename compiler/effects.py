@@ -209,7 +209,7 @@ def _twice(ground: _Ground, blocks: list[int], problems: Problems) -> None:
                 code="same-image",
                 message=f"targets {names} are the same image{suffix}",
                 location=place,
-                help=f"keep one of them, or see what tells them apart in {templates}",
+                help=f"keep one of them, or let {templates} tell them apart",
                 severity=Severity.WARNING,
                 related=tuple(("the other one", location) for location in its),
             )

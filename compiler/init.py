@@ -47,13 +47,16 @@ def init(folder: Path) -> tuple[str, ...]:
     if os.path.lexists(folder / _IGNORED):
         del new[_IGNORED]
     _refuse_present(folder, new)
-    made = _make(folder)
+    made: list[Path] = []
     try:
+        _make(folder, made)
+        for path in new:
+            _make((folder / path).parent, made)
         write([Change(Kind.CREATE, path, None, content) for path, content in new.items()], folder)
     except BaseException:
-        for path in reversed(made):
-            with suppress(OSError):  # Something else may have come into it.
-                path.rmdir()
+        for place in reversed(made):
+            with suppress(OSError):  # It was not made yet, or someone else uses it now.
+                place.rmdir()
         raise
     return tuple(new)
 
@@ -86,7 +89,7 @@ def _refuse_present(folder: Path, new: Iterable[str]) -> None:
     if present:
         raise CompileError(
             Diagnostic(
-                code="already-there",
+                code="not-ours",
                 message=f"'{full}' is there already",
                 location=Location(path=str(full), line=0),
                 help="name a new folder, `compile-matrix init DIR`, or move it away",
@@ -95,17 +98,14 @@ def _refuse_present(folder: Path, new: Iterable[str]) -> None:
         )
 
 
-def _make(folder: Path) -> list[Path]:
-    """Make a folder and those above it, and return which were made, the outermost first."""
-    made: list[Path] = []
+def _make(folder: Path, made: list[Path]) -> None:
+    """Make a folder and those above it, and note which, the outermost first."""
     try:
         for path in reversed([folder, *folder.parents]):
             if not path.is_dir():
-                path.mkdir()
                 made.append(path)
+                path.mkdir()
     except OSError as error:
-        for path in reversed(made):
-            path.rmdir()
         raise CompileError(
             [
                 Diagnostic(
@@ -116,4 +116,3 @@ def _make(folder: Path) -> list[Path]:
                 )
             ]
         ) from None
-    return made

@@ -134,7 +134,7 @@ class ValueOptions(Level):
     """What comes with one value of an axis."""
 
     tag: Text | None = Field(None, description="Its fragment in `{{ variant }}`.")
-    platforms: Texts | None = Field(None, description="Narrows the platforms.")
+    platforms: Texts | None = Field(None, description="Narrows the platforms of the image.")
     only: Pattern | None = Field(None, description="The other values it goes with.")
     set: Anything | None = Field(None, description="Values for templates.")
 
@@ -163,7 +163,11 @@ class BuildOptions(Level):
     template: Text | None = Field(None, description="The Dockerfile's template in `templates/`.")
     set: Anything | None = Field(None, description="Values for templates.")
     context: Text | None = Field(None, description="The build context; by default `.`.")
-    contexts: TextMap | None = Field(None, description="Named contexts.")
+    contexts: TextMap | None = Field(
+        None,
+        description="Further contexts, for `COPY --from=NAME`: name -> folder, URL, "
+        "`docker-image://...` or `target:...`.",
+    )
     args: TextMap | None = Field(None, description="Build arguments.")
     labels: TextMap | None = Field(None, description="Labels of the image.")
     annotations: TextMap | None = Field(None, description="Annotations, by key.")
@@ -182,20 +186,24 @@ class BuildOptions(Level):
     )
     cache_from: Records | None = Field(None, alias="cache-from", description="Where to read cache.")
     cache_to: Records | None = Field(None, alias="cache-to", description="Where to write cache.")
-    output: Records | None = Field(None, description="What to do with the result.")
+    output: Records | None = Field(None, description="What to do with the result: `type=...`.")
     attest: Records | None = Field(None, description="Attestations: provenance, SBOM.")
     secret: Records | None = Field(None, description="Secrets for `RUN --mount=type=secret`.")
     ssh: Records | None = Field(None, description="SSH agents for `RUN --mount=type=ssh`.")
     entitlements: Texts | None = Field(None, description="Privileges that the build asks for.")
-    network: Text | None = Field(None, description="Network of `RUN` steps.")
+    network: Text | None = Field(
+        None, description="Network of `RUN` steps: `default`, `host`, `none`."
+    )
     no_cache: Flag | None = Field(None, alias="no-cache", description="Build without cache.")
     no_cache_filter: Texts | None = Field(
         None, alias="no-cache-filter", description="Stages to build without cache."
     )
     pull: Flag | None = Field(None, description="Look for newer base images.")
-    shm_size: Text | None = Field(None, alias="shm-size", description="Size of `/dev/shm`.")
-    ulimits: Texts | None = Field(None, description="Limits of `RUN` steps.")
-    extra_hosts: TextMap | None = Field(None, alias="extra-hosts", description="Host names.")
+    shm_size: Text | None = Field(None, alias="shm-size", description="Size of `/dev/shm`: `2g`.")
+    ulimits: Texts | None = Field(None, description="Limits of `RUN` steps: `nofile=1024:2048`.")
+    extra_hosts: TextMap | None = Field(
+        None, alias="extra-hosts", description="Hosts that `RUN` steps know: name -> address."
+    )
     tests: Texts | None = Field(
         None, description="Shell commands that are run in the built image by `bake test`."
     )
@@ -241,7 +249,9 @@ class MatrixFile(Level):
     """The whole of matrix.yaml."""
 
     data: TextMap = Field({}, description="Name -> JSON, YAML or TOML file.")
-    variables: TextMap = Field({}, description="Bake variables and their defaults.")
+    variables: TextMap = Field(
+        {}, description="Bake variables and their defaults; the environment overrides them."
+    )
     axes: Annotated[dict[str, Axis], BeforeValidator(_mapping)] = Field(
         {}, description="The axes and their values, in the order of everything generated."
     )
@@ -255,7 +265,7 @@ class MatrixFile(Level):
         description="What every image starts from.",
     )
     images: Annotated[dict[str, ImageOptions], BeforeValidator(_mapping)] = Field(
-        description="The images."
+        description="The images: name -> fields, over those of `defaults`."
     )
     groups: Annotated[dict[str, Pattern], BeforeValidator(_mapping)] = Field(
         {}, description="Groups of bake: name -> pattern of the targets in it."

@@ -1,6 +1,6 @@
 """The phases, composed: from the project's folder to the artifacts; nothing is written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from compiler.artifact import Artifact
@@ -61,17 +61,21 @@ def compile_matrix(path: Path, *, shown: str = "", limit: int = MAX_VARIANTS) ->
         CompileError: with every diagnostic of the first phase that refuses.
     """
     from compiler.emit import emit
+    from compiler.lint import lint
     from compiler.render import Templates, render
 
     files = Files(path.parent, shown)
     planned = plan_matrix(files, path.name, limit=limit)
-    dockerfiles = render(planned.matrix, planned.targets, Templates(files))
+    templates = Templates(files)
+    dockerfiles = render(planned.matrix, planned.targets, templates)
+    bake_template = _bake_template(files)
+    planned = replace(planned, warnings=lint(planned, dockerfiles, templates, bake_template[0]))
     try:
         artifacts = emit(
             planned,
             dockerfiles,
             source=path.name,
-            bake_template=_bake_template(files),
+            bake_template=bake_template,
             compiler=VERSION,
             inputs=files.digests,
         )

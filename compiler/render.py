@@ -18,6 +18,7 @@ from compiler.failure import explain, find_name, place
 from compiler.fields import remembered
 from compiler.files import FileError, Files
 from compiler.matrix import Matrix
+from compiler.pattern import holds, rule
 from compiler.resolve import Target
 
 
@@ -41,6 +42,7 @@ class _Template:
     def __init__(self, name: str, templates: "Templates") -> None:
         compiled = templates.env.get_template(name)
         files, names, inherits = templates.reads(name)
+        templates.note(names)
         sources = ", ".join(f"{FOLDER}/{file}" for file in files)
         self._header = f"# {MARKER} from matrix.yaml and {sources}; do not edit.\n"
         self._body = renderer(compiled, inherits=inherits)
@@ -67,6 +69,8 @@ class Templates:
         self._texts: dict[str, str] = {}
         self.faults: dict[str, FileError] = {}
         """Name -> why that template cannot be used."""
+        self.read: frozenset[str] | None = frozenset()
+        """Names that the templates used so far read; None where that is not known."""
         self.env = environment(self._load, bake=False)
 
     def _load(self, name: str) -> str | None:
@@ -137,6 +141,10 @@ class Templates:
                     left.append(other)
         return tuple(found), names, inherits
 
+    def note(self, names: frozenset[str] | None) -> None:
+        """Remember what a template that is used reads."""
+        self.read = None if self.read is None or names is None else self.read | names
+
     def near(self, name: str) -> str:
         """Return help for a template that is not there."""
         names = self._files.names(FOLDER)
@@ -182,11 +190,21 @@ def _compiled(name: str, templates: Templates) -> _Template | Exception:
         return error
 
 
+def _named(target: Target, matrix: Matrix) -> Location:
+    """Return where a target's template is named: in its image, or in an override."""
+    image = matrix.images[target.image]
+    for override in reversed(image.overrides):
+        said = rule(override.when, image)
+        if override.template is not None and said is not None and holds(said, target.values):
+            return override.template.locate()
+    return image.template.locate()
+
+
 def _diagnosed(
     error: Exception, target: Target, matrix: Matrix, templates: Templates
 ) -> Diagnostic:
     """Say what failed, at its place in the template, or where matrix.yaml names the template."""
-    named = matrix.images[target.image].template.locate()
+    named = _named(target, matrix)
     if isinstance(error, NoBaseError):
         return Diagnostic(
             code="no-base",

@@ -19,8 +19,8 @@ _ASIDE = frozenset(
 """Fields that say how an image is named, described or cached, not what is in it."""
 
 _LINK = "target:"
-_REFERENCE = re.compile(r"^[ \t]*(?:FROM|ARG|#)[^\n]*|\bfrom=[^\s,]+", re.IGNORECASE | re.MULTILINE)
-"""Where a Dockerfile names another image; anywhere else a name is part of what is built."""
+_REFERENCE = re.compile(r"^[ \t]*(?:FROM|ARG|#).*|\bfrom=[^\s,]+", re.IGNORECASE)
+"""Where a line of a Dockerfile names an image; anywhere else a name is part of what is built."""
 _WORD = re.compile(r"[\w-]+(?:[./:@]+[\w-]+)*")
 
 
@@ -97,8 +97,17 @@ def _renamed(
             pairs.append((words[key], _LINK + words[key]))
         else:
             pairs.append((key, _LINK + renamed[name]))
-    if words:
-        text = _REFERENCE.sub(
-            lambda place: _WORD.sub(lambda word: words.get(word[0], word[0]), place[0]), text
-        )
-    return text, frozenset(pairs)
+    return _reworded(text, words) if words else text, frozenset(pairs)
+
+
+def _reworded(text: str, words: Mapping[str, str]) -> str:
+    """Put other names for these wherever a Dockerfile refers to images."""
+
+    def put(place: re.Match[str]) -> str:
+        return _WORD.sub(lambda word: words.get(word[0], word[0]), place[0])
+
+    lines = text.split("\n")
+    for n, line in enumerate(lines):
+        if any(word in line for word in words):
+            lines[n] = _REFERENCE.sub(put, line)
+    return "\n".join(lines)

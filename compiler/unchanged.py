@@ -40,15 +40,18 @@ _ENTRY = re.compile(rb'^  ("(?:[^"\\]|\\.)+"): "sha256:[0-9a-f]{64}",?\r?$')
 
 
 class Record:
-    """What the last run said: output folder, warnings as sealed, counts of targets and files."""
+    """What the last run said: output folder, warnings as sealed, counts, the first Dockerfile."""
 
-    __slots__ = ("files", "output", "targets", "warnings")
+    __slots__ = ("files", "first", "output", "targets", "warnings")
 
-    def __init__(self, *, output: str, warnings: list[object], targets: int, files: int) -> None:
+    def __init__(
+        self, *, output: str, warnings: list[object], targets: int, files: int, first: str
+    ) -> None:
         self.output = output
         self.warnings = warnings
         self.targets = targets
         self.files = files
+        self.first = first
 
 
 def digest(content: bytes) -> str:
@@ -204,6 +207,7 @@ def _verify(output: str, top: int, folder: int, matrix: str, compiler: str) -> R
     frame = json.loads(plan[:targets].rstrip(b",") + b"}")
     inputs, outputs, warnings = frame["inputs"], frame["outputs"], frame["warnings"]
     files = len(outputs) + 1
+    first = next(iter(outputs), "").rpartition("/")[2]
     stands = (
         (frame["version"], frame["compiler"]) == (VERSION, compiler)
         and list(inputs)[:1] == [matrix]
@@ -216,7 +220,7 @@ def _verify(output: str, top: int, folder: int, matrix: str, compiler: str) -> R
     if not stands:
         return None
     count = plan.count(b"\n  {", targets)
-    return Record(output=output, warnings=warnings, targets=count, files=files)
+    return Record(output=output, warnings=warnings, targets=count, files=files, first=first)
 
 
 def _input_stands(path: str, recorded: str | None, top: int) -> bool:

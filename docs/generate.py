@@ -5,7 +5,9 @@ from pathlib import Path
 import click
 
 from compiler.cli import cli
+from compiler.codes import CODES, GROUPS
 from compiler.model import ImageOptions, Level, MatrixFile, ValueOptions, keys
+from compiler.schema import schema_text
 
 
 HERE = Path(__file__).parent
@@ -45,7 +47,82 @@ def commands() -> str:
     return "".join(lines)
 
 
-PAGES = {"matrix.md": matrix, "cli.md": commands}
+CASES = tuple(HERE.parent / "tests" / name for name in ("errors", "warnings"))
+LONGEST = 1200
+"""Characters of a file that is pasted."""
+INTRO = """# The codes
+
+What is wrong is told with a place, a remedy and a code: `error[unknown-axis]`. These are all codes,
+each with an example and what a terminal shows of it. A warning stops nothing without `--strict`.
+
+The examples are tests, compared to the byte. One that shows no template has `FROM python` in
+`templates/Dockerfile.j2`.
+
+"""
+
+
+def codes() -> str:
+    """Return every code: an index, then the explanation of each and the case that shows it."""
+    lines = [NOTE, INTRO, "| code | rule |\n|---|---|\n"]
+    for code, text in CODES.items():
+        rule = text.partition(". ")[0].removesuffix(".").replace("|", "\\|")
+        lines.append(f"| [`{code}`](#{code}) | {rule} |\n")
+    for title, group in GROUPS.items():
+        lines.append(f"\n## {title}\n")
+        for code, text in group.items():
+            lines.append(f"\n### {code}\n\n{text}\n")
+            lines += _example(code)
+    return "".join(lines)
+
+
+def _example(code: str) -> list[str]:
+    """Return what shows a code: the case named for it alone, or else the first one with a note."""
+    told = [one for folder in CASES for one in sorted(folder.glob(f"{code}--*.txt"))]
+    told = [path for folder in CASES if (path := folder / f"{code}.txt").exists()] + told
+    if not told:
+        return []
+    case = told[0].with_suffix("")
+    files = {"matrix.yaml": case.with_suffix(".yaml")}
+    if case.is_dir():
+        names = [path.relative_to(case) for path in case.rglob("*") if path.is_file()]
+        names.sort(key=lambda name: (name.name != "matrix.yaml", name))
+        files = {str(name): case / name for name in names}
+    words = case.with_suffix(".args")
+    asked = f" {words.read_text(encoding='utf-8').strip()}" if words.exists() else ""
+    lines = [_pasted(name, path) for name, path in files.items()]
+    says = f"\n`compile-matrix{asked}` says\n\n"
+    return [*lines, says, _fenced("text", told[0].read_text(encoding="utf-8"))]
+
+
+def _pasted(name: str, path: Path) -> str:
+    """Return a file of an example under its name; one that no page can show is described."""
+    what = {
+        "links": "with these links",
+        "sizes": "with a file of so many bytes",
+        "repositories": "with a repository of git here",
+    }
+    title = what.get(name, f"`{name}`")
+    content = path.read_bytes()
+    text = content.decode(errors="replace")
+    if not text.replace("\n", "").replace("\t", "").replace("\ufffd", "\0").isprintable():
+        return f"\n{title}, which is not shown: it holds bytes that are no text\n"
+    if len(text) > LONGEST:
+        return f"\n{title}, which is not shown: it has {len(text):,} characters\n"
+    language = {".j2": "jinja", ".yaml": "yaml", ".json": "json", ".toml": "toml"}
+    return f"\n{title}\n\n{_fenced(language.get(path.suffix, 'text'), text)}"
+
+
+def _fenced(language: str, text: str) -> str:
+    end = "" if text.endswith("\n") or not text else "\n"
+    return f"```{language}\n{text}{end}```\n"
+
+
+PAGES = {
+    "matrix.md": matrix,
+    "cli.md": commands,
+    "codes.md": codes,
+    "matrix.schema.json": schema_text,
+}
 
 if __name__ == "__main__":
     for page, make in PAGES.items():

@@ -1,8 +1,9 @@
 """Bad input: each case beside this file is refused in exactly the words beside it.
 
 A case is `<code>[--note].yaml`, or a folder of that name; what no repository should hold is said in
-words there, in the files `links` and `sizes`. What is asked beside compiling is in `<case>.args`.
-The cases of `tests/warnings` are compiled, and warned about in exactly the words beside them.
+words there, in the files `links`, `sizes` and `repositories`. What is asked beside compiling is in
+`<case>.args`. The cases of `tests/warnings` are compiled, and warned about in exactly the words
+beside them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 import time
 import tracemalloc
 from pathlib import Path
@@ -55,6 +57,10 @@ def prepare(case: Path, folder: Path) -> None:
                 (folder / name).touch()
                 os.truncate(folder / name, int(size))
             (folder / "sizes").unlink()
+        if (folder / "repositories").exists():  # in words: a repository holds no other
+            for line in (folder / "repositories").read_text().splitlines():
+                subprocess.run(["git", "init", "--quiet", folder / line], check=True)
+            (folder / "repositories").unlink()
     else:
         shutil.copy(case, folder / "matrix.yaml")
     if not (folder / "templates").exists():
@@ -134,6 +140,31 @@ def test_warned_in_these_words(
     assert "error[" not in told
     assert run([]) == 0
     assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize("case", WARNINGS, ids=lambda case: case.stem)
+def test_strictly_a_warning_is_an_error(
+    case: Path, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With `--strict` the same text is an error, and no file is touched: at first, and later."""
+    golden = case.with_name(f"{case.stem}.txt").read_text(encoding="utf-8")
+    count = len(re.findall(r"^\S+: warning\[", golden, re.MULTILINE))
+    expected = re.sub(r"^(\S+): warning\[", r"\1: error[", golden, flags=re.MULTILINE)
+    expected += f"{count} error{'s' * (count != 1)}; nothing is written\n"
+    prepare(case, project)
+    before = listing(project)
+
+    assert run(["--strict"]) == 1
+    assert capsys.readouterr().err == expected
+    assert listing(project) == before
+
+    assert run([]) == 0
+    capsys.readouterr()
+    before = listing(project)
+
+    assert run(["--strict"]) == 1
+    assert capsys.readouterr().err == expected
+    assert listing(project) == before
 
 
 # --- Every field: what is wrong in it is found there ----------------------------------------------

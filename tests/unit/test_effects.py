@@ -177,6 +177,21 @@ def test_three_axes_in_a_condition(tmp_path: Path) -> None:
     )
 
 
+def test_the_shortest_of_two_conditions(tmp_path: Path) -> None:
+    """Where two axes tell the same lines apart, the one with fewer values is named."""
+    matrix = """
+axes:
+  python: [3.11, 3.12]
+  cuda: [null, 12.4, 12.8]
+  gpu: {false: {only: {cuda: null}}, true: {only: {cuda: ["12.4", "12.8"]}}}
+images: {i: {template: Dockerfile.j2}}
+"""
+
+    assert messages(tmp_path, matrix, "FROM a:{{ cuda if gpu else python }}") == [
+        "python changes nothing when gpu is true: 4 targets, 2 images"
+    ]
+
+
 def test_single_targets_are_no_line(tmp_path: Path) -> None:
     """Where the rules leave one value of an axis there is nothing that it could change."""
     matrix = GPU.replace("true: {}", "true: {only: {python: 3.13}}")
@@ -356,6 +371,7 @@ images:
         "(and 1 more, and 2 pairs like them)"
     )
     assert (warning.code, warning.severity) == ("same-image", Severity.WARNING)
+    assert warning.help == "keep one of them, or let templates/Dockerfile.j2 tell them apart"
     assert warning.location.text == "  server: {}"
     assert [(note, place.text) for note, place in warning.related] == [
         ("the other one", "  worker: {}")
@@ -382,6 +398,18 @@ def test_targets_that_differ_in_two_axes(tmp_path: Path) -> None:
     assert warning.message == "targets 'server-3_11-gpu' and 'server-3_12' are the same image"
     assert warning.location.text == "  server:"
     assert warning.related == ()
+
+
+def test_the_nearest_of_many(tmp_path: Path) -> None:
+    """Of several targets that are one image two are named that differ in a single value."""
+    same = "('3.11True', '3.12False', '3.13True')"
+    template = f"FROM a:{{{{ 'x' if python ~ gpu in {same} else python ~ gpu }}}}"
+    _, (warning,) = looked(tmp_path, GPU, template)
+
+    assert warning.message == (
+        "targets 'server-3_11-gpu' and 'server-3_13-gpu' are the same image (and 1 more)"
+    )
+    assert (warning.location.column, warning.related[0][1].column) == (12, 24)
 
 
 COMBINATION = st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 1))

@@ -1,4 +1,4 @@
-"""The schema of matrix.yaml: what an editor is told is what compiling says, as far as it can see."""
+"""The schema of matrix.yaml: an editor is told what compiling would say, as far as it can see."""
 
 import json
 import re
@@ -14,7 +14,7 @@ import pytest
 from compiler.cli import run
 from compiler.errors import CompileError
 from compiler.files import Files
-from compiler.model import Level, MatrixFile, keys
+from compiler.model import BuildOptions, Level, MatrixFile, keys
 from compiler.pipeline import plan_matrix
 from compiler.schema import schema, schema_text
 
@@ -42,8 +42,8 @@ def refused(folder: Path, paths: list[Path]) -> dict[Path, str]:
     done = check("--schemafile", file, "--output-format", "json", *paths)
     assert done.returncode in (0, 1), done.stderr
     said = json.loads(done.stdout)
-    assert not said["parse_errors"]
-    return {Path(error["filename"]): str(error) for error in said["errors"]}
+    assert not said.get("parse_errors")
+    return {Path(error["filename"]): str(error) for error in said.get("errors", ())}
 
 
 def test_it_is_a_schema(tmp_path: Path) -> None:
@@ -92,10 +92,8 @@ def test_every_key_is_described() -> None:
     assert len(found) >= 7
     assert set(found[""]["properties"]) == set(keys(MatrixFile))
     told = {frozenset(level["properties"]) for level in found.values()}
-    bases = {base for level in subclasses(Level) for base in level.__mro__[1:]}
-    assert told == {frozenset(keys(one)) for one in subclasses(Level) if one not in bases} | {
-        frozenset(keys(one)) for one in subclasses(Level) if one in bases and frozenset(keys(one)) in told
-    }
+    # A level that others are made of alone is never met by itself.
+    assert told == {frozenset(keys(one)) for one in subclasses(Level) if one is not BuildOptions}
     for where, level in found.items():
         assert level["additionalProperties"] is False, where
         assert level["patternProperties"] == {"^x-": {}}, where
@@ -242,7 +240,9 @@ IMAGE = {
 }
 BAD = {
     **{
-        name: line if line.startswith("images") else f"{line}\nimages: {{server: {{template: Dockerfile.j2}}}}"
+        name: line
+        if line.startswith("images")
+        else f"{line}\nimages: {{server: {{template: Dockerfile.j2}}}}"
         for name, line in TOP.items()
     },
     **{
@@ -250,9 +250,11 @@ BAD = {
         + ("" if line.startswith("template") else "    template: Dockerfile.j2\n")
         for name, line in IMAGE.items()
     },
-    "override: pull that is text": "images: {s: {template: a.j2, overrides: [{when: {image: s}, pull: b}]}}",
+    "override: pull that is text": "overrides: [{when: {image: s}, pull: b}]\n"
+    "images: {s: {template: Dockerfile.j2}}",
     "defaults: unknown key": "defaults: {templat: a}\nimages: {s: {template: Dockerfile.j2}}",
-    "defaults: no template": "defaults: {context: .}\nimages: {s: {template: Dockerfile.j2}, t: {}}",
+    "defaults: no template": "defaults: {context: .}\n"
+    "images: {s: {template: Dockerfile.j2}, t: {}}",
 }
 
 
@@ -297,7 +299,10 @@ UNSEEN = {
         *("empty-file--data", "missing-context", "missing-file", "missing-template", "no-base"),
         *("not-a-file", "not-a-mapping--data", "not-ours", "output-folder", "template-loop"),
         *("unreadable-file", "wrong-type--axis-expression"),
-        *(f"outside-project--{kind}" for kind in ("context", "include", "template", "template-link")),
+        *(
+            f"outside-project--{kind}"
+            for kind in ("context", "include", "template", "template-link")
+        ),
     ),
     "it runs no template": (
         *("bad-fragment--peers-20", "dollar-before-variable", "empty-key", "illegal-tag"),
@@ -312,7 +317,7 @@ UNSEEN = {
     "3.10 and '3.10' are not equal to it": ("duplicate-value",),
     "linux/arm64 and linux/arm64/v8 are not equal to it": ("duplicate-value--platform",),
     "it expands no matrix": (
-        *("alias-mismatch", "ambiguous-parent", "duplicate-cache", "duplicate-tag"),
+        *("alias-mismatch", "ambiguous-parent", "duplicate-cache", "duplicate-tag", "empty-group"),
         *("group-collision", "link-cycle", "missing-parent", "name-collision", "name-too-long"),
         *("no-platform", "no-variant-matches", "no-variants", "parent-platform"),
         "too-many-variants",
@@ -353,14 +358,17 @@ POOL: dict[str, list[str]] = {
     "axes": [
         "{python: [3.1, 3.10, 3.9], gpu: [true, false, null], on: [yes, no]}",
         "{python: {3.1: {}, 3.11: , on: {tag: 3.1}, 2024-01-01: {tag: ''}}, gpu: [~, cu12*]}",
-        "{python: ['a b', 1, 01, 1.0], gpu: {true: {tag: '{{ python }} ', set: {c: [1, ~]}}}}",
+        "{python: [1, 01, 1.0, '{{a}}'], gpu: {true: {tag: 'x{{ python }}', set: {c: [1, ~]}}}}",
         "{python: '{{ d.pythons }}', gpu: {false: {}, true: {only: {python: '>=3'}, x-a: 1}}}",
-        "{python: ['!a', '>=3', '\u00e9', '{{ a }}'], gpu: {null: {platforms: ['{{ 1 }}']}}}",
+        "{python: ['!a', '>=3', '\u00e9\u00df'], gpu: {null: {platforms: ['{{ os }}/amd64']}}}",
         "{python: [3.10], gpu: {true: {platforms: [linux/arm/v7], tag: null, only: null}}}",
-        "{python: [[a]], gpu: ['']}",
     ],
-    "set": ["{a: 1, on: 2024-01-01, b: {true: [~]}}", "{a: }", "{_x1: '{{ python }}${'}", "[a]"],
-    "exclude": ["[]", "[{python: nope}]", "[{gpu: null, python: 3.10}]", "[{image: other}]", "{}"],
+    "set": [
+        "{os: linux, a: 1, on: 2024-01-01, b: {true: [~]}}",
+        "{a: }",
+        "{_x1: '{{ python }}${'}",
+    ],
+    "exclude": ["[]", "[{gpu: null, python: '*1*'}]", "[{image: server, gpu: null}]"],
     "defaults": [
         "",
         "{x-a: b}",
@@ -369,7 +377,7 @@ POOL: dict[str, list[str]] = {
     ],
     "groups": ["{}", "{some: {image: server}}", "{3: {gpu: [true, null]}, x-1: {gpu: '!true'}}"],
     "publish": ["", "{version: '${V}', staging: '${A}/x'}", "{version: '${V}', x-a: }"],
-    "output": ["out", "3.10", "a/b.c/_d", "on", "a//b"],
+    "output": ["out", "3.10", "a/b.c/_d", "on"],
     "overrides": [
         "[]",
         "[{when: {image: server}, pull: true, set: {a: 2}, x-a: b}]",
@@ -379,15 +387,14 @@ POOL: dict[str, list[str]] = {
 FIELDS = {
     "context": ["templates/server", "''", "null", "./templates", "git@example.com:a.git"],
     "contexts": ["{a: ., b: 'docker-image://alpine', 1.0: templates}", "null"],
-    "args": ["{A: true, 3.10: on, 'a-{{ python }}': '$${x}', B: '{{ \"${\" }}'}", "{A: [b]}"],
+    "args": ["{A: true, 3.10: on, 'a-{{ python }}': '$${x}', B: '{{ \"${\" }}'}"],
     "labels": ["{a.b/c: 2024-01-01, d: 'a $ {b} %{c}'}", "{'${V}': '$${V}$', e: '$$$'}"],
     "tags": [
         "['${A}:{{ variant }}', 'acme/s:{{ target | slug }}-x acme/s:{{ target | slug }}']",
         "['localhost:5000/a/b__c-d.e:{{ variant | slug }}', '']",
         "['{{ target | slug }}:V_1.0-x']",
-        "[Bad/Tag]",
     ],
-    "platforms": ["[]", "[linux/amd64, linux/arm/v7]", "['linux/{{ \"arm64\" }}']", "[x]"],
+    "platforms": ["[]", "[linux/amd64, linux/arm/v7]", "['linux/{{ \"arm64\" }}']"],
     "axes": ["[]", "[python]", "[gpu, python]", "null"],
     "only": ["null", "[{python: 3.10}]", "[{gpu: [true, ~]}, {python: '*'}]"],
     "cache": ["null", "{type: registry, ref: 'acme/c:{{ target }}', x-a: 1}"],
@@ -407,21 +414,25 @@ FIELDS = {
 }
 
 
+NEEDED = {"data", "variables", "axes"}
+"""What others name."""
+
+
 def some(random: Random, pool: dict[str, list[str]], chance: float, indent: str) -> str:
     """Return some keys of a pool, with a value each."""
-    chosen = [key for key in pool if random.random() < chance]
+    chosen = [key for key in pool if key in NEEDED or random.random() < chance]
     return "".join(f"{indent}{key}: {random.choice(pool[key])}\n" for key in chosen)
 
 
 def test_there_is_no_false_alarm(project: Path) -> None:
     """Of matrices put together at random, the schema accepts every one that the compiler does."""
-    random = Random(20)
+    random = Random(20)  # noqa: S311 - the same ones each time
     taken = []
-    for n in range(1500):
+    for n in range(1000):
         text = (
-            some(random, POOL, 0.35, "")
+            some(random, POOL, 0.25, "")
             + "images:\n  server:\n    template: Dockerfile.j2\n"
-            + some(random, FIELDS, 0.2, "    ")
+            + some(random, FIELDS, 0.15, "    ")
         )
         if random.random() < 0.3:
             text += "  3.1: {template: Dockerfile.j2, from: server}\n"

@@ -1,0 +1,223 @@
+"""The fields of a target of bake in one form, whichever version of buildx printed them.
+
+Versions differ: a record is a line of CSV to old ones and an object to new ones, which also double
+each `${`. What means the same to bake is the same here; what says nothing is left out.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping
+from posixpath import normpath
+from typing import Any, TypeAlias
+
+from compiler.reference import canonical_platform, canonical_tag
+
+
+Value: TypeAlias = str | tuple[str, ...] | Mapping[str, str]
+"""Text (a flag is `true`), a set in the author's order, or a mapping."""
+
+Fields: TypeAlias = Mapping[str, Value]
+"""The fields of one target that say something."""
+
+_TEXTS = frozenset({"call", "context", "network", "shm-size", "target"})
+_FLAGS = frozenset({"no-cache", "pull"})
+_MAPPINGS = frozenset({"args", "contexts", "extra-hosts", "labels"})
+_LISTS = frozenset({"annotations", "entitlements", "no-cache-filter", "platforms", "tags", "ulimits"})
+_RECORDS = frozenset({"attest", "cache-from", "cache-to", "output", "secret", "ssh"})
+_DOUBLED = ("annotations", "args", "labels")
+"""Fields of which new versions double the values, and of the first one the keys, too."""
+_DEFAULTS = {"call": "build", "network": "default"}
+"""Text that says what holds anyway."""
+
+COMPARED = (
+    *("tags", "platforms", "args", "labels", "annotations", "context", "contexts", "target"),
+    *("output", "attest", "cache-from", "cache-to", "secret", "ssh", "network", "pull", "no-cache"),
+    *("no-cache-filter", "shm-size", "ulimits", "entitlements", "extra-hosts", "call"),
+)
+"""The fields that this form knows, in the order in which they are told."""
+
+PASSED = frozenset({"dockerfile", "dockerfile-inline", "description"})
+"""Fields that differ by nature, or change no image."""
+
+CACHE_ONLY = "type=cacheonly"
+"""The record of an output that leaves nothing behind."""
+
+_SINGLE = re.compile(r"(?<!\$)\$\{|(?<!%)%\{")
+_ADDRESS = re.compile(r"://|^[\w.-]+@[\w.-]+:|^[a-z-]+:")
+
+
+class WrongKindError(Exception):
+    """A value is of another kind than bake prints: where below the target, and what belongs there."""
+
+    def __init__(self, route: tuple[str | int, ...], expected: str) -> None:
+        super().__init__(expected)
+        self.route, self.expected = route, expected
+
+
+def normal(target: Mapping[str, Any]) -> dict[str, Value]:
+    """Bring the fields of a target to one form; those that it does not know are left out.
+
+    Raises:
+        WrongKindError: a value is of another kind than bake prints.
+    """
+    found: dict[str, Value] = {}
+    for name in COMPARED:
+        raw = target.get(name)
+        if raw is None:
+            continue
+        value = _value(name, raw)
+        if value:
+            found[name] = value
+    found.setdefault("context", ".")
+    return found
+
+
+def _value(name: str, raw: Any) -> Value:
+    if name in _FLAGS:
+        if not isinstance(raw, bool):
+            raise WrongKindError((name,), "true or false")
+        return "true" if raw else ""
+    if name in _TEXTS:
+        text = _text(raw, name)
+        return _local(text) if name == "context" else "" if text == _DEFAULTS.get(name) else text
+    if name in _MAPPINGS:
+        return _mapping(name, raw)
+    if not isinstance(raw, list | tuple):
+        raise WrongKindError((name,), "a list")
+    if name in _RECORDS:
+        return _records(name, raw)
+    texts = [_text(item, name, n) for n, item in enumerate(raw)]
+    if name == "annotations":
+        pairs = (text.removeprefix("manifest:").partition("=") for text in texts)
+        return {key: value for key, _, value in pairs}
+    if name == "tags":
+        texts = [canonical_tag(text) or text for text in texts]
+    elif name == "platforms":
+        texts = [canonical_platform(text) or text for text in texts]
+    return tuple(dict.fromkeys(texts))
+
+
+def _text(value: Any, *route: str | int) -> str:
+    if not isinstance(value, str):
+        raise WrongKindError(route, "text")
+    return value
+
+
+def _mapping(name: str, raw: Any) -> Mapping[str, str]:
+    """Return a mapping without nulls, which say nothing."""
+    if not isinstance(raw, Mapping):
+        raise WrongKindError((name,), "a mapping")
+    found = {key: _text(item, name, key) for key, item in raw.items() if item is not None}
+    return {key: _local(item) for key, item in found.items()} if name == "contexts" else found
+
+
+def _local(path: str) -> str:
+    """Return a context in bake's spelling if it is a folder of this machine."""
+    return path if not path or _ADDRESS.search(path) else normpath(path)
+
+
+def _records(name: str, entries: Iterable[Any]) -> tuple[str, ...]:
+    found: dict[str, str] = {}
+    for n, entry in enumerate(entries):
+        if not isinstance(entry, str | Mapping):
+            raise WrongKindError((name, n), "text or a mapping")
+        if entry:
+            text = _ssh(entry, n) if name == "ssh" else _record(name, entry, n)
+            # Of two attestations of one type the last counts.
+            found[text.partition(",")[0] if name == "attest" else text] = text
+    return tuple(found.values())
+
+
+def _record(name: str, entry: str | Mapping[str, Any], n: int) -> str:
+    """Return one record as `type=...,key=value`, its keys sorted."""
+    if isinstance(entry, str):
+        pairs = _pairs(name, entry)
+        if pairs is None:
+            return entry
+    else:
+        pairs = {key.lower(): _scalar(item, name, n, key) for key, item in entry.items()}
+    if name == "secret":
+        _name_secret(pairs)
+    elif name == "output" and pairs.get("type") == "registry":  # what buildx makes of it
+        pairs = {"push": "true", **pairs, "type": "image"}
+    line = io.StringIO()
+    keys = sorted(pairs, key=lambda key: (key != "type", key))
+    csv.writer(line, lineterminator="").writerow([f"{key}={pairs[key]}" for key in keys])
+    return line.getvalue()
+
+
+def _pairs(name: str, entry: str) -> dict[str, str] | None:
+    """Read a record that is a line of CSV, or one of bake's short forms; nothing if it is none."""
+    try:
+        cells = next(csv.reader([entry], strict=True))
+    except (csv.Error, StopIteration):
+        return None
+    if len(cells) == 1 and "=" not in entry:
+        if name in {"cache-from", "cache-to"}:
+            return {"type": "registry", "ref": entry}
+        if name == "output":
+            return {"type": "tar" if entry == "-" else "local", "dest": entry}
+    if not all("=" in cell for cell in cells):
+        return None
+    pairs = (cell.split("=", 1) for cell in cells)
+    return {key.strip().lower(): value for key, value in pairs}
+
+
+def _scalar(value: Any, *route: str | int) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _text(value, *route)
+
+
+def _name_secret(pairs: dict[str, str]) -> None:
+    """Say where a secret comes from by `src` or `env` alone, as new versions print it."""
+    if "source" in pairs:
+        pairs["src"] = pairs.pop("source")
+    if pairs.pop("type", "") == "env" and "src" in pairs and "env" not in pairs:
+        pairs["env"] = pairs.pop("src")
+
+
+def _ssh(entry: str | Mapping[str, Any], n: int) -> str:
+    if isinstance(entry, str):
+        return entry
+    paths = entry.get("paths") or []
+    if not isinstance(paths, list | tuple):
+        raise WrongKindError(("ssh", n, "paths"), "a list")
+    joined = ",".join(_text(path, "ssh", n, "paths", m) for m, path in enumerate(paths))
+    id_ = _text(entry.get("id", ""), "ssh", n, "id")
+    return f"{id_}={joined}" if joined else id_
+
+
+def doubled(targets: Iterable[Fields]) -> bool:
+    """Tell whether these targets may be printed with each `${` and `%{` doubled.
+
+    New versions of buildx do that, in some fields; one that stands alone shows an old version.
+    """
+    return not any(
+        _SINGLE.search(item) or (name == "annotations" and _SINGLE.search(key))
+        for fields in targets
+        for name in _DOUBLED
+        for key, item in _items(fields, name)
+    )
+
+
+def undoubled(fields: Fields) -> Fields:
+    """Return fields as they are meant where `${` and `%{` are printed doubled."""
+    found = dict(fields)
+    for name in _DOUBLED:
+        if name in found:
+            found[name] = {
+                _undoubled(key) if name == "annotations" else key: _undoubled(item)
+                for key, item in _items(fields, name)
+            }
+    return found
+
+
+def _items(fields: Fields, name: str) -> Iterable[tuple[str, str]]:
+    value = fields.get(name)
+    return value.items() if isinstance(value, Mapping) else ()
+
+
+def _undoubled(text: str) -> str:
+    return text.replace("$${", "${").replace("%%{", "%{")
