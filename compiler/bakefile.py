@@ -1,80 +1,173 @@
-"""An existing definition of builds: what `docker buildx bake --print` says of a bake file.
+"""An existing definition of builds, as bake reads it.
 
-Takes a file, or bytes, and returns a `Definition`. It is the JSON of bake --print, or a bake file
-(HCL, JSON or compose), which bake itself reads. Refuses what is neither, in bake's own words.
+Takes a file and returns a `Definition`. The file is a bake file (HCL, JSON or compose), of which
+bake itself says what it means, or the JSON of `docker buildx bake --print`. Refuses what bake
+refuses, in its own words.
 """
 
 import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from compiler.bakeform import (
-    CACHE_ONLY,
-    COMPARED,
-    PASSED,
-    Fields,
-    WrongKindError,
-    doubled,
-    normal,
-    undoubled,
-)
 from compiler.errors import CompileError, Diagnostic, Location, did_you_mean
-from compiler.json_check import find_in_json
-from compiler.places import Finding, Page, read_text, refuse_file, show
+from compiler.places import Page, read_text, refuse_file
+from compiler.printed import CODE, REMEDY, Definition, is_source, parse, read_printed
 
 
 LIMIT = 64 << 20
 """The most bytes that are read: tens of thousands of targets."""
 
-_CODE = "bake-file"
-_PRINTED = frozenset({"group", "target"})
-_SOURCE = frozenset({"inherits", "matrix", "name"})
-"""Fields of a bake file that bake --print resolves."""
-_BLOCK = re.compile(r'^[ \t]*target[ \t]+"?([a-zA-Z0-9][\w-]*)"?[ \t]*\{', re.MULTILINE | re.ASCII)
-_ERROR = re.compile(
-    r"^ERROR: (?:[^\s:]+:(?P<line>\d{1,9}),(?P<column>\d{1,9})\S*: )?(?P<text>.*)", re.M | re.S
+_TARGET = re.compile(r'^[ \t]*target[ \t]+"?([a-zA-Z0-9][\w-]*)"?[ \t]*\{', re.MULTILINE | re.ASCII)
+_DEFAULT = re.compile(r'^[ \t]*group[ \t]+"?default"?[ \t]*\{', re.MULTILINE)
+_REFUSAL = re.compile(
+    r"^ERROR: (?:[^\s:]+:(?P<line>\d{1,7}),(?P<column>\d{1,7})\S*: )?(?P<text>.*)",
+    re.MULTILINE | re.DOTALL,
 )
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
-_ELSEWHERE = "give the JSON that `docker buildx bake --print TARGET...` prints"
+_ELSEWHERE = "or give the JSON that `docker buildx bake --print` gives elsewhere"
+_LONGEST = 500
+"""Characters of bake's words that are told."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Definition:
-    """Targets as bake reads them."""
+def read_definition(file: str, stdin: bytes = b"") -> Definition:
+    """Return what a file defines; `-` stands for `stdin`, which holds the JSON of bake --print.
 
-    targets: Mapping[str, Fields]
-    """Name -> fields in one form, in bake's order."""
-    came_along: frozenset[str] = frozenset()
-    """Targets that were not asked for: bake prints another output than they have."""
-    unknown: frozenset[str] = frozenset()
-    """Fields that are not compared, for we do not know them."""
-
-
-def read_definition(file: str, stdin: bytes) -> Definition:
-    """Return what a file defines; `-` stands for `stdin`, which holds JSON of bake --print.
+    A bake file defines every target in it, in a group or not, whose name does not begin with `_`,
+    and those that its default group leads to.
 
     Raises:
         CompileError: it cannot be read, or is wrong.
     """
-    if file == "-":
-        return _printed(_parsed(read_text(stdin, "stdin", limit=LIMIT), "stdin"), "stdin")
-    path = Path(file)
-    raw = _bytes(path, file)
-    page = read_text(raw, file, limit=LIMIT)
-    suffix = path.suffix.lower()
-    if suffix == ".json" or (
-        suffix not in {".hcl", ".yaml", ".yml"} and page.text.lstrip()[:1] == "{"
-    ):
-        parsed = _parsed(page, file)
-        if _is_printed(parsed.data) or not path.is_file():
-            return _printed(parsed)
-        names = list(_mapping_at(parsed, "target", {}))
+    path, shown = Path(file), "stdin" if file == "-" else file
+    raw = stdin if file == "-" else _bytes(path, file)
+    if not raw.strip():
+        refuse_file(shown, code="empty-file", message="the file holds nothing", help=REMEDY)
+    if file == "-" or _is_json(path, raw):
+        page = read_text(raw, shown, limit=LIMIT)
+        data = parse(page)
+        if not is_source(data):
+            return read_printed(page, data)
+        names = _names(data)
     else:
-        names = _BLOCK.findall(page.text)
+        page = Page(shown, raw.decode(errors="replace"))
+        names = _TARGET.findall(page.text)
+        if _DEFAULT.search(page.text):
+            names.append("default")
+    if file == "-" or not path.is_file():
+        refuse_file(
+            shown,
+            code=CODE,
+            message="this is a bake file, not what bake --print gives",
+            help="name the file, so that bake can read it",
+        )
     return _baked(path, page, names)
+
+
+def _is_json(path: Path, raw: bytes) -> bool:
+    suffix = path.suffix.lower()
+    return suffix == ".json" or (
+        suffix not in {".hcl", ".yaml", ".yml"} and raw.lstrip().startswith(b"{")
+    )
+
+
+def _names(data: Mapping[str, Any]) -> list[str]:
+    """Return the targets of a bake file in JSON, and its default group."""
+    targets, groups = data.get("target"), data.get("group")
+    found = [name for name in targets if name[:1] != "_"] if isinstance(targets, dict) else []
+    if isinstance(groups, dict) and "default" in groups:
+        found.append("default")
+    return found
+
+
+def _bytes(path: Path, shown: str) -> bytes:
+    """Return a file's bytes; it may be a pipe, as a shell makes of `<(command)`."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(LIMIT + 1)
+    except FileNotFoundError:
+        near = sorted(os.listdir(path.parent)) if path.parent.is_dir() else []
+        help_ = did_you_mean(path.name, near, otherwise="name a file, or `-` for stdin")
+        message = f"there is no file {shown!r}"
+        refuse_file(shown, code="missing-file", message=message, help=help_)
+    except IsADirectoryError:
+        message = f"{shown!r} is a folder"
+        refuse_file(shown, code="not-a-file", message=message, help="name the bake file in it")
+    except (OSError, ValueError) as error:
+        reason = str(getattr(error, "strerror", None) or error).lower()
+        message, help_ = f"the file cannot be read: {reason}", "name a file that you may read"
+        refuse_file(shown, code="unreadable-file", message=message, help=help_)
+
+
+def _baked(path: Path, page: Page, names: Iterable[str]) -> Definition:
+    """Return what bake says that a bake file means.
+
+    Args:
+        path: the bake file.
+        page: its text.
+        names: its targets as far as they are seen in the text, for a bake that lists none.
+    """
+    name = f"./{path.name}" if path.name.startswith("-") else path.name
+    listed = _docker(path, page, "bake", "--list", "type=targets,format=json", "-f", name)
+    if listed.returncode == 0:
+        names = _listed(listed.stdout)
+    elif b"unknown flag: --list" not in listed.stderr:
+        _refuse(listed.stderr, path, page)
+    asked = dict.fromkeys(names)
+    ran = _docker(path, page, "bake", "--print", "-f", name, "--", *asked)
+    if ran.returncode:
+        _refuse(ran.stderr, path, page)
+    printed = Page(f"{page.path}, as bake prints it", ran.stdout.decode(errors="replace"))
+    return read_printed(printed, parse(printed))
+
+
+def _listed(stdout: bytes) -> list[str]:
+    """Return the targets that a list of bake names, and the default group."""
+    entries = json.loads(stdout)
+    return [
+        entry["name"] for entry in entries if not entry.get("group") or entry["name"] == "default"
+    ]
+
+
+def _docker(path: Path, page: Page, *words: str) -> subprocess.CompletedProcess[bytes]:
+    """Run `docker buildx` in the folder of a file; what it says is kept."""
+    try:
+        return subprocess.run(  # noqa: S603 - the words are ours, and no shell reads them
+            ["docker", "buildx", *words],  # noqa: S607 - the user's own
+            cwd=path.parent,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
+        reason = "there is no docker" if missing else (error.strerror or str(error)).lower()
+        refuse_file(
+            page.path,
+            code=CODE,
+            message=f"`docker buildx bake` reads such a file, and cannot be run: {reason}",
+            help=f"install Docker with buildx, {_ELSEWHERE}",
+        )
+
+
+def _refuse(stderr: bytes, path: Path, page: Page) -> NoReturn:
+    """Refuse a file with the words with which bake did, at the place that it names."""
+    if _docker(path, page, "version").returncode:
+        refuse_file(
+            page.path,
+            code=CODE,
+            message="`docker buildx bake` reads such a file, and this docker has no buildx",
+            help=f"install its plug-in buildx, {_ELSEWHERE}",
+        )
+    said = stderr.decode(errors="replace")
+    refusal = _REFUSAL.search(said)
+    words = " ".join((refusal["text"] if refusal else said).split())
+    words = words if len(words) <= _LONGEST else f"{words[: _LONGEST - 3]}..."
+    where = Location(path=page.path, line=0)
+    if refusal and refusal["line"]:
+        where = page.at(page.offset(max(1, int(refusal["line"])), max(1, int(refusal["column"]))))
+    message = f"docker buildx bake refuses it: {words or 'it does not say why'}"
+    help_ = f"correct it, {_ELSEWHERE}"
+    raise CompileError([Diagnostic(code=CODE, message=message, location=where, help=help_)])

@@ -23,7 +23,6 @@ Fields: TypeAlias = Mapping[str, Value]
 _TEXTS = frozenset({"call", "context", "network", "shm-size", "target"})
 _FLAGS = frozenset({"no-cache", "pull"})
 _MAPPINGS = frozenset({"args", "contexts", "extra-hosts", "labels"})
-_LISTS = frozenset({"annotations", "entitlements", "no-cache-filter", "platforms", "tags", "ulimits"})
 _RECORDS = frozenset({"attest", "cache-from", "cache-to", "output", "secret", "ssh"})
 _DOUBLED = ("annotations", "args", "labels")
 """Fields of which new versions double the values, and of the first one the keys, too."""
@@ -48,7 +47,7 @@ _ADDRESS = re.compile(r"://|^[\w.-]+@[\w.-]+:|^[a-z-]+:")
 
 
 class WrongKindError(Exception):
-    """A value is of another kind than bake prints: where below the target, and what belongs there."""
+    """A value is of another kind than bake prints: its route below the target, and what is."""
 
     def __init__(self, route: tuple[str | int, ...], expected: str) -> None:
         super().__init__(expected)

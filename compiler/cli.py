@@ -156,7 +156,7 @@ def _recalled(given: Context, record: "Record") -> tuple[Diagnostic, ...]:
     """Return the warnings of the run that made what is up to date."""
     from compiler.ignored import partly_ignored
 
-    paths = [BAKE, f"{record.output}/{PLAN}", f"{record.output}/{record.first}"]
+    paths = [f"{record.output}/{record.first}", BAKE, f"{record.output}/{PLAN}"]
     ignored = partly_ignored(given.folder, paths, given.shown)
     found: tuple[Diagnostic, ...] = ()
     if record.warnings:

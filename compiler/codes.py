@@ -18,13 +18,11 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "nothing, so half of what was written would be lost. Remove one of the two; keys with "
         "Jinja must also stay apart once they are rendered.",
         "complex-key": "A key is a mapping or a list. If it is meant as text, put it in quotes.",
-        "yaml-tag": "A YAML tag such as `!!int` asks for a type. A value is text as written; "
-        "remove the tag.",
+        "yaml-tag": "A YAML tag such as `!!int` asks for a type. Values are text; remove it.",
         "unknown-anchor": "An alias `*name` has no anchor `&name` above it. Correct the name; if "
         "it was meant as text, put it in quotes.",
         "recursive-anchor": "An alias stands inside of what it stands for, without end. Remove it.",
-        "bad-merge": "`<<` merges mappings, and was given something else. Give it an alias of a "
-        "mapping, or a list of such.",
+        "bad-merge": "`<<` merges mappings, and was given something else. Give it an alias of one.",
         "several-documents": "A `---` begins a second document. Only one is read, so the rest "
         "would be ignored without a word. Remove the `---`, or make another file of it.",
         "empty-file": "The file holds nothing but comments or white space. Write at least one "

@@ -1,6 +1,5 @@
 """Artifacts against the disk: what would change; only reads."""
 
-import difflib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
@@ -111,6 +110,8 @@ def heads(path: str) -> list[str]:
 
 def unified(changes: Iterable[Change]) -> Iterator[str]:
     """Yield the lines of a unified diff that `patch` and git understand."""
+    import difflib
+
     for change in changes:
         before, after = f"a/{change.path}", f"b/{change.path}"
         lines = difflib.unified_diff(

@@ -96,14 +96,15 @@ def _tried(way: _Way, values: tuple[Value, ...]) -> list[tuple[Value, ...]]:
 def _fault(matrix: Matrix, code: str, image: Image, all_: list[tuple[str, str]]) -> Diagnostic:
     """Say it of the first child, and of how many more."""
     child, said = all_[0]
-    more = f"; so do {len(all_) - 1} more" if len(all_) > 1 else ""
+    others = len(all_) - 1
+    more = f"; so {'does' if others == 1 else 'do'} {others} more" if others else ""
     parent = image.parent
     assert parent is not None  # noqa: S101 - only children have faults
     base = matrix.images[parent.image]
     missing = code == "missing-parent"
     return Diagnostic(
         code=code,
-        message=f"{child!r} stands on {said}, which the rules drop{more}"
+        message=f"{child!r} stands on a target that the rules drop, {said}{more}"
         if missing
         else f"{child!r} could stand on {said}{more}",
         location=matrix.source.locate(parent.route),

@@ -65,10 +65,30 @@ def remembered(
     if not _OF_ONE_VARIANT.isdisjoint(names):
         return render
     ordered = tuple(sorted(names))
-    memo: dict[tuple[Any, ...], T] = {}
+    memo: dict[Any, T] = {}
+    if len(ordered) == 1:
+        return _by_one(render, ordered[0])
 
     def once(scope: Mapping[str, Any]) -> T:
         key = tuple([scope.get(name, _MISSING) for name in ordered])
+        try:
+            found = memo.get(key)
+        except TypeError:  # a list or mapping of `set` or data
+            return render(scope)
+        if found is None:
+            found = memo[key] = render(scope)
+        return found
+
+    return once
+
+
+def _by_one(
+    render: Callable[[Mapping[str, Any]], T], name: str
+) -> Callable[[Mapping[str, Any]], T]:
+    memo: dict[Any, T] = {}
+
+    def once(scope: Mapping[str, Any]) -> T:
+        key = scope.get(name, _MISSING)
         try:
             found = memo.get(key)
         except TypeError:  # a list or mapping of `set` or data

@@ -87,7 +87,9 @@ def _matcher(value: object) -> object:
 def _record(value: object) -> object:
     if not isinstance(value, str | dict):
         raise _wrong("text such as 'type=registry,ref=...' or a mapping", value)
-    return {key: _text(item) for key, item in value.items()} if isinstance(value, dict) else value
+    if isinstance(value, str):
+        return value
+    return {key: _text(item) for key, item in _mapping(value).items()}
 
 
 def _axis(value: object) -> object:
@@ -156,7 +158,7 @@ class CacheOptions(Level):
     mode: Text = Field("max", description="`max` keeps every step, `min` the result's alone.")
 
 
-class BuildOptions(Level):
+class BuildOptions(Level, defer_build=True):
     """What an override can change of a variant: how it is built and named."""
 
     description: Text | None = Field(None, description="What the image is, shown by bake.")
@@ -209,7 +211,7 @@ class BuildOptions(Level):
     )
 
 
-class Override(BuildOptions):
+class Override(BuildOptions, defer_build=False):
     """A rule: what is different in the variants that match."""
 
     when: Pattern = Field(description="The variants that it is about.")
@@ -218,7 +220,7 @@ class Override(BuildOptions):
 Overrides = Annotated[list[Override], BeforeValidator(_list)]
 
 
-class ImageOptions(BuildOptions):
+class ImageOptions(BuildOptions, defer_build=False):
     """Any field of an image; what `defaults` holds."""
 
     from_: Annotated[ParentOptions, BeforeValidator(_parent)] | None = Field(

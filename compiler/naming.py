@@ -29,21 +29,21 @@ def name_variants(matrix: Matrix, variants: tuple[Variant, ...], problems: Probl
     for variant in variants:
         counts[variant.image.name] = counts.get(variant.image.name, 0) + 1
     everything = {**GLOBALS, **matrix.data, **dict.fromkeys(matrix.axes)}
-    known: dict[Value, str] = {}
+    known: dict[Value, str] = {}  # fragments that are the same in every variant
     found = []
     for variant in variants:
         image, values = variant
         axes = {axis.name: value.value for axis, value in zip(image.axes, values, strict=True)}
         try:
-            fragments = []
-            for axis, value in zip(image.axes, values, strict=True):
-                fragment = known.get(value)
-                if fragment is None:
-                    fragment = _fragment(axis.name, value, everything | axes, matrix)
-                    if value.tag is None or value.tag.constant is not None:
-                        known[value] = fragment
-                if fragment:
-                    fragments.append(fragment)
+            fragments = [
+                fragment
+                for axis, value in zip(image.axes, values, strict=True)
+                if (
+                    fragment := known[value]
+                    if value in known
+                    else _fragment(axis.name, value, everything | axes, matrix, known)
+                )
+            ]
         except CompileError as error:
             problems.extend(error.diagnostics)
             continue
@@ -52,7 +52,9 @@ def name_variants(matrix: Matrix, variants: tuple[Variant, ...], problems: Probl
     return found
 
 
-def _fragment(axis: str, value: Value, scope: Mapping[str, Any], matrix: Matrix) -> str:
+def _fragment(
+    axis: str, value: Value, scope: Mapping[str, Any], matrix: Matrix, known: dict[Value, str]
+) -> str:
     """Return what a value adds to the variant's name: its `tag`, or what it is."""
     if value.tag is not None:
         fragment = value.tag.render(scope)
@@ -60,6 +62,8 @@ def _fragment(axis: str, value: Value, scope: Mapping[str, Any], matrix: Matrix)
             raise value.tag.refusal(
                 "bad-fragment", f"the fragment {fragment!r} holds white space", "take it out"
             )
+        if value.tag.constant is not None:
+            known[value] = fragment
         return fragment
     if value.value and value.value is not True and len(value.value.split()) > 1:
         raise CompileError(
@@ -72,4 +76,5 @@ def _fragment(axis: str, value: Value, scope: Mapping[str, Any], matrix: Matrix)
                 )
             ]
         )
-    return axis if value.value is True else value.value or ""
+    known[value] = axis if value.value is True else value.value or ""
+    return known[value]

@@ -86,7 +86,9 @@ def match(words: Sequence[str], known: Sequence[str]) -> Match:
         values = everything.intersection(*taken)
         if not values and not faults:
             said = ", ".join(words)
-            faults.append(Fault("matches-nothing", words[0], f"{said!r} leaves no value", ""))
+            faults.append(
+                Fault("matches-nothing", words[0], f"{said!r} leaves no value", "negate less")
+            )
     else:
         values = frozenset().union(*taken)
     return Match(values, tuple(faults), tuple(unversioned))

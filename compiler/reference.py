@@ -1,6 +1,7 @@
 """Image references and platforms: what registries and BuildKit accept."""
 
 import re
+from functools import lru_cache
 
 
 # The grammar of distribution/reference: [domain/]path[:tag]; a digest makes no tag to push to.
@@ -9,10 +10,8 @@ _DOMAIN = (
     r"|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
 )
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_REFERENCE = re.compile(
-    rf"(?:(?P<domain>{_DOMAIN})/)?(?P<path>{_PART}(?:/{_PART})*)(?::(?P<tag>\w[\w.-]{{0,127}}))?\Z",
-    re.ASCII,
-)
+_REFERENCE = re.compile(rf"(?:(?P<domain>{_DOMAIN})/)?(?P<path>{_PART}(?:/{_PART})*)\Z", re.ASCII)
+_TAG = re.compile(r"\w[\w.-]{0,127}\Z", re.ASCII)
 _MAX_REPOSITORY = 255
 
 _PLATFORM = re.compile(r"(?P<os>[a-z0-9]+)/(?P<arch>[a-z0-9_]+)(?:/(?P<variant>v[0-9]+))?\Z")
@@ -54,10 +53,21 @@ def canonical_tag(text: str) -> str | None:
     >>> canonical_tag("acme/Server:1.0") is None
     True
     """
+    name, colon, tag = text.rpartition(":")
+    if not colon or "/" in tag:
+        name, tag = text, "latest"
+    repository = _canonical_repository(name)
+    if repository is None or not _TAG.match(tag):
+        return None
+    return f"{repository}:{tag}"
+
+
+@lru_cache(maxsize=1024)
+def _canonical_repository(text: str) -> str | None:
     match = _REFERENCE.match(text)
     if match is None:
         return None
-    domain, path, tag = match["domain"], match["path"], match["tag"] or "latest"
+    domain, path = match["domain"], match["path"]
     if domain is not None and "." not in domain and ":" not in domain and domain != "localhost":
         # Without a dot, a port or `localhost` the first part is a folder of Docker Hub.
         if domain != domain.lower() or not re.fullmatch(_PART, domain):
@@ -69,7 +79,7 @@ def canonical_tag(text: str) -> str | None:
             path = f"library/{path}"
     if len(path) > _MAX_REPOSITORY:
         return None
-    return f"{domain}/{path}:{tag}"
+    return f"{domain}/{path}"
 
 
 def canonical_platform(text: str) -> str | None:

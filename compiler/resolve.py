@@ -183,7 +183,7 @@ def _target(
         problems.extend(error.diagnostics, name)
         return None
     rendered = _fields(way, scope, name, problems)
-    extra = _aliases(aliases, scope, matrix, name, problems)
+    extra = _aliases(aliases, scope, matrix, name, problems) if aliases else ()
     if rendered is None or extra is None:
         return None
     template, fields = rendered

@@ -6,6 +6,7 @@ fields that reach the result, with parents that are the same image taken for one
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from compiler.render import Dockerfile
@@ -32,8 +33,11 @@ def sameness(dockerfiles: tuple[Dockerfile, ...]) -> list[int]:
     aliases: dict[str, str] = {}  # a target's name -> the name of the one that it is the same as
     numbers: dict[tuple[str, object], int] = {}
     met: dict[tuple[str, int], int] = {}  # the same by the object: most targets share theirs
+    times = Counter(dockerfile.text for dockerfile in dockerfiles)
     for n in _parents_first(links, len(dockerfiles)):
         target, text = dockerfiles[n]
+        if times[text] == 1 and not links:
+            continue  # like no other, whatever its fields
         linked = [dockerfiles[parent].target.name for parent in links.get(n, ())]
         renamed = {name: aliases[name] for name in linked if name in aliases}
         signature = []

@@ -204,6 +204,12 @@ def resolve(text: str, values: Mapping[str, str]) -> str:
     """Return text in bake's form as bake resolves it with these values of its variables."""
     if "{" not in text:
         return text
+    if "$${" not in text and "%%{" not in text:  # as nearly all text is
+        before, *parts = text.split("${")
+        for part in parts:
+            name, _, after = part.partition("}")
+            before += values[name] + after
+        return before
     return _FROM_BAKE.sub(lambda match: values[match[1]] if match[1] else match[0][1:], text)
 
 

@@ -157,7 +157,7 @@ def _replace(changes: Sequence[Change], root: Path, top: int) -> None:
 
 def _folders(changes: Iterable[Change]) -> dict[str, None]:
     """Return every folder that changes touch, the project's own first."""
-    return dict.fromkeys(["", *(change.path.rpartition("/")[0] for change in changes)])
+    return dict.fromkeys(["", *[change.path.rpartition("/")[0] for change in changes]])
 
 
 def _stage(

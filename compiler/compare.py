@@ -1,0 +1,177 @@
+"""What differs between two definitions of the same builds, target by target.
+
+Takes two `Definition`s, ours and theirs; returns a `Comparison`. Targets are the same if they share
+a tag in its full form, whatever their names; those without tags go by name. Dockerfiles are not
+compared: their names and places differ by nature.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from compiler.bakeform import CACHE_ONLY, COMPARED, Fields
+from compiler.printed import Definition, linked
+
+
+_FEW = 3
+"""Names that are told of many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One field, or one key of it, that is not the same."""
+
+    field: str
+    key: str | None
+    """The key of a field that is a mapping."""
+    theirs: str | tuple[str, ...] | None
+    """None where they do not give it."""
+    ours: str | tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """One target on both sides."""
+
+    ours: str
+    theirs: str
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """How two definitions differ."""
+
+    pairs: tuple[Pair, ...]
+    only_ours: Mapping[str, tuple[str, ...]]
+    """Name -> tags."""
+    only_theirs: Mapping[str, tuple[str, ...]]
+    left_out: tuple[str, ...]
+    """Targets of theirs that have no counterpart and leave nothing behind, such as what others
+    inherit from."""
+    notes: tuple[str, ...]
+    """What a reader should know to judge it."""
+
+    @property
+    def same(self) -> bool:
+        """Tell whether nothing differs."""
+        return not (
+            self.only_ours or self.only_theirs or any(pair.differences for pair in self.pairs)
+        )
+
+
+def compare(ours: Definition, theirs: Definition, ignored: Collection[str] = ()) -> Comparison:
+    """Compare two definitions; the fields that are ignored may differ."""
+    here, there = ours.targets, theirs.targets
+    matched = _matched(here, there)
+    names = {other: name for name, other in matched.items()}
+    fields = [name for name in COMPARED if name not in ignored]
+    pairs = []
+    for name, other in matched.items():
+        asked = (field for field in fields if field != "output" or other not in theirs.came_along)
+        found = tuple(_differences(_renamed(there[other], names), here[name], asked))
+        pairs.append(Pair(ours=name, theirs=other, differences=found))
+    kept = linked(there)
+    left = [
+        other
+        for other, given in there.items()
+        if other not in names and other not in kept and _leaves_nothing(given)
+    ]
+    out = {*names, *left}
+    return Comparison(
+        pairs=tuple(pairs),
+        only_ours={name: tags(mine) for name, mine in here.items() if name not in matched},
+        only_theirs={name: tags(given) for name, given in there.items() if name not in out},
+        left_out=tuple(left),
+        notes=tuple(_notes(ours, theirs, pairs)),
+    )
+
+
+def tags(fields: Fields) -> tuple[str, ...]:
+    """Return a target's tags."""
+    return tuple(fields.get("tags", ()))
+
+
+def few(names: Collection[str]) -> str:
+    """Return names for one line: the first ones, and how many more.
+
+    >>> few(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more'
+    """
+    first = ", ".join(list(names)[:_FEW])
+    more = len(names) - _FEW
+    return f"{first} and {more:,} more" if more > 0 else first
+
+
+def _matched(ours: Mapping[str, Fields], theirs: Mapping[str, Fields]) -> dict[str, str]:
+    """Return which of our targets is which of theirs; the more tags are shared, the sooner."""
+    by_tag: dict[str, list[str]] = {}
+    for name, fields in ours.items():
+        for tag in tags(fields):
+            by_tag.setdefault(tag, []).append(name)
+    shared: dict[tuple[str, str], int] = {}
+    for other, fields in theirs.items():
+        for tag in tags(fields):
+            for name in by_tag.get(tag, ()):
+                shared[name, other] = shared.get((name, other), 0) + 1
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for name, other in sorted(shared, key=lambda pair: (-shared[pair], pair[0] != pair[1])):
+        if name not in found and other not in taken:
+            found[name] = other
+            taken.add(other)
+    for name, fields in ours.items():
+        untagged = name in theirs and not (tags(fields) and tags(theirs[name]))
+        if untagged and name not in found and name not in taken:
+            found[name] = name
+    return found
+
+
+def _renamed(fields: Fields, names: Mapping[str, str]) -> Fields:
+    """Return fields of theirs whose links to their targets lead to ours."""
+    contexts = fields.get("contexts")
+    if not isinstance(contexts, Mapping):
+        return fields
+    found = {}
+    for key, text in contexts.items():
+        name = text.removeprefix("target:")
+        found[key] = f"target:{names[name]}" if name != text and name in names else text
+    return {**fields, "contexts": found}
+
+
+def _leaves_nothing(fields: Fields) -> bool:
+    return not tags(fields) and fields.get("output", (CACHE_ONLY,)) == (CACHE_ONLY,)
+
+
+def _differences(theirs: Fields, ours: Fields, names: Iterable[str]) -> Iterator[Difference]:
+    for name in names:
+        their, our = theirs.get(name), ours.get(name)
+        if isinstance(their, Mapping) or isinstance(our, Mapping):
+            mine: Mapping[str, str] = our if isinstance(our, Mapping) else {}
+            given: Mapping[str, str] = their if isinstance(their, Mapping) else {}
+            for key in dict.fromkeys([*given, *mine]):
+                one, other = given.get(key), mine.get(key)
+                if one != other:
+                    yield Difference(field=name, key=key, theirs=one, ours=other)
+        elif _unordered(their) != _unordered(our):
+            yield Difference(field=name, key=None, theirs=their, ours=our)
+
+
+def _unordered(value: str | tuple[str, ...] | None) -> object:
+    return frozenset(value) if isinstance(value, tuple) else value
+
+
+def _notes(ours: Definition, theirs: Definition, pairs: Collection[Pair]) -> Iterator[str]:
+    """Say what a reader should know to judge what is found."""
+    here = {tag: None for fields in ours.targets.values() for tag in tags(fields)}
+    there = {tag: None for fields in theirs.targets.values() for tag in tags(fields)}
+    if not ours.waiting.isdisjoint(there.keys() - here.keys()):
+        yield "they have tags that this matrix moves, which count with MOVING=true"
+    if here and there and here.keys().isdisjoint(there) and not pairs:
+        yield f"no tag is on both sides: here {next(iter(here))}, theirs {next(iter(there))}"
+        if ours.variables:
+            yield f"variables are read from the environment: {', '.join(ours.variables)}"
+    if theirs.unknown:
+        yield f"fields that are not known here are not compared: {', '.join(theirs.unknown)}"
+    if theirs.came_along:
+        came = [name for name in theirs.targets if name in theirs.came_along]
+        yield f"output is not compared where bake does not print it: {few(came)}"

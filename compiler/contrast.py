@@ -1,0 +1,135 @@
+"""A comparison of two definitions, written for people and for programs."""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from compiler.compare import Comparison, Difference, few
+
+
+_OFTEN = 3
+"""What differs alike in more targets than these is told once."""
+_WIDEST = 40
+"""Characters to which a column is filled up."""
+
+
+def as_text(found: Comparison, file: str) -> str:
+    """Return a comparison for people, each line ended; `file` is how they call theirs."""
+    lines = [_summary(found, file), *(f"note: {note}" for note in found.notes)]
+    differing = [pair for pair in found.pairs if pair.differences]
+    owners: dict[Difference, list[str]] = {}
+    for pair in differing:
+        for one in pair.differences:
+            owners.setdefault(one, []).append(pair.ours)
+    alike: dict[tuple[str, ...], list[Difference]] = {}
+    for one, names in owners.items():
+        if len(names) > _OFTEN:
+            alike.setdefault(tuple(names), []).append(one)
+    for members, several in alike.items():
+        which = "all that are on both sides" if len(members) == len(found.pairs) else few(members)
+        lines += [f"in {len(members):,} targets: {which}", *_table(several)]
+    for pair in differing:
+        own = [one for one in pair.differences if len(owners[one]) <= _OFTEN]
+        if own:
+            other = f" (theirs: {pair.theirs})" if pair.theirs != pair.ours else ""
+            lines += [f"{pair.ours}{other}", *_table(own)]
+    lines += _alone("only theirs", found.only_theirs)
+    lines += _alone("only here", found.only_ours)
+    if found.left_out:
+        lines.append(
+            "left out, for they have neither tags nor an output, as what others inherit from: "
+            + few(found.left_out)
+        )
+    return "".join(f"{_printable(line)}\n" for line in lines)
+
+
+def as_json(found: Comparison, file: str) -> str:
+    """Return a comparison as one JSON document."""
+    return (
+        json.dumps(
+            {
+                "version": 1,
+                "file": file,
+                "same": found.same,
+                "here": len(found.pairs) + len(found.only_ours),
+                "theirs": len(found.pairs) + len(found.only_theirs),
+                "different": [
+                    {
+                        "target": pair.ours,
+                        "theirs": pair.theirs,
+                        "fields": [_plain(one) for one in pair.differences],
+                    }
+                    for pair in found.pairs
+                    if pair.differences
+                ],
+                "only_here": _listed(found.only_ours),
+                "only_theirs": _listed(found.only_theirs),
+                "left_out": found.left_out,
+                "notes": found.notes,
+            },
+            indent=2,
+        )
+        + "\n"
+    )
+
+
+def _plain(one: Difference) -> dict[str, Any]:
+    return {"field": one.field, "key": one.key, "theirs": one.theirs, "ours": one.ours}
+
+
+def _listed(targets: Mapping[str, tuple[str, ...]]) -> list[dict[str, Any]]:
+    return [{"target": name, "tags": tags} for name, tags in targets.items()]
+
+
+def _summary(found: Comparison, file: str) -> str:
+    differ = sum(bool(pair.differences) for pair in found.pairs)
+    here = len(found.pairs) + len(found.only_ours)
+    there = len(found.pairs) + len(found.only_theirs)
+    counts = [
+        f"{count:,} {word}"
+        for count, word in (
+            (len(found.pairs) - differ, "the same"),
+            (differ, "differs" if differ == 1 else "differ"),
+            (len(found.only_theirs), "only theirs"),
+            (len(found.only_ours), "only here"),
+        )
+        if count
+    ]
+    told = "all the same" if found.same and here else ", ".join(counts) or "nothing to compare"
+    return f"{here:,} target{'s' * (here != 1)} here, {there:,} in {file}: {told}"
+
+
+def _table(differences: Collection[Difference]) -> Iterator[str]:
+    """Align fields and their values."""
+    rows = [
+        (
+            one.field if one.key is None else f"{one.field}.{one.key}",
+            f"theirs: {_shown(one.theirs)}",
+            f"ours: {_shown(one.ours)}",
+        )
+        for one in differences
+    ]
+    first, second = (max(min(len(_printable(row[n])), _WIDEST) for row in rows) for n in range(2))
+    for name, theirs, ours in rows:
+        yield f"  {_printable(name):<{first}}  {_printable(theirs):<{second}}  {_printable(ours)}"
+
+
+def _shown(value: str | tuple[str, ...] | None) -> str:
+    if value is None:
+        return "(none)"
+    if isinstance(value, str):
+        return value or '""'
+    return ", ".join(value)
+
+
+def _alone(what: str, targets: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
+    for name, tags in targets.items():
+        more = f" and {len(tags) - 1:,} more" if len(tags) > 1 else ""
+        yield f"{what}: {name} ({f'tag {tags[0]}{more}' if tags else 'no tags'})"
+
+
+def _printable(text: str) -> str:
+    """Escape what could steer a terminal, or end a line."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,232 @@
+"""The JSON that `docker buildx bake --print` gives: its targets in one form.
+
+Takes the text; returns a `Definition`. Refuses what is no JSON, and values of a wrong kind, each at
+its place.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeAlias
+
+from compiler.bakeform import (
+    CACHE_ONLY,
+    COMPARED,
+    PASSED,
+    Fields,
+    WrongKindError,
+    doubled,
+    normal,
+    undoubled,
+)
+from compiler.json_check import find_in_json
+from compiler.places import MOST_FINDINGS, Finding, Page, refuse_file
+
+
+CODE = "bake-file"
+REMEDY = "give a bake file, or the JSON that `docker buildx bake --print` gives"
+
+_TOP = frozenset({"group", "target"})
+_ALWAYS = frozenset({"context", "dockerfile"})
+_RESOLVED = frozenset({"inherits", "matrix", "name"})
+"""Fields of a bake file that bake --print does away with."""
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+
+Route: TypeAlias = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """Targets as bake reads them."""
+
+    targets: Mapping[str, Fields]
+    """Name -> fields in one form, in bake's order."""
+    came_along: frozenset[str] = frozenset()
+    """Targets that others link to and no one asked for: bake prints another output than theirs."""
+    unknown: tuple[str, ...] = ()
+    """Fields that bake printed and that are not known here, so not compared."""
+    waiting: frozenset[str] = frozenset()
+    """Tags that move, and do not count now."""
+    variables: tuple[str, ...] = ()
+    """The names of the variables that the environment may set, as far as they are known."""
+
+
+class _Number(str):
+    """A number of JSON, as written."""
+
+    __slots__ = ()
+
+
+def parse(page: Page) -> dict[str, Any]:
+    """Return the JSON of a bake file or of bake --print; numbers are text as written.
+
+    Raises:
+        CompileError: it is no JSON, or has no targets.
+    """
+    data: Any = None
+    try:
+        data = json.loads(
+            page.text,
+            parse_int=_Number,
+            parse_float=_Number,
+            parse_constant=_refused,
+            object_pairs_hook=_unique,
+        )
+    except json.JSONDecodeError as error:
+        message = f"this is no JSON: {error.msg[:1].lower()}{error.msg[1:]}"
+        end = error.pos + 1
+        page.refuse([Finding(code=CODE, message=message, start=error.pos, end=end, help=REMEDY)])
+    except (RecursionError, ValueError):
+        # A value may hold any character behind an escape: it is only shown.
+        found = [one for one in find_in_json(page.text) if one.code != "control-character"]
+        if found:
+            page.refuse(found)
+    if not isinstance(data, dict) or (_TOP.isdisjoint(data) and "services" not in data):
+        message = "this JSON has no `target`, so bake does neither read nor print it"
+        refuse_file(page.path, code=CODE, message=message, help=REMEDY)
+    return data
+
+
+def _refused(_: str) -> NoReturn:
+    raise ValueError
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return found
+
+
+def is_source(data: Mapping[str, Any]) -> bool:
+    """Tell whether JSON is a bake file: what bake --print gives has each target in full."""
+    targets = data.get("target")
+    return not _TOP.issuperset(data) or (
+        isinstance(targets, dict)
+        and any(
+            isinstance(target, dict)
+            and not (target.keys() >= _ALWAYS and _RESOLVED.isdisjoint(target))
+            for target in targets.values()
+        )
+    )
+
+
+def read_printed(page: Page, data: Mapping[str, Any]) -> Definition:
+    """Return the targets that bake --print gives.
+
+    Args:
+        page: the text, for the places of what is wrong.
+        data: what it holds.
+
+    Raises:
+        CompileError: values are of a wrong kind; all are told at once.
+    """
+    wrong: dict[Route, str] = {}
+    targets: dict[str, Fields] = {}
+    unknown: dict[str, None] = {}
+    for name, given in _mappings(data, "target", wrong):
+        try:
+            targets[name] = normal(given)
+        except WrongKindError as error:
+            wrong["target", name, *error.route] = error.expected
+        known = {*COMPARED, *PASSED}
+        unknown.update((key, None) for key, item in given.items() if item and key not in known)
+    asked: set[str] = set()
+    for name, group in _mappings(data, "group", wrong):
+        members = group.get("targets") or []
+        if isinstance(members, list) and all(isinstance(member, str) for member in members):
+            asked.update(members)
+        else:
+            wrong["group", name, "targets"] = "a list of names"
+    if wrong:
+        page.refuse(_findings(page, data, dict(list(wrong.items())[:MOST_FINDINGS])))
+    came = frozenset(
+        name
+        for name in linked(targets)
+        if name in targets and name not in asked and targets[name].get("output") == (CACHE_ONLY,)
+    )
+    if doubled(targets.values()):
+        targets = {name: undoubled(fields) for name, fields in targets.items()}
+    return Definition(targets=targets, came_along=came, unknown=tuple(unknown))
+
+
+def linked(targets: Mapping[str, Fields]) -> frozenset[str]:
+    """Return the names that contexts `target:NAME` of these targets lead to."""
+    return frozenset(
+        text.removeprefix("target:")
+        for fields in targets.values()
+        if isinstance(contexts := fields.get("contexts"), Mapping)
+        for text in contexts.values()
+        if text.startswith("target:")
+    )
+
+
+def _mappings(
+    data: Mapping[str, Any], key: str, wrong: dict[Route, str]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give the mappings below a key by name; what is none is noted as wrong."""
+    found = data.get(key)
+    if found is None:
+        found = {}
+    if not isinstance(found, dict):
+        wrong[key,] = "a mapping"
+        return
+    for name, item in found.items():
+        if isinstance(item, dict):
+            yield name, item
+        else:
+            wrong[key, name] = "a mapping"
+
+
+def _findings(page: Page, data: Mapping[str, Any], wrong: Mapping[Route, str]) -> Iterator[Finding]:
+    """Give what is wrong with its places."""
+    for route, (start, end) in _places(page.text, wrong):
+        value: Any = data
+        for step in route:
+            value = value[step]
+        yield Finding(
+            code="wrong-type",
+            message=f"{wrong[route]} is expected here, not {_kind(value)}",
+            start=start,
+            end=end,
+            help="give what `docker buildx bake --print` gives, unchanged",
+        )
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case _Number():
+            return "a number"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+        case _:
+            return "a mapping"
+
+
+def _places(text: str, routes: Collection[Route]) -> Iterator[tuple[Route, tuple[int, int]]]:
+    """Give where the values of these routes begin in a JSON text that was read."""
+    path: list[str | int | None] = []  # of each level the index or the key; None before a key
+    for match in _TOKEN.finditer(text):
+        word = match[0]
+        if word in ("}", "]"):
+            path.pop()
+        elif word == ",":
+            last = path[-1]
+            path[-1] = last + 1 if isinstance(last, int) else None
+        elif path and path[-1] is None:
+            path[-1] = json.loads(word)
+        elif word != ":":
+            route = tuple(path)
+            if route in routes:
+                yield route, match.span()  # type: ignore[misc]
+            if word == "{":
+                path.append(None)
+            elif word == "[":
+                path.append(0)
