@@ -121,6 +121,16 @@ def test_an_image_is_what_its_tag_says(baked: Baked, repository: str, variant: s
         assert environment["CUDA_VERSION"] == "12.8.1"
 
 
+def test_the_images_pass_their_own_tests(baked: Baked) -> None:
+    """`docker buildx bake test` runs what the sample asks of its images, in all 18 variants."""
+    env = {"REGISTRY": baked.engine.registry, "ONLY_PYTHON": ",".join(PYTHONS)}
+    command = ("buildx", "bake", "--progress=rawjson", "test")
+    done = baked.engine.docker(*command, cwd=baked.folder, env={**env, "ONLY_PLATFORM": "local"})
+    passed = {step.split()[0].lstrip("[") for step in executed(done.stderr)}
+
+    assert passed == {f"{target}-test" for target in baked.targets}
+
+
 def test_requirements_are_installed(baked: Baked) -> None:
     """Each image holds the requirements of its own folder, and pip finds no conflict."""
     for repository, name in ((SERVER, "server"), (TRAINING, "training")):

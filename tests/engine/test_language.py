@@ -1,0 +1,150 @@
+"""What moves, families, tests and caches, on a real BuildKit and a real registry."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from engine.steps import executed
+from support.engine import Engine
+
+
+pytestmark = pytest.mark.engine
+
+MATRIX = """\
+variables:
+  REGISTRY: nowhere.invalid
+  VERSION_TAG: v1
+axes:
+  job: [one, two]
+defaults:
+  tags: ["${REGISTRY}/{{ image }}:{{ variant }}-${VERSION_TAG}"]
+images:
+  ground:
+    template: ground.j2
+    platforms: [linux/amd64, linux/arm64]
+    cache: {type: registry, ref: "${REGISTRY}/cache:{{ target }}"}
+    tests:
+      - test "$(cat /ground)" = {{ job }}
+      - |
+        for file in /ground /common; do
+          test -s $file
+        done
+  floor:
+    from: ground
+    template: child.j2
+    moving: ["${REGISTRY}/floor:{{ variant }}"]
+    aliases: {"${REGISTRY}/floor:latest": {job: two}}
+    tests: [test -s /child, '{% if fails %}echo out of paint; false{% endif %}']
+    set: {fails: false}
+  roof:
+    axes: []
+    from: {image: floor, with: {job: one}}
+    template: child.j2
+    tags: ["${REGISTRY}/roof:${VERSION_TAG}"]
+"""
+GROUND = "FROM python:3.11-slim-bookworm\nRUN echo all > /common\nRUN echo {{ job }} > /ground\n"
+CHILD = "FROM {{ parent }}\nRUN echo {{ target }} > /child\n"
+LOCAL = {"ONLY_PLATFORM": "local"}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Give a family of three images, compiled."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/ground.j2").write_text(GROUND)
+    (tmp_path / "templates/child.j2").write_text(CHILD)
+    (tmp_path / "matrix.yaml").write_text(MATRIX)
+    compiled(tmp_path)
+    return tmp_path
+
+
+def compiled(folder: Path) -> None:
+    """Compile a project."""
+    subprocess.run([sys.executable, "-m", "compiler"], cwd=folder, check=True)
+
+
+def bake(
+    engine: Engine, folder: Path, *words: str, check: bool = True, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Bake with the registry of the engine."""
+    command = ("buildx", "bake", "--progress=rawjson", *words)
+    return engine.docker(
+        *command, cwd=folder, check=check, env={"REGISTRY": engine.registry, **env}
+    )
+
+
+def test_only_a_release_moves_tags(engine: Engine, project: Path) -> None:
+    """A push leaves what moves alone; with MOVING=true it moves all of that."""
+    before = set(engine.tags("floor"))
+    bake(engine, project, "--push", "floor", VERSION_TAG="alice-test", **LOCAL)
+
+    assert set(engine.tags("floor")) - before == {"one-alice-test", "two-alice-test"}
+
+    bake(engine, project, "--push", "floor", VERSION_TAG="v2", MOVING="true", **LOCAL)
+
+    assert {"one", "two", "latest"} <= set(engine.tags("floor"))
+    assert engine.digest("floor", "latest") == engine.digest("floor", "two-v2")
+    assert engine.digest("floor", "one") == engine.digest("floor", "one-v2")
+
+
+def test_a_child_stands_on_the_parent_of_the_same_bake(engine: Engine, project: Path) -> None:
+    """A chain of three is built in one bake; each begins with the layers of the one below it."""
+    bake(engine, project, "--push", "ground-one", "floor-one", "roof", VERSION_TAG="chain", **LOCAL)
+    platform = min(engine.index("roof", "chain"))
+    layers = [
+        engine.config(image, tag, platform)["rootfs"]["diff_ids"]
+        for image, tag in (("ground", "one-chain"), ("floor", "one-chain"), ("roof", "chain"))
+    ]
+
+    assert layers[1][: len(layers[0])] == layers[0]
+    assert layers[2][: len(layers[1])] == layers[1]
+    assert len(layers[0]) < len(layers[1]) < len(layers[2])
+
+
+def test_tests_run_in_the_build_on_every_platform(engine: Engine, project: Path) -> None:
+    """`bake test` runs each image's commands once for each platform, and again takes the cache."""
+    engine.docker("buildx", "prune", "--all", "--force")
+    first = executed(bake(engine, project, "test").stderr)
+    second = executed(bake(engine, project, "test").stderr)
+    asked = {step for step in first if step.startswith("[ground-one-test linux/")}
+
+    assert {step.split()[1] for step in asked} == {"linux/amd64", "linux/arm64"}
+    assert len([step for step in asked if "RUN test" in step]) == 2
+    assert len([step for step in asked if "RUN <<TEST" in step]) == 2
+    assert second == []
+
+
+def test_a_failing_test_fails_the_bake_and_says_which(engine: Engine, project: Path) -> None:
+    """A command that fails names its target and itself; nothing is pushed by testing."""
+    (project / "matrix.yaml").write_text(MATRIX.replace("fails: false", "fails: true"))
+    compiled(project)
+
+    failed = bake(engine, project, "test", "--push", check=False, VERSION_TAG="broken", **LOCAL)
+
+    assert failed.returncode != 0
+    assert "floor-one-test" in failed.stderr or "floor-two-test" in failed.stderr
+    assert "echo out of paint; false" in failed.stderr
+    assert "one-broken" not in engine.tags("floor")
+
+
+def test_a_cache_is_written_and_read_only_when_asked_for(engine: Engine, project: Path) -> None:
+    """Without CACHE nothing is exported; with it, an empty builder executes nothing again."""
+    words = ("ground-one", "--push")
+    bake(engine, project, *words, VERSION_TAG="plain", **LOCAL)
+
+    assert "ground-one" not in engine.tags("cache")
+
+    bake(engine, project, *words, VERSION_TAG="write", CACHE="write", **LOCAL)
+
+    assert "ground-one" in engine.tags("cache")
+
+    engine.docker("buildx", "prune", "--all", "--force")
+    read = bake(engine, project, *words, VERSION_TAG="read", CACHE="read", **LOCAL)
+
+    assert executed(read.stderr) == []
+
+    engine.docker("buildx", "prune", "--all", "--force")
+    sibling = bake(engine, project, "ground-two", VERSION_TAG="read", CACHE="read", **LOCAL)
+
+    assert [step for step in executed(sibling.stderr) if "echo all" in step] == []
