@@ -6,7 +6,18 @@ import click
 
 from compiler.cli import cli
 from compiler.codes import CODES, GROUPS
-from compiler.model import ImageOptions, Level, MatrixFile, ValueOptions, keys
+from compiler.model import (
+    BuildOptions,
+    CacheOptions,
+    ImageOptions,
+    Level,
+    MatrixFile,
+    Override,
+    ParentOptions,
+    PublishOptions,
+    ValueOptions,
+    keys,
+)
 from compiler.schema import schema_text
 
 
@@ -21,10 +32,22 @@ def matrix() -> str:
         ("Keys of the file", MatrixFile),
         ("Keys of an axis's value", ValueOptions),
         ("Keys of an image, and of `defaults`", ImageOptions),
+        ("Keys of `overrides`", Override),
+        ("Keys of `from`", ParentOptions),
+        ("Keys of `cache`", CacheOptions),
+        ("Keys of `publish`", PublishOptions),
     )
     for title, level in levels:
         lines.append(f"\n## {title}\n\n| key | what it is |\n|---|---|\n")
-        lines += [f"| `{key}` | {text} |\n" for key, text in keys(level).items()]
+        shown = keys(level)
+        if level is Override:  # the rest stands with images
+            shown = {key: text for key, text in shown.items() if key not in keys(BuildOptions)}
+            others = ", ".join(f"`{key}`" for key in keys(BuildOptions))
+            shown[others] = "As of an image."
+        lines += [
+            f"| {key if key.startswith('`') else f'`{key}`'} | {text} |\n"
+            for key, text in shown.items()
+        ]
     return "".join(lines)
 
 

@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 
+from compiler import model
 from compiler.codes import CODES
 
 
@@ -95,6 +96,44 @@ def test_the_sample_says_what_the_readme_shows(tmp_path: Path) -> None:
     shown = [text for kind, text in BLOCK.findall(README) if kind == "console"]
 
     assert shown[1] == f"$ make\n{_run(tmp_path)}"
+
+
+DOCUMENTS = sorted((PROJECT / "docs").glob("*.md"))
+SNIPPETS = [
+    (path.name, text)
+    for path in DOCUMENTS
+    if path.name not in {"codes.md", "matrix.head.md"}  # made of tests; the beginning of another
+    for kind, text in BLOCK.findall(path.read_text(encoding="utf-8"))
+    if kind == "yaml"
+]
+
+
+@pytest.mark.parametrize(
+    ("page", "text"), SNIPPETS, ids=[f"{page}-{n}" for n, (page, _) in enumerate(SNIPPETS)]
+)
+def test_every_snippet_compiles(page: str, text: str, tmp_path: Path) -> None:
+    """Each YAML block of a page is a matrix, or becomes one with an image and two axes."""
+    if not re.search("^axes:", text, re.MULTILINE):
+        text += "axes: {python: [3.10, 3.11, 3.12, 3.13], gpu: {false: {}, true: {}}}\n"
+    if not re.search("^images:", text, re.MULTILINE):
+        text += "images: {server: {template: Dockerfile.j2}}\n"
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/Dockerfile.j2").write_text("FROM python\nRUN echo {{ target }}\n")
+    (tmp_path / "templates/child.j2").write_text("FROM {{ parent }}\nRUN echo {{ target }}\n")
+    (tmp_path / "project.json").write_text('{"pythons": ["3.11", "3.12"]}')
+    (tmp_path / "matrix.yaml").write_text(text)
+
+    assert " written: " in _run(tmp_path), page
+
+
+def test_every_key_is_documented() -> None:
+    """The reference of matrix.yaml names each key of each level."""
+    page = (PROJECT / "docs/matrix.md").read_text(encoding="utf-8")
+    levels = [model.MatrixFile, model.ImageOptions, model.Override, model.ValueOptions]
+    levels += [model.ParentOptions, model.CacheOptions, model.PublishOptions]
+    for level in levels:
+        for key in model.keys(level):
+            assert f"`{key}`" in page, key
 
 
 def test_links_lead_somewhere() -> None:
