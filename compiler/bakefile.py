@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -32,8 +33,8 @@ _LONGEST = 500
 """Characters of bake's words that are told."""
 
 
-def read_definition(file: str, stdin: bytes = b"") -> Definition:
-    """Return what a file defines; `-` stands for `stdin`, which holds the JSON of bake --print.
+def read_definition(file: str) -> Definition:
+    """Return what a file defines; `-` is stdin, which holds the JSON of bake --print.
 
     A bake file defines every target in it, in a group or not, whose name does not begin with `_`,
     and those that its default group leads to.
@@ -41,8 +42,8 @@ def read_definition(file: str, stdin: bytes = b"") -> Definition:
     Raises:
         CompileError: it cannot be read, or is wrong.
     """
-    path, shown = Path(file), "stdin" if file == "-" else file
-    raw = stdin if file == "-" else _bytes(path, file)
+    path, shown = Path(file), "stdin" if file == "-" else file or "."
+    raw = _bytes(0 if file == "-" else path, shown)
     if not raw.strip():
         refuse_file(shown, code="empty-file", message="the file holds nothing", help=REMEDY)
     if file == "-" or _is_json(path, raw):
@@ -82,14 +83,17 @@ def _names(data: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _bytes(path: Path, shown: str) -> bytes:
+def _bytes(path: Path | int, shown: str) -> bytes:
     """Return a file's bytes; it may be a pipe, as a shell makes of `<(command)`."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", closefd=path != 0) as file:
             return file.read(LIMIT + 1)
     except FileNotFoundError:
-        near = sorted(os.listdir(path.parent)) if path.parent.is_dir() else []
-        help_ = did_you_mean(path.name, near, otherwise="name a file, or `-` for stdin")
+        folder, name = os.path.split(shown)
+        near = []
+        with suppress(OSError):
+            near = sorted(os.listdir(folder or "."))
+        help_ = did_you_mean(name, near, otherwise="name a file, or `-` for stdin")
         message = f"there is no file {shown!r}"
         refuse_file(shown, code="missing-file", message=message, help=help_)
     except IsADirectoryError:
@@ -125,7 +129,7 @@ def _baked(path: Path, page: Page, names: Iterable[str]) -> Definition:
 
 def _listed(stdout: bytes) -> list[str]:
     """Return the targets that a list of bake names, and the default group."""
-    entries = json.loads(stdout)
+    entries = json.loads(stdout) or ()  # null where there are none
     return [
         entry["name"] for entry in entries if not entry.get("group") or entry["name"] == "default"
     ]

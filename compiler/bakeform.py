@@ -4,14 +4,10 @@ Versions differ: a record is a line of CSV to old ones and an object to new ones
 each `${`. What means the same to bake is the same here; what says nothing is left out.
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Mapping
 from posixpath import normpath
 from typing import Any, TypeAlias
-
-from compiler.reference import canonical_platform, canonical_tag
 
 
 Value: TypeAlias = str | tuple[str, ...] | Mapping[str, str]
@@ -69,6 +65,11 @@ def normal(target: Mapping[str, Any]) -> dict[str, Value]:
         if value:
             found[name] = value
     found.setdefault("context", ".")
+    if found.get("network") == "host" and "entitlements" in found:
+        # New versions print the one that it takes.
+        found["entitlements"] = tuple(e for e in found["entitlements"] if e != "network.host")
+        if not found["entitlements"]:
+            del found["entitlements"]
     return found
 
 
@@ -90,6 +91,8 @@ def _value(name: str, raw: Any) -> Value:
     if name == "annotations":
         pairs = (text.removeprefix("manifest:").partition("=") for text in texts)
         return {key: value for key, _, value in pairs}
+    from compiler.reference import canonical_platform, canonical_tag
+
     if name == "tags":
         texts = [canonical_tag(text) or text for text in texts]
     elif name == "platforms":
@@ -140,6 +143,9 @@ def _record(name: str, entry: str | Mapping[str, Any], n: int) -> str:
         _name_secret(pairs)
     elif name == "output" and pairs.get("type") == "registry":  # what buildx makes of it
         pairs = {"push": "true", **pairs, "type": "image"}
+    import csv
+    import io
+
     line = io.StringIO()
     keys = sorted(pairs, key=lambda key: (key != "type", key))
     csv.writer(line, lineterminator="").writerow([f"{key}={pairs[key]}" for key in keys])
@@ -148,6 +154,8 @@ def _record(name: str, entry: str | Mapping[str, Any], n: int) -> str:
 
 def _pairs(name: str, entry: str) -> dict[str, str] | None:
     """Read a record that is a line of CSV, or one of bake's short forms; nothing if it is none."""
+    import csv
+
     try:
         cells = next(csv.reader([entry], strict=True))
     except (csv.Error, StopIteration):

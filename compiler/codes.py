@@ -214,6 +214,11 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "Filters of the command line": {
         "no-variant-matches": "Each word of the command line takes something, and all of them "
         "together take nothing. Each narrows what the others leave; take one away.",
+        "incomplete-combination": "One combination is to be explained, and several targets have "
+        "the values that are named. Name a value of each axis that is left open.",
+        "bake-file": "A file given to `compare` is neither what `docker buildx bake` reads nor the "
+        "JSON of its --print, or there is no buildx to read it. Correct it at the place shown, or "
+        "give the JSON of `bake --print`.",
     },
     "Warnings": {
         "row-without-effect": "A row of `only`, `exclude` or `overrides` matches no variant, or "

@@ -15,7 +15,19 @@ from compiler.report import Form
 def _complete_filter(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[str]:
-    """Offer axes, their values, groups and targets; nothing where the matrix is not readable."""
+    """Offer axes, their values, groups and targets."""
+    return _offered(context, incomplete, groups=True)
+
+
+def _complete_target(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Offer axes, their values and targets."""
+    return _offered(context, incomplete, groups=False)
+
+
+def _offered(context: click.Context, incomplete: str, *, groups: bool) -> list[str]:
+    """Return words that begin so; none where the matrix is not readable."""
     with suppress(Exception):
         path = (context.parent or context).params.get("path") or "matrix.yaml"
         plan = Context(Path(path), Form.TEXT, MAX_VARIANTS).plan()
@@ -24,7 +36,8 @@ def _complete_filter(
         words += [
             f"{axis.name}={value.text}" for axis in matrix.axes.values() for value in axis.values
         ]
-        words += [group.name for group in plan.groups] + [target.name for target in plan.targets]
+        words += [group.name for group in plan.groups if groups]
+        words += [target.name for target in plan.targets]
         return [word for word in words if word.startswith(incomplete)]
     return []
 
@@ -43,13 +56,15 @@ def _complete_filter(
 def list_(given: Context, words: tuple[str, ...], form: str) -> None:
     """List targets; several filters narrow each other.
 
-    FILTER is axis=value[,value...], image=NAME, platform=linux/arm64 (or platform=local), or the
-    name of a target or group.
+    FILTER is axis=matcher[,matcher...], image=NAME, platform=linux/arm64 (or platform=local), or
+    the name of a target or group. A matcher is a value, a version range, a glob, or !matcher for
+    all else; null takes images that lack the axis.
 
     \b
     Examples:
       compile-matrix list
       compile-matrix list python=3.11,3.12 gpu=true
+      compile-matrix list 'python>=3.11,<3.14' 'image=!training'
       compile-matrix list image=server --format names
     """
     from compiler.listing import Listing, listing
@@ -149,17 +164,15 @@ def compare_(given: Context, file: str, ignored: tuple[str, ...], form: str) -> 
       docker buildx bake --print everything | compile-matrix compare -
     """
     import os
-    import sys
 
-    from compiler.bakefile import LIMIT, read_definition
+    from compiler.bakefile import read_definition
     from compiler.compare import compare
     from compiler.contrast import as_json, as_text
     from compiler.planned import definition
 
     plan = given.plan()
     try:
-        stdin = sys.stdin.buffer.read(LIMIT + 1) if file == "-" else b""
-        theirs = read_definition(file, stdin)
+        theirs = read_definition(file)
     except CompileError as error:
         given.refuse(error)
     found = compare(definition(plan, os.environ), theirs, ignored)
@@ -169,5 +182,52 @@ def compare_(given: Context, file: str, ignored: tuple[str, ...], form: str) -> 
         raise click.exceptions.Exit(1)
 
 
-COMMANDS = (list_, init_, compare_, schema_)
+@click.command("explain")
+@click.argument(
+    "words",
+    nargs=-1,
+    required=True,
+    metavar="TARGET | AXIS=VALUE...",
+    shell_complete=_complete_target,
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people or for programs.",
+)
+@click.pass_obj
+def explain_(given: Context, words: tuple[str, ...], form: str) -> None:
+    """Show where each value, tag, platform and rule of a target comes from.
+
+    TARGET is its name; or say one value for each axis, and image=NAME where several images have
+    these axes. A combination that the rules drop is explained, too: by which rule, where, and
+    which targets are nearest.
+
+    \b
+    Examples:
+      compile-matrix explain server-3_11-gpu
+      compile-matrix explain image=server python=3.11 gpu=true
+      compile-matrix explain server-3_11-gpu --format json
+    """
+    from compiler.explain import explain
+
+    plan = given.plan()
+    try:
+        told, left = explain(plan, words)
+    except CompileError as error:
+        given.refuse(error)
+    if form == "json":
+        from compiler.explain_json import as_json
+
+        click.echo(as_json(told, left), nl=False)
+    else:
+        from compiler.explain_text import as_text
+
+        click.echo(as_text(told, left), nl=False)
+
+
+COMMANDS = (list_, explain_, init_, compare_, schema_)
 """In the order in which help shows them."""

@@ -66,9 +66,12 @@ def compare(ours: Definition, theirs: Definition, ignored: Collection[str] = ())
     names = {other: name for name, other in matched.items()}
     fields = [name for name in COMPARED if name not in ignored]
     pairs = []
-    for name, other in matched.items():
+    for name, mine in here.items():
+        other = matched.get(name)
+        if other is None:
+            continue
         asked = (field for field in fields if field != "output" or other not in theirs.came_along)
-        found = tuple(_differences(_renamed(there[other], names), here[name], asked))
+        found = tuple(_differences(_renamed(there[other], names), mine, asked))
         pairs.append(Pair(ours=name, theirs=other, differences=found))
     kept = linked(there)
     left = [

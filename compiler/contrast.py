@@ -9,7 +9,7 @@ from compiler.compare import Comparison, Difference, few
 
 _OFTEN = 3
 """What differs alike in more targets than these is told once."""
-_WIDEST = 40
+_WIDEST = 60
 """Characters to which a column is filled up."""
 
 

@@ -96,12 +96,12 @@ def _tried(way: _Way, values: tuple[Value, ...]) -> list[tuple[Value, ...]]:
 def _fault(matrix: Matrix, code: str, image: Image, all_: list[tuple[str, str]]) -> Diagnostic:
     """Say it of the first child, and of how many more."""
     child, said = all_[0]
-    others = len(all_) - 1
-    more = f"; so {'does' if others == 1 else 'do'} {others} more" if others else ""
+    others, missing = len(all_) - 1, code == "missing-parent"
+    verb = "could" if not missing else "does" if others == 1 else "do"
+    more = f"; so {verb} {others} more" if others else ""
     parent = image.parent
     assert parent is not None  # noqa: S101 - only children have faults
     base = matrix.images[parent.image]
-    missing = code == "missing-parent"
     return Diagnostic(
         code=code,
         message=f"{child!r} stands on a target that the rules drop, {said}{more}"

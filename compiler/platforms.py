@@ -38,6 +38,7 @@ class Platforms:
     def _left(self, subject: Subject, given: tuple[Interpolated, ...]) -> tuple[Interpolated, ...]:
         locate = subject.matrix.source.locate
         left = self._known(given, lambda n: subject.entry("platforms", given[n]))
+        bounded = bool(given)
         for value in subject.variant.values:
             if value.platforms is None:
                 continue
@@ -53,9 +54,11 @@ class Platforms:
             allowed = self._known(texts, partial(_nth, locate, route))
             before = left
             left = (
-                {full: text for full, text in left.items() if full in allowed} if given else allowed
+                {full: text for full, text in left.items() if full in allowed}
+                if bounded
+                else allowed
             )
-            if not left and (before or not given) and (allowed or not texts):
+            if not left and (before or not bounded) and (allowed or not texts):
                 self._problems.add(
                     Diagnostic(
                         code="no-platform",
@@ -67,6 +70,7 @@ class Platforms:
                     subject.name,
                 )
                 break
+            bounded = True
         return tuple(left.values())
 
     def _known(

@@ -135,10 +135,14 @@ def read_printed(page: Page, data: Mapping[str, Any]) -> Definition:
     asked: set[str] = set()
     for name, group in _mappings(data, "group", wrong):
         members = group.get("targets") or []
-        if isinstance(members, list) and all(isinstance(member, str) for member in members):
-            asked.update(members)
-        else:
-            wrong["group", name, "targets"] = "a list of names"
+        if not isinstance(members, list):
+            wrong["group", name, "targets"] = "a list"
+            continue
+        for n, member in enumerate(members):
+            if isinstance(member, str):
+                asked.add(member)
+            else:
+                wrong["group", name, "targets", n] = "text"
     if wrong:
         page.refuse(_findings(page, data, dict(list(wrong.items())[:MOST_FINDINGS])))
     came = frozenset(

@@ -11,21 +11,19 @@ from typing import Any, NamedTuple
 
 from compiler.aliases import find_aliases
 from compiler.check import Checks
-from compiler.environment import GLOBALS
 from compiler.errors import CompileError, Diagnostic, Problems
 from compiler.expand import Variant
 from compiler.families import find_parents
-from compiler.fields import Rendered, Renderer, renderer
+from compiler.fields import Rendered
 from compiler.files import Files
 from compiler.links import check_links
-from compiler.matrix import Alias, Field, Image, Matrix, Override, Setting, Value
+from compiler.matrix import Alias, Matrix, Setting, Value
 from compiler.model import Scalar
 from compiler.naming import Named, name_variants
-from compiler.options import merge
-from compiler.pattern import Rule, holds, rule
 from compiler.reader import grow
 from compiler.subject import Subject
-from compiler.text import Interpolated, Text, interpolate
+from compiler.text import Interpolated, interpolate
+from compiler.ways import Ground, Way
 
 
 class Target(NamedTuple):
@@ -69,58 +67,6 @@ class Target(NamedTuple):
         return self.fields.get("tags", ())  # type: ignore[return-value]
 
 
-class _Way(NamedTuple):
-    """How the variants of an image are built that the same overrides are about."""
-
-    template: Text
-    settings: tuple[Setting, ...]
-    """What overrides set."""
-    given: Mapping[str, Field]
-    fields: tuple[tuple[str, Renderer], ...]
-
-
-class _Ground:
-    """What is the same for all variants of one image."""
-
-    def __init__(self, image: Image, matrix: Matrix) -> None:
-        self.image = image
-        self.scope: dict[str, Any] = {**GLOBALS, **matrix.data, **dict.fromkeys(matrix.axes)}
-        self.settings = tuple(image.settings.values())
-        self.plain = not any(value.settings for axis in image.axes for value in axis.values)
-        """Whether no value of its axes has a `set`."""
-        self._matrix = matrix
-        self._overrides: list[tuple[Rule, Override]] = [
-            (said, override)
-            for override in image.overrides
-            if (said := rule(override.when, image)) is not None
-        ]
-        self._ways: dict[tuple[int, ...], _Way] = {}
-
-    def way(self, values: tuple[Value, ...]) -> _Way:
-        """Return how a variant is built: the image's fields and those of its overrides."""
-        key = tuple(
-            [n for n, (said, _) in enumerate(self._overrides) if holds(said, values)]
-            if self._overrides
-            else ()
-        )
-        found = self._ways.get(key)
-        if found is None:
-            found = self._ways[key] = self._make([self._overrides[n][1] for n in key])
-        return found
-
-    def _make(self, overrides: list[Override]) -> _Way:
-        template, fields = self.image.template, self.image.fields
-        settings: dict[str, Setting] = {}
-        for override in overrides:
-            template = override.template or template
-            fields = merge(fields, override.fields)
-            settings |= override.settings
-        renderers = tuple(
-            (name, renderer(field, self._matrix.variables)) for name, field in fields.items()
-        )
-        return _Way(template, tuple(settings.values()), fields, renderers)
-
-
 def resolve(matrix: Matrix, variants: tuple[Variant, ...], files: Files) -> tuple[Target, ...]:
     """Resolve variants.
 
@@ -140,7 +86,7 @@ def resolve(matrix: Matrix, variants: tuple[Variant, ...], files: Files) -> tupl
     else:
         parents = find_parents(matrix, named, problems)
         aliases = find_aliases(matrix, named, problems)
-    grounds = {image: _Ground(image, matrix) for image in matrix.images.values()}
+    grounds = {image: Ground(image, matrix) for image in matrix.images.values()}
     checks = Checks(matrix, files, problems)
     targets = []
     for one, parent in zip(named, parents, strict=True):
@@ -165,7 +111,7 @@ def _target(
     named: Named,
     parent: str | None,
     aliases: tuple[Alias, ...],
-    ground: _Ground,
+    ground: Ground,
     matrix: Matrix,
     checks: Checks,
     problems: Problems,
@@ -220,7 +166,7 @@ def _target(
 
 
 def _fields(
-    way: _Way, scope: Mapping[str, Any], name: str, problems: Problems
+    way: Way, scope: Mapping[str, Any], name: str, problems: Problems
 ) -> tuple[str, dict[str, Rendered]] | None:
     """Render a variant's template name and fields; nothing where one of them is wrong."""
     sound = True
@@ -267,7 +213,10 @@ def _settings(
     scope: Mapping[str, Any],
     matrix: Matrix,
 ) -> dict[str, Any]:
-    """Merge what `set` gives: the image's, the values', the overrides'; two values must agree."""
+    """Merge what `set` gives: the image's, the values', the overrides'; two values must agree.
+
+    What is replaced is not rendered: it may hold for none but the variants that keep it.
+    """
     given: dict[str, Any] = {}
     faults: list[Diagnostic] = []
 
@@ -277,17 +226,20 @@ def _settings(
         except CompileError as error:
             faults.extend(error.diagnostics)
 
+    above = {setting.name: setting for setting in overriding}
+    theirs = [s for value in values for s in value.settings.values() if s.name not in above]
+    replaced = {*above, *[setting.name for setting in theirs]}
     for setting in settings:
-        lay(setting)
-    owners: dict[str, Setting] = {}
-    for value in values:
-        for name, setting in value.settings.items():
-            before = given.get(name)
+        if setting.name not in replaced:
             lay(setting)
-            if name in owners and given[name] != before:
-                faults.append(_conflict(setting, owners[name], matrix))
-            owners[name] = setting
-    for setting in overriding:
+    owners: dict[str, Setting] = {}
+    for setting in theirs:
+        name, before = setting.name, given.get(setting.name)
+        lay(setting)
+        if name in owners and not faults and given[name] != before:
+            faults.append(_conflict(setting, owners[name], matrix))
+        owners[name] = setting
+    for setting in above.values():
         lay(setting)
     if faults:
         raise CompileError(faults)

@@ -69,15 +69,23 @@ class Traits:
     drops: frozenset[str]
 
 
-def lay(folder: Path, matrix: Mapping[str, Any], files: Mapping[str, str] | None = None) -> Path:
+def lay(
+    folder: Path, matrix: Mapping[str, Any] | str, files: Mapping[str, str] | None = None
+) -> Path:
     """Write a project with one template, compile it and write what comes out.
+
+    Args:
+        folder: where to.
+        matrix: matrix.yaml, or what it is to hold.
+        files: other files, by name.
 
     Raises:
         CompileError: the matrix is wrong.
     """
     (folder / "templates").mkdir(parents=True, exist_ok=True)
     (folder / "templates/Dockerfile.j2").write_text("FROM scratch\n")
-    (folder / "matrix.yaml").write_text(yaml.safe_dump(matrix, sort_keys=False))
+    text = matrix if isinstance(matrix, str) else yaml.safe_dump(matrix, sort_keys=False)
+    (folder / "matrix.yaml").write_text(text)
     for name, content in (files or {}).items():
         (folder / name).write_text(content)
     for artifact in compile_matrix(folder / "matrix.yaml").artifacts:
@@ -165,6 +173,8 @@ def plan_of(
     variables: Mapping[str, str] | None = None,
     *,
     drops: frozenset[str] = frozenset(),
+    moving: bool = False,
+    cache: str = "",
 ) -> Reading:
     """Return what bake must read, by our plan.
 
@@ -172,9 +182,12 @@ def plan_of(
         plan: what matrix.json holds.
         variables: the values of the bake variables.
         drops: the fields that this buildx drops.
+        moving: whether tags that move are asked for, as by `MOVING`.
+        cache: what `CACHE` says; the caches of siblings are left to whoever knows them.
     """
     targets = {}
-    for entry in plan["targets"]:
+    for listed in plan["targets"]:
+        entry = _switched(listed, moving=moving, cache=cache)
         given = {
             name: _resolved(value, variables or {})
             for name, value in entry.items()
@@ -185,7 +198,35 @@ def plan_of(
         given["dockerfile"] = f"cwd://{given['dockerfile']}"
         fields = normal(given, doubled=False)
         targets[entry["target"]] = {k: v for k, v in fields.items() if k not in drops}
+        if "tests" in entry:
+            targets[f"{entry['target']}-test"] = _test_of(entry["target"], fields)
     return Reading(groups=dict(plan["groups"]), targets=targets)
+
+
+def _switched(entry: Mapping[str, Any], *, moving: bool, cache: str) -> dict[str, Any]:
+    """Return a target as the switches of the bake file make it."""
+    found = dict(entry)
+    if moving:
+        found["tags"] = [*entry["tags"], *entry["moving"], *entry["aliases"]]
+    if "cache" in entry and cache:
+        ref, mode = entry["cache"]["ref"], entry["cache"]["mode"]
+        found["cache-from"] = [*entry.get("cache-from", ()), f"type=registry,ref={ref}"]
+        if cache == "write":
+            written = f"type=registry,ref={ref},mode={mode}"
+            found["cache-to"] = [*entry.get("cache-to", ()), written]
+    return found
+
+
+def _test_of(name: str, fields: Fields) -> Fields:
+    """Return the target that tests another: it keeps nothing, and is for the same platforms."""
+    place = f"{fields['dockerfile'].removesuffix('.Dockerfile')}-test.Dockerfile"
+    found = {
+        "context": ".",
+        "contexts": {name: f"target:{name}"},
+        "dockerfile": place,
+        "output": [{"type": "cacheonly"}],
+    }
+    return found | {key: value for key, value in fields.items() if key == "platforms"}
 
 
 def _resolved(value: Any, variables: Mapping[str, str]) -> Any:

@@ -1,26 +1,33 @@
-"""Random matrices: what compiles is what bake reads, and what a product by hand gives."""
+"""Random matrices: what compiles is what bake reads, and what is worked out by hand."""
 
 import hashlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from itertools import product
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeAlias
 
-from bake.oracle import bake, lay, plan_json, plan_of, traits
+from bake.oracle import Reading, bake, lay, plan_json, plan_of, traits
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
+from support.brute import (
+    Built,
+    Matrix,
+    Wrong,
+    built,
+    groups_by_value,
+    groups_of,
+    siblings_of,
+    spelling,
+)
+from support.matrices import TEMPLATES, VARIABLES, flow, inserted, matrices, texts
 
 from compiler import CompileError
 from compiler.errors import Diagnostic
 
-
-Value: TypeAlias = str | bool | None
-Matrix: TypeAlias = dict[str, Any]
 
 IN_CI = os.environ.get("CI") == "true"
 QUICK = settings(
@@ -29,142 +36,27 @@ QUICK = settings(
     derandomize=IN_CI,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-PLATFORMS = ("linux/amd64", "linux/arm64", "linux/arm/v7")
-AXES = ("py", "gpu", "os", "Job_2")
-IMAGES = ("server", "worker.x", "tool-2")
-ODD = "ab3.-_+\"'\\ $${{}}%#*!:/@[]?|&<>~=`é日😀"
-JINJA = ("{{", "{%", "{#")
-
-VARIABLES = {"R": "r.example", "V": 'a "b" \\ %{c}'}
-
-texts = st.text(ODD, min_size=1, max_size=12).filter(
-    lambda text: text == text.strip() and text not in ("true", "false", "null")
-)
-values = st.one_of(
-    st.sampled_from(["3.9", "3.10", "3.11", "12.8", "a", "b"]), st.booleans(), st.none(), texts
-)
-inserted = st.text(ODD + "\n\t", max_size=20).filter(
-    lambda text: not any(mark in text for mark in JINJA)
-)
-"""What `set` may give: Jinja is not what is tried here."""
-fragments = st.text("abc.-_1", max_size=4)
-platforms = st.lists(st.sampled_from(PLATFORMS), min_size=1, unique=True)
-
-
-@st.composite
-def rows(draw: st.DrawFn, axes: Mapping[str, list[Value]], images: list[str]) -> Matrix:
-    """Give a row of `exclude`, or an `only`."""
-    fewest = min(2, len(axes))  # a row about one axis soon leaves nothing
-    names = draw(st.lists(st.sampled_from([*axes]), min_size=fewest, max_size=3, unique=True))
-    row: Matrix = {}
-    for name in names:
-        one = st.sampled_from([*axes[name], None])
-        row[name] = draw(st.one_of(one, st.lists(one, min_size=1, max_size=2)))
-    if draw(st.integers(0, 4)) == 0:
-        row["image"] = draw(st.sampled_from(images))
-    return row
-
-
-@st.composite
-def matrices(draw: st.DrawFn) -> Matrix:
-    """Give a matrix; most of them compile."""
-    names = AXES[: draw(st.integers(1, 4))]
-    images = list(IMAGES[: draw(st.integers(1, 3))])
-    axes = {
-        name: draw(st.lists(values, min_size=1, max_size=3, unique_by=spelling)) for name in names
-    }
-    matrix: Matrix = {
-        "variables": VARIABLES,
-        "axes": {name: draw(_axis(name, axes)) for name in names},
-        "set": {f"from_{name}": draw(inserted) for name in names},
-        "exclude": draw(st.lists(rows(axes, images), max_size=1)),
-        "defaults": {
-            "template": "Dockerfile.j2",
-            "tags": ["${R}/{{ image }}:{{ target | lower }}"],
-            "labels": {"l{{ variant }}": "${V}{{ image }}"},
-            "args": {
-                name: f"{{% if {name} is none %}}-{{% else %}}{{{{ {name} }}}}{{% endif %}}"
-                f"{{{{ from_{name} }}}}"
-                for name in names
-            },
-        },
-        "images": {},
-    }
-    for image in images:
-        options: Matrix = {}
-        if draw(st.booleans()):
-            options["axes"] = draw(st.lists(st.sampled_from(names), max_size=3, unique=True))
-        if draw(st.booleans()):
-            options["platforms"] = draw(platforms)
-        if draw(st.integers(0, 3)) == 0:
-            options["exclude"] = draw(st.lists(rows(axes, images), max_size=2))
-        if draw(st.booleans()):
-            options["args"] = {"OWN": draw(inserted).replace("${", "$${").replace("$$$", "$.$")}
-        matrix["images"][image] = options
-    return matrix
-
-
-@st.composite
-def _axis(draw: st.DrawFn, name: str, axes: Mapping[str, list[Value]]) -> Any:
-    """Give an axis in the short or the long form."""
-    if draw(st.booleans()):
-        return axes[name]
-    others = {other: given for other, given in axes.items() if other != name}
-    options: dict[Value, Matrix] = {}
-    for value in axes[name]:
-        options[value] = {}
-        if draw(st.integers(0, 3)) == 0:
-            options[value]["tag"] = draw(fragments)
-        if draw(st.integers(0, 5)) == 0:
-            options[value]["platforms"] = draw(platforms)
-        if draw(st.booleans()):
-            options[value]["set"] = {f"from_{name}": draw(inserted)}
-        if others and draw(st.integers(0, 6)) == 0:
-            options[value]["only"] = draw(rows(others, list(IMAGES[:1])))
-    return options
-
-
-def spelling(value: Value) -> str:
-    """Return a value as it is written."""
-    return value if isinstance(value, str) else {None: "null", True: "true", False: "false"}[value]
-
-
-def by_hand(matrix: Matrix) -> Iterator[tuple[str, dict[str, str]]]:
-    """Expand a matrix as its documentation says it: the product, less what a rule drops."""
-    axes: dict[str, dict[str, Matrix]] = {
-        name: {spelling(value): (form[value] if isinstance(form, dict) else {}) for value in form}
-        for name, form in matrix["axes"].items()
-    }
-    for image, options in matrix["images"].items():
-        along = options.get("axes", list(axes))
-        drops = [*matrix["exclude"], *options.get("exclude", [])]
-        for combination in product(*(axes[name] for name in along)):
-            chosen = dict(zip(along, combination, strict=True))
-            wants = [axes[name][text].get("only", {}) for name, text in chosen.items()]
-            wants = [
-                {name: want for name, want in row.items() if name in chosen or name == "image"}
-                for row in wants
-            ]
-            if any(_matches(row, image, chosen) for row in drops):
-                continue
-            if all(_matches(row, image, chosen) for row in wants):
-                yield image, chosen
-
-
-def _matches(row: Matrix, image: str, chosen: Mapping[str, str]) -> bool:
-    asked = {
-        name: [spelling(word) for word in (words if isinstance(words, list) else [words])]
-        for name, words in row.items()
-    }
-    mine = {"image": image, **chosen}
-    return all(mine.get(name, "null") in words for name, words in asked.items())
+BY_HAND = frozenset(
+    {"no-variants", "alias-mismatch", "missing-parent", "ambiguous-parent", "no-platform"}
+) | {
+    "empty-group",
+    "empty-pattern",
+    "unknown-value",
+    "unknown-image",
+    "matches-nothing",
+    "bad-range",
+}
+"""What the slow way finds wrong, too."""
+CALLS = 6
+"""Bakes at a time: most of one is waiting."""
 
 
 def compiled(folder: Path, matrix: Matrix) -> bool:
-    """Compile a matrix; where it is refused, check that it had to say why."""
+    """Compile a matrix; where it is refused, check that it had to be, and says why."""
     found: tuple[Diagnostic, ...] = ()
+    files = {f"templates/{name}": text for name, text in TEMPLATES.items()}
     try:
-        lay(folder, matrix)
+        lay(folder, flow(matrix), files)
     except CompileError as error:
         found = error.diagnostics
         event(f"refused: {', '.join(sorted({diagnostic.code for diagnostic in found}))}")
@@ -173,42 +65,147 @@ def compiled(folder: Path, matrix: Matrix) -> bool:
         return True
     assert found
     assert all(diagnostic.location.line > 0 for diagnostic in found)
-    if {diagnostic.code for diagnostic in found} == {"no-variants"}:
-        assert {image for image, _ in by_hand(matrix)} != set(matrix["images"])
+    if {diagnostic.code for diagnostic in found} <= BY_HAND:
+        assert _wrong(matrix), found
     return False
 
 
-@settings(QUICK, max_examples=300)
+def _wrong(matrix: Matrix) -> str:
+    """Return why a matrix is wrong, as far as that is known here."""
+    try:
+        groups_of(matrix, built(matrix, VARIABLES))
+    except Wrong as wrong:
+        return str(wrong)
+    return ""
+
+
+@settings(QUICK, max_examples=250)
 @given(matrices())
-def test_variants_are_the_product_less_the_rules(matrix: Matrix) -> None:
-    """The variants, and their order, are those of a product that is filtered by hand."""
+def test_the_plan_is_what_is_worked_out_by_hand(matrix: Matrix) -> None:
+    """Variants, names, fields, parents and groups are those of a product that is gone through."""
     with TemporaryDirectory() as name:
-        if compiled(Path(name), matrix):
-            found = [
-                (
-                    target["image"],
-                    {axis: spelling(value) for axis, value in target["axes"].items()},
-                )
-                for target in plan_json(Path(name))["targets"]
-            ]
-            assert found == list(by_hand(matrix))
+        if not compiled(Path(name), matrix):
+            return
+        plan = plan_json(Path(name))
+    targets = built(matrix, VARIABLES)
+    assert [
+        (one["image"], {axis: spelling(value) for axis, value in one["axes"].items()})
+        for one in plan["targets"]
+    ] == [(one.image, one.chosen) for one in targets]
+    assert [(one["target"], one["parent"]) for one in plan["targets"]] == [
+        (one.name, one.parent) for one in targets
+    ]
+    read = plan_of(plan, VARIABLES, moving=True).targets
+    for one in targets:
+        _check_fields(one, read)
+    _check_groups(plan["groups"], matrix, targets)
 
 
-def test_bake_reads_what_was_planned(buildx: Path) -> None:
-    """Whatever compiles, bake reads back to exactly the plan, target by target."""
+def _check_fields(one: Built, read: Mapping[str, Matrix]) -> None:
+    found, fields = read[one.name], one.fields
+    for name in ("args", "labels", "platforms"):
+        assert found.get(name, {}) == (fields.get(name) or {})
+    tags = [
+        word
+        for name in ("tags", "moving")
+        for text in fields.get(name, [])
+        for word in text.split()
+    ]
+    assert found.get("tags", []) == list(dict.fromkeys([*tags, *fields["aliases"]]))
+    link = {one.parent: f"target:{one.parent}"} if one.parent else {}
+    assert found.get("contexts", {}) == link
+    assert (f"{one.name}-test" in read) == bool(fields.get("tests"))
 
-    @settings(QUICK, max_examples=60)
-    @given(matrices())
-    def check(matrix: Matrix) -> None:
-        with TemporaryDirectory() as name:
-            folder = Path(name)
-            if compiled(folder, matrix):
-                expected = plan_of(plan_json(folder), VARIABLES, drops=traits([str(buildx)]).drops)
-                read = bake([str(buildx)], folder)
-                assert read.targets == expected.targets
-                assert sorted(read.groups["default"]) == sorted(expected.groups["default"])
 
-    check()
+def _check_groups(groups: Mapping[str, list[str]], matrix: Matrix, targets: list[Built]) -> None:
+    expected = groups_of(matrix, targets)
+    assert {name: groups[name] for name in expected} == expected
+    names = {one.name for one in targets}
+    for name, held in groups_by_value(matrix, targets).items():
+        if name in expected or name in groups:
+            assert groups[name] in [*held, expected.get(name)]
+        else:  # left out, for a target's name
+            assert name in names | set(expected.get("test", ()))
+    assert set(groups) <= {*expected, *groups_by_value(matrix, targets)}
+
+
+def test_bake_reads_what_was_planned(buildx: Path, old_buildx: Path) -> None:
+    """Whatever compiles, bake reads back to exactly the plan, with every switch and group."""
+    pool = ThreadPoolExecutor(CALLS)
+    checks: list[Future[None]] = []
+
+    @settings(QUICK, max_examples=150)
+    @given(matrices(), st.sampled_from(["", "read", "write"]), st.integers(0, 5))
+    def collect(matrix: Matrix, cache: str, which: int) -> None:
+        folder = Path(parent, str(len(checks)))
+        if compiled(folder, matrix):
+            how = [str(buildx if which else old_buildx)]
+            checks.append(pool.submit(check, folder, how, cache))
+
+    def check(folder: Path, how: list[str], cache: str) -> None:
+        plan, drops = plan_json(folder), traits(how).drops
+        text = (folder / "matrix.yaml").read_text()
+        plain = _sorted(bake(how, folder))
+        expected = _sorted(plan_of(plan, VARIABLES, drops=drops))
+        tested = {name for name in expected.targets if name in plan["groups"].get("test", ())}
+        assert plain.targets == {
+            name: fields for name, fields in expected.targets.items() if name not in tested
+        }, text
+        assert sorted(plain.groups["default"]) == sorted(expected.groups["default"]), text
+
+        names = [name for name in plan["groups"] if name != "default"]
+        env = {"MOVING": "true", "CACHE": cache}
+        switched = _sorted(bake(how, folder, *names, **env))
+        expected = _sorted(plan_of(plan, VARIABLES, drops=drops, moving=True, cache=cache))
+        if cache:
+            _check_siblings(folder, plan, switched)
+        assert switched.targets == expected.targets, text
+        for name in names:
+            found = switched.groups.get(name, [name])
+            assert sorted(found) == sorted(plan["groups"][name]), text
+
+    with TemporaryDirectory() as parent, pool:
+        collect()
+        for future in checks:
+            future.result()
+    assert len(checks) > 50
+
+
+def _sorted(read: Reading) -> Reading:
+    """Sort platforms, as old versions do where one target links to another."""
+    for fields in read.targets.values():
+        if "platforms" in fields:
+            fields["platforms"] = sorted(fields["platforms"])
+    return read
+
+
+def _check_siblings(folder: Path, plan: Matrix, read: Reading) -> None:
+    """Check and take away the caches that a target reads beside its own."""
+    refs = {
+        one["target"]: f"r.example/cache:{one['target']}"
+        for one in plan["targets"]
+        if "cache" in one
+    }
+    texts_ = {one["target"]: (folder / one["dockerfile"]).read_text() for one in plan["targets"]}
+    for one in plan["targets"]:
+        if "cache" not in one:
+            continue
+        entries = read.targets[one["target"]]["cache-from"]
+        assert entries[0] == {"type": "registry", "ref": refs[one["target"]]}
+        near = [
+            name for name, ref in refs.items() if {"type": "registry", "ref": ref} in entries[1:]
+        ]
+        assert len(near) == len(entries) - 1
+        among = [
+            other["target"]
+            for other in plan["targets"]
+            if "cache" in other and other["image"] == one["image"]
+        ]
+        longest, common = siblings_of(one["target"], texts_, among)
+        wanted = [name for name, length in common.items() if longest and length == longest]
+        assert set(near) <= set(wanted)
+        assert len(near) == min(4, len(wanted))
+        del entries[1:]
 
 
 def test_values_reach_bake_as_they_are(buildx: Path) -> None:

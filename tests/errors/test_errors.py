@@ -435,7 +435,7 @@ def codes() -> set[str]:
             match node:
                 case ast.keyword(arg="code", value=given):
                     found |= words(given)
-                case ast.Assign(targets=[ast.Name(id="code")], value=given):
+                case ast.Assign(targets=[ast.Name(id="code" | "CODE")], value=given):
                     found |= words(given)
                 case ast.Call(args=[given, next_, *_]) | ast.Tuple(elts=[given, next_, *_]):
                     found |= {word for word in words(given) if may_follow(next_, word)}

@@ -1,0 +1,236 @@
+"""One target, or a combination that is none -> where everything comes from, and why.
+
+Takes a `Plan` and words; returns one `Explanation` for each target or combination that they name.
+Promises that what it says of a target is what is built: values are the target's own, and only
+where they were written is looked up again.
+"""
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from compiler.combination import Combination, Open, asked
+from compiler.errors import Location
+from compiler.matrix import Image, Matrix, Value
+from compiler.origins import Given, Origins, written
+from compiler.plan import Kind, Plan
+from compiler.render import FOLDER
+from compiler.resolve import Target
+from compiler.rulings import Effect, Ruling, flow, rulings
+from compiler.testing import SUFFIX
+
+
+MOST = 3
+"""Targets that are shown of those nearest to a combination that is none."""
+
+
+class Chosen(NamedTuple):
+    """An axis, its value here, and what becomes of it in names."""
+
+    axis: str
+    value: str
+    """Its spelling; `*` where any is meant."""
+    place: Location
+    fragment: str
+    why: str
+    """`the value itself`, `its tag` and the like; nothing where there is no target."""
+
+
+class Link(NamedTuple):
+    """The target that one stands on."""
+
+    target: str
+    why: str
+    """Which values they share, and which are fixed."""
+    place: Location
+
+
+class Member(NamedTuple):
+    """A group with the target in it."""
+
+    name: str
+    place: Location | None
+    """Where the author declares it; nothing for a group that is always there."""
+
+
+class Near(NamedTuple):
+    """A target that differs in one value from a combination that is none."""
+
+    target: str
+    value: str
+    """What it has instead: `AXIS=VALUE`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """How a target is built, with who says so."""
+
+    target: str
+    variant: str
+    dockerfile: str
+    template: Given
+    """Its value is the file's path."""
+    settings: tuple[Given, ...]
+    fields: tuple[Given, ...]
+    """Of tags, platforms and so on each entry, of mappings each key."""
+    platforms: tuple[str, ...]
+    narrowing: tuple[Given, ...]
+    """What values leave of the platforms."""
+    parent: Link | None
+    children: tuple[str, ...]
+    groups: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What is known of one combination of values."""
+
+    image: str
+    place: Location
+    axes: tuple[Chosen, ...]
+    rules: tuple[Ruling, ...]
+    build: Build | None
+    """Nothing where the rules drop it."""
+    near: tuple[Near, ...] = ()
+
+    @property
+    def dropped(self) -> tuple[Ruling, ...]:
+        """The rules that drop it."""
+        return tuple(one for one in self.rules if one.effect is Effect.DROPPED)
+
+
+def explain(plan: Plan, words: Sequence[str]) -> tuple[tuple[Explanation, ...], tuple[Open, ...]]:
+    """Explain what words ask about.
+
+    Args:
+        plan: what there is.
+        words: names of targets, or `axis=value` for each axis, and `image=`.
+
+    Returns:
+        An explanation for each target and combination; the images of which too little is said.
+
+    Raises:
+        CompileError: the words name nothing, or say too little.
+    """
+    told: list[Explanation] = []
+    left: list[Open] = []
+    for one in asked(plan, words):
+        match one:
+            case Target():
+                told.append(_target(plan, one))
+            case Combination():
+                told.append(_combination(plan, one))
+            case Open():
+                left.append(one)
+    return tuple(told), tuple(left)
+
+
+def _target(plan: Plan, target: Target) -> Explanation:
+    matrix = plan.matrix
+    image = matrix.images[target.image]
+    origins = Origins(matrix, target)
+    folder = posixpath.dirname(matrix.source.path)
+    template = origins.template()
+    axes = []
+    for axis, value in zip(image.axes, target.values, strict=True):
+        fragment, why = _fragment(axis.name, value, target)
+        place = matrix.source.locate(value.route, key=True)
+        axes.append(Chosen(axis.name, value.text, place, fragment, why))
+    return Explanation(
+        image=image.name,
+        place=matrix.source.locate(image.route, key=True),
+        axes=tuple(axes),
+        rules=rulings(matrix, image, target.values),
+        build=Build(
+            target=target.name,
+            variant=target.variant,
+            dockerfile=posixpath.join(folder, target.dockerfile),
+            template=template._replace(value=posixpath.join(folder, FOLDER, template.value)),
+            settings=origins.settings(),
+            fields=(*origins.fields(), *origins.aliases()),
+            platforms=target.platforms,
+            narrowing=origins.narrowing(),
+            parent=_parent(matrix, image, target),
+            children=tuple(one.name for one in plan.targets if one.parent == target.name),
+            groups=_groups(plan, target.name),
+        ),
+    )
+
+
+def _fragment(axis: str, value: Value, target: Target) -> tuple[str, str]:
+    """Return what a value adds to the variant's name, and why."""
+    if value.tag is not None:
+        return value.tag.render(target.scope), "its tag"
+    if value.value is True:
+        return axis, "true gives the axis's name"
+    return (value.value, "the value itself") if value.value else ("", f"{value.text} gives none")
+
+
+def _parent(matrix: Matrix, image: Image, target: Target) -> Link | None:
+    if image.parent is None or target.parent is None:
+        return None
+    base, route = image.parent.image, image.parent.route
+    mine = {axis.name for axis in image.axes}
+    shared = [axis.name for axis in matrix.images[base].axes if axis.name in mine]
+    why = f"from {base}"
+    if shared:
+        why += f", with the same {' and '.join(filter(None, (', '.join(shared[:-1]), shared[-1])))}"
+    if image.parent.fixed is not None:
+        why += f", with {flow(written(matrix, image.parent.fixed.route))}"
+    return Link(target.parent, why, matrix.source.locate(route, key=True))
+
+
+def _groups(plan: Plan, name: str) -> tuple[Member, ...]:
+    locate = plan.matrix.source.locate
+    return tuple(
+        Member(
+            group.name,
+            locate(("groups", group.name), key=True) if group.kind is Kind.PICKED else None,
+        )
+        for group in plan.groups
+        if name in group.targets
+        or (group.kind is Kind.TESTS and f"{name}{SUFFIX}" in group.targets)
+    )
+
+
+def _combination(plan: Plan, given: Combination) -> Explanation:
+    matrix, (image, values) = plan.matrix, given
+    axes = tuple(
+        Chosen(
+            axis.name,
+            "*" if value is None else value.text,
+            matrix.source.locate(axis.route if value is None else value.route, key=True),
+            "",
+            "",
+        )
+        for axis, value in zip(image.axes, values, strict=True)
+    )
+    return Explanation(
+        image=image.name,
+        place=matrix.source.locate(image.route, key=True),
+        axes=axes,
+        rules=tuple(
+            one
+            for one in rulings(matrix, image, values)
+            if not one.rule.startswith("override")  # they change what there is
+        ),
+        build=None,
+        near=tuple(_near(plan, image, values)[:MOST]),
+    )
+
+
+def _near(plan: Plan, image: Image, values: Sequence[Value | None]) -> list[Near]:
+    """Return the targets that differ in one value."""
+    found = []
+    for target in plan.targets:
+        if target.image != image.name:
+            continue
+        others = [
+            f"{axis.name}={its.text}"
+            for axis, its, wanted in zip(image.axes, target.values, values, strict=True)
+            if wanted is not None and wanted is not its
+        ]
+        if len(others) == 1:
+            found.append(Near(target.name, others[0]))
+    return found

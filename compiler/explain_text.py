@@ -1,0 +1,221 @@
+"""Explanations, written for people."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import TypeAlias
+
+from compiler.combination import Open
+from compiler.errors import Location
+from compiler.explain import Build, Explanation
+from compiler.options import MERGED
+from compiler.origins import Given
+from compiler.rulings import Effect, Ruling
+
+
+_Row: TypeAlias = tuple[str, ...]
+"""Cells of one line of a section."""
+
+_WIDEST = 80
+"""Characters to which a column is filled up."""
+_LONGEST = 60
+"""Characters of a `set` value or a test that are shown."""
+_NAMES = ("tags", "moving", "aliases")
+
+
+def as_text(told: Sequence[Explanation], left: Sequence[Open]) -> str:
+    """Return explanations for people, each line ended; a line `---` stands between two."""
+    parts = [_explained(one) for one in told]
+    if left:
+        parts.append("".join(f"{_left(one)}\n" for one in left))
+    return "---\n".join(parts)
+
+
+def _left(one: Open) -> str:
+    names = " and which ".join(axis.name for axis in one.axes)
+    count = f"{one.targets:,} target{'s' * (one.targets != 1)}"
+    return f"image {one.image.name}: {count} with this; say also which {names}"
+
+
+def _explained(one: Explanation) -> str:
+    build = one.build
+    head = _head_of_none(one) if build is None else _head(one, build)
+    sections = [("", head), ("axes", _axes(one)), ("rules", _rules(one.rules))]
+    if build is not None:
+        sections += [("set", _givens(build.settings)), *_fields(build)]
+    else:
+        nearest: list[_Row] = [(near.target, f"has {near.value}") for near in one.near]
+        sections.append(("nearest targets", nearest))
+    blocks = [
+        [*([name] if name else []), *_aligned(rows, "  " if name else "")]
+        for name, rows in sections
+        if rows
+    ]
+    return "\n".join("".join(f"{_printable(line)}\n" for line in block) for block in blocks)
+
+
+def _head_of_none(one: Explanation) -> list[_Row]:
+    first, *others = one.dropped
+    more = f", and by {len(others)} more rule{'s' * (len(others) > 1)}" if others else ""
+    words = ", ".join(f"{axis.axis}={axis.value}" for axis in one.axes)
+    return [
+        (f"no target: dropped by {first.rule} at {_at(first.place)}{more}",),
+        (f"{one.image} ({words})" if words else one.image,),
+    ]
+
+
+def _head(one: Explanation, build: Build) -> list[_Row]:
+    template = build.template
+    rows: list[_Row] = [
+        ("target", build.target),
+        ("image", one.image, "", _at(one.place)),
+        ("variant", build.variant or "(no fragment)"),
+        ("dockerfile", build.dockerfile),
+        ("template", template.value, template.level, _at(template.place)),
+        *_replaced(template),
+    ]
+    if build.parent is not None:
+        parent = build.parent
+        rows.append(("parent", parent.target, parent.why, _at(parent.place)))
+    rows += _wrapped("children", build.children)
+    groups = [
+        group.name if group.place is None else f"{group.name} ({_at(group.place)})"
+        for group in build.groups
+    ]
+    return rows + _wrapped("groups", groups)
+
+
+def _wrapped(name: str, words: Iterable[str]) -> list[_Row]:
+    """Return a list as one cell of as many rows as it needs."""
+    lines: list[str] = []
+    for word in words:
+        if lines and len(lines[-1]) + len(word) + 2 <= _WIDEST:
+            lines[-1] += f", {word}"
+        else:
+            if lines:
+                lines[-1] += ","
+            lines.append(word)
+    return [("" if n else name, line) for n, line in enumerate(lines)]
+
+
+def _axes(one: Explanation) -> list[_Row]:
+    return [
+        (
+            axis.axis,
+            axis.value,
+            ""
+            if not axis.why
+            else f"fragment {axis.fragment}: {axis.why}"
+            if axis.fragment
+            else f"no fragment: {axis.why}",
+            _at(axis.place),
+        )
+        for axis in one.axes
+    ]
+
+
+def _rules(rules: Iterable[Ruling]) -> list[_Row]:
+    rows: list[_Row] = [
+        (
+            "" if one.effect is Effect.PASSED else one.effect.value,
+            one.rule,
+            one.pattern or one.note,
+            _at(one.place),
+            one.note if one.pattern else "",
+        )
+        for one in rules
+    ]
+    return rows or [("no rule is about this image",)]
+
+
+def _fields(build: Build) -> Iterator[tuple[str, list[_Row]]]:
+    """Give the sections of a target's fields: names, platforms, all that is single, mappings."""
+    fields = build.fields
+    yield "tags", _givens([one for one in fields if one.name in _NAMES], named=True)
+    yield "platforms", _platforms(build) or [("none is named: the builder's own",)]
+    aside = {*_NAMES, "platforms", *MERGED}
+    yield "fields", _givens([one for one in fields if one.name not in aside], named=True)
+    for name in dict.fromkeys(one.name for one in fields if one.name in MERGED):
+        yield name, _givens([one for one in fields if one.name == name])
+
+
+def _platforms(build: Build) -> list[_Row]:
+    """Return the list, one row for each line that it takes, and what values leave of it."""
+    rows: list[_Row] = []
+    listed = [one for one in build.fields if one.name == "platforms"]
+    for (level, place), same in groupby(listed, key=lambda one: (one.level, _at(one.place))):
+        entries = list(same)
+        rows.append(("" if rows else "listed", ", ".join(map(_value, entries)), level, place))
+        rows += _replaced(entries[-1])
+    for one in build.narrowing:
+        rows.append(("allowed", _value(one), one.level, _at(one.place)))
+    if build.narrowing:
+        rows.append(("left", ", ".join(build.platforms)))
+    return rows
+
+
+def _givens(given: Iterable[Given], *, named: bool = False) -> list[_Row]:
+    """Return what was given, by its field or its key; a name is written once in a row."""
+    rows: list[_Row] = []
+    before = ""
+    for one in given:
+        name = one.name if named else one.key
+        rows.append(
+            ("" if named and name == before else name, _value(one), one.level, _at(one.place))
+        )
+        rows += _replaced(one)
+        before = name
+    return rows
+
+
+def _replaced(one: Given) -> Iterator[_Row]:
+    for former in one.replaces:
+        yield "", f"replaces {_value(former)}", former.level, _at(former.place)
+
+
+def _value(one: Given) -> str:
+    """Return a value on one line; what is long is cut where it names nothing."""
+    if one.value is None:
+        return "null" if one.name == "set" else "(renders to nothing here)"
+    if isinstance(one.value, str):
+        text = one.value or '""'
+    elif one.name == "cache":
+        text = f"{one.value.get('ref')} ({', '.join(_rest(one.value))})"
+    elif isinstance(one.value, list | tuple) and one.name != "set":
+        text = ", ".join(map(str, one.value))
+    else:
+        text = json.dumps(one.value, ensure_ascii=False)
+    if len(text) > _LONGEST and one.name in {"set", "tests", "description"}:
+        return f"{text[:_LONGEST]}..."
+    return text
+
+
+def _rest(cache: Mapping[str, str]) -> Iterator[str]:
+    for key, value in cache.items():
+        if key != "ref":
+            yield f"{key}={value}"
+
+
+def _at(place: Location | None) -> str:
+    return "" if place is None else f"{place.path}:{place.line}"
+
+
+def _aligned(rows: Sequence[_Row], indent: str) -> Iterator[str]:
+    cells = [tuple(map(_printable, row)) for row in rows]
+    columns = max(map(len, cells))
+    widths = [
+        max((min(len(row[n]), _WIDEST) for row in cells if n < len(row) - 1), default=0)
+        for n in range(columns)
+    ]
+    for row in cells:
+        line = "  ".join(
+            f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False) if width or cell
+        )
+        yield f"{indent}{line}".rstrip()
+
+
+def _printable(text: str) -> str:
+    """Escape what could steer a terminal, or end a line."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,198 @@
+"""Where each thing that a variant has was written: the level that gave it, and what it replaced.
+
+Takes a `Matrix` and a target; returns `Given`s, in the order in which levels and keys stand there.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from compiler.errors import Location
+from compiler.fields import Rendered, renderer
+from compiler.matrix import Field, Image, Matrix, Override, Value
+from compiler.options import MERGED
+from compiler.pattern import holds, rule
+from compiler.resolve import Target
+from compiler.source import Route
+from compiler.text import interpolate
+from compiler.ways import Ground
+
+
+class Given(NamedTuple):
+    """One thing that a variant has, and who gave it."""
+
+    name: str
+    """What it is given for: a field of an image, or `set`."""
+    key: str
+    """The name in a mapping or `set`; else nothing."""
+    value: Any
+    """As rendered; None for an entry that renders to nothing here. Of what is replaced, as written.
+    """
+    level: str
+    """`top level`, `defaults`, `image NAME`, `AXIS=VALUE` or `override`."""
+    place: Location | None
+    replaces: tuple["Given", ...] = ()
+    """What it replaced, the nearest level first."""
+
+
+class Level(NamedTuple):
+    """A mapping of matrix.yaml that says something of a variant."""
+
+    name: str
+    route: Route
+
+
+def matching(image: Image, values: Sequence[Value]) -> list[Override]:
+    """Return the overrides that are about a variant, in their order."""
+    return [
+        override
+        for override in image.overrides
+        if (said := rule(override.when, image)) is not None and holds(said, values)
+    ]
+
+
+def written(matrix: Matrix, route: Route) -> Any:
+    """Return what stands at a place of matrix.yaml; None where nothing does."""
+    found = matrix.source.data
+    for step in route:
+        if isinstance(found, list) and isinstance(step, int):
+            found = found[step] if step < len(found) else None
+        elif isinstance(found, dict):
+            found = found.get(step)
+        else:
+            return None
+    return found
+
+
+class Origins:
+    """Looks up who gave what to one target."""
+
+    def __init__(self, matrix: Matrix, target: Target) -> None:
+        self._matrix, self._target = matrix, target
+        self._image = image = matrix.images[target.image]
+        self._overrides = matching(image, target.values)
+        self._image_levels = [Level("defaults", ("defaults",)), _level_of(image)]
+        self._own = [
+            Level(f"{axis.name}={value.text}", value.route)
+            for axis, value in zip(image.axes, target.values, strict=True)
+        ]
+        self._changing = [Level("override", override.route) for override in self._overrides]
+
+    def settings(self) -> tuple[Given, ...]:
+        """Return every `set` name, with its value here."""
+        levels = [Level("top level", ()), *self._image_levels, *self._own, *self._changing]
+        names: dict[str, list[Level]] = {}
+        for level in levels:
+            given = written(self._matrix, (*level.route, "set"))
+            for name in given if isinstance(given, dict) else ():
+                names.setdefault(name, []).append(level)
+        return tuple(
+            self._given(("set", name), chain, "set", name, self._target.scope[name])
+            for name, chain in names.items()
+        )
+
+    def template(self) -> Given:
+        """Return what names the template."""
+        chain = self._levels("template")
+        return self._given(("template",), chain, "template", "", self._target.template)
+
+    def fields(self) -> tuple[Given, ...]:
+        """Return every field, in bake's order: a list by its entries, a mapping by its keys."""
+        fields = Ground(self._image, self._matrix).way(self._target.values).given
+        return tuple(one for field in fields.values() for one in self._field(field))
+
+    def aliases(self) -> tuple[Given, ...]:
+        """Return the tags that are this variant's alone."""
+        image, scope, variables = self._image, self._target.scope, self._matrix.variables
+        return tuple(
+            Given(
+                "aliases",
+                "",
+                interpolate(alias.tag, alias.tag.render(scope), variables),
+                "defaults" if alias.tag.route[0] == "defaults" else _level_of(image).name,
+                alias.tag.locate(),
+            )
+            for alias in image.aliases
+            if (said := rule(alias.pattern, image)) is not None and holds(said, self._target.values)
+        )
+
+    def narrowing(self) -> tuple[Given, ...]:
+        """Return the platforms that values allow, each where it says so."""
+        scope, variables = self._target.scope, self._matrix.variables
+        return tuple(
+            Given(
+                "platforms",
+                "",
+                tuple(interpolate(text, text.render(scope), variables) for text in value.platforms),
+                level.name,
+                self._place((*level.route, "platforms")),
+            )
+            for level, value in zip(self._own, self._target.values, strict=True)
+            if value.platforms is not None
+        )
+
+    def _field(self, field: Field) -> Iterator[Given]:
+        name, value = field.name, field.value
+        if isinstance(value, tuple):
+            yield from self._entries(field, value)
+        elif name in MERGED and not isinstance(value, bool | str):
+            for key in value:  # type: ignore[union-attr]
+                one = Field(name=name, value={key: value[key]}, route=field.route)  # type: ignore[index]
+                shown, text = self._pair(self._rendered(one))
+                yield self._given((name, key), self._levels(name, key), name, shown, text)
+        else:
+            rendered = self._rendered(field)
+            given = None if rendered == "" else rendered
+            yield self._given((name,), self._levels(name), name, "", given)
+
+    def _entries(self, field: Field, entries: tuple[Any, ...]) -> Iterator[Given]:
+        """Give a list's entries; what the list replaced stands at the last one."""
+        last, *below = reversed(self._levels(field.name))
+        former = tuple(self._former((field.name,), level, field.name) for level in below)
+        found = []
+        for n, entry in enumerate(entries):
+            one = Field(name=field.name, value=(entry,), route=field.route)
+            rendered: Any = self._rendered(one)
+            place = self._place((*last.route, field.name, n))
+            found += [Given(field.name, "", text, last.name, place) for text in rendered or (None,)]
+        if not found:
+            place = self._place((*last.route, field.name))
+            found = [Given(field.name, "", None, last.name, place)]
+        yield from found[:-1]
+        yield found[-1]._replace(replaces=former)
+
+    def _rendered(self, field: Field) -> Rendered:
+        return renderer(field, self._matrix.variables)(self._target.scope)
+
+    @staticmethod
+    def _pair(rendered: Any) -> tuple[str, str]:
+        """Return the one key of a rendered mapping, and its value; annotations are a list."""
+        if isinstance(rendered, tuple):
+            key, _, text = rendered[0].partition("=")
+            return key, text
+        return next(iter(rendered.items()))  # type: ignore[no-any-return]
+
+    def _levels(self, *steps: str) -> list[Level]:
+        """Return the levels that give a field, or a key of one; the last one counts."""
+        return [
+            level
+            for level in (*self._image_levels, *self._changing)
+            if written(self._matrix, (*level.route, *steps)) is not None
+        ]
+
+    def _given(
+        self, steps: tuple[str, ...], chain: list[Level], name: str, key: str, value: Any
+    ) -> Given:
+        last, *below = reversed(chain)
+        former = tuple(self._former(steps, level, name, key) for level in below)
+        return Given(name, key, value, last.name, self._place((*last.route, *steps)), former)
+
+    def _former(self, steps: tuple[str, ...], level: Level, name: str, key: str = "") -> Given:
+        route = (*level.route, *steps)
+        return Given(name, key, written(self._matrix, route), level.name, self._place(route))
+
+    def _place(self, route: Route) -> Location:
+        return self._matrix.source.locate(route, key=True)
+
+
+def _level_of(image: Image) -> Level:
+    return Level(f"image {image.name}", image.route)

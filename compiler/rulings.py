@@ -1,0 +1,182 @@
+"""What each rule says of one combination of values: kept, changed, dropped, or nothing.
+
+Takes a `Matrix`, an image and a value for each of its axes, or None where any will do; a rule drops
+such a combination only if it drops all of it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from compiler.errors import Location
+from compiler.matrix import Axis, Image, Matrix, Pattern, Value
+from compiler.model import Scalar
+from compiler.options import FIELDS, MERGED, OWN
+from compiler.origins import written
+from compiler.pattern import Rule, rule, spelling
+from compiler.source import Route
+
+
+_NEAREST = 3
+"""Rows of an `only` that keep nothing of a combination, and are shown all the same."""
+
+
+class Effect(StrEnum):
+    """What a rule does."""
+
+    KEPT = "kept"
+    CHANGED = "changed"
+    DROPPED = "dropped"
+    PASSED = "passed"
+    """Nothing: it is about others."""
+
+
+class Ruling(NamedTuple):
+    """What one rule says of a combination."""
+
+    effect: Effect
+    rule: str
+    """`only`, `only of AXIS=VALUE`, `exclude` or `override`."""
+    pattern: str
+    """As written, on one line."""
+    place: Location | None
+    note: str = ""
+    """Why, or what it changes."""
+
+
+def rulings(matrix: Matrix, image: Image, values: Sequence[Value | None]) -> tuple[Ruling, ...]:
+    """Return what the rules of an image say of a combination, in the order in which they apply."""
+    judge = _Judge(matrix, image, values)
+    return (*judge.only(), *judge.values_only(), *judge.exclude(), *judge.overrides())
+
+
+def flow(raw: object) -> str:
+    """Return a pattern as written, on one line.
+
+    >>> flow({"python": ">=3.10", "gpu": [True, None]})
+    '{python: >=3.10, gpu: [true, null]}'
+    """
+    if isinstance(raw, Mapping):
+        return "{" + ", ".join(f"{key}: {flow(item)}" for key, item in raw.items()) + "}"
+    if isinstance(raw, list):
+        return f"[{', '.join(map(flow, raw))}]"
+    scalar: Scalar = raw  # type: ignore[assignment]
+    return spelling(scalar)
+
+
+class _Judge:
+    def __init__(self, matrix: Matrix, image: Image, values: Sequence[Value | None]) -> None:
+        self._matrix, self._image, self._values = matrix, image, values
+        self._axes = list(zip(image.axes, values, strict=True))
+
+    def only(self) -> Iterator[Ruling]:
+        """Tell which rows of the image's `only` keep it, or which are nearest to do so."""
+        rows = self._image.only
+        if rows is None:
+            return
+        against = [
+            (row, self._against(said))
+            for row in rows
+            if (said := rule(row, self._image)) is not None
+        ]
+        keeping = [row for row, others in against if not others]
+        for row in keeping:
+            yield self._of(Effect.KEPT, "only", row)
+        if keeping:
+            return
+        count = (
+            f"none of {len(rows)} rows keeps it" if len(rows) > 1 else "its row does not keep it"
+        )
+        whole = self._place(rows[0].route[:-1])
+        yield Ruling(Effect.DROPPED, "only", "", whole, count)
+        nearest = sorted(against, key=lambda one: len(one[1]))[:_NEAREST]
+        for row, others in nearest:
+            yield self._of(Effect.PASSED, "only", row, f"not for {_listed(others)}")
+
+    def values_only(self) -> Iterator[Ruling]:
+        """Tell what the values' own `only` say."""
+        for axis, value in self._axes:
+            if value is None or value.only is None:
+                continue
+            others = [
+                f"{other.name}={its.text}"
+                for other, its in self._axes
+                if its is not None
+                and other.name in value.only.matchers
+                and its.index not in value.only.matchers[other.name].values
+            ]
+            if value.only.images is not None and self._image.name not in value.only.images:
+                others.append(f"image {self._image.name}")
+            yield self._of(
+                Effect.DROPPED if others else Effect.KEPT,
+                f"only of {axis.name}={value.text}",
+                value.only,
+                f"not with {_listed(others)}" if others else "",
+            )
+
+    def exclude(self) -> Iterator[Ruling]:
+        """Tell which rows of `exclude` drop it."""
+        rows = self._image.exclude
+        matching = [row for row in rows if self._matches(rule(row, self._image))]
+        for row in matching:
+            yield self._of(Effect.DROPPED, "exclude", row)
+        if rows and not matching:
+            yield Ruling(Effect.PASSED, "exclude", "", None, _others(len(rows), len(rows)))
+
+    def overrides(self) -> Iterator[Ruling]:
+        """Tell which overrides are about it, and what they change."""
+        all_ = self._image.overrides
+        matching = [one for one in all_ if self._matches(rule(one.when, self._image))]
+        for one in matching:
+            changes = f"changes {', '.join(self._changes(one.route))}"
+            yield self._of(Effect.CHANGED, "override", one.when, changes)
+        if len(matching) < len(all_):
+            count = _others(len(all_) - len(matching), len(all_))
+            yield Ruling(Effect.PASSED, "overrides", "", None, count)
+
+    def _changes(self, route: Route) -> Iterator[str]:
+        given = written(self._matrix, route)
+        for name in ("template", "set", *FIELDS, *OWN):
+            if given.get(name) is None:
+                continue
+            if name == "set" or name in MERGED:
+                yield from (f"{name}.{key}" for key in given[name])
+            else:
+                yield name
+
+    def _matches(self, said: Rule | None) -> bool:
+        return said is not None and all(
+            (value := self._values[position]) is not None and value.index in taken
+            for position, taken in said
+        )
+
+    def _against(self, said: Rule) -> list[str]:
+        """Return the values that a rule does not take."""
+        found = []
+        for position, taken in said:
+            axis, value = self._axes[position]
+            if value is not None and value.index not in taken:
+                found.append(_worded(axis, value))
+        return found
+
+    def _of(self, effect: Effect, name: str, pattern: Pattern, note: str = "") -> Ruling:
+        text = flow(written(self._matrix, pattern.route))
+        return Ruling(effect, name, text, self._place(pattern.route), note)
+
+    def _place(self, route: Route) -> Location:
+        return self._matrix.source.locate(route, key=True)
+
+
+def _worded(axis: Axis, value: Value) -> str:
+    return f"{axis.name}={value.text}"
+
+
+def _listed(words: list[str]) -> str:
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _others(count: int, all_: int) -> str:
+    """Say that rules are about other variants."""
+    if count < all_:
+        return f"{count} other{'s do' if count > 1 else ' does'} not match"
+    return f"none of {count} matches" if count > 1 else "the one there is does not match"

@@ -1,0 +1,2 @@
+nginx 2>/dev/null
+exec sleep infinity

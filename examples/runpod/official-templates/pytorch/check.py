@@ -1,0 +1,5 @@
+#!/usr/bin/env python3
+import torch
+
+
+assert torch.cuda.is_available()

@@ -1,0 +1,1 @@
+rm --recursive --force /var/lib/apt/lists/*

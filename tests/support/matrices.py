@@ -1,0 +1,313 @@
+"""Random matrices of the whole language, and random patterns; most of them are right."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+from packaging.version import InvalidVersion, Version
+
+from support.brute import Matrix, Value, faulty, spelling
+
+
+PLATFORMS = ("linux/amd64", "linux/arm64", "linux/arm/v7")
+AXES = ("py", "gpu", "os", "Job_2")
+IMAGES = ("server", "worker.x", "tool-2")
+ODD = "ab3.-_+\"'\\ $${{}}%#*!:/@[]?|&<>~=`é日😀"
+JINJA = ("{{", "{%", "{#")
+VARIABLES = {"R": "r.example", "V": 'a "b" \\ %{c}'}
+TEMPLATES = {
+    "base.j2": "FROM scratch\n",
+    "more.j2": "FROM scratch\n{% if variant %}\nENV A=1\n{% endif %}\n# {{ image }}\n"
+    "ENV B={{ variant | length }}\nENV C=2\n",
+    "child.j2": "FROM {{ parent }}\nENV D=3\n",
+}
+
+VERSIONS = ["3.9", "3.10", "3.11", "3.11.2", "3.12rc1", "3.13.0b2", "3.13", "12.8", "12.8.1", "4"]
+
+texts = st.text(ODD, min_size=1, max_size=12).filter(
+    lambda text: text == text.strip() and text not in ("true", "false", "null")
+)
+values = st.one_of(
+    st.sampled_from(VERSIONS),
+    st.sampled_from(["a", "b", "deb", "cuda-12"]),
+    st.booleans(),
+    st.none(),
+    texts,
+)
+inserted = st.text(ODD + "\n\t", max_size=20).filter(
+    lambda text: not any(mark in text for mark in JINJA)
+)
+"""What `set` may give: Jinja is not what is tried here."""
+fragments = st.text("abc.-_1", max_size=4)
+platforms = st.one_of(
+    st.sampled_from([["linux/amd64", "linux/arm64"], ["linux/arm64", "linux/amd64"]]),
+    st.lists(st.sampled_from(PLATFORMS), min_size=1, unique=True),
+)
+"""Mostly with linux/amd64, so that something is left."""
+
+
+def chance(draw: st.DrawFn, of: int) -> bool:
+    """Tell whether a chance of one in so many comes; shrinks to no."""
+    return draw(st.integers(0, of - 1)) == of - 1
+
+
+def words_about(known: Sequence[str]) -> list[str]:
+    """Return words of every kind that are about some of these values."""
+    found = [*known, "null"]
+    versions = [text for text in known if _is_version(text)]
+    for text in versions:
+        found += [f"{sign}{text}" for sign in (">=", "<=", ">", "<", "==", "!=")]
+        found += [f"!>={text}", f">=0,<{text}", f">={text}, != {text}.1", f"!!={text}"]
+        if "." in text:
+            found += [f"~={text}", f"=={re.sub(r'[a-z].*', '', text).split('.')[0]}.*"]
+    for text in known:
+        found += [f"!{text}", f"!{text[:1]}*", "*", "?" * len(text), f"*{text[-1:]}", f"{text}*"]
+        if text[:1].isalnum():
+            found += [f"[{text[0]}]*", f"[!{text[0]}]*", "[0-9]*", f"!*[!a-z]{text[1:]}"]
+    return [word for word in dict.fromkeys(found) if not faulty([word], known)]
+
+
+def _is_version(text: str) -> bool:
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True
+
+
+@st.composite
+def matchers(draw: st.DrawFn, known: Sequence[str]) -> Any:
+    """Give a matcher over these values: one word or a list."""
+    if chance(draw, 60):
+        return draw(st.one_of(texts, st.sampled_from([">=x", "!", "!!a", "<0", "zz*", "", []])))
+    word = st.sampled_from(words_about(known)).map(unquoted)
+    return draw(st.one_of(word, st.lists(word, min_size=1, max_size=3)))
+
+
+def unquoted(word: str) -> Value:
+    """Return a word as YAML has it: true, false and null are no text."""
+    return {"null": None, "true": True, "false": False}.get(word, word)
+
+
+@st.composite
+def rows(
+    draw: st.DrawFn,
+    axes: Mapping[str, Sequence[Value]],
+    images: Sequence[str],
+    fewest: int = 2,
+    most: int = 3,
+) -> Matrix:
+    """Give a pattern: a row of `exclude` or `only`, a `when`."""
+    fewest = min(fewest, len(axes))  # a row about one axis soon leaves nothing
+    names = draw(st.lists(st.sampled_from([*axes]), min_size=fewest, max_size=most, unique=True))
+    row: Matrix = {name: draw(matchers([*map(spelling, axes[name])])) for name in names}
+    if not row or chance(draw, 5):
+        row["image"] = draw(matchers(images))
+    return row
+
+
+@st.composite
+def bare_matrices(draw: st.DrawFn) -> Matrix:
+    """Give axes, and images of which rules alone matter."""
+    names = AXES[: draw(st.integers(1, 4))]
+    images = list(IMAGES[: draw(st.integers(1, 2))])
+    axes = {
+        name: draw(st.lists(values, min_size=1, max_size=4, unique_by=spelling)) for name in names
+    }
+    matrix: Matrix = {
+        "axes": {name: draw(_axis(name, axes, bare=True)) for name in names},
+        "exclude": draw(st.lists(rows(axes, images), max_size=1)),
+        "defaults": {"template": "base.j2"},
+        "images": {},
+    }
+    if chance(draw, 4):
+        matrix["defaults"]["only"] = draw(st.lists(rows(axes, images, 0), min_size=1, max_size=3))
+    for image in images:
+        matrix["images"][image] = draw(_rules(axes, names, images))
+    return matrix
+
+
+@st.composite
+def _rules(
+    draw: st.DrawFn, axes: Mapping[str, list[Value]], names: Sequence[str], images: Sequence[str]
+) -> Matrix:
+    options: Matrix = {}
+    if draw(st.booleans()):
+        options["axes"] = draw(st.lists(st.sampled_from(names), max_size=4, unique=True))
+    if chance(draw, 6):
+        options["exclude"] = draw(st.lists(rows(axes, images), max_size=2))
+    if chance(draw, 5):
+        options["only"] = draw(st.lists(rows(axes, images, 0), min_size=1, max_size=5))
+    return options
+
+
+@st.composite
+def matrices(draw: st.DrawFn) -> Matrix:
+    """Give a matrix with everything that the language has; most of them compile."""
+    names = AXES[: draw(st.integers(1, 4))]
+    images = list(IMAGES[: draw(st.integers(1, 3))])
+    axes = {
+        name: draw(st.lists(values, min_size=1, max_size=3, unique_by=spelling)) for name in names
+    }
+    matrix: Matrix = {
+        "variables": VARIABLES,
+        "axes": {name: draw(_axis(name, axes)) for name in names},
+        "set": {f"from_{name}": draw(inserted) for name in names},
+        "exclude": draw(st.lists(rows(axes, images), max_size=1)),
+        "overrides": draw(st.lists(overrides(axes, images, "top"), max_size=2)),
+        "defaults": {
+            "template": draw(st.sampled_from(["base.j2", "more.j2"])),
+            "tags": ["${R}/{{ image }}:{{ target }}"],
+            "labels": {"l{{ variant }}": "${V}{{ image }}"},
+            "args": {name: f"{{{{ from_{name} }}}}" for name in names},
+        },
+        "images": {},
+    }
+    if chance(draw, 3):
+        matrix["defaults"]["platforms"] = draw(platforms)
+    if chance(draw, 3):
+        matrix["defaults"]["moving"] = ["${R}/{{ image }}/now:{{ target }}"]
+    if chance(draw, 3):
+        matrix["defaults"]["tests"] = ["true", "test {{ image }}"]
+    if chance(draw, 4):
+        matrix["defaults"]["cache"] = {"type": "registry", "ref": "${R}/cache:{{ target }}"}
+    if chance(draw, 3):
+        matrix["groups"] = {
+            f"mine-{n}": draw(rows(axes, images, 0, 2)) for n in range(draw(st.integers(1, 2)))
+        }
+    for n, image in enumerate(images):
+        matrix["images"][image] = draw(_image(image, n, axes, matrix))
+    return matrix
+
+
+@st.composite
+def _image(
+    draw: st.DrawFn, image: str, n: int, axes: Mapping[str, list[Value]], matrix: Matrix
+) -> Matrix:
+    images = list(IMAGES[: len(matrix["images"]) + 1])
+    options: Matrix = draw(_rules(axes, [*axes], images))
+    if draw(st.booleans()):
+        options["platforms"] = draw(platforms)
+    if draw(st.booleans()):
+        options["args"] = {"OWN": escaped(draw(inserted)), "py": "{{ variant }}"}
+    if chance(draw, 3):
+        options["overrides"] = draw(st.lists(overrides(axes, images, image), max_size=2))
+    if chance(draw, 4):
+        options["moving"] = ["${R}/{{ image }}:now-{{ target }} ${R}/also:{{ target }}", ""]
+    if chance(draw, 4):
+        options["tests"] = draw(st.sampled_from([[], ["echo '${HOME}'"], ["a\nb\n"]]))
+    if chance(draw, 4):
+        options["aliases"] = {
+            f"${{R}}/{{{{ image }}}}:alias{m}": draw(_exactly(axes, options.get("axes")))
+            for m in range(draw(st.integers(1, 2)))
+        }
+    if n and chance(draw, 2):
+        options |= draw(_family(IMAGES[draw(st.integers(0, n - 1))], axes, matrix, options))
+    return options
+
+
+@st.composite
+def _family(
+    draw: st.DrawFn,
+    parent: str,
+    axes: Mapping[str, list[Value]],
+    matrix: Matrix,
+    options: Matrix,
+) -> Matrix:
+    """Give what makes an image stand on another."""
+    found: Matrix = {"template": "child.j2", "from": parent}
+    base = matrix["images"][parent]
+    if "platforms" in base:
+        found["platforms"] = base["platforms"]
+    elif "platforms" in options and "platforms" not in matrix["defaults"]:
+        found["platforms"] = options["platforms"][:1]
+    mine, its = options.get("axes", [*axes]), base.get("axes", [*axes])
+    apart = [name for name in its if name not in mine]
+    if apart:
+        fixed = {name: draw(st.sampled_from(axes[name])) for name in apart}
+        if chance(draw, 8):
+            fixed[apart[0]] = draw(matchers([*map(spelling, axes[apart[0]])]))
+        found["from"] = {"image": parent, "with": fixed}
+    return found
+
+
+@st.composite
+def _exactly(draw: st.DrawFn, axes: Mapping[str, list[Value]], own: Sequence[str] | None) -> Matrix:
+    """Give a pattern that is likely to match one variant."""
+    along = [*axes] if own is None else own
+    exact: Matrix = {name: draw(st.sampled_from(axes[name])) for name in along}
+    return exact or {next(iter(axes)): None}
+
+
+@st.composite
+def overrides(
+    draw: st.DrawFn, axes: Mapping[str, list[Value]], images: Sequence[str], where: str
+) -> Matrix:
+    """Give one override."""
+    found: Matrix = {"when": draw(rows(axes, images, 1, 2))}
+    if draw(st.booleans()):
+        found["set"] = {f"from_{next(iter(axes))}": f"by {where}"}
+    if draw(st.booleans()):
+        found["args"] = {"OWN": f"${{V}} {where}", "M": "{{ variant }}"}
+    if chance(draw, 4):
+        found["platforms"] = draw(platforms)
+    if chance(draw, 4):
+        found["labels"] = {"l{{ variant }}": where, f"o.{where}": "{{ target }}"}
+    if chance(draw, 4):
+        found["tags"] = [f"${{R}}/o/{{{{ image }}}}:{where}-{{{{ target }}}}"]
+    if chance(draw, 5):
+        found["moving"] = ["${R}/o/now:{{ target }}"]
+    if chance(draw, 6):
+        found["template"] = "base.j2"
+    if chance(draw, 6):
+        found["tests"] = ["override"]
+    return found
+
+
+@st.composite
+def _axis(
+    draw: st.DrawFn, name: str, axes: Mapping[str, list[Value]], *, bare: bool = False
+) -> Any:
+    """Give an axis in the short or the long form."""
+    odd = any(re.search(r"[^a-z0-9.-]", spelling(value)) for value in axes[name])
+    if draw(st.booleans()) and (bare or not odd or chance(draw, 4)):
+        return axes[name]
+    others = {other: given for other, given in axes.items() if other != name}
+    options: dict[Value, Matrix] = {}
+    for n, value in enumerate(axes[name]):
+        options[value] = {}
+        if others and chance(draw, 12):
+            options[value]["only"] = draw(rows(others, list(IMAGES[:1]), 1))
+        if bare:
+            continue
+        if odd:
+            options[value]["tag"] = f"{name[:1].lower()}{n}"
+        if chance(draw, 8):
+            options[value]["tag"] = draw(fragments)
+        if chance(draw, 10):
+            options[value]["platforms"] = draw(platforms)
+        if draw(st.booleans()):
+            options[value]["set"] = {f"from_{name}": draw(inserted)}
+    return options
+
+
+def escaped(text: str) -> str:
+    """Return text that opens nothing to bake."""
+    return text.replace("${", "$${").replace("$$$", "$.$")
+
+
+def flow(value: Any) -> str:
+    """Write a document in YAML's flow style, which is fast to write and to read."""
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{flow(k)}: {flow(v)}" for k, v in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(flow, value)) + "]"
+        case str():
+            return json.dumps(value, ensure_ascii=False)
+        case _:
+            return spelling(value)
