@@ -41,6 +41,7 @@ class Link(NamedTuple):
     """The target that one stands on."""
 
     target: str
+    image: str
     why: str
     """Which values they share, and which are fixed."""
     place: Location
@@ -173,12 +174,16 @@ def _parent(matrix: Matrix, image: Image, target: Target) -> Link | None:
     base, route = image.parent.image, image.parent.route
     mine = {axis.name for axis in image.axes}
     shared = [axis.name for axis in matrix.images[base].axes if axis.name in mine]
-    why = f"from {base}"
+    why = []
     if shared:
-        why += f", with the same {' and '.join(filter(None, (', '.join(shared[:-1]), shared[-1])))}"
+        why.append(f"with the same {_listed(shared)}")
     if image.parent.fixed is not None:
-        why += f", with {flow(written(matrix, image.parent.fixed.route))}"
-    return Link(target.parent, why, matrix.source.locate(route, key=True))
+        why.append(f"with {flow(written(matrix, image.parent.fixed.route))}")
+    return Link(target.parent, base, " and ".join(why), matrix.source.locate(route, key=True))
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _groups(plan: Plan, name: str) -> tuple[Member, ...]:

@@ -68,6 +68,7 @@ def _plain(one: Explanation) -> dict[str, Any]:
         if build.parent is None
         else {
             "target": build.parent.target,
+            "image": build.parent.image,
             "why": build.parent.why,
             **_span(build.parent.place),
         },

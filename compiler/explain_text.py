@@ -19,7 +19,8 @@ _Row: TypeAlias = tuple[str, ...]
 _WIDEST = 80
 """Characters to which a column is filled up."""
 _LONGEST = 60
-"""Characters of a `set` value or a test that are shown."""
+"""Characters of what names nothing that are shown; `--format json` has all of it."""
+_CUT = frozenset({"description", "set", "tests"})
 _NAMES = ("tags", "moving", "aliases")
 
 
@@ -76,7 +77,9 @@ def _head(one: Explanation, build: Build) -> list[_Row]:
     ]
     if build.parent is not None:
         parent = build.parent
-        rows.append(("parent", parent.target, parent.why, _at(parent.place)))
+        rows.append(
+            ("parent", parent.target, f"from {parent.image}", _at(parent.place), parent.why)
+        )
     rows += _wrapped("children", build.children)
     groups = [
         group.name if group.place is None else f"{group.name} ({_at(group.place)})"
@@ -170,7 +173,7 @@ def _givens(given: Iterable[Given], *, named: bool = False) -> list[_Row]:
 
 def _replaced(one: Given) -> Iterator[_Row]:
     for former in one.replaces:
-        yield "", f"replaces {_value(former)}", former.level, _at(former.place)
+        yield "", f"replaces {_cut(_value(former))}", former.level, _at(former.place)
 
 
 def _value(one: Given) -> str:
@@ -185,9 +188,11 @@ def _value(one: Given) -> str:
         text = ", ".join(map(str, one.value))
     else:
         text = json.dumps(one.value, ensure_ascii=False)
-    if len(text) > _LONGEST and one.name in {"set", "tests", "description"}:
-        return f"{text[:_LONGEST]}..."
-    return text
+    return _cut(text) if one.name in _CUT else text
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def _rest(cache: Mapping[str, str]) -> Iterator[str]:

@@ -136,13 +136,15 @@ def _target(
     moving: Any = fields.pop("moving", ())
     cache: Any = fields.pop("cache", None)
     tests: Any = fields.pop("tests", ())
+    subject = Subject(matrix, name, variant, way.given, scope)
     if parent is not None:
         contexts: Any = fields.get("contexts", {})
-        link = {Interpolated(parent): Interpolated(f"target:{parent}")}
-        fields["contexts"] = {**link, **contexts}
+        if parent in contexts:
+            problems.add(_taken(parent, subject), name)
+        fields["contexts"] = {Interpolated(parent): Interpolated(f"target:{parent}"), **contexts}
     tags: Any = fields.get("tags", ())
     checks.target(
-        Subject(matrix, name, variant, way.given, scope),
+        subject,
         fields,
         {"tags": tags, "moving": moving, "aliases": extra},
         cache,
@@ -244,6 +246,15 @@ def _settings(
     if faults:
         raise CompileError(faults)
     return given
+
+
+def _taken(parent: str, subject: Subject) -> Diagnostic:
+    return Diagnostic(
+        code="duplicate-key",
+        message=f"the context {parent!r} is that of the parent",
+        location=subject.place("contexts", parent),
+        help="remove it: `from` links the parent",
+    )
 
 
 def _conflict(setting: Setting, other: Setting, matrix: Matrix) -> Diagnostic:
