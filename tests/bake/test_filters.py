@@ -101,12 +101,6 @@ def old(old_buildx: Path) -> list[str]:
     return [str(old_buildx)]
 
 
-@pytest.fixture(params=["buildx", "old_buildx"])
-def either(request: pytest.FixtureRequest) -> list[str]:
-    """Give a present buildx, and the oldest that is promised."""
-    return [str(request.getfixturevalue(request.param))]
-
-
 def spelling(value: Any) -> str:
     """Return a value as a filter writes it."""
     return {None: "null", True: "true", False: "false"}.get(value) or str(value)

@@ -78,12 +78,6 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=["buildx", "old_buildx"])
-def either(request: pytest.FixtureRequest) -> list[str]:
-    """Give a present buildx, and the oldest that is promised."""
-    return [str(request.getfixturevalue(request.param))]
-
-
 @pytest.fixture
 def agent(tmp_path: Path) -> Iterator[Path]:
     """Give a socket such as an SSH agent's: bake looks at it when it prints."""
