@@ -92,8 +92,9 @@ def test_the_sample_is_read_as_planned(sample: Path, either: list[str]) -> None:
     plan = plan_json(sample)
     expected = plan_of(plan, SAMPLE_VARIABLES, drops=traits(either).drops)
 
-    read = bake(either, sample)
-    groups = {**bake(either, sample, *plan["groups"]).groups, "default": read.groups["default"]}
+    read = bake(either, sample, "default", "test")
+    default = bake(either, sample).groups["default"]
+    groups = {**bake(either, sample, *plan["groups"]).groups, "default": default}
 
     assert read.targets == expected.targets
     assert {name: sorted(groups[name]) for name in expected.groups} == {
@@ -119,7 +120,7 @@ def test_the_environment_overrides_variables(sample: Path, either: list[str]) ->
     given = {name: f"{name.lower()}.x" for name in SAMPLE_VARIABLES}
     given["REVISION"] = 'a"b ${SOURCE} %{x}'
     expected = plan_of(plan_json(sample), given, drops=traits(either).drops)
-    assert bake(either, sample, **given).targets == expected.targets
+    assert bake(either, sample, "default", "test", **given).targets == expected.targets
 
 
 def test_one_variant_with_its_tag(sample: Path, either: list[str]) -> None:

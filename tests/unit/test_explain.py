@@ -16,6 +16,7 @@ from compiler.explain_text import as_text
 from compiler.files import Files
 from compiler.pipeline import plan_matrix
 from compiler.plan import Plan
+from compiler.rulings import Effect
 
 
 PROJECT = Path(__file__).parents[2]
@@ -338,11 +339,17 @@ def test_what_is_long_or_odd_is_one_line(tmp_path: Path) -> None:
     )
 
     assert part(text, "set").splitlines() == [
-        f"  esc    a\\x1b[1mb\\nc{' ' * 50}top level  matrix.yaml:2",
-        f'  list   ["1", {{"b": true}}]{" " * 45}top level  matrix.yaml:3',
-        f"  long   {'x' * 60}...  top level  matrix.yaml:4",
-        f"  no     null{' ' * 61}top level  matrix.yaml:5",
-        f'  empty  ""{" " * 63}top level  matrix.yaml:6',
+        f"  {name:<5}  {value:<60}  top level  matrix.yaml:{line}"
+        for line, (name, value) in enumerate(
+            {
+                "esc": "a\\u202eb\\nc",
+                "list": '["1", {"b": true}]',
+                "long": f"{'x' * 57}...",
+                "no": "null",
+                "empty": '""',
+            }.items(),
+            2,
+        )
     ]
 
 
@@ -477,22 +484,19 @@ def test_what_is_told_is_what_is_built(plan: Plan) -> None:
 
 
 def test_every_place_holds_what_it_is_said_to(plan: Plan) -> None:
-    """The line of each value, tag and name bears it, or the key that it is given for."""
+    """At each place stands the key that is said, or the entry of a list, as far as it is plain."""
     for target in plan.targets:
         ((one,), _) = explain(plan, [target.name])
         assert one.build is not None
-        for part in (*one.build.settings, *one.build.fields, one.build.template):
-            for told in (part, *part.replaces):
-                assert told.place is not None
-                line = told.place.text
-                assert (
-                    told.key in line
-                    or told.name in line
-                    or str(told.value) in line
-                    or ("{" in line)
-                ), told
+        for part in (*one.build.settings, one.build.template, *one.build.fields):
+            for given in (part, *part.replaces):
+                assert given.place is not None
+                here = given.place.text[given.place.column - 1 :].lstrip("\"'")
+                assert here.startswith((given.key or given.name, str(given.value))) or (
+                    any(mark in here for mark in ("{{", "{%", "{type:"))
+                ), given
         for rule in one.rules:
-            assert rule.place is None or rule.place.line
+            assert (rule.place is None) == (rule.effect is Effect.PASSED)
 
 
 def test_every_combination_is_a_target_or_dropped(plan: Plan) -> None:

@@ -16,6 +16,7 @@ from compiler.pattern import Match, holds, match, rule
 
 
 PYTHONS = ["3.9", "3.10", "3.11", "3.12rc1", "3.12", "4"]
+THERE_ARE = "there are 3.9, 3.10, 3.11, 3.12rc1, 3.12, 4"
 MATRIX = """
 axes:
   py: [3.9, 3.10, 3.11]
@@ -165,7 +166,7 @@ class TestLists:
 
     def test_any_of_them(self) -> None:
         """Several words take what any takes, of whatever kind."""
-        assert taken(["3.9", ">=3.12", "3.1?"], PYTHONS) == [*("3.9", "3.10", "3.11"), *PYTHONS[3:]]
+        assert taken(["3.9", ">=3.12", "3.1?"], PYTHONS) == ["3.9", "3.10", "3.11", "3.12", "4"]
 
     def test_negations_only_are_none_of_them(self) -> None:
         """A list of negations takes what none of them names."""
@@ -194,14 +195,14 @@ class TestFaults:
         [
             ("3.1", ("unknown-value", "has no value '3.1'", "did you mean '3.10'?")),
             ("!3.91", ("unknown-value", "has no value '3.91'", "did you mean '3.9'?")),
-            ("x", ("unknown-value", "has no value 'x'", f"there are {', '.join(PYTHONS)}")),
+            ("x", ("unknown-value", "has no value 'x'", THERE_ARE)),
             (
                 ">=5",
-                ("matches-nothing", "'>=5' matches no value", f"there are {', '.join(PYTHONS)}"),
+                ("matches-nothing", "'>=5' matches no value", THERE_ARE),
             ),
             (
                 "2.*",
-                ("matches-nothing", "'2.*' matches no value", f"there are {', '.join(PYTHONS)}"),
+                ("matches-nothing", "'2.*' matches no value", THERE_ARE),
             ),
             (">=x", ("bad-range", "'>=x' is no version range", "as in '>=3.10,<3.13'")),
             ("!==3.9", ("bad-range", "'!==3.9' is no version range", "as in '>=3.10,<3.13'")),
