@@ -1,0 +1,410 @@
+"""Expansion: which combinations there are, in which order, and what it costs to find them."""
+
+import re
+import time
+from collections.abc import Iterable
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from support.brute import Matrix, Wrong, expanded
+from support.matrices import bare_matrices
+from support.reading import codes, faults, read, spelt, variants
+
+from compiler import expand as module
+from compiler.errors import CompileError, Diagnostic
+from compiler.expand import Variant, expand, first, rules_of
+from compiler.matrix import Axis, Value
+
+
+ONE = """
+axes:
+  py: [3.9, 3.10, 3.11]
+  gpu: [false, true]
+  os: [null, deb]
+images:
+  server: {template: a, %s}
+"""
+
+
+def left(rules: str) -> list[str]:
+    """Return what rules leave of the image above, without its name."""
+    return [one.removeprefix("server ") for one in spelt(variants(ONE % rules))]
+
+
+def refused(text: str | Matrix, **options: Any) -> Diagnostic:
+    """Return the one thing for which a matrix is not expanded."""
+    with pytest.raises(CompileError) as caught:
+        variants(text, **options)
+    (found,) = caught.value.diagnostics
+    return found
+
+
+def pairs(variant: Variant) -> Iterable[tuple[Axis, Value]]:
+    """Return a variant's values with their axes."""
+    return zip(variant.image.axes, variant.values, strict=True)
+
+
+def wide(axes: int, size: int, rows: int, **options: Any) -> Matrix:
+    """Return a matrix of many axes, and rows of `only` that name one value of each."""
+    names = [f"a{n}" for n in range(axes)]
+    listed = [
+        {name: f"v{(row * (n + 1) + row // size) % size}" for n, name in enumerate(names)}
+        for row in range(rows)
+    ]
+    return {
+        "axes": {name: [f"v{n}" for n in range(size)] for name in names},
+        "images": {"one": {"template": "a", "only": listed, **options}},
+    }
+
+
+class TestOrder:
+    """What comes after what."""
+
+    def test_without_rules_it_is_the_product(self) -> None:
+        """Every combination once, the last axis fastest."""
+        expected = product(["3.9", "3.10", "3.11"], ["false", "true"], ["null", "deb"])
+        assert left("") == [" ".join(one) for one in expected]
+
+    def test_images_come_one_after_another(self) -> None:
+        """Images are in the author's order, each along its own axes in its own order."""
+        text = """
+        axes: {py: [b, a], gpu: [true, false]}
+        defaults: {template: t}
+        images: {z: {axes: [gpu, py]}, a: {axes: []}, m: {axes: [py]}}
+        """
+        assert spelt(variants(text)) == [
+            *("z true b", "z true a", "z false b", "z false a", "a", "m b", "m a")
+        ]
+
+    def test_rows_do_not_change_the_order(self) -> None:
+        """Rows of `only` in any order give the order of the product."""
+        rules = "only: [{os: deb, py: '>3.9', gpu: true}, {py: 3.11}, {py: 3.9, os: null}]"
+        assert left(rules) == [
+            *("3.9 false null", "3.9 true null", "3.10 true deb"),
+            *("3.11 false null", "3.11 false deb", "3.11 true null", "3.11 true deb"),
+        ]
+
+    def test_overlapping_rows_give_nothing_twice(self) -> None:
+        """A variant that many rows match is one variant."""
+        rules = "only: [{py: 3.9}, {py: 3.9}, {py: [3.9, 3.10], os: deb}, {os: deb, gpu: true}]"
+        found = left(rules)
+        assert len(found) == len(set(found))
+        assert found == [
+            *("3.9 false null", "3.9 false deb", "3.9 true null", "3.9 true deb"),
+            *("3.10 false deb", "3.10 true deb", "3.11 true deb"),
+        ]
+
+
+class TestRules:
+    """What each kind of rule keeps."""
+
+    def test_exclude_drops_what_matches_any_row(self) -> None:
+        """A row drops what matches all of it, whatever other rows say."""
+        rules = "exclude: [{py: '<3.11', gpu: true}, {os: deb}]"
+        assert left(rules) == [
+            "3.9 false null",
+            "3.10 false null",
+            "3.11 false null",
+            "3.11 true null",
+        ]
+
+    def test_only_keeps_what_matches_a_row(self) -> None:
+        """`exclude` drops from what `only` keeps."""
+        rules = "only: [{gpu: true, os: deb}, {py: 3.9, os: null}], exclude: [{py: 3.9, gpu: true}]"
+        assert left(rules) == ["3.9 false null", "3.10 true deb", "3.11 true deb"]
+
+    def test_rows_with_image(self) -> None:
+        """A row about other images keeps nothing here; one about this image alone keeps all."""
+        text = """
+        axes: {py: [a, b], os: [c, d]}
+        defaults: {template: t, only: [{image: two, py: b}, {image: one, os: d}, {image: three}]}
+        images: {one: {}, two: {}, three: {axes: [py]}}
+        exclude: [{image: three, py: a}]
+        """
+        assert spelt(variants(text)) == ["one a d", "one b d", "two b c", "two b d", "three b"]
+
+    def test_only_with_no_row_about_the_image(self) -> None:
+        """An image that no row is about has no variant."""
+        text = """
+        axes: {py: [a, b]}
+        defaults: {template: t, only: [{image: two}]}
+        images: {one: {}, two: {}}
+        """
+        found = refused(text)
+        assert (found.code, found.message) == (
+            "no-variants",
+            "the rules leave image 'one' no variant",
+        )
+        assert found.help == "loosen a row of `exclude` or an `only`"
+        assert found.location.text.strip() == "images: {one: {}, two: {}}"
+        assert found.location.column == found.location.text.index("one") + 1
+
+    def test_null_is_a_lacking_axis(self) -> None:
+        """A row that wants null of an axis keeps, or drops, images without that axis as a whole."""
+        text = """
+        axes: {py: [a, b], gpu: [true, false]}
+        defaults:
+          template: t
+          only: [{gpu: null, py: b}, {gpu: false}, {gpu: [null, true], py: a}]
+        images: {has: {}, lacks: {axes: [py]}}
+        """
+        assert spelt(variants(text)) == [
+            "has a true",
+            "has a false",
+            "has b false",
+            *("lacks a", "lacks b"),
+        ]
+
+    def test_a_lacking_axis_is_no_negation(self) -> None:
+        """`!true` neither keeps nor drops an image without the axis."""
+        text = """
+        axes: {py: [a, b], gpu: [true, false]}
+        defaults: {template: t}
+        exclude: [{gpu: '!true'}]
+        images: {has: {}, lacks: {axes: [py], only: [{gpu: '!true', py: a}, {py: b}]}}
+        """
+        assert spelt(variants(text)) == ["has a true", "has b true", "lacks b"]
+
+    def test_a_row_that_drops_an_image_as_a_whole(self) -> None:
+        """`exclude` by image or by lacking axes alone leaves that image nothing."""
+        text = """
+        axes: {py: [a], gpu: [true]}
+        defaults: {template: t}
+        exclude: [%s]
+        images: {has: {}, lacks: {axes: [py]}}
+        """
+        for row in ("{image: lacks}", "{gpu: null}", "{image: '!has', gpu: null}", "{image: 'l*'}"):
+            assert refused(text % row).message == "the rules leave image 'lacks' no variant"
+
+    def test_an_image_without_axes_is_one_variant(self) -> None:
+        """No axes give one combination, if rules keep it."""
+        text = "axes: {py: [a]}\nimages: {one: {template: t, axes: [], only: [%s]}}"
+        assert spelt(variants(text % "{py: null}, {image: one}")) == ["one"]
+        assert codes(text % "{py: a}") == ["no-variants"]
+
+
+class TestValues:
+    """A value's own `only`."""
+
+    TEXT = """
+    axes:
+      py: {a: {}, b: {only: {gpu: [true, null]}}}
+      gpu: {false: {}, true: {only: %s}, null: {}}
+      os: [deb, alp]
+    defaults: {template: t}
+    images: {one: {}, two: {axes: [os, gpu]}}
+    """
+
+    def test_it_goes_with_others(self) -> None:
+        """It looks at axes before and behind its own."""
+        found = spelt(variants(self.TEXT % "{py: b, os: '!deb'}"))
+        assert [one for one in found if one.startswith("one")] == [
+            *("one a false deb", "one a false alp", "one a null deb", "one a null alp"),
+            *("one b true alp", "one b null deb", "one b null alp"),
+        ]
+
+    def test_it_passes_over_axes_that_the_image_lacks(self) -> None:
+        """What is said of an axis that the image lacks is not asked."""
+        found = spelt(variants(self.TEXT % "{py: b, os: alp}"))
+        assert [one for one in found if one.startswith("two")] == [
+            *("two deb false", "two deb null", "two alp false", "two alp true", "two alp null")
+        ]
+
+    def test_it_can_name_images(self) -> None:
+        """A value goes with the images that its pattern names; the rest still holds there."""
+        found = spelt(variants(self.TEXT % "{image: two, os: deb}"))
+        assert [one for one in found if "true" in one] == ["two deb true"]
+
+    def test_its_own_axis(self) -> None:
+        """A value that goes with another value of its own axis goes with nothing."""
+        found = spelt(variants(self.TEXT % "{gpu: false}"))
+        assert [one for one in found if "true" in one] == []
+
+    def test_values_that_want_one_another(self) -> None:
+        """Two values whose wishes exclude each other are never together."""
+        text = """
+        axes:
+          a: {x: {only: {b: [y, z]}}, w: {}}
+          b: {y: {only: {a: w}}, z: {}}
+        images: {one: {template: t}}
+        """
+        assert spelt(variants(text)) == ["one x z", "one w y", "one w z"]
+
+
+class TestLimit:
+    """What is too many."""
+
+    def test_the_most_that_may_be(self) -> None:
+        """Exactly the limit is taken, one more is refused."""
+        assert len(variants(ONE % "", limit=12)) == 12
+        found = refused(ONE % "", limit=11)
+        assert found.code == "too-many-variants"
+        assert found.message == (
+            "the matrix has more than 11 variants; image 'server' multiplies 3 x 2 x 2 = 12"
+        )
+        assert found.help == "list fewer `axes` for this image, or raise --max-variants"
+        assert found.location.text.startswith("  server")
+
+    def test_images_count_together(self) -> None:
+        """The limit is the whole matrix's, and names the image that passes it."""
+        text = "axes: {a: [x, y, z]}\ndefaults: {template: t}\nimages: {one: {}, two: {axes: []}}"
+        assert len(variants(text, limit=4)) == 4
+        found = refused(text, limit=3)
+        assert found.message == (
+            "the matrix has more than 3 variants; image 'two' multiplies 1 = 1"
+        )
+
+    def test_what_rules_leave_counts(self) -> None:
+        """A product over the limit is taken where the rules leave few."""
+        assert len(variants(ONE % "exclude: [{py: '>3.9'}]", limit=4)) == 4
+        assert refused(ONE % "exclude: [{py: '>3.9'}]", limit=3).code == "too-many-variants"
+
+    @pytest.mark.parametrize("rules", [{}, {"exclude": [{"a0": "v0", "a1": "v0"}]}])
+    def test_an_absurd_product_is_refused_soon(self, rules: Matrix) -> None:
+        """A product of 30 axes takes neither time nor memory."""
+        matrix = wide(30, 30, 0, **rules)
+        del matrix["images"]["one"]["only"]
+        start = time.monotonic()
+        found = refused(matrix, limit=1000)
+        assert time.monotonic() - start < 20
+        assert found.code == "too-many-variants"
+        assert found.message.endswith("= 2e+44")
+
+    def test_rules_that_leave_nothing_of_an_absurd_product(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A search that finds nothing ends, too: its steps are limited."""
+        monkeypatch.setattr(module, "_FEWEST_STEPS", 10_000)
+        assert refused(dead_end(), limit=10).code == "too-many-variants"
+
+    def test_big_products_are_said_in_short(self) -> None:
+        """Products are written in full with commas up to twelve digits."""
+        said = re.search(r"= (.*)", refused(_free(7, 40), limit=10).message)
+        assert said is not None
+        assert said[1] == "163,840,000,000"
+        said = re.search(r"= (.*)", refused(_free(8, 40), limit=10).message)
+        assert said is not None
+        assert said[1] == "7e+12"
+
+
+def _free(axes: int, size: int) -> Matrix:
+    """Return a matrix without a rule."""
+    matrix = wide(axes, size, 0)
+    del matrix["images"]["one"]["only"]
+    return matrix
+
+
+def dead_end() -> Matrix:
+    """Return a matrix that is left with nothing, which shows at its last axis only."""
+    matrix = _free(12, 30)
+    matrix["images"]["one"]["exclude"] = [{"a11": f"v{n}"} for n in range(30)]
+    return matrix
+
+
+class TestCost:
+    """The work is that of the rows, not of the product."""
+
+    def steps(self, monkeypatch: pytest.MonkeyPatch, matrix: Matrix) -> tuple[int, int]:
+        """Return how many variants there are, and how many partial combinations were tried."""
+        counted = 0
+        kept = module._kept  # noqa: SLF001 - the step that is counted
+
+        def counting(*args: Any) -> bool:
+            nonlocal counted
+            counted += 1
+            return kept(*args)
+
+        monkeypatch.setattr(module, "_kept", counting)
+        return len(variants(matrix)), counted
+
+    def test_rows_are_followed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """30 axes of 30 values and 200 rows are 200 variants, found in a step for each axis."""
+        found, steps = self.steps(monkeypatch, wide(30, 30, 200))
+        assert found == 200
+        assert steps <= 200 * 30
+
+    def test_axes_cost_what_they_are(self) -> None:
+        """Ten times the axes cost about ten times the time, not the power."""
+        few, many = read(wide(3, 30, 200)), read(wide(30, 30, 200))
+
+        def seconds(matrix: Any) -> float:
+            start = time.perf_counter()
+            assert len(expand(matrix)) == 200
+            return time.perf_counter() - start
+
+        ratio = min(seconds(many) for _ in range(5)) / min(seconds(few) for _ in range(5))
+        assert ratio < 60
+
+    def test_rows_with_free_axes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A row that leaves axes free costs the variants that it keeps."""
+        matrix = wide(12, 30, 1)
+        for name in ("a4", "a7"):
+            del matrix["images"]["one"]["only"][0][name]
+        found, steps = self.steps(monkeypatch, matrix)
+        assert found == 900
+        assert steps <= 900 * 12
+
+    def test_excluding_cuts_early(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A row of `exclude` about the first axis drops its values before the others are tried."""
+        matrix = _free(6, 10)
+        matrix["images"]["one"]["exclude"] = [{f"a{n}": "!v0"} for n in range(5)]
+        found, steps = self.steps(monkeypatch, matrix)
+        assert found == 10
+        assert steps == 6 * 10
+
+    def test_values_cut_early(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A value's own `only` is asked as soon as both values are chosen."""
+        matrix = _free(4, 6)
+        matrix["axes"]["a0"] = {f"v{n}": {"only": {"a1": f"v{n}", "a3": "v0"}} for n in range(6)}
+        found, steps = self.steps(monkeypatch, matrix)
+        assert found == 36
+        assert steps == 6 + 36 + 36 + 216
+
+
+class TestFirst:
+    """The first combination that rules keep."""
+
+    def test_it_is_the_first(self) -> None:
+        """It is the first of the order, found without the others."""
+        image = read(_free(30, 30)).images["one"]
+        found = first(image, rules_of(image))
+        assert found == tuple(axis.values[0] for axis in image.axes)
+
+    def test_there_may_be_none(self) -> None:
+        """None is found where nothing is kept."""
+        image = read(ONE % "exclude: [{py: '*'}]").images["server"]
+        assert first(image, rules_of(image)) is None
+
+    def test_it_may_take_too_long(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """None is said where none is found soon."""
+        monkeypatch.setattr(module, "_FEWEST_STEPS", 10_000)
+        image = read(dead_end()).images["one"]
+        assert first(image, rules_of(image)) is None
+
+
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(bare_matrices())
+def test_variants_are_the_product_less_the_rules(matrix: Matrix) -> None:
+    """The variants, and their order, are those of a product that is filtered one by one."""
+    try:
+        expected = expanded(matrix)
+    except Wrong:
+        with pytest.raises(CompileError) as caught:
+            variants(matrix)
+        assert all(one.location.line > 0 for one in caught.value.diagnostics)
+        return
+    assert [
+        (one.image.name, {axis.name: value.text for axis, value in pairs(one)})
+        for one in variants(matrix)
+    ] == expected
+
+
+def test_all_images_without_variants_are_told() -> None:
+    """Each image that is left with none is told, at its name."""
+    text = "axes: {a: [x]}\ndefaults: {template: t}\nexclude: [{a: x}]\nimages: {one: {}, two: {}}"
+    assert [(one.code, one.location.column) for one in faults(text)] == [
+        ("no-variants", 10),
+        ("no-variants", 19),
+    ]
