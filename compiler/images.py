@@ -9,7 +9,7 @@ from compiler.model import ImageOptions, ParentOptions
 from compiler.model import Pattern as RawPattern
 from compiler.names import IMAGE, safe
 from compiler.options import merge, read_fields, read_overrides
-from compiler.pattern import read_pattern
+from compiler.pattern import match, read_pattern, spelling
 from compiler.reader import Reader
 from compiler.source import Route
 
@@ -145,6 +145,16 @@ def _parent(
                     key=True,
                 )
     for axis in along[options.image]:
+        if fixed is not None and axis.name in fixed.matchers and options.with_ is not None:
+            words = [spelling(word) for word in options.with_[axis.name]]
+            known = [value.text for value in axis.values]
+            if not fixed.matchers[axis.name].values and not match(words, known).faults:
+                reader.problem(
+                    "parent-axis",
+                    f"the parent {options.image!r} has no such {axis.name!r}",
+                    (*route, "with", axis.name),
+                    f"there are {', '.join(known)}",
+                )
         if axis.name not in mine and (options.with_ is None or axis.name not in options.with_):
             reader.problem(
                 "parent-axis",

@@ -278,6 +278,8 @@ def _parent(
         return None
     given = {"image": given} if isinstance(given, str) else given
     fixed = given.get("with", {})
+    if fixed:
+        ground.check(fixed)
     there = [
         name
         for (its, other), (name, _) in zip(variants, names, strict=True)
