@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from engine.steps import executed
@@ -45,7 +46,7 @@ images:
 """
 GROUND = "FROM python:3.11-slim-bookworm\nRUN echo all > /common\nRUN echo {{ job }} > /ground\n"
 CHILD = "FROM {{ parent }}\nRUN echo {{ target }} > /child\n"
-LOCAL = {"ONLY_PLATFORM": "local"}
+LOCAL: Any = {"ONLY_PLATFORM": "local"}
 
 
 @pytest.fixture

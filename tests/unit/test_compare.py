@@ -204,7 +204,8 @@ def test_what_differs_is_told_by_field_and_key(project: Path, docker: Path) -> N
 def test_what_we_generate_is_the_same(project: Path, docker: Path) -> None:
     """The generated file is what the matrix says, as a file, as JSON and from stdin."""
     run(project)
-    for env in ({}, {"MOVING": "true"}, {"REGISTRY": "ghcr.io/me", "TAG": ""}):
+    cases: tuple[Any, ...] = ({}, {"MOVING": "true"}, {"REGISTRY": "ghcr.io/me", "TAG": ""})
+    for env in cases:
         told = printed(project, docker, **env)
         (project / "theirs.json").write_text(told)
 

@@ -19,6 +19,7 @@ from compiler.files import Files
 from compiler.pipeline import plan_matrix
 from compiler.plan import Plan
 from compiler.render import Templates, render
+from compiler.text import Interpolated
 
 
 GPU = """
@@ -518,7 +519,7 @@ def test_contexts_in_a_circle(tmp_path: Path) -> None:
     matrix = "axes: {python: [3.11, 3.12]}\nimages: {i: {template: Dockerfile.j2}}\n"
     plan, _ = looked(tmp_path, matrix, "FROM a")
     circle = [
-        target._replace(fields={"contexts": {other: f"target:{other}"}})
+        target._replace(fields={"contexts": {Interpolated(other): Interpolated(f"target:{other}")}})
         for target, other in zip(plan.targets, ("i-3_12", "i-3_11"), strict=True)
     ]
     dockerfiles = render(plan.matrix, tuple(circle), Templates(files))

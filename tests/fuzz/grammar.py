@@ -1,0 +1,244 @@
+"""Random documents: the real keys of matrix.yaml with values right, wrong and hostile."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import strategies as st
+
+from compiler.model import ImageOptions, MatrixFile, Override, ValueOptions, keys
+
+
+NAMES = ("py", "gpu", "one", "two", "base")
+HOSTILE = (
+    *(
+        "",
+        " ",
+        "null",
+        "true",
+        "~",
+        "3.10",
+        "3.1",
+        ">=3.10",
+        "!3.9",
+        "!!",
+        "!",
+        "*",
+        "12.*",
+        "[",
+        "[]",
+    ),
+    *(
+        "${R}",
+        "${",
+        "$${R}",
+        "${NOPE}",
+        "${R",
+        "%{",
+        "$",
+        "{{ py }}",
+        "{{",
+        "{{ nope }}",
+        "{% if %}",
+    ),
+    *(
+        "{{ py",
+        "{# x",
+        "{{ 1 // 0 }}",
+        "{{ py.x.y }}",
+        "{{ [1] * 9 }}",
+        "{{ range(9**9) }}",
+        "{% raw %}",
+    ),
+    *("{{ '${R}' }}", "a b", "a,b", "a/b:c", "r.x/a:{{ variant }}", "linux/amd64", "linux/arm64"),
+    *(
+        "linux/nope",
+        "../x",
+        "/etc",
+        "http://x",
+        "target:one",
+        "type=registry,ref=a",
+        '"',
+        "'",
+        "\\",
+        "#",
+    ),
+    *(
+        "é",
+        "日本",
+        "😀",
+        "\u200b",
+        "\t",
+        "\n",
+        "a\nb\n",
+        "\x85",
+        "\u2028",
+        "\ufeff",
+        "x" * 300,
+        "-",
+        "_",
+    ),
+    *(">=x", "==1.*,!=1.2", "~=1", "<0", "===x", "===3.10", ">=1,,<2", "<=9999999999999999999999"),
+    *(
+        "{{ parent }}",
+        "{{ loop }}",
+        "{{ self }}",
+        "{{ caller() }}",
+        "{{ py | nope }}",
+        "{{ py is nope }}",
+    ),
+    *("{{ py | slug }}", "{{ py is version('>=3') }}", "{{ (py).__class__ }}", "{{ cycler(1) }}"),
+)
+texts = st.one_of(
+    st.sampled_from(HOSTILE),
+    st.sampled_from(NAMES),
+    st.text(max_size=8),
+    st.text("{}%$#!*<>=~.3 19[],:&|-'\"\\ab\n", max_size=10),
+)
+scalars = st.one_of(texts, st.sampled_from(["3.9", "3.10"]), st.booleans(), st.none())
+
+
+def lists(of: st.SearchStrategy[Any], most: int = 3) -> st.SearchStrategy[list[Any]]:
+    """Give short lists."""
+    return st.lists(of, max_size=most)
+
+
+def mappings(
+    names: st.SearchStrategy[Any], of: st.SearchStrategy[Any], most: int = 3
+) -> st.SearchStrategy[dict[Any, Any]]:
+    """Give small mappings."""
+    return st.dictionaries(names, of, max_size=most)
+
+
+anything = st.recursive(
+    scalars, lambda inner: st.one_of(lists(inner), mappings(scalars, inner)), max_leaves=6
+)
+axis_names = st.one_of(st.sampled_from(["py", "gpu", "image"]), texts)
+patterns = mappings(axis_names, st.one_of(scalars, lists(scalars)), 2)
+records = st.one_of(texts, mappings(texts, texts, 2))
+
+
+def spoilt(right: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Give what is of the right kind, and now and then what is not."""
+    return st.integers(0, 14).flatmap(lambda n: anything if n == 14 else right)
+
+
+def level(known: dict[str, st.SearchStrategy[Any]], most: int) -> st.SearchStrategy[dict[str, Any]]:
+    """Give a mapping of some of these keys, and now and then of another."""
+    names = st.lists(st.sampled_from([*known]), max_size=most, unique=True)
+
+    def fill(chosen: list[str]) -> st.SearchStrategy[dict[str, Any]]:
+        fixed = st.fixed_dictionaries({name: spoilt(known[name]) for name in chosen})
+        return st.integers(0, 19).flatmap(
+            lambda n: (
+                st.tuples(fixed, texts, anything).map(lambda t: {**t[0], t[1]: t[2]})
+                if n == 19
+                else fixed
+            )
+        )
+
+    return names.flatmap(fill)
+
+
+_BY_NAME: dict[str, st.SearchStrategy[Any]] = {
+    "from": st.one_of(
+        st.sampled_from(["one", "two", "base"]),
+        st.fixed_dictionaries({"image": st.sampled_from(["one", "base"]), "with": patterns}),
+    ),
+    "when": patterns,
+    "only": lists(patterns),
+    "exclude": lists(patterns),
+    "axes": lists(st.sampled_from(["py", "gpu"])),
+    "aliases": mappings(texts, patterns, 2),
+    "set": mappings(texts, anything, 2),
+    "platforms": lists(st.sampled_from(["linux/amd64", "linux/arm64", "${R}", "{{ py }}", "x"])),
+    "template": st.sampled_from(["a.j2", "{{ image }}.j2", "nope.j2", "../x", ""]),
+    "cache": st.fixed_dictionaries({"type": st.just("registry"), "ref": texts}),
+    "context": st.sampled_from([".", "templates", "nope", "https://x", "..", "{{ py }}"]),
+    **dict.fromkeys(
+        ["args", "labels", "annotations", "contexts", "extra-hosts"], mappings(texts, texts)
+    ),
+    **dict.fromkeys(["tags", "moving", "tests", "ulimits", "entitlements"], lists(texts)),
+    **dict.fromkeys(
+        ["cache-from", "cache-to", "output", "attest", "secret", "ssh"], lists(records)
+    ),
+    **dict.fromkeys(["no-cache", "pull"], st.booleans()),
+}
+_OVERRIDE = {name: _BY_NAME.get(name, texts) for name in keys(Override)}
+_BY_NAME["overrides"] = lists(
+    level(_OVERRIDE, 3).flatmap(lambda made: patterns.map(lambda when: {"when": when, **made})),
+    2,
+)
+_IMAGE = {name: _BY_NAME.get(name, texts) for name in keys(ImageOptions)}
+_VALUE = {
+    name: patterns if name == "only" else _BY_NAME.get(name, texts) for name in keys(ValueOptions)
+}
+images = level(_IMAGE, 6)
+_axis = st.one_of(
+    lists(st.sampled_from(["3.9", "3.10", "3.11", "a", True, False, None]), 4),
+    lists(scalars, 4),
+    mappings(scalars, level(_VALUE, 2), 4),
+    texts,
+)
+_TOP: dict[str, st.SearchStrategy[Any]] = {
+    "data": mappings(texts, st.sampled_from(["data.yaml", "nope.yaml", "data.toml", ".", ""]), 2),
+    "variables": mappings(st.one_of(st.sampled_from(["R", "V"]), texts), texts, 2),
+    "axes": st.fixed_dictionaries(
+        {"py": spoilt(_axis), "gpu": spoilt(_axis)}, optional={"nope": _axis}
+    ),
+    "set": mappings(texts, anything, 2),
+    "exclude": lists(patterns, 2),
+    "overrides": _BY_NAME["overrides"],
+    "defaults": images,
+    "images": mappings(st.sampled_from(["one", "two", "base", "T.x"]), spoilt(images), 3),
+    "groups": mappings(texts, patterns, 2),
+    "publish": mappings(st.sampled_from(["version", "staging", "x"]), texts, 2),
+    "output": texts,
+}
+assert set(_TOP) == set(keys(MatrixFile))
+documents = st.fixed_dictionaries(
+    {
+        "images": st.one_of(
+            _TOP["images"],
+            st.fixed_dictionaries({"one": images}, optional={"two": images, "base": images}),
+        )
+    },
+    optional={name: spoilt(made) for name, made in _TOP.items() if name != "images"},
+).map(lambda made: {"variables": {"R": "r.x"}, "defaults": {"template": "a.j2"}, **made})
+
+
+@st.composite
+def written(draw: st.DrawFn, value: Any, depth: int = 0) -> str:
+    """Write a document down, in block or flow style, quoted or plain, now and then not as YAML."""
+    if isinstance(value, dict | list) and value and depth < 3 and draw(st.booleans()):
+        pad = "  " * depth
+        lines = []
+        pairs = value.items() if isinstance(value, dict) else [(None, item) for item in value]
+        for key, item in pairs:
+            mark = "- " if isinstance(value, list) else f"{draw(written(key, 9))}: "
+            inner = draw(written(item, depth + 1))
+            lines.append(f"\n{pad}{mark}{inner}")
+        return "".join(lines)
+    if isinstance(value, dict):
+        pairs_ = [f"{draw(written(k, 9))}: {draw(written(v, 9))}" for k, v in value.items()]
+        return "{" + ", ".join(pairs_) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join([draw(written(item, 9)) for item in value]) + "]"
+    if isinstance(value, str):
+        how = draw(st.integers(0, 9))
+        return value if how == 0 else json.dumps(value, ensure_ascii=how % 2 == 0)
+    return {None: "null", True: "true", False: "false"}[value]
+
+
+@st.composite
+def files(draw: st.DrawFn) -> str:
+    """Give the text of a matrix.yaml, which may have been cut or stirred."""
+    text = draw(written(draw(documents))).lstrip("\n")
+    how = draw(st.integers(0, 9))
+    if how == 0:
+        at = draw(st.integers(0, len(text)))
+        return text[:at] + draw(texts) + text[at:]
+    if how == 1:
+        return text[: draw(st.integers(0, len(text)))]
+    return text

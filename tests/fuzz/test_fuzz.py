@@ -1,0 +1,117 @@
+"""Any input: what is wrong with it is said in diagnostics, and nothing else ever comes out.
+
+`FUZZ` is the number of documents; `make fuzz` tries many.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from fuzz.grammar import files, texts
+from hypothesis import HealthCheck, event, example, given, settings
+from hypothesis import strategies as st
+
+from compiler import CompileError, compile_matrix
+from compiler.errors import Diagnostic
+from compiler.pattern import match
+from compiler.report import Form, report
+
+
+IN_CI = os.environ.get("CI") == "true"
+DOCUMENTS = int(os.environ.get("FUZZ", "1000"))
+FUZZED = settings(
+    deadline=None,
+    database=None,
+    derandomize=IN_CI and "FUZZ" not in os.environ,
+    max_examples=DOCUMENTS,
+    suppress_health_check=[*HealthCheck],
+)
+MOST_LINES = 6
+LIMIT = 200
+"""Variants: what is tried here is not speed."""
+
+DATA = {
+    "templates/a.j2": "FROM scratch\n",
+    "templates/one.j2": "FROM {{ parent }}\nENV A={{ py }}\n",
+    "data.yaml": "a: [1, 2]\nb: {c: d}\n",
+    "data.toml": "x = [1.5, true]\n",
+}
+
+
+@pytest.fixture(scope="module")
+def project() -> Iterator[Path]:
+    """Give a project in which one file after another is tried."""
+    with TemporaryDirectory() as name:
+        for path, text in DATA.items():
+            (Path(name) / path).parent.mkdir(exist_ok=True)
+            (Path(name) / path).write_text(text)
+        yield Path(name)
+
+
+def check(diagnostics: Iterable[Diagnostic], folder: Path) -> None:
+    """Check that each has a place inside a file, says something, and is one short block."""
+    for one in diagnostics:
+        assert one.code
+        assert one.message.strip()
+        for place in (one.location, *(place for _, place in one.related)):
+            _check_place(folder / place.path, place.line, place.column, place.length, place.text)
+        said = report([one], Form.TEXT)
+        assert said.endswith("\n")
+        lines = said.splitlines()
+        assert len(lines) <= MOST_LINES, said
+        assert all(line.isprintable() or "\t" in line for line in lines)
+        assert report([one], Form.JSON)
+        assert report([one], Form.GITHUB).count("\n") == 1
+
+
+def _check_place(file: Path, line: int, column: int, length: int, text: str) -> None:
+    if line == 0:
+        return  # the file as a whole
+    assert column >= 1
+    assert length >= 1
+    if not file.is_file():
+        return  # the packaged template
+    raw = file.read_bytes().decode("utf-8", "replace")
+    lines = raw.splitlines() or [""]
+    assert line <= max(len(lines), raw.count("\n") + 1)
+    assert column <= len(text) + 1, (column, text)
+    assert column - 1 + length <= len(text) + 1, (column, length, text)
+
+
+@FUZZED
+@given(files())
+@example("")
+@example("\ufeff")
+@example("images: {one: {template: a.j2}}")
+def _documents(project: Path, text: str) -> None:
+    (project / "matrix.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
+    try:
+        done = compile_matrix(project / "matrix.yaml", limit=LIMIT)
+    except CompileError as error:
+        event(error.diagnostics[0].code)
+        assert error.diagnostics
+        check(error.diagnostics, project)
+    else:
+        event("compiled")
+        assert done.artifacts
+        check(done.plan.warnings, project)
+
+
+def test_any_document_is_compiled_or_refused(project: Path) -> None:
+    """No document, however wrong, gives anything but diagnostics with a place and a message."""
+    _documents(project)
+
+
+@FUZZED
+@given(st.lists(texts, max_size=4), st.lists(texts, max_size=5, unique=True))
+def test_any_words_are_matched_or_refused(words: list[str], known: list[str]) -> None:
+    """No words over any values do anything but take some of them, or say what is wrong."""
+    found = match(words, known)
+    assert found.values <= set(range(len(known)))
+    assert set(found.unversioned) <= set(known)
+    for fault in found.faults:
+        assert fault.word in words
+        assert fault.message
+        assert fault.code in ("unknown-value", "matches-nothing", "bad-range")

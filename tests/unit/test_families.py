@@ -1,0 +1,233 @@
+"""Families: which target each target stands on, and what is refused."""
+
+import pytest
+from support.reading import codes, faults, targets
+
+
+FAMILY = """
+axes:
+  py: [3.9, 3.10, 3.11]
+  gpu: [false, true]
+  ubuntu: [22.04, 24.04]
+defaults: {template: a}
+images:
+  base: {axes: %s, exclude: [%s]}
+  child: {axes: %s, from: %s, exclude: [%s]}
+"""
+
+
+def family(
+    base: str = "[py]", child: str = "[py]", from_: str = "base", drop: str = "", skip: str = ""
+) -> str:
+    """Return a matrix of a parent and a child."""
+    return FAMILY % (base, drop, child, from_, skip)
+
+
+def parents(text: str) -> dict[str, str | None]:
+    """Return the parent of each target that has one."""
+    return {name: one.parent for name, one in targets(text).items() if one.parent is not None}
+
+
+class TestParents:
+    """Which target is the parent."""
+
+    def test_the_same_values(self) -> None:
+        """A child stands on the target with its values of the axes that both have."""
+        assert parents(family()) == {f"child-3_{n}": f"base-3_{n}" for n in (9, 10, 11)}
+
+    def test_the_order_of_axes_is_each_images_own(self) -> None:
+        """Axes are matched by name, whatever place they have in either image."""
+        found = parents(family("[gpu, py]", "[py, gpu]"))
+        assert found["child-3_9-gpu"] == "base-gpu-3_9"
+        assert found["child-3_11"] == "base-3_11"
+        assert len(found) == 6
+
+    def test_axes_of_the_child_alone(self) -> None:
+        """Children that differ in an axis which the parent lacks share their parent."""
+        found = parents(family("[py]", "[py, gpu]"))
+        assert found["child-3_9"] == found["child-3_9-gpu"] == "base-3_9"
+
+    def test_a_parent_without_axes(self) -> None:
+        """An image of one target is the parent of all."""
+        assert set(parents(family("[]", "[py, gpu]")).values()) == {"base"}
+
+    @pytest.mark.parametrize("word", ["24.04", "'>=23'", "'24.*'", "'!22.04'", "[24.04]"])
+    def test_with_fixes_the_rest(self, word: str) -> None:
+        """`with` says which value the parent has where the child lacks the axis, by any pattern."""
+        from_ = f"{{image: base, with: {{ubuntu: {word}}}}}"
+        assert parents(family("[ubuntu, py]", "[py]", from_)) == {
+            f"child-3_{n}": f"base-24_04-3_{n}" for n in (9, 10, 11)
+        }
+
+    def test_with_may_leave_several_of_which_one_is_there(self) -> None:
+        """A pattern of several values is enough where rules keep one of them for each child."""
+        from_ = "{image: base, with: {ubuntu: [22.04, 24.04]}}"
+        drop = "{py: 3.11, ubuntu: 22.04}, {py: '<3.11', ubuntu: 24.04}"
+        found = parents(family("[py, ubuntu]", "[py]", from_, drop))
+        assert found == {
+            "child-3_9": "base-3_9-22_04",
+            "child-3_10": "base-3_10-22_04",
+            "child-3_11": "base-3_11-24_04",
+        }
+
+    def test_chains(self) -> None:
+        """A parent has a parent of its own, declared before or behind it."""
+        text = """
+        axes: {py: [3.9, 3.10], gpu: [false, true]}
+        defaults: {template: a}
+        images:
+          top: {from: middle}
+          middle: {from: {image: bottom}, axes: [py]}
+          bottom: {axes: [py]}
+        """
+        found = parents(text)
+        assert found["top-3_9-gpu"] == "middle-3_9"
+        assert found["middle-3_9"] == "bottom-3_9"
+        assert len(found) == 6
+
+    def test_from_of_defaults(self) -> None:
+        """`from` is replaced as a whole: an image's own over that of `defaults`."""
+        text = """
+        axes: {py: [3.9]}
+        defaults: {template: a, from: one}
+        images: {one: {from: two}, two: {from: three}, three: {from: four}, four: {from: five}, %s}
+        """
+        assert codes(text % "five: {}") == ["link-cycle"]
+
+    def test_the_parent_is_in_the_scope_and_the_contexts(self) -> None:
+        """`{{ parent }}` is its name, and `contexts` links it before what the author adds."""
+        found = targets(
+            "axes: {py: [3.9, 3.10]}\n"
+            "images:\n"
+            "  base: {template: a}\n"
+            "  child: {template: b, from: base, args: {P: '{{ parent }}'}, contexts: {x: tests}}\n"
+        )
+        child = found["child-3_10"]
+        assert child.scope["parent"] == "base-3_10"
+        assert child.fields["args"] == {"P": "base-3_10"}
+        assert list(child.fields["contexts"].items()) == [  # type: ignore[union-attr]
+            ("base-3_10", "target:base-3_10"),
+            ("x", "tests"),
+        ]
+        assert found["base-3_9"].parent is None
+        assert found["base-3_9"].scope["parent"] is None
+        assert "contexts" not in found["base-3_9"].fields
+
+    def test_null_values_are_values(self) -> None:
+        """A null that both have is the same value; a child's lack of the axis is not."""
+        text = "axes: {os: [null, deb]}\ndefaults: {template: a}\nimages:\n  base: {}\n"
+        assert parents(f"{text}  child: {{from: base}}") == {
+            "child-default": "base-default",
+            "child-deb": "base-deb",
+        }
+        assert codes(f"{text}  child: {{from: base, axes: []}}") == ["parent-axis"]
+        fixed = "from: {image: base, with: {os: null}}"
+        assert parents(f"{text}  child: {{{fixed}, axes: []}}") == {"child": "base-default"}
+
+
+class TestRefused:
+    """What is no family."""
+
+    def test_a_parent_that_rules_drop(self) -> None:
+        """A child whose parent is dropped says which it would be, and how many more there are."""
+        (found,) = faults(family(drop="{py: '>=3.10'}"))
+        assert found.code == "missing-parent"
+        assert found.message == (
+            "'child-3_10' stands on a target that the rules drop, base (py=3.10); so does 1 more"
+        )
+        assert found.help == "exclude it from 'child' too, or keep it in 'base'"
+        assert [note for note, _ in found.related] == ["the parent"]
+        spot = found.location
+        assert spot.text[spot.column - 1 :][: spot.length] == "base"
+
+    @pytest.mark.parametrize(
+        ("skip", "more"),
+        [("{py: '>=3.10'}", ""), ("{py: 3.11}", "; so does 1 more"), ("", "; so do 2 more")],
+    )
+    def test_how_many_more(self, skip: str, more: str) -> None:
+        """The first child is named, the others are counted."""
+        text = family("[gpu, py]", "[py]", "{image: base, with: {gpu: true}}", "{gpu: true}", skip)
+        (found,) = faults(text)
+        assert found.message == (
+            "'child-3_9' stands on a target that the rules drop, base (gpu=true, py=3.9)" + more
+        )
+
+    def test_children_that_are_excluded_too(self) -> None:
+        """What has no child needs no parent."""
+        assert len(parents(family(drop="{py: 3.9}", skip="{py: 3.9}"))) == 2
+
+    def test_several_parents(self) -> None:
+        """`with` that leaves several is refused: the first two are named."""
+        from_ = "{image: base, with: {ubuntu: '*'}}"
+        (found,) = faults(family("[ubuntu]", "[gpu]", from_))
+        assert found.code == "ambiguous-parent"
+        assert found.message.startswith(
+            "'child-default' could stand on 'base-22_04' or 'base-24_04'"
+        )
+        assert found.message.endswith(" 1 more")
+        assert found.help == "let `with` fix one value of each axis"
+
+    @pytest.mark.parametrize(
+        ("base", "child", "from_", "message"),
+        [
+            ("[py, gpu]", "[py]", "base", "nothing says which 'gpu' the parent 'base' has"),
+            (
+                "[py, gpu, ubuntu]",
+                "[py]",
+                "{image: base, with: {gpu: true}}",
+                "nothing says which 'ubuntu' the parent 'base' has",
+            ),
+            ("[py]", "[py]", "{image: base, with: {py: 3.9}}", "'child' has the axis 'py' itself"),
+            (
+                "[py]",
+                "[py]",
+                "{image: base, with: {gpu: true}}",
+                "the parent 'base' lacks the axis 'gpu'",
+            ),
+            (
+                "[gpu, py]",
+                "[py]",
+                "{image: base, with: {gpu: null}}",
+                "the parent 'base' has no such 'gpu'",
+            ),
+            (
+                "[gpu, py]",
+                "[py]",
+                "{image: base, with: {gpu: [null, '!*']}}",
+                "the parent 'base' has no such 'gpu'",
+            ),
+        ],
+    )
+    def test_what_with_must_say(self, base: str, child: str, from_: str, message: str) -> None:
+        """`with` is about the axes that the parent alone has, each of them, and leaves a value."""
+        (found,) = faults(family(base, child, from_))
+        assert (found.code, found.message) == ("parent-axis", message)
+
+    def test_a_pattern_that_is_wrong_is_told_once(self) -> None:
+        """A word of `with` that is about nothing is that fault alone."""
+        from_ = "{image: base, with: {gpu: maybe}}"
+        assert codes(family("[gpu, py]", "[py]", from_)) == ["unknown-value"]
+
+    def test_an_unknown_parent(self) -> None:
+        """A parent that is no image has a near miss."""
+        (found,) = faults(family(from_="bsae"))
+        assert (found.code, found.help) == ("unknown-image", "did you mean 'base'?")
+
+    def test_circles(self) -> None:
+        """Images that stand on one another are refused, and an image on itself."""
+        text = "axes: {py: [3.9]}\ndefaults: {template: a}\nimages: {a: {from: %s}, b: {from: a}}"
+        (found,) = faults(text % "b")
+        assert found.code == "link-cycle"
+        assert found.message == "targets stand on one another in a circle: a-3_9 -> b-3_9 -> a-3_9"
+        assert codes(text % "a") == ["link-cycle"]
+
+    def test_platforms(self) -> None:
+        """A parent has every platform of its child."""
+        text = (
+            "defaults: {template: a}\n"
+            "images:\n"
+            "  base: {platforms: [linux/amd64, linux/s390x]}\n"
+            "  child: {from: base, platforms: [%s]}\n"
+        )
+        assert codes(text % "linux/s390x") == []
+        assert codes(text % "linux/amd64, linux/arm64") == ["parent-platform"]

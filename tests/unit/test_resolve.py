@@ -1,0 +1,357 @@
+"""Targets: names, merging, overrides, what moves, and which level has the last word."""
+
+from typing import Any
+
+import pytest
+from support.reading import codes, faults, targets
+
+
+LEVELS = """
+variables: {R: r.example}
+axes:
+  py: {3.9: {set: {s: value}}, 3.10: {}}
+  gpu: [false, true]
+set: {s: top, t: top, u: top, w: "{{ py }}"}
+overrides:
+  - {when: {py: 3.9}, args: {A: first}, set: {u: first}}
+  - {when: {gpu: true}, args: {A: second, B: "{{ s }}"}, labels: {l: second}}
+defaults:
+  template: a
+  set: {t: defaults}
+  args: {A: defaults, C: "{{ s }}{{ t }}{{ u }}"}
+  labels: {l: defaults, m: defaults}
+  tags: ["${R}/x:{{ variant }}"]
+images:
+  one:
+    args: {A: image, D: "{{ w }}"}
+    overrides:
+      - {when: {py: 3.9, gpu: true}, args: {A: third}, set: {s: third}, template: b}
+      - {when: {image: two}, args: {A: never}}
+  two: {axes: [py], tags: []}
+"""
+
+
+def field(text: str, target: str, name: str) -> Any:
+    """Return one field of one target."""
+    return targets(text)[target].fields.get(name)
+
+
+class TestLevels:
+    """Top level < defaults < image < axis values < overrides."""
+
+    def test_mappings_merge_by_key(self) -> None:
+        """Each key is what the last level says that has it, in the order of the first."""
+        assert field(LEVELS, "one-3_10", "args") == {
+            "A": "image",
+            "C": "topdefaultstop",
+            "D": "3.10",
+        }
+        assert field(LEVELS, "one-3_10", "labels") == {"l": "defaults", "m": "defaults"}
+        assert field(LEVELS, "one-3_10-gpu", "labels") == {"l": "second", "m": "defaults"}
+
+    def test_overrides_are_applied_in_order(self) -> None:
+        """Those of the top level come first, and the last that matches has the last word."""
+        assert field(LEVELS, "one-3_9", "args")["A"] == "first"
+        assert field(LEVELS, "one-3_10-gpu", "args")["A"] == "second"
+        assert field(LEVELS, "one-3_9-gpu", "args")["A"] == "third"
+
+    def test_set_of_overrides_is_over_that_of_values(self) -> None:
+        """`set`: a value's over an image's, an override's over a value's."""
+        assert field(LEVELS, "one-3_9", "args")["C"] == "valuedefaultsfirst"
+        assert field(LEVELS, "one-3_9-gpu", "args")["C"] == "thirddefaultsfirst"
+        assert field(LEVELS, "one-3_9-gpu", "args")["B"] == "third"
+
+    def test_an_override_may_change_the_template(self) -> None:
+        """What is not a mapping is replaced."""
+        found = targets(LEVELS)
+        assert [one.template for one in found.values()] == ["a", "b", "a", "a", "a", "a"]
+        assert found["one-3_9"].dockerfile == "dockerfiles/one-3_9.Dockerfile"
+
+    def test_the_scope_of_a_target(self) -> None:
+        """A template sees axes, `set` and what is built in."""
+        one = targets(LEVELS)["one-3_9-gpu"]
+        seen = {name: one.scope[name] for name in ("py", "gpu", "s", "t", "u", "w", "image")}
+        assert seen == {
+            "py": "3.9",
+            "gpu": True,
+            "s": "third",
+            "t": "defaults",
+            "u": "first",
+            "w": "3.9",
+            "image": "one",
+        }
+        assert (one.scope["target"], one.scope["variant"]) == ("one-3_9-gpu", "3.9-gpu")
+        assert (one.name, one.image, one.variant) == ("one-3_9-gpu", "one", "3.9-gpu")
+        assert one.axes == {"py": "3.9", "gpu": True}
+        assert [value.text for value in one.values] == ["3.9", "true"]
+
+    def test_an_axis_that_the_image_lacks_is_null(self) -> None:
+        """Its name is there all the same."""
+        text = "axes: {a: [x]}\nimages: {one: {template: t, axes: []}}"
+        one = targets(text)["one"]
+        assert one.scope["a"] is None
+        assert (one.axes, one.values, one.variant) == ({}, (), "")
+
+    def test_overrides_are_replaced_as_a_whole(self) -> None:
+        """An image's `overrides` stand for those of `defaults`, and those of the top level stay."""
+        text = """
+        axes: {a: [x]}
+        overrides: [{when: {a: x}, args: {A: top, B: top}}]
+        defaults: {template: t, overrides: [{when: {a: x}, args: {A: defaults, C: defaults}}]}
+        images: {one: {}, two: {overrides: [{when: {a: x}, args: {A: two}}]}}
+        """
+        assert field(text, "one-x", "args") == {"A": "defaults", "B": "top", "C": "defaults"}
+        assert field(text, "two-x", "args") == {"A": "two", "B": "top"}
+
+    def test_variants_of_the_same_overrides_share_their_fields(self) -> None:
+        """Equal fields of one image's targets are one object where no variant decides them."""
+        text = """
+        axes: {a: [x, y, z]}
+        images:
+          one:
+            template: t
+            labels: {k: v}
+            overrides: [{when: {a: '!x'}, args: {A: b}}]
+        """
+        x, y, z = targets(text).values()
+        assert x.fields["labels"] is y.fields["labels"] or x.fields["labels"] == y.fields["labels"]
+        assert y.fields["args"] is z.fields["args"]
+        assert "args" not in x.fields
+
+
+class TestSet:
+    """Values for templates."""
+
+    TEXT = """
+    axes:
+      a: {x: {set: {s: "%s"}}, y: {}}
+      b: {z: {set: {s: "%s"}}}
+    images: {one: {template: t, set: {s: image}, args: {S: "{{ s }}"}}}
+    """
+
+    def test_two_values_that_differ(self) -> None:
+        """Two values that set one name differently are refused, and both are shown."""
+        (found,) = faults(self.TEXT % ("1", "2"))
+        assert found.code == "set-conflict"
+        assert found.message == "two values set 's' differently (in one-x-z)"
+        assert found.help == "exclude the combination, or set it in one place"
+        assert "b:" in found.location.text
+        assert [(note, "a:" in place.text) for note, place in found.related] == [
+            ("also set here", True)
+        ]
+
+    def test_two_values_that_agree(self) -> None:
+        """Two values may set one name to the same; each alone is over the image's."""
+        found = targets(self.TEXT % ("{{ a }}", "x"))
+        assert found["one-x-z"].fields["args"] == {"S": "x"}
+        assert field(self.TEXT % ("2", "2"), "one-y-z", "args") == {"S": "2"}
+
+    def test_three_values(self) -> None:
+        """A third value is held against the second."""
+        text = """
+        axes:
+          a: {x: {set: {s: "1"}}}
+          b: {y: {set: {s: "1"}}}
+          c: {z: {set: {s: "2"}}}
+        images: {one: {template: t}}
+        """
+        (found,) = faults(text)
+        assert [place.text.strip()[0] for _, place in found.related] == ["b"]
+
+    def test_a_value_over_an_image_is_no_conflict(self) -> None:
+        """A value may set what its image sets, to something else."""
+        text = "axes: {a: {x: {set: {s: '1'}}}}\nimages: {one: {template: t, set: {s: '2'}, %s}}"
+        assert field(text % "args: {S: '{{ s }}'}", "one-x", "args") == {"S": "1"}
+
+    def test_trees(self) -> None:
+        """`set` takes any YAML, and renders each string in it."""
+        text = """
+        axes: {a: [x]}
+        set: {s: {k: ["{{ a }}", {n: null}], t: true}}
+        images: {one: {template: t}}
+        """
+        assert targets(text)["one-x"].scope["s"] == {"k": ["x", {"n": None}], "t": True}
+
+    def test_all_faults_of_all_variants_are_told(self) -> None:
+        """Every string that fails is told, each once, with the variants that meet it."""
+        text = """
+        axes: {a: [x, y]}
+        set: {s: "{{ nope }}", t: "{{ 1 // 0 }}"}
+        images: {one: {template: t}}
+        """
+        assert [(one.code, "and 1 more" in one.message) for one in faults(text)] == [
+            ("undefined-name", True),
+            ("template-error", True),
+        ]
+
+
+class TestFields:
+    """What a field renders to."""
+
+    def test_what_is_empty_is_left_out(self) -> None:
+        """Empty text and lists are no field; false is one."""
+        text = """
+        images:
+          one: {template: t, description: "", tags: [""], args: {}, pull: false, no-cache: true}
+        """
+        assert dict(targets(text)["one"].fields) == {"pull": False, "no-cache": True}
+
+    def test_every_faulty_field_is_told(self) -> None:
+        """The template's name and each field say their own faults, all at once."""
+        text = """
+        images:
+          one:
+            template: "{{ n1 }}"
+            args: {A: "{{ n2 }}"}
+            tags: ["{{ n3 }}"]
+            aliases: {}
+        """
+        assert [one.message.split("'")[1] for one in faults(text)] == ["n1", "n2", "n3"]
+
+    def test_own_fields_are_apart(self) -> None:
+        """`moving`, `aliases`, `cache` and `tests` are no fields of bake."""
+        text = """
+        variables: {R: r}
+        axes: {a: [x, y]}
+        images:
+          one:
+            template: t
+            moving: ["${R}/m:{{ a }} ${R}/n:{{ a }}", ""]
+            aliases: {"${R}/one:latest": {a: y}, "${R}/one:{{ a }}-too": {a: '!x'}}
+            cache: {type: registry, ref: "${R}/c:{{ a }}", mode: min}
+            tests: ["echo ${HOME}", "", "{{ a }}"]
+        """
+        x, y = targets(text).values()
+        assert not {"moving", "aliases", "cache", "tests"} & set(y.fields)
+        assert y.moving == ("${R}/m:y", "${R}/n:y")
+        assert y.aliases == ("${R}/one:latest", "${R}/one:y-too")
+        assert x.aliases == ()
+        assert y.cache == {"ref": "${R}/c:y", "mode": "min"}
+        assert y.tests == ("echo ${HOME}", "y")
+
+    def test_properties(self) -> None:
+        """Platforms and tags are read off the fields; none where none are given."""
+        text = """
+        defaults: {template: t}
+        images: {one: {tags: [a/b], platforms: [linux/amd64]}, two: {}}
+        """
+        one, two = targets(text).values()
+        assert (one.tags, one.platforms) == (("a/b",), ("linux/amd64",))
+        assert (two.tags, two.platforms) == ((), ())
+        assert (two.parent, two.moving, two.aliases, two.cache, two.tests) == (
+            None,
+            (),
+            (),
+            None,
+            (),
+        )
+
+
+class TestAliases:
+    """Moving tags of one variant each."""
+
+    TEXT = "axes: {a: [x, y], b: [z, w]}\nimages:\n  one: {template: t, aliases: {l/l: %s}}\n"
+
+    @pytest.mark.parametrize(
+        ("pattern", "message", "help_"),
+        [
+            (
+                "{a: x}",
+                "the alias 'l/l' matches 2 variants of 'one': one-x-z, one-x-w",
+                "say also which b",
+            ),
+            (
+                "{image: one}",
+                "the alias 'l/l' matches 4 variants of 'one': one-x-z, one-x-w, one-y-z, ...",
+                "say also which a and which b",
+            ),
+            (
+                "{a: null, b: z}",
+                "the alias 'l/l' matches no variant of 'one'",
+                "an alias is one variant's: let its pattern match exactly one",
+            ),
+            (
+                "{a: x, b: [z, w]}",
+                "the alias 'l/l' matches 2 variants of 'one': one-x-z, one-x-w",
+                "an alias is one variant's: let its pattern match exactly one",
+            ),
+        ],
+    )
+    def test_none_or_several(self, pattern: str, message: str, help_: str) -> None:
+        """An alias must match exactly one variant."""
+        (found,) = faults(self.TEXT % pattern)
+        assert (found.code, found.message, found.help) == ("alias-mismatch", message, help_)
+
+    def test_one(self) -> None:
+        """It is that variant's alone."""
+        found = targets(self.TEXT % "{a: '!x', b: w}")
+        assert [one.aliases for one in found.values()] == [(), (), (), ("l/l",)]
+
+    def test_a_fault_in_its_name(self) -> None:
+        """A name that does not render is told with its variant."""
+        text = "axes: {a: [x]}\nimages:\n  one: {template: t, aliases: {'l/{{ n }}': {a: x}}}\n"
+        (found,) = faults(text)
+        assert (found.code, found.message) == ("undefined-name", "'n' is undefined (in one-x)")
+
+
+class TestPlatforms:
+    """What values and overrides leave."""
+
+    TEXT = """
+    axes:
+      a: {x: {platforms: [linux/arm64, linux/amd64]}, y: {}}
+      b: {z: {platforms: [%s]}, w: {}}
+    images: {one: {template: t, %s}}
+    """
+
+    def test_values_narrow_one_another(self) -> None:
+        """Where the image names none, the first value names them and the next narrows those."""
+        found = targets(self.TEXT % ("linux/amd64, linux/s390x", ""))
+        assert [one.platforms for one in found.values()] == [
+            ("linux/amd64",),
+            ("linux/arm64", "linux/amd64"),
+            ("linux/amd64", "linux/s390x"),
+            (),
+        ]
+
+    def test_values_that_leave_none(self) -> None:
+        """Values that have no platform in common are refused together."""
+        (found,) = faults(self.TEXT % ("linux/s390x", ""))
+        assert (found.code, found.message) == (
+            "no-platform",
+            "the values leave no platform (in one-x-z)",
+        )
+        assert codes(self.TEXT % ("linux/s390x", "exclude: [{a: x, b: z}]")) == []
+
+    def test_overrides_replace_and_values_narrow(self) -> None:
+        """An override's list stands for the image's, and is narrowed all the same."""
+        override = "{when: {b: z}, platforms: [linux/amd64, linux/arm64]}"
+        image = f"platforms: [linux/arm64], overrides: [{override}]"
+        found = targets(self.TEXT % ("linux/amd64", image))
+        assert [one.platforms for one in found.values()] == [
+            *(("linux/amd64",), ("linux/arm64",), ("linux/amd64",), ("linux/arm64",)),
+        ]
+
+
+class TestPhases:
+    """What is told, and what waits until that is repaired."""
+
+    def test_a_target_without_a_name_is_told_alone(self) -> None:
+        """Where names are wrong, what stands on them or moves to them is not told, too."""
+        text = """
+        axes: {a: {x: {tag: "{{ nope }}"}, y: {}}}
+        images:
+          base: {template: t}
+          child: {template: t, from: base, aliases: {l/l: {a: x}}}
+        """
+        assert codes(text) == ["undefined-name"]
+
+    def test_links_wait_for_sound_targets(self) -> None:
+        """A target that is refused is not missed by those that link to it."""
+        text = """
+        images:
+          one: {template: t, args: {A: "{{ nope }}"}}
+          two: {template: t, contexts: {x: "target:one", y: "target:nowhere"}}
+        """
+        assert codes(text) == ["undefined-name"]
+        assert codes(text.replace("{{ nope }}", "x")) == ["unknown-target"]
