@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: all sample setup test lint types bench bench-build docs clean
+.PHONY: all sample setup test fuzz lint types bench bench-build docs clean
 
 all: sample
 
@@ -24,6 +24,10 @@ setup: .venv/ready
 
 test: setup
 	$(BIN)/python -m pytest
+
+# A long run; FUZZ=1000000 for a longer one.
+fuzz: setup
+	FUZZ=$${FUZZ:-100000} $(BIN)/python -m pytest tests/fuzz -q
 
 lint: setup
 	$(BIN)/ruff check

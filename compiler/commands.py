@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from compiler.bakeform import COMPARED
+from compiler.comparing.bakeform import COMPARED
 from compiler.console import Context, counted
 from compiler.errors import CompileError
 from compiler.limits import MAX_VARIANTS
@@ -165,10 +165,10 @@ def compare_(given: Context, file: str, ignored: tuple[str, ...], form: str) -> 
     """
     import os
 
-    from compiler.bakefile import read_definition
-    from compiler.compare import compare
-    from compiler.contrast import as_json, as_text
-    from compiler.planned import definition
+    from compiler.comparing.bakefile import read_definition
+    from compiler.comparing.compare import compare
+    from compiler.comparing.contrast import as_json, as_text
+    from compiler.comparing.planned import definition
 
     plan = given.plan()
     try:
@@ -212,7 +212,7 @@ def explain_(given: Context, words: tuple[str, ...], form: str) -> None:
       compile-matrix explain image=server python=3.11 gpu=true
       compile-matrix explain server-3_11-gpu --format json
     """
-    from compiler.explain import explain
+    from compiler.explaining.explain import explain
 
     plan = given.plan()
     try:
@@ -220,11 +220,11 @@ def explain_(given: Context, words: tuple[str, ...], form: str) -> None:
     except CompileError as error:
         given.refuse(error)
     if form == "json":
-        from compiler.explain_json import as_json
+        from compiler.explaining.as_json import as_json
 
         click.echo(as_json(told, left), nl=False)
     else:
-        from compiler.explain_text import as_text
+        from compiler.explaining.text import as_text
 
         click.echo(as_text(told, left), nl=False)
 

@@ -430,7 +430,7 @@ def codes() -> set[str]:
     That is as `code`, or before the message: in front of the arguments of a call, or of a tuple.
     """
     found: set[str] = set()
-    for path in COMPILER.glob("*.py"):
+    for path in COMPILER.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
                 case ast.keyword(arg="code", value=given):

@@ -81,27 +81,26 @@ def _check_place(file: Path, line: int, column: int, length: int, text: str) -> 
 
 
 @FUZZED
-@given(files())
-@example("")
-@example("\ufeff")
-@example("images: {one: {template: a.j2}}")
-def _documents(project: Path, text: str) -> None:
+@given(text=files())
+@example(text="")
+@example(text="\ufeff")
+@example(text="images: {one: {template: a.j2}}")
+def test_any_document_is_compiled_or_refused(project: Path, text: str) -> None:
+    """No document, however wrong, gives anything but diagnostics with a place and a message."""
     (project / "matrix.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
+    found: tuple[Diagnostic, ...] = ()
     try:
         done = compile_matrix(project / "matrix.yaml", limit=LIMIT)
     except CompileError as error:
-        event(error.diagnostics[0].code)
-        assert error.diagnostics
-        check(error.diagnostics, project)
+        found = error.diagnostics
     else:
         event("compiled")
         assert done.artifacts
         check(done.plan.warnings, project)
-
-
-def test_any_document_is_compiled_or_refused(project: Path) -> None:
-    """No document, however wrong, gives anything but diagnostics with a place and a message."""
-    _documents(project)
+        return
+    assert found
+    event(found[0].code)
+    check(found, project)
 
 
 @FUZZED

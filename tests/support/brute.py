@@ -326,7 +326,7 @@ def _fields(
     }
     for value in values:
         if "platforms" in value:
-            left = fields.get("platforms", value["platforms"])
+            left: list[str] = fields.get("platforms", value["platforms"])
             fields["platforms"] = [one for one in left if one in value["platforms"]]
             if not fields["platforms"]:
                 raise Wrong("no-platform")

@@ -17,12 +17,12 @@ from typing import Any
 
 import pytest
 
-from compiler.bakeform import COMPARED, normal
-from compiler.compare import Comparison, compare
-from compiler.contrast import as_json, as_text
+from compiler.comparing.bakeform import COMPARED, normal
+from compiler.comparing.compare import Comparison, compare
+from compiler.comparing.contrast import as_json, as_text
+from compiler.comparing.printed import Definition, parse, read_printed
 from compiler.errors import CompileError
 from compiler.places import Page
-from compiler.printed import Definition, parse, read_printed
 
 
 MATRIX = """\

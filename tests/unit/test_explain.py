@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from compiler.errors import CompileError
-from compiler.explain import explain
-from compiler.explain_json import as_json
-from compiler.explain_text import as_text
+from compiler.explaining.as_json import as_json
+from compiler.explaining.explain import explain
+from compiler.explaining.rulings import Effect
+from compiler.explaining.text import as_text
 from compiler.files import Files
 from compiler.pipeline import plan_matrix
 from compiler.plan import Plan
-from compiler.rulings import Effect
 
 
 PROJECT = Path(__file__).parents[2]

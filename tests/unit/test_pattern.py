@@ -11,7 +11,7 @@ from support.matrices import VERSIONS, texts, values, words_about
 from support.reading import read
 
 from compiler.errors import CompileError, Diagnostic
-from compiler.matrix import Image, Pattern
+from compiler.matrix import Image, Pattern, Value
 from compiler.pattern import Match, holds, match, rule
 
 
@@ -58,7 +58,7 @@ def took(pattern: str) -> dict[str, list[str]]:
         said = rule(row, image)
         if said is None:
             continue
-        combinations = [()]
+        combinations: list[tuple[Value, ...]] = [()]
         for axis in image.axes:
             combinations = [(*one, value) for one in combinations for value in axis.values]
         found[image.name] = [

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
+from compiler.explaining.rulings import Effect, rulings
 from compiler.matrix import Axis, Image, Matrix, Value
 from compiler.plan import Plan
 from compiler.resolve import Target
-from compiler.rulings import Effect, rulings
 
 
 _PAIR = re.compile(r"([^<>=!~]*)(=|[<>=!~]=?)(.*)\Z", re.DOTALL)

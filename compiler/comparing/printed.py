@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
-from compiler.bakeform import (
+from compiler.comparing.bakeform import (
     CACHE_ONLY,
     COMPARED,
     PASSED,

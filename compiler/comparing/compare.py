@@ -8,8 +8,8 @@ compared: their names and places differ by nature.
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from compiler.bakeform import CACHE_ONLY, COMPARED, Fields
-from compiler.printed import Definition, linked
+from compiler.comparing.bakeform import CACHE_ONLY, COMPARED, Fields
+from compiler.comparing.printed import Definition, linked
 
 
 _FEW = 3

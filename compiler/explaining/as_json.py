@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from compiler.combination import Open
 from compiler.errors import Location
-from compiler.explain import Explanation
-from compiler.origins import Given
+from compiler.explaining.combination import Open
+from compiler.explaining.explain import Explanation
+from compiler.explaining.origins import Given
 
 
 def as_json(told: Sequence[Explanation], left: Sequence[Open]) -> str:

@@ -6,9 +6,9 @@ Takes a `Plan` and an environment; returns a `Definition`.
 from collections.abc import Mapping
 from typing import Any
 
-from compiler.bakeform import COMPARED, Value, normal
+from compiler.comparing.bakeform import COMPARED, Value, normal
+from compiler.comparing.printed import Definition
 from compiler.plan import Plan, described
-from compiler.printed import Definition
 from compiler.resolve import Target
 from compiler.text import references, resolve
 

@@ -14,9 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from compiler.comparing.printed import CODE, REMEDY, Definition, is_source, parse, read_printed
 from compiler.errors import CompileError, Diagnostic, Location, did_you_mean
 from compiler.places import Page, read_text, refuse_file
-from compiler.printed import CODE, REMEDY, Definition, is_source, parse, read_printed
 
 
 LIMIT = 64 << 20

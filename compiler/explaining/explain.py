@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from compiler.combination import Combination, Open, asked
 from compiler.errors import Location
+from compiler.explaining.combination import Combination, Open, asked
+from compiler.explaining.origins import Given, Origins, written
+from compiler.explaining.rulings import Effect, Ruling, flow, rulings
 from compiler.matrix import Image, Matrix, Value
-from compiler.origins import Given, Origins, written
 from compiler.plan import Kind, Plan
 from compiler.render import FOLDER
 from compiler.resolve import Target
-from compiler.rulings import Effect, Ruling, flow, rulings
 from compiler.testing import SUFFIX
 
 

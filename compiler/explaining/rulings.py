@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from compiler.errors import Location
+from compiler.explaining.origins import written
 from compiler.matrix import Axis, Image, Matrix, Pattern, Value
 from compiler.model import Scalar
 from compiler.options import FIELDS, MERGED, OWN
-from compiler.origins import written
 from compiler.pattern import Rule, rule, spelling
 from compiler.source import Route
 

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TypeAlias
 
-from compiler.combination import Open
 from compiler.errors import Location
-from compiler.explain import Build, Explanation
+from compiler.explaining.combination import Open
+from compiler.explaining.explain import Build, Explanation
+from compiler.explaining.origins import Given
+from compiler.explaining.rulings import Effect, Ruling
 from compiler.options import MERGED
-from compiler.origins import Given
-from compiler.rulings import Effect, Ruling
 
 
 _Row: TypeAlias = tuple[str, ...]

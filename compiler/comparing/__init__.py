@@ -1,0 +1,1 @@
+"""What differs from an existing bake file: `compile-matrix compare`."""
