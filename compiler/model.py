@@ -89,6 +89,8 @@ def _record(value: object) -> object:
         raise _wrong("text such as 'type=registry,ref=...' or a mapping", value)
     if isinstance(value, str):
         return value
+    if not value:
+        raise PydanticCustomError("wrong-type", "an empty mapping says nothing here")
     return {key: _text(item) for key, item in _mapping(value).items()}
 
 

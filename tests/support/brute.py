@@ -74,7 +74,7 @@ def glob(pattern: str, text: str) -> bool:
         return any(glob(pattern[1:], text[n:]) for n in range(len(text) + 1))
     if not text:
         return False
-    found = re.match(r"\[(!?)([^\]]+)\]", pattern)
+    found = re.match(r"\[(!?)(\][^\]]*|[^\]]+)\]", pattern)
     if found:
         inside = any(
             first <= text[0] <= last for first, last in re.findall(r"(.)-(.)", found[2])
@@ -326,7 +326,7 @@ def _fields(
     }
     for value in values:
         if "platforms" in value:
-            left: list[str] = fields.get("platforms", value["platforms"])
+            left = fields["platforms"] if "platforms" in fields else value["platforms"]
             fields["platforms"] = [one for one in left if one in value["platforms"]]
             if not fields["platforms"]:
                 raise Wrong("no-platform")

@@ -217,6 +217,19 @@ class TestValues:
         found = spelt(variants(self.TEXT % "{image: two, os: deb}"))
         assert [one for one in found if "true" in one] == ["two deb true"]
 
+    def test_several_values_that_name_images(self) -> None:
+        """What one value says of images does not stand for the next."""
+        text = """
+        axes:
+          a: {x: {only: {image: two}}, y: {only: {b: w}}, z: {only: {image: one, b: v}}}
+          b: [v, w]
+        defaults: {template: t}
+        images: {one: {}, two: {}}
+        """
+        assert spelt(variants(text)) == [
+            *("one y w", "one z v", "two x v", "two x w", "two y w"),
+        ]
+
     def test_its_own_axis(self) -> None:
         """A value that goes with another value of its own axis goes with nothing."""
         found = spelt(variants(self.TEXT % "{gpu: false}"))
@@ -255,6 +268,19 @@ class TestLimit:
         assert found.message == (
             "the matrix has more than 3 variants; image 'two' multiplies 1 = 1"
         )
+
+    def test_it_is_told_once(self) -> None:
+        """The image that passes the limit is told, at its name; those behind it are not tried."""
+        text = "axes: {a: [x, y]}\ndefaults: {template: t}\nimages: {one: {}, two: {}, three: {}}"
+        found = refused(text, limit=1)
+        assert found.message.startswith("the matrix has more than 1 variants; image 'one'")
+        place = found.location
+        assert place.text[place.column - 1 :][: place.length] == "one"
+
+    def test_the_search_grows_with_the_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Steps are counted by the variants that are allowed, however few are the fewest."""
+        monkeypatch.setattr(module, "_FEWEST_STEPS", 0)
+        assert len(variants(ONE % "exclude: [{py: 3.9, gpu: true}]", limit=12)) == 10
 
     def test_what_rules_leave_counts(self) -> None:
         """A product over the limit is taken where the rules leave few."""
