@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from compiler.effects import effects
 from compiler.errors import Diagnostic, Problems, Severity
-from compiler.expand import Rules, first, rules_of
+from compiler.expand import Rules, leaves_any, rules_of
 from compiler.matrix import Image, Matrix, Setting
 from compiler.pattern import Rule, holds, rule
 from compiler.plan import Plan
@@ -111,7 +111,7 @@ def _drops(image: Image) -> Iterable[tuple[Route, bool]]:
             continue
         keeps = [said] if rules.keeps is None else [_both(said, kept) for kept in rules.keeps]
         left = Rules(rules.requires, tuple(before), tuple(keeps))
-        yield row.route, first(image, left) is not None
+        yield row.route, leaves_any(image, left)
         before.append(said)
 
 

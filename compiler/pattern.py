@@ -57,15 +57,16 @@ def spelling(value: Scalar) -> str:
     return value
 
 
-def match(words: Sequence[str], known: Sequence[str]) -> Match:
+def match(words: Sequence[str], known: Sequence[str], *, null: bool = True) -> Match:
     """Find the values that the words of one matcher take.
 
     A word is, tried in this order, an exact value, a version range, a negation, a glob. Several
     words take what any of them takes; if all are negations, what none of them names.
 
     Args:
-        words: as a user wrote them; `null` is always allowed.
+        words: as a user wrote them.
         known: every value there is, as it is spelt.
+        null: whether `null` may be said that is no value: an axis can be lacking, an image cannot.
 
     >>> match([">=3.10,<3.12"], ["3.9", "3.10", "3.11"]).values
     frozenset({1, 2})
@@ -77,7 +78,7 @@ def match(words: Sequence[str], known: Sequence[str]) -> Match:
     taken: list[frozenset[int]] = []
     everything = frozenset(range(len(known)))
     for word in words:
-        found = _take(word, known, unversioned)
+        found = _take(word, known, unversioned, null=null)
         if isinstance(found, Fault):
             faults.append(found)
             found = everything if word.startswith("!") else frozenset()
@@ -98,11 +99,13 @@ def _is_negation(word: str, known: Sequence[str]) -> bool:
     return word.startswith("!") and word not in known and not RANGE.match(word)
 
 
-def _take(word: str, known: Sequence[str], unversioned: dict[str, None]) -> frozenset[int] | Fault:
+def _take(
+    word: str, known: Sequence[str], unversioned: dict[str, None], *, null: bool
+) -> frozenset[int] | Fault:
     """Return the indexes that one word takes."""
     if word in known:
         return frozenset([known.index(word)])
-    if word == "null":
+    if word == "null" and null:
         return frozenset()
     if RANGE.match(word):
         return _in_range(word, known, unversioned)
@@ -110,7 +113,7 @@ def _take(word: str, known: Sequence[str], unversioned: dict[str, None]) -> froz
         inner = word[1:]
         if _is_negation(inner, known) or not inner:
             return Fault("unknown-value", word, f"{word!r} negates nothing", "write !VALUE")
-        found = _take(inner, known, unversioned)
+        found = _take(inner, known, unversioned, null=null)
         if isinstance(found, Fault):
             return found._replace(word=word)
         return frozenset(range(len(known))) - found
@@ -196,7 +199,7 @@ def read_pattern(
         known = list(images) if name == "image" else [value.text for value in axes[name].values]
         if not known:
             continue  # what is wrong with the axis has been said
-        found = match(words, known)
+        found = match(words, known, null=name != "image")
         for fault in found.faults:
             code, message = worded(fault, name)
             reader.problem(code, message, (*at, words.index(fault.word)), fault.help)

@@ -84,7 +84,7 @@ def _test(word: str, plan: Plan, problems: Problems) -> Callable[[Target], bool]
         message = f"no axis is named {name!r}"
         problem("unknown-axis", message, did_you_mean(name, words, otherwise=otherwise), name)
         return None
-    found = match(values, known)
+    found = match(values, known, null=name != "image")
     for fault in found.faults:
         code, message = worded(fault, name)
         problem(code, message, fault.help, fault.word if fault.word in word else rest)

@@ -13,8 +13,8 @@ MOST = 4
 def siblings(dockerfiles: tuple[Dockerfile, ...]) -> dict[str, list[Target]]:
     """Return, for each target with a cache, the others whose beginning is longest the same.
 
-    Compared are the lines of the Dockerfiles of one image and context, comments aside. Among
-    equals the first come first, in the plan's order. What has not one line in common is no sibling.
+    Compared are the lines of the Dockerfiles of one image and context, comments aside. Of many
+    equals some are taken, in the plan's order. What has not one line in common is no sibling.
     """
     groups: dict[object, list[tuple[tuple[str, ...], int]]] = {}
     for n, (target, text) in enumerate(dockerfiles):

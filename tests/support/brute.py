@@ -161,7 +161,9 @@ class Ground:
         for name, matcher in pattern.items():
             if name != "image" and name not in self.axes:
                 raise Wrong("unknown-axis")
-            if faulty(listed(matcher), self.known(name)):
+            words = listed(matcher)
+            nulls = name == "image" and any(word.lstrip("!") == "null" for word in words)
+            if nulls or faulty(words, self.known(name)):
                 raise Wrong("pattern")
 
     def overrides(self, image: str) -> list[Matrix]:
