@@ -7,6 +7,7 @@ oracle that is skipped is no oracle.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,17 @@ from support.packages import Unavailable
 
 
 T = TypeVar("T")
+
+
+def pytest_sessionstart() -> None:
+    """Let programs that tests run be stopped, also where this one was started behind a shell's `&`.
+
+    A signal that is ignored stays ignored in every program that is started.
+    """
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            interrupt = number == signal.SIGINT
+            signal.signal(number, signal.default_int_handler if interrupt else signal.SIG_DFL)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -319,9 +319,9 @@ UNSEEN = {
     "it expands no matrix": (
         *("alias-mismatch", "ambiguous-parent", "duplicate-cache", "duplicate-tag", "empty-group"),
         *("group-collision", "link-cycle", "missing-parent", "name-collision", "name-too-long"),
-        *("no-platform", "no-variant-matches", "no-variants", "parent-platform"),
-        "too-many-variants",
+        *("no-platform", "no-variants", "parent-platform", "too-many-variants"),
     ),
+    "it sees no command line": ("bake-file", "incomplete-combination", "no-variant-matches"),
 }
 """Why a schema cannot see it -> codes, or single cases where it sees others of that code."""
 
