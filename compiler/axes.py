@@ -1,11 +1,13 @@
 """The axes: their values in the author's order, and what comes with each."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Generator, Mapping
+from itertools import islice
 from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
 from compiler.errors import CompileError
+from compiler.limits import MAX_VARIANTS
 from compiler.matrix import Axis, Pattern, Value
 from compiler.model import Scalar, ValueOptions, kind
 from compiler.names import BUILT_IN, RESERVED_AXES, only_variable
@@ -113,6 +115,8 @@ def _given(name: str, form: Any, data: Mapping[str, Any], reader: Reader) -> lis
         except CompileError as error:
             reader.problems.extend(error.diagnostics)
             return []
+        if isinstance(form, range | Generator | tuple):
+            form = list(islice(form, MAX_VARIANTS + 1))
         if not isinstance(form, list):
             reader.problem(
                 "axis-expression",

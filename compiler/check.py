@@ -11,6 +11,7 @@ from compiler.files import FileError, Files
 from compiler.matrix import Matrix
 from compiler.names import MAX_FILE_NAME
 from compiler.platforms import Platforms
+from compiler.shapes import Shapes
 from compiler.subject import Subject
 from compiler.tags import Tags
 from compiler.text import Interpolated, resolve
@@ -26,6 +27,7 @@ class Checks:
         }
         self._platforms = Platforms(self._values, problems)
         self._tags = Tags(self._values, problems)
+        self._shapes = Shapes(self._values, problems)
         self._names: dict[str, tuple[str, Variant]] = {}
         self._contexts: set[tuple[str, str]] = set()
         self._met: dict[tuple[str, int, int], object] = {}
@@ -48,6 +50,7 @@ class Checks:
             if ref is not None:
                 self._tags.cache(subject, "cache-to", ref)
         self._platforms.narrow(subject, fields)
+        self._shapes.check(subject, fields)
         self._context(subject, fields)
 
     def _name(self, name: str, variant: Variant) -> None:

@@ -11,8 +11,8 @@ import click
 
 from compiler.commands import COMMANDS
 from compiler.console import Context, counted
-from compiler.errors import CompileError, Diagnostic, Severity
-from compiler.limits import MAX_VARIANTS
+from compiler.errors import CompileError, Diagnostic, Location, Severity
+from compiler.limits import LOCK, MAX_VARIANTS, UNLOCKED
 from compiler.report import Form
 from compiler.unchanged import BAKE, PLAN
 from compiler.version import VERSION
@@ -33,12 +33,16 @@ Examples:
   compile-matrix                        compile matrix.yaml of this folder
   compile-matrix --check                in CI: fail if the generated files are stale
   compile-matrix list python=3.11       what there is with Python 3.11
-  docker buildx bake                    build everything
+  compile-matrix build                  build everything in parts, and keep going
+  docker buildx bake                    build everything at once
   ONLY_GPU=true docker buildx bake      build what has gpu=true
 
 \b
-Shell completion: put in ~/.bashrc (zsh and fish alike)
-  eval "$(_COMPILE_MATRIX_COMPLETE=bash_source compile-matrix)"
+Shell completion:
+  bash   eval "$(_COMPILE_MATRIX_COMPLETE=bash_source compile-matrix)" in ~/.bashrc, and there
+         COMP_WORDBREAKS=${COMP_WORDBREAKS//=} so that values behind = are completed, too
+  zsh    eval "$(_COMPILE_MATRIX_COMPLETE=zsh_source compile-matrix)" in ~/.zshrc
+  fish   _COMPILE_MATRIX_COMPLETE=fish_source compile-matrix | source in config.fish
 """
 
 
@@ -66,6 +70,7 @@ Shell completion: put in ~/.bashrc (zsh and fish alike)
     help="How errors are written: for people, as JSON, as GitHub annotations.",
 )
 @click.option("--strict", is_flag=True, help="Take warnings for errors.")
+@click.option("--locked", is_flag=True, help="Refuse a base image that is not in matrix.lock.")
 @click.option(
     "--max-variants",
     "limit",
@@ -87,30 +92,33 @@ def cli(
     diff: bool,
     form: str,
     strict: bool,
+    locked: bool,
     limit: int,
 ) -> None:
     """Compile matrix.yaml and templates/ to docker-bake.hcl and a Dockerfile for each target.
 
     Writes only what differs, and nothing at all if anything is wrong.
     """
-    given = Context(path, Form(form), limit)
+    given = Context(path, Form(form), limit, command=context.invoked_subcommand or "")
     if context.invoked_subcommand is None:
-        _compile(given, check=check or diff, diff=diff, strict=strict)
-    elif check or diff or strict:
-        option = "--check" if check else "--diff" if diff else "--strict"
+        _compile(given, check=check or diff, diff=diff, strict=strict, locked=locked)
+    elif check or diff or strict or locked:
+        option = "--check" if check else "--diff" if diff else "--strict" if strict else "--locked"
         raise click.UsageError(f"{option} goes with compiling, not with a command", context)
     context.obj = given
 
 
-def _compile(given: Context, *, check: bool, diff: bool, strict: bool) -> None:
+def _compile(given: Context, *, check: bool, diff: bool, strict: bool, locked: bool) -> None:
     """Compile, or with `check` compare; what is up to date is known without compiling."""
     from compiler.unchanged import unchanged
 
-    record = unchanged(given.folder, given.path.name, compiler=VERSION)
-    if record is not None:
+    record = None
+    if not locked or os.path.lexists(given.folder / LOCK):  # no lock, no word on what it lacks
+        record = unchanged(given.folder, given.path.name, compiler=VERSION)
+    if record is not None and record.targets <= given.limit:
         warnings = _recalled(given, record)
         try:
-            _forbid(warnings, strict=strict)
+            _forbid(warnings, strict=strict, locked=locked)
         except CompileError as error:
             given.refuse(error)
         given.tell(warnings)
@@ -124,11 +132,11 @@ def _compile(given: Context, *, check: bool, diff: bool, strict: bool) -> None:
     from compiler.write import update
 
     try:
-        compiled = compile_matrix(given.path, shown=given.shown, limit=given.limit)
+        compiled = compile_matrix(given.path, shown=given.shown, limit=given.limit, locked=locked)
         paths = [artifact.path for artifact in (*compiled.artifacts[:1], *compiled.artifacts[-2:])]
         ignored = partly_ignored(given.folder, paths, given.shown)
         warnings = (*compiled.plan.warnings, *([ignored] if ignored else []))
-        _forbid(warnings, strict=strict)
+        _forbid(warnings, strict=strict, locked=locked)
         output = compiled.plan.matrix.output
         if check:
             changes = compare(compiled.artifacts, given.folder, output)
@@ -136,20 +144,31 @@ def _compile(given: Context, *, check: bool, diff: bool, strict: bool) -> None:
             changes = update(compiled.artifacts, given.folder, output)
     except CompileError as error:
         given.refuse(error)
+    if check and changes:
+        for change in changes if given.form is Form.TEXT and not diff else []:
+            click.echo(f"{given.shown}{change.path}: would be {change.kind}d")
+        if diff:
+            click.echo("".join(unified(changes)), nl=False)
+        given.tell((*warnings, _stale(changes, given)))
+        raise click.exceptions.Exit(1)
     given.tell(warnings)
     if not check:
         tested = sum(bool(target.tests) for target in compiled.plan.targets)
         _advise(len(compiled.plan.targets), tested)
         _summarise(compiled.plan, changes, given)
         return
-    if diff:
-        click.echo("".join(unified(changes)), nl=False)
-    if changes:
-        for change in [] if diff else changes:
-            click.echo(f"{given.shown}{change.path}: would be {change.kind}d")
-        click.echo(f"{counted(len(changes), 'file')} stale: run compile-matrix", err=True)
-        raise click.exceptions.Exit(1)
     click.echo(f"{counted(len(compiled.plan.targets), 'target')}: up to date")
+
+
+def _stale(changes: "tuple[Change, ...]", given: Context) -> Diagnostic:
+    """Return the error that generated files are not what they should be."""
+    return Diagnostic(
+        code="stale-files",
+        message=f"{counted(len(changes), 'file')} "
+        f"{'is' if len(changes) == 1 else 'are'} not what {given.shown}{given.path.name} says now",
+        location=Location(path=f"{given.shown}{changes[0].path}", line=0),
+        help="run compile-matrix",
+    )
 
 
 def _recalled(given: Context, record: "Record") -> tuple[Diagnostic, ...]:
@@ -166,12 +185,13 @@ def _recalled(given: Context, record: "Record") -> tuple[Diagnostic, ...]:
     return (*found, ignored) if ignored else found
 
 
-def _forbid(warnings: tuple[Diagnostic, ...], *, strict: bool) -> None:
-    """Raise warnings as errors where they are."""
-    if warnings and strict:
+def _forbid(warnings: tuple[Diagnostic, ...], *, strict: bool, locked: bool) -> None:
+    """Raise warnings as errors: all of them, or those of bases that are not locked."""
+    refused = [one for one in warnings if strict or (locked and one.code in UNLOCKED)]
+    if refused:
         from dataclasses import replace
 
-        raise CompileError(replace(one, severity=Severity.ERROR) for one in warnings)
+        raise CompileError(replace(one, severity=Severity.ERROR) for one in refused)
 
 
 def _advise(count: int, tested: int) -> None:
@@ -181,7 +201,8 @@ def _advise(count: int, tested: int) -> None:
         what = f"{count:,} targets{' with their tests' if most == MANY_TESTED else ''}"
         click.echo(
             f"note: one bake of {what} may overwhelm bake; "
-            f"build in parts: ONLY_SHARD=1/{-(-count // most)} docker buildx bake, and so on",
+            "`compile-matrix build` builds them in parts, "
+            f"or by hand ONLY_SHARD=1/{-(-count // most)} docker buildx bake, and so on",
             err=True,
         )
 
@@ -230,6 +251,10 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         # Who read our output has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        click.echo(f"the output cannot be written: {reason}", err=True)
         return 1
     except Exception as error:
         if os.environ.get("COMPILE_MATRIX_DEBUG"):

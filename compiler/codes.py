@@ -150,6 +150,9 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "unknown-target": "A context `target:NAME` or a word of the command line names a target "
         "or group that there is not. Bake finds a missing link only when that one target is "
         "built. `compile-matrix list` shows all names.",
+        "bad-from": "A template renders a first `FROM` with too few or too many words, most often "
+        "because a line that ends in a tag of Jinja loses its newline. Give FROM an image, and "
+        "`AS name` behind it if wanted.",
         "no-base": "A template renders no `FROM`, so it is no Dockerfile. Begin it with "
         "`FROM image`; look whether an `{% if %}` leaves it out.",
     },
@@ -167,6 +170,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "it would build nothing and succeed. Loosen its pattern, or remove it.",
         "duplicate-tag": "Two targets have the same tag. Bake builds and pushes both, and the last "
         "one keeps the tag. Tell them apart, for instance by `{{ variant }}`.",
+        "bad-field": "Bake or BuildKit cannot read this value of a field: bake would refuse the "
+        "whole file for it, or the build would fail. Write it as the help says.",
         "illegal-tag": "No registry takes this tag. Bake accepts it, and the push fails when all "
         "is built. Write `[REGISTRY/]name[:tag]`, the name in lower case, the tag of at most 128 "
         "letters, digits, `_`, `.` and `-`.",
@@ -204,12 +209,34 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "is built beside or below matrix.yaml.",
         "output-folder": "The output folder cannot be one: a file is in the way, or a link leads "
         "elsewhere. Move it away, or set another `output`.",
+        "stale-files": "Generated files are not what matrix.yaml and its templates say now, as "
+        "`--check` or a build found. Run compile-matrix, and commit what it writes if you commit "
+        "generated files.",
         "not-ours": "A file that compile-matrix did not write stands where one is to be written. "
         "It is never overwritten. Move it away, or delete it.",
         "cannot-read": "What stands in the output folder cannot be read, so it is not known what "
         "would be overwritten. Mend it, or give yourself the right to read it.",
         "cannot-write": "The disk or its rights do not allow to write. Nothing is changed, unless "
         "the message says how much was. Make room, or give yourself the right to write.",
+    },
+    "What changed": {
+        "unreadable-commit": "Git cannot give the commit that the matrix is compared with. Fetch "
+        "it first, for CI often clones the last commit alone, or compare with the registry.",
+        "unreachable-registry": "A registry does not say whether it holds an image, and that is "
+        "not taken for no. Run the command shown, which says why: log in, or try again.",
+    },
+    "Locked bases": {
+        "bad-lock": "matrix.lock is not as compile-matrix writes it. Correct it at the place "
+        "shown, or delete it and run `compile-matrix lock` again.",
+        "cannot-resolve": "A base image could not be looked up in its registry, so nothing is "
+        "locked. The words are docker's. Correct the name, log in, or try again.",
+        "base-platform": "A base image that is locked lacks a platform of a target that needs it. "
+        "BuildKit would build on another platform's files, or fail late. Take another base, or "
+        "narrow `platforms`.",
+        "dockerfile-syntax": "A template renders text that BuildKit reads as no Dockerfile, so its "
+        "base images cannot be found. Correct the template.",
+        "unknown-base": "A word after `lock --upgrade` or `lock --check` names no base image of "
+        "this matrix. Name one, its repository, or a glob.",
     },
     "Filters of the command line": {
         "no-variant-matches": "Each word of the command line takes something, and all of them "
@@ -220,7 +247,25 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "JSON of its --print, or there is no buildx to read it. Correct it at the place shown, or "
         "give the JSON of `bake --print`.",
     },
+    "Building": {
+        "filter-in-environment": "The environment holds an `ONLY_*`, most often an export that was "
+        "forgotten. What is built or published would lack targets without a word. Unset it, and "
+        "give FILTERs to the command.",
+        "cannot-build": "`docker buildx bake` cannot be run, or refuses every target alike: an "
+        "option, the builder, the bake file. No target was begun. The words are docker's; correct "
+        "what they name.",
+        "selection": "The file given as `--selection` is no selection, or an empty one. Write one "
+        "by `compile-matrix list --format selection`.",
+    },
     "Warnings": {
+        "unused-parent": "An image stands on another by `from`, and its Dockerfile does not name "
+        "that one, so it is built from something else. Begin the template with "
+        "`FROM {{ parent }}`, or remove `from`.",
+        "unlocked-base": "A Dockerfile names an external image that matrix.lock does not hold, so "
+        "it is not pinned; with `--locked` that is an error. Run `compile-matrix lock`.",
+        "undecided-base": "An external image cannot be pinned, because compiling does not know "
+        "which it is; with `--locked` that is an error. Write a name that is whole when compiling, "
+        "one for each platform in a stage of its own.",
         "row-without-effect": "A row of `only`, `exclude` or `overrides` matches no variant, or "
         "drops none that is not dropped without it. It is there for nothing, or not what was "
         "meant. Remove it, or look at what the other rules leave.",

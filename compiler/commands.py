@@ -5,6 +5,10 @@ from pathlib import Path
 
 import click
 
+from compiler.commands_build import build_
+from compiler.commands_changed import changed_
+from compiler.commands_ci import ci_
+from compiler.commands_lock import lock_
 from compiler.comparing.bakeform import COMPARED
 from compiler.console import Context, counted
 from compiler.errors import CompileError
@@ -47,13 +51,14 @@ def _offered(context: click.Context, incomplete: str, *, groups: bool) -> list[s
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "names", "json", "github"]),
+    type=click.Choice(["table", "names", "json", "github", "selection"]),
     default="table",
     show_default=True,
-    help="For people, one name a line, as in matrix.json, or a job matrix for GitHub.",
+    help="For people, one name a line, as in matrix.json, a job matrix, or for --selection.",
 )
+@click.option("--selection", metavar="FILE", help="Only targets that this file selects.")
 @click.pass_obj
-def list_(given: Context, words: tuple[str, ...], form: str) -> None:
+def list_(given: Context, words: tuple[str, ...], form: str, selection: str | None) -> None:
     """List targets; several filters narrow each other.
 
     FILTER is axis=matcher[,matcher...], image=NAME, platform=linux/arm64 (or platform=local), or
@@ -66,13 +71,17 @@ def list_(given: Context, words: tuple[str, ...], form: str) -> None:
       compile-matrix list python=3.11,3.12 gpu=true
       compile-matrix list 'python>=3.11,<3.14' 'image=!training'
       compile-matrix list image=server --format names
+      compile-matrix list gpu=true --format selection > gpu.json
     """
     from compiler.listing import Listing, listing
     from compiler.select import select
+    from compiler.selection import selected
 
     plan = given.plan()
     try:
         targets = select(plan, words)
+        if selection is not None:
+            targets = selected(plan, targets, selection)
     except CompileError as error:
         given.refuse(error)
     click.echo(listing(plan, targets, Listing(form)), nl=False)
@@ -229,5 +238,5 @@ def explain_(given: Context, words: tuple[str, ...], form: str) -> None:
         click.echo(as_text(told, left), nl=False)
 
 
-COMMANDS = (list_, explain_, init_, compare_, schema_)
+COMMANDS = (list_, build_, changed_, explain_, lock_, init_, ci_, compare_, schema_)
 """In the order in which help shows them."""

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 class Context:
     """What the options before a command say."""
 
-    def __init__(self, path: Path, form: Form, limit: int) -> None:
-        self.path, self.form, self.limit = path, form, limit
+    def __init__(self, path: Path, form: Form, limit: int, *, command: str = "") -> None:
+        """Take the matrix, how errors are written, the most variants, and which command it is."""
+        self.path, self.form, self.limit, self._command = path, form, limit, command
 
     @property
     def folder(self) -> Path:
@@ -54,7 +55,8 @@ class Context:
         self.tell(error.diagnostics)
         if self.form is Form.TEXT:
             count = sum(d.severity is Severity.ERROR for d in error.diagnostics)
-            click.echo(f"{count} error{'s' * (count != 1)}; nothing is written", err=True)
+            outcome = "; nothing is written" if self._command in ("", "init") else ""
+            click.echo(f"{count} error{'s' * (count != 1)}{outcome}", err=True)
         raise click.exceptions.Exit(1)
 
 

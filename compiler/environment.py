@@ -42,6 +42,22 @@ class PrintedError(TypeError):
     """Something was printed that has no text: null, a list, a mapping."""
 
 
+_DECIMAL = re.compile(r"\d\.\d")
+
+
+def _refuse_decimals(comparison: nodes.Compare, name: str | None, filename: str | None) -> None:
+    """Refuse to compare with a decimal number: a value is text, and 3.10 would be 3.1."""
+    equal = [operand.expr for operand in comparison.ops if operand.op in _EQUAL]
+    for side in [comparison.expr, *equal] if equal else ():
+        for one in [side, *(side.items if isinstance(side, nodes.List | nodes.Tuple) else ())]:
+            if isinstance(one, nodes.Const) and isinstance(one.value, float):
+                message = f"{one.value} is a number, and equal to no text: write it in quotes"
+                raise TemplateSyntaxError(message, one.lineno, name, filename)
+
+
+_EQUAL = frozenset({"eq", "ne", "in", "notin"})
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """Jinja without access to Python's insides and without memory bombs."""
 
@@ -55,6 +71,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             if bad:
                 message = f"the character U+{ord(bad[0]):04X} cannot be part of a text"
                 raise TemplateSyntaxError(message, constant.lineno, name, filename)
+        for comparison in tree.find_all(nodes.Compare) if _DECIMAL.search(source) else ():
+            _refuse_decimals(comparison, name, filename)
         return tree
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:

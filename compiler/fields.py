@@ -42,6 +42,7 @@ def renderer(field: Field, variables: Collection[str]) -> Renderer:
             lambda scope: _list(value, scope, variables, field=field.name),
             [text for entry in value for text in _texts(entry)],
         )
+    assert value is not None  # noqa: S101 - merging leaves none
     pairs = tuple(value.values())
     if field.name == "annotations":
         return _remembered(

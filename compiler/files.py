@@ -15,6 +15,10 @@ FOLDER = "folder"
 """What stands for the digest of a folder that must be there."""
 
 
+NEAR = "it is looked up beside matrix.yaml"
+"""The help for what is not there, where nothing has nearly its name."""
+
+
 class FileError(Exception):
     """A file cannot be used: the rule, what is wrong, the remedy."""
 
@@ -143,8 +147,8 @@ class Files:
         try:
             neighbours = sorted(os.listdir(folder or "."))
         except OSError:
-            return "it is looked up beside matrix.yaml"
-        return did_you_mean(name, neighbours, otherwise="it is looked up beside matrix.yaml")
+            return NEAR
+        return did_you_mean(name, neighbours, otherwise=NEAR)
 
     def _unreadable(self, path: str, error: OSError) -> FileError:
         reason = (error.strerror or str(error)).lower()

@@ -102,9 +102,8 @@ def _chosen(
 ) -> tuple[Any, Route]:
     """Return what an image says for a key that is replaced as a whole, and where it stands."""
     written = key.rstrip("_")
-    given = getattr(options, key)
-    if given is not None:
-        return given, ("images", name, written)
+    if key in options.model_fields_set:  # null takes away what `defaults` says
+        return getattr(options, key), ("images", name, written)
     return getattr(defaults, key), ("defaults", written)
 
 

@@ -3,6 +3,7 @@
 Takes a plan, its templates and Dockerfiles; returns warnings, in the order of the file.
 """
 
+import re
 from collections.abc import Iterable
 
 from compiler.effects import effects
@@ -37,7 +38,8 @@ def lint(
         plan: what is planned.
         dockerfiles: what its templates rendered.
         templates: these, which know what they read.
-        bake_template: the text of docker-bake.hcl.j2, where variables may be read, too.
+        bake_template: the text of the project's own docker-bake.hcl.j2, if it has one, where
+            variables may be read, too.
     """
     problems = Problems()
     problems.extend(plan.warnings)
@@ -46,6 +48,7 @@ def lint(
     _values(plan.matrix, plan.targets, warn)
     _names(plan.matrix, templates.read, bake_template, warn)
     _newer(plan.matrix, warn)
+    _parents(plan.matrix, dockerfiles, warn)
     problems.extend(effects(plan.matrix, dockerfiles))
     return problems.diagnostics()
 
@@ -148,7 +151,7 @@ def _names(
 ) -> None:
     """Warn of what is given a name that nothing reads."""
     for name, variable in matrix.variables.items():
-        if f"${{{name}}}" not in matrix.read and name not in bake_template:
+        if f"${{{name}}}" not in matrix.read and not re.search(rf"\b{name}\b", bake_template):
             help_ = f"read it as `${{{name}}}`, or remove it"
             warn("unused-variable", f"nothing reads ${{{name}}}", variable.route, help_, key=True)
     if templates is None:
@@ -191,3 +194,20 @@ def _newer(matrix: Matrix, warn: _Warnings) -> None:
                         "require that version where you build, or do without",
                         key=True,
                     )
+
+
+def _parents(matrix: Matrix, dockerfiles: tuple[Dockerfile, ...], warn: _Warnings) -> None:
+    """Warn of children whose Dockerfiles do not name their parents."""
+    told: set[str] = set()
+    for target, text in dockerfiles:
+        parent = matrix.images[target.image].parent
+        if target.parent is None or parent is None or target.image in told:
+            continue
+        if target.parent not in text:
+            told.add(target.image)
+            warn(
+                "unused-parent",
+                f"the Dockerfile of {target.name!r} does not name its parent {target.parent!r}",
+                parent.route,
+                "begin its template with `FROM {{ parent }}`, or remove `from`",
+            )

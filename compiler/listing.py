@@ -6,6 +6,7 @@ from enum import StrEnum
 from compiler.pattern import spelling
 from compiler.plan import Plan, described
 from compiler.resolve import Target
+from compiler.selection import as_selection
 
 
 class Listing(StrEnum):
@@ -15,12 +16,14 @@ class Listing(StrEnum):
     NAMES = "names"
     JSON = "json"
     GITHUB = "github"
+    SELECTION = "selection"
 
 
 def listing(plan: Plan, targets: tuple[Target, ...], form: Listing) -> str:
     """Return targets in a form, each line ended.
 
-    `json` is the list of targets as matrix.json has them, `github` the job matrix of a workflow.
+    `json` is the list of targets as matrix.json has them, `github` the job matrix of a workflow,
+    `selection` what `--selection` takes.
     """
     match form:
         case Listing.NAMES:
@@ -35,6 +38,8 @@ def listing(plan: Plan, targets: tuple[Target, ...], form: Listing) -> str:
                 {"target": target.name, "image": target.image, **target.axes} for target in targets
             ]
             return json.dumps({"include": include}, ensure_ascii=False) + "\n"
+        case Listing.SELECTION:
+            return as_selection(target.name for target in targets)
         case Listing.TABLE:
             return _table(plan, targets)
 

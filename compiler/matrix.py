@@ -87,8 +87,8 @@ class Field:
     """One of bake's fields of an image, defaults merged in."""
 
     name: str
-    value: bool | Text | tuple[Entry, ...] | Mapping[str, tuple[Text, Text]]
-    """A flag, text, a list, or a mapping: raw key -> (key, value)."""
+    value: bool | Text | tuple[Entry, ...] | Mapping[str, tuple[Text, Text]] | None
+    """A flag, text, a list, or a mapping: raw key -> (key, value); None clears what was below."""
     route: Route
 
 

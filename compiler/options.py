@@ -31,12 +31,12 @@ _ATTRIBUTES = {(info.alias or name): name for name, info in ImageOptions.model_f
 
 
 def read_fields(options: BuildOptions, route: Route, reader: Reader) -> dict[str, Field]:
-    """Compile the fields that stand at one level."""
+    """Compile the fields that stand at one level; null takes away what the level below says."""
     found = {}
     for name in _ALL:
-        raw = getattr(options, _ATTRIBUTES[name])
-        if raw is None:
+        if _ATTRIBUTES[name] not in options.model_fields_set:
             continue
+        raw = getattr(options, _ATTRIBUTES[name])
         at = (*route, name)
         if isinstance(raw, CacheOptions):
             raw = _cache(raw, at, reader)
@@ -51,9 +51,9 @@ def merge(below: Mapping[str, Field], above: Mapping[str, Field]) -> dict[str, F
     found = {}
     for name in _ALL:
         field = above.get(name, below.get(name))
-        if field is None:
+        if field is None or field.value is None:
             continue
-        if name in MERGED and name in above and name in below:
+        if name in MERGED and name in above and name in below and below[name].value is not None:
             both = {**below[name].value, **above[name].value}  # type: ignore[dict-item]
             field = Field(name=name, value=both, route=field.route)
         found[name] = field

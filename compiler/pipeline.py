@@ -6,8 +6,8 @@ from pathlib import Path
 from compiler.artifact import Artifact
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.expand import expand
-from compiler.files import FileError, Files
-from compiler.limits import MAX_VARIANTS
+from compiler.files import NEAR, FileError, Files
+from compiler.limits import LOCK, MAX_VARIANTS
 from compiler.load import load
 from compiler.plan import Plan, plan
 from compiler.resolve import resolve
@@ -42,6 +42,8 @@ def plan_matrix(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:
     try:
         source = Source.parse(files.read(name, limit=LIMIT), files.shown(name))
     except FileError as error:
+        if error.code == "missing-file" and error.help == NEAR:
+            error.help = "`compile-matrix init` writes a sample; `-f FILE` names another matrix"
         raise CompileError([error.at(Location(path=files.shown(name), line=0))]) from None
     matrix = load(source, files)
     variants = expand(matrix, limit)
@@ -49,13 +51,16 @@ def plan_matrix(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:
     return plan(matrix, targets)
 
 
-def compile_matrix(path: Path, *, shown: str = "", limit: int = MAX_VARIANTS) -> Compilation:
+def compile_matrix(
+    path: Path, *, shown: str = "", limit: int = MAX_VARIANTS, locked: bool = False
+) -> Compilation:
     """Compile a matrix.
 
     Args:
         path: the matrix file; everything else is found beside it.
         shown: how diagnostics name its folder, in front of each path.
         limit: the most variants that it may have.
+        locked: whether a base that is not in matrix.lock is warned about without that file, too.
 
     Raises:
         CompileError: with every diagnostic of the first phase that refuses.
@@ -69,7 +74,12 @@ def compile_matrix(path: Path, *, shown: str = "", limit: int = MAX_VARIANTS) ->
     templates = Templates(files)
     dockerfiles = render(planned.matrix, planned.targets, templates)
     bake_template = _bake_template(files)
-    planned = replace(planned, warnings=lint(planned, dockerfiles, templates, bake_template[0]))
+    own = "" if files.absent(BAKE_TEMPLATE) else bake_template[0]
+    planned = replace(planned, warnings=lint(planned, dockerfiles, templates, own))
+    if not files.absent(LOCK) or locked:
+        from compiler.locking.apply import pinned
+
+        planned, dockerfiles = pinned(planned, dockerfiles, files, templates)
     try:
         artifacts = emit(
             planned,

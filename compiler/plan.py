@@ -186,7 +186,9 @@ def _left_out(matrix: Matrix, name: str, axis: str, value: str) -> Diagnostic:
     return Diagnostic(
         code="group-left-out",
         message=f"there will be no group {name!r} for {axis}={value}: the name is taken",
-        location=matrix.source.locate(("axes", axis), key=True),
+        location=matrix.source.locate(
+            next(one.route for one in matrix.axes[axis].values if one.text == value), key=True
+        ),
         help=f"select by {axis}={value} instead, or rename what has the name",
         severity=Severity.WARNING,
     )

@@ -63,6 +63,17 @@ def canonical_tag(text: str) -> str | None:
 
 
 @lru_cache(maxsize=1024)
+def familiar(image: str) -> str:
+    """Return the shortest full name of an image with its tag; nothing where that is illegal.
+
+    >>> familiar("docker.io/library/python")
+    'python:latest'
+    """
+    full = canonical_tag(image)
+    return "" if full is None else full.removeprefix("docker.io/").removeprefix("library/")
+
+
+@lru_cache(maxsize=1024)
 def _canonical_repository(text: str) -> str | None:
     match = _REFERENCE.match(text)
     if match is None:

@@ -27,6 +27,12 @@ FOLDER = "templates"
 
 _DIRECTIVES = re.compile(r"(?:#[ \t]*(?:syntax|escape|check)[ \t]*=[^\n]*\n)*", re.IGNORECASE)
 _FROM = re.compile(r"^[ \t]*FROM[ \t]", re.IGNORECASE | re.MULTILINE)
+_WHOLE_FROM = re.compile(
+    r"[ \t]*FROM(?:[ \t]+--\S+)*[ \t]+[^\s#-]\S*(?:[ \t]+AS[ \t]+[^\s\\]+)?[ \t]*(?:\n|\Z)"
+    r"|.*\\[ \t]*\n",
+    re.IGNORECASE,
+)
+"""A `FROM` as it should be, or one that goes on in the next line."""
 
 
 class Dockerfile(NamedTuple):
@@ -51,14 +57,22 @@ class _Template:
 
     def _text(self, scope: Mapping[str, Any]) -> str:
         body = self._body(scope).strip("\n")
-        if not _FROM.search(body):
+        first = _FROM.search(body)
+        if first is None:
             raise NoBaseError
+        line = body[first.start() : body.find("\n", first.start()) + 1 or None]
+        if not _WHOLE_FROM.match(line):
+            raise BadFromError(line.strip())
         end = match.end() if (match := _DIRECTIVES.match(body + "\n")) else 0
         return f"{body[:end]}{self._header}{body[end:]}\n"
 
 
 class NoBaseError(ValueError):
     """A template rendered no `FROM`."""
+
+
+class BadFromError(ValueError):
+    """A template rendered a first `FROM` of too many or too few words."""
 
 
 class Templates:
@@ -111,6 +125,10 @@ class Templates:
             length=max(len(word), 1),
             text=text,
         )
+
+    def lines(self, name: str) -> list[str]:
+        """Return the lines of a template that was read."""
+        return self._texts.get(name, "").splitlines()
 
     def reads(self, name: str) -> tuple[tuple[str, ...], frozenset[str] | None, bool]:
         """Return the templates that one leads to, itself first, and the names that these read.
@@ -190,7 +208,7 @@ def _compiled(name: str, templates: Templates) -> _Template | Exception:
         return error
 
 
-def _named(target: Target, matrix: Matrix) -> Location:
+def template_place(target: Target, matrix: Matrix) -> Location:
     """Return where a target's template is named: in its image, or in an override."""
     image = matrix.images[target.image]
     for override in reversed(image.overrides):
@@ -204,13 +222,20 @@ def _diagnosed(
     error: Exception, target: Target, matrix: Matrix, templates: Templates
 ) -> Diagnostic:
     """Say what failed, at its place in the template, or where matrix.yaml names the template."""
-    named = _named(target, matrix)
+    named = template_place(target, matrix)
     if isinstance(error, NoBaseError):
         return Diagnostic(
             code="no-base",
             message=f"template {target.template!r} renders no FROM",
             location=named,
             help="a Dockerfile begins with `FROM image`",
+        )
+    if isinstance(error, BadFromError):
+        return Diagnostic(
+            code="bad-from",
+            message=f"template {target.template!r} renders {str(error)[:80]!r}",
+            location=named,
+            help="FROM takes an image, and `AS name`; a line that ends in `%}` loses its newline",
         )
     where, line = place(error)
     if isinstance(error, TemplateNotFound) and not isinstance(error, TemplateSyntaxError):

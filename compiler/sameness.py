@@ -14,10 +14,10 @@ from compiler.text import Interpolated
 
 
 _ASIDE = frozenset(
-    {"annotations", "attest", "cache-from", "cache-to", "description", "labels", "no-cache"}
-    | {"no-cache-filter", "pull", "tags"}
+    {"attest", "cache-from", "cache-to", "description", "no-cache", "no-cache-filter", "pull"}
+    | {"tags"}
 )
-"""Fields that say how an image is named, described or cached, not what is in it."""
+"""Fields that say how an image is named or cached, not what it is."""
 
 _LINK = "target:"
 _REFERENCE = re.compile(r"^[ \t]*(?:FROM|ARG|#).*|\bfrom=[^\s,]+", re.IGNORECASE)

@@ -55,12 +55,14 @@ class Tags:
         if not self._is_new("duplicate-tag", place, other):
             return
         same = owner[0].name == subject.name
+        # Told as they stand if they stand alike, else as the defaults of their variables make them.
+        shown = str(tag) if tag == owner[2] else resolve(tag, self._values)
         self._problems.add(
             Diagnostic(
                 code="duplicate-tag",
                 message=f"{str(tag)!r} of {subject.name!r} both moves and names one build for ever"
                 if same
-                else f"targets {owner[0].name!r} and {subject.name!r} are both tagged {str(tag)!r}",
+                else f"targets {owner[0].name!r} and {subject.name!r} are both tagged {shown!r}",
                 location=place,
                 help="put the version into `tags`, and leave it out of what moves"
                 if same

@@ -1,5 +1,7 @@
 """Tests in the build: the Dockerfile that runs a target's commands in the image just built."""
 
+import re
+
 from compiler.artifact import MARKER
 from compiler.resolve import Target
 
@@ -8,19 +10,24 @@ SUFFIX = "-test"
 """Behind the name of a target: the target that tests it."""
 
 
-def test_dockerfile(target: Target) -> str:
-    """Return the Dockerfile of a target's tests: one step a command, each cached on its own.
+_MORE = re.compile(r"\n|<<|\\\Z|\A[\[#]|\A--")
 
-    A command of one line is written as it is, so that `RUN`'s flags and its JSON form can be used.
-    """
+
+def test_dockerfile(target: Target) -> str:
+    """Return the Dockerfile of a target's tests: one step a command, each cached on its own."""
     steps = "".join(_step(command) for command in target.tests)
     return f"# {MARKER} from matrix.yaml; do not edit.\nFROM {target.name}\n{steps}"
 
 
 def _step(command: str) -> str:
+    """Return the `RUN` of a command; as a script where a Dockerfile would read more into it.
+
+    That is several lines, what looks like a here-document, a JSON list, or a flag of `RUN`.
+    """
     text = command.strip("\n")
-    if "\n" not in text and "<<" not in text and not text.rstrip().endswith("\\"):
-        return f"RUN {text.strip()}\n"
+    plain = text.strip()
+    if not _MORE.search(plain):
+        return f"RUN {plain}\n"
     end = "TEST"
     while end in text.split("\n"):
         end += "_"

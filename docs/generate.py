@@ -62,12 +62,19 @@ def commands() -> str:
         cli, info_name="compile-matrix", terminal_width=88, **cli.context_settings
     )
     lines.append(f"\n## compile-matrix\n\n```text\n{cli.get_help(context)}\n```\n")
-    for name, command in cli.commands.items():
+    _add_commands(lines, cli, context)
+    return "".join(lines)
+
+
+def _add_commands(lines: list[str], group: click.Group, context: click.Context) -> None:
+    """Add the help of the commands of a group, and of those below them."""
+    for name, command in group.commands.items():
         inner = click.Context(
             command, info_name=name, parent=context, terminal_width=88, **cli.context_settings
         )
-        lines.append(f"\n## compile-matrix {name}\n\n```text\n{command.get_help(inner)}\n```\n")
-    return "".join(lines)
+        lines.append(f"\n## {inner.command_path}\n\n```text\n{command.get_help(inner)}\n```\n")
+        if isinstance(command, click.Group):
+            _add_commands(lines, command, inner)
 
 
 CASES = tuple(HERE.parent / "tests" / name for name in ("errors", "warnings"))

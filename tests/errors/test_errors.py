@@ -1,7 +1,8 @@
 """Bad input: each case beside this file is refused in exactly the words beside it.
 
 A case is `<code>[--note].yaml`, or a folder of that name; what no repository should hold is said in
-words there, in the files `links`, `sizes` and `repositories`. What is asked beside compiling is in
+words there, in the files `links`, `sizes` and `repositories`; in `environment` is what of that is
+another. What is asked beside compiling is in
 `<case>.args`. The cases of `tests/warnings` are compiled, and warned about in exactly the words
 beside them.
 """
@@ -68,6 +69,16 @@ def prepare(case: Path, folder: Path) -> None:
         (folder / "templates/Dockerfile.j2").write_text(TEMPLATE)
 
 
+def surround(case: Path, folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Set what a case wants of the environment."""
+    said = folder / "environment"
+    if case.is_dir() and said.exists():
+        for line in said.read_text().splitlines():
+            name, _, value = line.partition(" = ")
+            patch.setenv(name, value)
+        said.unlink()
+
+
 def listing(folder: Path) -> dict[str, tuple[int, int]]:
     """Return every path below a folder with what changes when it is written."""
     found = {}
@@ -99,10 +110,16 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
 def test_refused_in_these_words(
-    case: Path, project: Path, capsys: pytest.CaptureFixture[str], *, update_golden: bool
+    case: Path,
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    update_golden: bool,
 ) -> None:
     """Bad input ends with exit code 1, this very text, and no file touched."""
     prepare(case, project)
+    surround(case, project, monkeypatch)
     before = listing(project)
 
     code = run(arguments(case))
@@ -113,7 +130,7 @@ def test_refused_in_these_words(
         golden.write_text(told, encoding="utf-8")
 
     assert code == 1
-    assert out == ""
+    assert out == "" or "--check" in arguments(case)  # which lists the files, and writes none
     assert golden.read_text(encoding="utf-8") == told
     assert f"error[{code_of(case)}]" in told
     assert listing(project) == before

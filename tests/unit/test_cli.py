@@ -263,3 +263,53 @@ def test_output_that_nobody_reads(project: Path) -> None:
     )
 
     assert "Traceback" not in done.stderr
+
+
+def test_stale_files_are_one_document_for_machines(project: Path) -> None:
+    """`--check --format json` tells warnings and what is stale in one; github annotates a file."""
+    told = json.loads(run(project, "--format", "json", "--check", code=1).stderr)
+    noted = run(project, "--format", "github", "--check", code=1).stderr
+
+    assert told["diagnostics"][-1]["code"] == "stale-files"
+    assert "::error file=dockerfiles/server-3_9.Dockerfile,title=stale-files::" in noted
+
+
+def test_a_limit_holds_for_what_is_up_to_date(project: Path) -> None:
+    """More variants than allowed are refused, whether compiled before or not."""
+    run(project)
+
+    assert "error[too-many-variants]" in run(project, "--max-variants", "3", code=1).stderr
+
+
+def test_a_full_disk_behind_stdout_is_said(project: Path) -> None:
+    """What cannot be printed ends in words and exit code 1."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "compiler", "list"],
+            cwd=project,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert "internal error" not in done.stderr
+
+
+def test_a_number_is_never_equal_to_a_version(project: Path) -> None:
+    """3.10 without quotes in a template would be 3.1: it is refused, as in a list."""
+    for expression in ("python == 3.10", "python in [3.9, 3.10]", "3.1 != python"):
+        text = f"FROM a\n{{% if {expression} %}}\nRUN b\n{{% endif %}}\n"
+        (project / "templates/Dockerfile.j2").write_text(text)
+
+        assert "write it in quotes" in run(project, code=1).stderr
+
+
+def test_tests_are_filters(project: Path) -> None:
+    """The group of tests, and a target's tests, stand for what they test."""
+    text = MATRIX.replace('tags: ["acme/base', 'tests: ["true"]\n    tags: ["acme/base')
+    (project / "matrix.yaml").write_text(text)
+
+    assert run(project, "list", "--format", "names", "test").stdout == "base-3_9\nbase-3_10\n"
+    assert run(project, "list", "--format", "names", "base-3_9-test").stdout == "base-3_9\n"

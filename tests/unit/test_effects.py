@@ -231,8 +231,6 @@ images:
 @pytest.mark.parametrize(
     "field",
     [
-        "labels: {python: '{{ python }}'}",
-        "annotations: {python: '{{ python }}'}",
         "description: 'for {{ python }}'",
         "cache-from: ['type=registry,ref=acme/cache:{{ variant }}']",
         "cache-to: ['type=registry,ref=acme/cache:{{ variant }}']",
@@ -260,7 +258,9 @@ def test_what_is_no_part_of_the_image(tmp_path: Path, field: str) -> None:
         'network: \'{{ "host" if python == "3.11" else "none" if python == "3.12" }}\'',
         "output: ['type=local,dest={{ python }}']",
         'shm-size: \'{{ python | replace(".", "") }}\'',
-        'extra-hosts: {h: \'1.1.1.{{ python | replace(".", "") }}\'}',
+        'extra-hosts: {h: \'1.1.1.{{ python | replace("3.", "") }}\'}',
+        "labels: {python: '{{ python }}'}",
+        "annotations: {python: '{{ python }}'}",
     ],
 )
 def test_what_is_part_of_the_image(tmp_path: Path, field: str) -> None:
@@ -359,7 +359,7 @@ def test_images_that_are_one(tmp_path: Path) -> None:
     """Two images that are the same are told of once, at their names, however many targets."""
     matrix = """
 axes: {python: [3.11, 3.12, 3.13]}
-defaults: {template: Dockerfile.j2, labels: {title: "{{ image }}"}}
+defaults: {template: Dockerfile.j2, description: "{{ image }}"}
 images:
   server: {}
   worker: {}

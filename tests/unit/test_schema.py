@@ -295,8 +295,23 @@ UNSEEN = {
         *("unclear-scalar", "unknown-anchor", "yaml-syntax", "yaml-tag"),
     ),
     "it reads no other file": (
-        *("cannot-read", "cannot-write", "data-format", "data-syntax", "empty-axis--expression"),
-        *("empty-file--data", "missing-context", "missing-file", "missing-template", "no-base"),
+        *(
+            "bad-lock",
+            "base-platform",
+            "cannot-read",
+            "cannot-write",
+            "data-format",
+            "data-syntax",
+            "empty-axis--expression",
+        ),
+        *(
+            "dockerfile-syntax",
+            "empty-file--data",
+            "missing-context",
+            "missing-file",
+            "missing-template",
+            "no-base",
+        ),
         *("not-a-file", "not-a-mapping--data", "not-ours", "output-folder", "template-loop"),
         *("unreadable-file", "wrong-type--axis-expression"),
         *(
@@ -305,7 +320,14 @@ UNSEEN = {
         ),
     ),
     "it runs no template": (
-        *("bad-fragment--peers-20", "dollar-before-variable", "empty-key", "illegal-tag"),
+        *(
+            "bad-field",
+            "bad-fragment--peers-20",
+            "bad-from",
+            "dollar-before-variable",
+            "empty-key",
+            "illegal-tag",
+        ),
         *("set-conflict", "template-error", "template-syntax", "undefined-name"),
         *("unprintable", "unsafe-template"),
     ),
@@ -321,7 +343,6 @@ UNSEEN = {
         *("group-collision", "link-cycle", "missing-parent", "name-collision", "name-too-long"),
         *("no-platform", "no-variants", "parent-platform", "too-many-variants"),
     ),
-    "it sees no command line": ("bake-file", "incomplete-combination", "no-variant-matches"),
 }
 """Why a schema cannot see it -> codes, or single cases where it sees others of that code."""
 
@@ -336,13 +357,17 @@ def test_the_goldens_are_refused(tmp_path: Path) -> None:
     seen = []
     for path in sorted(path for path in cases if path.is_file()):
         name = path.parent.name if path.name == "matrix.yaml" else path.stem
+        if (GOLDEN / f"{name}.args").exists():
+            continue  # what is wrong stands on the command line
         if name in SEEN_ALL_THE_SAME or not {name, name.partition("--")[0]} & unseen:
             seen.append(path)
 
     found = refused(tmp_path, seen)
 
     assert len(seen) > 30
-    assert [path.relative_to(GOLDEN) for path in seen if path not in found] == []
+    missed = [str(path.relative_to(GOLDEN)) for path in seen if path not in found]
+
+    assert missed == []
 
 
 # --- What neither refuses -------------------------------------------------------------------------

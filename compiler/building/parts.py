@@ -1,0 +1,114 @@
+"""Which targets one bake process builds: bounded parts, parents before children; only computes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
+
+from compiler.plan import Plan
+from compiler.testing import SUFFIX
+
+
+Links = Mapping[str, Sequence[str]]
+"""Target -> the targets that bake builds along with it: its parent, what it copies from."""
+
+_LINK = "target:"
+
+
+def links(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """Return what each target of a plan links to directly; its tests link to the target."""
+    found: dict[str, tuple[str, ...]] = {}
+    for target in plan.targets:
+        contexts = cast("Mapping[str, str]", target.fields.get("contexts", {}))
+        linked = (text.removeprefix(_LINK) for text in contexts.values() if text.startswith(_LINK))
+        found[target.name] = tuple(dict.fromkeys(linked))
+        if target.tests:
+            found[f"{target.name}{SUFFIX}"] = (target.name,)
+    return found
+
+
+def along(names: Iterable[str], linked: Links) -> frozenset[str]:
+    """Return these targets and all that bake builds along with them.
+
+    >>> sorted(along(["c"], {"c": ["b"], "b": ["a"], "d": []}))
+    ['a', 'b', 'c']
+    """
+    found: set[str] = set()
+    left = list(names)
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += linked.get(name, ())
+    return frozenset(found)
+
+
+def ordered(names: Iterable[str], linked: Links) -> list[str]:
+    """Return targets so that each follows what it links to, and families stay together.
+
+    >>> ordered(["a", "b", "a-child", "a-test", "b-child"],
+    ...         {"a-child": ["a"], "a-test": ["a"], "b-child": ["b"]})
+    ['a', 'a-child', 'a-test', 'b', 'b-child']
+    """
+    wanted = dict.fromkeys(names)
+    above = {name: along([name], linked).intersection(wanted) - {name} for name in wanted}
+    children: dict[str, list[str]] = {}
+    for name in wanted:
+        for parent in above[name]:
+            children.setdefault(parent, []).append(name)
+    missing = {name: len(above[name]) for name in wanted}
+    found: dict[str, None] = {}
+    for root in wanted:
+        stack = [root] if not missing[root] else []
+        while stack:
+            name = stack.pop()
+            if name in found:
+                continue
+            found[name] = None
+            below = children.get(name, [])
+            for child in below:
+                missing[child] -= 1
+            stack += reversed([child for child in below if not missing[child]])
+    return list(found)
+
+
+def split(names: Iterable[str], linked: Links, most: int) -> list[tuple[str, ...]]:
+    """Cut targets into parts, each with at most so many targets, those along included.
+
+    A target that alone has more along with it is a part of its own. A part never needs a target
+    of a later one.
+
+    >>> split(["a", "b", "c"], {"c": ["b"]}, 2)
+    [('a',), ('b', 'c')]
+    """
+    found: list[tuple[str, ...]] = []
+    part: list[str] = []
+    held: frozenset[str] = frozenset()
+    for family in _families(ordered(names, linked), linked, most):
+        more = held | along(family, linked)
+        if part and len(more) > most:
+            found.append(tuple(part))
+            part, more = [], along(family, linked)
+        part += family
+        held = more
+    return [*found, tuple(part)] if part else found
+
+
+def _families(names: Sequence[str], linked: Links, most: int) -> list[tuple[str, ...]]:
+    """Join each target to the one before it where it stands on that family and all of it fits."""
+    found: list[list[str]] = []
+    for name in names:
+        last = found[-1] if found else []
+        if along([name], linked).intersection(last) and len(along([*last, name], linked)) <= most:
+            last.append(name)
+        else:
+            found.append([name])
+    return [tuple(family) for family in found]
+
+
+def halves(part: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return a part as two, in its order; one target stays as it is.
+
+    >>> halves(["a", "b", "c"])
+    [('a', 'b'), ('c',)]
+    """
+    middle = (len(part) + 1) // 2
+    return [half for half in (tuple(part[:middle]), tuple(part[middle:])) if half]

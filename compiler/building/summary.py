@@ -1,0 +1,73 @@
+"""What came of a build, for people, programs, and the next job."""
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+
+from compiler.building.logs import HOME
+from compiler.building.outcome import Outcome
+from compiler.selection import as_selection
+
+
+class Form(StrEnum):
+    """How an outcome is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    SELECTION = "selection"
+
+
+FAILED = f"{HOME}/failed.json"
+"""The selection of what an earlier build did not build."""
+
+
+def summary(outcome: Outcome, form: Form, seconds: float) -> str:
+    """Return an outcome in a form, each line ended; a selection holds what was built."""
+    match form:
+        case Form.TABLE:
+            return _table(outcome, seconds)
+        case Form.JSON:
+            return json.dumps(_plain(outcome), indent=1) + "\n"
+        case Form.SELECTION:
+            return as_selection(outcome.built)
+
+
+def _table(outcome: Outcome, seconds: float) -> str:
+    """Return a row for each target that was not built, and counts of all."""
+    rows = [
+        (name, "failed", f"{outcome.seconds.get(name, 0.0):.1f} s", f"{HOME}/logs/{name}.log")
+        for name in outcome.failed
+    ]
+    rows += [
+        (name, "not tried", "", f"stands on {parent}") for name, parent in outcome.skipped.items()
+    ]
+    if rows:
+        rows.insert(0, ("TARGET", "RESULT", "TIME", "SEE"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    counts = {
+        "built": len(outcome.built),
+        "failed": len(outcome.failed),
+        "not tried": len(outcome.skipped),
+    }
+    said = [f"{count:,} {what}" for what, count in counts.items() if count or what == "built"]
+    lines.append(f"{', '.join(said)} in {seconds:.0f} s")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _plain(outcome: Outcome) -> Mapping[str, object]:
+    return {
+        "version": 1,
+        "built": {
+            name: {
+                "digest": said.get("containerimage.digest"),
+                "seconds": round(outcome.seconds.get(name, 0.0), 1),
+            }
+            for name, said in outcome.built.items()
+        },
+        "failed": {name: {"tail": tail} for name, tail in outcome.failed.items()},
+        "skipped": dict(outcome.skipped),
+    }

@@ -1,0 +1,183 @@
+"""Two sets of fingerprints -> the targets that must be built, why, and what stands on them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from compiler.changing.commit import project_at
+from compiler.errors import CompileError
+from compiler.fingerprinting.dates import dates
+from compiler.fingerprinting.fingerprint import Fingerprint, fingerprints, texts
+from compiler.fingerprinting.overrides import Overrides
+from compiler.limits import MAX_VARIANTS
+from compiler.pipeline import Compilation, compile_matrix
+from compiler.plan import Plan
+from compiler.resolve import Target
+from compiler.write import update
+
+
+class Changed(NamedTuple):
+    """A target that must be built."""
+
+    target: Target
+    fingerprint: str
+    reasons: tuple[str, ...]
+    """Each a short sentence, its own before those of what it stands on."""
+    downstream: tuple[str, ...]
+    """The targets that stand on it or copy from it, directly or not, in the plan's order."""
+
+
+def changed_since(
+    compiled: Compilation,
+    path: Path,
+    commit: str,
+    environment: Mapping[str, str],
+    now: Mapping[str, Fingerprint],
+    *,
+    sets: Sequence[str] = (),
+    limit: int = MAX_VARIANTS,
+) -> tuple[Changed, ...]:
+    """Return what differs from the same matrix compiled from a commit, in the plan's order.
+
+    Everything does where the matrix was not there, or did not compile.
+
+    Args:
+        compiled: what it compiles to now.
+        path: the matrix file.
+        commit: anything that git takes for a commit.
+        environment: what bake would take variables from, now and then.
+        now: the fingerprint of each target.
+        sets: the words of `--set`, for both.
+        limit: the most variants that it may have.
+
+    Raises:
+        CompileError: git cannot read the commit.
+    """
+    with project_at(path.parent, commit) as folder:
+        if not (folder / path.name).is_file():
+            return tuple(_all(compiled.plan, now, f"{path.name} did not exist at {commit}"))
+        try:
+            before = compile_matrix(folder / path.name, limit=limit)
+            # Where git ignores what is generated, a context may hold it all the same.
+            update(before.artifacts, folder, before.plan.matrix.output)
+            then = fingerprints(
+                before.plan,
+                texts(before),
+                folder,
+                environment,
+                overrides=Overrides(
+                    sets,
+                    targets=[
+                        target.name for target in (*before.plan.targets, *compiled.plan.targets)
+                    ],
+                    environment=environment,
+                ),
+                refreshed=dates(folder),
+            )
+        except CompileError as error:
+            first = error.diagnostics[0]
+            why = f"{path.name} did not compile at {commit}: {first.message}"
+            return tuple(_all(compiled.plan, now, why))
+    return tuple(_differing(compiled.plan, now, then))
+
+
+def _all(plan: Plan, now: Mapping[str, Fingerprint], reason: str) -> Iterator[Changed]:
+    below = downstream(now)
+    for target in plan.targets:
+        yield Changed(target, now[target.name].digest, (reason,), below[target.name])
+
+
+def _differing(
+    plan: Plan, now: Mapping[str, Fingerprint], then: Mapping[str, Fingerprint]
+) -> Iterator[Changed]:
+    below = downstream(now)
+    for target in plan.targets:
+        mine, before = now[target.name], then.get(target.name)
+        if before is None:
+            why: tuple[str, ...] = ("it is new",)
+        elif before.digest != mine.digest:
+            why = tuple(reasons(before, mine, target.dockerfile)) or ("its parts changed places",)
+        else:
+            continue
+        yield Changed(target, mine.digest, why, below[target.name])
+
+
+def unstaged(
+    plan: Plan,
+    now: Mapping[str, Fingerprint],
+    staged: Mapping[str, bool],
+    repositories: Mapping[str, str],
+) -> tuple[Changed, ...]:
+    """Return the targets whose fingerprint no registry holds.
+
+    Args:
+        plan: what is planned.
+        now: the fingerprint of each target.
+        staged: target -> whether its fingerprint is there, of those that have a repository.
+        repositories: target -> its repository, of the same.
+    """
+    below = downstream(now)
+    return tuple(
+        Changed(
+            target,
+            now[target.name].digest,
+            (
+                f"{repositories[target.name]} has no image of this fingerprint"
+                if target.name in repositories
+                else "it has no tag, so no repository holds it",
+            ),
+            below[target.name],
+        )
+        for target in plan.targets
+        if target.name in now and not staged.get(target.name, False)
+    )
+
+
+def reasons(before: Fingerprint, now: Fingerprint, dockerfile: str) -> Iterator[str]:
+    """Say what differs between two fingerprints of a target."""
+    names = dict.fromkeys([*now.parts, *before.parts])
+    for name in sorted(names, key=lambda name: name.startswith(("parent ", "target "))):
+        old, new = before.parts.get(name), now.parts.get(name)
+        if old != new:
+            yield _reason(name, old, new, dockerfile)
+
+
+def _reason(name: str, old: str | None, new: str | None, dockerfile: str) -> str:
+    kind, _, what = name.partition(" ")
+    if name == "refreshed":
+        return "it is to be refreshed"
+    if kind == "base" and old is not None and new is not None:
+        return f"{what} moved"
+    shown = {
+        "Dockerfile": dockerfile,
+        "base": f"the lock of {what}",
+        "file": what,
+        "target": f"target {what}, which it copies from,",
+    }.get(kind, name)
+    return f"{shown} {'is new' if old is None else 'is gone' if new is None else 'changed'}"
+
+
+def downstream(now: Mapping[str, Fingerprint]) -> dict[str, tuple[str, ...]]:
+    """Return for each target those that stand on it or copy from it, directly or not, in order."""
+    children: dict[str, list[str]] = {name: [] for name in now}
+    for name, one in now.items():
+        for other in one.linked:
+            children[other].append(name)
+    order = {name: n for n, name in enumerate(now)}
+    found: dict[str, tuple[str, ...]] = {}
+    for name in now:
+        below: set[str] = set()
+        left = list(children[name])
+        while left:
+            child = left.pop()
+            if child not in below:
+                below.add(child)
+                left += children[child]
+        found[name] = tuple(sorted(below, key=order.__getitem__))
+    return found
+
+
+def among(changes: Iterable[Changed], targets: Iterable[Target]) -> tuple[Changed, ...]:
+    """Return the changes of these targets."""
+    names = {target.name for target in targets}
+    return tuple(change for change in changes if change.target.name in names)

@@ -1,0 +1,121 @@
+"""Targets -> stages of shards: parents before children, even work, shared steps together."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+
+MOST = 256
+"""Jobs that GitHub makes of one matrix."""
+USUAL = 20
+"""Jobs that GitHub runs at once for most who use it."""
+
+
+class Shard(NamedTuple):
+    """Targets that one job builds."""
+
+    targets: tuple[str, ...]
+    """In the plan's order."""
+    steps: int
+    """How many different steps building them executes."""
+
+
+def stages(
+    names: Sequence[str],
+    linked: Mapping[str, Sequence[str]],
+    steps: Mapping[str, Sequence[str]],
+    most: int = USUAL,
+) -> tuple[tuple[Shard, ...], ...]:
+    """Return shards, stage by stage: what a target stands on is in an earlier stage, or not asked.
+
+    At most so many shards in all stages together; where there are more stages than that, the last
+    shard holds parents and children.
+
+    Args:
+        names: the targets, in the plan's order.
+        linked: target -> the targets that it stands on or copies from.
+        steps: target -> its steps, as `ci.steps` names them.
+        most: the most shards.
+    """
+    if not names:
+        return ()
+    levels = _levels(names, linked)
+    if len(levels) > most:
+        levels[most - 1 :] = [[name for level in levels[most - 1 :] for name in level]]
+    counts = [1] * len(levels)
+    weights = [_cost(level, steps) for level in levels]
+    room = [len(level) for level in levels]
+    if len(levels) == most:
+        room = counts[:]
+    for _ in range(most - len(levels)):
+        open_ = [n for n in range(len(levels)) if counts[n] < room[n]]
+        if not open_:
+            break
+        counts[max(open_, key=lambda n: weights[n] / counts[n])] += 1
+    order = {name: n for n, name in enumerate(names)}
+    return tuple(
+        tuple(
+            Shard(tuple(sorted(part, key=order.__getitem__)), _cost(part, steps))
+            for part in _cut(_sorted(level, steps), steps, count)
+        )
+        for level, count in zip(levels, counts, strict=True)
+    )
+
+
+def _levels(names: Sequence[str], linked: Mapping[str, Sequence[str]]) -> list[list[str]]:
+    """Group targets by the longest way down to one that stands on none of them."""
+    depth: dict[str, int] = {}
+    asked = frozenset(names)
+    for start in names:
+        stack = [start]
+        while stack:
+            below = [other for other in linked.get(stack[-1], ()) if other in asked]
+            left = [other for other in below if other not in depth]
+            if left:
+                stack += left
+            else:
+                name = stack.pop()
+                depth[name] = 1 + max((depth[other] for other in below), default=-1)
+    levels: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
+    for name in names:
+        levels[depth[name]].append(name)
+    return levels
+
+
+def _cost(names: Sequence[str], steps: Mapping[str, Sequence[str]]) -> int:
+    return len({step for name in names for step in steps[name]})
+
+
+def _sorted(names: Sequence[str], steps: Mapping[str, Sequence[str]]) -> list[str]:
+    """Order targets so that those with common first steps stand side by side."""
+    seen: dict[str, int] = {}
+    for name in names:
+        for step in steps[name]:
+            seen.setdefault(step, len(seen))
+    return sorted(names, key=lambda name: [seen[step] for step in steps[name]])
+
+
+def _cut(names: list[str], steps: Mapping[str, Sequence[str]], count: int) -> list[list[str]]:
+    """Cut a row into at most so many parts, the dearest of which is as cheap as can be."""
+    low, high = max(len(steps[name]) for name in names), _cost(names, steps)
+    while low < high:
+        middle = (low + high) // 2
+        if len(_filled(names, steps, middle)) <= count:
+            high = middle
+        else:
+            low = middle + 1
+    return _filled(names, steps, low)
+
+
+def _filled(names: list[str], steps: Mapping[str, Sequence[str]], most: int) -> list[list[str]]:
+    """Fill parts one after another, each with no more than so many different steps."""
+    parts: list[list[str]] = []
+    held: set[str] = set()
+    for name in names:
+        grown = held.union(steps[name])
+        if parts and len(grown) <= most:
+            parts[-1].append(name)
+            held = grown
+        else:
+            parts.append([name])
+            held = set(steps[name])
+    return parts

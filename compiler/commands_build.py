@@ -1,0 +1,218 @@
+"""The command that builds: its options, what it shows meanwhile, how it ends."""
+
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from compiler.console import Context, counted
+from compiler.errors import CompileError
+
+
+if TYPE_CHECKING:
+    from compiler.building.display import Lines
+    from compiler.building.outcome import Options, Outcome
+    from compiler.plan import Plan
+
+
+class _PassingOn(click.Command):
+    """A command that keeps what stands behind `--` apart: it is for another program."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse what stands before it."""
+        at = args.index("--") if "--" in args else len(args)
+        ctx.meta[_PassingOn.__name__] = tuple(args[at + 1 :])
+        return super().parse_args(ctx, args[:at])
+
+    @staticmethod
+    def passed(ctx: click.Context) -> tuple[str, ...]:
+        """Return what stands behind."""
+        found: tuple[str, ...] = ctx.meta[_PassingOn.__name__]
+        return found
+
+
+@click.command("build", cls=_PassingOn)
+@click.argument("words", nargs=-1, metavar="[FILTER]... [-- BAKE_ARGUMENT...]")
+@click.option("--selection", metavar="FILE", help="Only targets that this file selects.")
+@click.option(
+    "--platform",
+    "platforms",
+    metavar="PLATFORM[,...]",
+    help="Only for these platforms, and what has one of them; local is this machine's.",
+)
+@click.option("--push", is_flag=True, help="Push what is built.")
+@click.option("--load", is_flag=True, help="Load what is built into Docker.")
+@click.option("--test", is_flag=True, help="Run the tests of these targets, too.")
+@click.option("--test-only", is_flag=True, help="Run the tests of these targets, and keep nothing.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Bake processes at once.")
+@click.option(
+    "--part",
+    type=click.IntRange(1, 100),
+    metavar="N",
+    help="Targets that one bake process builds, what they stand on included.",
+)
+@click.option(
+    "--retries",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="How often a target is tried again after a fault of network, registry or engine.",
+)
+@click.option("--builder", metavar="NAME", help="The builder of buildx to build with.")
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="TARGET.KEY=VALUE",
+    help="Override a field, as of bake; can be given several times.",
+)
+@click.option("--no-cache", is_flag=True, help="Build without the cache.")
+@click.option("--pull", is_flag=True, help="Look for newer base images.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "selection"]),
+    default="table",
+    show_default=True,
+    help="For people, for programs, or a selection of what was built.",
+)
+@click.pass_context
+def build_(
+    context: click.Context,
+    /,
+    words: tuple[str, ...],
+    selection: str | None,
+    platforms: str | None,
+    *,
+    form: str,
+    **options: object,
+) -> None:
+    """Build targets by `docker buildx bake`, in parts that it can bear; keeps going.
+
+    FILTER is as of `list`; none means everything. A target that fails costs itself and what
+    stands on it, nothing else. Faults of network, registry and engine are tried again, failing
+    builds are not. Each target's log is .compile-matrix/logs/TARGET.log; what was not built is
+    the selection .compile-matrix/failed.json. What stands behind `--` is given to bake.
+
+    An environment with ONLY_* is refused: give FILTERs instead. So are stale generated files.
+
+    Exit code 0 if all is built, 1 if anything failed.
+
+    \b
+    Examples:
+      compile-matrix build
+      compile-matrix build python=3.11 --platform local --load
+      compile-matrix build --push --test --jobs 4
+      compile-matrix build --selection .compile-matrix/failed.json -- --sbom=true
+    """
+    given: Context = context.obj
+    if platforms:
+        words = (*words, f"platform={platforms}")
+    extra = _PassingOn.passed(context)
+    try:
+        plan, names = _ready(given, words, selection, options)
+        outcome, seconds = _built(plan, names, _options(given, _platforms(words), extra, options))
+    except CompileError as error:
+        given.refuse(error)
+    except KeyboardInterrupt:
+        click.echo("interrupted: every bake is stopped; nothing is half written", err=True)
+        context.exit(128 + signal.SIGINT)
+    from compiler.building.summary import Form, summary
+
+    click.echo(summary(outcome, Form(form), seconds), nl=False)
+    if _remember(given, outcome):
+        context.exit(1)
+
+
+def _ready(
+    given: Context, words: tuple[str, ...], selection: str | None, options: dict[str, object]
+) -> "tuple[Plan, list[str]]":
+    """Return the plan and the names to bake."""
+    from compiler.building.ready import fresh_plan, refuse_filters, require_buildx
+    from compiler.select import select
+    from compiler.selection import read_selection
+    from compiler.testing import SUFFIX
+
+    refuse_filters(os.environ)
+    require_buildx()
+    plan = fresh_plan(given.path, shown=given.shown, limit=given.limit)
+    targets = select(plan, words)
+    chosen = None if selection is None else read_selection(plan, selection)
+    names = [target.name for target in targets]
+    tests = [f"{target.name}{SUFFIX}" for target in targets if target.tests]
+    if chosen is not None:  # a test that it names is to be run
+        wanted = {f"{name}{SUFFIX}" for name in chosen} if _tested(options) else set()
+        tests = [name for name in tests if name in chosen | wanted]
+        names = [name for name in names if name in chosen]
+    elif not _tested(options):
+        tests = []
+    return plan, tests if options["test_only"] else names + tests
+
+
+def _tested(options: dict[str, object]) -> bool:
+    return bool(options["test"] or options["test_only"])
+
+
+def _platforms(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the platforms that the filters leave: those of each `platform=`."""
+    from compiler.select import local_platform
+
+    found: list[str] = []
+    for word in words:
+        name, _, rest = word.partition("=")
+        if name == "platform":
+            here = local_platform()
+            asked = [here if text.strip() == "local" else text.strip() for text in rest.split(",")]
+            found = [text for text in asked if text and (not found or text in found)]
+    return tuple(found)
+
+
+def _options(
+    given: Context, platforms: tuple[str, ...], extra: tuple[str, ...], said: dict[str, object]
+) -> "Options":
+    from compiler.building.outcome import Options
+
+    names = ("push", "load", "builder", "no_cache", "pull", "sets", "jobs", "part", "retries")
+    fields = {name: said[name] for name in names if said[name] is not None}  # else the default
+    return Options(folder=given.folder, platforms=platforms, extra=extra, **fields)  # type: ignore[arg-type]
+
+
+def _built(plan: "Plan", names: list[str], options: "Options") -> "tuple[Outcome, float]":
+    """Build, and show how it goes; return also how long it took."""
+    from compiler.building.build import build
+
+    shown, start = _display(), time.monotonic()
+    try:
+        return build(plan, names, options, shown), time.monotonic() - start
+    finally:
+        shown.end()
+
+
+def _display() -> "Lines":
+    """Return what shows how it goes: live on a terminal that can, else lines."""
+    from compiler.building.display import Lines, Live
+
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return Lines(lambda text: click.echo(text, err=True))
+    from rich.console import Console
+
+    return Live(Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")) or None))
+
+
+def _remember(given: Context, outcome: "Outcome") -> bool:
+    """Write the selection of what was not built, or remove an old one; tell whether there is."""
+    from compiler.building.logs import home
+    from compiler.building.summary import FAILED
+    from compiler.selection import as_selection
+
+    file = home(given.folder) / "failed.json"
+    if outcome.sound:
+        file.unlink(missing_ok=True)
+        return False
+    left = [name for name in outcome.seconds if name not in outcome.built]
+    file.write_text(as_selection(left), encoding="utf-8")
+    again = f"compile-matrix build --selection {given.shown}{FAILED}"
+    click.echo(f"{counted(len(left), 'target')} left: {again}", err=True)
+    return True

@@ -1,0 +1,229 @@
+"""A plan and its Dockerfiles -> the fingerprint of each target: what decides an image, and no more.
+
+Takes what was compiled, the project's folder, the environment and `--set`; returns a `Fingerprint`
+for each target. Two machines, checkouts and umasks give the same. Refuses what cannot be read.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+from compiler.artifact import MARKER
+from compiler.errors import CompileError, Location
+from compiler.fingerprinting.overrides import OverrideError, Overrides, resolved
+from compiler.fingerprinting.parts import digest, field_parts, text_parts
+from compiler.fingerprinting.reach import Reach, Reads, plain_name, reads
+from compiler.fingerprinting.trees import Listing, Trees, UnreadableError
+from compiler.pipeline import Compilation
+from compiler.plan import Plan
+
+
+VERSION = 1
+"""Of what is taken into a fingerprint, and how."""
+
+_HEADER = re.compile(
+    rf"\A((?:#[ \t]*(?:syntax|escape|check)[ \t]*=[^\n]*\n)*)# {MARKER} from [^\n]*\n",
+    re.IGNORECASE,
+)
+_LINK = "target:"
+_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://|^[\w.-]+@[\w.-]+:|^target:", re.IGNORECASE)
+
+
+class _Files(NamedTuple):
+    """What is reached of one context."""
+
+    folder: str
+    """As diagnostics and reasons name it, with `/` behind; empty for the project's folder."""
+    listing: Listing
+    whole: str
+    """The instruction because of which all of it counts."""
+
+
+class Fingerprint:
+    """What decides the content of one target's image."""
+
+    def __init__(
+        self,
+        target: str,
+        digest: str,
+        plain: Mapping[str, str],
+        files: tuple[_Files, ...],
+        children: tuple[str, ...],
+    ) -> None:
+        self.target = target
+        self.digest = digest
+        """64 hexadecimal digits."""
+        self.linked = children
+        """The targets that it stands on or copies from."""
+        self._plain, self._files = plain, files
+
+    @cached_property
+    def parts(self) -> Mapping[str, str]:
+        """What it is made of, by name, each with a digest; for telling what is different.
+
+        `Dockerfile`, `base IMAGE`, `args.NAME`, `contexts.NAME`, other fields of bake, `file PATH`
+        below the project's folder, `parent TARGET`, `target TARGET`, `refreshed`.
+        """
+        found = dict(self._plain)
+        for one in self._files:
+            found |= {f"file {one.folder}{name}": it for name, it in one.listing.files.items()}
+        return found
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Each build argument that counts, with the digest of its value; sorted."""
+        found = self._plain.items()
+        return tuple(sorted(f"{name}={it}" for name, it in found if name.startswith("args.")))
+
+    @property
+    def whole(self) -> tuple[tuple[str, str], ...]:
+        """Each context of which every file counts, with the instruction that is why."""
+        return tuple((one.folder or "./", one.whole) for one in self._files if one.whole)
+
+
+def texts(compiled: Compilation) -> dict[str, str]:
+    """Return the Dockerfile of each target, by its name, as it was compiled."""
+    contents = {artifact.path: artifact.content for artifact in compiled.artifacts}
+    return {target.name: contents[target.dockerfile].decode() for target in compiled.plan.targets}
+
+
+def fingerprints(
+    plan: Plan,
+    dockerfiles: Mapping[str, str],
+    folder: str | os.PathLike[str],
+    environment: Mapping[str, str],
+    *,
+    overrides: Overrides | None = None,
+    refreshed: Mapping[str, str] | None = None,
+    shown: str = "",
+) -> dict[str, Fingerprint]:
+    """Return the fingerprint of each target, in the plan's order.
+
+    Args:
+        plan: what is planned.
+        dockerfiles: target -> the text that it is built from, bases pinned where they are locked.
+        folder: the project's folder.
+        environment: what bake would take variables from.
+        overrides: what `--set` changes.
+        refreshed: target -> the date since which it is to be built anew.
+        shown: how diagnostics name the project's folder, in front of each path.
+
+    Raises:
+        CompileError: a file of a context cannot be read.
+        OverrideError: overrides link targets in a circle.
+    """
+    work = _Work(plan, dockerfiles, folder, environment, overrides, refreshed or {})
+    try:
+        return {target.name: work.of(target.name) for target in plan.targets}
+    except UnreadableError as error:
+        place = Location(path=f"{shown}{error.path}", line=0)
+        raise CompileError([error.at(place)]) from None
+
+
+class _Work:
+    """The fingerprints of one plan, those of parents before those of children."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        dockerfiles: Mapping[str, str],
+        folder: str | os.PathLike[str],
+        environment: Mapping[str, str],
+        overrides: Overrides | None,
+        refreshed: Mapping[str, str],
+    ) -> None:
+        self._targets = {target.name: target for target in plan.targets}
+        self._texts = dockerfiles
+        self._fields = resolved(plan, environment, overrides)
+        self._refreshed = refreshed
+        self._trees = Trees(folder)
+        self._found: dict[str, Fingerprint] = {}
+        self._open: dict[str, None] = {}
+        self._known: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], Reads] = {}
+
+    def of(self, name: str) -> Fingerprint:
+        """Return one target's fingerprint."""
+        if name not in self._found:
+            if name in self._open:
+                raise OverrideError(f"targets stand on one another: {' -> '.join(self._open)}")
+            self._open[name] = None
+            self._found[name] = self._fingerprint(name)
+            del self._open[name]
+        return self._found[name]
+
+    def _reads(
+        self, name: str, stage: str, contexts: Iterable[str], linked: Mapping[str, str]
+    ) -> Reads:
+        """Return what a target's Dockerfile reads, with what ONBUILD of its parents has it do."""
+        triggers = tuple(
+            line
+            for other in linked.values()
+            for line in self._read(self._texts[other], "", (), ()).triggers
+        )
+        return self._read(self._texts[name], stage, tuple(contexts), triggers)
+
+    def _read(
+        self, text: str, stage: str, contexts: tuple[str, ...], triggers: tuple[str, ...]
+    ) -> Reads:
+        key = (text, stage, contexts, triggers)
+        if key not in self._known:
+            self._known[key] = reads(text, stage=stage, contexts=contexts, triggers=triggers)
+        return self._known[key]
+
+    def _fingerprint(self, name: str) -> Fingerprint:
+        target, fields = self._targets[name], self._fields[name]
+        contexts: Mapping[str, str] = fields.get("contexts", {})  # type: ignore[assignment]
+        linked = {
+            key: text.removeprefix(_LINK)
+            for key, text in contexts.items()
+            if text.startswith(_LINK) and text.removeprefix(_LINK) in self._targets
+        }
+        asked = self._reads(name, str(fields.get("target", "")), contexts, linked)
+        text = _HEADER.sub(r"\1", self._texts[name], count=1)
+        plain = text_parts(text)
+        files: list[_Files] = []
+        named: dict[str, list[str]] = {}
+        standing: list[str] = []
+        for key, value in field_parts(fields, asked.args).items():
+            plain[key] = value
+        context = str(fields.get("context", "."))
+        if _ADDRESS.match(context):
+            plain["context"] = digest(context)
+        else:
+            listing = self._trees.main(context, target.dockerfile, asked.main)
+            files.append(_Files(_folder(context), listing, asked.main.whole))
+        for key, value in sorted(contexts.items()):
+            reach = asked.named.get(plain_name(key))
+            if asked.undecided:
+                reach = Reach(whole=asked.undecided)
+            if reach is None:
+                continue
+            if key in linked:
+                other = self.of(linked[key])
+                word = "parent" if other.target == target.parent else "target"
+                plain[f"{word} {other.target}"] = other.digest
+                named[key] = [word, other.digest]
+                standing.append(other.target)
+            elif _ADDRESS.match(value):
+                plain[f"contexts.{key}"] = digest(value)
+                named[key] = ["address", value]
+            else:
+                listing = self._trees.named(value, reach)
+                files.append(_Files(_folder(value), listing, reach.whole))
+                named[key] = ["files", listing.digest]
+        if name in self._refreshed:
+            plain["refreshed"] = digest(self._refreshed[name])
+        local = files[0].listing.digest if not _ADDRESS.match(context) else ""
+        whole = [VERSION, text, sorted(plain.items()), local, named]
+        return Fingerprint(name, digest(whole), plain, tuple(files), tuple(standing))
+
+
+def _folder(context: str) -> str:
+    """Return a context as the front of the paths in it.
+
+    >>> _folder("."), _folder("templates/server")
+    ('', 'templates/server/')
+    """
+    return "" if context == "." else f"{context}/"

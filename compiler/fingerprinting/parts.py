@@ -1,0 +1,87 @@
+"""What a fingerprint is made of beside files and other targets, by name, each with a digest."""
+
+import json
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from compiler.comparing.bakeform import Fields
+
+
+_PINNED = re.compile(r"(?P<name>[^\s=,'\"]+)@sha256:(?P<digest>[0-9a-f]{64})")
+_CARRIED = frozenset(
+    {
+        *("push", "name", "dest", "push-by-digest", "store", "unpack", "registry.insecure"),
+        *("name-canonical", "dangling-name-prefix", "danglingname", "context", "tar"),
+    }
+)
+"""What an output says of where the result goes, not of what it is."""
+_IMAGES = frozenset({"type=image", "type=docker", "type=registry", "type=cacheonly"})
+"""Outputs that give the image as it is."""
+_FRONTEND = "BUILDKIT_"
+"""Begins arguments that are read by BuildKit itself."""
+_SILENT = frozenset({"BUILDKIT_INLINE_CACHE", "BUILDKIT_BUILD_NAME", "BUILDKIT_DOCKERFILE_CHECK"})
+"""Those of them that change no image."""
+
+
+def text_parts(text: str) -> dict[str, str]:
+    """Return the parts of a Dockerfile: the digests that it names, and all else of it."""
+    bases: dict[str, list[str]] = {}
+
+    def noted(match: re.Match[str]) -> str:
+        bases.setdefault(match["name"], []).append(match["digest"])
+        return match["name"]
+
+    rest = _PINNED.sub(noted, text)
+    found = {"Dockerfile": digest(rest)}
+    found |= {f"base {name}": digest(sorted(set(digests))) for name, digests in bases.items()}
+    return found
+
+
+def field_parts(fields: Fields, declared: frozenset[str] | None) -> dict[str, str]:
+    """Return the parts of bake's fields that are neither files nor targets."""
+    found: dict[str, str] = {}
+    for name, value in fields.items():
+        if name == "args" and isinstance(value, Mapping):
+            found |= {
+                f"args.{key}": digest(item)
+                for key, item in value.items()
+                if _is_read(key, declared)
+            }
+        elif name == "platforms":
+            found[name] = digest(sorted(value))
+        elif name == "output":
+            said = sorted({made for record in value if (made := _made(record))})
+            if said:
+                found[name] = digest(said)
+        elif name not in {"context", "contexts"}:
+            found[name] = digest(value)
+    return found
+
+
+def _is_read(argument: str, declared: frozenset[str] | None) -> bool:
+    """Tell whether a build argument can change the image: others are passed over by BuildKit."""
+    if declared is None or argument in declared:
+        return True
+    return argument.startswith(_FRONTEND) and argument not in _SILENT
+
+
+def _made(record: str) -> str:
+    """Return what an output says of the image itself; nothing where it only says where it goes."""
+    import csv
+
+    cells = next(csv.reader([record]), [])
+    kept = [
+        cell
+        for cell in cells
+        if cell.partition("=")[0] not in _CARRIED and not cell.startswith("annotation")
+    ]
+    if len(kept) == 1 and kept[0] in _IMAGES:
+        return ""
+    return ",".join(kept)
+
+
+def digest(value: Any) -> str:
+    """Return the digest of text, or of lists and mappings of text."""
+    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,125 @@
+"""What a registry holds now for a tag: `docker buildx imagetools`, with the user's credentials."""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from hashlib import sha256
+from typing import Any
+
+from compiler.errors import Diagnostic, Location
+from compiler.locking.lockfile import Locked
+from compiler.reference import canonical_platform
+
+
+CODE = "cannot-resolve"
+AT_ONCE = 8
+"""Registries are asked for this many images at a time."""
+PATIENCE = 120
+"""Seconds after which one that does not answer is given up."""
+
+_LONGEST = 300
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+
+
+class UnresolvedError(Exception):
+    """A tag could not be looked up: why, and the remedy."""
+
+    def __init__(self, message: str, help_: str) -> None:
+        super().__init__(message)
+        self.message, self.help = message, help_
+
+    def at(self, location: Location) -> Diagnostic:
+        """Return the diagnostic for the place that named the image."""
+        return Diagnostic(code=CODE, message=self.message, location=location, help=self.help)
+
+
+def resolve_all(
+    images: Iterable[str], done: Callable[[str], object]
+) -> Mapping[str, Locked | UnresolvedError]:
+    """Look up images at once, a bounded number at a time; `done` is told each one's name.
+
+    Returns what each is, in the given order. Without docker, or if interrupted, the rest is not
+    asked for.
+    """
+    names = [*images]
+    found: dict[str, Locked | UnresolvedError] = {}
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        futures = {pool.submit(_caught, name): name for name in names}
+        for future in as_completed(futures):
+            found[futures[future]] = future.result()
+            done(futures[future])
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return {name: found[name] for name in names}
+
+
+def _caught(image: str) -> Locked | UnresolvedError:
+    try:
+        return resolve(image)
+    except UnresolvedError as error:
+        return error
+
+
+def resolve(image: str) -> Locked:
+    """Return what a tag stands for now.
+
+    Raises:
+        UnresolvedError: docker is not there, or says why not.
+    """
+    raw = _imagetools(image, "--raw", image)
+    digest = f"sha256:{sha256(raw).hexdigest()}"
+    manifest = _parsed(image, raw)
+    entries = manifest.get("manifests")
+    if isinstance(entries, list):
+        platforms = [_platform(e.get("platform")) for e in entries if isinstance(e, dict)]
+    else:  # one image, no index: its configuration knows
+        pinned = f"{image}@{digest}"
+        config = _imagetools(image, "--format", "{{json .Image}}", pinned)
+        platforms = [_platform(_parsed(image, config))]
+    known = tuple(sorted({name for name in platforms if name}))
+    return Locked(digest=digest, platforms=known)
+
+
+def _platform(fields: Any) -> str | None:
+    """Return a platform in canonical form; nothing for an attestation's `unknown/unknown`."""
+    if not isinstance(fields, dict):
+        return None
+    parts = [fields.get(name) or "" for name in ("os", "architecture", "variant")]
+    return canonical_platform("/".join(str(part) for part in parts if part))
+
+
+def _parsed(image: str, content: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise UnresolvedError(f"what the registry has as {image} is no image", "look at it there")
+    return found
+
+
+def _imagetools(image: str, *words: str) -> bytes:
+    command = ["docker", "buildx", "imagetools", "inspect", *words]
+    try:
+        ran = subprocess.run(  # noqa: S603 - the image's name is a legal one, and no shell reads it
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        said = f"{image} cannot be looked up: no answer in {PATIENCE} seconds"
+        raise UnresolvedError(said, "look whether the registry can be reached") from None
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
+        reason = "there is no docker" if missing else (error.strerror or str(error)).lower()
+        message = f"{image} cannot be looked up: {reason}"
+        raise UnresolvedError(message, "install Docker with buildx") from None
+    if ran.returncode:
+        words_ = " ".join(ran.stderr.decode(errors="replace").split()).removeprefix("ERROR: ")
+        words_ = words_ if len(words_) <= _LONGEST else f"{words_[: _LONGEST - 3]}..."
+        raise UnresolvedError(
+            f"{image} cannot be looked up: {words_ or 'docker does not say why'}",
+            "correct the name, log in (`docker login`), or try again if the registry is down",
+        )
+    return ran.stdout

@@ -1,0 +1,115 @@
+"""A selection: targets by name, in a file that one job writes and another reads."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from compiler.errors import did_you_mean
+from compiler.places import MOST_FINDINGS, Finding, Page, read_text, refuse_file
+from compiler.plan import Plan
+from compiler.resolve import Target
+from compiler.testing import SUFFIX
+
+
+CODE = "selection"
+LIMIT = 16 << 20
+REMEDY = "write one by `compile-matrix list --format selection`"
+
+
+def as_selection(names: Iterable[str]) -> str:
+    """Return a selection as JSON, one target a line.
+
+    >>> print(as_selection(["a", "b"]), end="")
+    {"version": 1, "targets": [
+      "a",
+      "b"
+    ]}
+    """
+    lines = ",\n".join(f"  {json.dumps(name)}" for name in names)
+    held = f"\n{lines}\n" if lines else ""
+    return f'{{"version": 1, "targets": [{held}]}}\n'
+
+
+def selected(plan: Plan, targets: Iterable[Target], file: str) -> tuple[Target, ...]:
+    """Return those of some targets that a selection names; a test names what it tests.
+
+    Raises:
+        CompileError: the file cannot be read, is no selection, or names what there is not.
+    """
+    names = read_selection(plan, file)
+    return tuple(t for t in targets if not names.isdisjoint((t.name, f"{t.name}{SUFFIX}")))
+
+
+def read_selection(plan: Plan, file: str) -> frozenset[str]:
+    """Return the names of targets and of tests in a selection; `-` is stdin. See `selected`."""
+    page = _page(file)
+    names = _names(page)
+    known = {f"{target.name}{SUFFIX}" for target in plan.targets if target.tests}
+    known.update(target.name for target in plan.targets)
+    unknown = [name for name in dict.fromkeys(names) if name not in known]
+    if unknown:
+        page.refuse(
+            Finding(
+                code="unknown-target",
+                message=f"no target is named {name!r}",
+                start=(at := _place(page, name)),
+                end=at + len(json.dumps(name)),
+                help=did_you_mean(name, sorted(known), otherwise="write the selection anew"),
+            )
+            for name in unknown[:MOST_FINDINGS]
+        )
+    return frozenset(names)
+
+
+def _page(file: str) -> Page:
+    shown = "stdin" if file == "-" else file
+    try:
+        with open(0 if file == "-" else file, "rb", closefd=file != "-") as stream:
+            raw = stream.read(LIMIT + 1)
+    except FileNotFoundError:
+        message, help_ = f"there is no file {shown!r}", REMEDY
+        refuse_file(shown, code="missing-file", message=message, help=help_)
+    except IsADirectoryError:
+        message = f"{shown!r} is a folder"
+        refuse_file(shown, code="not-a-file", message=message, help="name the file in it")
+    except (OSError, ValueError) as error:
+        reason = str(getattr(error, "strerror", None) or error).lower()
+        message, help_ = f"the file cannot be read: {reason}", "name a file that you may read"
+        refuse_file(shown, code="unreadable-file", message=message, help=help_)
+    return read_text(raw, shown, limit=LIMIT)
+
+
+def _names(page: Page) -> list[str]:
+    """Return the names in a selection's text, which says nothing else."""
+    data: Any = None
+    found: list[str] = []
+    try:
+        data = json.loads(page.text)
+    except json.JSONDecodeError as error:
+        message = f"this is no JSON: {error.msg[:1].lower()}{error.msg[1:]}"
+        end = error.pos + 1
+        page.refuse([Finding(code=CODE, message=message, start=error.pos, end=end, help=REMEDY)])
+    except (RecursionError, ValueError):
+        pass  # too deep, or a number of absurd size: no selection
+    match data:
+        case {"version": 1, "targets": [*names], **rest} if (
+            data["version"] is not True
+            and not rest
+            and all(isinstance(name, str) for name in names)
+        ):
+            found = names
+            message, help_ = "the selection names no target", "there is nothing to do with it"
+        case {"version": int(version), **_others} if version != 1:
+            message = f"this is version {version} of a selection, and only 1 is known"
+            help_ = "update compile-matrix, or write the selection anew"
+        case _:
+            message, help_ = 'this is not `{"version": 1, "targets": [NAME, ...]}`', REMEDY
+    if not found:
+        refuse_file(page.path, code=CODE, message=message, help=help_)
+    return found
+
+
+def _place(page: Page, name: str) -> int:
+    """Return where a name stands in the text; at the beginning if it is written otherwise."""
+    start = max(0, page.text.find('"targets"'))
+    return max(0, page.text.find(json.dumps(name), start))

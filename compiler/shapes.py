@@ -1,0 +1,183 @@
+"""Field values that bake or BuildKit cannot read: each is refused where it is written."""
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_address
+
+from compiler.errors import Diagnostic, Problems
+from compiler.subject import Subject
+from compiler.text import resolve
+
+
+_LIMITS = frozenset(
+    {"as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile"}
+    | {"nproc", "rss", "rtprio", "rttime", "sigpending", "stack"}
+)
+_EXPORTERS = ("cacheonly", "docker", "image", "local", "oci", "registry", "tar")
+_CACHES = ("azblob", "gha", "inline", "local", "registry", "s3")
+_WANTED = {"gha": "", "inline": "", "registry": "ref", "s3": "bucket", "azblob": "name"}
+_SIZE = re.compile(r"\d+(\.\d+)?\s?([kmgtp]i?)?b?\Z", re.IGNORECASE)
+_ULIMIT = re.compile(r"([a-z]+)=(-1|\d+)(?::(-1|\d+))?\Z")
+_ANNOTATION = re.compile(
+    r"(?:(?:index|manifest|index-descriptor|manifest-descriptor)(?:\[[^\]\s]+\])?"
+    r"(?:,(?:index|manifest|index-descriptor|manifest-descriptor)(?:\[[^\]\s]+\])?)*:)?[^\s:=]+\Z"
+)
+_SSH = re.compile(r"[A-Za-z0-9_.-]+\Z")
+
+
+def _record(text: str) -> dict[str, str] | None:
+    """Return the pairs of `key=value,key=value`; nothing where it is none."""
+    cells = next(csv.reader([text]), [])
+    pairs = [cell.partition("=") for cell in cells]
+    keys = [key.strip().lower() for key, _, _ in pairs]
+    if not pairs or not all(
+        equals and key for key, (_, equals, _) in zip(keys, pairs, strict=True)
+    ):
+        return None
+    return dict(zip(keys, (value for _, _, value in pairs), strict=True)) if _once(keys) else None
+
+
+def _once(keys: list[str]) -> bool:
+    return len(set(keys)) == len(keys)
+
+
+def _attest(text: str) -> str:
+    pairs = _record(text)
+    if pairs is None or pairs.get("type") not in ("provenance", "sbom"):
+        return "type=provenance,mode=max or type=sbom"
+    return ""
+
+
+def _secret(text: str) -> str:
+    pairs = _record(text)
+    known = {"type", "id", "source", "src", "env"}
+    if pairs is None or pairs.keys() - known or not pairs.get("id"):
+        return "id=NAME,env=VARIABLE or id=NAME,src=FILE"
+    return "" if pairs.get("type", "env") in ("env", "file") else "type=env or type=file"
+
+
+def _output(text: str) -> str:
+    if "=" not in text and "," not in text and text != "":
+        return ""  # a folder, or `-`
+    pairs = _record(text)
+    if pairs is None or pairs.get("type") not in _EXPORTERS:
+        return f"type=KIND,key=value: one of {', '.join(_EXPORTERS)}"
+    return ""
+
+
+def _cache(text: str) -> str:
+    if "=" not in text:
+        return "" if text and "," not in text else "type=registry,ref=NAME"
+    pairs = _record(text)
+    if pairs is None or pairs.get("type") not in _CACHES:
+        return f"type=KIND,key=value: one of {', '.join(_CACHES)}"
+    wanted = _WANTED.get(pairs["type"], "")
+    return f"`{wanted}=...` beside type={pairs['type']}" if wanted and not pairs.get(wanted) else ""
+
+
+def _ulimit(text: str) -> str:
+    found = _ULIMIT.match(text)
+    if not found or found[1] not in _LIMITS:
+        return "NAME=SOFT[:HARD], as nofile=1024:4096"
+    soft, hard = int(found[2]), int(found[3] or found[2])
+    return "a soft limit that is not above the hard one" if hard != -1 and soft > hard else ""
+
+
+def _annotation(text: str) -> str:
+    key = text.partition("=")[0]
+    return (
+        "" if _ANNOTATION.match(key) else "a key without spaces; before `:` only manifest or index"
+    )
+
+
+def _size(text: str) -> str:
+    return "" if _SIZE.match(text) else "a size such as 128m or 2g"
+
+
+def _ssh(text: str) -> str:
+    return "" if _SSH.match(text.partition("=")[0]) else "default, or NAME=SOCKET"
+
+
+def _network(text: str) -> str:
+    return "" if text in ("default", "host", "none") else "default, host or none"
+
+
+def _entitlement(text: str) -> str:
+    known = ("network.host", "security.insecure", "device")
+    return "" if text.partition("=")[0] in known else "network.host or security.insecure"
+
+
+def _host(text: str) -> str:
+    try:
+        for one in text.split(","):
+            if one.strip() != "host-gateway":
+                ip_address(one.strip().strip("[]"))
+    except ValueError:
+        return "an IP address, or host-gateway"
+    return ""
+
+
+_SHAPES: Mapping[str, Callable[[str], str]] = {
+    "annotations": _annotation,
+    "attest": _attest,
+    "cache-from": _cache,
+    "cache-to": _cache,
+    "entitlements": _entitlement,
+    "extra-hosts": _host,
+    "network": _network,
+    "output": _output,
+    "secret": _secret,
+    "shm-size": _size,
+    "ssh": _ssh,
+    "ulimits": _ulimit,
+}
+"""Field -> what says of one text of it what was expected, or nothing if all is well."""
+
+
+class Shapes:
+    """Checks the texts of fields, each text once."""
+
+    def __init__(self, variables: Mapping[str, str], problems: Problems) -> None:
+        """Take the values of the bake variables, and where faults go."""
+        self._values, self._problems = variables, problems
+        self._met: dict[tuple[str, int], object] = {}
+
+    def check(self, subject: Subject, fields: Mapping[str, object]) -> None:
+        """Check the fields of one target."""
+        for field in fields.keys() & _SHAPES.keys():
+            given = fields[field]
+            if (field, id(given)) in self._met:
+                continue
+            self._met[field, id(given)] = given  # kept, so that no other takes its identity
+            for text in _texts(given):
+                expected = _SHAPES[field](resolve(text, self._values))
+                if expected:
+                    self._refuse(subject, field, text, expected)
+
+    def _refuse(self, subject: Subject, field: str, text: str, expected: str) -> None:
+        place = subject.entry(field, text)
+        if field in ("annotations", "extra-hosts"):
+            key = text.partition("=")[0] if field == "annotations" else ""
+            place = subject.place(field, key) if key else place
+        self._problems.add(
+            Diagnostic(
+                code="bad-field",
+                message=f"{text[:80]!r} is nothing that `{field}` takes",
+                location=place,
+                help=f"write {expected}",
+            ),
+            subject.name,
+        )
+
+
+def _texts(given: object) -> Iterable[str]:
+    match given:
+        case str():
+            return [given]
+        case tuple():
+            return given
+        case Mapping():
+            return given.values()
+        case _:
+            return []

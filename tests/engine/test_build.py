@@ -1,0 +1,274 @@
+"""`compile-matrix build` on a real BuildKit and a real registry: much at once, and with faults."""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.engine import Engine
+
+
+pytestmark = pytest.mark.engine
+
+COMMAND = [sys.executable, "-m", "compiler"]
+
+
+def project(folder: Path, matrix: str, **templates: str) -> Path:
+    """Make a project and compile it."""
+    (folder / "templates").mkdir()
+    for name, text in templates.items():
+        (folder / f"templates/{name}.j2").write_text(text)
+    (folder / "matrix.yaml").write_text(matrix)
+    subprocess.run(COMMAND, cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def build(
+    engine: Engine, folder: Path, *words: str, code: int = 0, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Build, and expect an exit code."""
+    environment = {**engine.env, "REGISTRY": engine.registry, **env}
+    done = subprocess.run(
+        [*COMMAND, "build", *words],
+        cwd=folder,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code, f"{done.stdout}{done.stderr}"
+    return done
+
+
+def many(count: int) -> str:
+    """Return a matrix of so many trivial targets."""
+    values = ", ".join(f"v{n}" for n in range(count))
+    return f"axes: {{n: [{values}]}}\nimages: {{runner-many: {{template: trivial.j2}}}}\n"
+
+
+def test_three_hundred_in_one_command(engine: Engine, tmp_path: Path) -> None:
+    """Far more targets than one bake can bear are built, each with a log."""
+    folder = project(tmp_path, many(300), trivial="FROM scratch\nCOPY matrix.yaml /{{ n }}\n")
+
+    done = build(engine, folder, "--set=*.output=type=cacheonly")
+
+    assert done.stdout.startswith("300 built in ")
+    assert len(list((folder / ".compile-matrix/logs").iterdir())) == 300
+    assert not (folder / ".compile-matrix/failed.json").exists()
+
+
+FAMILY = """\
+variables: {REGISTRY: nowhere.invalid}
+axes: {n: [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9]}
+images:
+  runner-base:
+    template: base.j2
+    tags: ["${REGISTRY}/runner-base:{{ n }}"]
+    tests: ["test -s /said"]
+  runner-child: {from: runner-base, template: child.j2, tags: ["${REGISTRY}/runner-child:{{ n }}"]}
+  runner-leaf: {from: runner-child, template: child.j2, tags: ["${REGISTRY}/runner-leaf:{{ n }}"]}
+"""
+BASE = """\
+FROM python:3.11-slim-bookworm
+RUN echo {{ n }} > /said
+{% if n == "a3" %}
+RUN echo out of paint; exit 7
+{% endif %}
+"""
+CHILD = "FROM {{ parent }}\nRUN echo {{ target }} > /child\n"
+LOST = ["runner-base-a3", "runner-child-a3", "runner-leaf-a3", "runner-base-a3-test"]
+
+
+def test_one_that_fails_costs_itself_and_its_children(engine: Engine, tmp_path: Path) -> None:
+    """Of forty, with tests, all others are built and pushed; the reason is told and kept."""
+    folder = project(tmp_path, FAMILY, base=BASE, child=CHILD)
+
+    done = build(engine, folder, "--push", "--test", code=1)
+
+    assert "36 built, 1 failed, 3 not tried" in done.stdout
+    assert "  | out of paint\n" in done.stderr
+    assert "out of paint" in (folder / ".compile-matrix/logs/runner-base-a3.log").read_text()
+    for image in ("base", "child", "leaf"):
+        assert engine.tags(f"runner-{image}") == [f"a{n}" for n in range(10) if n != 3]
+    left = json.loads((folder / ".compile-matrix/failed.json").read_text())
+    assert left == {"version": 1, "targets": LOST}
+
+    (folder / "templates/base.j2").write_text(BASE.replace("exit 7", "true"))
+    stale = build(engine, folder, "--selection", ".compile-matrix/failed.json", code=1)
+
+    assert "error[stale-files]" in stale.stderr
+
+    subprocess.run(COMMAND, cwd=folder, check=True, capture_output=True)
+    words = ("--push", "--selection", ".compile-matrix/failed.json", "--format", "json")
+    said = json.loads(build(engine, folder, *words).stdout)
+
+    assert list(said["built"]) == LOST
+    assert said["built"]["runner-leaf-a3"]["digest"] == engine.digest("runner-leaf", "a3")
+    assert not (folder / ".compile-matrix/failed.json").exists()
+
+
+def test_a_failing_parent_that_nobody_asked_for(engine: Engine, tmp_path: Path) -> None:
+    """Children alone are asked for: the parent that comes along is said to have failed."""
+    folder = project(tmp_path, FAMILY, base=BASE, child=CHILD)
+
+    done = build(engine, folder, "image=runner-leaf", "n=a3,a4", code=1)
+
+    assert "1 built, 1 failed, 1 not tried" in done.stdout
+    assert "runner-base-a3  failed" in done.stdout
+
+
+def test_steps_that_are_shared_fail_once_for_all(engine: Engine, tmp_path: Path) -> None:
+    """Twelve targets fail of one step, and it is run but once or twice, not twelve times."""
+    values = ", ".join(f"v{n}" for n in range(12))
+    matrix = f"axes: {{n: [{values}]}}\nimages: {{runner-same: {{template: same.j2}}}}\n"
+    same = f"FROM python:3.11-slim-bookworm\nRUN sleep 2; exit {os.getpid() % 250 + 1}\n"
+    folder = project(tmp_path, matrix, same=f"{same}COPY matrix.yaml /{{{{ n }}}}\n")
+    start = time.monotonic()
+
+    done = build(engine, folder, code=1)
+
+    assert "0 built, 12 failed" in done.stdout
+    assert time.monotonic() - start < 15
+
+
+class Faulty(http.server.BaseHTTPRequestHandler):
+    """Passes requests on to a registry, but fails every third."""
+
+    protocol_version = "HTTP/1.1"
+    upstream = ""
+    turn = itertools.count()
+    refused = 0
+
+    def handle(self) -> None:
+        """Answer as HTTP who tries TLS first, so that it falls back."""
+        if self.connection.recv(1, socket.MSG_PEEK) == b"\x16":
+            self.connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+        else:
+            super().handle()
+
+    def _pass(self) -> None:
+        length = int(self.headers.get("content-length") or 0)
+        body = self._chunks() if "transfer-encoding" in self.headers else self.rfile.read(length)
+        number = next(self.turn)
+        if self.path != "/v2/" and number % 3 == 2:
+            type(self).refused += 1
+            self._answer(500 if number % 2 else 429, {}, b"not now")
+            return
+        inner = http.client.HTTPConnection(self.upstream, timeout=30)
+        drop = {"transfer-encoding", "connection"}
+        given = {key: value for key, value in self.headers.items() if key.lower() not in drop}
+        inner.request(self.command, self.path, body, given)
+        answer = inner.getresponse()
+        self._answer(answer.status, dict(answer.getheaders()), answer.read())
+        inner.close()
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = _pass  # noqa: N815 - as the server calls them
+
+    def _chunks(self) -> bytes:
+        found = b""
+        while size := int(self.rfile.readline(), 16):
+            found += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return found
+
+    def _answer(self, code: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response_only(code)
+        kept = {key: value for key, value in headers.items() if key.lower() != "transfer-encoding"}
+        for key, value in kept.items():
+            self.send_header(key, value)
+        if not any(key.lower() == "content-length" for key in kept):
+            self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def faulty(engine: Engine) -> Iterator[tuple[str, type[Faulty]]]:
+    """Give the address of a proxy before the registry that fails for a third of requests."""
+    handler = type("Handler", (Faulty,), {"upstream": engine.registry, "turn": itertools.count()})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_address[1]}", handler
+    server.shutdown()
+    server.server_close()
+
+
+def test_faults_that_pass_are_tried_again(
+    engine: Engine, tmp_path: Path, faulty: tuple[str, type[Faulty]]
+) -> None:
+    """A third of all requests to the registry fails, and everything is pushed all the same."""
+    address, handler = faulty
+    matrix = (
+        "variables: {REGISTRY: nowhere.invalid}\naxes: {n: [x, y, z]}\n"
+        "images: {runner-faulty: {template: t.j2, tags: ['${REGISTRY}/runner-faulty:{{ n }}']}}\n"
+    )
+    folder = project(tmp_path, matrix, t="FROM scratch\nCOPY matrix.yaml /{{ n }}\n")
+
+    done = build(engine, folder, "--push", "--retries=20", REGISTRY=address)
+
+    assert handler.refused >= 3
+    assert " again in " in done.stderr
+    assert engine.tags("runner-faulty") == ["x", "y", "z"]
+
+
+def heedful() -> None:
+    """Let Ctrl-C reach a process, even where these tests run in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_nothing(
+    number: signal.Signals, engine: Engine, tmp_path: Path
+) -> None:
+    """Ctrl-C and SIGTERM stop every bake, say so, and end with 130."""
+    slow = f"FROM python:3.11-slim-bookworm\nRUN sleep 60 # {{{{ n }}}} {os.getpid()}{number}\n"
+    folder = project(tmp_path, many(40), trivial=slow)
+    running = subprocess.Popen(
+        [*COMMAND, "build", "--part=2", "--jobs=2"],
+        cwd=folder,
+        env={**engine.env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heedful,  # noqa: PLW1509 - no thread is there
+    )
+    logs = folder / ".compile-matrix/logs"
+    end = time.monotonic() + 30
+    while time.monotonic() < end and not any("sleep" in f.read_text() for f in logs.glob("*")):
+        time.sleep(0.1)
+
+    running.send_signal(number)
+    _, said = running.communicate(timeout=30)
+
+    assert running.returncode == 130
+    assert "interrupted: every bake is stopped" in said
+    assert "Traceback" not in said
+    told = subprocess.run(["ps", "-A", "-o", "args="], check=True, capture_output=True, text=True)
+    assert not [line for line in told.stdout.splitlines() if "runner-many-v" in line]
+
+
+def test_what_bake_refuses_is_refused_once(engine: Engine, tmp_path: Path) -> None:
+    """A wrong option, builder or field fails at once, in the words of bake."""
+    folder = project(tmp_path, many(40), trivial="FROM scratch\nCOPY matrix.yaml /{{ n }}\n")
+    for words in (["--", "--nonsense"], ["--builder=nonsense"], ["--set=nonsense.args.A=1"]):
+        said = build(engine, folder, *words, code=1).stderr
+
+        assert "error[cannot-build]: docker buildx bake refuses: " in said
+        assert "nonsense" in said

@@ -1,0 +1,292 @@
+"""Locked bases, with a real registry that moves under them and a real BuildKit that builds them."""
+
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+from support.engine import Engine
+
+
+pytestmark = pytest.mark.engine
+
+MATRIX = """\
+axes:
+  job: [one, two]
+defaults:
+  template: job.j2
+  platforms: [linux/amd64, linux/arm64]
+images:
+  lower:
+    tags: ["{registry}/{own}/lower:{{{{ variant }}}}"]
+  upper:
+    template: upper.j2
+    from: lower
+    tags: ["{registry}/{own}/upper:{{{{ variant }}}}"]
+  other:
+    axes: []
+    template: other.j2
+    tags: ["{registry}/{own}/other:1"]
+    args: {{BASE: "{registry}/{own}/base:1", TAG: "1"}}
+    contexts: {{tool: "docker-image://{registry}/{own}/tool:1"}}
+"""
+JOB = "FROM {registry}/{own}/base:1\nRUN echo {{{{ job }}}} > /job\n"
+UPPER = "FROM {{ parent }}\nRUN echo {{ target }} > /upper\n"
+OTHER = """\
+ARG BASE
+ARG TOOL={registry}/{own}/tool:1
+ARG TAG=none
+FROM $BASE AS args
+FROM ${{TOOL}} AS default
+FROM {registry}/{own}/base:${{TAG}}
+COPY --from={registry}/{own}/tool:1 /etc/hostname /copied
+COPY --from=tool /etc/hostname /context
+COPY --from=args /etc/hostname /args
+COPY --from=default /etc/hostname /default
+RUN --mount=type=bind,from={registry}/{own}/tool:1,target=/mnt test -e /mnt/etc
+"""
+
+
+class Project:
+    """A folder with a matrix, and two bases of its own in the registry."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.engine, self.folder, self.own = engine, folder, f"lock-{uuid.uuid4().hex[:12]}"
+        (folder / "templates").mkdir()
+        for name, text in (
+            ("matrix.yaml", MATRIX),
+            ("templates/job.j2", JOB),
+            ("templates/other.j2", OTHER),
+        ):
+            text_ = text.format(registry=engine.registry, own=self.own)
+            (folder / name).write_text(text_)
+        (folder / "templates/upper.j2").write_text(UPPER)
+        self.move("base", "3.11")
+        self.move("tool", "3.12")
+
+    def image(self, name: str) -> str:
+        """Return the full name of a base."""
+        return f"{self.engine.registry}/{self.own}/{name}:1"
+
+    def move(self, name: str, python: str, *more: str) -> str:
+        """Let a base's tag stand for a Python; return its digest."""
+        source = f"{self.engine.registry}/library/python:{python}-slim-bookworm"
+        self.engine.docker(
+            "buildx", "imagetools", "create", *more, "--tag", self.image(name), source
+        )
+        return self.engine.digest(f"{self.own}/{name}", "1")
+
+    def run(self, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run compile-matrix there."""
+        ran = subprocess.run(
+            [sys.executable, "-m", "compiler", *words],
+            cwd=self.folder,
+            env=self.engine.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == code, ran.stdout + ran.stderr
+        return ran
+
+    def lock(self) -> str:
+        """Return what matrix.lock holds."""
+        return (self.folder / "matrix.lock").read_text()
+
+    def generated(self, name: str) -> str:
+        """Return a target's Dockerfile."""
+        return (self.folder / f"dockerfiles/{name}.Dockerfile").read_text()
+
+    def bake(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Bake it for this machine, and push."""
+        return self.engine.docker(
+            "buildx", "bake", "--push", *words, cwd=self.folder, env={"ONLY_PLATFORM": "local"}
+        )
+
+    def layers(self, repository: str, tag: str) -> list[str]:
+        """Return the layers of an image in the registry."""
+        platform = min(self.engine.index(repository, tag))
+        found = self.engine.config(repository, tag, platform)["rootfs"]["diff_ids"]
+        return [*map(str, found)]
+
+
+@pytest.fixture
+def project(engine: Engine, tmp_path: Path) -> Project:
+    """Give a project whose bases are not locked yet."""
+    return Project(engine, tmp_path)
+
+
+def test_a_locked_image_is_built_from_what_was_locked(project: Project) -> None:
+    """Lock, compile, move the tag: what is built still stands on the digest that was locked."""
+    digest = project.engine.digest(f"{project.own}/base", "1")
+    said = project.run("lock")
+    layers = project.layers(f"{project.own}/base", "1")
+
+    assert f"{project.image('base')}: locked at {digest}" in said.stdout
+    assert "2 bases: matrix.lock written" in said.stdout
+    assert "2/2 " in said.stderr
+    assert f"digest: {digest}\n    platforms: [linux/amd64, linux/arm64]\n" in project.lock()
+
+    project.run("--locked")
+
+    assert f"FROM {project.image('base')}@{digest}\n" in project.generated("lower-one")
+    assert "@" not in project.generated("upper-one")
+    assert "up to date" in project.run("--check", "--locked").stdout
+    assert "matrix.lock up to date" in project.run("lock").stdout
+
+    moved = project.move("base", "3.13")
+    project.bake("lower-one")
+
+    assert moved != digest
+    assert project.layers(f"{project.own}/lower", "one")[: len(layers)] == layers
+    assert project.layers(f"{project.own}/base", "1") != layers
+
+
+def test_every_way_to_name_an_image_is_pinned_and_builds(project: Project) -> None:
+    """ARG, args, copies, mounts and contexts bear digests, and BuildKit takes each of them."""
+    project.run("lock")
+    project.run("--locked")
+    text = project.generated("other")
+    base = f"@{project.engine.digest(f'{project.own}/base', '1')}"
+    tool = f"@{project.engine.digest(f'{project.own}/tool', '1')}"
+    bake = (project.folder / "docker-bake.hcl").read_text()
+
+    assert f"ARG TOOL={project.image('tool')}{tool}\n" in text
+    assert "FROM $BASE AS args\n" in text
+    assert f"/base:${{TAG}}{base}\n" in text
+    assert f"COPY --from={project.image('tool')}{tool} /etc" in text
+    assert f"from={project.image('tool')}{tool},target" in text
+    assert f'"{project.image("base")}{base}"' in bake
+    assert f'"docker-image://{project.image("tool")}{tool}"' in bake
+
+    project.bake("other")
+
+    assert project.engine.tags(f"{project.own}/other") == ["1"]
+
+
+def test_a_base_that_moved_is_told_and_moves_only_when_asked(project: Project) -> None:
+    """`--check` names the targets and those above them, and changes nothing; `--upgrade` moves."""
+    project.run("lock")
+    project.run()
+    before, old = project.lock(), project.engine.digest(f"{project.own}/base", "1")
+
+    assert "2 bases: as locked" in project.run("lock", "--check").stdout
+
+    new = project.move("base", "3.11", "--annotation", "index:moved=yes")
+    told = project.run("lock", "--check", code=1).stdout
+
+    assert f"{project.image('base')}: moved from {old} to {new}\n" in told
+    assert "  used by lower-one, lower-two, other\n  below upper-one, upper-two\n" in told
+    assert project.image("tool") not in told
+    assert project.lock() == before
+    assert "1 base: as locked" in project.run("lock", "--check", project.image("tool")).stdout
+
+    project.run("lock")
+    project.run("lock", "--upgrade", "*/tool:*")
+
+    assert project.lock() == before
+
+    said = project.run("lock", "--upgrade", f"{project.engine.registry}/{project.own}/base").stdout
+
+    assert f"moved from {old} to {new}" in said
+    assert project.lock() == before.replace(old, new, 1)
+    assert "stale" in project.run("--check", code=1).stderr
+
+    project.run()
+
+    assert f"@{new}\n" in project.generated("lower-two")
+
+
+def test_what_is_missing_is_added_and_what_is_unused_dropped(project: Project) -> None:
+    """Plain `lock` follows the matrix; until then a new base is a warning, or refused."""
+    project.run("lock")
+    kept = project.lock()
+    job = project.folder / "templates/job.j2"
+    text = job.read_text()
+    job.write_text(text.replace("base:1", "base:2"))
+    second = f"{project.engine.registry}/{project.own}/base:2"
+    project.engine.docker("buildx", "imagetools", "create", "-t", second, project.image("tool"))
+
+    assert "warning[unlocked-base]" in project.run().stderr
+    assert f"FROM {second}\n" in project.generated("lower-one")
+    assert f"error[unlocked-base]: {second} is not in" in project.run("--locked", code=1).stderr
+
+    told = project.run("lock", "--check", code=1).stdout
+
+    assert f"{second}: not locked\n  used by lower-one, lower-two\n" in told
+    assert f"{second}: locked at " in project.run("lock").stdout
+    assert project.run("--locked").stderr == ""
+
+    job.write_text(text)
+
+    assert f"{second}: locked, and used no more" in project.run("lock", "--check").stdout
+    assert f"{second}: dropped" in project.run("lock").stdout
+    assert project.lock() == kept
+
+
+def test_a_base_without_a_platform_is_refused(project: Project) -> None:
+    """An index or a plain image without one of the platforms names itself and that platform."""
+    source = f"{project.engine.registry}/library/python:3.11-slim-bookworm"
+    entry = project.engine.index("library/python", "3.11-slim-bookworm")["linux/amd64"]
+    plain = f"{source.rpartition(':')[0]}@{entry['digest']}"
+    project.run("lock")
+    before = project.lock()
+    command = ("buildx", "imagetools", "create", "--prefer-index=false", "--tag")
+    project.engine.docker(*command, project.image("base"), plain)
+
+    refused = project.run("lock", "--upgrade", code=1).stderr
+
+    assert f"error[base-platform]: {project.image('base')} has no linux/arm64 (in lower" in refused
+    assert "templates/job.j2:1:6" in refused
+    assert project.lock() == before
+
+    # What an older lock did not know is refused when compiling, too.
+    lock = before.replace("platforms: [linux/amd64, linux/arm64]", "platforms: [linux/amd64]")
+    (project.folder / "matrix.lock").write_text(lock)
+    again = project.run(code=1).stderr
+
+    assert "has no linux/arm64" in again
+    assert "matrix.lock:" in again
+    assert not (project.folder / "docker-bake.hcl").exists()
+
+    matrix = project.folder / "matrix.yaml"
+    matrix.write_text(matrix.read_text().replace(", linux/arm64]", "]"))
+    project.run("lock", "--upgrade")
+    project.run("--locked")
+
+    assert f"digest: {entry['digest']}\n    platforms: [linux/amd64]\n" in project.lock()
+
+
+def test_a_refreshed_target_has_its_date(project: Project) -> None:
+    """`--refresh` writes a date for what is asked, and a target that is gone loses it."""
+    project.run("lock")
+    plain = project.lock()
+    said = project.run("lock", "--refresh", "image=lower", "--date", "2026-11-23").stdout
+
+    assert "2 targets refreshed: 2026-11-23" in said
+    assert (
+        project.lock() == f"{plain}refreshed:\n  lower-one: 2026-11-23\n  lower-two: 2026-11-23\n"
+    )
+
+    project.run("lock", "--refresh", "lower-two", "--date", "2026-12-01")
+    matrix = project.folder / "matrix.yaml"
+    matrix.write_text(matrix.read_text().replace("job: [one, two]", "job: [two]"))
+    project.run("lock")
+
+    assert project.lock().endswith("\nrefreshed:\n  lower-two: 2026-12-01\n")
+
+
+def test_what_cannot_be_looked_up_is_in_dockers_words(project: Project) -> None:
+    """A tag that is not there, and a registry that does not answer: all said, nothing written."""
+    job = project.folder / "templates/job.j2"
+    job.write_text(
+        job.read_text().replace("base:1", "base:gone") + "COPY --from=127.0.0.1:1/x / /\n"
+    )
+    refused = project.run("lock", code=1).stderr
+
+    assert "error[cannot-resolve]: " in refused
+    assert "base:gone: not found" in refused
+    assert "connection refused" in refused
+    assert "templates/job.j2:3:" in refused
+    assert not (project.folder / "matrix.lock").exists()

@@ -1,0 +1,192 @@
+"""What a Dockerfile is said to read is what BuildKit reads: a build is redone for nothing else."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from engine.steps import executed
+from support.engine import Engine
+
+from compiler.fingerprinting.reach import Reach, plain_name, reads
+from compiler.fingerprinting.trees import Trees
+
+
+BASE = "FROM python:3.11-slim-bookworm\n"
+PLAIN = ("a.txt", "b.txt", "sub/c.txt", "sub/deep/d.txt", "other/e.txt")
+COPIED = "FROM scratch\nCOPY "
+
+# Dockerfile, files of the context beside PLAIN (`-> ` makes a link), files of the context `named`.
+CASES: Mapping[str, tuple[str, Mapping[str, str], Mapping[str, str]]] = {
+    "a file": (f"{COPIED}a.txt /x/\n", {}, {}),
+    "a file in a folder": (f"{COPIED}./sub//c.txt /x/\n", {}, {}),
+    "a folder": (f"{COPIED}sub /x/\n", {}, {}),
+    "above the root": (f"{COPIED}../../sub/../a.txt /x/\n", {}, {}),
+    "several": (f'{COPIED}["a.txt", "sub/deep", "/x/"]\n', {}, {}),
+    "wildcards": (f"{COPIED}?.txt s*/*.txt /x/\n", {}, {}),
+    "a class": (f"{COPIED}[^a].txt /x/\n", {}, {}),
+    "wildcards in a folder": (f"{COPIED}sub/* /x/\n", {}, {}),
+    "everything": (f"{COPIED}. /x/\n", {}, {}),
+    "ignored": (f"{COPIED}. /x/\n", {".dockerignore": "sub\n!sub/deep\n*.txt\n"}, {}),
+    "ignored in part": (f"{COPIED}sub /x/\n", {".dockerignore": "**/c.*\n# sub\n"}, {}),
+    "an ignore file of its own": (
+        f"{COPIED}. /x/\n",
+        {".dockerignore": "sub\n", "Dockerfile.dockerignore": "other\n"},
+        {},
+    ),
+    "an empty ignore file of its own": (
+        f"{COPIED}. /x/\n",
+        {".dockerignore": "sub\n", "Dockerfile.dockerignore": ""},
+        {},
+    ),
+    "a link": (f"{COPIED}link /x/\n", {"link": "-> sub/c.txt"}, {}),
+    "a link to a folder": (f"{COPIED}link/d.txt /x/\n", {"link": "-> /sub/deep"}, {}),
+    "wildcards behind a link": (f"{COPIED}link/*.txt /x/\n", {"link": "-> sub"}, {}),
+    "a link by wildcards": (f"{COPIED}l* /x/\n", {"link": "-> sub/c.txt"}, {}),
+    "a link among what is copied": (
+        f"{COPIED}linked /x/\n",
+        {"linked/link": "-> ../a.txt", "linked/f.txt": ""},
+        {},
+    ),
+    "a named context": (
+        f"{COPIED}--from=named in.txt /x/\n",
+        {".dockerignore": "**"},
+        {"in.txt": "", "out.txt": ""},
+    ),
+    "a named context that ignores": (
+        f"{COPIED}--from=named . /x/\n",
+        {},
+        {"in.txt": "", "out.txt": "", ".dockerignore": "out*"},
+    ),
+    "a named context in a stage's place": (
+        "FROM scratch AS named\nCOPY b.txt /in.txt\nFROM scratch\nCOPY --from=named in.txt /x/\n",
+        {},
+        {"in.txt": "", "out.txt": ""},
+    ),
+    "a bind": (f"{BASE}RUN --mount=target=/y,source=sub cat /y/c.txt\n", {}, {}),
+    "a bind of a file": (f"{BASE}RUN --mount=type=bind,src=a.txt,target=/y cat /y\n", {}, {}),
+    "a cache that begins with a context": (
+        f"{BASE}RUN --mount=type=cache,id={uuid.uuid4()},from=named,target=/y ls /y\n",
+        {},
+        {"in.txt": "", "out.txt": ""},
+    ),
+    "a bind of everything": (f"{BASE}RUN --mount=target=/y cat /y/a.txt\n", {}, {}),
+    "a bind from a named context": (
+        f"{BASE}RUN --mount=from=named,source=in.txt,target=/y cat /y\n",
+        {},
+        {"in.txt": "", "out.txt": ""},
+    ),
+    "a stage that is not built": (
+        "FROM scratch AS a\nCOPY a.txt /\nFROM scratch AS b\nCOPY b.txt /\n"  # noqa: ISC004
+        "FROM scratch AS c\nCOPY sub/c.txt /\nFROM scratch\nCOPY --from=b / /\nCOPY --from=0 / /\n",
+        {},
+        {},
+    ),
+    "a heredoc": (f"{COPIED}<<one b.txt <<'two' /x/\na.txt\none\nsub\ntwo\n", {}, {}),
+}
+
+
+def write(folder: Path, files: Mapping[str, str]) -> None:
+    """Write files, and links where their text begins with an arrow."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if text.startswith("-> "):
+            path.symlink_to(text.removeprefix("-> "))
+        else:
+            path.write_text(text)
+
+
+def reached(project: Path) -> set[str]:
+    """Return the files, as paths in the project, that a build is said to read."""
+    found = reads((project / "Dockerfile").read_text(), contexts=["named"])
+    trees = Trees(project)
+    main = trees.main("main", "Dockerfile", found.main).files
+    named = trees.named("named", found.named.get(plain_name("named"), Reach())).files
+    return {f"main/{name}" for name in main} | {f"named/{name}" for name in named}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_build_runs_anew_for_what_is_reached(engine: Engine, tmp_path: Path, case: str) -> None:
+    """Each file is changed in its turn: a step is executed exactly if it is said to be reached."""
+    dockerfile, beside, named = CASES[case]
+    own = {name: text for name, text in beside.items() if name.startswith("Dockerfile")}
+    write(tmp_path, {"Dockerfile": dockerfile, **own})
+    write(tmp_path / "main", {**dict.fromkeys(PLAIN, ""), **beside})
+    write(tmp_path / "named", named or {"in.txt": ""})
+    files = [
+        path
+        for path in sorted(tmp_path.glob("*/**/*"))
+        if path.is_file() and not path.is_symlink() and "ignore" not in path.name
+    ]
+    for path in files:
+        path.write_text(uuid.uuid4().hex)
+
+    def build() -> list[str]:
+        done = engine.docker(
+            *("buildx", "build", "--progress=rawjson", "--output=type=cacheonly"),
+            *("--file=Dockerfile", "--build-context=named=named", "main"),
+            cwd=tmp_path,
+        )
+        return executed(done.stderr)
+
+    assert build()
+    assert not build()
+    said = reached(tmp_path)
+    for path in files:
+        path.write_text(uuid.uuid4().hex)
+        name = os.fspath(path.relative_to(tmp_path))
+
+        assert bool(build()) == (name in said), name
+
+
+def test_an_argument_that_no_dockerfile_declares_changes_nothing(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """A step is executed anew for a declared argument, and for no other."""
+    dockerfile = f"{BASE}ARG TOLD=1\nRUN echo {uuid.uuid4()}\n"
+    (tmp_path / "Dockerfile").write_text(dockerfile)
+
+    def build(*words: str) -> list[str]:
+        done = engine.docker(
+            *("buildx", "build", "--progress=rawjson", "--output=type=cacheonly", *words, "."),
+            cwd=tmp_path,
+        )
+        return executed(done.stderr)
+
+    assert build()
+    assert not build("--build-arg=OTHER=2", "--build-arg=HTTP_PROXY=http://127.0.0.1:9")
+    assert build("--build-arg=TOLD=2")
+    assert reads(dockerfile).args == frozenset({"TOLD"})
+
+
+def test_what_a_parent_triggers_reads_the_child_s_context(engine: Engine, tmp_path: Path) -> None:
+    """ONBUILD of a linked target is executed in the context of the child."""
+    parent = "FROM scratch\nCOPY parent.Dockerfile /\nONBUILD COPY sub /x/\n"
+    child = "FROM parent\nCOPY a.txt /\n"
+    write(tmp_path, {"parent.Dockerfile": parent, "child.Dockerfile": child})
+    write(tmp_path / "main", {name: uuid.uuid4().hex for name in PLAIN})
+    write(
+        tmp_path,
+        {
+            "docker-bake.hcl": 'target "parent" { dockerfile = "cwd://parent.Dockerfile" }\n'
+            'target "default" {\n  context = "main"\n  dockerfile = "cwd://child.Dockerfile"\n'
+            '  contexts = { parent = "target:parent" }\n}\n'
+        },
+    )
+
+    def build() -> list[str]:
+        words = ("--progress=rawjson", "--set=*.output=type=cacheonly")
+        return executed(engine.docker("buildx", "bake", *words, cwd=tmp_path).stderr)
+
+    assert build()
+    assert not build()
+    found = reads(child, contexts=["parent"], triggers=reads(parent).triggers).main
+    assert found.paths == ("a.txt", "sub")
+    for name in PLAIN:
+        (tmp_path / "main" / name).write_text(uuid.uuid4().hex)
+        own = name in Trees(tmp_path).main("main", "", found).files
+        assert bool(build()) == own, name

@@ -1,0 +1,631 @@
+"""Fingerprints: what decides an image counts, in each target that it decides, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compiler.comparing.bakeform import normal
+from compiler.comparing.printed import parse, read_printed
+from compiler.errors import CompileError
+from compiler.fingerprinting.fingerprint import Fingerprint, fingerprints, texts
+from compiler.fingerprinting.overrides import DECIDING, OverrideError, Overrides, resolved
+from compiler.fingerprinting.reach import EVERYTHING, Reach, plain_name, reads
+from compiler.fingerprinting.trees import Trees
+from compiler.pipeline import compile_matrix
+from compiler.places import Page
+
+
+MATRIX = """\
+variables:
+  REGISTRY: docker.io/acme
+  VERSION: "v1"
+  TORCH: "2.4"
+  MIRROR: docker.io/library
+axes:
+  python: [3.11, 3.12]
+images:
+  base:
+    template: base.j2
+    context: files
+    platforms: [linux/amd64, linux/arm64]
+    args: {TORCH: "${TORCH}", UNREAD: "${VERSION}"}
+    contexts: {extra: more, unused: idle, tool: "docker-image://${MIRROR}/tool:1"}
+    labels: {version: "${VERSION}"}
+    annotations: {"org.note": "${VERSION}"}
+    tags: ["${REGISTRY}/base:{{ python }}-${VERSION}"]
+    moving: ["${REGISTRY}/base:{{ python }}"]
+  child:
+    template: child.j2
+    from: base
+    context: files
+    platforms: [linux/amd64]
+    tags: ["${REGISTRY}/child:{{ python }}-${VERSION}"]
+  lone:
+    axes: []
+    template: lone.j2
+    tags: ["${REGISTRY}/lone:${VERSION}"]
+"""
+
+TEMPLATES = {
+    "base.j2": """\
+FROM python:{{ python }} AS first
+ARG TORCH
+RUN --mount=source=bound.txt,target=/b cat /b
+COPY --from=tool / /tool
+FROM python:{{ python }}
+COPY copied.txt of-{{ python }}.txt run.sh link /x/
+COPY --from=extra . /extra
+COPY --from=first /b /b
+""",
+    "child.j2": "FROM {{ parent }}\nCOPY child.txt /\n",
+    "lone.j2": "FROM scratch\nCOPY all /\n",
+}
+
+FILES = {
+    "files/copied.txt": "copied",
+    "files/bound.txt": "bound",
+    "files/of-3.11.txt": "of 3.11",
+    "files/of-3.12.txt": "of 3.12",
+    "files/run.sh": "#!/bin/sh\n",
+    "files/aim.txt": "aim",
+    "files/child.txt": "child",
+    "files/idle.txt": "idle",
+    "more/in.txt": "in",
+    "more/out.txt": "out",
+    "more/.dockerignore": "out.*\n",
+    "idle/idle.txt": "idle",
+    "all/one/a.txt": "a",
+    "all/b.txt": "b",
+}
+
+BASES = ("base-3_11", "base-3_12")
+CHILDREN = ("child-3_11", "child-3_12")
+LONE = ("lone",)
+EVERY = (*BASES, *CHILDREN, *LONE)
+
+
+def make(folder: Path) -> Path:
+    """Write the project to a folder."""
+    for name, text in {
+        "matrix.yaml": MATRIX,
+        **{f"templates/{name}": text for name, text in TEMPLATES.items()},
+        **FILES,
+    }.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (folder / "files/link").symlink_to("aim.txt")
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Give a project of a base, a child of it, and an image apart."""
+    return make(tmp_path / "project")
+
+
+def taken(
+    folder: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    sets: Sequence[str] = (),
+    refreshed: Mapping[str, str] | None = None,
+) -> dict[str, Fingerprint]:
+    """Give the fingerprints of a project."""
+    compiled = compile_matrix(folder / "matrix.yaml")
+    names = [target.name for target in compiled.plan.targets]
+    return fingerprints(
+        compiled.plan,
+        texts(compiled),
+        folder,
+        environment or {},
+        overrides=Overrides(sets, targets=names, environment=environment),
+        refreshed=refreshed,
+    )
+
+
+def digests(found: Mapping[str, Fingerprint]) -> dict[str, str]:
+    """Give the digest of each target."""
+    return {name: one.digest for name, one in found.items()}
+
+
+def differing(before: Mapping[str, Fingerprint], now: Mapping[str, Fingerprint]) -> tuple[str, ...]:
+    """Give the targets whose fingerprints are not the same."""
+    assert before.keys() == now.keys()
+    return tuple(name for name in now if now[name].digest != before[name].digest)
+
+
+def append(name: str, text: str = "\n") -> Callable[[Path], None]:
+    """Give what writes something more to a file, which may be new."""
+
+    def edit(folder: Path) -> None:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            file.write(text)
+
+    return edit
+
+
+def replace(name: str, old: str, new: str) -> Callable[[Path], None]:
+    """Give what replaces a text in a file."""
+
+    def edit(folder: Path) -> None:
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new))
+
+    return edit
+
+
+def relink(folder: Path) -> None:
+    """Let the link lead to another file of the same text."""
+    shutil.copy(folder / "files/aim.txt", folder / "files/other.txt")
+    (folder / "files/link").unlink()
+    (folder / "files/link").symlink_to("other.txt")
+
+
+def rename(folder: Path) -> None:
+    """Give a copied file another name."""
+    (folder / "all/b.txt").rename(folder / "all/c.txt")
+
+
+COUNTS: Mapping[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
+    "a template": (append("templates/base.j2", "RUN true\n"), (*BASES, *CHILDREN)),
+    "a child's template": (append("templates/child.j2", "RUN true\n"), CHILDREN),
+    "a copied file": (append("files/copied.txt"), (*BASES, *CHILDREN)),
+    "a bound file": (append("files/bound.txt"), (*BASES, *CHILDREN)),
+    "a file of one variant": (append("files/of-3.12.txt"), ("base-3_12", "child-3_12")),
+    "a file of the child": (append("files/child.txt"), CHILDREN),
+    "a file that may be run": (lambda f: (f / "files/run.sh").chmod(0o755), (*BASES, *CHILDREN)),
+    "where a link leads": (relink, (*BASES, *CHILDREN)),
+    "what a link leads to": (append("files/aim.txt"), (*BASES, *CHILDREN)),
+    "a file of a named context": (append("more/in.txt"), (*BASES, *CHILDREN)),
+    "what a context ignores": (append("more/.dockerignore", "in.*\n"), (*BASES, *CHILDREN)),
+    "what a context ignores no more": (
+        replace("more/.dockerignore", "out.*", ""),
+        (*BASES, *CHILDREN),
+    ),
+    "a name": (rename, LONE),
+    "a new file in a copied folder": (append("all/one/new.txt", "new"), LONE),
+    "a file of it less": (lambda f: (f / "all/one/a.txt").unlink(), LONE),
+    "an ignore file for one Dockerfile": (
+        append("dockerfiles/lone.Dockerfile.dockerignore", "all/one\n"),
+        LONE,
+    ),
+    "the default of a variable that is an argument": (
+        replace("matrix.yaml", 'TORCH: "2.4"', 'TORCH: "2.5"'),
+        (*BASES, *CHILDREN),
+    ),
+    "platforms": (
+        replace("matrix.yaml", "    platforms: [linux/amd64]\n", ""),
+        CHILDREN,
+    ),
+    "a context that is an image": (
+        replace("matrix.yaml", "/tool:1", "/tool:2"),
+        (*BASES, *CHILDREN),
+    ),
+    "the network": (
+        replace("matrix.yaml", "    axes: []\n", "    axes: []\n    network: none\n"),
+        LONE,
+    ),
+    "the stage": (
+        replace(
+            "matrix.yaml", "    template: base.j2\n", "    template: base.j2\n    target: first\n"
+        ),
+        (*BASES, *CHILDREN),
+    ),
+    "how an output is packed": (
+        replace(
+            "matrix.yaml",
+            "    axes: []\n",
+            '    axes: []\n    output: ["type=image,compression=zstd"]\n',
+        ),
+        LONE,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", COUNTS)
+def test_what_decides_an_image_counts_in_it_and_its_children_only(project: Path, case: str) -> None:
+    """A change shows in the targets that it decides, and is told by name."""
+    edit, expected = COUNTS[case]
+    before = taken(project)
+
+    edit(project)
+    now = taken(project)
+
+    assert differing(before, now) == expected
+    for name in expected:
+        assert before[name].parts != now[name].parts
+
+
+def tag(folder: Path) -> None:
+    """Change every name that an image has, and its labels and annotations."""
+    path = folder / "matrix.yaml"
+    text = path.read_text().replace("${REGISTRY}/", "${REGISTRY}/x-").replace("org.note", "a.b")
+    path.write_text(text.replace("labels: {version:", "labels: {release:"))
+
+
+def touch(folder: Path) -> None:
+    """Give everything another time."""
+    for path in folder.rglob("*"):
+        os.utime(path, (1, 1), follow_symlinks=False)
+
+
+def loosen(folder: Path) -> None:
+    """Give everything the modes of another umask, and of no group."""
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode & 0o700 | (0o077 if path.is_dir() else 0o060))
+
+
+def shuffle(folder: Path) -> None:
+    """Write each file of a folder anew, in another order."""
+    files = [(path, path.read_bytes()) for path in (folder / "all").rglob("*") if path.is_file()]
+    shutil.rmtree(folder / "all")
+    Random(1).shuffle(files)  # noqa: S311
+    for path, content in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def own(folder: Path) -> None:
+    """Give everything another owner where this is allowed."""
+    if os.geteuid() == 0:
+        for path in folder.rglob("*"):
+            os.chown(path, 4711, 4711, follow_symlinks=False)
+
+
+DOES_NOT: Mapping[str, Callable[[Path], None]] = {
+    "tags, labels, annotations": tag,
+    "the version": replace("matrix.yaml", 'VERSION: "v1"', 'VERSION: "v2"'),
+    "times": touch,
+    "modes": loosen,
+    "owners": own,
+    "order on disk": shuffle,
+    "a file that is not copied": append("files/idle.txt"),
+    "a file that is ignored": append("more/out.txt"),
+    "a context that nothing reads": append("idle/idle.txt"),
+    "an empty folder": lambda folder: (folder / "all/empty").mkdir(),
+    "git's own folder": append("all/.git/HEAD", "ref: x\n"),
+    "logs": append("all/.compile-matrix/logs/a.log", "log\n"),
+    "tests": replace("matrix.yaml", "    axes: []\n", "    axes: []\n    tests: [test -e /]\n"),
+    "caches": replace(
+        "matrix.yaml",
+        "    axes: []\n",
+        '    axes: []\n    cache-from: ["type=registry,ref=x/y"]\n    pull: true\n',
+    ),
+    "a description": replace(
+        "matrix.yaml", "    axes: []\n", "    axes: []\n    description: more words\n"
+    ),
+    "where an output goes": replace(
+        "matrix.yaml", "    axes: []\n", '    axes: []\n    output: ["type=registry"]\n'
+    ),
+    "the order of keys": replace(
+        "matrix.yaml", 'TORCH: "${TORCH}", UNREAD: "${VERSION}"', 'UNREAD: "1", TORCH: "${TORCH}"'
+    ),
+    "a name of a folder": lambda folder: (
+        (folder / "more").rename(folder / "much"),
+        replace("matrix.yaml", "extra: more", "extra: much")(folder),
+    )[1],
+}
+
+
+@pytest.mark.parametrize("case", DOES_NOT)
+def test_what_decides_no_image_counts_nowhere(project: Path, case: str) -> None:
+    """A change of what is around an image leaves every fingerprint."""
+    before = taken(project)
+
+    DOES_NOT[case](project)
+
+    assert differing(before, taken(project)) == ()
+
+
+def test_the_comment_that_names_the_templates_does_not_count(project: Path) -> None:
+    """A template split in two gives the same fingerprints if it gives the same steps."""
+    before = taken(project)
+
+    (project / "templates/child.j2").write_text("FROM {{ parent }}\n{% include 'rest.j2' %}")
+    (project / "templates/rest.j2").write_text("COPY child.txt /\n")
+
+    assert differing(before, taken(project)) == ()
+
+
+def test_a_comment_of_the_author_s_own_stays(project: Path) -> None:
+    """Only the first comment is ours: one like it further down counts as all text does."""
+    before = taken(project)
+
+    append("templates/lone.j2", "# Generated by compile-matrix from nothing\n")(project)
+
+    assert differing(before, taken(project)) == LONE
+
+
+def test_checkouts_and_hash_seeds_agree(project: Path, tmp_path: Path) -> None:
+    """Another folder, umask, hash seed and process give the same digests."""
+    program = (
+        "import json, os, sys; os.umask(int(sys.argv[2], 8))\n"
+        "from pathlib import Path\n"
+        "import test_fingerprint as t\n"
+        "folder = t.make(Path(sys.argv[1]))\n"
+        "print(json.dumps(t.digests(t.taken(folder))))\n"
+    )
+    expected = digests(taken(project))
+    for n, (umask, seed) in enumerate([("002", "1"), ("077", "2")]):
+        done = subprocess.run(
+            [sys.executable, "-c", program, tmp_path / f"deep/er/{n}", umask],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parent)},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert json.loads(done.stdout) == expected
+
+
+def test_the_environment_and_set_count_as_in_bake(project: Path) -> None:
+    """A variable that reaches an argument counts; one that reaches tags and labels does not."""
+    before = taken(project)
+
+    assert differing(before, taken(project, environment={"VERSION": "v9", "REGISTRY": "x"})) == ()
+    assert differing(before, taken(project, environment={"TORCH": "2.5"})) == (*BASES, *CHILDREN)
+    assert differing(before, taken(project, sets=["base-3_11.args.TORCH=2.5"])) == (
+        "base-3_11",
+        "child-3_11",
+    )
+    assert differing(before, taken(project, sets=["*.args.UNREAD=2", "*.tags=x/y:z"])) == ()
+    assert differing(before, taken(project, sets=["lone.platform=linux/arm64"])) == LONE
+    assert taken(project, environment={"TORCH": "2.5"})["base-3_11"].digest == (
+        taken(project, sets=["base*.args.TORCH=2.5"])["base-3_11"].digest
+    )
+
+
+def test_a_date_of_refreshing_counts(project: Path) -> None:
+    """What is to be built anew since a date has another fingerprint, and so has its child."""
+    before = taken(project)
+
+    assert differing(before, taken(project, refreshed={"base-3_12": "2026-11-23"})) == (
+        "base-3_12",
+        "child-3_12",
+    )
+
+
+def test_parts_are_named_as_a_reader_would(project: Path) -> None:
+    """Files by their paths in the project, fields by bake's names, the parent by its own."""
+    found = taken(project)
+
+    assert set(found["base-3_11"].parts) == {
+        *("Dockerfile", "args.TORCH", "contexts.tool", "platforms"),
+        *(f"file files/{name}" for name in ("copied.txt", "bound.txt", "of-3.11.txt", "run.sh")),
+        *("file files/link", "file files/aim.txt", "file more/in.txt", "file more/.dockerignore"),
+    }
+    assert set(found["child-3_11"].parts) == {
+        *("Dockerfile", "platforms", "file files/child.txt", "parent base-3_11"),
+    }
+    assert found["child-3_11"].linked == ("base-3_11",)
+    assert [one.whole for one in found.values()].count(()) == 3
+    assert found["base-3_11"].whole == (("more/", "COPY --from=extra . /extra"),)
+
+
+def test_a_pinned_base_is_a_part_of_its_own(project: Path) -> None:
+    """Another digest of a base is told by the base's name, and the Dockerfile stays as it was."""
+    template = project / "templates/lone.j2"
+    pinned = "FROM python:3.11@sha256:{}\nCOPY all /\n"
+    template.write_text(pinned.format("0" * 64))
+    before = taken(project)["lone"].parts
+    template.write_text(pinned.format("1" * 64))
+    now = taken(project)["lone"].parts
+
+    assert {name for name in now if now[name] != before[name]} == {"base python:3.11"}
+
+
+def test_a_file_that_cannot_be_read_is_refused_by_name(project: Path) -> None:
+    """What is wrong with it is said; nothing is taken for its content."""
+    (project / "files/link").unlink()
+    (project / "files/copied.txt").unlink()
+    (project / "files/copied.txt").symlink_to("copied.txt")
+
+    found = taken(project)["base-3_11"].parts
+
+    assert "file files/copied.txt" in found  # a link to itself is a link
+    if os.geteuid() != 0:
+        (project / "all/b.txt").chmod(0)
+        with pytest.raises(CompileError, match=r"b\.txt cannot be read"):
+            taken(project)
+
+
+def test_pipes_are_passed_over(project: Path) -> None:
+    """What git does not keep is not waited for."""
+    before = taken(project)
+    os.mkfifo(project / "all/pipe")
+
+    assert differing(before, taken(project)) == ()
+
+
+WORDS = [
+    "nothing=1",
+    "lone=1",
+    "no-such.platform=linux/amd64",
+    "lone.platfrom=linux/amd64",
+    "lone.args",
+    "lone.args=1",
+    "lone.context",
+    "lone.dockerfile=x",
+    "lone.network=none",
+    "lone.labels=1",
+]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_what_set_does_not_take_is_refused(project: Path, word: str) -> None:
+    """As bake refuses it, before anything is built."""
+    with pytest.raises(OverrideError):
+        taken(project, sets=[word])
+
+
+SETS: list[list[str]] = [
+    [],
+    ["*.args.TORCH=3", "base-3_11.args.TORCH=4=5", "lone.args.NEW="],
+    ["base*.platform=linux/arm64", "base*.platform=linux/amd64", "child*.platform=linux/amd64"],
+    ["*.output=type=local,dest=out", "lone.output=type=oci,dest=x.tar"],
+    ["lone.context=files", "base-3_1[12].contexts.extra=idle", "lone.contexts.new=more"],
+    ["base-3_1[^2].target=first"],
+    ["lone.args.HOME", "lone.args.NOT_THERE_AT_ALL", "lone.labels.x=1", "lone.no-cache=true"],
+    ["lone.attest=type=sbom", "lone.shm-size=1g"],
+]
+
+
+@pytest.mark.parametrize("which", ["buildx", "old_buildx"])
+@pytest.mark.parametrize("sets", SETS, ids=lambda sets: " ".join(sets) or "nothing")
+def test_fields_are_what_bake_resolves(
+    project: Path, request: pytest.FixtureRequest, sets: list[str], which: str
+) -> None:
+    """With the environment and --set they are what bake --print gives."""
+    buildx: Path = request.getfixturevalue(which)
+    compiled = compile_matrix(project / "matrix.yaml")
+    for artifact in compiled.artifacts:
+        path = project / artifact.path
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(artifact.content)
+    own = {"TORCH": "2.6", "VERSION": "v7", "HOME": str(project)}
+    words = [word for text in sets for word in ("--set", text)]
+    done = subprocess.run(
+        [buildx, "bake", "--print", *words, *EVERY],
+        cwd=project,
+        env={**os.environ, **own},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    page = Page("stdin", done.stdout)
+    printed = read_printed(page, parse(page))
+
+    plan = compiled.plan
+    overrides = Overrides(sets, targets=[t.name for t in plan.targets], environment=own)
+    mine = resolved(plan, own, overrides)
+
+    for name in EVERY:
+        theirs = {k: v for k, v in printed.targets[name].items() if k in DECIDING}
+        if name in printed.came_along and "output" not in mine[name]:
+            theirs.pop("output", None)
+        assert mine[name] == normal(dict(theirs)) == theirs
+
+
+READS = {
+    "FROM a\nCOPY x y/../z /d/\n": Reach(("x", "z")),
+    "FROM a\nCOPY --chown=1:1 --link x /d\n": Reach(("x",)),
+    "FROM a\nCOPY --from=b x /d\n": Reach(),
+    "FROM a\nADD https://x/y git@x:y.git local /d/\n": Reach(("local",)),
+    "FROM a\nCOPY src/*.py docs/[a-c]?.md /d/\n": Reach((), ("docs/[a-c]?.md", "src/*.py")),
+    "FROM a\nCOPY src/**/*.py /d/\n": Reach(("src",)),
+    "FROM a\nCOPY a\\ b /d/\n": Reach(("a b",)),
+    "FROM a\nCOPY <<EOF /d\nx\nEOF\n": Reach(),
+    "FROM a\nRUN --mount=type=cache,target=/c --mount=type=secret,id=x true\n": Reach(),
+    'FROM a\nRUN --mount="type=bind,source=x,target=/d" true\n': Reach(("x",)),
+    "# escape=`\nFROM a\nCOPY a` b /d/\n": Reach(("a b",)),
+    "FROM a\nRUN <<EOF\nCOPY no /d\nEOF\n": Reach(),
+}
+
+
+@pytest.mark.parametrize("text", READS)
+def test_what_instructions_reach(text: str) -> None:
+    """Paths are cleaned; remote sources, stages and here-documents are no files of the context."""
+    assert reads(text).main == READS[text]
+
+
+WHOLE = [
+    "FROM a\nCOPY . /d\n",
+    "FROM a\nCOPY / /d\n",
+    "FROM a\nCOPY x/.. /d\n",
+    "FROM a\nARG X\nCOPY $X /d\n",
+    "FROM a\nARG X\nCOPY dir/${X} /d\n",
+    "FROM a\nRUN --mount=target=/d true\n",
+    "FROM a\nRUN --mount=source=$X,target=/d true\n",
+    "FROM a\nONBUILD COPY x /x\nFROM a\nCOPY . /d\n",
+]
+
+
+@pytest.mark.parametrize("text", WHOLE)
+def test_what_cannot_be_decided_counts_whole(text: str) -> None:
+    """The reason is the instruction."""
+    whole = reads(text).main.whole
+
+    assert whole
+    assert whole in text
+
+
+NOT_UNDERSTOOD = ["", "nonsense\n", "FROM a\nCOPY <<EOF /x\n", "# syntax=acme/own:1\nFROM a\n"]
+
+
+@pytest.mark.parametrize("text", NOT_UNDERSTOOD)
+def test_what_is_not_understood_may_read_everything(text: str) -> None:
+    """Not even an argument or a context is left out."""
+    assert reads(text) == EVERYTHING
+
+
+def test_a_name_that_is_not_decided_may_be_any_context() -> None:
+    """Where an argument says what to read from, every context counts."""
+    assert reads("ARG B=x\nFROM $B\n").undecided == "FROM $B"
+    assert reads("FROM a\nRUN --mount=from=$B,target=/x true\n").undecided
+    assert not reads("FROM a\nCOPY --from=b x /\n").undecided
+
+
+@pytest.mark.parametrize(
+    "name", ["python", "python:latest", "library/python", "docker.io/library/python:latest"]
+)
+def test_names_of_images_are_compared_as_buildkit_does(name: str) -> None:
+    """A context takes the place of an image however its name is written."""
+    assert plain_name(name) == "python"
+    assert "python" in reads(f"FROM {name}\n").named
+
+
+NAMES = st.sampled_from(["a", "b", "c.txt", "d"])
+PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    files=st.sets(PATHS, max_size=8),
+    ignored=st.lists(
+        st.tuples(st.sampled_from(["", "!"]), st.sampled_from(["a", "**/b", "a/*", "c.*", "d/a"])),
+        max_size=3,
+    ),
+    sources=st.lists(PATHS, min_size=1, max_size=2),
+)
+def test_the_whole_context_holds_what_each_source_reaches(
+    tmp_path_factory: pytest.TempPathFactory,
+    files: set[str],
+    ignored: list[tuple[str, str]],
+    sources: list[str],
+) -> None:
+    """What is reached by paths is what is reached whole, narrowed to these paths."""
+    folder = tmp_path_factory.mktemp("tree")
+    (folder / "context").mkdir()
+    for name in sorted(files):
+        path = folder / "context" / name
+        if not any(parent.is_file() for parent in path.parents) and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(name)
+    (folder / "context/.dockerignore").write_text("".join(f"{a}{b}\n" for a, b in ignored))
+
+    trees = Trees(folder)
+    whole = trees.main("context", "Dockerfile", Reach(whole="COPY . ."))
+    part = trees.main("context", "Dockerfile", Reach(tuple(sorted(set(sources)))))
+
+    assert part.files == {
+        name: digest
+        for name, digest in whole.files.items()
+        if any(name == source or name.startswith(f"{source}/") for source in sources)
+    }
+    again = Trees(folder).main("context", "Dockerfile", Reach(whole="RUN"))
+    assert again == whole

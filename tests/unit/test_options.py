@@ -1,0 +1,63 @@
+"""Levels of matrix.yaml laid over one another: what is null is taken away."""
+
+from pathlib import Path
+from typing import Any
+
+from bake.oracle import lay, plan_json
+
+
+DEFAULTS: dict[str, Any] = {
+    "template": "Dockerfile.j2",
+    "tags": ["acme/{{ image }}:{{ variant }}"],
+    "labels": {"a": "1", "b": "2"},
+    "tests": ["true"],
+    "cache": {"type": "registry", "ref": "acme/cache:{{ target }}"},
+    "platforms": ["linux/amd64"],
+    "exclude": [{"py": "3.9"}],
+}
+AXES = {"py": ["3.9", "3.10"]}
+
+
+def planned(folder: Path, image: dict[str, Any], **top: Any) -> list[dict[str, Any]]:
+    """Return the targets of an image over the defaults."""
+    lay(folder, {"axes": AXES, "defaults": DEFAULTS, "images": {"a": image}, **top})
+    found: list[dict[str, Any]] = plan_json(folder)["targets"]
+    return found
+
+
+def test_null_takes_away_what_defaults_say(tmp_path: Path) -> None:
+    """Of an image, null is nothing: no tags, no tests, no cache, no rows."""
+    nulls = dict.fromkeys(("tags", "labels", "tests", "cache", "platforms", "exclude"))
+    targets = planned(tmp_path, nulls)
+
+    assert [target["target"] for target in targets] == ["a-3_9", "a-3_10"]
+    assert targets[0]["tags"] == []
+    assert targets[0]["platforms"] == []
+    assert not {"labels", "tests", "cache"} & targets[0].keys()
+
+
+def test_an_override_takes_away_too(tmp_path: Path) -> None:
+    """Null in an override holds for its variants alone; the next one may give anew."""
+    targets = planned(
+        tmp_path,
+        {"exclude": None},
+        overrides=[
+            {"when": {"py": "3.9"}, "labels": None, "tests": None},
+            {"when": {"py": "3.9"}, "labels": {"c": "3"}},
+        ],
+    )
+
+    assert targets[0]["labels"] == {"c": "3"}
+    assert "tests" not in targets[0]
+    assert targets[1]["labels"] == {"a": "1", "b": "2"}
+    assert targets[1]["tests"] == ["true"]
+
+
+def test_a_parent_is_taken_away(tmp_path: Path) -> None:
+    """`from: null` stands on nothing, whatever the defaults say."""
+    defaults = {"template": "Dockerfile.j2", "from": "base"}
+    images: dict[str, Any] = {"base": {"from": None}, "child": {}}
+    files = {"templates/Dockerfile.j2": "FROM {{ parent or 'scratch' }}\n"}
+    lay(tmp_path, {"defaults": defaults, "images": images}, files)
+
+    assert [target["parent"] for target in plan_json(tmp_path)["targets"]] == [None, "base"]
