@@ -2,8 +2,8 @@
 
 The second is how such images are built where each has a job or a loop of its own; each of its
 builds begins with an empty cache. And `compile-matrix build` of 300 trivial targets against the
-best batching by hand: six bakes of 50, in sequence. Needs an engine with the sample's base images: run it in a shell
-that holds one up, see tests/support/engine.py.
+best batching by hand: six bakes of 50, in sequence. Needs an engine
+with the sample's base images: run it in a shell that holds one up, see tests/support/engine.py.
 """
 
 import json

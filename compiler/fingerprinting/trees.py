@@ -23,7 +23,6 @@ NEVER = frozenset({".git", ".compile-matrix"})
 """Names that never count: git's own folder, and that of logs and records."""
 IGNORE = ".dockerignore"
 _MOST_LINKS = 255
-_EXECUTABLE = stat.S_IXUSR
 
 
 class Listing(NamedTuple):
@@ -113,7 +112,7 @@ class Trees:
             else:
                 with open(path, "rb") as file:
                     content = file_digest(file, "sha256").hexdigest()
-                found = f"x{content}" if state.st_mode & _EXECUTABLE else content
+                found = f"x{content}" if state.st_mode & stat.S_IXUSR else content
             self._digests[path] = found
         return found
 

@@ -159,7 +159,7 @@ def test_logs_ignore_themselves_and_replace_old_ones(tmp_path: Path) -> None:
 
     assert (tmp_path / ".compile-matrix/.gitignore").read_text() == "*\n"
     assert (tmp_path / ".compile-matrix/logs/a.log").read_text() == "two\n"
-    assert logs.shown("a") == ".compile-matrix/logs/a.log"
+    assert other.shown("b") == ".compile-matrix/logs/b.log"
 
 
 def test_filters_in_the_environment_are_all_told() -> None:
