@@ -13,14 +13,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from compiler.building.faults import canceled, engine_away, passing
+from compiler.building.faults import canceled, engine_away, passing, refusal
 from compiler.building.logs import Logs
 from compiler.building.outcome import Metadata, Options, Outcome, Report
 from compiler.building.parts import along, halves, links, ordered, split
 from compiler.building.runner import Bake, Interrupts, stop
-from compiler.errors import CompileError, Diagnostic, Location
 from compiler.plan import Plan
-from compiler.unchanged import BAKE
 
 
 TAIL = 25
@@ -221,7 +219,7 @@ class _Builder:
         """Try a part again in a while, in halves, unless that was done too often."""
         words = bake.watch.words
         if not self._seen and engine_away(words):
-            raise _refusal(words)
+            raise refusal(words)
         tries = 0
         broken = {}
         for name, why in shaken.items():
@@ -244,23 +242,9 @@ class _Builder:
         words = bake.watch.words or "bake failed and did not say why"
         if not self._seen:
             if self._refused and self._refused[1] == words and self._refused[0] != bake.part:
-                raise _refusal(words)
+                raise refusal(words)
             self._refused = (bake.part, words)
         if len(bake.part) == 1:
             self._fail({bake.part[0]: words})
         for half in reversed(halves(bake.part)):
             self._again(half, 0.0)
-
-
-def _refusal(words: str) -> CompileError:
-    said = " ".join(words.split())
-    return CompileError(
-        [
-            Diagnostic(
-                code="cannot-build",
-                message=f"docker buildx bake refuses: {said.removeprefix('ERROR: ')[:500]}",
-                location=Location(path=BAKE, line=0),
-                help="no target was begun; correct what it names",
-            )
-        ]
-    )

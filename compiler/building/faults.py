@@ -2,6 +2,9 @@
 
 import re
 
+from compiler.errors import CompileError, Diagnostic, Location
+from compiler.unchanged import BAKE
+
 
 _COMMAND = re.compile(r'process "[^\n]*" did not complete successfully')
 """A command of the Dockerfile failed: whatever it said, its author decides."""
@@ -60,3 +63,18 @@ def canceled(error: str) -> bool:
 def engine_away(error: str) -> bool:
     """Tell whether an error says that no engine answers."""
     return _ENGINE.search(error) is not None
+
+
+def refusal(words: str) -> CompileError:
+    """Return the error for what bake refuses for every target alike, in its words."""
+    said = " ".join(words.split())
+    return CompileError(
+        [
+            Diagnostic(
+                code="cannot-build",
+                message=f"docker buildx bake refuses: {said.removeprefix('ERROR: ')[:500]}",
+                location=Location(path=BAKE, line=0),
+                help="no target was begun; correct what it names",
+            )
+        ]
+    )

@@ -20,6 +20,9 @@ from compiler.unchanged import BAKE
 GRACE = 10.0
 """Seconds that a process has to end when it is asked to."""
 
+_QUICK = {"BUILDX_METADATA_PROVENANCE": "disabled"}
+"""Nobody reads the provenance in the metadata file, and each target would wait for it."""
+
 
 class Bake:
     """One `docker buildx bake` of some targets; lines go to a queue as it says them."""
@@ -44,7 +47,7 @@ class Bake:
         self._process = subprocess.Popen(  # noqa: S603 - no shell reads the words
             command,
             cwd=options.folder,
-            env={**os.environ, **narrowed, **options.env},
+            env={**_QUICK, **os.environ, **narrowed, **options.env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -63,7 +63,7 @@ class Project:
             (folder / name).write_text(text_)
         (folder / "templates/upper.j2").write_text(UPPER)
         self.move("base", "3.11")
-        self.move("tool", "3.12")
+        self.move("tool", "3.11", "--annotation", "index:tool=yes")  # for arm64, too
 
     def image(self, name: str) -> str:
         """Return the full name of a base."""
