@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from compiler import yaml_refusals as refuse
 from compiler.nodes import Node
@@ -151,8 +151,7 @@ class Composer:
         """Begin a mapping or a list."""
         self._grow(1, start)
         if len(self._stack) >= DEEPEST:
-            message = f"this is nested more than {DEEPEST} levels deep"
-            self._stop("too-deep", message, start, "use fewer levels")
+            self.too_deep(start)
         style = ("{" if mapping else "[") if flow else ""
         if tag is not None:
             self._find(refuse.tag(self.text, start, "", "[", flow=self.in_flow))
@@ -172,6 +171,11 @@ class Composer:
         self._keys.append(None)
         if is_key and not self._muted:
             self._muted = len(self._stack)
+
+    def too_deep(self, start: int) -> NoReturn:
+        """Refuse what begins here for its depth."""
+        message = f"this is nested more than {DEEPEST} levels deep"
+        self._stop("too-deep", message, start, "use fewer levels")
 
     def close(self, end: int) -> None:
         """End the mapping or list that was begun last."""
@@ -258,7 +262,7 @@ class Composer:
             if len(self.findings) >= MOST_FINDINGS:
                 raise StopComposing
 
-    def _stop(self, code: str, message: str, start: int, remedy: str) -> None:
+    def _stop(self, code: str, message: str, start: int, remedy: str) -> NoReturn:
         self._muted = 0
         self._find(Finding(code=code, message=message, start=start, end=start + 1, help=remedy))
         raise StopComposing

@@ -151,14 +151,7 @@ def _feed(composer: Composer) -> Failure | None:
     parser: Any = None
     try:
         parser = new_parser(composer.text)
-        while True:
-            event = parser.get_event()
-            kind = type(event)
-            if kind is yaml.StreamEndEvent:
-                return None
-            give = _GIVE.get(kind)
-            if give is not None:
-                give(composer, event)
+        _give_all(parser, composer)
     except StopComposing:
         return None
     except yaml.YAMLError as error:
@@ -167,6 +160,20 @@ def _feed(composer: Composer) -> Failure | None:
         # The Python parser hands an escape to `chr` that is beyond Unicode.
         index = parser.index if isinstance(parser, PythonParser) else 0
         return Failure(context="", problem=f"escape: {error}", context_at=index, at=index)
+    return None
+
+
+def _give_all(parser: Any, composer: Composer) -> None:
+    try:
+        while (kind := type(event := parser.get_event())) is not yaml.StreamEndEvent:
+            give = _GIVE.get(kind)
+            if give is not None:
+                give(composer, event)
+    except yaml.scanner.ScannerError as error:
+        # libyaml looks ahead, and gives up at a depth before the events of the first levels come.
+        if "nesting depth" not in str(error.problem):
+            raise
+        composer.too_deep(error.problem_mark.index if error.problem_mark else 0)
 
 
 def _give_scalar(composer: Composer, event: Any) -> None:
