@@ -9,6 +9,8 @@ from compiler.commands_build import build_
 from compiler.commands_changed import changed_
 from compiler.commands_ci import ci_
 from compiler.commands_lock import lock_
+from compiler.commands_publish import publish_
+from compiler.commands_release import release_
 from compiler.comparing.bakeform import COMPARED
 from compiler.console import Context, counted
 from compiler.errors import CompileError
@@ -238,5 +240,8 @@ def explain_(given: Context, words: tuple[str, ...], form: str) -> None:
         click.echo(as_text(told, left), nl=False)
 
 
-COMMANDS = (list_, build_, changed_, explain_, lock_, init_, ci_, compare_, schema_)
+COMMANDS = (
+    *(list_, build_, publish_, release_, changed_, explain_),
+    *(lock_, init_, ci_, compare_, schema_),
+)
 """In the order in which help shows them."""

@@ -13,28 +13,31 @@ from compiler.errors import CompileError
 
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from compiler.building.display import Lines
     from compiler.building.outcome import Options, Outcome
+    from compiler.pipeline import Compilation
     from compiler.plan import Plan
 
 
-class _PassingOn(click.Command):
+class PassingOn(click.Command):
     """A command that keeps what stands behind `--` apart: it is for another program."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse what stands before it."""
         at = args.index("--") if "--" in args else len(args)
-        ctx.meta[_PassingOn.__name__] = tuple(args[at + 1 :])
+        ctx.meta[PassingOn.__name__] = tuple(args[at + 1 :])
         return super().parse_args(ctx, args[:at])
 
     @staticmethod
     def passed(ctx: click.Context) -> tuple[str, ...]:
         """Return what stands behind."""
-        found: tuple[str, ...] = ctx.meta[_PassingOn.__name__]
+        found: tuple[str, ...] = ctx.meta[PassingOn.__name__]
         return found
 
 
-@click.command("build", cls=_PassingOn)
+@click.command("build", cls=PassingOn)
 @click.argument("words", nargs=-1, metavar="[FILTER]... [-- BAKE_ARGUMENT...]")
 @click.option("--selection", metavar="FILE", help="Only targets that this file selects.")
 @click.option(
@@ -110,17 +113,21 @@ def build_(
     given: Context = context.obj
     if platforms:
         words = (*words, f"platform={platforms}")
-    extra = _PassingOn.passed(context)
+    extra = PassingOn.passed(context)
     try:
-        plan, names = _ready(given, words, selection, options)
-        outcome, seconds = _built(plan, names, _options(given, _platforms(words), extra, options))
+        compiled, names = _ready(given, words, selection, options)
+        dates, overrides = _overrides(given, compiled, options)
+        ready = _options(given, _platforms(words), extra, options, overrides)
+        outcome, seconds = _built(compiled.plan, names, ready)
     except CompileError as error:
         given.refuse(error)
     except KeyboardInterrupt:
         click.echo("interrupted: every bake is stopped; nothing is half written", err=True)
         context.exit(128 + signal.SIGINT)
+    from compiler.building.refreshed import note
     from compiler.building.summary import Form, summary
 
+    note(given.folder, dates, outcome.built)
     click.echo(summary(outcome, Form(form), seconds), nl=False)
     if _remember(given, outcome):
         context.exit(1)
@@ -128,16 +135,17 @@ def build_(
 
 def _ready(
     given: Context, words: tuple[str, ...], selection: str | None, options: dict[str, object]
-) -> "tuple[Plan, list[str]]":
-    """Return the plan and the names to bake."""
-    from compiler.building.ready import fresh_plan, refuse_filters, require_buildx
+) -> "tuple[Compilation, list[str]]":
+    """Return what is compiled and the names to bake."""
+    from compiler.building.ready import fresh, refuse_filters, require_buildx
     from compiler.select import select
     from compiler.selection import read_selection
     from compiler.testing import SUFFIX
 
     refuse_filters(os.environ)
     require_buildx()
-    plan = fresh_plan(given.path, shown=given.shown, limit=given.limit)
+    compiled = fresh(given.path, shown=given.shown, limit=given.limit)
+    plan = compiled.plan
     targets = select(plan, words)
     chosen = None if selection is None else read_selection(plan, selection)
     names = [target.name for target in targets]
@@ -148,7 +156,32 @@ def _ready(
         names = [name for name in names if name in chosen]
     elif not _tested(options):
         tests = []
-    return plan, tests if options["test_only"] else names + tests
+    return compiled, tests if options["test_only"] else names + tests
+
+
+def _overrides(
+    given: Context, compiled: "Compilation", said: dict[str, object]
+) -> "tuple[Mapping[str, str], Mapping[str, tuple[str, ...]]]":
+    """Return what the lock wants refreshed, and what each target is given beside that it says."""
+    from compiler.building.refreshed import due
+    from compiler.fingerprinting.dates import dates
+    from compiler.fingerprinting.label import label
+    from compiler.fingerprinting.overrides import OverrideError
+    from compiler.fingerprinting.project import project_fingerprints
+
+    sets: tuple[str, ...] = said["sets"]  # type: ignore[assignment]
+    try:
+        prints = project_fingerprints(
+            compiled, given.folder, os.environ, sets=sets, shown=given.shown
+        )
+    except OverrideError:
+        return {}, {}  # bake says what is wrong with it
+    refreshed = dates(given.folder, given.shown)
+    anew = due(given.folder, refreshed)
+    return refreshed, {
+        name: (label(one.digest), *(["no-cache=true"] if name in anew else []))
+        for name, one in prints.items()
+    }
 
 
 def _tested(options: dict[str, object]) -> bool:
@@ -170,27 +203,37 @@ def _platforms(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _options(
-    given: Context, platforms: tuple[str, ...], extra: tuple[str, ...], said: dict[str, object]
+    given: Context,
+    platforms: tuple[str, ...],
+    extra: tuple[str, ...],
+    said: dict[str, object],
+    overrides: "Mapping[str, tuple[str, ...]]",
 ) -> "Options":
     from compiler.building.outcome import Options
 
     names = ("push", "load", "builder", "no_cache", "pull", "sets", "jobs", "part", "retries")
     fields = {name: said[name] for name in names if said[name] is not None}  # else the default
-    return Options(folder=given.folder, platforms=platforms, extra=extra, **fields)  # type: ignore[arg-type]
+    return Options(
+        folder=given.folder,
+        platforms=platforms,
+        extra=extra,
+        overrides=overrides,
+        **fields,  # type: ignore[arg-type]
+    )
 
 
 def _built(plan: "Plan", names: list[str], options: "Options") -> "tuple[Outcome, float]":
     """Build, and show how it goes; return also how long it took."""
     from compiler.building.build import build
 
-    shown, start = _display(), time.monotonic()
+    shown, start = display(), time.monotonic()
     try:
         return build(plan, names, options, shown), time.monotonic() - start
     finally:
         shown.end()
 
 
-def _display() -> "Lines":
+def display() -> "Lines":
     """Return what shows how it goes: live on a terminal that can, else lines."""
     from compiler.building.display import Lines, Live
 

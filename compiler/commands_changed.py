@@ -105,9 +105,8 @@ def changed_(given: Context, /, form: str, **options: Any) -> None:
 
 def found(given: Context, asked: Asked) -> Found:
     """Compile, and take the fingerprints of what is asked for; what is wrong ends it."""
-    from compiler.fingerprinting.dates import dates
-    from compiler.fingerprinting.fingerprint import fingerprints, texts
-    from compiler.fingerprinting.overrides import OverrideError, Overrides
+    from compiler.fingerprinting.overrides import OverrideError
+    from compiler.fingerprinting.project import project_fingerprints
     from compiler.pipeline import compile_matrix
     from compiler.select import select
     from compiler.selection import selected
@@ -117,15 +116,8 @@ def found(given: Context, asked: Asked) -> Found:
         targets = select(compiled.plan, asked.words)
         if asked.selection is not None:
             targets = selected(compiled.plan, targets, asked.selection)
-        names = [target.name for target in compiled.plan.targets]
-        prints = fingerprints(
-            compiled.plan,
-            texts(compiled),
-            given.folder,
-            os.environ,
-            overrides=Overrides(asked.sets, targets=names, environment=os.environ),
-            refreshed=dates(given.folder, given.shown),
-            shown=given.shown,
+        prints = project_fingerprints(
+            compiled, given.folder, os.environ, sets=asked.sets, shown=given.shown
         )
     except CompileError as error:
         given.refuse(error)

@@ -24,7 +24,9 @@ from compiler.names import TARGET, why_not_readable
 from compiler.options import read_overrides
 from compiler.pattern import read_pattern
 from compiler.reader import Reader
+from compiler.reference import canonical_tag
 from compiler.source import Route, Source
+from compiler.text import interpolate, resolve
 from compiler.variables import read_variables
 
 
@@ -62,7 +64,7 @@ def load(source: Source, files: Files) -> Matrix:
         reader=reader,
     )
     groups = _groups(given.groups, axes, images, reader)
-    version = _version(given.publish, variables, reader)
+    version, staging = _publish(given.publish, data, variables, reader)
     _check_names(data, axes, _settings(axes, images), reader)
     if not _OUTPUT.match(given.output):
         reader.problem(
@@ -81,6 +83,7 @@ def load(source: Source, files: Files) -> Matrix:
         groups=groups,
         output=given.output,
         version=version,
+        staging=staging,
         read=frozenset(reader.read),
         warnings=reader.warnings.diagnostics(),
     )
@@ -129,14 +132,32 @@ def _groups(
     }
 
 
-def _version(
-    publish: PublishOptions | None, variables: Mapping[str, Variable], reader: Reader
-) -> str | None:
-    """Return the variable that `publish` names as the version of a release."""
+def _publish(
+    publish: PublishOptions | None,
+    data: Mapping[str, Any],
+    variables: Mapping[str, Variable],
+    reader: Reader,
+) -> tuple[str | None, str]:
+    """Return the variable that is the version of a release, and where images wait."""
     if publish is None:
-        return None
+        return None, ""
+    staging = ""
     if publish.staging is not None:
-        reader.text(publish.staging, ("publish", "staging"), bake=True)
+        route = ("publish", "staging")
+        try:
+            text = reader.text(publish.staging, route, bake=True)
+            staging = interpolate(text, text.render(data), variables)
+        except CompileError as error:
+            reader.problems.extend(error.diagnostics)
+        values = {name: one.resolved for name, one in variables.items()}
+        where = resolve(staging, values)
+        if staging and canonical_tag(f"{where}:latest") is None:
+            reader.problem(
+                "illegal-tag",
+                f"{where!r} is no repository that a registry takes",
+                route,
+                "write it as docker.io/acme/staging, without a tag",
+            )
     reader.read.add(publish.version)
     name = publish.version.removeprefix("${").removesuffix("}")
     if publish.version != f"${{{name}}}" or name not in variables:
@@ -146,7 +167,7 @@ def _version(
             ("publish", "version"),
             did_you_mean(name, variables, otherwise="name one of `variables`, as ${VERSION_TAG}"),
         )
-    return name
+    return name, staging
 
 
 def _settings(axes: Mapping[str, Axis], images: Mapping[str, Image]) -> Iterable[Setting]:

@@ -155,6 +155,8 @@ class Matrix:
     """Folder of the generated Dockerfiles, relative to matrix.yaml, with `/`."""
     version: str | None
     """The bake variable that is the version of a release."""
+    staging: str
+    """The repository where images wait, in bake's form; empty where each has its own."""
     read: frozenset[str]
     """Names that some string of the document reads."""
     warnings: tuple[Diagnostic, ...]

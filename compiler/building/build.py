@@ -16,7 +16,7 @@ from typing import NamedTuple
 from compiler.building.faults import canceled, engine_away, passing, refusal
 from compiler.building.logs import Logs
 from compiler.building.outcome import Metadata, Options, Outcome, Report
-from compiler.building.parts import along, halves, links, ordered, split
+from compiler.building.parts import along, contexts, halves, links, ordered, split
 from compiler.building.runner import Bake, Interrupts, stop
 from compiler.plan import Plan
 
@@ -55,7 +55,9 @@ class _Builder:
         self, plan: Plan, targets: Sequence[str], options: Options, report: Report, scratch: Path
     ) -> None:
         self._options, self._report, self._scratch = options, report, scratch
-        self._links = links(plan)
+        self._contexts = contexts(plan)
+        self._pins = dict(options.pins)
+        self._links = links(self._contexts, self._pins)
         self._left = dict.fromkeys(ordered(targets, self._links))
         self._along = {name: along([name], self._links) for name in self._left}
         self._waiting = [_Part(part) for part in split(self._left, self._links, options.part)]
@@ -102,12 +104,15 @@ class _Builder:
                 self._waiting.remove(part)
                 self._started += 1
                 metadata = self._scratch / f"{self._started}.json"
-                words = self._words(needed)
+                words = self._words(part.targets)
                 bake = Bake(part.targets, words, self._options, metadata, self._said)
                 self.running.append(bake)
 
-    def _words(self, needed: Iterable[str]) -> list[str]:
+    def _words(self, part: Sequence[str]) -> list[str]:
         given = self._options
+        # What this process builds itself it also stands on: a parent is built once, or taken.
+        pins = {name: image for name, image in self._pins.items() if name not in part}
+        needed = along(part, links(self._contexts, pins))
         flags = {
             "--push": given.push,
             "--load": given.load,
@@ -121,6 +126,12 @@ class _Builder:
             f"--set={name}.{text}"
             for name in sorted(needed)
             for text in given.overrides.get(name, ())
+        ]
+        words += [
+            f"--set={name}.contexts.{context}=docker-image://{pins[other]}"
+            for name in sorted(needed)
+            for context, other in self._contexts.get(name, {}).items()
+            if other in pins
         ]
         return [*words, *given.extra]
 
@@ -158,6 +169,9 @@ class _Builder:
             metadata = bake.metadata()
             for name in bake.part:
                 self._built[name] = metadata.get(name, {})
+                digest = self._built[name].get("containerimage.digest")
+                if digest and name in self._options.places:
+                    self._pins[name] = f"{self._options.places[name]}@{digest}"
                 self._report.built(name, self._seconds.get(name, 0.0))
             return
         self._blame(bake)

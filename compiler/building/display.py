@@ -23,7 +23,7 @@ class Lines:
 
     def begin(self, targets: Sequence[str]) -> None:
         """Take all that will be built."""
-        self._total = len(targets)
+        self._total, self._done = len(targets), 0
 
     def step(self, target: str, step: str) -> None:
         """Take what a target does now."""

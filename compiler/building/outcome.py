@@ -34,6 +34,10 @@ class Options:
     """Words for --set, as `*.args.NAME=VALUE`, given to every bake."""
     overrides: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Target -> `KEY=VALUE`s, given as `--set TARGET.KEY=VALUE` where the target is baked."""
+    pins: Mapping[str, str] = field(default_factory=dict)
+    """Target -> the image, as `REPOSITORY@DIGEST`, that others stand on instead of building it."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Target -> where it is pushed to: what stands on it in a later bake takes it from there."""
     extra: tuple[str, ...] = ()
     """Other words for bake, as they are."""
     env: Mapping[str, str] = field(default_factory=dict)

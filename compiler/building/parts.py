@@ -13,16 +13,30 @@ Links = Mapping[str, Sequence[str]]
 _LINK = "target:"
 
 
-def links(plan: Plan) -> dict[str, tuple[str, ...]]:
-    """Return what each target of a plan links to directly; its tests link to the target."""
-    found: dict[str, tuple[str, ...]] = {}
+def contexts(plan: Plan) -> dict[str, dict[str, str]]:
+    """Return which contexts of each target link to which other; its tests link to the target."""
+    found: dict[str, dict[str, str]] = {}
     for target in plan.targets:
-        contexts = cast("Mapping[str, str]", target.fields.get("contexts", {}))
-        linked = (text.removeprefix(_LINK) for text in contexts.values() if text.startswith(_LINK))
-        found[target.name] = tuple(dict.fromkeys(linked))
+        given = cast("Mapping[str, str]", target.fields.get("contexts", {}))
+        found[target.name] = {
+            name: text.removeprefix(_LINK) for name, text in given.items() if text.startswith(_LINK)
+        }
         if target.tests:
-            found[f"{target.name}{SUFFIX}"] = (target.name,)
+            found[f"{target.name}{SUFFIX}"] = {target.name: target.name}
     return found
+
+
+def links(linked: Mapping[str, Mapping[str, str]], pinned: Iterable[str] = ()) -> Links:
+    """Return what each target links to directly, of what `contexts` gives; nothing of the pinned.
+
+    >>> links({"c": {"x": "b", "y": "a"}}, ["a"])
+    {'c': ('b',)}
+    """
+    out = frozenset(pinned)
+    return {
+        name: tuple(dict.fromkeys(other for other in given.values() if other not in out))
+        for name, given in linked.items()
+    }
 
 
 def along(names: Iterable[str], linked: Links) -> frozenset[str]:

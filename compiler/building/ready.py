@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from compiler.errors import CompileError, Diagnostic, Location
-from compiler.plan import Plan
+from compiler.pipeline import Compilation
 from compiler.unchanged import BAKE
-from compiler.version import VERSION
 
 
 OLDEST = (0, 13)
@@ -39,24 +38,19 @@ def _filter(name: str, value: str) -> Diagnostic:
     )
 
 
-def fresh_plan(path: Path, *, shown: str, limit: int) -> Plan:
-    """Return the plan of a matrix whose generated files are up to date.
+def fresh(path: Path, *, shown: str, limit: int) -> Compilation:
+    """Compile a matrix whose generated files are up to date.
 
     Raises:
         CompileError: they are not, or the matrix is wrong.
     """
-    from compiler.files import Files
-    from compiler.pipeline import compile_matrix, plan_matrix
-    from compiler.unchanged import unchanged
-
-    if unchanged(path.parent, path.name, compiler=VERSION) is not None:
-        return plan_matrix(Files(path.parent, shown), path.name, limit=limit)
     from compiler.drift import diff
+    from compiler.pipeline import compile_matrix
 
     compiled = compile_matrix(path, shown=shown, limit=limit)
     changes = diff(compiled.artifacts, path.parent, compiled.plan.matrix.output)
     if not changes:
-        return compiled.plan
+        return compiled
     first, more = changes[0], len(changes) - 1
     others = f", and {more} more are stale" if more else ""
     what = "is missing" if first.old is None else "is stale" if first.new else "is left over"

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 from compiler.changing.commit import project_at
 from compiler.errors import CompileError
-from compiler.fingerprinting.dates import dates
-from compiler.fingerprinting.fingerprint import Fingerprint, fingerprints, texts
-from compiler.fingerprinting.overrides import Overrides
+from compiler.fingerprinting.fingerprint import Fingerprint
+from compiler.fingerprinting.project import project_fingerprints
 from compiler.limits import MAX_VARIANTS
 from compiler.pipeline import Compilation, compile_matrix
 from compiler.plan import Plan
@@ -60,19 +59,12 @@ def changed_since(
             before = compile_matrix(folder / path.name, limit=limit)
             # Where git ignores what is generated, a context may hold it all the same.
             update(before.artifacts, folder, before.plan.matrix.output)
-            then = fingerprints(
-                before.plan,
-                texts(before),
+            then = project_fingerprints(
+                before,
                 folder,
                 environment,
-                overrides=Overrides(
-                    sets,
-                    targets=[
-                        target.name for target in (*before.plan.targets, *compiled.plan.targets)
-                    ],
-                    environment=environment,
-                ),
-                refreshed=dates(folder),
+                sets=sets,
+                known=[target.name for target in compiled.plan.targets],
             )
         except CompileError as error:
             first = error.diagnostics[0]

@@ -39,6 +39,11 @@ def text_parts(text: str) -> dict[str, str]:
     return found
 
 
+def pinned_bases(text: str) -> dict[str, str]:
+    """Return the images that a Dockerfile names with their digests, as `name -> sha256:...`."""
+    return {match["name"]: f"sha256:{match['digest']}" for match in _PINNED.finditer(text)}
+
+
 def field_parts(fields: Fields, declared: frozenset[str] | None) -> dict[str, str]:
     """Return the parts of bake's fields that are neither files nor targets."""
     found: dict[str, str] = {}

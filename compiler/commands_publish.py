@@ -1,0 +1,194 @@
+"""The command that publishes: its options, what it shows meanwhile, how it ends."""
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from compiler.commands_build import PassingOn, display
+from compiler.console import Context
+from compiler.errors import CompileError
+
+
+if TYPE_CHECKING:
+    from compiler.publishing.publish import Asked, Published, PublishError
+    from compiler.registry.client import Registries
+
+
+@click.command("publish", cls=PassingOn)
+@click.argument("words", nargs=-1, metavar="[FILTER]... [-- BAKE_ARGUMENT...]")
+@click.option("--selection", metavar="FILE", help="Only targets that this file selects.")
+@click.option("--version", "said", metavar="VERSION", help="Publish as this version.")
+@click.option("--replace", is_flag=True, help="Give tags of this version to other images.")
+@click.option("--no-moving", is_flag=True, help="Leave the tags that move where they are.")
+@click.option("--stage-only", is_flag=True, help="Build one --platform, to be joined later.")
+@click.option("--platform", default="", metavar="PLATFORM", help="The platform to stage.")
+@click.option("--merge", is_flag=True, help="Join what was staged for each platform.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Bake processes at once.")
+@click.option(
+    "--part",
+    type=click.IntRange(1, 100),
+    metavar="N",
+    help="Targets that one bake process builds.",
+)
+@click.option(
+    "--retries",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="How often a target is tried again after a fault of network, registry or engine.",
+)
+@click.option("--builder", metavar="NAME", help="The builder of buildx to build with.")
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="TARGET.KEY=VALUE",
+    help="Override a field, as of bake; can be given several times.",
+)
+@click.option("--no-cache", is_flag=True, help="Build without the cache.")
+@click.option("--pull", is_flag=True, help="Look for newer base images.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="For people, or the record of the release.",
+)
+@click.pass_context
+def publish_(context: click.Context, /, form: str, **options: Any) -> None:
+    """Release targets under the version that `publish` in matrix.yaml names: all, or nothing.
+
+    What waits in the registry with the same fingerprint is not built again. The rest is built as
+    by `build`, pushed to where images wait, and tested. Only when everything is there it gets its
+    tags, by digest; tags that move come last, and never go back to an older version. The record
+    of it is pushed as release-VERSION, and is .compile-matrix/release.json.
+
+    Running it again does only what is missing. Exit code 1 if anything is: then nothing was
+    promoted.
+
+    \b
+    Examples:
+      compile-matrix publish
+      compile-matrix publish image=server --version v1.4-rc1
+      compile-matrix publish --platform linux/arm64 --stage-only
+      compile-matrix publish --merge
+    """
+    given: Context = context.obj
+    _check(options)
+    from compiler.publishing.publish import PublishError
+    from compiler.publishing.telling import Form, published
+    from compiler.registry.client import Registries, RegistryError
+
+    start = time.monotonic()
+    registries = Registries(os.environ)
+    try:
+        asked = _asked(given, PassingOn.passed(context), options)
+        done = _published(asked, registries)
+    except CompileError as error:
+        given.refuse(error)
+    except PublishError as error:
+        _tell(error)
+        context.exit(1)
+    except RegistryError as error:
+        click.echo(f"error: {error}\nwhat waits is kept; the next run goes on from there", err=True)
+        context.exit(1)
+    except KeyboardInterrupt:
+        click.echo("interrupted: the next run goes on from here", err=True)
+        context.exit(128 + signal.SIGINT)
+    if done.record:
+        from compiler.building.logs import home
+        from compiler.publishing.record import text
+
+        (home(given.folder) / "release.json").write_text(text(done.record), encoding="utf-8")
+    click.echo(published(done, Form(form), time.monotonic() - start), nl=False)
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Refuse options that do not go together."""
+    if options["stage_only"] and options["merge"]:
+        raise click.UsageError("--stage-only builds a platform, --merge joins them: say one")
+    if options["stage_only"] != bool(options["platform"]):
+        raise click.UsageError("--stage-only and --platform go together: a release has all")
+    for word in options["sets"]:
+        key = word.partition("=")[0].removesuffix("+").split(".")[1:2]
+        if key and key[0] in {"tags", "push", "load", "output"}:
+            raise click.UsageError(f"--set: {key[0]} of a release is not to be set: {word!r}")
+
+
+def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "Asked":
+    """Return what is to be published; what is wrong is refused."""
+    from compiler.building.outcome import Options
+    from compiler.building.ready import fresh, refuse_filters, require_buildx
+    from compiler.fingerprinting.dates import dates
+    from compiler.fingerprinting.fingerprint import texts
+    from compiler.fingerprinting.overrides import OverrideError
+    from compiler.fingerprinting.project import project_fingerprints
+    from compiler.publishing.publish import Asked
+    from compiler.publishing.version import release
+    from compiler.reference import canonical_platform
+    from compiler.select import local_platform, select
+    from compiler.selection import selected
+
+    refuse_filters(os.environ)
+    require_buildx()
+    compiled = fresh(given.path, shown=given.shown, limit=given.limit)
+    version = release(compiled.plan, os.environ, options["said"])
+    environment = {**os.environ, version.variable: version.version}
+    targets = select(compiled.plan, options["words"])
+    if options["selection"] is not None:
+        targets = selected(compiled.plan, targets, options["selection"])
+    platform = options["platform"]
+    if platform:
+        platform = local_platform() if platform == "local" else canonical_platform(platform)
+        if platform is None:
+            raise click.UsageError(f"--platform: {options['platform']!r} is no platform")
+    try:
+        prints = project_fingerprints(
+            compiled, given.folder, environment, sets=options["sets"], shown=given.shown
+        )
+    except OverrideError as error:
+        raise click.UsageError(f"--set: {error}") from None
+    names = ("builder", "no_cache", "pull", "sets", "jobs", "part", "retries")
+    fields = {name: options[name] for name in names if options[name] is not None}
+    return Asked(
+        plan=compiled.plan,
+        prints=prints,
+        texts=texts(compiled),
+        targets=tuple(target.name for target in targets),
+        release=version,
+        environment=environment,
+        options=Options(
+            folder=given.folder,
+            extra=extra,
+            env={version.variable: version.version},
+            **fields,
+        ),
+        refreshed=frozenset(dates(given.folder, given.shown)),
+        replace=options["replace"],
+        moving=not options["no_moving"],
+        merge=options["merge"],
+        platform=platform,
+    )
+
+
+def _published(asked: "Asked", registries: "Registries") -> "Published":
+    """Publish, and show how it goes."""
+    from compiler.publishing.publish import publish
+
+    shown = display()
+    try:
+        return publish(asked, registries, shown)
+    finally:
+        shown.end()
+
+
+def _tell(error: "PublishError") -> None:
+    """Say what is missing, each with why, and what to do."""
+    for name, why in error.reasons:
+        click.echo(f"{name}: {why}", err=True)
+    click.echo(f"error: nothing is promoted, because of {len(error.reasons)} of them", err=True)
+    if error.help:
+        click.echo(error.help, err=True)

@@ -1,0 +1,74 @@
+"""What is published of each target: where it waits, the tags it gets, what decides its content."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from compiler.changing.staged import repositories
+from compiler.comparing.planned import variable_values
+from compiler.fingerprinting.fingerprint import Fingerprint
+from compiler.fingerprinting.parts import pinned_bases
+from compiler.plan import Plan
+from compiler.reference import canonical_platform
+from compiler.text import resolve
+
+
+class Item(NamedTuple):
+    """One target of a release."""
+
+    target: str
+    fingerprint: str
+    """64 hexadecimal digits."""
+    place: str
+    """The repository where its image waits."""
+    tags: tuple[str, ...]
+    """Its tags for ever."""
+    moving: tuple[str, ...]
+    """Its tags that move, aliases included."""
+    platforms: tuple[str, ...]
+    """None where the builder decides."""
+    tests: tuple[str, ...]
+    bases: Mapping[str, str]
+    """Locked base image -> digest."""
+
+
+def items(
+    plan: Plan,
+    prints: Mapping[str, Fingerprint],
+    texts: Mapping[str, str],
+    environment: Mapping[str, str],
+) -> dict[str, Item]:
+    """Return what can be published: each target but those without tags that wait nowhere.
+
+    Args:
+        plan: what is planned.
+        prints: the fingerprint of each target.
+        texts: the Dockerfile of each target.
+        environment: what bake would take variables from, the version included.
+    """
+    values = variable_values(plan, environment)
+    places = repositories(plan, environment, plan.matrix.staging)
+    return {
+        target.name: Item(
+            target=target.name,
+            fingerprint=prints[target.name].digest,
+            place=places[target.name],
+            tags=tuple(dict.fromkeys(resolve(tag, values) for tag in target.tags)),
+            moving=tuple(
+                dict.fromkeys(resolve(tag, values) for tag in (*target.moving, *target.aliases))
+            ),
+            platforms=tuple(
+                name
+                for text in target.platforms
+                if (name := canonical_platform(resolve(text, values)))
+            ),
+            tests=target.tests,
+            bases=pinned_bases(texts[target.name]),
+        )
+        for target in plan.targets
+        if target.name in places
+    }
+
+
+def home(plan: Plan, environment: Mapping[str, str]) -> str | None:
+    """Return the repository of the records: where images wait, else that of the first target."""
+    return next(iter(repositories(plan, environment, plan.matrix.staging).values()), None)

@@ -1,0 +1,91 @@
+"""Images that are missing are built and pushed to where they wait, and tested there.
+
+Takes what is to be made and what is there already; the runner of `compile-matrix build` does the
+work. A parent that is there, or was pushed by an earlier bake, stands in its child by its digest:
+it is never built again beneath a child.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+
+from compiler.building.build import build
+from compiler.building.outcome import Options, Outcome, Report
+from compiler.fingerprinting.label import label
+from compiler.plan import Plan
+from compiler.publishing.items import Item
+from compiler.publishing.staging import Image, fingerprint_tag
+from compiler.testing import SUFFIX
+
+
+def make(
+    plan: Plan,
+    wanted: Iterable[Item],
+    there: Mapping[str, str],
+    options: Options,
+    report: Report,
+    *,
+    refreshed: Collection[str] = (),
+    platform: str = "",
+) -> Outcome:
+    """Build images and push each to its place, under the tag of its fingerprint alone.
+
+    Args:
+        plan: what is planned.
+        wanted: what is to be built.
+        there: target -> `REPOSITORY@DIGEST`, of what waits already.
+        options: how to build.
+        report: who is told.
+        refreshed: targets that are to be built without cache.
+        platform: the one platform to build for, if it is to be joined with others later.
+
+    Raises:
+        CompileError: bake refuses everything.
+        KeyboardInterrupt: as it came, when all is stopped.
+    """
+    found = {item.target: item for item in wanted}
+    overrides = {
+        name: (
+            f"tags={item.place}:{fingerprint_tag(item.fingerprint, platform)}",
+            label(item.fingerprint),
+            *(["no-cache=true"] if name in refreshed else []),
+        )
+        for name, item in found.items()
+    }
+    given = replace(
+        options,
+        push=True,
+        platforms=(platform,) if platform else (),
+        overrides=overrides,
+        pins=there,
+        places={name: item.place for name, item in found.items()},
+    )
+    return build(plan, found, given, report)
+
+
+def examine(
+    plan: Plan,
+    wanted: Iterable[Item],
+    images: Mapping[str, Image],
+    options: Options,
+    report: Report,
+    *,
+    platform: str = "",
+) -> dict[str, str]:
+    """Run the tests of images that wait, by their digests.
+
+    Returns:
+        Target -> the end of what its tests said, of those that failed.
+
+    Raises:
+        CompileError: bake refuses everything.
+        KeyboardInterrupt: as it came, when all is stopped.
+    """
+    found = {f"{item.target}{SUFFIX}": item for item in wanted}
+    given = replace(
+        options,
+        platforms=(platform,) if platform else (),
+        pins={item.target: f"{item.place}@{images[item.target].digest}" for item in found.values()},
+    )
+    outcome = build(plan, found, given, report) if found else None
+    failed = outcome.failed if outcome else {}
+    return {found[name].target: tail for name, tail in failed.items()}

@@ -1,0 +1,90 @@
+"""Tags are given to images that wait: by digest, each looked at afterwards."""
+
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+
+from compiler.building.faults import passing
+from compiler.publishing.staging import Image, at_once
+from compiler.registry.client import Registries, RegistryError
+
+
+ATTEMPTS = 6
+"""How often a copy between repositories is tried while faults that pass prevent it."""
+
+
+def split(tag: str) -> tuple[str, str]:
+    """Return repository and tag of a name.
+
+    >>> split("localhost:5000/a:1"), split("localhost:5000/a")
+    (('localhost:5000/a', '1'), ('localhost:5000/a', 'latest'))
+    """
+    name, _, last = tag.rpartition(":")
+    return (name, last) if name and "/" not in last else (tag, "latest")
+
+
+def give(
+    registries: Registries, found: Image, place: str, tag: str, builder: str | None = None
+) -> bool:
+    """Give an image one more tag, unless it has it; tell whether anything was to be done.
+
+    The digest stays what it is, with all that the index holds.
+
+    Raises:
+        RegistryError: the registry refuses, or has something else under that tag afterwards.
+    """
+    repository, name = split(tag)
+    if registries.digest(repository, name) == found.digest:
+        return False
+    if repository == place:
+        registries.put(repository, name, found.manifest)
+    else:
+        copy([f"{place}@{found.digest}"], [tag], builder)
+    now = registries.digest(repository, name)
+    if now != found.digest:
+        raise RegistryError(f"{tag} is {now or 'not there'} after it was made {found.digest}")
+    return True
+
+
+def copy(sources: Sequence[str], tags: Sequence[str], builder: str | None = None) -> None:
+    """Have buildx copy an image to tags, or join several to one; tried again where that helps.
+
+    Raises:
+        RegistryError: it fails, in its words.
+    """
+    command = ["docker", "buildx", "imagetools", "create"]
+    command += [f"--builder={builder}"] if builder else []
+    command += ["--prefer-index=false"] if len(sources) == 1 else []
+    command += [f"--tag={tag}" for tag in tags]
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            done = subprocess.run(  # noqa: S603 - no shell reads the words
+                [*command, *sources],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+            )
+        except OSError as error:
+            raise RegistryError(f"there is no docker: {error.strerror}") from None
+        if not done.returncode:
+            return
+        said = " ".join(done.stderr.split()).removeprefix("ERROR: ")
+        if attempt == ATTEMPTS or not passing(said):
+            raise RegistryError(f"{tags[0]} cannot be made: {said[:300]}")
+        time.sleep(0.25 * 2.0**attempt)
+
+
+def taken(registries: Registries, wanted: Mapping[str, str | None]) -> dict[str, str]:
+    """Return those tags that stand for something else than they are to.
+
+    Args:
+        registries: what is asked.
+        wanted: tag -> the digest that it is to have; None if that image is still to be built.
+
+    Returns:
+        Tag -> the digest that it has.
+    """
+    now = at_once(lambda tag: registries.digest(*split(tag)), {tag: tag for tag in wanted})
+    return {tag: there for tag, there in now.items() if there and there != wanted[tag]}

@@ -1,0 +1,107 @@
+"""Records of releases: what each tag was, kept beside the images as `release-<version>`.
+
+A record is JSON in an artifact of OCI's, of one blob. It is small, says no time and no host, and
+is the last thing that a release writes: without it there is no release.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Any
+
+from compiler.publishing.version import order
+from compiler.registry.client import MANIFEST, Manifest, Registries, RegistryError
+
+
+PREFIX = "release-"
+KIND = "application/vnd.compile-matrix.release.v1+json"
+_EMPTY = b"{}"
+_EMPTY_KIND = "application/vnd.oci.empty.v1+json"
+
+Record = Mapping[str, Any]
+"""`{"version": 1, "release": ..., "targets": [...]}`, as release.json has it."""
+
+
+def text(record: Record) -> str:
+    """Return a record as text, one target a line."""
+    rows = ",\n".join(f"  {json.dumps(row, ensure_ascii=False)}" for row in record["targets"])
+    return (
+        f'{{"version": {record["version"]}, "release": {json.dumps(record["release"])}, '
+        f'"targets": [\n{rows}\n]}}\n'
+    )
+
+
+def joined(
+    version: str, before: Record | None, rows: Iterable[Mapping[str, Any]], names: Iterable[str]
+) -> Record:
+    """Return a record with rows put in place of those that it had of the same targets.
+
+    Args:
+        version: the release.
+        before: what is recorded of it, by a run with other filters.
+        rows: what this run adds.
+        names: the targets in the plan's order; any others follow.
+    """
+    found = {row["target"]: row for row in (before or {}).get("targets", ())}
+    found |= {row["target"]: row for row in rows}
+    order_ = [*dict.fromkeys([*names, *found])]
+    targets = [found[name] for name in order_ if name in found]
+    return {"version": 1, "release": version, "targets": targets}
+
+
+def push(registries: Registries, home: str, record: Record) -> str:
+    """Store a record, and return its digest."""
+    content = text(record).encode()
+    layer = registries.put_blob(home, content)
+    registries.put_blob(home, _EMPTY)
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "artifactType": KIND,
+        "config": {
+            "mediaType": _EMPTY_KIND,
+            "digest": f"sha256:{sha256(_EMPTY).hexdigest()}",
+            "size": len(_EMPTY),
+        },
+        "layers": [
+            {
+                "mediaType": KIND,
+                "digest": layer,
+                "size": len(content),
+                "annotations": {"org.opencontainers.image.title": "release.json"},
+            }
+        ],
+    }
+    written = json.dumps(manifest).encode()
+    digest = f"sha256:{sha256(written).hexdigest()}"
+    registries.put(home, PREFIX + record["release"], Manifest(digest, MANIFEST, written))
+    return digest
+
+
+def pull(registries: Registries, home: str, version: str) -> Record | None:
+    """Return the record of a release; None if there is none.
+
+    Raises:
+        RegistryError: what stands there is no record, or the registry does not say.
+    """
+    found = registries.manifest(home, PREFIX + version)
+    if found is None:
+        return None
+    layers = found.data.get("layers")
+    digest = layers[0].get("digest") if isinstance(layers, list) and layers else None
+    content = registries.blob(home, digest) if digest else None
+    try:
+        said = json.loads(content or b"")
+    except ValueError:
+        said = None
+    if not isinstance(said, dict) or said.get("version") != 1:
+        raise RegistryError(f"{home}:{PREFIX}{version} is no record of a release")
+    return said
+
+
+def versions(registries: Registries, home: str) -> list[str]:
+    """Return the releases that there are: the newest first, then those that are no versions."""
+    names = [tag.removeprefix(PREFIX) for tag in registries.tags(home) if tag.startswith(PREFIX)]
+    known = [name for name in names if order(name)]
+    known.sort(key=lambda name: (order(name), name), reverse=True)
+    return known + sorted(name for name in names if not order(name))

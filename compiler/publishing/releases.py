@@ -1,0 +1,75 @@
+"""Releases that there are: looked up by their records, and their moving tags moved to them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from compiler.publishing.promotion import give, split
+from compiler.publishing.record import Record, pull, versions
+from compiler.publishing.staging import at_once, image
+from compiler.registry.client import Registries, RegistryError
+
+
+_PREDICATE = "in-toto.io/predicate-type"
+_SBOM = ("spdx", "cyclonedx")
+
+
+def every(registries: Registries, home: str) -> list[Record]:
+    """Return the records of all releases, the newest first."""
+    names = versions(registries, home)
+    found = at_once(lambda name: pull(registries, home, name), {name: name for name in names})
+    return [record for record in found.values() if record is not None]
+
+
+def narrowed(record: Record, names: Iterable[str]) -> Record:
+    """Return a record with only some targets."""
+    wanted = frozenset(names)
+    return {**record, "targets": [row for row in record["targets"] if row["target"] in wanted]}
+
+
+def sboms(registries: Registries, record: Record) -> dict[str, list[str]]:
+    """Return where the SBOM of each target's platforms is, as `REPOSITORY@DIGEST`."""
+    rows = {row["target"]: row for row in record["targets"]}
+    return at_once(lambda row: _sboms(registries, row), rows)
+
+
+def _sboms(registries: Registries, row: Mapping[str, Any]) -> list[str]:
+    found: list[str] = []
+    place = place_of(row)
+    for digest in row.get("attestations", {}).values() if place else ():
+        manifest = registries.manifest(place, digest)
+        layers = manifest.data.get("layers") or () if manifest else ()
+        kinds = [str((layer.get("annotations") or {}).get(_PREDICATE, "")) for layer in layers]
+        if any(word in kind.lower() for kind in kinds for word in _SBOM):
+            found.append(f"{place}@{digest}")
+    return found
+
+
+def place_of(row: Mapping[str, Any]) -> str:
+    """Return the repository where a target was released; empty if it has no tag."""
+    tags = [*row["tags"], *row.get("moving", ())]
+    return split(tags[0])[0] if tags else ""
+
+
+def move(registries: Registries, record: Record, builder: str | None) -> dict[str, bool]:
+    """Move what moves to a release, forward or back.
+
+    Returns:
+        Tag -> whether it was elsewhere before.
+
+    Raises:
+        RegistryError: an image of the release is gone, before anything is moved; or a registry
+            refuses.
+    """
+    rows = [row for row in record["targets"] if row.get("moving")]
+    found = {row["target"]: image(registries, place_of(row), row["digest"]) for row in rows}
+    gone = [name for name, one in found.items() if one is None]
+    if gone:
+        raise RegistryError(
+            f"the image of {', '.join(gone)} in {record['release']} is gone; nothing was moved"
+        )
+    return {
+        tag: give(registries, one, place_of(row), tag, builder)
+        for row in rows
+        if (one := found[row["target"]])
+        for tag in row["moving"]
+    }

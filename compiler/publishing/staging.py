@@ -1,0 +1,115 @@
+"""What waits in registries: images under the names of their fingerprints, and what was tested.
+
+An image waits as `fp-<sha256>`; one platform of it, until all are joined, as
+`fp-<sha256>-linux-arm64`. What passed its tests has a second tag, `...-tested-<12 digits>` of the
+tests' own digest: only the registry remembers it.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from typing import NamedTuple, TypeVar
+
+from compiler.reference import canonical_platform
+from compiler.registry.client import Manifest, Registries
+
+
+AT_ONCE = 8
+"""Questions to registries at a time."""
+_ATTESTATION = "vnd.docker.reference.digest"
+
+Key = TypeVar("Key")
+Given = TypeVar("Given")
+Answer = TypeVar("Answer")
+
+
+class Image(NamedTuple):
+    """An image in a registry."""
+
+    manifest: Manifest
+    """Of its index, or of itself where it has none."""
+    platforms: Mapping[str, str]
+    """Platform -> digest."""
+    attestations: Mapping[str, str]
+    """Platform -> the digest of what is attested of it: SBOM, provenance."""
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of the whole."""
+        return self.manifest.digest
+
+
+def fingerprint_tag(fingerprint: str, platform: str = "") -> str:
+    """Return the tag under which an image waits, or one platform of it.
+
+    >>> fingerprint_tag("0a", "linux/arm64")
+    'fp-0a-linux-arm64'
+    """
+    return f"fp-{fingerprint}" + (f"-{platform.replace('/', '-')}" if platform else "")
+
+
+def passed_tag(fingerprint: str, tests: Iterable[str], platform: str = "") -> str:
+    """Return the tag of an image that passed these tests."""
+    said = sha256(json.dumps([*tests]).encode()).hexdigest()
+    return f"{fingerprint_tag(fingerprint, platform)}-tested-{said[:12]}"
+
+
+def image(registries: Registries, repository: str, reference: str) -> Image | None:
+    """Return an image by tag or digest; None if it is not there.
+
+    Raises:
+        RegistryError: the registry does not say.
+    """
+    found = registries.manifest(repository, reference)
+    if found is None:
+        return None
+    entries = found.data.get("manifests")
+    if not isinstance(entries, list):
+        platform = _own_platform(registries, repository, found)
+        return Image(found, {platform: found.digest} if platform else {}, {})
+    platforms = {
+        name: str(entry["digest"])
+        for entry in entries
+        if (name := _platform(entry.get("platform") or {})) is not None
+    }
+    names = {digest: name for name, digest in platforms.items()}
+    attestations = {
+        names[of]: str(entry["digest"])
+        for entry in entries
+        if (of := (entry.get("annotations") or {}).get(_ATTESTATION)) in names
+    }
+    return Image(found, platforms, attestations)
+
+
+def _own_platform(registries: Registries, repository: str, found: Manifest) -> str | None:
+    """Return the platform of an image without an index: its configuration knows."""
+    config = (found.data.get("config") or {}).get("digest")
+    content = registries.blob(repository, config) if config else None
+    try:
+        said = json.loads(content or b"{}")
+    except ValueError:
+        return None
+    return _platform(said) if isinstance(said, dict) else None
+
+
+def _platform(fields: Mapping[str, str]) -> str | None:
+    parts = [fields.get(name) or "" for name in ("os", "architecture", "variant")]
+    return canonical_platform("/".join(part for part in parts if part))
+
+
+def size(registries: Registries, repository: str, found: Image) -> int:
+    """Return the bytes of an image's layers as they are stored, of all its platforms."""
+    layers: dict[str, int] = {}
+    for digest in found.platforms.values():
+        alone = found.manifest if digest == found.digest else None
+        manifest = alone or registries.manifest(repository, digest)
+        for layer in manifest.data.get("layers") or () if manifest else ():
+            layers[layer["digest"]] = int(layer["size"])
+    return sum(layers.values())
+
+
+def at_once(function: Callable[[Given], Answer], asked: Mapping[Key, Given]) -> dict[Key, Answer]:
+    """Return what a function answers for each, some at a time, in the given order."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip(asked, pool.map(function, asked.values()), strict=True))
