@@ -254,6 +254,12 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "cannot-build": "`docker buildx bake` cannot be run, or refuses every target alike: an "
         "option, the builder, the bake file. No target was begun. The words are docker's; correct "
         "what they name.",
+        "no-publish": "The matrix does not say which variable is the version, so there is nothing "
+        'to publish. Write `publish: {version: "${VERSION_TAG}"}` with one of its variables.',
+        "bad-version": "The version of a release stands in its tags, and no registry takes this "
+        "one there. Use letters, digits, `.`, `_` and `-`.",
+        "other-version": "The matrix takes the version from a file, and the environment has "
+        "another: most often an export that was forgotten. Unset it, or say `--version`.",
         "selection": "The file given as `--selection` is no selection, or an empty one. Write one "
         "by `compile-matrix list --format selection`.",
     },

@@ -133,9 +133,9 @@ def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "
     from compiler.selection import selected
 
     refuse_filters(os.environ)
+    version = release(given.plan(), os.environ, options["said"])
     require_buildx()
     compiled = fresh(given.path, shown=given.shown, limit=given.limit)
-    version = release(compiled.plan, os.environ, options["said"])
     environment = {**os.environ, version.variable: version.version}
     targets = select(compiled.plan, options["words"])
     if options["selection"] is not None:

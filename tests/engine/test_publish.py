@@ -1,0 +1,348 @@
+"""`compile-matrix publish` and `release` on a real BuildKit and a real registry."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.engine import Engine
+
+
+pytestmark = pytest.mark.engine
+
+COMMAND = [sys.executable, "-m", "compiler"]
+
+MATRIX = """\
+data: {package: package.json}
+variables: {REGISTRY: nowhere.invalid, VERSION_TAG: "v{{ package.version }}"}
+axes: {n: [a, b, c]}
+defaults: {context: ctx, platforms: [linux/amd64]}
+images:
+  base:
+    template: base.j2
+    tags: ["${REGISTRY}/base:{{ n }}-${VERSION_TAG}"]
+    moving: ["${REGISTRY}/base:{{ n }}"]
+    aliases: {"${REGISTRY}/base:latest": {n: c}}
+    tests: ["test -s /said"]
+  child:
+    from: base
+    template: child.j2
+    tags: ["${REGISTRY}/child:{{ n }}-${VERSION_TAG}"]
+    moving: ["${REGISTRY}/child:{{ n }}"]
+    tests: ["test -s /child"]
+publish: {version: "${VERSION_TAG}"}
+"""
+BASE = "FROM python:3.11-slim-bookworm\nCOPY r-{{ n }}.txt /r\nRUN date +%N > /said\n"
+CHILD = "FROM {{ parent }}\nRUN echo {{ target }} > /child\n"
+NAMES = [f"{image}-{n}" for image in ("base", "child") for n in "abc"]
+
+
+class Project:
+    """A project that publishes to a corner of the registry of its own."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        folder: Path,
+        matrix: str = MATRIX,
+        *,
+        base: str = BASE,
+        child: str = CHILD,
+    ) -> None:
+        """Write it and compile it."""
+        self.engine, self.folder = engine, folder
+        self.corner = f"publish{os.getpid()}/{folder.name}"
+        self.env = {**engine.env, "REGISTRY": f"{engine.registry}/{self.corner}"}
+        self.write("matrix.yaml", matrix)
+        self.write("templates/base.j2", base)
+        self.write("templates/child.j2", child)
+        for n in "abc":
+            self.write(f"ctx/r-{n}.txt", n)
+        self.package("1.0")
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file."""
+        (self.folder / path).parent.mkdir(exist_ok=True)
+        (self.folder / path).write_text(text)
+
+    def package(self, version: str) -> None:
+        """Say which version the package has, and compile."""
+        self.write("package.json", json.dumps({"version": version}))
+        self.run()
+
+    def run(self, *words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a command, and expect an exit code."""
+        done = subprocess.run(
+            [*COMMAND, *words],
+            cwd=self.folder,
+            env={**self.env, **env},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == code, f"{done.stdout}{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done
+
+    def publish(self, *words: str, **env: str) -> dict[str, Any]:
+        """Publish, and return each target's row of the record."""
+        said = json.loads(self.run("publish", "--format=json", *words, code=0, **env).stdout)
+        return {row["target"]: row for row in said["targets"]}
+
+    def tags(self, image: str) -> list[str]:
+        """Return a repository's tags that are not of fingerprints."""
+        found = self.engine.tags(f"{self.corner}/{image}")
+        return [tag for tag in found if not tag.startswith("fp-")]
+
+    def digest(self, image: str, tag: str) -> str:
+        """Return what a tag stands for."""
+        return self.engine.digest(f"{self.corner}/{image}", tag)
+
+    def layers(self, image: str, tag: str) -> list[str]:
+        """Return the layers of a tag."""
+        repository = f"{self.corner}/{image}"
+        entry = self.engine.index(repository, tag)["linux/amd64"]
+        manifest = self.engine.manifest(repository, entry["digest"])
+        return [layer["digest"] for layer in manifest["layers"]]
+
+
+@pytest.fixture
+def project(engine: Engine, tmp_path: Path) -> Project:
+    """Give a project."""
+    return Project(engine, tmp_path)
+
+
+def states(rows: dict[str, Any]) -> dict[str, str]:
+    """Return what was done with each target."""
+    return {name: row["state"] for name, row in rows.items()}
+
+
+def test_releases_one_after_another(project: Project) -> None:
+    """A new version builds nothing; one line builds its targets; a hotfix moves nothing back."""
+    first = project.publish()
+
+    assert states(first) == dict.fromkeys(NAMES, "built")
+    assert project.tags("base") == sorted(
+        [*"abc", *(f"{n}-v1.0" for n in "abc"), "latest", "release-v1.0"]
+    )
+    assert project.digest("base", "latest") == first["base-c"]["digest"]
+    assert project.digest("base", "c-v1.0") == first["base-c"]["digest"]
+    staged = f"fp-{first['base-a']['fingerprint'].removeprefix('sha256:')}"
+    assert project.digest("base", staged) == first["base-a"]["digest"]
+    label = project.engine.config(f"{project.corner}/base", "a-v1.0")["config"]["Labels"]
+    assert label["compile-matrix.fingerprint"] == first["base-a"]["fingerprint"]
+
+    project.package("1.1")
+    done = project.run("publish")
+
+    assert "published v1.1: 0 built, 6 reused, 6 tags given" in done.stdout
+    assert "built" not in done.stderr
+    assert project.digest("child", "b-v1.1") == first["child-b"]["digest"]
+
+    project.write("ctx/r-a.txt", "another line")
+    project.package("2.0")
+    second = project.publish()
+
+    assert [name for name, state in states(second).items() if state == "built"] == [
+        "base-a",
+        "child-a",
+    ]
+    parent = project.layers("base", "a-v2.0")
+    assert project.layers("child", "a-v2.0")[: len(parent)] == parent
+    assert project.digest("base", "a") == second["base-a"]["digest"]
+
+    project.write("templates/child.j2", f"{CHILD}RUN echo more >> /child\n")
+    project.write("ctx/r-a.txt", "a")
+    project.package("1.1.1")
+    done = project.run("publish")
+
+    assert "published v1.1.1: 3 built, 3 reused" in done.stdout
+    assert "base:a belongs to v2.0, which is newer" in done.stdout
+    assert project.digest("base", "a") == second["base-a"]["digest"]
+    assert project.digest("base", "a-v1.1.1") == first["base-a"]["digest"]
+    parent = project.layers("base", "b-v1.0")
+    assert project.layers("child", "b-v1.1.1")[: len(parent)] == parent  # as it was published
+
+
+def test_back_and_forward(project: Project) -> None:
+    """`release promote` moves what moves and nothing else; `list` and `show` tell what there is."""
+    first = project.publish()
+    project.write("ctx/r-c.txt", "another line")
+    project.package("2.0")
+    second = project.publish()
+    before = {tag: project.digest("base", tag) for tag in project.tags("base") if "-v" in tag}
+
+    said = project.run("release", "promote", "v1.0").stdout
+
+    assert "3 tags moved to v1.0" in said  # c and latest of base, c of child
+    assert project.digest("base", "latest") == first["base-c"]["digest"]
+    assert before == {tag: project.digest("base", tag) for tag in before}
+    project.run("release", "promote", "v2.0")
+    assert project.digest("base", "latest") == second["base-c"]["digest"]
+    assert [line.split() for line in project.run("release", "list").stdout.splitlines()] == [
+        ["RELEASE", "TARGETS", "BUILT"],
+        ["v2.0", "6", "2"],
+        ["v1.0", "6", "6"],
+    ]
+    shown = project.run("release", "show", "v1.0", "n=c", "image=base", "--format=json").stdout
+    assert [row["digest"] for row in json.loads(shown)["targets"]] == [first["base-c"]["digest"]]
+    missing = project.run("release", "show", "v3.0", code=1).stderr
+    assert "error: there is no release 'v3.0' in " in missing
+
+
+def test_all_or_nothing(project: Project) -> None:
+    """One failing target keeps every tag back; the next run builds it alone."""
+    project.publish()
+    project.write("templates/base.j2", BASE + '{% if n == "b" %}\nRUN exit 3\n{% endif %}\n')
+    project.write("ctx/r-c.txt", "another line")
+    project.package("2.0")
+    before = {image: project.tags(image) for image in ("base", "child")}
+
+    failed = project.run("publish", code=1).stderr
+
+    assert "\nbase-b: process " in failed
+    assert "\nchild-b: it stands on base-b, which failed\n" in failed
+    assert before == {image: project.tags(image) for image in ("base", "child")}
+    project.write("templates/base.j2", BASE)
+    project.run()
+    assert states(project.publish()) == dict.fromkeys(NAMES, "reused")
+
+
+def test_what_fails_its_tests_is_no_release(project: Project) -> None:
+    """Tests run against what waits; what passed is not tested again, what failed is."""
+    matrix = MATRIX.replace('tests: ["test -s /child"]', 'tests: ["test {{ n }} != b"]')
+    project.write("matrix.yaml", matrix)
+    project.run()
+
+    failed = project.run("publish", code=1).stderr
+    again = project.run("publish", code=1).stderr
+
+    assert "child-b: its tests failed: " in failed
+    assert "built child-a-test" in failed
+    assert "] built" not in again
+    assert "child-b: its tests failed: " in again
+    assert project.tags("base") == project.tags("child") == []
+
+
+def test_versions_that_are_refused(project: Project) -> None:
+    """A tag of another image is not given away, and a forgotten variable is no version."""
+    project.publish()
+    project.write("ctx/r-a.txt", "another line")
+    project.package("1.0")
+
+    taken = project.run("publish", code=1).stderr
+    other = project.run("publish", code=1, VERSION_TAG="v7").stderr
+    filtered = project.run("publish", code=1, ONLY_N="a").stderr
+
+    assert "base-a: " in taken
+    assert "base:a-v1.0 is there already, and is another image" in taken
+    assert "built" not in taken.partition("nothing was built")[0]
+    assert "error[other-version]" in other
+    assert "error[filter-in-environment]" in filtered
+    rows = project.publish("--replace", "n=a")
+    assert project.digest("base", "a-v1.0") == rows["base-a"]["digest"]
+    assert list(rows) == NAMES  # the record still has the others
+
+
+def test_what_is_no_final_version_moves_nothing(project: Project) -> None:
+    """A prerelease, and a version that is none, get their own tags only."""
+    project.publish("n=a", "--version=v1.4-rc1")
+    project.publish("n=a", "--version=alice-test")
+
+    assert project.tags("base") == [
+        "a-alice-test",
+        "a-v1.4-rc1",
+        "release-alice-test",
+        "release-v1.4-rc1",
+    ]
+    project.publish("n=a", "--no-moving")
+    assert "a" not in project.tags("base")
+    project.publish("n=a")
+    assert "a" in project.tags("base")
+
+
+def test_a_broken_off_newer_release_keeps_its_tags(project: Project) -> None:
+    """What moved to a release that has no record yet is not taken back by an older one."""
+    project.publish()
+    project.write("ctx/r-a.txt", "newer")
+    project.package("3.0")
+    rows = project.publish("n=a")
+    for tag in ("release-v3.0",):  # as if it had been killed before its last act
+        at = f"{project.corner}/base"
+        digest = project.engine.digest(at, tag)
+        project.engine.stored._ask("DELETE", f"{at}/manifests/{digest}")  # noqa: SLF001
+    project.write("ctx/r-a.txt", "older")
+    project.package("2.0")
+
+    said = project.run("publish", "n=a").stdout
+
+    assert "base:a belongs to v3.0, which is newer" in said
+    assert project.digest("base", "a") == rows["base-a"]["digest"]
+
+
+def test_images_wait_in_a_repository_of_their_own(engine: Engine, tmp_path: Path) -> None:
+    """With `staging` only it holds what waits; digests are the same in each repository."""
+    matrix = MATRIX.replace('N_TAG}"}', 'N_TAG}", staging: "${REGISTRY}/waiting"}')
+    project = Project(engine, tmp_path, matrix)
+
+    rows = project.publish("n=a,c")
+
+    assert engine.tags(f"{project.corner}/base") == ["a", "a-v1.0", "c", "c-v1.0", "latest"]
+    assert project.digest("base", "a-v1.0") == rows["base-a"]["digest"]
+    assert project.tags("waiting") == ["release-v1.0"]
+    project.package("1.1")
+    assert set(states(project.publish("n=a,c")).values()) == {"reused"}
+
+
+PLATFORMS = """\
+variables: {REGISTRY: nowhere.invalid, VERSION_TAG: v1.0}
+defaults: {context: ctx, platforms: [linux/amd64, linux/arm64]}
+images:
+  base: {template: base.j2, tags: ["${REGISTRY}/base:${VERSION_TAG}"]}
+  child: {from: base, template: child.j2, tags: ["${REGISTRY}/child:${VERSION_TAG}"]}
+publish: {version: "${VERSION_TAG}"}
+"""
+
+
+def test_platforms_of_several_machines(engine: Engine, tmp_path: Path) -> None:
+    """Each platform is staged by itself; joining keeps every digest, attestations included."""
+    project = Project(
+        engine,
+        tmp_path,
+        PLATFORMS,
+        base="FROM scratch\nARG TARGETARCH\nCOPY r-a.txt /$TARGETARCH\n",
+        child="FROM {{ parent }}\nCOPY r-b.txt /b\n",
+    )
+
+    half = project.run("publish", "--platform=linux/amd64", "--stage-only").stdout
+    missing = project.run("publish", "--merge", code=1).stderr
+    project.run("publish", "--platform=linux/arm64", "--stage-only")
+    rows = {
+        row["target"]: row
+        for row in json.loads(project.run("publish", "--merge", "--format=json").stdout)["targets"]
+    }
+
+    assert "staged: 2 built, 0 reused" in half
+    assert "base: nothing waits for linux/arm64" in missing
+    for image in ("base", "child"):
+        repository = f"{project.corner}/{image}"
+        print_ = rows[image]["fingerprint"].removeprefix("sha256:")
+        joined = engine.index(repository, "v1.0")
+        for platform in ("linux/amd64", "linux/arm64"):
+            piece = engine.index(repository, f"fp-{print_}-{platform.replace('/', '-')}")
+            assert piece[platform]["digest"] == joined[platform]["digest"]
+            assert rows[image]["attestations"][platform]
+    assert project.tags("base") == ["release-v1.0", "v1.0"]
+
+
+def test_where_nothing_can_be_written(project: Project) -> None:
+    """A registry that does not answer is told before anything is built."""
+    said = project.run("publish", code=1, REGISTRY="127.0.0.1:1/x").stderr
+
+    assert "127.0.0.1:1 does not answer: connection refused" in said
+    assert "built " not in said
