@@ -2,12 +2,12 @@
 
 import os
 import signal
-import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from compiler.commands_baking import PassingOn, baked, baking, display
 from compiler.console import Context, counted
 from compiler.errors import CompileError
 
@@ -15,26 +15,9 @@ from compiler.errors import CompileError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from compiler.building.display import Lines
     from compiler.building.outcome import Options, Outcome
     from compiler.pipeline import Compilation
     from compiler.plan import Plan
-
-
-class PassingOn(click.Command):
-    """A command that keeps what stands behind `--` apart: it is for another program."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse what stands before it."""
-        at = args.index("--") if "--" in args else len(args)
-        ctx.meta[PassingOn.__name__] = tuple(args[at + 1 :])
-        return super().parse_args(ctx, args[:at])
-
-    @staticmethod
-    def passed(ctx: click.Context) -> tuple[str, ...]:
-        """Return what stands behind."""
-        found: tuple[str, ...] = ctx.meta[PassingOn.__name__]
-        return found
 
 
 @click.command("build", cls=PassingOn)
@@ -50,29 +33,7 @@ class PassingOn(click.Command):
 @click.option("--load", is_flag=True, help="Load what is built into Docker.")
 @click.option("--test", is_flag=True, help="Run the tests of these targets, too.")
 @click.option("--test-only", is_flag=True, help="Run the tests of these targets, and keep nothing.")
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Bake processes at once.")
-@click.option(
-    "--part",
-    type=click.IntRange(1, 100),
-    metavar="N",
-    help="Targets that one bake process builds, what they stand on included.",
-)
-@click.option(
-    "--retries",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="How often a target is tried again after a fault of network, registry or engine.",
-)
-@click.option("--builder", metavar="NAME", help="The builder of buildx to build with.")
-@click.option(
-    "--set",
-    "sets",
-    multiple=True,
-    metavar="TARGET.KEY=VALUE",
-    help="Override a field, as of bake; can be given several times.",
-)
-@click.option("--no-cache", is_flag=True, help="Build without the cache.")
-@click.option("--pull", is_flag=True, help="Look for newer base images.")
+@baking
 @click.option(
     "--format",
     "form",
@@ -90,7 +51,7 @@ def build_(
     platforms: str | None,
     *,
     form: str,
-    **options: object,
+    **options: Any,
 ) -> None:
     """Build targets by `docker buildx bake`, in parts that it can bear; keeps going.
 
@@ -134,7 +95,7 @@ def build_(
 
 
 def _ready(
-    given: Context, words: tuple[str, ...], selection: str | None, options: dict[str, object]
+    given: Context, words: tuple[str, ...], selection: str | None, options: dict[str, Any]
 ) -> "tuple[Compilation, list[str]]":
     """Return what is compiled and the names to bake."""
     from compiler.building.ready import fresh, refuse_filters, require_buildx
@@ -160,7 +121,7 @@ def _ready(
 
 
 def _overrides(
-    given: Context, compiled: "Compilation", said: dict[str, object]
+    given: Context, compiled: "Compilation", said: dict[str, Any]
 ) -> "tuple[Mapping[str, str], Mapping[str, tuple[str, ...]]]":
     """Return what the lock wants refreshed, and what each target is given beside that it says."""
     from compiler.building.refreshed import due
@@ -169,10 +130,9 @@ def _overrides(
     from compiler.fingerprinting.overrides import OverrideError
     from compiler.fingerprinting.project import project_fingerprints
 
-    sets: tuple[str, ...] = said["sets"]  # type: ignore[assignment]
     try:
         prints = project_fingerprints(
-            compiled, given.folder, os.environ, sets=sets, shown=given.shown
+            compiled, given.folder, os.environ, sets=said["sets"], shown=given.shown
         )
     except OverrideError:
         return {}, {}  # bake says what is wrong with it
@@ -184,7 +144,7 @@ def _overrides(
     }
 
 
-def _tested(options: dict[str, object]) -> bool:
+def _tested(options: dict[str, Any]) -> bool:
     return bool(options["test"] or options["test_only"])
 
 
@@ -206,19 +166,19 @@ def _options(
     given: Context,
     platforms: tuple[str, ...],
     extra: tuple[str, ...],
-    said: dict[str, object],
+    said: dict[str, Any],
     overrides: "Mapping[str, tuple[str, ...]]",
 ) -> "Options":
     from compiler.building.outcome import Options
 
-    names = ("push", "load", "builder", "no_cache", "pull", "sets", "jobs", "part", "retries")
-    fields = {name: said[name] for name in names if said[name] is not None}  # else the default
     return Options(
         folder=given.folder,
         platforms=platforms,
         extra=extra,
         overrides=overrides,
-        **fields,  # type: ignore[arg-type]
+        push=said["push"],
+        load=said["load"],
+        **baked(said),
     )
 
 
@@ -231,17 +191,6 @@ def _built(plan: "Plan", names: list[str], options: "Options") -> "tuple[Outcome
         return build(plan, names, options, shown), time.monotonic() - start
     finally:
         shown.end()
-
-
-def display() -> "Lines":
-    """Return what shows how it goes: live on a terminal that can, else lines."""
-    from compiler.building.display import Lines, Live
-
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        return Lines(lambda text: click.echo(text, err=True))
-    from rich.console import Console
-
-    return Live(Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")) or None))
 
 
 def _remember(given: Context, outcome: "Outcome") -> bool:

@@ -145,7 +145,7 @@ def changes(given: Context, asked: Asked, found: Found) -> "tuple[Changed, ...]"
                 limit=given.limit,
             )
             return among(every, found.targets)
-        places = repositories(plan, os.environ)
+        places = repositories(plan, os.environ, plan.matrix.staging)
         wanted = {target.name: found.prints[target.name] for target in found.targets}
         there = staged(wanted, places, builder=asked.builder)
         return among(unstaged(plan, found.prints, there, places), found.targets)

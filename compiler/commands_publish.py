@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from compiler.commands_build import PassingOn, display
+from compiler.commands_baking import PassingOn, baked, baking, display
 from compiler.console import Context
 from compiler.errors import CompileError
 
@@ -26,29 +26,7 @@ if TYPE_CHECKING:
 @click.option("--stage-only", is_flag=True, help="Build one --platform, to be joined later.")
 @click.option("--platform", default="", metavar="PLATFORM", help="The platform to stage.")
 @click.option("--merge", is_flag=True, help="Join what was staged for each platform.")
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Bake processes at once.")
-@click.option(
-    "--part",
-    type=click.IntRange(1, 100),
-    metavar="N",
-    help="Targets that one bake process builds.",
-)
-@click.option(
-    "--retries",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="How often a target is tried again after a fault of network, registry or engine.",
-)
-@click.option("--builder", metavar="NAME", help="The builder of buildx to build with.")
-@click.option(
-    "--set",
-    "sets",
-    multiple=True,
-    metavar="TARGET.KEY=VALUE",
-    help="Override a field, as of bake; can be given several times.",
-)
-@click.option("--no-cache", is_flag=True, help="Build without the cache.")
-@click.option("--pull", is_flag=True, help="Look for newer base images.")
+@baking
 @click.option(
     "--format",
     "form",
@@ -151,8 +129,6 @@ def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "
         )
     except OverrideError as error:
         raise click.UsageError(f"--set: {error}") from None
-    names = ("builder", "no_cache", "pull", "sets", "jobs", "part", "retries")
-    fields = {name: options[name] for name in names if options[name] is not None}
     return Asked(
         plan=compiled.plan,
         prints=prints,
@@ -164,7 +140,7 @@ def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "
             folder=given.folder,
             extra=extra,
             env={version.variable: version.version},
-            **fields,
+            **baked(options),
         ),
         refreshed=frozenset(dates(given.folder, given.shown)),
         replace=options["replace"],

@@ -110,6 +110,12 @@ def size(registries: Registries, repository: str, found: Image) -> int:
 
 
 def at_once(function: Callable[[Given], Answer], asked: Mapping[Key, Given]) -> dict[Key, Answer]:
-    """Return what a function answers for each, some at a time, in the given order."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    """Return what a function answers for each, some at a time, in the given order.
+
+    Where one fails, or it is interrupted, those that were not begun are left.
+    """
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
         return dict(zip(asked, pool.map(function, asked.values()), strict=True))
+    finally:
+        pool.shutdown(cancel_futures=True)
