@@ -102,7 +102,7 @@ def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "
     from compiler.building.ready import fresh, refuse_filters, require_buildx
     from compiler.fingerprinting.dates import dates
     from compiler.fingerprinting.fingerprint import texts
-    from compiler.fingerprinting.overrides import OverrideError
+    from compiler.fingerprinting.overrides import OverrideError, Overrides
     from compiler.fingerprinting.project import project_fingerprints
     from compiler.publishing.publish import Asked
     from compiler.publishing.version import release
@@ -123,7 +123,9 @@ def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "
         platform = local_platform() if platform == "local" else canonical_platform(platform)
         if platform is None:
             raise click.UsageError(f"--platform: {options['platform']!r} is no platform")
+    names = [target.name for target in compiled.plan.targets]
     try:
+        overrides = Overrides(options["sets"], targets=names, environment=environment)
         prints = project_fingerprints(
             compiled, given.folder, environment, sets=options["sets"], shown=given.shown
         )
@@ -142,6 +144,7 @@ def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "
             env={version.variable: version.version},
             **baked(options),
         ),
+        overrides=overrides,
         refreshed=frozenset(dates(given.folder, given.shown)),
         replace=options["replace"],
         moving=not options["no_moving"],

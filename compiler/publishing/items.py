@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from compiler.changing.staged import repositories
+from compiler.comparing.bakeform import Fields
 from compiler.comparing.planned import variable_values
 from compiler.fingerprinting.fingerprint import Fingerprint
+from compiler.fingerprinting.overrides import Overrides, resolved
 from compiler.fingerprinting.parts import pinned_bases
 from compiler.plan import Plan
 from compiler.reference import canonical_platform
@@ -36,6 +38,7 @@ def items(
     prints: Mapping[str, Fingerprint],
     texts: Mapping[str, str],
     environment: Mapping[str, str],
+    overrides: Overrides | None = None,
 ) -> dict[str, Item]:
     """Return what can be published: each target but those without tags that wait nowhere.
 
@@ -44,8 +47,10 @@ def items(
         prints: the fingerprint of each target.
         texts: the Dockerfile of each target.
         environment: what bake would take variables from, the version included.
+        overrides: what `--set` changes.
     """
     values = variable_values(plan, environment)
+    fields = resolved(plan, environment, overrides)
     places = repositories(plan, environment, plan.matrix.staging)
     return {
         target.name: Item(
@@ -56,17 +61,19 @@ def items(
             moving=tuple(
                 dict.fromkeys(resolve(tag, values) for tag in (*target.moving, *target.aliases))
             ),
-            platforms=tuple(
-                name
-                for text in target.platforms
-                if (name := canonical_platform(resolve(text, values)))
-            ),
+            platforms=_platforms(fields[target.name]),
             tests=target.tests,
             bases=pinned_bases(texts[target.name]),
         )
         for target in plan.targets
         if target.name in places
     }
+
+
+def _platforms(fields: Fields) -> tuple[str, ...]:
+    given = fields.get("platforms", ())
+    names = (given,) if isinstance(given, str) else tuple(given)
+    return tuple(name for text in names if (name := canonical_platform(text)))
 
 
 def home(plan: Plan, environment: Mapping[str, str]) -> str | None:

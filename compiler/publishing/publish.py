@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from compiler.building.outcome import Options, Report
 from compiler.building.parts import along, contexts, links
 from compiler.fingerprinting.fingerprint import Fingerprint
+from compiler.fingerprinting.overrides import Overrides
 from compiler.plan import Plan
 from compiler.publishing import record as records
 from compiler.publishing.items import Item, home, items
@@ -50,6 +51,8 @@ class Asked:
     environment: Mapping[str, str]
     """The environment with the version in it."""
     options: Options
+    overrides: Overrides | None = None
+    """What `--set` changes."""
     refreshed: Collection[str] = ()
     """Targets that the lock wants built without cache."""
     replace: bool = False
@@ -112,7 +115,9 @@ def publish(asked: Asked, registries: Registries, tell: Teller) -> Published:
 class _Publishing:
     def __init__(self, asked: Asked, registries: Registries, tell: Teller) -> None:
         self._asked, self._registries, self._tell = asked, registries, tell
-        self._items = items(asked.plan, asked.prints, asked.texts, asked.environment)
+        self._items = items(
+            asked.plan, asked.prints, asked.texts, asked.environment, asked.overrides
+        )
         self._wanted = {
             name: self._items[name]
             for name in asked.targets
