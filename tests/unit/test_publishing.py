@@ -1,0 +1,75 @@
+"""What a release decides by itself: versions, records, the words for people."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from compiler.fingerprinting.parts import pinned_bases
+from compiler.publishing.record import joined, text
+from compiler.publishing.staging import fingerprint_tag, passed_tag
+from compiler.publishing.version import Release, order
+
+
+@pytest.mark.parametrize(
+    ("version", "moves"),
+    [
+        ("v1.4", True),
+        ("2026.11", True),
+        ("1.4.post1", True),
+        ("v1.4-rc1", False),
+        ("1.4.dev3", False),
+        ("alice-test", False),
+        ("v1.4-gpu", False),
+    ],
+)
+def test_only_final_versions_move(version: str, moves: bool) -> None:  # noqa: FBT001
+    """A prerelease, and what is no version, moves nothing."""
+    assert Release("V", version).moves is moves
+
+
+def test_versions_are_ordered_as_versions() -> None:
+    """v1.10 is newer than v1.9."""
+    older, newer = order("v1.9"), order("v1.10")
+
+    assert older is not None
+    assert newer is not None
+    assert older < newer
+
+
+def test_records_are_joined_in_the_plans_order() -> None:
+    """A row of this run takes the place of an older one; the others stay, unknown ones last."""
+    before = {"targets": [{"target": "gone"}, {"target": "b", "state": "built"}]}
+
+    found = joined("v1", before, [{"target": "b", "state": "reused"}, {"target": "a"}], ["a", "b"])
+
+    assert found["targets"] == [
+        {"target": "a"},
+        {"target": "b", "state": "reused"},
+        {"target": "gone"},
+    ]
+    assert json.loads(text(found)) == found
+    assert text(found).count("\n") == 5
+
+
+def test_tags_of_what_waits_are_legal() -> None:
+    """The longest has no more characters than a tag may have."""
+    longest = passed_tag("0" * 64, ["true"], "linux/riscv64/v8")
+
+    assert longest.startswith(f"{fingerprint_tag('0' * 64, 'linux/riscv64/v8')}-tested-")
+    assert len(longest) <= 128
+
+
+def test_other_tests_are_another_tag() -> None:
+    """What passed other tests is tested again."""
+    assert passed_tag("0a", ["true"]) != passed_tag("0a", ["true", "false"])
+
+
+def test_locked_bases_of_a_dockerfile() -> None:
+    """Each image that is named with its digest, the stage's name left out."""
+    digest = "1" * 64
+
+    found = pinned_bases(f"FROM python:3.11@sha256:{digest} AS a\nFROM a\n")
+
+    assert found == {"python:3.11": f"sha256:{digest}"}

@@ -1,0 +1,220 @@
+"""Registries over HTTP: logins, tokens, pages, faults that pass; against a server on loopback."""
+
+from __future__ import annotations
+
+import base64
+import http.server
+import json
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from compiler.registry import client
+from compiler.registry.client import PLAIN, Registries, RegistryError
+from compiler.registry.credentials import Login, login
+
+
+SECRET = "s3cret-of-a-user"  # noqa: S105
+TOKEN = "token-that-was-given"  # noqa: S105
+DIGEST = f"sha256:{'0' * 64}"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """A registry that wants a token for everything, and answers a few questions."""
+
+    protocol_version = "HTTP/1.1"
+    faults: list[int]
+    seen: list[tuple[str, str, str]]
+    basic = False
+
+    def _answer(self, code: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response_only(code)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _all(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length).decode()
+        said = self.headers.get("Authorization", "")
+        self.seen.append((self.command, self.path, said))
+        place = urlsplit(self.path)
+        if place.path == "/token":
+            form = parse_qs(body) or parse_qs(place.query)
+            known = said == f"Basic {base64.b64encode(f'ann:{SECRET}'.encode()).decode()}"
+            known = known or form.get("refresh_token") == [SECRET]
+            self._answer(200 if known else 401, json.dumps({"token": TOKEN}).encode())
+        elif self.faults:
+            self._answer(self.faults.pop(0), b"not now")
+        elif said != (
+            f"Basic {base64.b64encode(f'ann:{SECRET}'.encode()).decode()}"
+            if self.basic
+            else f"Bearer {TOKEN}"
+        ):
+            host = self.headers["Host"]
+            how = f'Bearer realm="http://{host}/token",service="here"'
+            self._answer(401, WWW_Authenticate='Basic realm="here"' if self.basic else how)
+        elif place.path.endswith("/tags/list"):
+            last = "last=b" in place.query
+            following = {} if last else {"Link": f'<{place.path}?last=b&n=2>; rel="next"'}
+            self._answer(
+                200, json.dumps({"tags": ["c"] if last else ["a", "b"]}).encode(), **following
+            )
+        elif place.path.endswith("/manifests/there"):
+            self._answer(200, b"{}", Docker_Content_Digest=DIGEST)
+        elif self.command == "POST" and "/closed/" in place.path:
+            self._answer(403, b'{"errors": [{"code": "DENIED"}]}')
+        elif self.command == "POST":
+            self._answer(202, Location="/v2/upload/1?state=x")
+        elif self.command == "DELETE":
+            self._answer(204)
+        else:
+            self._answer(404)
+
+    do_GET = do_HEAD = do_POST = do_DELETE = _all  # noqa: N815 - as the server calls them
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[str, type[Handler]]]:
+    """Give the address of such a registry, and what it saw."""
+    handler = type("Own", (Handler,), {"faults": [], "seen": []})
+    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{running.server_address[1]}", handler
+    running.shutdown()
+    running.server_close()
+
+
+def logged_in(folder: Path, settings: object) -> dict[str, str]:
+    """Return an environment with these settings of Docker's."""
+    (folder / "config.json").write_text(json.dumps(settings))
+    return {"DOCKER_CONFIG": str(folder), "PATH": os.environ["PATH"], "HOME": str(folder)}
+
+
+def kept(host: str) -> dict[str, object]:
+    """Return settings with a login as `docker login` keeps it."""
+    return {"auths": {host: {"auth": base64.b64encode(f"ann:{SECRET}".encode()).decode()}}}
+
+
+def test_a_token_is_asked_for_once(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
+    """The challenge is answered with the user's login, and the token is used again."""
+    host, handler = server
+    registries = Registries(logged_in(tmp_path, kept(host)))
+
+    assert registries.digest(f"{host}/acme", "there") == DIGEST
+    assert registries.digest(f"{host}/acme", "elsewhere") is None
+    asked = [urlsplit(path) for _, path, _ in handler.seen if path.startswith("/token")]
+    assert [parse_qs(place.query)["scope"] for place in asked] == [["repository:acme:pull"]]
+
+
+def test_a_registry_without_tokens(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
+    """Basic authentication will do."""
+    host, handler = server
+    handler.basic = True
+
+    assert Registries(logged_in(tmp_path, kept(host))).digest(f"{host}/acme", "there") == DIGEST
+
+
+def test_an_identity_token(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
+    """It is exchanged for the token of the repository."""
+    host, _ = server
+    settings = {"auths": {host: {"identitytoken": SECRET}}}
+
+    assert Registries(logged_in(tmp_path, settings)).digest(f"{host}/acme", "there") == DIGEST
+
+
+def test_without_a_login(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
+    """It is told to log in, and that is no answer to what is there."""
+    host, _ = server
+
+    with pytest.raises(RegistryError, match="log in, by `docker login`"):
+        Registries(logged_in(tmp_path, {})).digest(f"{host}/acme", "there")
+
+
+def test_pages_of_tags(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
+    """All pages are read."""
+    host, _ = server
+
+    assert Registries(logged_in(tmp_path, kept(host))).tags(f"{host}/acme") == ["a", "b", "c"]
+
+
+def test_whether_it_can_be_written(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
+    """An upload is begun and taken back; a refusal says so without the login."""
+    host, handler = server
+    registries = Registries(logged_in(tmp_path, kept(host)))
+
+    registries.check_writable(f"{host}/open")
+
+    assert [method for method, _, _ in handler.seen][-2:] == ["POST", "DELETE"]
+    with pytest.raises(RegistryError, match=r"closed be written to \(403\)") as caught:
+        registries.check_writable(f"{host}/closed")
+    assert SECRET not in str(caught.value)
+    assert TOKEN not in str(caught.value)
+
+
+def test_faults_that_pass(
+    server: tuple[str, type[Handler]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """500 and 429 are asked again; what does not pass is said."""
+    host, handler = server
+    waits: list[float] = []
+    monkeypatch.setattr(client.time, "sleep", waits.append)
+    registries = Registries(logged_in(tmp_path, kept(host)))
+    handler.faults[:] = [500, 429, 503]
+
+    assert registries.digest(f"{host}/acme", "there") == DIGEST
+    assert waits == [0.5, 1.0, 2.0]
+    handler.faults[:] = [503] * 50
+    with pytest.raises(RegistryError, match="503"):
+        registries.digest(f"{host}/acme", "there")
+
+
+def test_a_helper_gives_the_login(tmp_path: Path) -> None:
+    """A credential helper is asked by the registry's name; Docker Hub's is its old address."""
+    helper = tmp_path / "docker-credential-mine"
+    helper.write_text(
+        '#!/bin/sh\nread host\necho "{\\"Username\\": \\"$host\\", \\"Secret\\": \\"x\\"}"\n'
+    )
+    helper.chmod(0o755)
+    env = logged_in(tmp_path, {"credsStore": "mine", "credHelpers": {"other.example": "none"}})
+    env["PATH"] = f"{tmp_path}{os.pathsep}{env['PATH']}"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", env["PATH"])
+
+        assert login("registry.example", env) == Login("registry.example", "x")
+        assert login("docker.io", env) == Login("https://index.docker.io/v1/", "x")
+        assert login("other.example", env) is None
+
+
+def test_plain_http_is_for_loopback_and_who_is_named() -> None:
+    """Nothing else is ever asked without TLS."""
+    registries = Registries({PLAIN: "registry.lan:5000"})
+    addresses = {
+        host: registries._address(host)  # noqa: SLF001
+        for host in (
+            "localhost:5000",
+            "127.0.0.1",
+            "registry.lan:5000",
+            "acme.example",
+            "docker.io",
+        )
+    }
+
+    assert addresses == {
+        "localhost:5000": "http://localhost:5000",
+        "127.0.0.1": "http://127.0.0.1",
+        "registry.lan:5000": "http://registry.lan:5000",
+        "acme.example": "https://acme.example",
+        "docker.io": "https://registry-1.docker.io",
+    }
