@@ -254,8 +254,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "cannot-build": "`docker buildx bake` cannot be run, or refuses every target alike: an "
         "option, the builder, the bake file. No target was begun. The words are docker's; correct "
         "what they name.",
-        "selection": "The file given as `--selection` is no selection, or an empty one. Write one "
-        "by `compile-matrix list --format selection`.",
+        "selection": "The file given as `--selection` is no selection. Write one by "
+        "`compile-matrix list --format selection`; one that names no target is one, too.",
     },
     "Warnings": {
         "unused-parent": "An image stands on another by `from`, and its Dockerfile does not name "

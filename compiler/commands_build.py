@@ -113,6 +113,10 @@ def build_(
     extra = _PassingOn.passed(context)
     try:
         plan, names = _ready(given, words, selection, options)
+        if selection is not None and not names:
+            given.note_none()
+            click.echo(_nothing(form), nl=False)
+            return
         outcome, seconds = _built(plan, names, _options(given, _platforms(words), extra, options))
     except CompileError as error:
         given.refuse(error)
@@ -149,6 +153,15 @@ def _ready(
     elif not _tested(options):
         tests = []
     return plan, tests if options["test_only"] else names + tests
+
+
+def _nothing(form: str) -> str:
+    """Return the summary of a build of nothing."""
+    from compiler.building.outcome import Outcome
+    from compiler.building.summary import Form, summary
+
+    nothing = Outcome(built={}, failed={}, skipped={}, seconds={})
+    return summary(nothing, Form(form), 0.0)
 
 
 def _tested(options: dict[str, object]) -> bool:

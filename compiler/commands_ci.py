@@ -100,6 +100,8 @@ def _stages(given: Context, asked: Asked, most: int) -> "tuple[tuple[Shard, ...]
     targets = ground.targets
     if asked.commit is not None or asked.against is not None:
         targets = tuple(change.target for change in changes(given, asked, ground))
+        if ground.targets and not targets:
+            click.echo("nothing changed", err=True)
     written = texts(ground.compiled)
     return stages(
         [target.name for target in targets],
