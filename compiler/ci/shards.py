@@ -62,20 +62,20 @@ def stages(
 
 
 def _levels(names: Sequence[str], linked: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """Group targets by the longest way down to one that stands on none of them."""
+    """Group targets by how many of them are on the longest way down, others being no steps of it."""
     depth: dict[str, int] = {}
     asked = frozenset(names)
     for start in names:
         stack = [start]
         while stack:
-            below = [other for other in linked.get(stack[-1], ()) if other in asked]
+            below = linked.get(stack[-1], ())
             left = [other for other in below if other not in depth]
             if left:
                 stack += left
             else:
                 name = stack.pop()
-                depth[name] = 1 + max((depth[other] for other in below), default=-1)
-    levels: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
+                depth[name] = max((depth[other] + (other in asked) for other in below), default=0)
+    levels: list[list[str]] = [[] for _ in range(max(depth[name] for name in names) + 1)]
     for name in names:
         levels[depth[name]].append(name)
     return levels

@@ -325,9 +325,41 @@ def test_jobs_for_github(changed: Callable[..., Output], project: Path) -> None:
     (project / "worker/run.sh").write_text("other\n")
     found = jobs(changed("--since", "v1", "--shards", "1", command="ci github"))
     assert [[job["targets"] for job in stage] for stage in found] == [[WORKERS]]
-    assert changed("--since", "v1", "image=lone", command="ci github")[1] == (
-        '{"stages": [], "shards": 0}\n'
+    assert changed("--since", "v1", "image=lone", command="ci github") == (
+        0,
+        '{"stages": [], "shards": 0}\n',
+        "nothing changed\n",
     )
+
+
+def test_nothing_is_handed_on(
+    changed: Callable[..., Output], project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The selection of a run in which nothing changed is taken by every command, with a note."""
+    code, selection, _ = changed("--since", "v1", "--format", "selection")
+    assert code == 0
+    (project / "none.json").write_text(selection)
+    note = "no target is selected: there is nothing to do\n"
+    words = ("--selection", "none.json")
+
+    assert changed(*words, "--format", "names", command="list") == (0, "", note)
+    assert changed(*words, "--since", "v1") == (0, "", note)
+    assert changed(*words, command="ci github") == (0, '{"stages": [], "shards": 0}\n', note)
+    assert changed(*words, command="ci gitlab")[0] == 0
+
+    docker = tmp_path / "bin/docker"
+    docker.parent.mkdir()
+    docker.write_text('#!/bin/sh\n[ "$2" = version ] && echo "buildx v0.29.1" || exit 9\n')
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(docker.parent), prepend=os.pathsep)
+    changed(command="")
+    before = state(project.parents[1])
+    assert changed(*words, "--test", command="build") == (0, "0 built in 0 s\n", note)
+    assert json.loads(changed(*words, "--format", "selection", command="build")[1]) == {
+        "version": 1,
+        "targets": [],
+    }
+    assert state(project.parents[1]) == before
 
 
 def test_jobs_for_gitlab(changed: Callable[..., Output]) -> None:
@@ -430,6 +462,15 @@ def test_shards_hold_each_target_once_after_what_it_stands_on(
             )
     for shard in flat:
         assert shard.steps == len({step for name in shard.targets for step in known[name]})
+
+
+def test_stages_see_through_what_is_not_asked() -> None:
+    """A grandchild is after its grandparent also where what is between them is built by no job."""
+    linked = {"child": ["middle"], "middle": ["base"]}
+
+    found = stages(["child", "base"], linked, {"child": ["c"], "base": ["b"]})
+
+    assert [[shard.targets for shard in stage] for stage in found] == [[("base",)], [("child",)]]
 
 
 def test_shards_keep_shared_steps_together_and_are_even() -> None:
