@@ -85,6 +85,8 @@ def _page(file: str) -> Page:
 def _names(page: Page) -> list[str]:
     """Return the names in a selection's text, which says nothing else."""
     data: Any = None
+    found: list[str] | None = None
+    message, help_ = 'this is not `{"version": 1, "targets": [NAME, ...]}`', REMEDY
     try:
         data = json.loads(page.text)
     except json.JSONDecodeError as error:
@@ -99,13 +101,15 @@ def _names(page: Page) -> list[str]:
             and not rest
             and all(isinstance(name, str) for name in names)
         ):
-            return names
+            found = names
         case {"version": int(version), **_others} if version != 1:
             message = f"this is version {version} of a selection, and only 1 is known"
             help_ = "update compile-matrix, or write the selection anew"
         case _:
-            message, help_ = 'this is not `{"version": 1, "targets": [NAME, ...]}`', REMEDY
-    refuse_file(page.path, code=CODE, message=message, help=help_)
+            pass
+    if found is None:
+        refuse_file(page.path, code=CODE, message=message, help=help_)
+    return found
 
 
 def _place(page: Page, name: str) -> int:

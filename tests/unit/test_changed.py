@@ -485,3 +485,18 @@ def test_shards_keep_shared_steps_together_and_are_even() -> None:
 
     assert [shard.steps for shard in stage] == [19, 19, 19, 19]
     assert [len(shard.targets) for shard in stage] == [10, 10, 10, 10]
+
+
+def test_shards_part_where_least_is_shared() -> None:
+    """Where two families fit, neither is torn for the sake of a full first shard."""
+    known = {
+        "a": ("a",),
+        "a-reload": ("a", "a+"),
+        "b": ("b1", "b2"),
+        "b-reload": ("b1", "b2", "b3", "b4"),
+    }
+
+    (stage,) = stages(list(known), {}, known, 2)
+
+    assert [shard.targets for shard in stage] == [("a", "a-reload"), ("b", "b-reload")]
+    assert [shard.steps for shard in stage] == [2, 4]
