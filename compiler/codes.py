@@ -260,8 +260,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "one there. Use letters, digits, `.`, `_` and `-`.",
         "other-version": "The matrix takes the version from a file, and the environment has "
         "another: most often an export that was forgotten. Unset it, or say `--version`.",
-        "selection": "The file given as `--selection` is no selection, or an empty one. Write one "
-        "by `compile-matrix list --format selection`.",
+        "selection": "The file given as `--selection` is no selection. Write one by "
+        "`compile-matrix list --format selection`; one that names no target is one, too.",
     },
     "Warnings": {
         "unused-parent": "An image stands on another by `from`, and its Dockerfile does not name "

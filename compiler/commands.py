@@ -87,6 +87,8 @@ def list_(given: Context, words: tuple[str, ...], form: str, selection: str | No
     except CompileError as error:
         given.refuse(error)
     click.echo(listing(plan, targets, Listing(form)), nl=False)
+    if selection is not None and not targets:
+        given.note_none()
 
 
 @click.command("init")

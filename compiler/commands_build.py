@@ -77,6 +77,10 @@ def build_(
     extra = PassingOn.passed(context)
     try:
         compiled, names = _ready(given, words, selection, options)
+        if selection is not None and not names:
+            given.note_none()
+            click.echo(_nothing(form), nl=False)
+            return
         dates, overrides = _overrides(given, compiled, options)
         ready = _options(given, _platforms(words), extra, options, overrides)
         outcome, seconds = _built(compiled.plan, names, ready)
@@ -142,6 +146,15 @@ def _overrides(
         name: (label(one.digest), *(["no-cache=true"] if name in anew else []))
         for name, one in prints.items()
     }
+
+
+def _nothing(form: str) -> str:
+    """Return the summary of a build of nothing."""
+    from compiler.building.outcome import Outcome
+    from compiler.building.summary import Form, summary
+
+    nothing = Outcome(built={}, failed={}, skipped={}, seconds={})
+    return summary(nothing, Form(form), 0.0)
 
 
 def _tested(options: dict[str, Any]) -> bool:

@@ -99,7 +99,7 @@ def changed_(given: Context, /, form: str, **options: Any) -> None:
     ground = found(given, asked)
     todo = changes(given, asked, ground)
     click.echo(written(ground.compiled.plan, todo, Form(form)), nl=False)
-    if not todo:
+    if ground.targets and not todo:
         click.echo("nothing changed", err=True)
 
 
@@ -123,6 +123,8 @@ def found(given: Context, asked: Asked) -> Found:
         given.refuse(error)
     except OverrideError as error:
         _misused(error)
+    if asked.selection is not None and not targets:
+        given.note_none()
     return Found(compiled, prints, targets)
 
 

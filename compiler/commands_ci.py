@@ -70,8 +70,8 @@ def github_(given: Context, /, most: int, **options: Any) -> None:
 def gitlab_(given: Context, /, most: int, include: str, **options: Any) -> None:
     """Print a child pipeline for GitLab: a stage for each, a job for each shard.
 
-    A job has its selection in the variable SELECTION, and builds and pushes it; with --include it
-    does what the hidden job `.compile-matrix` of that file says.
+    A job has its selection in the variable SELECTION; it compiles, and builds and pushes it. With
+    --include it does what the hidden job `.compile-matrix` of that file says.
 
     \b
     Examples:
@@ -100,6 +100,8 @@ def _stages(given: Context, asked: Asked, most: int) -> "tuple[tuple[Shard, ...]
     targets = ground.targets
     if asked.commit is not None or asked.against is not None:
         targets = tuple(change.target for change in changes(given, asked, ground))
+        if ground.targets and not targets:
+            click.echo("nothing changed", err=True)
     written = texts(ground.compiled)
     return stages(
         [target.name for target in targets],

@@ -64,6 +64,9 @@ def publish_(context: click.Context, /, form: str, **options: Any) -> None:
     registries = Registries(os.environ)
     try:
         asked = _asked(given, PassingOn.passed(context), options)
+        if options["selection"] is not None and not asked.targets:
+            given.note_none()
+            return
         done = _published(asked, registries)
     except CompileError as error:
         given.refuse(error)

@@ -50,6 +50,10 @@ class Context:
         except CompileError as error:
             self.refuse(error)
 
+    def note_none(self) -> None:
+        """Say that a selection leaves nothing, which is as good as anything."""
+        click.echo("no target is selected: there is nothing to do", err=True)
+
     def refuse(self, error: CompileError) -> NoReturn:
         """Tell what is wrong and end."""
         self.tell(error.diagnostics)

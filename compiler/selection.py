@@ -41,7 +41,10 @@ def selected(plan: Plan, targets: Iterable[Target], file: str) -> tuple[Target, 
 
 
 def read_selection(plan: Plan, file: str) -> frozenset[str]:
-    """Return the names of targets and of tests in a selection; `-` is stdin. See `selected`."""
+    """Return the names of targets and of tests in a selection; `-` is stdin. See `selected`.
+
+    There may be none: what changed is handed on also where nothing did.
+    """
     page = _page(file)
     names = _names(page)
     known = {f"{target.name}{SUFFIX}" for target in plan.targets if target.tests}
@@ -82,7 +85,8 @@ def _page(file: str) -> Page:
 def _names(page: Page) -> list[str]:
     """Return the names in a selection's text, which says nothing else."""
     data: Any = None
-    found: list[str] = []
+    found: list[str] | None = None
+    message, help_ = 'this is not `{"version": 1, "targets": [NAME, ...]}`', REMEDY
     try:
         data = json.loads(page.text)
     except json.JSONDecodeError as error:
@@ -98,13 +102,12 @@ def _names(page: Page) -> list[str]:
             and all(isinstance(name, str) for name in names)
         ):
             found = names
-            message, help_ = "the selection names no target", "there is nothing to do with it"
         case {"version": int(version), **_others} if version != 1:
             message = f"this is version {version} of a selection, and only 1 is known"
             help_ = "update compile-matrix, or write the selection anew"
         case _:
-            message, help_ = 'this is not `{"version": 1, "targets": [NAME, ...]}`', REMEDY
-    if not found:
+            pass
+    if found is None:
         refuse_file(page.path, code=CODE, message=message, help=help_)
     return found
 

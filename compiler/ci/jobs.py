@@ -61,6 +61,7 @@ def _pipeline(stages: Sequence[Sequence[Shard]], include: str) -> Iterator[str]:
                 yield f"  extends: {HOOK}"
             else:
                 yield "  script:"
+                yield "    - compile-matrix"
                 yield "    - printf '%s' \"$SELECTION\" > selection.json"
                 yield "    - compile-matrix build --push --selection selection.json"
 

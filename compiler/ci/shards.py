@@ -62,20 +62,20 @@ def stages(
 
 
 def _levels(names: Sequence[str], linked: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """Group targets by the longest way down to one that stands on none of them."""
+    """Group targets by how many of them are on the longest way down; others on it do not count."""
     depth: dict[str, int] = {}
     asked = frozenset(names)
     for start in names:
         stack = [start]
         while stack:
-            below = [other for other in linked.get(stack[-1], ()) if other in asked]
+            below = linked.get(stack[-1], ())
             left = [other for other in below if other not in depth]
             if left:
                 stack += left
             else:
                 name = stack.pop()
-                depth[name] = 1 + max((depth[other] for other in below), default=-1)
-    levels: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
+                depth[name] = max((depth[other] + (other in asked) for other in below), default=0)
+    levels: list[list[str]] = [[] for _ in range(max(depth[name] for name in names) + 1)]
     for name in names:
         levels[depth[name]].append(name)
     return levels
@@ -103,7 +103,30 @@ def _cut(names: list[str], steps: Mapping[str, Sequence[str]], count: int) -> li
             high = middle
         else:
             low = middle + 1
-    return _filled(names, steps, low)
+    parts = _filled(names, steps, low)
+    for n in reversed(range(1, len(parts))):
+        parts[n - 1 : n + 1] = _parted(parts[n - 1], parts[n], steps, low)
+    return parts
+
+
+def _parted(
+    left: list[str], right: list[str], steps: Mapping[str, Sequence[str]], most: int
+) -> tuple[list[str], list[str]]:
+    """Move the end of one part to the next one where that tears fewer shared steps apart."""
+    kept = [0]  # different steps of the first so many
+    held: set[str] = set()
+    for name in left:
+        held.update(steps[name])
+        kept.append(len(held))
+    best, cost = len(left), kept[-1] + _cost(right, steps)
+    held = {step for name in right for step in steps[name]}
+    for n in reversed(range(1, len(left))):
+        held.update(steps[left[n]])
+        if len(held) > most:
+            break
+        if kept[n] + len(held) < cost:
+            best, cost = n, kept[n] + len(held)
+    return left[:best], left[best:] + right
 
 
 def _filled(names: list[str], steps: Mapping[str, Sequence[str]], most: int) -> list[list[str]]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-import yaml
 
 from compiler import model
 from compiler.codes import CODES
@@ -103,9 +102,10 @@ DOCUMENTS = sorted((PROJECT / "docs").glob("*.md"))
 SNIPPETS = [
     (path.name, text)
     for path in DOCUMENTS
-    if path.name not in {"codes.md", "matrix.head.md"}  # made of tests; the beginning of another
+    # made of tests; workflows, run by tests/ci; the beginning of another
+    if path.name not in {"codes.md", "ci.md", "matrix.head.md"}
     for kind, text in BLOCK.findall(path.read_text(encoding="utf-8"))
-    if kind == "yaml" and not text.startswith("jobs:")
+    if kind == "yaml"
 ]
 
 
@@ -125,29 +125,6 @@ def test_every_snippet_compiles(page: str, text: str, tmp_path: Path) -> None:
     (tmp_path / "matrix.yaml").write_text(text)
 
     assert " written: " in _run(tmp_path), page
-
-
-_OURS = re.compile(r"^ *compile-matrix ([a-z]+(?: github)?)(.*)")
-
-
-def test_the_workflow_names_commands_that_exist() -> None:
-    """The jobs that a page shows are YAML, and what they run of ours is a command with options."""
-    page = (PROJECT / "docs/changed.md").read_text(encoding="utf-8")
-    (shown,) = (text for kind, text in BLOCK.findall(page) if text.startswith("jobs:"))
-    steps = [step for job in yaml.safe_load(shown)["jobs"].values() for step in job["steps"]]
-    lines = [line for step in steps for line in re.split(r"&&|[$][(]", step.get("run", ""))]
-    ours = [found for line in lines for found in re.findall(_OURS, line)]
-
-    assert len(ours) >= 2
-    for command, words in ours:
-        said = subprocess.run(
-            [sys.executable, "-m", "compiler", *command.split(), "--help"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for option in re.findall(r"--[a-z-]+", words):
-            assert option in said, (command, option)
 
 
 def test_every_key_is_documented() -> None:

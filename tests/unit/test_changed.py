@@ -325,9 +325,41 @@ def test_jobs_for_github(changed: Callable[..., Output], project: Path) -> None:
     (project / "worker/run.sh").write_text("other\n")
     found = jobs(changed("--since", "v1", "--shards", "1", command="ci github"))
     assert [[job["targets"] for job in stage] for stage in found] == [[WORKERS]]
-    assert changed("--since", "v1", "image=lone", command="ci github")[1] == (
-        '{"stages": [], "shards": 0}\n'
+    assert changed("--since", "v1", "image=lone", command="ci github") == (
+        0,
+        '{"stages": [], "shards": 0}\n',
+        "nothing changed\n",
     )
+
+
+def test_nothing_is_handed_on(
+    changed: Callable[..., Output], project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The selection of a run in which nothing changed is taken by every command, with a note."""
+    code, selection, _ = changed("--since", "v1", "--format", "selection")
+    assert code == 0
+    (project / "none.json").write_text(selection)
+    note = "no target is selected: there is nothing to do\n"
+    words = ("--selection", "none.json")
+
+    assert changed(*words, "--format", "names", command="list") == (0, "", note)
+    assert changed(*words, "--since", "v1") == (0, "", note)
+    assert changed(*words, command="ci github") == (0, '{"stages": [], "shards": 0}\n', note)
+    assert changed(*words, command="ci gitlab")[0] == 0
+
+    docker = tmp_path / "bin/docker"
+    docker.parent.mkdir()
+    docker.write_text('#!/bin/sh\n[ "$2" = version ] && echo "buildx v0.29.1" || exit 9\n')
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(docker.parent), prepend=os.pathsep)
+    changed(command="")
+    before = state(project.parents[1])
+    assert changed(*words, "--test", command="build") == (0, "0 built in 0 s\n", note)
+    assert json.loads(changed(*words, "--format", "selection", command="build")[1]) == {
+        "version": 1,
+        "targets": [],
+    }
+    assert state(project.parents[1]) == before
 
 
 def test_jobs_for_gitlab(changed: Callable[..., Output]) -> None:
@@ -339,7 +371,7 @@ def test_jobs_for_gitlab(changed: Callable[..., Output]) -> None:
     assert pipeline.pop("stages") == ["stage-1", "stage-2"]
     found = [json.loads(job["variables"]["SELECTION"])["targets"] for job in pipeline.values()]
     assert sorted(name for names in found for name in names) == ["lone", *SERVERS, *WORKERS]
-    assert all("--selection selection.json" in job["script"][1] for job in pipeline.values())
+    assert all("--selection selection.json" in job["script"][-1] for job in pipeline.values())
 
     included = yaml.safe_load(changed("--include", "ci/x.yml", command="ci gitlab")[1])
     assert included.pop("include") == {"local": "ci/x.yml"}
@@ -432,6 +464,15 @@ def test_shards_hold_each_target_once_after_what_it_stands_on(
         assert shard.steps == len({step for name in shard.targets for step in known[name]})
 
 
+def test_stages_see_through_what_is_not_asked() -> None:
+    """A grandchild is after its grandparent also where what is between them is built by no job."""
+    linked = {"child": ["middle"], "middle": ["base"]}
+
+    found = stages(["child", "base"], linked, {"child": ["c"], "base": ["b"]})
+
+    assert [[shard.targets for shard in stage] for stage in found] == [[("base",)], [("child",)]]
+
+
 def test_shards_keep_shared_steps_together_and_are_even() -> None:
     """Forty targets on four long prefixes in four shards: each prefix is built once."""
     names = [f"t{n}" for n in range(40)]
@@ -444,3 +485,18 @@ def test_shards_keep_shared_steps_together_and_are_even() -> None:
 
     assert [shard.steps for shard in stage] == [19, 19, 19, 19]
     assert [len(shard.targets) for shard in stage] == [10, 10, 10, 10]
+
+
+def test_shards_part_where_least_is_shared() -> None:
+    """Where two families fit, neither is torn for the sake of a full first shard."""
+    known = {
+        "a": ("a",),
+        "a-reload": ("a", "a+"),
+        "b": ("b1", "b2"),
+        "b-reload": ("b1", "b2", "b3", "b4"),
+    }
+
+    (stage,) = stages(list(known), {}, known, 2)
+
+    assert [shard.targets for shard in stage] == [("a", "a-reload"), ("b", "b-reload")]
+    assert [shard.steps for shard in stage] == [2, 4]

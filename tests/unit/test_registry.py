@@ -13,7 +13,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from compiler.registry import client
 from compiler.registry.client import PLAIN, Registries, RegistryError
 from compiler.registry.credentials import Login, login
 
@@ -168,7 +167,7 @@ def test_faults_that_pass(
     """500 and 429 are asked again; what does not pass is said."""
     host, handler = server
     waits: list[float] = []
-    monkeypatch.setattr(client.time, "sleep", waits.append)
+    monkeypatch.setattr("compiler.registry.client.time.sleep", waits.append)
     registries = Registries(logged_in(tmp_path, kept(host)))
     handler.faults[:] = [500, 429, 503]
 

@@ -1,0 +1,435 @@
+"""The sample's workflow, and those that docs/ci.md shows: sound, careful, and run line by line.
+
+The checkout is a scratch repository made of the sample, with an origin on disk. What calls for
+something that a runner alone has is in `EXCLUDED`, and each entry is shown to do so.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support.workflow import EXPRESSION, Runner, Step, actionlint, git, jobs, shellcheck, steps
+
+from compiler.cli import cli
+
+
+PROJECT = Path(__file__).parents[2]
+WORKFLOW = (PROJECT / ".github/workflows/images.yml").read_text(encoding="utf-8")
+PAGE = (PROJECT / "docs/ci.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+SHOWN, PIPELINE, HIDDEN = BLOCKS
+"""What the page shows: a workflow for GitHub, a pipeline for GitLab, and its hidden job."""
+
+COMPILE = "Compile, where git ignores what is generated"
+INSTALL = ("pip", "the tool is here, as the clone has it")
+ENGINE = ("docker", "there is no engine")
+EXCLUDED = {
+    ("plan", "Install"): INSTALL,
+    ("stage-1", "Install"): INSTALL,
+    ("stage-1", "Build and test"): ENGINE,
+    ("publish", "Install"): INSTALL,
+    ("publish", "Log in"): ("docker", "there is no account at a registry"),
+    ("publish", "Publish"): ENGINE,
+    ("lock", "Install"): INSTALL,
+    ("lock", "Move the bases"): ("docker", "registries are asked by buildx"),
+    ("lock", "Lend git the token"): ("gh", "there is no token"),
+    ("lock", "Ask for it"): ("gh", "there is no GitHub"),
+}
+"""Job and step -> what it calls that is not here, and why."""
+LOCK = """\
+version: 1
+bases:
+  python:3.9-slim-bookworm:
+    digest: sha256:{}
+    platforms: [linux/amd64, linux/arm64]
+"""
+KNOWN = {
+    "vars.REGISTRY": "docker.io/acme",
+    "secrets.REGISTRY_USER": "somebody",
+    "secrets.REGISTRY_PASSWORD": "secret",
+    "secrets.LOCK_TOKEN || github.token": "token",
+    "github.sha": "0" * 40,
+    "github.server_url": "https://git.example.com",
+    "github.repository": "acme/images",
+    "github.ref_name": "main",
+    "matrix.selection": '{"version": 1, "targets": ["server-3_9"]}',
+    "join(needs.*.result, ' ')": "success skipped",
+}
+
+
+def of(job: str, text: str = WORKFLOW) -> list[Step]:
+    """Give the steps of a job that run a script."""
+    return [step for step in steps(text) if step.job == job]
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    """Give a clone of an origin on disk; its commit on main is the sample."""
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "origin")
+    git(tmp_path, "clone", "--quiet", "origin", "clone")
+    folder = tmp_path / "clone"
+    for name in ("matrix.yaml", "pyproject.toml", "docker-bake.hcl.j2", ".gitignore"):
+        shutil.copy(PROJECT / name, folder)
+    shutil.copytree(PROJECT / "templates", folder / "templates")
+    git(folder, "checkout", "--quiet", "-b", "main")
+    commit(folder, "The sample")
+    git(folder, "push", "--quiet", "--set-upstream", "origin", "main")
+    return folder
+
+
+@pytest.fixture
+def runner(sample: Path, tmp_path: Path) -> Runner:
+    """Give a machine that runs steps in the clone."""
+    return Runner(sample, tmp_path / "runner")
+
+
+def commit(folder: Path, message: str) -> str:
+    """Commit everything; give the commit."""
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", message)
+    return git(folder, "rev-parse", "HEAD")
+
+
+def add(file: Path, text: str) -> None:
+    """Add to the end of a file."""
+    file.write_text(file.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+def proposed(sample: Path, files: Mapping[str, str]) -> None:
+    """Make the clone what a runner has of a pull request: the merge, two commits deep."""
+    git(sample, "checkout", "--quiet", "-b", "feature")
+    for name, text in files.items():
+        add(sample / name, text)
+    commit(sample, "A change")
+    git(sample, "checkout", "--quiet", "main")
+    commit(sample, "Meanwhile")
+    git(sample, "merge", "--quiet", "--no-ff", "--message", "Merge", "feature")
+    git(sample, "push", "--quiet", "origin", "HEAD:refs/pull/1/merge")
+    origin = (sample.parent / "origin").as_uri()
+    for path in [path for path in sample.iterdir() if path.name != ".git"]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    shutil.rmtree(sample / ".git")
+    git(sample, "init", "--quiet")
+    git(sample, "fetch", "--quiet", "--depth=2", origin, "refs/pull/1/merge")
+    git(sample, "checkout", "--quiet", "FETCH_HEAD")
+
+
+def planned(runner: Runner) -> Any:
+    """Run the job that plans; give its stages."""
+    ran = runner.job(of("plan"), KNOWN, without=EXCLUDED)
+    assert ran == ["Check the generated files, or make them where git ignores them", "Plan"]
+    return json.loads(runner.outputs["steps.jobs.outputs.jobs"])["stages"]
+
+
+# --- What the workflow is -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", [WORKFLOW, SHOWN], ids=["images.yml", "docs/ci.md"])
+def test_actionlint_passes(text: str, tmp_path: Path) -> None:
+    """Syntax, expressions, contexts, inputs of actions, and scripts by shellcheck."""
+    assert actionlint(text, tmp_path) == ""
+    if shellcheck():
+        unquoted = text.replace('"$GITHUB_OUTPUT"', "$GITHUB_OUTPUT")
+        assert "SC2086" in actionlint(unquoted, tmp_path)
+    assert "needs" in actionlint(text.replace("needs: plan\n", "needs: plna\n"), tmp_path)
+
+
+@pytest.mark.parametrize("text", [WORKFLOW, SHOWN], ids=["images.yml", "docs/ci.md"])
+def test_no_more_rights_than_needed(text: str) -> None:
+    """Reading is all that most may; no credentials stay; no expression is part of a script."""
+    whole = yaml.safe_load(text)
+
+    assert whole["permissions"] == {"contents": "read"}
+    more = {name: job["permissions"] for name, job in jobs(text).items() if "permissions" in job}
+    writing = {"lock": {"contents": "write", "pull-requests": "write"}, "images": {}}
+    assert more == (writing if text == WORKFLOW else {})
+    for job in jobs(text).values():
+        for step in job["steps"]:
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] is False
+            assert not EXPRESSION.search(step.get("run", "")), step["run"]
+        assert job.get("strategy", {"fail-fast": False})["fail-fast"] is False
+
+
+def test_time_and_place() -> None:
+    """Each job ends some day; what publishes runs alone and is not stopped; secrets are its own."""
+    found = jobs(WORKFLOW)
+    whole = yaml.safe_load(WORKFLOW)
+
+    assert list(found) == ["plan", "stage-1", "images", "version", "publish", "lock"]
+    assert all(job["timeout-minutes"] <= 350 for job in found.values())
+    assert found["publish"]["concurrency"] == {
+        "group": "images-publish",
+        "cancel-in-progress": False,
+        "queue": "max",
+    }
+    assert whole["concurrency"] == {
+        "group": "images-${{ github.event.pull_request.number || github.run_id }}",
+        "cancel-in-progress": "${{ github.event_name == 'pull_request' }}",
+    }
+    using = {step.job for step in steps(WORKFLOW) if "secrets." in str(step.env)}
+    assert using == {"publish", "lock"}
+    assert found["publish"]["environment"] == "release"
+
+
+def test_a_job_for_each_stage() -> None:
+    """The step that counts knows how many jobs take a stage, and each takes its own."""
+    for text in (WORKFLOW, SHOWN):
+        staged = {name: job for name, job in jobs(text).items() if name.startswith("stage-")}
+        for n, job in enumerate(staged.values()):
+            condition = f"fromJSON(needs.plan.outputs.jobs).stages[{n}]"
+            assert job["if"] == condition
+            assert EXPRESSION.fullmatch(job["strategy"]["matrix"])[1] == condition  # type: ignore[index]
+        if text == WORKFLOW:
+            (plan,) = [step for step in of("plan") if step.name == "Plan"]
+            assert plan.env["STAGE_JOBS"] == str(len(staged))
+            assert {"plan", *staged} == set(jobs(text)["images"]["needs"])
+        else:
+            assert f".stages[{len(staged)}]" in of("plan", SHOWN)[-1].condition
+
+
+def test_ours_are_commands_with_these_options() -> None:
+    """What the workflows run of this tool is there, each option of it included."""
+    scripts = [step.script for text in (WORKFLOW, SHOWN) for step in steps(text)]
+    pipelines = [yaml.safe_load(text) for text in (PIPELINE, HIDDEN)]
+    scripts += [
+        line for found in pipelines for job in found.values() for line in script(job)
+    ] + re.findall(r"`(compile-matrix [^`]*)`", PAGE)
+    found = [
+        words.split()
+        for text in scripts
+        for words in re.findall(r"\bcompile-matrix( [^|&>;)\n]*|$)", text)
+    ]
+
+    assert len(found) > 20
+    for words in found:
+        command: Any = cli
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+        assert not words or command is not cli or words[0].startswith("--"), words
+        known = {option for param in command.params for option in param.opts}
+        assert {word for word in words if word.startswith("--")} <= known, words
+
+
+# --- What its lines do ----------------------------------------------------------------------------
+
+
+def test_a_pull_request(sample: Path, runner: Runner) -> None:
+    """What it changes is planned, beside what it is merged into; each shard has its selection."""
+    proposed(sample, {"templates/training/requirements.txt": "idna\n"})
+
+    (stage,) = planned(runner)
+
+    targets = {name for entry in stage["include"] for name in entry["targets"]}
+    assert len(targets) == 12
+    assert all(name.startswith("training-") for name in targets)
+    assert "templates/training/requirements.txt changed" in (runner.scratch / "summary").read_text()
+
+    known = {**KNOWN, "matrix.selection": stage["include"][0]["selection"]}
+    ran = runner.job(of("stage-1"), known, without=EXCLUDED)
+
+    assert ran == [COMPILE, "Take the selection"]
+    selection = json.loads((sample / "selection.json").read_text())
+    assert selection["targets"] == stage["include"][0]["targets"]
+    assert runner.job(of("images"), KNOWN) == ["Refuse what failed"]
+
+
+def test_a_pull_request_that_changes_no_image(sample: Path, runner: Runner) -> None:
+    """A plan without stages, so no job takes one, and what is asked of the rest is fulfilled."""
+    proposed(sample, {"pyproject.toml": "# a word\n"})
+
+    assert planned(runner) == []
+
+
+@pytest.mark.parametrize("result", ["failure", "cancelled"])
+def test_a_pull_request_that_fails(result: str, runner: Runner) -> None:
+    """The check that stands for all of them fails if one does."""
+    (step,) = of("images")
+
+    assert runner.run(step, {"join(needs.*.result, ' ')": f"success {result}"}) == 1
+
+
+def test_committed_files_are_checked(sample: Path, runner: Runner) -> None:
+    """Where they are committed they are not made anew: stale ones fail, as an annotation."""
+    (sample / ".gitignore").unlink()
+    check = of("plan")[1]
+    assert runner.run(check, KNOWN) == 0
+    assert "written" in runner.said
+    commit(sample, "What is generated")
+
+    assert runner.run(check, KNOWN) == 0
+    assert "written" not in runner.said
+
+    add(sample / "templates/Dockerfile.j2", "RUN true\n")
+    assert runner.run(check, KNOWN) == 1
+    assert "dockerfiles/server-3_9.Dockerfile" in runner.said
+    assert git(sample, "status", "--short") == "M templates/Dockerfile.j2"
+
+
+def test_more_stages_than_jobs(sample: Path, runner: Runner) -> None:
+    """Images that stand on others need a job more, which is said before anything is built."""
+    (sample / "templates/child.j2").write_text("FROM {{ parent }}\nRUN true\n")
+    add(
+        sample / "matrix.yaml",
+        "  child: {from: server, template: child.j2, context: templates, tests: []}\n",
+    )
+    add(sample / "templates/server/requirements.txt", "idna\n")
+    commit(sample, "Children")
+    (plan,) = [step for step in of("plan") if step.name == "Plan"]
+
+    assert runner.run(plan, KNOWN) == 1
+    assert "::error::the plan has 2 stages, and images.yml has jobs for 1" in runner.said
+    assert runner.outputs == {}
+
+
+def version(sample: Path, text: str) -> str:
+    """Commit a version; give the commit."""
+    file = sample / "pyproject.toml"
+    file.write_text(re.sub(r'(?m)^version = ".*"', f'version = "{text}"', file.read_text()))
+    return commit(sample, text)
+
+
+def is_new(runner: Runner, before: str) -> str | None:
+    """Run the job that looks for a new version; give what it found."""
+    runner.outputs.clear()
+    runner.job(of("version"), {"github.event.before": before})
+    return runner.outputs.get("steps.version.outputs.new")
+
+
+def test_a_new_version(sample: Path, runner: Runner) -> None:
+    """It is one if it is another than before the push, whichever of its commits brought it."""
+    none = "0" * 40
+    start = git(sample, "rev-parse", "HEAD")
+    assert is_new(runner, none)  # the first commit of all
+
+    bump = version(sample, "7.1.0")
+    assert is_new(runner, start) == "7.1.0"
+    assert is_new(runner, none) == "7.1.0"
+    assert is_new(runner, "1" * 40) == "7.1.0"  # gone, after a forced push
+
+    last = commit(sample, "More of the push")
+    assert is_new(runner, start) == "7.1.0"
+    assert is_new(runner, bump) is None
+    assert is_new(runner, none) is None
+
+    version(sample, "7.0.0")
+    assert is_new(runner, last) == "7.0.0"
+
+    assert runner.job(of("publish"), KNOWN, without=EXCLUDED) == [COMPILE]
+
+
+def test_bases_that_moved(sample: Path, runner: Runner) -> None:
+    """A lock that is another goes to a branch of its own; the same one again goes nowhere."""
+    lock = sample / "matrix.lock"
+    lock.write_text(LOCK.format("1" * 64))
+
+    ran = runner.job(of("lock"), KNOWN, without=EXCLUDED)
+
+    assert ran == ["Compile", "Commit", "Push"]
+    pushed = git(sample.parent / "origin", "show", "--stat", "--format=%s", "compile-matrix/lock")
+    assert pushed.startswith("Move base images to what their tags are now\n")
+    assert "matrix.lock | 5" in pushed
+    assert "1 file changed" in pushed
+
+    runner.outputs.clear()
+    assert runner.job(of("lock"), KNOWN, without=EXCLUDED) == ["Compile", "Commit"]
+
+    (sample / ".gitignore").unlink()  # a team that commits what is generated
+    runner.job([step for step in of("lock") if step.name == "Compile"], KNOWN)
+    commit(sample, "What is generated")
+    lock.write_text(LOCK.format("2" * 64))
+    runner.job(of("lock"), KNOWN, without=EXCLUDED)
+    origin = sample.parent / "origin"
+    changed = git(origin, "show", "--format=", "--name-only", "compile-matrix/lock").split()
+    assert "matrix.lock" in changed
+    assert "dockerfiles/server-3_9.Dockerfile" in changed
+
+
+@pytest.mark.parametrize(("job", "name"), EXCLUDED, ids=lambda word: word)
+def test_what_is_excluded_needs_what_is_not_here(
+    job: str, name: str, sample: Path, runner: Runner
+) -> None:
+    """Up to such a step all is run; the step calls just that program, and fails without it."""
+    (step,) = [step for step in of(job) if step.name == name]
+    (sample / "matrix.lock").write_text(LOCK.format("1" * 64))
+    runner.job(of(job), KNOWN, without=EXCLUDED, until=step)
+
+    assert runner.run(step, KNOWN) != 0
+    assert set(runner.called()) == {EXCLUDED[job, name][0]}, runner.said
+
+
+# --- What the page shows --------------------------------------------------------------------------
+
+
+def test_the_workflow_that_is_shown(sample: Path, runner: Runner) -> None:
+    """Its lines run as those of the sample's do; a stage without a job fails."""
+    proposed(sample, {"templates/server/requirements.txt": "idna\n"})
+    install, plan, guard = of("plan", SHOWN)
+    assert install.script == "pip install compile-matrix"
+
+    assert runner.run(plan, {}) == 0
+    (stage,) = json.loads(runner.outputs["steps.plan.outputs.jobs"])["stages"]
+    assert runner.run(guard, {}) == 1
+
+    for job in ("stage-1", "stage-2"):
+        known = {"matrix.selection": stage["include"][0]["selection"]}
+        _, *lines, last = of(job, SHOWN)
+        runner.job(lines, known)
+        assert runner.run(last, known) == 1
+        assert set(runner.called()) == {"docker"}
+        assert "error[cannot-build]" in runner.said
+
+
+def script(job: object) -> list[str]:
+    """Give the lines of a job of GitLab."""
+    found = job.get("script", []) if isinstance(job, dict) else []
+    return [str(line) for line in found]
+
+
+def gitlab(job: object) -> list[Step]:
+    """Give the lines of a job of GitLab as steps."""
+    return [Step(job="job", name=line, script=line) for line in script(job)]
+
+
+def test_the_pipeline_that_is_shown(sample: Path, runner: Runner) -> None:
+    """The lines of its jobs run; what they write is a pipeline whose jobs are the hidden one's."""
+    base = git(sample, "rev-parse", "HEAD")
+    add(sample / "templates/server/requirements.txt", "idna\n")
+    commit(sample, "A change")
+    pipeline, hidden = yaml.safe_load(PIPELINE), yaml.safe_load(HIDDEN)
+    env = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": base}
+    install, *lines = gitlab(pipeline["plan"])
+    assert install.script.startswith("pip ")
+
+    runner.job(lines, env=env)
+
+    (artifact,) = pipeline["plan"]["artifacts"]["paths"]
+    assert pipeline["images"]["trigger"]["include"] == [{"artifact": artifact, "job": "plan"}]
+    child = yaml.safe_load((sample / artifact).read_text())
+    assert child.pop("include") == {"local": HIDDEN.partition("\n")[0].removeprefix("# ")}
+    assert child.pop("stages") == ["stage-1"]
+    for job in child.values():
+        assert job["extends"] in hidden
+
+    env = next(iter(child.values()))["variables"]
+    needs = {}
+    for step in gitlab(hidden[job["extends"]]):
+        code = runner.run(step, {}, env)
+        called = set(runner.called())
+        assert bool(code) == bool(called), runner.said
+        needs[step.script.partition(" ")[0], bool(called)] = called
+    assert needs == {
+        ("apk", True): {"apk"},
+        ("pip", True): {"pip"},
+        ("docker", True): {"docker"},
+        ("compile-matrix", False): set(),
+        ("printf", False): set(),
+        ("compile-matrix", True): {"docker"},
+    }
