@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,12 @@ from compiler.console import Context, counted
 from compiler.errors import CompileError
 from compiler.limits import MAX_VARIANTS
 from compiler.report import Form
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from compiler.explaining.explain import Content
 
 
 def _complete_filter(
@@ -232,14 +239,31 @@ def explain_(given: Context, words: tuple[str, ...], form: str) -> None:
         told, left = explain(plan, words)
     except CompileError as error:
         given.refuse(error)
+    contents = _contents(given) if any(one.build for one in told) else {}
     if form == "json":
         from compiler.explaining.as_json import as_json
 
-        click.echo(as_json(told, left), nl=False)
+        click.echo(as_json(told, left, contents), nl=False)
     else:
         from compiler.explaining.text import as_text
 
-        click.echo(as_text(told, left), nl=False)
+        click.echo(as_text(told, left, contents), nl=False)
+
+
+def _contents(given: Context) -> "Mapping[str, Content]":
+    """Return what decides each image; nothing where the templates are not as they should be."""
+    import os
+
+    from compiler.explaining.explain import Content
+    from compiler.fingerprinting.project import project_fingerprints
+    from compiler.pipeline import compile_matrix
+
+    try:
+        compiled = compile_matrix(given.path, shown=given.shown, limit=given.limit)
+        prints = project_fingerprints(compiled, given.folder, os.environ, shown=given.shown)
+    except CompileError:
+        return {}
+    return {name: Content(one.digest, one.whole) for name, one in prints.items()}
 
 
 COMMANDS = (

@@ -1,20 +1,27 @@
 """Explanations, written for programs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from compiler.errors import Location
 from compiler.explaining.combination import Open
-from compiler.explaining.explain import Explanation
+from compiler.explaining.explain import Content, Explanation
 from compiler.explaining.origins import Given
 
 
-def as_json(told: Sequence[Explanation], left: Sequence[Open]) -> str:
-    """Return explanations as one JSON document; text is in bake's form, `${NAME}` and `$${`."""
+def as_json(
+    told: Sequence[Explanation],
+    left: Sequence[Open],
+    contents: Mapping[str, Content] | None = None,
+) -> str:
+    """Return explanations as one JSON document; text is in bake's form, `${NAME}` and `$${`.
+
+    `contents` says of targets what decides their images, where that is known.
+    """
     document = {
         "version": 1,
-        "explanations": [_plain(one) for one in told],
+        "explanations": [{**_plain(one), **_content(one, contents or {})} for one in told],
         "incomplete": [
             {
                 "image": one.image.name,
@@ -25,6 +32,14 @@ def as_json(told: Sequence[Explanation], left: Sequence[Open]) -> str:
         ],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _content(one: Explanation, contents: Mapping[str, Content]) -> dict[str, Any]:
+    found = None if one.build is None else contents.get(one.build.target)
+    if found is None:
+        return {}
+    whole = [{"folder": folder, "because": why} for folder, why in found.whole]
+    return {"fingerprint": f"sha256:{found.fingerprint}", "whole": whole}
 
 
 def _plain(one: Explanation) -> dict[str, Any]:

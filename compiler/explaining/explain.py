@@ -63,6 +63,14 @@ class Near(NamedTuple):
     """What it has instead: `AXIS=VALUE`."""
 
 
+class Content(NamedTuple):
+    """What decides the content of a target's image."""
+
+    fingerprint: str
+    whole: tuple[tuple[str, str], ...]
+    """Each context of which every file counts, with the instruction that is why."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
     """How a target is built, with who says so."""

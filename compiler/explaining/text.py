@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from compiler.errors import Location
 from compiler.explaining.combination import Open
-from compiler.explaining.explain import Build, Explanation
+from compiler.explaining.explain import Build, Content, Explanation
 from compiler.explaining.origins import Given
 from compiler.explaining.rulings import Effect, Ruling
 from compiler.options import MERGED
@@ -24,9 +24,16 @@ _CUT = frozenset({"description", "set", "tests"})
 _NAMES = ("tags", "moving", "aliases")
 
 
-def as_text(told: Sequence[Explanation], left: Sequence[Open]) -> str:
-    """Return explanations for people, each line ended; a line `---` stands between two."""
-    parts = [_explained(one) for one in told]
+def as_text(
+    told: Sequence[Explanation],
+    left: Sequence[Open],
+    contents: Mapping[str, Content] | None = None,
+) -> str:
+    """Return explanations for people, each line ended; a line `---` stands between two.
+
+    `contents` says of targets what decides their images, where that is known.
+    """
+    parts = [_explained(one, contents or {}) for one in told]
     if left:
         parts.append("".join(f"{_left(one)}\n" for one in left))
     return "---\n".join(parts)
@@ -38,12 +45,13 @@ def _left(one: Open) -> str:
     return f"image {one.image.name}: {count} with this; say also which {names}"
 
 
-def _explained(one: Explanation) -> str:
+def _explained(one: Explanation, contents: Mapping[str, Content]) -> str:
     build = one.build
     head = _head_of_none(one) if build is None else _head(one, build)
     sections = [("", head), ("axes", _axes(one)), ("rules", _rules(one.rules))]
     if build is not None:
         sections += [("set", _givens(build.settings)), *_fields(build)]
+        sections.append(("content", _content(contents.get(build.target))))
     else:
         nearest: list[_Row] = [(near.target, f"has {near.value}") for near in one.near]
         sections.append(("nearest targets", nearest))
@@ -53,6 +61,14 @@ def _explained(one: Explanation) -> str:
         if rows
     ]
     return "\n".join("".join(f"{_printable(line)}\n" for line in block) for block in blocks)
+
+
+def _content(found: Content | None) -> list[_Row]:
+    if found is None:
+        return []
+    rows: list[_Row] = [("fingerprint", f"sha256:{found.fingerprint}")]
+    rows += [("all files of", folder, f"because of {why}") for folder, why in found.whole]
+    return rows
 
 
 def _head_of_none(one: Explanation) -> list[_Row]:

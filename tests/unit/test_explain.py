@@ -647,3 +647,23 @@ def test_completion(project: Path) -> None:
 
     assert offered("base") == ["base-3_9", "base-3_10", "base-3_11"]
     assert offered("gpu") == ["gpu=false", "gpu=true"]
+
+
+def test_what_counts_as_a_whole_is_said(tmp_path: Path) -> None:
+    """Where it is not decided which files are read all of the context counts, and why is said."""
+    (tmp_path / "matrix.yaml").write_text("images: {i: {template: t.j2}}\n")
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/t.j2").write_text("FROM scratch\nCOPY . /all\n")
+
+    def said(*words: str) -> str:
+        command = [sys.executable, "-m", "compiler", "explain", "i", *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    text, document = said(), json.loads(said("--format=json"))
+
+    assert "  fingerprint   sha256:" in text
+    assert text.endswith("  all files of  ./  because of COPY . /all\n")
+    (one,) = document["explanations"]
+    assert one["whole"] == [{"folder": "./", "because": "COPY . /all"}]
+    assert one["fingerprint"].removeprefix("sha256:") in text
