@@ -63,7 +63,7 @@ def items(
             ),
             platforms=_platforms(fields[target.name]),
             tests=target.tests,
-            bases=pinned_bases(texts[target.name]),
+            bases=_bases(texts[target.name], fields[target.name]),
         )
         for target in plan.targets
         if target.name in places
@@ -74,6 +74,16 @@ def _platforms(fields: Fields) -> tuple[str, ...]:
     given = fields.get("platforms", ())
     names = (given,) if isinstance(given, str) else tuple(given)
     return tuple(name for text in names if (name := canonical_platform(text)))
+
+
+def _bases(text: str, fields: Fields) -> dict[str, str]:
+    """Return the locked images of a Dockerfile, and of arguments and contexts that name some."""
+    found = pinned_bases(text)
+    for name in ("args", "contexts"):
+        given = fields.get(name, {})
+        for value in given.values() if isinstance(given, Mapping) else ():
+            found |= pinned_bases(str(value).removeprefix("docker-image://"))
+    return found
 
 
 def home(plan: Plan, environment: Mapping[str, str]) -> str | None:

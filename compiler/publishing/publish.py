@@ -155,8 +155,8 @@ class _Publishing:
 
     def _look(self) -> None:
         """Find what waits already, of all that is wanted and what that stands on."""
-        linked = links(contexts(self._asked.plan))
-        needed = along(self._wanted, linked)
+        self._linked = links(contexts(self._asked.plan))
+        needed = along(self._wanted, self._linked)
         asked = {name: item for name, item in self._items.items() if name in needed}
         if not self._asked.platform:
             self._before = records.pull(self._registries, self._home, self._asked.release.version)
@@ -232,37 +232,53 @@ class _Publishing:
 
     def _make(self) -> None:
         """Build what does not wait yet, or join it; nothing goes on unless all of it is there."""
-        todo = [item for name, item in self._needed.items() if name not in self._images]
-        if not todo:
-            return
-        platform = self._asked.platform
-        if self._asked.merge:
-            missing = join(self._registries, todo, self._asked.options.builder)
-            why = {name: f"nothing waits for {', '.join(it)}" for name, it in missing.items()}
-        else:
-            there = {
-                name: f"{self._items[name].place}@{found.digest}"
-                for name, found in self._images.items()
+        todo = {name: it for name, it in self._needed.items() if name not in self._images}
+        for _ in range(_ROUNDS):
+            if not todo:
+                return
+            why, pushed = self._join(todo) if self._asked.merge else self._build(todo)
+            made = {name: item for name, item in todo.items() if name not in why}
+            self._images |= self._found(made, self._asked.platform, why)
+            if why:
+                raise PublishError(why.items(), _AGAIN)
+            # What another run pushed meanwhile counts: what stands on it is to have its layers.
+            other = {name for name, digest in pushed.items() if self._images[name].digest != digest}
+            todo = {
+                name: item for name, item in made.items() if other.intersection(self._linked[name])
             }
-            outcome = make(
-                self._asked.plan,
-                todo,
-                there,
-                self._asked.options,
-                self._tell,
-                refreshed=self._asked.refreshed,
-                platform=platform,
-            )
-            self._built = {name: outcome.seconds.get(name, 0.0) for name in outcome.built}
-            why = {name: _last(tail) for name, tail in outcome.failed.items()}
-            why |= {
-                name: f"it stands on {parent}, which failed"
-                for name, parent in outcome.skipped.items()
-            }
-        made = {item.target: item for item in todo if item.target not in why}
-        self._images |= self._found(made, platform, why)
-        if why:
-            raise PublishError(why.items(), _AGAIN)
+        raise PublishError(
+            [(name, "another run pushes what it stands on") for name in todo], _ALONE
+        )
+
+    def _join(self, todo: Mapping[str, Item]) -> tuple[dict[str, str], dict[str, str]]:
+        """Join platforms; return what is missing, with why."""
+        missing = join(self._registries, todo.values(), self._asked.options.builder)
+        return {name: f"nothing waits for {', '.join(it)}" for name, it in missing.items()}, {}
+
+    def _build(self, todo: Mapping[str, Item]) -> tuple[dict[str, str], dict[str, str]]:
+        """Build and push; return what is missing, with why, and the digests that were pushed."""
+        there = {
+            name: f"{self._items[name].place}@{found.digest}"
+            for name, found in self._images.items()
+            if name not in todo
+        }
+        outcome = make(
+            self._asked.plan,
+            todo.values(),
+            there,
+            self._asked.options,
+            self._tell,
+            refreshed=self._asked.refreshed,
+            platform=self._asked.platform,
+        )
+        for name in outcome.built:
+            self._built[name] = self._built.get(name, 0.0) + outcome.seconds.get(name, 0.0)
+        why = {name: _last(tail) for name, tail in outcome.failed.items()}
+        why |= {
+            name: f"it stands on {parent}, which failed" for name, parent in outcome.skipped.items()
+        }
+        said = {name: meta.get("containerimage.digest") for name, meta in outcome.built.items()}
+        return why, {name: str(digest) for name, digest in said.items() if digest}
 
     def _found(
         self, made: Mapping[str, Item], platform: str, why: dict[str, str]
@@ -311,9 +327,11 @@ class _Publishing:
 
     def _passed(self, item: Item) -> bool:
         """Tell whether the image that waits passed these tests before."""
-        tag = passed_tag(item.fingerprint, item.tests, self._asked.platform)
-        if self._registries.digest(item.place, tag) == self._images[item.target].digest:
-            return True
+        digest = self._images[item.target].digest
+        for platform in dict.fromkeys([self._asked.platform, ""]):
+            tag = passed_tag(item.fingerprint, item.tests, platform)
+            if self._registries.digest(item.place, tag) == digest:
+                return True
         if self._asked.merge and tested(self._registries, item):
             whole = passed_tag(item.fingerprint, item.tests)
             self._registries.put(item.place, whole, self._images[item.target].manifest)
@@ -337,7 +355,7 @@ class _Publishing:
             self._images |= anew  # another run staged it, too: the last one counts for both
         raise PublishError(
             [(name, "another run stages it again and again") for name in anew],
-            "let one release run at a time",
+            _ALONE,
         )
 
     def _give(self, item: Item) -> int:
@@ -414,6 +432,7 @@ class _Publishing:
         raise RegistryError(f"another run writes the record of {version} again and again")
 
 
+_ALONE = "let one release run at a time"
 _AGAIN = "nothing was promoted; what was built waits, and the next run does only what is missing"
 
 
