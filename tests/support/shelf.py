@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from support import journal
-from support.registry import Registry, serve, serve_again
+from support.registry import Registry, copy, serve, serve_again
 
 
 class Shelf:
@@ -41,7 +42,8 @@ class Shelf:
     def receiving(self) -> bool:
         """Tell whether a blob is only half received."""
         with contextlib.suppress(FileNotFoundError):
-            return any(file.stat().st_size for file in self.storage.glob("**/_uploads/*/data"))
+            found = self.storage.glob("docker/registry/v2/repositories/*/_uploads/*/data")
+            return any(file.stat().st_size for file in found)
         return False
 
     def kill(self) -> None:
@@ -53,9 +55,18 @@ class Shelf:
         """Start it again at the same address; from a thread that lasts, for it ends with that."""
         self._process = serve_again(self._program, self.registry, self._folder)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """End it for good."""
         journal.end(self._process.pid, journal.born(self._process.pid))
+
+    def restore(self, storage: Path) -> None:
+        """Begin anew with a copy of another storage, at the same address."""
+        self.kill()
+        for found in self.storage.iterdir():
+            shutil.rmtree(found)
+        for found in storage.iterdir():
+            copy(found, self.storage / found.name)
+        self.start()
 
     # --- What it stores -------------------------------------------------------------------------
 
@@ -63,9 +74,10 @@ class Shelf:
         """Give each tag, as `repository:tag`, with its digest."""
         root = self.storage / "docker/registry/v2/repositories"
         found = {}
-        for link in root.glob("**/_manifests/tags/*/current/link"):
+        for link in root.glob("*/_manifests/tags/*/current/link"):
             repository = link.parents[4].relative_to(root)
-            found[f"{repository}:{link.parents[1].name}"] = link.read_text()
+            with contextlib.suppress(FileNotFoundError):
+                found[f"{repository}:{link.parents[1].name}"] = link.read_text()
         return found
 
     def blob(self, digest: str) -> bytes:
