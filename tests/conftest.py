@@ -71,6 +71,12 @@ def engine() -> Iterator[engines.Engine]:
     lent.__exit__(None, None, None)
 
 
+@pytest.fixture(scope="session")
+def registry_program() -> Path:
+    """Give the program of a registry, for tests that need one of their own."""
+    return _lent(tools.docker) / "usr" / "bin" / "docker-registry"
+
+
 def _lent(take: Callable[[], T]) -> T:
     try:
         return take()

@@ -20,6 +20,7 @@ _ENGINE = re.compile(
 
 _PASSING = {
     "bake lost a build": r"no such job|failed to receive status",
+    "another build gave the name at once": r'image "[^"\n]*": already exists',
     "too many requests": r"\b429\b|too ?many ?requests|rate limit|\bslow ?down\b",
     "the server failed": r"unexpected status[^\n]*: (?:408|5\d\d)\b|\b50[0234] (?:Internal Server"
     r" Error|Bad Gateway|Service Unavailable|Gateway Time-?out)|status(?: code)?:? 5\d\d\b"

@@ -27,6 +27,7 @@ from compiler.publishing.staging import (
     at_once,
     fingerprint_tag,
     image,
+    labelled,
     passed_tag,
     size,
 )
@@ -141,15 +142,18 @@ class _Publishing:
         if asked.platform:
             rows = tuple(Row(self._row(item), 0) for item in self._wanted.values())
             return Published(asked.release.version, "", rows, {}, {}, self._registries.requests)
-        given = self._promote()
-        kept = self._move(given)
-        rows = tuple(
-            Row(row, given[row["target"]]) for row in at_once(self._recorded, self._wanted).values()
-        )
-        record = self._record([row.record for row in rows])
-        return Published(
-            asked.release.version, self._home, rows, kept, record, self._registries.requests
-        )
+        given = dict.fromkeys(self._wanted, 0)
+        for _ in range(_ROUNDS):
+            self._heed()
+            self._promote(given)
+            kept = self._move(given)
+            recorded = at_once(self._recorded, self._wanted)
+            record = self._record([*recorded.values()])
+            if record is not None:
+                rows = tuple(Row(row, given[name]) for name, row in recorded.items())
+                sent = self._registries.requests
+                return Published(asked.release.version, self._home, rows, kept, record, sent)
+        raise RegistryError(f"another run writes {asked.release.version} again and again")
 
     # --- What is there --------------------------------------------------------------------------
 
@@ -202,6 +206,10 @@ class _Publishing:
         reasons = [(name, why) for name, why in refused.items() if why]
         if reasons:
             raise PublishError(reasons, "nothing was built")
+        self._refuse_taken("nothing was built")
+
+    def _refuse_taken(self, done: str) -> None:
+        """Refuse tags of this version that stand for images of other fingerprints."""
         if self._asked.platform or self._asked.replace:
             return
         wanted: dict[str, str | None] = {
@@ -209,7 +217,12 @@ class _Publishing:
             for item in self._wanted.values()
             for tag in item.tags
         }
-        held = taken(self._registries, wanted)
+        prints = {tag: i.fingerprint for i in self._wanted.values() for tag in i.tags}
+        held = {
+            tag
+            for tag, digest in taken(self._registries, wanted).items()
+            if labelled(self._registries, split(tag)[0], digest) != prints[tag]
+        }
         if held:
             raise PublishError(
                 [
@@ -218,7 +231,7 @@ class _Publishing:
                     for tag in item.tags
                     if tag in held
                 ],
-                "nothing was built; publish another version, or `--replace` these",
+                f"{done}; publish another version, or `--replace` these",
             )
 
     def _unwritable(self, repository: str) -> str:
@@ -340,9 +353,35 @@ class _Publishing:
 
     # --- Promoting ------------------------------------------------------------------------------
 
-    def _promote(self) -> dict[str, int]:
-        """Give each target its tags for ever; return how many were to be given."""
-        given = dict.fromkeys(self._wanted, 0)
+    def _heed(self) -> None:
+        """See what other runs of this version released while this one was building.
+
+        The same fingerprint as released by them takes the place of what was built here; another
+        image under one of the tags is refused, as it would have been before.
+        """
+        if not self._built:
+            return
+        self._before = records.pull(self._registries, self._home, self._asked.release.version)
+        for row in (self._before or {}).get("targets", ()):
+            item = self._wanted.get(row["target"])
+            if item is None or not self._rivals(item, row):
+                continue
+            found = self._released(item, row["digest"])
+            if found is not None:
+                self._images[item.target] = found
+                del self._built[item.target]
+                tag = f"{item.place}:{fingerprint_tag(item.fingerprint)}"
+                give(self._registries, found, item.place, tag, self._asked.options.builder)
+        self._refuse_taken("nothing was promoted")
+
+    def _rivals(self, item: Item, row: Mapping[str, Any]) -> bool:
+        """Tell whether a record has another image of what this run built."""
+        same = row["fingerprint"] == f"sha256:{item.fingerprint}"
+        differs = row["digest"] != self._images[item.target].digest
+        return item.target in self._built and same and differs
+
+    def _promote(self, given: dict[str, int]) -> None:
+        """Give each target its tags for ever; count how many were to be given."""
         anew: dict[str, Image] = {}
         for _ in range(_ROUNDS):
             self._tell.say(f"promoting {len(self._wanted)} to {self._asked.release.version}")
@@ -351,7 +390,7 @@ class _Publishing:
             moved = at_once(self._restaged, self._wanted)
             anew = {name: one for name, one in moved.items() if one is not None}
             if not anew:
-                return given
+                return
             self._images |= anew  # another run staged it, too: the last one counts for both
         raise PublishError(
             [(name, "another run stages it again and again") for name in anew],
@@ -416,20 +455,36 @@ class _Publishing:
             "bytes": size(self._registries, item.place, found),
         }
 
-    def _record(self, rows: list[Mapping[str, Any]]) -> Mapping[str, Any]:
-        """Push the record, the last act; one that others wrote meanwhile is not lost."""
+    def _record(self, rows: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        """Push the record, the last act; one that others wrote meanwhile is not lost.
+
+        None if another run has recorded or tagged other images of the same: that is to be heeded.
+        """
         version = self._asked.release.version
         names = [target.name for target in self._asked.plan.targets]
         for _ in range(_ROUNDS):
             before = records.pull(self._registries, self._home, version)
+            there = {row["target"]: row for row in (before or {}).get("targets", ())}
+            if any(self._rivals(i, there[n]) for n, i in self._wanted.items() if n in there):
+                return None
             record = records.joined(version, before, rows, names)
             if before is not None and records.text(before) == records.text(record):
                 return record
             digest = records.push(self._registries, self._home, record)
             if self._registries.digest(self._home, f"{records.PREFIX}{version}") == digest:
-                return record
+                return (
+                    None
+                    if any(at_once(self._overtaken, {name: name for name in self._built}).values())
+                    else record
+                )
             time.sleep(0.2)
         raise RegistryError(f"another run writes the record of {version} again and again")
+
+    def _overtaken(self, name: str) -> bool:
+        """Tell whether another run gave a tag of a target to another image since."""
+        tags = self._wanted[name].tags if name in self._wanted else ()
+        digest = self._images[name].digest
+        return any(self._registries.digest(*split(tag)) != digest for tag in tags)
 
 
 _ALONE = "let one release run at a time"

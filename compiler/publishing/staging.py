@@ -9,8 +9,9 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from compiler.fingerprinting.label import LABEL
 from compiler.reference import canonical_platform
 from compiler.registry.client import Manifest, Registries
 
@@ -82,15 +83,34 @@ def image(registries: Registries, repository: str, reference: str) -> Image | No
     return Image(found, platforms, attestations)
 
 
+def labelled(registries: Registries, repository: str, reference: str) -> str | None:
+    """Return the fingerprint that an image says it was built for; None if it does not say.
+
+    It tells another build of the same from another image, under one tag; nothing is taken for it.
+    """
+    found = image(registries, repository, reference)
+    first = next(iter(found.platforms.values()), None) if found else None
+    manifest = registries.manifest(repository, first) if first else None
+    said = _config(registries, repository, manifest) if manifest else {}
+    labels = (said.get("config") or {}).get("Labels") or {}
+    text = str(labels.get(LABEL, ""))
+    return text.removeprefix("sha256:") or None
+
+
 def _own_platform(registries: Registries, repository: str, found: Manifest) -> str | None:
     """Return the platform of an image without an index: its configuration knows."""
-    config = (found.data.get("config") or {}).get("digest")
-    content = registries.blob(repository, config) if config else None
+    return _platform(_config(registries, repository, found))
+
+
+def _config(registries: Registries, repository: str, found: Manifest) -> Mapping[str, Any]:
+    """Return the configuration of an image; empty if it has none."""
+    digest = (found.data.get("config") or {}).get("digest")
+    content = registries.blob(repository, digest) if digest else None
     try:
         said = json.loads(content or b"{}")
     except ValueError:
-        return None
-    return _platform(said) if isinstance(said, dict) else None
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _platform(fields: Mapping[str, str]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -35,9 +36,10 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 @dataclass(frozen=True, kw_only=True)
 class Registry:
-    """What stands in the registry at an address, as `127.0.0.1:5000`."""
+    """What stands in the registry at an address, as `127.0.0.1:5000`, for a login if it has any."""
 
     address: str
+    login: str = ""
 
     def tags(self, repository: str) -> list[str]:
         """Give the tags of a repository in order; none if there is no such repository."""
@@ -119,7 +121,10 @@ class Registry:
         headers: Mapping[str, str] | None = None,
     ) -> _Answer:
         url = path if path.startswith("http://") else f"http://{self.address}/v2/{path}"
-        request = urllib.request.Request(url, data=body, method=method, headers=dict(headers or {}))
+        given = dict(headers or {})
+        if self.login:
+            given["authorization"] = f"Basic {base64.b64encode(self.login.encode()).decode()}"
+        request = urllib.request.Request(url, data=body, method=method, headers=given)
         try:
             with _OPENER.open(request, timeout=60) as answer:
                 received = {key.lower(): value for key, value in answer.headers.items()}
@@ -142,12 +147,21 @@ def _platform(fields: Mapping[str, str]) -> str:
     return "/".join(word for word in words if word).replace("arm64/v8", "arm64")
 
 
-def serve(program: Path, storage: Path, folder: Path) -> tuple[Registry, subprocess.Popen[bytes]]:
-    """Start a registry over a storage folder; its settings and log go to the other folder."""
+def serve(
+    program: Path,
+    storage: Path,
+    folder: Path,
+    *,
+    login: str = "",
+    more: Mapping[str, Mapping[str, object]] | None = None,
+) -> tuple[Registry, subprocess.Popen[bytes]]:
+    """Start a registry over a storage folder; its settings and log go to the other folder.
+
+    More settings can be given; a login is needed where these ask for one.
+    """
     with cache.locked("ports"):
-        registry = Registry(address=f"127.0.0.1:{free_port(5000)}")
-        settings = {
-            "version": "0.1",
+        registry = Registry(address=f"127.0.0.1:{free_port(5000)}", login=login)
+        settings: dict[str, Mapping[str, object]] = {
             "log": {"level": "warn"},
             "storage": {
                 "filesystem": {"rootdirectory": str(storage)},
@@ -155,18 +169,25 @@ def serve(program: Path, storage: Path, folder: Path) -> tuple[Registry, subproc
             },
             "http": {"addr": registry.address},
         }
-        (folder / "registry.json").write_text(json.dumps(settings))
-        log = folder / "registry.log"
-        command: list[str | Path] = [program, "serve", folder / "registry.json"]
-        process = journal.start(command, log, {"PATH": os.defpath, "HOME": str(folder)})
-        deadline = time.monotonic() + 30
-        while process.poll() is None and not registry.ready() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        for name, fields in (more or {}).items():
+            settings[name] = {**settings.get(name, {}), **fields}
+        (folder / "registry.json").write_text(json.dumps({"version": "0.1", **settings}))
+        return registry, serve_again(program, registry, folder)
+
+
+def serve_again(program: Path, registry: Registry, folder: Path) -> subprocess.Popen[bytes]:
+    """Start a registry with the settings that are there already, at the same address."""
+    log = folder / "registry.log"
+    command: list[str | Path] = [program, "serve", folder / "registry.json"]
+    process = journal.start(command, log, {"PATH": os.defpath, "HOME": str(folder)})
+    deadline = time.monotonic() + 30
+    while process.poll() is None and not registry.ready() and time.monotonic() < deadline:
+        time.sleep(0.02)
     if process.poll() is not None or not registry.ready():
         process.kill()
         process.wait()
         raise packages.Unavailable(f"the registry does not answer: {log.read_text()[-2000:]}")
-    return registry, process
+    return process
 
 
 def free_port(wanted: int) -> int:
