@@ -13,7 +13,7 @@ from compiler.errors import CompileError
 
 
 if TYPE_CHECKING:
-    from compiler.publishing.publish import Asked, Published, PublishError
+    from compiler.publishing.asked import Asked, Published, PublishError
     from compiler.registry.client import Registries
 
 
@@ -56,7 +56,7 @@ def publish_(context: click.Context, /, form: str, **options: Any) -> None:
     """
     given: Context = context.obj
     _check(options)
-    from compiler.publishing.publish import PublishError
+    from compiler.publishing.asked import PublishError
     from compiler.publishing.telling import Form, published
     from compiler.registry.client import Registries, RegistryError
 
@@ -107,7 +107,7 @@ def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "
     from compiler.fingerprinting.fingerprint import texts
     from compiler.fingerprinting.overrides import OverrideError, Overrides
     from compiler.fingerprinting.project import project_fingerprints
-    from compiler.publishing.publish import Asked
+    from compiler.publishing.asked import Asked
     from compiler.publishing.version import release
     from compiler.reference import canonical_platform
     from compiler.select import local_platform, select

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from compiler.publishing.publish import Published
+from compiler.publishing.asked import Published
 from compiler.publishing.record import text
 
 
