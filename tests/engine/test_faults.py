@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import pytest
-from support import daemon, proxy, registry
+from support import daemon, ground, proxy, registry
 from support.engine import Engine
 from support.packages import Unavailable
 from support.shelf import Shelf
@@ -52,13 +52,6 @@ images:
 """
 LOWER = "FROM {registry}/ground:{{{{ n }}}}\nCOPY content/{{{{ n }}}} /content\n{more}"
 UPPER = "FROM {{ parent }}\nCOPY content/{{ n }} /upper\nRUN echo {{ n }} >> /upper\n"
-GROUND = """\
-FROM python:3.11-slim-bookworm AS python
-RUN mkdir -p /ground/bin && cp -L --parents $(ldd /bin/sh | grep -o '/[^ ]*') /ground
-RUN cp -L /bin/sh /bin/sleep /ground/bin/
-FROM scratch
-COPY --from=python /ground /
-"""
 
 
 class Seen(NamedTuple):
@@ -112,10 +105,7 @@ class Project:
         self.started: list[subprocess.Popen[str]] = []
         (folder / "templates").mkdir(parents=True)
         (folder / "content").mkdir()
-        (folder / "Dockerfile").write_text(GROUND)
-        names = ",".join(f"{shelf.address}/ground:{value}" for value in self.values)
-        pushed = f'--output=type=image,push=true,store=false,"name={names}"'
-        engine.docker("buildx", "build", "--provenance=false", pushed, ".", cwd=folder)
+        ground.push(engine, folder, [f"{shelf.address}/ground:{value}" for value in self.values])
         (folder / "matrix.yaml").write_text(matrix.format(values=values))
         lower = LOWER.format(registry=shelf.address, more=more)
         (folder / "templates/lower.j2").write_text(lower)
