@@ -79,12 +79,13 @@ def _bake(
 ) -> str:
     env = environment(None, bake=False)
     env.filters["hcl"] = Literals()
+    scope = view(plan, dockerfiles)
     try:
         compiled = env.from_string(template)
-        body = compiled.render(view(plan, dockerfiles))
+        body = compiled.render(scope)
     except Exception as error:
         # Whatever a template of the user's raises is a fault of the input.
-        code, message, help_, _ = explain(error, [])
+        code, message, help_, _ = explain(error, scope)
         lines = template.splitlines()
         line = error.lineno if isinstance(error, TemplateSyntaxError) else place(error)[1]
         text = lines[line - 1] if 0 < line <= len(lines) else ""

@@ -504,11 +504,12 @@ def test_every_case_has_a_code() -> None:
 
 
 def test_every_case_is_brief() -> None:
-    """No error takes more than five lines, and each has a remedy, a place, and no traceback."""
-    for case in CASES:
+    """None takes more than five lines, and each has a remedy, a place, and no traceback."""
+    for case in CASES + WARNINGS:
         told = case.with_name(f"{case.stem}.txt").read_text(encoding="utf-8")
-        for error in re.split(r"(?m)^(?=\S+: error\[)", told)[1:]:
+        for error in re.split(r"(?m)^(?=\S+: (?:error|warning)\[)", told)[1:]:
             assert len(error.splitlines()) <= 6, case  # the last one bears the summary
+            assert "help: " in error, case
         assert "Traceback" not in told, case
         assert "internal error" not in told, case
 
