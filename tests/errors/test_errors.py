@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import time
 import tracemalloc
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -441,6 +442,7 @@ def test_the_output_folder_is_a_file(project: Path, capsys: pytest.CaptureFixtur
 _CODE = re.compile(r"[a-z]+(-[a-z0-9]+)*")
 
 
+@cache
 def codes() -> set[str]:
     """Return every code that the compiler gives a diagnostic, by how its source gives them.
 
