@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from compiler.errors import CompileError
 from compiler.limits import MAX_VARIANTS
 from compiler.matrix import Axis, Pattern, Value
-from compiler.model import Scalar, ValueOptions, kind
+from compiler.model import ImageOptions, Scalar, ValueOptions, keys, kind
 from compiler.names import BUILT_IN, RESERVED_AXES, only_variable
 from compiler.pattern import read_pattern, spelling
 from compiler.reader import Reader
@@ -139,6 +139,14 @@ def _long(form: Mapping[Scalar, Any], route: Route, reader: Reader) -> list[_Giv
         try:
             found.append((value, ValueOptions.model_validate(raw), at))
         except ValidationError as error:
+            if isinstance(raw, list):
+                reader.problem(
+                    "wrong-type",
+                    f"what comes with a value is a mapping, not {kind(raw)}",
+                    at,
+                    f"write the axis as a list, `{route[-1]}: [a, b]`, or {{}} behind each value",
+                )
+                continue
             reader.invalid(error, ValueOptions, at)
     return found
 
@@ -155,11 +163,19 @@ def _short(form: list[Any], route: Route, reader: Reader, *, expression: bool) -
                 "wrong-type",
                 f"a value of an axis is text, true, false or null, not {kind(value)}",
                 at,
-                f"look at entry {n + 1} of what it gives" if expression else "write a text",
+                f"look at entry {n + 1} of what it gives" if expression else _remedy(route, value),
             )
             continue
         listed.append((value, none, at))
     return listed
+
+
+def _remedy(route: Route, value: object) -> str:
+    """Return how to say what cannot be a value of an axis."""
+    name = str(route[-1])
+    if isinstance(value, dict) and name in keys(ImageOptions):
+        return f"`{name}` stands beside `axes`, or in an image"
+    return "write a text"
 
 
 def _check_value(value: Scalar, at: Route, reader: Reader, *, key: bool) -> None:

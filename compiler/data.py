@@ -30,6 +30,8 @@ _LONGEST_NUMBER = 1000
 
 _LONGEST_BITS = 3 * _LONGEST_NUMBER
 
+_JSON_REMEDY = "keys and texts stand in double quotes; no comma behind the last entry"
+
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _JSON_ESCAPE = re.compile(r"\\[bfru]")
 _TOML_ESCAPE = re.compile(r"\\(?:([bfre])|[xuU]([\dA-Fa-f]+)|.)", re.DOTALL)
@@ -72,7 +74,7 @@ def _read_json(page: Page) -> Any:
         )
     except json.JSONDecodeError as error:
         comment = page.text[error.pos : error.pos + 1] in ("/", "#")
-        remedy = "JSON has no comments: remove it" if comment else ""
+        remedy = "JSON has no comments: remove it" if comment else _JSON_REMEDY
         message = f"this is no JSON: {error.msg[:1].lower()}{error.msg[1:]}"
         _refuse(page, message, error.pos, remedy=remedy)
     except (RecursionError, _Suspicious):
@@ -101,7 +103,8 @@ def _read_toml(page: Page) -> Any:
         line, column = (place[1], place[2]) if place else (None, None)
         last = max(0, len(page.text.rstrip()) - 1)
         offset = page.offset(int(line), int(column)) if line and column else last
-        _refuse(page, f"this is no TOML: {reason[:1].lower()}{reason[1:]}", offset)
+        message = f"this is no TOML: {reason[:1].lower()}{reason[1:]}"
+        _refuse(page, message, offset, remedy='write `name = "text"`: texts stand in quotes')
     except RecursionError:
         data = None
     except ValueError:
@@ -123,7 +126,7 @@ def _read_toml(page: Page) -> Any:
         _refuse_number(page)
 
 
-def _refuse(page: Page, message: str, start: int, *, remedy: str = "") -> NoReturn:
+def _refuse(page: Page, message: str, start: int, *, remedy: str) -> NoReturn:
     code = "data-syntax"
     page.refuse([Finding(code=code, message=message, start=start, end=start + 1, help=remedy)])
 

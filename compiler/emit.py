@@ -4,13 +4,14 @@ Takes a `Plan`, its Dockerfiles and the bake template's text; returns the artifa
 in which they have to reach the disk: nothing is named before it is there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
+from typing import Any
 
-from jinja2 import TemplateSyntaxError
+from jinja2 import TemplateSyntaxError, Undefined
 
 from compiler.artifact import MARKER, Artifact
-from compiler.environment import environment
+from compiler.environment import environment, renderer
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.failure import explain, place
 from compiler.hcl import Literals
@@ -78,13 +79,14 @@ def _bake(
     plan: Plan, dockerfiles: tuple[Dockerfile, ...], source: str, template: str, shown: str
 ) -> str:
     env = environment(None, bake=False)
-    env.filters["hcl"] = Literals()
+    env.filters["hcl"] = _strict(Literals())
+    scope = {**env.globals, **view(plan, dockerfiles)}
     try:
         compiled = env.from_string(template)
-        body = compiled.render(view(plan, dockerfiles))
+        body = renderer(compiled, inherits=True)(scope)
     except Exception as error:
         # Whatever a template of the user's raises is a fault of the input.
-        code, message, help_, _ = explain(error, [])
+        code, message, help_, _ = explain(error, scope)
         lines = template.splitlines()
         line = error.lineno if isinstance(error, TemplateSyntaxError) else place(error)[1]
         text = lines[line - 1] if 0 < line <= len(lines) else ""
@@ -97,3 +99,12 @@ def _bake(
         f"{PLAN_LINE}{plan.matrix.output}/{PLAN}\n"
         f"#\n{body.lstrip()}"
     )
+
+
+def _strict(write: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Return a filter that says of what is undefined that it is, by its name."""
+
+    def hcl(value: Any) -> str:
+        return write(str(value) if isinstance(value, Undefined) else value)  # str raises
+
+    return hcl

@@ -52,8 +52,8 @@ class CompileError(Exception):
         super().__init__("; ".join(d.message for d in self.diagnostics))
 
 
-def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
-    """Return help for a misspelt word: its nearest known one, else the fallback."""
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that a misspelt one most likely means, if any is near."""
     from difflib import get_close_matches
 
     names = list(dict.fromkeys(known))
@@ -61,7 +61,13 @@ def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str
     close = [f"{word}0"] if f"{word}0" in names else get_close_matches(word, names, n=1)
     if not close:
         close = [name for name in names if name.lower() == word.lower()]
-    return f"did you mean {close[0]!r}?" if close else otherwise
+    return close[0] if close else None
+
+
+def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
+    """Return help for a misspelt word: its nearest known one, else the fallback."""
+    meant = nearest(word, known)
+    return otherwise if meant is None else f"did you mean {meant!r}?"
 
 
 class Problems:

@@ -83,24 +83,30 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[str, str, str, str]
             large = "too large" in text or "too long" in text
             help_ = "make less of it" if large else "templates may not reach into Python"
             return "unsafe-template", text, help_, ""
-        case RecursionError():
-            return (
-                "template-loop",
-                "templates include one another without end",
-                "break the loop",
-                "",
-            )
-        case MemoryError():
-            return "template-error", "this takes more memory than there is", "make less of it", ""
-        case ZeroDivisionError():
-            return "template-error", "division by zero", "", ""
         case _:
-            pass
-    if "no loader" in text:
-        return "template-error", "nothing can be included here", "include it in a template", ""
-    mixed = isinstance(error, TypeError) and "'int'" in text and "'str'" in text
-    help_ = "a value as written is text: `| int` makes a number of it" if mixed else ""
-    return "template-error", f"{text or type(error).__name__}", help_, ""
+            return *_computed(error, text), ""
+
+
+def _computed(error: Exception, text: str) -> tuple[str, str, str]:
+    """Put in words what fails where an expression is computed: (code, message, help)."""
+    match error:
+        case RecursionError():
+            return "template-loop", "templates include one another without end", "break the loop"
+        case MemoryError():
+            return "template-error", "this takes more memory than there is", "make less of it"
+        case OverflowError():
+            return "template-error", text, "make less of it"
+        case ZeroDivisionError():
+            return "template-error", "division by zero", "test first that it is not 0"
+        case TypeError() if "'int'" in text and "'str'" in text:
+            help_ = "a value as written is text: `| int` makes a number of it"
+        case _ if "no loader" in text:
+            return "template-error", "nothing can be included here", "include it in a template"
+        case _ if "is no version range" in text:
+            help_ = "write it as in `>=3.12,<4`, each version in full"
+        case _:
+            help_ = "look at what the names in it hold; a value as written is text"
+    return "template-error", text or type(error).__name__, help_
 
 
 def _lower(text: str) -> str:
@@ -122,6 +128,8 @@ def _remedy(text: str, word: str) -> str:
     opened = re.search(r"innermost block that needs to be closed is '(\w+)'", text)
     if opened:
         return f"add the `{{% end{opened[1]} %}}` of its `{{% {opened[1]} %}}`"
+    if "cannot be part of a text" in text:
+        return "remove the escape"
     return _meant_for_a_shell(text)
 
 
@@ -133,4 +141,4 @@ def _meant_for_a_shell(text: str) -> str:
         )
     if "unexpected '.'" in text or "expected token" in text or "unexpected char" in text:
         return "if it is meant for a shell or Docker, wrap it in `{% raw %}...{% endraw %}`"
-    return ""
+    return "an expression is written `{{ name }}`, a statement `{% if name %}`"

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from compiler.errors import Diagnostic, Problems
 from compiler.matrix import Axis, Image, Matrix, Parent, Value
 from compiler.naming import Named
+from compiler.pattern import holds, rule
+from compiler.source import Route
 
 
 _MOST_TRIED = 1000
@@ -19,6 +21,16 @@ class _Way(NamedTuple):
     image: Image
     sources: tuple[int | tuple[Value, ...], ...]
     """For each axis of the parent: its position in the child, or the values that `with` allows."""
+
+
+class _Fault(NamedTuple):
+    """A child without a parent, or with several."""
+
+    child: str
+    said: str
+    """The parents, in words."""
+    values: tuple[Value, ...]
+    """Of the first of them."""
 
 
 def find_parents(matrix: Matrix, named: Sequence[Named], problems: Problems) -> list[str | None]:
@@ -41,7 +53,7 @@ def find_parents(matrix: Matrix, named: Sequence[Named], problems: Problems) -> 
         if one.variant.image in wanted
     }
     found: list[str | None] = []
-    faults: dict[tuple[str, Image], list[tuple[str, str]]] = {}
+    faults: dict[tuple[str, Image], list[_Fault]] = {}
     for one in named:
         way = ways.get(one.variant.image)
         if way is None:
@@ -52,10 +64,14 @@ def find_parents(matrix: Matrix, named: Sequence[Named], problems: Problems) -> 
         found.append(there[0] if there else None)
         if not there:
             said = described(way.image, tried[0])
-            faults.setdefault(("missing-parent", one.variant.image), []).append((one.name, said))
+            faults.setdefault(("missing-parent", one.variant.image), []).append(
+                _Fault(one.name, said, tried[0])
+            )
         elif len(there) > 1:
             said = " or ".join(repr(name) for name in there[:2])
-            faults.setdefault(("ambiguous-parent", one.variant.image), []).append((one.name, said))
+            faults.setdefault(("ambiguous-parent", one.variant.image), []).append(
+                _Fault(one.name, said, tried[0])
+            )
     for (code, image), all_ in faults.items():
         problems.add(_fault(matrix, code, image, all_))
     return found
@@ -93,9 +109,9 @@ def _tried(way: _Way, values: tuple[Value, ...]) -> list[tuple[Value, ...]]:
     return [one for one, _ in zip(product(*choices), range(_MOST_TRIED), strict=False)]
 
 
-def _fault(matrix: Matrix, code: str, image: Image, all_: list[tuple[str, str]]) -> Diagnostic:
+def _fault(matrix: Matrix, code: str, image: Image, all_: list[_Fault]) -> Diagnostic:
     """Say it of the first child, and of how many more."""
-    child, said = all_[0]
+    child, said, values = all_[0]
     others, missing = len(all_) - 1, code == "missing-parent"
     verb = "could" if not missing else "does" if others == 1 else "do"
     more = f"; so {verb} {others} more" if others else ""
@@ -111,5 +127,14 @@ def _fault(matrix: Matrix, code: str, image: Image, all_: list[tuple[str, str]])
         help=f"exclude it from {image.name!r} too, or keep it in {base.name!r}"
         if missing
         else "let `with` fix one value of each axis",
-        related=(("the parent", matrix.source.locate(base.route, key=True)),),
+        related=(
+            ("the parent", matrix.source.locate(base.route, key=True)),
+            *(("dropped here", matrix.source.locate(at)) for at in _droppers(base, values)),
+        ),
     )
+
+
+def _droppers(image: Image, values: tuple[Value, ...]) -> list[Route]:
+    """Return where the first row of `exclude` stands that takes a variant, if one does."""
+    rows = ((row.route, rule(row, image)) for row in image.exclude)
+    return [route for route, said in rows if said is not None and holds(said, values)][:1]

@@ -19,10 +19,14 @@ NEAR = "it is looked up beside matrix.yaml"
 """The help for what is not there, where nothing has nearly its name."""
 
 
+UNREADABLE = "mend the link, or give yourself the right to read it"
+"""The help for what is there and cannot be read."""
+
+
 class FileError(Exception):
     """A file cannot be used: the rule, what is wrong, the remedy."""
 
-    def __init__(self, code: str, message: str, help_: str = "") -> None:
+    def __init__(self, code: str, message: str, help_: str) -> None:
         super().__init__(message)
         self.code, self.message, self.help = code, message, help_
 
@@ -60,7 +64,9 @@ class Files:
                     "not-a-file", f"{self.shown(path)} is a folder", "name a file in it"
                 )
             if not stat.S_ISREG(state.st_mode):  # a pipe or a device would not end
-                raise FileError("not-a-file", f"{self.shown(path)} is no regular file")
+                raise FileError(
+                    "not-a-file", f"{self.shown(path)} is no regular file", "name a file of text"
+                )
             with open(full, "rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 if size > limit:
@@ -152,4 +158,5 @@ class Files:
 
     def _unreadable(self, path: str, error: OSError) -> FileError:
         reason = (error.strerror or str(error)).lower()
-        return FileError("unreadable-file", f"{self.shown(path)} cannot be read: {reason}")
+        message = f"{self.shown(path)} cannot be read: {reason}"
+        return FileError("unreadable-file", message, UNREADABLE)

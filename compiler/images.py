@@ -133,16 +133,10 @@ def _parent(
         at = (*route, "with")
         fixed = read_pattern(options.with_, at, axes=axes, images=(), reader=reader)
         for named in options.with_:
-            if named in mine or (named in axes and named not in its):
-                reader.problem(
-                    "parent-axis",
-                    f"{name!r} has the axis {named!r} itself"
-                    if named in mine
-                    else f"the parent {options.image!r} lacks the axis {named!r}",
-                    (*at, named),
-                    "`with` is about the axes that the parent alone has",
-                    key=True,
-                )
+            wrong = _not_of_the_parent_alone(named, name, options.image, mine, its)
+            if wrong and (named in axes or named == "image"):
+                help_ = "`with` is about the axes that the parent alone has"
+                reader.problem("parent-axis", wrong, (*at, named), help_, key=True)
     for axis in along[options.image]:
         if fixed is not None and axis.name in fixed.matchers and options.with_ is not None:
             words = [spelling(word) for word in options.with_[axis.name]]
@@ -165,6 +159,17 @@ def _parent(
                 else "",
             )
     return Parent(image=options.image, fixed=fixed, route=route)
+
+
+def _not_of_the_parent_alone(
+    named: str, child: str, parent: str, mine: Collection[str], its: Collection[str]
+) -> str:
+    """Return why `with` cannot be about a name; nothing if it can."""
+    if named == "image":
+        return f"'image' is no axis; the parent is {parent!r}"
+    if named in mine:
+        return f"{child!r} has the axis {named!r} itself"
+    return "" if named in its else f"the parent {parent!r} lacks the axis {named!r}"
 
 
 def _check_names(images: Collection[str], reader: Reader) -> None:

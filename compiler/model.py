@@ -90,7 +90,9 @@ def _record(value: object) -> object:
     if isinstance(value, str):
         return value
     if not value:
-        raise PydanticCustomError("wrong-type", "an empty mapping says nothing here")
+        raise PydanticCustomError(
+            "wrong-type", "an empty mapping says nothing here", {"expected": "`type: ...`"}
+        )
     return {key: _text(item) for key, item in _mapping(value).items()}
 
 

@@ -8,7 +8,15 @@ from jinja2 import Undefined
 from pydantic import ValidationError
 
 from compiler.environment import Sandbox, environment
-from compiler.errors import CompileError, Diagnostic, Location, Problems, Severity, did_you_mean
+from compiler.errors import (
+    CompileError,
+    Diagnostic,
+    Location,
+    Problems,
+    Severity,
+    did_you_mean,
+    nearest,
+)
 from compiler.matrix import Setting
 from compiler.model import Level, keys, level_at
 from compiler.source import Route, Source
@@ -67,7 +75,9 @@ class Reader:
 
     def invalid(self, error: ValidationError, level: type[Level], route: Route = ()) -> None:
         """Note what the model refuses of a level that stands at a place."""
-        for fault in error.errors(include_url=False, include_input=False):
+        faults = error.errors(include_url=False, include_input=False)
+        misspelt = [fault["loc"] for fault in faults if fault["type"] == "extra_forbidden"]
+        for fault in faults:
             inner = tuple(fault["loc"])
             at = (*route, *inner)
             match fault["type"]:
@@ -84,6 +94,12 @@ class Reader:
                     )
                 case "missing":
                     name = str(inner[-1])
+                    known = keys(level_at(level, inner[:-1]))
+                    if any(
+                        loc[:-1] == inner[:-1] and nearest(str(loc[-1]), known) == name
+                        for loc in misspelt
+                    ):
+                        continue  # it is there, misspelt, and that is said
                     message = f"the key {name!r} is missing"
                     self.problem("missing-key", message, at[:-1], f"write `{name}:`", key=True)
                 case _:
@@ -180,8 +196,10 @@ def _remedy(expected: str, got: str, written: str) -> str:
             return 'write "" for an empty text, or remove it'
         case "text", "a list":
             return "write one text, without brackets"
+        case "a list of values, a mapping value -> options, or one expression", _:
+            return "write the values: [a, b]"
         case _:
-            return ""
+            return f"write {expected}"
 
 
 def _constant(tree: Any) -> bool:

@@ -107,7 +107,8 @@ class Templates:
             return None
         if "\0" in text:
             shown = self._files.shown(f"{FOLDER}/{name}")
-            self.faults[name] = FileError("not-a-file", f"{shown} holds a NUL: it is no text")
+            message = f"{shown} holds a NUL: it is no text"
+            self.faults[name] = FileError("not-a-file", message, "name a file of text")
             return None
         return text
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import file_digest, sha256
 from typing import TYPE_CHECKING, NamedTuple
 
-from compiler.files import FileError
+from compiler.files import UNREADABLE, FileError
 from compiler.fingerprinting.reach import Reach
 
 
@@ -122,7 +122,7 @@ class UnreadableError(FileError):
 
     def __init__(self, path: str, error: OSError) -> None:
         reason = (error.strerror or str(error)).lower()
-        super().__init__("unreadable-file", f"{path} cannot be read: {reason}")
+        super().__init__("unreadable-file", f"{path} cannot be read: {reason}", UNREADABLE)
         self.path = path
 
 

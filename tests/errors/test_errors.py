@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import time
 import tracemalloc
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -441,6 +442,7 @@ def test_the_output_folder_is_a_file(project: Path, capsys: pytest.CaptureFixtur
 _CODE = re.compile(r"[a-z]+(-[a-z0-9]+)*")
 
 
+@cache
 def codes() -> set[str]:
     """Return every code that the compiler gives a diagnostic, by how its source gives them.
 
@@ -504,11 +506,12 @@ def test_every_case_has_a_code() -> None:
 
 
 def test_every_case_is_brief() -> None:
-    """No error takes more than five lines, and each has a remedy, a place, and no traceback."""
-    for case in CASES:
+    """None takes more than five lines, and each has a remedy, a place, and no traceback."""
+    for case in CASES + WARNINGS:
         told = case.with_name(f"{case.stem}.txt").read_text(encoding="utf-8")
-        for error in re.split(r"(?m)^(?=\S+: error\[)", told)[1:]:
+        for error in re.split(r"(?m)^(?=\S+: (?:error|warning)\[)", told)[1:]:
             assert len(error.splitlines()) <= 6, case  # the last one bears the summary
+            assert "help: " in error, case
         assert "Traceback" not in told, case
         assert "internal error" not in told, case
 

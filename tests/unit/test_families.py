@@ -136,7 +136,7 @@ class TestRefused:
             "'child-3_10' stands on a target that the rules drop, base (py=3.10); so does 1 more"
         )
         assert found.help == "exclude it from 'child' too, or keep it in 'base'"
-        assert [note for note, _ in found.related] == ["the parent"]
+        assert [note for note, _ in found.related] == ["the parent", "dropped here"]
         spot = found.location
         assert spot.text[spot.column - 1 :][: spot.length] == "base"
 
