@@ -246,6 +246,37 @@ class TestFields:
             (),
         )
 
+    @pytest.mark.parametrize(
+        ("name", "record"),
+        [
+            ("attest", r"\n1"),
+            ("attest", r"type=sbom\ntype=sbom"),
+            ("cache-from", r"\n1"),
+            ("cache-to", r"a\nb"),
+            ("cache-to", r"type=registry,ref=a\nb"),
+            ("output", r"out\nside"),
+            ("output", r"type=local,dest=a\nb"),
+            ("secret", r"id=A,env=B\nC"),
+        ],
+    )
+    def test_a_record_of_several_lines_is_refused(self, name: str, record: str) -> None:
+        """A line break outside quotes, where one buildx stops reading and the next reads on."""
+        (found,) = faults(f'images: {{one: {{template: t, {name}: ["{record}"]}}}}')
+        assert found.code == "bad-field"
+        assert found.message == f"'{record}' is nothing that `{name}` takes (in one)"
+
+    def test_a_record_may_end_with_a_line_break(self) -> None:
+        """Text of a YAML block is read as if it were written on one line."""
+        text = 'images: {one: {template: t, %s: ["%s\\n"]}}'
+        assert field(text % ("attest", "type=sbom"), "one", "attest") == ("type=sbom\n",)
+        assert field(text % ("cache-to", "a/b"), "one", "cache-to") == ("a/b\n",)
+        assert field(text % ("output", "folder"), "one", "output") == ("folder\n",)
+
+    def test_a_line_break_of_a_mapping_is_quoted(self) -> None:
+        """A mapping says where each of its values ends, so that it takes any text."""
+        text = r'images: {one: {template: t, output: [{type: local, dest: "a\nb,c"}]}}'
+        assert field(text, "one", "output") == ('type=local,"dest=a\nb,c"',)
+
 
 class TestAliases:
     """Moving tags of one variant each."""
