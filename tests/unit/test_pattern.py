@@ -326,6 +326,7 @@ class TestPatterns:
             ("{py: '>=4'}", "matches-nothing", "'>=4' matches no value of 'py'"),
             ("{py: '!!3.9'}", "unknown-value", "'!!3.9' negates nothing"),
             ("{image: srever}", "unknown-image", "no image is named 'srever'"),
+            ("{image: null}", "unknown-image", "no image is named 'null'"),
             ("{image: '!srever'}", "unknown-image", "no image is named 'srever'"),
         ],
     )
