@@ -1,6 +1,5 @@
 """What bake takes in silence and we do not, target by target: names, tags, platforms, contexts."""
 
-import csv
 from collections.abc import Iterable, Mapping
 
 from compiler.errors import Diagnostic, Location, Problems
@@ -11,7 +10,7 @@ from compiler.files import FileError, Files
 from compiler.matrix import Matrix
 from compiler.names import MAX_FILE_NAME
 from compiler.platforms import Platforms
-from compiler.shapes import Shapes
+from compiler.shapes import Shapes, cells
 from compiler.subject import Subject
 from compiler.tags import Tags
 from compiler.text import Interpolated, resolve
@@ -132,8 +131,8 @@ def _registry(entry: str) -> str | None:
     >>> _registry("type=registry,ref=acme/cache:a,mode=max")
     'acme/cache:a'
     """
-    cells = next(csv.reader([entry]), [])
-    pairs = dict(cell.partition("=")[::2] for cell in cells)
+    found = cells(entry)
+    pairs = dict(cell.partition("=")[::2] for cell in found)
     if pairs.get("type") == "registry":
         return pairs.get("ref")
-    return entry if len(cells) == 1 and "=" not in entry else None
+    return entry if len(found) == 1 and "=" not in entry else None

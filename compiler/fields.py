@@ -176,5 +176,5 @@ def _record(pairs: Mapping[Interpolated, Interpolated]) -> Interpolated:
     'type=local,"dest=a,b"'
     """
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(f"{key}={value}" for key, value in pairs.items())
-    return Interpolated(line.getvalue())
+    csv.writer(line).writerow(f"{key}={value}" for key, value in pairs.items())
+    return Interpolated(line.getvalue().removesuffix("\r\n"))

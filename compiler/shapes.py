@@ -26,10 +26,21 @@ _ANNOTATION = re.compile(
 _SSH = re.compile(r"[A-Za-z0-9_.-]+\Z")
 
 
+def cells(text: str) -> list[str]:
+    r"""Return what commas part; nothing where a line break outside quotes makes it several texts.
+
+    >>> cells('type=local,"dest=a,b"'), cells("type=local,dest=a\nb")
+    (['type=local', 'dest=a,b'], [])
+    """
+    try:
+        return next(csv.reader([text]), [])
+    except csv.Error:
+        return []
+
+
 def _record(text: str) -> dict[str, str] | None:
     """Return the pairs of `key=value,key=value`; nothing where it is none."""
-    cells = next(csv.reader([text]), [])
-    pairs = [cell.partition("=") for cell in cells]
+    pairs = [cell.partition("=") for cell in cells(text)]
     keys = [key.strip().lower() for key, _, _ in pairs]
     if not pairs or not all(
         equals and key for key, (_, equals, _) in zip(keys, pairs, strict=True)
@@ -58,7 +69,7 @@ def _secret(text: str) -> str:
 
 
 def _output(text: str) -> str:
-    if "=" not in text and "," not in text and text != "":
+    if "=" not in text and "," not in text and cells(text):
         return ""  # a folder, or `-`
     pairs = _record(text)
     if pairs is None or pairs.get("type") not in _EXPORTERS:
@@ -68,7 +79,7 @@ def _output(text: str) -> str:
 
 def _cache(text: str) -> str:
     if "=" not in text:
-        return "" if text and "," not in text else "type=registry,ref=NAME"
+        return "" if "," not in text and cells(text) else "type=registry,ref=NAME"
     pairs = _record(text)
     if pairs is None or pairs.get("type") not in _CACHES:
         return f"type=KIND,key=value: one of {', '.join(_CACHES)}"

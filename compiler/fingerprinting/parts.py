@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from compiler.comparing.bakeform import Fields
+from compiler.shapes import cells
 
 
 _PINNED = re.compile(r"(?P<name>[^\s=,'\"]+)@sha256:(?P<digest>[0-9a-f]{64})")
@@ -74,12 +75,9 @@ def _is_read(argument: str, declared: frozenset[str] | None) -> bool:
 
 def _made(record: str) -> str:
     """Return what an output says of the image itself; nothing where it only says where it goes."""
-    import csv
-
-    cells = next(csv.reader([record]), [])
     kept = [
         cell
-        for cell in cells
+        for cell in cells(record)
         if cell.partition("=")[0] not in _CARRIED and not cell.startswith("annotation")
     ]
     if len(kept) == 1 and kept[0] in _IMAGES:

@@ -96,6 +96,11 @@ class TestOrder:
             *("3.10 false deb", "3.10 true deb", "3.11 true deb"),
         ]
 
+    def test_rows_of_distant_values(self) -> None:
+        """Values that rows name are in the author's order however far apart they are."""
+        matrix = wide(1, 10, 0, only=[{"a0": "v8"}, {"a0": "v1"}])
+        assert spelt(variants(matrix)) == ["one v1", "one v8"]
+
 
 class TestRules:
     """What each kind of rule keeps."""
@@ -281,6 +286,7 @@ class TestLimit:
         """Steps are counted by the variants that are allowed, however few are the fewest."""
         monkeypatch.setattr(module, "_FEWEST_STEPS", 0)
         assert len(variants(ONE % "exclude: [{py: 3.9, gpu: true}]", limit=12)) == 10
+        assert len(variants(wide(30, 30, 200), limit=200)) == 200
 
     def test_what_rules_leave_counts(self) -> None:
         """A product over the limit is taken where the rules leave few."""
@@ -307,12 +313,13 @@ class TestLimit:
 
     def test_big_products_are_said_in_short(self) -> None:
         """Products are written in full with commas up to twelve digits."""
-        said = re.search(r"= (.*)", refused(_free(7, 40), limit=10).message)
-        assert said is not None
-        assert said[1] == "163,840,000,000"
-        said = re.search(r"= (.*)", refused(_free(8, 40), limit=10).message)
-        assert said is not None
-        assert said[1] == "7e+12"
+        for axes, size, expected in (
+            *((7, 40, "163,840,000,000"), (6, 99, "941,480,149,401")),
+            *((12, 10, "1e+12"), (8, 40, "7e+12")),
+        ):
+            said = re.search(r"= (.*)", refused(_free(axes, size), limit=10).message)
+            assert said is not None
+            assert said[1] == expected
 
 
 def _free(axes: int, size: int) -> Matrix:
@@ -344,6 +351,17 @@ class TestCost:
 
         monkeypatch.setattr(module, "_kept", counting)
         return len(variants(matrix)), counted
+
+    def test_a_product_without_rules_is_refused_untried(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where nothing makes it smaller, no combination is tried before it is too many."""
+
+        def begun(*_: Any) -> None:
+            pytest.fail("a combination is tried")
+
+        monkeypatch.setattr(module, "_walk", begun)
+        assert refused(ONE % "", limit=11).code == "too-many-variants"
 
     def test_rows_are_followed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """30 axes of 30 values and 200 rows are 200 variants, found in a step for each axis."""

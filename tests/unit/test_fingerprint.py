@@ -390,6 +390,11 @@ def test_the_environment_and_set_count_as_in_bake(project: Path) -> None:
     )
 
 
+def test_an_output_of_several_lines_decides_no_image(project: Path) -> None:
+    """A folder whose name has a line break, as `--set` can give it, is where the result goes."""
+    assert differing(taken(project), taken(project, sets=["lone.output=out\nside"])) == ()
+
+
 def test_a_date_of_refreshing_counts(project: Path) -> None:
     """What is to be built anew since a date has another fingerprint, and so has its child."""
     before = taken(project)

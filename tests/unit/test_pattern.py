@@ -224,6 +224,7 @@ class TestFaults:
         """Each faulty word of a list is told, in its order, negations with their mark."""
         found = match(["3.9", "!5.*", "7", ">=9"], PYTHONS).faults
         assert [one.word for one in found] == ["!5.*", "7", ">=9"]
+        assert [one.word for one in match(["!3*", "!4"], PYTHONS).faults] == ["!3*"]
 
     def test_long_lists_of_values_are_cut(self) -> None:
         """Ten values are named, and how many more there are."""
@@ -238,6 +239,12 @@ class TestFaults:
     def test_a_faulty_negation_hides_nothing_else(self) -> None:
         """A wrong negation is one fault: the list is not said to leave nothing, too."""
         assert [one.code for one in match(["!nope", "!3*"], PYTHONS).faults] == ["unknown-value"]
+        assert [one.code for one in match(["!nope", "!*"], PYTHONS).faults] == ["unknown-value"]
+
+    def test_a_faulty_word_takes_what_it_would_about_nothing(self) -> None:
+        """A wrong negation takes all and any other wrong word nothing: the others decide."""
+        assert match(["!nope", "!3*"], PYTHONS).values == frozenset({5})
+        assert match(["nope", "3.9"], PYTHONS).values == frozenset({0})
 
     def test_no_words_take_nothing(self) -> None:
         """An empty list is no list of negations."""
@@ -326,6 +333,7 @@ class TestPatterns:
             ("{py: '>=4'}", "matches-nothing", "'>=4' matches no value of 'py'"),
             ("{py: '!!3.9'}", "unknown-value", "'!!3.9' negates nothing"),
             ("{image: srever}", "unknown-image", "no image is named 'srever'"),
+            ("{image: null}", "unknown-image", "no image is named 'null'"),
             ("{image: '!srever'}", "unknown-image", "no image is named 'srever'"),
         ],
     )
@@ -333,6 +341,21 @@ class TestPatterns:
         """Each mistake has its code and says what it is about."""
         (found,) = refused(pattern)
         assert (found.code, found.message) == (code, message)
+
+    def test_each_axis_is_told_once(self) -> None:
+        """An axis that names no value is no more than that, and those after it are told as well."""
+        assert [(one.code, one.message) for one in refused("{py: [], zz: [], os: alp}")] == [
+            ("empty-pattern", "no value of 'py' is named"),
+            ("empty-pattern", "no value of 'zz' is named"),
+            ("unknown-value", "'os' has no value 'alp'"),
+        ]
+
+    def test_an_axis_without_values_is_told_at_the_axis(self) -> None:
+        """A pattern over a faulty axis is not said to miss its values; the rest of it is read."""
+        text = "axes: {py: [], os: [deb]}\nimages: {a: {template: a}}\ngroups: {g: %s}"
+        with pytest.raises(CompileError) as caught:
+            read(text % "{py: 3.9, os: alp}")
+        assert [one.code for one in caught.value.diagnostics] == ["empty-axis", "unknown-value"]
 
     def test_near_misses(self) -> None:
         """A misspelt axis or image is told which was meant; `image` is among the names."""

@@ -139,6 +139,8 @@ class TestSet:
         assert [(note, "a:" in place.text) for note, place in found.related] == [
             ("also set here", True)
         ]
+        for place in (found.location, *(place for _, place in found.related)):
+            assert place.text[place.column - 1 :][: place.length] == "s"
 
     def test_two_values_that_agree(self) -> None:
         """Two values may set one name to the same; each alone is over the image's."""
@@ -157,6 +159,39 @@ class TestSet:
         """
         (found,) = faults(text)
         assert [place.text.strip()[0] for _, place in found.related] == ["b"]
+
+    def test_what_is_replaced_is_not_rendered(self) -> None:
+        """What an image or a value sets may hold for none but the variants that keep it."""
+        text = """
+        axes: {a: {x: {set: {s: "1"}}, y: {}}}
+        set: {s: "{{ 1 // 0 }}"}
+        images: {one: {template: t, overrides: [{when: {a: y}, set: {s: "2"}}]}}
+        """
+        assert [one.scope["s"] for one in targets(text).values()] == ["1", "2"]
+
+    def test_an_override_settles_what_values_set(self) -> None:
+        """Values neither differ nor fail over a name that an override sets."""
+        override = "overrides: [{when: {a: x}, set: {s: '3'}}]"
+        text = self.TEXT.replace("set: {s: image}", override)
+        assert field(text % ("1", "2"), "one-x-z", "args") == {"S": "3"}
+        assert field(text % ("{{ 1 // 0 }}", "2"), "one-x-z", "args") == {"S": "3"}
+
+    def test_an_override_alone_may_set(self) -> None:
+        """Where neither image nor values have a `set`, that of an override is there."""
+        text = """
+        axes: {a: [x, y]}
+        overrides: [{when: {a: x}, set: {s: "1"}, args: {S: "{{ s }}"}}]
+        images: {one: {template: t}}
+        """
+        assert field(text, "one-x", "args") == {"S": "1"}
+        assert field(text, "one-y", "args") is None
+
+    def test_a_fault_is_no_conflict(self) -> None:
+        """A value whose `set` fails is told for that alone, whatever another value sets."""
+        assert codes(self.TEXT % ("{{ 1 // 0 }}", "2")) == ["template-error"]
+        assert codes(self.TEXT % ("1", "{{ 1 // 0 }}")) == ["template-error"]
+        both = codes(self.TEXT % ("{{ 1 // 0 }}", "{{ nope }}"))
+        assert both == ["template-error", "undefined-name"]
 
     def test_a_value_over_an_image_is_no_conflict(self) -> None:
         """A value may set what its image sets, to something else."""
@@ -245,6 +280,45 @@ class TestFields:
             None,
             (),
         )
+
+    def test_an_illegal_tag_is_told_where_it_is_written(self) -> None:
+        """Tags of every kind are checked, and each is pointed at."""
+        own = "tags: [A], moving: [B], aliases: {C: {image: one}}"
+        found = faults(f"images: {{one: {{template: t, {own}}}}}")
+        assert [one.code for one in found] == ["illegal-tag"] * 3
+        spots = [one.location.text[one.location.column - 1 :] for one in found]
+        assert [spot[0] for spot in spots] == ["A", "B", "C"]
+
+    @pytest.mark.parametrize(
+        ("name", "record"),
+        [
+            ("attest", r"\n1"),
+            ("attest", r"type=sbom\ntype=sbom"),
+            ("cache-from", r"\n1"),
+            ("cache-to", r"a\nb"),
+            ("cache-to", r"type=registry,ref=a\nb"),
+            ("output", r"out\nside"),
+            ("output", r"type=local,dest=a\nb"),
+            ("secret", r"id=A,env=B\nC"),
+        ],
+    )
+    def test_a_record_of_several_lines_is_refused(self, name: str, record: str) -> None:
+        """A line break outside quotes, where one buildx stops reading and the next reads on."""
+        (found,) = faults(f'images: {{one: {{template: t, {name}: ["{record}"]}}}}')
+        assert found.code == "bad-field"
+        assert found.message == f"'{record}' is nothing that `{name}` takes (in one)"
+
+    def test_a_record_may_end_with_a_line_break(self) -> None:
+        """Text of a YAML block is read as if it were written on one line."""
+        text = 'images: {one: {template: t, %s: ["%s\\n"]}}'
+        assert field(text % ("attest", "type=sbom"), "one", "attest") == ("type=sbom\n",)
+        assert field(text % ("cache-to", "a/b"), "one", "cache-to") == ("a/b\n",)
+        assert field(text % ("output", "folder"), "one", "output") == ("folder\n",)
+
+    def test_a_line_break_of_a_mapping_is_quoted(self) -> None:
+        """A mapping says where each of its values ends, so that it takes any text."""
+        text = r'images: {one: {template: t, output: [{type: local, dest: "a\nb,c"}]}}'
+        assert field(text, "one", "output") == ('type=local,"dest=a\nb,c"',)
 
 
 class TestAliases:
@@ -345,6 +419,13 @@ class TestPhases:
           child: {template: t, from: base, aliases: {l/l: {a: x}}}
         """
         assert codes(text) == ["undefined-name"]
+
+    def test_a_target_that_does_not_render_is_told_for_that_alone(self) -> None:
+        """Where the template's name or a field fails, the other fields are not checked, too."""
+        text = 'images: {one: {template: "%s", description: "%s", tags: ["A B"]}}'
+        assert codes(text % ("{{ nope }}", "d")) == ["undefined-name"]
+        assert codes(text % ("t", "{{ nope }}")) == ["undefined-name"]
+        assert codes(text % ("t", "d")) == ["illegal-tag"]
 
     def test_links_wait_for_sound_targets(self) -> None:
         """A target that is refused is not missed by those that link to it."""
