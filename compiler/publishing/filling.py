@@ -15,7 +15,7 @@ def fill(work: Work) -> None:
     todo = {name: it for name, it in work.needed.items() if name not in work.images}
     for _ in range(ROUNDS):
         if not todo:
-            return
+            break
         why, pushed = _join(work, todo) if work.asked.merge else _build(work, todo)
         made = {name: item for name, item in todo.items() if name not in why}
         work.images |= _found(work, made, work.asked.platform, why)
@@ -24,7 +24,8 @@ def fill(work: Work) -> None:
         # What another run pushed meanwhile counts: what stands on it is to have its layers.
         other = {name for name, digest in pushed.items() if work.images[name].digest != digest}
         todo = {name: item for name, item in made.items() if other.intersection(work.linked[name])}
-    raise PublishError([(name, "another run pushes what it stands on") for name in todo], ALONE)
+    if todo:
+        raise PublishError([(name, "another run pushes what it stands on") for name in todo], ALONE)
 
 
 def _join(work: Work, todo: Mapping[str, Item]) -> tuple[dict[str, str], dict[str, str]]:
