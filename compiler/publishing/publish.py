@@ -312,15 +312,16 @@ class _Publishing:
             self._tell,
             platform=platform,
         )
-        for item in left:
-            if item.target not in failed:
-                tag = passed_tag(item.fingerprint, item.tests, platform)
-                self._registries.put(item.place, tag, self._images[item.target].manifest)
+        at_once(self._note_passed, {i.target: i for i in left if i.target not in failed})
         if failed:
             raise PublishError(
                 [(name, f"its tests failed: {_last(tail)}") for name, tail in failed.items()],
                 _AGAIN,
             )
+
+    def _note_passed(self, item: Item) -> None:
+        tag = passed_tag(item.fingerprint, item.tests, self._asked.platform)
+        self._registries.put(item.place, tag, self._images[item.target].manifest)
 
     def _passed(self, item: Item) -> bool:
         """Tell whether the image that waits passed these tests before."""
@@ -399,16 +400,23 @@ class _Publishing:
             return {}
         tags = (tag for item in self._items.values() for tag in item.tags)
         movers = Movers(self._registries, self._home, self._asked.release, tags)
-        kept: dict[str, str] = {}
-        for name, item in self._wanted.items():
-            found = self._images[name]
-            for tag in item.moving:
-                holder = movers.holder(Move(tag, found.digest))
-                if holder is not None:
-                    kept[tag] = holder
-                elif give(self._registries, found, item.place, tag, self._asked.options.builder):
-                    given[name] += 1
-        return kept
+        moved = at_once(lambda item: self._moved(item, movers), self._wanted)
+        for name, (count, _) in moved.items():
+            given[name] += count
+        return {tag: holder for _, kept in moved.values() for tag, holder in kept.items()}
+
+    def _moved(self, item: Item, movers: Movers) -> tuple[int, dict[str, str]]:
+        """Move what moves of a target; return how many were, and what was left to whom."""
+        found = self._images[item.target]
+        builder = self._asked.options.builder
+        count, kept = 0, {}
+        for tag in item.moving:
+            holder = movers.holder(Move(tag, found.digest))
+            if holder is not None:
+                kept[tag] = holder
+            else:
+                count += give(self._registries, found, item.place, tag, builder)
+        return count, kept
 
     # --- Recording ------------------------------------------------------------------------------
 
