@@ -447,7 +447,7 @@ def test_it_is_ended_at_any_point(
     project: Project, between: proxy.Proxy, number: signal.Signals
 ) -> None:
     """By Ctrl-C, or by force, later and later: each run goes on from there, the last to the end."""
-    seen = []
+    seen: list[Seen] = []
     for turn, (point, (writes, count)) in enumerate(POINTS.items()):
         running = ending(project, between, number, writes, count, lost=turn % 2 == 1)
         done = bool(seen) and "lower:release-v2" in seen[-1].tags
