@@ -184,7 +184,7 @@ class _Builder:
         shaken: dict[str, str] = {}
         for names, error, said in bake.watch.errors():
             roots = self._roots(names, bake.part)
-            if why := passing(error) or ("it was stopped" if canceled(error) else None):
+            if why := self._passing(error):
                 shaken.update(dict.fromkeys(roots, why))
             else:
                 broken.update(dict.fromkeys(roots, f"{said.rstrip()}\n{error}".strip()))
@@ -195,6 +195,15 @@ class _Builder:
             self._wait(bake, shaken or dict.fromkeys(bake.part, str(why)))
         else:
             self._unknown(bake)
+
+    def _passing(self, error: str) -> str | None:
+        """Return what will pass by itself about an error, or None.
+
+        A registry that fails lets BuildKit say of an image that is there that it is not.
+        """
+        if any(f"{image}: not found" in error for image in self._pins.values()):
+            return "the registry does not find what it has"
+        return passing(error) or ("it was stopped" if canceled(error) else None)
 
     def _roots(self, names: frozenset[str], part: Sequence[str]) -> list[str]:
         """Return those that stand on none of the others: of a parent's step its children say, too.

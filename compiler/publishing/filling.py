@@ -96,15 +96,18 @@ def examine_all(work: Work) -> None:
         work.tell,
         platform=platform,
     )
-    for item in left:
-        if item.target not in failed:
-            tag = passed_tag(item.fingerprint, item.tests, platform)
-            work.registries.put(item.place, tag, work.images[item.target].manifest)
+    at_once(partial(_note, work), {i.target: i for i in left if i.target not in failed})
     if failed:
         raise PublishError(
             [(name, f"its tests failed: {_last(tail)}") for name, tail in failed.items()],
             AGAIN,
         )
+
+
+def _note(work: Work, item: Item) -> None:
+    """Remember that an image passed its tests."""
+    tag = passed_tag(item.fingerprint, item.tests, work.asked.platform)
+    work.registries.put(item.place, tag, work.images[item.target].manifest)
 
 
 def _passed(work: Work, item: Item) -> bool:

@@ -160,16 +160,24 @@ def _move(work: Work, given: dict[str, int]) -> dict[str, str]:
         return {}
     tags = (tag for item in work.items.values() for tag in item.tags)
     movers = Movers(work.registries, work.home, work.asked.release, tags)
-    kept: dict[str, str] = {}
-    for name, item in work.wanted.items():
-        found = work.images[name]
-        for tag in item.moving:
-            holder = movers.holder(Move(tag, found.digest))
-            if holder is not None:
-                kept[tag] = holder
-            elif give(work.registries, found, item.place, tag, work.asked.options.builder):
-                given[name] += 1
-    return kept
+    moved = at_once(lambda item: _moved(work, item, movers), work.wanted)
+    for name, (count, _) in moved.items():
+        given[name] += count
+    return {tag: holder for _, kept in moved.values() for tag, holder in kept.items()}
+
+
+def _moved(work: Work, item: Item, movers: Movers) -> tuple[int, dict[str, str]]:
+    """Move what moves of a target; return how many were, and what was left to whom."""
+    found = work.images[item.target]
+    builder = work.asked.options.builder
+    count, kept = 0, {}
+    for tag in item.moving:
+        holder = movers.holder(Move(tag, found.digest))
+        if holder is not None:
+            kept[tag] = holder
+        else:
+            count += give(work.registries, found, item.place, tag, builder)
+    return count, kept
 
 
 def _recorded(work: Work, item: Item) -> Mapping[str, Any]:
