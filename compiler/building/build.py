@@ -18,6 +18,7 @@ from compiler.building.logs import Logs
 from compiler.building.outcome import Metadata, Options, Outcome, Report
 from compiler.building.parts import along, contexts, halves, links, ordered, split
 from compiler.building.runner import Bake, Interrupts, stop
+from compiler.building.words import bake_words
 from compiler.plan import Plan
 
 
@@ -104,36 +105,9 @@ class _Builder:
                 self._waiting.remove(part)
                 self._started += 1
                 metadata = self._scratch / f"{self._started}.json"
-                words = self._words(part.targets)
+                words = bake_words(part.targets, self._options, self._contexts, self._pins)
                 bake = Bake(part.targets, words, self._options, metadata, self._said)
                 self.running.append(bake)
-
-    def _words(self, part: Sequence[str]) -> list[str]:
-        given = self._options
-        # What this process builds itself it also stands on: a parent is built once, or taken.
-        pins = {name: image for name, image in self._pins.items() if name not in part}
-        needed = along(part, links(self._contexts, pins))
-        flags = {
-            "--push": given.push,
-            "--load": given.load,
-            "--no-cache": given.no_cache,
-            "--pull": given.pull,
-        }
-        words = [flag for flag, wanted in flags.items() if wanted]
-        words += [f"--builder={given.builder}"] if given.builder else []
-        words += [f"--set={text}" for text in given.sets]
-        words += [
-            f"--set={name}.{text}"
-            for name in sorted(needed)
-            for text in given.overrides.get(name, ())
-        ]
-        words += [
-            f"--set={name}.contexts.{context}=docker-image://{pins[other]}"
-            for name in sorted(needed)
-            for context, other in self._contexts.get(name, {}).items()
-            if other in pins
-        ]
-        return [*words, *given.extra]
 
     # --- Listening ------------------------------------------------------------------------------
 

@@ -5,20 +5,16 @@ that "it is not there" is told apart from "the registry does not say", which is 
 Safe to use from several threads at once.
 """
 
-import base64
 import json
-import re
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-import requests
+from compiler.registry.sending import PLAIN, RegistryError, Sender, split_repository
 
-from compiler.reference import canonical_tag
-from compiler.registry.credentials import HUB, login
+
+__all__ = ["INDEX", "MANIFEST", "PLAIN", "Manifest", "Registries", "RegistryError"]
 
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -26,23 +22,6 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 _DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _ACCEPT = f"{INDEX}, {_DOCKER_INDEX}, {MANIFEST}, {_DOCKER_MANIFEST}"
-
-PLAIN = "COMPILE_MATRIX_PLAIN_HTTP"
-"""Names registries, with commas between, that speak HTTP without TLS beside those on loopback."""
-ATTEMPTS = 8
-"""How often one request is sent while faults that pass keep it from an answer."""
-PATIENCE = 60.0
-"""Seconds until an answer must begin."""
-_LONGEST = 15.0
-"""Seconds between two attempts, at most; a registry may ask for up to a minute."""
-_ASKED_FOR = 60.0
-_PASSING = frozenset({408, 429, 500, 502, 503, 504})
-_FIELD = re.compile(r'(\w+)="([^"]*)"')
-_LOOPBACK = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?\Z")
-
-
-class RegistryError(Exception):
-    """A registry refuses, or does not answer."""
 
 
 class Manifest(NamedTuple):
@@ -65,13 +44,13 @@ class Registries:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         """Take the environment: where Docker's settings are, and which registries are plain."""
-        self._environment = environment
-        self._plain = {name.strip() for name in environment.get(PLAIN, "").split(",")} - {""}
-        self._threads = threading.local()
-        self._lock = threading.Lock()
-        self._passes: dict[tuple[str, str], str] = {}
-        self.requests = 0
-        """How many were sent."""
+        self._sender = Sender(environment)
+        self._ask = self._sender.ask
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent."""
+        return self._sender.requests
 
     def digest(self, repository: str, reference: str) -> str | None:
         """Return the digest that a tag or digest stands for; None if it is not there."""
@@ -137,8 +116,6 @@ class Registries:
         except RegistryError:
             return  # it may not know how to take it back; it forgets it by itself
 
-    # --- Requests -------------------------------------------------------------------------------
-
     def _begin(self, repository: str) -> str:
         answer = self._ask("POST", repository, "blobs/uploads/")
         if answer is None or not answer.headers.get("Location"):
@@ -149,188 +126,10 @@ class Registries:
         if self._ask("PUT", repository, rest, body=body, headers=headers) is None:
             raise RegistryError(f"{_host(repository)} takes nothing into {repository}")
 
-    def _ask(
-        self,
-        method: str,
-        repository: str,
-        rest: str,
-        *,
-        accept: str = "*/*",
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> requests.Response | None:
-        """Return the answer; None where the registry says that there is no such thing."""
-        host, path = _split(repository)
-        url = rest if "://" in rest else f"{self._address(host)}/v2/{path}/{rest}"
-        given = {"Accept": accept, **(headers or {})}
-
-        def send() -> requests.Response:
-            return self._authorised(method, host, path, url, given, body)
-
-        answer = self._patiently(send, host)
-        if answer.status_code == requests.codes.not_found:
-            return None
-        if not answer.ok:
-            raise RegistryError(f"{host} {_refusal(answer, method, repository)}")
-        return answer
-
-    def _patiently(self, send: Callable[[], requests.Response], host: str) -> requests.Response:
-        for attempt in range(1, ATTEMPTS + 1):
-            wait = min(0.25 * 2.0**attempt, _LONGEST)
-            try:
-                answer = send()
-            except requests.exceptions.SSLError:
-                raise RegistryError(
-                    f"{host} does not speak TLS that is trusted here; "
-                    f"where it is plain HTTP name it in {PLAIN}"
-                ) from None
-            except requests.RequestException as error:
-                if attempt == ATTEMPTS:
-                    raise RegistryError(f"{host} does not answer: {_short(error)}") from None
-            else:
-                if answer.status_code not in _PASSING or attempt == ATTEMPTS:
-                    return answer
-                asked = answer.headers.get("Retry-After", "")
-                wait = min(float(asked), _ASKED_FOR) if asked.isdigit() else wait
-            time.sleep(wait)
-        raise AssertionError  # the last attempt returned or raised
-
-    def _authorised(
-        self,
-        method: str,
-        host: str,
-        path: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-    ) -> requests.Response:
-        """Send a request, with what the registry wants to see if it asks for that."""
-        scope = f"{path}:{'pull' if method in {'GET', 'HEAD'} else 'pull,push'}"
-        here = urlsplit(url).netloc == urlsplit(self._address(host)).netloc
-        pass_ = self._passes.get((host, scope), "") if here else ""
-        answer = self._send(method, url, headers, pass_, body)
-        if answer.status_code != requests.codes.unauthorized or not here:
-            return answer
-        pass_ = self._pass(host, answer.headers.get("WWW-Authenticate", ""), scope)
-        if not pass_:
-            return answer
-        with self._lock:
-            self._passes[host, scope] = pass_
-        return self._send(method, url, headers, pass_, body)
-
-    def _pass(self, host: str, challenge: str, scope: str) -> str:
-        """Return the header that answers a registry's challenge; empty if there is none."""
-        known = login(host, self._environment)
-        scheme, _, rest = challenge.partition(" ")
-        if scheme.lower() == "basic":
-            return f"Basic {_basic(known.user, known.secret)}" if known else ""
-        fields = dict(_FIELD.findall(rest))
-        realm = fields.get("realm", "")
-        if scheme.lower() != "bearer" or not realm.startswith(("https://", "http://")):
-            return ""
-        if realm.startswith("http://") and self._address(host).startswith("https://"):
-            return ""  # a secret does not go where anyone can read it
-        asked = {"service": fields.get("service", ""), "scope": f"repository:{scope}"}
-        if known and known.identity_token:
-            form = {
-                "grant_type": "refresh_token",
-                "refresh_token": known.identity_token,
-                "client_id": "compile-matrix",
-                **asked,
-            }
-            answer = self._session(realm).post(realm, data=form, timeout=PATIENCE)
-        else:
-            said = {"Authorization": f"Basic {_basic(*known[:2])}"} if known else {}
-            session = self._session(realm)
-            answer = session.get(realm, params=asked, headers=said, timeout=PATIENCE)
-        if answer.status_code in _PASSING:
-            raise requests.RequestException(f"its tokens' server: {answer.status_code}")
-        if not answer.ok:
-            return ""
-        found = answer.json()
-        token = found.get("token") or found.get("access_token") or ""
-        return f"Bearer {token}" if token else ""
-
-    def _send(
-        self, method: str, url: str, headers: Mapping[str, str], pass_: str, body: bytes | None
-    ) -> requests.Response:
-        given = {**headers, "Authorization": pass_} if pass_ else headers
-        with self._lock:
-            self.requests += 1
-        return self._session(url).request(method, url, headers=given, data=body, timeout=PATIENCE)
-
-    def _session(self, url: str) -> requests.Session:
-        """Return this thread's session: proxies of the environment, but not to this machine."""
-        near = _LOOPBACK.match(urlsplit(url).netloc) is not None
-        name = "near" if near else "far"
-        found: requests.Session | None = getattr(self._threads, name, None)
-        if found is None:
-            found = requests.Session()
-            found.trust_env = not near
-            found.auth = _unchanged  # else ~/.netrc would take the header's place
-            found.headers["User-Agent"] = "compile-matrix"
-            setattr(self._threads, name, found)
-        return found
-
-    def _address(self, host: str) -> str:
-        plain = host in self._plain or _LOOPBACK.match(host) is not None
-        name = "registry-1.docker.io" if host == HUB else host
-        return f"{'http' if plain else 'https'}://{name}"
-
-
-def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
-
-
-def _split(repository: str) -> tuple[str, str]:
-    """Return host and path of a repository.
-
-    >>> _split("acme/server"), _split("localhost:5000/a")
-    (('docker.io', 'acme/server'), ('localhost:5000', 'a'))
-    """
-    full = canonical_tag(f"{repository}:latest")
-    if full is None:
-        raise RegistryError(f"{repository!r} is no repository")
-    host, _, path = full.rpartition(":")[0].partition("/")
-    return host, path
-
-
-def _host(repository: str) -> str:
-    return _split(repository)[0]
-
-
-def _basic(user: str, secret: str) -> str:
-    return base64.b64encode(f"{user}:{secret}".encode()).decode()
-
 
 def _digest(content: bytes) -> str:
     return f"sha256:{sha256(content).hexdigest()}"
 
 
-def _refusal(answer: requests.Response, method: str, repository: str) -> str:
-    """Say what a registry answered, without what it was asked with."""
-    code = answer.status_code
-    what = "be read" if method in {"GET", "HEAD"} else "be written to"
-    if code in {requests.codes.unauthorized, requests.codes.forbidden}:
-        return f"does not let {repository} {what} ({code}): log in, by `docker login`"
-    try:
-        errors = answer.json()["errors"]
-        said = "; ".join(str(one.get("message") or one.get("code")) for one in errors)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        said = answer.reason or ""
-    return f"does not let {repository} {what}: {code} {' '.join(said.split())[:200]}".rstrip()
-
-
-def _short(error: requests.RequestException) -> str:
-    """Return why a connection failed, in few words and without addresses.
-
-    >>> _short(requests.exceptions.ReadTimeout("..."))
-    'it took too long'
-    """
-    if isinstance(error, requests.exceptions.Timeout):
-        return "it took too long"
-    text = str(error)
-    for words in ("Connection refused", "Connection reset", "Name or service not known"):
-        if words in text:
-            return words.lower()
-    return "the connection broke off"
+def _host(repository: str) -> str:
+    return split_repository(repository)[0]

@@ -15,6 +15,7 @@ import pytest
 
 from compiler.registry.client import PLAIN, Registries, RegistryError
 from compiler.registry.credentials import Login, login
+from compiler.registry.sending import Sender
 
 
 SECRET = "s3cret-of-a-user"  # noqa: S105
@@ -167,7 +168,7 @@ def test_faults_that_pass(
     """500 and 429 are asked again; what does not pass is said."""
     host, handler = server
     waits: list[float] = []
-    monkeypatch.setattr("compiler.registry.client.time.sleep", waits.append)
+    monkeypatch.setattr("compiler.registry.sending.time.sleep", waits.append)
     registries = Registries(logged_in(tmp_path, kept(host)))
     handler.faults[:] = [500, 429, 503]
 
@@ -198,9 +199,9 @@ def test_a_helper_gives_the_login(tmp_path: Path) -> None:
 
 def test_plain_http_is_for_loopback_and_who_is_named() -> None:
     """Nothing else is ever asked without TLS."""
-    registries = Registries({PLAIN: "registry.lan:5000"})
+    sender = Sender({PLAIN: "registry.lan:5000"})
     addresses = {
-        host: registries._address(host)  # noqa: SLF001
+        host: sender.address(host)
         for host in (
             "localhost:5000",
             "127.0.0.1",
