@@ -340,6 +340,43 @@ def test_platforms_of_several_machines(engine: Engine, tmp_path: Path) -> None:
     assert project.tags("base") == ["release-v1.0", "v1.0"]
 
 
+GENERATOR = """\
+FROM python:3.11-slim-bookworm
+COPY scan.py /scan.py
+ENTRYPOINT ["python", "/scan.py"]
+"""
+SCAN = """\
+import json, os
+found = {"_type": "https://in-toto.io/Statement/v0.1", "predicateType": "https://spdx.dev/Document"}
+found["predicate"] = {"spdxVersion": "SPDX-2.3"}
+with open(os.environ["BUILDKIT_SCAN_DESTINATION"] + "/a.spdx.json", "w") as file:
+    json.dump(found, file)
+"""
+
+
+def test_where_the_sbom_is(engine: Engine, tmp_path: Path) -> None:
+    """SBOM and provenance are promoted with the image, and an auditor is told where."""
+    (tmp_path / "generator").mkdir()
+    (tmp_path / "generator/Dockerfile").write_text(GENERATOR)
+    (tmp_path / "generator/scan.py").write_text(SCAN)
+    name = f"{engine.registry}/publish{os.getpid()}/generator:1"
+    engine.docker("buildx", "build", "--push", f"--tag={name}", tmp_path / "generator")
+    attested = f'attest: ["type=sbom,generator={name}", "type=provenance,mode=max"]'
+    matrix = MATRIX.replace("platforms: [linux/amd64]", f"platforms: [linux/amd64], {attested}")
+    project = Project(engine, tmp_path, matrix)
+
+    rows = project.publish("n=a", "image=base")
+
+    (row,) = json.loads(project.run("release", "show", "v1.0", "--format=json").stdout)["targets"]
+    (sbom,) = row["sboms"]
+    assert sbom.partition("@")[2] == rows["base-a"]["attestations"]["linux/amd64"]
+    manifest = engine.manifest(f"{project.corner}/base", sbom.partition("@")[2])
+    kinds = [layer["annotations"]["in-toto.io/predicate-type"] for layer in manifest["layers"]]
+    assert "https://spdx.dev/Document" in kinds
+    assert any("provenance" in kind for kind in kinds)
+    assert f"  sbom      {sbom}\n" in project.run("release", "show", "v1.0").stdout
+
+
 def test_where_nothing_can_be_written(project: Project) -> None:
     """A registry that does not answer is told before anything is built."""
     said = project.run("publish", code=1, REGISTRY="127.0.0.1:1/x").stderr
