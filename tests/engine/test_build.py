@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
-import http.server
-import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import proxy
 from support.engine import Engine
 
 
@@ -146,83 +140,17 @@ def test_steps_that_are_shared_fail_once_for_all(engine: Engine, tmp_path: Path)
     assert time.monotonic() - start < 15
 
 
-class Faulty(http.server.BaseHTTPRequestHandler):
-    """Passes requests on to a registry, but fails every third, and the first ones all.
+def failing(request: proxy.Request) -> int:
+    """Fail every third request, and the first ones all.
 
     BuildKit itself tries a push again, a few times; a base image that it looks up it does not.
     """
-
-    protocol_version = "HTTP/1.1"
-    upstream = ""
-    turn = itertools.count()
-    refused = 0
-
-    def handle(self) -> None:
-        """Answer as HTTP who tries TLS first, so that it falls back."""
-        if self.connection.recv(1, socket.MSG_PEEK) == b"\x16":
-            self.connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
-            return
-        with contextlib.suppress(ConnectionError):  # a client that gives up
-            super().handle()
-
-    def _pass(self) -> None:
-        length = int(self.headers.get("content-length") or 0)
-        body = self._chunks() if "transfer-encoding" in self.headers else self.rfile.read(length)
-        number = next(self.turn)
-        if self.path != "/v2/" and (number < 6 or number % 3 == 2):
-            type(self).refused += 1
-            self._answer(500 if number % 2 else 429, {}, b"not now")
-            return
-        drop = {"transfer-encoding", "connection"}
-        given = {key: value for key, value in self.headers.items() if key.lower() not in drop}
-        inner = http.client.HTTPConnection(self.upstream, timeout=30)
-        with contextlib.closing(inner):
-            inner.request(self.command, self.path, body, given)
-            with inner.getresponse() as answer:
-                status, headers, content = answer.status, dict(answer.getheaders()), answer.read()
-        self._answer(status, headers, content)
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = _pass  # noqa: N815 - as the server calls them
-
-    def _chunks(self) -> bytes:
-        found = b""
-        while size := int(self.rfile.readline(), 16):
-            found += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        return found
-
-    def _answer(self, code: int, headers: dict[str, str], body: bytes) -> None:
-        self.send_response_only(code)
-        kept = {key: value for key, value in headers.items() if key.lower() != "transfer-encoding"}
-        for key, value in kept.items():
-            self.send_header(key, value)
-        if not any(key.lower() == "content-length" for key in kept):
-            self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+    fails = request.path != "/v2/" and (request.number < 6 or request.number % 3 == 2)
+    return (500 if request.number % 2 else 429) if fails else 0
 
 
-@pytest.fixture
-def faulty(engine: Engine) -> Iterator[tuple[str, type[Faulty]]]:
-    """Give the address of a proxy before the registry that fails for a third of requests."""
-    handler = type("Handler", (Faulty,), {"upstream": engine.registry, "turn": itertools.count()})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"127.0.0.1:{server.server_address[1]}", handler
-    server.shutdown()
-    server.server_close()
-
-
-def test_faults_that_pass_are_tried_again(
-    engine: Engine, tmp_path: Path, faulty: tuple[str, type[Faulty]]
-) -> None:
+def test_faults_that_pass_are_tried_again(engine: Engine, tmp_path: Path) -> None:
     """A third of all requests to the registry fails, and everything is pushed all the same."""
-    address, handler = faulty
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
     engine.docker(
         "buildx", "build", "--push", f"--tag={engine.registry}/runner/ground:1", ".", cwd=tmp_path
@@ -231,13 +159,17 @@ def test_faults_that_pass_are_tried_again(
         "variables: {REGISTRY: nowhere.invalid}\naxes: {n: [x, y, z]}\n"
         "images: {runner-faulty: {template: t.j2, tags: ['${REGISTRY}/runner-faulty:{{ n }}']}}\n"
     )
-    folder = project(
-        tmp_path, matrix, t=f"FROM {address}/runner/ground:1\nCOPY matrix.yaml /{{{{ n }}}}\n"
-    )
+    with proxy.before(engine.registry) as between:
+        between.fault = failing
+        folder = project(
+            tmp_path,
+            matrix,
+            t=f"FROM {between.address}/runner/ground:1\nCOPY matrix.yaml /{{{{ n }}}}\n",
+        )
 
-    done = build(engine, folder, "--push", "--retries=20", REGISTRY=f"{address}/{OWN}")
+        done = build(engine, folder, "--push", "--retries=20", REGISTRY=f"{between.address}/{OWN}")
 
-    assert handler.refused >= 3
+    assert between.failed >= 3
     assert " again in " in done.stderr
     assert engine.tags(f"{OWN}/runner-faulty") == ["x", "y", "z"]
 
