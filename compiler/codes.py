@@ -223,7 +223,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "unreadable-commit": "Git cannot give the commit that the matrix is compared with. Fetch "
         "it first, for CI often clones the last commit alone, or compare with the registry.",
         "unreachable-registry": "A registry does not say whether it holds an image, and that is "
-        "not taken for no. Run the command shown, which says why: log in, or try again.",
+        "not taken for no. Log in, or try again.",
     },
     "Locked bases": {
         "bad-lock": "matrix.lock is not as compile-matrix writes it. Correct it at the place "

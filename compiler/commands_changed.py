@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from compiler.pipeline import Compilation
     from compiler.resolve import Target
 
+_ATTEMPTS = 3
+"""How often a registry is asked: whoever looks only can look again."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
@@ -35,7 +38,6 @@ _OPTIONS = (
         metavar="TARGET.KEY=VALUE",
         help="What bake will be given as --set; can be given several times.",
     ),
-    click.option("--builder", default="", metavar="NAME", help="The builder to ask registries by."),
 )
 
 
@@ -47,7 +49,6 @@ class Asked(NamedTuple):
     against: str | None
     selection: str | None
     sets: tuple[str, ...]
-    builder: str
 
 
 class Found(NamedTuple):
@@ -133,6 +134,7 @@ def changes(given: Context, asked: Asked, found: Found) -> "tuple[Changed, ...]"
     from compiler.changing.changed import among, changed_since, unstaged
     from compiler.changing.staged import repositories, staged
     from compiler.fingerprinting.overrides import OverrideError
+    from compiler.registry.client import Registries
 
     plan = found.compiled.plan
     try:
@@ -149,7 +151,7 @@ def changes(given: Context, asked: Asked, found: Found) -> "tuple[Changed, ...]"
             return among(every, found.targets)
         places = repositories(plan, os.environ, plan.matrix.staging)
         wanted = {target.name: found.prints[target.name] for target in found.targets}
-        there = staged(wanted, places, builder=asked.builder)
+        there = staged(wanted, places, Registries(os.environ, _ATTEMPTS))
         return among(unstaged(plan, found.prints, there, places), found.targets)
     except CompileError as error:
         given.refuse(error)

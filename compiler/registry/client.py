@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from compiler.registry.sending import PLAIN, RegistryError, Sender, split_repository
+from compiler.registry.sending import ATTEMPTS, PLAIN, RegistryError, Sender, split_repository
 
 
 __all__ = ["INDEX", "MANIFEST", "PLAIN", "Manifest", "Registries", "RegistryError"]
@@ -42,9 +42,9 @@ class Manifest(NamedTuple):
 class Registries:
     """All registries that are asked, each with the user's own login."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        """Take the environment: where Docker's settings are, and which registries are plain."""
-        self._sender = Sender(environment)
+    def __init__(self, environment: Mapping[str, str], attempts: int = ATTEMPTS) -> None:
+        """Take the environment, and how often a request is sent; as `Sender` does."""
+        self._sender = Sender(environment, attempts)
         self._ask = self._sender.ask
 
     @property

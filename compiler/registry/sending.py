@@ -37,9 +37,12 @@ class RegistryError(Exception):
 class Sender:
     """Sends requests, and remembers what registries want to see."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        """Take the environment: where Docker's settings are, and which registries are plain."""
-        self._environment = environment
+    def __init__(self, environment: Mapping[str, str], attempts: int = ATTEMPTS) -> None:
+        """Take the environment, and how often a request is sent.
+
+        The environment says where Docker's settings are, and which registries are plain.
+        """
+        self._environment, self._attempts = environment, attempts
         self._plain = {name.strip() for name in environment.get(PLAIN, "").split(",")} - {""}
         self._threads = threading.local()
         self._lock = threading.Lock()
@@ -73,7 +76,7 @@ class Sender:
         return answer
 
     def _patiently(self, send: Callable[[], requests.Response], host: str) -> requests.Response:
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, self._attempts + 1):
             wait = min(0.25 * 2.0**attempt, _LONGEST)
             try:
                 answer = send()
@@ -83,10 +86,10 @@ class Sender:
                     f"where it is plain HTTP name it in {PLAIN}"
                 ) from None
             except requests.RequestException as error:
-                if attempt == ATTEMPTS:
+                if attempt == self._attempts:
                     raise RegistryError(f"{host} does not answer: {_short(error)}") from None
             else:
-                if answer.status_code not in _PASSING or attempt == ATTEMPTS:
+                if answer.status_code not in _PASSING or attempt == self._attempts:
                     return answer
                 asked = answer.headers.get("Retry-After", "")
                 wait = min(float(asked), _ASKED_FOR) if asked.isdigit() else wait
