@@ -66,7 +66,8 @@ def _explained(one: Explanation, contents: Mapping[str, Content]) -> str:
 def _content(found: Content | None) -> list[_Row]:
     if found is None:
         return []
-    rows: list[_Row] = [("fingerprint", f"sha256:{found.fingerprint}")]
+    digest = f"sha256:{found.fingerprint}"
+    rows: list[_Row] = [("fingerprint", digest)]
     rows += [("all files of", folder, f"because of {why}") for folder, why in found.whole]
     return rows
 
