@@ -1,6 +1,7 @@
 """The project's own files: read once, never outside its folder, remembered as inputs."""
 
 import os
+import re
 import stat
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -21,6 +22,10 @@ NEAR = "it is looked up beside matrix.yaml"
 
 UNREADABLE = "mend the link, or give yourself the right to read it"
 """The help for what is there and cannot be read."""
+
+
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half of a character, as an expression may give it; no file system takes one."""
 
 
 class FileError(Exception):
@@ -126,7 +131,7 @@ class Files:
         return sorted(found)
 
     def _inside(self, path: str) -> str:
-        if "\0" in path or not path:
+        if "\0" in path or not path or _HALF.search(path):
             raise FileError(
                 "bad-path", f"{path!r} is no path", "name something beside or below matrix.yaml"
             )
