@@ -1,5 +1,6 @@
 """The entry point of the live-reload images, run for real: templates/control/reload.py."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -35,6 +36,7 @@ class Reload:
 
     def __init__(self, folder: Path, log: Path, *command: str, **environment: str) -> None:
         self.log = log
+        self.folder = environment.get("RELOAD_PATH", str(folder))
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", ADOPT, "-I", str(RELOAD), *command],
@@ -43,6 +45,15 @@ class Reload:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+
+    def watches(self) -> bool:
+        """Whether the kernel tells it of changes by now, or it has ended."""
+        if self.process.poll() is not None:
+            return True
+        with contextlib.suppress(FileNotFoundError):
+            files = Path(f"/proc/{self.process.pid}/fdinfo").iterdir()
+            return any("inotify wd:" in file.read_text() for file in files)
+        return False
 
     def lines(self, beginning: str = "") -> list[str]:
         """What was said so far, by the command and by the entry point."""
@@ -72,8 +83,11 @@ def reload(app: Path) -> Iterator[Callable[..., Reload]]:
     running: list[Reload] = []
 
     def start(*command: str, **environment: str) -> Reload:
-        running.append(Reload(app, app.parent / "log", *command, **environment))
-        return running[-1]
+        run = Reload(app, app.parent / "log", *command, **environment)
+        running.append(run)
+        if Path(run.folder).is_dir() and "WATCHFILES_FORCE_POLLING" not in environment:
+            until(run.watches, run.log.read_text)
+        return run
 
     yield start
 
