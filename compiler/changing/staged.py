@@ -1,18 +1,15 @@
 """Fingerprints -> which of them a registry holds, as images under the tag `fp-<sha256>`."""
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from compiler.comparing.planned import variable_values
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.fingerprinting.fingerprint import Fingerprint
+from compiler.fingerprinting.label import fingerprint_tag
 from compiler.plan import Plan
 from compiler.registry.client import Registries, RegistryError
+from compiler.registry.together import at_once
 from compiler.text import resolve
-
-
-JOBS = 8
-"""Questions to registries at once."""
 
 
 def repositories(plan: Plan, environment: Mapping[str, str], staging: str = "") -> dict[str, str]:
@@ -60,13 +57,12 @@ def staged(
         CompileError: a registry does not answer.
     """
     tags = {
-        name: (places[name], f"fp-{one.digest}") for name, one in prints.items() if name in places
+        name: (places[name], fingerprint_tag(one.digest))
+        for name, one in prints.items()
+        if name in places
     }
-    different = list(dict.fromkeys(tags.values()))
-    pool = ThreadPoolExecutor(JOBS)
     try:
-        found = pool.map(lambda tag: registries.digest(*tag), different)
-        answers = dict(zip(different, found, strict=True))
+        answers = at_once(lambda tag: registries.digest(*tag), {tag: tag for tag in tags.values()})
     except RegistryError as error:
         raise CompileError(
             [
@@ -78,6 +74,4 @@ def staged(
                 )
             ]
         ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
     return {name: answers[tag] is not None for name, tag in tags.items()}

@@ -1,6 +1,7 @@
-"""The label of an image that says which fingerprint it was built for; for people to read only."""
+"""How images are named for their fingerprints: the tag they wait under, and a label to be read."""
 
 LABEL = "compile-matrix.fingerprint"
+"""For people; it is never taken for what it says."""
 
 
 def label(fingerprint: str) -> str:
@@ -10,3 +11,12 @@ def label(fingerprint: str) -> str:
     'labels.compile-matrix.fingerprint=sha256:0a'
     """
     return f"labels.{LABEL}=sha256:{fingerprint}"
+
+
+def fingerprint_tag(fingerprint: str, platform: str = "") -> str:
+    """Return the tag under which an image waits, or one platform of it.
+
+    >>> fingerprint_tag("0a", "linux/arm64")
+    'fp-0a-linux-arm64'
+    """
+    return f"fp-{fingerprint}" + (f"-{platform.replace('/', '-')}" if platform else "")

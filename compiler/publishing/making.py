@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from compiler.building.build import build
 from compiler.building.outcome import Options, Outcome, Report
-from compiler.fingerprinting.label import label
+from compiler.fingerprinting.label import fingerprint_tag, label
 from compiler.plan import Plan
 from compiler.publishing.items import Item
-from compiler.publishing.staging import Image, fingerprint_tag
+from compiler.publishing.staging import Image
 from compiler.testing import SUFFIX
 
 

@@ -5,8 +5,9 @@ import time
 from collections.abc import Mapping, Sequence
 
 from compiler.building.faults import passing
-from compiler.publishing.staging import Image, at_once
+from compiler.publishing.staging import Image
 from compiler.registry.client import Registries, RegistryError
+from compiler.registry.together import at_once
 
 
 ATTEMPTS = 6

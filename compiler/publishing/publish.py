@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from compiler.building.parts import along, contexts, links
+from compiler.fingerprinting.label import fingerprint_tag
 from compiler.publishing import record as records
 from compiler.publishing.asked import (
     ALONE,
@@ -27,9 +28,10 @@ from compiler.publishing.filling import examine_all, fill
 from compiler.publishing.items import Item, home, items
 from compiler.publishing.moving import Move, Movers
 from compiler.publishing.promotion import give, split
-from compiler.publishing.staging import Image, at_once, fingerprint_tag, size
+from compiler.publishing.staging import Image, size
 from compiler.publishing.survey import complete, look, refuse_early, refuse_taken, released
 from compiler.registry.client import Registries, RegistryError
+from compiler.registry.together import at_once
 
 
 def publish(asked: Asked, registries: Registries, tell: Teller) -> Published:

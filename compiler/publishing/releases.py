@@ -5,8 +5,9 @@ from typing import Any
 
 from compiler.publishing.promotion import give, split
 from compiler.publishing.record import Record, pull, versions
-from compiler.publishing.staging import at_once, image
+from compiler.publishing.staging import image
 from compiler.registry.client import Registries, RegistryError
+from compiler.registry.together import at_once
 
 
 _PREDICATE = "in-toto.io/predicate-type"

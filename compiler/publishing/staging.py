@@ -6,23 +6,16 @@ tests' own digest: only the registry remembers it.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from compiler.fingerprinting.label import LABEL
+from compiler.fingerprinting.label import LABEL, fingerprint_tag
 from compiler.reference import canonical_platform
 from compiler.registry.client import Manifest, Registries
 
 
-AT_ONCE = 8
-"""Questions to registries at a time."""
 _ATTESTATION = "vnd.docker.reference.digest"
-
-Key = TypeVar("Key")
-Given = TypeVar("Given")
-Answer = TypeVar("Answer")
 
 
 class Image(NamedTuple):
@@ -39,15 +32,6 @@ class Image(NamedTuple):
     def digest(self) -> str:
         """Return the digest of the whole."""
         return self.manifest.digest
-
-
-def fingerprint_tag(fingerprint: str, platform: str = "") -> str:
-    """Return the tag under which an image waits, or one platform of it.
-
-    >>> fingerprint_tag("0a", "linux/arm64")
-    'fp-0a-linux-arm64'
-    """
-    return f"fp-{fingerprint}" + (f"-{platform.replace('/', '-')}" if platform else "")
 
 
 def passed_tag(fingerprint: str, tests: Iterable[str], platform: str = "") -> str:
@@ -127,15 +111,3 @@ def size(registries: Registries, repository: str, found: Image) -> int:
         for layer in manifest.data.get("layers") or () if manifest else ():
             layers[layer["digest"]] = int(layer["size"])
     return sum(layers.values())
-
-
-def at_once(function: Callable[[Given], Answer], asked: Mapping[Key, Given]) -> dict[Key, Answer]:
-    """Return what a function answers for each, some at a time, in the given order.
-
-    Where one fails, or it is interrupted, those that were not begun are left.
-    """
-    pool = ThreadPoolExecutor(AT_ONCE)
-    try:
-        return dict(zip(asked, pool.map(function, asked.values()), strict=True))
-    finally:
-        pool.shutdown(cancel_futures=True)

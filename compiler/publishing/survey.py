@@ -2,12 +2,14 @@
 
 from functools import partial
 
+from compiler.fingerprinting.label import fingerprint_tag
 from compiler.publishing import record as records
 from compiler.publishing.asked import PublishError, Work
 from compiler.publishing.items import Item
 from compiler.publishing.promotion import give, split, taken
-from compiler.publishing.staging import Image, at_once, fingerprint_tag, image, labelled
+from compiler.publishing.staging import Image, image, labelled
 from compiler.registry.client import RegistryError
+from compiler.registry.together import at_once
 
 
 def look(work: Work) -> None:

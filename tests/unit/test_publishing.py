@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from compiler.fingerprinting.label import fingerprint_tag
 from compiler.fingerprinting.parts import pinned_bases
 from compiler.publishing.record import joined, text
-from compiler.publishing.staging import fingerprint_tag, passed_tag
+from compiler.publishing.staging import passed_tag
 from compiler.publishing.version import Release, order
 
 
