@@ -9,6 +9,7 @@ import itertools
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -45,6 +46,29 @@ class Proxy:
         """Gives a status that is answered instead, CUT, CUT_AFTER, or 0."""
         self.after: Callable[[Request], None] = lambda _: None
         """Is called when the registry has answered, before the client knows."""
+        self._idle = threading.Condition()
+        self._open = 0
+
+    @contextlib.contextmanager
+    def request(self) -> Iterator[None]:
+        """Count a request as open, until it is answered or given up."""
+        with self._idle:
+            self._open += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._open -= 1
+                self._idle.notify_all()
+
+    def wait(self, patience: float) -> None:
+        """Wait until the registry has done all that it was asked for, its clients gone or not."""
+        seen = -1
+        while seen != self.requests:  # what is sent may not be read yet
+            seen = self.requests
+            time.sleep(0.1)
+            with self._idle:
+                assert self._idle.wait_for(lambda: not self._open, patience)
 
 
 @contextlib.contextmanager
@@ -79,6 +103,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             super().handle()
 
     def _pass(self) -> None:
+        with self.proxy.request():
+            self._serve()
+
+    def _serve(self) -> None:
         length = int(self.headers.get("content-length") or 0)
         body = self._chunks() if "transfer-encoding" in self.headers else self.rfile.read(length)
         own = self.proxy

@@ -68,6 +68,12 @@ class Shelf:
             copy(found, self.storage / found.name)
         self.start()
 
+    def mend(self) -> None:
+        """Remove what a full disk leaves: empty links, which it would answer with 500 for ever."""
+        for link in self.storage.glob("**/link"):
+            if not link.stat().st_size:
+                link.unlink()
+
     # --- What it stores -------------------------------------------------------------------------
 
     def tags(self) -> dict[str, str]:
