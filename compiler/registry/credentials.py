@@ -48,12 +48,15 @@ def login(host: str, environment: Mapping[str, str]) -> Login | None:
     return None
 
 
+def settings_folder(environment: Mapping[str, str]) -> Path:
+    """Return where the docker command keeps the user's settings."""
+    home = environment.get("HOME") or os.path.expanduser("~")
+    return Path(environment.get("DOCKER_CONFIG") or Path(home, ".docker"))
+
+
 def _settings(environment: Mapping[str, str]) -> Mapping[str, Any]:
-    home = environment.get("DOCKER_CONFIG") or os.path.join(
-        environment.get("HOME") or os.path.expanduser("~"), ".docker"
-    )
     try:
-        found = json.loads(Path(home, "config.json").read_bytes())
+        found = json.loads((settings_folder(environment) / "config.json").read_bytes())
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -14,6 +14,7 @@ import requests
 
 from compiler.reference import canonical_tag
 from compiler.registry.credentials import HUB, login
+from compiler.registry.trust import TrustError, trusting
 
 
 PLAIN = "COMPILE_MATRIX_PLAIN_HTTP"
@@ -82,9 +83,12 @@ class Sender:
                 answer = send()
             except requests.exceptions.SSLError:
                 raise RegistryError(
-                    f"{host} does not speak TLS that is trusted here; "
+                    f"{host} does not speak TLS that is trusted here: trust its authority on this "
+                    f"machine, or for Docker in certs.d/{host}/ca.crt; "
                     f"where it is plain HTTP name it in {PLAIN}"
                 ) from None
+            except TrustError as error:
+                raise RegistryError(str(error)) from None
             except requests.RequestException as error:
                 if attempt == self._attempts:
                     raise RegistryError(f"{host} does not answer: {_short(error)}") from None
@@ -162,7 +166,8 @@ class Sender:
 
     def _session(self, url: str) -> requests.Session:
         """Return this thread's session: proxies of the environment, but not to this machine."""
-        near = _LOOPBACK.match(urlsplit(url).netloc) is not None
+        host = urlsplit(url).netloc
+        near = _LOOPBACK.match(host) is not None
         name = "near" if near else "far"
         found: requests.Session | None = getattr(self._threads, name, None)
         if found is None:
@@ -171,6 +176,8 @@ class Sender:
             found.auth = _unchanged  # else ~/.netrc would take the header's place
             found.headers["User-Agent"] = "compile-matrix"
             setattr(self._threads, name, found)
+        if url.startswith("https://") and (place := f"https://{host}/") not in found.adapters:
+            found.mount(place, trusting(host, self._environment))
         return found
 
     def address(self, host: str) -> str:

@@ -6,12 +6,18 @@ import base64
 import http.server
 import json
 import os
+import shutil
+import socket
+import ssl
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import trustme
 
 from compiler.registry.client import PLAIN, Registries, RegistryError
 from compiler.registry.credentials import Login, login
@@ -218,3 +224,79 @@ def test_plain_http_is_for_loopback_and_who_is_named() -> None:
         "acme.example": "https://acme.example",
         "docker.io": "https://registry-1.docker.io",
     }
+
+
+@pytest.fixture
+def secured(
+    server: tuple[str, type[Handler]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[tuple[str, Path]]:
+    """Give such a registry's host, which speaks TLS and asks for names, and authorities' files."""
+    _, handler = server
+    handler.basic = True
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("registry.test").configure_cert(context)
+    authority.configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    running.socket = context.wrap_socket(running.socket, server_side=True)
+    running.handle_error = lambda *_: None  # type: ignore[method-assign]
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    port = running.server_address[1]
+    asked = socket.getaddrinfo
+
+    def here(host: str, *more: Any, **options: Any) -> Any:
+        assert host == "registry.test"
+        return asked("127.0.0.1", *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", here)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    ann = authority.issue_cert("ann@registry.test")
+    ann.private_key_pem.write_to_path(tmp_path / "ann.key")
+    for blob in ann.cert_chain_pems:
+        blob.write_to_path(tmp_path / "ann.cert", append=True)
+    yield f"registry.test:{port}", tmp_path
+    running.shutdown()
+    running.server_close()
+
+
+@pytest.mark.parametrize("place", [".config/docker/certs.d", "certs.d"])
+def test_certificates_of_docker(secured: tuple[str, Path], tmp_path: Path, place: str) -> None:
+    """The authority and the user's certificate are those that Docker has for the registry."""
+    host, files = secured
+    environment = logged_in(tmp_path, kept(host))
+    folder = tmp_path / place / host
+    folder.mkdir(parents=True)
+    shutil.copy(files / "authority.pem", folder / "ca.crt")
+    for name in ("ann.cert", "ann.key"):
+        shutil.copy(files / name, folder)
+
+    assert Registries(environment).digest(f"{host}/acme", "there") == DIGEST
+    (folder / "ca.crt").write_text("nothing")
+    with pytest.raises(RegistryError, match=r"ca\.crt is no certificate"):
+        Registries(environment).digest(f"{host}/acme", "there")
+    (folder / "ca.crt").unlink()
+    with pytest.raises(RegistryError, match=r"does not speak TLS that is trusted here: .*certs\.d"):
+        Registries(environment).digest(f"{host}/acme", "there")
+    (folder / "ann.key").unlink()
+    with pytest.raises(RegistryError, match=r"ann\.cert cannot be used: No such file"):
+        Registries(environment).digest(f"{host}/acme", "there")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is no file")
+def test_authorities_of_the_machine(
+    secured: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who the machine trusts is trusted, not only those that a library brings along."""
+    host, files = secured
+    environment = logged_in(tmp_path, kept(host))
+    folder = tmp_path / "certs.d" / host
+    folder.mkdir(parents=True)
+    for name in ("ann.cert", "ann.key"):
+        shutil.copy(files / name, folder)
+    monkeypatch.setenv("SSL_CERT_FILE", str(files / "authority.pem"))
+
+    assert Registries(environment).digest(f"{host}/acme", "there") == DIGEST
