@@ -133,7 +133,12 @@ class Project:
         running = subprocess.Popen(
             [*COMMAND, "publish", *words],
             cwd=self.folder,
-            env={**self.env, **(env or {}), "REGISTRY": self.address},
+            env={
+                **self.env,
+                **(env or {}),
+                "REGISTRY": self.address,
+                "TMPDIR": str(self.folder.parent),  # what a killed one leaves goes with the test
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
