@@ -1,23 +1,29 @@
-"""One cold bake of the sample's 18 targets against one `docker buildx build` after another.
+"""Cold builds, against what people do by hand; name some of trivial, tested, single, or all run.
 
-The second is how such images are built where each has a job or a loop of its own; each of its
-builds begins with an empty cache. And `compile-matrix build` of 300 trivial targets against the
-best batching by hand: six bakes of 50, in sequence. Needs an engine
-with the sample's base images: run it in a shell that holds one up, see tests/support/engine.py.
+trivial: `compile-matrix build` of 300 targets of one COPY each, against six bakes of 50.
+tested: the sample with an axis more, 306 targets and the tests of each, by `compile-matrix build
+--test`, against bakes of 30 and of 50 targets and their tests, in sequence.
+single: one bake of the sample's 18 targets against one `docker buildx build` after another, as
+where each has a job or a loop of its own; each of these begins with an empty cache.
+
+Needs an engine with the sample's base images: run it in a shell that holds one up, see
+tests/support/engine.py.
 """
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
 PROJECT = Path(__file__).parents[1]
-ENV = {**os.environ, "ONLY_PYTHON": "3.9,3.11,3.13", "ONLY_PLATFORM": "local"}
+LOCAL = {**os.environ, "ONLY_PLATFORM": "local"}
+ENV = {**LOCAL, "ONLY_PYTHON": "3.9,3.11,3.13"}
 
 
 def run(*words: str, folder: Path, env: Mapping[str, str] = ENV) -> str:
@@ -31,8 +37,32 @@ def prune(folder: Path) -> None:
     run("docker", "buildx", "prune", "--all", "--force", folder=folder)
 
 
-def three_hundred(folder: Path) -> tuple[list[float], list[float]]:
-    """Build 300 targets by hand and by one command, three times in turn; return the seconds."""
+def ours(folder: Path, *words: str) -> float:
+    """Build all by our command; return the seconds."""
+    start = time.perf_counter()
+    run(sys.executable, "-m", "compiler", "build", *words, folder=folder, env=os.environ)
+    return time.perf_counter() - start
+
+
+def hand(folder: Path, names: Sequence[str], size: int, *words: str) -> float:
+    """Build targets by one bake after another, so many in each; return the seconds."""
+    start = time.perf_counter()
+    for first in range(0, len(names), size):
+        part = names[first : first + size]
+        run("docker", "buildx", "bake", *words, *part, folder=folder, env=LOCAL)
+    return time.perf_counter() - start
+
+
+def compare(what: str, by_hand: Mapping[str, float], by_us: float) -> None:
+    """Print seconds, and the ratio to the best of what was done by hand."""
+    for how, seconds in by_hand.items():
+        print(f"{what}, {how}: {seconds:.1f} s")
+    print(f"{what}, by one compile-matrix build: {by_us:.1f} s")
+    print(f"ratio to the best: {by_us / min(by_hand.values()):.2f}", flush=True)
+
+
+def trivial(folder: Path) -> None:
+    """Measure 300 trivial targets, three times in turn."""
     (folder / "templates").mkdir()
     values = ", ".join(f"v{n}" for n in range(300))
     (folder / "matrix.yaml").write_text(
@@ -44,49 +74,89 @@ def three_hundred(folder: Path) -> tuple[list[float], list[float]]:
         text = f"FROM scratch\nCOPY matrix.yaml /{{{{ n }}}}-{turn}-{time.time_ns()}\n"
         (folder / "templates/t.j2").write_text(text)
         run(sys.executable, "-m", "compiler", folder=folder, env=os.environ)
+        times[turn % 2].append(ours(folder) if turn % 2 else hand(folder, names, 50))
+    compare("300 trivial targets", {"50 a bake": min(times[0])}, min(times[1]))
+
+
+def tested(folder: Path) -> None:
+    """Measure the sample with three Pythons and 17 teams, each with a layer of its own."""
+    sample(folder)
+    teams = ", ".join(f"t{n}" for n in range(17))
+    change(
+        folder / "matrix.yaml",
+        {
+            "  python: [3.9, 3.10, 3.11, 3.12, 3.13, 3.14]\n": (
+                f"  python: [3.9, 3.11, 3.13]\n  team: [{teams}]\n"
+            ),
+            "    axes: [python, gpu]\n": "    axes: [python, team, gpu]\n",
+        },
+    )
+    change(
+        folder / "templates/Dockerfile.j2",
+        {"\nUSER 10001:10001\n": "\nRUN echo {{ team }} > /etc/team\nUSER 10001:10001\n"},
+    )
+    run(sys.executable, "-m", "compiler", folder=folder, env=os.environ)
+    words = (sys.executable, "-m", "compiler", "list", "--format=names")
+    names = run(*words, folder=folder, env=os.environ).split()
+    nowhere = "--set=*.output=type=cacheonly"
+    pairs = [name for target in names for name in (target, f"{target}-test")]
+    prune(folder)
+    by_us = ours(folder, "--test", "--platform=local", nowhere)
+    by_hand = {}
+    for size in (30, 50):
+        prune(folder)
+        by_hand[f"{size} a bake"] = hand(folder, pairs, 2 * size, nowhere)
+    compare(f"{len(names)} targets with tests", by_hand, by_us)
+
+
+def sample(folder: Path) -> None:
+    """Copy the sample matrix."""
+    for file in ("matrix.yaml", "pyproject.toml", "docker-bake.hcl.j2"):
+        (folder / file).write_bytes((PROJECT / file).read_bytes())
+    shutil.copytree(PROJECT / "templates", folder / "templates")
+
+
+def change(file: Path, pieces: Mapping[str, str]) -> None:
+    """Change pieces of a file, each of which is there once."""
+    text = file.read_text()
+    for old, new in pieces.items():
+        if text.count(old) != 1:
+            raise SystemExit(f"{file.name} has no longer one {old!r}")
+        text = text.replace(old, new)
+    file.write_text(text)
+
+
+def single(folder: Path) -> None:
+    """Measure one bake of the sample against one build after another."""
+    sample(folder)
+    run(sys.executable, "-m", "compiler", folder=folder)
+    targets = json.loads(run("docker", "buildx", "bake", "--print", folder=folder))["target"]
+    prune(folder)
+    start = time.perf_counter()
+    run("docker", "buildx", "bake", folder=folder)
+    baked = time.perf_counter() - start
+    one_by_one = 0.0
+    for target in targets.values():
+        prune(folder)
+        words = ["docker", "buildx", "build", target["context"]]
+        words += ["--file", target["dockerfile"].removeprefix("cwd://")]
+        words += [f"--platform={','.join(target['platforms'])}"]
+        for key, path in target.get("contexts", {}).items():
+            words.append(f"--build-context={key}={path}")
         start = time.perf_counter()
-        if turn % 2:
-            run(sys.executable, "-m", "compiler", "build", folder=folder, env=os.environ)
-        else:
-            for first in range(0, 300, 50):
-                part = names[first : first + 50]
-                run("docker", "buildx", "bake", *part, folder=folder, env=os.environ)
-        times[turn % 2].append(time.perf_counter() - start)
-    return times
+        run(*words, folder=folder)
+        one_by_one += time.perf_counter() - start
+    print(f"one bake of {len(targets)} targets: {baked:.1f} s")
+    print(f"one build after another: {one_by_one:.1f} s")
+    print(f"ratio: {one_by_one / baked:.1f}", flush=True)
 
 
 def main() -> None:
-    """Measure each and print the ratios."""
-    with tempfile.TemporaryDirectory() as name:
-        hand, ours = three_hundred(Path(name))
-        print(f"300 targets in six bakes by hand: {min(hand):.1f} s")
-        print(f"compile-matrix build of them: {min(ours):.1f} s")
-        print(f"ratio: {min(ours) / min(hand):.2f}")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for file in ("matrix.yaml", "pyproject.toml", "docker-bake.hcl.j2"):
-            (folder / file).write_bytes((PROJECT / file).read_bytes())
-        run("cp", "-r", str(PROJECT / "templates"), ".", folder=folder)
-        run(sys.executable, "-m", "compiler", folder=folder)
-        targets = json.loads(run("docker", "buildx", "bake", "--print", folder=folder))["target"]
-        prune(folder)
-        start = time.perf_counter()
-        run("docker", "buildx", "bake", folder=folder)
-        baked = time.perf_counter() - start
-        single = 0.0
-        for target in targets.values():
-            prune(folder)
-            words = ["docker", "buildx", "build", target["context"]]
-            words += ["--file", target["dockerfile"].removeprefix("cwd://")]
-            words += [f"--platform={','.join(target['platforms'])}"]
-            for key, path in target.get("contexts", {}).items():
-                words.append(f"--build-context={key}={path}")
-            start = time.perf_counter()
-            run(*words, folder=folder)
-            single += time.perf_counter() - start
-        print(f"one bake of {len(targets)} targets: {baked:.1f} s")
-        print(f"one build after another: {single:.1f} s")
-        print(f"ratio: {single / baked:.1f}")
+    """Measure what is named, or all."""
+    for measure in (trivial, tested, single):
+        if not sys.argv[1:] or measure.__name__ in sys.argv[1:]:
+            with tempfile.TemporaryDirectory() as name:
+                measure(Path(name))
 
 
 if __name__ == "__main__":
