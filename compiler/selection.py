@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from compiler.errors import did_you_mean
+from compiler.given import read_given, shown_name
 from compiler.places import MOST_FINDINGS, Finding, Page, read_text, refuse_file
 from compiler.plan import Plan
 from compiler.resolve import Target
@@ -65,21 +66,8 @@ def read_selection(plan: Plan, file: str) -> frozenset[str]:
 
 
 def _page(file: str) -> Page:
-    shown = "stdin" if file == "-" else file
-    try:
-        with open(0 if file == "-" else file, "rb", closefd=file != "-") as stream:
-            raw = stream.read(LIMIT + 1)
-    except FileNotFoundError:
-        message, help_ = f"there is no file {shown!r}", REMEDY
-        refuse_file(shown, code="missing-file", message=message, help=help_)
-    except IsADirectoryError:
-        message = f"{shown!r} is a folder"
-        refuse_file(shown, code="not-a-file", message=message, help="name the file in it")
-    except (OSError, ValueError) as error:
-        reason = str(getattr(error, "strerror", None) or error).lower()
-        message, help_ = f"the file cannot be read: {reason}", "name a file that you may read"
-        refuse_file(shown, code="unreadable-file", message=message, help=help_)
-    return read_text(raw, shown, limit=LIMIT)
+    raw = read_given(file, what="the selection", remedy=REMEDY, limit=LIMIT)
+    return read_text(raw, shown_name(file), limit=LIMIT)
 
 
 def _names(page: Page) -> list[str]:

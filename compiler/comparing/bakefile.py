@@ -6,16 +6,15 @@ refuses, in its own words.
 """
 
 import json
-import os
 import re
 import subprocess
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 from compiler.comparing.printed import CODE, REMEDY, Definition, is_source, parse, read_printed
-from compiler.errors import CompileError, Diagnostic, Location, did_you_mean
+from compiler.errors import CompileError, Diagnostic, Location
+from compiler.given import STDIN, read_given, shown_name
 from compiler.places import Page, read_text, refuse_file
 
 
@@ -42,11 +41,12 @@ def read_definition(file: str) -> Definition:
     Raises:
         CompileError: it cannot be read, or is wrong.
     """
-    path, shown = Path(file), "stdin" if file == "-" else file or "."
-    raw = _bytes(0 if file == "-" else path, shown)
+    path, shown = Path(file), shown_name(file)
+    remedy = "name a file, or `-` for stdin"
+    raw = read_given(file or ".", what="the bake file", remedy=remedy, limit=LIMIT)
     if not raw.strip():
         refuse_file(shown, code="empty-file", message="the file holds nothing", help=REMEDY)
-    if file == "-" or _is_json(path, raw):
+    if file == STDIN or _is_json(path, raw):
         page = read_text(raw, shown, limit=LIMIT)
         data = parse(page)
         if not is_source(data):
@@ -57,7 +57,7 @@ def read_definition(file: str) -> Definition:
         names = _TARGET.findall(page.text)
         if _DEFAULT.search(page.text):
             names.append("default")
-    if file == "-" or not path.is_file():
+    if file == STDIN or not path.is_file():
         refuse_file(
             shown,
             code=CODE,
@@ -81,28 +81,6 @@ def _names(data: Mapping[str, Any]) -> list[str]:
     if isinstance(groups, dict) and "default" in groups:
         found.append("default")
     return found
-
-
-def _bytes(path: Path | int, shown: str) -> bytes:
-    """Return a file's bytes; it may be a pipe, as a shell makes of `<(command)`."""
-    try:
-        with open(path, "rb", closefd=path != 0) as file:
-            return file.read(LIMIT + 1)
-    except FileNotFoundError:
-        folder, name = os.path.split(shown)
-        near = []
-        with suppress(OSError):
-            near = sorted(os.listdir(folder or "."))
-        help_ = did_you_mean(name, near, otherwise="name a file, or `-` for stdin")
-        message = f"there is no file {shown!r}"
-        refuse_file(shown, code="missing-file", message=message, help=help_)
-    except IsADirectoryError:
-        message = f"{shown!r} is a folder"
-        refuse_file(shown, code="not-a-file", message=message, help="name the bake file in it")
-    except (OSError, ValueError) as error:
-        reason = str(getattr(error, "strerror", None) or error).lower()
-        message, help_ = f"the file cannot be read: {reason}", "name a file that you may read"
-        refuse_file(shown, code="unreadable-file", message=message, help=help_)
 
 
 def _baked(path: Path, page: Page, names: Iterable[str]) -> Definition:

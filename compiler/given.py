@@ -1,0 +1,51 @@
+"""A file that a command line names, or stdin -> its bytes.
+
+Refuses what is not there or cannot be read, with near names; never more than a limit is read.
+"""
+
+import os
+from contextlib import suppress
+
+from compiler.errors import did_you_mean
+from compiler.places import refuse_file
+
+
+STDIN = "-"
+
+
+def shown_name(file: str) -> str:
+    """Return how diagnostics name a file of the command line."""
+    return "stdin" if file == STDIN else file or "."
+
+
+def read_given(file: str, *, what: str, remedy: str, limit: int) -> bytes:
+    """Return the bytes of a file; it may be a pipe, as a shell makes of `<(command)`.
+
+    Args:
+        file: as the user named it; `-` is stdin.
+        what: it should be, with its article.
+        remedy: what helps where it is not there, and no name is near.
+        limit: bytes that are read; one more comes back of a file that is longer.
+
+    Raises:
+        CompileError: it is not there, or cannot be read.
+    """
+    shown = shown_name(file)
+    try:
+        with open(0 if file == STDIN else file, "rb", closefd=file != STDIN) as stream:
+            return stream.read(limit + 1)
+    except FileNotFoundError:
+        folder, name = os.path.split(shown)
+        near = []
+        with suppress(OSError):
+            near = sorted(os.listdir(folder or "."))
+        help_ = did_you_mean(name, near, otherwise=remedy)
+        message = f"there is no file {shown!r}"
+        refuse_file(shown, code="missing-file", message=message, help=help_)
+    except IsADirectoryError:
+        message = f"{shown!r} is a folder"
+        refuse_file(shown, code="not-a-file", message=message, help=f"name {what} in it")
+    except (OSError, ValueError) as error:
+        reason = str(getattr(error, "strerror", None) or error).lower()
+        message, help_ = f"the file cannot be read: {reason}", "name a file that you may read"
+        refuse_file(shown, code="unreadable-file", message=message, help=help_)
