@@ -73,6 +73,7 @@ class _Builder:
         self._begun: dict[tuple[Bake, str], float] = {}
         self._last: dict[tuple[Bake, str], float] = {}
         self._started = 0
+        self._warned: set[str] = set()
         self._seen = False
         self._refused: tuple[tuple[str, ...], str] | None = None
 
@@ -139,6 +140,10 @@ class _Builder:
                 spent = self._last.pop((bake, name)) - self._begun.pop((bake, name))
                 self._seconds[name] = self._seconds.get(name, 0.0) + spent
         self._seen = self._seen or bake.watch.seen
+        for text in bake.watch.warnings:
+            if text not in self._warned:
+                self._warned.add(text)
+                self._report.warned(text)
         if bake.succeeded:
             metadata = bake.metadata()
             for name in bake.part:

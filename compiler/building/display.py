@@ -51,6 +51,10 @@ class Lines:
         more = f" and {len(targets) - 1} more" if len(targets) > 1 else ""
         self.say(f"trying {targets[0]}{more} again in {seconds:.0f} s: {why}")
 
+    def warned(self, text: str) -> None:
+        """Say what bake warns of."""
+        self.say(f"warning: {printable(text)}")
+
     def tick(self) -> None:
         """Say what goes on, if nothing was said for long."""
         if time.monotonic() - self._said > QUIET_FOR and self._active:

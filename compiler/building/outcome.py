@@ -86,30 +86,8 @@ class Report(Protocol):
     def again(self, targets: Sequence[str], why: str, seconds: float) -> None:
         """Take that these will be tried again in some seconds, because of a passing fault."""
 
+    def warned(self, text: str) -> None:
+        """Take what bake warns of; each is told once."""
+
     def tick(self) -> None:
         """Take that time passes; called several times a second."""
-
-
-class Quiet:
-    """A report that tells nobody."""
-
-    def begin(self, targets: Sequence[str]) -> None:
-        """Do nothing."""
-
-    def step(self, target: str, step: str) -> None:
-        """Do nothing."""
-
-    def built(self, target: str, seconds: float) -> None:
-        """Do nothing."""
-
-    def failed(self, target: str, tail: str, log: str) -> None:
-        """Do nothing."""
-
-    def skipped(self, target: str, parent: str) -> None:
-        """Do nothing."""
-
-    def again(self, targets: Sequence[str], why: str, seconds: float) -> None:
-        """Do nothing."""
-
-    def tick(self) -> None:
-        """Do nothing."""

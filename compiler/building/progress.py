@@ -15,6 +15,8 @@ KEPT = 32 * 1024
 _STEP = re.compile(r"\[([\w-]+) (.*)", re.DOTALL)
 """A step's name: `[TARGET 2/3] RUN ...`, `[TARGET internal] load ...`, or `[TARGET] exporting`."""
 _BARE = re.compile(r"\[([\w-]+)\] (.*)", re.DOTALL)
+_WARNING = re.compile(r"^WARNING: (.*)", re.MULTILINE)
+_NOT_KEPT = re.compile(r"No output specified (?:for .* )?with (\S+) driver")
 _SAID = re.compile(r"^ERROR: (?:target ([\w-]+): )?(.*)", re.MULTILINE | re.DOTALL)
 
 
@@ -73,6 +75,20 @@ class Watch:
     def words(self) -> str:
         """Return what bake said at the end, for people."""
         return "\n".join(self._words).strip()
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return what bake warned of; never the same in other words for other targets."""
+        found = []
+        for text in _WARNING.findall(self.words):
+            lost = _NOT_KEPT.match(text)
+            found.append(
+                f"a builder of the driver {lost[1]} keeps what it builds in its cache alone: "
+                "give --push, --load, or an `output` in matrix.yaml"
+                if lost
+                else text
+            )
+        return found
 
     def errors(self) -> list[tuple[frozenset[str], str, str]]:
         """Return each error with the targets that met it, and the end of what they said.

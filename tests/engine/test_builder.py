@@ -1,0 +1,106 @@
+"""Another builder than the machine's own: all is built there, and no other engine is asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import ground, remote
+from support.engine import Engine
+
+
+pytestmark = pytest.mark.engine
+
+COMMAND = [sys.executable, "-m", "compiler"]
+MATRIX = """\
+variables: {VERSION_TAG: v1, REGISTRY: ""}
+axes: {n: [a, b]}
+defaults:
+  tags: ["${REGISTRY}/{{ image }}:{{ variant }}-${VERSION_TAG}"]
+images:
+  lower:
+    template: lower.j2
+    tests: ["test -e /content-{{ n }}"]
+  upper: {template: upper.j2, from: lower, moving: ["${REGISTRY}/upper:{{ variant }}"]}
+publish: {version: "${VERSION_TAG}"}
+"""
+
+
+class Far:
+    """A project, and an environment whose only engine is a remote builder."""
+
+    def __init__(self, folder: Path, env: dict[str, str]) -> None:
+        self.folder, self.env = folder, env
+
+    def run(self, *words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a command with that builder, and expect an exit code."""
+        done = subprocess.run(
+            [*COMMAND, *words],
+            cwd=self.folder,
+            env={**self.env, **env},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == code, f"{done.stdout}{done.stderr}"
+        return done
+
+
+@pytest.fixture
+def far(engine: Engine, tmp_path: Path) -> Iterator[Far]:
+    """Give a compiled project where DOCKER_HOST leads nowhere and `far` is a remote builder."""
+    registry = f"{engine.registry}/far{os.getpid()}"
+    ground.push(engine, tmp_path, [f"{registry}/ground:1"])
+    settings = tmp_path / "settings"
+    shutil.copytree(engine.env["DOCKER_CONFIG"], settings, symlinks=True)
+    env = {
+        **engine.env,
+        "DOCKER_CONFIG": str(settings),
+        "DOCKER_HOST": f"unix://{tmp_path}/nowhere.sock",
+        "REGISTRY": registry,
+    }
+    folder = tmp_path / "project"
+    (folder / "templates").mkdir(parents=True)
+    lower = f"FROM {registry}/ground:1\nCOPY content /content-{{{{ n }}}}\n"
+    (folder / "templates/lower.j2").write_text(lower)
+    (folder / "templates/upper.j2").write_text("FROM {{ parent }}\nCOPY content /upper\n")
+    (folder / "content").write_text("1")
+    (folder / "matrix.yaml").write_text(MATRIX)
+    with remote.served(engine.env["DOCKER_HOST"].removeprefix("unix://")) as address:
+        words = ["docker", "buildx", "create", "--name=far", "--driver=remote", f"tcp://{address}"]
+        subprocess.run(words, env=env, check=True, capture_output=True)
+        found = Far(folder, env)
+        found.run()
+        yield found
+
+
+def test_a_release_by_a_remote_builder(far: Far) -> None:
+    """It is built, tested and pushed there; the next version needs no builder at all."""
+    first = json.loads(far.run("publish", "--builder=far", "--format=json").stdout)
+    assert {row["state"] for row in first["targets"]} == {"built"}
+    assert len(first["targets"]) == 4
+    second = json.loads(far.run("publish", "--format=json", VERSION_TAG="v2").stdout)
+    assert {row["state"] for row in second["targets"]} == {"reused"}
+    assert [row["digest"] for row in second["targets"]] == [
+        row["digest"] for row in first["targets"]
+    ]
+
+    (far.folder / "content").write_text("2")
+    said = far.run("publish", code=1, VERSION_TAG="v3").stderr
+    assert "docker buildx bake refuses: " in said
+    assert "nowhere.sock" in said
+
+
+def test_what_is_kept_nowhere_is_said_once(far: Far) -> None:
+    """Such a builder keeps its cache alone; bake says so of each part, we once, and go on."""
+    said = far.run("build", "--builder=far", "--part=1").stderr
+
+    assert said.count("warning: ") == 1
+    assert "warning: a builder of the driver remote keeps what it builds in its cache alone" in said
+    assert "warning: " not in far.run("build", "--builder=far", "--push").stderr
