@@ -20,6 +20,7 @@ _ENGINE = re.compile(
 
 _PASSING = {
     "bake lost a build": r"no such job|failed to receive status",
+    "the engine lost a layer that is still needed": r"snapshot \S+ does not exist",
     "another build gave the name at once": r'image "[^"\n]*": already exists',
     "too many requests": r"\b429\b|too ?many ?requests|rate limit|\bslow ?down\b",
     "the server failed": r"unexpected status[^\n]*: (?:408|5\d\d)\b|\b50[0234] (?:Internal Server"

@@ -6,8 +6,8 @@ Safe to use from several threads at once; no secret is ever in an error.
 import base64
 import re
 import threading
-import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from urllib.parse import urlsplit
 
 import requests
@@ -29,6 +29,10 @@ _ASKED_FOR = 60.0
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _FIELD = re.compile(r'(\w+)="([^"]*)"')
 _LOOPBACK = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?\Z")
+
+
+GIVEN_UP: ContextVar[threading.Event] = ContextVar("GIVEN_UP")
+"""In a thread beside others: is set when nobody waits for its answers; nothing is tried again."""
 
 
 class RegistryError(Exception):
@@ -97,7 +101,8 @@ class Sender:
                     return answer
                 asked = answer.headers.get("Retry-After", "")
                 wait = min(float(asked), _ASKED_FOR) if asked.isdigit() else wait
-            time.sleep(wait)
+            if _pause(wait):
+                raise RegistryError(f"{host} does not answer, and is not asked again")
         raise AssertionError  # the last attempt returned or raised
 
     def _authorised(
@@ -185,6 +190,11 @@ class Sender:
         plain = host in self._plain or _LOOPBACK.match(host) is not None
         name = "registry-1.docker.io" if host == HUB else host
         return f"{'http' if plain else 'https'}://{name}"
+
+
+def _pause(seconds: float) -> bool:
+    """Wait before another attempt; tell whether nobody waits for that any more."""
+    return GIVEN_UP.get(threading.Event()).wait(seconds)
 
 
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:

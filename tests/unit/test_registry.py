@@ -7,8 +7,10 @@ import http.server
 import json
 import os
 import shutil
+import signal
 import socket
 import ssl
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -174,7 +176,7 @@ def test_faults_that_pass(
     """500 and 429 are asked again; what does not pass is said."""
     host, handler = server
     waits: list[float] = []
-    monkeypatch.setattr("compiler.registry.sending.time.sleep", waits.append)
+    monkeypatch.setattr("compiler.registry.sending._pause", waits.append)
     registries = Registries(logged_in(tmp_path, kept(host)))
     handler.faults[:] = [500, 429, 503]
 
@@ -300,3 +302,56 @@ def test_authorities_of_the_machine(
     monkeypatch.setenv("SSL_CERT_FILE", str(files / "authority.pem"))
 
     assert Registries(environment).digest(f"{host}/acme", "there") == DIGEST
+
+
+ASKING = """
+import os, sys
+from compiler.registry.client import Registries
+from compiler.registry.together import at_once
+registries = Registries(os.environ)
+try:
+    at_once(lambda tag: registries.digest(sys.argv[1], tag), {str(n): str(n) for n in range(20)})
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_an_interrupt_does_not_wait_for_answers(tmp_path: Path, *, silent: bool) -> None:
+    """Neither for one that never comes, nor for another attempt; what was not begun is left."""
+    seen: list[str] = []
+    all_there, free = threading.Event(), threading.Event()
+
+    class Stubborn(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            seen.append(self.path)
+            if len(seen) == 8:
+                all_there.set()
+            if silent:
+                free.wait()
+            self.send_response(503)
+            self.send_header("Retry-After", "60")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stubborn) as running:
+        running.daemon_threads = True
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        host = f"127.0.0.1:{running.server_address[1]}"
+        asking = subprocess.Popen(
+            [sys.executable, "-c", ASKING, f"{host}/acme"],
+            env={**os.environ, "DOCKER_CONFIG": str(tmp_path)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert all_there.wait(60)
+        asking.send_signal(signal.SIGINT)
+        _, said = asking.communicate(timeout=55)
+        free.set()
+        running.shutdown()
+
+    assert asking.returncode == 130
+    assert not said
+    assert len(seen) == 8
