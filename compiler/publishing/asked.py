@@ -104,5 +104,7 @@ class Work:
     """What waits, by target."""
     built: dict[str, float] = field(default_factory=dict)
     """What this run has built -> the seconds that it took."""
+    overtaken: bool = False
+    """Whether another run gave a tag of it to another image meanwhile."""
     before: Record | None = None
     """What is recorded of this release already."""

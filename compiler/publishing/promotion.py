@@ -14,6 +14,10 @@ ATTEMPTS = 6
 """How often a copy between repositories is tried while faults that pass prevent it."""
 
 
+class OvertakenError(RegistryError):
+    """Another run gave a tag to another image, right after this one had given it."""
+
+
 def split(tag: str) -> tuple[str, str]:
     """Return repository and tag of a name.
 
@@ -32,7 +36,8 @@ def give(
     The digest stays what it is, with all that the index holds.
 
     Raises:
-        RegistryError: the registry refuses, or has something else under that tag afterwards.
+        OvertakenError: the registry has something else under that tag afterwards.
+        RegistryError: it refuses.
     """
     repository, name = split(tag)
     if registries.digest(repository, name) == found.digest:
@@ -43,7 +48,7 @@ def give(
         copy([f"{place}@{found.digest}"], [tag], builder)
     now = registries.digest(repository, name)
     if now != found.digest:
-        raise RegistryError(f"{tag} is {now or 'not there'} after it was made {found.digest}")
+        raise OvertakenError(f"{tag} is {now or 'not there'} after it was made {found.digest}")
     return True
 
 

@@ -27,7 +27,7 @@ from compiler.publishing.asked import (
 from compiler.publishing.filling import examine_all, fill
 from compiler.publishing.items import Item, home, items
 from compiler.publishing.moving import Move, Movers
-from compiler.publishing.promotion import give, split
+from compiler.publishing.promotion import OvertakenError, give, taken
 from compiler.publishing.staging import Image, size
 from compiler.publishing.survey import complete, look, refuse_early, refuse_taken, released
 from compiler.registry.client import Registries, RegistryError
@@ -81,9 +81,14 @@ def _run(work: Work) -> Published:
         return Published(asked.release.version, "", rows, {}, {}, work.registries.requests)
     given = dict.fromkeys(work.wanted, 0)
     for _ in range(ROUNDS):
-        _heed(work)
-        _promote(work, given)
-        kept = _move(work, given)
+        try:
+            _heed(work)
+            _promote(work, given)
+            kept = _move(work, given)
+        except OvertakenError:
+            work.images |= _restaged(work, work.wanted)
+            work.overtaken = True
+            continue
         recorded = at_once(partial(_recorded, work), work.wanted)
         record = _record(work, [*recorded.values()])
         if record is not None:
@@ -99,7 +104,7 @@ def _heed(work: Work) -> None:
     The same fingerprint as released by them takes the place of what was built here; another
     image under one of the tags is refused, as it would have been before.
     """
-    if not work.built:
+    if not work.built and not work.overtaken:
         return
     work.before = records.pull(work.registries, work.home, work.asked.release.version)
     for row in (work.before or {}).get("targets", ()):
@@ -112,7 +117,7 @@ def _heed(work: Work) -> None:
             del work.built[item.target]
             tag = f"{item.place}:{fingerprint_tag(item.fingerprint)}"
             give(work.registries, found, item.place, tag, work.asked.options.builder)
-    refuse_taken(work, "nothing was promoted")
+    refuse_taken(work, f"{'not all' if work.overtaken else 'nothing'} was promoted")
 
 
 def _rivals(work: Work, item: Item, row: Mapping[str, Any]) -> bool:
@@ -129,8 +134,7 @@ def _promote(work: Work, given: dict[str, int]) -> None:
         work.tell.say(f"promoting {len(work.wanted)} to {work.asked.release.version}")
         for name, count in at_once(partial(_give, work), work.wanted).items():
             given[name] += count
-        moved = at_once(partial(_restaged, work), work.wanted)
-        anew = {name: one for name, one in moved.items() if one is not None}
+        anew = _restaged(work, {n: item for n, item in work.wanted.items() if n in work.built})
         if not anew:
             return
         work.images |= anew  # another run staged it, too: the last one counts for both
@@ -146,10 +150,13 @@ def _give(work: Work, item: Item) -> int:
     return sum(give(work.registries, found, item.place, tag, builder) for tag in item.tags)
 
 
-def _restaged(work: Work, item: Item) -> Image | None:
-    """Return what waits for a target now, if that is another image than was promoted."""
-    if item.target not in work.built:
-        return None
+def _restaged(work: Work, items: Mapping[str, Item]) -> dict[str, Image]:
+    """Return what waits for targets now, where that is another image than was promoted."""
+    found = at_once(partial(_anew, work), items)
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def _anew(work: Work, item: Item) -> Image | None:
     tag = fingerprint_tag(item.fingerprint)
     if work.registries.digest(item.place, tag) == work.images[item.target].digest:
         return None
@@ -224,21 +231,21 @@ def _record(work: Work, rows: list[Mapping[str, Any]]) -> Mapping[str, Any] | No
         record = records.joined(version, before, rows, names)
         if before is not None and records.text(before) == records.text(record):
             return record
+        if _overtaken(work):
+            return None
         digest = records.push(work.registries, work.home, record)
         if work.registries.digest(work.home, f"{records.PREFIX}{version}") == digest:
-            return (
-                None
-                if any(
-                    at_once(partial(_overtaken, work), {name: name for name in work.built}).values()
-                )
-                else record
-            )
+            return None if _overtaken(work) else record
         time.sleep(0.2)
     raise RegistryError(f"another run writes the record of {version} again and again")
 
 
-def _overtaken(work: Work, name: str) -> bool:
-    """Tell whether another run gave a tag of a target to another image since."""
-    tags = work.wanted[name].tags if name in work.wanted else ()
-    digest = work.images[name].digest
-    return any(work.registries.digest(*split(tag)) != digest for tag in tags)
+def _overtaken(work: Work) -> bool:
+    """Tell whether another run gave a tag of what this one built to another image since."""
+    wanted = {
+        tag: work.images[name].digest
+        for name, item in work.wanted.items()
+        if name in work.built
+        for tag in item.tags
+    }
+    return bool(taken(work.registries, wanted))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import hashlib
 import itertools
 import json
 import os
@@ -18,6 +19,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
+from urllib.request import Request, urlopen
 
 import pytest
 from support import daemon, ground, proxy, registry
@@ -538,6 +540,46 @@ def test_two_at_once(project: Project, tmp_path: Path, behind: int) -> None:
         sys.stdout.write(told)
         rows = json.loads(text)["targets"]
         assert len(rows) == 6
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_tag_is_given_to_another_in_the_same_instant(
+    project: Project,
+    between: proxy.Proxy,
+    same: bool,  # noqa: FBT001 - pytest gives it
+) -> None:
+    """What another run built of the same is taken; what is of another content is left there."""
+    shelf = project.shelf
+    other = shelf.blob(shelf.tags()["upper:a"])  # v1's
+
+    def rival(request: proxy.Request) -> None:
+        nonlocal other
+        if request.method != "PUT" or not request.path.endswith("/upper/manifests/a-v2"):
+            return
+        between.after = lambda _: None
+        names = ["a-v2"]
+        if same:
+            there = shelf.tags()
+            ours = there["upper:a-v2"]
+            names += [tag[6:] for tag in there if there[tag] == ours and ":fp-" in tag]
+            other = shelf.blob(ours) + b"\n"
+        for name in names:
+            place = f"http://{shelf.address}/v2/upper/manifests/{name}"
+            headers = {"Content-Type": json.loads(other)["mediaType"]}
+            urlopen(Request(place, other, headers, method="PUT")).close()
+
+    between.after = rival
+    said, told = ended(project.start("--version=v2", "--format=json"), 0 if same else 1)
+
+    theirs = f"sha256:{hashlib.sha256(other).hexdigest()}"
+    assert project.shelf.tags()["upper:a-v2"] == theirs
+    if same:
+        rows = {row["target"]: row for row in json.loads(said)["targets"]}
+        assert rows["upper-a"]["digest"] == theirs
+        project.finish(project.look())
+    else:
+        assert "upper:a-v2 is there already, and is another image" in told
+        assert "lower:release-v2" not in project.look().tags
 
 
 @pytest.mark.parametrize("same", [True, False])
