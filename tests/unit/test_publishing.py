@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from compiler.cli import run
 from compiler.fingerprinting.label import fingerprint_tag
 from compiler.fingerprinting.parts import pinned_bases
 from compiler.publishing.record import joined, text
@@ -74,3 +75,23 @@ def test_locked_bases_of_a_dockerfile() -> None:
     found = pinned_bases(f"FROM python:3.11@sha256:{digest} AS a\nFROM a\n")
 
     assert found == {"python:3.11": f"sha256:{digest}"}
+
+
+@pytest.mark.parametrize(
+    ("words", "refused"),
+    [
+        (["other-target"], "other-target"),
+        (["--allow", "fs.read=/x", "other-target"], "other-target"),
+        (["--set", "*.args.A=1"], "--set"),
+        (["--sbom=true"], "--sbom=true"),
+        (["--file=docker-bake.override.hcl"], "--file=docker-bake.override.hcl"),
+    ],
+)
+def test_bake_is_given_nothing_that_decides_a_release(
+    words: list[str], refused: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another target would be pushed under its tags, another argument under this fingerprint."""
+    code = run(["publish", "--", "--debug", "--allow=ssh", *words])
+
+    assert code == 2
+    assert f"not {refused!r}: say in matrix.yaml" in capsys.readouterr().err
