@@ -29,7 +29,14 @@ from compiler.publishing.items import Item, home, items
 from compiler.publishing.moving import Move, Movers
 from compiler.publishing.promotion import give, split
 from compiler.publishing.staging import Image, size
-from compiler.publishing.survey import complete, look, refuse_early, refuse_taken, released
+from compiler.publishing.survey import (
+    complete,
+    look,
+    refuse_early,
+    refuse_reserved,
+    refuse_taken,
+    released,
+)
 from compiler.registry.client import Registries, RegistryError
 from compiler.registry.together import at_once
 
@@ -72,6 +79,7 @@ def _begun(asked: Asked, registries: Registries, tell: Teller) -> Work:
 
 def _run(work: Work) -> Published:
     asked = work.asked
+    refuse_reserved(work)
     look(work)
     refuse_early(work)
     fill(work)

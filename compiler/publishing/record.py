@@ -11,12 +11,18 @@ from typing import Any
 
 from compiler.publishing.version import order
 from compiler.registry.client import MANIFEST, Manifest, Registries, RegistryError
+from compiler.registry.together import at_once
 
 
 PREFIX = "release-"
 KIND = "application/vnd.compile-matrix.release.v1+json"
 _EMPTY = b"{}"
 _EMPTY_KIND = "application/vnd.oci.empty.v1+json"
+
+
+class NoRecordError(RegistryError):
+    """What bears the tag of a record is none: an image of someone else, perhaps."""
+
 
 Record = Mapping[str, Any]
 """`{"version": 1, "release": ..., "targets": [...]}`, as release.json has it."""
@@ -82,25 +88,41 @@ def pull(registries: Registries, home: str, version: str) -> Record | None:
     """Return the record of a release; None if there is none.
 
     Raises:
-        RegistryError: what stands there is no record, or the registry does not say.
+        NoRecordError: what stands there is no record.
+        RegistryError: it is damaged, or the registry does not say.
     """
     found = registries.manifest(home, PREFIX + version)
     if found is None:
         return None
     layers = found.data.get("layers")
-    digest = layers[0].get("digest") if isinstance(layers, list) and layers else None
-    content = registries.blob(home, digest) if digest else None
+    first = layers[0] if isinstance(layers, list) and layers else {}
+    if first.get("mediaType") != KIND:
+        raise NoRecordError(f"{home}:{PREFIX}{version} is an image, and no record of a release")
+    content = registries.blob(home, first["digest"])
     try:
         said = json.loads(content or b"")
     except ValueError:
         said = None
     if not isinstance(said, dict) or said.get("version") != 1:
-        raise RegistryError(f"{home}:{PREFIX}{version} is no record of a release")
+        raise RegistryError(f"{home}:{PREFIX}{version} is no record of a release that can be read")
     return said
 
 
+def pull_all(registries: Registries, home: str, names: Iterable[str]) -> list[Record]:
+    """Return the records of releases, in the given order; what is none is passed over."""
+    found = at_once(lambda name: _known(registries, home, name), {name: name for name in names})
+    return [record for record in found.values() if record is not None]
+
+
+def _known(registries: Registries, home: str, version: str) -> Record | None:
+    try:
+        return pull(registries, home, version)
+    except NoRecordError:
+        return None
+
+
 def versions(registries: Registries, home: str) -> list[str]:
-    """Return the releases that there are: the newest first, then those that are no versions."""
+    """Return what there seems to be: the newest first, then those that are no versions."""
     names = [tag.removeprefix(PREFIX) for tag in registries.tags(home) if tag.startswith(PREFIX)]
     known = [name for name in names if order(name)]
     known.sort(key=lambda name: (order(name), name), reverse=True)

@@ -8,8 +8,30 @@ from compiler.publishing.asked import PublishError, Work
 from compiler.publishing.items import Item
 from compiler.publishing.promotion import give, split, taken
 from compiler.publishing.staging import Image, image, labelled
+from compiler.reference import canonical_tag
 from compiler.registry.client import RegistryError
 from compiler.registry.together import at_once
+
+
+def refuse_reserved(work: Work) -> None:
+    """Refuse an image whose tag is that of the record: one would take it from the other.
+
+    Raises:
+        PublishError: with all of them.
+    """
+    record = f"{work.home}:{records.PREFIX}{work.asked.release.version}"
+    reserved = canonical_tag(record)
+    names = [
+        item.target
+        for item in work.items.values()
+        if reserved in map(canonical_tag, (*item.tags, *item.moving))
+    ]
+    if names:
+        raise PublishError(
+            [(name, f"its tag {record} is that of the release's record") for name in names],
+            "nothing was built; name the tag otherwise, or say where images and records wait: "
+            "`staging` of `publish` in matrix.yaml",
+        )
 
 
 def look(work: Work) -> None:

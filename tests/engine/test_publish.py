@@ -285,6 +285,41 @@ def test_a_broken_off_newer_release_keeps_its_tags(project: Project) -> None:
     assert project.digest("base", "a") == rows["base-a"]["digest"]
 
 
+def test_tags_that_look_like_records(project: Project) -> None:
+    """Someone else's are passed over, wherever releases are read; one's own are refused early."""
+    project.publish("n=a")
+    waiting = f"{project.corner}/base:a-v1.0"
+    at = f"{project.engine.registry}/{waiting.partition(':')[0]}"
+    for tag in ("release-2099.1", "release-v1.2"):
+        command = ["docker", "buildx", "imagetools", "create", f"--tag={at}:{tag}"]
+        source = f"{project.engine.registry}/{waiting}"
+        subprocess.run([*command, source], env=project.env, check=True, capture_output=True)
+    project.write("ctx/r-a.txt", "other")
+    project.package("1.1")
+
+    rows = project.publish("n=a")
+
+    assert project.digest("base", "a") == rows["base-a"]["digest"]
+    assert (
+        "release-v1.2 is an image, and no record"
+        in project.run("release", "show", "v1.2", code=1).stderr
+    )
+    listed = json.loads(project.run("release", "list", "--format=json").stdout)
+    assert [one["release"] for one in listed] == ["v1.1", "v1.0"]
+    assert "release-v1.2 is an image, and no record" in (
+        project.run("publish", "n=a", "--version=v1.2", code=1).stderr
+    )
+    project.write(
+        "matrix.yaml", MATRIX.replace("[a, b, c]", "[c]").replace("{{ n }}-$", "release-$")
+    )
+    project.package("1.3")
+    refused = project.run("publish", code=1).stderr
+    assert "base-c: its tag " in refused
+    assert "release-v1.3 is that of the release's record" in refused
+    assert "nothing was built" in refused
+    assert "release-v1.3" not in project.tags("base")
+
+
 def test_images_wait_in_a_repository_of_their_own(engine: Engine, tmp_path: Path) -> None:
     """With `staging` only it holds what waits; digests are the same in each repository."""
     matrix = MATRIX.replace('N_TAG}"}', 'N_TAG}", staging: "${REGISTRY}/waiting"}')
