@@ -4,10 +4,12 @@ Safe to use from several threads at once; no secret is ever in an error.
 """
 
 import base64
+import json
 import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -152,7 +154,7 @@ class Sender:
             raise requests.RequestException(f"its tokens' server: {answer.status_code}")
         if not answer.ok:
             return ""
-        found = answer.json()
+        found = told(answer, host)
         token = found.get("token") or found.get("access_token") or ""
         return f"Bearer {token}" if token else ""
 
@@ -185,6 +187,23 @@ class Sender:
         plain = host in self._plain or _LOOPBACK.match(host) is not None
         name = "registry-1.docker.io" if host == HUB else host
         return f"{'http' if plain else 'https'}://{name}"
+
+
+def told(answer: requests.Response, host: str) -> Mapping[str, Any]:
+    """Return what a registry says in JSON.
+
+    Raises:
+        RegistryError: it is something else, as of a web server or of a proxy that wants a login.
+    """
+    try:
+        found = json.loads(answer.content)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise RegistryError(
+            f"{host} does not answer as a registry: is that its name, or does a proxy answer?"
+        )
+    return found
 
 
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -67,6 +67,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             host = self.headers["Host"]
             how = f'Bearer realm="http://{host}/token",service="here"'
             self._answer(401, WWW_Authenticate='Basic realm="here"' if self.basic else how)
+        elif place.path.startswith("/v2/page/"):
+            self._answer(200, b"<html>Welcome</html>", Content_Type="text/html")
         elif place.path.endswith("/tags/list"):
             last = "last=b" in place.query
             following = {} if last else {"Link": f'<{place.path}?last=b&n=2>; rel="next"'}
@@ -152,6 +154,19 @@ def test_pages_of_tags(server: tuple[str, type[Handler]], tmp_path: Path) -> Non
     host, _ = server
 
     assert Registries(logged_in(tmp_path, kept(host))).tags(f"{host}/acme") == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("question", ["digest", "manifest", "tags"])
+def test_a_web_page_is_no_answer(
+    server: tuple[str, type[Handler]], tmp_path: Path, question: str
+) -> None:
+    """Whatever answers everything with a page is no registry that has everything."""
+    host, _ = server
+    registries = Registries(logged_in(tmp_path, kept(host)))
+    words = [f"{host}/page"] if question == "tags" else [f"{host}/page", "v1"]
+
+    with pytest.raises(RegistryError, match="does not answer as a registry"):
+        getattr(registries, question)(*words)
 
 
 def test_whether_it_can_be_written(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
