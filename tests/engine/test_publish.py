@@ -320,6 +320,23 @@ def test_tags_that_look_like_records(project: Project) -> None:
     assert "release-v1.3" not in project.tags("base")
 
 
+def test_a_parent_without_a_tag_is_refreshed(engine: Engine, tmp_path: Path) -> None:
+    """It waits nowhere, and is built without cache all the same, once for all that stand on it."""
+    lines = ('    tags: ["${REGISTRY}/base', '    moving: ["${REGISTRY}/base', "    aliases: {")
+    kept = [line for line in MATRIX.splitlines(keepends=True) if not line.startswith(lines)]
+    project = Project(engine, tmp_path, "".join(kept))
+    project.publish("n=a")
+    before = project.layers("child", "a-v1.0")
+    project.write("matrix.lock", "version: 1\nrefreshed: {base-a: 2026-11-25}\n")
+    project.package("1.1")
+
+    assert states(project.publish("n=a")) == {"child-a": "built"}
+
+    said = 2  # the layer of `RUN date`, behind those of the base image and of COPY
+    assert project.layers("child", "a-v1.1")[0] == before[0]
+    assert project.layers("child", "a-v1.1")[said] != before[said]
+
+
 def test_images_wait_in_a_repository_of_their_own(engine: Engine, tmp_path: Path) -> None:
     """With `staging` only it holds what waits; digests are the same in each repository."""
     matrix = MATRIX.replace('N_TAG}"}', 'N_TAG}", staging: "${REGISTRY}/waiting"}')
