@@ -133,13 +133,15 @@ def _overrides(
     from compiler.building.words import ANEW
     from compiler.fingerprinting.dates import dates
     from compiler.fingerprinting.label import label
-    from compiler.fingerprinting.overrides import OverrideError
+    from compiler.fingerprinting.overrides import NotBuiltError, OverrideError
     from compiler.fingerprinting.project import project_fingerprints
 
     try:
         prints = project_fingerprints(
             compiled, given.folder, os.environ, sets=said["sets"], shown=given.shown
         )
+    except NotBuiltError as error:
+        raise click.UsageError(f"--set: {error}") from None
     except OverrideError:
         return {}, {}  # bake says what is wrong with it
     refreshed = spread(dates(given.folder, given.shown), links(contexts(compiled.plan)))

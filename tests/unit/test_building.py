@@ -272,3 +272,31 @@ def test_what_stands_on_the_refreshed_is_refreshed() -> None:
     found = spread(dates, {"x": [], **FAMILY, "a": []})
 
     assert found == dict.fromkeys(["a", "b", "c", "a-test", "y"], "2026-11-25")
+
+
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        ("a.dockerfile=other", "would build from a file that is not compiled here"),
+        ("*.network=host", "bake loses what --set says of network"),
+    ],
+)
+def test_what_bake_takes_and_does_not_do(
+    word: str,
+    why: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is refused, as by `publish` and `changed`; bake would say nothing of it."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/a.j2").write_text("FROM scratch\n")
+    (tmp_path / "matrix.yaml").write_text("images: {a: {template: a.j2}}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("compiler.building.ready.require_buildx", lambda: None)
+    assert run([]) == 0
+
+    code = run(["build", "--set", word])
+
+    assert code == 2
+    assert why in capsys.readouterr().err
