@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +96,31 @@ def test_bake_is_given_nothing_that_decides_a_release(
 
     assert code == 2
     assert f"not {refused!r}: say in matrix.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["PACKAGE", "VERSION_TAG"])
+def test_a_version_from_data_by_way_of_another_variable(
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A forgotten export of either is refused, and named."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/a.j2").write_text("FROM scratch\n")
+    (tmp_path / "package.json").write_text('{"version": "1.0"}')
+    (tmp_path / "matrix.yaml").write_text(
+        "data: {package: package.json}\n"
+        'variables: {PACKAGE: "{{ package.version }}", VERSION_TAG: "v${PACKAGE}"}\n'
+        'images: {a: {template: a.j2, tags: ["nowhere.invalid/a:${VERSION_TAG}"]}}\n'
+        'publish: {version: "${VERSION_TAG}"}\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(name, "v7")
+
+    code = run(["publish"])
+
+    said = capsys.readouterr().err
+    assert code == 1
+    assert "error[other-version]" in said
+    assert f"help: unset {name}, or say `--version" in said
