@@ -303,6 +303,19 @@ def test_no_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(["changed", "--since", "HEAD"]) == 1
 
 
+def test_a_repository_of_another_user(
+    changed: Callable[..., Output], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That git does not read it is told apart from a commit that is not there."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+
+    code, _, told = changed("--since", "v1")
+
+    assert code == 1
+    assert "belongs to another user" in told
+    assert "safe.directory" in told
+
+
 def jobs(output: Output) -> list[list[dict[str, Any]]]:
     """Give the entries of each stage of GitHub's matrices."""
     assert output[0] == 0, output[2]
