@@ -1,5 +1,6 @@
 """What is there before anything is built: images that wait, tags that are taken, who may write."""
 
+from collections.abc import Collection
 from functools import partial
 
 from compiler.fingerprinting.label import fingerprint_tag
@@ -114,8 +115,21 @@ def refuse_taken(work: Work, done: str) -> None:
                 for tag in item.tags
                 if tag in held
             ],
-            f"{done}; publish another version, or `--replace` these",
+            f"{done}; {_way_out(work, held)}",
         )
+
+
+def _way_out(work: Work, held: Collection[str]) -> str:
+    """Say what to do about tags that are taken: another version does not help all of them."""
+    version = work.asked.release.version
+    fixed = [tag for tag in held if version not in split(tag)[1]]
+    if not fixed:
+        return "publish another version, or `--replace` these"
+    variable = f"${{{work.asked.release.variable}}}"
+    return (
+        f"put {variable} into what stands in `tags` for {min(fixed)}, or have it under "
+        "`moving`, for a tag is for ever; or `--replace` these"
+    )
 
 
 def _unwritable(work: Work, repository: str) -> str:

@@ -249,6 +249,21 @@ def test_versions_that_are_refused(project: Project) -> None:
     assert list(rows) == NAMES  # the record still has the others
 
 
+def test_a_tag_without_a_version(engine: Engine, tmp_path: Path) -> None:
+    """It is taken by the first release; that another version is no way out is not left unsaid."""
+    matrix = MATRIX.replace("base:{{ n }}-${VERSION_TAG}", "base:{{ n }}-x")
+    project = Project(engine, tmp_path, matrix)
+    project.publish("image=base", "n=a")
+    project.write("ctx/r-a.txt", "another line")
+    project.package("1.1")
+
+    taken = project.run("publish", "image=base", "n=a", code=1).stderr
+
+    assert "base:a-x is there already, and is another image" in taken
+    assert "nothing was built; put ${VERSION_TAG} into what stands in `tags` for " in taken
+    assert "publish another version" not in taken
+
+
 def test_what_is_no_final_version_moves_nothing(project: Project) -> None:
     """A prerelease, and a version that is none, get their own tags only."""
     project.publish("n=a", "--version=v1.4-rc1")
