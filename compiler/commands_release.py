@@ -48,7 +48,7 @@ def list_(given: Context, form: str) -> None:
     from compiler.publishing.telling import Form, listed
 
     with _registries() as registries:
-        found = every(registries, _home(given))
+        found = every(registries, _home(given, registries))
     click.echo(listed(found, Form(form)), nl=False)
     if not found:
         click.echo("there is no release", err=True)
@@ -114,12 +114,12 @@ def _registries() -> "Iterator[Registries]":
         _end(str(error))
 
 
-def _home(given: Context) -> str:
+def _home(given: Context, registries: "Registries") -> str:
     """Return where the records are."""
-    from compiler.publishing.items import home
+    from compiler.publishing.items import homes
+    from compiler.publishing.record import settled
 
-    plan = given.plan()
-    found = home(plan, os.environ)
+    found = settled(registries, homes(given.plan(), os.environ))
     if found is None:
         _end("no target of the matrix has a tag, so there are no releases")
     return found
@@ -128,7 +128,7 @@ def _home(given: Context) -> str:
 def _record(given: Context, registries: "Registries", version: str) -> "Record":
     from compiler.publishing.record import pull, versions
 
-    home = _home(given)
+    home = _home(given, registries)
     found = pull(registries, home, version) if _is_tag(version) else None
     if found is None:
         from compiler.errors import did_you_mean

@@ -25,7 +25,7 @@ from compiler.publishing.asked import (
     Work,
 )
 from compiler.publishing.filling import examine_all, fill
-from compiler.publishing.items import Item, home, items
+from compiler.publishing.items import Item, homes, items
 from compiler.publishing.moving import Move, Movers
 from compiler.publishing.promotion import give, split
 from compiler.publishing.staging import Image, size
@@ -63,13 +63,15 @@ def _begun(asked: Asked, registries: Registries, tell: Teller) -> Work:
     if not wanted:
         why = "none of them has a tag" if not asked.platform else f"none has {asked.platform}"
         raise PublishError([("everything", why)])
+    places = homes(asked.plan, asked.environment)
+    home = None if asked.platform else records.settled(registries, places)
     linked = links(contexts(asked.plan))
     needed = along(wanted, linked)
     return Work(
         asked=asked,
         registries=registries,
         tell=tell,
-        home=home(asked.plan, asked.environment) or "",
+        home=home or "",
         linked=linked,
         items=known,
         wanted=wanted,

@@ -5,7 +5,7 @@ is the last thing that a release writes: without it there is no release.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -94,11 +94,10 @@ def pull(registries: Registries, home: str, version: str) -> Record | None:
     found = registries.manifest(home, PREFIX + version)
     if found is None:
         return None
-    layers = found.data.get("layers")
-    first = layers[0] if isinstance(layers, list) and layers else {}
-    if first.get("mediaType") != KIND:
+    layer = _layer(found)
+    if layer is None:
         raise NoRecordError(f"{home}:{PREFIX}{version} is an image, and no record of a release")
-    content = registries.blob(home, first["digest"])
+    content = registries.blob(home, layer["digest"])
     try:
         said = json.loads(content or b"")
     except ValueError:
@@ -106,6 +105,31 @@ def pull(registries: Registries, home: str, version: str) -> Record | None:
     if not isinstance(said, dict) or said.get("version") != 1:
         raise RegistryError(f"{home}:{PREFIX}{version} is no record of a release that can be read")
     return said
+
+
+def _layer(found: Manifest) -> Mapping[str, Any] | None:
+    """Return what names the blob of a record; None for what is no record."""
+    layers = found.data.get("layers")
+    first = layers[0] if isinstance(layers, list) and layers else {}
+    return first if first.get("mediaType") == KIND else None
+
+
+def settled(registries: Registries, places: Sequence[str]) -> str | None:
+    """Return the repository that has records already, else the first.
+
+    So they stay together, and are found, when another target becomes the first of the matrix.
+    """
+    others = places[1:]
+    if not others or _has_records(registries, places[0]):
+        return next(iter(places), None)
+    found = at_once(lambda place: _has_records(registries, place), {one: one for one in others})
+    return next((place for place, has in found.items() if has), places[0])
+
+
+def _has_records(registries: Registries, home: str) -> bool:
+    """Tell whether a repository has any; images of such tags are none."""
+    there = (registries.manifest(home, PREFIX + name) for name in versions(registries, home))
+    return any(found is not None and _layer(found) is not None for found in there)
 
 
 def pull_all(registries: Registries, home: str, names: Iterable[str]) -> list[Record]:

@@ -249,6 +249,29 @@ def test_versions_that_are_refused(project: Project) -> None:
     assert list(rows) == NAMES  # the record still has the others
 
 
+def test_another_target_becomes_the_first(project: Project) -> None:
+    """Records stay where they are, and are found: for the way back, and for what moves forward."""
+    project.publish("n=a")
+    older = project.digest("child", "a")
+    image = """\
+  anew:
+    axes: [n]
+    template: base.j2
+    tags: ["${REGISTRY}/anew:{{ n }}-${VERSION_TAG}"]
+"""
+    project.write("matrix.yaml", MATRIX.replace("images:\n", f"images:\n{image}"))
+    project.write("ctx/r-a.txt", "another line")
+    project.package("1.1")
+
+    project.publish("n=a")
+
+    listed = json.loads(project.run("release", "list", "--format=json").stdout)
+    assert [(one["release"], one["targets"]) for one in listed] == [("v1.1", 3), ("v1.0", 2)]
+    assert project.tags("anew") == ["a-v1.1"]
+    project.run("release", "promote", "v1.0")
+    assert project.digest("child", "a") == older
+
+
 def test_a_tag_without_a_version(engine: Engine, tmp_path: Path) -> None:
     """It is taken by the first release; that another version is no way out is not left unsaid."""
     matrix = MATRIX.replace("base:{{ n }}-${VERSION_TAG}", "base:{{ n }}-x")
