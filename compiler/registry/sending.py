@@ -75,7 +75,8 @@ class Sender:
         if answer.status_code == requests.codes.not_found:
             return None
         if not answer.ok:
-            raise RegistryError(f"{host} {_refusal(answer, method, repository)}")
+            known = login(host, self._environment) is not None
+            raise RegistryError(f"{host} {_refusal(answer, method, repository, known=known)}")
         return answer
 
     def _patiently(self, send: Callable[[], requests.Response], host: str) -> requests.Response:
@@ -227,12 +228,13 @@ def _basic(user: str, secret: str) -> str:
     return base64.b64encode(f"{user}:{secret}".encode()).decode()
 
 
-def _refusal(answer: requests.Response, method: str, repository: str) -> str:
+def _refusal(answer: requests.Response, method: str, repository: str, *, known: bool) -> str:
     """Say what a registry answered, without what it was asked with."""
     code = answer.status_code
     what = "be read" if method in {"GET", "HEAD"} else "be written to"
     if code in {requests.codes.unauthorized, requests.codes.forbidden}:
-        return f"does not let {repository} {what} ({code}): log in, by `docker login`"
+        who = "as who may, for the login that is kept is refused" if known else "for none is kept"
+        return f"does not let {repository} {what} ({code}): log in, by `docker login`, {who}"
     try:
         errors = answer.json()["errors"]
         said = "; ".join(str(one.get("message") or one.get("code")) for one in errors)

@@ -145,7 +145,7 @@ def test_without_a_login(server: tuple[str, type[Handler]], tmp_path: Path) -> N
     """It is told to log in, and that is no answer to what is there."""
     host, _ = server
 
-    with pytest.raises(RegistryError, match="log in, by `docker login`"):
+    with pytest.raises(RegistryError, match="log in, by `docker login`, for none is kept"):
         Registries(logged_in(tmp_path, {})).digest(f"{host}/acme", "there")
 
 
@@ -179,6 +179,7 @@ def test_whether_it_can_be_written(server: tuple[str, type[Handler]], tmp_path: 
     assert [method for method, _, _ in handler.seen][-2:] == ["POST", "DELETE"]
     with pytest.raises(RegistryError, match=r"closed be written to \(403\)") as caught:
         registries.check_writable(f"{host}/closed")
+    assert str(caught.value).endswith("as who may, for the login that is kept is refused")
     assert SECRET not in str(caught.value)
     assert TOKEN not in str(caught.value)
 
