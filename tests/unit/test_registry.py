@@ -219,6 +219,20 @@ def test_a_helper_gives_the_login(tmp_path: Path) -> None:
         assert login("other.example", env) is None
 
 
+@pytest.mark.parametrize("host", ["r.example:5000", "docker.io"])
+def test_logins_of_the_environment(host: str, tmp_path: Path) -> None:
+    """DOCKER_AUTH_CONFIG comes first, as for the docker command; what it lacks is looked up."""
+    key = "https://index.docker.io/v1/" if host == "docker.io" else host
+    other = base64.b64encode(b"bob:x").decode()
+    environment = logged_in(tmp_path, {"auths": {key: {"auth": other}}})
+
+    for text in ("", "no JSON", '["auths"]', json.dumps({"auths": {"other.example": {}}})):
+        assert login(host, {**environment, "DOCKER_AUTH_CONFIG": text}) == Login("bob", "x")
+
+    given = {**environment, "DOCKER_AUTH_CONFIG": json.dumps(kept(key))}
+    assert login(host, given) == Login("ann", SECRET)
+
+
 def test_plain_http_is_for_loopback_and_who_is_named() -> None:
     """Nothing else is ever asked without TLS."""
     sender = Sender({PLAIN: "registry.lan:5000"})
