@@ -25,7 +25,7 @@ def refuse_reserved(work: Work) -> None:
     names = [
         item.target
         for item in work.items.values()
-        if reserved in map(canonical_tag, (*item.tags, *item.moving))
+        if reserved and reserved in map(canonical_tag, (*item.tags, *item.moving))
     ]
     if names:
         raise PublishError(
