@@ -58,7 +58,7 @@ def publish_(context: click.Context, /, form: str, **options: Any) -> None:
     extra = PassingOn.passed(context)
     _check(options, extra)
     from compiler.publishing.asked import PublishError
-    from compiler.publishing.telling import Form, published
+    from compiler.publishing.telling import Form, left, published
     from compiler.registry.client import Registries, RegistryError
 
     start = time.monotonic()
@@ -85,6 +85,8 @@ def publish_(context: click.Context, /, form: str, **options: Any) -> None:
         from compiler.publishing.record import text
 
         (home(given.folder) / "release.json").write_text(text(done.record), encoding="utf-8")
+    if form == Form.JSON:
+        click.echo("".join(f"{line}\n" for line in left(done)), err=True, nl=False)
     click.echo(published(done, Form(form), time.monotonic() - start), nl=False)
 
 

@@ -62,6 +62,8 @@ def list_(given: Context, form: str) -> None:
 def show_(given: Context, version: str, words: tuple[str, ...], form: str) -> None:
     """Show what each tag of a release is: digests, platforms, bases, where the SBOM is.
 
+    Of the tags that move it says which stand for this release now.
+
     FILTER is as of `list`, or the name of a target that the matrix no longer has.
 
     \b
@@ -69,15 +71,15 @@ def show_(given: Context, version: str, words: tuple[str, ...], form: str) -> No
       compile-matrix release show v1.4.0
       compile-matrix release show v1.4.0 python=3.11 --format json
     """
-    from compiler.publishing.releases import narrowed, sboms
+    from compiler.publishing.releases import held, narrowed, sboms
     from compiler.publishing.telling import Form, shown
 
     with _registries() as registries:
         record = _record(given, registries, version)
         if words:
             record = narrowed(record, _named(given, record, words))
-        places = sboms(registries, record)
-    click.echo(shown(record, Form(form), places), nl=False)
+        places, now = sboms(registries, record), held(registries, record)
+    click.echo(shown(record, Form(form), places, now), nl=False)
 
 
 @release_.command("promote")

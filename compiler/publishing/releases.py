@@ -43,6 +43,16 @@ def _sboms(registries: Registries, row: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def held(registries: Registries, record: Record) -> dict[str, list[str]]:
+    """Return which tags that move stand for each target of a release now."""
+    tags = dict.fromkeys(tag for row in record["targets"] for tag in row.get("moving", ()))
+    now = at_once(lambda tag: registries.digest(*split(tag)), {tag: tag for tag in tags})
+    return {
+        row["target"]: [tag for tag in row.get("moving", ()) if now[tag] == row["digest"]]
+        for row in record["targets"]
+    }
+
+
 def place_of(row: Mapping[str, Any]) -> str:
     """Return the repository where a target was released; empty if it has no tag."""
     tags = [*row["tags"], *row.get("moving", ())]

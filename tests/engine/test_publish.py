@@ -191,6 +191,14 @@ def test_back_and_forward(project: Project) -> None:
     ]
     shown = project.run("release", "show", "v1.0", "n=c", "image=base", "--format=json").stdout
     assert [row["digest"] for row in json.loads(shown)["targets"]] == [first["base-c"]["digest"]]
+    assert [row["held"] for row in json.loads(shown)["targets"]] == [[]]  # v2.0 has them
+    (row,) = json.loads(project.run("release", "show", "v2.0", "base-c", "--format=json").stdout)[
+        "targets"
+    ]
+    assert row["held"] == row["moving"] != []
+    older = project.run("release", "show", "v1.0", "base-c").stdout
+    assert "/base:c-v1.0\n" in older
+    assert "/base:latest  (not here now)\n" in older
     missing = project.run("release", "show", "v3.0", code=1).stderr
     assert "error: there is no release 'v3.0' in " in missing
 
@@ -318,8 +326,10 @@ def test_a_broken_off_newer_release_keeps_its_tags(project: Project) -> None:
     project.package("2.0")
 
     said = project.run("publish", "n=a").stdout
+    also = project.run("publish", "n=a", "--format=json").stderr
 
     assert "base:a belongs to v3.0, which is newer" in said
+    assert "base:a belongs to v3.0, which is newer" in also
     assert project.digest("base", "a") == rows["base-a"]["digest"]
 
 
