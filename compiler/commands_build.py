@@ -127,24 +127,27 @@ def _ready(
 def _overrides(
     given: Context, compiled: "Compilation", said: dict[str, Any]
 ) -> "tuple[Mapping[str, str], Mapping[str, tuple[str, ...]]]":
-    """Return what the lock wants refreshed, and what each target is given beside that it says."""
-    from compiler.building.refreshed import due
+    """Return the dates of what the lock wants anew, and what each target is given beside that."""
+    from compiler.building.parts import contexts, links
+    from compiler.building.refreshed import due, spread
+    from compiler.building.words import ANEW
     from compiler.fingerprinting.dates import dates
     from compiler.fingerprinting.label import label
-    from compiler.fingerprinting.overrides import OverrideError
+    from compiler.fingerprinting.overrides import NotBuiltError, OverrideError
     from compiler.fingerprinting.project import project_fingerprints
 
     try:
         prints = project_fingerprints(
             compiled, given.folder, os.environ, sets=said["sets"], shown=given.shown
         )
+    except NotBuiltError as error:
+        raise click.UsageError(f"--set: {error}") from None
     except OverrideError:
         return {}, {}  # bake says what is wrong with it
-    refreshed = dates(given.folder, given.shown)
+    refreshed = spread(dates(given.folder, given.shown), links(contexts(compiled.plan)))
     anew = due(given.folder, refreshed)
     return refreshed, {
-        name: (label(one.digest), *(["no-cache=true"] if name in anew else []))
-        for name, one in prints.items()
+        name: (label(one.digest), *([ANEW] if name in anew else [])) for name, one in prints.items()
     }
 
 

@@ -70,8 +70,8 @@ def github_(given: Context, /, most: int, **options: Any) -> None:
 def gitlab_(given: Context, /, most: int, include: str, **options: Any) -> None:
     """Print a child pipeline for GitLab: a stage for each, a job for each shard.
 
-    A job has its selection in the variable SELECTION; it compiles, and builds and pushes it. With
-    --include it does what the hidden job `.compile-matrix` of that file says.
+    A job has its selection in the variable SELECTION; it compiles, builds and tests it, and pushes
+    nothing. With --include it does what the hidden job `.compile-matrix` of that file says.
 
     \b
     Examples:

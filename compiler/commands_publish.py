@@ -45,7 +45,7 @@ def publish_(context: click.Context, /, form: str, **options: Any) -> None:
     of it is pushed as release-VERSION, and is .compile-matrix/release.json.
 
     Running it again does only what is missing. Exit code 1 if anything is: then nothing was
-    promoted.
+    promoted. Behind `--` bake is given --allow and --debug; all else would decide what is built.
 
     \b
     Examples:
@@ -55,15 +55,16 @@ def publish_(context: click.Context, /, form: str, **options: Any) -> None:
       compile-matrix publish --merge
     """
     given: Context = context.obj
-    _check(options)
+    extra = PassingOn.passed(context)
+    _check(options, extra)
     from compiler.publishing.asked import PublishError
-    from compiler.publishing.telling import Form, published
+    from compiler.publishing.telling import Form, left, published
     from compiler.registry.client import Registries, RegistryError
 
     start = time.monotonic()
     registries = Registries(os.environ)
     try:
-        asked = _asked(given, PassingOn.passed(context), options)
+        asked = _asked(given, extra, options)
         if options["selection"] is not None and not asked.targets:
             given.note_none()
             return
@@ -84,11 +85,13 @@ def publish_(context: click.Context, /, form: str, **options: Any) -> None:
         from compiler.publishing.record import text
 
         (home(given.folder) / "release.json").write_text(text(done.record), encoding="utf-8")
+    if form == Form.JSON:
+        click.echo("".join(f"{line}\n" for line in left(done)), err=True, nl=False)
     click.echo(published(done, Form(form), time.monotonic() - start), nl=False)
 
 
-def _check(options: dict[str, Any]) -> None:
-    """Refuse options that do not go together."""
+def _check(options: dict[str, Any], extra: tuple[str, ...]) -> None:
+    """Refuse options that do not go together, and what no release takes."""
     if options["stage_only"] and options["merge"]:
         raise click.UsageError("--stage-only builds a platform, --merge joins them: say one")
     if options["stage_only"] != bool(options["platform"]):
@@ -97,6 +100,16 @@ def _check(options: dict[str, Any]) -> None:
         key = word.partition("=")[0].removesuffix("+").split(".")[1:2]
         if key and key[0] in {"tags", "push", "load", "output"}:
             raise click.UsageError(f"--set: {key[0]} of a release is not to be set: {word!r}")
+    # Fingerprints know nothing of it, and a target that is named there would be pushed as it is.
+    words = iter(extra)
+    for word in words:
+        if word == "--allow":
+            next(words, None)
+        elif not word.startswith("--allow=") and word not in {"--debug", "-D"}:
+            raise click.UsageError(
+                f"a release passes only --allow and --debug on to bake, not {word!r}: "
+                "say in matrix.yaml, or by FILTERs and --set in front of `--`, what is built"
+            )
 
 
 def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "Asked":

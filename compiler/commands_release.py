@@ -48,7 +48,7 @@ def list_(given: Context, form: str) -> None:
     from compiler.publishing.telling import Form, listed
 
     with _registries() as registries:
-        found = every(registries, _home(given))
+        found = every(registries, _home(given, registries))
     click.echo(listed(found, Form(form)), nl=False)
     if not found:
         click.echo("there is no release", err=True)
@@ -62,6 +62,8 @@ def list_(given: Context, form: str) -> None:
 def show_(given: Context, version: str, words: tuple[str, ...], form: str) -> None:
     """Show what each tag of a release is: digests, platforms, bases, where the SBOM is.
 
+    Of the tags that move it says which stand for this release now.
+
     FILTER is as of `list`, or the name of a target that the matrix no longer has.
 
     \b
@@ -69,15 +71,15 @@ def show_(given: Context, version: str, words: tuple[str, ...], form: str) -> No
       compile-matrix release show v1.4.0
       compile-matrix release show v1.4.0 python=3.11 --format json
     """
-    from compiler.publishing.releases import narrowed, sboms
+    from compiler.publishing.releases import held, narrowed, sboms
     from compiler.publishing.telling import Form, shown
 
     with _registries() as registries:
         record = _record(given, registries, version)
         if words:
             record = narrowed(record, _named(given, record, words))
-        places = sboms(registries, record)
-    click.echo(shown(record, Form(form), places), nl=False)
+        places, now = sboms(registries, record), held(registries, record)
+    click.echo(shown(record, Form(form), places, now), nl=False)
 
 
 @release_.command("promote")
@@ -114,12 +116,12 @@ def _registries() -> "Iterator[Registries]":
         _end(str(error))
 
 
-def _home(given: Context) -> str:
+def _home(given: Context, registries: "Registries") -> str:
     """Return where the records are."""
-    from compiler.publishing.items import home
+    from compiler.publishing.items import homes
+    from compiler.publishing.record import settled
 
-    plan = given.plan()
-    found = home(plan, os.environ)
+    found = settled(registries, homes(given.plan(), os.environ))
     if found is None:
         _end("no target of the matrix has a tag, so there are no releases")
     return found
@@ -128,7 +130,7 @@ def _home(given: Context) -> str:
 def _record(given: Context, registries: "Registries", version: str) -> "Record":
     from compiler.publishing.record import pull, versions
 
-    home = _home(given)
+    home = _home(given, registries)
     found = pull(registries, home, version) if _is_tag(version) else None
     if found is None:
         from compiler.errors import did_you_mean

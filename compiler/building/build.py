@@ -66,6 +66,7 @@ class _Builder:
         self.logs = Logs(options.folder, self._left)
         self._said: queue.SimpleQueue[tuple[Bake, bytes]] = queue.SimpleQueue()
         self._built: dict[str, Metadata] = {}
+        self._done: set[str] = set()
         self._failed: dict[str, str] = {}
         self._skipped: dict[str, str] = {}
         self._tries: dict[str, int] = {}
@@ -106,7 +107,9 @@ class _Builder:
                 self._waiting.remove(part)
                 self._started += 1
                 metadata = self._scratch / f"{self._started}.json"
-                words = bake_words(part.targets, self._options, self._contexts, self._pins)
+                words = bake_words(
+                    part.targets, self._options, self._contexts, self._pins, self._done
+                )
                 bake = Bake(part.targets, words, self._options, metadata, self._said)
                 self.running.append(bake)
 
@@ -146,6 +149,7 @@ class _Builder:
                 self._report.warned(text)
         if bake.succeeded:
             metadata = bake.metadata()
+            self._done |= along(bake.part, self._links)
             for name in bake.part:
                 self._built[name] = metadata.get(name, {})
                 digest = self._built[name].get("containerimage.digest")

@@ -5,13 +5,23 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from compiler.building.logs import home
+from compiler.building.parts import Links, along
 
 
 _FILE = "refreshed.json"
 
 
+def spread(dates: Mapping[str, str], linked: Links) -> dict[str, str]:
+    """Return the dates of all that is refreshed or stands on it: the latest of those below.
+
+    The cache has what stands on a refreshed target as it stood on what was there before.
+    """
+    below = {name: along([name], linked).intersection(dates) for name in linked}
+    return {name: max(dates[other] for other in found) for name, found in below.items() if found}
+
+
 def due(folder: Path, dates: Mapping[str, str]) -> frozenset[str]:
-    """Return the targets that were not built here since the date that the lock has for them."""
+    """Return the targets that were not built here since the date that they have."""
     built = _read(folder) if dates else {}
     return frozenset(name for name, date in dates.items() if built.get(name) != date)
 

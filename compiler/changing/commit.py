@@ -74,6 +74,11 @@ def _told(commit: str, said: str, word: str) -> tuple[str, str]:
             "the project is in no repository of git",
             "run it in a clone, or compare `--against registry`",
         )
+    if "dubious ownership" in said:
+        return (
+            "git reads no repository that belongs to another user, as in a container of CI",
+            "run `git config --global --add safe.directory FOLDER` first, with that of the clone",
+        )
     if word == "rev-parse":
         return (
             f"git knows no commit {commit!r}",

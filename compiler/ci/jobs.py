@@ -38,7 +38,8 @@ def github(stages: Sequence[Sequence[Shard]]) -> str:
 def gitlab(stages: Sequence[Sequence[Shard]], include: str = "") -> str:
     """Return a child pipeline: a stage for each, a job for each shard.
 
-    A job has its selection in the variable SELECTION and builds it; where a file of the project is
+    A job has its selection in the variable SELECTION, builds and tests it, and pushes nothing, for
+    tags of a version are not for what is not merged; where a file of the project is
     included its hidden job `.compile-matrix` says what is done instead. Where nothing is to be
     built one job says so, for GitLab wants one.
     """
@@ -63,7 +64,7 @@ def _pipeline(stages: Sequence[Sequence[Shard]], include: str) -> Iterator[str]:
                 yield "  script:"
                 yield "    - compile-matrix"
                 yield "    - printf '%s' \"$SELECTION\" > selection.json"
-                yield "    - compile-matrix build --push --selection selection.json"
+                yield "    - compile-matrix build --selection selection.json --test"
 
 
 def _title(stage: int, shard: int, shards: int, stages: int) -> str:

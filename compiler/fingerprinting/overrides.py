@@ -48,6 +48,10 @@ class OverrideError(ValueError):
     """Words that `--set` does not take."""
 
 
+class NotBuiltError(OverrideError):
+    """Words that bake takes, and that would not build what is compiled, or not as they say."""
+
+
 class _Override(NamedTuple):
     pattern: str
     key: str
@@ -141,9 +145,9 @@ def _read(word: str, targets: tuple[str, ...], environment: Mapping[str, str]) -
 def _check(word: str, key: str, name: str) -> None:
     """Refuse a key that bake does not take, or not as it is meant."""
     if key == "dockerfile":
-        raise OverrideError(f"{word!r} would build from a file that is not compiled here")
+        raise NotBuiltError(f"{word!r} would build from a file that is not compiled here")
     if key in _LOST:
-        raise OverrideError(f"{word!r}: bake loses what --set says of {key}: say it in matrix.yaml")
+        raise NotBuiltError(f"{word!r}: bake loses what --set says of {key}: say it in matrix.yaml")
     if key not in _KNOWN:
         near = did_you_mean(key, sorted(_KNOWN), otherwise=f"there are {', '.join(sorted(_KNOWN))}")
         raise OverrideError(f"{word!r}: no key is named {key!r}: {near}")

@@ -86,6 +86,7 @@ def _bases(text: str, fields: Fields) -> dict[str, str]:
     return found
 
 
-def home(plan: Plan, environment: Mapping[str, str]) -> str | None:
-    """Return the repository of the records: where images wait, else that of the first target."""
-    return next(iter(repositories(plan, environment, plan.matrix.staging).values()), None)
+def homes(plan: Plan, environment: Mapping[str, str]) -> list[str]:
+    """Return where records may be: where images wait, then where tags are, in the plan's order."""
+    places = repositories(plan, environment, plan.matrix.staging)
+    return list(dict.fromkeys([*places.values(), *repositories(plan, environment).values()]))

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from compiler.building.build import build
 from compiler.building.outcome import Options, Outcome, Report
+from compiler.building.words import ANEW
 from compiler.fingerprinting.label import fingerprint_tag, label
 from compiler.plan import Plan
 from compiler.publishing.items import Item
@@ -43,13 +44,19 @@ def make(
         KeyboardInterrupt: as it came, when all is stopped.
     """
     found = {item.target: item for item in wanted}
-    overrides = {
+    overrides: dict[str, tuple[str, ...]] = {
         name: (
             f"tags={item.place}:{fingerprint_tag(item.fingerprint, platform)}",
             label(item.fingerprint),
-            *(["no-cache=true"] if name in refreshed else []),
+            *([ANEW] if name in refreshed else []),
         )
         for name, item in found.items()
+    }
+    # What waits nowhere, for it has no tag, is built along with what stands on it.
+    overrides |= {
+        target.name: (ANEW,)
+        for target in plan.targets
+        if target.name in refreshed and target.name not in {*found, *there}
     }
     given = replace(
         options,

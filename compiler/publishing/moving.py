@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from compiler.publishing.promotion import split
-from compiler.publishing.record import Record, pull, versions
+from compiler.publishing.record import Record, pull_all, versions
 from compiler.publishing.version import Release, order
 from compiler.registry.client import Registries
 
@@ -31,12 +31,8 @@ class Movers:
     @cached_property
     def _newer(self) -> list[Record]:
         """The records of newer final releases, the newest first."""
-        found = [
-            pull(self._registries, self._home, name)
-            for name in versions(self._registries, self._home)
-            if self._is_newer(name)
-        ]
-        return [record for record in found if record is not None]
+        names = filter(self._is_newer, versions(self._registries, self._home))
+        return pull_all(self._registries, self._home, names)
 
     @cached_property
     def _newer_tags(self) -> Mapping[str, dict[str, str]]:

@@ -37,7 +37,7 @@ def give(
 
     Raises:
         OvertakenError: the registry has something else under that tag afterwards.
-        RegistryError: it refuses.
+        RegistryError: it refuses, or has nothing there.
     """
     repository, name = split(tag)
     if registries.digest(repository, name) == found.digest:
@@ -47,8 +47,10 @@ def give(
     else:
         copy([f"{place}@{found.digest}"], [tag], builder)
     now = registries.digest(repository, name)
+    if now is None:
+        raise RegistryError(f"{tag} is not there after it was made {found.digest}")
     if now != found.digest:
-        raise OvertakenError(f"{tag} is {now or 'not there'} after it was made {found.digest}")
+        raise OvertakenError(f"{tag} is {now} after it was made {found.digest}")
     return True
 
 

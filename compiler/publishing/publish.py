@@ -25,11 +25,18 @@ from compiler.publishing.asked import (
     Work,
 )
 from compiler.publishing.filling import examine_all, fill
-from compiler.publishing.items import Item, home, items
+from compiler.publishing.items import Item, homes, items
 from compiler.publishing.moving import Move, Movers
 from compiler.publishing.promotion import OvertakenError, give, taken
 from compiler.publishing.staging import Image, size
-from compiler.publishing.survey import complete, look, refuse_early, refuse_taken, released
+from compiler.publishing.survey import (
+    complete,
+    look,
+    refuse_early,
+    refuse_reserved,
+    refuse_taken,
+    released,
+)
 from compiler.registry.client import Registries, RegistryError
 from compiler.registry.together import at_once
 
@@ -56,13 +63,15 @@ def _begun(asked: Asked, registries: Registries, tell: Teller) -> Work:
     if not wanted:
         why = "none of them has a tag" if not asked.platform else f"none has {asked.platform}"
         raise PublishError([("everything", why)])
+    places = homes(asked.plan, asked.environment)
+    home = None if asked.platform else records.settled(registries, places)
     linked = links(contexts(asked.plan))
     needed = along(wanted, linked)
     return Work(
         asked=asked,
         registries=registries,
         tell=tell,
-        home=home(asked.plan, asked.environment) or "",
+        home=home or "",
         linked=linked,
         items=known,
         wanted=wanted,
@@ -72,6 +81,7 @@ def _begun(asked: Asked, registries: Registries, tell: Teller) -> Work:
 
 def _run(work: Work) -> Published:
     asked = work.asked
+    refuse_reserved(work)
     look(work)
     refuse_early(work)
     fill(work)

@@ -5,18 +5,24 @@ is the last thing that a release writes: without it there is no release.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
 from compiler.publishing.version import order
 from compiler.registry.client import MANIFEST, Manifest, Registries, RegistryError
+from compiler.registry.together import at_once
 
 
 PREFIX = "release-"
 KIND = "application/vnd.compile-matrix.release.v1+json"
 _EMPTY = b"{}"
 _EMPTY_KIND = "application/vnd.oci.empty.v1+json"
+
+
+class NoRecordError(RegistryError):
+    """What bears the tag of a record is none: an image of someone else, perhaps."""
+
 
 Record = Mapping[str, Any]
 """`{"version": 1, "release": ..., "targets": [...]}`, as release.json has it."""
@@ -82,25 +88,65 @@ def pull(registries: Registries, home: str, version: str) -> Record | None:
     """Return the record of a release; None if there is none.
 
     Raises:
-        RegistryError: what stands there is no record, or the registry does not say.
+        NoRecordError: what stands there is no record.
+        RegistryError: it is damaged, or the registry does not say.
     """
     found = registries.manifest(home, PREFIX + version)
     if found is None:
         return None
-    layers = found.data.get("layers")
-    digest = layers[0].get("digest") if isinstance(layers, list) and layers else None
-    content = registries.blob(home, digest) if digest else None
+    layer = _layer(found)
+    if layer is None:
+        raise NoRecordError(f"{home}:{PREFIX}{version} is an image, and no record of a release")
+    content = registries.blob(home, layer["digest"])
     try:
         said = json.loads(content or b"")
     except ValueError:
         said = None
     if not isinstance(said, dict) or said.get("version") != 1:
-        raise RegistryError(f"{home}:{PREFIX}{version} is no record of a release")
+        raise RegistryError(f"{home}:{PREFIX}{version} is no record of a release that can be read")
     return said
 
 
+def _layer(found: Manifest) -> Mapping[str, Any] | None:
+    """Return what names the blob of a record; None for what is no record."""
+    layers = found.data.get("layers")
+    first = layers[0] if isinstance(layers, list) and layers else {}
+    return first if first.get("mediaType") == KIND else None
+
+
+def settled(registries: Registries, places: Sequence[str]) -> str | None:
+    """Return the repository that has records already, else the first.
+
+    So they stay together, and are found, when another target becomes the first of the matrix.
+    """
+    others = places[1:]
+    if not others or _has_records(registries, places[0]):
+        return next(iter(places), None)
+    found = at_once(lambda place: _has_records(registries, place), {one: one for one in others})
+    return next((place for place, has in found.items() if has), places[0])
+
+
+def _has_records(registries: Registries, home: str) -> bool:
+    """Tell whether a repository has any; images of such tags are none."""
+    there = (registries.manifest(home, PREFIX + name) for name in versions(registries, home))
+    return any(found is not None and _layer(found) is not None for found in there)
+
+
+def pull_all(registries: Registries, home: str, names: Iterable[str]) -> list[Record]:
+    """Return the records of releases, in the given order; what is none is passed over."""
+    found = at_once(lambda name: _known(registries, home, name), {name: name for name in names})
+    return [record for record in found.values() if record is not None]
+
+
+def _known(registries: Registries, home: str, version: str) -> Record | None:
+    try:
+        return pull(registries, home, version)
+    except NoRecordError:
+        return None
+
+
 def versions(registries: Registries, home: str) -> list[str]:
-    """Return the releases that there are: the newest first, then those that are no versions."""
+    """Return what there seems to be: the newest first, then those that are no versions."""
     names = [tag.removeprefix(PREFIX) for tag in registries.tags(home) if tag.startswith(PREFIX)]
     known = [name for name in names if order(name)]
     known.sort(key=lambda name: (order(name), name), reverse=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from compiler.publishing.promotion import give, split
-from compiler.publishing.record import Record, pull, versions
+from compiler.publishing.record import Record, pull_all, versions
 from compiler.publishing.staging import image
 from compiler.registry.client import Registries, RegistryError
 from compiler.registry.together import at_once
@@ -16,9 +16,7 @@ _SBOM = ("spdx", "cyclonedx")
 
 def every(registries: Registries, home: str) -> list[Record]:
     """Return the records of all releases, the newest first."""
-    names = versions(registries, home)
-    found = at_once(lambda name: pull(registries, home, name), {name: name for name in names})
-    return [record for record in found.values() if record is not None]
+    return pull_all(registries, home, versions(registries, home))
 
 
 def narrowed(record: Record, names: Iterable[str]) -> Record:
@@ -43,6 +41,16 @@ def _sboms(registries: Registries, row: Mapping[str, Any]) -> list[str]:
         if any(word in kind.lower() for kind in kinds for word in _SBOM):
             found.append(f"{place}@{digest}")
     return found
+
+
+def held(registries: Registries, record: Record) -> dict[str, list[str]]:
+    """Return which tags that move stand for each target of a release now."""
+    tags = dict.fromkeys(tag for row in record["targets"] for tag in row.get("moving", ()))
+    now = at_once(lambda tag: registries.digest(*split(tag)), {tag: tag for tag in tags})
+    return {
+        row["target"]: [tag for tag in row.get("moving", ()) if now[tag] == row["digest"]]
+        for row in record["targets"]
+    }
 
 
 def place_of(row: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """What is there before anything is built: images that wait, tags that are taken, who may write."""
 
+from collections.abc import Collection
 from functools import partial
 
 from compiler.fingerprinting.label import fingerprint_tag
@@ -8,8 +9,30 @@ from compiler.publishing.asked import PublishError, Work
 from compiler.publishing.items import Item
 from compiler.publishing.promotion import give, split, taken
 from compiler.publishing.staging import Image, image, labelled
+from compiler.reference import canonical_tag
 from compiler.registry.client import RegistryError
 from compiler.registry.together import at_once
+
+
+def refuse_reserved(work: Work) -> None:
+    """Refuse an image whose tag is that of the record: one would take it from the other.
+
+    Raises:
+        PublishError: with all of them.
+    """
+    record = f"{work.home}:{records.PREFIX}{work.asked.release.version}"
+    reserved = canonical_tag(record)
+    names = [
+        item.target
+        for item in work.items.values()
+        if reserved and reserved in map(canonical_tag, (*item.tags, *item.moving))
+    ]
+    if names:
+        raise PublishError(
+            [(name, f"its tag {record} is that of the release's record") for name in names],
+            "nothing was built; name the tag otherwise, or say where images and records wait: "
+            "`staging` of `publish` in matrix.yaml",
+        )
 
 
 def look(work: Work) -> None:
@@ -92,8 +115,21 @@ def refuse_taken(work: Work, done: str) -> None:
                 for tag in item.tags
                 if tag in held
             ],
-            f"{done}; publish another version, or `--replace` these",
+            f"{done}; {_way_out(work, held)}",
         )
+
+
+def _way_out(work: Work, held: Collection[str]) -> str:
+    """Say what to do about tags that are taken: another version does not help all of them."""
+    version = work.asked.release.version
+    fixed = [tag for tag in held if version not in split(tag)[1]]
+    if not fixed:
+        return "publish another version, or `--replace` these"
+    variable = f"${{{work.asked.release.variable}}}"
+    return (
+        f"put {variable} into what stands in `tags` for {min(fixed)}, or have it under "
+        "`moving`, for a tag is for ever; or `--replace` these"
+    )
 
 
 def _unwritable(work: Work, repository: str) -> str:

@@ -42,33 +42,56 @@ def published(done: Published, form: Form, seconds: float) -> str:
     else:
         last = f"staged: {counts}"
     lines = _columns(rows)
-    lines += [f"left: {tag} belongs to {newer}, which is newer" for tag, newer in done.kept.items()]
+    lines += left(done)
     lines.append(f"{last}, {done.requests} requests, in {seconds:.0f} s")
     return "".join(f"{line}\n" for line in lines)
+
+
+def left(done: Published) -> list[str]:
+    """Return a line for each tag that moves and did not, with who has it."""
+    return [f"left: {tag} belongs to {newer}, which is newer" for tag, newer in done.kept.items()]
 
 
 def _staged(done: Published) -> Mapping[str, Any]:
     return {"version": 1, "targets": [row.record for row in done.rows]}
 
 
-def shown(record: Mapping[str, Any], form: Form, sboms: Mapping[str, Sequence[str]]) -> str:
+def shown(
+    record: Mapping[str, Any],
+    form: Form,
+    sboms: Mapping[str, Sequence[str]],
+    held: Mapping[str, Sequence[str]],
+) -> str:
     """Return a release for an auditor: digests, platforms, bases, where its attestations are.
 
     Args:
         record: of the release.
         form: how it is written.
         sboms: target -> where an SBOM of it is, each as `REPOSITORY@DIGEST`.
+        held: target -> the tags that move and stand for it now.
     """
     if form is Form.JSON:
-        rows = [{**row, "sboms": list(sboms.get(row["target"], ()))} for row in record["targets"]]
+        rows = [
+            {
+                **row,
+                "sboms": list(sboms.get(row["target"], ())),
+                "held": list(held.get(row["target"], ())),
+            }
+            for row in record["targets"]
+        ]
         return text({**record, "targets": rows})
-    return "".join(f"{line}\n" for row in record["targets"] for line in _entry(row, sboms))
+    return "".join(f"{line}\n" for row in record["targets"] for line in _entry(row, sboms, held))
 
 
-def _entry(row: Mapping[str, Any], sboms: Mapping[str, Sequence[str]]) -> Iterable[str]:
+def _entry(
+    row: Mapping[str, Any], sboms: Mapping[str, Sequence[str]], held: Mapping[str, Sequence[str]]
+) -> Iterable[str]:
     yield f"{row['target']}  {row['digest']}"
-    for tag in (*row["tags"], *row.get("moving", ())):
+    for tag in row["tags"]:
         yield f"  tag       {tag}"
+    for tag in row.get("moving", ()):
+        elsewhere = "" if tag in held.get(row["target"], ()) else "  (not here now)"
+        yield f"  moving    {tag}{elsewhere}"
     for platform, digest in row["platforms"].items():
         yield f"  platform  {platform} {digest}"
     for base, digest in row["bases"].items():

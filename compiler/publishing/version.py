@@ -1,6 +1,6 @@
 """The version of a release: which variable it is, what it is, and whether it moves anything."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from packaging.version import InvalidVersion, Version
@@ -9,6 +9,7 @@ from compiler.comparing.planned import variable_values
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.plan import Plan
 from compiler.reference import canonical_tag
+from compiler.text import references
 
 
 _MOST = 100
@@ -72,19 +73,30 @@ def release(plan: Plan, environment: Mapping[str, str], said: str | None = None)
             place,
             f"use at most {_MOST} letters, digits, `.`, `_` and `-`",
         )
-    if said is None and version != default and _from_data(plan, name):
+    chain = _chain(plan, name)
+    if said is None and version != default and _from_data(plan, chain):
+        given = [one for one in chain if one in environment]
         raise _refusal(
             "other-version",
             f"{name} is {version!r} in the environment, and the matrix takes {default!r} from data",
             place,
-            f"unset {name}, or say `--version {version}` if it is meant",
+            f"unset {', '.join(given)}, or say `--version {version}` if it is meant",
         )
     return Release(name, version)
 
 
-def _from_data(plan: Plan, name: str) -> bool:
-    data = plan.matrix.source.data
-    return "{{" in str(data["variables"][name])
+def _chain(plan: Plan, name: str) -> list[str]:
+    """Return a variable with all that its default names, directly or not."""
+    found = [name]
+    for one in found:
+        more = references(plan.matrix.variables[one].default)
+        found += [other for other in more if other not in found]
+    return found
+
+
+def _from_data(plan: Plan, names: Iterable[str]) -> bool:
+    written = plan.matrix.source.data["variables"]
+    return any("{{" in str(written[name]) for name in names)
 
 
 def _refusal(code: str, message: str, place: Location, help_: str) -> CompileError:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from compiler.registry.sending import ATTEMPTS, PLAIN, RegistryError, Sender, split_repository
+from compiler.registry.sending import ATTEMPTS, PLAIN, RegistryError, Sender, split_repository, told
 
 
 __all__ = ["INDEX", "MANIFEST", "PLAIN", "Manifest", "Registries", "RegistryError"]
@@ -68,6 +68,7 @@ class Registries:
         answer = self._ask("GET", repository, f"manifests/{reference}", accept=_ACCEPT)
         if answer is None:
             return None
+        told(answer, _host(repository))
         kind = answer.headers.get("Content-Type", "").partition(";")[0]
         return Manifest(_digest(answer.content), kind, answer.content)
 
@@ -79,7 +80,7 @@ class Registries:
             answer = self._ask("GET", repository, rest)
             if answer is None:
                 break
-            found += answer.json().get("tags") or []
+            found += told(answer, _host(repository)).get("tags") or []
             following = answer.links.get("next", {}).get("url", "")
             rest = f"tags/list?{urlsplit(following).query}" if following else ""
         return found

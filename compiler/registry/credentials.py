@@ -1,5 +1,7 @@
 """Docker's settings -> the user's login at a registry: kept there, or by a credential helper.
 
+The variable DOCKER_AUTH_CONFIG comes before both, as the docker command has it since 28.3.
+
 Takes the environment and a host; returns a `Login`, or nothing. Never prints or keeps a secret
 elsewhere.
 """
@@ -14,6 +16,8 @@ from typing import Any, NamedTuple
 
 
 HUB = "docker.io"
+AUTH = "DOCKER_AUTH_CONFIG"
+"""The variable that may hold logins, before those of the settings; GitLab's runners have it."""
 _HUB_KEY = "https://index.docker.io/v1/"
 _TOKEN_USER = "<token>"  # noqa: S105 - what helpers give for a user where the secret is a token
 _PATIENCE = 60
@@ -32,6 +36,9 @@ def login(host: str, environment: Mapping[str, str]) -> Login | None:
     """Return the user's login at a registry, as the docker command would use it."""
     settings = _settings(environment)
     keys = (_HUB_KEY, "index.docker.io", HUB) if host == HUB else (host,)
+    found = _among(_parsed(environment.get(AUTH, "").encode()), keys)
+    if found is not None:
+        return found
     helpers = settings.get("credHelpers")
     store = settings.get("credsStore")
     for key in keys:
@@ -39,6 +46,11 @@ def login(host: str, environment: Mapping[str, str]) -> Login | None:
         found = _by_helper(helper, key, environment) if isinstance(helper, str) else None
         if found is not None:
             return found
+    return _among(settings, keys)
+
+
+def _among(settings: Mapping[str, Any], keys: tuple[str, ...]) -> Login | None:
+    """Return the login that settings themselves hold for one of these names of a registry."""
     auths = settings.get("auths")
     for key, entry in auths.items() if isinstance(auths, dict) else ():
         if isinstance(entry, dict) and (key in keys or _host(key) in keys):
@@ -56,8 +68,15 @@ def settings_folder(environment: Mapping[str, str]) -> Path:
 
 def _settings(environment: Mapping[str, str]) -> Mapping[str, Any]:
     try:
-        found = json.loads((settings_folder(environment) / "config.json").read_bytes())
-    except (OSError, ValueError):
+        return _parsed((settings_folder(environment) / "config.json").read_bytes())
+    except OSError:
+        return {}
+
+
+def _parsed(content: bytes) -> Mapping[str, Any]:
+    try:
+        found = json.loads(content)
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -4,10 +4,12 @@ Safe to use from several threads at once; no secret is ever in an error.
 """
 
 import base64
+import json
 import re
 import threading
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -77,7 +79,8 @@ class Sender:
         if answer.status_code == requests.codes.not_found:
             return None
         if not answer.ok:
-            raise RegistryError(f"{host} {_refusal(answer, method, repository)}")
+            known = login(host, self._environment) is not None
+            raise RegistryError(f"{host} {_refusal(answer, method, repository, known=known)}")
         return answer
 
     def _patiently(self, send: Callable[[], requests.Response], host: str) -> requests.Response:
@@ -157,7 +160,7 @@ class Sender:
             raise requests.RequestException(f"its tokens' server: {answer.status_code}")
         if not answer.ok:
             return ""
-        found = answer.json()
+        found = told(answer, host)
         token = found.get("token") or found.get("access_token") or ""
         return f"Bearer {token}" if token else ""
 
@@ -197,6 +200,23 @@ def _pause(seconds: float) -> bool:
     return GIVEN_UP.get(threading.Event()).wait(seconds)
 
 
+def told(answer: requests.Response, host: str) -> Mapping[str, Any]:
+    """Return what a registry says in JSON.
+
+    Raises:
+        RegistryError: it is something else, as of a web server or of a proxy that wants a login.
+    """
+    try:
+        found = json.loads(answer.content)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise RegistryError(
+            f"{host} does not answer as a registry: is that its name, or does a proxy answer?"
+        )
+    return found
+
+
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
@@ -218,12 +238,13 @@ def _basic(user: str, secret: str) -> str:
     return base64.b64encode(f"{user}:{secret}".encode()).decode()
 
 
-def _refusal(answer: requests.Response, method: str, repository: str) -> str:
+def _refusal(answer: requests.Response, method: str, repository: str, *, known: bool) -> str:
     """Say what a registry answered, without what it was asked with."""
     code = answer.status_code
     what = "be read" if method in {"GET", "HEAD"} else "be written to"
     if code in {requests.codes.unauthorized, requests.codes.forbidden}:
-        return f"does not let {repository} {what} ({code}): log in, by `docker login`"
+        who = "as who may, for the login that is kept is refused" if known else "for none is kept"
+        return f"does not let {repository} {what} ({code}): log in, by `docker login`, {who}"
     try:
         errors = answer.json()["errors"]
         said = "; ".join(str(one.get("message") or one.get("code")) for one in errors)

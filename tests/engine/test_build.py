@@ -126,6 +126,45 @@ def test_a_failing_parent_that_nobody_asked_for(engine: Engine, tmp_path: Path) 
     assert "runner-base-a3  failed" in done.stdout
 
 
+def test_parents_without_cache_are_built_once(engine: Engine, tmp_path: Path) -> None:
+    """Parts share what was built anew: every child has the layers that its parent was pushed with.
+
+    Also with nothing but the children asked for, and where the lock wants it for some.
+    """
+    matrix = """
+variables: {REGISTRY: nowhere.invalid}
+axes: {n: [a, b, c]}
+images:
+  anew-base: {axes: [], template: base.j2, tags: ["${REGISTRY}/anew-base:x"]}
+  anew-child: {from: anew-base, template: child.j2, tags: ["${REGISTRY}/anew-child:{{ n }}"]}
+"""
+    base = "FROM python:3.11-slim-bookworm\nRUN date +%N > /said\n"
+    child = "FROM {{ parent }}\nRUN echo {{ n }} > /c\n"
+    folder = project(tmp_path, matrix, base=base, child=child)
+
+    def layers(*words: str) -> list[str]:
+        build(engine, folder, "--push", "--part=2", *words)
+        tags = [("anew-base", "x"), *(("anew-child", n) for n in "abc")]
+        return [engine.config(f"{OWN}/{at}", tag)["rootfs"]["diff_ids"][1] for at, tag in tags]
+
+    first = layers("--no-cache")
+    children = layers("--no-cache", "image=anew-child")
+    (folder / "matrix.lock").write_text("version: 1\nrefreshed: {anew-base: 2026-11-25}\n")
+    subprocess.run(COMMAND, cwd=folder, check=True, capture_output=True)
+    refreshed = layers()
+    (folder / "matrix.lock").write_text("version: 1\nrefreshed: {anew-base: 2026-11-26}\n")
+    subprocess.run(COMMAND, cwd=folder, check=True, capture_output=True)
+    build(engine, folder, "--push", "image=anew-base")
+    later = layers("image=anew-child")
+
+    assert len(set(first)) == 1
+    assert children[0] == first[0]
+    assert len(set(children[1:])) == 1
+    assert len(set(refreshed)) == 1
+    assert len(set(later)) == 1
+    assert len({*first, *children, *refreshed, *later}) == 4
+
+
 def test_steps_that_are_shared_fail_once_for_all(engine: Engine, tmp_path: Path) -> None:
     """Twelve targets fail of one step, and it is run but once or twice, not twelve times."""
     values = ", ".join(f"v{n}" for n in range(12))

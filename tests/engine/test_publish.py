@@ -191,6 +191,14 @@ def test_back_and_forward(project: Project) -> None:
     ]
     shown = project.run("release", "show", "v1.0", "n=c", "image=base", "--format=json").stdout
     assert [row["digest"] for row in json.loads(shown)["targets"]] == [first["base-c"]["digest"]]
+    assert [row["held"] for row in json.loads(shown)["targets"]] == [[]]  # v2.0 has them
+    (row,) = json.loads(project.run("release", "show", "v2.0", "base-c", "--format=json").stdout)[
+        "targets"
+    ]
+    assert row["held"] == row["moving"] != []
+    older = project.run("release", "show", "v1.0", "base-c").stdout
+    assert "/base:c-v1.0\n" in older
+    assert "/base:latest  (not here now)\n" in older
     missing = project.run("release", "show", "v3.0", code=1).stderr
     assert "error: there is no release 'v3.0' in " in missing
 
@@ -249,6 +257,44 @@ def test_versions_that_are_refused(project: Project) -> None:
     assert list(rows) == NAMES  # the record still has the others
 
 
+def test_another_target_becomes_the_first(project: Project) -> None:
+    """Records stay where they are, and are found: for the way back, and for what moves forward."""
+    project.publish("n=a")
+    older = project.digest("child", "a")
+    image = """\
+  anew:
+    axes: [n]
+    template: base.j2
+    tags: ["${REGISTRY}/anew:{{ n }}-${VERSION_TAG}"]
+"""
+    project.write("matrix.yaml", MATRIX.replace("images:\n", f"images:\n{image}"))
+    project.write("ctx/r-a.txt", "another line")
+    project.package("1.1")
+
+    project.publish("n=a")
+
+    listed = json.loads(project.run("release", "list", "--format=json").stdout)
+    assert [(one["release"], one["targets"]) for one in listed] == [("v1.1", 3), ("v1.0", 2)]
+    assert project.tags("anew") == ["a-v1.1"]
+    project.run("release", "promote", "v1.0")
+    assert project.digest("child", "a") == older
+
+
+def test_a_tag_without_a_version(engine: Engine, tmp_path: Path) -> None:
+    """It is taken by the first release; that another version is no way out is not left unsaid."""
+    matrix = MATRIX.replace("base:{{ n }}-${VERSION_TAG}", "base:{{ n }}-x")
+    project = Project(engine, tmp_path, matrix)
+    project.publish("image=base", "n=a")
+    project.write("ctx/r-a.txt", "another line")
+    project.package("1.1")
+
+    taken = project.run("publish", "image=base", "n=a", code=1).stderr
+
+    assert "base:a-x is there already, and is another image" in taken
+    assert "nothing was built; put ${VERSION_TAG} into what stands in `tags` for " in taken
+    assert "publish another version" not in taken
+
+
 def test_what_is_no_final_version_moves_nothing(project: Project) -> None:
     """A prerelease, and a version that is none, get their own tags only."""
     project.publish("n=a", "--version=v1.4-rc1")
@@ -280,9 +326,63 @@ def test_a_broken_off_newer_release_keeps_its_tags(project: Project) -> None:
     project.package("2.0")
 
     said = project.run("publish", "n=a").stdout
+    also = project.run("publish", "n=a", "--format=json").stderr
 
     assert "base:a belongs to v3.0, which is newer" in said
+    assert "base:a belongs to v3.0, which is newer" in also
     assert project.digest("base", "a") == rows["base-a"]["digest"]
+
+
+def test_tags_that_look_like_records(project: Project) -> None:
+    """Someone else's are passed over, wherever releases are read; one's own are refused early."""
+    project.publish("n=a")
+    waiting = f"{project.corner}/base:a-v1.0"
+    at = f"{project.engine.registry}/{waiting.partition(':')[0]}"
+    for tag in ("release-2099.1", "release-v1.2"):
+        command = ["docker", "buildx", "imagetools", "create", f"--tag={at}:{tag}"]
+        source = f"{project.engine.registry}/{waiting}"
+        subprocess.run([*command, source], env=project.env, check=True, capture_output=True)
+    project.write("ctx/r-a.txt", "other")
+    project.package("1.1")
+
+    rows = project.publish("n=a")
+
+    assert project.digest("base", "a") == rows["base-a"]["digest"]
+    assert (
+        "release-v1.2 is an image, and no record"
+        in project.run("release", "show", "v1.2", code=1).stderr
+    )
+    listed = json.loads(project.run("release", "list", "--format=json").stdout)
+    assert [one["release"] for one in listed] == ["v1.1", "v1.0"]
+    assert "release-v1.2 is an image, and no record" in (
+        project.run("publish", "n=a", "--version=v1.2", code=1).stderr
+    )
+    project.write(
+        "matrix.yaml", MATRIX.replace("[a, b, c]", "[c]").replace("{{ n }}-$", "release-$")
+    )
+    project.package("1.3")
+    refused = project.run("publish", code=1).stderr
+    assert "base-c: its tag " in refused
+    assert "release-v1.3 is that of the release's record" in refused
+    assert "nothing was built" in refused
+    assert "release-v1.3" not in project.tags("base")
+
+
+def test_a_parent_without_a_tag_is_refreshed(engine: Engine, tmp_path: Path) -> None:
+    """It waits nowhere, and is built without cache all the same, once for all that stand on it."""
+    lines = ('    tags: ["${REGISTRY}/base', '    moving: ["${REGISTRY}/base', "    aliases: {")
+    kept = [line for line in MATRIX.splitlines(keepends=True) if not line.startswith(lines)]
+    project = Project(engine, tmp_path, "".join(kept))
+    project.publish("n=a")
+    before = project.layers("child", "a-v1.0")
+    project.write("matrix.lock", "version: 1\nrefreshed: {base-a: 2026-11-25}\n")
+    project.package("1.1")
+
+    assert states(project.publish("n=a")) == {"child-a": "built"}
+
+    said = 2  # the layer of `RUN date`, behind those of the base image and of COPY
+    assert project.layers("child", "a-v1.1")[0] == before[0]
+    assert project.layers("child", "a-v1.1")[said] != before[said]
 
 
 def test_images_wait_in_a_repository_of_their_own(engine: Engine, tmp_path: Path) -> None:

@@ -10,13 +10,17 @@ import pytest
 
 from compiler.building.faults import canceled, passing
 from compiler.building.logs import Logs
+from compiler.building.outcome import Options
 from compiler.building.parts import along, ordered, split
 from compiler.building.progress import Watch
 from compiler.building.ready import refuse_filters
+from compiler.building.refreshed import spread
+from compiler.building.words import ANEW, bake_words
 from compiler.cli import run
 from compiler.errors import CompileError
 
 
+LINKED = {"a": {}, "b": {"a": "a"}, "c": {"b": "b"}}
 FAMILY = {"b": ["a"], "c": ["b"], "a-test": ["a"], "x": [], "y": ["x", "b"]}
 NAMES = ["c", "b", "a", "x", "y", "a-test"]
 
@@ -237,3 +241,63 @@ def test_a_selection_that_is_no_file(name: str, capsys: pytest.CaptureFixture[st
     """A missing file and a folder are told as such."""
     assert run(["list", "--selection", name]) == 1
     assert "error[" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("all_", "done", "words"),
+    [
+        (True, [], ["--no-cache", "--set=b.labels.x=1", f"--set=b.{ANEW}"]),
+        (True, ["a", "b"], ["--set=b.labels.x=1", f"--set=c.{ANEW}"]),
+        (True, ["a"], ["--set=b.labels.x=1", f"--set=b.{ANEW}", f"--set=c.{ANEW}"]),
+        (False, [], ["--set=b.labels.x=1", f"--set=b.{ANEW}"]),
+        (False, ["a"], ["--set=b.labels.x=1", f"--set=b.{ANEW}"]),
+        (False, ["a", "b"], ["--set=b.labels.x=1", f"--set=c.{ANEW}"]),
+    ],
+)
+def test_without_cache_once(
+    all_: bool,  # noqa: FBT001
+    done: list[str],
+    words: list[str],
+    tmp_path: Path,
+) -> None:
+    """What an earlier bake built without the cache is not built so again beneath others."""
+    given = Options(folder=tmp_path, no_cache=all_, overrides={"b": ["labels.x=1", ANEW]})
+
+    assert bake_words(["c"], given, LINKED, {}, done) == words
+
+
+def test_what_stands_on_the_refreshed_is_refreshed() -> None:
+    """The cache would have it as it stood on what was there before."""
+    dates = {"a": "2026-11-25", "b": "2026-11-01", "gone": "2026-11-25"}
+
+    found = spread(dates, {"x": [], **FAMILY, "a": []})
+
+    assert found == dict.fromkeys(["a", "b", "c", "a-test", "y"], "2026-11-25")
+
+
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        ("a.dockerfile=other", "would build from a file that is not compiled here"),
+        ("*.network=host", "bake loses what --set says of network"),
+    ],
+)
+def test_what_bake_takes_and_does_not_do(
+    word: str,
+    why: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is refused, as by `publish` and `changed`; bake would say nothing of it."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/a.j2").write_text("FROM scratch\n")
+    (tmp_path / "matrix.yaml").write_text("images: {a: {template: a.j2}}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("compiler.building.ready.require_buildx", lambda: None)
+    assert run([]) == 0
+
+    code = run(["build", "--set", word])
+
+    assert code == 2
+    assert why in capsys.readouterr().err

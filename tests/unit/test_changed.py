@@ -303,6 +303,19 @@ def test_no_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(["changed", "--since", "HEAD"]) == 1
 
 
+def test_a_repository_of_another_user(
+    changed: Callable[..., Output], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That git does not read it is told apart from a commit that is not there."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+
+    code, _, told = changed("--since", "v1")
+
+    assert code == 1
+    assert "belongs to another user" in told
+    assert "safe.directory" in told
+
+
 def jobs(output: Output) -> list[list[dict[str, Any]]]:
     """Give the entries of each stage of GitHub's matrices."""
     assert output[0] == 0, output[2]
@@ -371,7 +384,8 @@ def test_jobs_for_gitlab(changed: Callable[..., Output]) -> None:
     assert pipeline.pop("stages") == ["stage-1", "stage-2"]
     found = [json.loads(job["variables"]["SELECTION"])["targets"] for job in pipeline.values()]
     assert sorted(name for names in found for name in names) == ["lone", *SERVERS, *WORKERS]
-    assert all("--selection selection.json" in job["script"][-1] for job in pipeline.values())
+    last = "compile-matrix build --selection selection.json --test"  # nothing is pushed
+    assert all(job["script"][-1] == last for job in pipeline.values())
 
     included = yaml.safe_load(changed("--include", "ci/x.yml", command="ci gitlab")[1])
     assert included.pop("include") == {"local": "ci/x.yml"}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from compiler.cli import run
 from compiler.fingerprinting.label import fingerprint_tag
 from compiler.fingerprinting.parts import pinned_bases
 from compiler.publishing.record import joined, text
@@ -74,3 +76,51 @@ def test_locked_bases_of_a_dockerfile() -> None:
     found = pinned_bases(f"FROM python:3.11@sha256:{digest} AS a\nFROM a\n")
 
     assert found == {"python:3.11": f"sha256:{digest}"}
+
+
+@pytest.mark.parametrize(
+    ("words", "refused"),
+    [
+        (["other-target"], "other-target"),
+        (["--allow", "fs.read=/x", "other-target"], "other-target"),
+        (["--set", "*.args.A=1"], "--set"),
+        (["--sbom=true"], "--sbom=true"),
+        (["--file=docker-bake.override.hcl"], "--file=docker-bake.override.hcl"),
+    ],
+)
+def test_bake_is_given_nothing_that_decides_a_release(
+    words: list[str], refused: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another target would be pushed under its tags, another argument under this fingerprint."""
+    code = run(["publish", "--", "--debug", "--allow=ssh", *words])
+
+    assert code == 2
+    assert f"not {refused!r}: say in matrix.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["PACKAGE", "VERSION_TAG"])
+def test_a_version_from_data_by_way_of_another_variable(
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A forgotten export of either is refused, and named."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/a.j2").write_text("FROM scratch\n")
+    (tmp_path / "package.json").write_text('{"version": "1.0"}')
+    (tmp_path / "matrix.yaml").write_text(
+        "data: {package: package.json}\n"
+        'variables: {PACKAGE: "{{ package.version }}", VERSION_TAG: "v${PACKAGE}"}\n'
+        'images: {a: {template: a.j2, tags: ["nowhere.invalid/a:${VERSION_TAG}"]}}\n'
+        'publish: {version: "${VERSION_TAG}"}\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(name, "v7")
+
+    code = run(["publish"])
+
+    said = capsys.readouterr().err
+    assert code == 1
+    assert "error[other-version]" in said
+    assert f"help: unset {name}, or say `--version" in said

@@ -69,6 +69,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             host = self.headers["Host"]
             how = f'Bearer realm="http://{host}/token",service="here"'
             self._answer(401, WWW_Authenticate='Basic realm="here"' if self.basic else how)
+        elif place.path.startswith("/v2/page/"):
+            self._answer(200, b"<html>Welcome</html>", Content_Type="text/html")
         elif place.path.endswith("/tags/list"):
             last = "last=b" in place.query
             following = {} if last else {"Link": f'<{place.path}?last=b&n=2>; rel="next"'}
@@ -145,7 +147,7 @@ def test_without_a_login(server: tuple[str, type[Handler]], tmp_path: Path) -> N
     """It is told to log in, and that is no answer to what is there."""
     host, _ = server
 
-    with pytest.raises(RegistryError, match="log in, by `docker login`"):
+    with pytest.raises(RegistryError, match="log in, by `docker login`, for none is kept"):
         Registries(logged_in(tmp_path, {})).digest(f"{host}/acme", "there")
 
 
@@ -154,6 +156,19 @@ def test_pages_of_tags(server: tuple[str, type[Handler]], tmp_path: Path) -> Non
     host, _ = server
 
     assert Registries(logged_in(tmp_path, kept(host))).tags(f"{host}/acme") == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("question", ["digest", "manifest", "tags"])
+def test_a_web_page_is_no_answer(
+    server: tuple[str, type[Handler]], tmp_path: Path, question: str
+) -> None:
+    """Whatever answers everything with a page is no registry that has everything."""
+    host, _ = server
+    registries = Registries(logged_in(tmp_path, kept(host)))
+    words = [f"{host}/page"] if question == "tags" else [f"{host}/page", "v1"]
+
+    with pytest.raises(RegistryError, match="does not answer as a registry"):
+        getattr(registries, question)(*words)
 
 
 def test_whether_it_can_be_written(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
@@ -166,6 +181,7 @@ def test_whether_it_can_be_written(server: tuple[str, type[Handler]], tmp_path: 
     assert [method for method, _, _ in handler.seen][-2:] == ["POST", "DELETE"]
     with pytest.raises(RegistryError, match=r"closed be written to \(403\)") as caught:
         registries.check_writable(f"{host}/closed")
+    assert str(caught.value).endswith("as who may, for the login that is kept is refused")
     assert SECRET not in str(caught.value)
     assert TOKEN not in str(caught.value)
 
@@ -203,6 +219,20 @@ def test_a_helper_gives_the_login(tmp_path: Path) -> None:
         assert login("registry.example", env) == Login("registry.example", "x")
         assert login("docker.io", env) == Login("https://index.docker.io/v1/", "x")
         assert login("other.example", env) is None
+
+
+@pytest.mark.parametrize("host", ["r.example:5000", "docker.io"])
+def test_logins_of_the_environment(host: str, tmp_path: Path) -> None:
+    """DOCKER_AUTH_CONFIG comes first, as for the docker command; what it lacks is looked up."""
+    key = "https://index.docker.io/v1/" if host == "docker.io" else host
+    other = base64.b64encode(b"bob:x").decode()
+    environment = logged_in(tmp_path, {"auths": {key: {"auth": other}}})
+
+    for text in ("", "no JSON", '["auths"]', json.dumps({"auths": {"other.example": {}}})):
+        assert login(host, {**environment, "DOCKER_AUTH_CONFIG": text}) == Login("bob", "x")
+
+    given = {**environment, "DOCKER_AUTH_CONFIG": json.dumps(kept(key))}
+    assert login(host, given) == Login("ann", SECRET)
 
 
 def test_plain_http_is_for_loopback_and_who_is_named() -> None:
