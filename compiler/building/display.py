@@ -88,8 +88,13 @@ class Live(Lines):
         super().__init__(lambda text: console.print(text, markup=False, highlight=False))
         self._screen = Screen(console=console, auto_refresh=False, transient=True)
         self._screen.start()
-        self._counts = {"built": 0, "failed": 0, "not tried": 0}
+        self._counts: dict[str, int] = {}
         self._began = time.monotonic()
+
+    def begin(self, targets: Sequence[str]) -> None:
+        """Take all that will be built; what was built before is counted no longer."""
+        super().begin(targets)
+        self._counts = {"built": 0, "failed": 0, "not tried": 0}
 
     def built(self, target: str, seconds: float) -> None:
         """Count that a target is built."""

@@ -38,12 +38,12 @@ def published(done: Published, form: Form, seconds: float) -> str:
     given = sum(row.given for row in done.rows)
     counts = f"{built} built, {len(done.rows) - built} reused"
     if done.record:
-        last = f"published {done.release}: {counts}, {given} tags given"
+        last = f"published {done.release}: {counts}, {given} tag{'s' * (given != 1)} given"
     else:
         last = f"staged: {counts}"
     lines = _columns(rows)
     lines += left(done)
-    lines.append(f"{last}, {done.requests} requests, in {seconds:.0f} s")
+    lines.append(f"{last}, {done.requests} request{'s' * (done.requests != 1)}, in {seconds:.0f} s")
     return "".join(f"{line}\n" for line in lines)
 
 
