@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from compiler.building.logs import Logs
 from compiler.building.parts import along, ordered, split
 from compiler.building.progress import Watch
 from compiler.building.ready import refuse_filters
+from compiler.building.runner import Interrupts
 from compiler.cli import run
 from compiler.errors import CompileError
 
@@ -236,3 +238,14 @@ def test_a_selection_that_is_no_file(name: str, capsys: pytest.CaptureFixture[st
     """A missing file and a folder are told as such."""
     assert run(["list", "--selection", name]) == 1
     assert "error[" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_at_the_very_end_is_not_lost(number: signal.Signals) -> None:
+    """It may come while the last bake ends, and what follows a build is not to begin then."""
+    before = signal.getsignal(number)
+
+    with pytest.raises(KeyboardInterrupt), Interrupts():
+        signal.raise_signal(number)
+
+    assert signal.getsignal(number) is before
