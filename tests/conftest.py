@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -24,6 +25,12 @@ from support.packages import Unavailable
 
 
 T = TypeVar("T")
+
+# How long an example takes says more of the machine than of what is tried.
+settings.register_profile(
+    "unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("unhurried")
 
 
 def pytest_sessionstart() -> None:

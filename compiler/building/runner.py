@@ -99,6 +99,7 @@ class Interrupts:
     """Counts Ctrl-C, SIGTERM and SIGHUP instead of breaking off anywhere, as a context.
 
     What is ignored stays ignored, as under nohup. Outside of the main thread it counts nothing.
+    One that nobody heeded before the end of the context is raised there.
     """
 
     def __init__(self) -> None:
@@ -117,9 +118,11 @@ class Interrupts:
                     self._former[number] = signal.signal(number, self._noted)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for number, handler in self._former.items():
             signal.signal(number, handler)
+        if kind is None:
+            self.check()
 
     def _noted(self, number: int, frame: FrameType | None) -> None:
         del number, frame

@@ -163,8 +163,8 @@ with journal.kept() as book:
     os.kill(os.getpid(), signal.SIGKILL)
 """
     with (
-        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as killed,
         journal.kept() as living,
+        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as killed,
     ):
         pid = int(killed.communicate()[0])
         assert killed.returncode == -signal.SIGKILL

@@ -1,5 +1,6 @@
 """What moves, families, tests and caches, on a real BuildKit and a real registry."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,8 @@ images:
 GROUND = "FROM python:3.11-slim-bookworm\nRUN echo all > /common\nRUN echo {{ job }} > /ground\n"
 CHILD = "FROM {{ parent }}\nRUN echo {{ target }} > /child\n"
 LOCAL: Any = {"ONLY_PLATFORM": "local"}
+OWN = f"language{os.getpid()}"
+"""Where this run pushes: an engine that is held up keeps what others pushed."""
 
 
 @pytest.fixture
@@ -71,30 +74,30 @@ def bake(
     """Bake with the registry of the engine."""
     command = ("buildx", "bake", "--progress=rawjson", *words)
     return engine.docker(
-        *command, cwd=folder, check=check, env={"REGISTRY": engine.registry, **env}
+        *command, cwd=folder, check=check, env={"REGISTRY": f"{engine.registry}/{OWN}", **env}
     )
 
 
 def test_only_a_release_moves_tags(engine: Engine, project: Path) -> None:
     """A push leaves what moves alone; with MOVING=true it moves all of that."""
-    before = set(engine.tags("floor"))
+    before = set(engine.tags(f"{OWN}/floor"))
     bake(engine, project, "--push", "floor", VERSION_TAG="alice-test", **LOCAL)
 
-    assert set(engine.tags("floor")) - before == {"one-alice-test", "two-alice-test"}
+    assert set(engine.tags(f"{OWN}/floor")) - before == {"one-alice-test", "two-alice-test"}
 
     bake(engine, project, "--push", "floor", VERSION_TAG="v2", MOVING="true", **LOCAL)
 
-    assert {"one", "two", "latest"} <= set(engine.tags("floor"))
-    assert engine.digest("floor", "latest") == engine.digest("floor", "two-v2")
-    assert engine.digest("floor", "one") == engine.digest("floor", "one-v2")
+    assert {"one", "two", "latest"} <= set(engine.tags(f"{OWN}/floor"))
+    assert engine.digest(f"{OWN}/floor", "latest") == engine.digest(f"{OWN}/floor", "two-v2")
+    assert engine.digest(f"{OWN}/floor", "one") == engine.digest(f"{OWN}/floor", "one-v2")
 
 
 def test_a_child_stands_on_the_parent_of_the_same_bake(engine: Engine, project: Path) -> None:
     """A chain of three is built in one bake; each begins with the layers of the one below it."""
     bake(engine, project, "--push", "ground-one", "floor-one", "roof", VERSION_TAG="chain", **LOCAL)
-    platform = min(engine.index("roof", "chain"))
+    platform = min(engine.index(f"{OWN}/roof", "chain"))
     layers = [
-        engine.config(image, tag, platform)["rootfs"]["diff_ids"]
+        engine.config(f"{OWN}/{image}", tag, platform)["rootfs"]["diff_ids"]
         for image, tag in (("ground", "one-chain"), ("floor", "one-chain"), ("roof", "chain"))
     ]
 
@@ -126,7 +129,7 @@ def test_a_failing_test_fails_the_bake_and_says_which(engine: Engine, project: P
     assert failed.returncode != 0
     assert "floor-one-test" in failed.stderr or "floor-two-test" in failed.stderr
     assert "echo out of paint; false" in failed.stderr
-    assert "one-broken" not in engine.tags("floor")
+    assert "one-broken" not in engine.tags(f"{OWN}/floor")
 
 
 def test_a_cache_is_written_and_read_only_when_asked_for(engine: Engine, project: Path) -> None:
@@ -134,11 +137,11 @@ def test_a_cache_is_written_and_read_only_when_asked_for(engine: Engine, project
     words = ("ground-one", "--push")
     bake(engine, project, *words, VERSION_TAG="plain", **LOCAL)
 
-    assert "ground-one" not in engine.tags("cache")
+    assert "ground-one" not in engine.tags(f"{OWN}/cache")
 
     bake(engine, project, *words, VERSION_TAG="write", CACHE="write", **LOCAL)
 
-    assert "ground-one" in engine.tags("cache")
+    assert "ground-one" in engine.tags(f"{OWN}/cache")
 
     engine.docker("buildx", "prune", "--all", "--force")
     read = bake(engine, project, *words, VERSION_TAG="read", CACHE="read", **LOCAL)

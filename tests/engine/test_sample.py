@@ -1,6 +1,8 @@
 """The sample, unmodified, on a real BuildKit and a real registry."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +22,10 @@ pytestmark = pytest.mark.engine
 PROJECT = Path(__file__).parents[2]
 PYTHONS = ("3.9", "3.11", "3.13")
 SERVER, TRAINING = "truss-server-base", "truss-training-base"
+OWN = f"sample{os.getpid()}"
+"""Where this run pushes: an engine that is held up keeps what others pushed."""
+PATIENCE = 300
+"""Seconds that anything may take on a busy machine."""
 VARIANTS = {
     SERVER: [f"{p}{g}{r}" for p in PYTHONS for g in ("", "-gpu") for r in ("", "-reload")],
     TRAINING: [f"{p}{g}" for p in PYTHONS for g in ("", "-gpu")],
@@ -38,7 +44,7 @@ class Baked:
 
     def image(self, repository: str, variant: str) -> str:
         """Return the tag of a variant."""
-        return f"{self.engine.registry}/{repository}:{variant}-v1"
+        return f"{self.engine.registry}/{OWN}/{repository}:{variant}-v1"
 
     def run(self, image: str, *command: str, options: tuple[str, ...] = ()) -> str:
         """Run a command in an image and return what it prints."""
@@ -60,7 +66,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def baked(engine: Engine, project: Path) -> Baked:
     """Bake and push all variants of three Pythons for this machine, in one cold bake."""
     env = {
-        "REGISTRY": engine.registry,
+        "REGISTRY": f"{engine.registry}/{OWN}",
         "VERSION_TAG": "v1",
         "ONLY_PYTHON": ",".join(PYTHONS),
         "ONLY_PLATFORM": "local",
@@ -82,7 +88,7 @@ def test_every_tag_is_in_the_registry(baked: Baked) -> None:
     for repository, variants in VARIANTS.items():
         expected = sorted(f"{variant}-v1" for variant in variants)
 
-        assert expected == sorted(baked.engine.tags(repository))
+        assert expected == sorted(baked.engine.tags(f"{OWN}/{repository}"))
 
 
 def test_shared_steps_are_executed_once(baked: Baked) -> None:
@@ -123,7 +129,7 @@ def test_an_image_is_what_its_tag_says(baked: Baked, repository: str, variant: s
 
 def test_the_images_pass_their_own_tests(baked: Baked) -> None:
     """`docker buildx bake test` runs what the sample asks of its images, in all 18 variants."""
-    env = {"REGISTRY": baked.engine.registry, "ONLY_PYTHON": ",".join(PYTHONS)}
+    env = {"REGISTRY": f"{baked.engine.registry}/{OWN}", "ONLY_PYTHON": ",".join(PYTHONS)}
     command = ("buildx", "bake", "--progress=rawjson", "test")
     done = baked.engine.docker(*command, cwd=baked.folder, env={**env, "ONLY_PLATFORM": "local"})
     passed = {step.split()[0].lstrip("[") for step in executed(done.stderr)}
@@ -149,7 +155,7 @@ def test_requirements_are_installed(baked: Baked) -> None:
 
 def test_labels_say_what_an_image_is(baked: Baked) -> None:
     """An image bears the OCI labels: title, version, revision, source and base."""
-    config = baked.engine.config(SERVER, "3.11-gpu-v1")
+    config = baked.engine.config(f"{OWN}/{SERVER}", "3.11-gpu-v1")
     labels = config["config"]["Labels"]
     prefix = "org.opencontainers.image."
 
@@ -180,7 +186,9 @@ def served(baked: Baked, tmp_path: Path) -> Iterator[tuple[Baked, str, Path, str
 
 
 def _write_server(app: Path, answer: str) -> None:
-    (app / "server.py").write_text(
+    """Write it in one step: an empty program would succeed, and the container be done."""
+    draft = app.with_name("server.py")
+    draft.write_text(
         "from http.server import BaseHTTPRequestHandler, HTTPServer\n"
         "class Handler(BaseHTTPRequestHandler):\n"
         "    def do_GET(self):\n"
@@ -189,9 +197,10 @@ def _write_server(app: Path, answer: str) -> None:
         f"        self.wfile.write({answer!r}.encode())\n"
         "HTTPServer(('', 8080), Handler).serve_forever()\n"
     )
+    draft.rename(app / draft.name)
 
 
-def _answer(url: str, expected: str, seconds: float = 30) -> str:
+def _answer(url: str, expected: str, seconds: float = PATIENCE) -> str:
     """Ask until the answer is the expected one, or the time is over."""
     end = time.monotonic() + seconds
     said = ""
@@ -219,22 +228,22 @@ def test_a_changed_file_changes_the_answer(served: tuple[Baked, str, Path, str])
 
 
 def test_a_live_reload_container_stops_at_once(served: tuple[Baked, str, Path, str]) -> None:
-    """`docker stop` reaches the server through the entry point: no ten seconds until the kill."""
+    """`docker stop` reaches the server through the entry point, which is never killed."""
     baked, container, _, url = served
     assert _answer(url, "one") == "one"
-    start = time.monotonic()
 
-    baked.engine.docker("stop", container)
+    baked.engine.docker("stop", f"-t={PATIENCE}", container)
 
-    assert time.monotonic() - start < 8
+    said = baked.engine.docker("inspect", "--format={{.State.ExitCode}}", container).stdout
+    assert int(said) == 128 + signal.SIGTERM
 
 
 def test_one_variant_for_both_platforms(baked: Baked) -> None:
     """A pushed index lists both platforms, and its arm64 image runs under emulation."""
-    env = {"REGISTRY": baked.engine.registry, "VERSION_TAG": "both"}
+    env = {"REGISTRY": f"{baked.engine.registry}/{OWN}", "VERSION_TAG": "both"}
     baked.engine.docker("buildx", "bake", "--push", "server-3_11", cwd=baked.folder, env=env)
-    index = baked.engine.index(SERVER, "3.11-both")
-    image = f"{baked.engine.registry}/{SERVER}:3.11-both"
+    index = baked.engine.index(f"{OWN}/{SERVER}", "3.11-both")
+    image = f"{baked.engine.registry}/{OWN}/{SERVER}:3.11-both"
     machine = baked.run(image, "uname", "-m", options=("--platform=linux/arm64", "--pull=always"))
 
     assert sorted(index) == ["linux/amd64", "linux/arm64"]

@@ -353,7 +353,7 @@ def test_fifty_megabytes(name: str, project: Path, capsys: pytest.CaptureFixture
     )
     os.truncate(project / name, 50 << 20)
     tracemalloc.start()
-    start = time.monotonic()
+    start = time.process_time()
 
     code = run([])
 
@@ -362,7 +362,7 @@ def test_fifty_megabytes(name: str, project: Path, capsys: pytest.CaptureFixture
 
     assert code == 1
     assert f"error[too-large]: {name} has 52,428,800 bytes" in capsys.readouterr().err
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
     assert peak < 40 << 20
 
 
@@ -377,7 +377,7 @@ def test_ten_axes_of_a_hundred_values(
         f"axes:\n{axes}{rows}images:\n  a: {{template: Dockerfile.j2}}\n"
     )
     tracemalloc.start()
-    start = time.monotonic()
+    start = time.process_time()
 
     code = run([])
 
@@ -386,7 +386,7 @@ def test_ten_axes_of_a_hundred_values(
 
     assert code == 1
     assert "error[too-many-variants]" in capsys.readouterr().err
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
     assert peak < 64 << 20
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from support import bases, bridge, emulation, journal, packages, registry, tools
 
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 
 # Whatever of the user's own would lead a client to another engine, builder or folder.
 FOREIGN = ("DOCKER_", "BUILDX_", "BUILDKIT_")

@@ -17,7 +17,7 @@ from pathlib import Path
 from support import cache
 
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 # Those that this run started itself, by their number: it has to take note of their end.
 _started: dict[int, subprocess.Popen[bytes]] = {}
@@ -106,8 +106,8 @@ def end(pid: int, since: str) -> None:
 
 def child(pid: int) -> int:
     """Give the first child of a process, waiting a moment for it to come."""
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
+    deadline = time.monotonic() + PATIENCE
+    while born(pid) and time.monotonic() < deadline:
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
                 if stat.read_text().rpartition(")")[2].split()[1] == str(pid):

@@ -6,12 +6,13 @@ import contextlib
 import http.client
 import http.server
 import itertools
+import select
 import socket
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 CUT = -1
@@ -27,6 +28,8 @@ class Request(NamedTuple):
     method: str
     path: str
     headers: Mapping[str, str]
+    size: int
+    """Bytes of its body."""
 
     @property
     def writes(self) -> bool:
@@ -46,29 +49,49 @@ class Proxy:
         """Gives a status that is answered instead, CUT, CUT_AFTER, or 0."""
         self.after: Callable[[Request], None] = lambda _: None
         """Is called when the registry has answered, before the client knows."""
-        self._idle = threading.Condition()
+        self.halfway: Callable[[Request], None] = lambda _: None
+        """Is called when half of a body is sent to the registry."""
+        self.lock = threading.Lock()
+        self.sockets: set[socket.socket] = set()
+        """Where clients, also of the past, may have sent what is not read yet."""
         self._open = 0
 
     @contextlib.contextmanager
     def request(self) -> Iterator[None]:
         """Count a request as open, until it is answered or given up."""
-        with self._idle:
+        with self.lock:
             self._open += 1
         try:
             yield
         finally:
-            with self._idle:
+            with self.lock:
                 self._open -= 1
-                self._idle.notify_all()
+
+    def judge(self, request: Request) -> int:
+        """Give what is to be done with a request, and count it."""
+        fault = self.fault(request)
+        with self.lock:
+            self.requests += 1
+            self.failed += fault != 0
+        return fault
 
     def wait(self, patience: float) -> None:
         """Wait until the registry has done all that it was asked for, its clients gone or not."""
-        seen = -1
-        while seen != self.requests:  # what is sent may not be read yet
-            seen = self.requests
-            time.sleep(0.1)
-            with self._idle:
-                assert self._idle.wait_for(lambda: not self._open, patience)
+        end = time.monotonic() + patience
+        quiet = 0
+        while quiet < 3:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+            quiet = quiet + 1 if self._quiet() else 0
+
+    def _quiet(self) -> bool:
+        """Tell whether no request is open, and nothing is sent that is not read yet."""
+        unread = select.poll()
+        with self.lock:
+            for each in self.sockets:
+                if each.fileno() >= 0:
+                    unread.register(each.fileno(), select.POLLIN)
+            return not self._open and not unread.poll(0)
 
 
 @contextlib.contextmanager
@@ -77,6 +100,8 @@ def before(upstream: str) -> Iterator[Proxy]:
     proxy = Proxy(upstream)
     fields = {"proxy": proxy, "turn": itertools.count()}
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), fields))
+    server.proxy = proxy
+    proxy.sockets.add(server.socket)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     proxy.address = f"127.0.0.1:{server.server_address[1]}"
     yield proxy
@@ -87,6 +112,18 @@ def before(upstream: str) -> Iterator[Proxy]:
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
+    proxy: Proxy
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        with self.proxy.lock:
+            connection, address = super().get_request()
+            self.proxy.sockets.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        with self.proxy.lock:
+            self.proxy.sockets.discard(request)
+        super().shutdown_request(request)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -96,35 +133,43 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def handle(self) -> None:
         """Answer as HTTP who tries TLS first, so that it falls back."""
-        with contextlib.suppress(OSError):  # a client that gives up
+        # A client that gives up, or a registry that does.
+        with contextlib.suppress(OSError, http.client.HTTPException):
             if self.connection.recv(1, socket.MSG_PEEK) == b"\x16":
                 self.connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
                 return
             super().handle()
 
-    def _pass(self) -> None:
+    def handle_one_request(self) -> None:
+        """Serve a request; it is open before anything of it is read."""
+        if not self.connection.recv(1, socket.MSG_PEEK):
+            self.close_connection = True
+            return
         with self.proxy.request():
-            self._serve()
+            super().handle_one_request()
 
-    def _serve(self) -> None:
+    def _pass(self) -> None:
         length = int(self.headers.get("content-length") or 0)
         body = self._chunks() if "transfer-encoding" in self.headers else self.rfile.read(length)
         own = self.proxy
-        request = Request(next(self.turn), self.command, self.path, dict(self.headers.items()))
-        own.requests += 1
-        fault = own.fault(request)
-        own.failed += fault != 0
+        headers = dict(self.headers.items())
+        request = Request(next(self.turn), self.command, self.path, headers, len(body))
+        fault = own.judge(request)
         if fault == CUT:
             self._cut()
             return
         if fault > 0:
             self._answer(fault, {}, b"not now")
             return
-        drop = {"transfer-encoding", "connection"}
+        drop = {"transfer-encoding", "connection", "content-length"}
         given = {key: value for key, value in self.headers.items() if key.lower() not in drop}
-        inner = http.client.HTTPConnection(own.upstream, timeout=30)
+        inner = http.client.HTTPConnection(own.upstream, timeout=300)
         with contextlib.closing(inner):
-            inner.request(self.command, self.path, body, given)
+            if body:
+                given["content-length"] = str(len(body))
+                inner.request(self.command, self.path, self._halves(request, body), given)
+            else:
+                inner.request(self.command, self.path, headers=given)
             with inner.getresponse() as answer:
                 status, headers, content = answer.status, dict(answer.getheaders()), answer.read()
         own.after(request)
@@ -134,6 +179,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._answer(status, headers, content)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _pass  # noqa: N815 - as it is called
+
+    def _halves(self, request: Request, body: bytes) -> Iterator[bytes]:
+        yield body[: len(body) // 2]
+        self.proxy.halfway(request)
+        yield body[len(body) // 2 :]
 
     def _chunks(self) -> bytes:
         found = b""

@@ -23,6 +23,8 @@ from support import cache, journal, packages
 
 Json = dict[str, Any]
 
+PATIENCE = 300.0
+
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -180,7 +182,7 @@ def serve_again(program: Path, registry: Registry, folder: Path) -> subprocess.P
     log = folder / "registry.log"
     command: list[str | Path] = [program, "serve", folder / "registry.json"]
     process = journal.start(command, log, {"PATH": os.defpath, "HOME": str(folder)})
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while process.poll() is None and not registry.ready() and time.monotonic() < deadline:
         time.sleep(0.02)
     if process.poll() is not None or not registry.ready():

@@ -39,12 +39,10 @@ class Shelf:
         return self.registry.address
 
     @property
-    def receiving(self) -> bool:
-        """Tell whether a blob is only half received."""
-        with contextlib.suppress(FileNotFoundError):
-            found = self.storage.glob("docker/registry/v2/repositories/*/_uploads/*/data")
-            return any(file.stat().st_size for file in found)
-        return False
+    def receiving(self) -> int:
+        """Give how many blobs are only half received, for ever where it was killed meanwhile."""
+        found = self.storage.glob("docker/registry/v2/repositories/*/_uploads/*/data")
+        return sum(_size(file) > 0 for file in found)
 
     def kill(self) -> None:
         """Kill the process."""
@@ -52,7 +50,11 @@ class Shelf:
         self._process.wait()
 
     def start(self) -> None:
-        """Start it again at the same address; from a thread that lasts, for it ends with that."""
+        """Start it again at the same address; from a thread that lasts, for it ends with that.
+
+        What its end damaged is mended: it was no end that a registry is made for.
+        """
+        self.mend()
         self._process = serve_again(self._program, self.registry, self._folder)
 
     def close(self) -> None:
@@ -69,21 +71,27 @@ class Shelf:
         self.start()
 
     def mend(self) -> None:
-        """Remove what a full disk leaves: empty links, which it would answer with 500 for ever."""
-        for link in self.storage.glob("**/link"):
-            if not link.stat().st_size:
-                link.unlink()
+        """Remove what a full disk or a kill leaves: files that are there, and still empty.
+
+        It makes a file before it writes it. An empty link it would answer with 500 for ever, and an
+        empty manifest it would never write again.
+        """
+        for pattern in ("repositories/**/link", "blobs/**/data"):
+            for file in self.storage.glob(f"docker/registry/v2/{pattern}"):
+                if not _size(file):
+                    file.unlink(missing_ok=True)
 
     # --- What it stores -------------------------------------------------------------------------
 
     def tags(self) -> dict[str, str]:
-        """Give each tag, as `repository:tag`, with its digest."""
+        """Give each tag, as `repository:tag`, with its digest; one is none before it has that."""
         root = self.storage / "docker/registry/v2/repositories"
         found = {}
         for link in root.glob("*/_manifests/tags/*/current/link"):
             repository = link.parents[4].relative_to(root)
             with contextlib.suppress(FileNotFoundError):
-                found[f"{repository}:{link.parents[1].name}"] = link.read_text()
+                if digest := link.read_text():
+                    found[f"{repository}:{link.parents[1].name}"] = digest
         return found
 
     def blob(self, digest: str) -> bytes:
@@ -109,3 +117,10 @@ class Shelf:
         parts = [*said.get("manifests", ()), *said.get("layers", ())]
         parts += [said["config"]] if isinstance(said.get("layers"), list) else []
         return [text for part in parts for text in self.lacking(part["digest"])]
+
+
+def _size(file: Path) -> int:
+    """Give how long a file is that may go at any moment; it is nothing then."""
+    with contextlib.suppress(FileNotFoundError):
+        return file.stat().st_size
+    return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from compiler.building.progress import Watch
 from compiler.building.ready import refuse_filters
 from compiler.building.refreshed import spread
 from compiler.building.words import ANEW, bake_words
+from compiler.building.runner import Interrupts
 from compiler.cli import run
 from compiler.errors import CompileError
 
@@ -301,3 +303,14 @@ def test_what_bake_takes_and_does_not_do(
 
     assert code == 2
     assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_at_the_very_end_is_not_lost(number: signal.Signals) -> None:
+    """It may come while the last bake ends, and what follows a build is not to begin then."""
+    before = signal.getsignal(number)
+
+    with pytest.raises(KeyboardInterrupt), Interrupts():
+        signal.raise_signal(number)
+
+    assert signal.getsignal(number) is before

@@ -13,13 +13,13 @@ import pytest
 
 
 RELOAD = Path(__file__).parents[2] / "templates" / "control" / "reload.py"
-SECONDS = 20  # More than anything here takes on a busy machine.
+SECONDS = 300  # More than anything here takes on a busy machine.
 
 # Says what app.py says, and goes on; names itself, so that a start is told from another.
 SERVE = """
 import os, pathlib, time
 print(pathlib.Path('app.py').read_text(), os.getpid(), flush=True)
-time.sleep(99)
+time.sleep(999)
 """
 # As process 1 does, and unlike any other, this one inherits the orphans of those it started.
 ADOPT = """
@@ -50,7 +50,7 @@ class Reload:
         """Whether the kernel tells it of changes by now, or it has ended."""
         if self.process.poll() is not None:
             return True
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # What ends meanwhile.
             files = Path(f"/proc/{self.process.pid}/fdinfo").iterdir()
             return any("inotify wd:" in file.read_text() for file in files)
         return False
@@ -92,11 +92,12 @@ def reload(app: Path) -> Iterator[Callable[..., Reload]]:
     yield start
 
     for each in running:
-        if each.process.poll() is None:
+        while each.process.poll() is None:
             for pid in children(each.process.pid):
-                os.killpg(int(pid), signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(int(pid), signal.SIGKILL)
             each.process.terminate()
-            each.process.wait(SECONDS)
+            time.sleep(0.02)
 
 
 def until(holds: Callable[[], bool], why: Callable[[], str] = lambda: "") -> None:
@@ -111,13 +112,28 @@ def alive(pid: int) -> bool:
     """Whether a process is there, and not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # It may end while it is looked at.
         return False
 
 
 def children(pid: int) -> list[str]:
     """The process ids of a process's children, zombies included."""
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def put(file: Path, text: str) -> None:
+    """Write a file in one step, so that nobody finds it empty before it is written."""
+    draft = file.parents[1] / "draft"
+    draft.write_text(text)
+    draft.chmod(0o755)
+    draft.rename(file)
+
+
+def pace() -> float:
+    """How many seconds a small program takes now; on a busy machine everything takes longer."""
+    start = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import watchfiles"], check=True)
+    return time.monotonic() - start
 
 
 def test_a_change_restarts_the_command(app: Path, reload: Callable[..., Reload]) -> None:
@@ -140,8 +156,8 @@ def test_a_change_restarts_the_command(app: Path, reload: Callable[..., Reload])
     assert first != second
     assert not alive(int(first))
     assert not alive(int(second))
+    until(lambda: len(children(run.process.pid)) == 1)
     assert run.process.poll() is None
-    assert len(children(run.process.pid)) == 1
 
 
 def test_what_python_writes_itself_is_no_change(app: Path, reload: Callable[..., Reload]) -> None:
@@ -175,7 +191,7 @@ def test_a_failing_command_waits_for_the_change_that_mends_it(
     run = reload(sys.executable, "app.py")
     said = run.says(f"reload: {sys.executable} failed with ")
 
-    (app / "app.py").write_text("print('mended', flush=True); import time; time.sleep(99)")
+    put(app / "app.py", "print('mended', flush=True); import time; time.sleep(999)")
     run.says("mended")
 
     assert said[0] in {"3;", "-9;"}
@@ -187,10 +203,7 @@ def test_a_command_that_cannot_be_run_waits_too(app: Path, reload: Callable[...,
     run = reload("./serve")
     run.says("reload: cannot run ./serve: No such file or directory; waiting for a change")
 
-    script = app / "draft"
-    script.write_text("#!/bin/sh\necho serving\nsleep 99\n")
-    script.chmod(0o755)
-    script.rename(app / "serve")
+    put(app / "serve", "#!/bin/sh\necho serving\nsleep 999\n")
 
     run.says("serving")
 
@@ -216,14 +229,15 @@ def test_being_stopped_stops_the_command_at_once(
     reload: Callable[..., Reload], signum: signal.Signals
 ) -> None:
     """As `docker stop` and Ctrl-C do; the exit code is the one of a process that it ended."""
-    run = reload("sh", "-c", "trap - INT QUIT; echo up $$; exec sleep 99")
+    run = reload("sh", "-c", "trap - INT QUIT; echo up $$; exec sleep 999", RELOAD_GRACE="999")
     (pid,) = run.says("up ")
 
+    at_once = 2 + 10 * pace()
     asked = time.monotonic()
     run.process.send_signal(signum)
 
     assert run.ends() == 128 + signum
-    assert time.monotonic() - asked < 2
+    assert time.monotonic() - asked < at_once
     assert not alive(int(pid))
 
 
@@ -254,16 +268,19 @@ def test_being_stopped_while_waiting_for_a_change(reload: Callable[..., Reload])
 
 def test_other_signals_are_passed_on(reload: Callable[..., Reload]) -> None:
     """The command gets them as if it were process 1, and none is blocked or ignored."""
-    run = reload("sh", "-c", "trap 'echo hup' HUP; echo up; while :; do sleep 0.05; done")
+    # It looks at itself before it starts anything: a shell blocks all signals for that moment.
+    status = 'while read -r line; do echo "$line"; done < /proc/self/status'
+    run = reload(
+        "sh", "-c", f"{status}; trap 'echo hup' HUP; echo up; while :; do sleep 0.05; done"
+    )
     run.says("up")
 
     run.process.send_signal(signal.SIGHUP)
     run.says("hup")
-    status = Path(f"/proc/{children(run.process.pid)[0]}/status").read_text()
-    ignored = int(status.partition("SigIgn:")[2].split()[0], 16)
+    (ignored,) = run.says("SigIgn:")
 
-    assert "SigBlk:\t0000000000000000" in status
-    assert ignored & (1 << (signal.SIGPIPE - 1)) == 0
+    assert run.lines("SigBlk:") == ["SigBlk:\t0000000000000000"]
+    assert int(ignored, 16) & (1 << (signal.SIGPIPE - 1)) == 0
     assert run.process.poll() is None
 
 
@@ -272,7 +289,7 @@ def test_a_command_that_will_not_stop_is_killed_with_all_it_started(
 ) -> None:
     """After RELOAD_GRACE seconds; its children would keep the port that the next start needs."""
     run = reload(
-        "sh", "-c", "trap '' TERM; sleep 99 & echo up $$ $!; wait; sleep 99", RELOAD_GRACE="0.3"
+        "sh", "-c", "trap '' TERM; sleep 999 & echo up $$ $!; wait; sleep 999", RELOAD_GRACE="0.3"
     )
     pids = run.says("up ")
 
@@ -284,16 +301,17 @@ def test_a_command_that_will_not_stop_is_killed_with_all_it_started(
 
 def test_orphans_are_reaped(reload: Callable[..., Reload]) -> None:
     """They come to process 1, and would stay zombies for ever."""
-    run = reload("sh", "-c", "(setsid sleep 0.1 &); echo up; exec sleep 99")
-    run.says("up")
+    run = reload("sh", "-c", "(setsid sleep 999 & echo up $!); exec sleep 999")
+    (orphan,) = run.says("up ")
 
     until(lambda: len(children(run.process.pid)) == 2)
+    os.kill(int(orphan), signal.SIGTERM)
     until(lambda: len(children(run.process.pid)) == 1)
 
 
 def test_a_folder_that_cannot_be_watched_ends_it(reload: Callable[..., Reload]) -> None:
     """Rather than a container that looks like live reload and is none."""
-    run = reload("sleep", "99", RELOAD_PATH="/nowhere")
+    run = reload("sleep", "999", RELOAD_PATH="/nowhere")
 
     assert run.ends() == 128 + signal.SIGTERM
     assert run.lines("reload: cannot watch /nowhere: ")

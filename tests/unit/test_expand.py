@@ -298,9 +298,9 @@ class TestLimit:
         """A product of 30 axes takes neither time nor memory."""
         matrix = wide(30, 30, 0, **rules)
         del matrix["images"]["one"]["only"]
-        start = time.monotonic()
+        start = time.process_time()
         found = refused(matrix, limit=1000)
-        assert time.monotonic() - start < 20
+        assert time.process_time() - start < 20
         assert found.code == "too-many-variants"
         assert found.message.endswith("= 2e+44")
 

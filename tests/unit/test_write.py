@@ -5,6 +5,7 @@ import signal
 import stat
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.disk import brief, files, project, refused
@@ -99,20 +100,27 @@ def test_a_change_that_fails_says_how_far_it_came(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob(STAGING))
 
 
-def test_a_signal_that_is_survived_is_no_success(tmp_path: Path) -> None:
+def test_a_signal_that_is_survived_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever handles the signal itself still learns that nothing was written."""
     said: list[int] = []
+    changes = diff(project(*map(str, range(300))), tmp_path, "dockerfiles")
+    opens = os.open
+
+    def opened(path: Any, flags: int, *more: Any, **place: Any) -> int:
+        if path == "7.Dockerfile":
+            os.kill(os.getpid(), signal.SIGTERM)
+        return opens(path, flags, *more, **place)
+
     before = signal.signal(signal.SIGTERM, lambda number, _: said.append(number))
-    parent, alarm = os.getpid(), signal.getsignal(signal.SIGALRM)
-    signal.signal(signal.SIGALRM, lambda *_: os.kill(parent, signal.SIGTERM))
-    changes = diff(project(*map(str, range(3000))), tmp_path, "dockerfiles")
+    monkeypatch.setattr(os, "open", opened)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.005)
         with pytest.raises(SystemExit, match="143"):
             write(changes, tmp_path)
     finally:
+        monkeypatch.undo()
         signal.signal(signal.SIGTERM, before)
-        signal.signal(signal.SIGALRM, alarm)
 
     assert said == [signal.SIGTERM]
     assert list(tmp_path.iterdir()) == []
