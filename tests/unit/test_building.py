@@ -16,8 +16,8 @@ from compiler.building.parts import along, ordered, split
 from compiler.building.progress import Watch
 from compiler.building.ready import refuse_filters
 from compiler.building.refreshed import spread
-from compiler.building.words import ANEW, bake_words
 from compiler.building.runner import Interrupts
+from compiler.building.words import ANEW, bake_words
 from compiler.cli import run
 from compiler.errors import CompileError
 
