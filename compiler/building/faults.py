@@ -25,7 +25,7 @@ _PASSING = {
     "too many requests": r"\b429\b|too ?many ?requests|rate limit|\bslow ?down\b",
     "the server failed": r"unexpected status[^\n]*: (?:408|5\d\d)\b|\b50[0234] (?:Internal Server"
     r" Error|Bad Gateway|Service Unavailable|Gateway Time-?out)|status(?: code)?:? 5\d\d\b"
-    r"|blob upload (?:unknown|invalid)|server misbehaving",
+    r"|blob (?:upload )?(?:unknown|invalid)|server misbehaving",
     "it took too long": r"i/o timeout|handshake timeout|deadline ?exceeded|Client\.Timeout"
     r"|timeout awaiting|timed out",
     "the network broke off": r"connection re(?:set|fused)|broken pipe|\bEOF\b|closed network"

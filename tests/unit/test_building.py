@@ -68,6 +68,7 @@ def test_what_comes_along_counts() -> None:
     "error",
     [
         "failed to receive status: rpc error: code = Unknown desc = no such job abc",
+        "failed commit on ref: 400 Bad Request\nerrors:\nunknown: blob unknown to registry",
         "failed to stat active key during commit: snapshot xkgh4qe does not exist: not found",
         'failed to solve: image "127.0.0.1:5000/a:fp-0a": already exists',
         "failed to push r/a:1: unexpected status from PUT request to http://r/v2/: 500 Internal",
