@@ -72,9 +72,7 @@ class Project:
     def move(self, name: str, python: str, *more: str) -> str:
         """Let a base's tag stand for a Python; return its digest."""
         source = f"{self.engine.registry}/library/python:{python}-slim-bookworm"
-        self.engine.docker(
-            "buildx", "imagetools", "create", *more, "--tag", self.image(name), source
-        )
+        self.engine.copy(source, self.image(name), *more)
         return self.engine.digest(f"{self.own}/{name}", "1")
 
     def run(self, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -206,7 +204,7 @@ def test_what_is_missing_is_added_and_what_is_unused_dropped(project: Project) -
     text = job.read_text()
     job.write_text(text.replace("base:1", "base:2"))
     second = f"{project.engine.registry}/{project.own}/base:2"
-    project.engine.docker("buildx", "imagetools", "create", "-t", second, project.image("tool"))
+    project.engine.copy(project.image("tool"), second)
 
     assert "warning[unlocked-base]" in project.run().stderr
     assert f"FROM {second}\n" in project.generated("lower-one")
@@ -232,8 +230,7 @@ def test_a_base_without_a_platform_is_refused(project: Project) -> None:
     plain = f"{source.rpartition(':')[0]}@{entry['digest']}"
     project.run("lock")
     before = project.lock()
-    command = ("buildx", "imagetools", "create", "--prefer-index=false", "--tag")
-    project.engine.docker(*command, project.image("base"), plain)
+    project.engine.copy(plain, project.image("base"), "--prefer-index=false")
 
     refused = project.run("lock", "--upgrade", code=1).stderr
 

@@ -67,6 +67,17 @@ class Engine:
             )
         return done
 
+    def copy(self, source: str, tag: str, *more: str) -> None:
+        """Give an image another tag; buildx may give manifests before layers that they share."""
+        command = ("buildx", "imagetools", "create", *more, f"--tag={tag}", source)
+        for _ in range(4):
+            done = self.docker(*command, check=False)
+            if "blob unknown" not in done.stderr:
+                break
+        else:
+            done = self.docker(*command, check=False)
+        assert not done.returncode, done.stderr
+
     def platforms(self) -> list[str]:
         """Give the platforms that it builds for and runs, natively or emulated."""
         said = self.docker("buildx", "inspect").stdout
