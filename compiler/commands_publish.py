@@ -184,6 +184,7 @@ def _tell(error: "PublishError") -> None:
     """Say what is missing, each with why, and what to do."""
     for name, why in error.reasons:
         click.echo(f"{name}: {why}", err=True)
-    click.echo(f"error: nothing is promoted, because of {len(error.reasons)} of them", err=True)
+    done = "not all is" if error.partly else "nothing is"
+    click.echo(f"error: {done} promoted, because of {len(error.reasons)} of them", err=True)
     if error.help:
         click.echo(error.help, err=True)

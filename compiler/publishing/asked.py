@@ -76,10 +76,15 @@ class Published(NamedTuple):
 
 
 class PublishError(Exception):
-    """Nothing was promoted: what is missing, each with why."""
+    """There is no release: what is missing, each with why.
 
-    def __init__(self, reasons: Iterable[tuple[str, str]], help_: str = "") -> None:
-        self.reasons, self.help = tuple(reasons), help_
+    Nothing was promoted; or not all, where another run came between.
+    """
+
+    def __init__(
+        self, reasons: Iterable[tuple[str, str]], help_: str = "", *, partly: bool = False
+    ) -> None:
+        self.reasons, self.help, self.partly = tuple(reasons), help_, partly
         super().__init__("; ".join(f"{name}: {why}" for name, why in self.reasons))
 
 

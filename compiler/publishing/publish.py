@@ -127,7 +127,7 @@ def _heed(work: Work) -> None:
             del work.built[item.target]
             tag = f"{item.place}:{fingerprint_tag(item.fingerprint)}"
             give(work.registries, found, item.place, tag, work.asked.options.builder)
-    refuse_taken(work, f"{'not all' if work.overtaken else 'nothing'} was promoted")
+    refuse_taken(work, "tags of others were left as they are")
 
 
 def _rivals(work: Work, item: Item, row: Mapping[str, Any]) -> bool:
@@ -151,6 +151,7 @@ def _promote(work: Work, given: dict[str, int]) -> None:
     raise PublishError(
         [(name, "another run stages it again and again") for name in anew],
         ALONE,
+        partly=True,
     )
 
 

@@ -116,6 +116,7 @@ def refuse_taken(work: Work, done: str) -> None:
                 if tag in held
             ],
             f"{done}; {_way_out(work, held)}",
+            partly=work.overtaken,
         )
 
 

@@ -30,6 +30,10 @@ _LONGEST = 15.0
 _ASKED_FOR = 60.0
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _FIELD = re.compile(r'(\w+)="([^"]*)"')
+_UNKNOWN = ("Name or service not known", "nodename nor servname provided", "No address associated")
+_NO_NAME = "no such name is known"
+_NAMED = 3
+"""Attempts where a name is not known: a misspelt one will not be."""
 _LOOPBACK = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?\Z")
 
 
@@ -97,8 +101,9 @@ class Sender:
             except TrustError as error:
                 raise RegistryError(str(error)) from None
             except requests.RequestException as error:
-                if attempt == self._attempts:
-                    raise RegistryError(f"{host} does not answer: {_short(error)}") from None
+                why = _short(error)
+                if attempt == self._attempts or (why == _NO_NAME and attempt >= _NAMED):
+                    raise RegistryError(f"{host} does not answer: {why}") from None
             else:
                 if answer.status_code not in _PASSING or attempt == self._attempts:
                     return answer
@@ -262,7 +267,9 @@ def _short(error: requests.RequestException) -> str:
     if isinstance(error, requests.exceptions.Timeout):
         return "it took too long"
     text = str(error)
-    for words in ("Connection refused", "Connection reset", "Name or service not known"):
+    for words in ("Connection refused", "Connection reset"):
         if words in text:
             return words.lower()
+    if any(words in text for words in _UNKNOWN):
+        return _NO_NAME
     return "the connection broke off"

@@ -203,6 +203,23 @@ def test_faults_that_pass(
         registries.digest(f"{host}/acme", "there")
 
 
+def test_a_name_that_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is misspelt, most likely: that is said soon."""
+    waits: list[float] = []
+    monkeypatch.setattr("compiler.registry.sending._pause", waits.append)
+
+    def unknown(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+    with pytest.raises(RegistryError, match=r"^registry\.test does not answer: no such name"):
+        Registries(logged_in(tmp_path, {})).digest("registry.test/acme", "there")
+    assert waits == [0.5, 1.0]
+
+
 def test_a_helper_gives_the_login(tmp_path: Path) -> None:
     """A credential helper is asked by the registry's name; Docker Hub's is its old address."""
     helper = tmp_path / "docker-credential-mine"
