@@ -7,18 +7,16 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from support import proxy
+from support import command, proxy
 from support.engine import Engine
 
 
 pytestmark = pytest.mark.engine
 
-COMMAND = [sys.executable, "-m", "compiler"]
 OWN = f"runner{os.getpid()}"
 """Where this run pushes: an engine that is held up keeps what others pushed."""
 PATIENCE = 300
@@ -31,7 +29,7 @@ def project(folder: Path, matrix: str, **templates: str) -> Path:
     for name, text in templates.items():
         (folder / f"templates/{name}.j2").write_text(text)
     (folder / "matrix.yaml").write_text(matrix)
-    subprocess.run(COMMAND, cwd=folder, check=True, capture_output=True)
+    command.run(folder)
     return folder
 
 
@@ -40,16 +38,7 @@ def build(
 ) -> subprocess.CompletedProcess[str]:
     """Build, and expect an exit code."""
     environment = {**engine.env, "REGISTRY": f"{engine.registry}/{OWN}", **env}
-    done = subprocess.run(
-        [*COMMAND, "build", *words],
-        cwd=folder,
-        env=environment,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == code, f"{done.stdout}{done.stderr}"
-    return done
+    return command.run(folder, "build", *words, env=environment, code=code)
 
 
 def many(count: int) -> str:
@@ -110,7 +99,7 @@ def test_one_that_fails_costs_itself_and_its_children(engine: Engine, tmp_path: 
 
     assert "error[stale-files]" in stale.stderr
 
-    subprocess.run(COMMAND, cwd=folder, check=True, capture_output=True)
+    command.run(folder)
     words = ("--push", "--selection", ".compile-matrix/failed.json", "--format", "json")
     said = json.loads(build(engine, folder, *words).stdout)
 
@@ -153,10 +142,10 @@ images:
     first = layers("--no-cache")
     children = layers("--no-cache", "image=anew-child")
     (folder / "matrix.lock").write_text("version: 1\nrefreshed: {anew-base: 2026-11-25}\n")
-    subprocess.run(COMMAND, cwd=folder, check=True, capture_output=True)
+    command.run(folder)
     refreshed = layers()
     (folder / "matrix.lock").write_text("version: 1\nrefreshed: {anew-base: 2026-11-26}\n")
-    subprocess.run(COMMAND, cwd=folder, check=True, capture_output=True)
+    command.run(folder)
     build(engine, folder, "--push", "image=anew-base")
     later = layers("image=anew-child")
 
@@ -233,7 +222,7 @@ def test_interrupted_it_leaves_nothing(
     slow = f"FROM python:3.11-slim-bookworm\nRUN sleep {2 * PATIENCE} # {own}\n"
     folder = project(tmp_path, many(40), trivial=slow)
     running = subprocess.Popen(
-        [*COMMAND, "build", "--part=2", "--jobs=2"],
+        [*command.COMMAND, "build", "--part=2", "--jobs=2"],
         cwd=folder,
         env={**engine.env},
         stdout=subprocess.PIPE,

@@ -6,18 +6,16 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import ground, remote
+from support import command, ground, remote
 from support.engine import Engine
 
 
 pytestmark = pytest.mark.engine
 
-COMMAND = [sys.executable, "-m", "compiler"]
 MATRIX = """\
 variables: {VERSION_TAG: v1, REGISTRY: ""}
 axes: {n: [a, b]}
@@ -40,16 +38,7 @@ class Far:
 
     def run(self, *words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a command with that builder, and expect an exit code."""
-        done = subprocess.run(
-            [*COMMAND, *words],
-            cwd=self.folder,
-            env={**self.env, **env},
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == code, f"{done.stdout}{done.stderr}"
-        return done
+        return command.run(self.folder, *words, env={**self.env, **env}, code=code)
 
 
 @pytest.fixture

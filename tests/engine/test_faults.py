@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.request import Request, urlopen
 
 import pytest
-from support import daemon, ground, proxy, registry
+from support import command, daemon, ground, proxy, registry
 from support.engine import Engine
 from support.packages import Unavailable
 from support.shelf import Shelf
@@ -30,7 +30,6 @@ from support.shelf import Shelf
 
 pytestmark = pytest.mark.engine
 
-COMMAND = [sys.executable, "-m", "compiler"]
 PATIENCE = 300
 """Seconds that anything may take on a busy machine."""
 
@@ -114,7 +113,7 @@ class Project:
         (folder / "templates/lower.j2").write_text(lower)
         (folder / "templates/upper.j2").write_text(UPPER)
         self.change()
-        subprocess.run(COMMAND, cwd=folder, check=True, capture_output=True)
+        command.run(folder)
 
     def twin(self, folder: Path) -> Project:
         """Give the same project in another folder, as another checkout has it."""
@@ -134,7 +133,7 @@ class Project:
     def start(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Begin to publish."""
         running = subprocess.Popen(
-            [*COMMAND, "publish", *words],
+            [*command.COMMAND, "publish", *words],
             cwd=self.folder,
             env={
                 **self.env,

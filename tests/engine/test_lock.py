@@ -1,11 +1,11 @@
 """Locked bases, with a real registry that moves under them and a real BuildKit that builds them."""
 
 import subprocess
-import sys
 import uuid
 from pathlib import Path
 
 import pytest
+from support import command
 from support.engine import Engine
 
 
@@ -77,16 +77,7 @@ class Project:
 
     def run(self, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         """Run compile-matrix there."""
-        ran = subprocess.run(
-            [sys.executable, "-m", "compiler", *words],
-            cwd=self.folder,
-            env=self.engine.env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ran.returncode == code, ran.stdout + ran.stderr
-        return ran
+        return command.run(self.folder, *words, env=self.engine.env, code=code)
 
     def lock(self) -> str:
         """Return what matrix.lock holds."""

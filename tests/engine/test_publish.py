@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import command
 from support.engine import Engine
 
 
 pytestmark = pytest.mark.engine
 
-COMMAND = [sys.executable, "-m", "compiler"]
 
 MATRIX = """\
 data: {package: package.json}
@@ -77,17 +76,7 @@ class Project:
 
     def run(self, *words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a command, and expect an exit code."""
-        done = subprocess.run(
-            [*COMMAND, *words],
-            cwd=self.folder,
-            env={**self.env, **env},
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == code, f"{done.stdout}{done.stderr}"
-        assert "Traceback" not in done.stderr
-        return done
+        return command.run(self.folder, *words, env={**self.env, **env}, code=code)
 
     def publish(self, *words: str, **env: str) -> dict[str, Any]:
         """Publish, and return each target's row of the record."""

@@ -5,21 +5,18 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import subprocess
-import sys
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from support import ground, proxy
+from support import command, ground, proxy
 from support.engine import Engine
 from support.shelf import Shelf
 
 
 pytestmark = pytest.mark.engine
 
-COMMAND = [sys.executable, "-m", "compiler"]
 USER, PASSWORD = "releaser", "open-sesame-of-the-releaser"
 HASHED = "$2b$05$abcdefghijklmnopqrstuuM2yOhcc1ZAFdBwQ.FYyFlpwQjn07ChG"
 SECRETS = {
@@ -82,20 +79,11 @@ class Project:
         """Write the template, with a command that decides whether its step goes well; compile."""
         text = HELD.replace("ADDRESS", self.shelf.address).replace("CHECK", check)
         (self.folder / "templates/held.j2").write_text(text)
-        done = subprocess.run(COMMAND, cwd=self.folder, check=False, capture_output=True, text=True)
-        assert not done.returncode, done.stderr
+        command.run(self.folder)
 
     def publish(self, *words: str, code: int = 0, **env: str) -> str:
         """Publish, and give all that it said."""
-        done = subprocess.run(
-            [*COMMAND, "publish", *words],
-            cwd=self.folder,
-            env={**self.env, **env},
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == code, f"{done.stdout}{done.stderr}"
+        done = command.run(self.folder, "publish", *words, env={**self.env, **env}, code=code)
         return done.stdout + done.stderr
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import command
 
 
 MATRIX = """\
@@ -36,16 +37,7 @@ def project(tmp_path: Path) -> Path:
 
 def run(folder: Path, *words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
     """Run compile-matrix in a folder and expect an exit code."""
-    done = subprocess.run(
-        [sys.executable, "-m", "compiler", *words],
-        cwd=folder,
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
+    return command.run(folder, *words, env={**os.environ, **env}, code=code)
 
 
 def test_it_says_what_came_out_and_what_is_next(project: Path) -> None:
