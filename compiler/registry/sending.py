@@ -4,17 +4,16 @@ Safe to use from several threads at once; no secret is ever in an error.
 """
 
 import base64
-import json
 import re
 import threading
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
 from compiler.reference import canonical_tag
+from compiler.registry.answers import NO_NAME, RegistryError, refusal, short, told
 from compiler.registry.credentials import HUB, login
 from compiler.registry.trust import TrustError, trusting
 
@@ -30,8 +29,6 @@ _LONGEST = 15.0
 _ASKED_FOR = 60.0
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _FIELD = re.compile(r'(\w+)="([^"]*)"')
-_UNKNOWN = ("Name or service not known", "nodename nor servname provided", "No address associated")
-_NO_NAME = "no such name is known"
 _NAMED = 3
 """Attempts where a name is not known: a misspelt one will not be."""
 _LOOPBACK = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?\Z")
@@ -39,10 +36,6 @@ _LOOPBACK = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?\Z")
 
 GIVEN_UP: ContextVar[threading.Event] = ContextVar("GIVEN_UP")
 """In a thread beside others: is set when nobody waits for its answers; nothing is tried again."""
-
-
-class RegistryError(Exception):
-    """A registry refuses, or does not answer."""
 
 
 class Sender:
@@ -84,7 +77,7 @@ class Sender:
             return None
         if not answer.ok:
             known = login(host, self._environment) is not None
-            raise RegistryError(f"{host} {_refusal(answer, method, repository, known=known)}")
+            raise RegistryError(f"{host} {refusal(answer, method, repository, known=known)}")
         return answer
 
     def _patiently(self, send: Callable[[], requests.Response], host: str) -> requests.Response:
@@ -101,8 +94,8 @@ class Sender:
             except TrustError as error:
                 raise RegistryError(str(error)) from None
             except requests.RequestException as error:
-                why = _short(error)
-                if attempt == self._attempts or (why == _NO_NAME and attempt >= _NAMED):
+                why = short(error)
+                if attempt == self._attempts or (why == NO_NAME and attempt >= _NAMED):
                     raise RegistryError(f"{host} does not answer: {why}") from None
             else:
                 if answer.status_code not in _PASSING or attempt == self._attempts:
@@ -205,23 +198,6 @@ def _pause(seconds: float) -> bool:
     return GIVEN_UP.get(threading.Event()).wait(seconds)
 
 
-def told(answer: requests.Response, host: str) -> Mapping[str, Any]:
-    """Return what a registry says in JSON.
-
-    Raises:
-        RegistryError: it is something else, as of a web server or of a proxy that wants a login.
-    """
-    try:
-        found = json.loads(answer.content)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise RegistryError(
-            f"{host} does not answer as a registry: is that its name, or does a proxy answer?"
-        )
-    return found
-
-
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
@@ -241,35 +217,3 @@ def split_repository(repository: str) -> tuple[str, str]:
 
 def _basic(user: str, secret: str) -> str:
     return base64.b64encode(f"{user}:{secret}".encode()).decode()
-
-
-def _refusal(answer: requests.Response, method: str, repository: str, *, known: bool) -> str:
-    """Say what a registry answered, without what it was asked with."""
-    code = answer.status_code
-    what = "be read" if method in {"GET", "HEAD"} else "be written to"
-    if code in {requests.codes.unauthorized, requests.codes.forbidden}:
-        who = "as who may, for the login that is kept is refused" if known else "for none is kept"
-        return f"does not let {repository} {what} ({code}): log in, by `docker login`, {who}"
-    try:
-        errors = answer.json()["errors"]
-        said = "; ".join(str(one.get("message") or one.get("code")) for one in errors)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        said = answer.reason or ""
-    return f"does not let {repository} {what}: {code} {' '.join(said.split())[:200]}".rstrip()
-
-
-def _short(error: requests.RequestException) -> str:
-    """Return why a connection failed, in few words and without addresses.
-
-    >>> _short(requests.exceptions.ReadTimeout("..."))
-    'it took too long'
-    """
-    if isinstance(error, requests.exceptions.Timeout):
-        return "it took too long"
-    text = str(error)
-    for words in ("Connection refused", "Connection reset"):
-        if words in text:
-            return words.lower()
-    if any(words in text for words in _UNKNOWN):
-        return _NO_NAME
-    return "the connection broke off"
