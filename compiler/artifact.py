@@ -2,11 +2,6 @@
 
 from typing import NamedTuple
 
-from compiler.unchanged import MARKER
-
-
-__all__ = ["MARKER", "Artifact"]
-
 
 class Artifact(NamedTuple):
     """A file to be: where it belongs and its bytes, which bear MARKER in their first lines."""

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
+from compiler.constants import MAX_VARIANTS
 from compiler.errors import CompileError
-from compiler.limits import MAX_VARIANTS
 from compiler.matrix import Axis, Pattern, Value
 from compiler.model import ImageOptions, Scalar, ValueOptions, keys, kind
 from compiler.names import BUILT_IN, RESERVED_AXES, only_variable

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from compiler.constants import LINK_PREFIX
 from compiler.errors import Diagnostic, Location, Problems
 from compiler.expand import Variant
 from compiler.families import described
@@ -116,7 +117,7 @@ class Checks:
                 continue
             self._contexts.add(asked)
             plain = resolve(str(path), self._values)
-            if "://" in plain or plain.startswith(("target:", "git@")):
+            if "://" in plain or plain.startswith((LINK_PREFIX, "git@")):
                 continue
             try:
                 self._files.require_folder(plain)

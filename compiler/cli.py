@@ -11,10 +11,9 @@ import click
 
 from compiler.commands import COMMANDS
 from compiler.console import Context, counted
+from compiler.constants import BAKE_FILE, LOCK, MAX_VARIANTS, PLAN_FILE, UNLOCKED
 from compiler.errors import CompileError, Diagnostic, Location, Severity
-from compiler.limits import LOCK, MAX_VARIANTS, UNLOCKED
 from compiler.report import Form
-from compiler.unchanged import BAKE, PLAN
 from compiler.version import VERSION
 
 
@@ -175,7 +174,7 @@ def _recalled(given: Context, record: "Record") -> tuple[Diagnostic, ...]:
     """Return the warnings of the run that made what is up to date."""
     from compiler.ignored import partly_ignored
 
-    paths = [f"{record.output}/{record.first}", BAKE, f"{record.output}/{PLAN}"]
+    paths = [f"{record.output}/{record.first}", BAKE_FILE, f"{record.output}/{PLAN_FILE}"]
     ignored = partly_ignored(given.folder, paths, given.shown)
     found: tuple[Diagnostic, ...] = ()
     if record.warnings:

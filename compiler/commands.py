@@ -14,8 +14,8 @@ from compiler.commands_publish import publish_
 from compiler.commands_release import release_
 from compiler.comparing.bakeform import COMPARED
 from compiler.console import Context, counted
+from compiler.constants import MAX_VARIANTS
 from compiler.errors import CompileError
-from compiler.limits import MAX_VARIANTS
 from compiler.report import Form
 
 

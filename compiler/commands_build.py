@@ -9,6 +9,7 @@ import click
 
 from compiler.commands_baking import PassingOn, baked, baking, display
 from compiler.console import Context, counted
+from compiler.constants import TEST_SUFFIX
 from compiler.errors import CompileError
 
 
@@ -105,7 +106,6 @@ def _ready(
     from compiler.building.ready import fresh, refuse_filters, require_buildx
     from compiler.select import select
     from compiler.selection import read_selection
-    from compiler.testing import SUFFIX
 
     refuse_filters(os.environ)
     require_buildx()
@@ -114,9 +114,9 @@ def _ready(
     targets = select(plan, words)
     chosen = None if selection is None else read_selection(plan, selection)
     names = [target.name for target in targets]
-    tests = [f"{target.name}{SUFFIX}" for target in targets if target.tests]
+    tests = [f"{target.name}{TEST_SUFFIX}" for target in targets if target.tests]
     if chosen is not None:  # a test that it names is to be run
-        wanted = {f"{name}{SUFFIX}" for name in chosen} if _tested(options) else set()
+        wanted = {f"{name}{TEST_SUFFIX}" for name in chosen} if _tested(options) else set()
         tests = [name for name in tests if name in chosen | wanted]
         names = [name for name in names if name in chosen]
     elif not _tested(options):

@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from compiler.artifact import Artifact
+from compiler.constants import BAKE_FILE, DOCKERFILE_SUFFIX, PLAN_FILE
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.unchanged import (
-    BAKE,
     OPEN,
-    PLAN,
     STAGING,
-    SUFFIX,
     bears,
     is_inside,
     is_rest,
@@ -85,7 +83,7 @@ def formers(top: int) -> tuple[str, ...]:
     """Return the folders that the bake file, or the rest of a killed run, says are written to."""
     folders: list[str] = []
     with suppress(OSError):
-        folders += plans(read(BAKE, top))
+        folders += plans(read(BAKE_FILE, top))
     with suppress(OSError):
         folders += read(f"{STAGING}/{JOURNAL}", top).decode(errors="replace").split("\n")
     return tuple(f for f in dict.fromkeys(folders) if not f or is_inside(f))
@@ -97,7 +95,9 @@ def _stale(path: str, folder: "_Folder", listed: frozenset[str]) -> Iterator[Cha
         where = f"{path}/{name}" if path else name
         if not folder.entries[name].is_file(follow_symlinks=False):
             continue
-        if is_rest(name, folder.descriptor) or (name.endswith(SUFFIX) and where in listed):
+        if is_rest(name, folder.descriptor) or (
+            name.endswith(DOCKERFILE_SUFFIX) and where in listed
+        ):
             with suppress(OSError):  # What we may not read is not ours to delete.
                 yield Change(Kind.DELETE, where, read(name, folder.descriptor), None)
 
@@ -222,7 +222,7 @@ class _Disk:
     def listed(self) -> frozenset[str]:
         """What the last plan lists, whether or not its first comment was taken out since."""
         try:
-            return listed(read(f"{self.output or '.'}/{PLAN}", self.top))
+            return listed(read(f"{self.output or '.'}/{PLAN_FILE}", self.top))
         except OSError:
             return frozenset()
 

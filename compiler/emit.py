@@ -10,15 +10,16 @@ from typing import Any
 
 from jinja2 import TemplateSyntaxError, Undefined
 
-from compiler.artifact import MARKER, Artifact
+from compiler.artifact import Artifact
+from compiler.constants import BAKE_FILE, MARKER, PLAN_FILE, TEST_SUFFIX
 from compiler.environment import environment, renderer
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.failure import explain, place
 from compiler.hcl import Literals
 from compiler.plan import Plan, described
 from compiler.render import Dockerfile
-from compiler.testing import SUFFIX, test_dockerfile
-from compiler.unchanged import BAKE, PLAN, PLAN_LINE, digest, seal
+from compiler.testing import test_dockerfile
+from compiler.unchanged import PLAN_LINE, digest, seal
 from compiler.view import view
 from compiler.warnings import recorded
 
@@ -57,12 +58,12 @@ def emit(
         if dockerfile.target.tests:
             artifacts.append(
                 Artifact(
-                    f"{folder}/{dockerfile.target.name}{SUFFIX}.Dockerfile",
+                    f"{folder}/{dockerfile.target.name}{TEST_SUFFIX}.Dockerfile",
                     test_dockerfile(dockerfile.target).encode(),
                 )
             )
     bake = _bake(plan, dockerfiles, source, *bake_template)
-    artifacts.append(Artifact(BAKE, bake.encode()))
+    artifacts.append(Artifact(BAKE_FILE, bake.encode()))
     sealed = seal(
         source=source,
         compiler=compiler,
@@ -72,7 +73,7 @@ def emit(
         targets=(described(target) for target in plan.targets),
         groups={group.name: list(group.targets) for group in plan.groups},
     )
-    return (*artifacts, Artifact(str(PurePosixPath(folder, PLAN)), sealed))
+    return (*artifacts, Artifact(str(PurePosixPath(folder, PLAN_FILE)), sealed))
 
 
 def _bake(
@@ -96,7 +97,7 @@ def _bake(
         ) from error
     return (
         f"# {MARKER} from {source}; do not edit.\n"
-        f"{PLAN_LINE}{plan.matrix.output}/{PLAN}\n"
+        f"{PLAN_LINE}{plan.matrix.output}/{PLAN_FILE}\n"
         f"#\n{body.lstrip()}"
     )
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from math import prod
 from typing import NamedTuple, TypeAlias
 
+from compiler.constants import MAX_VARIANTS
 from compiler.errors import Diagnostic, Problems
-from compiler.limits import MAX_VARIANTS
 from compiler.matrix import Image, Matrix, Value
 from compiler.pattern import Rule, rule
 

@@ -6,15 +6,12 @@ import stat
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
+from compiler.constants import FOLDER
 from compiler.errors import Diagnostic, Location, did_you_mean
 
 
 MAX_BYTES = 16 * 1024 * 1024
 """Size of a template or data file above which it is refused."""
-
-FOLDER = "folder"
-"""What stands for the digest of a folder that must be there."""
-
 
 NEAR = "it is looked up beside matrix.yaml"
 """The help for what is not there, where nothing has nearly its name."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from compiler.constants import LINK_PREFIX
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.matrix import Matrix
 from compiler.reference import canonical_platform, canonical_tag
@@ -12,8 +13,6 @@ from compiler.text import Interpolated, references
 
 if TYPE_CHECKING:
     from compiler.resolve import Target
-
-_LINK = "target:"
 
 
 def check_links(matrix: Matrix, targets: list["Target"], problems: Problems) -> None:
@@ -36,9 +35,9 @@ def _links(target: "Target") -> dict[str, str]:
     """Return the targets that one links to, by the name that it gives them."""
     contexts: Mapping[Interpolated, Interpolated] = target.fields["contexts"]  # type: ignore[assignment]
     return {
-        str(key): value.removeprefix(_LINK)
+        str(key): value.removeprefix(LINK_PREFIX)
         for key, value in contexts.items()
-        if value.startswith(_LINK) and not references(value)
+        if value.startswith(LINK_PREFIX) and not references(value)
     }
 
 

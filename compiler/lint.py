@@ -6,6 +6,7 @@ Takes a plan, its templates and Dockerfiles; returns warnings, in the order of t
 import re
 from collections.abc import Iterable
 
+from compiler.constants import OLDEST_BUILDX
 from compiler.effects import effects
 from compiler.errors import Diagnostic, Problems, Severity
 from compiler.expand import Rules, leaves_any, rules_of
@@ -25,8 +26,7 @@ NEWER = {
 }
 """Fields that older buildx drops without a word, and the first version that does not."""
 
-OLDEST = "0.13"
-"""The oldest buildx that reads the bake file."""
+OLDEST = ".".join(map(str, OLDEST_BUILDX))
 
 
 def lint(

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from compiler.artifact import Artifact
+from compiler.constants import LOCK, MAX_VARIANTS
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.expand import expand
 from compiler.files import NEAR, FileError, Files
-from compiler.limits import LOCK, MAX_VARIANTS
 from compiler.load import load
 from compiler.plan import Plan, plan
 from compiler.resolve import resolve

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from compiler.constants import TEST_SUFFIX
 from compiler.errors import Diagnostic, Problems, Severity
 from compiler.matrix import Matrix
 from compiler.names import MAX_FILE_NAME, group_name, safe
 from compiler.pattern import holds, rule, spelling
 from compiler.resolve import Target
-from compiler.testing import SUFFIX
 
 
 MERGED_BY_BAKE = ("contexts", "args", "labels")
@@ -80,7 +80,7 @@ def plan(matrix: Matrix, targets: tuple[Target, ...]) -> Plan:
     problems, warnings = Problems(), Problems()
     warnings.extend(matrix.warnings)
     names = {target.name for target in targets}
-    tests = [f"{target.name}{SUFFIX}" for target in targets if target.tests]
+    tests = [f"{target.name}{TEST_SUFFIX}" for target in targets if target.tests]
     groups = _Groups(names.union(tests))
     if not groups.add("default", Kind.ALL, [target.name for target in targets]):
         image = next(target.image for target in targets if target.name == "default")
@@ -133,7 +133,7 @@ def _check_tests(
 ) -> None:
     """Refuse a target of tests whose name is another's, or is too long for a file."""
     for target in targets:
-        name = f"{target.name}{SUFFIX}"
+        name = f"{target.name}{TEST_SUFFIX}"
         taken = name in names
         if not target.tests or not (taken or len(f"{name}.Dockerfile") > MAX_FILE_NAME):
             continue

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from compiler.constants import LINK_PREFIX, LOCK, MAX_VARIANTS
 from compiler.drift import Change, Kind
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.files import Files
-from compiler.limits import LOCK, MAX_VARIANTS
 from compiler.locking.apply import Pinner, load_lock
 from compiler.locking.inspect import UnresolvedError, resolve_all
 from compiler.locking.lockfile import Lock, Locked, write_lock
@@ -52,7 +52,7 @@ class Project:
             grown = False
             for target in self.plan.targets:
                 contexts = target.fields.get("contexts", {})
-                on = {str(v).removeprefix("target:") for v in contexts.values()}  # type: ignore[union-attr]
+                on = {str(v).removeprefix(LINK_PREFIX) for v in contexts.values()}  # type: ignore[union-attr]
                 if target.name not in reached and on & reached:
                     reached.add(target.name)
                     found.append(target.name)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import TemplateNotFound, TemplateSyntaxError, meta, nodes
 
-from compiler.artifact import MARKER
+from compiler.constants import MARKER
 from compiler.environment import environment, renderer
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.failure import explain, find_name, place

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from compiler.aliases import find_aliases
 from compiler.check import Checks
+from compiler.constants import LINK_PREFIX
 from compiler.errors import CompileError, Diagnostic, Problems
 from compiler.expand import Variant
 from compiler.families import find_parents
@@ -141,7 +142,10 @@ def _target(
         contexts: Any = fields.get("contexts", {})
         if parent in contexts:
             problems.add(_taken(parent, subject), name)
-        fields["contexts"] = {Interpolated(parent): Interpolated(f"target:{parent}"), **contexts}
+        fields["contexts"] = {
+            Interpolated(parent): Interpolated(f"{LINK_PREFIX}{parent}"),
+            **contexts,
+        }
     tags: Any = fields.get("tags", ())
     checks.target(
         subject,

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from compiler.constants import LINK_PREFIX
 from compiler.render import Dockerfile
 from compiler.text import Interpolated
 
@@ -19,7 +20,6 @@ _ASIDE = frozenset(
 )
 """Fields that say how an image is named or cached, not what it is."""
 
-_LINK = "target:"
 _REFERENCE = re.compile(r"^[ \t]*(?:FROM|ARG|#).*|\bfrom=[^\s,]+", re.IGNORECASE)
 """Where a line of a Dockerfile names an image; anywhere else a name is part of what is built."""
 _WORD = re.compile(r"[\w-]+(?:[./:@]+[\w-]+)*")
@@ -65,9 +65,9 @@ def _links(dockerfiles: tuple[Dockerfile, ...]) -> dict[int, list[int]]:
     for n, dockerfile in enumerate(dockerfiles):
         contexts = dockerfile.target.fields.get("contexts")
         for value in contexts.values() if isinstance(contexts, Mapping) else ():
-            if value.startswith(_LINK):
+            if value.startswith(LINK_PREFIX):
                 named = named or {d.target.name: m for m, d in enumerate(dockerfiles)}
-                linked = named.get(value.removeprefix(_LINK), n)
+                linked = named.get(value.removeprefix(LINK_PREFIX), n)
                 if linked != n:
                     found.setdefault(n, []).append(linked)
     return found
@@ -93,14 +93,14 @@ def _renamed(
     pairs: list[tuple[str, str]] = []
     words: dict[str, str] = {}
     for key, value in contexts.items():
-        name = value.removeprefix(_LINK)
+        name = value.removeprefix(LINK_PREFIX)
         if name == value or name not in renamed:
             pairs.append((key, value))
         elif key == name:
             words[key] = renamed[name]
-            pairs.append((words[key], _LINK + words[key]))
+            pairs.append((words[key], LINK_PREFIX + words[key]))
         else:
-            pairs.append((key, _LINK + renamed[name]))
+            pairs.append((key, LINK_PREFIX + renamed[name]))
     return _reworded(text, words) if words else text, frozenset(pairs)
 
 

@@ -4,12 +4,12 @@ import platform
 import re
 from collections.abc import Callable, Sequence
 
+from compiler.constants import TEST_SUFFIX
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.pattern import RANGE, match, spelling, worded
 from compiler.plan import Kind, Plan
 from compiler.reference import canonical_platform
 from compiler.resolve import Target
-from compiler.testing import SUFFIX
 
 
 _OPERATOR = re.compile(r"[<>]=?|[!~=]=|=")
@@ -116,7 +116,7 @@ def _named(
     word: str, plan: Plan, problem: Callable[[str, str, str, str], None]
 ) -> Callable[[Target], bool] | None:
     groups = {
-        group.name: frozenset(name.removesuffix(SUFFIX) for name in group.targets)
+        group.name: frozenset(name.removesuffix(TEST_SUFFIX) for name in group.targets)
         if group.kind is Kind.TESTS
         else frozenset(group.targets)
         for group in plan.groups
@@ -124,7 +124,7 @@ def _named(
     targets = {target.name: frozenset([target.name]) for target in plan.targets}
     for target in plan.targets:
         if target.tests:
-            targets[f"{target.name}{SUFFIX}"] = frozenset([target.name])
+            targets[f"{target.name}{TEST_SUFFIX}"] = frozenset([target.name])
     members = groups.get(word, targets.get(word))
     if members is None:
         near = did_you_mean(word, [*groups, *targets], otherwise="`compile-matrix list` shows all")

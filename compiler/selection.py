@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from compiler.constants import TEST_SUFFIX
 from compiler.errors import did_you_mean
 from compiler.given import read_given, shown_name
 from compiler.places import MOST_FINDINGS, Finding, Page, read_text, refuse_file
 from compiler.plan import Plan
 from compiler.resolve import Target
-from compiler.testing import SUFFIX
 
 
 CODE = "selection"
@@ -38,7 +38,7 @@ def selected(plan: Plan, targets: Iterable[Target], file: str) -> tuple[Target, 
         CompileError: the file cannot be read, is no selection, or names what there is not.
     """
     names = read_selection(plan, file)
-    return tuple(t for t in targets if not names.isdisjoint((t.name, f"{t.name}{SUFFIX}")))
+    return tuple(t for t in targets if not names.isdisjoint((t.name, f"{t.name}{TEST_SUFFIX}")))
 
 
 def read_selection(plan: Plan, file: str) -> frozenset[str]:
@@ -48,7 +48,7 @@ def read_selection(plan: Plan, file: str) -> frozenset[str]:
     """
     page = _page(file)
     names = _names(page)
-    known = {f"{target.name}{SUFFIX}" for target in plan.targets if target.tests}
+    known = {f"{target.name}{TEST_SUFFIX}" for target in plan.targets if target.tests}
     known.update(target.name for target in plan.targets)
     unknown = [name for name in dict.fromkeys(names) if name not in known]
     if unknown:

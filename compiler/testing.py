@@ -2,12 +2,8 @@
 
 import re
 
-from compiler.artifact import MARKER
+from compiler.constants import MARKER
 from compiler.resolve import Target
-
-
-SUFFIX = "-test"
-"""Behind the name of a target: the target that tests it."""
 
 
 _MORE = re.compile(r"\n|<<|\\\Z|\A[\[#]|\A--")

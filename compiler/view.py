@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from compiler.constants import LINK_PREFIX, TEST_SUFFIX
 from compiler.hcl import Block, Expression, literal
 from compiler.matrix import Matrix
 from compiler.names import only_variable
@@ -14,7 +15,6 @@ from compiler.plan import Group, Kind, Plan, shared_fields
 from compiler.render import Dockerfile
 from compiler.resolve import Target
 from compiler.siblings import siblings
-from compiler.testing import SUFFIX
 from compiler.text import Interpolated
 
 
@@ -115,7 +115,7 @@ def _members(group: Group) -> str:
     if group.kind is Kind.PICKED:
         return f"_pick({literal(group.targets)})"
     if group.kind is Kind.TESTS:
-        return f"_tests({literal([name.removesuffix(SUFFIX) for name in group.targets])})"
+        return f"_tests({literal([name.removesuffix(TEST_SUFFIX) for name in group.targets])})"
     if group.by is None:
         return "_built"
     axis, value = group.by
@@ -145,15 +145,15 @@ def _targets(plan: Plan, near: Mapping[str, list[Target]]) -> Iterator[tuple[str
             place = Interpolated(f"cwd://{target.dockerfile}")
             yield target.name, Block(**inherits, dockerfile=place, **attributes)
             if target.tests:
-                yield f"{target.name}{SUFFIX}", _test(target)
+                yield f"{target.name}{TEST_SUFFIX}", _test(target)
 
 
 def _test(target: Target) -> Block:
     """Return the target that runs a target's tests, and keeps nothing of it."""
-    fields: dict[str, Any] = {"contexts": {target.name: f"target:{target.name}"}}
+    fields: dict[str, Any] = {"contexts": {target.name: f"{LINK_PREFIX}{target.name}"}}
     if target.platforms:
         fields["platforms"] = target.platforms
-    place = Interpolated(f"{target.dockerfile.removesuffix('.Dockerfile')}{SUFFIX}.Dockerfile")
+    place = Interpolated(f"{target.dockerfile.removesuffix('.Dockerfile')}{TEST_SUFFIX}.Dockerfile")
     return Block(
         dockerfile=Interpolated(f"cwd://{place}"), **_attributes(fields), output=["type=cacheonly"]
     )

@@ -2,8 +2,8 @@
 
 import re
 
+from compiler.constants import BAKE_FILE
 from compiler.errors import CompileError, Diagnostic, Location
-from compiler.unchanged import BAKE
 
 
 _COMMAND = re.compile(r'process "[^\n]*" did not complete successfully')
@@ -75,7 +75,7 @@ def refusal(words: str) -> CompileError:
             Diagnostic(
                 code="cannot-build",
                 message=f"docker buildx bake refuses: {said.removeprefix('ERROR: ')[:500]}",
-                location=Location(path=BAKE, line=0),
+                location=Location(path=BAKE_FILE, line=0),
                 help="no target was begun; correct what it names",
             )
         ]

@@ -3,14 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
+from compiler.constants import LINK_PREFIX, TEST_SUFFIX
 from compiler.plan import Plan
-from compiler.testing import SUFFIX
 
 
 Links = Mapping[str, Sequence[str]]
 """Target -> the targets that bake builds along with it: its parent, what it copies from."""
-
-_LINK = "target:"
 
 
 def contexts(plan: Plan) -> dict[str, dict[str, str]]:
@@ -19,10 +17,12 @@ def contexts(plan: Plan) -> dict[str, dict[str, str]]:
     for target in plan.targets:
         given = cast("Mapping[str, str]", target.fields.get("contexts", {}))
         found[target.name] = {
-            name: text.removeprefix(_LINK) for name, text in given.items() if text.startswith(_LINK)
+            name: text.removeprefix(LINK_PREFIX)
+            for name, text in given.items()
+            if text.startswith(LINK_PREFIX)
         }
         if target.tests:
-            found[f"{target.name}{SUFFIX}"] = {target.name: target.name}
+            found[f"{target.name}{TEST_SUFFIX}"] = {target.name: target.name}
     return found
 
 

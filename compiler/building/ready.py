@@ -5,13 +5,10 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from compiler.constants import BAKE_FILE, OLDEST_BUILDX
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.pipeline import Compilation
-from compiler.unchanged import BAKE
 
-
-OLDEST = (0, 13)
-"""The first buildx that tells its progress to programs."""
 
 _VERSION = re.compile(r"\bv?(\d+)\.(\d+)\.\d+")
 
@@ -87,18 +84,18 @@ def require_buildx() -> None:
     if done.returncode:
         raise _cannot("this docker has no buildx")
     version = _VERSION.search(done.stdout)
-    if version and (int(version[1]), int(version[2])) < OLDEST:
+    if version and (int(version[1]), int(version[2])) < OLDEST_BUILDX:
         raise _cannot(f"this is buildx {version[0].removeprefix('v')}")
 
 
 def _cannot(reason: str) -> CompileError:
-    oldest = ".".join(map(str, OLDEST))
+    oldest = ".".join(map(str, OLDEST_BUILDX))
     return CompileError(
         [
             Diagnostic(
                 code="cannot-build",
                 message=f"building needs docker with buildx {oldest} or later: {reason}",
-                location=Location(path=BAKE, line=0),
+                location=Location(path=BAKE_FILE, line=0),
                 help="install Docker with its plug-in buildx, or update it",
             )
         ]

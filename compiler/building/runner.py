@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from compiler.building.outcome import Options
 from compiler.building.progress import Watch
-from compiler.unchanged import BAKE
+from compiler.constants import BAKE_FILE
 
 
 GRACE = 10.0
@@ -41,7 +41,7 @@ class Bake:
         self._metadata = metadata
         metadata.unlink(missing_ok=True)
         narrowed = {"ONLY_PLATFORM": ",".join(options.platforms)} if options.platforms else {}
-        command = ["docker", "buildx", "bake", f"--file={BAKE}", "--progress=rawjson"]
+        command = ["docker", "buildx", "bake", f"--file={BAKE_FILE}", "--progress=rawjson"]
         command += [f"--metadata-file={metadata}", *words, *part]
         # A session of its own: Ctrl-C of the terminal comes to us alone, and we end all of it.
         self._process = subprocess.Popen(  # noqa: S603 - no shell reads the words

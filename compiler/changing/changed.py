@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from compiler.changing.commit import project_at
+from compiler.constants import MAX_VARIANTS
 from compiler.errors import CompileError
 from compiler.fingerprinting.fingerprint import Fingerprint
 from compiler.fingerprinting.project import project_fingerprints
-from compiler.limits import MAX_VARIANTS
 from compiler.pipeline import Compilation, compile_matrix
 from compiler.plan import Plan
 from compiler.resolve import Target

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from compiler.comparing.bakeform import CACHE_ONLY, COMPARED, Fields
 from compiler.comparing.printed import Definition, linked
+from compiler.constants import LINK_PREFIX
 
 
 _FEW = 3
@@ -136,8 +137,8 @@ def _renamed(fields: Fields, names: Mapping[str, str]) -> Fields:
         return fields
     found = {}
     for key, text in contexts.items():
-        name = text.removeprefix("target:")
-        found[key] = f"target:{names[name]}" if name != text and name in names else text
+        name = text.removeprefix(LINK_PREFIX)
+        found[key] = f"{LINK_PREFIX}{names[name]}" if name != text and name in names else text
     return {**fields, "contexts": found}
 
 

@@ -20,6 +20,7 @@ from compiler.comparing.bakeform import (
     normal,
     undoubled,
 )
+from compiler.constants import LINK_PREFIX
 from compiler.json_check import find_in_json
 from compiler.places import MOST_FINDINGS, Finding, Page, refuse_file
 
@@ -158,11 +159,11 @@ def read_printed(page: Page, data: Mapping[str, Any]) -> Definition:
 def linked(targets: Mapping[str, Fields]) -> frozenset[str]:
     """Return the names that contexts `target:NAME` of these targets lead to."""
     return frozenset(
-        text.removeprefix("target:")
+        text.removeprefix(LINK_PREFIX)
         for fields in targets.values()
         if isinstance(contexts := fields.get("contexts"), Mapping)
         for text in contexts.values()
-        if text.startswith("target:")
+        if text.startswith(LINK_PREFIX)
     )
 
 

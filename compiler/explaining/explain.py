@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from compiler.constants import TEST_SUFFIX
 from compiler.errors import Location
 from compiler.explaining.combination import Combination, Open, asked
 from compiler.explaining.origins import Given, Origins, written
@@ -18,7 +19,6 @@ from compiler.matrix import Image, Matrix, Value
 from compiler.plan import Kind, Plan
 from compiler.render import FOLDER
 from compiler.resolve import Target
-from compiler.testing import SUFFIX
 
 
 MOST = 3
@@ -203,7 +203,7 @@ def _groups(plan: Plan, name: str) -> tuple[Member, ...]:
         )
         for group in plan.groups
         if name in group.targets
-        or (group.kind is Kind.TESTS and f"{name}{SUFFIX}" in group.targets)
+        or (group.kind is Kind.TESTS and f"{name}{TEST_SUFFIX}" in group.targets)
     )
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from compiler.constants import LOCK
 from compiler.errors import CompileError, Location
 from compiler.files import FileError, Files
-from compiler.limits import LOCK
 from compiler.locking.lockfile import read_lock, refreshed
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
-from compiler.artifact import MARKER
+from compiler.constants import LINK_PREFIX, MARKER
 from compiler.errors import CompileError, Location
 from compiler.fingerprinting.overrides import OverrideError, Overrides, resolved
 from compiler.fingerprinting.parts import digest, field_parts, text_parts
@@ -27,7 +27,6 @@ _HEADER = re.compile(
     rf"\A((?:#[ \t]*(?:syntax|escape|check)[ \t]*=[^\n]*\n)*)# {MARKER} from [^\n]*\n",
     re.IGNORECASE,
 )
-_LINK = "target:"
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://|^[\w.-]+@[\w.-]+:|^target:", re.IGNORECASE)
 
 
@@ -176,9 +175,9 @@ class _Work:
         target, fields = self._targets[name], self._fields[name]
         contexts: Mapping[str, str] = fields.get("contexts", {})  # type: ignore[assignment]
         linked = {
-            key: text.removeprefix(_LINK)
+            key: text.removeprefix(LINK_PREFIX)
             for key, text in contexts.items()
-            if text.startswith(_LINK) and text.removeprefix(_LINK) in self._targets
+            if text.startswith(LINK_PREFIX) and text.removeprefix(LINK_PREFIX) in self._targets
         }
         asked = self._reads(name, str(fields.get("target", "")), contexts, linked)
         text = _HEADER.sub(r"\1", self._texts[name], count=1)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from compiler.constants import LOCK
 from compiler.errors import CompileError, Diagnostic, Location, Problems
 from compiler.files import FileError, Files
-from compiler.limits import LOCK
 from compiler.locking.bases import OPEN, Base, Build, context_name, open_fault
 from compiler.locking.dockerfile import UNKNOWN, DockerfileError, Word
 from compiler.locking.lockfile import Lock, read_lock

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from compiler.constants import LOCK
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
-from compiler.limits import LOCK
 from compiler.reference import canonical_platform, familiar
 from compiler.source import Route, Source
 

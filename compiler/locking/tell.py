@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from compiler.constants import LOCK
 from compiler.errors import Diagnostic, Location, Severity
-from compiler.limits import LOCK
 from compiler.locking.bases import Base
 from compiler.locking.dockerfile import DockerfileError
 from compiler.locking.lockfile import Lock, Locked

@@ -11,11 +11,11 @@ from dataclasses import replace
 from compiler.building.build import build
 from compiler.building.outcome import Options, Outcome, Report
 from compiler.building.words import ANEW
+from compiler.constants import TEST_SUFFIX
 from compiler.fingerprinting.label import fingerprint_tag, label
 from compiler.plan import Plan
 from compiler.publishing.items import Item
 from compiler.publishing.staging import Image
-from compiler.testing import SUFFIX
 
 
 def make(
@@ -87,7 +87,7 @@ def examine(
         CompileError: bake refuses everything.
         KeyboardInterrupt: as it came, when all is stopped.
     """
-    found = {f"{item.target}{SUFFIX}": item for item in wanted}
+    found = {f"{item.target}{TEST_SUFFIX}": item for item in wanted}
     given = replace(
         options,
         platforms=(platform,) if platform else (),

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from compiler.artifact import MARKER, Artifact
+from compiler.artifact import Artifact
+from compiler.constants import MARKER
 from compiler.errors import CompileError
 from compiler.unchanged import PLAN_LINE, digest, seal
 from compiler.write import Change

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from compiler.constants import MAX_VARIANTS
 from compiler.errors import CompileError, Diagnostic
 from compiler.expand import Variant, expand
 from compiler.files import Files
-from compiler.limits import MAX_VARIANTS
 from compiler.load import load
 from compiler.matrix import Matrix
 from compiler.resolve import Target, resolve

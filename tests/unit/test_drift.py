@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.disk import HEAD, brief, files, project, refused
 
-from compiler.artifact import MARKER
+from compiler.constants import MARKER
 from compiler.unchanged import PLAN_LINE
 from compiler.write import Change, Kind, diff, unified, update, write
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from compiler.artifact import MARKER, Artifact
+from compiler.artifact import Artifact
+from compiler.constants import MARKER
 from compiler.unchanged import PLAN_LINE, STAGING, digest, seal
 from compiler.write import diff, update
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from compiler.artifact import MARKER, Artifact
-from compiler.unchanged import FOLDER, PLAN_LINE, STAGING, Record, digest, seal, unchanged
+from compiler.artifact import Artifact
+from compiler.constants import FOLDER, MARKER
+from compiler.unchanged import PLAN_LINE, STAGING, Record, digest, seal, unchanged
 from compiler.write import update
 
 
