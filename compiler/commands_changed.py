@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from compiler.changing.changed import Changed
     from compiler.fingerprinting.fingerprint import Fingerprint
     from compiler.pipeline import Compilation
-    from compiler.resolve import Target
+    from compiler.target import Target
 
 _ATTEMPTS = 3
 """How often a registry is asked: whoever looks only can look again."""

@@ -15,9 +15,9 @@ from typing import NamedTuple
 from compiler.errors import Diagnostic, Problems, Severity
 from compiler.matrix import Image, Matrix, Value
 from compiler.render import FOLDER, Dockerfile
-from compiler.resolve import Target
 from compiler.sameness import sameness
 from compiler.source import Route
+from compiler.target import Target
 
 
 _TOLD = 3

@@ -2,20 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from compiler.constants import LINK_PREFIX
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.matrix import Matrix
 from compiler.reference import canonical_platform, canonical_tag
+from compiler.target import Target
 from compiler.text import Interpolated, references
 
 
-if TYPE_CHECKING:
-    from compiler.resolve import Target
-
-
-def check_links(matrix: Matrix, targets: list["Target"], problems: Problems) -> None:
+def check_links(matrix: Matrix, targets: list[Target], problems: Problems) -> None:
     """Check what every target stands on or copies from: parents, and `target:` contexts."""
     by_name = {target.name: target for target in targets}
     checks = _Links(matrix, by_name, problems)
@@ -31,7 +27,7 @@ def check_links(matrix: Matrix, targets: list["Target"], problems: Problems) -> 
     checks.circles(links)
 
 
-def _links(target: "Target") -> dict[str, str]:
+def _links(target: Target) -> dict[str, str]:
     """Return the targets that one links to, by the name that it gives them."""
     contexts: Mapping[Interpolated, Interpolated] = target.fields["contexts"]  # type: ignore[assignment]
     return {
@@ -42,11 +38,11 @@ def _links(target: "Target") -> dict[str, str]:
 
 
 class _Links:
-    def __init__(self, matrix: Matrix, targets: Mapping[str, "Target"], problems: Problems) -> None:
+    def __init__(self, matrix: Matrix, targets: Mapping[str, Target], problems: Problems) -> None:
         self._matrix, self._targets, self._problems = matrix, targets, problems
         self._told: set[tuple[object, ...]] = set()
 
-    def link(self, target: "Target", key: str, other: str) -> None:
+    def link(self, target: Target, key: str, other: str) -> None:
         """Check one link: that it leads to a target which has the platforms."""
         linked = self._targets.get(other)
         place = self._place(target, key)
@@ -77,7 +73,7 @@ class _Links:
                     ),
                 )
 
-    def stage(self, target: "Target") -> None:
+    def stage(self, target: Target) -> None:
         """Check that a target's name can stand in a FROM, as a child or its tests have it."""
         if _is_stage(target.name) or ("stage", target.image) in self._told:
             return
@@ -90,7 +86,7 @@ class _Links:
         )
 
     @staticmethod
-    def _lacking(target: "Target", linked: "Target") -> list[str]:
+    def _lacking(target: Target, linked: Target) -> list[str]:
         """Return the platforms of a target that what it links to lacks.
 
         A parent without platforms is built for the client's, which may be the child's single one.
@@ -138,7 +134,7 @@ class _Links:
             "let one of them stand on an image of a registry",
         )
 
-    def _place(self, target: "Target", key: str) -> Location:
+    def _place(self, target: Target, key: str) -> Location:
         image = self._matrix.images[target.image]
         if image.parent is not None and target.parent == key:
             return self._matrix.source.locate(image.parent.route)

@@ -14,8 +14,8 @@ from compiler.matrix import Image, Matrix, Setting
 from compiler.pattern import Rule, holds, rule
 from compiler.plan import Plan
 from compiler.render import Dockerfile, Templates
-from compiler.resolve import Target
 from compiler.source import Route
+from compiler.target import Target
 
 
 NEWER = {

@@ -5,8 +5,8 @@ from enum import StrEnum
 
 from compiler.pattern import spelling
 from compiler.plan import Plan, described
-from compiler.resolve import Target
 from compiler.selection import as_selection
+from compiler.target import Target
 
 
 class Listing(StrEnum):

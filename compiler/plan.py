@@ -15,7 +15,7 @@ from compiler.errors import Diagnostic, Problems, Severity
 from compiler.matrix import Matrix
 from compiler.names import MAX_FILE_NAME, group_name, safe
 from compiler.pattern import holds, rule, spelling
-from compiler.resolve import Target
+from compiler.target import Target
 
 
 MERGED_BY_BAKE = ("contexts", "args", "labels")

@@ -19,7 +19,7 @@ from compiler.fields import remembered
 from compiler.files import FileError, Files
 from compiler.matrix import Matrix
 from compiler.pattern import holds, rule
-from compiler.resolve import Target
+from compiler.target import Target
 
 
 FOLDER = "templates"

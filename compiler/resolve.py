@@ -7,7 +7,7 @@ object where no variant decides them. Refuses what bake would take in silence.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from compiler.aliases import find_aliases
 from compiler.check import Checks
@@ -19,53 +19,12 @@ from compiler.fields import Rendered
 from compiler.files import Files
 from compiler.links import check_links
 from compiler.matrix import Alias, Matrix, Setting, Value
-from compiler.model import Scalar
 from compiler.naming import Named, name_variants
 from compiler.reader import grow
 from compiler.subject import Subject
+from compiler.target import Target
 from compiler.text import Interpolated, interpolate
 from compiler.ways import Ground, Way
-
-
-class Target(NamedTuple):
-    """One build of one variant."""
-
-    name: str
-    image: str
-    axes: Mapping[str, Scalar]
-    """The image's axes and this variant's values."""
-    values: tuple[Value, ...]
-    """The same in full, in the order of the image's axes."""
-    variant: str
-    """The non-empty fragments joined with `-`."""
-    template: str
-    """The Dockerfile's template, below `templates/`."""
-    dockerfile: str
-    """The Dockerfile's path, relative to matrix.yaml."""
-    scope: Mapping[str, Any]
-    """What its templates see."""
-    fields: Mapping[str, Rendered]
-    """Bake's fields, by name, in bake's order; `context` and `platforms` only if given."""
-    parent: str | None = None
-    """The target that it stands on."""
-    moving: tuple[Interpolated, ...] = ()
-    """Tags that move to each newer build, in bake's form."""
-    aliases: tuple[Interpolated, ...] = ()
-    """Tags that move, and are this variant's alone."""
-    cache: Mapping[str, str] | None = None
-    """`ref` and `mode` of a cache of its own."""
-    tests: tuple[str, ...] = ()
-    """Commands that are run in the built image."""
-
-    @property
-    def platforms(self) -> tuple[Interpolated, ...]:
-        """Its platforms; none where the builder decides."""
-        return self.fields.get("platforms", ())  # type: ignore[return-value]
-
-    @property
-    def tags(self) -> tuple[Interpolated, ...]:
-        """Its tags, in bake's form."""
-        return self.fields.get("tags", ())  # type: ignore[return-value]
 
 
 def resolve(matrix: Matrix, variants: tuple[Variant, ...], files: Files) -> tuple[Target, ...]:

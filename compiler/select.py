@@ -9,7 +9,7 @@ from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.pattern import RANGE, match, spelling, worded
 from compiler.plan import Kind, Plan
 from compiler.reference import canonical_platform
-from compiler.resolve import Target
+from compiler.target import Target
 
 
 _OPERATOR = re.compile(r"[<>]=?|[!~=]=|=")

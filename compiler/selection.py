@@ -9,7 +9,7 @@ from compiler.errors import did_you_mean
 from compiler.given import read_given, shown_name
 from compiler.places import MOST_FINDINGS, Finding, Page, read_text, refuse_file
 from compiler.plan import Plan
-from compiler.resolve import Target
+from compiler.target import Target
 
 
 CODE = "selection"

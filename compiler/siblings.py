@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from compiler.render import Dockerfile
-from compiler.resolve import Target
+from compiler.target import Target
 
 
 MOST = 4

@@ -13,8 +13,8 @@ from compiler.matrix import Matrix
 from compiler.names import only_variable
 from compiler.plan import Group, Kind, Plan, shared_fields
 from compiler.render import Dockerfile
-from compiler.resolve import Target
 from compiler.siblings import siblings
+from compiler.target import Target
 from compiler.text import Interpolated
 
 

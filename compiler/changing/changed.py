@@ -11,7 +11,7 @@ from compiler.fingerprinting.fingerprint import Fingerprint
 from compiler.fingerprinting.project import project_fingerprints
 from compiler.pipeline import Compilation, compile_matrix
 from compiler.plan import Plan
-from compiler.resolve import Target
+from compiler.target import Target
 from compiler.write import update
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from compiler.comparing.bakeform import COMPARED, Value, normal
 from compiler.comparing.printed import Definition
 from compiler.plan import Plan, described
-from compiler.resolve import Target
+from compiler.target import Target
 from compiler.text import references, resolve
 
 

@@ -13,7 +13,7 @@ from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.explaining.rulings import Effect, rulings
 from compiler.matrix import Axis, Image, Matrix, Value
 from compiler.plan import Plan
-from compiler.resolve import Target
+from compiler.target import Target
 
 
 _PAIR = re.compile(r"([^<>=!~]*)(=|[<>=!~]=?)(.*)\Z", re.DOTALL)

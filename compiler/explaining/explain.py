@@ -18,7 +18,7 @@ from compiler.explaining.rulings import Effect, Ruling, flow, rulings
 from compiler.matrix import Image, Matrix, Value
 from compiler.plan import Kind, Plan
 from compiler.render import FOLDER
-from compiler.resolve import Target
+from compiler.target import Target
 
 
 MOST = 3

@@ -11,8 +11,8 @@ from compiler.fields import Rendered, renderer
 from compiler.matrix import Field, Image, Matrix, Override, Value
 from compiler.options import MERGED
 from compiler.pattern import holds, rule
-from compiler.resolve import Target
 from compiler.source import Route
+from compiler.target import Target
 from compiler.text import interpolate
 from compiler.ways import Ground
 

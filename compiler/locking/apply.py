@@ -19,8 +19,8 @@ from compiler.locking.tell import Teller, Use
 from compiler.plan import Plan
 from compiler.reference import canonical_tag, familiar
 from compiler.render import Dockerfile, Templates
-from compiler.resolve import Target
 from compiler.source import LIMIT
+from compiler.target import Target
 from compiler.text import Interpolated, resolve
 
 

@@ -13,7 +13,7 @@ from compiler.locking.lockfile import Lock, Locked
 from compiler.plan import Plan
 from compiler.reference import canonical_platform, familiar
 from compiler.render import Templates, template_place
-from compiler.resolve import Target
+from compiler.target import Target
 
 
 _EXPRESSION = re.compile(r"\{\{.*?\}\}")

@@ -10,8 +10,9 @@ from compiler.expand import Variant, expand
 from compiler.files import Files
 from compiler.load import load
 from compiler.matrix import Matrix
-from compiler.resolve import Target, resolve
+from compiler.resolve import resolve
 from compiler.source import Source
+from compiler.target import Target
 from support.brute import Matrix as Document
 from support.matrices import flow
 

@@ -1,0 +1,50 @@
+"""One build of one variant, as the plan and everything after it sees it."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from compiler.fields import Rendered
+from compiler.matrix import Value
+from compiler.model import Scalar
+from compiler.text import Interpolated
+
+
+class Target(NamedTuple):
+    """One build of one variant."""
+
+    name: str
+    image: str
+    axes: Mapping[str, Scalar]
+    """The image's axes and this variant's values."""
+    values: tuple[Value, ...]
+    """The same in full, in the order of the image's axes."""
+    variant: str
+    """The non-empty fragments joined with `-`."""
+    template: str
+    """The Dockerfile's template, below `templates/`."""
+    dockerfile: str
+    """The Dockerfile's path, relative to matrix.yaml."""
+    scope: Mapping[str, Any]
+    """What its templates see."""
+    fields: Mapping[str, Rendered]
+    """Bake's fields, by name, in bake's order; `context` and `platforms` only if given."""
+    parent: str | None = None
+    """The target that it stands on."""
+    moving: tuple[Interpolated, ...] = ()
+    """Tags that move to each newer build, in bake's form."""
+    aliases: tuple[Interpolated, ...] = ()
+    """Tags that move, and are this variant's alone."""
+    cache: Mapping[str, str] | None = None
+    """`ref` and `mode` of a cache of its own."""
+    tests: tuple[str, ...] = ()
+    """Commands that are run in the built image."""
+
+    @property
+    def platforms(self) -> tuple[Interpolated, ...]:
+        """Its platforms; none where the builder decides."""
+        return self.fields.get("platforms", ())  # type: ignore[return-value]
+
+    @property
+    def tags(self) -> tuple[Interpolated, ...]:
+        """Its tags, in bake's form."""
+        return self.fields.get("tags", ())  # type: ignore[return-value]
