@@ -1,6 +1,9 @@
-"""A generated file before it meets the disk."""
+"""What a matrix compiles to, before anything is written."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
+
+from compiler.plan import Plan
 
 
 class Artifact(NamedTuple):
@@ -10,3 +13,12 @@ class Artifact(NamedTuple):
     """Relative to the project's folder, with `/`."""
     content: bytes
     """Every byte of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compilation:
+    """Everything that a matrix compiles to."""
+
+    plan: Plan
+    artifacts: tuple[Artifact, ...]
+    """In the order in which they have to be written."""

@@ -16,8 +16,8 @@ from compiler.errors import CompileError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from compiler.artifact import Compilation
     from compiler.building.outcome import Options, Outcome
-    from compiler.pipeline import Compilation
     from compiler.plan import Plan
 
 
@@ -103,13 +103,13 @@ def _ready(
     given: Context, words: tuple[str, ...], selection: str | None, options: dict[str, Any]
 ) -> "tuple[Compilation, list[str]]":
     """Return what is compiled and the names to bake."""
-    from compiler.building.ready import fresh, refuse_filters, require_buildx
+    from compiler.building.ready import refuse_filters, require_buildx
     from compiler.select import select
     from compiler.selection import read_selection
 
     refuse_filters(os.environ)
     require_buildx()
-    compiled = fresh(given.path, shown=given.shown, limit=given.limit)
+    compiled = given.fresh()
     plan = compiled.plan
     targets = select(plan, words)
     chosen = None if selection is None else read_selection(plan, selection)

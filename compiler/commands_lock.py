@@ -66,8 +66,10 @@ def lock_(
     day = day or datetime.now(UTC).date().isoformat()
     if not is_date(day):
         raise click.BadParameter("a date is written as 2026-11-23", param_hint="--date")
+    files = given.files()
+    plan = given.plan(files)
     try:
-        project = survey(given.path, shown=given.shown, limit=given.limit)
+        project = survey(plan, files)
         given.tell(project.undecided)
         if check:
             moved = _check(project, words)

@@ -115,7 +115,7 @@ def _check(options: dict[str, Any], extra: tuple[str, ...]) -> None:
 def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "Asked":
     """Return what is to be published; what is wrong is refused."""
     from compiler.building.outcome import Options
-    from compiler.building.ready import fresh, refuse_filters, require_buildx
+    from compiler.building.ready import refuse_filters, require_buildx
     from compiler.fingerprinting.dates import dates
     from compiler.fingerprinting.fingerprint import texts
     from compiler.fingerprinting.overrides import OverrideError, Overrides
@@ -129,7 +129,7 @@ def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "
     refuse_filters(os.environ)
     version = release(given.plan(), os.environ, options["said"])
     require_buildx()
-    compiled = fresh(given.path, shown=given.shown, limit=given.limit)
+    compiled = given.fresh()
     environment = {**os.environ, version.variable: version.version}
     targets = select(compiled.plan, options["words"])
     if options["selection"] is not None:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from compiler.errors import CompileError, Diagnostic, Severity
+from compiler.errors import CompileError, Diagnostic, Location, Severity
 from compiler.report import Form, report
 
 
 if TYPE_CHECKING:
+    from compiler.artifact import Compilation
+    from compiler.files import Files
     from compiler.plan import Plan
 
 
@@ -40,15 +42,47 @@ class Context:
                 report(diagnostics, self.form, colour=_coloured()), err=True, nl=False, color=True
             )
 
-    def plan(self) -> "Plan":
-        """Read the matrix and plan it, without rendering a Dockerfile; what is wrong ends it."""
+    def files(self) -> "Files":
+        """Return the project's files, none of them read yet."""
         from compiler.files import Files
+
+        return Files(self.folder, self.shown)
+
+    def plan(self, files: "Files | None" = None) -> "Plan":
+        """Read the matrix and plan it, without rendering a Dockerfile; what is wrong ends it."""
         from compiler.pipeline import plan_matrix
 
         try:
-            return plan_matrix(Files(self.folder, self.shown), self.path.name, limit=self.limit)
+            return plan_matrix(files or self.files(), self.path.name, limit=self.limit)
         except CompileError as error:
             self.refuse(error)
+
+    def fresh(self) -> "Compilation":
+        """Compile the matrix, whose generated files must be up to date.
+
+        Raises:
+            CompileError: they are not, or the matrix is wrong.
+        """
+        from compiler.drift import diff
+        from compiler.pipeline import compile_matrix
+
+        compiled = compile_matrix(self.path, shown=self.shown, limit=self.limit)
+        changes = diff(compiled.artifacts, self.folder, compiled.plan.matrix.output)
+        if not changes:
+            return compiled
+        first, more = changes[0], len(changes) - 1
+        others = f", and {more} more are stale" if more else ""
+        what = "is missing" if first.old is None else "is stale" if first.new else "is left over"
+        raise CompileError(
+            [
+                Diagnostic(
+                    code="stale-files",
+                    message=f"the generated file {first.path} {what}{others}",
+                    location=Location(path=f"{self.shown}{first.path}", line=0),
+                    help="run `compile-matrix` first; `compile-matrix --diff` shows the changes",
+                )
+            ]
+        )
 
     def note_none(self) -> None:
         """Say that a selection leaves nothing, which is as good as anything."""

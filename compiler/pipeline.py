@@ -1,9 +1,9 @@
 """The phases, composed: from the project's folder to the artifacts; nothing is written."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from compiler.artifact import Artifact
+from compiler.artifact import Compilation
 from compiler.constants import LOCK, MAX_VARIANTS
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.expand import expand
@@ -17,15 +17,6 @@ from compiler.version import VERSION
 
 BAKE_TEMPLATE = "docker-bake.hcl.j2"
 """The bake file's template, beside matrix.yaml or in the package."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compilation:
-    """Everything that a matrix compiles to."""
-
-    plan: Plan
-    artifacts: tuple[Artifact, ...]
-    """In the order in which they have to be written."""
 
 
 def plan_matrix(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:

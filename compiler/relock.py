@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from compiler.constants import LINK_PREFIX, LOCK, MAX_VARIANTS
+from compiler.constants import LINK_PREFIX, LOCK
 from compiler.drift import Change, Kind
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.files import Files
@@ -17,7 +17,6 @@ from compiler.locking.apply import Pinner, load_lock
 from compiler.locking.inspect import UnresolvedError, resolve_all
 from compiler.locking.lockfile import Lock, Locked, write_lock
 from compiler.locking.tell import Use
-from compiler.pipeline import plan_matrix
 from compiler.plan import Plan
 from compiler.reference import familiar
 from compiler.render import Dockerfile, Templates, render
@@ -60,14 +59,16 @@ class Project:
         return tuple(target.name for target in self.plan.targets if target.name in set(found))
 
 
-def survey(path: Path, *, shown: str = "", limit: int = MAX_VARIANTS) -> Project:
-    """Read a project and find its bases.
+def survey(plan: Plan, files: Files) -> Project:
+    """Find the base images that a plan needs.
+
+    Args:
+        plan: what is planned.
+        files: the project's files, from which it was read.
 
     Raises:
-        CompileError: the matrix or its lock is wrong, or a Dockerfile is none.
+        CompileError: the lock is wrong, or a Dockerfile is none.
     """
-    files = Files(path.parent, shown)
-    plan = plan_matrix(files, path.name, limit=limit)
     old = load_lock(files)
     templates = Templates(files)
     dockerfiles = render(plan.matrix, plan.targets, templates)

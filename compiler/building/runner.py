@@ -15,6 +15,7 @@ from typing import Any, Self
 from compiler.building.outcome import Options
 from compiler.building.progress import Watch
 from compiler.constants import BAKE_FILE
+from compiler.external import buildx
 
 
 GRACE = 10.0
@@ -41,7 +42,7 @@ class Bake:
         self._metadata = metadata
         metadata.unlink(missing_ok=True)
         narrowed = {"ONLY_PLATFORM": ",".join(options.platforms)} if options.platforms else {}
-        command = ["docker", "buildx", "bake", f"--file={BAKE_FILE}", "--progress=rawjson"]
+        command = buildx.command("bake", f"--file={BAKE_FILE}", "--progress=rawjson")
         command += [f"--metadata-file={metadata}", *words, *part]
         # A session of its own: Ctrl-C of the terminal comes to us alone, and we end all of it.
         self._process = subprocess.Popen(  # noqa: S603 - no shell reads the words

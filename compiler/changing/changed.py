@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from compiler.artifact import Compilation
 from compiler.changing.commit import project_at
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import CompileError
 from compiler.fingerprinting.fingerprint import Fingerprint
 from compiler.fingerprinting.project import project_fingerprints
-from compiler.pipeline import Compilation, compile_matrix
+from compiler.pipeline import compile_matrix
 from compiler.plan import Plan
 from compiler.target import Target
 from compiler.write import update

@@ -7,15 +7,20 @@ refuses, in its own words.
 
 import json
 import re
-import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from compiler.comparing.printed import CODE, REMEDY, Definition, is_source, parse, read_printed
+from compiler.comparing.definition import Definition
+from compiler.comparing.printed import CODE, REMEDY, is_source, parse, read_printed
 from compiler.errors import CompileError, Diagnostic, Location
+from compiler.external import buildx
 from compiler.given import STDIN, read_given, shown_name
 from compiler.places import Page, read_text, refuse_file
+
+
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
 
 
 LIMIT = 64 << 20
@@ -113,24 +118,16 @@ def _listed(stdout: bytes) -> list[str]:
     ]
 
 
-def _docker(path: Path, page: Page, *words: str) -> subprocess.CompletedProcess[bytes]:
+def _docker(path: Path, page: Page, *words: str) -> "CompletedProcess[bytes]":
     """Run `docker buildx` in the folder of a file; what it says is kept."""
     try:
-        return subprocess.run(  # noqa: S603 - the words are ours, and no shell reads them
-            ["docker", "buildx", *words],  # noqa: S607 - the user's own
-            cwd=path.parent,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-    except OSError as error:
-        missing = isinstance(error, FileNotFoundError)
-        reason = "there is no docker" if missing else (error.strerror or str(error)).lower()
+        return buildx.run(words, cwd=path.parent)
+    except buildx.BuildxError as error:
         refuse_file(
             page.path,
             code=CODE,
-            message=f"`docker buildx bake` reads such a file, and cannot be run: {reason}",
-            help=f"install Docker with buildx, {_ELSEWHERE}",
+            message=f"`docker buildx bake` reads such a file, and cannot be run: {error.message}",
+            help=f"{error.help}, {_ELSEWHERE}",
         )
 
 
@@ -140,13 +137,11 @@ def _refuse(stderr: bytes, path: Path, page: Page) -> NoReturn:
         refuse_file(
             page.path,
             code=CODE,
-            message="`docker buildx bake` reads such a file, and this docker has no buildx",
-            help=f"install its plug-in buildx, {_ELSEWHERE}",
+            message="`docker buildx bake` reads such a file, and docker has no buildx plugin",
+            help=f"install Docker's buildx plugin, {_ELSEWHERE}",
         )
-    said = stderr.decode(errors="replace")
-    refusal = _REFUSAL.search(said)
-    words = " ".join((refusal["text"] if refusal else said).split())
-    words = words if len(words) <= _LONGEST else f"{words[: _LONGEST - 3]}..."
+    refusal = _REFUSAL.search(stderr.decode(errors="replace"))
+    words = buildx.reason(refusal["text"].encode() if refusal else stderr, limit=_LONGEST)
     where = Location(path=page.path, line=0)
     if refusal and refusal["line"]:
         where = page.at(page.offset(max(1, int(refusal["line"])), max(1, int(refusal["column"]))))

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from compiler.comparing.bakeform import CACHE_ONLY, COMPARED, Fields
-from compiler.comparing.printed import Definition, linked
+from compiler.comparing.definition import Definition, linked
 from compiler.constants import LINK_PREFIX
 
 

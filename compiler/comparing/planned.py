@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from compiler.comparing.bakeform import COMPARED, Value, normal
-from compiler.comparing.printed import Definition
+from compiler.comparing.definition import Definition
 from compiler.plan import Plan, described
 from compiler.target import Target
 from compiler.text import references, resolve

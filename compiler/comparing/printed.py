@@ -7,7 +7,6 @@ its place.
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
 from compiler.comparing.bakeform import (
@@ -20,7 +19,7 @@ from compiler.comparing.bakeform import (
     normal,
     undoubled,
 )
-from compiler.constants import LINK_PREFIX
+from compiler.comparing.definition import Definition, linked
 from compiler.json_check import find_in_json
 from compiler.places import MOST_FINDINGS, Finding, Page, refuse_file
 
@@ -35,22 +34,6 @@ _RESOLVED = frozenset({"inherits", "matrix", "name"})
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 
 Route: TypeAlias = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Definition:
-    """Targets as bake reads them."""
-
-    targets: Mapping[str, Fields]
-    """Name -> fields in one form, in bake's order."""
-    came_along: frozenset[str] = frozenset()
-    """Targets that others link to and no one asked for: bake prints another output than theirs."""
-    unknown: tuple[str, ...] = ()
-    """Fields that bake printed and that are not known here, so not compared."""
-    waiting: frozenset[str] = frozenset()
-    """Tags that move, and do not count now."""
-    variables: tuple[str, ...] = ()
-    """The names of the variables that the environment may set, as far as they are known."""
 
 
 class _Number(str):
@@ -154,17 +137,6 @@ def read_printed(page: Page, data: Mapping[str, Any]) -> Definition:
     if doubled(targets.values()):
         targets = {name: undoubled(fields) for name, fields in targets.items()}
     return Definition(targets=targets, came_along=came, unknown=tuple(unknown))
-
-
-def linked(targets: Mapping[str, Fields]) -> frozenset[str]:
-    """Return the names that contexts `target:NAME` of these targets lead to."""
-    return frozenset(
-        text.removeprefix(LINK_PREFIX)
-        for fields in targets.values()
-        if isinstance(contexts := fields.get("contexts"), Mapping)
-        for text in contexts.values()
-        if text.startswith(LINK_PREFIX)
-    )
 
 
 def _mappings(

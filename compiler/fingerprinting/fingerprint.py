@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
+from compiler.artifact import Compilation
 from compiler.constants import LINK_PREFIX, MARKER
 from compiler.errors import CompileError, Location
 from compiler.fingerprinting.overrides import OverrideError, Overrides, resolved
 from compiler.fingerprinting.parts import digest, field_parts, text_parts
 from compiler.fingerprinting.reach import Reach, Reads, plain_name, reads
 from compiler.fingerprinting.trees import Listing, Trees, UnreadableError
-from compiler.pipeline import Compilation
 from compiler.plan import Plan
 
 

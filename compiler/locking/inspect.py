@@ -2,13 +2,13 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from hashlib import sha256
 from typing import Any
 
 from compiler.errors import Diagnostic, Location
+from compiler.external import buildx
 from compiler.locking.lockfile import Locked
 from compiler.reference import canonical_platform
 
@@ -19,7 +19,6 @@ AT_ONCE = 8
 PATIENCE = 120
 """Seconds after which one that does not answer is given up."""
 
-_LONGEST = 300
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
@@ -102,24 +101,14 @@ def _parsed(image: str, content: bytes) -> dict[str, Any]:
 
 
 def _imagetools(image: str, *words: str) -> bytes:
-    command = ["docker", "buildx", "imagetools", "inspect", *words]
     try:
-        ran = subprocess.run(  # noqa: S603 - the image's name is a legal one, and no shell reads it
-            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=PATIENCE
-        )
-    except subprocess.TimeoutExpired:
-        said = f"{image} cannot be looked up: no answer in {PATIENCE} seconds"
-        raise UnresolvedError(said, "look whether the registry can be reached") from None
-    except OSError as error:
-        missing = isinstance(error, FileNotFoundError)
-        reason = "there is no docker" if missing else (error.strerror or str(error)).lower()
-        message = f"{image} cannot be looked up: {reason}"
-        raise UnresolvedError(message, "install Docker with buildx") from None
+        ran = buildx.run(["imagetools", "inspect", *words], timeout=PATIENCE)
+    except buildx.BuildxError as error:
+        raise UnresolvedError(f"{image} cannot be looked up: {error.message}", error.help) from None
     if ran.returncode:
-        words_ = " ".join(ran.stderr.decode(errors="replace").split()).removeprefix("ERROR: ")
-        words_ = words_ if len(words_) <= _LONGEST else f"{words_[: _LONGEST - 3]}..."
         raise UnresolvedError(
-            f"{image} cannot be looked up: {words_ or 'docker does not say why'}",
+            f"{image} cannot be looked up: "
+            f"{buildx.reason(ran.stderr) or 'docker does not say why'}",
             "correct the name, log in (`docker login`), or try again if the registry is down",
         )
     return ran.stdout

@@ -1,10 +1,10 @@
 """Tags are given to images that wait: by digest, each looked at afterwards."""
 
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 
 from compiler.building.faults import passing
+from compiler.external import buildx
 from compiler.publishing.staging import Image
 from compiler.registry.client import Registries, RegistryError
 from compiler.registry.together import at_once
@@ -60,27 +60,20 @@ def copy(sources: Sequence[str], tags: Sequence[str], builder: str | None = None
     Raises:
         RegistryError: it fails, in its words.
     """
-    command = ["docker", "buildx", "imagetools", "create"]
-    command += [f"--builder={builder}"] if builder else []
-    command += ["--prefer-index=false"] if len(sources) == 1 else []
-    command += [f"--tag={tag}" for tag in tags]
+    words = ["imagetools", "create"]
+    words += [f"--builder={builder}"] if builder else []
+    words += ["--prefer-index=false"] if len(sources) == 1 else []
+    words += [f"--tag={tag}" for tag in tags]
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            done = subprocess.run(  # noqa: S603 - no shell reads the words
-                [*command, *sources],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-            )
-        except OSError as error:
-            raise RegistryError(f"there is no docker: {error.strerror}") from None
+            done = buildx.run([*words, *sources])
+        except buildx.BuildxError as error:
+            raise RegistryError(f"{tags[0]} cannot be made: {error.message}") from None
         if not done.returncode:
             return
-        said = " ".join(done.stderr.split()).removeprefix("ERROR: ")
+        said = buildx.reason(done.stderr)
         if attempt == ATTEMPTS or not passing(said):
-            raise RegistryError(f"{tags[0]} cannot be made: {said[:300]}")
+            raise RegistryError(f"{tags[0]} cannot be made: {said}")
         time.sleep(0.25 * 2.0**attempt)
 
 

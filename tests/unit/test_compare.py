@@ -20,7 +20,8 @@ import pytest
 from compiler.comparing.bakeform import COMPARED, normal
 from compiler.comparing.compare import Comparison, compare
 from compiler.comparing.contrast import as_json, as_text
-from compiler.comparing.printed import Definition, parse, read_printed
+from compiler.comparing.definition import Definition
+from compiler.comparing.printed import parse, read_printed
 from compiler.errors import CompileError
 from compiler.places import Page
 
@@ -358,8 +359,8 @@ def test_without_buildx(project: Path, tmp_path: Path) -> None:
     bare = run(project, "compare", "old.hcl", PATH=path_with(lone), code=1).stderr
 
     assert "error[bake-file]: `docker buildx bake` reads such a file" in missing
-    assert "there is no docker" in missing
-    assert "this docker has no buildx" in bare
+    assert "docker is not installed" in missing
+    assert "docker has no buildx plugin" in bare
     assert "bake --print" in missing
     assert "bake --print" in bare
 
