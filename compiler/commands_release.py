@@ -95,7 +95,7 @@ def promote_(given: Context, version: str, builder: str | None) -> None:
     Examples:
       compile-matrix release promote v1.3.2
     """
-    from compiler.publishing.releases import move
+    from compiler.publishing.promotion import move
 
     with _registries() as registries:
         record = _record(given, registries, version)

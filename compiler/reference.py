@@ -110,3 +110,13 @@ def canonical_platform(text: str) -> str | None:
     if (arch, variant) in (("arm64", "v8"), ("amd64", "v1"), ("arm", "v7")):
         variant = None  # what the bare architecture means (containerd's normalisation)
     return f"{os}/{arch}/{variant}" if variant else f"{os}/{arch}"
+
+
+def split(tag: str) -> tuple[str, str]:
+    """Return repository and tag of a name.
+
+    >>> split("localhost:5000/a:1"), split("localhost:5000/a")
+    (('localhost:5000/a', '1'), ('localhost:5000/a', 'latest'))
+    """
+    name, _, last = tag.rpartition(":")
+    return (name, last) if name and "/" not in last else (tag, "latest")

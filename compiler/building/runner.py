@@ -42,11 +42,10 @@ class Bake:
         self._metadata = metadata
         metadata.unlink(missing_ok=True)
         narrowed = {"ONLY_PLATFORM": ",".join(options.platforms)} if options.platforms else {}
-        command = buildx.command("bake", f"--file={BAKE_FILE}", "--progress=rawjson")
-        command += [f"--metadata-file={metadata}", *words, *part]
+        options_ = [f"--file={BAKE_FILE}", "--progress=rawjson", f"--metadata-file={metadata}"]
         # A session of its own: Ctrl-C of the terminal comes to us alone, and we end all of it.
         self._process = subprocess.Popen(  # noqa: S603 - no shell reads the words
-            command,
+            buildx.command(*["bake", *options_, *words, *part]),
             cwd=options.folder,
             env={**_QUICK, **os.environ, **narrowed, **options.env},
             stdin=subprocess.DEVNULL,

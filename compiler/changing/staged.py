@@ -7,6 +7,7 @@ from compiler.errors import CompileError, Diagnostic, Location
 from compiler.fingerprinting.fingerprint import Fingerprint
 from compiler.fingerprinting.label import fingerprint_tag
 from compiler.plan import Plan
+from compiler.reference import split
 from compiler.registry.client import Registries, RegistryError
 from compiler.registry.together import at_once
 from compiler.text import resolve
@@ -29,18 +30,8 @@ def repositories(plan: Plan, environment: Mapping[str, str], staging: str = "") 
         if staging:
             found[target.name] = resolve(staging, values)
         elif tags:
-            found[target.name] = _repository(resolve(tags[0], values))
+            found[target.name] = split(resolve(tags[0], values))[0]
     return found
-
-
-def _repository(tag: str) -> str:
-    """Return a tag without its last part.
-
-    >>> _repository("localhost:5000/acme/server:1.0"), _repository("localhost:5000/acme/server")
-    ('localhost:5000/acme/server', 'localhost:5000/acme/server')
-    """
-    name, _, last = tag.rpartition(":")
-    return tag if not name or "/" in last else name
 
 
 def staged(

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
-from compiler.publishing.promotion import split
 from compiler.publishing.record import Record, pull_all, versions
 from compiler.publishing.version import Release, order
+from compiler.reference import split
 from compiler.registry.client import Registries
 
 

@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from compiler.building.faults import passing
 from compiler.external import buildx
-from compiler.publishing.staging import Image
+from compiler.publishing.record import Record
+from compiler.publishing.releases import place_of
+from compiler.publishing.staging import Image, image
+from compiler.reference import split
 from compiler.registry.client import Registries, RegistryError
 from compiler.registry.together import at_once
 
@@ -16,16 +19,6 @@ ATTEMPTS = 6
 
 class OvertakenError(RegistryError):
     """Another run gave a tag to another image, right after this one had given it."""
-
-
-def split(tag: str) -> tuple[str, str]:
-    """Return repository and tag of a name.
-
-    >>> split("localhost:5000/a:1"), split("localhost:5000/a")
-    (('localhost:5000/a', '1'), ('localhost:5000/a', 'latest'))
-    """
-    name, _, last = tag.rpartition(":")
-    return (name, last) if name and "/" not in last else (tag, "latest")
 
 
 def give(
@@ -89,3 +82,28 @@ def taken(registries: Registries, wanted: Mapping[str, str | None]) -> dict[str,
     """
     now = at_once(lambda tag: registries.digest(*split(tag)), {tag: tag for tag in wanted})
     return {tag: there for tag, there in now.items() if there and there != wanted[tag]}
+
+
+def move(registries: Registries, record: Record, builder: str | None) -> dict[str, bool]:
+    """Move what moves to a release, forward or back.
+
+    Returns:
+        Tag -> whether it was elsewhere before.
+
+    Raises:
+        RegistryError: an image of the release is gone, before anything is moved; or a registry
+            refuses.
+    """
+    rows = [row for row in record["targets"] if row.get("moving")]
+    found = {row["target"]: image(registries, place_of(row), row["digest"]) for row in rows}
+    gone = [name for name, one in found.items() if one is None]
+    if gone:
+        raise RegistryError(
+            f"the image of {', '.join(gone)} in {record['release']} is gone; nothing was moved"
+        )
+    return {
+        tag: give(registries, one, place_of(row), tag, builder)
+        for row in rows
+        if (one := found[row["target"]])
+        for tag in row["moving"]
+    }

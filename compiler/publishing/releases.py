@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from compiler.publishing.promotion import give, split
 from compiler.publishing.record import Record, pull_all, versions
-from compiler.publishing.staging import image
-from compiler.registry.client import Registries, RegistryError
+from compiler.reference import split
+from compiler.registry.client import Registries
 from compiler.registry.together import at_once
 
 
@@ -57,28 +56,3 @@ def place_of(row: Mapping[str, Any]) -> str:
     """Return the repository where a target was released; empty if it has no tag."""
     tags = [*row["tags"], *row.get("moving", ())]
     return split(tags[0])[0] if tags else ""
-
-
-def move(registries: Registries, record: Record, builder: str | None) -> dict[str, bool]:
-    """Move what moves to a release, forward or back.
-
-    Returns:
-        Tag -> whether it was elsewhere before.
-
-    Raises:
-        RegistryError: an image of the release is gone, before anything is moved; or a registry
-            refuses.
-    """
-    rows = [row for row in record["targets"] if row.get("moving")]
-    found = {row["target"]: image(registries, place_of(row), row["digest"]) for row in rows}
-    gone = [name for name, one in found.items() if one is None]
-    if gone:
-        raise RegistryError(
-            f"the image of {', '.join(gone)} in {record['release']} is gone; nothing was moved"
-        )
-    return {
-        tag: give(registries, one, place_of(row), tag, builder)
-        for row in rows
-        if (one := found[row["target"]])
-        for tag in row["moving"]
-    }

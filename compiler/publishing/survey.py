@@ -7,9 +7,9 @@ from compiler.fingerprinting.label import fingerprint_tag
 from compiler.publishing import record as records
 from compiler.publishing.asked import PublishError, Work
 from compiler.publishing.items import Item
-from compiler.publishing.promotion import give, split, taken
+from compiler.publishing.promotion import give, taken
 from compiler.publishing.staging import Image, image, labelled
-from compiler.reference import canonical_tag
+from compiler.reference import canonical_tag, split
 from compiler.registry.client import RegistryError
 from compiler.registry.together import at_once
 
