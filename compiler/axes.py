@@ -13,7 +13,7 @@ from compiler.model import ImageOptions, Scalar, ValueOptions, keys, kind
 from compiler.names import BUILT_IN, RESERVED_AXES, only_variable
 from compiler.pattern import read_pattern, spelling
 from compiler.reader import Reader
-from compiler.source import Route
+from compiler.source.document import Route
 
 
 _Given: TypeAlias = tuple[Scalar, ValueOptions, Route]

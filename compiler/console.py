@@ -13,8 +13,8 @@ from compiler.report import Form, report
 
 if TYPE_CHECKING:
     from compiler.artifact import Compilation
-    from compiler.files import Files
     from compiler.plan import Plan
+    from compiler.source.project_files import Files
 
 
 class Context:
@@ -44,7 +44,7 @@ class Context:
 
     def files(self) -> "Files":
         """Return the project's files, none of them read yet."""
-        from compiler.files import Files
+        from compiler.source.project_files import Files
 
         return Files(self.folder, self.shown)
 

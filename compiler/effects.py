@@ -16,7 +16,7 @@ from compiler.errors import Diagnostic, Problems, Severity
 from compiler.matrix import Image, Matrix, Value
 from compiler.render import FOLDER, Dockerfile
 from compiler.sameness import sameness
-from compiler.source import Route
+from compiler.source.document import Route
 from compiler.target import Target
 
 

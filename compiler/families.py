@@ -8,7 +8,7 @@ from compiler.errors import Diagnostic, Problems
 from compiler.matrix import Axis, Image, Matrix, Parent, Value
 from compiler.naming import Named
 from compiler.pattern import holds, rule
-from compiler.source import Route
+from compiler.source.document import Route
 
 
 _MOST_TRIED = 1000

@@ -11,7 +11,7 @@ from compiler.names import IMAGE, safe
 from compiler.options import merge, read_fields, read_overrides
 from compiler.pattern import match, read_pattern, spelling
 from compiler.reader import Reader
-from compiler.source import Route
+from compiler.source.document import Route
 
 
 class Ground(NamedTuple):

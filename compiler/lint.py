@@ -14,7 +14,7 @@ from compiler.matrix import Image, Matrix, Setting
 from compiler.pattern import Rule, holds, rule
 from compiler.plan import Plan
 from compiler.render import Dockerfile, Templates
-from compiler.source import Route
+from compiler.source.document import Route
 from compiler.target import Target
 
 

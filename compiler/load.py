@@ -13,9 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from compiler.axes import read_axes
-from compiler.data import load_data
 from compiler.errors import CompileError, did_you_mean
-from compiler.files import FileError, Files
 from compiler.images import Ground, read_images
 from compiler.matrix import Axis, Image, Matrix, Pattern, Setting, Variable
 from compiler.model import MatrixFile, PublishOptions
@@ -25,7 +23,9 @@ from compiler.options import read_overrides
 from compiler.pattern import read_pattern
 from compiler.reader import Reader
 from compiler.reference import canonical_tag
-from compiler.source import Route, Source
+from compiler.source.data_files import load_data
+from compiler.source.document import Route, Source
+from compiler.source.project_files import FileError, Files
 from compiler.text import interpolate, resolve
 from compiler.variables import read_variables
 

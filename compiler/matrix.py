@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from compiler.errors import Diagnostic
 from compiler.model import Scalar
-from compiler.source import Route, Source
+from compiler.source.document import Route, Source
 from compiler.text import Text
 
 

@@ -8,7 +8,7 @@ from compiler.model import BuildOptions, CacheOptions, ImageOptions
 from compiler.model import Override as OverrideOptions
 from compiler.pattern import read_pattern
 from compiler.reader import Reader
-from compiler.source import Route
+from compiler.source.document import Route
 from compiler.text import Text
 
 

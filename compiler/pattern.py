@@ -13,7 +13,7 @@ from compiler.errors import did_you_mean
 from compiler.matrix import Axis, Image, Matcher, Pattern, Value
 from compiler.model import Scalar
 from compiler.reader import Reader
-from compiler.source import Route
+from compiler.source.document import Route
 
 
 Rule: TypeAlias = tuple[tuple[int, frozenset[int]], ...]

@@ -7,11 +7,11 @@ from compiler.artifact import Compilation
 from compiler.constants import LOCK, MAX_VARIANTS
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.expand import expand
-from compiler.files import NEAR, FileError, Files
 from compiler.load import load
 from compiler.plan import Plan, plan
 from compiler.resolve import resolve
-from compiler.source import LIMIT, Source
+from compiler.source.document import LIMIT, Source
+from compiler.source.project_files import NEAR, FileError, Files
 from compiler.version import VERSION
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from compiler.errors import CompileError, Diagnostic, Location, Problems, did_you_mean
 from compiler.fields import Rendered
 from compiler.reference import KNOWN_PLATFORMS, canonical_platform
-from compiler.source import Route
+from compiler.source.document import Route
 from compiler.subject import Subject
 from compiler.text import Interpolated, interpolate, resolve
 

@@ -19,7 +19,7 @@ from compiler.errors import (
 )
 from compiler.matrix import Setting
 from compiler.model import Level, keys, level_at
-from compiler.source import Route, Source
+from compiler.source.document import Route, Source
 from compiler.text import Text
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from compiler.constants import LINK_PREFIX, LOCK
 from compiler.drift import Change, Kind
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
-from compiler.files import Files
 from compiler.locking.apply import Pinner, load_lock
 from compiler.locking.inspect import UnresolvedError, resolve_all
 from compiler.locking.lockfile import Lock, Locked, write_lock
@@ -20,6 +19,7 @@ from compiler.locking.tell import Use
 from compiler.plan import Plan
 from compiler.reference import familiar
 from compiler.render import Dockerfile, Templates, render
+from compiler.source.project_files import Files
 from compiler.write import write
 
 

@@ -16,9 +16,9 @@ from compiler.environment import environment, renderer
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.failure import explain, find_name, place
 from compiler.fields import remembered
-from compiler.files import FileError, Files
 from compiler.matrix import Matrix
 from compiler.pattern import holds, rule
+from compiler.source.project_files import FileError, Files
 from compiler.target import Target
 
 

@@ -10,7 +10,7 @@ from jinja2 import TemplateError, meta, nodes
 from compiler.environment import VALUE_BRACE, VALUE_DOLLAR, Sandbox, renderer
 from compiler.errors import CompileError, Diagnostic, Location, did_you_mean
 from compiler.failure import explain, find_name, place
-from compiler.source import Route, Source
+from compiler.source.document import Route, Source
 
 
 class Interpolated(str):

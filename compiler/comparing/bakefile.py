@@ -15,8 +15,8 @@ from compiler.comparing.definition import Definition
 from compiler.comparing.printed import CODE, REMEDY, is_source, parse, read_printed
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.external import buildx
-from compiler.given import STDIN, read_given, shown_name
-from compiler.places import Page, read_text, refuse_file
+from compiler.source.argument_file import STDIN, read_given, shown_name
+from compiler.source.positions import Page, read_text, refuse_file
 
 
 if TYPE_CHECKING:

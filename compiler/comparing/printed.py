@@ -20,8 +20,8 @@ from compiler.comparing.bakeform import (
     undoubled,
 )
 from compiler.comparing.definition import Definition, linked
-from compiler.json_check import find_in_json
-from compiler.places import MOST_FINDINGS, Finding, Page, refuse_file
+from compiler.source.json_strictness import find_in_json
+from compiler.source.positions import MOST_FINDINGS, Finding, Page, refuse_file
 
 
 CODE = "bake-file"

@@ -11,7 +11,7 @@ from compiler.fields import Rendered, renderer
 from compiler.matrix import Field, Image, Matrix, Override, Value
 from compiler.options import MERGED
 from compiler.pattern import holds, rule
-from compiler.source import Route
+from compiler.source.document import Route
 from compiler.target import Target
 from compiler.text import interpolate
 from compiler.ways import Ground

@@ -14,7 +14,7 @@ from compiler.matrix import Axis, Image, Matrix, Pattern, Value
 from compiler.model import Scalar
 from compiler.options import FIELDS, MERGED, OWN
 from compiler.pattern import Rule, rule, spelling
-from compiler.source import Route
+from compiler.source.document import Route
 
 
 _NEAREST = 3

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from compiler.constants import LOCK
 from compiler.errors import CompileError, Location
-from compiler.files import FileError, Files
 from compiler.locking.lockfile import read_lock, refreshed
+from compiler.source.project_files import FileError, Files
 
 
 def dates(folder: Path, shown: str = "") -> Mapping[str, str]:

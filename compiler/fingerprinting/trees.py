@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from hashlib import file_digest, sha256
 from typing import TYPE_CHECKING, NamedTuple
 
-from compiler.files import UNREADABLE, FileError
 from compiler.fingerprinting.reach import Reach
+from compiler.source.project_files import UNREADABLE, FileError
 
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from datetime import date
 from compiler.constants import LOCK
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.reference import canonical_platform, familiar
-from compiler.source import Route, Source
+from compiler.source.document import Route, Source
 
 
 __all__ = ["LOCK", "Lock", "Locked", "is_date", "read_lock", "refreshed", "write_lock"]

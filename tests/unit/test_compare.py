@@ -23,7 +23,7 @@ from compiler.comparing.contrast import as_json, as_text
 from compiler.comparing.definition import Definition
 from compiler.comparing.printed import parse, read_printed
 from compiler.errors import CompileError
-from compiler.places import Page
+from compiler.source.positions import Page
 
 
 MATRIX = """\

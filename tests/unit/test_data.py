@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.data import load_data
 from compiler.errors import CompileError, Diagnostic
+from compiler.source.data_files import load_data
 
 
 SUFFIXES = ["json", "yaml", "yml", "toml"]

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from compiler.effects import effects
 from compiler.errors import Diagnostic, Severity
-from compiler.files import Files
 from compiler.pipeline import plan_matrix
 from compiler.plan import Plan
 from compiler.render import Templates, render
+from compiler.source.project_files import Files
 from compiler.text import Interpolated
 
 

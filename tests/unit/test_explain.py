@@ -15,9 +15,9 @@ from compiler.explaining.as_json import as_json
 from compiler.explaining.explain import explain
 from compiler.explaining.rulings import Effect
 from compiler.explaining.text import as_text
-from compiler.files import Files
 from compiler.pipeline import plan_matrix
 from compiler.plan import Plan
+from compiler.source.project_files import Files
 
 
 PROJECT = Path(__file__).parents[2]

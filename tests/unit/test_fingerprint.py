@@ -23,7 +23,7 @@ from compiler.fingerprinting.overrides import DECIDING, OverrideError, Overrides
 from compiler.fingerprinting.reach import EVERYTHING, Reach, plain_name, reads
 from compiler.fingerprinting.trees import Trees
 from compiler.pipeline import compile_matrix
-from compiler.places import Page
+from compiler.source.positions import Page
 
 
 MATRIX = """\

@@ -13,10 +13,10 @@ import pytest
 
 from compiler.cli import run
 from compiler.errors import CompileError
-from compiler.files import Files
 from compiler.model import BuildOptions, Level, MatrixFile, keys
 from compiler.pipeline import plan_matrix
 from compiler.schema import schema, schema_text
+from compiler.source.project_files import Files
 
 
 PROJECT = Path(__file__).parents[2]

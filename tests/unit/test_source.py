@@ -8,9 +8,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler import source as source_module
 from compiler.errors import CompileError, Diagnostic, Location
-from compiler.source import PythonParser, Route, Source
+from compiler.source import document as source_module
+from compiler.source.document import PythonParser, Route, Source
 
 
 MIB = 1 << 20

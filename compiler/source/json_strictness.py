@@ -3,8 +3,14 @@
 import json
 import re
 
-from compiler.compose import DEEPEST
-from compiler.places import FORBIDDEN_IN_VALUE, MOST_FINDINGS, Finding, control_character, show
+from compiler.source.composer import DEEPEST
+from compiler.source.positions import (
+    FORBIDDEN_IN_VALUE,
+    MOST_FINDINGS,
+    Finding,
+    control_character,
+    show,
+)
 
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]|-?Infinity|NaN', re.DOTALL)

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable
 
 from compiler.errors import did_you_mean
-from compiler.nodes import Node
-from compiler.places import Finding, show
-from compiler.yaml_hints import quote_it
+from compiler.source.nodes import Node
+from compiler.source.positions import Finding, show
+from compiler.source.yaml_hints import quote_it
 
 
 _TAG = re.compile(r"!\S*")

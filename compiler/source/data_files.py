@@ -8,9 +8,10 @@ from datetime import date, datetime, time
 from pathlib import PurePosixPath
 from typing import Any, NoReturn
 
-from compiler.compose import DEEPEST
-from compiler.json_check import find_in_json
-from compiler.places import (
+from compiler.source.composer import DEEPEST
+from compiler.source.document import Source
+from compiler.source.json_strictness import find_in_json
+from compiler.source.positions import (
     FORBIDDEN_IN_VALUE,
     Finding,
     Page,
@@ -19,7 +20,6 @@ from compiler.places import (
     refuse_file,
     show,
 )
-from compiler.source import Source
 
 
 LIMIT = 16 << 20

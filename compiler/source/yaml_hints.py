@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from compiler.places import Finding, control_character, show
+from compiler.source.positions import Finding, control_character, show
 
 
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}")

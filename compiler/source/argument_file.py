@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 
 from compiler.errors import did_you_mean
-from compiler.places import refuse_file
+from compiler.source.positions import refuse_file
 
 
 STDIN = "-"

@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from compiler import yaml_refusals as refuse
-from compiler.nodes import Node
-from compiler.places import FORBIDDEN_IN_VALUE, MOST_FINDINGS, Finding, control_character
-from compiler.yaml_hints import Failure, explain, follows, tab_in_text
+from compiler.source import yaml_strictness as refuse
+from compiler.source.nodes import Node
+from compiler.source.positions import FORBIDDEN_IN_VALUE, MOST_FINDINGS, Finding, control_character
+from compiler.source.yaml_hints import Failure, explain, follows, tab_in_text
 
 
 DEEPEST = 50

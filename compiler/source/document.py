@@ -9,12 +9,12 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
 
-from compiler.compose import Composer, StopComposing, compose
 from compiler.errors import Location
-from compiler.nodes import Node
-from compiler.places import Finding, Page, read_text, refuse_file
-from compiler.yaml_hints import Failure
-from compiler.yaml_refusals import refuse_directives
+from compiler.source.composer import Composer, StopComposing, compose
+from compiler.source.nodes import Node
+from compiler.source.positions import Finding, Page, read_text, refuse_file
+from compiler.source.yaml_hints import Failure
+from compiler.source.yaml_strictness import refuse_directives
 
 
 Route = tuple[str | int | None, ...]
