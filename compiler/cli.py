@@ -126,7 +126,7 @@ def _compile(given: Context, *, check: bool, diff: bool, strict: bool, locked: b
         return
     from compiler.drift import diff as compare
     from compiler.drift import unified
-    from compiler.ignored import partly_ignored
+    from compiler.external.git_ignore import partly_ignored
     from compiler.pipeline import compile_matrix
     from compiler.write import update
 
@@ -172,7 +172,7 @@ def _stale(changes: "tuple[Change, ...]", given: Context) -> Diagnostic:
 
 def _recalled(given: Context, record: "Record") -> tuple[Diagnostic, ...]:
     """Return the warnings of the run that made what is up to date."""
-    from compiler.ignored import partly_ignored
+    from compiler.external.git_ignore import partly_ignored
 
     paths = [f"{record.output}/{record.first}", BAKE_FILE, f"{record.output}/{PLAN_FILE}"]
     ignored = partly_ignored(given.folder, paths, given.shown)

@@ -133,8 +133,8 @@ def changes(given: Context, asked: Asked, found: Found) -> "tuple[Changed, ...]"
     """Return what of it must be built; what is wrong ends it."""
     from compiler.changing.changed import among, changed_since, unstaged
     from compiler.changing.staged import repositories, staged
+    from compiler.external.registry.client import Registries
     from compiler.fingerprinting.overrides import OverrideError
-    from compiler.registry.client import Registries
 
     plan = found.compiled.plan
     try:

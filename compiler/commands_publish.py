@@ -13,8 +13,8 @@ from compiler.errors import CompileError
 
 
 if TYPE_CHECKING:
+    from compiler.external.registry.client import Registries
     from compiler.publishing.asked import Asked, Published, PublishError
-    from compiler.registry.client import Registries
 
 
 @click.command("publish", cls=PassingOn)
@@ -57,9 +57,9 @@ def publish_(context: click.Context, /, form: str, **options: Any) -> None:
     given: Context = context.obj
     extra = PassingOn.passed(context)
     _check(options, extra)
+    from compiler.external.registry.client import Registries, RegistryError
     from compiler.publishing.asked import PublishError
     from compiler.publishing.telling import Form, left, published
-    from compiler.registry.client import Registries, RegistryError
 
     start = time.monotonic()
     registries = Registries(os.environ)
@@ -116,13 +116,13 @@ def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "
     """Return what is to be published; what is wrong is refused."""
     from compiler.building.outcome import Options
     from compiler.building.ready import refuse_filters, require_buildx
+    from compiler.external.references import canonical_platform
     from compiler.fingerprinting.dates import dates
     from compiler.fingerprinting.fingerprint import texts
     from compiler.fingerprinting.overrides import OverrideError, Overrides
     from compiler.fingerprinting.project import project_fingerprints
     from compiler.publishing.asked import Asked
     from compiler.publishing.version import release
-    from compiler.reference import canonical_platform
     from compiler.select import local_platform, select
     from compiler.selection import selected
 

@@ -12,8 +12,8 @@ from compiler.errors import CompileError
 
 
 if TYPE_CHECKING:
+    from compiler.external.registry.client import Registries
     from compiler.publishing.record import Record
-    from compiler.registry.client import Registries
 
 _form = click.option(
     "--format",
@@ -108,7 +108,7 @@ def promote_(given: Context, version: str, builder: str | None) -> None:
 @contextmanager
 def _registries() -> "Iterator[Registries]":
     """Give the registries; what they refuse ends it."""
-    from compiler.registry.client import Registries, RegistryError
+    from compiler.external.registry.client import Registries, RegistryError
 
     try:
         yield Registries(os.environ)
@@ -142,7 +142,7 @@ def _record(given: Context, registries: "Registries", version: str) -> "Record":
 
 
 def _is_tag(version: str) -> bool:
-    from compiler.reference import canonical_tag
+    from compiler.external.references import canonical_tag
 
     return canonical_tag(f"x:release-{version}") is not None
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from compiler.constants import LINK_PREFIX
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
+from compiler.external.references import canonical_platform, canonical_tag
 from compiler.matrix import Matrix
-from compiler.reference import canonical_platform, canonical_tag
 from compiler.target import Target
 from compiler.text import Interpolated, references
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from compiler.axes import read_axes
 from compiler.errors import CompileError, did_you_mean
+from compiler.external.references import canonical_tag
 from compiler.images import Ground, read_images
 from compiler.matrix import Axis, Image, Matrix, Pattern, Setting, Variable
 from compiler.model import MatrixFile, PublishOptions
@@ -22,7 +23,6 @@ from compiler.names import TARGET, why_not_readable
 from compiler.options import read_overrides
 from compiler.pattern import read_pattern
 from compiler.reader import Reader
-from compiler.reference import canonical_tag
 from compiler.source.data_files import load_data
 from compiler.source.document import Route, Source
 from compiler.source.project_files import FileError, Files

@@ -12,12 +12,12 @@ from pathlib import Path
 from compiler.constants import LINK_PREFIX, LOCK
 from compiler.drift import Change, Kind
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
+from compiler.external.references import familiar
 from compiler.locking.apply import Pinner, load_lock
 from compiler.locking.inspect import UnresolvedError, resolve_all
 from compiler.locking.lockfile import Lock, Locked, write_lock
 from compiler.locking.tell import Use
 from compiler.plan import Plan
-from compiler.reference import familiar
 from compiler.render import Dockerfile, Templates, render
 from compiler.source.project_files import Files
 from compiler.write import write

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from compiler.axes import MAX_VALUE
+from compiler.external.references import KNOWN_PLATFORMS, canonical_platform
 from compiler.model import (
     BuildOptions,
     CacheOptions,
@@ -31,7 +32,6 @@ from compiler.names import (
     TARGET,
     VARIABLE,
 )
-from compiler.reference import KNOWN_PLATFORMS, canonical_platform
 
 
 Schema: TypeAlias = dict[str, Any]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
+from compiler.external.references import canonical_platform
 from compiler.pattern import RANGE, match, spelling, worded
 from compiler.plan import Kind, Plan
-from compiler.reference import canonical_platform
 from compiler.target import Target
 
 

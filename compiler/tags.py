@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from compiler.errors import Diagnostic, Location, Problems
-from compiler.reference import canonical_tag
+from compiler.external.references import canonical_tag
 from compiler.subject import Subject
 from compiler.text import Interpolated, resolve
 

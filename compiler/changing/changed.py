@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from compiler.artifact import Compilation
-from compiler.changing.commit import project_at
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import CompileError
+from compiler.external.git_checkout import project_at
 from compiler.fingerprinting.fingerprint import Fingerprint
 from compiler.fingerprinting.project import project_fingerprints
 from compiler.pipeline import compile_matrix

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from compiler.comparing.planned import variable_values
 from compiler.errors import CompileError, Diagnostic, Location
+from compiler.external.references import split
+from compiler.external.registry.client import Registries, RegistryError
+from compiler.external.registry.parallel import at_once
 from compiler.fingerprinting.fingerprint import Fingerprint
 from compiler.fingerprinting.label import fingerprint_tag
 from compiler.plan import Plan
-from compiler.reference import split
-from compiler.registry.client import Registries, RegistryError
-from compiler.registry.together import at_once
 from compiler.text import resolve
 
 

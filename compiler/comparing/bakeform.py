@@ -91,7 +91,7 @@ def _value(name: str, raw: Any) -> Value:
     if name == "annotations":
         pairs = (text.removeprefix("manifest:").partition("=") for text in texts)
         return {key: value for key, _, value in pairs}
-    from compiler.reference import canonical_platform, canonical_tag
+    from compiler.external.references import canonical_platform, canonical_tag
 
     if name == "tags":
         texts = [canonical_tag(text) or text for text in texts]

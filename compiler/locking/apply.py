@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 from compiler.constants import LOCK
 from compiler.errors import CompileError, Diagnostic, Location, Problems
+from compiler.external.references import canonical_tag, familiar
 from compiler.locking.bases import OPEN, Base, Build, context_name, open_fault
 from compiler.locking.dockerfile import UNKNOWN, DockerfileError, Word
 from compiler.locking.lockfile import Lock, read_lock
 from compiler.locking.pin import Pinned, pin
 from compiler.locking.tell import Teller, Use
 from compiler.plan import Plan
-from compiler.reference import canonical_tag, familiar
 from compiler.render import Dockerfile, Templates
 from compiler.source.document import LIMIT
 from compiler.source.project_files import FileError, Files

@@ -9,8 +9,8 @@ from typing import Any
 
 from compiler.errors import Diagnostic, Location
 from compiler.external import buildx
+from compiler.external.references import canonical_platform
 from compiler.locking.lockfile import Locked
-from compiler.reference import canonical_platform
 
 
 CODE = "cannot-resolve"

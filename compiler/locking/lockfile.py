@@ -10,7 +10,7 @@ from datetime import date
 
 from compiler.constants import LOCK
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
-from compiler.reference import canonical_platform, familiar
+from compiler.external.references import canonical_platform, familiar
 from compiler.source.document import Route, Source
 
 

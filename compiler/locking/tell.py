@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from compiler.constants import LOCK
 from compiler.errors import Diagnostic, Location, Severity
+from compiler.external.references import canonical_platform, familiar
 from compiler.locking.bases import Base
 from compiler.locking.dockerfile import DockerfileError
 from compiler.locking.lockfile import Lock, Locked
 from compiler.plan import Plan
-from compiler.reference import canonical_platform, familiar
 from compiler.render import Templates, template_place
 from compiler.target import Target
 

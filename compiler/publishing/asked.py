@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from compiler.building.outcome import Options, Report
+from compiler.external.registry.client import Registries
 from compiler.fingerprinting.fingerprint import Fingerprint
 from compiler.fingerprinting.overrides import Overrides
 from compiler.plan import Plan
@@ -12,7 +13,6 @@ from compiler.publishing.items import Item
 from compiler.publishing.record import Record
 from compiler.publishing.staging import Image
 from compiler.publishing.version import Release
-from compiler.registry.client import Registries
 
 
 ROUNDS = 4

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from functools import partial
 
+from compiler.external.registry.parallel import at_once
 from compiler.fingerprinting.label import fingerprint_tag
 from compiler.publishing.asked import AGAIN, ALONE, ROUNDS, PublishError, Work
 from compiler.publishing.items import Item
 from compiler.publishing.making import examine, make
 from compiler.publishing.merging import join, tested
 from compiler.publishing.staging import Image, image, passed_tag
-from compiler.registry.together import at_once
 
 
 def fill(work: Work) -> None:

@@ -6,11 +6,11 @@ from typing import NamedTuple
 from compiler.changing.staged import repositories
 from compiler.comparing.bakeform import Fields
 from compiler.comparing.planned import variable_values
+from compiler.external.references import canonical_platform
 from compiler.fingerprinting.fingerprint import Fingerprint
 from compiler.fingerprinting.overrides import Overrides, resolved
 from compiler.fingerprinting.parts import pinned_bases
 from compiler.plan import Plan
-from compiler.reference import canonical_platform
 from compiler.text import resolve
 
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
+from compiler.external.references import split
+from compiler.external.registry.client import Registries
 from compiler.publishing.record import Record, pull_all, versions
 from compiler.publishing.version import Release, order
-from compiler.reference import split
-from compiler.registry.client import Registries
 
 
 class Move(NamedTuple):

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from compiler.building.faults import passing
 from compiler.external import buildx
+from compiler.external.references import split
+from compiler.external.registry.client import Registries, RegistryError
+from compiler.external.registry.parallel import at_once
 from compiler.publishing.record import Record
 from compiler.publishing.releases import place_of
 from compiler.publishing.staging import Image, image
-from compiler.reference import split
-from compiler.registry.client import Registries, RegistryError
-from compiler.registry.together import at_once
 
 
 ATTEMPTS = 6

@@ -12,6 +12,8 @@ from functools import partial
 from typing import Any
 
 from compiler.building.parts import along, contexts, links
+from compiler.external.registry.client import Registries, RegistryError
+from compiler.external.registry.parallel import at_once
 from compiler.fingerprinting.label import fingerprint_tag
 from compiler.publishing import record as records
 from compiler.publishing.asked import (
@@ -37,8 +39,6 @@ from compiler.publishing.survey import (
     refuse_taken,
     released,
 )
-from compiler.registry.client import Registries, RegistryError
-from compiler.registry.together import at_once
 
 
 def publish(asked: Asked, registries: Registries, tell: Teller) -> Published:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
+from compiler.external.registry.client import MANIFEST, Manifest, Registries, RegistryError
+from compiler.external.registry.parallel import at_once
 from compiler.publishing.version import order
-from compiler.registry.client import MANIFEST, Manifest, Registries, RegistryError
-from compiler.registry.together import at_once
 
 
 PREFIX = "release-"

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from compiler.external.references import split
+from compiler.external.registry.client import Registries
+from compiler.external.registry.parallel import at_once
 from compiler.publishing.record import Record, pull_all, versions
-from compiler.reference import split
-from compiler.registry.client import Registries
-from compiler.registry.together import at_once
 
 
 _PREDICATE = "in-toto.io/predicate-type"

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from compiler.external.references import canonical_platform
+from compiler.external.registry.client import Manifest, Registries
 from compiler.fingerprinting.label import LABEL, fingerprint_tag
-from compiler.reference import canonical_platform
-from compiler.registry.client import Manifest, Registries
 
 
 _ATTESTATION = "vnd.docker.reference.digest"

@@ -3,15 +3,15 @@
 from collections.abc import Collection
 from functools import partial
 
+from compiler.external.references import canonical_tag, split
+from compiler.external.registry.client import RegistryError
+from compiler.external.registry.parallel import at_once
 from compiler.fingerprinting.label import fingerprint_tag
 from compiler.publishing import record as records
 from compiler.publishing.asked import PublishError, Work
 from compiler.publishing.items import Item
 from compiler.publishing.promotion import give, taken
 from compiler.publishing.staging import Image, image, labelled
-from compiler.reference import canonical_tag, split
-from compiler.registry.client import RegistryError
-from compiler.registry.together import at_once
 
 
 def refuse_reserved(work: Work) -> None:

@@ -7,8 +7,8 @@ from packaging.version import InvalidVersion, Version
 
 from compiler.comparing.planned import variable_values
 from compiler.errors import CompileError, Diagnostic, Location
+from compiler.external.references import canonical_tag
 from compiler.plan import Plan
-from compiler.reference import canonical_tag
 from compiler.text import references
 
 

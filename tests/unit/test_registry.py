@@ -21,9 +21,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import trustme
 
-from compiler.registry.client import PLAIN, Registries, RegistryError
-from compiler.registry.credentials import Login, login
-from compiler.registry.sending import Sender
+from compiler.external.registry.client import PLAIN, Registries, RegistryError
+from compiler.external.registry.credentials import Login, login
+from compiler.external.registry.http import Sender
 
 
 SECRET = "s3cret-of-a-user"  # noqa: S105
@@ -192,7 +192,7 @@ def test_faults_that_pass(
     """500 and 429 are asked again; what does not pass is said."""
     host, handler = server
     waits: list[float] = []
-    monkeypatch.setattr("compiler.registry.sending._pause", waits.append)
+    monkeypatch.setattr("compiler.external.registry.http._pause", waits.append)
     registries = Registries(logged_in(tmp_path, kept(host)))
     handler.faults[:] = [500, 429, 503]
 
@@ -206,7 +206,7 @@ def test_faults_that_pass(
 def test_a_name_that_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is misspelt, most likely: that is said soon."""
     waits: list[float] = []
-    monkeypatch.setattr("compiler.registry.sending._pause", waits.append)
+    monkeypatch.setattr("compiler.external.registry.http._pause", waits.append)
 
     def unknown(*_: Any, **__: Any) -> Any:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -353,8 +353,8 @@ def test_authorities_of_the_machine(
 
 ASKING = """
 import os, sys
-from compiler.registry.client import Registries
-from compiler.registry.together import at_once
+from compiler.external.registry.client import Registries
+from compiler.external.registry.parallel import at_once
 registries = Registries(os.environ)
 try:
     at_once(lambda tag: registries.digest(sys.argv[1], tag), {str(n): str(n) for n in range(20)})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from compiler.registry.sending import GIVEN_UP
+from compiler.external.registry.http import GIVEN_UP
 
 
 AT_ONCE = 8

@@ -11,8 +11,8 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from compiler.registry.answers import RegistryError, told
-from compiler.registry.sending import ATTEMPTS, PLAIN, Sender, split_repository
+from compiler.external.registry.http import ATTEMPTS, PLAIN, Sender, split_repository
+from compiler.external.registry.responses import RegistryError, told
 
 
 __all__ = ["INDEX", "MANIFEST", "PLAIN", "Manifest", "Registries", "RegistryError"]

@@ -15,7 +15,7 @@ from typing import Any
 import truststore
 from requests.adapters import HTTPAdapter
 
-from compiler.registry.credentials import settings_folder
+from compiler.external.registry.credentials import settings_folder
 
 
 SYSTEM = Path("/etc/docker")

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import requests
 
-from compiler.reference import canonical_tag
-from compiler.registry.answers import NO_NAME, RegistryError, refusal, short, told
-from compiler.registry.credentials import HUB, login
-from compiler.registry.trust import TrustError, trusting
+from compiler.external.references import canonical_tag
+from compiler.external.registry.certificates import TrustError, trusting
+from compiler.external.registry.credentials import HUB, login
+from compiler.external.registry.responses import NO_NAME, RegistryError, refusal, short, told
 
 
 PLAIN = "COMPILE_MATRIX_PLAIN_HTTP"
