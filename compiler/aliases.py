@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from compiler.errors import Diagnostic, Problems
-from compiler.matrix import Alias, Image, Matrix
+from compiler.matrix.matrix import Alias, Image, Matrix
+from compiler.matrix.pattern import holds, rule
 from compiler.naming import Named
-from compiler.pattern import holds, rule
 
 
 def find_aliases(

@@ -7,14 +7,14 @@ from compiler.errors import Diagnostic, Location, Problems
 from compiler.expand import Variant
 from compiler.families import described
 from compiler.fields import Rendered
-from compiler.matrix import Matrix
-from compiler.names import MAX_FILE_NAME
+from compiler.matrix.matrix import Matrix
+from compiler.matrix.names import MAX_FILE_NAME
+from compiler.matrix.strings import Interpolated, resolve
 from compiler.platforms import Platforms
 from compiler.shapes import Shapes, cells
 from compiler.source.project_files import FileError, Files
 from compiler.subject import Subject
 from compiler.tags import Tags
-from compiler.text import Interpolated, resolve
 
 
 class Checks:

@@ -142,7 +142,7 @@ def schema_() -> None:
       compile-matrix schema > matrix.schema.json
       check-jsonschema --schemafile matrix.schema.json matrix.yaml
     """
-    from compiler.schema import schema_text
+    from compiler.matrix.json_schema import schema_text
 
     click.echo(schema_text(), nl=False)
 

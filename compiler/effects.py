@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from compiler.errors import Diagnostic, Problems, Severity
-from compiler.matrix import Image, Matrix, Value
+from compiler.matrix.matrix import Image, Matrix, Value
 from compiler.render import FOLDER, Dockerfile
 from compiler.sameness import sameness
 from compiler.source.document import Route

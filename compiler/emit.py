@@ -12,10 +12,10 @@ from jinja2 import TemplateSyntaxError, Undefined
 
 from compiler.artifact import Artifact
 from compiler.constants import BAKE_FILE, MARKER, PLAN_FILE, TEST_SUFFIX
-from compiler.environment import environment, renderer
 from compiler.errors import CompileError, Diagnostic, Location
-from compiler.failure import explain, place
 from compiler.hcl import Literals
+from compiler.matrix.jinja import environment, renderer
+from compiler.matrix.jinja_errors import explain, place
 from compiler.plan import Plan, described
 from compiler.render import Dockerfile
 from compiler.testing import test_dockerfile

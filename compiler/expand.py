@@ -13,8 +13,8 @@ from typing import NamedTuple, TypeAlias
 
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import Diagnostic, Problems
-from compiler.matrix import Image, Matrix, Value
-from compiler.pattern import Rule, rule
+from compiler.matrix.matrix import Image, Matrix, Value
+from compiler.matrix.pattern import Rule, rule
 
 
 _STEPS_PER_VARIANT = 100

@@ -5,9 +5,9 @@ from itertools import product
 from typing import NamedTuple
 
 from compiler.errors import Diagnostic, Problems
-from compiler.matrix import Axis, Image, Matrix, Parent, Value
+from compiler.matrix.matrix import Axis, Image, Matrix, Parent, Value
+from compiler.matrix.pattern import holds, rule
 from compiler.naming import Named
-from compiler.pattern import holds, rule
 from compiler.source.document import Route
 
 

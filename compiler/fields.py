@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from compiler.errors import CompileError, Diagnostic
-from compiler.matrix import Entry, Field
-from compiler.text import Interpolated, Text, interpolate
+from compiler.matrix.matrix import Entry, Field
+from compiler.matrix.strings import Interpolated, Text, interpolate
 
 
 Rendered: TypeAlias = (

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from json.encoder import encode_basestring
 from typing import Any
 
-from compiler.text import Interpolated
+from compiler.matrix.strings import Interpolated
 
 
 class Expression(str):

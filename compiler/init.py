@@ -11,7 +11,7 @@ from pathlib import Path
 
 from compiler.drift import Change, Kind, heads
 from compiler.errors import CompileError, Diagnostic, Location
-from compiler.schema import schema_text
+from compiler.matrix.json_schema import schema_text
 from compiler.write import write
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from compiler.constants import LINK_PREFIX
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.external.references import canonical_platform, canonical_tag
-from compiler.matrix import Matrix
+from compiler.matrix.matrix import Matrix
+from compiler.matrix.strings import Interpolated, references
 from compiler.target import Target
-from compiler.text import Interpolated, references
 
 
 def check_links(matrix: Matrix, targets: list[Target], problems: Problems) -> None:

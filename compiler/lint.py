@@ -10,8 +10,8 @@ from compiler.constants import OLDEST_BUILDX
 from compiler.effects import effects
 from compiler.errors import Diagnostic, Problems, Severity
 from compiler.expand import Rules, leaves_any, rules_of
-from compiler.matrix import Image, Matrix, Setting
-from compiler.pattern import Rule, holds, rule
+from compiler.matrix.matrix import Image, Matrix, Setting
+from compiler.matrix.pattern import Rule, holds, rule
 from compiler.plan import Plan
 from compiler.render import Dockerfile, Templates
 from compiler.source.document import Route

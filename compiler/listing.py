@@ -3,7 +3,7 @@
 import json
 from enum import StrEnum
 
-from compiler.pattern import spelling
+from compiler.matrix.pattern import spelling
 from compiler.plan import Plan, described
 from compiler.selection import as_selection
 from compiler.target import Target

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from compiler.environment import GLOBALS
 from compiler.errors import CompileError, Diagnostic, Problems
 from compiler.expand import Variant
-from compiler.matrix import Matrix, Value
-from compiler.model import Scalar
-from compiler.names import target_name
+from compiler.matrix.jinja import GLOBALS
+from compiler.matrix.matrix import Matrix, Value
+from compiler.matrix.model import Scalar
+from compiler.matrix.names import target_name
 
 
 class Named(NamedTuple):

@@ -7,7 +7,7 @@ from compiler.artifact import Compilation
 from compiler.constants import LOCK, MAX_VARIANTS
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.expand import expand
-from compiler.load import load
+from compiler.matrix.load import load
 from compiler.plan import Plan, plan
 from compiler.resolve import resolve
 from compiler.source.document import LIMIT, Source

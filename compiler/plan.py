@@ -12,9 +12,9 @@ from typing import Any
 
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import Diagnostic, Problems, Severity
-from compiler.matrix import Matrix
-from compiler.names import MAX_FILE_NAME, group_name, safe
-from compiler.pattern import holds, rule, spelling
+from compiler.matrix.matrix import Matrix
+from compiler.matrix.names import MAX_FILE_NAME, group_name, safe
+from compiler.matrix.pattern import holds, rule, spelling
 from compiler.target import Target
 
 

@@ -17,13 +17,13 @@ from compiler.expand import Variant
 from compiler.families import find_parents
 from compiler.fields import Rendered
 from compiler.links import check_links
-from compiler.matrix import Alias, Matrix, Setting, Value
+from compiler.matrix.matrix import Alias, Matrix, Setting, Value
+from compiler.matrix.reader import grow
+from compiler.matrix.strings import Interpolated, interpolate
 from compiler.naming import Named, name_variants
-from compiler.reader import grow
 from compiler.source.project_files import Files
 from compiler.subject import Subject
 from compiler.target import Target
-from compiler.text import Interpolated, interpolate
 from compiler.ways import Ground, Way
 
 

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from compiler.constants import LINK_PREFIX
+from compiler.matrix.strings import Interpolated
 from compiler.render import Dockerfile
-from compiler.text import Interpolated
 
 
 _ASIDE = frozenset(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.external.references import canonical_platform
-from compiler.pattern import RANGE, match, spelling, worded
+from compiler.matrix.pattern import RANGE, match, spelling, worded
 from compiler.plan import Kind, Plan
 from compiler.target import Target
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 
 from compiler.errors import Diagnostic, Problems
+from compiler.matrix.strings import resolve
 from compiler.subject import Subject
-from compiler.text import resolve
 
 
 _LIMITS = frozenset(

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from compiler.errors import Location
 from compiler.expand import Variant
-from compiler.matrix import Field, Matrix
-from compiler.text import Text, interpolate
+from compiler.matrix.matrix import Field, Matrix
+from compiler.matrix.strings import Text, interpolate
 
 
 class Subject(NamedTuple):

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from compiler.errors import Diagnostic, Location, Problems
 from compiler.external.references import canonical_tag
+from compiler.matrix.strings import Interpolated, resolve
 from compiler.subject import Subject
-from compiler.text import Interpolated, resolve
 
 
 _TAGS = (

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from compiler.fields import Rendered
-from compiler.matrix import Value
-from compiler.model import Scalar
-from compiler.text import Interpolated
+from compiler.matrix.matrix import Value
+from compiler.matrix.model import Scalar
+from compiler.matrix.strings import Interpolated
 
 
 class Target(NamedTuple):

@@ -9,13 +9,13 @@ from typing import Any
 
 from compiler.constants import LINK_PREFIX, TEST_SUFFIX
 from compiler.hcl import Block, Expression, literal
-from compiler.matrix import Matrix
-from compiler.names import only_variable
+from compiler.matrix.matrix import Matrix
+from compiler.matrix.names import only_variable
+from compiler.matrix.strings import Interpolated
 from compiler.plan import Group, Kind, Plan, shared_fields
 from compiler.render import Dockerfile
 from compiler.siblings import siblings
 from compiler.target import Target
-from compiler.text import Interpolated
 
 
 def view(plan: Plan, dockerfiles: tuple[Dockerfile, ...]) -> dict[str, Any]:

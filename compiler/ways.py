@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from compiler.environment import GLOBALS
 from compiler.fields import Renderer, renderer
-from compiler.matrix import Field, Image, Matrix, Override, Setting, Value
-from compiler.options import merge
-from compiler.pattern import Rule, holds, rule
-from compiler.text import Text
+from compiler.matrix.build_fields import merge
+from compiler.matrix.jinja import GLOBALS
+from compiler.matrix.matrix import Field, Image, Matrix, Override, Setting, Value
+from compiler.matrix.pattern import Rule, holds, rule
+from compiler.matrix.strings import Text
 
 
 class Way(NamedTuple):

@@ -6,7 +6,8 @@ import click
 
 from compiler.cli import cli
 from compiler.codes import CODES, GROUPS
-from compiler.model import (
+from compiler.matrix.json_schema import schema_text
+from compiler.matrix.model import (
     BuildOptions,
     CacheOptions,
     ImageOptions,
@@ -18,7 +19,6 @@ from compiler.model import (
     ValueOptions,
     keys,
 )
-from compiler.schema import schema_text
 
 
 HERE = Path(__file__).parent

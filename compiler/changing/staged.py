@@ -9,8 +9,8 @@ from compiler.external.registry.client import Registries, RegistryError
 from compiler.external.registry.parallel import at_once
 from compiler.fingerprinting.fingerprint import Fingerprint
 from compiler.fingerprinting.label import fingerprint_tag
+from compiler.matrix.strings import resolve
 from compiler.plan import Plan
-from compiler.text import resolve
 
 
 def repositories(plan: Plan, environment: Mapping[str, str], staging: str = "") -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.explaining.rulings import Effect, rulings
-from compiler.matrix import Axis, Image, Matrix, Value
+from compiler.matrix.matrix import Axis, Image, Matrix, Value
 from compiler.plan import Plan
 from compiler.target import Target
 

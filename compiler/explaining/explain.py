@@ -15,7 +15,7 @@ from compiler.errors import Location
 from compiler.explaining.combination import Combination, Open, asked
 from compiler.explaining.origins import Given, Origins, written
 from compiler.explaining.rulings import Effect, Ruling, flow, rulings
-from compiler.matrix import Image, Matrix, Value
+from compiler.matrix.matrix import Image, Matrix, Value
 from compiler.plan import Kind, Plan
 from compiler.render import FOLDER
 from compiler.target import Target

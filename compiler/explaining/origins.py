@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 from compiler.errors import Location
 from compiler.fields import Rendered, renderer
-from compiler.matrix import Field, Image, Matrix, Override, Value
-from compiler.options import MERGED
-from compiler.pattern import holds, rule
+from compiler.matrix.build_fields import MERGED
+from compiler.matrix.matrix import Field, Image, Matrix, Override, Value
+from compiler.matrix.pattern import holds, rule
+from compiler.matrix.strings import interpolate
 from compiler.source.document import Route
 from compiler.target import Target
-from compiler.text import interpolate
 from compiler.ways import Ground
 
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from compiler.errors import Location
 from compiler.explaining.origins import written
-from compiler.matrix import Axis, Image, Matrix, Pattern, Value
-from compiler.model import Scalar
-from compiler.options import FIELDS, MERGED, OWN
-from compiler.pattern import Rule, rule, spelling
+from compiler.matrix.build_fields import FIELDS, MERGED, OWN
+from compiler.matrix.matrix import Axis, Image, Matrix, Pattern, Value
+from compiler.matrix.model import Scalar
+from compiler.matrix.pattern import Rule, rule, spelling
 from compiler.source.document import Route
 
 

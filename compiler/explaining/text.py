@@ -10,7 +10,7 @@ from compiler.explaining.combination import Open
 from compiler.explaining.explain import Build, Content, Explanation
 from compiler.explaining.origins import Given
 from compiler.explaining.rulings import Effect, Ruling
-from compiler.options import MERGED
+from compiler.matrix.build_fields import MERGED
 
 
 _Row: TypeAlias = tuple[str, ...]

@@ -16,12 +16,12 @@ from compiler.locking.dockerfile import UNKNOWN, DockerfileError, Word
 from compiler.locking.lockfile import Lock, read_lock
 from compiler.locking.pin import Pinned, pin
 from compiler.locking.tell import Teller, Use
+from compiler.matrix.strings import Interpolated, resolve
 from compiler.plan import Plan
 from compiler.render import Dockerfile, Templates
 from compiler.source.document import LIMIT
 from compiler.source.project_files import FileError, Files
 from compiler.target import Target
-from compiler.text import Interpolated, resolve
 
 
 IMAGE = "docker-image://"

@@ -10,8 +10,8 @@ from compiler.external.references import canonical_platform
 from compiler.fingerprinting.fingerprint import Fingerprint
 from compiler.fingerprinting.overrides import Overrides, resolved
 from compiler.fingerprinting.parts import pinned_bases
+from compiler.matrix.strings import resolve
 from compiler.plan import Plan
-from compiler.text import resolve
 
 
 class Item(NamedTuple):

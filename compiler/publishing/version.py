@@ -8,8 +8,8 @@ from packaging.version import InvalidVersion, Version
 from compiler.comparing.planned import variable_values
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.external.references import canonical_tag
+from compiler.matrix.strings import references
 from compiler.plan import Plan
-from compiler.text import references
 
 
 _MOST = 100

@@ -22,7 +22,7 @@ from bake.oracle import (
     traits,
 )
 
-from compiler.options import FIELDS
+from compiler.matrix.build_fields import FIELDS
 
 
 PROJECT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from compiler import model
 from compiler.codes import CODES
+from compiler.matrix import model
 
 
 PROJECT = Path(__file__).parents[2]

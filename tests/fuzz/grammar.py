@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from compiler.model import ImageOptions, MatrixFile, Override, ValueOptions, keys
+from compiler.matrix.model import ImageOptions, MatrixFile, Override, ValueOptions, keys
 
 
 NAMES = ("py", "gpu", "one", "two", "base")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from compiler import CompileError, compile_matrix
 from compiler.errors import Diagnostic
-from compiler.pattern import match
+from compiler.matrix.pattern import match
 from compiler.report import Form, report
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import CompileError, Diagnostic
 from compiler.expand import Variant, expand
-from compiler.load import load
-from compiler.matrix import Matrix
+from compiler.matrix.load import load
+from compiler.matrix.matrix import Matrix
 from compiler.resolve import resolve
 from compiler.source.document import Source
 from compiler.source.project_files import Files

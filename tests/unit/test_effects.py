@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from compiler.effects import effects
 from compiler.errors import Diagnostic, Severity
+from compiler.matrix.strings import Interpolated
 from compiler.pipeline import plan_matrix
 from compiler.plan import Plan
 from compiler.render import Templates, render
 from compiler.source.project_files import Files
-from compiler.text import Interpolated
 
 
 GPU = """

@@ -15,7 +15,7 @@ from support.reading import codes, faults, read, spelt, variants
 from compiler import expand as module
 from compiler.errors import CompileError, Diagnostic
 from compiler.expand import Variant, leaves_any, rules_of
-from compiler.matrix import Axis, Value
+from compiler.matrix.matrix import Axis, Value
 
 
 ONE = """

@@ -14,7 +14,7 @@ import pytest
 from compiler.cli import run
 from compiler.errors import CompileError
 from compiler.init import init
-from compiler.schema import schema
+from compiler.matrix.json_schema import schema
 
 
 PROJECT = Path(__file__).parents[2]

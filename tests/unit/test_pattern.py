@@ -11,8 +11,8 @@ from support.matrices import VERSIONS, texts, values, words_about
 from support.reading import read
 
 from compiler.errors import CompileError, Diagnostic
-from compiler.matrix import Image, Pattern, Value
-from compiler.pattern import Match, holds, match, rule
+from compiler.matrix.matrix import Image, Pattern, Value
+from compiler.matrix.pattern import Match, holds, match, rule
 
 
 PYTHONS = ["3.9", "3.10", "3.11", "3.12rc1", "3.12", "4"]

@@ -13,9 +13,9 @@ import pytest
 
 from compiler.cli import run
 from compiler.errors import CompileError
-from compiler.model import BuildOptions, Level, MatrixFile, keys
+from compiler.matrix.json_schema import schema, schema_text
+from compiler.matrix.model import BuildOptions, Level, MatrixFile, keys
 from compiler.pipeline import plan_matrix
-from compiler.schema import schema, schema_text
 from compiler.source.project_files import Files
 
 

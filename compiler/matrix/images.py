@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from compiler.errors import did_you_mean
-from compiler.matrix import Alias, Axis, Image, Override, Parent, Pattern, Setting
-from compiler.model import ImageOptions, ParentOptions
-from compiler.model import Pattern as RawPattern
-from compiler.names import IMAGE, safe
-from compiler.options import merge, read_fields, read_overrides
-from compiler.pattern import match, read_pattern, spelling
-from compiler.reader import Reader
+from compiler.matrix.build_fields import merge, read_fields, read_overrides
+from compiler.matrix.matrix import Alias, Axis, Image, Override, Parent, Pattern, Setting
+from compiler.matrix.model import ImageOptions, ParentOptions
+from compiler.matrix.model import Pattern as RawPattern
+from compiler.matrix.names import IMAGE, safe
+from compiler.matrix.pattern import match, read_pattern, spelling
+from compiler.matrix.reader import Reader
 from compiler.source.document import Route
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from jinja2 import Undefined
 from pydantic import ValidationError
 
-from compiler.environment import Sandbox, environment
 from compiler.errors import (
     CompileError,
     Diagnostic,
@@ -17,10 +16,11 @@ from compiler.errors import (
     did_you_mean,
     nearest,
 )
-from compiler.matrix import Setting
-from compiler.model import Level, keys, level_at
+from compiler.matrix.jinja import Sandbox, environment
+from compiler.matrix.matrix import Setting
+from compiler.matrix.model import Level, keys, level_at
+from compiler.matrix.strings import Text
 from compiler.source.document import Route, Source
-from compiler.text import Text
 
 
 _VARIABLE = re.compile(r"(?<!\$)(\$\{[A-Za-z][A-Za-z0-9_]*\})")

@@ -8,9 +8,9 @@ rendered. Much of what compiling refuses no schema can: it reads no other file a
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-from compiler.axes import MAX_VALUE
 from compiler.external.references import KNOWN_PLATFORMS, canonical_platform
-from compiler.model import (
+from compiler.matrix.axes import MAX_VALUE
+from compiler.matrix.model import (
     BuildOptions,
     CacheOptions,
     ImageOptions,
@@ -20,7 +20,7 @@ from compiler.model import (
     PublishOptions,
     ValueOptions,
 )
-from compiler.names import (
+from compiler.matrix.names import (
     BUILT_IN,
     HCL_WORDS,
     IDENTIFIER,

@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from compiler.errors import did_you_mean
-from compiler.matrix import Axis, Image, Matcher, Pattern, Value
-from compiler.model import Scalar
-from compiler.reader import Reader
+from compiler.matrix.matrix import Axis, Image, Matcher, Pattern, Value
+from compiler.matrix.model import Scalar
+from compiler.matrix.reader import Reader
 from compiler.source.document import Route
 
 

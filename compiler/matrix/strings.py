@@ -7,9 +7,9 @@ from typing import Any
 
 from jinja2 import TemplateError, meta, nodes
 
-from compiler.environment import VALUE_BRACE, VALUE_DOLLAR, Sandbox, renderer
 from compiler.errors import CompileError, Diagnostic, Location, did_you_mean
-from compiler.failure import explain, find_name, place
+from compiler.matrix.jinja import VALUE_BRACE, VALUE_DOLLAR, Sandbox, renderer
+from compiler.matrix.jinja_errors import explain, find_name, place
 from compiler.source.document import Route, Source
 
 

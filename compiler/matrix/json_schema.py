@@ -7,8 +7,9 @@ import json
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
-from compiler import schema_rules as rules
-from compiler.model import (
+from compiler.matrix import json_schema_rules as rules
+from compiler.matrix.json_schema_rules import Schema
+from compiler.matrix.model import (
     Anything,
     Flag,
     ImageOptions,
@@ -24,7 +25,6 @@ from compiler.model import (
     Texts,
     ValueOptions,
 )
-from compiler.schema_rules import Schema
 
 
 _PATTERN = rules.ref("pattern")

@@ -8,11 +8,11 @@ from pydantic import ValidationError
 
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import CompileError
-from compiler.matrix import Axis, Pattern, Value
-from compiler.model import ImageOptions, Scalar, ValueOptions, keys, kind
-from compiler.names import BUILT_IN, RESERVED_AXES, only_variable
-from compiler.pattern import read_pattern, spelling
-from compiler.reader import Reader
+from compiler.matrix.matrix import Axis, Pattern, Value
+from compiler.matrix.model import ImageOptions, Scalar, ValueOptions, keys, kind
+from compiler.matrix.names import BUILT_IN, RESERVED_AXES, only_variable
+from compiler.matrix.pattern import read_pattern, spelling
+from compiler.matrix.reader import Reader
 from compiler.source.document import Route
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from compiler.errors import Diagnostic
-from compiler.model import Scalar
+from compiler.matrix.model import Scalar
+from compiler.matrix.strings import Text
 from compiler.source.document import Route, Source
-from compiler.text import Text
 
 
 Entry: TypeAlias = Text | tuple[tuple[Text, Text], ...]

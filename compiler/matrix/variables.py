@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from compiler.errors import CompileError
-from compiler.matrix import Variable
-from compiler.names import HCL_WORDS, RESERVED_VARIABLES, VARIABLE
-from compiler.reader import Reader
-from compiler.text import interpolate, references, resolve
+from compiler.matrix.matrix import Variable
+from compiler.matrix.names import HCL_WORDS, RESERVED_VARIABLES, VARIABLE
+from compiler.matrix.reader import Reader
+from compiler.matrix.strings import interpolate, references, resolve
 
 
 MAX_CHAIN = 100

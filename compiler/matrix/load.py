@@ -12,22 +12,22 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from compiler.axes import read_axes
 from compiler.errors import CompileError, did_you_mean
 from compiler.external.references import canonical_tag
-from compiler.images import Ground, read_images
-from compiler.matrix import Axis, Image, Matrix, Pattern, Setting, Variable
-from compiler.model import MatrixFile, PublishOptions
-from compiler.model import Pattern as RawPattern
-from compiler.names import TARGET, why_not_readable
-from compiler.options import read_overrides
-from compiler.pattern import read_pattern
-from compiler.reader import Reader
+from compiler.matrix.axes import read_axes
+from compiler.matrix.build_fields import read_overrides
+from compiler.matrix.images import Ground, read_images
+from compiler.matrix.matrix import Axis, Image, Matrix, Pattern, Setting, Variable
+from compiler.matrix.model import MatrixFile, PublishOptions
+from compiler.matrix.model import Pattern as RawPattern
+from compiler.matrix.names import TARGET, why_not_readable
+from compiler.matrix.pattern import read_pattern
+from compiler.matrix.reader import Reader
+from compiler.matrix.strings import interpolate, resolve
+from compiler.matrix.variables import read_variables
 from compiler.source.data_files import load_data
 from compiler.source.document import Route, Source
 from compiler.source.project_files import FileError, Files
-from compiler.text import interpolate, resolve
-from compiler.variables import read_variables
 
 
 _OUTPUT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*\Z")

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from compiler.matrix import Axis, Entry, Field, Override
-from compiler.model import BuildOptions, CacheOptions, ImageOptions
-from compiler.model import Override as OverrideOptions
-from compiler.pattern import read_pattern
-from compiler.reader import Reader
+from compiler.matrix.matrix import Axis, Entry, Field, Override
+from compiler.matrix.model import BuildOptions, CacheOptions, ImageOptions
+from compiler.matrix.model import Override as OverrideOptions
+from compiler.matrix.pattern import read_pattern
+from compiler.matrix.reader import Reader
+from compiler.matrix.strings import Text
 from compiler.source.document import Route
-from compiler.text import Text
 
 
 FIELDS = (

@@ -9,8 +9,8 @@ from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS as DEFAULT_FILTERS
 from jinja2.tests import TESTS as DEFAULT_TESTS
 
-from compiler.environment import PrintedError
 from compiler.errors import did_you_mean
+from compiler.matrix.jinja import PrintedError
 
 
 def place(error: BaseException) -> tuple[str | None, int]:
