@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from compiler.plan import Plan
+from compiler.targets.plan import Plan
 
 
 class Artifact(NamedTuple):

@@ -19,7 +19,7 @@ from compiler.version import VERSION
 
 if TYPE_CHECKING:
     from compiler.drift import Change
-    from compiler.plan import Plan
+    from compiler.targets.plan import Plan
     from compiler.unchanged import Record
 
 

@@ -83,8 +83,8 @@ def list_(given: Context, words: tuple[str, ...], form: str, selection: str | No
       compile-matrix list gpu=true --format selection > gpu.json
     """
     from compiler.listing import Listing, listing
-    from compiler.select import select
-    from compiler.selection import selected
+    from compiler.targets.filters import select
+    from compiler.targets.selection_file import selected
 
     plan = given.plan()
     try:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from compiler.artifact import Compilation
     from compiler.building.outcome import Options, Outcome
-    from compiler.plan import Plan
+    from compiler.targets.plan import Plan
 
 
 @click.command("build", cls=PassingOn)
@@ -104,8 +104,8 @@ def _ready(
 ) -> "tuple[Compilation, list[str]]":
     """Return what is compiled and the names to bake."""
     from compiler.building.ready import refuse_filters, require_buildx
-    from compiler.select import select
-    from compiler.selection import read_selection
+    from compiler.targets.filters import select
+    from compiler.targets.selection_file import read_selection
 
     refuse_filters(os.environ)
     require_buildx()
@@ -166,7 +166,7 @@ def _tested(options: dict[str, Any]) -> bool:
 
 def _platforms(words: tuple[str, ...]) -> tuple[str, ...]:
     """Return the platforms that the filters leave: those of each `platform=`."""
-    from compiler.select import local_platform
+    from compiler.targets.filters import local_platform
 
     found: list[str] = []
     for word in words:
@@ -213,7 +213,7 @@ def _remember(given: Context, outcome: "Outcome") -> bool:
     """Write the selection of what was not built, or remove an old one; tell whether there is."""
     from compiler.building.logs import home
     from compiler.building.summary import FAILED
-    from compiler.selection import as_selection
+    from compiler.targets.selection_file import as_selection
 
     file = home(given.folder) / "failed.json"
     if outcome.sound:

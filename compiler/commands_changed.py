@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from compiler.artifact import Compilation
     from compiler.changing.changed import Changed
     from compiler.fingerprinting.fingerprint import Fingerprint
-    from compiler.target import Target
+    from compiler.targets.target import Target
 
 _ATTEMPTS = 3
 """How often a registry is asked: whoever looks only can look again."""
@@ -109,8 +109,8 @@ def found(given: Context, asked: Asked) -> Found:
     from compiler.fingerprinting.overrides import OverrideError
     from compiler.fingerprinting.project import project_fingerprints
     from compiler.pipeline import compile_matrix
-    from compiler.select import select
-    from compiler.selection import selected
+    from compiler.targets.filters import select
+    from compiler.targets.selection_file import selected
 
     try:
         compiled = compile_matrix(given.path, shown=given.shown, limit=given.limit)

@@ -123,7 +123,7 @@ def _renew(
 ) -> None:
     """Write the lock anew and say what is different."""
     from compiler.relock import chosen, look_up, missing, renewed, store
-    from compiler.select import select
+    from compiler.targets.filters import select
 
     images = dict.fromkeys(missing(project))
     if upgrade:

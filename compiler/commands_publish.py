@@ -123,8 +123,8 @@ def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "
     from compiler.fingerprinting.project import project_fingerprints
     from compiler.publishing.asked import Asked
     from compiler.publishing.version import release
-    from compiler.select import local_platform, select
-    from compiler.selection import selected
+    from compiler.targets.filters import local_platform, select
+    from compiler.targets.selection_file import selected
 
     refuse_filters(os.environ)
     version = release(given.plan(), os.environ, options["said"])

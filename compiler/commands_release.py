@@ -149,7 +149,7 @@ def _is_tag(version: str) -> bool:
 
 def _named(given: Context, record: "Record", words: tuple[str, ...]) -> list[str]:
     """Return the targets of a record that filters leave."""
-    from compiler.select import select
+    from compiler.targets.filters import select
 
     recorded = {row["target"] for row in record["targets"]}
     if recorded.issuperset(words):

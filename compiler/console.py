@@ -13,8 +13,8 @@ from compiler.report import Form, report
 
 if TYPE_CHECKING:
     from compiler.artifact import Compilation
-    from compiler.plan import Plan
     from compiler.source.project_files import Files
+    from compiler.targets.plan import Plan
 
 
 class Context:

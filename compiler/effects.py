@@ -17,7 +17,7 @@ from compiler.matrix.matrix import Image, Matrix, Value
 from compiler.render import FOLDER, Dockerfile
 from compiler.sameness import sameness
 from compiler.source.document import Route
-from compiler.target import Target
+from compiler.targets.target import Target
 
 
 _TOLD = 3

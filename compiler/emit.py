@@ -16,8 +16,8 @@ from compiler.errors import CompileError, Diagnostic, Location
 from compiler.hcl import Literals
 from compiler.matrix.jinja import environment, renderer
 from compiler.matrix.jinja_errors import explain, place
-from compiler.plan import Plan, described
 from compiler.render import Dockerfile
+from compiler.targets.plan import Plan, described
 from compiler.testing import test_dockerfile
 from compiler.unchanged import PLAN_LINE, digest, seal
 from compiler.view import view

@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from compiler.constants import OLDEST_BUILDX
 from compiler.effects import effects
 from compiler.errors import Diagnostic, Problems, Severity
-from compiler.expand import Rules, leaves_any, rules_of
 from compiler.matrix.matrix import Image, Matrix, Setting
 from compiler.matrix.pattern import Rule, holds, rule
-from compiler.plan import Plan
 from compiler.render import Dockerfile, Templates
 from compiler.source.document import Route
-from compiler.target import Target
+from compiler.targets.expand import Rules, leaves_any, rules_of
+from compiler.targets.plan import Plan
+from compiler.targets.target import Target
 
 
 NEWER = {

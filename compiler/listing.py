@@ -4,9 +4,9 @@ import json
 from enum import StrEnum
 
 from compiler.matrix.pattern import spelling
-from compiler.plan import Plan, described
-from compiler.selection import as_selection
-from compiler.target import Target
+from compiler.targets.plan import Plan, described
+from compiler.targets.selection_file import as_selection
+from compiler.targets.target import Target
 
 
 class Listing(StrEnum):

@@ -6,12 +6,12 @@ from pathlib import Path
 from compiler.artifact import Compilation
 from compiler.constants import LOCK, MAX_VARIANTS
 from compiler.errors import CompileError, Diagnostic, Location
-from compiler.expand import expand
 from compiler.matrix.load import load
-from compiler.plan import Plan, plan
-from compiler.resolve import resolve
 from compiler.source.document import LIMIT, Source
 from compiler.source.project_files import NEAR, FileError, Files
+from compiler.targets.expand import expand
+from compiler.targets.plan import Plan, plan
+from compiler.targets.resolve import resolve
 from compiler.version import VERSION
 
 

@@ -17,9 +17,9 @@ from compiler.locking.apply import Pinner, load_lock
 from compiler.locking.inspect import UnresolvedError, resolve_all
 from compiler.locking.lockfile import Lock, Locked, write_lock
 from compiler.locking.tell import Use
-from compiler.plan import Plan
 from compiler.render import Dockerfile, Templates, render
 from compiler.source.project_files import Files
+from compiler.targets.plan import Plan
 from compiler.write import write
 
 

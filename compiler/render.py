@@ -13,13 +13,13 @@ from jinja2 import TemplateNotFound, TemplateSyntaxError, meta, nodes
 
 from compiler.constants import MARKER
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
-from compiler.fields import remembered
 from compiler.matrix.jinja import environment, renderer
 from compiler.matrix.jinja_errors import explain, find_name, place
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.pattern import holds, rule
 from compiler.source.project_files import FileError, Files
-from compiler.target import Target
+from compiler.targets.field_rendering import remembered
+from compiler.targets.target import Target
 
 
 FOLDER = "templates"

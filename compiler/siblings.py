@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from compiler.render import Dockerfile
-from compiler.target import Target
+from compiler.targets.target import Target
 
 
 MOST = 4

@@ -3,7 +3,7 @@
 import re
 
 from compiler.constants import MARKER
-from compiler.target import Target
+from compiler.targets.target import Target
 
 
 _MORE = re.compile(r"\n|<<|\\\Z|\A[\[#]|\A--")

@@ -12,10 +12,10 @@ from compiler.hcl import Block, Expression, literal
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.names import only_variable
 from compiler.matrix.strings import Interpolated
-from compiler.plan import Group, Kind, Plan, shared_fields
 from compiler.render import Dockerfile
 from compiler.siblings import siblings
-from compiler.target import Target
+from compiler.targets.plan import Group, Kind, Plan, shared_fields
+from compiler.targets.target import Target
 
 
 def view(plan: Plan, dockerfiles: tuple[Dockerfile, ...]) -> dict[str, Any]:

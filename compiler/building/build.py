@@ -19,7 +19,7 @@ from compiler.building.outcome import Metadata, Options, Outcome, Report
 from compiler.building.parts import along, contexts, halves, links, ordered, split
 from compiler.building.runner import Bake, Interrupts, stop
 from compiler.building.words import bake_words
-from compiler.plan import Plan
+from compiler.targets.plan import Plan
 
 
 TAIL = 25

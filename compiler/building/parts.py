@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from compiler.constants import LINK_PREFIX, TEST_SUFFIX
-from compiler.plan import Plan
+from compiler.targets.plan import Plan
 
 
 Links = Mapping[str, Sequence[str]]

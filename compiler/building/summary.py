@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from compiler.building.logs import HOME
 from compiler.building.outcome import Outcome
-from compiler.selection import as_selection
+from compiler.targets.selection_file import as_selection
 
 
 class Form(StrEnum):

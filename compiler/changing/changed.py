@@ -11,8 +11,8 @@ from compiler.external.git_checkout import project_at
 from compiler.fingerprinting.fingerprint import Fingerprint
 from compiler.fingerprinting.project import project_fingerprints
 from compiler.pipeline import compile_matrix
-from compiler.plan import Plan
-from compiler.target import Target
+from compiler.targets.plan import Plan
+from compiler.targets.target import Target
 from compiler.write import update
 
 

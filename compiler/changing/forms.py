@@ -5,8 +5,8 @@ from enum import StrEnum
 
 from compiler.changing.changed import Changed
 from compiler.listing import Listing, listing
-from compiler.plan import Plan
-from compiler.selection import as_selection
+from compiler.targets.plan import Plan
+from compiler.targets.selection_file import as_selection
 
 
 _MOST = 3

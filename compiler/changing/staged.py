@@ -10,7 +10,7 @@ from compiler.external.registry.parallel import at_once
 from compiler.fingerprinting.fingerprint import Fingerprint
 from compiler.fingerprinting.label import fingerprint_tag
 from compiler.matrix.strings import resolve
-from compiler.plan import Plan
+from compiler.targets.plan import Plan
 
 
 def repositories(plan: Plan, environment: Mapping[str, str], staging: str = "") -> dict[str, str]:

@@ -9,8 +9,8 @@ from typing import Any
 from compiler.comparing.bakeform import COMPARED, Value, normal
 from compiler.comparing.definition import Definition
 from compiler.matrix.strings import references, resolve
-from compiler.plan import Plan, described
-from compiler.target import Target
+from compiler.targets.plan import Plan, described
+from compiler.targets.target import Target
 
 
 TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})

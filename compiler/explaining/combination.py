@@ -12,8 +12,8 @@ from typing import NamedTuple, TypeAlias
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.explaining.rulings import Effect, rulings
 from compiler.matrix.matrix import Axis, Image, Matrix, Value
-from compiler.plan import Plan
-from compiler.target import Target
+from compiler.targets.plan import Plan
+from compiler.targets.target import Target
 
 
 _PAIR = re.compile(r"([^<>=!~]*)(=|[<>=!~]=?)(.*)\Z", re.DOTALL)

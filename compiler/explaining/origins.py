@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from compiler.errors import Location
-from compiler.fields import Rendered, renderer
 from compiler.matrix.build_fields import MERGED
 from compiler.matrix.matrix import Field, Image, Matrix, Override, Value
 from compiler.matrix.pattern import holds, rule
 from compiler.matrix.strings import interpolate
 from compiler.source.document import Route
-from compiler.target import Target
-from compiler.ways import Ground
+from compiler.targets.applied_overrides import Ground
+from compiler.targets.field_rendering import Rendered, renderer
+from compiler.targets.target import Target
 
 
 class Given(NamedTuple):

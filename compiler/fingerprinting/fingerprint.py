@@ -17,7 +17,7 @@ from compiler.fingerprinting.overrides import OverrideError, Overrides, resolved
 from compiler.fingerprinting.parts import digest, field_parts, text_parts
 from compiler.fingerprinting.reach import Reach, Reads, plain_name, reads
 from compiler.fingerprinting.trees import Listing, Trees, UnreadableError
-from compiler.plan import Plan
+from compiler.targets.plan import Plan
 
 
 VERSION = 1

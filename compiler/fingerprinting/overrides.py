@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from compiler.comparing.bakeform import Fields, normal
 from compiler.comparing.planned import definition
 from compiler.errors import did_you_mean
-from compiler.plan import Plan
+from compiler.targets.plan import Plan
 
 
 DECIDING = (

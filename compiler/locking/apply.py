@@ -17,11 +17,11 @@ from compiler.locking.lockfile import Lock, read_lock
 from compiler.locking.pin import Pinned, pin
 from compiler.locking.tell import Teller, Use
 from compiler.matrix.strings import Interpolated, resolve
-from compiler.plan import Plan
 from compiler.render import Dockerfile, Templates
 from compiler.source.document import LIMIT
 from compiler.source.project_files import FileError, Files
-from compiler.target import Target
+from compiler.targets.plan import Plan
+from compiler.targets.target import Target
 
 
 IMAGE = "docker-image://"

@@ -11,9 +11,9 @@ from compiler.external.references import canonical_platform, familiar
 from compiler.locking.bases import Base
 from compiler.locking.dockerfile import DockerfileError
 from compiler.locking.lockfile import Lock, Locked
-from compiler.plan import Plan
 from compiler.render import Templates, template_place
-from compiler.target import Target
+from compiler.targets.plan import Plan
+from compiler.targets.target import Target
 
 
 _EXPRESSION = re.compile(r"\{\{.*?\}\}")

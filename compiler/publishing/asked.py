@@ -8,11 +8,11 @@ from compiler.building.outcome import Options, Report
 from compiler.external.registry.client import Registries
 from compiler.fingerprinting.fingerprint import Fingerprint
 from compiler.fingerprinting.overrides import Overrides
-from compiler.plan import Plan
 from compiler.publishing.items import Item
 from compiler.publishing.record import Record
 from compiler.publishing.staging import Image
 from compiler.publishing.version import Release
+from compiler.targets.plan import Plan
 
 
 ROUNDS = 4

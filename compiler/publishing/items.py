@@ -11,7 +11,7 @@ from compiler.fingerprinting.fingerprint import Fingerprint
 from compiler.fingerprinting.overrides import Overrides, resolved
 from compiler.fingerprinting.parts import pinned_bases
 from compiler.matrix.strings import resolve
-from compiler.plan import Plan
+from compiler.targets.plan import Plan
 
 
 class Item(NamedTuple):

@@ -13,9 +13,9 @@ from compiler.building.outcome import Options, Outcome, Report
 from compiler.building.words import ANEW
 from compiler.constants import TEST_SUFFIX
 from compiler.fingerprinting.label import fingerprint_tag, label
-from compiler.plan import Plan
 from compiler.publishing.items import Item
 from compiler.publishing.staging import Image
+from compiler.targets.plan import Plan
 
 
 def make(

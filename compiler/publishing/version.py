@@ -9,7 +9,7 @@ from compiler.comparing.planned import variable_values
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.external.references import canonical_tag
 from compiler.matrix.strings import references
-from compiler.plan import Plan
+from compiler.targets.plan import Plan
 
 
 _MOST = 100

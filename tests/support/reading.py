@@ -6,13 +6,13 @@ from pathlib import Path
 
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import CompileError, Diagnostic
-from compiler.expand import Variant, expand
 from compiler.matrix.load import load
 from compiler.matrix.matrix import Matrix
-from compiler.resolve import resolve
 from compiler.source.document import Source
 from compiler.source.project_files import Files
-from compiler.target import Target
+from compiler.targets.expand import Variant, expand
+from compiler.targets.resolve import resolve
+from compiler.targets.target import Target
 from support.brute import Matrix as Document
 from support.matrices import flow
 

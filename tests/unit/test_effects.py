@@ -17,9 +17,9 @@ from compiler.effects import effects
 from compiler.errors import Diagnostic, Severity
 from compiler.matrix.strings import Interpolated
 from compiler.pipeline import plan_matrix
-from compiler.plan import Plan
 from compiler.render import Templates, render
 from compiler.source.project_files import Files
+from compiler.targets.plan import Plan
 
 
 GPU = """

@@ -12,10 +12,10 @@ from support.brute import Matrix, Wrong, expanded
 from support.matrices import bare_matrices
 from support.reading import codes, faults, read, spelt, variants
 
-from compiler import expand as module
 from compiler.errors import CompileError, Diagnostic
-from compiler.expand import Variant, leaves_any, rules_of
 from compiler.matrix.matrix import Axis, Value
+from compiler.targets import expand as module
+from compiler.targets.expand import Variant, leaves_any, rules_of
 
 
 ONE = """

@@ -16,8 +16,8 @@ from compiler.explaining.explain import explain
 from compiler.explaining.rulings import Effect
 from compiler.explaining.text import as_text
 from compiler.pipeline import plan_matrix
-from compiler.plan import Plan
 from compiler.source.project_files import Files
+from compiler.targets.plan import Plan
 
 
 PROJECT = Path(__file__).parents[2]

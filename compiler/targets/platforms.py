@@ -6,10 +6,10 @@ from typing import Any
 
 from compiler.errors import CompileError, Diagnostic, Location, Problems, did_you_mean
 from compiler.external.references import KNOWN_PLATFORMS, canonical_platform
-from compiler.fields import Rendered
 from compiler.matrix.strings import Interpolated, interpolate, resolve
 from compiler.source.document import Route
-from compiler.subject import Subject
+from compiler.targets.field_locations import Subject
+from compiler.targets.field_rendering import Rendered
 
 
 class Platforms:

@@ -8,7 +8,7 @@ from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.external.references import canonical_platform, canonical_tag
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.strings import Interpolated, references
-from compiler.target import Target
+from compiler.targets.target import Target
 
 
 def check_links(matrix: Matrix, targets: list[Target], problems: Problems) -> None:

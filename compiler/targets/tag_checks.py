@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from compiler.errors import Diagnostic, Location, Problems
 from compiler.external.references import canonical_tag
 from compiler.matrix.strings import Interpolated, resolve
-from compiler.subject import Subject
+from compiler.targets.field_locations import Subject
 
 
 _TAGS = (

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from compiler.errors import Diagnostic, Problems
 from compiler.matrix.matrix import Alias, Image, Matrix
 from compiler.matrix.pattern import holds, rule
-from compiler.naming import Named
+from compiler.targets.naming import Named
 
 
 def find_aliases(

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from compiler.errors import Diagnostic, Problems
 from compiler.matrix.strings import resolve
-from compiler.subject import Subject
+from compiler.targets.field_locations import Subject
 
 
 _LIMITS = frozenset(

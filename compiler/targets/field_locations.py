@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from compiler.errors import Location
-from compiler.expand import Variant
 from compiler.matrix.matrix import Field, Matrix
 from compiler.matrix.strings import Text, interpolate
+from compiler.targets.expand import Variant
 
 
 class Subject(NamedTuple):

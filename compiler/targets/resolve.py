@@ -9,22 +9,22 @@ object where no variant decides them. Refuses what bake would take in silence.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from compiler.aliases import find_aliases
-from compiler.check import Checks
 from compiler.constants import LINK_PREFIX
 from compiler.errors import CompileError, Diagnostic, Problems
-from compiler.expand import Variant
-from compiler.families import find_parents
-from compiler.fields import Rendered
-from compiler.links import check_links
 from compiler.matrix.matrix import Alias, Matrix, Setting, Value
 from compiler.matrix.reader import grow
 from compiler.matrix.strings import Interpolated, interpolate
-from compiler.naming import Named, name_variants
 from compiler.source.project_files import Files
-from compiler.subject import Subject
-from compiler.target import Target
-from compiler.ways import Ground, Way
+from compiler.targets.aliases import find_aliases
+from compiler.targets.applied_overrides import Ground, Way
+from compiler.targets.checks import Checks
+from compiler.targets.expand import Variant
+from compiler.targets.field_locations import Subject
+from compiler.targets.field_rendering import Rendered
+from compiler.targets.links import check_links
+from compiler.targets.naming import Named, name_variants
+from compiler.targets.parents import find_parents
+from compiler.targets.target import Target
 
 
 def resolve(matrix: Matrix, variants: tuple[Variant, ...], files: Files) -> tuple[Target, ...]:

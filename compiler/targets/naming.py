@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from compiler.errors import CompileError, Diagnostic, Problems
-from compiler.expand import Variant
 from compiler.matrix.jinja import GLOBALS
 from compiler.matrix.matrix import Matrix, Value
 from compiler.matrix.model import Scalar
 from compiler.matrix.names import target_name
+from compiler.targets.expand import Variant
 
 
 class Named(NamedTuple):

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from compiler.errors import Diagnostic, Problems
 from compiler.matrix.matrix import Axis, Image, Matrix, Parent, Value
 from compiler.matrix.pattern import holds, rule
-from compiler.naming import Named
 from compiler.source.document import Route
+from compiler.targets.naming import Named
 
 
 _MOST_TRIED = 1000

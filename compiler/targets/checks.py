@@ -4,17 +4,17 @@ from collections.abc import Iterable, Mapping
 
 from compiler.constants import LINK_PREFIX
 from compiler.errors import Diagnostic, Location, Problems
-from compiler.expand import Variant
-from compiler.families import described
-from compiler.fields import Rendered
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.names import MAX_FILE_NAME
 from compiler.matrix.strings import Interpolated, resolve
-from compiler.platforms import Platforms
-from compiler.shapes import Shapes, cells
 from compiler.source.project_files import FileError, Files
-from compiler.subject import Subject
-from compiler.tags import Tags
+from compiler.targets.expand import Variant
+from compiler.targets.field_locations import Subject
+from compiler.targets.field_rendering import Rendered
+from compiler.targets.field_syntax import Shapes, cells
+from compiler.targets.parents import described
+from compiler.targets.platforms import Platforms
+from compiler.targets.tag_checks import Tags
 
 
 class Checks:

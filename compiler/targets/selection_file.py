@@ -6,10 +6,10 @@ from typing import Any
 
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import did_you_mean
-from compiler.plan import Plan
 from compiler.source.argument_file import read_given, shown_name
 from compiler.source.positions import MOST_FINDINGS, Finding, Page, read_text, refuse_file
-from compiler.target import Target
+from compiler.targets.plan import Plan
+from compiler.targets.target import Target
 
 
 CODE = "selection"

@@ -8,8 +8,8 @@ from compiler.constants import TEST_SUFFIX
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.external.references import canonical_platform
 from compiler.matrix.pattern import RANGE, match, spelling, worded
-from compiler.plan import Kind, Plan
-from compiler.target import Target
+from compiler.targets.plan import Kind, Plan
+from compiler.targets.target import Target
 
 
 _OPERATOR = re.compile(r"[<>]=?|[!~=]=|=")

@@ -15,7 +15,7 @@ from compiler.errors import Diagnostic, Problems, Severity
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.names import MAX_FILE_NAME, group_name, safe
 from compiler.matrix.pattern import holds, rule, spelling
-from compiler.target import Target
+from compiler.targets.target import Target
 
 
 MERGED_BY_BAKE = ("contexts", "args", "labels")

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from compiler.fields import Renderer, renderer
 from compiler.matrix.build_fields import merge
 from compiler.matrix.jinja import GLOBALS
 from compiler.matrix.matrix import Field, Image, Matrix, Override, Setting, Value
 from compiler.matrix.pattern import Rule, holds, rule
 from compiler.matrix.strings import Text
+from compiler.targets.field_rendering import Renderer, renderer
 
 
 class Way(NamedTuple):

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from compiler.fields import Rendered
 from compiler.matrix.matrix import Value
 from compiler.matrix.model import Scalar
 from compiler.matrix.strings import Interpolated
+from compiler.targets.field_rendering import Rendered
 
 
 class Target(NamedTuple):
