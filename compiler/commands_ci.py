@@ -87,8 +87,8 @@ def _stages(given: Context, asked: Asked, most: int) -> "tuple[tuple[Shard, ...]
     """Return what must be built as stages of shards."""
     from compiler.building.ready import refuse_filters
     from compiler.ci.shards import stages
-    from compiler.ci.steps import steps
     from compiler.fingerprinting.fingerprint import texts
+    from compiler.render.build_steps import steps
 
     if asked.commit is not None and asked.against is not None:
         raise click.UsageError("say no more than one of --since GIT_REF and --against registry")

@@ -16,9 +16,9 @@ from compiler.errors import CompileError, Diagnostic, Location
 from compiler.hcl import Literals
 from compiler.matrix.jinja import environment, renderer
 from compiler.matrix.jinja_errors import explain, place
-from compiler.render import Dockerfile
+from compiler.render.render import Dockerfile
+from compiler.render.target_tests import test_dockerfile
 from compiler.targets.plan import Plan, described
-from compiler.testing import test_dockerfile
 from compiler.unchanged import PLAN_LINE, digest, seal
 from compiler.view import view
 from compiler.warnings import recorded

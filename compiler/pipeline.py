@@ -57,8 +57,8 @@ def compile_matrix(
         CompileError: with every diagnostic of the first phase that refuses.
     """
     from compiler.emit import emit
-    from compiler.lint import lint
-    from compiler.render import Templates, render
+    from compiler.render.lint import lint
+    from compiler.render.render import Templates, render
 
     files = Files(path.parent, shown)
     planned = plan_matrix(files, path.name, limit=limit)

@@ -17,7 +17,7 @@ from compiler.locking.apply import Pinner, load_lock
 from compiler.locking.inspect import UnresolvedError, resolve_all
 from compiler.locking.lockfile import Lock, Locked, write_lock
 from compiler.locking.tell import Use
-from compiler.render import Dockerfile, Templates, render
+from compiler.render.render import Dockerfile, Templates, render
 from compiler.source.project_files import Files
 from compiler.targets.plan import Plan
 from compiler.write import write

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from compiler.render import Dockerfile
+from compiler.render.render import Dockerfile
 from compiler.targets.target import Target
 
 

@@ -12,7 +12,7 @@ from compiler.hcl import Block, Expression, literal
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.names import only_variable
 from compiler.matrix.strings import Interpolated
-from compiler.render import Dockerfile
+from compiler.render.render import Dockerfile
 from compiler.siblings import siblings
 from compiler.targets.plan import Group, Kind, Plan, shared_fields
 from compiler.targets.target import Target

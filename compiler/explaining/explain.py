@@ -16,7 +16,7 @@ from compiler.explaining.combination import Combination, Open, asked
 from compiler.explaining.origins import Given, Origins, written
 from compiler.explaining.rulings import Effect, Ruling, flow, rulings
 from compiler.matrix.matrix import Image, Matrix, Value
-from compiler.render import FOLDER
+from compiler.render.render import FOLDER
 from compiler.targets.plan import Kind, Plan
 from compiler.targets.target import Target
 

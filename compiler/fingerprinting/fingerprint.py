@@ -15,8 +15,8 @@ from compiler.constants import LINK_PREFIX, MARKER
 from compiler.errors import CompileError, Location
 from compiler.fingerprinting.overrides import OverrideError, Overrides, resolved
 from compiler.fingerprinting.parts import digest, field_parts, text_parts
-from compiler.fingerprinting.reach import Reach, Reads, plain_name, reads
 from compiler.fingerprinting.trees import Listing, Trees, UnreadableError
+from compiler.render.context_reads import Reach, Reads, plain_name, reads
 from compiler.targets.plan import Plan
 
 

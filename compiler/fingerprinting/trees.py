@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import file_digest, sha256
 from typing import TYPE_CHECKING, NamedTuple
 
-from compiler.fingerprinting.reach import Reach
+from compiler.render.context_reads import Reach
 from compiler.source.project_files import UNREADABLE, FileError
 
 

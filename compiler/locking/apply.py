@@ -12,12 +12,12 @@ from compiler.constants import LOCK
 from compiler.errors import CompileError, Diagnostic, Location, Problems
 from compiler.external.references import canonical_tag, familiar
 from compiler.locking.bases import OPEN, Base, Build, context_name, open_fault
-from compiler.locking.dockerfile import UNKNOWN, DockerfileError, Word
 from compiler.locking.lockfile import Lock, read_lock
 from compiler.locking.pin import Pinned, pin
 from compiler.locking.tell import Teller, Use
 from compiler.matrix.strings import Interpolated, resolve
-from compiler.render import Dockerfile, Templates
+from compiler.render.dockerfile import UNKNOWN, DockerfileError, Word
+from compiler.render.render import Dockerfile, Templates
 from compiler.source.document import LIMIT
 from compiler.source.project_files import FileError, Files
 from compiler.targets.plan import Plan

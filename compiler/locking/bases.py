@@ -12,7 +12,7 @@ from typing import NamedTuple
 from e2b_dockerfile_utils import ShellLex
 
 from compiler.external.references import canonical_platform, canonical_tag, familiar
-from compiler.locking.dockerfile import UNKNOWN, Argument, Dockerfile, Stage, Word, read
+from compiler.render.dockerfile import UNKNOWN, Argument, Dockerfile, Stage, Word, read
 
 
 OPEN = "\ue000"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from compiler.locking.bases import SYNTAX, Base, Build, find
-from compiler.locking.dockerfile import UNKNOWN
+from compiler.render.dockerfile import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ import pytest
 from engine.steps import executed
 from support.engine import Engine
 
-from compiler.fingerprinting.reach import Reach, plain_name, reads
 from compiler.fingerprinting.trees import Trees
+from compiler.render.context_reads import Reach, plain_name, reads
 
 
 BASE = "FROM python:3.11-slim-bookworm\n"

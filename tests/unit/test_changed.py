@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.ci.shards import stages
-from compiler.ci.steps import steps
 from compiler.cli import run
+from compiler.render.build_steps import steps
 
 
 MATRIX = """\

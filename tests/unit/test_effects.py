@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.effects import effects
 from compiler.errors import Diagnostic, Severity
 from compiler.matrix.strings import Interpolated
 from compiler.pipeline import plan_matrix
-from compiler.render import Templates, render
+from compiler.render.render import Templates, render
+from compiler.render.unused_axes import effects
 from compiler.source.project_files import Files
 from compiler.targets.plan import Plan
 

@@ -20,9 +20,9 @@ from compiler.comparing.printed import parse, read_printed
 from compiler.errors import CompileError
 from compiler.fingerprinting.fingerprint import Fingerprint, fingerprints, texts
 from compiler.fingerprinting.overrides import DECIDING, OverrideError, Overrides, resolved
-from compiler.fingerprinting.reach import EVERYTHING, Reach, plain_name, reads
 from compiler.fingerprinting.trees import Trees
 from compiler.pipeline import compile_matrix
+from compiler.render.context_reads import EVERYTHING, Reach, plain_name, reads
 from compiler.source.positions import Page
 
 

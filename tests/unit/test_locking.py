@@ -13,10 +13,10 @@ from compiler.cli import run
 from compiler.errors import CompileError
 from compiler.external.references import familiar
 from compiler.locking.bases import OPEN, Build, find
-from compiler.locking.dockerfile import DockerfileError
 from compiler.locking.lockfile import Lock, Locked, read_lock, refreshed, write_lock
 from compiler.locking.pin import pin
 from compiler.locking.tell import has
+from compiler.render.dockerfile import DockerfileError
 
 
 D = f"sha256:{'0' * 64}"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from compiler.fingerprinting.sources import sources
+from compiler.render.instruction_reads import sources
 
 
 if TYPE_CHECKING:

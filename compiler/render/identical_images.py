@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from compiler.constants import LINK_PREFIX
 from compiler.matrix.strings import Interpolated
-from compiler.render import Dockerfile
+from compiler.render.render import Dockerfile
 
 
 _ASIDE = frozenset(
