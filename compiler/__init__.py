@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    from compiler.artifact import Compilation
     from compiler.errors import CompileError
+    from compiler.output.artifact import Compilation
     from compiler.pipeline import compile_matrix
 
 __all__ = ["CompileError", "Compilation", "compile_matrix"]

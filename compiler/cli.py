@@ -18,9 +18,9 @@ from compiler.version import VERSION
 
 
 if TYPE_CHECKING:
-    from compiler.drift import Change
+    from compiler.output.diff import Change
+    from compiler.output.manifest import Record
     from compiler.targets.plan import Plan
-    from compiler.unchanged import Record
 
 
 MANY, MANY_TESTED = 100, 50
@@ -109,7 +109,7 @@ def cli(
 
 def _compile(given: Context, *, check: bool, diff: bool, strict: bool, locked: bool) -> None:
     """Compile, or with `check` compare; what is up to date is known without compiling."""
-    from compiler.unchanged import unchanged
+    from compiler.output.manifest import unchanged
 
     record = None
     if not locked or os.path.lexists(given.folder / LOCK):  # no lock, no word on what it lacks
@@ -124,11 +124,11 @@ def _compile(given: Context, *, check: bool, diff: bool, strict: bool, locked: b
         _advise(record.targets, record.files - record.targets - 2)
         click.echo(f"{counted(record.targets, 'target')}: up to date")
         return
-    from compiler.drift import diff as compare
-    from compiler.drift import unified
     from compiler.external.git_ignore import partly_ignored
+    from compiler.output.diff import diff as compare
+    from compiler.output.diff import unified
+    from compiler.output.write import update
     from compiler.pipeline import compile_matrix
-    from compiler.write import update
 
     try:
         compiled = compile_matrix(given.path, shown=given.shown, limit=given.limit, locked=locked)
@@ -178,7 +178,7 @@ def _recalled(given: Context, record: "Record") -> tuple[Diagnostic, ...]:
     ignored = partly_ignored(given.folder, paths, given.shown)
     found: tuple[Diagnostic, ...] = ()
     if record.warnings:
-        from compiler.warnings import recalled
+        from compiler.output.manifest_warnings import recalled
 
         found = tuple(map(recalled, record.warnings))
     return (*found, ignored) if ignored else found

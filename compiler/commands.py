@@ -12,10 +12,10 @@ from compiler.commands_ci import ci_
 from compiler.commands_lock import lock_
 from compiler.commands_publish import publish_
 from compiler.commands_release import release_
-from compiler.comparing.bakeform import COMPARED
 from compiler.console import Context, counted
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import CompileError
+from compiler.output.bake_fields import COMPARED
 from compiler.report import Form
 
 
@@ -113,7 +113,7 @@ def init_(given: Context, folder: Path) -> None:
     """
     import shlex
 
-    from compiler.init import init
+    from compiler.output.scaffold import init
 
     try:
         written = init(folder)
@@ -188,7 +188,7 @@ def compare_(given: Context, file: str, ignored: tuple[str, ...], form: str) -> 
     from compiler.comparing.bakefile import read_definition
     from compiler.comparing.compare import compare
     from compiler.comparing.contrast import as_json, as_text
-    from compiler.comparing.planned import definition
+    from compiler.output.bake_resolved import definition
 
     plan = given.plan()
     try:

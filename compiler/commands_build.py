@@ -16,8 +16,8 @@ from compiler.errors import CompileError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from compiler.artifact import Compilation
     from compiler.building.outcome import Options, Outcome
+    from compiler.output.artifact import Compilation
     from compiler.targets.plan import Plan
 
 

@@ -13,9 +13,9 @@ from compiler.errors import CompileError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from compiler.artifact import Compilation
     from compiler.changing.changed import Changed
     from compiler.fingerprinting.fingerprint import Fingerprint
+    from compiler.output.artifact import Compilation
     from compiler.targets.target import Target
 
 _ATTEMPTS = 3

@@ -12,7 +12,7 @@ from compiler.report import Form, report
 
 
 if TYPE_CHECKING:
-    from compiler.artifact import Compilation
+    from compiler.output.artifact import Compilation
     from compiler.source.project_files import Files
     from compiler.targets.plan import Plan
 
@@ -63,7 +63,7 @@ class Context:
         Raises:
             CompileError: they are not, or the matrix is wrong.
         """
-        from compiler.drift import diff
+        from compiler.output.diff import diff
         from compiler.pipeline import compile_matrix
 
         compiled = compile_matrix(self.path, shown=self.shown, limit=self.limit)

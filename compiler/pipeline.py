@@ -3,10 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from compiler.artifact import Compilation
 from compiler.constants import LOCK, MAX_VARIANTS
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.matrix.load import load
+from compiler.output.artifact import Compilation
 from compiler.source.document import LIMIT, Source
 from compiler.source.project_files import NEAR, FileError, Files
 from compiler.targets.expand import expand
@@ -56,7 +56,7 @@ def compile_matrix(
     Raises:
         CompileError: with every diagnostic of the first phase that refuses.
     """
-    from compiler.emit import emit
+    from compiler.output.emit import emit
     from compiler.render.lint import lint
     from compiler.render.render import Templates, render
 

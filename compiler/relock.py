@@ -10,17 +10,17 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from compiler.constants import LINK_PREFIX, LOCK
-from compiler.drift import Change, Kind
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.external.references import familiar
 from compiler.locking.apply import Pinner, load_lock
 from compiler.locking.inspect import UnresolvedError, resolve_all
 from compiler.locking.lockfile import Lock, Locked, write_lock
 from compiler.locking.tell import Use
+from compiler.output.diff import Change, Kind
+from compiler.output.write import write
 from compiler.render.render import Dockerfile, Templates, render
 from compiler.source.project_files import Files
 from compiler.targets.plan import Plan
-from compiler.write import write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

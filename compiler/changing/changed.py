@@ -4,16 +4,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from compiler.artifact import Compilation
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import CompileError
 from compiler.external.git_checkout import project_at
 from compiler.fingerprinting.fingerprint import Fingerprint
 from compiler.fingerprinting.project import project_fingerprints
+from compiler.output.artifact import Compilation
+from compiler.output.write import update
 from compiler.pipeline import compile_matrix
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
-from compiler.write import update
 
 
 class Changed(NamedTuple):

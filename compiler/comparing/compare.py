@@ -8,9 +8,9 @@ compared: their names and places differ by nature.
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from compiler.comparing.bakeform import CACHE_ONLY, COMPARED, Fields
-from compiler.comparing.definition import Definition, linked
 from compiler.constants import LINK_PREFIX
+from compiler.output.bake_fields import CACHE_ONLY, COMPARED, Fields
+from compiler.output.definition import Definition, linked
 
 
 _FEW = 3

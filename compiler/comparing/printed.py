@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NoReturn, TypeAlias
 
-from compiler.comparing.bakeform import (
+from compiler.output.bake_fields import (
     CACHE_ONLY,
     COMPARED,
     PASSED,
@@ -19,7 +19,7 @@ from compiler.comparing.bakeform import (
     normal,
     undoubled,
 )
-from compiler.comparing.definition import Definition, linked
+from compiler.output.definition import Definition, linked
 from compiler.source.json_strictness import find_in_json
 from compiler.source.positions import MOST_FINDINGS, Finding, Page, refuse_file
 

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
-from compiler.artifact import Compilation
 from compiler.constants import LINK_PREFIX, MARKER
 from compiler.errors import CompileError, Location
 from compiler.fingerprinting.overrides import OverrideError, Overrides, resolved
 from compiler.fingerprinting.parts import digest, field_parts, text_parts
 from compiler.fingerprinting.trees import Listing, Trees, UnreadableError
+from compiler.output.artifact import Compilation
 from compiler.render.context_reads import Reach, Reads, plain_name, reads
 from compiler.targets.plan import Plan
 

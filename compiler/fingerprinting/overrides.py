@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from compiler.comparing.bakeform import Fields, normal
-from compiler.comparing.planned import definition
 from compiler.errors import did_you_mean
+from compiler.output.bake_fields import Fields, normal
+from compiler.output.bake_resolved import definition
 from compiler.targets.plan import Plan
 
 

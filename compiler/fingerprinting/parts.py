@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from compiler.comparing.bakeform import Fields
+from compiler.output.bake_fields import Fields
 from compiler.targets.field_syntax import cells
 
 

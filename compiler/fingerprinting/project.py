@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from compiler.artifact import Compilation
 from compiler.fingerprinting.dates import dates
 from compiler.fingerprinting.fingerprint import Fingerprint, fingerprints, texts
 from compiler.fingerprinting.overrides import Overrides
+from compiler.output.artifact import Compilation
 
 
 def project_fingerprints(

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from compiler.changing.staged import repositories
-from compiler.comparing.bakeform import Fields
-from compiler.comparing.planned import variable_values
 from compiler.external.references import canonical_platform
 from compiler.fingerprinting.fingerprint import Fingerprint
 from compiler.fingerprinting.overrides import Overrides, resolved
 from compiler.fingerprinting.parts import pinned_bases
 from compiler.matrix.strings import resolve
+from compiler.output.bake_fields import Fields
+from compiler.output.bake_resolved import variable_values
 from compiler.targets.plan import Plan
 
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
-from compiler.comparing.planned import variable_values
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.external.references import canonical_tag
 from compiler.matrix.strings import references
+from compiler.output.bake_resolved import variable_values
 from compiler.targets.plan import Plan
 
 

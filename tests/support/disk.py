@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from compiler.artifact import Artifact
 from compiler.constants import MARKER
 from compiler.errors import CompileError
-from compiler.unchanged import PLAN_LINE, digest, seal
-from compiler.write import Change
+from compiler.output.artifact import Artifact
+from compiler.output.manifest import PLAN_LINE, digest, seal
+from compiler.output.write import Change
 
 
 HEAD = f"# {MARKER} from matrix.yaml; do not edit.\n"

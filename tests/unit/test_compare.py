@@ -17,12 +17,12 @@ from typing import Any
 
 import pytest
 
-from compiler.comparing.bakeform import COMPARED, normal
 from compiler.comparing.compare import Comparison, compare
 from compiler.comparing.contrast import as_json, as_text
-from compiler.comparing.definition import Definition
 from compiler.comparing.printed import parse, read_printed
 from compiler.errors import CompileError
+from compiler.output.bake_fields import COMPARED, normal
+from compiler.output.definition import Definition
 from compiler.source.positions import Page
 
 

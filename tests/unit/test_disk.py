@@ -12,18 +12,18 @@ from pathlib import Path
 import pytest
 from support.disk import files, project
 
-from compiler.artifact import Artifact
-from compiler.unchanged import STAGING
-from compiler.write import update
+from compiler.output.artifact import Artifact
+from compiler.output.manifest import STAGING
+from compiler.output.write import update
 
 
 HERE = Path(__file__).parents[2]
 CHILD = """
 import json, os, sys
 from pathlib import Path
-from compiler.artifact import Artifact
+from compiler.output.artifact import Artifact
 from compiler.errors import CompileError
-from compiler.write import update
+from compiler.output.write import update
 
 root, output, user, files = json.loads(sys.argv[1])
 if user:

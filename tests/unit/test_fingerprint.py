@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.comparing.bakeform import normal
 from compiler.comparing.printed import parse, read_printed
 from compiler.errors import CompileError
 from compiler.fingerprinting.fingerprint import Fingerprint, fingerprints, texts
 from compiler.fingerprinting.overrides import DECIDING, OverrideError, Overrides, resolved
 from compiler.fingerprinting.trees import Trees
+from compiler.output.bake_fields import normal
 from compiler.pipeline import compile_matrix
 from compiler.render.context_reads import EVERYTHING, Reach, plain_name, reads
 from compiler.source.positions import Page

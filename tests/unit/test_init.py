@@ -13,8 +13,8 @@ import pytest
 
 from compiler.cli import run
 from compiler.errors import CompileError
-from compiler.init import init
 from compiler.matrix.json_schema import schema
+from compiler.output.scaffold import init
 
 
 PROJECT = Path(__file__).parents[2]
@@ -185,7 +185,7 @@ def test_a_disk_that_fails_leaves_nothing(tmp_path: Path) -> None:
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from compiler.init import init
+from compiler.output.scaffold import init
 
 left = 0
 

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from compiler.artifact import Artifact
 from compiler.constants import MARKER
-from compiler.unchanged import PLAN_LINE, STAGING, digest, seal
-from compiler.write import diff, update
+from compiler.output.artifact import Artifact
+from compiler.output.manifest import PLAN_LINE, STAGING, digest, seal
+from compiler.output.write import diff, update
 
 
 CHILD = """
 import json, os, sys
 from pathlib import Path
-from compiler.artifact import Artifact
-from compiler.write import update
+from compiler.output.artifact import Artifact
+from compiler.output.write import update
 
 root, output, moment, number, files = sys.argv[1:]
 artifacts = [Artifact(path, text.encode()) for path, text in json.load(open(files))]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from compiler.artifact import Artifact
 from compiler.constants import FOLDER, MARKER
-from compiler.unchanged import PLAN_LINE, STAGING, Record, digest, seal, unchanged
-from compiler.write import update
+from compiler.output.artifact import Artifact
+from compiler.output.manifest import PLAN_LINE, STAGING, Record, digest, seal, unchanged
+from compiler.output.write import update
 
 
 HEAD = f"# {MARKER} from matrix.yaml; do not edit.\n"

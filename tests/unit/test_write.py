@@ -11,8 +11,8 @@ import pytest
 from support.disk import brief, files, project, refused
 
 from compiler.errors import CompileError
-from compiler.unchanged import STAGING
-from compiler.write import diff, update, write
+from compiler.output.manifest import STAGING
+from compiler.output.write import diff, update, write
 
 
 def test_creates_updates_and_deletes(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from compiler.artifact import Artifact
-from compiler.drift import JOURNAL, Change, Kind, diff, formers, heads, unified
 from compiler.errors import CompileError, Diagnostic, Location
-from compiler.unchanged import OPEN, STAGING, leads_inside
+from compiler.output.artifact import Artifact
+from compiler.output.diff import JOURNAL, Change, Kind, diff, formers, heads, unified
+from compiler.output.manifest import OPEN, STAGING, leads_inside
 
 
 __all__ = ["Change", "Kind", "diff", "unified", "update", "write"]

@@ -6,9 +6,9 @@ Takes a `Plan` and an environment; returns a `Definition`.
 from collections.abc import Mapping
 from typing import Any
 
-from compiler.comparing.bakeform import COMPARED, Value, normal
-from compiler.comparing.definition import Definition
 from compiler.matrix.strings import references, resolve
+from compiler.output.bake_fields import COMPARED, Value, normal
+from compiler.output.definition import Definition
 from compiler.targets.plan import Plan, described
 from compiler.targets.target import Target
 

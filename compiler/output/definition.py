@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from compiler.comparing.bakeform import Fields
 from compiler.constants import LINK_PREFIX
+from compiler.output.bake_fields import Fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

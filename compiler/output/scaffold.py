@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from compiler.drift import Change, Kind, heads
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.matrix.json_schema import schema_text
-from compiler.write import write
+from compiler.output.diff import Change, Kind, heads
+from compiler.output.write import write
 
 
-SAMPLE = Path(__file__).with_name("sample")
+SAMPLE = Path(__file__).parents[1] / "sample"
 """The sample in the package: matrix.yaml and templates/."""
 
 _SCHEMA = "matrix.schema.json"

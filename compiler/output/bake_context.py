@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from compiler.constants import LINK_PREFIX, TEST_SUFFIX
-from compiler.hcl import Block, Expression, literal
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.names import only_variable
 from compiler.matrix.strings import Interpolated
+from compiler.output.hcl import Block, Expression, literal
+from compiler.output.shared_cache import siblings
 from compiler.render.render import Dockerfile
-from compiler.siblings import siblings
 from compiler.targets.plan import Group, Kind, Plan, shared_fields
 from compiler.targets.target import Target
 

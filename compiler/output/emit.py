@@ -10,18 +10,18 @@ from typing import Any
 
 from jinja2 import TemplateSyntaxError, Undefined
 
-from compiler.artifact import Artifact
 from compiler.constants import BAKE_FILE, MARKER, PLAN_FILE, TEST_SUFFIX
 from compiler.errors import CompileError, Diagnostic, Location
-from compiler.hcl import Literals
 from compiler.matrix.jinja import environment, renderer
 from compiler.matrix.jinja_errors import explain, place
+from compiler.output.artifact import Artifact
+from compiler.output.bake_context import view
+from compiler.output.hcl import Literals
+from compiler.output.manifest import PLAN_LINE, digest, seal
+from compiler.output.manifest_warnings import recorded
 from compiler.render.render import Dockerfile
 from compiler.render.target_tests import test_dockerfile
 from compiler.targets.plan import Plan, described
-from compiler.unchanged import PLAN_LINE, digest, seal
-from compiler.view import view
-from compiler.warnings import recorded
 
 
 def emit(

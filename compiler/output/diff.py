@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from compiler.artifact import Artifact
 from compiler.constants import BAKE_FILE, DOCKERFILE_SUFFIX, PLAN_FILE
 from compiler.errors import CompileError, Diagnostic, Location
-from compiler.unchanged import (
+from compiler.output.artifact import Artifact
+from compiler.output.manifest import (
     OPEN,
     STAGING,
     bears,
