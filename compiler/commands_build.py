@@ -131,10 +131,10 @@ def _overrides(
     from compiler.building.parts import contexts, links
     from compiler.building.refreshed import due, spread
     from compiler.building.words import ANEW
-    from compiler.fingerprinting.dates import dates
     from compiler.fingerprinting.label import label
     from compiler.fingerprinting.overrides import NotBuiltError, OverrideError
     from compiler.fingerprinting.project import project_fingerprints
+    from compiler.lock.refresh_dates import dates
 
     try:
         prints = project_fingerprints(

@@ -13,8 +13,8 @@ from compiler.errors import CompileError
 
 
 if TYPE_CHECKING:
-    from compiler.locking.lockfile import Lock, Locked
-    from compiler.relock import Project
+    from compiler.lock.lockfile import Lock, Locked
+    from compiler.lock.update import Project
 
 
 @click.command("lock")
@@ -60,8 +60,8 @@ def lock_(
         raise click.UsageError("say --upgrade, --check or --refresh with an image or a filter")
     if day is not None and not refresh:
         raise click.UsageError("--date goes with --refresh")
-    from compiler.locking.lockfile import is_date
-    from compiler.relock import survey
+    from compiler.lock.lockfile import is_date
+    from compiler.lock.update import survey
 
     day = day or datetime.now(UTC).date().isoformat()
     if not is_date(day):
@@ -84,7 +84,7 @@ def lock_(
 
 def _check(project: "Project", words: tuple[str, ...]) -> bool:
     """Say which bases are not as they are locked; tell whether any is."""
-    from compiler.relock import chosen, look_up, missing, unused
+    from compiler.lock.update import chosen, look_up, missing, unused
 
     asked = chosen(project, words)
     absent = [image for image in missing(project) if image in asked]
@@ -122,7 +122,7 @@ def _renew(
     given: Context, project: "Project", words: tuple[str, ...], *, upgrade: bool, day: str
 ) -> None:
     """Write the lock anew and say what is different."""
-    from compiler.relock import chosen, look_up, missing, renewed, store
+    from compiler.lock.update import chosen, look_up, missing, renewed, store
     from compiler.targets.filters import select
 
     images = dict.fromkeys(missing(project))

@@ -117,10 +117,10 @@ def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "
     from compiler.building.outcome import Options
     from compiler.building.ready import refuse_filters, require_buildx
     from compiler.external.references import canonical_platform
-    from compiler.fingerprinting.dates import dates
     from compiler.fingerprinting.fingerprint import texts
     from compiler.fingerprinting.overrides import OverrideError, Overrides
     from compiler.fingerprinting.project import project_fingerprints
+    from compiler.lock.refresh_dates import dates
     from compiler.publishing.asked import Asked
     from compiler.publishing.version import release
     from compiler.targets.filters import local_platform, select

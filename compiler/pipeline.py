@@ -68,7 +68,7 @@ def compile_matrix(
     own = "" if files.absent(BAKE_TEMPLATE) else bake_template[0]
     planned = replace(planned, warnings=lint(planned, dockerfiles, templates, own))
     if not files.absent(LOCK) or locked:
-        from compiler.locking.apply import pinned
+        from compiler.lock.apply import pinned
 
         planned, dockerfiles = pinned(planned, dockerfiles, files, templates)
     try:

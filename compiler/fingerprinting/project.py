@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from compiler.fingerprinting.dates import dates
 from compiler.fingerprinting.fingerprint import Fingerprint, fingerprints, texts
 from compiler.fingerprinting.overrides import Overrides
+from compiler.lock.refresh_dates import dates
 from compiler.output.artifact import Compilation
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from compiler.cli import run
 from compiler.errors import CompileError
 from compiler.external.references import familiar
-from compiler.locking.bases import OPEN, Build, find
-from compiler.locking.lockfile import Lock, Locked, read_lock, refreshed, write_lock
-from compiler.locking.pin import pin
-from compiler.locking.tell import has
+from compiler.lock.base_images import OPEN, Build, find
+from compiler.lock.diagnostics import has
+from compiler.lock.lockfile import Lock, Locked, read_lock, refreshed, write_lock
+from compiler.lock.pin_text import pin
 from compiler.render.dockerfile import DockerfileError
 
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from compiler.constants import LOCK
 from compiler.errors import Diagnostic, Location, Severity
 from compiler.external.references import canonical_platform, familiar
-from compiler.locking.bases import Base
-from compiler.locking.lockfile import Lock, Locked
+from compiler.lock.base_images import Base
+from compiler.lock.lockfile import Lock, Locked
 from compiler.render.dockerfile import DockerfileError
 from compiler.render.render import Templates, template_place
 from compiler.targets.plan import Plan

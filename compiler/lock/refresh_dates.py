@@ -5,7 +5,7 @@ from pathlib import Path
 
 from compiler.constants import LOCK
 from compiler.errors import CompileError, Location
-from compiler.locking.lockfile import read_lock, refreshed
+from compiler.lock.lockfile import read_lock, refreshed
 from compiler.source.project_files import FileError, Files
 
 

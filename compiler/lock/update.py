@@ -12,10 +12,10 @@ from pathlib import Path
 from compiler.constants import LINK_PREFIX, LOCK
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.external.references import familiar
-from compiler.locking.apply import Pinner, load_lock
-from compiler.locking.inspect import UnresolvedError, resolve_all
-from compiler.locking.lockfile import Lock, Locked, write_lock
-from compiler.locking.tell import Use
+from compiler.lock.apply import Pinner, load_lock
+from compiler.lock.diagnostics import Use
+from compiler.lock.lockfile import Lock, Locked, write_lock
+from compiler.lock.lookup import UnresolvedError, resolve_all
 from compiler.output.diff import Change, Kind
 from compiler.output.write import write
 from compiler.render.render import Dockerfile, Templates, render

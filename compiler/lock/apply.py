@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from compiler.constants import LOCK
 from compiler.errors import CompileError, Diagnostic, Location, Problems
 from compiler.external.references import canonical_tag, familiar
-from compiler.locking.bases import OPEN, Base, Build, context_name, open_fault
-from compiler.locking.lockfile import Lock, read_lock
-from compiler.locking.pin import Pinned, pin
-from compiler.locking.tell import Teller, Use
+from compiler.lock.base_images import OPEN, Base, Build, context_name, open_fault
+from compiler.lock.diagnostics import Teller, Use
+from compiler.lock.lockfile import Lock, read_lock
+from compiler.lock.pin_text import Pinned, pin
 from compiler.matrix.strings import Interpolated, resolve
 from compiler.render.dockerfile import UNKNOWN, DockerfileError, Word
 from compiler.render.render import Dockerfile, Templates

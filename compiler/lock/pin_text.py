@@ -7,7 +7,7 @@ another value gets that image, unpinned. Everywhere else the digest stands behin
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from compiler.locking.bases import SYNTAX, Base, Build, find
+from compiler.lock.base_images import SYNTAX, Base, Build, find
 from compiler.render.dockerfile import UNKNOWN
 
 

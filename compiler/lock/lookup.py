@@ -10,7 +10,7 @@ from typing import Any
 from compiler.errors import Diagnostic, Location
 from compiler.external import buildx
 from compiler.external.references import canonical_platform
-from compiler.locking.lockfile import Locked
+from compiler.lock.lockfile import Locked
 
 
 CODE = "cannot-resolve"

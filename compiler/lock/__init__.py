@@ -1,0 +1,7 @@
+"""matrix.lock: which external images are named, what they are now, how they are pinned.
+
+    plan, dockerfiles = pinned(plan, dockerfiles, files, templates)
+
+Entry points: `apply.pinned`, `update.survey`, `lockfile.read_lock`. Compiling never asks a
+registry; `update` does.
+"""

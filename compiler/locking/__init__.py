@@ -1,1 +1,0 @@
-"""Locked bases: which external images are named, what they are now, and how that is pinned."""
