@@ -16,7 +16,7 @@ from compiler.errors import CompileError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from compiler.building.outcome import Options, Outcome
+    from compiler.bake.results import Options, Outcome
     from compiler.output.artifact import Compilation
     from compiler.targets.plan import Plan
 
@@ -90,7 +90,7 @@ def build_(
     except KeyboardInterrupt:
         click.echo("interrupted: every bake is stopped; nothing is half written", err=True)
         context.exit(128 + signal.SIGINT)
-    from compiler.building.refreshed import note
+    from compiler.bake.refresh_state import note
     from compiler.building.summary import Form, summary
 
     note(given.folder, dates, outcome.built)
@@ -103,7 +103,7 @@ def _ready(
     given: Context, words: tuple[str, ...], selection: str | None, options: dict[str, Any]
 ) -> "tuple[Compilation, list[str]]":
     """Return what is compiled and the names to bake."""
-    from compiler.building.ready import refuse_filters, require_buildx
+    from compiler.bake.preconditions import refuse_filters, require_buildx
     from compiler.targets.filters import select
     from compiler.targets.selection_file import read_selection
 
@@ -128,9 +128,9 @@ def _overrides(
     given: Context, compiled: "Compilation", said: dict[str, Any]
 ) -> "tuple[Mapping[str, str], Mapping[str, tuple[str, ...]]]":
     """Return the dates of what the lock wants anew, and what each target is given beside that."""
-    from compiler.building.parts import contexts, links
-    from compiler.building.refreshed import due, spread
-    from compiler.building.words import ANEW
+    from compiler.bake.bake_arguments import ANEW
+    from compiler.bake.batches import contexts, links
+    from compiler.bake.refresh_state import due, spread
     from compiler.fingerprinting.label import label
     from compiler.fingerprinting.overrides import NotBuiltError, OverrideError
     from compiler.fingerprinting.project import project_fingerprints
@@ -153,7 +153,7 @@ def _overrides(
 
 def _nothing(form: str) -> str:
     """Return the summary of a build of nothing."""
-    from compiler.building.outcome import Outcome
+    from compiler.bake.results import Outcome
     from compiler.building.summary import Form, summary
 
     nothing = Outcome(built={}, failed={}, skipped={}, seconds={})
@@ -185,7 +185,7 @@ def _options(
     said: dict[str, Any],
     overrides: "Mapping[str, tuple[str, ...]]",
 ) -> "Options":
-    from compiler.building.outcome import Options
+    from compiler.bake.results import Options
 
     return Options(
         folder=given.folder,
@@ -200,7 +200,7 @@ def _options(
 
 def _built(plan: "Plan", names: list[str], options: "Options") -> "tuple[Outcome, float]":
     """Build, and show how it goes; return also how long it took."""
-    from compiler.building.build import build
+    from compiler.bake.scheduler import build
 
     shown, start = display(), time.monotonic()
     try:
@@ -211,7 +211,7 @@ def _built(plan: "Plan", names: list[str], options: "Options") -> "tuple[Outcome
 
 def _remember(given: Context, outcome: "Outcome") -> bool:
     """Write the selection of what was not built, or remove an old one; tell whether there is."""
-    from compiler.building.logs import home
+    from compiler.bake.logs import home
     from compiler.building.summary import FAILED
     from compiler.targets.selection_file import as_selection
 

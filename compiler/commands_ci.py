@@ -85,7 +85,7 @@ def gitlab_(given: Context, /, most: int, include: str, **options: Any) -> None:
 
 def _stages(given: Context, asked: Asked, most: int) -> "tuple[tuple[Shard, ...], ...]":
     """Return what must be built as stages of shards."""
-    from compiler.building.ready import refuse_filters
+    from compiler.bake.preconditions import refuse_filters
     from compiler.ci.shards import stages
     from compiler.fingerprinting.fingerprint import texts
     from compiler.render.build_steps import steps

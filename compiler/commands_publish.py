@@ -81,7 +81,7 @@ def publish_(context: click.Context, /, form: str, **options: Any) -> None:
         click.echo("interrupted: the next run goes on from here", err=True)
         context.exit(128 + signal.SIGINT)
     if done.record:
-        from compiler.building.logs import home
+        from compiler.bake.logs import home
         from compiler.publishing.record import text
 
         (home(given.folder) / "release.json").write_text(text(done.record), encoding="utf-8")
@@ -114,8 +114,8 @@ def _check(options: dict[str, Any], extra: tuple[str, ...]) -> None:
 
 def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "Asked":
     """Return what is to be published; what is wrong is refused."""
-    from compiler.building.outcome import Options
-    from compiler.building.ready import refuse_filters, require_buildx
+    from compiler.bake.preconditions import refuse_filters, require_buildx
+    from compiler.bake.results import Options
     from compiler.external.references import canonical_platform
     from compiler.fingerprinting.fingerprint import texts
     from compiler.fingerprinting.overrides import OverrideError, Overrides

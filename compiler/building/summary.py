@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from enum import StrEnum
 
-from compiler.building.logs import HOME
-from compiler.building.outcome import Outcome
+from compiler.bake.logs import HOME
+from compiler.bake.results import Outcome
 from compiler.targets.selection_file import as_selection
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from compiler.building.outcome import Options, Report
+from compiler.bake.results import Options, Report
 from compiler.external.registry.client import Registries
 from compiler.fingerprinting.fingerprint import Fingerprint
 from compiler.fingerprinting.overrides import Overrides

@@ -8,9 +8,9 @@ it is never built again beneath a child.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from compiler.building.build import build
-from compiler.building.outcome import Options, Outcome, Report
-from compiler.building.words import ANEW
+from compiler.bake.bake_arguments import ANEW
+from compiler.bake.results import Options, Outcome, Report
+from compiler.bake.scheduler import build
 from compiler.constants import TEST_SUFFIX
 from compiler.fingerprinting.label import fingerprint_tag, label
 from compiler.publishing.items import Item

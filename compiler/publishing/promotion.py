@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from compiler.building.faults import passing
+from compiler.bake.transient_errors import passing
 from compiler.external import buildx
 from compiler.external.references import split
 from compiler.external.registry.client import Registries, RegistryError

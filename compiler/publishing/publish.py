@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from compiler.building.parts import along, contexts, links
+from compiler.bake.batches import along, contexts, links
 from compiler.external.registry.client import Registries, RegistryError
 from compiler.external.registry.parallel import at_once
 from compiler.fingerprinting.label import fingerprint_tag

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from compiler.building.faults import canceled, passing
-from compiler.building.logs import Logs
-from compiler.building.outcome import Options
-from compiler.building.parts import along, ordered, split
-from compiler.building.progress import Watch
-from compiler.building.ready import refuse_filters
-from compiler.building.refreshed import spread
-from compiler.building.runner import Interrupts
-from compiler.building.words import ANEW, bake_words
+from compiler.bake.bake_arguments import ANEW, bake_words
+from compiler.bake.batches import along, ordered, split
+from compiler.bake.logs import Logs
+from compiler.bake.preconditions import refuse_filters
+from compiler.bake.process import Interrupts
+from compiler.bake.rawjson import Watch
+from compiler.bake.refresh_state import spread
+from compiler.bake.results import Options
+from compiler.bake.transient_errors import canceled, passing
 from compiler.cli import run
 from compiler.errors import CompileError
 
@@ -297,7 +297,7 @@ def test_what_bake_takes_and_does_not_do(
     (tmp_path / "templates/a.j2").write_text("FROM scratch\n")
     (tmp_path / "matrix.yaml").write_text("images: {a: {template: a.j2}}\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("compiler.building.ready.require_buildx", lambda: None)
+    monkeypatch.setattr("compiler.bake.preconditions.require_buildx", lambda: None)
     assert run([]) == 0
 
     code = run(["build", "--set", word])

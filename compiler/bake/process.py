@@ -12,8 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
-from compiler.building.outcome import Options
-from compiler.building.progress import Watch
+from compiler.bake.rawjson import Watch
+from compiler.bake.results import Options
 from compiler.constants import BAKE_FILE
 from compiler.external import buildx
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from compiler.building.outcome import Options
-from compiler.building.parts import along, links
+from compiler.bake.batches import along, links
+from compiler.bake.results import Options
 
 
 ANEW = "no-cache=true"

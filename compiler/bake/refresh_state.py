@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from compiler.building.logs import home
-from compiler.building.parts import Links, along
+from compiler.bake.batches import Links, along
+from compiler.bake.logs import home
 
 
 _FILE = "refreshed.json"

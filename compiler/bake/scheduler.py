@@ -13,12 +13,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from compiler.building.faults import canceled, engine_away, passing, refusal
-from compiler.building.logs import Logs
-from compiler.building.outcome import Metadata, Options, Outcome, Report
-from compiler.building.parts import along, contexts, halves, links, ordered, split
-from compiler.building.runner import Bake, Interrupts, stop
-from compiler.building.words import bake_words
+from compiler.bake.bake_arguments import bake_words
+from compiler.bake.batches import along, contexts, halves, links, ordered, split
+from compiler.bake.logs import Logs
+from compiler.bake.process import Bake, Interrupts, stop
+from compiler.bake.results import Metadata, Options, Outcome, Report
+from compiler.bake.transient_errors import canceled, engine_away, passing, refusal
 from compiler.targets.plan import Plan
 
 

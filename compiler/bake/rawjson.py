@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from compiler.building.faults import canceled
+from compiler.bake.transient_errors import canceled
 
 
 KEPT = 32 * 1024
