@@ -255,7 +255,7 @@ def _contents(given: Context) -> "Mapping[str, Content]":
     import os
 
     from compiler.explaining.explain import Content
-    from compiler.fingerprinting.project import project_fingerprints
+    from compiler.fingerprint.project import project_fingerprints
     from compiler.pipeline import compile_matrix
 
     try:

@@ -131,9 +131,9 @@ def _overrides(
     from compiler.bake.bake_arguments import ANEW
     from compiler.bake.batches import contexts, links
     from compiler.bake.refresh_state import due, spread
-    from compiler.fingerprinting.label import label
-    from compiler.fingerprinting.overrides import NotBuiltError, OverrideError
-    from compiler.fingerprinting.project import project_fingerprints
+    from compiler.fingerprint.naming import label
+    from compiler.fingerprint.project import project_fingerprints
+    from compiler.fingerprint.set_overrides import NotBuiltError, OverrideError
     from compiler.lock.refresh_dates import dates
 
     try:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from compiler.changing.changed import Changed
-    from compiler.fingerprinting.fingerprint import Fingerprint
+    from compiler.fingerprint.fingerprint import Fingerprint
     from compiler.output.artifact import Compilation
     from compiler.targets.target import Target
 
@@ -106,8 +106,8 @@ def changed_(given: Context, /, form: str, **options: Any) -> None:
 
 def found(given: Context, asked: Asked) -> Found:
     """Compile, and take the fingerprints of what is asked for; what is wrong ends it."""
-    from compiler.fingerprinting.overrides import OverrideError
-    from compiler.fingerprinting.project import project_fingerprints
+    from compiler.fingerprint.project import project_fingerprints
+    from compiler.fingerprint.set_overrides import OverrideError
     from compiler.pipeline import compile_matrix
     from compiler.targets.filters import select
     from compiler.targets.selection_file import selected
@@ -134,7 +134,7 @@ def changes(given: Context, asked: Asked, found: Found) -> "tuple[Changed, ...]"
     from compiler.changing.changed import among, changed_since, unstaged
     from compiler.changing.staged import repositories, staged
     from compiler.external.registry.client import Registries
-    from compiler.fingerprinting.overrides import OverrideError
+    from compiler.fingerprint.set_overrides import OverrideError
 
     plan = found.compiled.plan
     try:

@@ -87,7 +87,7 @@ def _stages(given: Context, asked: Asked, most: int) -> "tuple[tuple[Shard, ...]
     """Return what must be built as stages of shards."""
     from compiler.bake.preconditions import refuse_filters
     from compiler.ci.shards import stages
-    from compiler.fingerprinting.fingerprint import texts
+    from compiler.fingerprint.fingerprint import texts
     from compiler.render.build_steps import steps
 
     if asked.commit is not None and asked.against is not None:

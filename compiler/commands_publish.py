@@ -117,9 +117,9 @@ def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "
     from compiler.bake.preconditions import refuse_filters, require_buildx
     from compiler.bake.results import Options
     from compiler.external.references import canonical_platform
-    from compiler.fingerprinting.fingerprint import texts
-    from compiler.fingerprinting.overrides import OverrideError, Overrides
-    from compiler.fingerprinting.project import project_fingerprints
+    from compiler.fingerprint.fingerprint import texts
+    from compiler.fingerprint.project import project_fingerprints
+    from compiler.fingerprint.set_overrides import OverrideError, Overrides
     from compiler.lock.refresh_dates import dates
     from compiler.publishing.asked import Asked
     from compiler.publishing.version import release

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import CompileError
 from compiler.external.git_checkout import project_at
-from compiler.fingerprinting.fingerprint import Fingerprint
-from compiler.fingerprinting.project import project_fingerprints
+from compiler.fingerprint.fingerprint import Fingerprint
+from compiler.fingerprint.project import project_fingerprints
 from compiler.output.artifact import Compilation
 from compiler.output.write import update
 from compiler.pipeline import compile_matrix

@@ -6,8 +6,8 @@ from compiler.errors import CompileError, Diagnostic, Location
 from compiler.external.references import split
 from compiler.external.registry.client import Registries, RegistryError
 from compiler.external.registry.parallel import at_once
-from compiler.fingerprinting.fingerprint import Fingerprint
-from compiler.fingerprinting.label import fingerprint_tag
+from compiler.fingerprint.fingerprint import Fingerprint
+from compiler.fingerprint.naming import fingerprint_tag
 from compiler.matrix.strings import resolve
 from compiler.output.bake_resolved import variable_values
 from compiler.targets.plan import Plan

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple, Protocol
 
 from compiler.bake.results import Options, Report
 from compiler.external.registry.client import Registries
-from compiler.fingerprinting.fingerprint import Fingerprint
-from compiler.fingerprinting.overrides import Overrides
+from compiler.fingerprint.fingerprint import Fingerprint
+from compiler.fingerprint.set_overrides import Overrides
 from compiler.publishing.items import Item
 from compiler.publishing.record import Record
 from compiler.publishing.staging import Image

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from compiler.external.registry.parallel import at_once
-from compiler.fingerprinting.label import fingerprint_tag
+from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publishing.asked import AGAIN, ALONE, ROUNDS, PublishError, Work
 from compiler.publishing.items import Item
 from compiler.publishing.making import examine, make

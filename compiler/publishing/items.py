@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from compiler.changing.staged import repositories
 from compiler.external.references import canonical_platform
-from compiler.fingerprinting.fingerprint import Fingerprint
-from compiler.fingerprinting.overrides import Overrides, resolved
-from compiler.fingerprinting.parts import pinned_bases
+from compiler.fingerprint.components import pinned_bases
+from compiler.fingerprint.fingerprint import Fingerprint
+from compiler.fingerprint.set_overrides import Overrides, resolved
 from compiler.matrix.strings import resolve
 from compiler.output.bake_fields import Fields
 from compiler.output.bake_resolved import variable_values

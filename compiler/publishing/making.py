@@ -12,7 +12,7 @@ from compiler.bake.bake_arguments import ANEW
 from compiler.bake.results import Options, Outcome, Report
 from compiler.bake.scheduler import build
 from compiler.constants import TEST_SUFFIX
-from compiler.fingerprinting.label import fingerprint_tag, label
+from compiler.fingerprint.naming import fingerprint_tag, label
 from compiler.publishing.items import Item
 from compiler.publishing.staging import Image
 from compiler.targets.plan import Plan

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from compiler.external.registry.client import Registries
 from compiler.external.registry.parallel import at_once
-from compiler.fingerprinting.label import fingerprint_tag
+from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publishing.items import Item
 from compiler.publishing.promotion import copy
 from compiler.publishing.staging import Image, image, passed_tag

@@ -14,7 +14,7 @@ from typing import Any
 from compiler.bake.batches import along, contexts, links
 from compiler.external.registry.client import Registries, RegistryError
 from compiler.external.registry.parallel import at_once
-from compiler.fingerprinting.label import fingerprint_tag
+from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publishing import record as records
 from compiler.publishing.asked import (
     ALONE,

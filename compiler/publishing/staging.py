@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from compiler.external.references import canonical_platform
 from compiler.external.registry.client import Manifest, Registries
-from compiler.fingerprinting.label import LABEL, fingerprint_tag
+from compiler.fingerprint.naming import LABEL, fingerprint_tag
 
 
 _ATTESTATION = "vnd.docker.reference.digest"

@@ -6,7 +6,7 @@ from functools import partial
 from compiler.external.references import canonical_tag, split
 from compiler.external.registry.client import RegistryError
 from compiler.external.registry.parallel import at_once
-from compiler.fingerprinting.label import fingerprint_tag
+from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publishing import record as records
 from compiler.publishing.asked import PublishError, Work
 from compiler.publishing.items import Item

@@ -11,7 +11,7 @@ import pytest
 from engine.steps import executed
 from support.engine import Engine
 
-from compiler.fingerprinting.trees import Trees
+from compiler.fingerprint.context_files import Trees
 from compiler.render.context_reads import Reach, plain_name, reads
 
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from compiler.comparing.printed import parse, read_printed
 from compiler.errors import CompileError
-from compiler.fingerprinting.fingerprint import Fingerprint, fingerprints, texts
-from compiler.fingerprinting.overrides import DECIDING, OverrideError, Overrides, resolved
-from compiler.fingerprinting.trees import Trees
+from compiler.fingerprint.context_files import Trees
+from compiler.fingerprint.fingerprint import Fingerprint, fingerprints, texts
+from compiler.fingerprint.set_overrides import DECIDING, OverrideError, Overrides, resolved
 from compiler.output.bake_fields import normal
 from compiler.pipeline import compile_matrix
 from compiler.render.context_reads import EVERYTHING, Reach, plain_name, reads

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from compiler.cli import run
-from compiler.fingerprinting.label import fingerprint_tag
-from compiler.fingerprinting.parts import pinned_bases
+from compiler.fingerprint.components import pinned_bases
+from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publishing.record import joined, text
 from compiler.publishing.staging import passed_tag
 from compiler.publishing.version import Release, order

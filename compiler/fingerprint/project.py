@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from compiler.fingerprinting.fingerprint import Fingerprint, fingerprints, texts
-from compiler.fingerprinting.overrides import Overrides
+from compiler.fingerprint.fingerprint import Fingerprint, fingerprints, texts
+from compiler.fingerprint.set_overrides import Overrides
 from compiler.lock.refresh_dates import dates
 from compiler.output.artifact import Compilation
 

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from compiler.constants import LINK_PREFIX, MARKER
 from compiler.errors import CompileError, Location
-from compiler.fingerprinting.overrides import OverrideError, Overrides, resolved
-from compiler.fingerprinting.parts import digest, field_parts, text_parts
-from compiler.fingerprinting.trees import Listing, Trees, UnreadableError
+from compiler.fingerprint.components import digest, field_parts, text_parts
+from compiler.fingerprint.context_files import Listing, Trees, UnreadableError
+from compiler.fingerprint.set_overrides import OverrideError, Overrides, resolved
 from compiler.output.artifact import Compilation
 from compiler.render.context_reads import Reach, Reads, plain_name, reads
 from compiler.targets.plan import Plan

@@ -1,1 +1,0 @@
-"""Fingerprints: what decides the content of an image, as one digest for each target."""
