@@ -22,7 +22,7 @@ from compiler.report import Form
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from compiler.explaining.explain import Content
+    from compiler.reports.explain.explain import Content
 
 
 def _complete_filter(
@@ -82,7 +82,7 @@ def list_(given: Context, words: tuple[str, ...], form: str, selection: str | No
       compile-matrix list image=server --format names
       compile-matrix list gpu=true --format selection > gpu.json
     """
-    from compiler.listing import Listing, listing
+    from compiler.reports.listing import Listing, listing
     from compiler.targets.filters import select
     from compiler.targets.selection_file import selected
 
@@ -185,10 +185,10 @@ def compare_(given: Context, file: str, ignored: tuple[str, ...], form: str) -> 
     """
     import os
 
-    from compiler.comparing.bakefile import read_definition
-    from compiler.comparing.compare import compare
-    from compiler.comparing.contrast import as_json, as_text
     from compiler.output.bake_resolved import definition
+    from compiler.reports.compare.compare import compare
+    from compiler.reports.compare.output import as_json, as_text
+    from compiler.reports.compare.read_bakefile import read_definition
 
     plan = given.plan()
     try:
@@ -232,7 +232,7 @@ def explain_(given: Context, words: tuple[str, ...], form: str) -> None:
       compile-matrix explain image=server python=3.11 gpu=true
       compile-matrix explain server-3_11-gpu --format json
     """
-    from compiler.explaining.explain import explain
+    from compiler.reports.explain.explain import explain
 
     plan = given.plan()
     try:
@@ -241,11 +241,11 @@ def explain_(given: Context, words: tuple[str, ...], form: str) -> None:
         given.refuse(error)
     contents = _contents(given) if any(one.build for one in told) else {}
     if form == "json":
-        from compiler.explaining.as_json import as_json
+        from compiler.reports.explain.json_output import as_json
 
         click.echo(as_json(told, left, contents), nl=False)
     else:
-        from compiler.explaining.text import as_text
+        from compiler.reports.explain.text_output import as_text
 
         click.echo(as_text(told, left, contents), nl=False)
 
@@ -254,9 +254,9 @@ def _contents(given: Context) -> "Mapping[str, Content]":
     """Return what decides each image; nothing where the templates are not as they should be."""
     import os
 
-    from compiler.explaining.explain import Content
     from compiler.fingerprint.project import project_fingerprints
     from compiler.pipeline import compile_matrix
+    from compiler.reports.explain.explain import Content
 
     try:
         compiled = compile_matrix(given.path, shown=given.shown, limit=given.limit)

@@ -91,7 +91,7 @@ def build_(
         click.echo("interrupted: every bake is stopped; nothing is half written", err=True)
         context.exit(128 + signal.SIGINT)
     from compiler.bake.refresh_state import note
-    from compiler.building.summary import Form, summary
+    from compiler.reports.build_summary import Form, summary
 
     note(given.folder, dates, outcome.built)
     click.echo(summary(outcome, Form(form), seconds), nl=False)
@@ -154,7 +154,7 @@ def _overrides(
 def _nothing(form: str) -> str:
     """Return the summary of a build of nothing."""
     from compiler.bake.results import Outcome
-    from compiler.building.summary import Form, summary
+    from compiler.reports.build_summary import Form, summary
 
     nothing = Outcome(built={}, failed={}, skipped={}, seconds={})
     return summary(nothing, Form(form), 0.0)
@@ -212,7 +212,7 @@ def _built(plan: "Plan", names: list[str], options: "Options") -> "tuple[Outcome
 def _remember(given: Context, outcome: "Outcome") -> bool:
     """Write the selection of what was not built, or remove an old one; tell whether there is."""
     from compiler.bake.logs import home
-    from compiler.building.summary import FAILED
+    from compiler.reports.build_summary import FAILED
     from compiler.targets.selection_file import as_selection
 
     file = home(given.folder) / "failed.json"

@@ -13,9 +13,9 @@ from compiler.errors import CompileError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from compiler.changing.changed import Changed
     from compiler.fingerprint.fingerprint import Fingerprint
     from compiler.output.artifact import Compilation
+    from compiler.reports.changed.changed import Changed
     from compiler.targets.target import Target
 
 _ATTEMPTS = 3
@@ -92,7 +92,7 @@ def changed_(given: Context, /, form: str, **options: Any) -> None:
       compile-matrix changed image=server --since HEAD~1 --format names
       compile-matrix changed --against registry --format selection > todo.json
     """
-    from compiler.changing.forms import Form, written
+    from compiler.reports.changed.output import Form, written
 
     asked = Asked(**options)
     if (asked.commit is None) == (asked.against is None):
@@ -131,10 +131,10 @@ def found(given: Context, asked: Asked) -> Found:
 
 def changes(given: Context, asked: Asked, found: Found) -> "tuple[Changed, ...]":
     """Return what of it must be built; what is wrong ends it."""
-    from compiler.changing.changed import among, changed_since, unstaged
-    from compiler.changing.staged import repositories, staged
     from compiler.external.registry.client import Registries
     from compiler.fingerprint.set_overrides import OverrideError
+    from compiler.reports.changed.changed import among, changed_since, unstaged
+    from compiler.reports.changed.registry_state import repositories, staged
 
     plan = found.compiled.plan
     try:

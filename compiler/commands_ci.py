@@ -11,7 +11,7 @@ from compiler.errors import CompileError
 
 
 if TYPE_CHECKING:
-    from compiler.ci.shards import Shard
+    from compiler.reports.ci.shards import Shard
 
 
 @click.group("ci")
@@ -52,7 +52,7 @@ def github_(given: Context, /, most: int, **options: Any) -> None:
       echo "jobs=$(compile-matrix ci github --since "$BASE")" >> "$GITHUB_OUTPUT"
       compile-matrix ci github --selection changed.json --shards 8
     """
-    from compiler.ci.jobs import github
+    from compiler.reports.ci.jobs import github
 
     click.echo(github(_stages(given, Asked(**options), most)), nl=False)
 
@@ -78,7 +78,7 @@ def gitlab_(given: Context, /, most: int, include: str, **options: Any) -> None:
       compile-matrix ci gitlab --since "$CI_MERGE_REQUEST_DIFF_BASE_SHA" > images.gitlab-ci.yml
       compile-matrix ci gitlab --include .gitlab/images.yml > images.gitlab-ci.yml
     """
-    from compiler.ci.jobs import gitlab
+    from compiler.reports.ci.jobs import gitlab
 
     click.echo(gitlab(_stages(given, Asked(**options), most), include), nl=False)
 
@@ -86,9 +86,9 @@ def gitlab_(given: Context, /, most: int, include: str, **options: Any) -> None:
 def _stages(given: Context, asked: Asked, most: int) -> "tuple[tuple[Shard, ...], ...]":
     """Return what must be built as stages of shards."""
     from compiler.bake.preconditions import refuse_filters
-    from compiler.ci.shards import stages
     from compiler.fingerprint.fingerprint import texts
     from compiler.render.build_steps import steps
+    from compiler.reports.ci.shards import stages
 
     if asked.commit is not None and asked.against is not None:
         raise click.UsageError("say no more than one of --since GIT_REF and --against registry")

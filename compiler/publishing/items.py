@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from compiler.changing.staged import repositories
 from compiler.external.references import canonical_platform
 from compiler.fingerprint.components import pinned_bases
 from compiler.fingerprint.fingerprint import Fingerprint
@@ -11,6 +10,7 @@ from compiler.fingerprint.set_overrides import Overrides, resolved
 from compiler.matrix.strings import resolve
 from compiler.output.bake_fields import Fields
 from compiler.output.bake_resolved import variable_values
+from compiler.reports.changed.registry_state import repositories
 from compiler.targets.plan import Plan
 
 

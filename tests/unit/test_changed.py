@@ -14,9 +14,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.ci.shards import stages
 from compiler.cli import run
 from compiler.render.build_steps import steps
+from compiler.reports.ci.shards import stages
 
 
 MATRIX = """\

@@ -17,12 +17,12 @@ from typing import Any
 
 import pytest
 
-from compiler.comparing.compare import Comparison, compare
-from compiler.comparing.contrast import as_json, as_text
-from compiler.comparing.printed import parse, read_printed
 from compiler.errors import CompileError
 from compiler.output.bake_fields import COMPARED, normal
 from compiler.output.definition import Definition
+from compiler.reports.compare.compare import Comparison, compare
+from compiler.reports.compare.output import as_json, as_text
+from compiler.reports.compare.read_print_json import parse, read_printed
 from compiler.source.positions import Page
 
 

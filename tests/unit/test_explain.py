@@ -11,11 +11,11 @@ import pytest
 from support import command
 
 from compiler.errors import CompileError
-from compiler.explaining.as_json import as_json
-from compiler.explaining.explain import explain
-from compiler.explaining.rulings import Effect
-from compiler.explaining.text import as_text
 from compiler.pipeline import plan_matrix
+from compiler.reports.explain.explain import explain
+from compiler.reports.explain.json_output import as_json
+from compiler.reports.explain.rule_effects import Effect
+from compiler.reports.explain.text_output import as_text
 from compiler.source.project_files import Files
 from compiler.targets.plan import Plan
 

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.comparing.printed import parse, read_printed
 from compiler.errors import CompileError
 from compiler.fingerprint.context_files import Trees
 from compiler.fingerprint.fingerprint import Fingerprint, fingerprints, texts
@@ -23,6 +22,7 @@ from compiler.fingerprint.set_overrides import DECIDING, OverrideError, Override
 from compiler.output.bake_fields import normal
 from compiler.pipeline import compile_matrix
 from compiler.render.context_reads import EVERYTHING, Reach, plain_name, reads
+from compiler.reports.compare.read_print_json import parse, read_printed
 from compiler.source.positions import Page
 
 

@@ -3,8 +3,8 @@
 import json
 from enum import StrEnum
 
-from compiler.changing.changed import Changed
-from compiler.listing import Listing, listing
+from compiler.reports.changed.changed import Changed
+from compiler.reports.listing import Listing, listing
 from compiler.targets.plan import Plan
 from compiler.targets.selection_file import as_selection
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from compiler.ci.shards import Shard
+from compiler.reports.ci.shards import Shard
 
 
 HOOK = ".compile-matrix"

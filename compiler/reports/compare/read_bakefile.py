@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from compiler.comparing.printed import CODE, REMEDY, is_source, parse, read_printed
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.external import buildx
 from compiler.output.definition import Definition
+from compiler.reports.compare.read_print_json import CODE, REMEDY, is_source, parse, read_printed
 from compiler.source.argument_file import STDIN, read_given, shown_name
 from compiler.source.positions import Page, read_text, refuse_file
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
-from compiler.explaining.rulings import Effect, rulings
 from compiler.matrix.matrix import Axis, Image, Matrix, Value
+from compiler.reports.explain.rule_effects import Effect, rulings
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
 

@@ -9,11 +9,11 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from compiler.errors import Location
-from compiler.explaining.origins import written
 from compiler.matrix.build_fields import FIELDS, MERGED, OWN
 from compiler.matrix.matrix import Axis, Image, Matrix, Pattern, Value
 from compiler.matrix.model import Scalar
 from compiler.matrix.pattern import Rule, rule, spelling
+from compiler.reports.explain.provenance import written
 from compiler.source.document import Route
 
 

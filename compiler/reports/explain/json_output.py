@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from compiler.errors import Location
-from compiler.explaining.combination import Open
-from compiler.explaining.explain import Content, Explanation
-from compiler.explaining.origins import Given
+from compiler.reports.explain.explain import Content, Explanation
+from compiler.reports.explain.provenance import Given
+from compiler.reports.explain.query import Open
 
 
 def as_json(

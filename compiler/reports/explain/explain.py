@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import Location
-from compiler.explaining.combination import Combination, Open, asked
-from compiler.explaining.origins import Given, Origins, written
-from compiler.explaining.rulings import Effect, Ruling, flow, rulings
 from compiler.matrix.matrix import Image, Matrix, Value
 from compiler.render.render import FOLDER
+from compiler.reports.explain.provenance import Given, Origins, written
+from compiler.reports.explain.query import Combination, Open, asked
+from compiler.reports.explain.rule_effects import Effect, Ruling, flow, rulings
 from compiler.targets.plan import Kind, Plan
 from compiler.targets.target import Target
 

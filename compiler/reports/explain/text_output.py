@@ -6,11 +6,11 @@ from itertools import groupby
 from typing import TypeAlias
 
 from compiler.errors import Location
-from compiler.explaining.combination import Open
-from compiler.explaining.explain import Build, Content, Explanation
-from compiler.explaining.origins import Given
-from compiler.explaining.rulings import Effect, Ruling
 from compiler.matrix.build_fields import MERGED
+from compiler.reports.explain.explain import Build, Content, Explanation
+from compiler.reports.explain.provenance import Given
+from compiler.reports.explain.query import Open
+from compiler.reports.explain.rule_effects import Effect, Ruling
 
 
 _Row: TypeAlias = tuple[str, ...]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from compiler.comparing.compare import Comparison, Difference, few
+from compiler.reports.compare.compare import Comparison, Difference, few
 
 
 _OFTEN = 3

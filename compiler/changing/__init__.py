@@ -1,1 +1,0 @@
-"""What must be built: since a commit, or beside what a registry holds, and why."""

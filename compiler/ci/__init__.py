@@ -1,1 +1,0 @@
-"""The jobs of a CI run: targets in dependency stages, each cut into shards of even work."""

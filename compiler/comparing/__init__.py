@@ -1,1 +1,0 @@
-"""What differs from an existing bake file: `compile-matrix compare`."""

@@ -1,1 +1,0 @@
-"""Why a variant is as it is, or is not at all: `compile-matrix explain`."""

@@ -1,0 +1,1 @@
+"""What must be rebuilt, and why: compared with a commit or with a registry."""

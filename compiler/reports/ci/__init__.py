@@ -1,0 +1,1 @@
+"""Jobs of a CI run: targets in dependency stages, each cut into shards of even work."""

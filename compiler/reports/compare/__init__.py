@@ -1,0 +1,1 @@
+"""Differences from an existing bake file: `compile-matrix compare`."""

@@ -1,0 +1,1 @@
+"""Why a variant is as it is, or why it does not exist: `compile-matrix explain`."""
