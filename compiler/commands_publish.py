@@ -82,7 +82,7 @@ def publish_(context: click.Context, /, form: str, **options: Any) -> None:
         context.exit(128 + signal.SIGINT)
     if done.record:
         from compiler.bake.logs import home
-        from compiler.publishing.record import text
+        from compiler.releases.record import text
 
         (home(given.folder) / "release.json").write_text(text(done.record), encoding="utf-8")
     if form == Form.JSON:
@@ -122,7 +122,7 @@ def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "
     from compiler.fingerprint.set_overrides import OverrideError, Overrides
     from compiler.lock.refresh_dates import dates
     from compiler.publishing.asked import Asked
-    from compiler.publishing.version import release
+    from compiler.releases.version import release
     from compiler.targets.filters import local_platform, select
     from compiler.targets.selection_file import selected
 

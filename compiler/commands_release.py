@@ -13,7 +13,7 @@ from compiler.errors import CompileError
 
 if TYPE_CHECKING:
     from compiler.external.registry.client import Registries
-    from compiler.publishing.record import Record
+    from compiler.releases.record import Record
 
 _form = click.option(
     "--format",
@@ -44,8 +44,8 @@ def list_(given: Context, form: str) -> None:
       compile-matrix release list
       compile-matrix release list --format json
     """
-    from compiler.publishing.releases import every
     from compiler.publishing.telling import Form, listed
+    from compiler.releases.history import every
 
     with _registries() as registries:
         found = every(registries, _home(given, registries))
@@ -71,8 +71,8 @@ def show_(given: Context, version: str, words: tuple[str, ...], form: str) -> No
       compile-matrix release show v1.4.0
       compile-matrix release show v1.4.0 python=3.11 --format json
     """
-    from compiler.publishing.releases import held, narrowed, sboms
     from compiler.publishing.telling import Form, shown
+    from compiler.releases.history import held, narrowed, sboms
 
     with _registries() as registries:
         record = _record(given, registries, version)
@@ -119,7 +119,7 @@ def _registries() -> "Iterator[Registries]":
 def _home(given: Context, registries: "Registries") -> str:
     """Return where the records are."""
     from compiler.publishing.items import homes
-    from compiler.publishing.record import settled
+    from compiler.releases.record import settled
 
     found = settled(registries, homes(given.plan(), os.environ))
     if found is None:
@@ -128,7 +128,7 @@ def _home(given: Context, registries: "Registries") -> str:
 
 
 def _record(given: Context, registries: "Registries", version: str) -> "Record":
-    from compiler.publishing.record import pull, versions
+    from compiler.releases.record import pull, versions
 
     home = _home(given, registries)
     found = pull(registries, home, version) if _is_tag(version) else None

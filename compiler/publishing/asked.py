@@ -9,9 +9,9 @@ from compiler.external.registry.client import Registries
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.fingerprint.set_overrides import Overrides
 from compiler.publishing.items import Item
-from compiler.publishing.record import Record
 from compiler.publishing.staging import Image
-from compiler.publishing.version import Release
+from compiler.releases.record import Record
+from compiler.releases.version import Release
 from compiler.targets.plan import Plan
 
 

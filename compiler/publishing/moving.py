@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from compiler.external.references import split
 from compiler.external.registry.client import Registries
-from compiler.publishing.record import Record, pull_all, versions
-from compiler.publishing.version import Release, order
+from compiler.releases.record import Record, pull_all, versions
+from compiler.releases.version import Release, order
 
 
 class Move(NamedTuple):

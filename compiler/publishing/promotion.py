@@ -8,9 +8,9 @@ from compiler.external import buildx
 from compiler.external.references import split
 from compiler.external.registry.client import Registries, RegistryError
 from compiler.external.registry.parallel import at_once
-from compiler.publishing.record import Record
-from compiler.publishing.releases import place_of
 from compiler.publishing.staging import Image, image
+from compiler.releases.history import place_of
+from compiler.releases.record import Record
 
 
 ATTEMPTS = 6

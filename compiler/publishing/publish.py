@@ -15,7 +15,6 @@ from compiler.bake.batches import along, contexts, links
 from compiler.external.registry.client import Registries, RegistryError
 from compiler.external.registry.parallel import at_once
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.publishing import record as records
 from compiler.publishing.asked import (
     ALONE,
     ROUNDS,
@@ -39,6 +38,7 @@ from compiler.publishing.survey import (
     refuse_taken,
     released,
 )
+from compiler.releases import record as records
 
 
 def publish(asked: Asked, registries: Registries, tell: Teller) -> Published:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from compiler.publishing.asked import Published
-from compiler.publishing.record import text
+from compiler.releases.record import text
 
 
 class Form(StrEnum):

@@ -10,9 +10,9 @@ import pytest
 from compiler.cli import run
 from compiler.fingerprint.components import pinned_bases
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.publishing.record import joined, text
 from compiler.publishing.staging import passed_tag
-from compiler.publishing.version import Release, order
+from compiler.releases.record import joined, text
+from compiler.releases.version import Release, order
 
 
 @pytest.mark.parametrize(

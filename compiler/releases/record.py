@@ -11,7 +11,7 @@ from typing import Any
 
 from compiler.external.registry.client import MANIFEST, Manifest, Registries, RegistryError
 from compiler.external.registry.parallel import at_once
-from compiler.publishing.version import order
+from compiler.releases.version import order
 
 
 PREFIX = "release-"

@@ -6,7 +6,7 @@ from typing import Any
 from compiler.external.references import split
 from compiler.external.registry.client import Registries
 from compiler.external.registry.parallel import at_once
-from compiler.publishing.record import Record, pull_all, versions
+from compiler.releases.record import Record, pull_all, versions
 
 
 _PREDICATE = "in-toto.io/predicate-type"
