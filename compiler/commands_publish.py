@@ -14,7 +14,7 @@ from compiler.errors import CompileError
 
 if TYPE_CHECKING:
     from compiler.external.registry.client import Registries
-    from compiler.publishing.asked import Asked, Published, PublishError
+    from compiler.publish.request import Asked, Published, PublishError
 
 
 @click.command("publish", cls=PassingOn)
@@ -58,8 +58,8 @@ def publish_(context: click.Context, /, form: str, **options: Any) -> None:
     extra = PassingOn.passed(context)
     _check(options, extra)
     from compiler.external.registry.client import Registries, RegistryError
-    from compiler.publishing.asked import PublishError
-    from compiler.publishing.telling import Form, left, published
+    from compiler.publish.output import Form, left, published
+    from compiler.publish.request import PublishError
 
     start = time.monotonic()
     registries = Registries(os.environ)
@@ -121,7 +121,7 @@ def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "
     from compiler.fingerprint.project import project_fingerprints
     from compiler.fingerprint.set_overrides import OverrideError, Overrides
     from compiler.lock.refresh_dates import dates
-    from compiler.publishing.asked import Asked
+    from compiler.publish.request import Asked
     from compiler.releases.version import release
     from compiler.targets.filters import local_platform, select
     from compiler.targets.selection_file import selected
@@ -171,7 +171,7 @@ def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "
 
 def _published(asked: "Asked", registries: "Registries") -> "Published":
     """Publish, and show how it goes."""
-    from compiler.publishing.publish import publish
+    from compiler.publish.publish import publish
 
     shown = display()
     try:

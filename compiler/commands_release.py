@@ -44,7 +44,7 @@ def list_(given: Context, form: str) -> None:
       compile-matrix release list
       compile-matrix release list --format json
     """
-    from compiler.publishing.telling import Form, listed
+    from compiler.publish.output import Form, listed
     from compiler.releases.history import every
 
     with _registries() as registries:
@@ -71,7 +71,7 @@ def show_(given: Context, version: str, words: tuple[str, ...], form: str) -> No
       compile-matrix release show v1.4.0
       compile-matrix release show v1.4.0 python=3.11 --format json
     """
-    from compiler.publishing.telling import Form, shown
+    from compiler.publish.output import Form, shown
     from compiler.releases.history import held, narrowed, sboms
 
     with _registries() as registries:
@@ -95,7 +95,7 @@ def promote_(given: Context, version: str, builder: str | None) -> None:
     Examples:
       compile-matrix release promote v1.3.2
     """
-    from compiler.publishing.promotion import move
+    from compiler.publish.promote import move
 
     with _registries() as registries:
         record = _record(given, registries, version)
@@ -118,7 +118,7 @@ def _registries() -> "Iterator[Registries]":
 
 def _home(given: Context, registries: "Registries") -> str:
     """Return where the records are."""
-    from compiler.publishing.items import homes
+    from compiler.publish.items import homes
     from compiler.releases.record import settled
 
     found = settled(registries, homes(given.plan(), os.environ))

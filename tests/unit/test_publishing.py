@@ -10,7 +10,7 @@ import pytest
 from compiler.cli import run
 from compiler.fingerprint.components import pinned_bases
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.publishing.staging import passed_tag
+from compiler.publish.staged_image import passed_tag
 from compiler.releases.record import joined, text
 from compiler.releases.version import Release, order
 

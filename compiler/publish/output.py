@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from compiler.publishing.asked import Published
+from compiler.publish.request import Published
 from compiler.releases.record import text
 
 

@@ -15,7 +15,18 @@ from compiler.bake.batches import along, contexts, links
 from compiler.external.registry.client import Registries, RegistryError
 from compiler.external.registry.parallel import at_once
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.publishing.asked import (
+from compiler.publish.floating_tags import Move, Movers
+from compiler.publish.items import Item, homes, items
+from compiler.publish.preflight import (
+    complete,
+    look,
+    refuse_early,
+    refuse_reserved,
+    refuse_taken,
+    released,
+)
+from compiler.publish.promote import OvertakenError, give, taken
+from compiler.publish.request import (
     ALONE,
     ROUNDS,
     Asked,
@@ -25,19 +36,8 @@ from compiler.publishing.asked import (
     Teller,
     Work,
 )
-from compiler.publishing.filling import examine_all, fill
-from compiler.publishing.items import Item, homes, items
-from compiler.publishing.moving import Move, Movers
-from compiler.publishing.promotion import OvertakenError, give, taken
-from compiler.publishing.staging import Image, size
-from compiler.publishing.survey import (
-    complete,
-    look,
-    refuse_early,
-    refuse_reserved,
-    refuse_taken,
-    released,
-)
+from compiler.publish.stage import examine_all, fill
+from compiler.publish.staged_image import Image, size
 from compiler.releases import record as records
 
 

@@ -7,10 +7,10 @@ from compiler.external.references import canonical_tag, split
 from compiler.external.registry.client import RegistryError
 from compiler.external.registry.parallel import at_once
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.publishing.asked import PublishError, Work
-from compiler.publishing.items import Item
-from compiler.publishing.promotion import give, taken
-from compiler.publishing.staging import Image, image, labelled
+from compiler.publish.items import Item
+from compiler.publish.promote import give, taken
+from compiler.publish.request import PublishError, Work
+from compiler.publish.staged_image import Image, image, labelled
 from compiler.releases import record as records
 
 

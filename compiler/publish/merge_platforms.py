@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from compiler.external.registry.client import Registries
 from compiler.external.registry.parallel import at_once
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.publishing.items import Item
-from compiler.publishing.promotion import copy
-from compiler.publishing.staging import Image, image, passed_tag
+from compiler.publish.items import Item
+from compiler.publish.promote import copy
+from compiler.publish.staged_image import Image, image, passed_tag
 
 
 def join(

@@ -8,8 +8,8 @@ from compiler.bake.results import Options, Report
 from compiler.external.registry.client import Registries
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.fingerprint.set_overrides import Overrides
-from compiler.publishing.items import Item
-from compiler.publishing.staging import Image
+from compiler.publish.items import Item
+from compiler.publish.staged_image import Image
 from compiler.releases.record import Record
 from compiler.releases.version import Release
 from compiler.targets.plan import Plan

@@ -13,8 +13,8 @@ from compiler.bake.results import Options, Outcome, Report
 from compiler.bake.scheduler import build
 from compiler.constants import TEST_SUFFIX
 from compiler.fingerprint.naming import fingerprint_tag, label
-from compiler.publishing.items import Item
-from compiler.publishing.staging import Image
+from compiler.publish.items import Item
+from compiler.publish.staged_image import Image
 from compiler.targets.plan import Plan
 
 

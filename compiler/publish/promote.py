@@ -8,7 +8,7 @@ from compiler.external import buildx
 from compiler.external.references import split
 from compiler.external.registry.client import Registries, RegistryError
 from compiler.external.registry.parallel import at_once
-from compiler.publishing.staging import Image, image
+from compiler.publish.staged_image import Image, image
 from compiler.releases.history import place_of
 from compiler.releases.record import Record
 

@@ -5,11 +5,11 @@ from functools import partial
 
 from compiler.external.registry.parallel import at_once
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.publishing.asked import AGAIN, ALONE, ROUNDS, PublishError, Work
-from compiler.publishing.items import Item
-from compiler.publishing.making import examine, make
-from compiler.publishing.merging import join, tested
-from compiler.publishing.staging import Image, image, passed_tag
+from compiler.publish.build_missing import examine, make
+from compiler.publish.items import Item
+from compiler.publish.merge_platforms import join, tested
+from compiler.publish.request import AGAIN, ALONE, ROUNDS, PublishError, Work
+from compiler.publish.staged_image import Image, image, passed_tag
 
 
 def fill(work: Work) -> None:
