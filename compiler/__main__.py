@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run the command line; exits with its code."""
     gc.disable()  # One short run, imports included: nothing that it makes is worth collecting.
-    from compiler.cli import run
+    from compiler.cli.main import run
 
     code = run()
     for stream in (sys.stdout, sys.stderr):

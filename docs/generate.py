@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from compiler.cli import cli
+from compiler.cli.main import cli
 from compiler.codes import CODES, GROUPS
 from compiler.matrix.json_schema import schema_text
 from compiler.matrix.model import (

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from support.workflow import EXPRESSION, Runner, Step, actionlint, git, jobs, shellcheck, steps
 
-from compiler.cli import cli
+from compiler.cli.main import cli
 
 
 PROJECT = Path(__file__).parents[2]

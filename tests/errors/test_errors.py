@@ -24,7 +24,7 @@ from random import Random
 
 import pytest
 
-from compiler.cli import run
+from compiler.cli.main import run
 from compiler.codes import CODES
 
 

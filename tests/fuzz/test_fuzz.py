@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from compiler import CompileError, compile_matrix
+from compiler.cli.diagnostic_output import Form, report
 from compiler.errors import Diagnostic
 from compiler.matrix.pattern import match
-from compiler.report import Form, report
 
 
 IN_CI = os.environ.get("CI") == "true"

@@ -18,7 +18,7 @@ from compiler.bake.rawjson import Watch
 from compiler.bake.refresh_state import spread
 from compiler.bake.results import Options
 from compiler.bake.transient_errors import canceled, passing
-from compiler.cli import run
+from compiler.cli.main import run
 from compiler.errors import CompileError
 
 

@@ -14,7 +14,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.cli import run
+from compiler.cli.main import run
 from compiler.render.build_steps import steps
 from compiler.reports.ci.shards import stages
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from compiler.cli import run
+from compiler.cli.main import run
 from compiler.errors import CompileError
 from compiler.matrix.json_schema import schema
 from compiler.output.scaffold import init

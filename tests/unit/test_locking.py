@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.cli import run
+from compiler.cli.main import run
 from compiler.errors import CompileError
 from compiler.external.references import familiar
 from compiler.lock.base_images import OPEN, Build, find
@@ -397,7 +397,7 @@ def test_without_a_lock_nothing_of_it_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "templates/s.j2").write_text("FROM python\n")
     (tmp_path / "matrix.yaml").write_text("images: {a: {template: s.j2}}\n")
     code = (
-        "import sys; from compiler.cli import run; assert run([]) == 0; "
+        "import sys; from compiler.cli.main import run; assert run([]) == 0; "
         "assert not {m for m in sys.modules if m.startswith(('compiler.locking', 'e2b', 'rich'))}"
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from compiler.cli import run
+from compiler.cli.main import run
 from compiler.fingerprint.components import pinned_bases
 from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publish.staged_image import passed_tag

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from compiler.cli import run
+from compiler.cli.main import run
 from compiler.errors import CompileError
 from compiler.matrix.json_schema import schema, schema_text
 from compiler.matrix.model import BuildOptions, Level, MatrixFile, keys

@@ -9,7 +9,7 @@ import click
 
 
 if TYPE_CHECKING:
-    from compiler.building.display import Lines
+    from compiler.cli.progress_display import Lines
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -72,7 +72,7 @@ class PassingOn(click.Command):
 
 def display() -> "Lines":
     """Return what shows how it goes: live on a terminal that can, else lines."""
-    from compiler.building.display import Lines, Live
+    from compiler.cli.progress_display import Lines, Live
 
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return Lines(lambda text: click.echo(text, err=True))

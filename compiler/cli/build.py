@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from compiler.commands_baking import PassingOn, baked, baking, display
-from compiler.console import Context, counted
+from compiler.cli.bake_options import PassingOn, baked, baking, display
+from compiler.cli.context import Context, counted
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import CompileError
 

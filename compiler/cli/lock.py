@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from compiler.console import Context, counted
+from compiler.cli.context import Context, counted
 from compiler.errors import CompileError
 
 

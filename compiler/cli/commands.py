@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from compiler.commands_build import build_
-from compiler.commands_changed import changed_
-from compiler.commands_ci import ci_
-from compiler.commands_lock import lock_
-from compiler.commands_publish import publish_
-from compiler.commands_release import release_
-from compiler.console import Context, counted
+from compiler.cli.build import build_
+from compiler.cli.changed import changed_
+from compiler.cli.ci import ci_
+from compiler.cli.context import Context, counted
+from compiler.cli.diagnostic_output import Form
+from compiler.cli.lock import lock_
+from compiler.cli.publish import publish_
+from compiler.cli.release import release_
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import CompileError
 from compiler.output.bake_fields import COMPARED
-from compiler.report import Form
 
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from compiler.commands import COMMANDS
-from compiler.console import Context, counted
+from compiler.cli.commands import COMMANDS
+from compiler.cli.context import Context, counted
+from compiler.cli.diagnostic_output import Form
 from compiler.constants import BAKE_FILE, LOCK, MAX_VARIANTS, PLAN_FILE, UNLOCKED
 from compiler.errors import CompileError, Diagnostic, Location, Severity
-from compiler.report import Form
 from compiler.version import VERSION
 
 

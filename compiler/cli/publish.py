@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from compiler.commands_baking import PassingOn, baked, baking, display
-from compiler.console import Context
+from compiler.cli.bake_options import PassingOn, baked, baking, display
+from compiler.cli.context import Context
 from compiler.errors import CompileError
 
 

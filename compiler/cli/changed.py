@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import click
 
-from compiler.console import Context
+from compiler.cli.context import Context
 from compiler.errors import CompileError
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from compiler.commands_changed import Asked, asking, changes, found
-from compiler.console import Context
+from compiler.cli.changed import Asked, asking, changes, found
+from compiler.cli.context import Context
 from compiler.errors import CompileError
 
 

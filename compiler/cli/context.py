@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from compiler.cli.diagnostic_output import Form, report
 from compiler.errors import CompileError, Diagnostic, Location, Severity
-from compiler.report import Form, report
 
 
 if TYPE_CHECKING:
