@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from compiler.cli.bake_options import PassingOn, baked, baking, display
-from compiler.cli.context import Context, counted
+from compiler.cli.context import Invocation, counted
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import CompileError
 
@@ -72,7 +72,7 @@ def build_(
       compile-matrix build --push --test --jobs 4
       compile-matrix build --selection .compile-matrix/failed.json -- --sbom=true
     """
-    given: Context = context.obj
+    given: Invocation = context.obj
     if platforms:
         words = (*words, f"platform={platforms}")
     extra = PassingOn.passed(context)
@@ -91,16 +91,16 @@ def build_(
         click.echo("interrupted: every bake is stopped; nothing is half written", err=True)
         context.exit(128 + signal.SIGINT)
     from compiler.bake.refresh_state import note
-    from compiler.reports.build_summary import Form, summary
+    from compiler.reports.build_summary import BuildFormat, summary
 
     note(given.folder, dates, outcome.built)
-    click.echo(summary(outcome, Form(form), seconds), nl=False)
+    click.echo(summary(outcome, BuildFormat(form), seconds), nl=False)
     if _remember(given, outcome):
         context.exit(1)
 
 
 def _ready(
-    given: Context, words: tuple[str, ...], selection: str | None, options: dict[str, Any]
+    given: Invocation, words: tuple[str, ...], selection: str | None, options: dict[str, Any]
 ) -> "tuple[Compilation, list[str]]":
     """Return what is compiled and the names to bake."""
     from compiler.bake.preconditions import refuse_filters, require_buildx
@@ -125,7 +125,7 @@ def _ready(
 
 
 def _overrides(
-    given: Context, compiled: "Compilation", said: dict[str, Any]
+    given: Invocation, compiled: "Compilation", said: dict[str, Any]
 ) -> "tuple[Mapping[str, str], Mapping[str, tuple[str, ...]]]":
     """Return the dates of what the lock wants anew, and what each target is given beside that."""
     from compiler.bake.bake_arguments import ANEW
@@ -154,10 +154,10 @@ def _overrides(
 def _nothing(form: str) -> str:
     """Return the summary of a build of nothing."""
     from compiler.bake.results import Outcome
-    from compiler.reports.build_summary import Form, summary
+    from compiler.reports.build_summary import BuildFormat, summary
 
     nothing = Outcome(built={}, failed={}, skipped={}, seconds={})
-    return summary(nothing, Form(form), 0.0)
+    return summary(nothing, BuildFormat(form), 0.0)
 
 
 def _tested(options: dict[str, Any]) -> bool:
@@ -179,7 +179,7 @@ def _platforms(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _options(
-    given: Context,
+    given: Invocation,
     platforms: tuple[str, ...],
     extra: tuple[str, ...],
     said: dict[str, Any],
@@ -209,7 +209,7 @@ def _built(plan: "Plan", names: list[str], options: "Options") -> "tuple[Outcome
         shown.end()
 
 
-def _remember(given: Context, outcome: "Outcome") -> bool:
+def _remember(given: Invocation, outcome: "Outcome") -> bool:
     """Write the selection of what was not built, or remove an old one; tell whether there is."""
     from compiler.bake.logs import home
     from compiler.reports.build_summary import FAILED

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import click
 
-from compiler.cli.context import Context
+from compiler.cli.context import Invocation
 from compiler.errors import CompileError
 
 
@@ -41,7 +41,7 @@ _OPTIONS = (
 )
 
 
-class Asked(NamedTuple):
+class ChangedOptions(NamedTuple):
     """What the options say."""
 
     words: tuple[str, ...]
@@ -77,7 +77,7 @@ def asking(command: Command) -> Command:
     help="For people, one name a line, all that is known, a job matrix, or for --selection.",
 )
 @click.pass_obj
-def changed_(given: Context, /, form: str, **options: Any) -> None:
+def changed_(given: Invocation, /, form: str, **options: Any) -> None:
     """List what must be built, and why: the targets whose fingerprint is another, or not staged.
 
     A fingerprint is made of what decides an image and nothing else: its Dockerfile, arguments,
@@ -92,19 +92,20 @@ def changed_(given: Context, /, form: str, **options: Any) -> None:
       compile-matrix changed image=server --since HEAD~1 --format names
       compile-matrix changed --against registry --format selection > todo.json
     """
-    from compiler.reports.changed.output import Form, written
+    from compiler.reports.changed.output import written
+    from compiler.reports.listing import ListFormat
 
-    asked = Asked(**options)
+    asked = ChangedOptions(**options)
     if (asked.commit is None) == (asked.against is None):
         raise click.UsageError("say one of --since GIT_REF and --against registry")
     ground = found(given, asked)
     todo = changes(given, asked, ground)
-    click.echo(written(ground.compiled.plan, todo, Form(form)), nl=False)
+    click.echo(written(ground.compiled.plan, todo, ListFormat(form)), nl=False)
     if ground.targets and not todo:
         click.echo("nothing changed", err=True)
 
 
-def found(given: Context, asked: Asked) -> Found:
+def found(given: Invocation, asked: ChangedOptions) -> Found:
     """Compile, and take the fingerprints of what is asked for; what is wrong ends it."""
     from compiler.fingerprint.project import project_fingerprints
     from compiler.fingerprint.set_overrides import OverrideError
@@ -129,7 +130,7 @@ def found(given: Context, asked: Asked) -> Found:
     return Found(compiled, prints, targets)
 
 
-def changes(given: Context, asked: Asked, found: Found) -> "tuple[Changed, ...]":
+def changes(given: Invocation, asked: ChangedOptions, found: Found) -> "tuple[Changed, ...]":
     """Return what of it must be built; what is wrong ends it."""
     from compiler.external.registry.client import Registries
     from compiler.fingerprint.set_overrides import OverrideError

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from compiler.cli.changed import Asked, asking, changes, found
-from compiler.cli.context import Context
+from compiler.cli.changed import ChangedOptions, asking, changes, found
+from compiler.cli.context import Invocation
 from compiler.errors import CompileError
 
 
@@ -41,7 +41,7 @@ _shards = click.option(
 @asking
 @_shards
 @click.pass_obj
-def github_(given: Context, /, most: int, **options: Any) -> None:
+def github_(given: Invocation, /, most: int, **options: Any) -> None:
     """Print job matrices for GitHub: {"stages": [{"include": [...]}, ...], "shards": N}.
 
     Each job has `name`, `stage`, `shard`, `steps`, `targets`, and `selection`: the text of a file
@@ -54,7 +54,7 @@ def github_(given: Context, /, most: int, **options: Any) -> None:
     """
     from compiler.reports.ci.jobs import github
 
-    click.echo(github(_stages(given, Asked(**options), most)), nl=False)
+    click.echo(github(_stages(given, ChangedOptions(**options), most)), nl=False)
 
 
 @ci_.command("gitlab")
@@ -67,7 +67,7 @@ def github_(given: Context, /, most: int, **options: Any) -> None:
     help="A file of the project whose hidden job `.compile-matrix` the jobs extend.",
 )
 @click.pass_obj
-def gitlab_(given: Context, /, most: int, include: str, **options: Any) -> None:
+def gitlab_(given: Invocation, /, most: int, include: str, **options: Any) -> None:
     """Print a child pipeline for GitLab: a stage for each, a job for each shard.
 
     A job has its selection in the variable SELECTION; it compiles, builds and tests it, and pushes
@@ -80,10 +80,10 @@ def gitlab_(given: Context, /, most: int, include: str, **options: Any) -> None:
     """
     from compiler.reports.ci.jobs import gitlab
 
-    click.echo(gitlab(_stages(given, Asked(**options), most), include), nl=False)
+    click.echo(gitlab(_stages(given, ChangedOptions(**options), most), include), nl=False)
 
 
-def _stages(given: Context, asked: Asked, most: int) -> "tuple[tuple[Shard, ...], ...]":
+def _stages(given: Invocation, asked: ChangedOptions, most: int) -> "tuple[tuple[Shard, ...], ...]":
     """Return what must be built as stages of shards."""
     from compiler.bake.preconditions import refuse_filters
     from compiler.fingerprint.fingerprint import texts

@@ -9,8 +9,8 @@ import click
 from compiler.cli.build import build_
 from compiler.cli.changed import changed_
 from compiler.cli.ci import ci_
-from compiler.cli.context import Context, counted
-from compiler.cli.diagnostic_output import Form
+from compiler.cli.context import Invocation, counted
+from compiler.cli.diagnostic_output import DiagnosticFormat
 from compiler.cli.lock import lock_
 from compiler.cli.publish import publish_
 from compiler.cli.release import release_
@@ -43,7 +43,7 @@ def _offered(context: click.Context, incomplete: str, *, groups: bool) -> list[s
     """Return words that begin so; none where the matrix is not readable."""
     with suppress(Exception):
         path = (context.parent or context).params.get("path") or "matrix.yaml"
-        plan = Context(Path(path), Form.TEXT, MAX_VARIANTS).plan()
+        plan = Invocation(Path(path), DiagnosticFormat.TEXT, MAX_VARIANTS).plan()
         matrix = plan.matrix
         words = [f"image={name}" for name in matrix.images]
         words += [
@@ -67,7 +67,7 @@ def _offered(context: click.Context, incomplete: str, *, groups: bool) -> list[s
 )
 @click.option("--selection", metavar="FILE", help="Only targets that this file selects.")
 @click.pass_obj
-def list_(given: Context, words: tuple[str, ...], form: str, selection: str | None) -> None:
+def list_(given: Invocation, words: tuple[str, ...], form: str, selection: str | None) -> None:
     """List targets; several filters narrow each other.
 
     FILTER is axis=matcher[,matcher...], image=NAME, platform=linux/arm64 (or platform=local), or
@@ -82,7 +82,7 @@ def list_(given: Context, words: tuple[str, ...], form: str, selection: str | No
       compile-matrix list image=server --format names
       compile-matrix list gpu=true --format selection > gpu.json
     """
-    from compiler.reports.listing import Listing, listing
+    from compiler.reports.listing import ListFormat, listing
     from compiler.targets.filters import select
     from compiler.targets.selection_file import selected
 
@@ -93,7 +93,7 @@ def list_(given: Context, words: tuple[str, ...], form: str, selection: str | No
             targets = selected(plan, targets, selection)
     except CompileError as error:
         given.refuse(error)
-    click.echo(listing(plan, targets, Listing(form)), nl=False)
+    click.echo(listing(plan, targets, ListFormat(form)), nl=False)
     if selection is not None and not targets:
         given.note_none()
 
@@ -101,7 +101,7 @@ def list_(given: Context, words: tuple[str, ...], form: str, selection: str | No
 @click.command("init")
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=".")
 @click.pass_obj
-def init_(given: Context, folder: Path) -> None:
+def init_(given: Invocation, folder: Path) -> None:
     """Write a working project to DIR, or to this folder: a sample to be changed.
 
     Nothing is written if any of its files is there already.
@@ -166,7 +166,7 @@ def schema_() -> None:
     help="For people or for programs.",
 )
 @click.pass_obj
-def compare_(given: Context, file: str, ignored: tuple[str, ...], form: str) -> None:
+def compare_(given: Invocation, file: str, ignored: tuple[str, ...], form: str) -> None:
     """Show what differs between this matrix and an existing bake file, target by target.
 
     FILE is what `docker buildx bake` reads (HCL, JSON, compose), or the JSON of its --print, also
@@ -219,7 +219,7 @@ def compare_(given: Context, file: str, ignored: tuple[str, ...], form: str) -> 
     help="For people or for programs.",
 )
 @click.pass_obj
-def explain_(given: Context, words: tuple[str, ...], form: str) -> None:
+def explain_(given: Invocation, words: tuple[str, ...], form: str) -> None:
     """Show where each value, tag, platform and rule of a target comes from.
 
     TARGET is its name; or say one value for each axis, and image=NAME where several images have
@@ -250,7 +250,7 @@ def explain_(given: Context, words: tuple[str, ...], form: str) -> None:
         click.echo(as_text(told, left, contents), nl=False)
 
 
-def _contents(given: Context) -> "Mapping[str, Content]":
+def _contents(given: Invocation) -> "Mapping[str, Content]":
     """Return what decides each image; nothing where the templates are not as they should be."""
     import os
 

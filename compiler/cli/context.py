@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from compiler.cli.diagnostic_output import Form, report
+from compiler.cli.diagnostic_output import DiagnosticFormat, report
 from compiler.errors import CompileError, Diagnostic, Location, Severity
 
 
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from compiler.targets.plan import Plan
 
 
-class Context:
+class Invocation:
     """What the options before a command say."""
 
-    def __init__(self, path: Path, form: Form, limit: int, *, command: str = "") -> None:
+    def __init__(
+        self, path: Path, form: DiagnosticFormat, limit: int, *, command: str = ""
+    ) -> None:
         """Take the matrix, how errors are written, the most variants, and which command it is."""
         self.path, self.form, self.limit, self._command = path, form, limit, command
 
@@ -91,7 +93,7 @@ class Context:
     def refuse(self, error: CompileError) -> NoReturn:
         """Tell what is wrong and end."""
         self.tell(error.diagnostics)
-        if self.form is Form.TEXT:
+        if self.form is DiagnosticFormat.TEXT:
             count = sum(d.severity is Severity.ERROR for d in error.diagnostics)
             outcome = "; nothing is written" if self._command in ("", "init") else ""
             click.echo(f"{count} error{'s' * (count != 1)}{outcome}", err=True)

@@ -13,7 +13,7 @@ MAX_SHOWN = 120
 _COLOURS = {Severity.ERROR: "1;31", Severity.WARNING: "1;33"}
 
 
-class Form(StrEnum):
+class DiagnosticFormat(StrEnum):
     """How diagnostics are written."""
 
     TEXT = "text"
@@ -21,7 +21,9 @@ class Form(StrEnum):
     GITHUB = "github"
 
 
-def report(diagnostics: Iterable[Diagnostic], form: Form, *, colour: bool = False) -> str:
+def report(
+    diagnostics: Iterable[Diagnostic], form: DiagnosticFormat, *, colour: bool = False
+) -> str:
     """Return diagnostics in a form, each line ended.
 
     Args:
@@ -30,12 +32,12 @@ def report(diagnostics: Iterable[Diagnostic], form: Form, *, colour: bool = Fals
         colour: whether text may be coloured.
     """
     match form:
-        case Form.TEXT:
+        case DiagnosticFormat.TEXT:
             return "".join(_text(diagnostic, colour=colour) for diagnostic in diagnostics)
-        case Form.JSON:
+        case DiagnosticFormat.JSON:
             found = [_plain(diagnostic) for diagnostic in diagnostics]
             return json.dumps({"version": 1, "diagnostics": found}, indent=2) + "\n"
-        case Form.GITHUB:
+        case DiagnosticFormat.GITHUB:
             return "".join(map(_annotation, diagnostics))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.context import Context, counted
+from compiler.cli.context import Invocation, counted
 from compiler.errors import CompileError
 
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 )
 @click.pass_obj
 def lock_(
-    given: Context,
+    given: Invocation,
     words: tuple[str, ...],
     *,
     check: bool,
@@ -119,7 +119,7 @@ def _concerned(project: "Project", image: str) -> None:
 
 
 def _renew(
-    given: Context, project: "Project", words: tuple[str, ...], *, upgrade: bool, day: str
+    given: Invocation, project: "Project", words: tuple[str, ...], *, upgrade: bool, day: str
 ) -> None:
     """Write the lock anew and say what is different."""
     from compiler.lock.update import chosen, look_up, missing, renewed, store
@@ -150,7 +150,7 @@ def _told(old: "Mapping[str, Locked]", new: "Mapping[str, Locked]") -> Iterable[
             yield f"{image}: moved from {old[image].digest} to {new[image].digest}"
 
 
-def _summary(given: Context, lock: "Lock", *, changed: bool) -> None:
+def _summary(given: Invocation, lock: "Lock", *, changed: bool) -> None:
     what = "written" if changed else "up to date"
     click.echo(f"{counted(len(lock.bases), 'base')}: {given.shown}matrix.lock {what}")
     if changed:

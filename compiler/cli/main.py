@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from compiler.cli.commands import COMMANDS
-from compiler.cli.context import Context, counted
-from compiler.cli.diagnostic_output import Form
+from compiler.cli.context import Invocation, counted
+from compiler.cli.diagnostic_output import DiagnosticFormat
 from compiler.constants import BAKE_FILE, LOCK, MAX_VARIANTS, PLAN_FILE, UNLOCKED
 from compiler.errors import CompileError, Diagnostic, Location, Severity
 from compiler.version import VERSION
@@ -64,8 +64,8 @@ Shell completion:
 @click.option(
     "--format",
     "form",
-    type=click.Choice([form.value for form in Form]),
-    default=Form.TEXT.value,
+    type=click.Choice([form.value for form in DiagnosticFormat]),
+    default=DiagnosticFormat.TEXT.value,
     help="How errors are written: for people, as JSON, as GitHub annotations.",
 )
 @click.option("--strict", is_flag=True, help="Take warnings for errors.")
@@ -98,7 +98,9 @@ def cli(
 
     Writes only what differs, and nothing at all if anything is wrong.
     """
-    given = Context(path, Form(form), limit, command=context.invoked_subcommand or "")
+    given = Invocation(
+        path, DiagnosticFormat(form), limit, command=context.invoked_subcommand or ""
+    )
     if context.invoked_subcommand is None:
         _compile(given, check=check or diff, diff=diff, strict=strict, locked=locked)
     elif check or diff or strict or locked:
@@ -107,7 +109,7 @@ def cli(
     context.obj = given
 
 
-def _compile(given: Context, *, check: bool, diff: bool, strict: bool, locked: bool) -> None:
+def _compile(given: Invocation, *, check: bool, diff: bool, strict: bool, locked: bool) -> None:
     """Compile, or with `check` compare; what is up to date is known without compiling."""
     from compiler.output.manifest import unchanged
 
@@ -144,7 +146,7 @@ def _compile(given: Context, *, check: bool, diff: bool, strict: bool, locked: b
     except CompileError as error:
         given.refuse(error)
     if check and changes:
-        for change in changes if given.form is Form.TEXT and not diff else []:
+        for change in changes if given.form is DiagnosticFormat.TEXT and not diff else []:
             click.echo(f"{given.shown}{change.path}: would be {change.kind}d")
         if diff:
             click.echo("".join(unified(changes)), nl=False)
@@ -159,7 +161,7 @@ def _compile(given: Context, *, check: bool, diff: bool, strict: bool, locked: b
     click.echo(f"{counted(len(compiled.plan.targets), 'target')}: up to date")
 
 
-def _stale(changes: "tuple[Change, ...]", given: Context) -> Diagnostic:
+def _stale(changes: "tuple[Change, ...]", given: Invocation) -> Diagnostic:
     """Return the error that generated files are not what they should be."""
     return Diagnostic(
         code="stale-files",
@@ -170,7 +172,7 @@ def _stale(changes: "tuple[Change, ...]", given: Context) -> Diagnostic:
     )
 
 
-def _recalled(given: Context, record: "Record") -> tuple[Diagnostic, ...]:
+def _recalled(given: Invocation, record: "Record") -> tuple[Diagnostic, ...]:
     """Return the warnings of the run that made what is up to date."""
     from compiler.external.git_ignore import partly_ignored
 
@@ -206,7 +208,7 @@ def _advise(count: int, tested: int) -> None:
         )
 
 
-def _summarise(plan: "Plan", changes: "tuple[Change, ...]", given: Context) -> None:
+def _summarise(plan: "Plan", changes: "tuple[Change, ...]", given: Invocation) -> None:
     """Say what came out and what to run next."""
     kinds = [change.kind.value for change in changes]
     done = [

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from compiler.cli.bake_options import PassingOn, baked, baking, display
-from compiler.cli.context import Context
+from compiler.cli.context import Invocation
 from compiler.errors import CompileError
 
 
 if TYPE_CHECKING:
     from compiler.external.registry.client import Registries
-    from compiler.publish.request import Asked, Published, PublishError
+    from compiler.publish.request import PublishError, PublishRequest, PublishResult
 
 
 @click.command("publish", cls=PassingOn)
@@ -54,11 +54,11 @@ def publish_(context: click.Context, /, form: str, **options: Any) -> None:
       compile-matrix publish --platform linux/arm64 --stage-only
       compile-matrix publish --merge
     """
-    given: Context = context.obj
+    given: Invocation = context.obj
     extra = PassingOn.passed(context)
     _check(options, extra)
     from compiler.external.registry.client import Registries, RegistryError
-    from compiler.publish.output import Form, left, published
+    from compiler.publish.output import PublishFormat, left, published
     from compiler.publish.request import PublishError
 
     start = time.monotonic()
@@ -85,9 +85,9 @@ def publish_(context: click.Context, /, form: str, **options: Any) -> None:
         from compiler.releases.record import text
 
         (home(given.folder) / "release.json").write_text(text(done.record), encoding="utf-8")
-    if form == Form.JSON:
+    if form == PublishFormat.JSON:
         click.echo("".join(f"{line}\n" for line in left(done)), err=True, nl=False)
-    click.echo(published(done, Form(form), time.monotonic() - start), nl=False)
+    click.echo(published(done, PublishFormat(form), time.monotonic() - start), nl=False)
 
 
 def _check(options: dict[str, Any], extra: tuple[str, ...]) -> None:
@@ -112,7 +112,7 @@ def _check(options: dict[str, Any], extra: tuple[str, ...]) -> None:
             )
 
 
-def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "Asked":
+def _asked(given: Invocation, extra: tuple[str, ...], options: dict[str, Any]) -> "PublishRequest":
     """Return what is to be published; what is wrong is refused."""
     from compiler.bake.preconditions import refuse_filters, require_buildx
     from compiler.bake.results import Options
@@ -121,7 +121,7 @@ def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "
     from compiler.fingerprint.project import project_fingerprints
     from compiler.fingerprint.set_overrides import OverrideError, Overrides
     from compiler.lock.refresh_dates import dates
-    from compiler.publish.request import Asked
+    from compiler.publish.request import PublishRequest
     from compiler.releases.version import release
     from compiler.targets.filters import local_platform, select
     from compiler.targets.selection_file import selected
@@ -147,7 +147,7 @@ def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "
         )
     except OverrideError as error:
         raise click.UsageError(f"--set: {error}") from None
-    return Asked(
+    return PublishRequest(
         plan=compiled.plan,
         prints=prints,
         texts=texts(compiled),
@@ -169,7 +169,7 @@ def _asked(given: Context, extra: tuple[str, ...], options: dict[str, Any]) -> "
     )
 
 
-def _published(asked: "Asked", registries: "Registries") -> "Published":
+def _published(asked: "PublishRequest", registries: "Registries") -> "PublishResult":
     """Publish, and show how it goes."""
     from compiler.publish.publish import publish
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from compiler.cli.context import Context, counted
+from compiler.cli.context import Invocation, counted
 from compiler.errors import CompileError
 
 
@@ -36,7 +36,7 @@ def release_() -> None:
 @release_.command("list")
 @_form
 @click.pass_obj
-def list_(given: Context, form: str) -> None:
+def list_(given: Invocation, form: str) -> None:
     """List the releases that there are, the newest first.
 
     \b
@@ -44,12 +44,12 @@ def list_(given: Context, form: str) -> None:
       compile-matrix release list
       compile-matrix release list --format json
     """
-    from compiler.publish.output import Form, listed
+    from compiler.publish.output import PublishFormat, listed
     from compiler.releases.history import every
 
     with _registries() as registries:
         found = every(registries, _home(given, registries))
-    click.echo(listed(found, Form(form)), nl=False)
+    click.echo(listed(found, PublishFormat(form)), nl=False)
     if not found:
         click.echo("there is no release", err=True)
 
@@ -59,7 +59,7 @@ def list_(given: Context, form: str) -> None:
 @click.argument("words", nargs=-1, metavar="[FILTER]...")
 @_form
 @click.pass_obj
-def show_(given: Context, version: str, words: tuple[str, ...], form: str) -> None:
+def show_(given: Invocation, version: str, words: tuple[str, ...], form: str) -> None:
     """Show what each tag of a release is: digests, platforms, bases, where the SBOM is.
 
     Of the tags that move it says which stand for this release now.
@@ -71,7 +71,7 @@ def show_(given: Context, version: str, words: tuple[str, ...], form: str) -> No
       compile-matrix release show v1.4.0
       compile-matrix release show v1.4.0 python=3.11 --format json
     """
-    from compiler.publish.output import Form, shown
+    from compiler.publish.output import PublishFormat, shown
     from compiler.releases.history import held, narrowed, sboms
 
     with _registries() as registries:
@@ -79,14 +79,14 @@ def show_(given: Context, version: str, words: tuple[str, ...], form: str) -> No
         if words:
             record = narrowed(record, _named(given, record, words))
         places, now = sboms(registries, record), held(registries, record)
-    click.echo(shown(record, Form(form), places, now), nl=False)
+    click.echo(shown(record, PublishFormat(form), places, now), nl=False)
 
 
 @release_.command("promote")
 @click.argument("version", metavar="VERSION")
 @click.option("--builder", metavar="NAME", help="The builder whose settings of registries count.")
 @click.pass_obj
-def promote_(given: Context, version: str, builder: str | None) -> None:
+def promote_(given: Invocation, version: str, builder: str | None) -> None:
     """Move the tags that move to a release, forward or back; its own tags stay.
 
     Each is looked at afterwards. Running it again does what is left.
@@ -116,7 +116,7 @@ def _registries() -> "Iterator[Registries]":
         _end(str(error))
 
 
-def _home(given: Context, registries: "Registries") -> str:
+def _home(given: Invocation, registries: "Registries") -> str:
     """Return where the records are."""
     from compiler.publish.items import homes
     from compiler.releases.record import settled
@@ -127,7 +127,7 @@ def _home(given: Context, registries: "Registries") -> str:
     return found
 
 
-def _record(given: Context, registries: "Registries", version: str) -> "Record":
+def _record(given: Invocation, registries: "Registries", version: str) -> "Record":
     from compiler.releases.record import pull, versions
 
     home = _home(given, registries)
@@ -147,7 +147,7 @@ def _is_tag(version: str) -> bool:
     return canonical_tag(f"x:release-{version}") is not None
 
 
-def _named(given: Context, record: "Record", words: tuple[str, ...]) -> list[str]:
+def _named(given: Invocation, record: "Record", words: tuple[str, ...]) -> list[str]:
     """Return the targets of a record that filters leave."""
     from compiler.targets.filters import select
 

@@ -12,10 +12,10 @@ from compiler.constants import LOCK
 from compiler.errors import CompileError, Diagnostic, Location, Problems
 from compiler.external.references import canonical_tag, familiar
 from compiler.lock.base_images import OPEN, Base, Build, context_name, open_fault
-from compiler.lock.diagnostics import Teller, Use
+from compiler.lock.diagnostics import LockDiagnostics, Use
 from compiler.lock.lockfile import Lock, read_lock
 from compiler.lock.pin_text import Pinned, pin
-from compiler.matrix.strings import Interpolated, resolve
+from compiler.matrix.strings import BakeString, substitute
 from compiler.render.dockerfile import UNKNOWN, DockerfileError, Word
 from compiler.render.render import Dockerfile, Templates
 from compiler.source.document import LIMIT
@@ -67,7 +67,7 @@ class Pinner:
 
     def __init__(self, plan: Plan, templates: Templates) -> None:
         self._plan = plan
-        self.tell = Teller(plan, templates)
+        self.tell = LockDiagnostics(plan, templates)
         variables = plan.matrix.variables.values()
         self._values = {v.name: v.resolved for v in variables}
         self._open = {v.name: v.resolved and v.resolved + OPEN for v in variables}
@@ -157,7 +157,7 @@ class Pinner:
         fields: Mapping[str, Any] = target.fields
         args = fields.get("args", {})
         plain = {self._value(key): self._value(value) for key, value in args.items()}
-        marked = {self._value(k): resolve(v, self._open) for k, v in args.items()}
+        marked = {self._value(k): substitute(v, self._open) for k, v in args.items()}
         platforms = [self._value(name) for name in target.platforms]
         return Build(
             args=plain,
@@ -176,20 +176,20 @@ class Pinner:
                 continue
             image = image.removeprefix(IMAGE)
             fault = "" if canonical_tag(image) else "no registry has an image of such a name"
-            fault = fault or open_fault(resolve(value, self._open))
+            fault = fault or open_fault(substitute(value, self._open))
             platforms = tuple(map(self._value, target.platforms))
             word = Word(image, UNKNOWN, 0)
             yield name, Base(image, word, platforms=platforms, fault=fault)
 
     def _value(self, text: str) -> str:
-        return resolve(text, self._values)
+        return substitute(text, self._values)
 
     def _edited(self, mapping: Any, digests: Mapping[str, str]) -> Mapping[Any, Any]:
         """Put digests behind values; the same object for the same mapping, as it was before."""
         key = (id(mapping), *digests.items())
         if key not in self._mappings:
             self._mappings[key] = {
-                name: Interpolated(f"{value}@{digests[self._value(name)]}")
+                name: BakeString(f"{value}@{digests[self._value(name)]}")
                 if self._value(name) in digests
                 else value
                 for name, value in mapping.items()

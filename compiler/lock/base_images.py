@@ -12,7 +12,7 @@ from typing import NamedTuple
 from e2b_dockerfile_utils import ShellLex
 
 from compiler.external.references import canonical_platform, canonical_tag, familiar
-from compiler.render.dockerfile import UNKNOWN, Argument, Dockerfile, Stage, Word, read
+from compiler.render.dockerfile import UNKNOWN, Argument, ParsedDockerfile, Stage, Word, read
 
 
 OPEN = "\ue000"
@@ -104,7 +104,7 @@ def find(text: str, build: Build) -> tuple[Base, ...]:
     return tuple(sorted(bases, key=lambda base: base.word.line))
 
 
-def _frontends(parsed: Dockerfile, build: Build) -> Iterator[Base]:
+def _frontends(parsed: ParsedDockerfile, build: Build) -> Iterator[Base]:
     """Give the frontend that is asked for, and the one that `args` puts in its place."""
     if parsed.syntax is not None and "@" not in parsed.syntax.text:
         yield Base(parsed.syntax.text, parsed.syntax, fault=_named(parsed.syntax.text))
@@ -143,7 +143,7 @@ class _Walk:
     """One Dockerfile on one platform: what each word resolves to, and what is reached."""
 
     def __init__(
-        self, parsed: Dockerfile, build: Build, args: Mapping[str, str], platform: str
+        self, parsed: ParsedDockerfile, build: Build, args: Mapping[str, str], platform: str
     ) -> None:
         self.parsed, self.build = parsed, build
         self.faults: dict[Word, str] = {}

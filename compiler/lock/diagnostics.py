@@ -32,7 +32,7 @@ class Use(NamedTuple):
     key: str = ""
 
 
-class Teller:
+class LockDiagnostics:
     """Makes the diagnostics of one plan."""
 
     def __init__(self, plan: Plan, templates: Templates) -> None:

@@ -8,7 +8,7 @@ from compiler.matrix.model import BuildOptions, CacheOptions, ImageOptions
 from compiler.matrix.model import Override as OverrideOptions
 from compiler.matrix.pattern import read_pattern
 from compiler.matrix.reader import Reader
-from compiler.matrix.strings import Text
+from compiler.matrix.strings import TemplateString
 from compiler.source.document import Route
 
 
@@ -120,7 +120,9 @@ def _entry(raw: str | dict[str, str], route: Route, reader: Reader, *, bake: boo
     return _pairs(raw, route, reader)
 
 
-def _pairs(raw: Mapping[str, str], route: Route, reader: Reader) -> tuple[tuple[Text, Text], ...]:
+def _pairs(
+    raw: Mapping[str, str], route: Route, reader: Reader
+) -> tuple[tuple[TemplateString, TemplateString], ...]:
     return tuple(
         (
             reader.text(key, (*route, key), bake=True, key=True),

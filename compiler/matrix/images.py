@@ -14,7 +14,7 @@ from compiler.matrix.reader import Reader
 from compiler.source.document import Route
 
 
-class Ground(NamedTuple):
+class TopLevel(NamedTuple):
     """What the top level says for every image."""
 
     exclude: tuple[Pattern, ...]
@@ -25,7 +25,7 @@ class Ground(NamedTuple):
 def read_images(
     images: Mapping[str, ImageOptions],
     defaults: ImageOptions,
-    ground: Ground,
+    ground: TopLevel,
     *,
     axes: Mapping[str, Axis],
     reader: Reader,

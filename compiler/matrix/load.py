@@ -16,14 +16,14 @@ from compiler.errors import CompileError, did_you_mean
 from compiler.external.references import canonical_tag
 from compiler.matrix.axes import read_axes
 from compiler.matrix.build_fields import read_overrides
-from compiler.matrix.images import Ground, read_images
+from compiler.matrix.images import TopLevel, read_images
 from compiler.matrix.matrix import Axis, Image, Matrix, Pattern, Setting, Variable
 from compiler.matrix.model import MatrixFile, PublishOptions
 from compiler.matrix.model import Pattern as RawPattern
 from compiler.matrix.names import TARGET, why_not_readable
 from compiler.matrix.pattern import read_pattern
 from compiler.matrix.reader import Reader
-from compiler.matrix.strings import interpolate, resolve
+from compiler.matrix.strings import interpolate, substitute
 from compiler.matrix.variables import read_variables
 from compiler.source.data_files import load_data
 from compiler.source.document import Route, Source
@@ -59,7 +59,7 @@ def load(source: Source, files: Files) -> Matrix:
     images = read_images(
         given.images,
         given.defaults,
-        Ground(exclude=exclude, overrides=overrides, settings=settings),
+        TopLevel(exclude=exclude, overrides=overrides, settings=settings),
         axes=axes,
         reader=reader,
     )
@@ -150,7 +150,7 @@ def _publish(
         except CompileError as error:
             reader.problems.extend(error.diagnostics)
         values = {name: one.resolved for name, one in variables.items()}
-        where = resolve(staging, values)
+        where = substitute(staging, values)
         if staging and canonical_tag(f"{where}:latest") is None:
             reader.problem(
                 "illegal-tag",

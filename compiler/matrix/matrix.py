@@ -6,11 +6,11 @@ from typing import Any, TypeAlias
 
 from compiler.errors import Diagnostic
 from compiler.matrix.model import Scalar
-from compiler.matrix.strings import Text
+from compiler.matrix.strings import TemplateString
 from compiler.source.document import Route, Source
 
 
-Entry: TypeAlias = Text | tuple[tuple[Text, Text], ...]
+Entry: TypeAlias = TemplateString | tuple[tuple[TemplateString, TemplateString], ...]
 """One entry of a list field: text, or the pairs of `key=value,key=value`."""
 
 
@@ -20,7 +20,7 @@ class Setting:
 
     name: str
     tree: Any
-    """What is given: YAML with each string that holds Jinja as a `Text`."""
+    """What is given: YAML with each string that holds Jinja as a `TemplateString`."""
     constant: bool
     """Whether no string in it holds Jinja."""
     route: Route
@@ -54,8 +54,8 @@ class Value:
     text: str
     """Its spelling in names, filters and patterns: `3.11`, `true`, `null`."""
     index: int
-    tag: Text | None
-    platforms: tuple[Text, ...] | None
+    tag: TemplateString | None
+    platforms: tuple[TemplateString, ...] | None
     only: Pattern | None
     settings: Mapping[str, Setting]
     route: Route
@@ -87,7 +87,13 @@ class Field:
     """One of bake's fields of an image, defaults merged in."""
 
     name: str
-    value: bool | Text | tuple[Entry, ...] | Mapping[str, tuple[Text, Text]] | None
+    value: (
+        bool
+        | TemplateString
+        | tuple[Entry, ...]
+        | Mapping[str, tuple[TemplateString, TemplateString]]
+        | None
+    )
     """A flag, text, a list, or a mapping: raw key -> (key, value); None clears what was below."""
     route: Route
 
@@ -98,7 +104,7 @@ class Override:
 
     when: Pattern
     settings: Mapping[str, Setting]
-    template: Text | None
+    template: TemplateString | None
     fields: Mapping[str, Field]
     route: Route
 
@@ -117,7 +123,7 @@ class Parent:
 class Alias:
     """A moving tag of one variant."""
 
-    tag: Text
+    tag: TemplateString
     pattern: Pattern
 
 
@@ -134,7 +140,7 @@ class Image:
     parent: Parent | None
     aliases: tuple[Alias, ...]
     settings: Mapping[str, Setting]
-    template: Text
+    template: TemplateString
     fields: Mapping[str, Field]
     """By bake's names, in bake's order; then those that are no field of bake."""
     route: Route

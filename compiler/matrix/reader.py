@@ -19,7 +19,7 @@ from compiler.errors import (
 from compiler.matrix.jinja import Sandbox, environment
 from compiler.matrix.matrix import Setting
 from compiler.matrix.model import Level, keys, level_at
-from compiler.matrix.strings import Text
+from compiler.matrix.strings import TemplateString
 from compiler.source.document import Route, Source
 
 
@@ -114,20 +114,22 @@ class Reader:
                     help_ = _remedy(given.get("expected", ""), given.get("got", ""), written)
                     self.problem("wrong-type", fault["msg"], at, help_)
 
-    def text(self, raw: str, route: Route, *, bake: bool = False, key: bool = False) -> Text:
+    def text(
+        self, raw: str, route: Route, *, bake: bool = False, key: bool = False
+    ) -> TemplateString:
         """Compile a string; where it is no Jinja, that is noted and nothing stands for it."""
         env = self._bake if bake else self._plain
         if bake:
             self.read.update(_VARIABLE.findall(raw))
         try:
-            text = Text(raw, env, self.source, route, spelt_as_key=key)
+            text = TemplateString(raw, env, self.source, route, spelt_as_key=key)
         except CompileError as error:
             self.problems.extend(error.diagnostics)
-            return Text("", env, self.source, route)
+            return TemplateString("", env, self.source, route)
         self.read.update(text.names)
         return text
 
-    def pass_over(self, text: Text) -> None:
+    def pass_over(self, text: TemplateString) -> None:
         """Give up on a string that reads a broken name, without another word.
 
         Raises:
@@ -161,7 +163,7 @@ class Reader:
         Raises:
             CompileError: it is none, or fails.
         """
-        text = Text(raw, self._plain, self.source, route)
+        text = TemplateString(raw, self._plain, self.source, route)
         self.read.update(text.names)
         self.pass_over(text)
         inner = raw.strip()
@@ -207,7 +209,7 @@ def _constant(tree: Any) -> bool:
         return all(map(_constant, tree))
     if isinstance(tree, dict):
         return all(map(_constant, tree.values()))
-    return not isinstance(tree, Text)
+    return not isinstance(tree, TemplateString)
 
 
 def grow(tree: Any, scope: Mapping[str, Any]) -> Any:
@@ -216,7 +218,7 @@ def grow(tree: Any, scope: Mapping[str, Any]) -> Any:
     Raises:
         CompileError: a string cannot be rendered.
     """
-    if isinstance(tree, Text):
+    if isinstance(tree, TemplateString):
         return tree.render(scope)
     if isinstance(tree, list):
         return [grow(item, scope) for item in tree]

@@ -13,13 +13,13 @@ from compiler.matrix.jinja_errors import explain, find_name, place
 from compiler.source.document import Route, Source
 
 
-class Interpolated(str):
+class BakeString(str):
     """Text in bake's form: `${NAME}` is a variable, `$${` and `%%{` are literal."""
 
     __slots__ = ()
 
 
-class Text:
+class TemplateString:
     """One string of matrix.yaml, compiled once and rendered for each variant."""
 
     __slots__ = ("_render", "constant", "names", "raw", "route", "source", "spelt_as_key")
@@ -140,7 +140,7 @@ _TO_BAKE = {VALUE_BRACE: "{", "%": "%%", "$": "$$", "$${": "$${"}
 _FROM_BAKE = re.compile(r"\$\$\{|%%\{|\$\{([A-Za-z][A-Za-z0-9_]*)\}")
 
 
-def interpolate(text: Text, rendered: str, variables: Collection[str]) -> Interpolated:
+def interpolate(text: TemplateString, rendered: str, variables: Collection[str]) -> BakeString:
     """Return rendered text in bake's form; only what the author wrote can name a variable.
 
     Args:
@@ -152,7 +152,7 @@ def interpolate(text: Text, rendered: str, variables: Collection[str]) -> Interp
         CompileError: `${` names no declared variable, or is more than a name.
     """
     if not _MARKED.search(rendered) or _is_plain(rendered, variables):
-        return Interpolated(rendered)
+        return BakeString(rendered)
 
     def replaced(match: re.Match[str]) -> str:
         found, name = match[0], match[1]
@@ -183,7 +183,7 @@ def interpolate(text: Text, rendered: str, variables: Collection[str]) -> Interp
             return "$$" if rendered[match.end() : match.end() + 1] in _BRACES else "$"
         return _TO_BAKE[found]
 
-    return Interpolated(_SPECIAL.sub(replaced, rendered))
+    return BakeString(_SPECIAL.sub(replaced, rendered))
 
 
 def _is_plain(rendered: str, variables: Collection[str]) -> bool:
@@ -200,7 +200,7 @@ def _is_plain(rendered: str, variables: Collection[str]) -> bool:
     return True
 
 
-def resolve(text: str, values: Mapping[str, str]) -> str:
+def substitute(text: str, values: Mapping[str, str]) -> str:
     """Return text in bake's form as bake resolves it with these values of its variables."""
     if "{" not in text:
         return text
@@ -213,6 +213,6 @@ def resolve(text: str, values: Mapping[str, str]) -> str:
     return _FROM_BAKE.sub(lambda match: values[match[1]] if match[1] else match[0][1:], text)
 
 
-def references(text: str) -> tuple[str, ...]:
+def variables_in(text: str) -> tuple[str, ...]:
     """Return the variables that text in bake's form names, in order, each once."""
     return tuple(dict.fromkeys(match[1] for match in _FROM_BAKE.finditer(text) if match[1]))

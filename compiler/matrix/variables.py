@@ -7,7 +7,7 @@ from compiler.errors import CompileError
 from compiler.matrix.matrix import Variable
 from compiler.matrix.names import HCL_WORDS, RESERVED_VARIABLES, VARIABLE
 from compiler.matrix.reader import Reader
-from compiler.matrix.strings import interpolate, references, resolve
+from compiler.matrix.strings import interpolate, substitute, variables_in
 
 
 MAX_CHAIN = 100
@@ -97,6 +97,6 @@ def _resolve(
         )
         resolved[name] = ""
         return
-    for other in references(defaults[name]):
+    for other in variables_in(defaults[name]):
         _resolve(other, defaults, resolved, (*path, name), reader)
-    resolved.setdefault(name, resolve(defaults[name], resolved))
+    resolved.setdefault(name, substitute(defaults[name], resolved))

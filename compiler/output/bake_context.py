@@ -10,7 +10,7 @@ from typing import Any
 from compiler.constants import LINK_PREFIX, TEST_SUFFIX
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.names import only_variable
-from compiler.matrix.strings import Interpolated
+from compiler.matrix.strings import BakeString
 from compiler.output.hcl import Block, Expression, literal
 from compiler.output.shared_cache import siblings
 from compiler.render.render import Dockerfile
@@ -25,8 +25,7 @@ def view(plan: Plan, dockerfiles: tuple[Dockerfile, ...]) -> dict[str, Any]:
     return {
         "usage": _usage(plan),
         "variables": [
-            (variable.name, Interpolated(variable.default))
-            for variable in matrix.variables.values()
+            (variable.name, BakeString(variable.default)) for variable in matrix.variables.values()
         ],
         "switches": _switches(plan),
         "filters": filters,
@@ -107,8 +106,8 @@ def _places(axes: list[str], own: list[str]) -> list[int | None] | None:
     return None if axes == own else [own.index(axis) if axis in own else None for axis in axes]
 
 
-def _joined(target: Target) -> Interpolated:
-    return Interpolated(",".join(target.platforms))
+def _joined(target: Target) -> BakeString:
+    return BakeString(",".join(target.platforms))
 
 
 def _members(group: Group) -> str:
@@ -142,7 +141,7 @@ def _targets(plan: Plan, near: Mapping[str, list[Target]]) -> Iterator[tuple[str
                 attributes = _appended(attributes, "tags", f"_moving({tags})")
             if target.cache is not None:
                 attributes = _cached(attributes, target.cache, near.get(target.name, ()))
-            place = Interpolated(f"cwd://{target.dockerfile}")
+            place = BakeString(f"cwd://{target.dockerfile}")
             yield target.name, Block(**inherits, dockerfile=place, **attributes)
             if target.tests:
                 yield f"{target.name}{TEST_SUFFIX}", _test(target)
@@ -153,9 +152,9 @@ def _test(target: Target) -> Block:
     fields: dict[str, Any] = {"contexts": {target.name: f"{LINK_PREFIX}{target.name}"}}
     if target.platforms:
         fields["platforms"] = target.platforms
-    place = Interpolated(f"{target.dockerfile.removesuffix('.Dockerfile')}{TEST_SUFFIX}.Dockerfile")
+    place = BakeString(f"{target.dockerfile.removesuffix('.Dockerfile')}{TEST_SUFFIX}.Dockerfile")
     return Block(
-        dockerfile=Interpolated(f"cwd://{place}"), **_attributes(fields), output=["type=cacheonly"]
+        dockerfile=BakeString(f"cwd://{place}"), **_attributes(fields), output=["type=cacheonly"]
     )
 
 
@@ -171,8 +170,8 @@ def _cached(
 ) -> Mapping[str, Any]:
     """Return fields with the target's own cache, and those of its siblings to read."""
     refs = [cache["ref"], *(other.cache["ref"] for other in near if other.cache is not None)]
-    read = [Interpolated(f"type=registry,ref={ref}") for ref in refs]
-    written = [Interpolated(f"type=registry,ref={cache['ref']},mode={cache['mode']}")]
+    read = [BakeString(f"type=registry,ref={ref}") for ref in refs]
+    written = [BakeString(f"type=registry,ref={cache['ref']},mode={cache['mode']}")]
     fields = _appended(fields, "cache-from", f"_cache_read({literal(read)})")
     return _appended(fields, "cache-to", f"_cache_written({literal(written)})")
 
@@ -205,7 +204,7 @@ def _attributes(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return fields as bake's attributes: platforms are looked up among what is asked for."""
     if "platforms" not in fields:
         return fields
-    joined = literal(Interpolated(",".join(fields["platforms"])))
+    joined = literal(BakeString(",".join(fields["platforms"])))
     return {**fields, "platforms": Expression(f"_platforms[{joined}]")}
 
 

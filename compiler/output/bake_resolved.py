@@ -6,7 +6,7 @@ Takes a `Plan` and an environment; returns a `Definition`.
 from collections.abc import Mapping
 from typing import Any
 
-from compiler.matrix.strings import references, resolve
+from compiler.matrix.strings import substitute, variables_in
 from compiler.output.bake_fields import COMPARED, Value, normal
 from compiler.output.definition import Definition
 from compiler.targets.plan import Plan, described
@@ -48,9 +48,9 @@ def variable_values(plan: Plan, environment: Mapping[str, str]) -> dict[str, str
             found[name] = environment[name]
             return
         default = variables[name].default
-        for other in references(default):
+        for other in variables_in(default):
             fill(other)
-        found[name] = resolve(default, found)
+        found[name] = substitute(default, found)
 
     for name in variables:
         fill(name)
@@ -60,7 +60,7 @@ def variable_values(plan: Plan, environment: Mapping[str, str]) -> dict[str, str
 def _moving(plan: Plan, values: Mapping[str, str]) -> tuple[str, ...]:
     """Return every tag that moves."""
     tags = [tag for target in plan.targets for tag in (*target.moving, *target.aliases)]
-    return tuple(normal({"tags": [resolve(tag, values) for tag in tags]}).get("tags", ()))
+    return tuple(normal({"tags": [substitute(tag, values) for tag in tags]}).get("tags", ()))
 
 
 def _fields(
@@ -83,10 +83,10 @@ def _fields(
 def _resolved(value: Any, values: Mapping[str, str]) -> Any:
     match value:
         case str():
-            return resolve(value, values)
+            return substitute(value, values)
         case tuple():
             return [_resolved(item, values) for item in value]
         case Mapping():
-            return {resolve(key, values): _resolved(item, values) for key, item in value.items()}
+            return {substitute(key, values): _resolved(item, values) for key, item in value.items()}
         case _:
             return value

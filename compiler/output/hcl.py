@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from json.encoder import encode_basestring
 from typing import Any
 
-from compiler.matrix.strings import Interpolated
+from compiler.matrix.strings import BakeString
 
 
 class Expression(str):
@@ -23,17 +23,17 @@ def literal(value: Any, indent: int = 0) -> str:
     r"""Write a value as HCL.
 
     Args:
-        value: text (its `${` and `%{` become literal), `Interpolated` text (its `${NAME}` stays),
+        value: text (its `${` and `%{` become literal), `BakeString` text (its `${NAME}` stays),
             an `Expression`, a flag, a number, a sequence, or a mapping.
         indent: columns by which the lines after the first are indented; for mappings.
 
     >>> print(literal('a "b" ${c}'))
     "a \"b\" $${c}"
-    >>> print(literal([Interpolated("${REGISTRY}/x"), True]))
+    >>> print(literal([BakeString("${REGISTRY}/x"), True]))
     ["${REGISTRY}/x", true]
     """
     kind = type(value)
-    if kind is Interpolated:
+    if kind is BakeString:
         return _quoted(value)
     if kind is str:
         if "{" in value:

@@ -14,7 +14,7 @@ from compiler.bake.scheduler import build
 from compiler.constants import TEST_SUFFIX
 from compiler.fingerprint.naming import fingerprint_tag, label
 from compiler.publish.items import Item
-from compiler.publish.staged_image import Image
+from compiler.publish.staged_image import StagedImage
 from compiler.targets.plan import Plan
 
 
@@ -72,7 +72,7 @@ def make(
 def examine(
     plan: Plan,
     wanted: Iterable[Item],
-    images: Mapping[str, Image],
+    images: Mapping[str, StagedImage],
     options: Options,
     report: Report,
     *,

@@ -7,7 +7,7 @@ from compiler.external.references import canonical_platform
 from compiler.fingerprint.components import pinned_bases
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.fingerprint.set_overrides import Overrides, resolved
-from compiler.matrix.strings import resolve
+from compiler.matrix.strings import substitute
 from compiler.output.bake_fields import Fields
 from compiler.output.bake_resolved import variable_values
 from compiler.reports.changed.registry_state import repositories
@@ -57,9 +57,9 @@ def items(
             target=target.name,
             fingerprint=prints[target.name].digest,
             place=places[target.name],
-            tags=tuple(dict.fromkeys(resolve(tag, values) for tag in target.tags)),
+            tags=tuple(dict.fromkeys(substitute(tag, values) for tag in target.tags)),
             moving=tuple(
-                dict.fromkeys(resolve(tag, values) for tag in (*target.moving, *target.aliases))
+                dict.fromkeys(substitute(tag, values) for tag in (*target.moving, *target.aliases))
             ),
             platforms=_platforms(fields[target.name]),
             tests=target.tests,

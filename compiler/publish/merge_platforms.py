@@ -7,7 +7,7 @@ from compiler.external.registry.parallel import at_once
 from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publish.items import Item
 from compiler.publish.promote import copy
-from compiler.publish.staged_image import Image, image, passed_tag
+from compiler.publish.staged_image import StagedImage, image, passed_tag
 
 
 def join(
@@ -32,7 +32,7 @@ def join(
 
 
 def _join(registries: Registries, item: Item, builder: str | None) -> tuple[str, ...]:
-    pieces: dict[str, Image] = {}
+    pieces: dict[str, StagedImage] = {}
     for platform in item.platforms:
         found = image(registries, item.place, fingerprint_tag(item.fingerprint, platform))
         if found is not None and platform in found.platforms:

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from compiler.publish.request import Published
+from compiler.publish.request import PublishResult
 from compiler.releases.record import text
 
 
-class Form(StrEnum):
+class PublishFormat(StrEnum):
     """How a release is written."""
 
     TABLE = "table"
@@ -20,9 +20,9 @@ _SHORT = 19
 """Characters of a digest that tell it from others."""
 
 
-def published(done: Published, form: Form, seconds: float) -> str:
+def published(done: PublishResult, form: PublishFormat, seconds: float) -> str:
     """Return what a publish did, each line ended."""
-    if form is Form.JSON:
+    if form is PublishFormat.JSON:
         return text(done.record) if done.record else json.dumps(_staged(done)) + "\n"
     rows = [("TARGET", "STATE", "DIGEST", "TAGS")]
     rows += [
@@ -47,18 +47,18 @@ def published(done: Published, form: Form, seconds: float) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def left(done: Published) -> list[str]:
+def left(done: PublishResult) -> list[str]:
     """Return a line for each tag that moves and did not, with who has it."""
     return [f"left: {tag} belongs to {newer}, which is newer" for tag, newer in done.kept.items()]
 
 
-def _staged(done: Published) -> Mapping[str, Any]:
+def _staged(done: PublishResult) -> Mapping[str, Any]:
     return {"version": 1, "targets": [row.record for row in done.rows]}
 
 
 def shown(
     record: Mapping[str, Any],
-    form: Form,
+    form: PublishFormat,
     sboms: Mapping[str, Sequence[str]],
     held: Mapping[str, Sequence[str]],
 ) -> str:
@@ -70,7 +70,7 @@ def shown(
         sboms: target -> where an SBOM of it is, each as `REPOSITORY@DIGEST`.
         held: target -> the tags that move and stand for it now.
     """
-    if form is Form.JSON:
+    if form is PublishFormat.JSON:
         rows = [
             {
                 **row,
@@ -101,7 +101,7 @@ def _entry(
     yield f"  made      {row['state']} from fingerprint {row['fingerprint']}"
 
 
-def listed(found: Iterable[Mapping[str, Any]], form: Form) -> str:
+def listed(found: Iterable[Mapping[str, Any]], form: PublishFormat) -> str:
     """Return releases, each with what it holds."""
     counts = [
         {
@@ -111,7 +111,7 @@ def listed(found: Iterable[Mapping[str, Any]], form: Form) -> str:
         }
         for record in found
     ]
-    if form is Form.JSON:
+    if form is PublishFormat.JSON:
         return "".join(f"{line}\n" for line in ["[", _rows(counts), "]"] if line)
     rows = [("RELEASE", "TARGETS", "BUILT")]
     rows += [(str(one["release"]), str(one["targets"]), str(one["built"])) for one in counts]

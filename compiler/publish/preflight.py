@@ -9,12 +9,12 @@ from compiler.external.registry.parallel import at_once
 from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publish.items import Item
 from compiler.publish.promote import give, taken
-from compiler.publish.request import PublishError, Work
-from compiler.publish.staged_image import Image, image, labelled
+from compiler.publish.request import PublishError, PublishRun
+from compiler.publish.staged_image import StagedImage, image, labelled
 from compiler.releases import record as records
 
 
-def refuse_reserved(work: Work) -> None:
+def refuse_reserved(work: PublishRun) -> None:
     """Refuse an image whose tag is that of the record: one would take it from the other.
 
     Raises:
@@ -35,7 +35,7 @@ def refuse_reserved(work: Work) -> None:
         )
 
 
-def look(work: Work) -> None:
+def look(work: PublishRun) -> None:
     """Find what waits already, of all that is wanted and what that stands on."""
     if not work.asked.platform:
         work.before = records.pull(work.registries, work.home, work.asked.release.version)
@@ -43,7 +43,7 @@ def look(work: Work) -> None:
     work.images = {name: one for name, one in found.items() if one is not None}
 
 
-def _waiting(work: Work, item: Item) -> Image | None:
+def _waiting(work: PublishRun, item: Item) -> StagedImage | None:
     """Return a target's image: as it is released already, or as it waits."""
     for row in (work.before or {}).get("targets", ()):
         if row["target"] == item.target and f"sha256:{item.fingerprint}" == row["fingerprint"]:
@@ -57,7 +57,7 @@ def _waiting(work: Work, item: Item) -> Image | None:
     return whole
 
 
-def released(work: Work, item: Item, digest: str) -> Image | None:
+def released(work: PublishRun, item: Item, digest: str) -> StagedImage | None:
     """Return an image that this release has already; it waits again if it was cleaned away."""
     found = complete(work, item, digest)
     if found is None and item.tags:
@@ -69,13 +69,13 @@ def released(work: Work, item: Item, digest: str) -> Image | None:
     return found
 
 
-def complete(work: Work, item: Item, reference: str) -> Image | None:
+def complete(work: PublishRun, item: Item, reference: str) -> StagedImage | None:
     """Return an image if it is there for all its platforms."""
     found = image(work.registries, item.place, reference)
     return found if found and not set(item.platforms) - set(found.platforms) else None
 
 
-def refuse_early(work: Work) -> None:
+def refuse_early(work: PublishRun) -> None:
     """Refuse before anything is built: who may not write, and tags that are taken.
 
     Raises:
@@ -92,7 +92,7 @@ def refuse_early(work: Work) -> None:
     refuse_taken(work, "nothing was built")
 
 
-def refuse_taken(work: Work, done: str) -> None:
+def refuse_taken(work: PublishRun, done: str) -> None:
     """Refuse tags of this version that stand for images of other fingerprints."""
     if work.asked.platform or work.asked.replace:
         return
@@ -120,7 +120,7 @@ def refuse_taken(work: Work, done: str) -> None:
         )
 
 
-def _way_out(work: Work, held: Collection[str]) -> str:
+def _way_out(work: PublishRun, held: Collection[str]) -> str:
     """Say what to do about tags that are taken: another version does not help all of them."""
     version = work.asked.release.version
     fixed = [tag for tag in held if version not in split(tag)[1]]
@@ -133,7 +133,7 @@ def _way_out(work: Work, held: Collection[str]) -> str:
     )
 
 
-def _unwritable(work: Work, repository: str) -> str:
+def _unwritable(work: PublishRun, repository: str) -> str:
     try:
         work.registries.check_writable(repository)
     except RegistryError as error:

@@ -8,7 +8,7 @@ from compiler.external import buildx
 from compiler.external.references import split
 from compiler.external.registry.client import Registries, RegistryError
 from compiler.external.registry.parallel import at_once
-from compiler.publish.staged_image import Image, image
+from compiler.publish.staged_image import StagedImage, image
 from compiler.releases.history import place_of
 from compiler.releases.record import Record
 
@@ -22,7 +22,7 @@ class OvertakenError(RegistryError):
 
 
 def give(
-    registries: Registries, found: Image, place: str, tag: str, builder: str | None = None
+    registries: Registries, found: StagedImage, place: str, tag: str, builder: str | None = None
 ) -> bool:
     """Give an image one more tag, unless it has it; tell whether anything was to be done.
 

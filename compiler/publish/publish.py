@@ -29,19 +29,19 @@ from compiler.publish.promote import OvertakenError, give, taken
 from compiler.publish.request import (
     ALONE,
     ROUNDS,
-    Asked,
-    Published,
     PublishError,
+    PublishReport,
+    PublishRequest,
+    PublishResult,
+    PublishRun,
     Row,
-    Teller,
-    Work,
 )
 from compiler.publish.stage import examine_all, fill
-from compiler.publish.staged_image import Image, size
+from compiler.publish.staged_image import StagedImage, size
 from compiler.releases import record as records
 
 
-def publish(asked: Asked, registries: Registries, tell: Teller) -> Published:
+def publish(asked: PublishRequest, registries: Registries, tell: PublishReport) -> PublishResult:
     """Publish; see the module.
 
     Raises:
@@ -53,7 +53,7 @@ def publish(asked: Asked, registries: Registries, tell: Teller) -> Published:
     return _run(_begun(asked, registries, tell))
 
 
-def _begun(asked: Asked, registries: Registries, tell: Teller) -> Work:
+def _begun(asked: PublishRequest, registries: Registries, tell: PublishReport) -> PublishRun:
     known = items(asked.plan, asked.prints, asked.texts, asked.environment, asked.overrides)
     wanted = {
         name: known[name]
@@ -67,7 +67,7 @@ def _begun(asked: Asked, registries: Registries, tell: Teller) -> Work:
     home = None if asked.platform else records.settled(registries, places)
     linked = links(contexts(asked.plan))
     needed = along(wanted, linked)
-    return Work(
+    return PublishRun(
         asked=asked,
         registries=registries,
         tell=tell,
@@ -79,7 +79,7 @@ def _begun(asked: Asked, registries: Registries, tell: Teller) -> Work:
     )
 
 
-def _run(work: Work) -> Published:
+def _run(work: PublishRun) -> PublishResult:
     asked = work.asked
     refuse_reserved(work)
     look(work)
@@ -88,7 +88,7 @@ def _run(work: Work) -> Published:
     examine_all(work)
     if asked.platform:
         rows = tuple(Row(_row(work, item), 0) for item in work.wanted.values())
-        return Published(asked.release.version, "", rows, {}, {}, work.registries.requests)
+        return PublishResult(asked.release.version, "", rows, {}, {}, work.registries.requests)
     given = dict.fromkeys(work.wanted, 0)
     for _ in range(ROUNDS):
         try:
@@ -104,11 +104,11 @@ def _run(work: Work) -> Published:
         if record is not None:
             rows = tuple(Row(row, given[name]) for name, row in recorded.items())
             sent = work.registries.requests
-            return Published(asked.release.version, work.home, rows, kept, record, sent)
+            return PublishResult(asked.release.version, work.home, rows, kept, record, sent)
     raise RegistryError(f"another run writes {asked.release.version} again and again")
 
 
-def _heed(work: Work) -> None:
+def _heed(work: PublishRun) -> None:
     """See what other runs of this version released while this one was building.
 
     The same fingerprint as released by them takes the place of what was built here; another
@@ -130,16 +130,16 @@ def _heed(work: Work) -> None:
     refuse_taken(work, "tags of others were left as they are")
 
 
-def _rivals(work: Work, item: Item, row: Mapping[str, Any]) -> bool:
+def _rivals(work: PublishRun, item: Item, row: Mapping[str, Any]) -> bool:
     """Tell whether a record has another image of what this run built."""
     same = row["fingerprint"] == f"sha256:{item.fingerprint}"
     differs = row["digest"] != work.images[item.target].digest
     return item.target in work.built and same and differs
 
 
-def _promote(work: Work, given: dict[str, int]) -> None:
+def _promote(work: PublishRun, given: dict[str, int]) -> None:
     """Give each target its tags for ever; count how many were to be given."""
-    anew: dict[str, Image] = {}
+    anew: dict[str, StagedImage] = {}
     for _ in range(ROUNDS):
         work.tell.say(f"promoting {len(work.wanted)} to {work.asked.release.version}")
         for name, count in at_once(partial(_give, work), work.wanted).items():
@@ -155,26 +155,26 @@ def _promote(work: Work, given: dict[str, int]) -> None:
     )
 
 
-def _give(work: Work, item: Item) -> int:
+def _give(work: PublishRun, item: Item) -> int:
     found = work.images[item.target]
     builder = work.asked.options.builder
     return sum(give(work.registries, found, item.place, tag, builder) for tag in item.tags)
 
 
-def _restaged(work: Work, items: Mapping[str, Item]) -> dict[str, Image]:
+def _restaged(work: PublishRun, items: Mapping[str, Item]) -> dict[str, StagedImage]:
     """Return what waits for targets now, where that is another image than was promoted."""
     found = at_once(partial(_anew, work), items)
     return {name: one for name, one in found.items() if one is not None}
 
 
-def _anew(work: Work, item: Item) -> Image | None:
+def _anew(work: PublishRun, item: Item) -> StagedImage | None:
     tag = fingerprint_tag(item.fingerprint)
     if work.registries.digest(item.place, tag) == work.images[item.target].digest:
         return None
     return complete(work, item, tag)
 
 
-def _move(work: Work, given: dict[str, int]) -> dict[str, str]:
+def _move(work: PublishRun, given: dict[str, int]) -> dict[str, str]:
     """Move what moves, if it goes forward; return what was left, and who has it."""
     if not work.asked.moving or not work.asked.release.moves:
         return {}
@@ -186,7 +186,7 @@ def _move(work: Work, given: dict[str, int]) -> dict[str, str]:
     return {tag: holder for _, kept in moved.values() for tag, holder in kept.items()}
 
 
-def _moved(work: Work, item: Item, movers: Movers) -> tuple[int, dict[str, str]]:
+def _moved(work: PublishRun, item: Item, movers: Movers) -> tuple[int, dict[str, str]]:
     """Move what moves of a target; return how many were, and what was left to whom."""
     found = work.images[item.target]
     builder = work.asked.options.builder
@@ -200,7 +200,7 @@ def _moved(work: Work, item: Item, movers: Movers) -> tuple[int, dict[str, str]]
     return count, kept
 
 
-def _recorded(work: Work, item: Item) -> Mapping[str, Any]:
+def _recorded(work: PublishRun, item: Item) -> Mapping[str, Any]:
     """Return a target's row: as it is recorded, if it is the same image."""
     row = _row(work, item)
     for old in (work.before or {}).get("targets", ()):
@@ -209,7 +209,7 @@ def _recorded(work: Work, item: Item) -> Mapping[str, Any]:
     return row
 
 
-def _row(work: Work, item: Item) -> dict[str, Any]:
+def _row(work: PublishRun, item: Item) -> dict[str, Any]:
     found = work.images[item.target]
     built = item.target in work.built
     return {
@@ -227,7 +227,7 @@ def _row(work: Work, item: Item) -> dict[str, Any]:
     }
 
 
-def _record(work: Work, rows: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+def _record(work: PublishRun, rows: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Push the record, the last act; one that others wrote meanwhile is not lost.
 
     None if another run has recorded or tagged other images of the same: that is to be heeded.
@@ -251,7 +251,7 @@ def _record(work: Work, rows: list[Mapping[str, Any]]) -> Mapping[str, Any] | No
     raise RegistryError(f"another run writes the record of {version} again and again")
 
 
-def _overtaken(work: Work) -> bool:
+def _overtaken(work: PublishRun) -> bool:
     """Tell whether another run gave a tag of what this one built to another image since."""
     wanted = {
         tag: work.images[name].digest

@@ -9,7 +9,7 @@ from compiler.external.registry.client import Registries
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.fingerprint.set_overrides import Overrides
 from compiler.publish.items import Item
-from compiler.publish.staged_image import Image
+from compiler.publish.staged_image import StagedImage
 from compiler.releases.record import Record
 from compiler.releases.version import Release
 from compiler.targets.plan import Plan
@@ -22,7 +22,7 @@ AGAIN = "nothing was promoted; what was built waits, and the next run does only 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class PublishRequest:
     """What is to be published, and how."""
 
     plan: Plan
@@ -47,7 +47,7 @@ class Asked:
     """The platform that alone is staged, if that is all."""
 
 
-class Teller(Report, Protocol):
+class PublishReport(Report, Protocol):
     """Who is told: how the building goes, and in words what else is done."""
 
     def say(self, text: str) -> None:
@@ -63,7 +63,7 @@ class Row(NamedTuple):
     """How many tags it was given by this run."""
 
 
-class Published(NamedTuple):
+class PublishResult(NamedTuple):
     """What was done."""
 
     release: str
@@ -89,12 +89,12 @@ class PublishError(Exception):
 
 
 @dataclass(slots=True, kw_only=True)
-class Work:
+class PublishRun:
     """A release that is being made."""
 
-    asked: Asked
+    asked: PublishRequest
     registries: Registries
-    tell: Teller
+    tell: PublishReport
     home: str
     """Where its record is."""
     linked: Mapping[str, Sequence[str]]
@@ -105,7 +105,7 @@ class Work:
     """What is."""
     needed: Mapping[str, Item]
     """The same, and all that it stands on."""
-    images: dict[str, Image] = field(default_factory=dict)
+    images: dict[str, StagedImage] = field(default_factory=dict)
     """What waits, by target."""
     built: dict[str, float] = field(default_factory=dict)
     """What this run has built -> the seconds that it took."""

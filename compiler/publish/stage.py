@@ -8,11 +8,11 @@ from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publish.build_missing import examine, make
 from compiler.publish.items import Item
 from compiler.publish.merge_platforms import join, tested
-from compiler.publish.request import AGAIN, ALONE, ROUNDS, PublishError, Work
-from compiler.publish.staged_image import Image, image, passed_tag
+from compiler.publish.request import AGAIN, ALONE, ROUNDS, PublishError, PublishRun
+from compiler.publish.staged_image import StagedImage, image, passed_tag
 
 
-def fill(work: Work) -> None:
+def fill(work: PublishRun) -> None:
     """Build what does not wait yet, or join it; nothing goes on unless all of it is there."""
     todo = {name: it for name, it in work.needed.items() if name not in work.images}
     for _ in range(ROUNDS):
@@ -30,13 +30,13 @@ def fill(work: Work) -> None:
         raise PublishError([(name, "another run pushes what it stands on") for name in todo], ALONE)
 
 
-def _join(work: Work, todo: Mapping[str, Item]) -> tuple[dict[str, str], dict[str, str]]:
+def _join(work: PublishRun, todo: Mapping[str, Item]) -> tuple[dict[str, str], dict[str, str]]:
     """Join platforms; return what is missing, with why."""
     missing = join(work.registries, todo.values(), work.asked.options.builder)
     return {name: f"nothing waits for {', '.join(it)}" for name, it in missing.items()}, {}
 
 
-def _build(work: Work, todo: Mapping[str, Item]) -> tuple[dict[str, str], dict[str, str]]:
+def _build(work: PublishRun, todo: Mapping[str, Item]) -> tuple[dict[str, str], dict[str, str]]:
     """Build and push; return what is missing, with why, and the digests that were pushed."""
     there = {
         name: f"{work.items[name].place}@{found.digest}"
@@ -63,8 +63,8 @@ def _build(work: Work, todo: Mapping[str, Item]) -> tuple[dict[str, str], dict[s
 
 
 def _found(
-    work: Work, made: Mapping[str, Item], platform: str, why: dict[str, str]
-) -> dict[str, Image]:
+    work: PublishRun, made: Mapping[str, Item], platform: str, why: dict[str, str]
+) -> dict[str, StagedImage]:
     """Return what waits now; what should, and does not, is said in the reasons."""
     tags = {
         name: (item, fingerprint_tag(item.fingerprint, platform)) for name, item in made.items()
@@ -82,7 +82,7 @@ def _found(
     return {name: one for name, one in found.items() if one and name not in why}
 
 
-def examine_all(work: Work) -> None:
+def examine_all(work: PublishRun) -> None:
     """Test what did not pass its tests yet, and remember what does now."""
     platform = work.asked.platform
     todo = {name: item for name, item in work.wanted.items() if item.tests}
@@ -106,13 +106,13 @@ def examine_all(work: Work) -> None:
         )
 
 
-def _note(work: Work, item: Item) -> None:
+def _note(work: PublishRun, item: Item) -> None:
     """Remember that an image passed its tests."""
     tag = passed_tag(item.fingerprint, item.tests, work.asked.platform)
     work.registries.put(item.place, tag, work.images[item.target].manifest)
 
 
-def _passed(work: Work, item: Item) -> bool:
+def _passed(work: PublishRun, item: Item) -> bool:
     """Tell whether the image that waits passed these tests before."""
     digest = work.images[item.target].digest
     for platform in dict.fromkeys([work.asked.platform, ""]):

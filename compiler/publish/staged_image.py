@@ -18,7 +18,7 @@ from compiler.fingerprint.naming import LABEL, fingerprint_tag
 _ATTESTATION = "vnd.docker.reference.digest"
 
 
-class Image(NamedTuple):
+class StagedImage(NamedTuple):
     """An image in a registry."""
 
     manifest: Manifest
@@ -40,7 +40,7 @@ def passed_tag(fingerprint: str, tests: Iterable[str], platform: str = "") -> st
     return f"{fingerprint_tag(fingerprint, platform)}-tested-{said[:12]}"
 
 
-def image(registries: Registries, repository: str, reference: str) -> Image | None:
+def image(registries: Registries, repository: str, reference: str) -> StagedImage | None:
     """Return an image by tag or digest; None if it is not there.
 
     Raises:
@@ -52,7 +52,7 @@ def image(registries: Registries, repository: str, reference: str) -> Image | No
     entries = found.data.get("manifests")
     if not isinstance(entries, list):
         platform = _own_platform(registries, repository, found)
-        return Image(found, {platform: found.digest} if platform else {}, {})
+        return StagedImage(found, {platform: found.digest} if platform else {}, {})
     platforms = {
         name: str(entry["digest"])
         for entry in entries
@@ -64,7 +64,7 @@ def image(registries: Registries, repository: str, reference: str) -> Image | No
         for entry in entries
         if (of := (entry.get("annotations") or {}).get(_ATTESTATION)) in names
     }
-    return Image(found, platforms, attestations)
+    return StagedImage(found, platforms, attestations)
 
 
 def labelled(registries: Registries, repository: str, reference: str) -> str | None:
@@ -102,7 +102,7 @@ def _platform(fields: Mapping[str, str]) -> str | None:
     return canonical_platform("/".join(part for part in parts if part))
 
 
-def size(registries: Registries, repository: str, found: Image) -> int:
+def size(registries: Registries, repository: str, found: StagedImage) -> int:
     """Return the bytes of an image's layers as they are stored, of all its platforms."""
     layers: dict[str, int] = {}
     for digest in found.platforms.values():

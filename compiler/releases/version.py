@@ -7,7 +7,7 @@ from packaging.version import InvalidVersion, Version
 
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.external.references import canonical_tag
-from compiler.matrix.strings import references
+from compiler.matrix.strings import variables_in
 from compiler.output.bake_resolved import variable_values
 from compiler.targets.plan import Plan
 
@@ -89,7 +89,7 @@ def _chain(plan: Plan, name: str) -> list[str]:
     """Return a variable with all that its default names, directly or not."""
     found = [name]
     for one in found:
-        more = references(plan.matrix.variables[one].default)
+        more = variables_in(plan.matrix.variables[one].default)
         found += [other for other in more if other not in found]
     return found
 

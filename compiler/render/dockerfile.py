@@ -1,6 +1,6 @@
 """A Dockerfile as far as it names images: each name as written, and where it ends.
 
-Takes text; returns `Dockerfile`. Promises that a place is either that of the very word or not
+Takes text; returns `ParsedDockerfile`. Promises that a place is either that of the very word or not
 known. Refuses what BuildKit's parser refuses, unless another frontend reads that text.
 """
 
@@ -52,7 +52,7 @@ class Stage(NamedTuple):
     sources: tuple[Word, ...]
 
 
-class Dockerfile(NamedTuple):
+class ParsedDockerfile(NamedTuple):
     """What a Dockerfile says of images."""
 
     escape: str
@@ -75,7 +75,7 @@ _OWN = re.compile(r"(?:docker\.io/)?docker/dockerfile(?:-upstream)?(?:[:@]|\Z)")
 """Frontends that read what BuildKit's own does."""
 
 
-def read(text: str) -> Dockerfile:
+def read(text: str) -> ParsedDockerfile:
     """Return what a Dockerfile says.
 
     Raises:
@@ -88,7 +88,9 @@ def read(text: str) -> Dockerfile:
         return _Reader(text, escape).read(tree.instructions, syntax)
     except (ValueError, RecursionError) as error:
         if syntax is not None and not _OWN.match(syntax.text):
-            return Dockerfile("\\", syntax, (), ())  # another language: its own frontend reads it
+            return ParsedDockerfile(
+                "\\", syntax, (), ()
+            )  # another language: its own frontend reads it
         line = error.line if isinstance(error, DockerfileSyntaxError) else None
         message = str(error).removeprefix("Dockerfile parse error").lstrip(": ")
         message = re.sub(r"^on line \d+: ", "", message) or "it is nested too deeply"
@@ -121,7 +123,7 @@ class _Reader:
 
     def read(
         self, instructions: Sequence[DockerfileInstruction], syntax: Word | None
-    ) -> Dockerfile:
+    ) -> ParsedDockerfile:
         arguments: list[Argument] = []
         stages: list[Stage] = []
         sources: list[Word] = []
@@ -139,7 +141,7 @@ class _Reader:
                 sources += self._inherited(one)
         if stages:
             stages[-1] = stages[-1]._replace(sources=tuple(sources))
-        return Dockerfile(self.escape, syntax, tuple(arguments), tuple(stages))
+        return ParsedDockerfile(self.escape, syntax, tuple(arguments), tuple(stages))
 
     def _words(self, one: DockerfileInstruction, keywords: int = 1) -> Iterator[tuple[int, int]]:
         """Give the span of each word behind an instruction's keyword."""

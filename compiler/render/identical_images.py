@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from compiler.constants import LINK_PREFIX
-from compiler.matrix.strings import Interpolated
+from compiler.matrix.strings import BakeString
 from compiler.render.render import Dockerfile
 
 
@@ -87,7 +87,7 @@ def _parents_first(links: Mapping[int, list[int]], count: int) -> Iterable[int]:
 
 
 def _renamed(
-    text: str, contexts: Mapping[Interpolated, Interpolated], renamed: Mapping[str, str]
+    text: str, contexts: Mapping[BakeString, BakeString], renamed: Mapping[str, str]
 ) -> tuple[str, frozenset[tuple[str, str]]]:
     """Put, in text and contexts, one name for parents that are the same image."""
     pairs: list[tuple[str, str]] = []

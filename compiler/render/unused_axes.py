@@ -37,7 +37,7 @@ class _Line(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Ground:
+class _Compared:
     """What is looked at."""
 
     matrix: Matrix
@@ -62,7 +62,7 @@ def effects(matrix: Matrix, dockerfiles: tuple[Dockerfile, ...]) -> tuple[Diagno
     for n, dockerfile in enumerate(dockerfiles):
         members.setdefault(dockerfile.target.image, []).append(n)
     varied = Counter(axis.name for name in members for axis in matrix.images[name].axes)
-    ground = _Ground(
+    ground = _Compared(
         matrix=matrix,
         targets=[dockerfile.target for dockerfile in dockerfiles],
         same=same,
@@ -78,7 +78,7 @@ def effects(matrix: Matrix, dockerfiles: tuple[Dockerfile, ...]) -> tuple[Diagno
 
 
 def _idle_axes(
-    ground: _Ground, image: Image, numbers: list[int], blocks: list[int], problems: Problems
+    ground: _Compared, image: Image, numbers: list[int], blocks: list[int], problems: Problems
 ) -> None:
     """Warn of each axis of an image that changes nothing, and join in blocks what that explains."""
     same, targets = ground.same, ground.targets
@@ -117,7 +117,7 @@ def _block(blocks: list[int], n: int) -> int:
 
 
 def _idle_axis(
-    ground: _Ground, image: Image, axis: str, numbers: list[int], when: str
+    ground: _Compared, image: Image, axis: str, numbers: list[int], when: str
 ) -> Diagnostic:
     locate = ground.matrix.source.locate
     tags = [len(ground.targets[n].tags) for n in numbers]
@@ -137,7 +137,7 @@ def _idle_axis(
     )
 
 
-def _templates(ground: _Ground, numbers: list[int]) -> list[str]:
+def _templates(ground: _Compared, numbers: list[int]) -> list[str]:
     """Return the templates of some targets as diagnostics name files."""
     folder = posixpath.join(posixpath.dirname(ground.matrix.source.path), FOLDER)
     names = dict.fromkeys(ground.targets[n].template for n in numbers)
@@ -181,7 +181,7 @@ def _is(image: Image, position: int, taken: set[int], alive: list[_Line]) -> str
     return f"{axis.name} is {_listed(words, 'or', _SPELT)}"
 
 
-def _twice(ground: _Ground, blocks: list[int], problems: Problems) -> None:
+def _twice(ground: _Compared, blocks: list[int], problems: Problems) -> None:
     """Warn of targets that are the same image and that no idle axis explains."""
     alike: dict[int, list[int]] = {}
     for n, first in enumerate(ground.same):
@@ -216,7 +216,7 @@ def _twice(ground: _Ground, blocks: list[int], problems: Problems) -> None:
         )
 
 
-def _apart(ground: _Ground, one: int, other: int) -> list[int]:
+def _apart(ground: _Compared, one: int, other: int) -> list[int]:
     """Return the positions of the axes in which two targets of one image differ."""
     mine, its = ground.targets[one], ground.targets[other]
     if mine.image != its.image:
@@ -224,7 +224,7 @@ def _apart(ground: _Ground, one: int, other: int) -> list[int]:
     return [n for n, value in enumerate(mine.values) if value is not its.values[n]]
 
 
-def _routes(ground: _Ground, one: int, other: int) -> tuple[Route, ...]:
+def _routes(ground: _Compared, one: int, other: int) -> tuple[Route, ...]:
     """Return where to see what tells two targets apart: at a value of each, or their images."""
     targets = (ground.targets[one], ground.targets[other])
     apart = _apart(ground, one, other)

@@ -9,7 +9,7 @@ from compiler.bake.results import Outcome
 from compiler.targets.selection_file import as_selection
 
 
-class Form(StrEnum):
+class BuildFormat(StrEnum):
     """How an outcome is written."""
 
     TABLE = "table"
@@ -21,14 +21,14 @@ FAILED = f"{HOME}/failed.json"
 """The selection of what an earlier build did not build."""
 
 
-def summary(outcome: Outcome, form: Form, seconds: float) -> str:
+def summary(outcome: Outcome, form: BuildFormat, seconds: float) -> str:
     """Return an outcome in a form, each line ended; a selection holds what was built."""
     match form:
-        case Form.TABLE:
+        case BuildFormat.TABLE:
             return _table(outcome, seconds)
-        case Form.JSON:
+        case BuildFormat.JSON:
             return json.dumps(_plain(outcome), indent=1) + "\n"
-        case Form.SELECTION:
+        case BuildFormat.SELECTION:
             return as_selection(outcome.built)
 
 

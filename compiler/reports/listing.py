@@ -9,7 +9,7 @@ from compiler.targets.selection_file import as_selection
 from compiler.targets.target import Target
 
 
-class Listing(StrEnum):
+class ListFormat(StrEnum):
     """How targets are listed."""
 
     TABLE = "table"
@@ -19,28 +19,28 @@ class Listing(StrEnum):
     SELECTION = "selection"
 
 
-def listing(plan: Plan, targets: tuple[Target, ...], form: Listing) -> str:
+def listing(plan: Plan, targets: tuple[Target, ...], form: ListFormat) -> str:
     """Return targets in a form, each line ended.
 
     `json` is the list of targets as matrix.json has them, `github` the job matrix of a workflow,
     `selection` what `--selection` takes.
     """
     match form:
-        case Listing.NAMES:
+        case ListFormat.NAMES:
             return "".join(f"{target.name}\n" for target in targets)
-        case Listing.JSON:
+        case ListFormat.JSON:
             lines = ",\n ".join(
                 json.dumps(described(target), ensure_ascii=False) for target in targets
             )
             return f"[{lines}]\n"
-        case Listing.GITHUB:
+        case ListFormat.GITHUB:
             include = [
                 {"target": target.name, "image": target.image, **target.axes} for target in targets
             ]
             return json.dumps({"include": include}, ensure_ascii=False) + "\n"
-        case Listing.SELECTION:
+        case ListFormat.SELECTION:
             return as_selection(target.name for target in targets)
-        case Listing.TABLE:
+        case ListFormat.TABLE:
             return _table(plan, targets)
 
 

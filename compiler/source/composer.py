@@ -6,7 +6,12 @@ from typing import Any, NoReturn
 
 from compiler.source import yaml_strictness as refuse
 from compiler.source.nodes import Node
-from compiler.source.positions import FORBIDDEN_IN_VALUE, MOST_FINDINGS, Finding, control_character
+from compiler.source.positions import (
+    FORBIDDEN_IN_VALUE,
+    MOST_FINDINGS,
+    RawDiagnostic,
+    control_character,
+)
 from compiler.source.yaml_hints import Failure, explain, follows, tab_in_text
 
 
@@ -32,14 +37,14 @@ class StopComposing(Exception):  # noqa: N818
 
 def compose(
     text: str, feed: Callable[["Composer"], Failure | None]
-) -> tuple[Node | None, list[Finding]]:
+) -> tuple[Node | None, list[RawDiagnostic]]:
     """Return the tree, or what is wrong; `feed` gives a composer the events of its text.
 
     A parser gives up at its first syntax error. Where quotes are the remedy, the value is blotted
     out and the text read again, so that one run shows them all.
     """
-    found: dict[tuple[str, int], Finding] = {}
-    blots: list[Finding] = []
+    found: dict[tuple[str, int], RawDiagnostic] = {}
+    blots: list[RawDiagnostic] = []
     current = text
     while True:
         composer = Composer(current)
@@ -76,7 +81,7 @@ class Composer:
     def __init__(self, text: str) -> None:
         self.text = text
         self.root: Node | None = None
-        self.findings: list[Finding] = []
+        self.findings: list[RawDiagnostic] = []
         self._stack: list[Node] = []
         self._keys: list[Node | None] = []
         """For each collection of the stack, the key that waits for its value."""
@@ -256,7 +261,7 @@ class Composer:
             message = f"with its aliases expanded the file has more than {MOST_NODES:,} values"
             self._stop("too-many-nodes", message, start, "keep here only what the build needs")
 
-    def _find(self, finding: Finding) -> None:
+    def _find(self, finding: RawDiagnostic) -> None:
         if not self._muted:
             self.findings.append(finding)
             if len(self.findings) >= MOST_FINDINGS:
@@ -264,5 +269,7 @@ class Composer:
 
     def _stop(self, code: str, message: str, start: int, remedy: str) -> NoReturn:
         self._muted = 0
-        self._find(Finding(code=code, message=message, start=start, end=start + 1, help=remedy))
+        self._find(
+            RawDiagnostic(code=code, message=message, start=start, end=start + 1, help=remedy)
+        )
         raise StopComposing

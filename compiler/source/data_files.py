@@ -13,8 +13,8 @@ from compiler.source.document import Source
 from compiler.source.json_strictness import find_in_json
 from compiler.source.positions import (
     FORBIDDEN_IN_VALUE,
-    Finding,
-    Page,
+    RawDiagnostic,
+    SourceText,
     control_character,
     read_text,
     refuse_file,
@@ -61,7 +61,7 @@ def load_data(name: str, text: bytes, path: str, *, limit: int = LIMIT) -> objec
     return _read_json(page) if suffix == ".json" else _read_toml(page)
 
 
-def _read_json(page: Page) -> Any:
+def _read_json(page: SourceText) -> Any:
     if not page.text.strip():
         refuse_file(page.path, code="empty-file", message="the file holds nothing", help="write {}")
     try:
@@ -93,7 +93,7 @@ def _read_json(page: Page) -> Any:
     return data
 
 
-def _read_toml(page: Page) -> Any:
+def _read_toml(page: SourceText) -> Any:
     try:
         data = tomllib.loads(page.text, parse_float=str)
     except tomllib.TOMLDecodeError as error:
@@ -126,12 +126,14 @@ def _read_toml(page: Page) -> Any:
         _refuse_number(page)
 
 
-def _refuse(page: Page, message: str, start: int, *, remedy: str) -> NoReturn:
+def _refuse(page: SourceText, message: str, start: int, *, remedy: str) -> NoReturn:
     code = "data-syntax"
-    page.refuse([Finding(code=code, message=message, start=start, end=start + 1, help=remedy)])
+    page.refuse(
+        [RawDiagnostic(code=code, message=message, start=start, end=start + 1, help=remedy)]
+    )
 
 
-def _refuse_number(page: Page) -> NoReturn:
+def _refuse_number(page: SourceText) -> NoReturn:
     """Refuse a number of thousands of digits, which the parser does not place."""
     message = "a number in this file has thousands of digits"
     refuse_file(page.path, code="data-syntax", message=message, help="write it as a text")
@@ -197,7 +199,7 @@ def _characters(data: Any) -> Iterator[str]:
             yield from _characters(value)
 
 
-def _find_in_toml(text: str, wanted: set[str]) -> Iterator[Finding]:
+def _find_in_toml(text: str, wanted: set[str]) -> Iterator[RawDiagnostic]:
     """Find the escapes that stand for these characters."""
     for match in _TOML_ESCAPE.finditer(text) if wanted else ():
         letter, digits = match.groups()

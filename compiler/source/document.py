@@ -12,7 +12,7 @@ from yaml.scanner import Scanner
 from compiler.errors import Location
 from compiler.source.composer import Composer, StopComposing, compose
 from compiler.source.nodes import Node
-from compiler.source.positions import Finding, Page, read_text, refuse_file
+from compiler.source.positions import RawDiagnostic, SourceText, read_text, refuse_file
 from compiler.source.yaml_hints import Failure
 from compiler.source.yaml_strictness import refuse_directives
 
@@ -66,7 +66,7 @@ class Source:
 
     Keys are texts, true, false or null. What an alias stands for is the anchor's very object.
     """
-    _page: Page = field(repr=False)
+    _page: SourceText = field(repr=False)
     _root: Node = field(repr=False)
 
     @classmethod
@@ -97,7 +97,11 @@ class Source:
             message = f"the top level of the file must be {wanted}"
             remedy = "write 'key: value' lines"
             read.refuse(
-                [Finding(code="not-a-mapping", message=message, start=start, end=end, help=remedy)]
+                [
+                    RawDiagnostic(
+                        code="not-a-mapping", message=message, start=start, end=end, help=remedy
+                    )
+                ]
             )
         return cls(path=path, text=read.text, data=root.data, _page=read, _root=root)
 

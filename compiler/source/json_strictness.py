@@ -7,7 +7,7 @@ from compiler.source.composer import DEEPEST
 from compiler.source.positions import (
     FORBIDDEN_IN_VALUE,
     MOST_FINDINGS,
-    Finding,
+    RawDiagnostic,
     control_character,
     show,
 )
@@ -18,12 +18,12 @@ _IS_KEY = re.compile(r"\s*:")
 _CONSTANTS = ("NaN", "Infinity", "-Infinity")
 
 
-def find_in_json(text: str) -> list[Finding]:
+def find_in_json(text: str) -> list[RawDiagnostic]:
     """Return keys given twice, forbidden characters, too deep nesting and what is no number.
 
     The text is what a JSON parser accepts, or gave up on because of one of these.
     """
-    findings: list[Finding] = []
+    findings: list[RawDiagnostic] = []
     objects: list[dict[str, tuple[int, int]]] = []
     for match in _TOKEN.finditer(text):
         token = match[0]
@@ -48,7 +48,7 @@ def find_in_json(text: str) -> list[Finding]:
 
 def _in_string(
     text: str, start: int, end: int, objects: list[dict[str, tuple[int, int]]]
-) -> list[Finding]:
+) -> list[RawDiagnostic]:
     try:
         value = json.loads(text[start:end])
     except json.JSONDecodeError:
@@ -60,7 +60,7 @@ def _in_string(
     if objects and _IS_KEY.match(text, end):
         first = objects[-1].setdefault(value, (start, end))
         if first != (start, end):
-            finding = Finding(
+            finding = RawDiagnostic(
                 code="duplicate-key",
                 message=f"the key {show(value)} is given twice in one object",
                 start=start,
@@ -72,5 +72,5 @@ def _in_string(
     return findings
 
 
-def _finding(code: str, message: str, start: int, end: int, remedy: str) -> Finding:
-    return Finding(code=code, message=message, start=start, end=end, help=remedy)
+def _finding(code: str, message: str, start: int, end: int, remedy: str) -> RawDiagnostic:
+    return RawDiagnostic(code=code, message=message, start=start, end=end, help=remedy)

@@ -24,7 +24,7 @@ _MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class RawDiagnostic:
     """One thing that is wrong with a text, from offset `start` to `end`."""
 
     code: str
@@ -36,7 +36,7 @@ class Finding:
     """Notes, each with the offsets of its place."""
 
 
-class Page:
+class SourceText:
     """A text under the name by which its user knows it; turns offsets into places."""
 
     __slots__ = ("_shown", "_starts", "path", "text")
@@ -78,7 +78,7 @@ class Page:
             self._starts.extend(match.end() for match in _LINE_END.finditer(self.text))
         return self._starts
 
-    def refuse(self, findings: Iterable[Finding]) -> NoReturn:
+    def refuse(self, findings: Iterable[RawDiagnostic]) -> NoReturn:
         """Raise the findings as diagnostics, in the order of the text."""
         raise CompileError(
             Diagnostic(
@@ -92,7 +92,7 @@ class Page:
         )
 
 
-def read_text(raw: str | bytes, path: str, *, limit: int) -> Page:
+def read_text(raw: str | bytes, path: str, *, limit: int) -> SourceText:
     """Return what a file holds, without a byte order mark.
 
     Refuses what is larger than `limit` bytes, not UTF-8, or has control characters.
@@ -108,7 +108,9 @@ def read_text(raw: str | bytes, path: str, *, limit: int) -> Page:
             message=f"the file has {size:,} bytes, and at most {allowed} are read",
             help="keep here only what the build needs",
         )
-    text = Page(path, (raw if isinstance(raw, str) else _decode(raw, path)).removeprefix("\ufeff"))
+    text = SourceText(
+        path, (raw if isinstance(raw, str) else _decode(raw, path)).removeprefix("\ufeff")
+    )
     if _FORBIDDEN_IN_FILE.search(text.text):
         places = [match.start() for match in _FORBIDDEN_IN_FILE.finditer(text.text)]
         text.refuse(
@@ -118,9 +120,9 @@ def read_text(raw: str | bytes, path: str, *, limit: int) -> Page:
     return text
 
 
-def control_character(character: str, start: int, end: int) -> Finding:
+def control_character(character: str, start: int, end: int) -> RawDiagnostic:
     """Return what is wrong with a forbidden character that stands at `start`."""
-    return Finding(
+    return RawDiagnostic(
         code="control-character",
         message=f"the character U+{ord(character):04X} cannot be part of a text",
         start=start,
@@ -153,9 +155,9 @@ def _decode(raw: bytes, path: str) -> str:
     except UnicodeDecodeError as error:
         # Up to the bad byte all is well, so its offset among characters is known.
         start = len(raw[: error.start].decode())
-        Page(path, raw.decode(errors="replace")).refuse(
+        SourceText(path, raw.decode(errors="replace")).refuse(
             [
-                Finding(
+                RawDiagnostic(
                     code="not-utf-8",
                     message=f"the byte 0x{raw[error.start]:02X} is not UTF-8",
                     start=start,

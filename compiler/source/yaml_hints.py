@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from compiler.source.positions import Finding, control_character, show
+from compiler.source.positions import RawDiagnostic, control_character, show
 
 
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}")
@@ -57,7 +57,7 @@ class Failure:
     at: int
 
 
-def explain(text: str, failure: Failure, *, opened: int | None) -> Finding:
+def explain(text: str, failure: Failure, *, opened: int | None) -> RawDiagnostic:
     """Return what is wrong in the user's words, and where the remedy is to be applied.
 
     The code is `quote-it` if quotes around the finding's span are the remedy. `opened` is
@@ -79,7 +79,7 @@ def explain(text: str, failure: Failure, *, opened: int | None) -> Finding:
     )
 
 
-def quote_it(text: str, start: int, *, flow: bool, colon: bool = False) -> Finding:
+def quote_it(text: str, start: int, *, flow: bool, colon: bool = False) -> RawDiagnostic:
     """Return that the value at `start` must stand in quotes; with `colon`, one with `: ` in it."""
     end = _extent(text, start, flow=flow, colon=colon)
     raw = text[start:end]
@@ -91,16 +91,16 @@ def quote_it(text: str, start: int, *, flow: bool, colon: bool = False) -> Findi
         message = f"YAML cannot read {show(raw)} as text"
     shown = _quoted(raw)
     remedy = f"quote it: {shown}" if len(shown) <= _LONGEST_SHOWN else "quote it"
-    return Finding(code="quote-it", message=message, start=start, end=end, help=remedy)
+    return RawDiagnostic(code="quote-it", message=message, start=start, end=end, help=remedy)
 
 
-def tab_in_text(at: int) -> Finding:
+def tab_in_text(at: int) -> RawDiagnostic:
     """Return that a plain text holds a tab: no one sees it, and parsers differ on it."""
     message = "a tab stands inside of a text without quotes"
     return _syntax(message, at, "use a space, or quote the text")
 
 
-def follows(text: str, reason: Finding, blots: list[Finding]) -> bool:
+def follows(text: str, reason: RawDiagnostic, blots: list[RawDiagnostic]) -> bool:
     """Return whether an error may come of a blot only: it is on that line or the next one."""
     line, _ = _line_around(text, reason.start)
     above, _ = _line_around(text, max(0, line - 1))
@@ -114,18 +114,18 @@ def _line_around(text: str, at: int) -> tuple[int, int]:
     return max(begin, at - _LONGEST_LINE), min([*ends, len(text), at + _LONGEST_LINE])
 
 
-def _jinja(text: str, item: int, end: int, *, flow: bool) -> Finding | None:
+def _jinja(text: str, item: int, end: int, *, flow: bool) -> RawDiagnostic | None:
     return quote_it(text, item, flow=flow) if _JINJA.match(text, item, end) else None
 
 
-def _tab(text: str, line: int, at: int) -> Finding | None:
+def _tab(text: str, line: int, at: int) -> RawDiagnostic | None:
     place = text.find("\t", line, at + 1)
     if place < 0 or (text[line:place].strip() and place < at):
         return None
     return _syntax("a tab stands where YAML wants spaces", place, "use spaces")
 
 
-def _escape(text: str, failure: Failure, at: int) -> Finding | None:
+def _escape(text: str, failure: Failure, at: int) -> RawDiagnostic | None:
     if "escape" not in failure.problem and "hexdecimal" not in failure.problem:
         return None
     # One parser points at the backslash, others behind it.
@@ -139,7 +139,7 @@ def _escape(text: str, failure: Failure, at: int) -> Finding | None:
     return _syntax(f"{show(raw)} is no escape of YAML", place, remedy, length=len(raw))
 
 
-def _unclosed(text: str, failure: Failure, at: int, opened: int | None) -> Finding | None:
+def _unclosed(text: str, failure: Failure, at: int, opened: int | None) -> RawDiagnostic | None:
     begin = failure.context_at
     last = len(text.rstrip())
     if "quoted scalar" in failure.context:
@@ -153,7 +153,9 @@ def _unclosed(text: str, failure: Failure, at: int, opened: int | None) -> Findi
     return None
 
 
-def _indicator(text: str, failure: Failure, item: int, line: int, *, flow: bool) -> Finding | None:
+def _indicator(
+    text: str, failure: Failure, item: int, line: int, *, flow: bool
+) -> RawDiagnostic | None:
     """Explain a value that begins as no value may."""
     context, problem, begin = failure.context, failure.problem, failure.context_at
     words = ("block scalar", "an alias", "an anchor", "a tag")
@@ -169,7 +171,7 @@ def _indicator(text: str, failure: Failure, item: int, line: int, *, flow: bool)
     return None
 
 
-def _went_on(text: str, at: int, item: int, *, flow: bool) -> Finding | None:
+def _went_on(text: str, at: int, item: int, *, flow: bool) -> RawDiagnostic | None:
     """Explain a value that was complete before its end: `[a]b`, `'x'y`."""
     before = text[item:at].rstrip()
     if before and before[0] in "[{'\"" and before[-1] in "]}'\"" and "\n" not in before:
@@ -177,7 +179,7 @@ def _went_on(text: str, at: int, item: int, *, flow: bool) -> Finding | None:
     return None
 
 
-def _in_general(text: str, failure: Failure, at: int) -> Finding:
+def _in_general(text: str, failure: Failure, at: int) -> RawDiagnostic:
     if text[at - 1 : at] == "\t":
         return tab_in_text(at - 1)
     if "document start" in failure.problem and text[at - 1 : at] == "\n":
@@ -190,8 +192,10 @@ def _in_general(text: str, failure: Failure, at: int) -> Finding:
     return _syntax(f"this is no YAML: {failure.problem}", at, "")
 
 
-def _syntax(message: str, at: int, remedy: str, length: int = 1) -> Finding:
-    return Finding(code="yaml-syntax", message=message, start=at, end=at + length, help=remedy)
+def _syntax(message: str, at: int, remedy: str, length: int = 1) -> RawDiagnostic:
+    return RawDiagnostic(
+        code="yaml-syntax", message=message, start=at, end=at + length, help=remedy
+    )
 
 
 def _quoted(raw: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from compiler.errors import did_you_mean
 from compiler.source.nodes import Node
-from compiler.source.positions import Finding, show
+from compiler.source.positions import RawDiagnostic, show
 from compiler.source.yaml_hints import quote_it
 
 
@@ -15,7 +15,7 @@ _LONGEST_NAME = 100
 _MOST_NAMES = 1000
 
 
-def refuse_directives(text: str) -> list[Finding]:
+def refuse_directives(text: str) -> list[RawDiagnostic]:
     """Refuse every directive but one `%YAML`; parsers differ on what they let pass."""
     start = 0
     allowed = True
@@ -26,7 +26,7 @@ def refuse_directives(text: str) -> list[Finding]:
             if not (allowed and _VERSION.fullmatch(line)):
                 raw = line.rstrip()
                 return [
-                    Finding(
+                    RawDiagnostic(
                         code="yaml-syntax",
                         message=f"the directive {show(raw)} is not understood",
                         start=start,
@@ -39,7 +39,7 @@ def refuse_directives(text: str) -> list[Finding]:
     return []
 
 
-def tag(text: str, start: int, value: str, style: str, *, flow: bool) -> Finding:
+def tag(text: str, start: int, value: str, style: str, *, flow: bool) -> RawDiagnostic:
     """Refuse a tag, or ask to quote a text that merely begins with an exclamation mark."""
     start = max(start, text.find("!", start))
     match = _TAG.match(text, start)
@@ -48,7 +48,7 @@ def tag(text: str, start: int, value: str, style: str, *, flow: bool) -> Finding
     # A tag may go on where its author saw the end of the text: [!3.9, !3.10]
     if own and (not raw[1:2].isalpha() or raw[-1] in "*,]}" or not (value or style)):
         return quote_it(text, start, flow=flow)
-    return Finding(
+    return RawDiagnostic(
         code="yaml-tag",
         message=f"the tag {show(raw)} is not understood",
         start=start,
@@ -57,9 +57,9 @@ def tag(text: str, start: int, value: str, style: str, *, flow: bool) -> Finding
     )
 
 
-def capitals(node: Node) -> Finding:
+def capitals(node: Node) -> RawDiagnostic:
     """Refuse `True` and the like, which other YAML readers take for more than text."""
-    return Finding(
+    return RawDiagnostic(
         code="unclear-scalar",
         message=f"'{node.data}' is not text to every reader of YAML",
         start=node.start,
@@ -70,7 +70,7 @@ def capitals(node: Node) -> Finding:
 
 def unknown_anchor(
     text: str, node: Node, name: str, anchors: Iterable[str], *, flow: bool
-) -> Finding:
+) -> RawDiagnostic:
     """Refuse an alias of nothing, or ask to quote what looks like a glob."""
     if name.startswith("-"):
         return quote_it(text, node.start, flow=flow)
@@ -78,7 +78,7 @@ def unknown_anchor(
     known = [anchor for anchor in anchors if len(anchor) <= _LONGEST_NAME][:_MOST_NAMES]
     otherwise = f'if it is text, quote it: "*{name}"'
     short = len(name) <= _LONGEST_NAME
-    return Finding(
+    return RawDiagnostic(
         code="unknown-anchor",
         message=f"no anchor above is named {show(name)}",
         start=node.start,
@@ -87,9 +87,9 @@ def unknown_anchor(
     )
 
 
-def recursive_anchor(node: Node, name: str, target: Node) -> Finding:
+def recursive_anchor(node: Node, name: str, target: Node) -> RawDiagnostic:
     """Refuse an alias inside of what it stands for."""
-    return Finding(
+    return RawDiagnostic(
         code="recursive-anchor",
         message=f"what {show('&' + name)} names would hold itself",
         start=node.start,
@@ -99,13 +99,15 @@ def recursive_anchor(node: Node, name: str, target: Node) -> Finding:
     )
 
 
-def complex_key(text: str, node: Node, parent: Node, *, flow: bool, outer_flow: bool) -> Finding:
+def complex_key(
+    text: str, node: Node, parent: Node, *, flow: bool, outer_flow: bool
+) -> RawDiagnostic:
     """Refuse a collection as a key, or ask to quote the Jinja that it is: `{{ python }}`."""
     if text.startswith("{{", node.start):
         return quote_it(text, node.start, flow=flow)
     if parent.style == node.style == "{" and parent.start == node.start - 1:
         return quote_it(text, parent.start, flow=outer_flow)
-    return Finding(
+    return RawDiagnostic(
         code="complex-key",
         message="a key must be a single value, not a mapping or a list",
         start=node.start,
@@ -114,9 +116,9 @@ def complex_key(text: str, node: Node, parent: Node, *, flow: bool, outer_flow: 
     )
 
 
-def duplicate_key(text: str, key: Node, first: Node) -> Finding:
+def duplicate_key(text: str, key: Node, first: Node) -> RawDiagnostic:
     """Refuse a key that its mapping has already."""
-    return Finding(
+    return RawDiagnostic(
         code="duplicate-key",
         message=f"the key {show(text[key.start : key.end])} is given twice in one mapping",
         start=key.start,
@@ -126,9 +128,9 @@ def duplicate_key(text: str, key: Node, first: Node) -> Finding:
     )
 
 
-def bad_merge(node: Node) -> Finding:
+def bad_merge(node: Node) -> RawDiagnostic:
     """Refuse to merge what is no mapping."""
-    return Finding(
+    return RawDiagnostic(
         code="bad-merge",
         message="'<<' takes a mapping or a list of mappings",
         start=node.start,

@@ -7,21 +7,21 @@ from compiler.matrix.build_fields import merge
 from compiler.matrix.jinja import GLOBALS
 from compiler.matrix.matrix import Field, Image, Matrix, Override, Setting, Value
 from compiler.matrix.pattern import Rule, holds, rule
-from compiler.matrix.strings import Text
+from compiler.matrix.strings import TemplateString
 from compiler.targets.field_rendering import Renderer, renderer
 
 
-class Way(NamedTuple):
+class BuildSpec(NamedTuple):
     """How the variants of an image are built that the same overrides are about."""
 
-    template: Text
+    template: TemplateString
     settings: tuple[Setting, ...]
     """What overrides set."""
     given: Mapping[str, Field]
     fields: tuple[tuple[str, Renderer], ...]
 
 
-class Ground:
+class ImageContext:
     """What is the same for all variants of one image."""
 
     def __init__(self, image: Image, matrix: Matrix) -> None:
@@ -36,9 +36,9 @@ class Ground:
             for override in image.overrides
             if (said := rule(override.when, image)) is not None
         ]
-        self._ways: dict[tuple[int, ...], Way] = {}
+        self._ways: dict[tuple[int, ...], BuildSpec] = {}
 
-    def way(self, values: tuple[Value, ...]) -> Way:
+    def way(self, values: tuple[Value, ...]) -> BuildSpec:
         """Return how a variant is built: the image's fields and those of its overrides."""
         key = tuple(
             [n for n, (said, _) in enumerate(self._overrides) if holds(said, values)]
@@ -50,7 +50,7 @@ class Ground:
             found = self._ways[key] = self._make([self._overrides[n][1] for n in key])
         return found
 
-    def _make(self, overrides: list[Override]) -> Way:
+    def _make(self, overrides: list[Override]) -> BuildSpec:
         template, fields = self.image.template, self.image.fields
         settings: dict[str, Setting] = {}
         for override in overrides:
@@ -60,4 +60,4 @@ class Ground:
         renderers = tuple(
             (name, renderer(field, self._matrix.variables)) for name, field in fields.items()
         )
-        return Way(template, tuple(settings.values()), fields, renderers)
+        return BuildSpec(template, tuple(settings.values()), fields, renderers)

@@ -6,10 +6,10 @@ from compiler.constants import LINK_PREFIX
 from compiler.errors import Diagnostic, Location, Problems
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.names import MAX_FILE_NAME
-from compiler.matrix.strings import Interpolated, resolve
+from compiler.matrix.strings import BakeString, substitute
 from compiler.source.project_files import FileError, Files
 from compiler.targets.expand import Variant
-from compiler.targets.field_locations import Subject
+from compiler.targets.field_locations import TargetUnderCheck
 from compiler.targets.field_rendering import Rendered
 from compiler.targets.field_syntax import Shapes, cells
 from compiler.targets.parents import described
@@ -35,16 +35,16 @@ class Checks:
 
     def target(
         self,
-        subject: Subject,
+        subject: TargetUnderCheck,
         fields: dict[str, Rendered],
-        tags: Mapping[str, Iterable[Interpolated]],
-        cache: Mapping[Interpolated, Interpolated] | None,
+        tags: Mapping[str, Iterable[BakeString]],
+        cache: Mapping[BakeString, BakeString] | None,
     ) -> None:
         """Check one target, and narrow its platforms to what its values allow."""
         self._name(subject.name, subject.variant)
         self._tags.check(subject, tags)
         if cache is not None:
-            self._tags.cache(subject, "cache", cache[Interpolated("ref")], short=True)
+            self._tags.cache(subject, "cache", cache[BakeString("ref")], short=True)
         for entry in fields.get("cache-to", ()):  # type: ignore[union-attr]
             ref = _registry(entry)
             if ref is not None:
@@ -102,21 +102,21 @@ class Checks:
         self._told.add(fault)
         return True
 
-    def _context(self, subject: Subject, fields: Mapping[str, Rendered]) -> None:
+    def _context(self, subject: TargetUnderCheck, fields: Mapping[str, Rendered]) -> None:
         image = subject.variant.image
         # Fields that no variant decides are the same objects for all variants.
         met = (image.name, id(fields.get("context")), id(fields.get("contexts")))
         if met in self._met:
             return
         self._met[met] = fields
-        paths = {"": fields.get("context", Interpolated("."))}
+        paths = {"": fields.get("context", BakeString("."))}
         paths.update(fields.get("contexts", {}))  # type: ignore[arg-type]
         for key, path in paths.items():
             asked = (image.name, f"{key}={path}")
             if asked in self._contexts:
                 continue
             self._contexts.add(asked)
-            plain = resolve(str(path), self._values)
+            plain = substitute(str(path), self._values)
             if "://" in plain or plain.startswith((LINK_PREFIX, "git@")):
                 continue
             try:

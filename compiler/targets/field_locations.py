@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 from compiler.errors import Location
 from compiler.matrix.matrix import Field, Matrix
-from compiler.matrix.strings import Text, interpolate
+from compiler.matrix.strings import TemplateString, interpolate
 from compiler.targets.expand import Variant
 
 
-class Subject(NamedTuple):
+class TargetUnderCheck(NamedTuple):
     """One target while its fields are checked."""
 
     matrix: Matrix
@@ -29,7 +29,7 @@ class Subject(NamedTuple):
         """Return the place of the entry of a list that renders to this."""
         given = self.given[field].value if field in self.given else ()
         for n, entry in enumerate(given if isinstance(given, tuple) else ()):
-            if isinstance(entry, Text):
+            if isinstance(entry, TemplateString):
                 rendered = interpolate(entry, entry.render(self.scope), self.matrix.variables)
                 if wanted in (rendered, *rendered.split()):
                     return self.place(field, n)

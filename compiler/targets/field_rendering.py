@@ -7,12 +7,10 @@ from typing import Any, TypeAlias, TypeVar
 
 from compiler.errors import CompileError, Diagnostic
 from compiler.matrix.matrix import Entry, Field
-from compiler.matrix.strings import Interpolated, Text, interpolate
+from compiler.matrix.strings import BakeString, TemplateString, interpolate
 
 
-Rendered: TypeAlias = (
-    bool | Interpolated | tuple[Interpolated, ...] | Mapping[Interpolated, Interpolated]
-)
+Rendered: TypeAlias = bool | BakeString | tuple[BakeString, ...] | Mapping[BakeString, BakeString]
 """A field as bake takes it."""
 
 Renderer: TypeAlias = Callable[[Mapping[str, Any]], Rendered]
@@ -34,7 +32,7 @@ def renderer(field: Field, variables: Collection[str]) -> Renderer:
     value = field.value
     if isinstance(value, bool):
         return lambda _: value
-    if isinstance(value, Text):
+    if isinstance(value, TemplateString):
         text = value
         return _remembered(lambda scope: interpolate(text, text.render(scope), variables), [text])
     if isinstance(value, tuple):
@@ -47,7 +45,7 @@ def renderer(field: Field, variables: Collection[str]) -> Renderer:
     if field.name == "annotations":
         return _remembered(
             lambda scope: tuple(
-                Interpolated(f"{key}={item}")
+                BakeString(f"{key}={item}")
                 for key, item in _mapping(pairs, scope, variables).items()
             ),
             _texts(pairs),
@@ -55,8 +53,10 @@ def renderer(field: Field, variables: Collection[str]) -> Renderer:
     return _remembered(lambda scope: _mapping(pairs, scope, variables), _texts(pairs))
 
 
-def _texts(entry: Entry) -> list[Text]:
-    return [entry] if isinstance(entry, Text) else [text for pair in entry for text in pair]
+def _texts(entry: Entry) -> list[TemplateString]:
+    return (
+        [entry] if isinstance(entry, TemplateString) else [text for pair in entry for text in pair]
+    )
 
 
 def remembered(
@@ -101,7 +101,7 @@ def _by_one(
     return once
 
 
-def _remembered(render: Renderer, texts: list[Text]) -> Renderer:
+def _remembered(render: Renderer, texts: list[TemplateString]) -> Renderer:
     return remembered(render, frozenset().union(*(text.names for text in texts)))
 
 
@@ -110,18 +110,18 @@ def _list(
     scope: Mapping[str, Any],
     variables: Collection[str],
     field: str,
-) -> tuple[Interpolated, ...]:
-    found: list[Interpolated] = []
+) -> tuple[BakeString, ...]:
+    found: list[BakeString] = []
     faults: list[Diagnostic] = []
     for entry in entries:
         try:
-            if not isinstance(entry, Text):
+            if not isinstance(entry, TemplateString):
                 pairs = _mapping(entry, scope, variables)
                 found.append(_agent(entry, pairs) if field == "ssh" else _record(pairs))
                 continue
             rendered = entry.render(scope)
             if field == "tests":
-                found += [Interpolated(rendered)] if rendered.strip() else []
+                found += [BakeString(rendered)] if rendered.strip() else []
                 continue
             parts = rendered.split() if field in ("tags", "moving") else [rendered]
             found += [interpolate(entry, part, variables) for part in parts if part]
@@ -133,9 +133,11 @@ def _list(
 
 
 def _mapping(
-    pairs: tuple[tuple[Text, Text], ...], scope: Mapping[str, Any], variables: Collection[str]
-) -> dict[Interpolated, Interpolated]:
-    found: dict[Interpolated, Interpolated] = {}
+    pairs: tuple[tuple[TemplateString, TemplateString], ...],
+    scope: Mapping[str, Any],
+    variables: Collection[str],
+) -> dict[BakeString, BakeString]:
+    found: dict[BakeString, BakeString] = {}
     faults: list[Diagnostic] = []
     for key, value in pairs:
         try:
@@ -154,27 +156,27 @@ def _mapping(
 
 
 def _agent(
-    entry: tuple[tuple[Text, Text], ...], pairs: Mapping[Interpolated, Interpolated]
-) -> Interpolated:
+    entry: tuple[tuple[TemplateString, TemplateString], ...], pairs: Mapping[BakeString, BakeString]
+) -> BakeString:
     """Write an entry of `ssh` as bake reads it, `id=paths` or the id alone."""
     for key, _ in entry:
         if key.raw not in {"id", "paths"}:
             raise key.refusal(
                 "unknown-key", f"there is no key {key.raw!r} here", "there are id, paths"
             )
-    id_, paths = (pairs.get(Interpolated(key), "") for key in ("id", "paths"))
+    id_, paths = (pairs.get(BakeString(key), "") for key in ("id", "paths"))
     if not id_:
         raise entry[0][0].refusal("missing-key", "the key 'id' is missing", "`id: default`")
-    return Interpolated(f"{id_}={paths}" if paths else id_)
+    return BakeString(f"{id_}={paths}" if paths else id_)
 
 
-def _record(pairs: Mapping[Interpolated, Interpolated]) -> Interpolated:
+def _record(pairs: Mapping[BakeString, BakeString]) -> BakeString:
     """Write `key=value,key=value` as bake reads it, which is a line of CSV.
 
     >>> pairs = {"type": "local", "dest": "a,b"}
-    >>> str(_record({Interpolated(k): Interpolated(v) for k, v in pairs.items()}))
+    >>> str(_record({BakeString(k): BakeString(v) for k, v in pairs.items()}))
     'type=local,"dest=a,b"'
     """
     line = io.StringIO()
     csv.writer(line).writerow(f"{key}={value}" for key, value in pairs.items())
-    return Interpolated(line.getvalue().removesuffix("\r\n"))
+    return BakeString(line.getvalue().removesuffix("\r\n"))

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 
 from compiler.errors import Diagnostic, Problems
-from compiler.matrix.strings import resolve
-from compiler.targets.field_locations import Subject
+from compiler.matrix.strings import substitute
+from compiler.targets.field_locations import TargetUnderCheck
 
 
 _LIMITS = frozenset(
@@ -154,7 +154,7 @@ class Shapes:
         self._values, self._problems = variables, problems
         self._met: dict[tuple[str, int], object] = {}
 
-    def check(self, subject: Subject, fields: Mapping[str, object]) -> None:
+    def check(self, subject: TargetUnderCheck, fields: Mapping[str, object]) -> None:
         """Check the fields of one target."""
         for field in fields.keys() & _SHAPES.keys():
             given = fields[field]
@@ -162,11 +162,11 @@ class Shapes:
                 continue
             self._met[field, id(given)] = given  # kept, so that no other takes its identity
             for text in _texts(given):
-                expected = _SHAPES[field](resolve(text, self._values))
+                expected = _SHAPES[field](substitute(text, self._values))
                 if expected:
                     self._refuse(subject, field, text, expected)
 
-    def _refuse(self, subject: Subject, field: str, text: str, expected: str) -> None:
+    def _refuse(self, subject: TargetUnderCheck, field: str, text: str, expected: str) -> None:
         place = subject.entry(field, text)
         if field in ("annotations", "extra-hosts"):
             key = text.partition("=")[0] if field == "annotations" else ""

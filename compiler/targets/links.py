@@ -7,7 +7,7 @@ from compiler.constants import LINK_PREFIX
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.external.references import canonical_platform, canonical_tag
 from compiler.matrix.matrix import Matrix
-from compiler.matrix.strings import Interpolated, references
+from compiler.matrix.strings import BakeString, variables_in
 from compiler.targets.target import Target
 
 
@@ -29,11 +29,11 @@ def check_links(matrix: Matrix, targets: list[Target], problems: Problems) -> No
 
 def _links(target: Target) -> dict[str, str]:
     """Return the targets that one links to, by the name that it gives them."""
-    contexts: Mapping[Interpolated, Interpolated] = target.fields["contexts"]  # type: ignore[assignment]
+    contexts: Mapping[BakeString, BakeString] = target.fields["contexts"]  # type: ignore[assignment]
     return {
         str(key): value.removeprefix(LINK_PREFIX)
         for key, value in contexts.items()
-        if value.startswith(LINK_PREFIX) and not references(value)
+        if value.startswith(LINK_PREFIX) and not variables_in(value)
     }
 
 

@@ -15,7 +15,7 @@ _MOST_TRIED = 1000
 """Combinations of what `with` leaves open that are looked up for one child."""
 
 
-class _Way(NamedTuple):
+class _ParentRule(NamedTuple):
     """How the values of a parent follow from those of its child."""
 
     image: Image
@@ -85,10 +85,10 @@ def described(image: Image, values: Sequence[Value]) -> str:
     return f"{image.name} ({words})" if words else image.name
 
 
-def _way(image: Image, parent: Parent, matrix: Matrix) -> _Way:
+def _way(image: Image, parent: Parent, matrix: Matrix) -> _ParentRule:
     base = matrix.images[parent.image]
     positions = {axis.name: n for n, axis in enumerate(image.axes)}
-    return _Way(
+    return _ParentRule(
         base,
         tuple(
             positions[axis.name] if axis.name in positions else _fixed(axis, parent)
@@ -104,7 +104,7 @@ def _fixed(axis: Axis, parent: Parent) -> tuple[Value, ...]:
     return tuple(value for value in axis.values if value.index in taken)
 
 
-def _tried(way: _Way, values: tuple[Value, ...]) -> list[tuple[Value, ...]]:
+def _tried(way: _ParentRule, values: tuple[Value, ...]) -> list[tuple[Value, ...]]:
     choices = [(values[source],) if isinstance(source, int) else source for source in way.sources]
     return [one for one, _ in zip(product(*choices), range(_MOST_TRIED), strict=False)]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from compiler.errors import CompileError, Diagnostic, Location, Problems, did_you_mean
 from compiler.external.references import KNOWN_PLATFORMS, canonical_platform
-from compiler.matrix.strings import Interpolated, interpolate, resolve
+from compiler.matrix.strings import BakeString, interpolate, substitute
 from compiler.source.document import Route
-from compiler.targets.field_locations import Subject
+from compiler.targets.field_locations import TargetUnderCheck
 from compiler.targets.field_rendering import Rendered
 
 
@@ -18,11 +18,11 @@ class Platforms:
     def __init__(self, variables: Mapping[str, str], problems: Problems) -> None:
         """Take the values of the bake variables, and where faults go."""
         self._values, self._problems = variables, problems
-        self._narrowed: dict[tuple[Any, ...], tuple[Interpolated, ...]] = {}
+        self._narrowed: dict[tuple[Any, ...], tuple[BakeString, ...]] = {}
 
-    def narrow(self, subject: Subject, fields: dict[str, Rendered]) -> None:
+    def narrow(self, subject: TargetUnderCheck, fields: dict[str, Rendered]) -> None:
         """Replace a target's platforms by what its values leave of them."""
-        given: tuple[Interpolated, ...] = fields.get("platforms", ())  # type: ignore[assignment]
+        given: tuple[BakeString, ...] = fields.get("platforms", ())  # type: ignore[assignment]
         narrowing = tuple(value for value in subject.variant.values if value.platforms is not None)
         if not given and not narrowing:
             return
@@ -35,7 +35,9 @@ class Platforms:
         if left:
             fields["platforms"] = left
 
-    def _left(self, subject: Subject, given: tuple[Interpolated, ...]) -> tuple[Interpolated, ...]:
+    def _left(
+        self, subject: TargetUnderCheck, given: tuple[BakeString, ...]
+    ) -> tuple[BakeString, ...]:
         locate = subject.matrix.source.locate
         left = self._known(given, lambda n: subject.entry("platforms", given[n]))
         bounded = bool(given)
@@ -74,12 +76,12 @@ class Platforms:
         return tuple(left.values())
 
     def _known(
-        self, texts: tuple[Interpolated, ...], place: Callable[[int], Location]
-    ) -> dict[str, Interpolated]:
+        self, texts: tuple[BakeString, ...], place: Callable[[int], Location]
+    ) -> dict[str, BakeString]:
         """Return canonical platform -> as written; what BuildKit does not know is a problem."""
-        found: dict[str, Interpolated] = {}
+        found: dict[str, BakeString] = {}
         for n, text in enumerate(texts):
-            plain = resolve(text, self._values)
+            plain = substitute(text, self._values)
             full = canonical_platform(plain)
             if full is None:
                 self._problems.add(

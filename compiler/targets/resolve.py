@@ -13,13 +13,13 @@ from compiler.constants import LINK_PREFIX
 from compiler.errors import CompileError, Diagnostic, Problems
 from compiler.matrix.matrix import Alias, Matrix, Setting, Value
 from compiler.matrix.reader import grow
-from compiler.matrix.strings import Interpolated, interpolate
+from compiler.matrix.strings import BakeString, interpolate
 from compiler.source.project_files import Files
 from compiler.targets.aliases import find_aliases
-from compiler.targets.applied_overrides import Ground, Way
+from compiler.targets.applied_overrides import BuildSpec, ImageContext
 from compiler.targets.checks import Checks
 from compiler.targets.expand import Variant
-from compiler.targets.field_locations import Subject
+from compiler.targets.field_locations import TargetUnderCheck
 from compiler.targets.field_rendering import Rendered
 from compiler.targets.links import check_links
 from compiler.targets.naming import Named, name_variants
@@ -46,7 +46,7 @@ def resolve(matrix: Matrix, variants: tuple[Variant, ...], files: Files) -> tupl
     else:
         parents = find_parents(matrix, named, problems)
         aliases = find_aliases(matrix, named, problems)
-    grounds = {image: Ground(image, matrix) for image in matrix.images.values()}
+    grounds = {image: ImageContext(image, matrix) for image in matrix.images.values()}
     checks = Checks(matrix, files, problems)
     targets = []
     for one, parent in zip(named, parents, strict=True):
@@ -71,7 +71,7 @@ def _target(
     named: Named,
     parent: str | None,
     aliases: tuple[Alias, ...],
-    ground: Ground,
+    ground: ImageContext,
     matrix: Matrix,
     checks: Checks,
     problems: Problems,
@@ -96,13 +96,13 @@ def _target(
     moving: Any = fields.pop("moving", ())
     cache: Any = fields.pop("cache", None)
     tests: Any = fields.pop("tests", ())
-    subject = Subject(matrix, name, variant, way.given, scope)
+    subject = TargetUnderCheck(matrix, name, variant, way.given, scope)
     if parent is not None:
         contexts: Any = fields.get("contexts", {})
         if parent in contexts:
             problems.add(_taken(parent, subject), name)
         fields["contexts"] = {
-            Interpolated(parent): Interpolated(f"{LINK_PREFIX}{parent}"),
+            BakeString(parent): BakeString(f"{LINK_PREFIX}{parent}"),
             **contexts,
         }
     tags: Any = fields.get("tags", ())
@@ -131,7 +131,7 @@ def _target(
 
 
 def _fields(
-    way: Way, scope: Mapping[str, Any], name: str, problems: Problems
+    way: BuildSpec, scope: Mapping[str, Any], name: str, problems: Problems
 ) -> tuple[str, dict[str, Rendered]] | None:
     """Render a variant's template name and fields; nothing where one of them is wrong."""
     sound = True
@@ -160,7 +160,7 @@ def _aliases(
     matrix: Matrix,
     name: str,
     problems: Problems,
-) -> tuple[Interpolated, ...] | None:
+) -> tuple[BakeString, ...] | None:
     """Render the aliases of a variant; nothing where one of them is wrong."""
     try:
         return tuple(
@@ -211,7 +211,7 @@ def _settings(
     return given
 
 
-def _taken(parent: str, subject: Subject) -> Diagnostic:
+def _taken(parent: str, subject: TargetUnderCheck) -> Diagnostic:
     return Diagnostic(
         code="duplicate-key",
         message=f"the context {parent!r} is that of the parent",

@@ -7,7 +7,13 @@ from typing import Any
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import did_you_mean
 from compiler.source.argument_file import read_given, shown_name
-from compiler.source.positions import MOST_FINDINGS, Finding, Page, read_text, refuse_file
+from compiler.source.positions import (
+    MOST_FINDINGS,
+    RawDiagnostic,
+    SourceText,
+    read_text,
+    refuse_file,
+)
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
 
@@ -53,7 +59,7 @@ def read_selection(plan: Plan, file: str) -> frozenset[str]:
     unknown = [name for name in dict.fromkeys(names) if name not in known]
     if unknown:
         page.refuse(
-            Finding(
+            RawDiagnostic(
                 code="unknown-target",
                 message=f"no target is named {name!r}",
                 start=(at := _place(page, name)),
@@ -65,12 +71,12 @@ def read_selection(plan: Plan, file: str) -> frozenset[str]:
     return frozenset(names)
 
 
-def _page(file: str) -> Page:
+def _page(file: str) -> SourceText:
     raw = read_given(file, what="the selection", remedy=REMEDY, limit=LIMIT)
     return read_text(raw, shown_name(file), limit=LIMIT)
 
 
-def _names(page: Page) -> list[str]:
+def _names(page: SourceText) -> list[str]:
     """Return the names in a selection's text, which says nothing else."""
     data: Any = None
     found: list[str] | None = None
@@ -80,7 +86,9 @@ def _names(page: Page) -> list[str]:
     except json.JSONDecodeError as error:
         message = f"this is no JSON: {error.msg[:1].lower()}{error.msg[1:]}"
         end = error.pos + 1
-        page.refuse([Finding(code=CODE, message=message, start=error.pos, end=end, help=REMEDY)])
+        page.refuse(
+            [RawDiagnostic(code=CODE, message=message, start=error.pos, end=end, help=REMEDY)]
+        )
     except (RecursionError, ValueError):
         pass  # too deep, or a number of absurd size: no selection
     match data:
@@ -100,7 +108,7 @@ def _names(page: Page) -> list[str]:
     return found
 
 
-def _place(page: Page, name: str) -> int:
+def _place(page: SourceText, name: str) -> int:
     """Return where a name stands in the text; at the beginning if it is written otherwise."""
     start = max(0, page.text.find('"targets"'))
     return max(0, page.text.find(json.dumps(name), start))

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from compiler.errors import Diagnostic, Location, Problems
 from compiler.external.references import canonical_tag
-from compiler.matrix.strings import Interpolated, resolve
-from compiler.targets.field_locations import Subject
+from compiler.matrix.strings import BakeString, substitute
+from compiler.targets.field_locations import TargetUnderCheck
 
 
 _TAGS = (
@@ -19,15 +19,15 @@ class Tags:
     def __init__(self, variables: Mapping[str, str], problems: Problems) -> None:
         """Take the values of the bake variables, and where faults go."""
         self._values, self._problems = variables, problems
-        self._owners: dict[str, tuple[Subject, str, Interpolated]] = {}
-        self._caches: dict[str, tuple[Subject, str]] = {}
+        self._owners: dict[str, tuple[TargetUnderCheck, str, BakeString]] = {}
+        self._caches: dict[str, tuple[TargetUnderCheck, str]] = {}
         self._told: dict[tuple[object, ...], str] = {}
 
-    def check(self, subject: Subject, tags: Mapping[str, Iterable[Interpolated]]) -> None:
+    def check(self, subject: TargetUnderCheck, tags: Mapping[str, Iterable[BakeString]]) -> None:
         """Check the tags of a target: field -> what it gives."""
         for field, given in tags.items():
             for tag in given:
-                full = canonical_tag(resolve(tag, self._values))
+                full = canonical_tag(substitute(tag, self._values))
                 if full is None:
                     self._illegal(subject, subject.entry(field, tag), f"{str(tag)!r}", _TAGS)
                     continue
@@ -37,7 +37,7 @@ class Tags:
                 elif owner[0].name != subject.name or (owner[1] == "tags") != (field == "tags"):
                     self._taken(subject, field, tag, owner)
 
-    def _illegal(self, subject: Subject, place: Location, tag: str, help_: str) -> None:
+    def _illegal(self, subject: TargetUnderCheck, place: Location, tag: str, help_: str) -> None:
         message = self._told.setdefault(("illegal-tag", place), f"{tag} is no legal tag")
         self._problems.add(
             Diagnostic(code="illegal-tag", message=message, location=place, help=help_),
@@ -46,17 +46,17 @@ class Tags:
 
     def _taken(
         self,
-        subject: Subject,
+        subject: TargetUnderCheck,
         field: str,
-        tag: Interpolated,
-        owner: tuple[Subject, str, Interpolated],
+        tag: BakeString,
+        owner: tuple[TargetUnderCheck, str, BakeString],
     ) -> None:
         place, other = subject.entry(field, tag), owner[0].entry(*owner[1:])
         if not self._is_new("duplicate-tag", place, other):
             return
         same = owner[0].name == subject.name
         # Told as they stand if they stand alike, else as the defaults of their variables make them.
-        shown = str(tag) if tag == owner[2] else resolve(tag, self._values)
+        shown = str(tag) if tag == owner[2] else substitute(tag, self._values)
         self._problems.add(
             Diagnostic(
                 code="duplicate-tag",
@@ -71,9 +71,11 @@ class Tags:
             )
         )
 
-    def cache(self, subject: Subject, field: str, ref: str, *, short: bool = False) -> None:
+    def cache(
+        self, subject: TargetUnderCheck, field: str, ref: str, *, short: bool = False
+    ) -> None:
         """Check where a target writes its cache; `short` is the form that takes a `ref` alone."""
-        plain = resolve(ref, self._values)
+        plain = substitute(ref, self._values)
         full = canonical_tag(plain)
         if short and full is None:
             self._illegal(subject, subject.place(field, "ref"), repr(ref), _TAGS)

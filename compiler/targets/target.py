@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from compiler.matrix.matrix import Value
 from compiler.matrix.model import Scalar
-from compiler.matrix.strings import Interpolated
+from compiler.matrix.strings import BakeString
 from compiler.targets.field_rendering import Rendered
 
 
@@ -30,9 +30,9 @@ class Target(NamedTuple):
     """Bake's fields, by name, in bake's order; `context` and `platforms` only if given."""
     parent: str | None = None
     """The target that it stands on."""
-    moving: tuple[Interpolated, ...] = ()
+    moving: tuple[BakeString, ...] = ()
     """Tags that move to each newer build, in bake's form."""
-    aliases: tuple[Interpolated, ...] = ()
+    aliases: tuple[BakeString, ...] = ()
     """Tags that move, and are this variant's alone."""
     cache: Mapping[str, str] | None = None
     """`ref` and `mode` of a cache of its own."""
@@ -40,11 +40,11 @@ class Target(NamedTuple):
     """Commands that are run in the built image."""
 
     @property
-    def platforms(self) -> tuple[Interpolated, ...]:
+    def platforms(self) -> tuple[BakeString, ...]:
         """Its platforms; none where the builder decides."""
         return self.fields.get("platforms", ())  # type: ignore[return-value]
 
     @property
-    def tags(self) -> tuple[Interpolated, ...]:
+    def tags(self) -> tuple[BakeString, ...]:
         """Its tags, in bake's form."""
         return self.fields.get("tags", ())  # type: ignore[return-value]

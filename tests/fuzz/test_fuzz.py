@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from compiler import CompileError, compile_matrix
-from compiler.cli.diagnostic_output import Form, report
+from compiler.cli.diagnostic_output import DiagnosticFormat, report
 from compiler.errors import Diagnostic
 from compiler.matrix.pattern import match
 
@@ -57,13 +57,13 @@ def check(diagnostics: Iterable[Diagnostic], folder: Path) -> None:
         assert one.message.strip()
         for place in (one.location, *(place for _, place in one.related)):
             _check_place(folder / place.path, place.line, place.column, place.length, place.text)
-        said = report([one], Form.TEXT)
+        said = report([one], DiagnosticFormat.TEXT)
         assert said.endswith("\n")
         lines = said.splitlines()
         assert len(lines) <= MOST_LINES, said
         assert all(line.isprintable() or "\t" in line for line in lines)
-        assert report([one], Form.JSON)
-        assert report([one], Form.GITHUB).count("\n") == 1
+        assert report([one], DiagnosticFormat.JSON)
+        assert report([one], DiagnosticFormat.GITHUB).count("\n") == 1
 
 
 def _check_place(file: Path, line: int, column: int, length: int, text: str) -> None:

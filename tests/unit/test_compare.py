@@ -23,7 +23,7 @@ from compiler.output.definition import Definition
 from compiler.reports.compare.compare import Comparison, compare
 from compiler.reports.compare.output import as_json, as_text
 from compiler.reports.compare.read_print_json import parse, read_printed
-from compiler.source.positions import Page
+from compiler.source.positions import SourceText
 
 
 MATRIX = """\
@@ -139,7 +139,7 @@ def printed(folder: Path, docker: Path, *words: str, **env: str) -> str:
 
 def read(data: Any) -> Definition:
     """Read JSON as bake --print gives it."""
-    page = Page("x.json", json.dumps(data))
+    page = SourceText("x.json", json.dumps(data))
     return read_printed(page, parse(page))
 
 

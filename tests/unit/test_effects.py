@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.errors import Diagnostic, Severity
-from compiler.matrix.strings import Interpolated
+from compiler.matrix.strings import BakeString
 from compiler.pipeline import plan_matrix
 from compiler.render.render import Templates, render
 from compiler.render.unused_axes import effects
@@ -519,7 +519,7 @@ def test_contexts_in_a_circle(tmp_path: Path) -> None:
     matrix = "axes: {python: [3.11, 3.12]}\nimages: {i: {template: Dockerfile.j2}}\n"
     plan, _ = looked(tmp_path, matrix, "FROM a")
     circle = [
-        target._replace(fields={"contexts": {Interpolated(other): Interpolated(f"target:{other}")}})
+        target._replace(fields={"contexts": {BakeString(other): BakeString(f"target:{other}")}})
         for target, other in zip(plan.targets, ("i-3_12", "i-3_11"), strict=True)
     ]
     dockerfiles = render(plan.matrix, tuple(circle), Templates(files))

@@ -23,7 +23,7 @@ from compiler.output.bake_fields import normal
 from compiler.pipeline import compile_matrix
 from compiler.render.context_reads import EVERYTHING, Reach, plain_name, reads
 from compiler.reports.compare.read_print_json import parse, read_printed
-from compiler.source.positions import Page
+from compiler.source.positions import SourceText
 
 
 MATRIX = """\
@@ -512,7 +512,7 @@ def test_fields_are_what_bake_resolves(
         capture_output=True,
         text=True,
     )
-    page = Page("stdin", done.stdout)
+    page = SourceText("stdin", done.stdout)
     printed = read_printed(page, parse(page))
 
     plan = compiled.plan

@@ -1,10 +1,9 @@
 """Changes, written for people and for programs."""
 
 import json
-from enum import StrEnum
 
 from compiler.reports.changed.changed import Changed
-from compiler.reports.listing import Listing, listing
+from compiler.reports.listing import ListFormat, listing
 from compiler.targets.plan import Plan
 from compiler.targets.selection_file import as_selection
 
@@ -13,29 +12,19 @@ _MOST = 3
 """Reasons, and targets downstream, that the table tells; the rest is counted."""
 
 
-class Form(StrEnum):
-    """How changes are listed."""
-
-    TABLE = "table"
-    NAMES = "names"
-    JSON = "json"
-    GITHUB = "github"
-    SELECTION = "selection"
-
-
-def written(plan: Plan, changes: tuple[Changed, ...], form: Form) -> str:
+def written(plan: Plan, changes: tuple[Changed, ...], form: ListFormat) -> str:
     """Return changes in a form, each line ended; nothing where people read and none is there."""
     match form:
-        case Form.TABLE:
+        case ListFormat.TABLE:
             return _table(changes)
-        case Form.NAMES:
+        case ListFormat.NAMES:
             return "".join(f"{change.target.name}\n" for change in changes)
-        case Form.JSON:
+        case ListFormat.JSON:
             lines = ",\n ".join(json.dumps(_described(one), ensure_ascii=False) for one in changes)
             return f"[{lines}]\n"
-        case Form.GITHUB:
-            return listing(plan, tuple(change.target for change in changes), Listing.GITHUB)
-        case Form.SELECTION:
+        case ListFormat.GITHUB:
+            return listing(plan, tuple(change.target for change in changes), ListFormat.GITHUB)
+        case ListFormat.SELECTION:
             return as_selection(change.target.name for change in changes)
 
 

@@ -8,7 +8,7 @@ from compiler.external.registry.client import Registries, RegistryError
 from compiler.external.registry.parallel import at_once
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.matrix.strings import resolve
+from compiler.matrix.strings import substitute
 from compiler.output.bake_resolved import variable_values
 from compiler.targets.plan import Plan
 
@@ -28,9 +28,9 @@ def repositories(plan: Plan, environment: Mapping[str, str], staging: str = "") 
     for target in plan.targets:
         tags = (*target.tags, *target.moving, *target.aliases)
         if staging:
-            found[target.name] = resolve(staging, values)
+            found[target.name] = substitute(staging, values)
         elif tags:
-            found[target.name] = split(resolve(tags[0], values))[0]
+            found[target.name] = split(substitute(tags[0], values))[0]
     return found
 
 

@@ -16,7 +16,7 @@ from compiler.external import buildx
 from compiler.output.definition import Definition
 from compiler.reports.compare.read_print_json import CODE, REMEDY, is_source, parse, read_printed
 from compiler.source.argument_file import STDIN, read_given, shown_name
-from compiler.source.positions import Page, read_text, refuse_file
+from compiler.source.positions import SourceText, read_text, refuse_file
 
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def read_definition(file: str) -> Definition:
             return read_printed(page, data)
         names = _names(data)
     else:
-        page = Page(shown, raw.decode(errors="replace"))
+        page = SourceText(shown, raw.decode(errors="replace"))
         names = _TARGET.findall(page.text)
         if _DEFAULT.search(page.text):
             names.append("default")
@@ -88,7 +88,7 @@ def _names(data: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _baked(path: Path, page: Page, names: Iterable[str]) -> Definition:
+def _baked(path: Path, page: SourceText, names: Iterable[str]) -> Definition:
     """Return what bake says that a bake file means.
 
     Args:
@@ -106,7 +106,7 @@ def _baked(path: Path, page: Page, names: Iterable[str]) -> Definition:
     ran = _docker(path, page, "bake", "--print", "-f", name, "--", *asked)
     if ran.returncode:
         _refuse(ran.stderr, path, page)
-    printed = Page(f"{page.path}, as bake prints it", ran.stdout.decode(errors="replace"))
+    printed = SourceText(f"{page.path}, as bake prints it", ran.stdout.decode(errors="replace"))
     return read_printed(printed, parse(printed))
 
 
@@ -118,7 +118,7 @@ def _listed(stdout: bytes) -> list[str]:
     ]
 
 
-def _docker(path: Path, page: Page, *words: str) -> "CompletedProcess[bytes]":
+def _docker(path: Path, page: SourceText, *words: str) -> "CompletedProcess[bytes]":
     """Run `docker buildx` in the folder of a file; what it says is kept."""
     try:
         return buildx.run(words, cwd=path.parent)
@@ -131,7 +131,7 @@ def _docker(path: Path, page: Page, *words: str) -> "CompletedProcess[bytes]":
         )
 
 
-def _refuse(stderr: bytes, path: Path, page: Page) -> NoReturn:
+def _refuse(stderr: bytes, path: Path, page: SourceText) -> NoReturn:
     """Refuse a file with the words with which bake did, at the place that it names."""
     if _docker(path, page, "version").returncode:
         refuse_file(

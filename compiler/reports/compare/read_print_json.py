@@ -21,7 +21,7 @@ from compiler.output.bake_fields import (
 )
 from compiler.output.definition import Definition, linked
 from compiler.source.json_strictness import find_in_json
-from compiler.source.positions import MOST_FINDINGS, Finding, Page, refuse_file
+from compiler.source.positions import MOST_FINDINGS, RawDiagnostic, SourceText, refuse_file
 
 
 CODE = "bake-file"
@@ -42,7 +42,7 @@ class _Number(str):
     __slots__ = ()
 
 
-def parse(page: Page) -> dict[str, Any]:
+def parse(page: SourceText) -> dict[str, Any]:
     """Return the JSON of a bake file or of bake --print; numbers are text as written.
 
     Raises:
@@ -60,7 +60,9 @@ def parse(page: Page) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         message = f"this is no JSON: {error.msg[:1].lower()}{error.msg[1:]}"
         end = error.pos + 1
-        page.refuse([Finding(code=CODE, message=message, start=error.pos, end=end, help=REMEDY)])
+        page.refuse(
+            [RawDiagnostic(code=CODE, message=message, start=error.pos, end=end, help=REMEDY)]
+        )
     except (RecursionError, ValueError):
         # A value may hold any character behind an escape: it is only shown.
         found = [one for one in find_in_json(page.text) if one.code != "control-character"]
@@ -96,7 +98,7 @@ def is_source(data: Mapping[str, Any]) -> bool:
     )
 
 
-def read_printed(page: Page, data: Mapping[str, Any]) -> Definition:
+def read_printed(page: SourceText, data: Mapping[str, Any]) -> Definition:
     """Return the targets that bake --print gives.
 
     Args:
@@ -156,13 +158,15 @@ def _mappings(
             wrong[key, name] = "a mapping"
 
 
-def _findings(page: Page, data: Mapping[str, Any], wrong: Mapping[Route, str]) -> Iterator[Finding]:
+def _findings(
+    page: SourceText, data: Mapping[str, Any], wrong: Mapping[Route, str]
+) -> Iterator[RawDiagnostic]:
     """Give what is wrong with its places."""
     for route, (start, end) in _places(page.text, wrong):
         value: Any = data
         for step in route:
             value = value[step]
-        yield Finding(
+        yield RawDiagnostic(
             code="wrong-type",
             message=f"{wrong[route]} is expected here, not {_kind(value)}",
             start=start,

@@ -12,7 +12,7 @@ from compiler.matrix.matrix import Field, Image, Matrix, Override, Value
 from compiler.matrix.pattern import holds, rule
 from compiler.matrix.strings import interpolate
 from compiler.source.document import Route
-from compiler.targets.applied_overrides import Ground
+from compiler.targets.applied_overrides import ImageContext
 from compiler.targets.field_rendering import Rendered, renderer
 from compiler.targets.target import Target
 
@@ -97,7 +97,7 @@ class Origins:
 
     def fields(self) -> tuple[Given, ...]:
         """Return every field, in bake's order: a list by its entries, a mapping by its keys."""
-        fields = Ground(self._image, self._matrix).way(self._target.values).given
+        fields = ImageContext(self._image, self._matrix).way(self._target.values).given
         return tuple(one for field in fields.values() for one in self._field(field))
 
     def aliases(self) -> tuple[Given, ...]:

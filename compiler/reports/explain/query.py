@@ -39,10 +39,10 @@ class Open(NamedTuple):
     """How many targets are left."""
 
 
-Asked: TypeAlias = Target | Combination | Open
+Query: TypeAlias = Target | Combination | Open
 
 
-def asked(plan: Plan, words: Sequence[str]) -> tuple[Asked, ...]:
+def asked(plan: Plan, words: Sequence[str]) -> tuple[Query, ...]:
     """Return what words ask about: a target or a combination at least.
 
     Args:
@@ -128,9 +128,9 @@ def _read(matrix: Matrix, pairs: dict[str, re.Match[str]], problems: Problems) -
     return given
 
 
-def _fitting(plan: Plan, given: dict[str, str]) -> list[Asked]:
+def _fitting(plan: Plan, given: dict[str, str]) -> list[Query]:
     """Return what each image makes of the values that are given, if it can have them."""
-    found: list[Asked] = []
+    found: list[Query] = []
     for image in plan.matrix.images.values():
         if _why_not(image, given)[0]:
             continue
