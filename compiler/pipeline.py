@@ -58,7 +58,8 @@ def compile_matrix(
     """
     from compiler.output.emit import emit
     from compiler.render.lint import lint
-    from compiler.render.render import Templates, render
+    from compiler.render.render import render
+    from compiler.render.templates import Templates
 
     files = Files(path.parent, shown)
     planned = plan_matrix(files, path.name, limit=limit)

@@ -17,7 +17,8 @@ from compiler.lock.lockfile import Lock, read_lock
 from compiler.lock.pin_text import Pinned, pin
 from compiler.matrix.strings import BakeString, substitute
 from compiler.render.dockerfile import UNKNOWN, DockerfileError, Word
-from compiler.render.render import Dockerfile, Templates
+from compiler.render.render import Dockerfile
+from compiler.render.templates import Templates
 from compiler.source.document import LIMIT
 from compiler.source.project_files import FileError, Files
 from compiler.targets.plan import Plan

@@ -11,7 +11,8 @@ from compiler.external.references import canonical_platform, familiar
 from compiler.lock.base_images import Base
 from compiler.lock.lockfile import Lock, Locked
 from compiler.render.dockerfile import DockerfileError
-from compiler.render.render import Templates, template_place
+from compiler.render.render import template_place
+from compiler.render.templates import Templates
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
 

@@ -18,7 +18,8 @@ from compiler.lock.lockfile import Lock, Locked, write_lock
 from compiler.lock.lookup import UnresolvedError, resolve_all
 from compiler.output.diff import Change, Kind
 from compiler.output.write import write
-from compiler.render.render import Dockerfile, Templates, render
+from compiler.render.render import Dockerfile, render
+from compiler.render.templates import Templates
 from compiler.source.project_files import Files
 from compiler.targets.plan import Plan
 

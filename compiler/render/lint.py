@@ -10,7 +10,8 @@ from compiler.constants import OLDEST_BUILDX
 from compiler.errors import Diagnostic, Problems, Severity
 from compiler.matrix.matrix import Image, Matrix, Setting
 from compiler.matrix.pattern import Rule, holds, rule
-from compiler.render.render import Dockerfile, Templates
+from compiler.render.render import Dockerfile
+from compiler.render.templates import Templates
 from compiler.render.unused_axes import effects
 from compiler.source.document import Route
 from compiler.targets.expand import Rules, leaves_any, rules_of

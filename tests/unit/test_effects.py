@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from compiler.errors import Diagnostic, Severity
 from compiler.matrix.strings import BakeString
 from compiler.pipeline import plan_matrix
-from compiler.render.render import Templates, render
+from compiler.render.render import render
+from compiler.render.templates import Templates
 from compiler.render.unused_axes import effects
 from compiler.source.project_files import Files
 from compiler.targets.plan import Plan
