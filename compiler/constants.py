@@ -27,8 +27,5 @@ OLDEST_BUILDX = (0, 13)
 LOCK = "matrix.lock"
 """The pinned digests of the base images, beside matrix.yaml; optional."""
 
-UNLOCKED = frozenset({"unlocked-base", "undecided-base"})
-"""Codes of the warnings that `--locked` turns into errors."""
-
 FOLDER = "folder"
 """Recorded in place of a digest where an input is a folder, of which only the existence counts."""

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from compiler.codes import Code
+
 
 class Severity(StrEnum):
     """How much a diagnostic weighs."""
@@ -32,7 +34,7 @@ class Location:
 class Diagnostic:
     """One thing that is wrong: its rule (code), what is wrong, where, and the remedy."""
 
-    code: str
+    code: Code
     """The rule's name in kebab-case, as documented."""
     message: str
     """One sentence without a full stop; quotes names as the user wrote them."""

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from compiler.codes import Code
 from compiler.constants import LOCK, MAX_VARIANTS
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.matrix.load import load
@@ -33,7 +34,7 @@ def plan_matrix(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:
     try:
         source = Source.parse(files.read(name, limit=LIMIT), files.shown(name))
     except FileError as error:
-        if error.code == "missing-file" and error.help == NEAR:
+        if error.code is Code.MISSING_FILE and error.help == NEAR:
             error.help = "`compile-matrix init` writes a sample; `-f FILE` names another matrix"
         raise CompileError([error.at(Location(path=files.shown(name), line=0))]) from None
     matrix = load(source, files)
@@ -86,7 +87,7 @@ def compile_matrix(
         raise CompileError(
             [
                 Diagnostic(
-                    code="unprintable",
+                    code=Code.UNPRINTABLE,
                     message=f"an expression gives {half}, half of a character",
                     location=Location(path=files.shown(path.name), line=0),
                     help="look for what makes characters of numbers, such as `'%c' | format(...)`",
@@ -110,7 +111,7 @@ def _bake_template(files: Files) -> tuple[str, str]:
         raise CompileError(
             [
                 Diagnostic(
-                    code="not-utf-8",
+                    code=Code.NOT_UTF_8,
                     message="the file is not UTF-8",
                     location=Location(path=files.shown(BAKE_TEMPLATE), line=0),
                     help="save it as UTF-8",

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from compiler.cli.main import cli
-from compiler.codes import CODES, GROUPS
+from compiler.codes import EXPLANATIONS, Code
 from compiler.matrix.json_schema import schema_text
 from compiler.matrix.model import (
     BuildOptions,
@@ -94,10 +94,10 @@ The examples are tests, compared to the byte. One that shows no template has `FR
 def codes() -> str:
     """Return every code: an index, then the explanation of each and the case that shows it."""
     lines = [NOTE, INTRO, "| code | rule |\n|---|---|\n"]
-    for code, text in CODES.items():
-        rule = text.partition(". ")[0].removesuffix(".").replace("|", "\\|")
+    for code in Code:
+        rule = code.text.partition(". ")[0].removesuffix(".").replace("|", "\\|")
         lines.append(f"| [`{code}`](#{code}) | {rule} |\n")
-    for title, group in GROUPS.items():
+    for title, group in EXPLANATIONS.items():
         lines.append(f"\n## {title}\n")
         for code, text in group.items():
             lines.append(f"\n### {code}\n\n{text}\n")

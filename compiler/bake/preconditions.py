@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from compiler.codes import Code
 from compiler.constants import BAKE_FILE, OLDEST_BUILDX
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.external import buildx
@@ -22,7 +23,7 @@ def refuse_filters(env: Mapping[str, str]) -> None:
 def _filter(name: str, value: str) -> Diagnostic:
     text = f"{name}={value}"
     return Diagnostic(
-        code="filter-in-environment",
+        code=Code.FILTER_IN_ENVIRONMENT,
         message=f"the environment holds the filter {name}, which would leave out targets",
         location=Location(path="environment", line=1, length=len(name), text=text),
         help=f"`unset {name}`, and give FILTERs to this command",
@@ -46,7 +47,7 @@ def require_buildx() -> None:
     raise CompileError(
         [
             Diagnostic(
-                code="cannot-build",
+                code=Code.CANNOT_BUILD,
                 message=f"building needs docker with buildx {oldest} or later: {error.message}",
                 location=Location(path=BAKE_FILE, line=0),
                 help=error.help,

@@ -2,6 +2,7 @@
 
 import re
 
+from compiler.codes import Code
 from compiler.constants import BAKE_FILE
 from compiler.errors import CompileError, Diagnostic, Location
 
@@ -73,7 +74,7 @@ def refusal(words: str) -> CompileError:
     return CompileError(
         [
             Diagnostic(
-                code="cannot-build",
+                code=Code.CANNOT_BUILD,
                 message=f"docker buildx bake refuses: {said.removeprefix('ERROR: ')[:500]}",
                 location=Location(path=BAKE_FILE, line=0),
                 help="no target was begun; correct what it names",

@@ -7,7 +7,8 @@ import click
 
 from compiler.cli.context import Invocation, counted
 from compiler.cli.diagnostic_output import DiagnosticFormat
-from compiler.constants import BAKE_FILE, LOCK, PLAN_FILE, UNLOCKED
+from compiler.codes import Code
+from compiler.constants import BAKE_FILE, LOCK, PLAN_FILE
 from compiler.errors import CompileError, Diagnostic, Location, Severity
 from compiler.version import VERSION
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from compiler.output.manifest import Record
     from compiler.targets.plan import Plan
 
+
+UNLOCKED = frozenset({Code.UNLOCKED_BASE, Code.UNDECIDED_BASE})
+"""Codes of the warnings that `--locked` turns into errors."""
 
 MANY, MANY_TESTED = 100, 50
 """Targets above which one bake fails on a small machine (buildx issues 3810 and 3486)."""
@@ -77,7 +81,7 @@ def compile_(given: Invocation, *, check: bool, diff: bool, strict: bool, locked
 def _stale(changes: "tuple[Change, ...]", given: Invocation) -> Diagnostic:
     """Return the error that generated files are not what they should be."""
     return Diagnostic(
-        code="stale-files",
+        code=Code.STALE_FILES,
         message=f"{counted(len(changes), 'file')} "
         f"{'is' if len(changes) == 1 else 'are'} not what {given.shown}{given.path.name} says now",
         location=Location(path=f"{given.shown}{changes[0].path}", line=0),

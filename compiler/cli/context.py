@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from compiler.cli.diagnostic_output import DiagnosticFormat, report
+from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location, Severity
 
 
@@ -78,7 +79,7 @@ class Invocation:
         raise CompileError(
             [
                 Diagnostic(
-                    code="stale-files",
+                    code=Code.STALE_FILES,
                     message=f"the generated file {first.path} {what}{others}",
                     location=Location(path=f"{self.shown}{first.path}", line=0),
                     help="run `compile-matrix` first; `compile-matrix --diff` shows the changes",

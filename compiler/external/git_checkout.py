@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NoReturn
 
+from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location
 
 
@@ -91,5 +92,5 @@ def _told(commit: str, said: str, word: str) -> tuple[str, str]:
 def _refuse(commit: str, message: str, help_: str) -> NoReturn:
     where = Location(path="--since", line=1, length=len(commit) or 1, text=commit)
     raise CompileError(
-        [Diagnostic(code="unreadable-commit", message=message, location=where, help=help_)]
+        [Diagnostic(code=Code.UNREADABLE_COMMIT, message=message, location=where, help=help_)]
     )

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Severity
 
 
@@ -37,7 +38,7 @@ def partly_ignored(root: Path, paths: Sequence[str], shown: str) -> Diagnostic |
     one = next(path for path in paths if path in ignored)
     other = next(path for path in paths if path not in ignored)
     return Diagnostic(
-        code="partly-ignored",
+        code=Code.PARTLY_IGNORED,
         message=f"git ignores {shown}{one} and not {shown}{other}",
         location=Location(path=f"{shown}{other}", line=0),
         help="commit all generated files or ignore all of them: they are made for one another",

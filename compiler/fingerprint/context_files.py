@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import file_digest, sha256
 from typing import TYPE_CHECKING, NamedTuple
 
+from compiler.codes import Code
 from compiler.render.context_reads import Reach
 from compiler.source.project_files import UNREADABLE, FileError
 
@@ -122,7 +123,7 @@ class UnreadableError(FileError):
 
     def __init__(self, path: str, error: OSError) -> None:
         reason = (error.strerror or str(error)).lower()
-        super().__init__("unreadable-file", f"{path} cannot be read: {reason}", UNREADABLE)
+        super().__init__(Code.UNREADABLE_FILE, f"{path} cannot be read: {reason}", UNREADABLE)
         self.path = path
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from compiler.codes import Code
 from compiler.constants import LOCK
 from compiler.errors import Diagnostic, Location, Severity
 from compiler.external.references import canonical_platform, familiar
@@ -45,7 +46,7 @@ class LockDiagnostics:
         for platform in use.base.platforms if locked.platforms else ():
             if not has(locked.platforms, platform):
                 yield Diagnostic(
-                    code="base-platform",
+                    code=Code.BASE_PLATFORM,
                     message=f"{image} has no {platform}",
                     location=self.place(use),
                     help="take another base, or narrow the `platforms` that need it",
@@ -57,14 +58,14 @@ class LockDiagnostics:
         if use.base.fault:
             name = use.base.image or use.base.word.text
             return Diagnostic(
-                code="undecided-base",
+                code=Code.UNDECIDED_BASE,
                 message=f"{name} cannot be locked: {use.base.fault}",
                 location=self.place(use),
                 help="write a name that is whole when compiling, by an axis or by `set`",
                 severity=Severity.WARNING,
             )
         return Diagnostic(
-            code="unlocked-base",
+            code=Code.UNLOCKED_BASE,
             message=f"{familiar(use.base.image)} is not in {LOCK}",
             location=self.place(use),
             help="run `compile-matrix lock`",
@@ -90,7 +91,7 @@ class LockDiagnostics:
         line = lines[error.line - 1] if 0 < error.line <= len(lines) else ""
         found = _origin(self._templates, target.template, line.strip()) if line.strip() else None
         return Diagnostic(
-            code="dockerfile-syntax",
+            code=Code.DOCKERFILE_SYNTAX,
             message=f"{target.name} is no Dockerfile: {error}",
             location=found or template_place(target, self._plan.matrix),
             help="correct the template: what is no Dockerfile cannot be locked",

@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from hashlib import sha256
 from typing import Any
 
+from compiler.codes import Code
 from compiler.errors import Diagnostic, Location
 from compiler.external import buildx
 from compiler.external.references import canonical_platform
 from compiler.lock.lockfile import Locked
 
 
-CODE = "cannot-resolve"
+CODE = Code.CANNOT_RESOLVE
 AT_ONCE = 8
 """Registries are asked for this many images at a time."""
 PATIENCE = 120

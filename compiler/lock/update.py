@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from compiler.codes import Code
 from compiler.constants import LINK_PREFIX, LOCK
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.external.references import familiar
@@ -118,7 +119,7 @@ def chosen(project: Project, words: Iterable[str]) -> tuple[str, ...]:
             near = did_you_mean(word, known, otherwise=listed)
             message = f"no base is named {word!r}"
             problems.add(
-                Diagnostic(code="unknown-base", message=message, location=where, help=near)
+                Diagnostic(code=Code.UNKNOWN_BASE, message=message, location=where, help=near)
             )
     problems.refuse()
     return tuple(image for image in known if image in found or not words)

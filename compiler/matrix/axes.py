@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
+from compiler.codes import Code
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import CompileError
 from compiler.matrix.matrix import Axis, Pattern, Value
@@ -59,7 +60,7 @@ def _check_name(name: str, so_far: list[str], reader: Reader) -> None:
     """Refuse an axis that shares its `ONLY_` variable with something else."""
     if name.lower() in RESERVED_AXES and name not in BUILT_IN:
         reader.problem(
-            "reserved-name",
+            Code.RESERVED_NAME,
             f"axis {name!r} would share {only_variable(name)} with a filter of its own meaning",
             ("axes", name),
             "choose another name",
@@ -68,7 +69,7 @@ def _check_name(name: str, so_far: list[str], reader: Reader) -> None:
     for other in so_far[:-1]:
         if only_variable(other) == only_variable(name):
             reader.problem(
-                "axis-filter-collision",
+                Code.AXIS_FILTER_COLLISION,
                 f"axes {other!r} and {name!r} would both be filtered by {only_variable(name)}",
                 ("axes", name),
                 "choose names that differ in more than case",
@@ -87,7 +88,7 @@ def _values(
         _check_value(value, at, reader, key=isinstance(form, dict))
         if text in first:
             reader.problem(
-                "duplicate-value",
+                Code.DUPLICATE_VALUE,
                 f"axis {name!r} has the value {text!r} twice",
                 at,
                 "remove one of them",
@@ -119,14 +120,16 @@ def _given(name: str, form: Any, data: Mapping[str, Any], reader: Reader) -> lis
             form = list(islice(form, MAX_VARIANTS + 1))
         if not isinstance(form, list):
             reader.problem(
-                "axis-expression",
+                Code.AXIS_EXPRESSION,
                 f"the expression gives {kind(form)}, not a list",
                 route,
                 "name a list of the data, or write the values here: [a, b]",
             )
             return []
     if not form:
-        reader.problem("empty-axis", f"axis {name!r} has no value", route, "give it at least one")
+        reader.problem(
+            Code.EMPTY_AXIS, f"axis {name!r} has no value", route, "give it at least one"
+        )
     if isinstance(form, dict):
         return _long(form, route, reader)
     return _short(form, route, reader, expression=expression)
@@ -141,7 +144,7 @@ def _long(form: Mapping[Scalar, Any], route: Route, reader: Reader) -> list[_Giv
         except ValidationError as error:
             if isinstance(raw, list):
                 reader.problem(
-                    "wrong-type",
+                    Code.WRONG_TYPE,
                     f"what comes with a value is a mapping, not {kind(raw)}",
                     at,
                     f"write the axis as a list, `{route[-1]}: [a, b]`, or {{}} behind each value",
@@ -160,7 +163,7 @@ def _short(form: list[Any], route: Route, reader: Reader, *, expression: bool) -
             value = str(value)  # noqa: PLW2901 - a number of JSON or TOML
         if value is not None and not isinstance(value, str | bool):
             reader.problem(
-                "wrong-type",
+                Code.WRONG_TYPE,
                 f"a value of an axis is text, true, false or null, not {kind(value)}",
                 at,
                 f"look at entry {n + 1} of what it gives" if expression else _remedy(route, value),
@@ -183,7 +186,7 @@ def _check_value(value: Scalar, at: Route, reader: Reader, *, key: bool) -> None
         return
     if value in ("true", "false", "null"):
         reader.problem(
-            "quoted-keyword",
+            Code.QUOTED_KEYWORD,
             f"{value!r} in quotes is text, which a template would take for true",
             at,
             f"write {value} without quotes, or choose another word",
@@ -203,7 +206,7 @@ def _check_value(value: Scalar, at: Route, reader: Reader, *, key: bool) -> None
         wrong = f"is longer than {MAX_VALUE} characters"
     if wrong:
         reader.problem(
-            "bad-value",
+            Code.BAD_VALUE,
             f"the value {value[:40]!r} {wrong}",
             at,
             "give the value a short name, and the text to templates under its `set`",

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from compiler.codes import Code
 from compiler.matrix.matrix import Axis, Entry, Field, Override
 from compiler.matrix.model import BuildOptions, CacheOptions, ImageOptions
 from compiler.matrix.model import Override as OverrideOptions
@@ -93,7 +94,7 @@ def _cache(options: CacheOptions, route: Route, reader: Reader) -> dict[str, str
         given = getattr(options, key)
         if given not in known:
             reader.problem(
-                "unknown-cache",
+                Code.UNKNOWN_CACHE,
                 f"a cache of this short form has no {key} {given!r}",
                 (*route, key),
                 "for other caches use `cache-from` and `cache-to`"

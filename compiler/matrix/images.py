@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
+from compiler.codes import Code
 from compiler.errors import did_you_mean
 from compiler.matrix.build_fields import merge, read_fields, read_overrides
 from compiler.matrix.matrix import Alias, Axis, Image, Override, Parent, Pattern, Setting
@@ -33,7 +34,7 @@ def read_images(
     """Read `images`, each over `defaults` over the top level."""
     if not images and not reader.problems:
         reader.problem(
-            "no-images", "no image is declared", ("images",), "name at least one", key=True
+            Code.NO_IMAGES, "no image is declared", ("images",), "name at least one", key=True
         )
     _check_names(images, reader)
     along = {
@@ -55,7 +56,7 @@ def read_images(
         template, template_at = _chosen("template", name, options, defaults)
         if template is None:
             reader.problem(
-                "missing-key",
+                Code.MISSING_KEY,
                 f"image {name!r} has no template",
                 route,
                 "name a file of templates/: `template: Dockerfile.j2`, here or in `defaults`",
@@ -120,7 +121,7 @@ def _parent(
         return None
     if options.image not in along:
         reader.problem(
-            "unknown-image",
+            Code.UNKNOWN_IMAGE,
             f"no image is named {options.image!r}",
             route,
             did_you_mean(options.image, along, otherwise=f"there are {', '.join(along)}"),
@@ -136,21 +137,21 @@ def _parent(
             wrong = _not_of_the_parent_alone(named, name, options.image, mine, its)
             if wrong and (named in axes or named == "image"):
                 help_ = "`with` is about the axes that the parent alone has"
-                reader.problem("parent-axis", wrong, (*at, named), help_, key=True)
+                reader.problem(Code.PARENT_AXIS, wrong, (*at, named), help_, key=True)
     for axis in along[options.image]:
         if fixed is not None and axis.name in fixed.matchers and options.with_ is not None:
             words = [spelling(word) for word in options.with_[axis.name]]
             known = [value.text for value in axis.values]
             if not fixed.matchers[axis.name].values and not match(words, known).faults:
                 reader.problem(
-                    "parent-axis",
+                    Code.PARENT_AXIS,
                     f"the parent {options.image!r} has no such {axis.name!r}",
                     (*route, "with", axis.name),
                     f"there are {', '.join(known)}",
                 )
         if axis.name not in mine and (options.with_ is None or axis.name not in options.with_):
             reader.problem(
-                "parent-axis",
+                Code.PARENT_AXIS,
                 f"nothing says which {axis.name!r} the parent {options.image!r} has",
                 route,
                 f"add the axis to {name!r}, or fix it: "
@@ -177,7 +178,7 @@ def _check_names(images: Collection[str], reader: Reader) -> None:
     for name in images:
         if not IMAGE.match(name):
             reader.problem(
-                "bad-image-name",
+                Code.BAD_IMAGE_NAME,
                 f"{name!r} is no name for an image",
                 ("images", name),
                 "use letters, digits, `-`, `_` and `.`, and begin with a letter or digit",
@@ -186,7 +187,7 @@ def _check_names(images: Collection[str], reader: Reader) -> None:
         other = first.setdefault(safe(name), name)
         if other != name:
             reader.problem(
-                "name-collision",
+                Code.NAME_COLLISION,
                 f"images {other!r} and {name!r} both become {safe(name)!r} in bake",
                 ("images", name),
                 "rename one of them",
@@ -204,14 +205,14 @@ def _axes(
     for n, name in enumerate(names):
         if name not in axes:
             reader.problem(
-                "unknown-axis",
+                Code.UNKNOWN_AXIS,
                 f"no axis is named {name!r}",
                 (*route, n),
                 did_you_mean(name, axes, otherwise=f"the axes are {', '.join(axes)}"),
             )
         elif name in found:
             reader.problem(
-                "duplicate-value", f"axis {name!r} is listed twice", (*route, n), "remove one"
+                Code.DUPLICATE_VALUE, f"axis {name!r} is listed twice", (*route, n), "remove one"
             )
         else:
             found[name] = axes[name]

@@ -9,6 +9,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS as DEFAULT_FILTERS
 from jinja2.tests import TESTS as DEFAULT_TESTS
 
+from compiler.codes import Code
 from compiler.errors import did_you_mean
 from compiler.matrix.jinja import PrintedError
 
@@ -50,7 +51,7 @@ def find_name(text: str, name: str) -> int:
     return text.find(name)
 
 
-def explain(error: Exception, known: Iterable[str]) -> tuple[str, str, str, str]:
+def explain(error: Exception, known: Iterable[str]) -> tuple[Code, str, str, str]:
     """Put a failure of Jinja in words: (code, message, help, the word that is meant or "").
 
     Args:
@@ -62,7 +63,7 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[str, str, str, str]
     word = quoted[1] if quoted else ""
     match error:
         case TemplateSyntaxError():
-            return "template-syntax", f"Jinja: {_lower(text)}", _remedy(text, word), word
+            return Code.TEMPLATE_SYNTAX, f"Jinja: {_lower(text)}", _remedy(text, word), word
         case UndefinedError():
             names = list(known)
             known_here = f"known here: {', '.join(sorted(names))}" if names else ""
@@ -70,7 +71,7 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[str, str, str, str]
             if " has no attribute " in text:
                 word = _NAMED.findall(text)[-1]
                 help_ = "look at what the data holds, or give a fallback with `| default(...)`"
-            return "undefined-name", text, help_, word
+            return Code.UNDEFINED_NAME, text, help_, word
         case PrintedError():
             remedy = {
                 "null is printed": "test it first: `{% if x is not none %}`",
@@ -78,35 +79,35 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[str, str, str, str]
                 "a mapping is printed": "name one of its keys, or `| tojson`",
                 "a function is printed": "call it, or choose another name",
             }
-            return "unprintable", text, remedy[text], ""
+            return Code.UNPRINTABLE, text, remedy[text], ""
         case SecurityError():
             large = "too large" in text or "too long" in text
             help_ = "make less of it" if large else "templates may not reach into Python"
-            return "unsafe-template", text, help_, ""
+            return Code.UNSAFE_TEMPLATE, text, help_, ""
         case _:
             return *_computed(error, text), ""
 
 
-def _computed(error: Exception, text: str) -> tuple[str, str, str]:
+def _computed(error: Exception, text: str) -> tuple[Code, str, str]:
     """Put in words what fails where an expression is computed: (code, message, help)."""
     match error:
         case RecursionError():
-            return "template-loop", "templates include one another without end", "break the loop"
+            return Code.TEMPLATE_LOOP, "templates include one another without end", "break the loop"
         case MemoryError():
-            return "template-error", "this takes more memory than there is", "make less of it"
+            return Code.TEMPLATE_ERROR, "this takes more memory than there is", "make less of it"
         case OverflowError():
-            return "template-error", text, "make less of it"
+            return Code.TEMPLATE_ERROR, text, "make less of it"
         case ZeroDivisionError():
-            return "template-error", "division by zero", "test first that it is not 0"
+            return Code.TEMPLATE_ERROR, "division by zero", "test first that it is not 0"
         case TypeError() if "'int'" in text and "'str'" in text:
             help_ = "a value as written is text: `| int` makes a number of it"
         case _ if "no loader" in text:
-            return "template-error", "nothing can be included here", "include it in a template"
+            return Code.TEMPLATE_ERROR, "nothing can be included here", "include it in a template"
         case _ if "is no version range" in text:
             help_ = "write it as in `>=3.12,<4`, each version in full"
         case _:
             help_ = "look at what the names in it hold; a value as written is text"
-    return "template-error", text or type(error).__name__, help_
+    return Code.TEMPLATE_ERROR, text or type(error).__name__, help_
 
 
 def _lower(text: str) -> str:

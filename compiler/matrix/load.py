@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from compiler.codes import Code
 from compiler.errors import CompileError, did_you_mean
 from compiler.external.references import canonical_tag
 from compiler.matrix.axes import read_axes
@@ -68,7 +69,7 @@ def load(source: Source, files: Files) -> Matrix:
     _check_names(data, axes, _settings(axes, images), reader)
     if not _OUTPUT.match(given.output):
         reader.problem(
-            "bad-path",
+            Code.BAD_PATH,
             f"{given.output!r} is no folder for the generated Dockerfiles",
             ("output",),
             "name a folder below matrix.yaml: letters, digits, `.`, `_`, `-`, parts joined by `/`",
@@ -118,7 +119,7 @@ def _groups(
     for name in raw:
         if not TARGET.match(name) or name.startswith("_") or name in ("default", "test"):
             reader.problem(
-                "bad-group-name",
+                Code.BAD_GROUP_NAME,
                 f"{name!r} is no name for a group"
                 if not TARGET.match(name)
                 else f"{name!r} is a name that the bake file needs itself",
@@ -153,7 +154,7 @@ def _publish(
         where = substitute(staging, values)
         if staging and canonical_tag(f"{where}:latest") is None:
             reader.problem(
-                "illegal-tag",
+                Code.ILLEGAL_TAG,
                 f"{where!r} is no repository that a registry takes",
                 route,
                 "write it as docker.io/acme/staging, without a tag",
@@ -162,7 +163,7 @@ def _publish(
     name = publish.version.removeprefix("${").removesuffix("}")
     if publish.version != f"${{{name}}}" or name not in variables:
         reader.problem(
-            "undeclared-variable",
+            Code.UNDECLARED_VARIABLE,
             f"{publish.version!r} is no variable of this matrix",
             ("publish", "version"),
             did_you_mean(name, variables, otherwise="name one of `variables`, as ${VERSION_TAG}"),
@@ -199,7 +200,7 @@ def _check_names(
         other, first = owners.setdefault(name, (kind, route))
         if other != kind:
             reader.problem(
-                "name-hidden",
+                Code.NAME_HIDDEN,
                 f"{kind} {name!r} would hide the {other} of that name",
                 route,
                 "rename one of them",

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 
+from compiler.codes import Code
+
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 """A name that a template can read: axes, `set`, `data`."""
@@ -94,24 +96,28 @@ def group_name(axis: str, value: str) -> str:
     return f"{axis}-{safe(value)}"
 
 
-def why_not_readable(name: str, kind: str) -> tuple[str, str, str] | None:
+def why_not_readable(name: str, kind: str) -> tuple[Code, str, str] | None:
     """Tell why a template could not read a name: (code, message, help), or nothing.
 
     The kind is the word for what is named: `axis`, `set name`, `data name`.
     """
     if not IDENTIFIER.match(name):
         return (
-            "not-an-identifier",
+            Code.NOT_AN_IDENTIFIER,
             f"{kind} {name!r} is no identifier",
             "use letters, digits and underscores, and begin with a letter",
         )
     if name in JINJA_WORDS:
-        return "reserved-name", f"{kind} {name!r} is a word of Jinja", "choose another name"
+        return Code.RESERVED_NAME, f"{kind} {name!r} is a word of Jinja", "choose another name"
     if name in JINJA_GLOBALS:
-        return "reserved-name", f"{kind} {name!r} hides a function of Jinja", "choose another name"
+        return (
+            Code.RESERVED_NAME,
+            f"{kind} {name!r} hides a function of Jinja",
+            "choose another name",
+        )
     if name in BUILT_IN:
         return (
-            "reserved-name",
+            Code.RESERVED_NAME,
             f"{kind} {name!r} hides a built-in name",
             f"choose another name than {', '.join(BUILT_IN)}",
         )

@@ -9,6 +9,7 @@ from fnmatch import translate
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
+from compiler.codes import Code
 from compiler.errors import did_you_mean
 from compiler.matrix.matrix import Axis, Image, Matcher, Pattern, Value
 from compiler.matrix.model import Scalar
@@ -28,7 +29,7 @@ _GLOB = re.compile(r"[*?\[]")
 class Fault(NamedTuple):
     """What is wrong with one word of a matcher."""
 
-    code: str
+    code: Code
     word: str
     message: str
     help: str
@@ -88,7 +89,7 @@ def match(words: Sequence[str], known: Sequence[str], *, null: bool = True) -> M
         if not values and not faults:
             said = ", ".join(words)
             faults.append(
-                Fault("matches-nothing", words[0], f"{said!r} leaves no value", "negate less")
+                Fault(Code.MATCHES_NOTHING, words[0], f"{said!r} leaves no value", "negate less")
             )
     else:
         values = frozenset().union(*taken)
@@ -112,7 +113,7 @@ def _take(
     if word.startswith("!"):
         inner = word[1:]
         if _is_negation(inner, known) or not inner:
-            return Fault("unknown-value", word, f"{word!r} negates nothing", "write !VALUE")
+            return Fault(Code.UNKNOWN_VALUE, word, f"{word!r} negates nothing", "write !VALUE")
         found = _take(inner, known, unversioned, null=null)
         if isinstance(found, Fault):
             return found._replace(word=word)
@@ -122,7 +123,7 @@ def _take(
         found = frozenset(n for n, text in enumerate(known) if pattern.match(text))
         return found or _nothing(word, known)
     near = did_you_mean(word, known, otherwise=_there_are(known))
-    return Fault("unknown-value", word, f"has no value {word!r}", near)
+    return Fault(Code.UNKNOWN_VALUE, word, f"has no value {word!r}", near)
 
 
 def _in_range(
@@ -135,7 +136,7 @@ def _in_range(
     except InvalidSpecifier:
         rest = word.removeprefix("!=").strip()
         help_ = f"a negation is written '!{rest}'" if rest in known else "as in '>=3.10,<3.13'"
-        return Fault("bad-range", word, f"{word!r} is no version range", help_)
+        return Fault(Code.BAD_RANGE, word, f"{word!r} is no version range", help_)
     found = []
     for n, text in enumerate(known):
         version = _version(text)
@@ -158,7 +159,7 @@ def _version(text: str) -> object:
 
 
 def _nothing(word: str, known: Sequence[str]) -> Fault:
-    return Fault("matches-nothing", word, f"{word!r} matches no value", _there_are(known))
+    return Fault(Code.MATCHES_NOTHING, word, f"{word!r} matches no value", _there_are(known))
 
 
 def _there_are(known: Sequence[str]) -> str:
@@ -177,18 +178,18 @@ def read_pattern(
     """Read one pattern of matrix.yaml; what is wrong with it is noted."""
     if not raw:
         reader.problem(
-            "empty-pattern", "this pattern matches everything", route, "name at least one axis"
+            Code.EMPTY_PATTERN, "this pattern matches everything", route, "name at least one axis"
         )
     matchers: dict[str, Matcher] = {}
     wanted: frozenset[str] | None = None
     for name, values in raw.items():
         at = (*route, name)
         if not values:
-            reader.problem("empty-pattern", f"no value of {name!r} is named", at, "name one")
+            reader.problem(Code.EMPTY_PATTERN, f"no value of {name!r} is named", at, "name one")
             continue
         if name != "image" and name not in axes:
             reader.problem(
-                "unknown-axis",
+                Code.UNKNOWN_AXIS,
                 f"no axis is named {name!r}",
                 at,
                 did_you_mean(name, [*axes, "image"], otherwise=f"the axes are {', '.join(axes)}"),
@@ -205,7 +206,7 @@ def read_pattern(
             reader.problem(code, message, (*at, words.index(fault.word)), fault.help)
         for text in found.unversioned:
             reader.warn(
-                "not-a-version",
+                Code.NOT_A_VERSION,
                 f"{text!r} of {name!r} is no version, so no range takes it",
                 at,
                 f"name it beside the range: [{', '.join([*words, text])}]",
@@ -217,12 +218,12 @@ def read_pattern(
     return Pattern(matchers=matchers, images=wanted, route=route)
 
 
-def worded(fault: Fault, name: str) -> tuple[str, str]:
+def worded(fault: Fault, name: str) -> tuple[Code, str]:
     """Return code and message of what is wrong with a matcher of `image` or an axis."""
-    if fault.code != "unknown-value":
+    if fault.code is not Code.UNKNOWN_VALUE:
         return fault.code, f"{fault.message} of {name!r}"
     if name == "image":
-        return "unknown-image", f"no image is named {fault.word.lstrip('!')!r}"
+        return Code.UNKNOWN_IMAGE, f"no image is named {fault.word.lstrip('!')!r}"
     return fault.code, f"{name!r} {fault.message}" if "has no" in fault.message else fault.message
 
 

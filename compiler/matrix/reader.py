@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Undefined
 from pydantic import ValidationError
 
+from compiler.codes import Code
 from compiler.errors import (
     CompileError,
     Diagnostic,
@@ -42,7 +43,7 @@ class Reader:
 
     def problem(
         self,
-        code: str,
+        code: Code,
         message: str,
         route: Route,
         help_: str = "",
@@ -61,7 +62,7 @@ class Reader:
             )
         )
 
-    def warn(self, code: str, message: str, route: Route, help_: str = "") -> None:
+    def warn(self, code: Code, message: str, route: Route, help_: str = "") -> None:
         """Note what is most likely a mistake."""
         self.warnings.add(
             Diagnostic(
@@ -84,7 +85,7 @@ class Reader:
                 case "extra_forbidden":
                     known = keys(level_at(level, inner[:-1]))
                     self.problem(
-                        "unknown-key",
+                        Code.UNKNOWN_KEY,
                         f"there is no key {str(inner[-1])!r} here",
                         at,
                         did_you_mean(
@@ -101,18 +102,18 @@ class Reader:
                     ):
                         continue  # it is there, misspelt, and that is said
                     message = f"the key {name!r} is missing"
-                    self.problem("missing-key", message, at[:-1], f"write `{name}:`", key=True)
+                    self.problem(Code.MISSING_KEY, message, at[:-1], f"write `{name}:`", key=True)
                 case _:
                     given = fault.get("ctx", {})
                     if "key" in given:
                         self.problem(
-                            "wrong-type", fault["msg"], (*at, given["key"]), "quote it", key=True
+                            Code.WRONG_TYPE, fault["msg"], (*at, given["key"]), "quote it", key=True
                         )
                         continue
                     place = self.source.locate(at)
                     written = place.text[place.column - 1 :][: place.length]
                     help_ = _remedy(given.get("expected", ""), given.get("got", ""), written)
-                    self.problem("wrong-type", fault["msg"], at, help_)
+                    self.problem(Code.WRONG_TYPE, fault["msg"], at, help_)
 
     def text(
         self, raw: str, route: Route, *, bake: bool = False, key: bool = False
@@ -170,7 +171,7 @@ class Reader:
         body = inner.removeprefix("{{").removesuffix("}}")
         if len(inner) - len(body) != len("{{}}") or "{{" in body:
             raise text.refusal(
-                "axis-expression",
+                Code.AXIS_EXPRESSION,
                 "one expression is expected here",
                 "write a list of values, or one expression such as "
                 '"{{ pyproject.tool.images.pythons }}"',

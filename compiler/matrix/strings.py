@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import TemplateError, meta, nodes
 
+from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location, did_you_mean
 from compiler.matrix.jinja import VALUE_BRACE, VALUE_DOLLAR, Sandbox, renderer
 from compiler.matrix.jinja_errors import explain, find_name, place
@@ -74,7 +75,7 @@ class TemplateString:
             return self.source.locate(self.route, key=self.spelt_as_key)
         return replace(self.source.locate_in(self.route, offset), length=len(word))
 
-    def refusal(self, code: str, message: str, help_: str = "", word: str = "") -> CompileError:
+    def refusal(self, code: Code, message: str, help_: str = "", word: str = "") -> CompileError:
         """Make the error that something is wrong with this string, or a word in it."""
         return CompileError(
             [Diagnostic(code=code, message=message, location=self.locate(word), help=help_)]
@@ -84,7 +85,7 @@ class TemplateString:
         """Make the error that Jinja failed on this string in this scope."""
         known = [name for name, value in scope.items() if not callable(value)]
         code, message, help_, word = explain(error, known)
-        if code == "unprintable" and message.startswith("null"):
+        if code is Code.UNPRINTABLE and message.startswith("null"):
             nulls = [name for name in sorted(self.names) if scope.get(name, "") is None]
             if nulls:
                 message, word = f"{nulls[0]!r} is null here and is printed", nulls[0]
@@ -159,14 +160,14 @@ def interpolate(text: TemplateString, rendered: str, variables: Collection[str])
         if name is not None:
             if name not in variables:
                 raise text.refusal(
-                    "undeclared-variable",
+                    Code.UNDECLARED_VARIABLE,
                     f"no variable is named {name!r}",
                     did_you_mean(name, variables, otherwise="declare it under `variables`"),
                     found,
                 )
             if match.start() and rendered[match.start() - 1] in ("$", VALUE_DOLLAR):
                 raise text.refusal(
-                    "dollar-before-variable",
+                    Code.DOLLAR_BEFORE_VARIABLE,
                     f"a `$` right before `${{{name}}}` cannot be said in a bake file",
                     "put another character between them",
                     found,
@@ -174,7 +175,7 @@ def interpolate(text: TemplateString, rendered: str, variables: Collection[str])
             return found
         if found == "${":
             raise text.refusal(
-                "interpolation",
+                Code.INTERPOLATION,
                 "`${` begins a bake variable, and only a name and `}` may follow",
                 "`${NAME}` reads a variable of `variables`, `$${` writes a literal `${`",
                 found,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from compiler.codes import Code
 from compiler.errors import CompileError
 from compiler.matrix.matrix import Variable
 from compiler.matrix.names import HCL_WORDS, RESERVED_VARIABLES, VARIABLE
@@ -44,7 +45,7 @@ def _check_name(name: str, reader: Reader) -> None:
     route = ("variables", name)
     if not VARIABLE.match(name):
         reader.problem(
-            "not-an-identifier",
+            Code.NOT_AN_IDENTIFIER,
             f"variable {name!r} is no name for a bake variable",
             route,
             "use letters, digits and underscores, and begin with a letter",
@@ -52,7 +53,7 @@ def _check_name(name: str, reader: Reader) -> None:
         )
     elif name in HCL_WORDS:
         reader.problem(
-            "reserved-name",
+            Code.RESERVED_NAME,
             f"variable {name!r} is a word of bake files",
             route,
             "choose another name",
@@ -60,7 +61,7 @@ def _check_name(name: str, reader: Reader) -> None:
         )
     elif name in RESERVED_VARIABLES or name.startswith(("ONLY_", "BAKE_", "BUILDX_")):
         reader.problem(
-            "reserved-name",
+            Code.RESERVED_NAME,
             f"variable {name!r} belongs to the generated file or to bake",
             route,
             "choose another name",
@@ -81,7 +82,7 @@ def _resolve(
     if name in path:
         circle = [*path[path.index(name) :], name]
         reader.problem(
-            "variable-cycle",
+            Code.VARIABLE_CYCLE,
             f"variables name one another in a circle: {' -> '.join(circle)}",
             ("variables", name),
             "give one of them a default of its own",
@@ -90,7 +91,7 @@ def _resolve(
         return
     if len(path) == MAX_CHAIN:
         reader.problem(
-            "variable-cycle",
+            Code.VARIABLE_CYCLE,
             f"more than {MAX_CHAIN} variables name one another in a row",
             ("variables", name),
             "give one of them a default of its own",

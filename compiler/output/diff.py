@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from compiler.codes import Code
 from compiler.constants import BAKE_FILE, DOCKERFILE_SUFFIX, PLAN_FILE
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.output.artifact import Artifact
@@ -177,20 +178,24 @@ class _Disk:
         """Return a folder's listing; refuses what is no folder or lies elsewhere."""
         if not leads_inside(self.root, path):
             message = f"'{path}' is a link that leads outside the project"
-            self._refuse("output-folder", path, message, "remove the link, or set another `output`")
+            self._refuse(
+                Code.OUTPUT_FOLDER, path, message, "remove the link, or set another `output`"
+            )
             return _Folder()
         try:
             return _Folder(self._open(path or ".", self.top))
         except FileNotFoundError:
             if dangling := self._dangling(path):
                 message = f"'{dangling}' is a link that leads nowhere"
-                self._refuse("output-folder", path, message, "remove the link")
+                self._refuse(Code.OUTPUT_FOLDER, path, message, "remove the link")
         except NotADirectoryError:
             message = f"'{path}' cannot be a folder: a file is in the way"
-            self._refuse("output-folder", path, message, "move the file, or set another `output`")
+            self._refuse(
+                Code.OUTPUT_FOLDER, path, message, "move the file, or set another `output`"
+            )
         except OSError as error:
             message = f"cannot read '{path}': {error.strerror}"
-            self._refuse("cannot-read", path, message, "mend it, or set another `output`")
+            self._refuse(Code.CANNOT_READ, path, message, "mend it, or set another `output`")
         return _Folder()
 
     def _dangling(self, path: str) -> str:
@@ -202,19 +207,19 @@ class _Disk:
         if not entry.is_file(follow_symlinks=False):
             what = "link" if entry.is_symlink() else "folder" if entry.is_dir() else "special file"
             message = f"'{path}' cannot be written: a {what} is in the way"
-            self._refuse("not-a-file", path, message, f"move the {what} away")
+            self._refuse(Code.NOT_A_FILE, path, message, f"move the {what} away")
             return None
         try:
             old = read(name, folder.descriptor)
         except OSError as error:
             message = f"cannot read '{path}': {error.strerror}"
-            self._refuse("cannot-read", path, message, "give yourself the right to read it")
+            self._refuse(Code.CANNOT_READ, path, message, "give yourself the right to read it")
             return None
         if old == new:
             return None
         if not bears(old) and path not in self.listed:
             message = f"'{path}' exists, and compile-matrix did not write it"
-            self._refuse("not-ours", path, message, "move it away, or delete it")
+            self._refuse(Code.NOT_OURS, path, message, "move it away, or delete it")
             return None
         return old
 
@@ -226,6 +231,6 @@ class _Disk:
         except OSError:
             return frozenset()
 
-    def _refuse(self, code: str, path: str, message: str, remedy: str) -> None:
+    def _refuse(self, code: Code, path: str, message: str, remedy: str) -> None:
         place = Location(path=path, line=0)
         self.problems.append(Diagnostic(code=code, message=message, location=place, help=remedy))

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.matrix.json_schema import schema_text
 from compiler.output.diff import Change, Kind, heads
@@ -89,7 +90,7 @@ def _refuse_present(folder: Path, new: Iterable[str]) -> None:
     if present:
         raise CompileError(
             Diagnostic(
-                code="not-ours",
+                code=Code.NOT_OURS,
                 message=f"'{full}' is there already",
                 location=Location(path=str(full), line=0),
                 help="name a new folder, `compile-matrix init DIR`, or move it away",
@@ -109,7 +110,7 @@ def _make(folder: Path, made: list[Path]) -> None:
         raise CompileError(
             [
                 Diagnostic(
-                    code="cannot-write",
+                    code=Code.CANNOT_WRITE,
                     message=f"cannot make the folder '{folder}': {error.strerror}",
                     location=Location(path=str(folder), line=0),
                     help="name another one, or give yourself the right to write there",

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.output.artifact import Artifact
 from compiler.output.diff import JOURNAL, Change, Kind, diff, formers, heads, unified
@@ -269,7 +270,7 @@ def _refuse_unwritable(changes: Iterable[Change], root: Path) -> None:
 
 def _refusal(error: OSError, path: str, state: str = "nothing is changed") -> Diagnostic:
     return Diagnostic(
-        code="cannot-write",
+        code=Code.CANNOT_WRITE,
         message=f"cannot write '{path}': {error.strerror}; {state}",
         location=Location(path=path, line=0),
         help=_REMEDIES.get(error.errno or 0, ""),

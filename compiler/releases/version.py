@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
+from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.external.references import canonical_tag
 from compiler.matrix.strings import variables_in
@@ -58,7 +59,7 @@ def release(plan: Plan, environment: Mapping[str, str], said: str | None = None)
     name = matrix.version
     if name is None:
         raise _refusal(
-            "no-publish",
+            Code.NO_PUBLISH,
             "the matrix does not say which variable is the version of a release",
             Location(path=matrix.source.path, line=0),
             'write `publish: {version: "${VERSION_TAG}"}` with one of its variables',
@@ -68,7 +69,7 @@ def release(plan: Plan, environment: Mapping[str, str], said: str | None = None)
     version = said if said is not None else variable_values(plan, environment)[name]
     if canonical_tag(f"x:{version}") is None or len(version) > _MOST:
         raise _refusal(
-            "bad-version",
+            Code.BAD_VERSION,
             f"{version!r} is no version for a tag",
             place,
             f"use at most {_MOST} letters, digits, `.`, `_` and `-`",
@@ -77,7 +78,7 @@ def release(plan: Plan, environment: Mapping[str, str], said: str | None = None)
     if said is None and version != default and _from_data(plan, chain):
         given = [one for one in chain if one in environment]
         raise _refusal(
-            "other-version",
+            Code.OTHER_VERSION,
             f"{name} is {version!r} in the environment, and the matrix takes {default!r} from data",
             place,
             f"unset {', '.join(given)}, or say `--version {version}` if it is meant",
@@ -99,5 +100,5 @@ def _from_data(plan: Plan, names: Iterable[str]) -> bool:
     return any("{{" in str(written[name]) for name in names)
 
 
-def _refusal(code: str, message: str, place: Location, help_: str) -> CompileError:
+def _refusal(code: Code, message: str, place: Location, help_: str) -> CompileError:
     return CompileError([Diagnostic(code=code, message=message, location=place, help=help_)])

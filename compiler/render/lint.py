@@ -6,6 +6,7 @@ Takes a plan, its templates and Dockerfiles; returns warnings, in the order of t
 import re
 from collections.abc import Iterable
 
+from compiler.codes import Code
 from compiler.constants import OLDEST_BUILDX
 from compiler.errors import Diagnostic, Problems, Severity
 from compiler.matrix.matrix import Image, Matrix, Setting
@@ -59,7 +60,7 @@ class _Warnings:
         self._matrix, self._problems = matrix, problems
 
     def __call__(
-        self, code: str, message: str, route: Route, help_: str, *, key: bool = False
+        self, code: Code, message: str, route: Route, help_: str, *, key: bool = False
     ) -> None:
         self._problems.add(
             Diagnostic(
@@ -91,7 +92,7 @@ def _rows(matrix: Matrix, targets: tuple[Target, ...], warn: _Warnings) -> None:
         if not matched:
             dropping = "exclude" in route
             warn(
-                "row-without-effect",
+                Code.ROW_WITHOUT_EFFECT,
                 "this row drops nothing that is not dropped without it"
                 if dropping
                 else "this row matches no variant",
@@ -134,12 +135,18 @@ def _values(matrix: Matrix, targets: tuple[Target, ...], warn: _Warnings) -> Non
     for axis in matrix.axes.values():
         if axis.name not in listed:
             help_ = "list it under `axes` of an image, or remove it"
-            warn("unused-axis", f"no image has the axis {axis.name!r}", axis.route, help_, key=True)
+            warn(
+                Code.UNUSED_AXIS,
+                f"no image has the axis {axis.name!r}",
+                axis.route,
+                help_,
+                key=True,
+            )
             continue
         for value in axis.values:
             if value not in met:
                 warn(
-                    "unused-value",
+                    Code.UNUSED_VALUE,
                     f"no variant has {axis.name}={value.text}: the rules drop all of them",
                     value.route,
                     "remove it, or loosen the rules",
@@ -154,21 +161,29 @@ def _names(
     for name, variable in matrix.variables.items():
         if f"${{{name}}}" not in matrix.read and not re.search(rf"\b{name}\b", bake_template):
             help_ = f"read it as `${{{name}}}`, or remove it"
-            warn("unused-variable", f"nothing reads ${{{name}}}", variable.route, help_, key=True)
+            warn(
+                Code.UNUSED_VARIABLE, f"nothing reads ${{{name}}}", variable.route, help_, key=True
+            )
     if templates is None:
         return  # an include whose name is rendered may read anything
     read = matrix.read | templates
     for name in matrix.data:
         if name not in read:
             help_ = "read it in an expression, or remove it"
-            warn("unused-data", f"nothing reads the data {name!r}", ("data", name), help_, key=True)
+            warn(
+                Code.UNUSED_DATA,
+                f"nothing reads the data {name!r}",
+                ("data", name),
+                help_,
+                key=True,
+            )
     told: set[str] = set()
     for setting in _settings(matrix):
         if setting.name not in read and setting.name not in told:
             told.add(setting.name)
             help_ = f"read it as `{{{{ {setting.name} }}}}`, or remove it"
             message = f"nothing reads {setting.name!r}"
-            warn("unused-set", message, setting.route, help_, key=True)
+            warn(Code.UNUSED_SET, message, setting.route, help_, key=True)
 
 
 def _settings(matrix: Matrix) -> Iterable[Setting]:
@@ -189,7 +204,7 @@ def _newer(matrix: Matrix, warn: _Warnings) -> None:
             for name, version in NEWER.items():
                 if name in fields:
                     warn(
-                        "newer-buildx",
+                        Code.NEWER_BUILDX,
                         f"{name!r} needs buildx {version}: {OLDEST} drops it without a word",
                         fields[name].route,
                         "require that version where you build, or do without",
@@ -207,7 +222,7 @@ def _parents(matrix: Matrix, dockerfiles: tuple[Dockerfile, ...], warn: _Warning
         if target.parent not in text:
             told.add(target.image)
             warn(
-                "unused-parent",
+                Code.UNUSED_PARENT,
                 f"the Dockerfile of {target.name!r} does not name its parent {target.parent!r}",
                 parent.route,
                 "begin its template with `FROM {{ parent }}`, or remove `from`",

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 
+from compiler.codes import Code
 from compiler.constants import MARKER
 from compiler.errors import Diagnostic, Location, Problems
 from compiler.matrix.jinja import renderer
@@ -126,14 +127,14 @@ def _diagnosed(
     named = template_place(target, matrix)
     if isinstance(error, NoBaseError):
         return Diagnostic(
-            code="no-base",
+            code=Code.NO_BASE,
             message=f"template {target.template!r} renders no FROM",
             location=named,
             help="a Dockerfile begins with `FROM image`",
         )
     if isinstance(error, BadFromError):
         return Diagnostic(
-            code="bad-from",
+            code=Code.BAD_FROM,
             message=f"template {target.template!r} renders {str(error)[:80]!r}",
             location=named,
             help="FROM takes an image, and `AS name`; a line that ends in `%}` loses its newline",
@@ -143,10 +144,10 @@ def _diagnosed(
         missing = str(error.name)
         location = named if where is None else templates.locate(where, line, missing)
         fault = templates.faults.get(missing)
-        if fault is not None and fault.code != "missing-file":
+        if fault is not None and fault.code is not Code.MISSING_FILE:
             return fault.at(location)
         return Diagnostic(
-            code="missing-template",
+            code=Code.MISSING_TEMPLATE,
             message=f"there is no template {missing!r}",
             location=location,
             help=templates.near(missing),
@@ -155,7 +156,7 @@ def _diagnosed(
         error, [name for name, value in target.scope.items() if not callable(value)]
     )
     location = named if where is None else templates.locate(where, line, word)
-    if code == "unprintable" and message.startswith("null"):
+    if code is Code.UNPRINTABLE and message.startswith("null"):
         nulls = [
             name
             for name, value in target.scope.items()

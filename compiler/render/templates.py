@@ -2,6 +2,7 @@
 
 from jinja2 import meta, nodes
 
+from compiler.codes import Code
 from compiler.errors import Location, did_you_mean
 from compiler.matrix.jinja import environment
 from compiler.matrix.jinja_errors import find_name
@@ -30,7 +31,7 @@ class Templates:
         if name.startswith(("/", "~")):
             message = f"{name!r} is no path below {FOLDER}/"
             help_ = f"write it relative to {FOLDER}/"
-            self.faults[name] = FileError("outside-project", message, help_)
+            self.faults[name] = FileError(Code.OUTSIDE_PROJECT, message, help_)
             return None
         try:
             content = self._files.read(f"{FOLDER}/{name}")
@@ -40,12 +41,14 @@ class Templates:
             return None
         except UnicodeDecodeError:
             shown = self._files.shown(f"{FOLDER}/{name}")
-            self.faults[name] = FileError("not-utf-8", f"{shown} is not UTF-8", "save it as UTF-8")
+            self.faults[name] = FileError(
+                Code.NOT_UTF_8, f"{shown} is not UTF-8", "save it as UTF-8"
+            )
             return None
         if "\0" in text:
             shown = self._files.shown(f"{FOLDER}/{name}")
             message = f"{shown} holds a NUL: it is no text"
-            self.faults[name] = FileError("not-a-file", message, "name a file of text")
+            self.faults[name] = FileError(Code.NOT_A_FILE, message, "name a file of text")
             return None
         return text
 

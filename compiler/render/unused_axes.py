@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
 
+from compiler.codes import Code
 from compiler.errors import Diagnostic, Problems, Severity
 from compiler.matrix.matrix import Image, Matrix, Value
 from compiler.render.identical_images import sameness
@@ -129,7 +130,7 @@ def _idle_axis(
     reads = f"{'it does' if len(templates) == 1 else 'they do'} not read {axis}"
     where = " there; exclude the combinations, or" if when else ";"
     return Diagnostic(
-        code="axis-without-effect",
+        code=Code.AXIS_WITHOUT_EFFECT,
         message=f"{of}{axis} changes nothing{when}: {builds}, {images}",
         location=locate(("axes", axis), key=True),
         help=f"see {_listed(templates, 'and', _TOLD)}: {reads}{where} give the image fewer axes",
@@ -207,7 +208,7 @@ def _twice(ground: _Compared, blocks: list[int], problems: Problems) -> None:
         templates = _listed(_templates(ground, [one, other]), "and", _TOLD)
         problems.add(
             Diagnostic(
-                code="same-image",
+                code=Code.SAME_IMAGE,
                 message=f"targets {names} are the same image{suffix}",
                 location=place,
                 help=f"keep one of them, or let {templates} tell them apart",

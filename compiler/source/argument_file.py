@@ -6,6 +6,7 @@ Refuses what is not there or cannot be read, with near names; never more than a 
 import os
 from contextlib import suppress
 
+from compiler.codes import Code
 from compiler.errors import did_you_mean
 from compiler.source.positions import refuse_file
 
@@ -41,11 +42,11 @@ def read_given(file: str, *, what: str, remedy: str, limit: int) -> bytes:
             near = sorted(os.listdir(folder or "."))
         help_ = did_you_mean(name, near, otherwise=remedy)
         message = f"there is no file {shown!r}"
-        refuse_file(shown, code="missing-file", message=message, help=help_)
+        refuse_file(shown, code=Code.MISSING_FILE, message=message, help=help_)
     except IsADirectoryError:
         message = f"{shown!r} is a folder"
-        refuse_file(shown, code="not-a-file", message=message, help=f"name {what} in it")
+        refuse_file(shown, code=Code.NOT_A_FILE, message=message, help=f"name {what} in it")
     except (OSError, ValueError) as error:
         reason = str(getattr(error, "strerror", None) or error).lower()
         message, help_ = f"the file cannot be read: {reason}", "name a file that you may read"
-        refuse_file(shown, code="unreadable-file", message=message, help=help_)
+        refuse_file(shown, code=Code.UNREADABLE_FILE, message=message, help=help_)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from compiler.codes import Code
 from compiler.source import yaml_strictness as refuse
 from compiler.source.nodes import Node
 from compiler.source.positions import (
@@ -54,10 +55,10 @@ def compose(
             for finding in composer.findings
             if not any(blot.start <= finding.start < blot.end for blot in blots)
         ]
-        quotes = [finding for finding in new if finding.code == "quote-it"]
+        quotes = [finding for finding in new if finding.code is Code.QUOTE_IT]
         if failure is not None and not quotes:
             reason = explain(current, failure, opened=composer.opened)
-            if reason.code == "quote-it":
+            if reason.code is Code.QUOTE_IT:
                 new = [finding for finding in new if finding.start != reason.start]
                 quotes = [reason]
             if quotes or not follows(text, reason, blots):
@@ -106,7 +107,7 @@ class Composer:
         self._documents += 1
         if self._documents > 1:
             message = "a second document begins here, and only one is read"
-            self._stop("several-documents", message, start, "remove the '---'")
+            self._stop(Code.SEVERAL_DOCUMENTS, message, start, "remove the '---'")
 
     def scalar(
         self, start: int, end: int, value: str, style: str, *, anchor: str | None, tag: str | None
@@ -180,7 +181,7 @@ class Composer:
     def too_deep(self, start: int) -> NoReturn:
         """Refuse what begins here for its depth."""
         message = f"this is nested more than {DEEPEST} levels deep"
-        self._stop("too-deep", message, start, "use fewer levels")
+        self._stop(Code.TOO_DEEP, message, start, "use fewer levels")
 
     def close(self, end: int) -> None:
         """End the mapping or list that was begun last."""
@@ -259,7 +260,7 @@ class Composer:
         self._count += size
         if self._count > MOST_NODES:
             message = f"with its aliases expanded the file has more than {MOST_NODES:,} values"
-            self._stop("too-many-nodes", message, start, "keep here only what the build needs")
+            self._stop(Code.TOO_MANY_NODES, message, start, "keep here only what the build needs")
 
     def _find(self, finding: RawDiagnostic) -> None:
         if not self._muted:
@@ -267,7 +268,7 @@ class Composer:
             if len(self.findings) >= MOST_FINDINGS:
                 raise StopComposing
 
-    def _stop(self, code: str, message: str, start: int, remedy: str) -> NoReturn:
+    def _stop(self, code: Code, message: str, start: int, remedy: str) -> NoReturn:
         self._muted = 0
         self._find(
             RawDiagnostic(code=code, message=message, start=start, end=start + 1, help=remedy)

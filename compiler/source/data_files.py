@@ -8,6 +8,7 @@ from datetime import date, datetime, time
 from pathlib import PurePosixPath
 from typing import Any, NoReturn
 
+from compiler.codes import Code
 from compiler.source.composer import DEEPEST
 from compiler.source.document import Source
 from compiler.source.json_strictness import find_in_json
@@ -53,7 +54,7 @@ def load_data(name: str, text: bytes, path: str, *, limit: int = LIMIT) -> objec
     if suffix not in {".json", ".toml"}:
         refuse_file(
             path,
-            code="data-format",
+            code=Code.DATA_FORMAT,
             message=f"{show(name)} is no .json, .yaml, .yml or .toml file",
             help="give it the suffix of what it holds",
         )
@@ -63,7 +64,9 @@ def load_data(name: str, text: bytes, path: str, *, limit: int = LIMIT) -> objec
 
 def _read_json(page: SourceText) -> Any:
     if not page.text.strip():
-        refuse_file(page.path, code="empty-file", message="the file holds nothing", help="write {}")
+        refuse_file(
+            page.path, code=Code.EMPTY_FILE, message="the file holds nothing", help="write {}"
+        )
     try:
         data = json.loads(
             page.text,
@@ -86,7 +89,7 @@ def _read_json(page: SourceText) -> Any:
     if not isinstance(data, dict | list):
         refuse_file(
             page.path,
-            code="not-a-mapping",
+            code=Code.NOT_A_MAPPING,
             message="the top level of the file must be a mapping or a list",
             help='write {"key": value}',
         )
@@ -112,7 +115,7 @@ def _read_toml(page: SourceText) -> Any:
     if data is None or _too_deep(data):
         refuse_file(
             page.path,
-            code="too-deep",
+            code=Code.TOO_DEEP,
             message=f"something is nested more than {DEEPEST} levels deep",
             help="use fewer levels",
         )
@@ -127,7 +130,7 @@ def _read_toml(page: SourceText) -> Any:
 
 
 def _refuse(page: SourceText, message: str, start: int, *, remedy: str) -> NoReturn:
-    code = "data-syntax"
+    code = Code.DATA_SYNTAX
     page.refuse(
         [RawDiagnostic(code=code, message=message, start=start, end=start + 1, help=remedy)]
     )
@@ -136,7 +139,7 @@ def _refuse(page: SourceText, message: str, start: int, *, remedy: str) -> NoRet
 def _refuse_number(page: SourceText) -> NoReturn:
     """Refuse a number of thousands of digits, which the parser does not place."""
     message = "a number in this file has thousands of digits"
-    refuse_file(page.path, code="data-syntax", message=message, help="write it as a text")
+    refuse_file(page.path, code=Code.DATA_SYNTAX, message=message, help="write it as a text")
 
 
 class _Suspicious(Exception):  # noqa: N818

@@ -9,6 +9,7 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
 
+from compiler.codes import Code
 from compiler.errors import Location
 from compiler.source.composer import Composer, StopComposing, compose
 from compiler.source.nodes import Node
@@ -87,7 +88,7 @@ class Source:
         if root is None or (root.data is None and root.start == root.end):
             refuse_file(
                 path,
-                code="empty-file",
+                code=Code.EMPTY_FILE,
                 message="the file holds nothing",
                 help="write at least one 'key: value'",
             )
@@ -99,7 +100,7 @@ class Source:
             read.refuse(
                 [
                     RawDiagnostic(
-                        code="not-a-mapping", message=message, start=start, end=end, help=remedy
+                        code=Code.NOT_A_MAPPING, message=message, start=start, end=end, help=remedy
                     )
                 ]
             )

@@ -3,6 +3,7 @@
 import json
 import re
 
+from compiler.codes import Code
 from compiler.source.composer import DEEPEST
 from compiler.source.positions import (
     FORBIDDEN_IN_VALUE,
@@ -32,13 +33,13 @@ def find_in_json(text: str) -> list[RawDiagnostic]:
             objects.append({})
             if len(objects) > DEEPEST:
                 message = f"this is nested more than {DEEPEST} levels deep"
-                findings.append(_finding("too-deep", message, start, end, "use fewer levels"))
+                findings.append(_finding(Code.TOO_DEEP, message, start, end, "use fewer levels"))
                 break
         elif token in ("}", "]"):
             objects = objects[:-1]
         elif token in _CONSTANTS:
             message = f"{token} is no value of JSON"
-            findings.append(_finding("data-syntax", message, start, end, "write it as a text"))
+            findings.append(_finding(Code.DATA_SYNTAX, message, start, end, "write it as a text"))
         else:
             findings.extend(_in_string(text, start, end, objects))
         if len(findings) >= MOST_FINDINGS:
@@ -61,7 +62,7 @@ def _in_string(
         first = objects[-1].setdefault(value, (start, end))
         if first != (start, end):
             finding = RawDiagnostic(
-                code="duplicate-key",
+                code=Code.DUPLICATE_KEY,
                 message=f"the key {show(value)} is given twice in one object",
                 start=start,
                 end=end,
@@ -72,5 +73,5 @@ def _in_string(
     return findings
 
 
-def _finding(code: str, message: str, start: int, end: int, remedy: str) -> RawDiagnostic:
+def _finding(code: Code, message: str, start: int, end: int, remedy: str) -> RawDiagnostic:
     return RawDiagnostic(code=code, message=message, start=start, end=end, help=remedy)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NoReturn
 
+from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location
 
 
@@ -27,7 +28,7 @@ _MIB = 1 << 20
 class RawDiagnostic:
     """One thing that is wrong with a text, from offset `start` to `end`."""
 
-    code: str
+    code: Code
     message: str
     start: int
     end: int
@@ -104,7 +105,7 @@ def read_text(raw: str | bytes, path: str, *, limit: int) -> SourceText:
         allowed = f"{limit // _MIB} MiB" if limit >= _MIB else f"{limit} bytes"
         refuse_file(
             path,
-            code="too-large",
+            code=Code.TOO_LARGE,
             message=f"the file has {size:,} bytes, and at most {allowed} are read",
             help="keep here only what the build needs",
         )
@@ -123,7 +124,7 @@ def read_text(raw: str | bytes, path: str, *, limit: int) -> SourceText:
 def control_character(character: str, start: int, end: int) -> RawDiagnostic:
     """Return what is wrong with a forbidden character that stands at `start`."""
     return RawDiagnostic(
-        code="control-character",
+        code=Code.CONTROL_CHARACTER,
         message=f"the character U+{ord(character):04X} cannot be part of a text",
         start=start,
         end=end,
@@ -131,7 +132,7 @@ def control_character(character: str, start: int, end: int) -> RawDiagnostic:
     )
 
 
-def refuse_file(path: str, *, code: str, message: str, help: str = "") -> NoReturn:  # noqa: A002
+def refuse_file(path: str, *, code: Code, message: str, help: str = "") -> NoReturn:  # noqa: A002
     """Raise what is wrong with a file as a whole."""
     place = Location(path=path, line=0)
     raise CompileError([Diagnostic(code=code, message=message, location=place, help=help)])
@@ -148,7 +149,7 @@ def show(text: str) -> str:
 def _decode(raw: bytes, path: str) -> str:
     remedy = "save the file as UTF-8"
     if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-        refuse_file(path, code="not-utf-8", message="the file is UTF-16, not UTF-8", help=remedy)
+        refuse_file(path, code=Code.NOT_UTF_8, message="the file is UTF-16, not UTF-8", help=remedy)
     raw = raw.removeprefix(BOM_UTF8)
     try:
         return raw.decode()
@@ -158,7 +159,7 @@ def _decode(raw: bytes, path: str) -> str:
         SourceText(path, raw.decode(errors="replace")).refuse(
             [
                 RawDiagnostic(
-                    code="not-utf-8",
+                    code=Code.NOT_UTF_8,
                     message=f"the byte 0x{raw[error.start]:02X} is not UTF-8",
                     start=start,
                     end=start + 1,

@@ -6,6 +6,7 @@ import stat
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
+from compiler.codes import Code
 from compiler.constants import FOLDER
 from compiler.errors import Diagnostic, Location, did_you_mean
 
@@ -28,7 +29,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 class FileError(Exception):
     """A file cannot be used: the rule, what is wrong, the remedy."""
 
-    def __init__(self, code: str, message: str, help_: str) -> None:
+    def __init__(self, code: Code, message: str, help_: str) -> None:
         super().__init__(message)
         self.code, self.message, self.help = code, message, help_
 
@@ -63,17 +64,17 @@ class Files:
             state = os.stat(full)
             if stat.S_ISDIR(state.st_mode):
                 raise FileError(
-                    "not-a-file", f"{self.shown(path)} is a folder", "name a file in it"
+                    Code.NOT_A_FILE, f"{self.shown(path)} is a folder", "name a file in it"
                 )
             if not stat.S_ISREG(state.st_mode):  # a pipe or a device would not end
                 raise FileError(
-                    "not-a-file", f"{self.shown(path)} is no regular file", "name a file of text"
+                    Code.NOT_A_FILE, f"{self.shown(path)} is no regular file", "name a file of text"
                 )
             with open(full, "rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 if size > limit:
                     raise FileError(
-                        "too-large",
+                        Code.TOO_LARGE,
                         f"{self.shown(path)} has {size:,} bytes; {limit:,} are the limit",
                         "take out what does not belong there",
                     )
@@ -81,7 +82,7 @@ class Files:
         except FileNotFoundError:
             self.digests[path] = None
             raise FileError(
-                "missing-file", f"there is no file {self.shown(path)}", self._near(full)
+                Code.MISSING_FILE, f"there is no file {self.shown(path)}", self._near(full)
             ) from None
         except OSError as error:
             raise self._unreadable(path, error) from None
@@ -106,13 +107,13 @@ class Files:
             found = stat.S_ISDIR(os.stat(full).st_mode)
         except FileNotFoundError:
             raise FileError(
-                "missing-context", f"there is no folder {self.shown(path)}", self._near(full)
+                Code.MISSING_CONTEXT, f"there is no folder {self.shown(path)}", self._near(full)
             ) from None
         except OSError as error:
             raise self._unreadable(path, error) from None
         if not found:
             raise FileError(
-                "missing-context", f"{self.shown(path)} is no folder", "name the folder it is in"
+                Code.MISSING_CONTEXT, f"{self.shown(path)} is no folder", "name the folder it is in"
             )
         self.digests[path] = FOLDER
 
@@ -130,11 +131,11 @@ class Files:
     def _inside(self, path: str) -> str:
         if "\0" in path or not path or _HALF.search(path):
             raise FileError(
-                "bad-path", f"{path!r} is no path", "name something beside or below matrix.yaml"
+                Code.BAD_PATH, f"{path!r} is no path", "name something beside or below matrix.yaml"
             )
         if path.startswith(("/", "~")) or "\\" in path:
             raise FileError(
-                "outside-project",
+                Code.OUTSIDE_PROJECT,
                 f"{path!r} is not below the folder of matrix.yaml",
                 "write it relative to matrix.yaml, with `/`",
             )
@@ -142,7 +143,7 @@ class Files:
         real = os.path.realpath(full)
         if real != self._real and not real.startswith(self._real.rstrip("/") + "/"):
             raise FileError(
-                "outside-project",
+                Code.OUTSIDE_PROJECT,
                 f"{path!r} leads out of the folder of matrix.yaml",
                 "keep what is built beside or below matrix.yaml",
             )
@@ -161,4 +162,4 @@ class Files:
     def _unreadable(self, path: str, error: OSError) -> FileError:
         reason = (error.strerror or str(error)).lower()
         message = f"{self.shown(path)} cannot be read: {reason}"
-        return FileError("unreadable-file", message, UNREADABLE)
+        return FileError(Code.UNREADABLE_FILE, message, UNREADABLE)

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from compiler.codes import Code
 from compiler.source.positions import RawDiagnostic, control_character, show
 
 
@@ -91,7 +92,7 @@ def quote_it(text: str, start: int, *, flow: bool, colon: bool = False) -> RawDi
         message = f"YAML cannot read {show(raw)} as text"
     shown = _quoted(raw)
     remedy = f"quote it: {shown}" if len(shown) <= _LONGEST_SHOWN else "quote it"
-    return RawDiagnostic(code="quote-it", message=message, start=start, end=end, help=remedy)
+    return RawDiagnostic(code=Code.QUOTE_IT, message=message, start=start, end=end, help=remedy)
 
 
 def tab_in_text(at: int) -> RawDiagnostic:
@@ -194,7 +195,7 @@ def _in_general(text: str, failure: Failure, at: int) -> RawDiagnostic:
 
 def _syntax(message: str, at: int, remedy: str, length: int = 1) -> RawDiagnostic:
     return RawDiagnostic(
-        code="yaml-syntax", message=message, start=at, end=at + length, help=remedy
+        code=Code.YAML_SYNTAX, message=message, start=at, end=at + length, help=remedy
     )
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from compiler.codes import Code
 from compiler.errors import did_you_mean
 from compiler.source.nodes import Node
 from compiler.source.positions import RawDiagnostic, show
@@ -27,7 +28,7 @@ def refuse_directives(text: str) -> list[RawDiagnostic]:
                 raw = line.rstrip()
                 return [
                     RawDiagnostic(
-                        code="yaml-syntax",
+                        code=Code.YAML_SYNTAX,
                         message=f"the directive {show(raw)} is not understood",
                         start=start,
                         end=start + len(raw),
@@ -49,7 +50,7 @@ def tag(text: str, start: int, value: str, style: str, *, flow: bool) -> RawDiag
     if own and (not raw[1:2].isalpha() or raw[-1] in "*,]}" or not (value or style)):
         return quote_it(text, start, flow=flow)
     return RawDiagnostic(
-        code="yaml-tag",
+        code=Code.YAML_TAG,
         message=f"the tag {show(raw)} is not understood",
         start=start,
         end=start + len(raw),
@@ -60,7 +61,7 @@ def tag(text: str, start: int, value: str, style: str, *, flow: bool) -> RawDiag
 def capitals(node: Node) -> RawDiagnostic:
     """Refuse `True` and the like, which other YAML readers take for more than text."""
     return RawDiagnostic(
-        code="unclear-scalar",
+        code=Code.UNCLEAR_SCALAR,
         message=f"'{node.data}' is not text to every reader of YAML",
         start=node.start,
         end=node.end,
@@ -79,7 +80,7 @@ def unknown_anchor(
     otherwise = f'if it is text, quote it: "*{name}"'
     short = len(name) <= _LONGEST_NAME
     return RawDiagnostic(
-        code="unknown-anchor",
+        code=Code.UNKNOWN_ANCHOR,
         message=f"no anchor above is named {show(name)}",
         start=node.start,
         end=node.end,
@@ -90,7 +91,7 @@ def unknown_anchor(
 def recursive_anchor(node: Node, name: str, target: Node) -> RawDiagnostic:
     """Refuse an alias inside of what it stands for."""
     return RawDiagnostic(
-        code="recursive-anchor",
+        code=Code.RECURSIVE_ANCHOR,
         message=f"what {show('&' + name)} names would hold itself",
         start=node.start,
         end=node.end,
@@ -108,7 +109,7 @@ def complex_key(
     if parent.style == node.style == "{" and parent.start == node.start - 1:
         return quote_it(text, parent.start, flow=outer_flow)
     return RawDiagnostic(
-        code="complex-key",
+        code=Code.COMPLEX_KEY,
         message="a key must be a single value, not a mapping or a list",
         start=node.start,
         end=node.start + 1,
@@ -119,7 +120,7 @@ def complex_key(
 def duplicate_key(text: str, key: Node, first: Node) -> RawDiagnostic:
     """Refuse a key that its mapping has already."""
     return RawDiagnostic(
-        code="duplicate-key",
+        code=Code.DUPLICATE_KEY,
         message=f"the key {show(text[key.start : key.end])} is given twice in one mapping",
         start=key.start,
         end=key.end,
@@ -131,7 +132,7 @@ def duplicate_key(text: str, key: Node, first: Node) -> RawDiagnostic:
 def bad_merge(node: Node) -> RawDiagnostic:
     """Refuse to merge what is no mapping."""
     return RawDiagnostic(
-        code="bad-merge",
+        code=Code.BAD_MERGE,
         message="'<<' takes a mapping or a list of mappings",
         start=node.start,
         end=node.end,

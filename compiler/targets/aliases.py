@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from compiler.codes import Code
 from compiler.errors import Diagnostic, Problems
 from compiler.matrix.matrix import Alias, Image, Matrix
 from compiler.matrix.pattern import holds, rule
@@ -34,7 +35,7 @@ def _fault(alias: Alias, image: Image, taken: list[str], matrix: Matrix) -> Diag
     open_ = [axis.name for axis in image.axes if axis.name not in alias.pattern.matchers]
     help_ = f"say also which {' and which '.join(open_)}" if taken and open_ else ""
     return Diagnostic(
-        code="alias-mismatch",
+        code=Code.ALIAS_MISMATCH,
         message=f"the alias {alias.tag.raw!r} matches {len(taken)} variants of {image.name!r}: "
         f"{names}"
         if taken

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from compiler.codes import Code
 from compiler.constants import LINK_PREFIX
 from compiler.errors import Diagnostic, Location, Problems
 from compiler.matrix.matrix import Matrix
@@ -60,10 +61,10 @@ class Checks:
         if first[1] is not variant:
             other = first[1]
             here, there = self._apart(variant, other)
-            if self._is_new("name-collision", here, there):
+            if self._is_new(Code.NAME_COLLISION, here, there):
                 self._problems.add(
                     Diagnostic(
-                        code="name-collision",
+                        code=Code.NAME_COLLISION,
                         message=f"{described(*other)} and {described(*variant)} would both be "
                         f"target {name!r}"
                         if first[0] == name
@@ -75,10 +76,10 @@ class Checks:
                 )
         if len(f"{name}.Dockerfile") > MAX_FILE_NAME:
             place = self._matrix.source.locate(image.route, key=True)
-            if self._is_new("name-too-long", place):
+            if self._is_new(Code.NAME_TOO_LONG, place):
                 self._problems.add(
                     Diagnostic(
-                        code="name-too-long",
+                        code=Code.NAME_TOO_LONG,
                         message=f"the file name of target '{name[:40]}...' is over "
                         f"{MAX_FILE_NAME} bytes",
                         location=place,

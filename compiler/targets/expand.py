@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from math import prod
 from typing import NamedTuple, TypeAlias
 
+from compiler.codes import Code
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import Diagnostic, Problems
 from compiler.matrix.matrix import Image, Matrix, Value
@@ -79,7 +80,7 @@ def expand(matrix: Matrix, limit: int = MAX_VARIANTS) -> tuple[Variant, ...]:
         if len(variants) == before:
             problems.add(
                 Diagnostic(
-                    code="no-variants",
+                    code=Code.NO_VARIANTS,
                     message=f"the rules leave image {image.name!r} no variant",
                     location=matrix.source.locate(image.route, key=True),
                     help="loosen a row of `exclude` or an `only`",
@@ -229,7 +230,7 @@ def _too_many(matrix: Matrix, image: Image, limit: int) -> Diagnostic:
     product = " x ".join(str(len(axis.values)) for axis in image.axes)
     size = f"{_size(image):,}" if _size(image) < 10**12 else f"{_size(image):.0e}"
     return Diagnostic(
-        code="too-many-variants",
+        code=Code.TOO_MANY_VARIANTS,
         message=f"the matrix has more than {limit:,} variants; "
         f"image {image.name!r} multiplies {product or '1'} = {size}",
         location=matrix.source.locate(image.route, key=True),

@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias, TypeVar
 
+from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic
 from compiler.matrix.matrix import Entry, Field
 from compiler.matrix.strings import BakeString, TemplateString, interpolate
@@ -144,9 +145,9 @@ def _mapping(
             name = interpolate(key, key.render(scope), variables)
             if name in found:
                 message = f"two keys render to {name!r}"
-                raise key.refusal("duplicate-key", message, "remove one of them")
+                raise key.refusal(Code.DUPLICATE_KEY, message, "remove one of them")
             if not name:
-                raise key.refusal("empty-key", "a key renders to nothing", "give it a name")
+                raise key.refusal(Code.EMPTY_KEY, "a key renders to nothing", "give it a name")
             found[name] = interpolate(value, value.render(scope), variables)
         except CompileError as error:
             faults += error.diagnostics
@@ -162,11 +163,11 @@ def _agent(
     for key, _ in entry:
         if key.raw not in {"id", "paths"}:
             raise key.refusal(
-                "unknown-key", f"there is no key {key.raw!r} here", "there are id, paths"
+                Code.UNKNOWN_KEY, f"there is no key {key.raw!r} here", "there are id, paths"
             )
     id_, paths = (pairs.get(BakeString(key), "") for key in ("id", "paths"))
     if not id_:
-        raise entry[0][0].refusal("missing-key", "the key 'id' is missing", "`id: default`")
+        raise entry[0][0].refusal(Code.MISSING_KEY, "the key 'id' is missing", "`id: default`")
     return BakeString(f"{id_}={paths}" if paths else id_)
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 
+from compiler.codes import Code
 from compiler.errors import Diagnostic, Problems
 from compiler.matrix.strings import substitute
 from compiler.targets.field_locations import TargetUnderCheck
@@ -173,7 +174,7 @@ class Shapes:
             place = subject.place(field, key) if key else place
         self._problems.add(
             Diagnostic(
-                code="bad-field",
+                code=Code.BAD_FIELD,
                 message=f"{text[:80]!r} is nothing that `{field}` takes",
                 location=place,
                 help=f"write {expected}",

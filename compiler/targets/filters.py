@@ -4,6 +4,7 @@ import platform
 import re
 from collections.abc import Callable, Sequence
 
+from compiler.codes import Code
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.external.references import canonical_platform
@@ -44,7 +45,7 @@ def select(plan: Plan, words: Sequence[str]) -> tuple[Target, ...]:
         where = Location(path="FILTER", line=1, length=len(joined), text=joined)
         problems.add(
             Diagnostic(
-                code="no-variant-matches",
+                code=Code.NO_VARIANT_MATCHES,
                 message="no target is left by all of this together",
                 location=where,
                 help="each word narrows what the others leave",
@@ -57,7 +58,7 @@ def select(plan: Plan, words: Sequence[str]) -> tuple[Target, ...]:
 def _test(word: str, plan: Plan, problems: Problems) -> Callable[[Target], bool] | None:
     """Return what a word asks of a target; what it cannot mean goes to the problems."""
 
-    def problem(code: str, message: str, help_: str, part: str) -> None:
+    def problem(code: Code, message: str, help_: str, part: str) -> None:
         column = word.index(part) + 1
         where = Location(path="FILTER", line=1, column=column, length=len(part) or 1, text=word)
         problems.add(Diagnostic(code=code, message=message, location=where, help=help_))
@@ -70,7 +71,7 @@ def _test(word: str, plan: Plan, problems: Problems) -> Callable[[Target], bool]
         rest = operator[0] + rest  # python>=3.11 is python=>=3.11
     values = _matchers(rest)
     if not values or operator[0] == rest.strip():
-        problem("empty-pattern", f"no value of {name!r} is named", f"write {name}=VALUE", word)
+        problem(Code.EMPTY_PATTERN, f"no value of {name!r} is named", f"write {name}=VALUE", word)
         return None
     matrix = plan.matrix
     if name == "platform":
@@ -83,7 +84,7 @@ def _test(word: str, plan: Plan, problems: Problems) -> Callable[[Target], bool]
         words = [*matrix.axes, "image", "platform"]
         otherwise = f"there are {', '.join(words)}"
         message = f"no axis is named {name!r}"
-        problem("unknown-axis", message, did_you_mean(name, words, otherwise=otherwise), name)
+        problem(Code.UNKNOWN_AXIS, message, did_you_mean(name, words, otherwise=otherwise), name)
         return None
     found = match(values, known, null=name != "image")
     for fault in found.faults:
@@ -113,7 +114,7 @@ def _matchers(text: str) -> list[str]:
 
 
 def _named(
-    word: str, plan: Plan, problem: Callable[[str, str, str, str], None]
+    word: str, plan: Plan, problem: Callable[[Code, str, str, str], None]
 ) -> Callable[[Target], bool] | None:
     groups = {
         group.name: frozenset(name.removesuffix(TEST_SUFFIX) for name in group.targets)
@@ -128,13 +129,13 @@ def _named(
     members = groups.get(word, targets.get(word))
     if members is None:
         near = did_you_mean(word, [*groups, *targets], otherwise="`compile-matrix list` shows all")
-        problem("unknown-target", f"no target or group is named {word!r}", near, word)
+        problem(Code.UNKNOWN_TARGET, f"no target or group is named {word!r}", near, word)
         return None
     return lambda target: target.name in members
 
 
 def _platform(
-    values: list[str], plan: Plan, problem: Callable[[str, str, str, str], None]
+    values: list[str], plan: Plan, problem: Callable[[Code, str, str, str], None]
 ) -> Callable[[Target], bool]:
     known = {
         canonical_platform(text) or text: None
@@ -148,7 +149,7 @@ def _platform(
         if full not in known and value != "local":
             otherwise = f"there are {', '.join(known)}" if known else "no target names a platform"
             near = did_you_mean(value, known, otherwise=otherwise)
-            problem("unknown-platform", f"no target has the platform {value!r}", near, value)
+            problem(Code.UNKNOWN_PLATFORM, f"no target has the platform {value!r}", near, value)
     return lambda target: any(
         (canonical_platform(text) or text) in wanted for text in target.platforms or [here]
     )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from compiler.codes import Code
 from compiler.constants import LINK_PREFIX
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.external.references import canonical_platform, canonical_tag
@@ -48,17 +49,19 @@ class _Links:
         place = self._place(target, key)
         if linked is None:
             near = did_you_mean(other, sorted(self._targets))
-            self._add("unknown-target", f"no target is named {other!r}", place, near, target.name)
+            self._add(
+                Code.UNKNOWN_TARGET, f"no target is named {other!r}", place, near, target.name
+            )
             return
         if target.parent == other:
             self.stage(linked)
         missing = self._lacking(target, linked)
         if missing:
-            fault = ("parent-platform", target.image, linked.image, tuple(missing))
+            fault = (Code.PARENT_PLATFORM, target.image, linked.image, tuple(missing))
             if fault not in self._told:
                 self._told.add(fault)
                 self._add(
-                    "parent-platform",
+                    Code.PARENT_PLATFORM,
                     f"{target.name!r} is built for {missing[0]}, and {other!r}, "
                     "which it stands on, is not",
                     place,
@@ -79,7 +82,7 @@ class _Links:
             return
         self._told.add(("stage", target.image))
         self._add(
-            "bad-parent-name",
+            Code.BAD_PARENT_NAME,
             f"{target.name!r} cannot stand in a FROM: BuildKit takes it for no image name",
             self._matrix.source.locate(self._matrix.images[target.image].route, key=True),
             "use lower-case letters and digits, with single `-`, `_` or `.` between",
@@ -122,13 +125,13 @@ class _Links:
 
     def _circle(self, names: list[str], links: Mapping[str, Mapping[str, str]]) -> None:
         images = frozenset(self._targets[name].image for name in names)
-        if ("link-cycle", images) in self._told:
+        if (Code.LINK_CYCLE, images) in self._told:
             return
-        self._told.add(("link-cycle", images))
+        self._told.add((Code.LINK_CYCLE, images))
         first = self._targets[names[0]]
         key = next(key for key, other in links[names[0]].items() if other == names[1])
         self._add(
-            "link-cycle",
+            Code.LINK_CYCLE,
             f"targets stand on one another in a circle: {' -> '.join(names)}",
             self._place(first, key),
             "let one of them stand on an image of a registry",
@@ -153,7 +156,7 @@ class _Links:
 
     def _add(
         self,
-        code: str,
+        code: Code,
         message: str,
         location: Location,
         help_: str,

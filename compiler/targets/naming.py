@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Problems
 from compiler.matrix.jinja import GLOBALS
 from compiler.matrix.matrix import Matrix, Value
@@ -60,7 +61,7 @@ def _fragment(
         fragment = value.tag.render(scope)
         if len(fragment.split()) > 1 or fragment != fragment.strip():
             raise value.tag.refusal(
-                "bad-fragment", f"the fragment {fragment!r} holds white space", "take it out"
+                Code.BAD_FRAGMENT, f"the fragment {fragment!r} holds white space", "take it out"
             )
         if value.tag.constant is not None:
             known[value] = fragment
@@ -69,7 +70,7 @@ def _fragment(
         raise CompileError(
             [
                 Diagnostic(
-                    code="bad-fragment",
+                    code=Code.BAD_FRAGMENT,
                     message=f"the value {value.value!r} holds white space, and has no `tag`",
                     location=matrix.source.locate(value.route, key=True),
                     help="give it a `tag` without: it becomes a part of names",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import NamedTuple
 
+from compiler.codes import Code
 from compiler.errors import Diagnostic, Problems
 from compiler.matrix.matrix import Axis, Image, Matrix, Parent, Value
 from compiler.matrix.pattern import holds, rule
@@ -53,7 +54,7 @@ def find_parents(matrix: Matrix, named: Sequence[Named], problems: Problems) -> 
         if one.variant.image in wanted
     }
     found: list[str | None] = []
-    faults: dict[tuple[str, Image], list[_Fault]] = {}
+    faults: dict[tuple[Code, Image], list[_Fault]] = {}
     for one in named:
         way = ways.get(one.variant.image)
         if way is None:
@@ -64,12 +65,12 @@ def find_parents(matrix: Matrix, named: Sequence[Named], problems: Problems) -> 
         found.append(there[0] if there else None)
         if not there:
             said = described(way.image, tried[0])
-            faults.setdefault(("missing-parent", one.variant.image), []).append(
+            faults.setdefault((Code.MISSING_PARENT, one.variant.image), []).append(
                 _Fault(one.name, said, tried[0])
             )
         elif len(there) > 1:
             said = " or ".join(repr(name) for name in there[:2])
-            faults.setdefault(("ambiguous-parent", one.variant.image), []).append(
+            faults.setdefault((Code.AMBIGUOUS_PARENT, one.variant.image), []).append(
                 _Fault(one.name, said, tried[0])
             )
     for (code, image), all_ in faults.items():
@@ -109,10 +110,10 @@ def _tried(way: _ParentRule, values: tuple[Value, ...]) -> list[tuple[Value, ...
     return [one for one, _ in zip(product(*choices), range(_MOST_TRIED), strict=False)]
 
 
-def _fault(matrix: Matrix, code: str, image: Image, all_: list[_Fault]) -> Diagnostic:
+def _fault(matrix: Matrix, code: Code, image: Image, all_: list[_Fault]) -> Diagnostic:
     """Say it of the first child, and of how many more."""
     child, said, values = all_[0]
-    others, missing = len(all_) - 1, code == "missing-parent"
+    others, missing = len(all_) - 1, code is Code.MISSING_PARENT
     verb = "could" if not missing else "does" if others == 1 else "do"
     more = f"; so {verb} {others} more" if others else ""
     parent = image.parent

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from compiler.codes import Code
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import Diagnostic, Problems, Severity
 from compiler.matrix.matrix import Matrix
@@ -116,16 +117,25 @@ def _pick(matrix: Matrix, targets: tuple[Target, ...], groups: _Groups, problems
             for target in targets
             if (said := rules[target.image]) is not None and holds(said, target.values)
         ]
-        code, message, help_ = "", "", ""
+        place = matrix.source.locate(("groups", name), key=True)
         if not members:
-            code, message = "empty-group", f"no target is left for the group {name!r}"
-            help_ = "loosen its pattern, or remove it"
+            problems.add(
+                Diagnostic(
+                    code=Code.EMPTY_GROUP,
+                    message=f"no target is left for the group {name!r}",
+                    location=place,
+                    help="loosen its pattern, or remove it",
+                )
+            )
         elif not groups.add(name, Kind.PICKED, members):
-            code, message = "group-collision", f"the group {name!r} has the name of something else"
-            help_ = "choose another name: images, targets and values of axes have theirs"
-        if code:
-            place = matrix.source.locate(("groups", name), key=True)
-            problems.add(Diagnostic(code=code, message=message, location=place, help=help_))
+            problems.add(
+                Diagnostic(
+                    code=Code.GROUP_COLLISION,
+                    message=f"the group {name!r} has the name of something else",
+                    location=place,
+                    help="choose another name: images, targets and values of axes have theirs",
+                )
+            )
 
 
 def _check_tests(
@@ -140,7 +150,7 @@ def _check_tests(
         image = matrix.images[target.image]
         problems.add(
             Diagnostic(
-                code="name-collision" if taken else "name-too-long",
+                code=Code.NAME_COLLISION if taken else Code.NAME_TOO_LONG,
                 message=f"the tests of {target.name!r} would have the name of target {name!r}"
                 if taken
                 else f"the file name of the tests of '{target.name[:40]}...' is over "
@@ -175,7 +185,7 @@ def _by_value(matrix: Matrix, targets: tuple[Target, ...]) -> dict[tuple[str, st
 
 def _collision(matrix: Matrix, image: str, what: str, other: str) -> Diagnostic:
     return Diagnostic(
-        code="group-collision",
+        code=Code.GROUP_COLLISION,
         message=f"{what} the name of {other}",
         location=matrix.source.locate(matrix.images[image].route, key=True),
         help=f"rename image {image!r}",
@@ -184,7 +194,7 @@ def _collision(matrix: Matrix, image: str, what: str, other: str) -> Diagnostic:
 
 def _left_out(matrix: Matrix, name: str, axis: str, value: str) -> Diagnostic:
     return Diagnostic(
-        code="group-left-out",
+        code=Code.GROUP_LEFT_OUT,
         message=f"there will be no group {name!r} for {axis}={value}: the name is taken",
         location=matrix.source.locate(
             next(one.route for one in matrix.axes[axis].values if one.text == value), key=True

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location, Problems, did_you_mean
 from compiler.external.references import KNOWN_PLATFORMS, canonical_platform
 from compiler.matrix.strings import BakeString, interpolate, substitute
@@ -63,7 +64,7 @@ class Platforms:
             if not left and (before or not bounded) and (allowed or not texts):
                 self._problems.add(
                     Diagnostic(
-                        code="no-platform",
+                        code=Code.NO_PLATFORM,
                         message="the values leave no platform",
                         location=locate(route),
                         help="widen it, or exclude the combination",
@@ -86,7 +87,7 @@ class Platforms:
             if full is None:
                 self._problems.add(
                     Diagnostic(
-                        code="unknown-platform",
+                        code=Code.UNKNOWN_PLATFORM,
                         message=f"there is no platform {plain!r}",
                         location=place(n),
                         help=near_platform(plain),
@@ -95,7 +96,7 @@ class Platforms:
             elif full in found:
                 self._problems.add(
                     Diagnostic(
-                        code="duplicate-value",
+                        code=Code.DUPLICATE_VALUE,
                         message=f"the platform {plain!r} is listed twice",
                         location=place(n),
                         help="remove one",

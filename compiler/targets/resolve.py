@@ -9,6 +9,7 @@ object where no variant decides them. Refuses what bake would take in silence.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from compiler.codes import Code
 from compiler.constants import LINK_PREFIX
 from compiler.errors import CompileError, Diagnostic, Problems
 from compiler.matrix.matrix import Alias, Matrix, Setting, Value
@@ -213,7 +214,7 @@ def _settings(
 
 def _taken(parent: str, subject: TargetUnderCheck) -> Diagnostic:
     return Diagnostic(
-        code="duplicate-key",
+        code=Code.DUPLICATE_KEY,
         message=f"the context {parent!r} is that of the parent",
         location=subject.place("contexts", parent),
         help="remove it: `from` links the parent",
@@ -223,7 +224,7 @@ def _taken(parent: str, subject: TargetUnderCheck) -> Diagnostic:
 def _conflict(setting: Setting, other: Setting, matrix: Matrix) -> Diagnostic:
     locate = matrix.source.locate
     return Diagnostic(
-        code="set-conflict",
+        code=Code.SET_CONFLICT,
         message=f"two values set {setting.name!r} differently",
         location=locate(setting.route, key=True),
         help="exclude the combination, or set it in one place",

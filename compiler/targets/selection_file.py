@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from compiler.codes import Code
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import did_you_mean
 from compiler.source.argument_file import read_given, shown_name
@@ -18,7 +19,7 @@ from compiler.targets.plan import Plan
 from compiler.targets.target import Target
 
 
-CODE = "selection"
+CODE = Code.SELECTION
 LIMIT = 16 << 20
 REMEDY = "write one by `compile-matrix list --format selection`"
 
@@ -60,7 +61,7 @@ def read_selection(plan: Plan, file: str) -> frozenset[str]:
     if unknown:
         page.refuse(
             RawDiagnostic(
-                code="unknown-target",
+                code=Code.UNKNOWN_TARGET,
                 message=f"no target is named {name!r}",
                 start=(at := _place(page, name)),
                 end=at + len(json.dumps(name)),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems
 from compiler.external.references import canonical_tag
 from compiler.matrix.strings import BakeString, substitute
@@ -38,9 +39,9 @@ class Tags:
                     self._taken(subject, field, tag, owner)
 
     def _illegal(self, subject: TargetUnderCheck, place: Location, tag: str, help_: str) -> None:
-        message = self._told.setdefault(("illegal-tag", place), f"{tag} is no legal tag")
+        message = self._told.setdefault((Code.ILLEGAL_TAG, place), f"{tag} is no legal tag")
         self._problems.add(
-            Diagnostic(code="illegal-tag", message=message, location=place, help=help_),
+            Diagnostic(code=Code.ILLEGAL_TAG, message=message, location=place, help=help_),
             subject.name,
         )
 
@@ -52,14 +53,14 @@ class Tags:
         owner: tuple[TargetUnderCheck, str, BakeString],
     ) -> None:
         place, other = subject.entry(field, tag), owner[0].entry(*owner[1:])
-        if not self._is_new("duplicate-tag", place, other):
+        if not self._is_new(Code.DUPLICATE_TAG, place, other):
             return
         same = owner[0].name == subject.name
         # Told as they stand if they stand alike, else as the defaults of their variables make them.
         shown = str(tag) if tag == owner[2] else substitute(tag, self._values)
         self._problems.add(
             Diagnostic(
-                code="duplicate-tag",
+                code=Code.DUPLICATE_TAG,
                 message=f"{str(tag)!r} of {subject.name!r} both moves and names one build for ever"
                 if same
                 else f"targets {owner[0].name!r} and {subject.name!r} are both tagged {shown!r}",
@@ -84,10 +85,10 @@ class Tags:
         if first[0].name == subject.name:
             return
         place, other = subject.place(field), first[0].place(first[1])
-        if self._is_new("duplicate-cache", place, other):
+        if self._is_new(Code.DUPLICATE_CACHE, place, other):
             self._problems.add(
                 Diagnostic(
-                    code="duplicate-cache",
+                    code=Code.DUPLICATE_CACHE,
                     message=f"targets {first[0].name!r} and {subject.name!r} both write the "
                     f"cache {ref!r}",
                     location=place,

@@ -9,7 +9,6 @@ beside them.
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
@@ -18,14 +17,13 @@ import shutil
 import subprocess
 import time
 import tracemalloc
-from functools import cache
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from compiler.cli.main import run
-from compiler.codes import CODES
+from compiler.codes import EXPLANATIONS, Code
 
 
 HERE = Path(__file__).parent
@@ -439,70 +437,29 @@ def test_the_output_folder_is_a_file(project: Path, capsys: pytest.CaptureFixtur
 
 # --- Completeness ---------------------------------------------------------------------------------
 
-_CODE = re.compile(r"[a-z]+(-[a-z0-9]+)*")
-
-
-@cache
-def codes() -> set[str]:
-    """Return every code that the compiler gives a diagnostic, by how its source gives them.
-
-    That is as `code`, or before the message: in front of the arguments of a call, or of a tuple.
-    """
-    found: set[str] = set()
-    for path in COMPILER.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            match node:
-                case ast.keyword(arg="code", value=given):
-                    found |= words(given)
-                case ast.Assign(targets=[ast.Name(id="code" | "CODE")], value=given):
-                    found |= words(given)
-                case ast.Call(args=[given, next_, *_]) | ast.Tuple(elts=[given, next_, *_]):
-                    found |= {word for word in words(given) if may_follow(next_, word)}
-                case _:
-                    pass
-    return {word for word in found if _CODE.fullmatch(word)}
-
-
-def may_follow(node: ast.expr, code: str) -> bool:
-    """Tell whether an expression may be what follows a code: a message, or a place before it."""
-    match node:
-        case ast.Constant(value=text):
-            return " " in str(text)
-        case ast.JoinedStr():
-            return True
-        case ast.Tuple() | ast.List() | ast.Dict():
-            return False
-        case _:
-            return "-" in code  # a single word may be anything
-
-
-def words(node: ast.expr) -> set[str]:
-    """Return the strings that an expression chooses from."""
-    match node:
-        case ast.Constant(value=str(word)):
-            return {word}
-        case ast.IfExp(body=yes, orelse=no):
-            return words(yes) | words(no)
-        case _:
-            return set()
-
 
 def test_every_code_is_explained() -> None:
-    """The catalogue holds the codes that the compiler may say, and no others."""
-    assert codes() == set(CODES)
+    """Each code has an explanation, once."""
+    explained = [code for group in EXPLANATIONS.values() for code in group]
+
+    assert explained == list(Code)
 
 
 def test_every_code_has_a_case() -> None:
-    """Each code that the compiler may say is shown by a case, to the byte."""
-    assert codes() - {code_of(case) for case in CASES + WARNINGS} == set()
+    """Each code is shown by a case, to the byte."""
+    assert {code_of(case) for case in CASES + WARNINGS} == set(Code)
 
 
-def test_every_case_has_a_code() -> None:
-    """Whatever code a case says is found in the source, so the search misses none that is shown."""
-    for case in CASES + WARNINGS:
-        told = case.with_name(f"{case.stem}.txt").read_text(encoding="utf-8")
+def test_every_code_is_used() -> None:
+    """The compiler can report each code: its source names the member outside the catalogue."""
+    source = "".join(
+        path.read_text(encoding="utf-8")
+        for path in COMPILER.rglob("*.py")
+        if path.name != "codes.py"
+    )
+    unused = [code for code in Code if not re.search(rf"\bCode\.{code.name}\b", source)]
 
-        assert set(re.findall(r"^\S+: (?:error|warning)\[(.+?)\]", told, re.MULTILINE)) <= codes()
+    assert unused == []
 
 
 def test_every_case_is_brief() -> None:

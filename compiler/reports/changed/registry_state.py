@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.external.references import split
 from compiler.external.registry.client import Registries, RegistryError
@@ -58,7 +59,7 @@ def staged(
         raise CompileError(
             [
                 Diagnostic(
-                    code="unreachable-registry",
+                    code=Code.UNREACHABLE_REGISTRY,
                     message=str(error),
                     location=Location(path="--against", line=0),
                     help="that is not taken for an answer: log in, or try again",

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.external import buildx
 from compiler.output.definition import Definition
@@ -50,7 +51,7 @@ def read_definition(file: str) -> Definition:
     remedy = "name a file, or `-` for stdin"
     raw = read_given(file or ".", what="the bake file", remedy=remedy, limit=LIMIT)
     if not raw.strip():
-        refuse_file(shown, code="empty-file", message="the file holds nothing", help=REMEDY)
+        refuse_file(shown, code=Code.EMPTY_FILE, message="the file holds nothing", help=REMEDY)
     if file == STDIN or _is_json(path, raw):
         page = read_text(raw, shown, limit=LIMIT)
         data = parse(page)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NoReturn, TypeAlias
 
+from compiler.codes import Code
 from compiler.output.bake_fields import (
     CACHE_ONLY,
     COMPARED,
@@ -24,7 +25,7 @@ from compiler.source.json_strictness import find_in_json
 from compiler.source.positions import MOST_FINDINGS, RawDiagnostic, SourceText, refuse_file
 
 
-CODE = "bake-file"
+CODE = Code.BAKE_FILE
 REMEDY = "give a bake file, or the JSON that `docker buildx bake --print` gives"
 
 _TOP = frozenset({"group", "target"})
@@ -65,7 +66,7 @@ def parse(page: SourceText) -> dict[str, Any]:
         )
     except (RecursionError, ValueError):
         # A value may hold any character behind an escape: it is only shown.
-        found = [one for one in find_in_json(page.text) if one.code != "control-character"]
+        found = [one for one in find_in_json(page.text) if one.code is not Code.CONTROL_CHARACTER]
         if found:
             page.refuse(found)
     if not isinstance(data, dict) or (_TOP.isdisjoint(data) and "services" not in data):
@@ -167,7 +168,7 @@ def _findings(
         for step in route:
             value = value[step]
         yield RawDiagnostic(
-            code="wrong-type",
+            code=Code.WRONG_TYPE,
             message=f"{wrong[route]} is expected here, not {_kind(value)}",
             start=start,
             end=end,

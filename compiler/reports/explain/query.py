@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
+from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.matrix.matrix import Axis, Image, Matrix, Value
 from compiler.reports.explain.rule_effects import Effect, rulings
@@ -68,7 +69,7 @@ def asked(plan: Plan, words: Sequence[str]) -> tuple[Query, ...]:
     return tuple(fitting)
 
 
-def _problem(code: str, message: str, help_: str, word: str, part: str = "") -> Diagnostic:
+def _problem(code: Code, message: str, help_: str, word: str, part: str = "") -> Diagnostic:
     column = word.index(part) + 1
     where = Location(path="FILTER", line=1, column=column, length=len(part or word) or 1, text=word)
     return Diagnostic(code=code, message=message, location=where, help=help_)
@@ -83,17 +84,19 @@ def _targets(plan: Plan, words: Sequence[str], problems: Problems) -> tuple[Targ
         if _PAIR.match(word):
             if named is not None:
                 message = f"{named!r} says the value of each axis already"
-                problems.add(_problem("duplicate-value", message, "take one of the two away", word))
+                problems.add(
+                    _problem(Code.DUPLICATE_VALUE, message, "take one of the two away", word)
+                )
         elif word in targets:
             continue
         elif word in groups:
             message = f"no target is named {word!r}; it is a group of {groups[word]}"
             help_ = f"`compile-matrix list {word}` shows them"
-            problems.add(_problem("unknown-target", message, help_, word))
+            problems.add(_problem(Code.UNKNOWN_TARGET, message, help_, word))
         else:
             help_ = did_you_mean(word, targets, otherwise="`compile-matrix list` shows all")
             message = f"no target is named {word!r}"
-            problems.add(_problem("unknown-target", message, help_, word))
+            problems.add(_problem(Code.UNKNOWN_TARGET, message, help_, word))
     return tuple(targets[word] for word in dict.fromkeys(words) if word in targets)
 
 
@@ -112,17 +115,17 @@ def _read(matrix: Matrix, pairs: dict[str, re.Match[str]], problems: Problems) -
                 name, [*matrix.axes, "image"], otherwise=f"the axes are {', '.join(matrix.axes)}"
             )
             message = f"no axis is named {name!r}"
-            problems.add(_problem("unknown-axis", message, near, word, name))
+            problems.add(_problem(Code.UNKNOWN_AXIS, message, near, word, name))
             continue
         if name in given:
             message = f"{name!r} is given twice"
-            problems.add(_problem("duplicate-value", message, "name one value", word))
+            problems.add(_problem(Code.DUPLICATE_VALUE, message, "name one value", word))
         elif value not in known and (name == "image" or value != "null"):
             near = did_you_mean(value, known, otherwise=f"name one of {_few(known)}")
             if name == "image":
-                code, message = "unknown-image", f"no image is named {value!r}"
+                code, message = Code.UNKNOWN_IMAGE, f"no image is named {value!r}"
             else:
-                code, message = "unknown-value", f"{name!r} has no value {value!r}"
+                code, message = Code.UNKNOWN_VALUE, f"{name!r} has no value {value!r}"
             problems.add(_problem(code, message, near, word, value))
         given.setdefault(name, value)
     return given
@@ -192,7 +195,7 @@ def _impossible(matrix: Matrix, given: dict[str, str], words: Sequence[str]) -> 
     if len(reasons) > 1:
         message = f"none of {len(reasons)} images can have all of this"
         help_ = "; ".join(dict.fromkeys(why for why, _ in reasons[:_MOST]))
-    return _problem("no-variant-matches", message, help_, " ".join(words))
+    return _problem(Code.NO_VARIANT_MATCHES, message, help_, " ".join(words))
 
 
 def _incomplete(left: Sequence[Open], words: Sequence[str]) -> Diagnostic:
@@ -206,7 +209,7 @@ def _incomplete(left: Sequence[Open], words: Sequence[str]) -> Diagnostic:
         help_ += ", or which image"
     if count:
         help_ += f"; `compile-matrix list {shlex.join(words)}` shows them"
-    return _problem("incomplete-combination", message, help_, " ".join(words))
+    return _problem(Code.INCOMPLETE_COMBINATION, message, help_, " ".join(words))
 
 
 def _few(words: Sequence[str]) -> str:

@@ -38,7 +38,7 @@ sys.addaudithook(hook)
 update(artifacts, Path(root), output)
 """
 
-HERE = Path(__file__).parents[2]
+HERE = Path(__file__).parents[3]
 STRANGERS = {"README.md": "mine", "dockerfiles/hand.Dockerfile": "FROM scratch\n"}
 
 

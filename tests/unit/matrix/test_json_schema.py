@@ -19,7 +19,7 @@ from compiler.pipeline import plan_matrix
 from compiler.source.project_files import Files
 
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 GOLDEN = PROJECT / "tests/errors"
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 SHOWN = [

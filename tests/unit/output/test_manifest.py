@@ -245,7 +245,7 @@ def test_it_imports_nothing_slow(tmp_path: Path) -> None:
     code = "import sys; sys.path.insert(0, sys.argv[1]); import compiler.unchanged as u; "
     code += "assert u.unchanged(sys.argv[2], 'matrix.yaml', compiler='1'); print(*sys.modules)"
     lay(tmp_path)
-    words = [sys.executable, "-ISc", code, str(Path(__file__).parents[2]), str(tmp_path)]
+    words = [sys.executable, "-ISc", code, str(Path(__file__).parents[3]), str(tmp_path)]
     done = subprocess.run(words, check=True, capture_output=True, text=True)
 
     assert slow.intersection(done.stdout.split()) == set()

@@ -17,7 +17,7 @@ from compiler.output.manifest import STAGING
 from compiler.output.write import update
 
 
-HERE = Path(__file__).parents[2]
+HERE = Path(__file__).parents[3]
 CHILD = """
 import json, os, sys
 from pathlib import Path

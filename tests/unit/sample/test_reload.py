@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 
-RELOAD = Path(__file__).parents[2] / "templates" / "control" / "reload.py"
+RELOAD = Path(__file__).parents[3] / "templates" / "control" / "reload.py"
 SECONDS = 300  # More than anything here takes on a busy machine.
 
 # Says what app.py says, and goes on; names itself, so that a start is told from another.

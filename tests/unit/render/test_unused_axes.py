@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compiler.codes import Code
 from compiler.errors import Diagnostic, Severity
 from compiler.matrix.strings import BakeString
 from compiler.pipeline import plan_matrix
@@ -95,7 +96,7 @@ def test_places_and_remedy(tmp_path: Path) -> None:
     _, (warning,) = looked(tmp_path, GPU, "FROM a:{{ python if not gpu }}", shown="sub/")
 
     assert warning == Diagnostic(
-        code="axis-without-effect",
+        code=Code.AXIS_WITHOUT_EFFECT,
         message="python changes nothing when gpu is true: 3 tags, 1 image",
         location=warning.location,
         help="see sub/templates/Dockerfile.j2: it does not read python there; exclude the "

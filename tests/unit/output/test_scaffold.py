@@ -17,7 +17,7 @@ from compiler.matrix.json_schema import schema
 from compiler.output.scaffold import init
 
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 FILES = {
     ".gitignore",
     "matrix.schema.json",

@@ -20,7 +20,7 @@ from compiler.source.project_files import Files
 from compiler.targets.plan import Plan
 
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 
 FAMILY = """\
 variables: {R: acme, V: v1}

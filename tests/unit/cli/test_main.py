@@ -243,7 +243,7 @@ def test_the_version_is_one() -> None:
     """The version of the package and the one that is told are the same."""
     from compiler.version import VERSION
 
-    text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    text = (Path(__file__).parents[3] / "pyproject.toml").read_text()
     assert f'\nversion = "{VERSION}"\n' in text
 
 
