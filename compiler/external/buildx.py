@@ -7,7 +7,11 @@ import re
 import subprocess
 from collections.abc import Sequence
 from os import PathLike
+from typing import TypeAlias
 
+
+Completed: TypeAlias = subprocess.CompletedProcess[bytes]
+"""A finished run: exit code, stdout and stderr."""
 
 MAX_REASON = 300
 """Characters of buildx's own words that an error quotes."""
@@ -30,7 +34,7 @@ def command(*words: str) -> list[str]:
 
 def run(
     words: Sequence[str], *, cwd: str | PathLike[str] | None = None, timeout: float | None = None
-) -> subprocess.CompletedProcess[bytes]:
+) -> Completed:
     """Run buildx to its end, without input, and keep what it writes.
 
     Args:

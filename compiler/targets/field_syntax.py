@@ -15,7 +15,7 @@ _LIMITS = frozenset(
     {"as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile"}
     | {"nproc", "rss", "rtprio", "rttime", "sigpending", "stack"}
 )
-_EXPORTERS = ("cacheonly", "docker", "image", "local", "oci", "registry", "tar")
+_EXPORTERS = "cacheonly, docker, image, local, oci, registry, tar"
 _CACHES = ("azblob", "gha", "inline", "local", "registry", "s3")
 _WANTED = {"gha": "", "inline": "", "registry": "ref", "s3": "bucket", "azblob": "name"}
 _SIZE = re.compile(r"\d+(\.\d+)?\s?([kmgtp]i?)?b?\Z", re.IGNORECASE)
@@ -73,8 +73,8 @@ def _output(text: str) -> str:
     if "=" not in text and "," not in text and cells(text):
         return ""  # a folder, or `-`
     pairs = _record(text)
-    if pairs is None or pairs.get("type") not in _EXPORTERS:
-        return f"type=KIND,key=value: one of {', '.join(_EXPORTERS)}"
+    if pairs is None or pairs.get("type") not in _EXPORTERS.split(", "):
+        return f"type=KIND,key=value: one of {_EXPORTERS}"
     return ""
 
 

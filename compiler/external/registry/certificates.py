@@ -69,6 +69,6 @@ def trusting(host: str, environment: Mapping[str, str]) -> Trusting:
 
 def _folders(host: str, environment: Mapping[str, str]) -> Iterator[Path]:
     home = environment.get("HOME") or os.path.expanduser("~")
-    rootless = Path(environment.get("XDG_CONFIG_HOME") or Path(home, ".config"), "docker")
+    rootless = Path(f"{environment.get('XDG_CONFIG_HOME') or f'{home}/.config'}/docker")
     for settings in (SYSTEM, rootless, settings_folder(environment)):
         yield settings / "certs.d" / host

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location
@@ -18,10 +18,6 @@ from compiler.output.definition import Definition
 from compiler.reports.compare.read_print_json import CODE, REMEDY, is_source, parse, read_printed
 from compiler.source.argument_file import STDIN, read_given, shown_name
 from compiler.source.positions import SourceText, read_text, refuse_file
-
-
-if TYPE_CHECKING:
-    from subprocess import CompletedProcess
 
 
 LIMIT = 64 << 20
@@ -119,7 +115,7 @@ def _listed(stdout: bytes) -> list[str]:
     ]
 
 
-def _docker(path: Path, page: SourceText, *words: str) -> "CompletedProcess[bytes]":
+def _docker(path: Path, page: SourceText, *words: str) -> buildx.Completed:
     """Run `docker buildx` in the folder of a file; what it says is kept."""
     try:
         return buildx.run(words, cwd=path.parent)
