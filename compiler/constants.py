@@ -29,3 +29,10 @@ LOCK = "matrix.lock"
 
 FOLDER = "folder"
 """Recorded in place of a digest where an input is a folder, of which only the existence counts."""
+
+BAKE_BATCH = 32
+"""Default number of targets per bake invocation: more than a hundred overload it on two cores."""
+BAKE_JOBS = 2
+"""Default number of bake invocations at the same time."""
+BAKE_RETRIES = 6
+"""Default number of retries of a target after transient errors."""

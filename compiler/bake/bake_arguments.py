@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from compiler.bake.batches import along, links
-from compiler.bake.results import Options
+from compiler.bake.results import BakeOptions
 
 
 ANEW = "no-cache=true"
@@ -12,7 +12,7 @@ ANEW = "no-cache=true"
 
 def bake_words(
     part: Sequence[str],
-    given: Options,
+    given: BakeOptions,
     contexts: Mapping[str, Mapping[str, str]],
     pinned: Mapping[str, str],
     done: Collection[str] = (),

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any, Self
 
 from compiler.bake.rawjson import Watch
-from compiler.bake.results import Options
+from compiler.bake.results import BakeOptions
 from compiler.constants import BAKE_FILE
 from compiler.external import buildx
 
@@ -32,7 +32,7 @@ class Bake:
         self,
         part: Sequence[str],
         words: Sequence[str],
-        options: Options,
+        options: BakeOptions,
         metadata: Path,
         said: "queue.SimpleQueue[tuple[Bake, bytes]]",
     ) -> None:

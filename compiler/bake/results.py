@@ -5,20 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from compiler.constants import BAKE_BATCH, BAKE_JOBS, BAKE_RETRIES
 
-PART = 32
-"""Targets that one bake process builds: a hundred and more overwhelm it on two cores."""
-JOBS = 2
-"""Bake processes at once."""
-RETRIES = 6
-"""How often one target is tried again after faults that pass by themselves."""
 
 Metadata = Mapping[str, Any]
 """What bake's --metadata-file says of a target, such as `containerimage.digest`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class BakeOptions:
     """How to bake."""
 
     folder: Path
@@ -42,9 +37,9 @@ class Options:
     """Other words for bake, as they are."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Bake variables (and all else of the environment) beside those of this process."""
-    jobs: int = JOBS
-    part: int = PART
-    retries: int = RETRIES
+    jobs: int = BAKE_JOBS
+    batch_size: int = BAKE_BATCH
+    retries: int = BAKE_RETRIES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

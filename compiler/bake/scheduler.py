@@ -17,7 +17,7 @@ from compiler.bake.bake_arguments import bake_words
 from compiler.bake.batches import along, contexts, halves, links, ordered, split
 from compiler.bake.logs import Logs
 from compiler.bake.process import Bake, Interrupts, stop
-from compiler.bake.results import Metadata, Options, Outcome, Report
+from compiler.bake.results import BakeOptions, Metadata, Outcome, Report
 from compiler.bake.transient_errors import canceled, engine_away, passing, refusal
 from compiler.targets.plan import Plan
 
@@ -34,7 +34,7 @@ class _Part(NamedTuple):
     due: float = 0.0
 
 
-def build(plan: Plan, targets: Iterable[str], options: Options, report: Report) -> Outcome:
+def build(plan: Plan, targets: Iterable[str], options: BakeOptions, report: Report) -> Outcome:
     """Build targets of a plan, and tests of them; see the module.
 
     Raises:
@@ -53,7 +53,12 @@ def build(plan: Plan, targets: Iterable[str], options: Options, report: Report) 
 
 class _Builder:
     def __init__(
-        self, plan: Plan, targets: Sequence[str], options: Options, report: Report, scratch: Path
+        self,
+        plan: Plan,
+        targets: Sequence[str],
+        options: BakeOptions,
+        report: Report,
+        scratch: Path,
     ) -> None:
         self._options, self._report, self._scratch = options, report, scratch
         self._contexts = contexts(plan)
@@ -61,7 +66,7 @@ class _Builder:
         self._links = links(self._contexts, self._pins)
         self._left = dict.fromkeys(ordered(targets, self._links))
         self._along = {name: along([name], self._links) for name in self._left}
-        self._waiting = [_Part(part) for part in split(self._left, self._links, options.part)]
+        self._waiting = [_Part(part) for part in split(self._left, self._links, options.batch_size)]
         self.running: list[Bake] = []
         self.logs = Logs(options.folder, self._left)
         self._said: queue.SimpleQueue[tuple[Bake, bytes]] = queue.SimpleQueue()

@@ -3,55 +3,116 @@
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from compiler.constants import BAKE_BATCH, BAKE_JOBS, BAKE_RETRIES
+
 
 if TYPE_CHECKING:
+    from compiler.bake.results import BakeOptions
     from compiler.cli.progress_display import Lines
 
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
 _OPTIONS = (
-    click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Bake processes at once."),
+    click.option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        default=BAKE_JOBS,
+        show_default=True,
+        metavar="N",
+        help="Maximum number of bake invocations at the same time.",
+    ),
     click.option(
         "--part",
         type=click.IntRange(1, 100),
+        default=BAKE_BATCH,
+        show_default=True,
         metavar="N",
-        help="Targets that one bake process builds, what they stand on included.",
+        help="Maximum number of targets per bake invocation, dependencies included.",
     ),
     click.option(
         "--retries",
         type=click.IntRange(min=0),
+        default=BAKE_RETRIES,
+        show_default=True,
         metavar="N",
-        help="How often a target is tried again after a fault of network, registry or engine.",
+        help="Retries of a target after transient errors of network, registry or engine.",
     ),
-    click.option("--builder", metavar="NAME", help="The builder of buildx to build with."),
+    click.option("--builder", metavar="NAME", help="Build with this buildx builder."),
     click.option(
         "--set",
         "sets",
         multiple=True,
         metavar="TARGET.KEY=VALUE",
-        help="Override a field, as of bake; can be given several times.",
+        help="Override a field, as in bake; repeatable.",
     ),
     click.option("--no-cache", is_flag=True, help="Build without the cache."),
-    click.option("--pull", is_flag=True, help="Look for newer base images."),
+    click.option("--pull", is_flag=True, help="Always pull base images."),
 )
-_BAKED = ("builder", "no_cache", "pull", "sets", "jobs", "part", "retries")
 
 
-def baking(command: Command) -> Command:
-    """Give a command the options of how it bakes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BakeFlags:
+    """The options about baking that `build` and `publish` share."""
+
+    builder: str | None
+    sets: tuple[str, ...]
+    no_cache: bool
+    pull: bool
+    jobs: int
+    batch_size: int
+    retries: int
+
+    def options(self, folder: Path) -> "BakeOptions":
+        """Return the options of a build in this project's folder."""
+        from compiler.bake.results import BakeOptions
+
+        return BakeOptions(
+            folder=folder,
+            builder=self.builder,
+            sets=self.sets,
+            no_cache=self.no_cache,
+            pull=self.pull,
+            jobs=self.jobs,
+            batch_size=self.batch_size,
+            retries=self.retries,
+        )
+
+
+def add_bake_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the shared options to a command, which receives them as `flags: BakeFlags`."""
+
+    @wraps(command)
+    def with_flags(
+        *arguments: Any,
+        builder: str | None,
+        sets: tuple[str, ...],
+        no_cache: bool,
+        pull: bool,
+        jobs: int,
+        part: int,
+        retries: int,
+        **others: Any,
+    ) -> None:
+        flags = BakeFlags(
+            builder=builder,
+            sets=sets,
+            no_cache=no_cache,
+            pull=pull,
+            jobs=jobs,
+            batch_size=part,
+            retries=retries,
+        )
+        command(*arguments, flags=flags, **others)
+
     for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
-def baked(said: dict[str, Any]) -> dict[str, Any]:
-    """Return what those options say; what they do not say has its default."""
-    return {name: said[name] for name in _BAKED if said[name] is not None}
+        with_flags = option(with_flags)
+    return with_flags
 
 
 class PassingOn(click.Command):

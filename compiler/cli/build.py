@@ -3,11 +3,12 @@
 import os
 import signal
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.bake_options import PassingOn, baked, baking, display
+from compiler.cli.bake_options import BakeFlags, PassingOn, add_bake_options, display
 from compiler.cli.context import Invocation, counted
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import CompileError
@@ -16,7 +17,7 @@ from compiler.errors import CompileError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from compiler.bake.results import Options, Outcome
+    from compiler.bake.results import BakeOptions, Outcome
     from compiler.output.artifact import Compilation
     from compiler.targets.plan import Plan
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("--load", is_flag=True, help="Load what is built into Docker.")
 @click.option("--test", is_flag=True, help="Run the tests of these targets, too.")
 @click.option("--test-only", is_flag=True, help="Run the tests of these targets, and keep nothing.")
-@baking
+@add_bake_options
 @click.option(
     "--format",
     "form",
@@ -51,8 +52,12 @@ def build_(
     selection: str | None,
     platforms: str | None,
     *,
+    push: bool,
+    load: bool,
+    test: bool,
+    test_only: bool,
+    flags: BakeFlags,
     form: str,
-    **options: Any,
 ) -> None:
     """Build targets by `docker buildx bake`, in parts that it can bear; keeps going.
 
@@ -77,14 +82,21 @@ def build_(
         words = (*words, f"platform={platforms}")
     extra = PassingOn.passed(context)
     try:
-        compiled, names = _ready(given, words, selection, options)
+        compiled, names = _ready(given, words, selection, test=test, test_only=test_only)
         if selection is not None and not names:
             given.note_none()
             click.echo(_nothing(form), nl=False)
             return
-        dates, overrides = _overrides(given, compiled, options)
-        ready = _options(given, _platforms(words), extra, options, overrides)
-        outcome, seconds = _built(compiled.plan, names, ready)
+        dates, overrides = _overrides(given, compiled, flags)
+        options = replace(
+            flags.options(given.folder),
+            push=push,
+            load=load,
+            platforms=_platforms(words),
+            extra=extra,
+            overrides=overrides,
+        )
+        outcome, seconds = _built(compiled.plan, names, options)
     except CompileError as error:
         given.refuse(error)
     except KeyboardInterrupt:
@@ -100,7 +112,12 @@ def build_(
 
 
 def _ready(
-    given: Invocation, words: tuple[str, ...], selection: str | None, options: dict[str, Any]
+    given: Invocation,
+    words: tuple[str, ...],
+    selection: str | None,
+    *,
+    test: bool,
+    test_only: bool,
 ) -> "tuple[Compilation, list[str]]":
     """Return what is compiled and the names to bake."""
     from compiler.bake.preconditions import refuse_filters, require_buildx
@@ -116,16 +133,16 @@ def _ready(
     names = [target.name for target in targets]
     tests = [f"{target.name}{TEST_SUFFIX}" for target in targets if target.tests]
     if chosen is not None:  # a test that it names is to be run
-        wanted = {f"{name}{TEST_SUFFIX}" for name in chosen} if _tested(options) else set()
+        wanted = {f"{name}{TEST_SUFFIX}" for name in chosen} if test or test_only else set()
         tests = [name for name in tests if name in chosen | wanted]
         names = [name for name in names if name in chosen]
-    elif not _tested(options):
+    elif not (test or test_only):
         tests = []
-    return compiled, tests if options["test_only"] else names + tests
+    return compiled, tests if test_only else names + tests
 
 
 def _overrides(
-    given: Invocation, compiled: "Compilation", said: dict[str, Any]
+    given: Invocation, compiled: "Compilation", flags: BakeFlags
 ) -> "tuple[Mapping[str, str], Mapping[str, tuple[str, ...]]]":
     """Return the dates of what the lock wants anew, and what each target is given beside that."""
     from compiler.bake.bake_arguments import ANEW
@@ -138,7 +155,7 @@ def _overrides(
 
     try:
         prints = project_fingerprints(
-            compiled, given.folder, os.environ, sets=said["sets"], shown=given.shown
+            compiled, given.folder, os.environ, sets=flags.sets, shown=given.shown
         )
     except NotBuiltError as error:
         raise click.UsageError(f"--set: {error}") from None
@@ -160,10 +177,6 @@ def _nothing(form: str) -> str:
     return summary(nothing, BuildFormat(form), 0.0)
 
 
-def _tested(options: dict[str, Any]) -> bool:
-    return bool(options["test"] or options["test_only"])
-
-
 def _platforms(words: tuple[str, ...]) -> tuple[str, ...]:
     """Return the platforms that the filters leave: those of each `platform=`."""
     from compiler.targets.filters import local_platform
@@ -178,27 +191,7 @@ def _platforms(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _options(
-    given: Invocation,
-    platforms: tuple[str, ...],
-    extra: tuple[str, ...],
-    said: dict[str, Any],
-    overrides: "Mapping[str, tuple[str, ...]]",
-) -> "Options":
-    from compiler.bake.results import Options
-
-    return Options(
-        folder=given.folder,
-        platforms=platforms,
-        extra=extra,
-        overrides=overrides,
-        push=said["push"],
-        load=said["load"],
-        **baked(said),
-    )
-
-
-def _built(plan: "Plan", names: list[str], options: "Options") -> "tuple[Outcome, float]":
+def _built(plan: "Plan", names: list[str], options: "BakeOptions") -> "tuple[Outcome, float]":
     """Build, and show how it goes; return also how long it took."""
     from compiler.bake.scheduler import build
 

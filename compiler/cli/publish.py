@@ -3,11 +3,12 @@
 import os
 import signal
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.bake_options import PassingOn, baked, baking, display
+from compiler.cli.bake_options import BakeFlags, PassingOn, add_bake_options, display
 from compiler.cli.context import Invocation
 from compiler.errors import CompileError
 
@@ -17,16 +18,32 @@ if TYPE_CHECKING:
     from compiler.publish.request import PublishError, PublishRequest, PublishResult
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishOptions:
+    """The options of `publish`, but for how its result is written."""
+
+    filters: tuple[str, ...]
+    selection: str | None
+    version: str | None
+    replace: bool
+    no_moving: bool
+    stage_only: bool
+    platform: str
+    merge: bool
+    flags: BakeFlags
+    bake_arguments: tuple[str, ...]
+
+
 @click.command("publish", cls=PassingOn)
 @click.argument("words", nargs=-1, metavar="[FILTER]... [-- BAKE_ARGUMENT...]")
 @click.option("--selection", metavar="FILE", help="Only targets that this file selects.")
-@click.option("--version", "said", metavar="VERSION", help="Publish as this version.")
+@click.option("--version", metavar="VERSION", help="Publish as this version.")
 @click.option("--replace", is_flag=True, help="Give tags of this version to other images.")
 @click.option("--no-moving", is_flag=True, help="Leave the tags that move where they are.")
 @click.option("--stage-only", is_flag=True, help="Build one --platform, to be joined later.")
 @click.option("--platform", default="", metavar="PLATFORM", help="The platform to stage.")
 @click.option("--merge", is_flag=True, help="Join what was staged for each platform.")
-@baking
+@add_bake_options
 @click.option(
     "--format",
     "form",
@@ -36,7 +53,21 @@ if TYPE_CHECKING:
     help="For people, or the record of the release.",
 )
 @click.pass_context
-def publish_(context: click.Context, /, form: str, **options: Any) -> None:
+def publish_(
+    context: click.Context,
+    /,
+    words: tuple[str, ...],
+    selection: str | None,
+    version: str | None,
+    platform: str,
+    *,
+    replace: bool,
+    no_moving: bool,
+    stage_only: bool,
+    merge: bool,
+    flags: BakeFlags,
+    form: str,
+) -> None:
     """Release targets under the version that `publish` in matrix.yaml names: all, or nothing.
 
     What waits in the registry with the same fingerprint is not built again. The rest is built as
@@ -55,8 +86,19 @@ def publish_(context: click.Context, /, form: str, **options: Any) -> None:
       compile-matrix publish --merge
     """
     given: Invocation = context.obj
-    extra = PassingOn.passed(context)
-    _check(options, extra)
+    options = PublishOptions(
+        filters=words,
+        selection=selection,
+        version=version,
+        replace=replace,
+        no_moving=no_moving,
+        stage_only=stage_only,
+        platform=platform,
+        merge=merge,
+        flags=flags,
+        bake_arguments=PassingOn.passed(context),
+    )
+    _check(options)
     from compiler.external.registry.client import Registries, RegistryError
     from compiler.publish.output import PublishFormat, left, published
     from compiler.publish.request import PublishError
@@ -64,8 +106,8 @@ def publish_(context: click.Context, /, form: str, **options: Any) -> None:
     start = time.monotonic()
     registries = Registries(os.environ)
     try:
-        asked = _asked(given, extra, options)
-        if options["selection"] is not None and not asked.targets:
+        asked = _asked(given, options)
+        if selection is not None and not asked.targets:
             given.note_none()
             return
         done = _published(asked, registries)
@@ -90,18 +132,18 @@ def publish_(context: click.Context, /, form: str, **options: Any) -> None:
     click.echo(published(done, PublishFormat(form), time.monotonic() - start), nl=False)
 
 
-def _check(options: dict[str, Any], extra: tuple[str, ...]) -> None:
+def _check(options: PublishOptions) -> None:
     """Refuse options that do not go together, and what no release takes."""
-    if options["stage_only"] and options["merge"]:
+    if options.stage_only and options.merge:
         raise click.UsageError("--stage-only builds a platform, --merge joins them: say one")
-    if options["stage_only"] != bool(options["platform"]):
+    if options.stage_only != bool(options.platform):
         raise click.UsageError("--stage-only and --platform go together: a release has all")
-    for word in options["sets"]:
+    for word in options.flags.sets:
         key = word.partition("=")[0].removesuffix("+").split(".")[1:2]
         if key and key[0] in {"tags", "push", "load", "output"}:
             raise click.UsageError(f"--set: {key[0]} of a release is not to be set: {word!r}")
     # Fingerprints know nothing of it, and a target that is named there would be pushed as it is.
-    words = iter(extra)
+    words = iter(options.bake_arguments)
     for word in words:
         if word == "--allow":
             next(words, None)
@@ -112,38 +154,32 @@ def _check(options: dict[str, Any], extra: tuple[str, ...]) -> None:
             )
 
 
-def _asked(given: Invocation, extra: tuple[str, ...], options: dict[str, Any]) -> "PublishRequest":
+def _asked(given: Invocation, options: PublishOptions) -> "PublishRequest":
     """Return what is to be published; what is wrong is refused."""
     from compiler.bake.preconditions import refuse_filters, require_buildx
-    from compiler.bake.results import Options
-    from compiler.external.references import canonical_platform
     from compiler.fingerprint.fingerprint import texts
     from compiler.fingerprint.project import project_fingerprints
     from compiler.fingerprint.set_overrides import OverrideError, Overrides
     from compiler.lock.refresh_dates import dates
     from compiler.publish.request import PublishRequest
     from compiler.releases.version import release
-    from compiler.targets.filters import local_platform, select
+    from compiler.targets.filters import select
     from compiler.targets.selection_file import selected
 
     refuse_filters(os.environ)
-    version = release(given.plan(), os.environ, options["said"])
+    version = release(given.plan(), os.environ, options.version)
     require_buildx()
     compiled = given.fresh()
     environment = {**os.environ, version.variable: version.version}
-    targets = select(compiled.plan, options["words"])
-    if options["selection"] is not None:
-        targets = selected(compiled.plan, targets, options["selection"])
-    platform = options["platform"]
-    if platform:
-        platform = local_platform() if platform == "local" else canonical_platform(platform)
-        if platform is None:
-            raise click.UsageError(f"--platform: {options['platform']!r} is no platform")
+    targets = select(compiled.plan, options.filters)
+    if options.selection is not None:
+        targets = selected(compiled.plan, targets, options.selection)
+    platform = _platform(options.platform)
     names = [target.name for target in compiled.plan.targets]
     try:
-        overrides = Overrides(options["sets"], targets=names, environment=environment)
+        overrides = Overrides(options.flags.sets, targets=names, environment=environment)
         prints = project_fingerprints(
-            compiled, given.folder, environment, sets=options["sets"], shown=given.shown
+            compiled, given.folder, environment, sets=options.flags.sets, shown=given.shown
         )
     except OverrideError as error:
         raise click.UsageError(f"--set: {error}") from None
@@ -154,19 +190,29 @@ def _asked(given: Invocation, extra: tuple[str, ...], options: dict[str, Any]) -
         targets=tuple(target.name for target in targets),
         release=version,
         environment=environment,
-        options=Options(
-            folder=given.folder,
-            extra=extra,
+        options=replace(
+            options.flags.options(given.folder),
+            extra=options.bake_arguments,
             env={version.variable: version.version},
-            **baked(options),
         ),
         overrides=overrides,
         refreshed=frozenset(dates(given.folder, given.shown)),
-        replace=options["replace"],
-        moving=not options["no_moving"],
-        merge=options["merge"],
+        replace=options.replace,
+        moving=not options.no_moving,
+        merge=options.merge,
         platform=platform,
     )
+
+
+def _platform(text: str) -> str:
+    """Return the canonical form of `--platform`; empty if the option is absent."""
+    from compiler.external.references import canonical_platform
+    from compiler.targets.filters import local_platform
+
+    platform = local_platform() if text == "local" else canonical_platform(text)
+    if text and platform is None:
+        raise click.UsageError(f"invalid value for --platform: {text!r}")
+    return platform or ""
 
 
 def _published(asked: "PublishRequest", registries: "Registries") -> "PublishResult":

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from compiler.bake.bake_arguments import ANEW
-from compiler.bake.results import Options, Outcome, Report
+from compiler.bake.results import BakeOptions, Outcome, Report
 from compiler.bake.scheduler import build
 from compiler.constants import TEST_SUFFIX
 from compiler.fingerprint.naming import fingerprint_tag, label
@@ -22,7 +22,7 @@ def make(
     plan: Plan,
     wanted: Iterable[Item],
     there: Mapping[str, str],
-    options: Options,
+    options: BakeOptions,
     report: Report,
     *,
     refreshed: Collection[str] = (),
@@ -73,7 +73,7 @@ def examine(
     plan: Plan,
     wanted: Iterable[Item],
     images: Mapping[str, StagedImage],
-    options: Options,
+    options: BakeOptions,
     report: Report,
     *,
     platform: str = "",

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from compiler.bake.results import Options, Report
+from compiler.bake.results import BakeOptions, Report
 from compiler.external.registry.client import Registries
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.fingerprint.set_overrides import Overrides
@@ -33,7 +33,7 @@ class PublishRequest:
     release: Release
     environment: Mapping[str, str]
     """The environment with the version in it."""
-    options: Options
+    options: BakeOptions
     overrides: Overrides | None = None
     """What `--set` changes."""
     refreshed: Collection[str] = ()

@@ -16,7 +16,7 @@ from compiler.bake.preconditions import refuse_filters
 from compiler.bake.process import Interrupts
 from compiler.bake.rawjson import Watch
 from compiler.bake.refresh_state import spread
-from compiler.bake.results import Options
+from compiler.bake.results import BakeOptions
 from compiler.bake.transient_errors import canceled, passing
 from compiler.cli.main import run
 from compiler.errors import CompileError
@@ -264,7 +264,7 @@ def test_without_cache_once(
     tmp_path: Path,
 ) -> None:
     """What an earlier bake built without the cache is not built so again beneath others."""
-    given = Options(folder=tmp_path, no_cache=all_, overrides={"b": ["labels.x=1", ANEW]})
+    given = BakeOptions(folder=tmp_path, no_cache=all_, overrides={"b": ["labels.x=1", ANEW]})
 
     assert bake_words(["c"], given, LINKED, {}, done) == words
 
