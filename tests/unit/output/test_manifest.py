@@ -242,7 +242,7 @@ def test_a_damaged_plan_is_not_believed(tmp_path: Path) -> None:
 def test_it_imports_nothing_slow(tmp_path: Path) -> None:
     """The check is over before a library, or a slow part of Python's own, would be imported."""
     slow = {"click", "yaml", "pydantic", "jinja2", "dataclasses", "inspect", "pathlib", "shutil"}
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import compiler.unchanged as u; "
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import compiler.output.manifest as u; "
     code += "assert u.unchanged(sys.argv[2], 'matrix.yaml', compiler='1'); print(*sys.modules)"
     lay(tmp_path)
     words = [sys.executable, "-ISc", code, str(Path(__file__).parents[3]), str(tmp_path)]
