@@ -1,66 +1,66 @@
-"""What one bake process is told beside the names of its targets; only computes."""
+"""Compute the command-line arguments of one bake invocation; no side effects."""
 
 from collections.abc import Collection, Mapping, Sequence
 
-from compiler.bake.batches import along, links
+from compiler.bake.batches import direct_dependencies, with_dependencies
 from compiler.bake.results import BakeOptions
 
 
-ANEW = "no-cache=true"
-"""Among what a target is given beside that it says: it is to be built without the cache."""
+NO_CACHE = "no-cache=true"
+"""The override by which one target is built without the cache."""
 
 
-def bake_words(
-    part: Sequence[str],
-    given: BakeOptions,
+def bake_arguments(
+    batch: Sequence[str],
+    options: BakeOptions,
     contexts: Mapping[str, Mapping[str, str]],
     pinned: Mapping[str, str],
-    done: Collection[str] = (),
+    finished: Collection[str] = (),
 ) -> list[str]:
-    """Return the options of a bake.
+    """Return the arguments of a bake invocation, without the names of its targets.
 
     Args:
-        part: the targets that it builds.
-        given: how to bake.
-        contexts: target -> context -> the target that it links to.
-        pinned: target -> the image that stands for it where the part does not build it itself.
-        done: what an earlier bake built. That is in the cache now, and is taken from there: without
-            the cache it would be another image, beneath those that stand on it. These in turn are
-            built anew, for the cache may have them as they stood on what was there before.
+        batch: the targets to build.
+        options: how to bake.
+        contexts: target -> named context -> the target that it links to.
+        pinned: target -> the image that replaces it where the batch does not build it.
+        finished: targets that earlier invocations built. They come from the cache: a rebuild
+            without the cache would be another image than the one already built. Their dependents
+            are built without the cache, because the cache may have them on an older parent.
     """
-    # What a process builds itself it also stands on: a parent is built once, or taken.
-    pins = {name: image for name, image in pinned.items() if name not in part}
-    linked = links(contexts, pins)
-    needed = along(part, linked)
-    old = {name for name in needed if name in done and name not in part}
-    renewed = {name for name in old if ANEW in given.overrides.get(name, ())}
-    anew = {
+    # A target of this batch is built, not pinned: its children use the image built with them.
+    pins = {name: image for name, image in pinned.items() if name not in batch}
+    dependencies = direct_dependencies(contexts, pins)
+    needed = with_dependencies(batch, dependencies)
+    cached = {name for name in needed if name in finished and name not in batch}
+    rebuilt = {name for name in cached if NO_CACHE in options.overrides.get(name, ())}
+    uncached = {
         name
-        for name in needed - old
-        if (given.no_cache and old)
-        or ANEW in given.overrides.get(name, ())
-        or along([name], linked) & renewed
+        for name in needed - cached
+        if (options.no_cache and cached)
+        or NO_CACHE in options.overrides.get(name, ())
+        or with_dependencies([name], dependencies) & rebuilt
     }
     flags = {
-        "--push": given.push,
-        "--load": given.load,
-        "--no-cache": given.no_cache and not old,
-        "--pull": given.pull,
+        "--push": options.push,
+        "--load": options.load,
+        "--no-cache": options.no_cache and not cached,
+        "--pull": options.pull,
     }
-    words = [flag for flag, wanted in flags.items() if wanted]
-    words += [f"--builder={given.builder}"] if given.builder else []
-    words += [f"--set={text}" for text in given.sets]
-    words += [
+    arguments = [flag for flag, enabled in flags.items() if enabled]
+    arguments += [f"--builder={options.builder}"] if options.builder else []
+    arguments += [f"--set={text}" for text in options.sets]
+    arguments += [
         f"--set={name}.{text}"
         for name in sorted(needed)
-        for text in given.overrides.get(name, ())
-        if text != ANEW
+        for text in options.overrides.get(name, ())
+        if text != NO_CACHE
     ]
-    words += [f"--set={name}.{ANEW}" for name in sorted(anew)]
-    words += [
+    arguments += [f"--set={name}.{NO_CACHE}" for name in sorted(uncached)]
+    arguments += [
         f"--set={name}.contexts.{context}=docker-image://{pins[other]}"
         for name in sorted(needed)
         for context, other in contexts.get(name, {}).items()
         if other in pins
     ]
-    return [*words, *given.extra]
+    return [*arguments, *options.extra]

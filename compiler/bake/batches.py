@@ -1,4 +1,4 @@
-"""Which targets one bake process builds: bounded parts, parents before children; only computes."""
+"""Divide targets into bounded batches for bake, parents before children; no side effects."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
@@ -7,122 +7,135 @@ from compiler.constants import LINK_PREFIX, TEST_SUFFIX
 from compiler.targets.plan import Plan
 
 
-Links = Mapping[str, Sequence[str]]
-"""Target -> the targets that bake builds along with it: its parent, what it copies from."""
+Dependencies = Mapping[str, Sequence[str]]
+"""Target -> the targets that bake builds with it: its parent, and targets that it copies from."""
 
 
-def contexts(plan: Plan) -> dict[str, dict[str, str]]:
-    """Return which contexts of each target link to which other; its tests link to the target."""
-    found: dict[str, dict[str, str]] = {}
+def linked_contexts(plan: Plan) -> dict[str, dict[str, str]]:
+    """Return, for each target, its named contexts that are other targets.
+
+    A test target has one such context: the target that it tests.
+    """
+    contexts: dict[str, dict[str, str]] = {}
     for target in plan.targets:
-        given = cast("Mapping[str, str]", target.fields.get("contexts", {}))
-        found[target.name] = {
+        fields = cast("Mapping[str, str]", target.fields.get("contexts", {}))
+        contexts[target.name] = {
             name: text.removeprefix(LINK_PREFIX)
-            for name, text in given.items()
+            for name, text in fields.items()
             if text.startswith(LINK_PREFIX)
         }
         if target.tests:
-            found[f"{target.name}{TEST_SUFFIX}"] = {target.name: target.name}
-    return found
+            contexts[f"{target.name}{TEST_SUFFIX}"] = {target.name: target.name}
+    return contexts
 
 
-def links(linked: Mapping[str, Mapping[str, str]], pinned: Iterable[str] = ()) -> Links:
-    """Return what each target links to directly, of what `contexts` gives; nothing of the pinned.
+def direct_dependencies(
+    contexts: Mapping[str, Mapping[str, str]], pinned: Iterable[str] = ()
+) -> Dependencies:
+    """Return the direct dependencies of each target, without pinned ones.
 
-    >>> links({"c": {"x": "b", "y": "a"}}, ["a"])
+    >>> direct_dependencies({"c": {"x": "b", "y": "a"}}, ["a"])
     {'c': ('b',)}
     """
-    out = frozenset(pinned)
+    excluded = frozenset(pinned)
     return {
-        name: tuple(dict.fromkeys(other for other in given.values() if other not in out))
-        for name, given in linked.items()
+        name: tuple(dict.fromkeys(other for other in links.values() if other not in excluded))
+        for name, links in contexts.items()
     }
 
 
-def along(names: Iterable[str], linked: Links) -> frozenset[str]:
-    """Return these targets and all that bake builds along with them.
+def with_dependencies(names: Iterable[str], dependencies: Dependencies) -> frozenset[str]:
+    """Return targets with all their direct and indirect dependencies.
 
-    >>> sorted(along(["c"], {"c": ["b"], "b": ["a"], "d": []}))
+    >>> sorted(with_dependencies(["c"], {"c": ["b"], "b": ["a"], "d": []}))
     ['a', 'b', 'c']
     """
-    found: set[str] = set()
-    left = list(names)
-    while left:
-        name = left.pop()
-        if name not in found:
-            found.add(name)
-            left += linked.get(name, ())
-    return frozenset(found)
+    closure: set[str] = set()
+    pending = list(names)
+    while pending:
+        name = pending.pop()
+        if name not in closure:
+            closure.add(name)
+            pending += dependencies.get(name, ())
+    return frozenset(closure)
 
 
-def ordered(names: Iterable[str], linked: Links) -> list[str]:
-    """Return targets so that each follows what it links to, and families stay together.
+def in_build_order(names: Iterable[str], dependencies: Dependencies) -> list[str]:
+    """Return targets so that each follows its dependencies and families stay together.
 
-    >>> ordered(["a", "b", "a-child", "a-test", "b-child"],
-    ...         {"a-child": ["a"], "a-test": ["a"], "b-child": ["b"]})
+    >>> in_build_order(["a", "b", "a-child", "a-test", "b-child"],
+    ...                {"a-child": ["a"], "a-test": ["a"], "b-child": ["b"]})
     ['a', 'a-child', 'a-test', 'b', 'b-child']
     """
-    wanted = dict.fromkeys(names)
-    above = {name: along([name], linked).intersection(wanted) - {name} for name in wanted}
+    requested = dict.fromkeys(names)
+    above = {
+        name: with_dependencies([name], dependencies).intersection(requested) - {name}
+        for name in requested
+    }
     children: dict[str, list[str]] = {}
-    for name in wanted:
+    for name in requested:
         for parent in above[name]:
             children.setdefault(parent, []).append(name)
-    missing = {name: len(above[name]) for name in wanted}
-    found: dict[str, None] = {}
-    for root in wanted:
+    missing = {name: len(above[name]) for name in requested}
+    order: dict[str, None] = {}
+    for root in requested:
         stack = [root] if not missing[root] else []
         while stack:
             name = stack.pop()
-            if name in found:
+            if name in order:
                 continue
-            found[name] = None
+            order[name] = None
             below = children.get(name, [])
             for child in below:
                 missing[child] -= 1
             stack += reversed([child for child in below if not missing[child]])
-    return list(found)
+    return list(order)
 
 
-def split(names: Iterable[str], linked: Links, most: int) -> list[tuple[str, ...]]:
-    """Cut targets into parts, each with at most so many targets, those along included.
+def split_into_batches(
+    names: Iterable[str], dependencies: Dependencies, limit: int
+) -> list[tuple[str, ...]]:
+    """Divide targets into batches of at most `limit` targets, dependencies included.
 
-    A target that alone has more along with it is a part of its own. A part never needs a target
-    of a later one.
+    A target with more dependencies than that is a batch of its own. No batch depends on a later
+    one.
 
-    >>> split(["a", "b", "c"], {"c": ["b"]}, 2)
+    >>> split_into_batches(["a", "b", "c"], {"c": ["b"]}, 2)
     [('a',), ('b', 'c')]
     """
-    found: list[tuple[str, ...]] = []
-    part: list[str] = []
-    held: frozenset[str] = frozenset()
-    for family in _families(ordered(names, linked), linked, most):
-        more = held | along(family, linked)
-        if part and len(more) > most:
-            found.append(tuple(part))
-            part, more = [], along(family, linked)
-        part += family
-        held = more
-    return [*found, tuple(part)] if part else found
+    batches: list[tuple[str, ...]] = []
+    batch: list[str] = []
+    closure: frozenset[str] = frozenset()
+    for family in _families(in_build_order(names, dependencies), dependencies, limit):
+        enlarged = closure | with_dependencies(family, dependencies)
+        if batch and len(enlarged) > limit:
+            batches.append(tuple(batch))
+            batch, enlarged = [], with_dependencies(family, dependencies)
+        batch += family
+        closure = enlarged
+    return [*batches, tuple(batch)] if batch else batches
 
 
-def _families(names: Sequence[str], linked: Links, most: int) -> list[tuple[str, ...]]:
-    """Join each target to the one before it where it stands on that family and all of it fits."""
-    found: list[list[str]] = []
+def _families(
+    names: Sequence[str], dependencies: Dependencies, limit: int
+) -> list[tuple[str, ...]]:
+    """Group each target with the preceding family if it depends on it and the limit allows."""
+    families: list[list[str]] = []
     for name in names:
-        last = found[-1] if found else []
-        if along([name], linked).intersection(last) and len(along([*last, name], linked)) <= most:
+        last = families[-1] if families else []
+        related = with_dependencies([name], dependencies).intersection(last)
+        if related and len(with_dependencies([*last, name], dependencies)) <= limit:
             last.append(name)
         else:
-            found.append([name])
-    return [tuple(family) for family in found]
+            families.append([name])
+    return [tuple(family) for family in families]
 
 
-def halves(part: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return a part as two, in its order; one target stays as it is.
+def halve(batch: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the two halves of a batch, in its order; a single target stays one batch.
 
-    >>> halves(["a", "b", "c"])
+    >>> halve(["a", "b", "c"])
     [('a', 'b'), ('c',)]
     """
-    middle = (len(part) + 1) // 2
-    return [half for half in (tuple(part[:middle]), tuple(part[middle:])) if half]
+    middle = (len(batch) + 1) // 2
+    return [half for half in (tuple(batch[:middle]), tuple(batch[middle:])) if half]

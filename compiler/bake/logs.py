@@ -1,50 +1,51 @@
-"""The log of each target, in `.compile-matrix/logs/` of the project, which git is to ignore."""
+"""Write the log of each target to `.compile-matrix/logs/`, a folder that Git ignores."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 
-HOME = ".compile-matrix"
+STATE_FOLDER = ".compile-matrix"
 """The folder of logs, selections and records; it ignores itself."""
 
 
-def home(folder: Path) -> Path:
-    """Return the folder for what is neither source nor generated, made if it is not there."""
-    found = folder / HOME
-    found.mkdir(exist_ok=True)
-    ignore = found / ".gitignore"
+def state_folder(folder: Path) -> Path:
+    """Return the project's folder for logs, selections and records; create it if missing."""
+    state = folder / STATE_FOLDER
+    state.mkdir(exist_ok=True)
+    ignore = state / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n", encoding="utf-8")
-    return found
+    return state
 
 
-class Logs:
-    """Logs of the targets of one build: those of an earlier one are replaced."""
+class TargetLogs:
+    """The logs of one build's targets; they replace those of an earlier build."""
 
     def __init__(self, folder: Path, targets: Iterable[str]) -> None:
-        self._folder = home(folder) / "logs"
+        self._folder = state_folder(folder) / "logs"
         self._folder.mkdir(exist_ok=True)
-        self._held: dict[str, list[str]] = {}
+        self._buffers: dict[str, list[str]] = {}
         for target in targets:
             self._path(target).unlink(missing_ok=True)
-        self._begun = set(targets)
+        self._started = set(targets)
 
     def add(self, target: str, text: str) -> None:
-        """Take text for a target's log; it stands there after `flush`."""
-        self._held.setdefault(target, []).append(text)
+        """Append text to a target's log; `flush` writes it to the file."""
+        self._buffers.setdefault(target, []).append(text)
 
     def flush(self) -> None:
-        """Write what was added."""
-        held, self._held = self._held, {}
-        for target, texts in held.items():
-            mode = "a" if target in self._begun else "w"  # a parent that comes along
-            self._begun.add(target)
+        """Write all text added since the last flush."""
+        buffers, self._buffers = self._buffers, {}
+        for target, texts in buffers.items():
+            # A dependency that was not requested replaces its old log on its first line.
+            mode = "a" if target in self._started else "w"
+            self._started.add(target)
             with open(self._path(target), mode, encoding="utf-8", errors="replace") as file:
                 file.writelines(texts)
 
-    def shown(self, target: str) -> str:
-        """Return a log's path, relative to the project."""
-        return f"{HOME}/logs/{target}.log"
+    def display_path(self, target: str) -> str:
+        """Return the path of a log, relative to the project's folder."""
+        return f"{STATE_FOLDER}/logs/{target}.log"
 
     def _path(self, target: str) -> Path:
         return self._folder / f"{target}.log"

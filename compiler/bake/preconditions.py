@@ -1,4 +1,4 @@
-"""What must hold before anything is built: no filters left over, files up to date, a buildx."""
+"""Check the environment before a build: no filters in it, and a suitable buildx."""
 
 from collections.abc import Mapping
 
@@ -8,47 +8,52 @@ from compiler.errors import CompileError, Diagnostic, Location
 from compiler.external import buildx
 
 
-def refuse_filters(env: Mapping[str, str]) -> None:
-    """Refuse an environment that holds filters of the bake file.
+def reject_filters(environment: Mapping[str, str]) -> None:
+    """Reject an environment with filters of the bake file.
 
     Raises:
-        CompileError: for each `ONLY_*` that is not empty: a forgotten export would leave out
-            targets without a word.
+        CompileError: an error for each `ONLY_*` that is not empty. A forgotten export would
+            silently exclude targets.
     """
-    found = [name for name in sorted(env) if name.startswith("ONLY_") and env[name].strip()]
-    if found:
-        raise CompileError(map(_filter, found, (env[name] for name in found)))
+    filters = {
+        name: value
+        for name, value in sorted(environment.items())
+        if name.startswith("ONLY_") and value.strip()
+    }
+    if filters:
+        raise CompileError(_diagnose_filter(name, value) for name, value in filters.items())
 
 
-def _filter(name: str, value: str) -> Diagnostic:
+def _diagnose_filter(name: str, value: str) -> Diagnostic:
     text = f"{name}={value}"
     return Diagnostic(
         code=Code.FILTER_IN_ENVIRONMENT,
-        message=f"the environment holds the filter {name}, which would leave out targets",
+        message=f"the environment variable {name} would exclude targets",
         location=Location(path="environment", line=1, length=len(name), text=text),
-        help=f"`unset {name}`, and give FILTERs to this command",
+        help=f"`unset {name}` and pass filters as arguments",
     )
 
 
 def require_buildx() -> None:
-    """Refuse a machine without `docker buildx`, or with one that is too old.
+    """Check that `docker buildx` can be run and is recent enough.
 
     Raises:
-        CompileError: there is none.
+        CompileError: it is missing, or too old.
     """
     oldest = ".".join(map(str, OLDEST_BUILDX))
     try:
         version = buildx.version()
         if version is None or version >= OLDEST_BUILDX:
             return
-        error = buildx.BuildxError(f"this is buildx {version[0]}.{version[1]}", "update buildx")
+        installed = ".".join(map(str, version))
+        error = buildx.BuildxError(f"buildx {installed} is installed", "update buildx")
     except buildx.BuildxError as raised:
         error = raised
     raise CompileError(
         [
             Diagnostic(
                 code=Code.CANNOT_BUILD,
-                message=f"building needs docker with buildx {oldest} or later: {error.message}",
+                message=f"building requires docker with buildx {oldest} or later: {error.message}",
                 location=Location(path=BAKE_FILE, line=0),
                 help=error.help,
             )

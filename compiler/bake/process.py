@@ -1,4 +1,4 @@
-"""Bake processes: started, read, and stopped with all that they started."""
+"""Start bake processes, read their output, and stop them with all their child processes."""
 
 import json
 import os
@@ -12,94 +12,106 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
-from compiler.bake.rawjson import Watch
-from compiler.bake.results import BakeOptions
+from compiler.bake.rawjson import OutputReader
+from compiler.bake.results import BakeOptions, Metadata
 from compiler.constants import BAKE_FILE
 from compiler.external import buildx
 
 
 GRACE = 10.0
-"""Seconds that a process has to end when it is asked to."""
+"""Seconds that a process has to end after SIGTERM."""
 
-_QUICK = {"BUILDX_METADATA_PROVENANCE": "disabled"}
-"""Nobody reads the provenance in the metadata file, and each target would wait for it."""
+_SKIP_PROVENANCE = {"BUILDX_METADATA_PROVENANCE": "disabled"}
+"""Each target would wait for provenance in the metadata file, which nothing reads."""
+
+OutputQueue = queue.SimpleQueue[tuple["BakeProcess", bytes]]
+"""Lines of output with their process; an empty line means that the process has ended."""
 
 
-class Bake:
-    """One `docker buildx bake` of some targets; lines go to a queue as it says them."""
+class BakeProcess:
+    """A running `docker buildx bake` of one batch."""
 
     def __init__(
         self,
-        part: Sequence[str],
-        words: Sequence[str],
+        batch: Sequence[str],
+        arguments: Sequence[str],
         options: BakeOptions,
         metadata: Path,
-        said: "queue.SimpleQueue[tuple[Bake, bytes]]",
+        lines: OutputQueue,
     ) -> None:
-        """Start it; an empty line in the queue says that it has ended."""
-        self.part = tuple(part)
-        self.watch = Watch()
+        """Start the process.
+
+        Args:
+            batch: the targets to build.
+            arguments: the arguments in front of the targets.
+            options: the folder, the environment and the platforms of the build.
+            metadata: the file for bake's metadata; an existing one is deleted.
+            lines: receives each line of output, then an empty one.
+        """
+        self.batch = tuple(batch)
+        self.reader = OutputReader()
         self._metadata = metadata
         metadata.unlink(missing_ok=True)
-        narrowed = {"ONLY_PLATFORM": ",".join(options.platforms)} if options.platforms else {}
-        options_ = [f"--file={BAKE_FILE}", "--progress=rawjson", f"--metadata-file={metadata}"]
-        # A session of its own: Ctrl-C of the terminal comes to us alone, and we end all of it.
-        self._process = subprocess.Popen(  # noqa: S603 - no shell reads the words
-            buildx.command(*["bake", *options_, *words, *part]),
+        platforms = {"ONLY_PLATFORM": ",".join(options.platforms)} if options.platforms else {}
+        fixed = [f"--file={BAKE_FILE}", "--progress=rawjson", f"--metadata-file={metadata}"]
+        # A session of its own: the terminal's Ctrl-C reaches only us, and we stop the whole group.
+        self._process = subprocess.Popen(  # noqa: S603 - without a shell
+            buildx.command("bake", *fixed, *arguments, *batch),
             cwd=options.folder,
-            env={**_QUICK, **os.environ, **narrowed, **options.env},
+            env={**_SKIP_PROVENANCE, **os.environ, **platforms, **options.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        threading.Thread(target=self._read, args=(said,), daemon=True).start()
+        threading.Thread(target=self._read, args=(lines,), daemon=True).start()
 
-    def _read(self, said: "queue.SimpleQueue[tuple[Bake, bytes]]") -> None:
-        assert self._process.stdout is not None  # noqa: S101 - for the types
+    def _read(self, lines: OutputQueue) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - for mypy
         for line in self._process.stdout:
-            said.put((self, line))
+            lines.put((self, line))
         self._process.wait()
-        said.put((self, b""))
+        lines.put((self, b""))
 
     @property
     def succeeded(self) -> bool:
-        """Tell, when it has ended, whether all of its targets are built."""
+        """Return whether all targets are built; valid after the process has ended."""
         return self._process.returncode == 0
 
-    def metadata(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return what it wrote about its targets."""
+    def metadata(self) -> Mapping[str, Metadata]:
+        """Return bake's metadata by target; empty if there is none."""
         try:
-            found = json.loads(self._metadata.read_bytes())
+            content: Any = json.loads(self._metadata.read_bytes())
         except (OSError, ValueError):
             return {}
-        return found if isinstance(found, dict) else {}
+        return content if isinstance(content, dict) else {}
 
-    def ask(self, number: int) -> bool:
-        """Send a signal to all of its processes; tell whether there are any."""
+    def send_signal(self, number: int) -> bool:
+        """Send a signal to all processes of the group; return whether any process exists."""
         try:
             os.killpg(self._process.pid, number)
-        except (ProcessLookupError, PermissionError):  # a Mac denies where only zombies are left
+        except (ProcessLookupError, PermissionError):  # macOS denies access to a group of zombies
             return False
         return True
 
 
-def stop(bakes: Sequence[Bake], interrupts: "Interrupts") -> None:
-    """End bake processes and wait until nothing of them is left; another Ctrl-C kills them."""
-    left, asked = list(bakes), interrupts.count
-    number, end = signal.SIGTERM, time.monotonic() + GRACE
-    while left := [bake for bake in left if bake.ask(number)]:
-        while left and time.monotonic() < end and interrupts.count == asked:
+def stop_processes(processes: Sequence[BakeProcess], interrupts: "InterruptCounter") -> None:
+    """Stop bake processes and wait until all have ended; another interrupt kills them at once."""
+    interrupts_before = interrupts.count
+    remaining = list(processes)
+    number, deadline = signal.SIGTERM, time.monotonic() + GRACE
+    while remaining := [process for process in remaining if process.send_signal(number)]:
+        while remaining and time.monotonic() < deadline and interrupts.count == interrupts_before:
             time.sleep(0.05)
-            left = [bake for bake in left if bake.ask(0)]
-        number, end = signal.SIGKILL, time.monotonic() + GRACE
+            remaining = [process for process in remaining if process.send_signal(0)]
+        number, deadline = signal.SIGKILL, time.monotonic() + GRACE
 
 
-class Interrupts:
-    """Counts Ctrl-C, SIGTERM and SIGHUP instead of breaking off anywhere, as a context.
+class InterruptCounter:
+    """A context that counts SIGINT, SIGTERM and SIGHUP instead of interrupting any line of code.
 
-    What is ignored stays ignored, as under nohup. Outside of the main thread it counts nothing.
-    One that nobody heeded before the end of the context is raised there.
+    A signal that is ignored stays ignored, as under nohup. Outside the main thread nothing is
+    counted. An interrupt that was not checked is raised at the end of the context.
     """
 
     def __init__(self) -> None:
@@ -107,7 +119,7 @@ class Interrupts:
         self._former: dict[signal.Signals, Any] = {}
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt if there was one."""
+        """Raise KeyboardInterrupt if a signal was received."""
         if self.count:
             raise KeyboardInterrupt
 
@@ -115,7 +127,7 @@ class Interrupts:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 if signal.getsignal(number) is not signal.SIG_IGN:
-                    self._former[number] = signal.signal(number, self._noted)
+                    self._former[number] = signal.signal(number, self._increment)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -124,6 +136,6 @@ class Interrupts:
         if kind is None:
             self.check()
 
-    def _noted(self, number: int, frame: FrameType | None) -> None:
+    def _increment(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self.count += 1

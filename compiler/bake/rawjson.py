@@ -1,4 +1,4 @@
-"""What one bake process says while it builds: the steps of each target, and what went wrong."""
+"""Read the output of `bake --progress=rawjson`: steps and errors of each target."""
 
 import base64
 import json
@@ -6,130 +6,140 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from compiler.bake.transient_errors import canceled
+from compiler.bake.transient_errors import is_cancellation
 
 
-KEPT = 32 * 1024
-"""Characters of a step's output that are kept for who comes to share the step, and for its end."""
+MAX_STEP_OUTPUT = 32 * 1024
+"""Characters of a step's output that are kept, for targets that join the step and for errors."""
 
 _STEP = re.compile(r"\[([\w-]+) (.*)", re.DOTALL)
 """A step's name: `[TARGET 2/3] RUN ...`, `[TARGET internal] load ...`, or `[TARGET] exporting`."""
-_BARE = re.compile(r"\[([\w-]+)\] (.*)", re.DOTALL)
+_STEP_WITHOUT_NUMBER = re.compile(r"\[([\w-]+)\] (.*)", re.DOTALL)
 _WARNING = re.compile(r"^WARNING: (.*)", re.MULTILINE)
-_NOT_KEPT = re.compile(r"No output specified (?:for .* )?with (\S+) driver")
-_SAID = re.compile(r"^ERROR: (?:target ([\w-]+): )?(.*)", re.MULTILINE | re.DOTALL)
+_NO_OUTPUT = re.compile(r"No output specified (?:for .* )?with (\S+) driver")
+_ERROR = re.compile(r"^ERROR: (?:target ([\w-]+): )?(.*)", re.MULTILINE | re.DOTALL)
 
 
-class Line(NamedTuple):
-    """A piece of a target's log."""
+class LogText(NamedTuple):
+    """Text for the log of one target."""
 
     target: str
     text: str
     step: str = ""
-    """The step that begins here, if one does."""
+    """The name of the step that starts here; empty within a step."""
+
+
+class StepError(NamedTuple):
+    """An error and the targets that it concerns."""
+
+    targets: frozenset[str]
+    """All targets that share the failed step; empty if bake names none."""
+    error: str
+    output: str
+    """The last output of the step."""
 
 
 class _Step:
     def __init__(self) -> None:
         self.names: dict[str, str] = {}
-        """Target -> what it calls the step."""
-        self.begun: set[str] = set()
-        self.ended: set[str] = set()
-        self.said = ""
+        """Target -> the step's name in that target."""
+        self.started: set[str] = set()
+        self.completed: set[str] = set()
+        self.output = ""
         self.error = ""
 
 
-class Watch:
-    """Reads what bake says with --progress=rawjson, line by line."""
+class OutputReader:
+    """Reads the output of one bake process line by line."""
 
     def __init__(self) -> None:
         self._steps: dict[str, _Step] = {}
-        self._words: list[str] = []
-        self._open: list[bytes] = []
+        self._messages: list[str] = []
+        self._unfinished: list[bytes] = []
 
-    def read(self, line: bytes) -> Iterator[Line]:
-        """Take a line, and give what it adds to the logs of targets."""
-        if self._open or line == b"{\n":  # buildx 0.13 spreads a status over lines
-            self._open.append(line)
+    def read(self, line: bytes) -> Iterator[LogText]:
+        """Read a line; yield the text that it adds to the logs of targets."""
+        if self._unfinished or line == b"{\n":  # buildx 0.13 writes a status over several lines
+            self._unfinished.append(line)
             if line != b"}\n":
                 return
-            line, self._open = b"".join(self._open), []
+            line, self._unfinished = b"".join(self._unfinished), []
         try:
             status = json.loads(line)
         except ValueError:
             status = None
         if not isinstance(status, dict):
-            self._words.append(line.decode(errors="replace").rstrip())
+            self._messages.append(line.decode(errors="replace").rstrip())
             return
         for vertex in status.get("vertexes") or ():
-            yield from self._vertex(vertex)
+            yield from self._read_vertex(vertex)
         for log in status.get("logs") or ():
-            yield from self._log(log)
+            yield from self._read_log(log)
 
     @property
-    def seen(self) -> bool:
-        """Tell whether any target got as far as a step."""
+    def started(self) -> bool:
+        """Return whether any target has reached a step."""
         return any(step.names for step in self._steps.values())
 
     @property
-    def words(self) -> str:
-        """Return what bake said at the end, for people."""
-        return "\n".join(self._words).strip()
+    def messages(self) -> str:
+        """Return the output that is not JSON: bake's own messages, at its end."""
+        return "\n".join(self._messages).strip()
 
     @property
     def warnings(self) -> list[str]:
-        """Return what bake warned of; never the same in other words for other targets."""
-        found = []
-        for text in _WARNING.findall(self.words):
-            lost = _NOT_KEPT.match(text)
-            found.append(
-                f"a builder of the driver {lost[1]} keeps what it builds in its cache alone: "
-                "give --push, --load, or an `output` in matrix.yaml"
-                if lost
+        """Return bake's warnings, without the names of targets in them."""
+        warnings = []
+        for text in _WARNING.findall(self.messages):
+            no_output = _NO_OUTPUT.match(text)
+            warnings.append(
+                f"a builder with the {no_output[1]} driver keeps images only in its cache: "
+                "use --push or --load, or set `output` in matrix.yaml"
+                if no_output
                 else text
             )
-        return found
+        return warnings
 
-    def errors(self) -> list[tuple[frozenset[str], str, str]]:
-        """Return each error with the targets that met it, and the end of what they said.
+    def errors(self) -> list[StepError]:
+        """Return the errors of all failed steps, cancelled steps excluded.
 
-        What was merely stopped is none. Steps that targets share are errors of all of them.
+        Without a failed step, the error in bake's messages is returned.
         """
-        found = [
-            (frozenset(step.names), step.error, step.said)
+        errors = [
+            StepError(frozenset(step.names), step.error, step.output)
             for step in self._steps.values()
-            if step.error and not canceled(step.error) and step.names
+            if step.error and not is_cancellation(step.error) and step.names
         ]
-        told = _SAID.search(self.words)
-        if not found and told:
-            named = frozenset([told[1]] if told[1] else [])
-            found = [(named, told[2].strip(), self.words)]
-        return found
+        message = _ERROR.search(self.messages)
+        if not errors and message:
+            targets = frozenset([message[1]] if message[1] else [])
+            errors = [StepError(targets, message[2].strip(), self.messages)]
+        return errors
 
-    def _vertex(self, vertex: dict[str, Any]) -> Iterator[Line]:
+    def _read_vertex(self, vertex: dict[str, Any]) -> Iterator[LogText]:
         step = self._steps.setdefault(vertex["digest"], _Step())
-        match = _BARE.match(vertex["name"]) or _STEP.match(vertex["name"])
+        match = _STEP_WITHOUT_NUMBER.match(vertex["name"]) or _STEP.match(vertex["name"])
         if match is None or match[1] == "internal":
             return
         target = match[1]
         name = f"[{match[2]}" if match.re is _STEP else match[2]
         if target not in step.names:
             step.names[target] = name
-        if "started" in vertex and target not in step.begun:
-            step.begun.add(target)
-            yield Line(target, f"{name}\n{step.said}", step=name)
+        if "started" in vertex and target not in step.started:
+            step.started.add(target)
+            yield LogText(target, f"{name}\n{step.output}", step=name)
         if error := vertex.get("error", ""):
-            if not step.error or canceled(step.error):
+            if not step.error or is_cancellation(step.error):
                 step.error = error
-            yield Line(target, f"ERROR: {error}\n")
-        elif "completed" in vertex and target not in step.ended:
-            step.ended.add(target)
+            yield LogText(target, f"ERROR: {error}\n")
+        elif "completed" in vertex and target not in step.completed:
+            step.completed.add(target)
             if vertex.get("cached"):
-                yield Line(target, "CACHED\n")
+                yield LogText(target, "CACHED\n")
 
-    def _log(self, log: dict[str, Any]) -> Iterator[Line]:
+    def _read_log(self, log: dict[str, Any]) -> Iterator[LogText]:
         step = self._steps.setdefault(log["vertex"], _Step())
         text = base64.b64decode(log.get("data") or "").decode(errors="replace")
-        step.said = (step.said + text)[-KEPT:]
-        for target in step.begun:
-            yield Line(target, text)
+        step.output = (step.output + text)[-MAX_STEP_OUTPUT:]
+        for target in step.started:
+            yield LogText(target, text)

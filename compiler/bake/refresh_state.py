@@ -1,43 +1,49 @@
-"""What `lock --refresh` wants built anew: once without cache on this machine, by its date."""
+"""Track on this machine which targets `lock --refresh` requires to be rebuilt without cache."""
 
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from compiler.bake.batches import Links, along
-from compiler.bake.logs import home
+from compiler.bake.batches import Dependencies, with_dependencies
+from compiler.bake.logs import state_folder
 
 
 _FILE = "refreshed.json"
 
 
-def spread(dates: Mapping[str, str], linked: Links) -> dict[str, str]:
-    """Return the dates of all that is refreshed or stands on it: the latest of those below.
+def dates_with_dependents(dates: Mapping[str, str], dependencies: Dependencies) -> dict[str, str]:
+    """Return refresh dates for refreshed targets and their dependents.
 
-    The cache has what stands on a refreshed target as it stood on what was there before.
+    A dependent has the latest date of its dependencies: the cache has it only on their previous
+    images.
     """
-    below = {name: along([name], linked).intersection(dates) for name in linked}
-    return {name: max(dates[other] for other in found) for name, found in below.items() if found}
+    refreshed = {
+        name: with_dependencies([name], dependencies).intersection(dates) for name in dependencies
+    }
+    return {
+        name: max(dates[other] for other in others) for name, others in refreshed.items() if others
+    }
 
 
-def due(folder: Path, dates: Mapping[str, str]) -> frozenset[str]:
-    """Return the targets that were not built here since the date that they have."""
+def outdated_targets(folder: Path, dates: Mapping[str, str]) -> frozenset[str]:
+    """Return the targets that this machine has not rebuilt since their refresh date."""
     built = _read(folder) if dates else {}
     return frozenset(name for name, date in dates.items() if built.get(name) != date)
 
 
-def note(folder: Path, dates: Mapping[str, str], built: Iterable[str]) -> None:
-    """Remember that targets were built without cache; what the lock no longer has is forgotten."""
+def record_rebuilt(folder: Path, dates: Mapping[str, str], built: Iterable[str]) -> None:
+    """Record targets that were rebuilt; remove records of targets that the lock no longer has."""
     if not dates:
         return
-    found = {name: date for name, date in _read(folder).items() if name in dates}
-    found |= {name: dates[name] for name in built if name in dates}
-    (home(folder) / _FILE).write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    rebuilt = {name: date for name, date in _read(folder).items() if name in dates}
+    rebuilt |= {name: dates[name] for name in built if name in dates}
+    text = json.dumps(rebuilt, indent=1, sort_keys=True) + "\n"
+    (state_folder(folder) / _FILE).write_text(text)
 
 
 def _read(folder: Path) -> dict[str, str]:
     try:
-        found = json.loads((home(folder) / _FILE).read_bytes())
+        content = json.loads((state_folder(folder) / _FILE).read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}

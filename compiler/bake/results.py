@@ -1,4 +1,4 @@
-"""What building takes and gives: options, what is told on the way, and what came of it."""
+"""Input and output of a build: its options, progress reports and outcome."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from compiler.constants import BAKE_BATCH, BAKE_JOBS, BAKE_RETRIES
 
 
 Metadata = Mapping[str, Any]
-"""What bake's --metadata-file says of a target, such as `containerimage.digest`."""
+"""What bake's --metadata-file records of one target, such as `containerimage.digest`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,26 +17,26 @@ class BakeOptions:
     """How to bake."""
 
     folder: Path
-    """The project's folder, which holds docker-bake.hcl; bake runs in it."""
+    """The project's folder, which contains docker-bake.hcl; bake runs in it."""
     push: bool = False
     load: bool = False
     builder: str | None = None
     no_cache: bool = False
     pull: bool = False
     platforms: tuple[str, ...] = ()
-    """What the targets' platforms are narrowed to, by ONLY_PLATFORM; none: all that they have."""
+    """Platforms to build, passed as ONLY_PLATFORM; empty means all platforms of each target."""
     sets: tuple[str, ...] = ()
-    """Words for --set, as `*.args.NAME=VALUE`, given to every bake."""
+    """Arguments of `--set`, such as `*.args.NAME=VALUE`, passed to every bake invocation."""
     overrides: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Target -> `KEY=VALUE`s, given as `--set TARGET.KEY=VALUE` where the target is baked."""
+    """Target -> `KEY=VALUE` arguments, passed as `--set TARGET.KEY=VALUE` when it is baked."""
     pins: Mapping[str, str] = field(default_factory=dict)
-    """Target -> the image, as `REPOSITORY@DIGEST`, that others stand on instead of building it."""
-    places: Mapping[str, str] = field(default_factory=dict)
-    """Target -> where it is pushed to: what stands on it in a later bake takes it from there."""
+    """Target -> `REPOSITORY@DIGEST` of an existing image that its dependents use."""
+    repositories: Mapping[str, str] = field(default_factory=dict)
+    """Target -> the repository to which it is pushed; later batches pin it there by digest."""
     extra: tuple[str, ...] = ()
-    """Other words for bake, as they are."""
-    env: Mapping[str, str] = field(default_factory=dict)
-    """Bake variables (and all else of the environment) beside those of this process."""
+    """Further arguments of bake, passed unchanged."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables that are added to this process's own."""
     jobs: int = BAKE_JOBS
     batch_size: int = BAKE_BATCH
     retries: int = BAKE_RETRIES
@@ -44,45 +44,48 @@ class BakeOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of a build. Each target that was asked for is in one of the first three."""
+    """The result of a build; each requested target is in `built`, `failed` or `skipped`.
+
+    `failed` can contain a dependency that was not requested.
+    """
 
     built: Mapping[str, Metadata]
     failed: Mapping[str, str]
-    """Target -> the end of what it said."""
+    """Target -> the last lines of its error."""
     skipped: Mapping[str, str]
-    """Target that was not tried -> the one that it stands on and that failed."""
+    """Target that was not built -> the failed target that it depends on."""
     seconds: Mapping[str, float]
-    """Target -> from its first step to its last, over all attempts."""
+    """Target -> seconds from its first step to its last, summed over all attempts."""
 
     @property
     def sound(self) -> bool:
-        """Tell whether everything was built."""
+        """Return whether every target was built."""
         return not self.failed and not self.skipped
 
 
-class Report(Protocol):
-    """Who is told how a build goes, always from the thread that called `build`."""
+class BuildReport(Protocol):
+    """Receives the progress of a build, always in the thread that called `build`."""
 
     def begin(self, targets: Sequence[str]) -> None:
-        """Take all that will be built, in the order in which it will."""
+        """Receive all targets, in build order."""
 
     def step(self, target: str, step: str) -> None:
-        """Take what a target does now."""
+        """Receive the step that a target has started."""
 
     def built(self, target: str, seconds: float) -> None:
-        """Take that a target is built, and pushed or loaded if asked for."""
+        """Receive a target that is built, and pushed or loaded as requested."""
 
     def failed(self, target: str, tail: str, log: str) -> None:
-        """Take that a target failed, the end of what it said, and where its log is."""
+        """Receive a target that failed, the last lines of its error, and the path of its log."""
 
     def skipped(self, target: str, parent: str) -> None:
-        """Take that a target is not tried, because one that it stands on failed."""
+        """Receive a target that is skipped because a target that it depends on failed."""
 
     def again(self, targets: Sequence[str], why: str, seconds: float) -> None:
-        """Take that these will be tried again in some seconds, because of a passing fault."""
+        """Receive targets that are retried in some seconds because of a transient error."""
 
     def warned(self, text: str) -> None:
-        """Take what bake warns of; each is told once."""
+        """Receive a warning of bake; each text is reported once."""
 
     def tick(self) -> None:
-        """Take that time passes; called several times a second."""
+        """Receive the passing of time; called several times per second."""

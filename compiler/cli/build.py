@@ -102,10 +102,10 @@ def build_(
     except KeyboardInterrupt:
         click.echo("interrupted: every bake is stopped; nothing is half written", err=True)
         context.exit(128 + signal.SIGINT)
-    from compiler.bake.refresh_state import note
+    from compiler.bake.refresh_state import record_rebuilt
     from compiler.reports.build_summary import BuildFormat, summary
 
-    note(given.folder, dates, outcome.built)
+    record_rebuilt(given.folder, dates, outcome.built)
     click.echo(summary(outcome, BuildFormat(form), seconds), nl=False)
     if _remember(given, outcome):
         context.exit(1)
@@ -120,11 +120,11 @@ def _ready(
     test_only: bool,
 ) -> "tuple[Compilation, list[str]]":
     """Return what is compiled and the names to bake."""
-    from compiler.bake.preconditions import refuse_filters, require_buildx
+    from compiler.bake.preconditions import reject_filters, require_buildx
     from compiler.targets.filters import select
     from compiler.targets.selection_file import read_selection
 
-    refuse_filters(os.environ)
+    reject_filters(os.environ)
     require_buildx()
     compiled = given.fresh()
     plan = compiled.plan
@@ -145,9 +145,9 @@ def _overrides(
     given: Invocation, compiled: "Compilation", flags: BakeFlags
 ) -> "tuple[Mapping[str, str], Mapping[str, tuple[str, ...]]]":
     """Return the dates of what the lock wants anew, and what each target is given beside that."""
-    from compiler.bake.bake_arguments import ANEW
-    from compiler.bake.batches import contexts, links
-    from compiler.bake.refresh_state import due, spread
+    from compiler.bake.bake_arguments import NO_CACHE
+    from compiler.bake.batches import direct_dependencies, linked_contexts
+    from compiler.bake.refresh_state import dates_with_dependents, outdated_targets
     from compiler.fingerprint.naming import label
     from compiler.fingerprint.project import project_fingerprints
     from compiler.fingerprint.set_overrides import NotBuiltError, OverrideError
@@ -161,10 +161,12 @@ def _overrides(
         raise click.UsageError(f"--set: {error}") from None
     except OverrideError:
         return {}, {}  # bake says what is wrong with it
-    refreshed = spread(dates(given.folder, given.shown), links(contexts(compiled.plan)))
-    anew = due(given.folder, refreshed)
+    dependencies = direct_dependencies(linked_contexts(compiled.plan))
+    refreshed = dates_with_dependents(dates(given.folder, given.shown), dependencies)
+    outdated = outdated_targets(given.folder, refreshed)
     return refreshed, {
-        name: (label(one.digest), *([ANEW] if name in anew else [])) for name, one in prints.items()
+        name: (label(one.digest), *([NO_CACHE] if name in outdated else []))
+        for name, one in prints.items()
     }
 
 
@@ -204,11 +206,11 @@ def _built(plan: "Plan", names: list[str], options: "BakeOptions") -> "tuple[Out
 
 def _remember(given: Invocation, outcome: "Outcome") -> bool:
     """Write the selection of what was not built, or remove an old one; tell whether there is."""
-    from compiler.bake.logs import home
+    from compiler.bake.logs import state_folder
     from compiler.reports.build_summary import FAILED
     from compiler.targets.selection_file import as_selection
 
-    file = home(given.folder) / "failed.json"
+    file = state_folder(given.folder) / "failed.json"
     if outcome.sound:
         file.unlink(missing_ok=True)
         return False

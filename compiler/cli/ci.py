@@ -85,7 +85,7 @@ def gitlab_(given: Invocation, /, most: int, include: str, **options: Any) -> No
 
 def _stages(given: Invocation, asked: ChangedOptions, most: int) -> "tuple[tuple[Shard, ...], ...]":
     """Return what must be built as stages of shards."""
-    from compiler.bake.preconditions import refuse_filters
+    from compiler.bake.preconditions import reject_filters
     from compiler.fingerprint.fingerprint import texts
     from compiler.render.build_steps import steps
     from compiler.reports.ci.shards import stages
@@ -93,7 +93,7 @@ def _stages(given: Invocation, asked: ChangedOptions, most: int) -> "tuple[tuple
     if asked.commit is not None and asked.against is not None:
         raise click.UsageError("say no more than one of --since GIT_REF and --against registry")
     try:
-        refuse_filters(os.environ)
+        reject_filters(os.environ)
     except CompileError as error:
         given.refuse(error)
     ground = found(given, asked)

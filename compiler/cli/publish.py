@@ -123,10 +123,12 @@ def publish_(
         click.echo("interrupted: the next run goes on from here", err=True)
         context.exit(128 + signal.SIGINT)
     if done.record:
-        from compiler.bake.logs import home
+        from compiler.bake.logs import state_folder
         from compiler.releases.record import text
 
-        (home(given.folder) / "release.json").write_text(text(done.record), encoding="utf-8")
+        (state_folder(given.folder) / "release.json").write_text(
+            text(done.record), encoding="utf-8"
+        )
     if form == PublishFormat.JSON:
         click.echo("".join(f"{line}\n" for line in left(done)), err=True, nl=False)
     click.echo(published(done, PublishFormat(form), time.monotonic() - start), nl=False)
@@ -156,7 +158,7 @@ def _check(options: PublishOptions) -> None:
 
 def _asked(given: Invocation, options: PublishOptions) -> "PublishRequest":
     """Return what is to be published; what is wrong is refused."""
-    from compiler.bake.preconditions import refuse_filters, require_buildx
+    from compiler.bake.preconditions import reject_filters, require_buildx
     from compiler.fingerprint.fingerprint import texts
     from compiler.fingerprint.project import project_fingerprints
     from compiler.fingerprint.set_overrides import OverrideError, Overrides
@@ -166,7 +168,7 @@ def _asked(given: Invocation, options: PublishOptions) -> "PublishRequest":
     from compiler.targets.filters import select
     from compiler.targets.selection_file import selected
 
-    refuse_filters(os.environ)
+    reject_filters(os.environ)
     version = release(given.plan(), os.environ, options.version)
     require_buildx()
     compiled = given.fresh()
@@ -193,7 +195,7 @@ def _asked(given: Invocation, options: PublishOptions) -> "PublishRequest":
         options=replace(
             options.flags.options(given.folder),
             extra=options.bake_arguments,
-            env={version.variable: version.version},
+            environment={version.variable: version.version},
         ),
         overrides=overrides,
         refreshed=frozenset(dates(given.folder, given.shown)),

@@ -8,8 +8,8 @@ it is never built again beneath a child.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from compiler.bake.bake_arguments import ANEW
-from compiler.bake.results import BakeOptions, Outcome, Report
+from compiler.bake.bake_arguments import NO_CACHE
+from compiler.bake.results import BakeOptions, BuildReport, Outcome
 from compiler.bake.scheduler import build
 from compiler.constants import TEST_SUFFIX
 from compiler.fingerprint.naming import fingerprint_tag, label
@@ -23,7 +23,7 @@ def make(
     wanted: Iterable[Item],
     there: Mapping[str, str],
     options: BakeOptions,
-    report: Report,
+    report: BuildReport,
     *,
     refreshed: Collection[str] = (),
     platform: str = "",
@@ -48,13 +48,13 @@ def make(
         name: (
             f"tags={item.place}:{fingerprint_tag(item.fingerprint, platform)}",
             label(item.fingerprint),
-            *([ANEW] if name in refreshed else []),
+            *([NO_CACHE] if name in refreshed else []),
         )
         for name, item in found.items()
     }
     # What waits nowhere, for it has no tag, is built along with what stands on it.
     overrides |= {
-        target.name: (ANEW,)
+        target.name: (NO_CACHE,)
         for target in plan.targets
         if target.name in refreshed and target.name not in {*found, *there}
     }
@@ -64,7 +64,7 @@ def make(
         platforms=(platform,) if platform else (),
         overrides=overrides,
         pins=there,
-        places={name: item.place for name, item in found.items()},
+        repositories={name: item.place for name, item in found.items()},
     )
     return build(plan, found, given, report)
 
@@ -74,7 +74,7 @@ def examine(
     wanted: Iterable[Item],
     images: Mapping[str, StagedImage],
     options: BakeOptions,
-    report: Report,
+    report: BuildReport,
     *,
     platform: str = "",
 ) -> dict[str, str]:

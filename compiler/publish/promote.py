@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from compiler.bake.transient_errors import passing
+from compiler.bake.transient_errors import transient_reason
 from compiler.external import buildx
 from compiler.external.references import split
 from compiler.external.registry.client import Registries, RegistryError
@@ -65,7 +65,7 @@ def copy(sources: Sequence[str], tags: Sequence[str], builder: str | None = None
         if not done.returncode:
             return
         said = buildx.reason(done.stderr)
-        if attempt == ATTEMPTS or not passing(said):
+        if attempt == ATTEMPTS or not transient_reason(said):
             raise RegistryError(f"{tags[0]} cannot be made: {said}")
         time.sleep(0.25 * 2.0**attempt)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from compiler.bake.batches import along, contexts, links
+from compiler.bake.batches import direct_dependencies, linked_contexts, with_dependencies
 from compiler.external.registry.client import Registries, RegistryError
 from compiler.external.registry.parallel import at_once
 from compiler.fingerprint.naming import fingerprint_tag
@@ -65,8 +65,8 @@ def _begun(asked: PublishRequest, registries: Registries, tell: PublishReport) -
         raise PublishError([("everything", why)])
     places = homes(asked.plan, asked.environment)
     home = None if asked.platform else records.settled(registries, places)
-    linked = links(contexts(asked.plan))
-    needed = along(wanted, linked)
+    linked = direct_dependencies(linked_contexts(asked.plan))
+    needed = with_dependencies(wanted, linked)
     return PublishRun(
         asked=asked,
         registries=registries,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from compiler.bake.results import BakeOptions, Report
+from compiler.bake.results import BakeOptions, BuildReport
 from compiler.external.registry.client import Registries
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.fingerprint.set_overrides import Overrides
@@ -47,7 +47,7 @@ class PublishRequest:
     """The platform that alone is staged, if that is all."""
 
 
-class PublishReport(Report, Protocol):
+class PublishReport(BuildReport, Protocol):
     """Who is told: how the building goes, and in words what else is done."""
 
     def say(self, text: str) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from enum import StrEnum
 
-from compiler.bake.logs import HOME
+from compiler.bake.logs import STATE_FOLDER
 from compiler.bake.results import Outcome
 from compiler.targets.selection_file import as_selection
 
@@ -17,7 +17,7 @@ class BuildFormat(StrEnum):
     SELECTION = "selection"
 
 
-FAILED = f"{HOME}/failed.json"
+FAILED = f"{STATE_FOLDER}/failed.json"
 """The selection of what an earlier build did not build."""
 
 
@@ -35,7 +35,12 @@ def summary(outcome: Outcome, form: BuildFormat, seconds: float) -> str:
 def _table(outcome: Outcome, seconds: float) -> str:
     """Return a row for each target that was not built, and counts of all."""
     rows = [
-        (name, "failed", f"{outcome.seconds.get(name, 0.0):.1f} s", f"{HOME}/logs/{name}.log")
+        (
+            name,
+            "failed",
+            f"{outcome.seconds.get(name, 0.0):.1f} s",
+            f"{STATE_FOLDER}/logs/{name}.log",
+        )
         for name in outcome.failed
     ]
     rows += [
