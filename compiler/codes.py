@@ -130,6 +130,8 @@ class Code(StrEnum):
     NO_VARIANT_MATCHES = "no-variant-matches"
     INCOMPLETE_COMBINATION = "incomplete-combination"
     BAKE_FILE = "bake-file"
+    USAGE = "usage"
+    INTERNAL_ERROR = "internal-error"
 
     # Building
     FILTER_IN_ENVIRONMENT = "filter-in-environment"
@@ -408,6 +410,10 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.BAKE_FILE: "A file given to `compare` is neither what `docker buildx bake` reads nor "
         "the JSON of its --print, or there is no buildx to read it. Correct it at the place "
         "shown, or give the JSON of `bake --print`.",
+        Code.USAGE: "An option or argument of the command line is unknown, missing or invalid; the "
+        "exit code is 2. `compile-matrix COMMAND --help` shows the usage.",
+        Code.INTERNAL_ERROR: "This is a bug in compile-matrix; the exit code is 3. Please report "
+        "it with the traceback that COMPILE_MATRIX_DEBUG=1 prints.",
     },
     "Building": {
         Code.FILTER_IN_ENVIRONMENT: "The environment holds an `ONLY_*`, most often an export that "

@@ -16,42 +16,87 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """A place in a text that a user wrote."""
+    """A span of characters in a file, or a whole file."""
 
     path: str
-    """The file as the user would name it: relative to the project's folder, with `/`."""
+    """The file, relative to the current folder, with `/`."""
     line: int
-    """The line, from 1; 0 when the whole file is meant."""
+    """The line number, from 1; 0 refers to the whole file."""
     column: int = 1
-    """The column in characters, from 1."""
+    """The first column, in characters, from 1."""
     length: int = 1
-    """How many characters of the line are meant; the caret is that wide."""
+    """The length of the span in characters, at least 1."""
     text: str = ""
-    """The source line itself, without its end."""
+    """The source line, without its line ending."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """A command-line argument, an option or an environment variable.
+
+    It is not a file: no output format shows it as a path.
+    """
+
+    name: str
+    """The name from the help text or the environment: `FILTER`, `--since`, `ONLY_PYTHON`."""
+    text: str = ""
+    """What the user passed; empty if the argument is missing or its text does not matter."""
+    start: int = 0
+    """The offset of the first wrong character in `text`."""
+    length: int = 0
+    """The number of wrong characters; 0 refers to everything from `start` to the end."""
+
+    @classmethod
+    def within(cls, name: str, text: str, part: str) -> "Argument":
+        """Return the argument with the first occurrence of `part` as its span.
+
+        >>> Argument.within("FILTER", "pyhton=3.9", "3.9").start
+        7
+        """
+        return cls(name=name, text=text, start=max(text.find(part), 0), length=len(part))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """One thing that is wrong: its rule (code), what is wrong, where, and the remedy."""
+    """One error or warning: the violated rule, what is wrong, where, and the remedy."""
 
     code: Code
-    """The rule's name in kebab-case, as documented."""
+    """The rule, as documented in docs/codes.md."""
     message: str
     """One sentence without a full stop; quotes names as the user wrote them."""
-    location: Location
+    location: Location | Argument
     help: str = ""
     """What to do about it, as an imperative or a question; may be empty."""
     severity: Severity = Severity.ERROR
     related: tuple[tuple[str, Location], ...] = ()
-    """Other places that matter, each with a note such as "first given here"."""
+    """Other relevant locations, each with a note such as "first given here"."""
+    cause: str = ""
+    """A reason outside the input, such as "permission denied".
+
+    Text output shows diagnostics with the same code and cause once, with a count.
+    """
 
 
-class CompileError(Exception):
-    """The input is wrong: carries every diagnostic of the phase that refused it."""
+class DiagnosticError(Exception):
+    """A failure that is explained by diagnostics; the base of all errors shown to users.
 
-    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
-        self.diagnostics = tuple(diagnostics)
+    The command line prints them in the format that the user selected, and exits with code 1.
+    """
+
+    def __init__(self, diagnostics: Iterable[Diagnostic], *, outcome: str = "") -> None:
+        """Take the diagnostics in the order in which they are printed.
+
+        Args:
+            diagnostics: at least one.
+            outcome: what was or was not done, printed after the number of errors: "no tag was
+                created".
+        """
+        self.diagnostics, self.outcome = tuple(diagnostics), outcome
         super().__init__("; ".join(d.message for d in self.diagnostics))
+
+
+class CompileError(DiagnosticError):
+    """The input is invalid: carries all diagnostics that were found."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -76,7 +121,7 @@ class Problems:
     """Collects the diagnostics of a phase, each once, however many variants meet it."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str, Location], tuple[Diagnostic, list[str]]] = {}
+        self._found: dict[tuple[str, str, Location | Argument], tuple[Diagnostic, list[str]]] = {}
 
     def add(self, diagnostic: Diagnostic, variant: str | None = None) -> None:
         """Note a diagnostic, and the target in which it was met if it depends on one."""
@@ -96,19 +141,27 @@ class Problems:
 
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Return what was noted, in the order of files and lines."""
-        told = [_with_variants(diagnostic, names) for diagnostic, names in self._found.values()]
-        paths = {path: n for n, path in enumerate(dict.fromkeys(d.location.path for d in told))}
-        return tuple(
-            sorted(
-                told,
-                key=lambda d: (paths[d.location.path], d.location.line, d.location.column),
-            )
-        )
+        diagnostics = [_with_variants(one, variants) for one, variants in self._found.values()]
+        sources = dict.fromkeys(_position(one.location)[0] for one in diagnostics)
+        order = {source: number for number, source in enumerate(sources)}
+
+        def position(diagnostic: Diagnostic) -> tuple[int, int, int]:
+            source, line, column = _position(diagnostic.location)
+            return order[source], line, column
+
+        return tuple(sorted(diagnostics, key=position))
 
     def refuse(self) -> None:
         """Raise `CompileError` if anything was noted."""
         if self._found:
             raise CompileError(self.diagnostics())
+
+
+def _position(location: Location | Argument) -> tuple[str, int, int]:
+    """Return the file or argument, the line and the column: arguments keep their order."""
+    if isinstance(location, Argument):
+        return location.name, 0, 0
+    return location.path, location.line, location.column
 
 
 def _with_variants(diagnostic: Diagnostic, variants: list[str]) -> Diagnostic:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from compiler.codes import Code
 from compiler.constants import BAKE_FILE, OLDEST_BUILDX
-from compiler.errors import CompileError, Diagnostic, Location
+from compiler.errors import Argument, CompileError, Diagnostic, Location
 from compiler.external import buildx
 
 
@@ -29,7 +29,7 @@ def _diagnose_filter(name: str, value: str) -> Diagnostic:
     return Diagnostic(
         code=Code.FILTER_IN_ENVIRONMENT,
         message=f"the environment variable {name} would exclude targets",
-        location=Location(path="environment", line=1, length=len(name), text=text),
+        location=Argument(name=name, text=text, length=len(name)),
         help=f"`unset {name}` and pass filters as arguments",
     )
 

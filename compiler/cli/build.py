@@ -11,7 +11,6 @@ import click
 from compiler.cli.bake_options import BakeFlags, PassingOn, add_bake_options, display
 from compiler.cli.context import Invocation, counted
 from compiler.constants import TEST_SUFFIX
-from compiler.errors import CompileError
 
 
 if TYPE_CHECKING:
@@ -97,8 +96,6 @@ def build_(
             overrides=overrides,
         )
         outcome, seconds = _built(compiled.plan, names, options)
-    except CompileError as error:
-        given.refuse(error)
     except KeyboardInterrupt:
         click.echo("interrupted: every bake is stopped; nothing is half written", err=True)
         context.exit(128 + signal.SIGINT)

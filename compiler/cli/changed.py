@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 import click
 
 from compiler.cli.context import Invocation
-from compiler.errors import CompileError
 
 
 if TYPE_CHECKING:
@@ -121,8 +120,6 @@ def found(given: Invocation, asked: ChangedOptions) -> Found:
         prints = project_fingerprints(
             compiled, given.folder, os.environ, sets=asked.sets, shown=given.shown
         )
-    except CompileError as error:
-        given.refuse(error)
     except OverrideError as error:
         _misused(error)
     if asked.selection is not None and not targets:
@@ -154,8 +151,6 @@ def changes(given: Invocation, asked: ChangedOptions, found: Found) -> "tuple[Ch
         wanted = {target.name: found.prints[target.name] for target in found.targets}
         there = staged(wanted, places, Registries(os.environ, _ATTEMPTS))
         return among(unstaged(plan, found.prints, there, places), found.targets)
-    except CompileError as error:
-        given.refuse(error)
     except OverrideError as error:
         _misused(error)
 

@@ -3,7 +3,6 @@
 import click
 
 from compiler.cli.context import Invocation
-from compiler.errors import CompileError
 from compiler.output.bake_fields import COMPARED
 
 
@@ -51,10 +50,7 @@ def compare_(given: Invocation, file: str, ignored: tuple[str, ...], form: str) 
     from compiler.reports.compare.read_bakefile import read_definition
 
     plan = given.plan()
-    try:
-        theirs = read_definition(file)
-    except CompileError as error:
-        given.refuse(error)
+    theirs = read_definition(file)
     found = compare(definition(plan, os.environ), theirs, ignored)
     name = "stdin" if file == "-" else file
     click.echo(as_json(found, name) if form == "json" else as_text(found, name), nl=False)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.context import Invocation, counted
+from compiler.cli.context import Invocation, counted, on_error
 from compiler.cli.diagnostic_output import DiagnosticFormat
 from compiler.codes import Code
 from compiler.constants import BAKE_FILE, LOCK, PLAN_FILE
@@ -26,6 +26,7 @@ MANY, MANY_TESTED = 100, 50
 """Targets above which one bake fails on a small machine (buildx issues 3810 and 3486)."""
 
 
+@on_error("nothing is written")
 def compile_(given: Invocation, *, check: bool, diff: bool, strict: bool, locked: bool) -> None:
     """Compile, or with `check` compare; what is up to date is known without compiling."""
     from compiler.output.manifest import unchanged
@@ -35,10 +36,7 @@ def compile_(given: Invocation, *, check: bool, diff: bool, strict: bool, locked
         record = unchanged(given.folder, given.path.name, compiler=VERSION)
     if record is not None and record.targets <= given.limit:
         warnings = _recalled(given, record)
-        try:
-            _forbid(warnings, strict=strict, locked=locked)
-        except CompileError as error:
-            given.refuse(error)
+        _forbid(warnings, strict=strict, locked=locked)
         given.tell(warnings)
         _advise(record.targets, record.files - record.targets - 2)
         click.echo(f"{counted(record.targets, 'target')}: up to date")
@@ -49,19 +47,16 @@ def compile_(given: Invocation, *, check: bool, diff: bool, strict: bool, locked
     from compiler.output.write import update
     from compiler.pipeline import compile_matrix
 
-    try:
-        compiled = compile_matrix(given.path, shown=given.shown, limit=given.limit, locked=locked)
-        paths = [artifact.path for artifact in (*compiled.artifacts[:1], *compiled.artifacts[-2:])]
-        ignored = partly_ignored(given.folder, paths, given.shown)
-        warnings = (*compiled.plan.warnings, *([ignored] if ignored else []))
-        _forbid(warnings, strict=strict, locked=locked)
-        output = compiled.plan.matrix.output
-        if check:
-            changes = compare(compiled.artifacts, given.folder, output)
-        else:
-            changes = update(compiled.artifacts, given.folder, output)
-    except CompileError as error:
-        given.refuse(error)
+    compiled = compile_matrix(given.path, shown=given.shown, limit=given.limit, locked=locked)
+    paths = [artifact.path for artifact in (*compiled.artifacts[:1], *compiled.artifacts[-2:])]
+    ignored = partly_ignored(given.folder, paths, given.shown)
+    warnings = (*compiled.plan.warnings, *([ignored] if ignored else []))
+    _forbid(warnings, strict=strict, locked=locked)
+    output = compiled.plan.matrix.output
+    if check:
+        changes = compare(compiled.artifacts, given.folder, output)
+    else:
+        changes = update(compiled.artifacts, given.folder, output)
     if check and changes:
         for change in changes if given.form is DiagnosticFormat.TEXT and not diff else []:
             click.echo(f"{given.shown}{change.path}: would be {change.kind}d")

@@ -1,15 +1,16 @@
 """What every command shares: the options before it, how it reads a matrix, how it tells faults."""
 
-import os
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.diagnostic_output import DiagnosticFormat, report
+from compiler.cli.diagnostic_output import DiagnosticFormat
+from compiler.cli.failure import write
 from compiler.codes import Code
-from compiler.errors import CompileError, Diagnostic, Location, Severity
+from compiler.errors import CompileError, Diagnostic, DiagnosticError, Location
 
 
 if TYPE_CHECKING:
@@ -21,11 +22,9 @@ if TYPE_CHECKING:
 class Invocation:
     """What the options before a command say."""
 
-    def __init__(
-        self, path: Path, form: DiagnosticFormat, limit: int, *, command: str = ""
-    ) -> None:
-        """Take the matrix, how errors are written, the most variants, and which command it is."""
-        self.path, self.form, self.limit, self._command = path, form, limit, command
+    def __init__(self, path: Path, form: DiagnosticFormat, limit: int) -> None:
+        """Take the matrix, the format of diagnostics, and the maximum number of variants."""
+        self.path, self.form, self.limit = path, form, limit
 
     @property
     def folder(self) -> Path:
@@ -40,10 +39,7 @@ class Invocation:
 
     def tell(self, diagnostics: tuple[Diagnostic, ...]) -> None:
         """Write diagnostics to stderr."""
-        if diagnostics:
-            click.echo(
-                report(diagnostics, self.form, colour=_coloured()), err=True, nl=False, color=True
-            )
+        write(diagnostics, self.form)
 
     def files(self) -> "Files":
         """Return the project's files, none of them read yet."""
@@ -52,13 +48,14 @@ class Invocation:
         return Files(self.folder, self.shown)
 
     def plan(self, files: "Files | None" = None) -> "Plan":
-        """Read the matrix and plan it, without rendering a Dockerfile; what is wrong ends it."""
+        """Read the matrix and plan it, without rendering a Dockerfile.
+
+        Raises:
+            CompileError: the matrix is invalid.
+        """
         from compiler.pipeline import plan_matrix
 
-        try:
-            return plan_matrix(files or self.files(), self.path.name, limit=self.limit)
-        except CompileError as error:
-            self.refuse(error)
+        return plan_matrix(files or self.files(), self.path.name, limit=self.limit)
 
     def fresh(self) -> "Compilation":
         """Compile the matrix, whose generated files must be up to date.
@@ -91,21 +88,15 @@ class Invocation:
         """Say that a selection leaves nothing, which is as good as anything."""
         click.echo("no target is selected: there is nothing to do", err=True)
 
-    def refuse(self, error: CompileError) -> NoReturn:
-        """Tell what is wrong and end."""
-        self.tell(error.diagnostics)
-        if self.form is DiagnosticFormat.TEXT:
-            count = sum(d.severity is Severity.ERROR for d in error.diagnostics)
-            outcome = "; nothing is written" if self._command in ("", "init") else ""
-            click.echo(f"{count} error{'s' * (count != 1)}{outcome}", err=True)
-        raise click.exceptions.Exit(1)
 
-
-def _coloured() -> bool:
-    """Tell whether diagnostics may be coloured: on a terminal, unless the user objects."""
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return False
-    return sys.stderr.isatty()
+@contextmanager
+def on_error(outcome: str) -> "Iterator[None]":
+    """State in every error raised within what was not done because of it."""
+    try:
+        yield
+    except DiagnosticError as error:
+        error.outcome = error.outcome or outcome
+        raise
 
 
 def counted(count: int, word: str) -> str:

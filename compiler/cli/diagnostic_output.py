@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from enum import StrEnum
 
-from compiler.errors import Diagnostic, Location, Severity
+from compiler.errors import Argument, Diagnostic, Location, Severity
 
 
 MAX_SHOWN = 120
@@ -46,9 +46,10 @@ def _text(diagnostic: Diagnostic, *, colour: bool) -> str:
     kind = f"{diagnostic.severity}[{diagnostic.code}]"
     if colour:
         kind = f"\x1b[{_COLOURS[diagnostic.severity]}m{kind}\x1b[0m"
-    lines = [f"{_place(where)}: {kind}: {_printable(diagnostic.message)}"]
+    message = _printable(diagnostic.message)
+    lines = [f"{_place(where)}: {kind}: {message}"]
     help_ = f"help: {_printable(diagnostic.help)}" if diagnostic.help else ""
-    if where.line and where.text:
+    if where.text and (isinstance(where, Argument) or where.line):
         lines += _picture(where, help_, colour=colour)
     elif help_:
         lines.append(f"      = {help_}")
@@ -56,25 +57,31 @@ def _text(diagnostic: Diagnostic, *, colour: bool) -> str:
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
-def _place(where: Location) -> str:
+def _place(where: Location | Argument) -> str:
+    if isinstance(where, Argument):
+        return _printable(where.name)
     path = _printable(where.path)
     return f"{path}:{where.line}:{where.column}" if where.line else path
 
 
-def _picture(where: Location, help_: str, *, colour: bool) -> list[str]:
-    """Show the source line, the place under it, and the remedy beside that."""
-    text, start = where.text, where.column - 1
+def _picture(where: Location | Argument, help_: str, *, colour: bool) -> list[str]:
+    """Return the source line or argument, then carets under the span with the remedy."""
+    text = where.text
+    if isinstance(where, Argument):
+        number, start, length = "", where.start, where.length or len(text) - where.start
+    else:
+        number, start, length = str(where.line), where.column - 1, where.length
     cut = max(0, start - MAX_SHOWN * 2 // 3) if len(text) > MAX_SHOWN else 0
     shown = text[cut : cut + MAX_SHOWN]
     start -= cut
-    width = max(1, min(where.length, len(shown) - start))
+    width = max(1, min(length, len(shown) - start))
     # The line is padded by its own characters, so that tabs stay tabs.
     padding = "".join(c if c == "\t" else " " * _width(c) for c in shown[:start])
     caret = "^" * max(1, sum(map(_width, shown[start : start + width])))
     if colour:
         caret = f"\x1b[{_COLOURS[Severity.ERROR]}m{caret}\x1b[0m"
     return [
-        f"{where.line:>5} | {'...' if cut else ''}{_printable(shown)}",
+        f"{number:>5} | {'...' if cut else ''}{_printable(shown)}",
         f"      | {'   ' if cut else ''}{padding}{caret} {help_}",
     ]
 
@@ -110,7 +117,15 @@ def _plain(diagnostic: Diagnostic) -> dict[str, object]:
     }
 
 
-def _span(where: Location) -> dict[str, object]:
+def _span(where: Location | Argument) -> dict[str, object]:
+    if isinstance(where, Argument):
+        end = where.start + where.length if where.length else len(where.text)
+        return {
+            "argument": where.name,
+            "text": where.text,
+            "column": where.start + 1,
+            "end_column": end + 1,
+        }
     return {
         "path": where.path,
         "line": where.line,
@@ -121,14 +136,20 @@ def _span(where: Location) -> dict[str, object]:
 
 def _annotation(diagnostic: Diagnostic) -> str:
     where = diagnostic.location
-    place = f",line={where.line},col={where.column}" if where.line else ""
-    if where.line:
-        place += f",endColumn={where.column + where.length}"
     message = diagnostic.message + (f"\nhelp: {diagnostic.help}" if diagnostic.help else "")
-    return (
-        f"::{diagnostic.severity} file={_property(where.path)}{place},"
-        f"title={_property(diagnostic.code)}::{_escaped(message)}\n"
-    )
+    if isinstance(where, Argument):  # an annotation without a file appears on the run itself
+        properties, message = "", f"{_subject(where)}: {message}"
+    else:
+        properties = f"file={_property(where.path)},"
+        if where.line:
+            end = where.column + where.length
+            properties += f"line={where.line},col={where.column},endColumn={end},"
+    title = _property(diagnostic.code)
+    return f"::{diagnostic.severity} {properties}title={title}::{_escaped(message)}\n"
+
+
+def _subject(argument: Argument) -> str:
+    return f"{argument.name} '{argument.text}'" if argument.text else argument.name
 
 
 def _escaped(text: str) -> str:

@@ -48,10 +48,7 @@ def explain_(given: Invocation, words: tuple[str, ...], form: str) -> None:
     from compiler.reports.explain.explain import explain
 
     plan = given.plan()
-    try:
-        told, left = explain(plan, words)
-    except CompileError as error:
-        given.refuse(error)
+    told, left = explain(plan, words)
     contents = _contents(given) if any(one.build for one in told) else {}
     if form == "json":
         from compiler.reports.explain.json_output import as_json

@@ -4,14 +4,12 @@ from pathlib import Path
 
 import click
 
-from compiler.cli.context import Invocation, counted
-from compiler.errors import CompileError
+from compiler.cli.context import counted, on_error
 
 
 @click.command("init")
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=".")
-@click.pass_obj
-def init_(given: Invocation, folder: Path) -> None:
+def init_(folder: Path) -> None:
     """Write a working project to DIR, or to this folder: a sample to be changed.
 
     Nothing is written if any of its files is there already.
@@ -25,10 +23,8 @@ def init_(given: Invocation, folder: Path) -> None:
 
     from compiler.output.scaffold import init
 
-    try:
+    with on_error("nothing is written"):
         written = init(folder)
-    except CompileError as error:
-        given.refuse(error)
     for path in written:
         click.echo(folder / path)
     click.echo(f"{counted(len(written), 'file')} written")

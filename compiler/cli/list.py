@@ -4,7 +4,6 @@ import click
 
 from compiler.cli.completion import complete_filter
 from compiler.cli.context import Invocation
-from compiler.errors import CompileError
 
 
 @click.command("list")
@@ -39,12 +38,9 @@ def list_(given: Invocation, words: tuple[str, ...], form: str, selection: str |
     from compiler.targets.selection_file import selected
 
     plan = given.plan()
-    try:
-        targets = select(plan, words)
-        if selection is not None:
-            targets = selected(plan, targets, selection)
-    except CompileError as error:
-        given.refuse(error)
+    targets = select(plan, words)
+    if selection is not None:
+        targets = selected(plan, targets, selection)
     click.echo(listing(plan, targets, ListFormat(form)), nl=False)
     if selection is not None and not targets:
         given.note_none()

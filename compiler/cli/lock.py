@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from compiler.cli.context import Invocation, counted
-from compiler.errors import CompileError
 
 
 if TYPE_CHECKING:
@@ -68,18 +67,13 @@ def lock_(
         raise click.BadParameter("a date is written as 2026-11-23", param_hint="--date")
     files = given.files()
     plan = given.plan(files)
-    try:
-        project = survey(plan, files)
-        given.tell(project.undecided)
-        if check:
-            moved = _check(project, words)
-        else:
-            _renew(given, project, words, upgrade=upgrade, day=day if refresh else "")
-            return
-    except CompileError as error:
-        given.refuse(error)
-    if moved:
-        raise click.exceptions.Exit(1)
+    project = survey(plan, files)
+    given.tell(project.undecided)
+    if check:
+        if _check(project, words):
+            raise click.exceptions.Exit(1)
+    else:
+        _renew(given, project, words, upgrade=upgrade, day=day if refresh else "")
 
 
 def _check(project: "Project", words: tuple[str, ...]) -> bool:

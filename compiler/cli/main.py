@@ -1,7 +1,6 @@
 """The command line: options, the terminal, exit codes."""
 
 import os
-import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from compiler.cli.compile import compile_
 from compiler.cli.context import Invocation
 from compiler.cli.diagnostic_output import DiagnosticFormat
 from compiler.cli.explain import explain_
+from compiler.cli.failure import INTERRUPTED, fail, requested_format
 from compiler.cli.init import init_
 from compiler.cli.list import list_
 from compiler.cli.lock import lock_
@@ -23,6 +23,7 @@ from compiler.cli.publish import publish_
 from compiler.cli.release import release_
 from compiler.cli.schema import schema_
 from compiler.constants import MAX_VARIANTS
+from compiler.errors import DiagnosticError
 from compiler.version import VERSION
 
 
@@ -104,9 +105,7 @@ def cli(
 
     Writes only what differs, and nothing at all if anything is wrong.
     """
-    given = Invocation(
-        path, DiagnosticFormat(form), limit, command=context.invoked_subcommand or ""
-    )
+    given = Invocation(path, context.obj or DiagnosticFormat(form), limit)
     if context.invoked_subcommand is None:
         compile_(given, check=check or diff, diff=diff, strict=strict, locked=locked)
     elif check or diff or strict or locked:
@@ -120,33 +119,25 @@ for command in COMMANDS:
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0 done, 1 input wrong, 2 usage, 130 Ctrl-C."""
+    """Run the command line and return its exit code.
+
+    0 success, 1 invalid input or a failure, 2 usage, 3 a bug, 130 interrupted.
+    """
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    arguments = sys.argv[1:] if arguments is None else arguments
+    output_format = requested_format(arguments)
     try:
-        code = cli.main(arguments, prog_name="compile-matrix", standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("interrupted; nothing is half written", err=True)
-        return 128 + signal.SIGINT
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except BrokenPipeError:
-        # Who read our output has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        click.echo(f"the output cannot be written: {reason}", err=True)
-        return 1
-    except Exception as error:
-        if os.environ.get("COMPILE_MATRIX_DEBUG"):
-            raise
-        click.echo(
-            f"internal error: {type(error).__name__}: {error}\n"
-            "This is a fault of compile-matrix; COMPILE_MATRIX_DEBUG=1 shows where.",
-            err=True,
+        code = cli.main(
+            arguments, prog_name="compile-matrix", standalone_mode=False, obj=output_format
         )
-        return 3
+    except click.exceptions.Abort:
+        click.echo("interrupted; no file is half-written", err=True)
+        return INTERRUPTED
+    except Exception as error:
+        expected = (DiagnosticError, click.ClickException, OSError)
+        if os.environ.get("COMPILE_MATRIX_DEBUG") and not isinstance(error, expected):
+            raise
+        return fail(error, output_format)
     return code if isinstance(code, int) else 0

@@ -10,7 +10,6 @@ import click
 
 from compiler.cli.bake_options import BakeFlags, PassingOn, add_bake_options, display
 from compiler.cli.context import Invocation
-from compiler.errors import CompileError
 
 
 if TYPE_CHECKING:
@@ -111,8 +110,6 @@ def publish_(
             given.note_none()
             return
         done = _published(asked, registries)
-    except CompileError as error:
-        given.refuse(error)
     except PublishError as error:
         _tell(error)
         context.exit(1)

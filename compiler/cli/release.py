@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from compiler.cli.context import Invocation, counted
-from compiler.errors import CompileError
 
 
 if TYPE_CHECKING:
@@ -154,10 +153,7 @@ def _named(given: Invocation, record: "Record", words: tuple[str, ...]) -> list[
     recorded = {row["target"] for row in record["targets"]}
     if recorded.issuperset(words):
         return [*words]
-    try:
-        return [target.name for target in select(given.plan(), words)]
-    except CompileError as error:
-        given.refuse(error)
+    return [target.name for target in select(given.plan(), words)]
 
 
 def _end(message: str) -> NoReturn:

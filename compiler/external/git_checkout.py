@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import NoReturn
 
 from compiler.codes import Code
-from compiler.errors import CompileError, Diagnostic, Location
+from compiler.errors import Argument, CompileError, Diagnostic
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def _told(commit: str, said: str, word: str) -> tuple[str, str]:
 
 
 def _refuse(commit: str, message: str, help_: str) -> NoReturn:
-    where = Location(path="--since", line=1, length=len(commit) or 1, text=commit)
+    where = Argument(name="--since", text=commit)
     raise CompileError(
         [Diagnostic(code=Code.UNREADABLE_COMMIT, message=message, location=where, help=help_)]
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from compiler.codes import Code
 from compiler.constants import LINK_PREFIX, LOCK
-from compiler.errors import Diagnostic, Location, Problems, did_you_mean
+from compiler.errors import Argument, Diagnostic, Problems, did_you_mean
 from compiler.external.references import familiar
 from compiler.lock.apply import Pinner, load_lock
 from compiler.lock.diagnostics import Use
@@ -114,7 +114,7 @@ def chosen(project: Project, words: Iterable[str]) -> tuple[str, ...]:
         }
         found |= taken
         if not taken:
-            where = Location(path="IMAGE", line=1, length=max(len(word), 1), text=word)
+            where = Argument(name="IMAGE", text=word)
             listed = f"there are {', '.join(known[:5])}" if known else "no target needs one"
             near = did_you_mean(word, known, otherwise=listed)
             message = f"no base is named {word!r}"

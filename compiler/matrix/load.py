@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from compiler.codes import Code
-from compiler.errors import CompileError, did_you_mean
+from compiler.errors import CompileError, Location, did_you_mean
 from compiler.external.references import canonical_tag
 from compiler.matrix.axes import read_axes
 from compiler.matrix.build_fields import read_overrides
@@ -104,7 +104,9 @@ def _data(raw: Mapping[str, str], files: Files, reader: Reader) -> dict[str, Any
             reader.broken.add(name)
             named = (("named here", reader.source.locate(("data", name))),)
             reader.problems.extend(
-                diagnostic if diagnostic.location.line else replace(diagnostic, related=named)
+                replace(diagnostic, related=named)
+                if isinstance(diagnostic.location, Location) and not diagnostic.location.line
+                else diagnostic
                 for diagnostic in error.diagnostics
             )
     return found

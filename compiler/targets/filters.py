@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from compiler.codes import Code
 from compiler.constants import TEST_SUFFIX
-from compiler.errors import Diagnostic, Location, Problems, did_you_mean
+from compiler.errors import Argument, Diagnostic, Problems, did_you_mean
 from compiler.external.references import canonical_platform
 from compiler.matrix.pattern import RANGE, match, spelling, worded
 from compiler.targets.plan import Kind, Plan
@@ -41,8 +41,7 @@ def select(plan: Plan, words: Sequence[str]) -> tuple[Target, ...]:
     problems.refuse()
     found = tuple(target for target in plan.targets if all(test(target) for test in tests))
     if not found and words:
-        joined = " ".join(words)
-        where = Location(path="FILTER", line=1, length=len(joined), text=joined)
+        where = Argument(name="FILTER", text=" ".join(words))
         problems.add(
             Diagnostic(
                 code=Code.NO_VARIANT_MATCHES,
@@ -59,8 +58,7 @@ def _test(word: str, plan: Plan, problems: Problems) -> Callable[[Target], bool]
     """Return what a word asks of a target; what it cannot mean goes to the problems."""
 
     def problem(code: Code, message: str, help_: str, part: str) -> None:
-        column = word.index(part) + 1
-        where = Location(path="FILTER", line=1, column=column, length=len(part) or 1, text=word)
+        where = Argument.within("FILTER", word, part)
         problems.add(Diagnostic(code=code, message=message, location=where, help=help_))
 
     operator = _OPERATOR.search(word)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from compiler.codes import Code
-from compiler.errors import CompileError, Diagnostic, Location
+from compiler.errors import Argument, CompileError, Diagnostic
 from compiler.external.references import split
 from compiler.external.registry.client import Registries, RegistryError
 from compiler.external.registry.parallel import at_once
@@ -61,7 +61,7 @@ def staged(
                 Diagnostic(
                     code=Code.UNREACHABLE_REGISTRY,
                     message=str(error),
-                    location=Location(path="--against", line=0),
+                    location=Argument(name="--against", text="registry"),
                     help="that is not taken for an answer: log in, or try again",
                 )
             ]

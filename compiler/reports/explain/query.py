@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from compiler.codes import Code
-from compiler.errors import Diagnostic, Location, Problems, did_you_mean
+from compiler.errors import Argument, Diagnostic, Problems, did_you_mean
 from compiler.matrix.matrix import Axis, Image, Matrix, Value
 from compiler.reports.explain.rule_effects import Effect, rulings
 from compiler.targets.plan import Plan
@@ -70,8 +70,7 @@ def asked(plan: Plan, words: Sequence[str]) -> tuple[Query, ...]:
 
 
 def _problem(code: Code, message: str, help_: str, word: str, part: str = "") -> Diagnostic:
-    column = word.index(part) + 1
-    where = Location(path="FILTER", line=1, column=column, length=len(part or word) or 1, text=word)
+    where = Argument.within("FILTER", word, part)
     return Diagnostic(code=code, message=message, location=where, help=help_)
 
 

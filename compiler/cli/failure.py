@@ -1,0 +1,126 @@
+"""Every failure of a run as diagnostics in the selected format, and as an exit code."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterable, Sequence
+
+import click
+
+from compiler.cli.diagnostic_output import DiagnosticFormat, report
+from compiler.codes import Code
+from compiler.errors import Argument, Diagnostic, DiagnosticError, Location, Severity
+
+
+INVALID, USAGE, INTERNAL = 1, 2, 3
+INTERRUPTED = 128 + signal.SIGINT
+
+_BUG = (
+    "This is a bug in compile-matrix. Please report it; "
+    "set COMPILE_MATRIX_DEBUG=1 for the traceback."
+)
+
+
+def requested_format(arguments: Sequence[str]) -> DiagnosticFormat:
+    """Return the format of diagnostics: the first `--format`, if it is `json` or `github`.
+
+    It is read before the arguments are parsed, because a usage error needs it, too.
+
+    >>> requested_format(["list", "--format", "json"])
+    <DiagnosticFormat.JSON: 'json'>
+    >>> requested_format(["list", "--format=names"])
+    <DiagnosticFormat.TEXT: 'text'>
+    """
+    for position, argument in enumerate(arguments):
+        option, equals, value = argument.partition("=")
+        if option == "--":
+            break
+        if option == "--format":
+            if not equals:
+                value = next(iter(arguments[position + 1 : position + 2]), "")
+            return DiagnosticFormat(value) if value in {"json", "github"} else DiagnosticFormat.TEXT
+    return DiagnosticFormat.TEXT
+
+
+def write(diagnostics: Sequence[Diagnostic], output_format: DiagnosticFormat) -> None:
+    """Write diagnostics to stderr; nothing if there are none."""
+    if diagnostics:
+        text = report(diagnostics, output_format, colour=_coloured())
+        click.echo(text, err=True, nl=False, color=True)
+
+
+def fail(error: Exception, output_format: DiagnosticFormat) -> int:
+    """Write what went wrong to stderr and return the exit code."""
+    match error:
+        case DiagnosticError():
+            write(error.diagnostics, output_format)
+            if output_format is DiagnosticFormat.TEXT:
+                click.echo(_count(error.diagnostics, error.outcome), err=True)
+            return INVALID
+        case click.ClickException():
+            write([_usage(error)], output_format)
+            return error.exit_code
+        case BrokenPipeError():
+            # The reader has closed the pipe: nothing more can be shown, and nothing needs to be.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return INVALID
+        case OSError():
+            write([_unusable(error)], output_format)
+            return INVALID
+        case _:
+            bug = Diagnostic(
+                code=Code.INTERNAL_ERROR,
+                message=f"{type(error).__name__}: {error}",
+                location=Argument(name="compile-matrix"),
+                help=_BUG,
+            )
+            write([bug], output_format)
+            return INTERNAL
+
+
+def _count(diagnostics: Iterable[Diagnostic], outcome: str) -> str:
+    count = sum(one.severity is Severity.ERROR for one in diagnostics)
+    return f"{count} error{'s' * (count != 1)}{f'; {outcome}' if outcome else ''}"
+
+
+def _usage(error: click.ClickException) -> Diagnostic:
+    """Return a usage error of click as a diagnostic."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = context.command_path if context else "compile-matrix"
+    message = " ".join(error.format_message().split()).removesuffix(".")
+    name, help_ = "compile-matrix", f"`{command} --help` shows the usage"
+    if isinstance(error, click.NoSuchOption):
+        name, message = error.option_name, f"unknown option {error.option_name!r}"
+        if error.possibilities:
+            help_ = f"did you mean {' or '.join(sorted(error.possibilities))}?"
+    return Diagnostic(
+        code=Code.USAGE,
+        message=message[:1].lower() + message[1:],
+        location=Argument(name=name),
+        help=help_,
+    )
+
+
+def _unusable(error: OSError) -> Diagnostic:
+    """Return a failure to read or write that no phase has explained."""
+    reason = (error.strerror or str(error)).lower()
+    if error.filename is None:
+        message = f"the output cannot be written: {reason}"
+        location: Location | Argument = Argument(name="stdout")
+    else:
+        message = f"the file cannot be read or written: {reason}"
+        location = Location(path=os.fsdecode(error.filename), line=0)
+    return Diagnostic(
+        code=Code.CANNOT_WRITE,
+        message=message,
+        location=location,
+        help="check the free space and the permissions",
+        cause=reason,
+    )
+
+
+def _coloured() -> bool:
+    """Return whether diagnostics are coloured: on a terminal, unless the user objects."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stderr.isatty()
