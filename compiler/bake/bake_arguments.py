@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from compiler.bake.batches import direct_dependencies, with_dependencies
+from compiler.bake.batches import direct_dependencies
 from compiler.bake.results import BakeOptions
+from compiler.targets.graph import closure
 
 
 NO_CACHE = "no-cache=true"
@@ -31,7 +32,7 @@ def bake_arguments(
     # A target of this batch is built, not pinned: its children use the image built with them.
     pins = {name: image for name, image in pinned.items() if name not in batch}
     dependencies = direct_dependencies(contexts, pins)
-    needed = with_dependencies(batch, dependencies)
+    needed = closure(batch, dependencies)
     cached = {name for name in needed if name in finished and name not in batch}
     rebuilt = {name for name in cached if NO_CACHE in options.overrides.get(name, ())}
     uncached = {
@@ -39,7 +40,7 @@ def bake_arguments(
         for name in needed - cached
         if (options.no_cache and cached)
         or NO_CACHE in options.overrides.get(name, ())
-        or with_dependencies([name], dependencies) & rebuilt
+        or closure([name], dependencies) & rebuilt
     }
     flags = {
         "--push": options.push,

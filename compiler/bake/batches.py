@@ -1,9 +1,9 @@
 """Divide targets into bounded batches for bake, parents before children; no side effects."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import cast
 
-from compiler.constants import LINK_PREFIX, TEST_SUFFIX
+from compiler.constants import TEST_SUFFIX
+from compiler.targets.graph import closure, ordered
 from compiler.targets.plan import Plan
 
 
@@ -11,19 +11,14 @@ Dependencies = Mapping[str, Sequence[str]]
 """Target -> the targets that bake builds with it: its parent, and targets that it copies from."""
 
 
-def linked_contexts(plan: Plan) -> dict[str, dict[str, str]]:
+def linked_contexts(plan: Plan) -> dict[str, Mapping[str, str]]:
     """Return, for each target, its named contexts that are other targets.
 
     A test target has one such context: the target that it tests.
     """
-    contexts: dict[str, dict[str, str]] = {}
+    contexts: dict[str, Mapping[str, str]] = {}
     for target in plan.targets:
-        fields = cast("Mapping[str, str]", target.fields.get("contexts", {}))
-        contexts[target.name] = {
-            name: text.removeprefix(LINK_PREFIX)
-            for name, text in fields.items()
-            if text.startswith(LINK_PREFIX)
-        }
+        contexts[target.name] = target.links
         if target.tests:
             contexts[f"{target.name}{TEST_SUFFIX}"] = {target.name: target.name}
     return contexts
@@ -44,54 +39,6 @@ def direct_dependencies(
     }
 
 
-def with_dependencies(names: Iterable[str], dependencies: Dependencies) -> frozenset[str]:
-    """Return targets with all their direct and indirect dependencies.
-
-    >>> sorted(with_dependencies(["c"], {"c": ["b"], "b": ["a"], "d": []}))
-    ['a', 'b', 'c']
-    """
-    closure: set[str] = set()
-    pending = list(names)
-    while pending:
-        name = pending.pop()
-        if name not in closure:
-            closure.add(name)
-            pending += dependencies.get(name, ())
-    return frozenset(closure)
-
-
-def in_build_order(names: Iterable[str], dependencies: Dependencies) -> list[str]:
-    """Return targets so that each follows its dependencies and families stay together.
-
-    >>> in_build_order(["a", "b", "a-child", "a-test", "b-child"],
-    ...                {"a-child": ["a"], "a-test": ["a"], "b-child": ["b"]})
-    ['a', 'a-child', 'a-test', 'b', 'b-child']
-    """
-    requested = dict.fromkeys(names)
-    above = {
-        name: with_dependencies([name], dependencies).intersection(requested) - {name}
-        for name in requested
-    }
-    children: dict[str, list[str]] = {}
-    for name in requested:
-        for parent in above[name]:
-            children.setdefault(parent, []).append(name)
-    missing = {name: len(above[name]) for name in requested}
-    order: dict[str, None] = {}
-    for root in requested:
-        stack = [root] if not missing[root] else []
-        while stack:
-            name = stack.pop()
-            if name in order:
-                continue
-            order[name] = None
-            below = children.get(name, [])
-            for child in below:
-                missing[child] -= 1
-            stack += reversed([child for child in below if not missing[child]])
-    return list(order)
-
-
 def split_into_batches(
     names: Iterable[str], dependencies: Dependencies, limit: int
 ) -> list[tuple[str, ...]]:
@@ -105,14 +52,14 @@ def split_into_batches(
     """
     batches: list[tuple[str, ...]] = []
     batch: list[str] = []
-    closure: frozenset[str] = frozenset()
-    for family in _families(in_build_order(names, dependencies), dependencies, limit):
-        enlarged = closure | with_dependencies(family, dependencies)
+    needed: frozenset[str] = frozenset()
+    for family in _families(ordered(names, dependencies), dependencies, limit):
+        enlarged = needed | closure(family, dependencies)
         if batch and len(enlarged) > limit:
             batches.append(tuple(batch))
-            batch, enlarged = [], with_dependencies(family, dependencies)
+            batch, enlarged = [], closure(family, dependencies)
         batch += family
-        closure = enlarged
+        needed = enlarged
     return [*batches, tuple(batch)] if batch else batches
 
 
@@ -123,8 +70,8 @@ def _families(
     families: list[list[str]] = []
     for name in names:
         last = families[-1] if families else []
-        related = with_dependencies([name], dependencies).intersection(last)
-        if related and len(with_dependencies([*last, name], dependencies)) <= limit:
+        related = closure([name], dependencies).intersection(last)
+        if related and len(closure([*last, name], dependencies)) <= limit:
             last.append(name)
         else:
             families.append([name])

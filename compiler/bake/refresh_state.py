@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from compiler.bake.batches import Dependencies, with_dependencies
+from compiler.bake.batches import Dependencies
 from compiler.bake.logs import state_folder
+from compiler.targets.graph import closure
 
 
 _FILE = "refreshed.json"
@@ -17,9 +18,7 @@ def dates_with_dependents(dates: Mapping[str, str], dependencies: Dependencies) 
     A dependent has the latest date of its dependencies: the cache has it only on their previous
     images.
     """
-    refreshed = {
-        name: with_dependencies([name], dependencies).intersection(dates) for name in dependencies
-    }
+    refreshed = {name: closure([name], dependencies).intersection(dates) for name in dependencies}
     return {
         name: max(dates[other] for other in others) for name, others in refreshed.items() if others
     }

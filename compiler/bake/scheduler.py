@@ -17,10 +17,8 @@ from compiler.bake.batch_queue import Batch, BatchQueue
 from compiler.bake.batches import (
     direct_dependencies,
     halve,
-    in_build_order,
     linked_contexts,
     split_into_batches,
-    with_dependencies,
 )
 from compiler.bake.blame import CommonCause, find_blame
 from compiler.bake.ledger import Ledger, Stopwatch
@@ -28,6 +26,7 @@ from compiler.bake.logs import TargetLogs
 from compiler.bake.process import BakeProcess, InterruptCounter, OutputQueue, stop_processes
 from compiler.bake.results import BakeOptions, BuildReport, Outcome
 from compiler.bake.transient_errors import is_engine_unreachable, rejection
+from compiler.targets.graph import closure, ordered
 from compiler.targets.plan import Plan
 
 
@@ -72,9 +71,9 @@ class _Scheduler:
         self._contexts = linked_contexts(plan)
         self._pins = dict(options.pins)
         self._dependencies = direct_dependencies(self._contexts, self._pins)
-        self._targets = in_build_order(targets, self._dependencies)
+        self._targets = ordered(targets, self._dependencies)
         self._closures = {
-            name: with_dependencies([name], self._dependencies)
+            name: closure([name], self._dependencies)
             for name in (*self._dependencies, *self._targets)
         }
         self._requested = frozenset(self._targets)
@@ -160,7 +159,7 @@ class _Scheduler:
 
     def _record_success(self, process: BakeProcess) -> None:
         metadata = process.metadata()
-        self._finished |= with_dependencies(process.batch, self._dependencies)
+        self._finished |= closure(process.batch, self._dependencies)
         for name in process.batch:
             self._ledger.record_built(name, metadata.get(name, {}))
             digest = metadata.get(name, {}).get("containerimage.digest")

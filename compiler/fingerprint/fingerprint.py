@@ -6,7 +6,7 @@ for each target. Two machines, checkouts and umasks give the same. Refuses what 
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
@@ -17,6 +17,8 @@ from compiler.fingerprint.context_files import Listing, Trees, UnreadableError
 from compiler.fingerprint.set_overrides import OverrideError, Overrides, resolved
 from compiler.output.artifact import Compilation
 from compiler.render.context_reads import Reach, Reads, plain_name, reads
+from compiler.targets.graph import cycles, ordered
+from compiler.targets.links import linked_target
 from compiler.targets.plan import Plan
 
 
@@ -27,7 +29,7 @@ _HEADER = re.compile(
     rf"\A((?:#[ \t]*(?:syntax|escape|check)[ \t]*=[^\n]*\n)*)# {MARKER} from [^\n]*\n",
     re.IGNORECASE,
 )
-_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://|^[\w.-]+@[\w.-]+:|^target:", re.IGNORECASE)
+_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://|^[\w.-]+@[\w.-]+:|^" + LINK_PREFIX, re.IGNORECASE)
 
 
 class _Files(NamedTuple):
@@ -115,7 +117,7 @@ def fingerprints(
     """
     work = _Work(plan, dockerfiles, folder, environment, overrides, refreshed or {})
     try:
-        return {target.name: work.of(target.name) for target in plan.targets}
+        return work.all()
     except UnreadableError as error:
         place = Location(path=f"{shown}{error.path}", line=0)
         raise CompileError([error.at(place)]) from None
@@ -139,29 +141,44 @@ class _Work:
         self._refreshed = refreshed
         self._trees = Trees(folder)
         self._found: dict[str, Fingerprint] = {}
-        self._open: dict[str, None] = {}
         self._known: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], Reads] = {}
 
-    def of(self, name: str) -> Fingerprint:
-        """Return one target's fingerprint."""
-        if name not in self._found:
-            if name in self._open:
-                raise OverrideError(f"targets stand on one another: {' -> '.join(self._open)}")
-            self._open[name] = None
+    def all(self) -> dict[str, Fingerprint]:
+        """Return the fingerprint of each target, in the plan's order."""
+        graph = {name: tuple(self._dependencies(name)) for name in self._targets}
+        for names in cycles(graph):
+            raise OverrideError(f"targets depend on each other: {' -> '.join(names)}")
+        for name in ordered(self._targets, graph):
             self._found[name] = self._fingerprint(name)
-            del self._open[name]
-        return self._found[name]
+        return {name: self._found[name] for name in self._targets}
 
-    def _reads(
-        self, name: str, stage: str, contexts: Iterable[str], linked: Mapping[str, str]
-    ) -> Reads:
-        """Return what a target's Dockerfile reads, with what ONBUILD of its parents has it do."""
+    def _contexts(self, name: str) -> Mapping[str, str]:
+        return self._fields[name].get("contexts", {})  # type: ignore[return-value]
+
+    def _linked(self, name: str) -> dict[str, str]:
+        """Return named context -> target, as `--set` leaves them; unknown targets are left out."""
+        return {
+            key: other
+            for key, text in self._contexts(name).items()
+            if (other := linked_target(text)) in self._targets and other is not None
+        }
+
+    def _dependencies(self, name: str) -> Iterator[str]:
+        """Yield the targets whose images a target's Dockerfile reads."""
+        asked = self._reads(name)
+        for key, other in self._linked(name).items():
+            if asked.undecided or plain_name(key) in asked.named:
+                yield other
+
+    def _reads(self, name: str) -> Reads:
+        """Return what a target's Dockerfile reads, the ONBUILD instructions of parents included."""
         triggers = tuple(
             line
-            for other in linked.values()
+            for other in self._linked(name).values()
             for line in self._read(self._texts[other], "", (), ()).triggers
         )
-        return self._read(self._texts[name], stage, tuple(contexts), triggers)
+        stage = str(self._fields[name].get("target", ""))
+        return self._read(self._texts[name], stage, tuple(self._contexts(name)), triggers)
 
     def _read(
         self, text: str, stage: str, contexts: tuple[str, ...], triggers: tuple[str, ...]
@@ -173,13 +190,7 @@ class _Work:
 
     def _fingerprint(self, name: str) -> Fingerprint:
         target, fields = self._targets[name], self._fields[name]
-        contexts: Mapping[str, str] = fields.get("contexts", {})  # type: ignore[assignment]
-        linked = {
-            key: text.removeprefix(LINK_PREFIX)
-            for key, text in contexts.items()
-            if text.startswith(LINK_PREFIX) and text.removeprefix(LINK_PREFIX) in self._targets
-        }
-        asked = self._reads(name, str(fields.get("target", "")), contexts, linked)
+        linked, asked = self._linked(name), self._reads(name)
         text = _HEADER.sub(r"\1", self._texts[name], count=1)
         plain = text_parts(text)
         files: list[_Files] = []
@@ -193,14 +204,14 @@ class _Work:
         else:
             listing = self._trees.main(context, target.dockerfile, asked.main)
             files.append(_Files(_folder(context), listing, asked.main.whole))
-        for key, value in sorted(contexts.items()):
+        for key, value in sorted(self._contexts(name).items()):
             reach = asked.named.get(plain_name(key))
             if asked.undecided:
                 reach = Reach(whole=asked.undecided)
             if reach is None:
                 continue
             if key in linked:
-                other = self.of(linked[key])
+                other = self._found[linked[key]]
                 word = "parent" if other.target == target.parent else "target"
                 plain[f"{word} {other.target}"] = other.digest
                 named[key] = [word, other.digest]

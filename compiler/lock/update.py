@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from compiler.codes import Code
-from compiler.constants import LINK_PREFIX, LOCK
+from compiler.constants import LOCK
 from compiler.errors import Argument, Diagnostic, Problems, did_you_mean
 from compiler.external.references import familiar
 from compiler.lock.apply import Pinner, load_lock
@@ -22,6 +22,7 @@ from compiler.output.write import write
 from compiler.render.render import Dockerfile, render
 from compiler.render.templates import Templates
 from compiler.source.project_files import Files
+from compiler.targets.graph import closure, dependents
 from compiler.targets.plan import Plan
 
 
@@ -46,19 +47,10 @@ class Project:
 
     def above(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return the targets that stand on these, directly or not."""
-        reached = set(names)
-        found = []
-        grown = True
-        while grown:
-            grown = False
-            for target in self.plan.targets:
-                contexts = target.fields.get("contexts", {})
-                on = {str(v).removeprefix(LINK_PREFIX) for v in contexts.values()}  # type: ignore[union-attr]
-                if target.name not in reached and on & reached:
-                    reached.add(target.name)
-                    found.append(target.name)
-                    grown = True
-        return tuple(target.name for target in self.plan.targets if target.name in set(found))
+        names = frozenset(names)
+        links = {target.name: tuple(target.links.values()) for target in self.plan.targets}
+        reached = closure(names, dependents(links)) - names
+        return tuple(name for name in links if name in reached)
 
 
 def survey(plan: Plan, files: Files) -> Project:

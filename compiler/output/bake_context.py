@@ -7,13 +7,14 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from compiler.constants import LINK_PREFIX, TEST_SUFFIX
+from compiler.constants import TEST_SUFFIX
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.names import only_variable
 from compiler.matrix.strings import BakeString
 from compiler.output.hcl import Block, Expression, literal
 from compiler.output.shared_cache import siblings
 from compiler.render.render import Dockerfile
+from compiler.targets.links import link_to
 from compiler.targets.plan import Group, Kind, Plan, shared_fields
 from compiler.targets.target import Target
 
@@ -149,7 +150,7 @@ def _targets(plan: Plan, near: Mapping[str, list[Target]]) -> Iterator[tuple[str
 
 def _test(target: Target) -> Block:
     """Return the target that runs a target's tests, and keeps nothing of it."""
-    fields: dict[str, Any] = {"contexts": {target.name: f"{LINK_PREFIX}{target.name}"}}
+    fields: dict[str, Any] = {"contexts": {target.name: link_to(target.name)}}
     if target.platforms:
         fields["platforms"] = target.platforms
     place = BakeString(f"{target.dockerfile.removesuffix('.Dockerfile')}{TEST_SUFFIX}.Dockerfile")

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from compiler.constants import LINK_PREFIX
 from compiler.output.bake_fields import Fields
+from compiler.targets.links import linked_target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +26,9 @@ class Definition:
 def linked(targets: Mapping[str, Fields]) -> frozenset[str]:
     """Return the names that contexts `target:NAME` of these targets lead to."""
     return frozenset(
-        text.removeprefix(LINK_PREFIX)
+        name
         for fields in targets.values()
         if isinstance(contexts := fields.get("contexts"), Mapping)
         for text in contexts.values()
-        if text.startswith(LINK_PREFIX)
+        if (name := linked_target(text)) is not None
     )

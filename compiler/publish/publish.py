@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from compiler.bake.batches import direct_dependencies, linked_contexts, with_dependencies
+from compiler.bake.batches import direct_dependencies, linked_contexts
 from compiler.external.registry.client import Registries, RegistryError
 from compiler.external.registry.parallel import at_once
 from compiler.fingerprint.naming import fingerprint_tag
@@ -39,6 +39,7 @@ from compiler.publish.request import (
 from compiler.publish.stage import examine_all, fill
 from compiler.publish.staged_image import StagedImage, size
 from compiler.releases import record as records
+from compiler.targets.graph import closure
 
 
 def publish(asked: PublishRequest, registries: Registries, tell: PublishReport) -> PublishResult:
@@ -66,7 +67,7 @@ def _begun(asked: PublishRequest, registries: Registries, tell: PublishReport) -
     places = homes(asked.plan, asked.environment)
     home = None if asked.platform else records.settled(registries, places)
     linked = direct_dependencies(linked_contexts(asked.plan))
-    needed = with_dependencies(wanted, linked)
+    needed = closure(wanted, linked)
     return PublishRun(
         asked=asked,
         registries=registries,

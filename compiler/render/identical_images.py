@@ -7,11 +7,12 @@ fields that reach the result, with parents that are the same image taken for one
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from compiler.constants import LINK_PREFIX
 from compiler.matrix.strings import BakeString
 from compiler.render.render import Dockerfile
+from compiler.targets.graph import ordered
+from compiler.targets.links import link_to, linked_target
 
 
 _ASIDE = frozenset(
@@ -34,7 +35,7 @@ def sameness(dockerfiles: tuple[Dockerfile, ...]) -> list[int]:
     numbers: dict[tuple[str, object], int] = {}
     met: dict[tuple[str, int], int] = {}  # the same by the object: most targets share theirs
     times = Counter(dockerfile.text for dockerfile in dockerfiles)
-    for n in _parents_first(links, len(dockerfiles)):
+    for n in ordered(range(len(dockerfiles)), links) if links else same:
         target, text = dockerfiles[n]
         if times[text] == 1 and not links:
             continue  # like no other, whatever its fields
@@ -60,30 +61,11 @@ def sameness(dockerfiles: tuple[Dockerfile, ...]) -> list[int]:
 
 def _links(dockerfiles: tuple[Dockerfile, ...]) -> dict[int, list[int]]:
     """Return for each Dockerfile, if any, those whose images it names among its contexts."""
-    found: dict[int, list[int]] = {}
-    named: dict[str, int] = {}
-    for n, dockerfile in enumerate(dockerfiles):
-        contexts = dockerfile.target.fields.get("contexts")
-        for value in contexts.values() if isinstance(contexts, Mapping) else ():
-            if value.startswith(LINK_PREFIX):
-                named = named or {d.target.name: m for m, d in enumerate(dockerfiles)}
-                linked = named.get(value.removeprefix(LINK_PREFIX), n)
-                if linked != n:
-                    found.setdefault(n, []).append(linked)
-    return found
-
-
-def _parents_first(links: Mapping[int, list[int]], count: int) -> Iterable[int]:
-    """Give all numbers, each after those that it links to; a cycle is bake's to refuse."""
-    if not links:
-        return range(count)
-    from graphlib import CycleError, TopologicalSorter
-
-    try:
-        order = [*TopologicalSorter(links).static_order()]
-    except CycleError:
-        return range(count)
-    return [*(n for n in range(count) if n not in links), *(n for n in order if n in links)]
+    linked = {n: one.target.links for n, one in enumerate(dockerfiles) if one.target.links}
+    if not linked:
+        return {}
+    numbers = {dockerfile.target.name: n for n, dockerfile in enumerate(dockerfiles)}
+    return {n: [numbers[name] for name in links.values()] for n, links in linked.items()}
 
 
 def _renamed(
@@ -93,14 +75,14 @@ def _renamed(
     pairs: list[tuple[str, str]] = []
     words: dict[str, str] = {}
     for key, value in contexts.items():
-        name = value.removeprefix(LINK_PREFIX)
-        if name == value or name not in renamed:
+        name = linked_target(value)
+        if name is None or name not in renamed:
             pairs.append((key, value))
         elif key == name:
             words[key] = renamed[name]
-            pairs.append((words[key], LINK_PREFIX + words[key]))
+            pairs.append((words[key], link_to(words[key])))
         else:
-            pairs.append((key, LINK_PREFIX + renamed[name]))
+            pairs.append((key, link_to(renamed[name])))
     return _reworded(text, words) if words else text, frozenset(pairs)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 
 from compiler.codes import Code
-from compiler.constants import LINK_PREFIX
 from compiler.errors import Diagnostic, Location, Problems
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.names import MAX_FILE_NAME
@@ -13,6 +12,7 @@ from compiler.targets.expand import Variant
 from compiler.targets.field_locations import TargetUnderCheck
 from compiler.targets.field_rendering import Rendered
 from compiler.targets.field_syntax import Shapes, cells
+from compiler.targets.links import linked_target
 from compiler.targets.parents import described
 from compiler.targets.platforms import Platforms
 from compiler.targets.tag_checks import Tags
@@ -118,7 +118,7 @@ class Checks:
                 continue
             self._contexts.add(asked)
             plain = substitute(str(path), self._values)
-            if "://" in plain or plain.startswith((LINK_PREFIX, "git@")):
+            if "://" in plain or plain.startswith("git@") or linked_target(plain) is not None:
                 continue
             try:
                 self._files.require_folder(plain)

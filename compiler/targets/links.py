@@ -9,6 +9,7 @@ from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.external.references import canonical_platform, canonical_tag
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.strings import BakeString, variables_in
+from compiler.targets.graph import Graph, cycles
 from compiler.targets.target import Target
 
 
@@ -19,22 +20,36 @@ def check_links(matrix: Matrix, targets: list[Target], problems: Problems) -> No
     for target in targets:
         if target.tests:
             checks.stage(target)
-    links = {target.name: _links(target) for target in targets if "contexts" in target.fields}
-    if not any(links.values()):
-        return
-    for name, linked in links.items():
-        for key, other in linked.items():
-            checks.link(by_name[name], key, other)
-    checks.circles(links)
+    for target in targets:
+        for context, other in target.links.items():
+            checks.link(target, context, other)
+    checks.cycles({target.name: tuple(target.links.values()) for target in targets if target.links})
 
 
-def _links(target: Target) -> dict[str, str]:
-    """Return the targets that one links to, by the name that it gives them."""
-    contexts: Mapping[BakeString, BakeString] = target.fields["contexts"]  # type: ignore[assignment]
+def link_to(name: str) -> str:
+    """Return the value of a named context that is another target.
+
+    >>> link_to("base")
+    'target:base'
+    """
+    return f"{LINK_PREFIX}{name}"
+
+
+def linked_target(context: str) -> str | None:
+    """Return the name of the target that a named context is; None if its value is anything else.
+
+    >>> linked_target("target:base"), linked_target("docker-image://python")
+    ('base', None)
+    """
+    return context.removeprefix(LINK_PREFIX) if context.startswith(LINK_PREFIX) else None
+
+
+def links_in(contexts: Mapping[BakeString, BakeString]) -> dict[str, str]:
+    """Return named context -> target, of those that are targets whatever bake variables are."""
     return {
-        str(key): value.removeprefix(LINK_PREFIX)
+        str(key): name
         for key, value in contexts.items()
-        if value.startswith(LINK_PREFIX) and not variables_in(value)
+        if (name := linked_target(value)) is not None and not variables_in(value)
     }
 
 
@@ -104,38 +119,21 @@ class _Links:
         has = {canonical_platform(text) or text for text in linked.platforms}
         return [text for text in target.platforms if (canonical_platform(text) or text) not in has]
 
-    def circles(self, links: Mapping[str, Mapping[str, str]]) -> None:
-        """Refuse the first circle of each image."""
-        done: set[str] = set()
-        for start in links:
-            path: dict[str, None] = {}
-            stack = [(start, iter(links[start].values()))]
-            while stack:
-                name, left = stack[-1]
-                path[name] = None
-                other = next(left, None)
-                if other is None:
-                    done.add(name)
-                    path.pop(name)
-                    stack.pop()
-                elif other in path:
-                    self._circle([*list(path)[list(path).index(other) :], other], links)
-                elif other not in done and other in links:
-                    stack.append((other, iter(links[other].values())))
-
-    def _circle(self, names: list[str], links: Mapping[str, Mapping[str, str]]) -> None:
-        images = frozenset(self._targets[name].image for name in names)
-        if (Code.LINK_CYCLE, images) in self._told:
-            return
-        self._told.add((Code.LINK_CYCLE, images))
-        first = self._targets[names[0]]
-        key = next(key for key, other in links[names[0]].items() if other == names[1])
-        self._add(
-            Code.LINK_CYCLE,
-            f"targets stand on one another in a circle: {' -> '.join(names)}",
-            self._place(first, key),
-            "let one of them stand on an image of a registry",
-        )
+    def cycles(self, graph: Graph[str]) -> None:
+        """Reject targets that depend on each other: one cycle for each set of images."""
+        for names in cycles(graph):
+            images = frozenset(self._targets[name].image for name in names)
+            if (Code.LINK_CYCLE, images) in self._told:
+                continue
+            self._told.add((Code.LINK_CYCLE, images))
+            first = self._targets[names[0]]
+            context = next(key for key, other in first.links.items() if other == names[1])
+            self._add(
+                Code.LINK_CYCLE,
+                f"targets stand on one another in a circle: {' -> '.join(names)}",
+                self._place(first, context),
+                "let one of them stand on an image of a registry",
+            )
 
     def _place(self, target: Target, key: str) -> Location:
         image = self._matrix.images[target.image]

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from compiler.codes import Code
-from compiler.constants import LINK_PREFIX
 from compiler.errors import CompileError, Diagnostic, Problems
 from compiler.matrix.matrix import Alias, Matrix, Setting, Value
 from compiler.matrix.reader import grow
@@ -22,7 +21,7 @@ from compiler.targets.checks import Checks
 from compiler.targets.expand import Variant
 from compiler.targets.field_locations import TargetUnderCheck
 from compiler.targets.field_rendering import Rendered
-from compiler.targets.links import check_links
+from compiler.targets.links import check_links, link_to, links_in
 from compiler.targets.naming import Named, name_variants
 from compiler.targets.parents import find_parents
 from compiler.targets.target import Target
@@ -103,9 +102,10 @@ def _target(
         if parent in contexts:
             problems.add(_taken(parent, subject), name)
         fields["contexts"] = {
-            BakeString(parent): BakeString(f"{LINK_PREFIX}{parent}"),
+            BakeString(parent): BakeString(link_to(parent)),
             **contexts,
         }
+    linking: Any = fields.get("contexts", {})
     tags: Any = fields.get("tags", ())
     checks.target(
         subject,
@@ -124,6 +124,7 @@ def _target(
         scope=scope,
         fields=fields,
         parent=parent,
+        links=links_in(linking),
         moving=moving,
         aliases=extra,
         cache=cache,

@@ -1,12 +1,16 @@
 """One build of one variant, as the plan and everything after it sees it."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from compiler.matrix.matrix import Value
 from compiler.matrix.model import Scalar
 from compiler.matrix.strings import BakeString
 from compiler.targets.field_rendering import Rendered
+
+
+_NO_LINKS: Mapping[str, str] = MappingProxyType({})
 
 
 class Target(NamedTuple):
@@ -30,6 +34,8 @@ class Target(NamedTuple):
     """Bake's fields, by name, in bake's order; `context` and `platforms` only if given."""
     parent: str | None = None
     """The target that it stands on."""
+    links: Mapping[str, str] = _NO_LINKS
+    """Named context -> the target that it is: the parent, and targets to copy from."""
     moving: tuple[BakeString, ...] = ()
     """Tags that move to each newer build, in bake's form."""
     aliases: tuple[BakeString, ...] = ()

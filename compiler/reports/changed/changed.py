@@ -12,6 +12,7 @@ from compiler.fingerprint.project import project_fingerprints
 from compiler.output.artifact import Compilation
 from compiler.output.write import update
 from compiler.pipeline import compile_matrix
+from compiler.targets.graph import closure, dependents
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
 
@@ -152,22 +153,12 @@ def _reason(name: str, old: str | None, new: str | None, dockerfile: str) -> str
 
 def downstream(now: Mapping[str, Fingerprint]) -> dict[str, tuple[str, ...]]:
     """Return for each target those that stand on it or copy from it, directly or not, in order."""
-    children: dict[str, list[str]] = {name: [] for name in now}
-    for name, one in now.items():
-        for other in one.linked:
-            children[other].append(name)
+    children = dependents({name: one.linked for name, one in now.items()})
     order = {name: n for n, name in enumerate(now)}
-    found: dict[str, tuple[str, ...]] = {}
-    for name in now:
-        below: set[str] = set()
-        left = list(children[name])
-        while left:
-            child = left.pop()
-            if child not in below:
-                below.add(child)
-                left += children[child]
-        found[name] = tuple(sorted(below, key=order.__getitem__))
-    return found
+    return {
+        name: tuple(sorted(closure(children[name], children), key=order.__getitem__))
+        for name in now
+    }
 
 
 def among(changes: Iterable[Changed], targets: Iterable[Target]) -> tuple[Changed, ...]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from compiler.targets.graph import closure, ordered
+
 
 MOST = 256
 """Jobs that GitHub makes of one matrix."""
@@ -65,16 +67,9 @@ def _levels(names: Sequence[str], linked: Mapping[str, Sequence[str]]) -> list[l
     """Group targets by how many of them are on the longest way down; others on it do not count."""
     depth: dict[str, int] = {}
     asked = frozenset(names)
-    for start in names:
-        stack = [start]
-        while stack:
-            below = linked.get(stack[-1], ())
-            left = [other for other in below if other not in depth]
-            if left:
-                stack += left
-            else:
-                name = stack.pop()
-                depth[name] = max((depth[other] + (other in asked) for other in below), default=0)
+    for name in ordered(closure(names, linked), linked):
+        below = linked.get(name, ())
+        depth[name] = max((depth[other] + (other in asked) for other in below), default=0)
     levels: list[list[str]] = [[] for _ in range(max(depth[name] for name in names) + 1)]
     for name in names:
         levels[depth[name]].append(name)

@@ -8,9 +8,9 @@ compared: their names and places differ by nature.
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from compiler.constants import LINK_PREFIX
 from compiler.output.bake_fields import CACHE_ONLY, COMPARED, Fields
 from compiler.output.definition import Definition, linked
+from compiler.targets.links import link_to, linked_target
 
 
 _FEW = 3
@@ -137,8 +137,8 @@ def _renamed(fields: Fields, names: Mapping[str, str]) -> Fields:
         return fields
     found = {}
     for key, text in contexts.items():
-        name = text.removeprefix(LINK_PREFIX)
-        found[key] = f"{LINK_PREFIX}{names[name]}" if name != text and name in names else text
+        name = linked_target(text)
+        found[key] = text if name is None or name not in names else link_to(names[name])
     return {**fields, "contexts": found}
 
 

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Severity
-from compiler.matrix.strings import BakeString
 from compiler.pipeline import plan_matrix
 from compiler.render.render import render
 from compiler.render.templates import Templates
@@ -513,20 +512,6 @@ def test_distinct_texts_are_left_alone(tmp_path: Path) -> None:
 
     assert len(plan.targets) == 6
     assert warnings == ()
-
-
-def test_contexts_in_a_circle(tmp_path: Path) -> None:
-    """Targets that name each other, which bake refuses, are compared as they are written."""
-    files = Files(tmp_path)
-    matrix = "axes: {python: [3.11, 3.12]}\nimages: {i: {template: Dockerfile.j2}}\n"
-    plan, _ = looked(tmp_path, matrix, "FROM a")
-    circle = [
-        target._replace(fields={"contexts": {BakeString(other): BakeString(f"target:{other}")}})
-        for target, other in zip(plan.targets, ("i-3_12", "i-3_11"), strict=True)
-    ]
-    dockerfiles = render(plan.matrix, tuple(circle), Templates(files))
-
-    assert effects(plan.matrix, dockerfiles) == ()
 
 
 @pytest.mark.parametrize("same", ["a ~ b ~ c", "a", "a ~ b", "''"])
