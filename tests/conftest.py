@@ -33,6 +33,13 @@ settings.register_profile(
 settings.load_profile("unhurried")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--update-golden`."""
+    parser.addoption(
+        "--update-golden", action="store_true", help="rewrite the expected outputs of golden tests"
+    )
+
+
 def pytest_sessionstart() -> None:
     """Let programs that tests run be stopped, also where this one was started behind a shell's `&`.
 
@@ -50,6 +57,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and "engine" in item.fixturenames:
             item.add_marker("engine")
+
+
+@pytest.fixture(scope="session")
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Return whether tests rewrite their expected outputs; refused in CI, where nobody reviews."""
+    update = bool(request.config.getoption("--update-golden"))
+    if update and os.environ.get("CI") == "true":
+        pytest.fail("--update-golden needs a person who reviews the changes")
+    return update
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from support import markdown
 from support.workflow import EXPRESSION, Runner, Step, actionlint, git, jobs, shellcheck, steps
 
 from compiler.cli.main import cli
@@ -23,8 +24,11 @@ from compiler.cli.main import cli
 PROJECT = Path(__file__).parents[2]
 WORKFLOW = (PROJECT / ".github/workflows/images.yml").read_text(encoding="utf-8")
 PAGE = (PROJECT / "docs/ci.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-SHOWN, PIPELINE, HIDDEN = BLOCKS
+HIDDEN_PATH = ".gitlab/image.yml"
+SHOWN, PIPELINE, HIDDEN = (
+    next(block.text for block in markdown.blocks(PAGE) if block.path == path)
+    for path in (".github/workflows/pull-request.yml", ".gitlab-ci.yml", HIDDEN_PATH)
+)
 """What the page shows: a workflow for GitHub, a pipeline for GitLab, and its hidden job."""
 
 COMPILE = "Compile, where git ignores what is generated"
@@ -372,7 +376,7 @@ def test_the_workflow_that_is_shown(sample: Path, runner: Runner) -> None:
     """Its lines run as those of the sample's do; a stage without a job fails."""
     proposed(sample, {"templates/server/requirements.txt": "idna\n"})
     install, plan, guard = of("plan", SHOWN)
-    assert install.script == "pip install compile-matrix"
+    assert install.script == "pip install git+https://git.example.com/compile-matrix"
 
     assert runner.run(plan, {}) == 0
     (stage,) = json.loads(runner.outputs["steps.plan.outputs.jobs"])["stages"]
@@ -413,7 +417,7 @@ def test_the_pipeline_that_is_shown(sample: Path, runner: Runner) -> None:
     (artifact,) = pipeline["plan"]["artifacts"]["paths"]
     assert pipeline["images"]["trigger"]["include"] == [{"artifact": artifact, "job": "plan"}]
     child = yaml.safe_load((sample / artifact).read_text())
-    assert child.pop("include") == {"local": HIDDEN.partition("\n")[0].removeprefix("# ")}
+    assert child.pop("include") == {"local": HIDDEN_PATH}
     assert child.pop("stages") == ["stage-1"]
     for job in child.values():
         assert job["extends"] in hidden

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -15,6 +13,7 @@ from typing import Any
 
 import pytest
 from bake.oracle import Fields, Reading, bake, normal, plan_json
+from support import markdown
 
 from compiler import compile_matrix
 
@@ -24,7 +23,6 @@ EXAMPLES = PROJECT / "examples"
 CASES = Path(__file__).parent / "cases"
 NAMES = ("runpod", "truss", "truss-2023")
 FAMILIES = ("base", "pytorch", "nvidia-pytorch", "rocm", "autoresearch", "pytorch-cluster")
-COMMAND = re.compile(r"^\$ (compile-matrix.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 
 
 def _copied(name: str, folder: Path) -> Path:
@@ -133,16 +131,16 @@ def test_the_same_bytes_come_twice(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_terminal_shows_what_the_page_shows(name: str, tmp_path: Path) -> None:
-    """Each command of an example's page prints what stands there."""
-    page = (EXAMPLES / name / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```console\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    commands = [found for block in blocks for found in COMMAND.findall(block)]
-    folder = _copied(name, tmp_path)
+def test_the_sessions_of_its_page_are_true(
+    name: str, tmp_path: Path, *, update_golden: bool
+) -> None:
+    """Check that the commands in the README of an example print what it shows."""
+    page = EXAMPLES / name / "README.md"
+    blocks = markdown.blocks(page.read_text(encoding="utf-8"))
+    sessions = [block for block in blocks if block.language == "console"]
 
-    assert commands
-    for command, shown in commands:
-        assert _run(folder, *shlex.split(command)[1:]).stdout == shown
+    assert sessions
+    markdown.check(page, sessions, _copied(name, tmp_path), tmp_path, update=update_golden)
 
 
 @pytest.mark.parametrize(

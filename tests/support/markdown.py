@@ -1,0 +1,192 @@
+"""Hand-written pages as data: their fenced blocks, their projects, and their terminal sessions.
+
+A page follows three conventions, which its readers see:
+
+* A `yaml` block is a complete matrix.yaml, and begins a project. A block of another file has a
+  paragraph above it that consists of the file's path in backquotes.
+* A file belongs to its project and to the projects after it on the page.
+* A `console` block is a session in the folder of its project: each line that begins with `$ ` is
+  run by a shell, and the lines below it are what a terminal shows. A line `...` stands for lines
+  that are left out.
+
+Blocks of other languages are illustrations, and are not run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+PROJECT = Path(__file__).parents[2]
+PAGES = (
+    PROJECT / "README.md",
+    *sorted(
+        page
+        for page in (PROJECT / "docs").glob("*.md")
+        if page.name not in {"cli.md", "codes.md", "matrix.md"}  # from tested code; a part
+    ),
+)
+"""README and docs, except the pages that consist of tested texts."""
+
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PATH = re.compile(r"^`([\w./-]+)`:?$")
+_COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+_CALL = re.compile(r"(?:^|[;&|(]\s*)(?:\w+=\S+ )*(compile-matrix\b.*)")
+_SHELL = {"sh", "console", "text"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block."""
+
+    language: str
+    text: str
+    line: int
+    """The line of the page on which its fence is."""
+    path: str | None = None
+    """The path of the file that it is, if the page names one."""
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether this block is a matrix.yaml."""
+        return self.path == "matrix.yaml" or (self.language == "yaml" and self.path is None)
+
+
+@dataclass
+class Example:
+    """A project that a page shows, and the sessions in it."""
+
+    matrix: Block
+    files: dict[str, str]
+    sessions: list[Block] = field(default_factory=list)
+
+    def write(self, folder: Path) -> None:
+        """Write the files of the project."""
+        for path, text in {**self.files, "matrix.yaml": self.matrix.text}.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+
+
+def blocks(text: str) -> list[Block]:
+    """Return the fenced blocks of a page, in order."""
+    found = []
+    for fence in _FENCE.finditer(text):
+        above = text[: fence.start()].rstrip().rpartition("\n")[2]
+        path = _PATH.match(above)
+        line = text.count("\n", 0, fence.start()) + 1
+        found.append(Block(fence[1], fence[2], line, path[1] if path else None))
+    return found
+
+
+def examples(text: str) -> list[Example]:
+    """Return the projects of a page, in order."""
+    found: list[Example] = []
+    files: dict[str, str] = {}
+    for block in blocks(text):
+        if block.is_matrix:
+            found.append(Example(block, dict(files)))
+        elif block.path is not None and not block.path.startswith("."):
+            files[block.path] = block.text
+            if found:
+                found[-1].files[block.path] = block.text
+        elif block.language == "console" and found:
+            found[-1].sessions.append(block)
+    return found
+
+
+def play(session: str, folder: Path, scratch: Path) -> str:
+    """Run the commands of a session; return the session as a terminal shows it.
+
+    Args:
+        session: the text of a `console` block.
+        folder: the current folder of the commands.
+        scratch: a folder outside it, for a shell's home and the command itself.
+    """
+    environment = _environment(scratch)
+    shown = []
+    for command, _ in _COMMAND.findall(session):
+        ran = subprocess.run(
+            ["sh", "-c", command],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            check=False,
+        )
+        shown.append(f"$ {command}\n{ran.stdout}")
+    return "".join(shown)
+
+
+def agrees(shown: str, played: str) -> bool:
+    """Return whether a page shows what was played; `...` stands for any lines."""
+    pattern = re.escape(shown).replace(r"\.\.\.\n", r"(?:.*\n)*?")
+    return re.fullmatch(pattern, played) is not None
+
+
+def replaced(text: str, block: Block, new: str) -> str:
+    """Return the page with another text in one of its blocks."""
+    old = f"```{block.language}\n{block.text}```\n"
+    assert text.count(old) == 1, f"line {block.line}: another block has the same text"
+    return text.replace(old, f"```{block.language}\n{new}```\n")
+
+
+def check(
+    page: Path, sessions: Sequence[Block], folder: Path, scratch: Path, *, update: bool
+) -> None:
+    """Run sessions one after another, and compare each with the page; or update the page.
+
+    Raises:
+        AssertionError: a session prints something else.
+    """
+    for session in sessions:
+        played = play(session.text, folder, scratch)
+        if agrees(session.text, played):
+            continue
+        where = f"{page.name}:{session.line}"
+        if not update:
+            assert session.text == played, where
+        assert "\n...\n" not in session.text, f"{where}: update a session with `...` by hand"
+        text = page.read_text(encoding="utf-8")
+        page.write_text(replaced(text, session, played), encoding="utf-8")
+
+
+def commands(text: str) -> Iterator[str]:
+    """Yield each `compile-matrix` command line that a page shows, in blocks and in sentences."""
+    shell = [block.text for block in blocks(text) if block.language in _SHELL]
+    inline = re.findall(r"`([^`\n]+)`", _FENCE.sub("", text))
+    for source in (*shell, *inline):
+        for line in source.splitlines():
+            words = re.sub(r"\s+#.*", "", line.removeprefix("$ "))
+            yield from _CALL.findall(words)
+
+
+def _environment(scratch: Path) -> Mapping[str, str]:
+    """Return a plain environment in which `compile-matrix` is this checkout's."""
+    program = scratch / "bin/compile-matrix"
+    if not program.exists():
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m compiler "$@"\n')
+        program.chmod(0o755)
+    identity = {"NAME": "Ada", "EMAIL": "ada@example.com", "DATE": "2026-01-05T12:00:00Z"}
+    git = {
+        f"GIT_{role}_{key}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for key, value in identity.items()
+    }
+    return {
+        "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(PROJECT),
+        "HOME": str(scratch),
+        "COLUMNS": "100",
+        "LC_ALL": "C.UTF-8",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        **git,
+    }
