@@ -1,12 +1,13 @@
 """The phases, composed: from the project's folder to the artifacts; nothing is written."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from compiler.codes import Code
 from compiler.constants import LOCK, MAX_VARIANTS
-from compiler.errors import CompileError, Diagnostic, Location
-from compiler.matrix.load import load
+from compiler.errors import CompileError, Diagnostic, Location, Problems
+from compiler.matrix.load import load_valid
 from compiler.output.artifact import Compilation
 from compiler.source.document import LIMIT, Source
 from compiler.source.project_files import NEAR, FileError, Files
@@ -29,7 +30,8 @@ def plan_matrix(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:
         limit: the most variants that it may have.
 
     Raises:
-        CompileError: with every diagnostic of the first phase that refuses.
+        CompileError: with every diagnostic of the first phase that finds any; those of expanding
+            and resolving join the matrix's own, as far as they do not follow from these.
     """
     try:
         source = Source.parse(files.read(name, limit=LIMIT), files.shown(name))
@@ -37,10 +39,25 @@ def plan_matrix(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:
         if error.code is Code.MISSING_FILE and error.help == NEAR:
             error.help = "`compile-matrix init` writes a sample; `-f FILE` names another matrix"
         raise CompileError([error.at(Location(path=files.shown(name), line=0))]) from None
-    matrix = load(source, files)
-    variants = expand(matrix, limit)
-    targets = resolve(matrix, variants, files)
+    matrix = load_valid(source, files)
+    try:
+        targets = resolve(matrix, expand(matrix, limit), files)
+    except CompileError as error:
+        raise _joined(matrix.errors, error) if matrix.errors else error from None
+    if matrix.errors:
+        raise CompileError(matrix.errors)
     return plan(matrix, targets)
+
+
+def _joined(errors: Iterable[Diagnostic], later: CompileError) -> CompileError:
+    """Return the errors of two phases as one, in the order of the file, without repetitions."""
+    problems = Problems()
+    problems.extend(errors)
+    known = {(error.code, error.location) for error in problems.diagnostics()}
+    for error in later.diagnostics:
+        if (error.code, error.location) not in known:
+            problems.add(error)
+    return CompileError(problems.diagnostics())
 
 
 def compile_matrix(

@@ -4,8 +4,6 @@ from collections.abc import Collection, Generator, Mapping
 from itertools import islice
 from typing import Any, TypeAlias
 
-from pydantic import ValidationError
-
 from compiler.codes import Code
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import CompileError
@@ -114,7 +112,7 @@ def _given(name: str, form: Any, data: Mapping[str, Any], reader: Reader) -> lis
         try:
             form = reader.expression(form, data, route)
         except CompileError as error:
-            reader.problems.extend(error.diagnostics)
+            reader.reject(error, route)
             return []
         if isinstance(form, range | Generator | tuple):
             form = list(islice(form, MAX_VARIANTS + 1))
@@ -126,7 +124,7 @@ def _given(name: str, form: Any, data: Mapping[str, Any], reader: Reader) -> lis
                 "name a list of the data, or write the values here: [a, b]",
             )
             return []
-    if not form:
+    if not form and not reader.valid.is_removed(route):
         reader.problem(
             Code.EMPTY_AXIS, f"axis {name!r} has no value", route, "give it at least one"
         )
@@ -139,18 +137,16 @@ def _long(form: Mapping[Scalar, Any], route: Route, reader: Reader) -> list[_Giv
     found: list[_Given] = []
     for value, raw in form.items():
         at = (*route, value)
-        try:
-            found.append((value, ValueOptions.model_validate(raw), at))
-        except ValidationError as error:
-            if isinstance(raw, list):
-                reader.problem(
-                    Code.WRONG_TYPE,
-                    f"what comes with a value is a mapping, not {kind(raw)}",
-                    at,
-                    f"write the axis as a list, `{route[-1]}: [a, b]`, or {{}} behind each value",
-                )
-                continue
-            reader.invalid(error, ValueOptions, at)
+        if isinstance(raw, list):
+            reader.problem(
+                Code.WRONG_TYPE,
+                f"the options of a value are a mapping, not {kind(raw)}",
+                at,
+                f"write the axis as a list, `{route[-1]}: [a, b]`, or {{}} behind each value",
+            )
+            found.append((value, ValueOptions.model_validate({}), at))
+        else:
+            found.append((value, reader.valid.level(ValueOptions, at), at))
     return found
 
 

@@ -32,7 +32,7 @@ def read_images(
     reader: Reader,
 ) -> dict[str, Image]:
     """Read `images`, each over `defaults` over the top level."""
-    if not images and not reader.problems:
+    if not images and not reader.valid.is_emptied(("images",)):
         reader.problem(
             Code.NO_IMAGES, "no image is declared", ("images",), "name at least one", key=True
         )
@@ -54,7 +54,7 @@ def read_images(
     for name, options in images.items():
         route: Route = ("images", name)
         template, template_at = _chosen("template", name, options, defaults)
-        if template is None:
+        if template is None and not _lost(name, reader):
             reader.problem(
                 Code.MISSING_KEY,
                 f"image {name!r} has no template",
@@ -98,6 +98,11 @@ def read_images(
     return found
 
 
+def _lost(name: str, reader: Reader) -> bool:
+    """Return whether a key of an image, its template perhaps, was removed as invalid."""
+    return reader.valid.is_emptied(("images", name)) or reader.valid.is_emptied(("defaults",))
+
+
 def _chosen(
     key: str, name: str, options: ImageOptions, defaults: ImageOptions
 ) -> tuple[Any, Route]:
@@ -116,50 +121,84 @@ def _parent(
     axes: Mapping[str, Axis],
     reader: Reader,
 ) -> Parent | None:
-    """Read `from`: the parent has the child's values, and of other axes those that are fixed."""
+    """Read `from`: the parent has the child's values, and the fixed values of its other axes."""
     if options is None:
         return None
     if options.image not in along:
-        reader.problem(
-            Code.UNKNOWN_IMAGE,
-            f"no image is named {options.image!r}",
-            route,
-            did_you_mean(options.image, along, otherwise=f"there are {', '.join(along)}"),
-        )
+        if not reader.valid.is_removed(("images",)):
+            reader.problem(
+                Code.UNKNOWN_IMAGE,
+                f"no image is named {options.image!r}",
+                route,
+                did_you_mean(options.image, along, otherwise=f"images are {', '.join(along)}"),
+            )
         return None
     fixed = None
-    mine = {axis.name for axis in along[name]}
-    its = {axis.name for axis in along[options.image]}
     if options.with_ is not None:
         at = (*route, "with")
         fixed = read_pattern(options.with_, at, axes=axes, images=(), reader=reader)
-        for named in options.with_:
-            wrong = _not_of_the_parent_alone(named, name, options.image, mine, its)
-            if wrong and (named in axes or named == "image"):
-                help_ = "`with` is about the axes that the parent alone has"
-                reader.problem(Code.PARENT_AXIS, wrong, (*at, named), help_, key=True)
-    for axis in along[options.image]:
-        if fixed is not None and axis.name in fixed.matchers and options.with_ is not None:
-            words = [spelling(word) for word in options.with_[axis.name]]
-            known = [value.text for value in axis.values]
-            if not fixed.matchers[axis.name].values and not match(words, known).faults:
+    parent = Parent(image=options.image, fixed=fixed, route=route)
+    if not any(_axes_are_unknown(image, reader) for image in (name, options.image)):
+        _check_fixed(parent, options.with_ or {}, name, along, axes, reader)
+        _check_parent_axes(parent, options.with_ or {}, name, along, reader)
+    return parent
+
+
+def _check_fixed(
+    parent: Parent,
+    raw: RawPattern,
+    name: str,
+    along: Mapping[str, tuple[Axis, ...]],
+    axes: Mapping[str, Axis],
+    reader: Reader,
+) -> None:
+    """Check that `with` names axes that only the parent has."""
+    own = {axis.name for axis in along[name]}
+    of_parent = {axis.name for axis in along[parent.image]}
+    for named in raw:
+        wrong = _not_of_the_parent_alone(named, name, parent.image, own, of_parent)
+        if wrong and (named in axes or named == "image"):
+            help_ = "`with` names axes that only the parent has"
+            at = (*parent.route, "with", named)
+            reader.problem(Code.PARENT_AXIS, wrong, at, help_, key=True)
+
+
+def _check_parent_axes(
+    parent: Parent,
+    raw: RawPattern,
+    name: str,
+    along: Mapping[str, tuple[Axis, ...]],
+    reader: Reader,
+) -> None:
+    """Check that each axis of the parent has a value: that of the child, or one of `with`."""
+    own = {axis.name for axis in along[name]}
+    for axis in along[parent.image]:
+        known = [value.text for value in axis.values]
+        if parent.fixed is not None and axis.name in parent.fixed.matchers:
+            words = [spelling(word) for word in raw[axis.name]]
+            if not parent.fixed.matchers[axis.name].values and not match(words, known).faults:
                 reader.problem(
                     Code.PARENT_AXIS,
-                    f"the parent {options.image!r} has no such {axis.name!r}",
-                    (*route, "with", axis.name),
-                    f"there are {', '.join(known)}",
+                    f"the parent {parent.image!r} has no such {axis.name!r}",
+                    (*parent.route, "with", axis.name),
+                    f"its values are {', '.join(known)}",
                 )
-        if axis.name not in mine and (options.with_ is None or axis.name not in options.with_):
+        if axis.name not in own and axis.name not in raw:
             reader.problem(
                 Code.PARENT_AXIS,
-                f"nothing says which {axis.name!r} the parent {options.image!r} has",
-                route,
-                f"add the axis to {name!r}, or fix it: "
-                f"{{image: {options.image}, with: {{{axis.name}: {axis.values[0].text}}}}}"
-                if axis.values
+                f"the {axis.name!r} of the parent {parent.image!r} is not determined",
+                parent.route,
+                f"add the axis to {name!r}, or fix its value: "
+                f"{{image: {parent.image}, with: {{{axis.name}: {known[0]}}}}}"
+                if known
                 else "",
             )
-    return Parent(image=options.image, fixed=fixed, route=route)
+
+
+def _axes_are_unknown(name: str, reader: Reader) -> bool:
+    """Return whether something is wrong with the axes of an image."""
+    lists = (("images", name, "axes"), ("defaults", "axes"), ("axes",))
+    return not all(map(reader.is_sound, lists))
 
 
 def _not_of_the_parent_alone(
@@ -204,6 +243,8 @@ def _axes(
     found: dict[str, Axis] = {}
     for n, name in enumerate(names):
         if name not in axes:
+            if reader.valid.is_removed(("axes",)):
+                continue
             reader.problem(
                 Code.UNKNOWN_AXIS,
                 f"no axis is named {name!r}",

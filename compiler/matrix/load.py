@@ -10,13 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from pydantic import ValidationError
-
 from compiler.codes import Code
 from compiler.errors import CompileError, Location, did_you_mean
 from compiler.external.references import canonical_tag
 from compiler.matrix.axes import read_axes
 from compiler.matrix.build_fields import read_overrides
+from compiler.matrix.certainty import certain_images, check_printed_text
 from compiler.matrix.images import TopLevel, read_images
 from compiler.matrix.matrix import Axis, Image, Matrix, Pattern, Setting, Variable
 from compiler.matrix.model import MatrixFile, PublishOptions
@@ -40,12 +39,20 @@ def load(source: Source, files: Files) -> Matrix:
     Raises:
         CompileError: with every diagnostic of the document.
     """
+    matrix = load_valid(source, files)
+    if matrix.errors:
+        raise CompileError(matrix.errors)
+    return matrix
+
+
+def load_valid(source: Source, files: Files) -> Matrix:
+    """Read what is valid of a matrix: its `errors` are the rest, in the order of the file.
+
+    An image is left out if an error may change its variants, so that expanding and resolving the
+    other images reports nothing that follows from these errors.
+    """
     reader = Reader(source)
-    try:
-        given = MatrixFile.model_validate(source.data)
-    except ValidationError as error:
-        reader.invalid(error, MatrixFile)
-        raise CompileError(reader.problems.diagnostics()) from None
+    given = reader.valid.level(MatrixFile)
     data = _data(given.data, files, reader)
     variables = read_variables(given.variables, data, reader)
     axes = read_axes(given.axes, data, given.images, reader)
@@ -70,45 +77,54 @@ def load(source: Source, files: Files) -> Matrix:
     if not _OUTPUT.match(given.output):
         reader.problem(
             Code.BAD_PATH,
-            f"{given.output!r} is no folder for the generated Dockerfiles",
+            f"invalid folder for the generated Dockerfiles: {given.output!r}",
             ("output",),
-            "name a folder below matrix.yaml: letters, digits, `.`, `_`, `-`, parts joined by `/`",
+            "name a folder below matrix.yaml; use letters, digits, `.`, `_`, `-`, separated by `/`",
         )
-    reader.problems.refuse()
+    certain = certain_images(images, reader) if reader.problems else images
+    for image in images.values():
+        if image.name not in certain:
+            check_printed_text(image, variables, reader)
     return Matrix(
-        source=source,
+        source=reader.source,
         data=data,
         variables=variables,
         axes=axes,
-        images=images,
+        images=certain,
         groups=groups,
         output=given.output,
         version=version,
         staging=staging,
         read=frozenset(reader.read),
         warnings=reader.warnings.diagnostics(),
+        errors=reader.problems.diagnostics(),
     )
 
 
 def _data(raw: Mapping[str, str], files: Files, reader: Reader) -> dict[str, Any]:
     """Read the files of `data`; what cannot be read is an empty mapping from here on."""
     found: dict[str, Any] = {}
+    for removed in reader.valid.removed():
+        if removed[:1] == ("data",) and len(removed) > 1:
+            reader.broken.add(str(removed[1]))
     for name, path in raw.items():
         found[name] = {}
+        route = ("data", name)
         try:
             found[name] = load_data(path, files.read(path), files.shown(path))
         except FileError as error:
             reader.broken.add(name)
-            reader.problems.add(error.at(reader.source.locate(("data", name))))
+            reader.reject(CompileError([error.at(reader.source.locate(route))]), route)
         except CompileError as error:
             reader.broken.add(name)
-            named = (("named here", reader.source.locate(("data", name))),)
-            reader.problems.extend(
+            named = (("named here", reader.source.locate(route)),)
+            diagnostics = (
                 replace(diagnostic, related=named)
                 if isinstance(diagnostic.location, Location) and not diagnostic.location.line
                 else diagnostic
                 for diagnostic in error.diagnostics
             )
+            reader.reject(CompileError(diagnostics), route)
     return found
 
 
@@ -151,10 +167,12 @@ def _publish(
             text = reader.text(publish.staging, route, bake=True)
             staging = interpolate(text, text.render(data), variables)
         except CompileError as error:
-            reader.problems.extend(error.diagnostics)
-        values = {name: one.resolved for name, one in variables.items()}
+            if reader.is_sound(("variables",)):
+                reader.reject(error, route)
+        values = {name: variable.resolved for name, variable in variables.items()}
         where = substitute(staging, values)
-        if staging and canonical_tag(f"{where}:latest") is None:
+        is_known = staging and reader.is_sound(("variables",))
+        if is_known and canonical_tag(f"{where}:latest") is None:
             reader.problem(
                 Code.ILLEGAL_TAG,
                 f"{where!r} is no repository that a registry takes",
@@ -163,7 +181,8 @@ def _publish(
             )
     reader.read.add(publish.version)
     name = publish.version.removeprefix("${").removesuffix("}")
-    if publish.version != f"${{{name}}}" or name not in variables:
+    is_declared = name in variables or reader.valid.is_removed(("variables",))
+    if publish.version != f"${{{name}}}" or not is_declared:
         reader.problem(
             Code.UNDECLARED_VARIABLE,
             f"{publish.version!r} is no variable of this matrix",

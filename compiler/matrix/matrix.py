@@ -166,3 +166,5 @@ class Matrix:
     read: frozenset[str]
     """Names that some string of the document reads."""
     warnings: tuple[Diagnostic, ...]
+    errors: tuple[Diagnostic, ...] = ()
+    """What is invalid in the document; the rest of the matrix is what is valid."""

@@ -175,8 +175,8 @@ def read_pattern(
     images: Collection[str],
     reader: Reader,
 ) -> Pattern:
-    """Read one pattern of matrix.yaml; what is wrong with it is noted."""
-    if not raw:
+    """Read one pattern of matrix.yaml, and report what is wrong with it."""
+    if not raw and not reader.valid.is_emptied(route):
         reader.problem(
             Code.EMPTY_PATTERN, "this pattern matches everything", route, "name at least one axis"
         )
@@ -185,9 +185,19 @@ def read_pattern(
     for name, values in raw.items():
         at = (*route, name)
         if not values:
-            reader.problem(Code.EMPTY_PATTERN, f"no value of {name!r} is named", at, "name one")
-            continue
-        if name != "image" and name not in axes:
+            if not reader.valid.is_emptied(at):
+                reader.problem(Code.EMPTY_PATTERN, f"no value of {name!r} is named", at, "name one")
+        elif name == "image":
+            known = list(images)
+            matched = _read_matcher(name, values, known, at, reader)
+            if matched is not None:
+                wanted = frozenset(known[n] for n in matched)
+        elif name in axes:
+            known = [value.text for value in axes[name].values]
+            matched = _read_matcher(name, values, known, at, reader)
+            if matched is not None:
+                matchers[name] = Matcher(values=matched, lacking="null" in map(spelling, values))
+        elif not reader.valid.is_removed(("axes",)):
             reader.problem(
                 Code.UNKNOWN_AXIS,
                 f"no axis is named {name!r}",
@@ -195,27 +205,28 @@ def read_pattern(
                 did_you_mean(name, [*axes, "image"], otherwise=f"the axes are {', '.join(axes)}"),
                 key=True,
             )
-            continue
-        words = [spelling(value) for value in values]
-        known = list(images) if name == "image" else [value.text for value in axes[name].values]
-        if not known:
-            continue  # what is wrong with the axis has been said
-        found = match(words, known, null=name != "image")
-        for fault in found.faults:
-            code, message = worded(fault, name)
-            reader.problem(code, message, (*at, words.index(fault.word)), fault.help)
-        for text in found.unversioned:
-            reader.warn(
-                Code.NOT_A_VERSION,
-                f"{text!r} of {name!r} is no version, so no range takes it",
-                at,
-                f"name it beside the range: [{', '.join([*words, text])}]",
-            )
-        if name == "image":
-            wanted = frozenset(known[n] for n in found.values)
-        else:
-            matchers[name] = Matcher(values=found.values, lacking="null" in words)
     return Pattern(matchers=matchers, images=wanted, route=route)
+
+
+def _read_matcher(
+    name: str, values: Sequence[Scalar], known: list[str], at: Route, reader: Reader
+) -> frozenset[int] | None:
+    """Return the indexes of the known values that a matcher selects; None if none are known."""
+    if not known:
+        return None  # the axis is invalid, and that is reported already
+    words = [spelling(value) for value in values]
+    matched = match(words, known, null=name != "image")
+    for fault in matched.faults:
+        code, message = worded(fault, name)
+        reader.problem(code, message, (*at, words.index(fault.word)), fault.help)
+    for text in matched.unversioned:
+        reader.warn(
+            Code.NOT_A_VERSION,
+            f"{text!r} of {name!r} is not a version, so no range matches it",
+            at,
+            f"name it beside the range: [{', '.join([*words, text])}]",
+        )
+    return matched.values
 
 
 def worded(fault: Fault, name: str) -> tuple[Code, str]:

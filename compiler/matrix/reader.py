@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import Undefined
-from pydantic import ValidationError
 
 from compiler.codes import Code
 from compiler.errors import (
@@ -14,13 +13,11 @@ from compiler.errors import (
     Location,
     Problems,
     Severity,
-    did_you_mean,
-    nearest,
 )
-from compiler.matrix.jinja import Sandbox, environment
+from compiler.matrix.jinja import GLOBALS, Sandbox, environment
 from compiler.matrix.matrix import Setting
-from compiler.matrix.model import Level, keys, level_at
 from compiler.matrix.strings import TemplateString
+from compiler.matrix.validation import Validation
 from compiler.source.document import Route, Source
 
 
@@ -31,15 +28,23 @@ class Reader:
     """Notes problems by their place in one document, and compiles its strings."""
 
     def __init__(self, source: Source) -> None:
-        self.source = source
+        self.valid = Validation(source, self.problem)
+        """The document's schema, and what it removed of the document."""
         self.problems = Problems()
         self.warnings = Problems()
         self.read: set[str] = set()
         """Names that some string reads: Jinja's, and bake variables as `${NAME}`."""
         self.broken: set[str] = set()
-        """Names of `data` whose files cannot be used: what reads them says nothing more."""
+        """Names of `data` and, as `${NAME}`, of variables whose values are unknown."""
+        self.invalid: set[Route] = set()
+        """Routes of what is invalid and was not repaired."""
         self._plain: Sandbox = environment(None, bake=False)
         self._bake: Sandbox = environment(None, bake=True)
+
+    @property
+    def source(self) -> Source:
+        """The document, without what its schema rejected."""
+        return self.valid.source
 
     def problem(
         self,
@@ -50,8 +55,11 @@ class Reader:
         *,
         key: bool = False,
         related: tuple[tuple[str, Location], ...] = (),
+        repaired: bool = False,
     ) -> None:
-        """Note that something is wrong at a place."""
+        """Report an error at a route; `repaired` if the remedy was applied for what follows."""
+        if not repaired:
+            self.invalid.add(route)
         self.problems.add(
             Diagnostic(
                 code=code,
@@ -60,6 +68,17 @@ class Reader:
                 help=help_,
                 related=related,
             )
+        )
+
+    def reject(self, error: CompileError, route: Route) -> None:
+        """Report what an error carries, as the reason why the value at a route is invalid."""
+        self.invalid.add(route)
+        self.problems.extend(error.diagnostics)
+
+    def is_sound(self, route: Route) -> bool:
+        """Return whether nothing at or below a route is invalid."""
+        return not self.valid.is_emptied(route) and not any(
+            invalid[: len(route)] == route for invalid in self.invalid
         )
 
     def warn(self, code: Code, message: str, route: Route, help_: str = "") -> None:
@@ -74,47 +93,6 @@ class Reader:
             )
         )
 
-    def invalid(self, error: ValidationError, level: type[Level], route: Route = ()) -> None:
-        """Note what the model refuses of a level that stands at a place."""
-        faults = error.errors(include_url=False, include_input=False)
-        misspelt = [fault["loc"] for fault in faults if fault["type"] == "extra_forbidden"]
-        for fault in faults:
-            inner = tuple(fault["loc"])
-            at = (*route, *inner)
-            match fault["type"]:
-                case "extra_forbidden":
-                    known = keys(level_at(level, inner[:-1]))
-                    self.problem(
-                        Code.UNKNOWN_KEY,
-                        f"there is no key {str(inner[-1])!r} here",
-                        at,
-                        did_you_mean(
-                            str(inner[-1]), known, otherwise=f"there are {', '.join(sorted(known))}"
-                        ),
-                        key=True,
-                    )
-                case "missing":
-                    name = str(inner[-1])
-                    known = keys(level_at(level, inner[:-1]))
-                    if any(
-                        loc[:-1] == inner[:-1] and nearest(str(loc[-1]), known) == name
-                        for loc in misspelt
-                    ):
-                        continue  # it is there, misspelt, and that is said
-                    message = f"the key {name!r} is missing"
-                    self.problem(Code.MISSING_KEY, message, at[:-1], f"write `{name}:`", key=True)
-                case _:
-                    given = fault.get("ctx", {})
-                    if "key" in given:
-                        self.problem(
-                            Code.WRONG_TYPE, fault["msg"], (*at, given["key"]), "quote it", key=True
-                        )
-                        continue
-                    place = self.source.locate(at)
-                    written = place.text[place.column - 1 :][: place.length]
-                    help_ = _remedy(given.get("expected", ""), given.get("got", ""), written)
-                    self.problem(Code.WRONG_TYPE, fault["msg"], at, help_)
-
     def text(
         self, raw: str, route: Route, *, bake: bool = False, key: bool = False
     ) -> TemplateString:
@@ -125,18 +103,19 @@ class Reader:
         try:
             text = TemplateString(raw, env, self.source, route, spelt_as_key=key)
         except CompileError as error:
-            self.problems.extend(error.diagnostics)
+            self.reject(error, route)
             return TemplateString("", env, self.source, route)
         self.read.update(text.names)
         return text
 
     def pass_over(self, text: TemplateString) -> None:
-        """Give up on a string that reads a broken name, without another word.
+        """Give up on a string that reads a name whose value is unknown: that is reported already.
 
         Raises:
             CompileError: it does; with no diagnostic.
         """
-        if not self.broken.isdisjoint(text.names):
+        data_is_unknown = self.valid.is_removed(("data",)) and not text.names <= GLOBALS.keys()
+        if data_is_unknown or not self.broken.isdisjoint(text.names):
             raise CompileError([])
 
     def settings(self, raw: Mapping[str, Any] | None, route: Route) -> dict[str, Setting]:
@@ -184,25 +163,6 @@ class Reader:
             return value
         except Exception as error:
             raise text.failure(error, names) from error
-
-
-def _remedy(expected: str, got: str, written: str) -> str:
-    """Return how to write what was expected instead of what was given."""
-    match expected, got:
-        case "a list", "text" | "true" | "false":
-            return f"write [{written}]"
-        case "a list", "a mapping":
-            return "begin each entry with `- `"
-        case "a mapping", "a list" | "text":
-            return "write `name: value` pairs"
-        case "text", "null":
-            return 'write "" for an empty text, or remove it'
-        case "text", "a list":
-            return "write one text, without brackets"
-        case "a list of values, a mapping value -> options, or one expression", _:
-            return "write the values: [a, b]"
-        case _:
-            return f"write {expected}"
 
 
 def _constant(tree: Any) -> bool:

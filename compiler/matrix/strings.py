@@ -23,7 +23,7 @@ class BakeString(str):
 class TemplateString:
     """One string of matrix.yaml, compiled once and rendered for each variant."""
 
-    __slots__ = ("_render", "constant", "names", "raw", "route", "source", "spelt_as_key")
+    __slots__ = ("_env", "_render", "constant", "names", "raw", "route", "source", "spelt_as_key")
 
     def __init__(
         self, raw: str, env: Sandbox, source: Source, route: Route, *, spelt_as_key: bool = False
@@ -41,6 +41,7 @@ class TemplateString:
             CompileError: it is no Jinja.
         """
         self.raw, self.source, self.route, self.spelt_as_key = raw, source, route, spelt_as_key
+        self._env = env
         self.constant: str | None = raw
         """What it renders to whatever the scope, if it holds no Jinja."""
         self.names: frozenset[str] = frozenset()
@@ -97,6 +98,17 @@ class TemplateString:
                 [Diagnostic(code=code, message=message, location=where, help=help_)]
             )
         return self.refusal(code, message, help_, word)
+
+    def printed(self) -> str:
+        """Return the text that it prints whatever the scope; an expression counts as a space."""
+        if self.constant is not None:
+            return self.constant
+        return " ".join(
+            node.data
+            for output in self._env.parse(self.raw).body
+            for node in (output.nodes if isinstance(output, nodes.Output) else ())
+            if isinstance(node, nodes.TemplateData)
+        )
 
 
 def _joiner(tree: nodes.Template, env: Sandbox) -> Callable[[Mapping[str, Any]], str] | None:
@@ -159,12 +171,7 @@ def interpolate(text: TemplateString, rendered: str, variables: Collection[str])
         found, name = match[0], match[1]
         if name is not None:
             if name not in variables:
-                raise text.refusal(
-                    Code.UNDECLARED_VARIABLE,
-                    f"no variable is named {name!r}",
-                    did_you_mean(name, variables, otherwise="declare it under `variables`"),
-                    found,
-                )
+                raise _undeclared(text, name, variables)
             if match.start() and rendered[match.start() - 1] in ("$", VALUE_DOLLAR):
                 raise text.refusal(
                     Code.DOLLAR_BEFORE_VARIABLE,
@@ -185,6 +192,29 @@ def interpolate(text: TemplateString, rendered: str, variables: Collection[str])
         return _TO_BAKE[found]
 
     return BakeString(_SPECIAL.sub(replaced, rendered))
+
+
+def check_declared(text: TemplateString, variables: Collection[str]) -> None:
+    """Check, without rendering a string, the bake variables that it names in any scope.
+
+    Raises:
+        CompileError: one of them is not declared, or a constant string is invalid for bake.
+    """
+    if text.constant is not None:
+        interpolate(text, text.constant, variables)
+        return
+    for name in variables_in(text.printed().replace("%%{", "")):
+        if name not in variables:
+            raise _undeclared(text, name, variables)
+
+
+def _undeclared(text: TemplateString, name: str, variables: Collection[str]) -> CompileError:
+    return text.refusal(
+        Code.UNDECLARED_VARIABLE,
+        f"no variable is named {name!r}",
+        did_you_mean(name, variables, otherwise="declare it under `variables`"),
+        f"${{{name}}}",
+    )
 
 
 def _is_plain(rendered: str, variables: Collection[str]) -> bool:

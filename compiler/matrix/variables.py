@@ -23,12 +23,15 @@ def read_variables(
     for name, default in raw.items():
         route = ("variables", name)
         _check_name(name, reader)
+        if reader.valid.is_removed(route):
+            reader.broken.add(f"${{{name}}}")
         try:
             text = reader.text(default, route, bake=True)
             reader.pass_over(text)
             defaults[name] = interpolate(text, text.render(data), raw)
         except CompileError as error:
-            reader.problems.extend(error.diagnostics)
+            reader.reject(error, route)
+            reader.broken.add(f"${{{name}}}")
             defaults[name] = ""
     resolved: dict[str, str] = {}
     for name in raw:

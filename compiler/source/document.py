@@ -1,8 +1,8 @@
 """YAML read strictly, that remembers where everything was written."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 import yaml
 from yaml.parser import Parser
@@ -11,6 +11,7 @@ from yaml.scanner import Scanner
 
 from compiler.codes import Code
 from compiler.errors import Location
+from compiler.source import edits as changes
 from compiler.source.composer import Composer, StopComposing, compose
 from compiler.source.nodes import Node
 from compiler.source.positions import RawDiagnostic, SourceText, read_text, refuse_file
@@ -18,7 +19,7 @@ from compiler.source.yaml_hints import Failure
 from compiler.source.yaml_strictness import refuse_directives
 
 
-Route = tuple[str | int | None, ...]
+Route: TypeAlias = changes.Route
 """The way to a value: the keys and indexes that lead to it from the top."""
 
 LIMIT = 1 << 20
@@ -129,6 +130,34 @@ class Source:
             return self.locate(route, key=key)
         place = node.place(self.text, max(0, min(offset, len(node.data))))
         return self._page.at(place, place + 1)
+
+    def existing(self, route: Route) -> Route:
+        """Return the longest beginning of a route that leads to a value, in the document's keys."""
+        found: list[str | int | None] = []
+        node = self._root
+        for step in route:
+            if isinstance(node.children, list):
+                if not isinstance(step, int) or not 0 <= step < len(node.children):
+                    break
+                node = node.children[step]
+            elif isinstance(node.children, dict):
+                if step not in node.children and isinstance(step, str):
+                    step = _SPELT.get(step, step)  # noqa: PLW2901
+                if step not in node.children:
+                    break
+                node = node.children[step][1]
+            else:
+                break
+            found.append(step)
+        return tuple(found)
+
+    def edited(self, edits: Mapping[Route, changes.Edit]) -> "Source":
+        """Return the document with some values changed; the other values keep their locations.
+
+        Every route must lead to a value, and not to the top level.
+        """
+        root = changes.apply_edits(self._root, edits)
+        return replace(self, data=root.data, _root=root)
 
     def _walk(self, route: Route) -> tuple[Node | None, Node, bool]:
         """Return key and value as far as the route leads, and whether that is all of it."""

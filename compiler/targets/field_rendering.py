@@ -162,9 +162,7 @@ def _agent(
     """Write an entry of `ssh` as bake reads it, `id=paths` or the id alone."""
     for key, _ in entry:
         if key.raw not in {"id", "paths"}:
-            raise key.refusal(
-                Code.UNKNOWN_KEY, f"there is no key {key.raw!r} here", "there are id, paths"
-            )
+            raise key.refusal(Code.UNKNOWN_KEY, f"unknown key {key.raw!r}", "there are id, paths")
     id_, paths = (pairs.get(BakeString(key), "") for key in ("id", "paths"))
     if not id_:
         raise entry[0][0].refusal(Code.MISSING_KEY, "the key 'id' is missing", "`id: default`")

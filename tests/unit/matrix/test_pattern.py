@@ -381,5 +381,5 @@ class TestPatterns:
             "groups: {g: {tag: '>=3'}}\n"
         )
         (found,) = matrix.warnings
-        assert found.message == "'slim' of 'tag' is no version, so no range takes it"
+        assert found.message == "'slim' of 'tag' is not a version, so no range matches it"
         assert found.help == "name it beside the range: [>=3, slim]"

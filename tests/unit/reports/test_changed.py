@@ -221,7 +221,7 @@ def test_a_matrix_that_did_not_compile(changed: Callable[..., Output], project: 
 
     (why,) = {why for reasons, _ in found.values() for why in reasons}
     assert why.startswith("matrix.yaml did not compile at v2: ")
-    assert "there is no key 'imagse' here" in why
+    assert "unknown key 'imagse'" in why
     assert len(found) == 5
 
 

@@ -170,12 +170,12 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("base", "child", "from_", "message"),
         [
-            ("[py, gpu]", "[py]", "base", "nothing says which 'gpu' the parent 'base' has"),
+            ("[py, gpu]", "[py]", "base", "the 'gpu' of the parent 'base' is not determined"),
             (
                 "[py, gpu, ubuntu]",
                 "[py]",
                 "{image: base, with: {gpu: true}}",
-                "nothing says which 'ubuntu' the parent 'base' has",
+                "the 'ubuntu' of the parent 'base' is not determined",
             ),
             ("[py]", "[py]", "{image: base, with: {py: 3.9}}", "'child' has the axis 'py' itself"),
             (

@@ -1,0 +1,198 @@
+"""The document against the schema, with recovery: one invalid value does not hide the others.
+
+Takes a `Source` and a level of the model; returns the model of what is valid. An invalid value is
+reported once. If the remedy is certain, reading continues as if it had been applied: a misspelt key
+counts as the key that it most likely means, a single value as a list of one. Otherwise the value is
+left out, so that no other diagnostic follows from it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from pydantic import ValidationError
+
+from compiler.codes import Code
+from compiler.errors import did_you_mean, nearest
+from compiler.matrix.model import Level, MatrixFile, keys, level_at
+from compiler.source.document import Route, Source
+from compiler.source.edits import Edit, Enclose, Remove, Rename, Replace
+
+
+_MOST_ROUNDS = 20
+"""Validations of one level; each reports what the one before it could not see."""
+
+_REQUIRED: Mapping[type[Level], Mapping[str, Any]] = {MatrixFile: {"images": {}}}
+"""Required keys of levels that cannot be left out as a whole, with the values that replace them."""
+
+_STAND_INS: Mapping[str, Any] = {"images": None, "axes": [], "variables": ""}
+"""Sections whose names other values use: an invalid value under a name is replaced by this."""
+
+L = TypeVar("L", bound=Level)
+
+
+class Report(Protocol):
+    """Reports a diagnostic at a route; `repaired` if reading continues with the remedy."""
+
+    def __call__(
+        self,
+        code: Code,
+        message: str,
+        route: Route,
+        help_: str = "",
+        *,
+        key: bool = False,
+        repaired: bool = False,
+    ) -> None:
+        """Report one diagnostic."""
+
+
+class Validation:
+    """Validates levels of one document, and remembers what was left out of it."""
+
+    def __init__(self, source: Source, report: Report) -> None:
+        self.source = source
+        """The document without its invalid values, as far as it was validated."""
+        self._report = report
+        self._removed: set[Route] = set()
+        """Routes of removed values, without indexes: removing an entry moves those behind it."""
+
+    def is_removed(self, route: Route) -> bool:
+        """Return whether the value, or one that contains it, was removed or replaced."""
+        names = _names(route)
+        return any(names[:n] in self._removed for n in range(1, len(names) + 1))
+
+    def is_emptied(self, route: Route) -> bool:
+        """Return whether something in the mapping at a route was removed or replaced."""
+        names = _names(route)
+        return any(removed[: len(names)] == names for removed in self._removed)
+
+    def removed(self) -> frozenset[Route]:
+        """Return the routes of what was removed or replaced, without the indexes of lists."""
+        return frozenset(self._removed)
+
+    def level(self, level: type[L], route: Route = ()) -> L:
+        """Return what is valid of the level at a route; report the rest.
+
+        A level that is invalid as a whole counts as empty.
+        """
+        recovered: set[Route] = set()
+        missing: Mapping[str, Any] = {}
+        for _ in range(_MOST_ROUNDS):
+            raw = self._value(route)
+            try:
+                return level.model_validate({**raw, **missing} if missing else raw)
+            except ValidationError as error:
+                faults = [
+                    _Fault(route, level, given)
+                    for given in error.errors(include_url=False, include_input=False)
+                ]
+            misspelt = [fault.at for fault in faults if fault.kind == "extra_forbidden"]
+            edits: dict[Route, Edit] = {}
+            for fault in faults:
+                where = self.source.existing(fault.at[:-1] if fault.is_missing else fault.at)
+                edit = self._recovery(fault, where)
+                if not (_names(fault.at) in recovered or fault.is_misspelt(misspelt)):
+                    self._describe(fault, repaired=isinstance(edit, Rename | Enclose))
+                if where == route and level in _REQUIRED:
+                    missing = _REQUIRED[level]
+                elif where == route:  # nothing of this level can be kept
+                    self._removed.add(_names(route))
+                    return level.model_validate({})
+                else:
+                    edits[where] = edit
+                changed = _names(fault.at if where == route else where)
+                recovered.add(changed)
+                if isinstance(edit, Rename):
+                    recovered.add((*changed[:-1], edit.key))
+                elif not isinstance(edit, Enclose):
+                    self._removed.add(changed)
+            self.source = self.source.edited(edits)
+        self._removed.add(_names(route))
+        return level.model_validate(_REQUIRED.get(level, {}))
+
+    def _value(self, route: Route) -> Any:
+        value = self.source.data
+        for step in route:
+            value = value[step]
+        return value
+
+    def _recovery(self, fault: "_Fault", where: Route) -> Edit:
+        """Return how reading continues after a fault."""
+        if fault.kind == "extra_forbidden":
+            meant = nearest(fault.name, fault.known)
+            if meant is not None and meant not in self._value(where[:-1]):
+                return Rename(meant)
+        elif fault.expected == "a list" and fault.got != "null":
+            return Enclose()
+        elif not (fault.is_missing or fault.is_key) and where[:1] == where[:-1]:
+            return Replace(_STAND_INS[str(where[0])]) if where[0] in _STAND_INS else Remove()
+        return Remove()
+
+    def _describe(self, fault: "_Fault", *, repaired: bool) -> None:
+        """Report what the model rejects."""
+        report, at = self._report, fault.at
+        if fault.kind == "extra_forbidden":
+            otherwise = f"known keys are {', '.join(sorted(fault.known))}"
+            help_ = did_you_mean(fault.name, fault.known, otherwise=otherwise)
+            message = f"unknown key {fault.name!r}"
+            report(Code.UNKNOWN_KEY, message, at, help_, key=True, repaired=repaired)
+        elif fault.is_missing:
+            message = f"the key {fault.name!r} is missing"
+            report(Code.MISSING_KEY, message, at[:-1], f"write `{fault.name}:`", key=True)
+        elif fault.is_key:
+            report(Code.WRONG_TYPE, fault.message, at, "quote it", key=True)
+        else:
+            place = self.source.locate(at)
+            written = place.text[place.column - 1 :][: place.length]
+            help_ = _remedy(fault.expected, fault.got, written)
+            report(Code.WRONG_TYPE, fault.message, at, help_, repaired=repaired)
+
+
+class _Fault:
+    """An error of pydantic about one value of a level."""
+
+    def __init__(self, route: Route, level: type[Level], given: Mapping[str, Any]) -> None:
+        context = given.get("ctx", {})
+        self.is_key = "key" in context
+        """Whether a key is invalid, not a value."""
+        inner = (*given["loc"], *([context["key"]] if self.is_key else ()))
+        self.at: Route = (*route, *inner)
+        self.name = str(inner[-1]) if inner else ""
+        self.kind: str = given["type"]
+        self.message: str = given["msg"]
+        self.expected: str = context.get("expected", "")
+        self.got: str = context.get("got", "")
+        self.is_missing = self.kind == "missing"
+        self.known = keys(level_at(level, inner[:-1]))
+        """The keys of the level to which the value belongs."""
+
+    def is_misspelt(self, misspelt: Sequence[Route]) -> bool:
+        """Return whether a missing key is there under one of these misspelt names."""
+        return self.is_missing and any(
+            at[:-1] == self.at[:-1] and nearest(str(at[-1]), self.known) == self.name
+            for at in misspelt
+        )
+
+
+def _names(route: Route) -> Route:
+    """Return a route without indexes."""
+    return tuple(step for step in route if not isinstance(step, int) or isinstance(step, bool))
+
+
+def _remedy(expected: str, got: str, written: str) -> str:
+    """Return how to write what was expected instead of what was given."""
+    match expected, got:
+        case "a list", "text" | "true" | "false":
+            return f"write [{written}]"
+        case "a list", "a mapping":
+            return "begin each entry with `- `"
+        case "a mapping", "a list" | "text":
+            return "write `name: value` pairs"
+        case "text", "null":
+            return 'write "" for an empty text, or remove it'
+        case "text", "a list":
+            return "write one text, without brackets"
+        case "a list of values, a mapping value -> options, or one expression", _:
+            return "write the values: [a, b]"
+        case _:
+            return f"write {expected}"

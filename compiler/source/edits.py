@@ -1,0 +1,93 @@
+"""Changes to a parsed document, so that reading continues after an invalid value.
+
+Takes the tree of a document and an edit for each route; returns a new tree. Every node of it keeps
+the location where the user wrote it, so diagnostics about the rest stay correct. The original tree
+is not changed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from compiler.source.nodes import Node
+
+
+Route: TypeAlias = tuple[str | int | None, ...]
+"""The keys and indexes that lead from the top of a document to a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Remove the value, with its key if it has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enclose:
+    """Put the value into a list of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """Give the value another key."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Put another value at the same location: a scalar or an empty list."""
+
+    data: Any
+
+
+Edit: TypeAlias = Remove | Enclose | Rename | Replace
+
+_WHOLE: Route = ()
+
+
+def apply_edits(node: Node, edits: Mapping[Route, Edit]) -> Node:
+    """Return a tree with these edits; an edit inside a value that is edited itself is ignored.
+
+    Every route must lead to a value below the node; in lists, indexes are those of the given tree.
+    """
+    by_step: dict[Any, dict[Route, Edit]] = {}
+    for (step, *rest), edit in edits.items():
+        by_step.setdefault(step, {})[tuple(rest)] = edit
+    changed = Node(node.start, node.end, node.style)
+    if isinstance(node.children, dict):
+        pairs: dict[Any, tuple[Node, Node]] = {}
+        for step, (key, value) in node.children.items():
+            below = by_step.get(step, {})
+            own = below.get(_WHOLE)
+            if own == Remove():
+                continue
+            name = own.key if isinstance(own, Rename) else step
+            pairs[name] = (key, _edited(value, below))
+        changed.children = pairs
+        changed.data = {step: value.data for step, (_, value) in pairs.items()}
+    else:
+        items = [
+            _edited(item, by_step.get(n, {}))
+            for n, item in enumerate(node.children or ())
+            if by_step.get(n, {}).get(_WHOLE) != Remove()
+        ]
+        changed.children = items
+        changed.data = [item.data for item in items]
+    return changed
+
+
+def _edited(node: Node, edits: Mapping[Route, Edit]) -> Node:
+    match edits.get(_WHOLE):
+        case None:
+            return apply_edits(node, edits) if edits else node
+        case Enclose():
+            changed = Node(node.start, node.end, "")
+            changed.children = [node]
+            changed.data = [node.data]
+            return changed
+        case Replace(data):
+            changed = Node(node.start, node.end, node.style, data)
+            changed.children = [] if data == [] else None
+            return changed
+        case _:
+            return node
