@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from compiler.cli.bake_options import BakeFlags, PassingOn, add_bake_options, display
-from compiler.cli.context import Invocation, counted
+from compiler.cli.context import Invocation
 from compiler.constants import TEST_SUFFIX
+from compiler.reports.text import counted
 
 
 if TYPE_CHECKING:

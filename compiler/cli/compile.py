@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.context import Invocation, counted, on_error
+from compiler.cli.context import Invocation, on_error
 from compiler.cli.diagnostic_output import DiagnosticFormat
 from compiler.codes import Code
 from compiler.constants import BAKE_FILE, LOCK, PLAN_FILE
 from compiler.errors import CompileError, Diagnostic, Location, Severity
+from compiler.reports.text import counted
 from compiler.version import VERSION
 
 

@@ -97,12 +97,3 @@ def on_error(outcome: str) -> "Iterator[None]":
     except DiagnosticError as error:
         error.outcome = error.outcome or outcome
         raise
-
-
-def counted(count: int, word: str) -> str:
-    """Return a count with its noun.
-
-    >>> counted(2, "target")
-    '2 targets'
-    """
-    return f"{count:,} {word}{'s' * (count != 1)}"

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from compiler.errors import Argument, Diagnostic, Location, Severity
+from compiler.reports.text import display_width, inert, printable
 
 
 MAX_SHOWN = 120
@@ -46,21 +47,21 @@ def _text(diagnostic: Diagnostic, *, colour: bool) -> str:
     kind = f"{diagnostic.severity}[{diagnostic.code}]"
     if colour:
         kind = f"\x1b[{_COLOURS[diagnostic.severity]}m{kind}\x1b[0m"
-    message = _printable(diagnostic.message)
+    message = printable(diagnostic.message)
     lines = [f"{_place(where)}: {kind}: {message}"]
-    help_ = f"help: {_printable(diagnostic.help)}" if diagnostic.help else ""
+    help_ = f"help: {printable(diagnostic.help)}" if diagnostic.help else ""
     if where.text and (isinstance(where, Argument) or where.line):
         lines += _picture(where, help_, colour=colour)
     elif help_:
         lines.append(f"      = {help_}")
     lines += [f"      = {note}: {_place(place)}" for note, place in diagnostic.related]
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    return "".join(f"{inert(line.rstrip())}\n" for line in lines)
 
 
 def _place(where: Location | Argument) -> str:
     if isinstance(where, Argument):
-        return _printable(where.name)
-    path = _printable(where.path)
+        return printable(where.name)
+    path = printable(where.path)
     return f"{path}:{where.line}:{where.column}" if where.line else path
 
 
@@ -81,29 +82,14 @@ def _picture(where: Location | Argument, help_: str, *, colour: bool) -> list[st
     if colour:
         caret = f"\x1b[{_COLOURS[Severity.ERROR]}m{caret}\x1b[0m"
     return [
-        f"{number:>5} | {'...' if cut else ''}{_printable(shown)}",
+        f"{number:>5} | {'...' if cut else ''}{printable(shown, keep_tabs=True)}",
         f"      | {'   ' if cut else ''}{padding}{caret} {help_}",
     ]
 
 
 def _width(character: str) -> int:
-    """Return the columns that a character takes on a terminal."""
-    from unicodedata import combining, east_asian_width
-
-    if not character.isprintable() and character != "\t":
-        return len(_printable(character))
-    if combining(character):
-        return 0
-    return 2 if east_asian_width(character) in "WF" else 1
-
-
-def _printable(text: str) -> str:
-    """Escape what could steer a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text
-    )
+    """Return the columns that a character occupies after escaping; a tab counts as one."""
+    return 1 if character == "\t" else display_width(printable(character))
 
 
 def _plain(diagnostic: Diagnostic) -> dict[str, object]:

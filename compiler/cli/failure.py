@@ -10,6 +10,7 @@ import click
 from compiler.cli.diagnostic_output import DiagnosticFormat, report
 from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, DiagnosticError, Location, Severity
+from compiler.reports.text import counted
 
 
 INVALID, USAGE, INTERNAL = 1, 2, 3
@@ -80,7 +81,7 @@ def fail(error: Exception, output_format: DiagnosticFormat) -> int:
 
 def _count(diagnostics: Iterable[Diagnostic], outcome: str) -> str:
     count = sum(one.severity is Severity.ERROR for one in diagnostics)
-    return f"{count} error{'s' * (count != 1)}{f'; {outcome}' if outcome else ''}"
+    return f"{counted(count, 'error')}{f'; {outcome}' if outcome else ''}"
 
 
 def _usage(error: click.ClickException) -> Diagnostic:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from compiler.cli.context import counted, on_error
+from compiler.cli.context import on_error
+from compiler.reports.text import counted
 
 
 @click.command("init")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.context import Invocation, counted
+from compiler.cli.context import Invocation
+from compiler.reports.text import counted
 
 
 if TYPE_CHECKING:

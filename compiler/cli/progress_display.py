@@ -1,10 +1,15 @@
 """How a build goes, for a person: live on a terminal, else a line for each event."""
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from compiler.reports.text import printable
+
+
+_STYLE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 QUIET_FOR = 30.0
 """Seconds without a line after which it is said what goes on."""
@@ -28,7 +33,7 @@ class Lines:
     def step(self, target: str, step: str) -> None:
         """Take what a target does now."""
         self._active.pop(target, None)  # the latest comes last
-        self._active[target] = (printable(step), time.monotonic())
+        self._active[target] = (last_line(step), time.monotonic())
 
     def built(self, target: str, seconds: float) -> None:
         """Say that a target is built."""
@@ -38,7 +43,7 @@ class Lines:
         """Say that a target failed, with the end of what it said."""
         self._tell(target, f"FAILED {target}: see {log}")
         for line in tail.splitlines():
-            self.say(f"  | {printable(line)}")
+            self.say(f"  | {last_line(line)}")
 
     def skipped(self, target: str, parent: str) -> None:
         """Say that a target is not tried."""
@@ -53,7 +58,7 @@ class Lines:
 
     def warned(self, text: str) -> None:
         """Say what bake warns of."""
-        self.say(f"warning: {printable(text)}")
+        self.say(f"warning: {last_line(text)}")
 
     def tick(self) -> None:
         """Say what goes on, if nothing was said for long."""
@@ -149,7 +154,11 @@ class Live(Lines):
         return Group(head, rows, *([Text(f"and {more} more", style="dim")] if more else []))
 
 
-def printable(text: str) -> str:
-    """Return text on one line, without what could steer a terminal."""
-    text = text.expandtabs(4).rstrip("\r").split("\r")[-1]
-    return "".join(c if c.isprintable() else " " for c in text)
+def last_line(text: str) -> str:
+    """Return what a terminal would show of a line that a build printed, without colours.
+
+    >>> last_line("10 %\\r\\x1b[32m100 %\\x1b[0m")
+    '100 %'
+    """
+    shown = text.expandtabs(4).rstrip("\r").rpartition("\r")[2]
+    return printable(_STYLE.sub("", shown))

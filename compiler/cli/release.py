@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from compiler.cli.context import Invocation, counted
+from compiler.cli.context import Invocation
+from compiler.reports.text import counted
 
 
 if TYPE_CHECKING:

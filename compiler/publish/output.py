@@ -7,6 +7,7 @@ from typing import Any
 
 from compiler.publish.request import PublishResult
 from compiler.releases.record import text
+from compiler.reports.text import columns, counted
 
 
 class PublishFormat(StrEnum):
@@ -38,12 +39,12 @@ def published(done: PublishResult, form: PublishFormat, seconds: float) -> str:
     given = sum(row.given for row in done.rows)
     counts = f"{built} built, {len(done.rows) - built} reused"
     if done.record:
-        last = f"published {done.release}: {counts}, {given} tag{'s' * (given != 1)} given"
+        last = f"published {done.release}: {counts}, {counted(given, 'tag')} given"
     else:
         last = f"staged: {counts}"
-    lines = _columns(rows)
+    lines = columns(rows)
     lines += left(done)
-    lines.append(f"{last}, {done.requests} request{'s' * (done.requests != 1)}, in {seconds:.0f} s")
+    lines.append(f"{last}, {counted(done.requests, 'request')}, in {seconds:.0f} s")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -115,16 +116,8 @@ def listed(found: Iterable[Mapping[str, Any]], form: PublishFormat) -> str:
         return "".join(f"{line}\n" for line in ["[", _rows(counts), "]"] if line)
     rows = [("RELEASE", "TARGETS", "BUILT")]
     rows += [(str(one["release"]), str(one["targets"]), str(one["built"])) for one in counts]
-    return "".join(f"{line}\n" for line in _columns(rows)) if counts else ""
+    return "".join(f"{line}\n" for line in columns(rows)) if counts else ""
 
 
 def _rows(found: Iterable[Mapping[str, Any]]) -> str:
     return ",\n".join(f" {json.dumps(one)}" for one in found)
-
-
-def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from compiler.bake.logs import STATE_FOLDER
 from compiler.bake.results import Outcome
+from compiler.reports.text import columns
 from compiler.targets.selection_file import as_selection
 
 
@@ -48,11 +49,7 @@ def _table(outcome: Outcome, seconds: float) -> str:
     ]
     if rows:
         rows.insert(0, ("TARGET", "RESULT", "TIME", "SEE"))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    lines = columns(rows)
     counts = {
         "built": len(outcome.built),
         "failed": len(outcome.failed),

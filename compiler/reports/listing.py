@@ -4,6 +4,7 @@ import json
 from enum import StrEnum
 
 from compiler.matrix.pattern import spelling
+from compiler.reports.text import columns
 from compiler.targets.plan import Plan, described
 from compiler.targets.selection_file import as_selection
 from compiler.targets.target import Target
@@ -58,9 +59,4 @@ def _table(plan: Plan, targets: tuple[Target, ...]) -> str:
         ]
         for target in targets
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        + "\n"
-        for row in rows
-    )
+    return "".join(f"{line}\n" for line in columns(rows))

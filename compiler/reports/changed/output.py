@@ -4,6 +4,7 @@ import json
 
 from compiler.reports.changed.changed import Changed
 from compiler.reports.listing import ListFormat, listing
+from compiler.reports.text import columns, shortened
 from compiler.targets.plan import Plan
 from compiler.targets.selection_file import as_selection
 
@@ -44,16 +45,11 @@ def _table(changes: tuple[Changed, ...]) -> str:
         return ""
     rows = [["TARGET", "WHY", "DOWNSTREAM"]]
     rows += [
-        [one.target.name, _some(one.reasons, "; "), _some(one.downstream, " ")] for one in changes
+        [
+            one.target.name,
+            shortened(one.reasons, _MOST, "; "),
+            shortened(one.downstream, _MOST, " "),
+        ]
+        for one in changes
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        + "\n"
-        for row in rows
-    )
-
-
-def _some(words: tuple[str, ...], between: str) -> str:
-    more = len(words) - _MOST
-    return between.join(words[:_MOST]) + (f"{between}and {more} more" if more > 0 else "")
+    return "".join(f"{line}\n" for line in columns(rows))

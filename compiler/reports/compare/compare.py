@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from compiler.output.bake_fields import CACHE_ONLY, COMPARED, Fields
 from compiler.output.definition import Definition, linked
+from compiler.reports.text import shortened
 from compiler.targets.links import link_to, linked_target
 
 
-_FEW = 3
-"""Names that are told of many."""
+SHOWN_NAMES = 3
+"""Maximum number of targets in a message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,17 +96,6 @@ def tags(fields: Fields) -> tuple[str, ...]:
     return tuple(fields.get("tags", ()))
 
 
-def few(names: Collection[str]) -> str:
-    """Return names for one line: the first ones, and how many more.
-
-    >>> few(["a", "b", "c", "d", "e"])
-    'a, b, c and 2 more'
-    """
-    first = ", ".join(list(names)[:_FEW])
-    more = len(names) - _FEW
-    return f"{first} and {more:,} more" if more > 0 else first
-
-
 def _matched(ours: Mapping[str, Fields], theirs: Mapping[str, Fields]) -> dict[str, str]:
     """Return which of our targets is which of theirs; the more tags are shared, the sooner."""
     by_tag: dict[str, list[str]] = {}
@@ -178,4 +168,5 @@ def _notes(ours: Definition, theirs: Definition, pairs: Collection[Pair]) -> Ite
         yield f"fields that are not known here are not compared: {', '.join(theirs.unknown)}"
     if theirs.came_along:
         came = [name for name in theirs.targets if name in theirs.came_along]
-        yield f"output is not compared where bake does not print it: {few(came)}"
+        names = shortened(came, SHOWN_NAMES)
+        yield f"output is not compared where bake does not print it: {names}"

@@ -1,10 +1,11 @@
 """A comparison of two definitions, written for people and for programs."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from compiler.reports.compare.compare import Comparison, Difference, few
+from compiler.reports.compare.compare import SHOWN_NAMES, Comparison, Difference
+from compiler.reports.text import columns, counted, inert, printable, shortened
 
 
 _OFTEN = 3
@@ -26,7 +27,11 @@ def as_text(found: Comparison, file: str) -> str:
         if len(names) > _OFTEN:
             alike.setdefault(tuple(names), []).append(one)
     for members, several in alike.items():
-        which = "all that are on both sides" if len(members) == len(found.pairs) else few(members)
+        which = (
+            "all that are on both sides"
+            if len(members) == len(found.pairs)
+            else shortened(members, SHOWN_NAMES)
+        )
         lines += [f"in {len(members):,} targets: {which}", *_table(several)]
     for pair in differing:
         own = [one for one in pair.differences if len(owners[one]) <= _OFTEN]
@@ -38,9 +43,9 @@ def as_text(found: Comparison, file: str) -> str:
     if found.left_out:
         lines.append(
             "left out, for they have neither tags nor an output, as what others inherit from: "
-            + few(found.left_out)
+            + shortened(found.left_out, SHOWN_NAMES)
         )
-    return "".join(f"{_printable(line)}\n" for line in lines)
+    return "".join(f"{inert(printable(line))}\n" for line in lines)
 
 
 def as_json(found: Comparison, file: str) -> str:
@@ -96,10 +101,10 @@ def _summary(found: Comparison, file: str) -> str:
         if count
     ]
     told = "all the same" if found.same and here else ", ".join(counts) or "nothing to compare"
-    return f"{here:,} target{'s' * (here != 1)} here, {there:,} in {file}: {told}"
+    return f"{counted(here, 'target')} here, {there:,} in {file}: {told}"
 
 
-def _table(differences: Collection[Difference]) -> Iterator[str]:
+def _table(differences: Collection[Difference]) -> list[str]:
     """Align fields and their values."""
     rows = [
         (
@@ -109,9 +114,7 @@ def _table(differences: Collection[Difference]) -> Iterator[str]:
         )
         for one in differences
     ]
-    first, second = (max(min(len(_printable(row[n])), _WIDEST) for row in rows) for n in range(2))
-    for name, theirs, ours in rows:
-        yield f"  {_printable(name):<{first}}  {_printable(theirs):<{second}}  {_printable(ours)}"
+    return columns(rows, indent="  ", widest=_WIDEST)
 
 
 def _shown(value: str | tuple[str, ...] | None) -> str:
@@ -126,10 +129,3 @@ def _alone(what: str, targets: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
     for name, tags in targets.items():
         more = f" and {len(tags) - 1:,} more" if len(tags) > 1 else ""
         yield f"{what}: {name} ({f'tag {tags[0]}{more}' if tags else 'no tags'})"
-
-
-def _printable(text: str) -> str:
-    """Escape what could steer a terminal, or end a line."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -13,13 +13,16 @@ from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, Problems, did_you_mean
 from compiler.matrix.matrix import Axis, Image, Matrix, Value
 from compiler.reports.explain.rule_effects import Effect, rulings
+from compiler.reports.text import counted, shortened
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
 
 
 _PAIR = re.compile(r"([^<>=!~]*)(=|[<>=!~]=?)(.*)\Z", re.DOTALL)
 _MOST = 3
-"""Images of which it is told why they cannot have some values."""
+"""Maximum number of images in a message about impossible values."""
+_LISTED = 10
+"""Maximum number of values in a message."""
 
 
 class Combination(NamedTuple):
@@ -120,7 +123,7 @@ def _read(matrix: Matrix, pairs: dict[str, re.Match[str]], problems: Problems) -
             message = f"{name!r} is given twice"
             problems.add(_problem(Code.DUPLICATE_VALUE, message, "name one value", word))
         elif value not in known and (name == "image" or value != "null"):
-            near = did_you_mean(value, known, otherwise=f"name one of {_few(known)}")
+            near = did_you_mean(value, known, otherwise=f"name one of {shortened(known, _LISTED)}")
             if name == "image":
                 code, message = Code.UNKNOWN_IMAGE, f"no image is named {value!r}"
             else:
@@ -181,7 +184,7 @@ def _why_not(image: Image, given: dict[str, str]) -> tuple[str, str]:
         elif text not in [value.text for value in axes[name].values]:
             return (
                 f"image {image.name!r} has the axis {name!r}, which is never null there",
-                f"name one of {_few([value.text for value in axes[name].values])}",
+                f"name one of {shortened([value.text for value in axes[name].values], _LISTED)}",
             )
     return "", ""
 
@@ -202,14 +205,10 @@ def _incomplete(left: Sequence[Open], words: Sequence[str]) -> Diagnostic:
     count = sum(one.targets for one in left)
     of = f"image {left[0].image.name!r}" if len(left) == 1 else f"{len(left)} images"
     named = dict.fromkeys(axis.name for one in left for axis in one.axes)
-    message = f"{count:,} target{'s' * (count != 1)} of {of} match{'es' * (count == 1)} this"
+    message = f"{counted(count, 'target')} of {of} match{'es' * (count == 1)} this"
     help_ = f"say also which {' and which '.join(named)}"
     if len(left) > 1:
         help_ += ", or which image"
     if count:
         help_ += f"; `compile-matrix list {shlex.join(words)}` shows them"
     return _problem(Code.INCOMPLETE_COMBINATION, message, help_, " ".join(words))
-
-
-def _few(words: Sequence[str]) -> str:
-    return ", ".join(words[:10]) + (", ..." if len(words) > 10 else "")  # noqa: PLR2004

@@ -11,6 +11,7 @@ from compiler.reports.explain.explain import Build, Content, Explanation
 from compiler.reports.explain.provenance import Given
 from compiler.reports.explain.query import Open
 from compiler.reports.explain.rule_effects import Effect, Ruling
+from compiler.reports.text import columns, counted
 
 
 _Row: TypeAlias = tuple[str, ...]
@@ -41,7 +42,7 @@ def as_text(
 
 def _left(one: Open) -> str:
     names = " and which ".join(axis.name for axis in one.axes)
-    count = f"{one.targets:,} target{'s' * (one.targets != 1)}"
+    count = counted(one.targets, "target")
     return f"image {one.image.name}: {count} with this; say also which {names}"
 
 
@@ -56,11 +57,14 @@ def _explained(one: Explanation, contents: Mapping[str, Content]) -> str:
         nearest: list[_Row] = [(near.target, f"has {near.value}") for near in one.near]
         sections.append(("nearest targets", nearest))
     blocks = [
-        [*([name] if name else []), *_aligned(rows, "  " if name else "")]
+        [
+            *([name] if name else []),
+            *columns(rows, indent="  " if name else "", widest=_WIDEST),
+        ]
         for name, rows in sections
         if rows
     ]
-    return "\n".join("".join(f"{_printable(line)}\n" for line in block) for block in blocks)
+    return "\n".join("".join(f"{line}\n" for line in block) for block in blocks)
 
 
 def _content(found: Content | None) -> list[_Row]:
@@ -74,7 +78,7 @@ def _content(found: Content | None) -> list[_Row]:
 
 def _head_of_none(one: Explanation) -> list[_Row]:
     first, *others = one.dropped
-    more = f", and by {len(others)} more rule{'s' * (len(others) > 1)}" if others else ""
+    more = f", and by {counted(len(others), 'more rule')}" if others else ""
     words = ", ".join(f"{axis.axis}={axis.value}" for axis in one.axes)
     return [
         (f"no target: dropped by {first.rule} at {_at(first.place)}{more}",),
@@ -220,24 +224,3 @@ def _rest(cache: Mapping[str, str]) -> Iterator[str]:
 
 def _at(place: Location | None) -> str:
     return "" if place is None else f"{place.path}:{place.line}"
-
-
-def _aligned(rows: Sequence[_Row], indent: str) -> Iterator[str]:
-    cells = [tuple(map(_printable, row)) for row in rows]
-    columns = max(map(len, cells))
-    widths = [
-        max((min(len(row[n]), _WIDEST) for row in cells if n < len(row) - 1), default=0)
-        for n in range(columns)
-    ]
-    for row in cells:
-        line = "  ".join(
-            f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False) if width or cell
-        )
-        yield f"{indent}{line}".rstrip()
-
-
-def _printable(text: str) -> str:
-    """Escape what could steer a terminal, or end a line."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
