@@ -152,7 +152,8 @@ def check(
             continue
         where = f"{page.name}:{session.line}"
         if not update:
-            assert session.text == played, where
+            remedy = "`pytest tests/docs tests/examples --update-golden` rewrites the page"
+            assert session.text == played, f"{where}: {remedy}"
         assert "\n...\n" not in session.text, f"{where}: update a session with `...` by hand"
         text = page.read_text(encoding="utf-8")
         page.write_text(replaced(text, session, played), encoding="utf-8")
