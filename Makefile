@@ -12,13 +12,14 @@ sample: setup
 
 setup: .venv/ready
 
-# Made again when the dependencies change; pip's own words only where something is wrong.
+# Made again when pyproject.toml changes; pip's output is shown only where something is wrong.
+# The build hook writes the version of pyproject.toml to compiler/version.py.
 .venv/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
 	@echo "setting up .venv"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
+	@HATCH_BUILD_HOOK_ENABLE_VERSION=true $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
 	@$(BIN)/python -m compileall -q compiler
 	@touch $@
 

@@ -1,3 +1,3 @@
-"""The version of this compiler; what it wrote it writes again alike."""
+"""The version of this compiler: a copy of the one in pyproject.toml, written by `make`."""
 
 VERSION = "0.1.0"

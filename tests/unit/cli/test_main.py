@@ -240,7 +240,7 @@ def test_the_limit_is_a_setting(project: Path) -> None:
 
 
 def test_the_version_is_one() -> None:
-    """The version of the package and the one that is told are the same."""
+    """The version of pyproject.toml is the one that the compiler has: `make` copies it."""
     from compiler.version import VERSION
 
     text = (Path(__file__).parents[3] / "pyproject.toml").read_text()
