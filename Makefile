@@ -1,16 +1,18 @@
-# make        sets up .venv and compiles the sample matrix
-# make test   all tests; with the Docker that is here, or a throwaway engine on Debian as root
+# `make help` lists the targets.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: all sample setup test fuzz lint types bench bench-build docs clean
+.PHONY: all sample setup test fuzz lint types bench bench-build docs dist clean help
 
-all: sample
+all: sample ## set up .venv and compile the sample matrix (the default)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 sample: setup
 	@$(BIN)/compile-matrix
 
-setup: .venv/ready
+setup: .venv/ready ## set up .venv; PYTHON=python3.12 chooses the interpreter
 
 # Made again when pyproject.toml changes; pip's output is shown only where something is wrong.
 # The build hook writes the version of pyproject.toml to compiler/version.py.
@@ -23,32 +25,35 @@ setup: .venv/ready
 	@$(BIN)/python -m compileall -q compiler
 	@touch $@
 
-test: setup
+test: setup ## run all tests, with the Docker that is here or a throwaway engine (Debian, as root)
 	$(BIN)/python -m pytest
 
-# A long run; FUZZ=1000000 for a longer one.
-fuzz: setup
+fuzz: setup ## run the fuzzer for a long time; FUZZ=1000000 for a longer one
 	FUZZ=$${FUZZ:-100000} $(BIN)/python -m pytest tests/fuzz -q
 
-lint: setup
+lint: setup ## check style, format and the direction of imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 
-types: setup
+types: setup ## check types
 	$(BIN)/mypy
 	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases tests docs/generate.py
 	MYPYPATH=benchmarks $(BIN)/mypy --explicit-package-bases benchmarks
 
-bench: setup
+docs: setup ## write the pages of docs/ that are generated from the code
+	$(BIN)/python docs/generate.py
+
+bench: setup ## measure how long compiling takes
 	@$(BIN)/python -m compileall -q compiler
 	$(BIN)/python benchmarks/run.py
 
-bench-build: setup
+bench-build: setup ## measure how long building takes; needs a Docker engine
 	$(BIN)/python benchmarks/build.py
 
-clean:
-	rm -rf .venv
+dist: setup ## build the wheel and the source archive into dist/
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
 
-docs: setup
-	$(BIN)/python docs/generate.py
+clean: ## remove .venv and dist/
+	rm -rf .venv dist
