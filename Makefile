@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: all sample setup test fuzz lint types bench bench-build docs dist clean help
+.PHONY: all sample setup test fuzz lint types bench bench-build docs dist hooks clean help
 
 all: sample ## set up .venv and compile the sample matrix (the default)
 
@@ -54,6 +54,9 @@ bench-build: setup ## measure how long building takes; needs a Docker engine
 dist: setup ## build the wheel and the source archive into dist/
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist
+
+hooks: setup ## check each commit, by the hooks of .pre-commit-config.yaml
+	$(BIN)/pre-commit install
 
 clean: ## remove .venv and dist/
 	rm -rf .venv dist
