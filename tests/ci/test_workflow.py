@@ -1,4 +1,4 @@
-"""The sample's workflow, and those that docs/ci.md shows: sound, careful, and run line by line.
+"""The workflows here, and those that docs/ci.md shows: sound, careful, and run line by line.
 
 The checkout is a scratch repository made of the sample, with an origin on disk. What calls for
 something that a runner alone has is in `EXCLUDED`, and each entry is shown to do so.
@@ -22,7 +22,11 @@ from compiler.cli.main import cli
 
 
 PROJECT = Path(__file__).parents[2]
-WORKFLOW = (PROJECT / ".github/workflows/images.yml").read_text(encoding="utf-8")
+WORKFLOWS = {
+    path.name: path.read_text(encoding="utf-8")
+    for path in sorted((PROJECT / ".github/workflows").glob("*.yml"))
+}
+WORKFLOW = WORKFLOWS["images.yml"]
 PAGE = (PROJECT / "docs/ci.md").read_text(encoding="utf-8")
 HIDDEN_PATH = ".gitlab/image.yml"
 SHOWN, PIPELINE, HIDDEN = (
@@ -135,6 +139,29 @@ def planned(runner: Runner) -> Any:
 # --- What the workflow is -------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_every_workflow_passes_actionlint(name: str, tmp_path: Path) -> None:
+    """Check each workflow of the repository, and that a job that is not there is found."""
+    text = WORKFLOWS[name]
+
+    assert actionlint(text, tmp_path) == ""
+    assert "needs" in actionlint(re.sub(r"needs: \[?", r"\g<0>no-", text), tmp_path)
+
+
+def test_an_action_has_one_version() -> None:
+    """Require the same version of an action in every workflow, and a version, not a branch."""
+    used = {
+        step["uses"]
+        for text in [*WORKFLOWS.values(), SHOWN]
+        for job in jobs(text).values()
+        for step in job.get("steps", [])
+        if "uses" in step
+    }
+
+    assert len({name.partition("@")[0] for name in used}) == len(used)
+    assert all(re.fullmatch(r"[\w./-]+@v\d+(\.\d+){0,2}", name) for name in used)
+
+
 @pytest.mark.parametrize("text", [WORKFLOW, SHOWN], ids=["images.yml", "docs/ci.md"])
 def test_actionlint_passes(text: str, tmp_path: Path) -> None:
     """Syntax, expressions, contexts, inputs of actions, and scripts by shellcheck."""
@@ -145,17 +172,27 @@ def test_actionlint_passes(text: str, tmp_path: Path) -> None:
     assert "needs" in actionlint(text.replace("needs: plan\n", "needs: plna\n"), tmp_path)
 
 
-@pytest.mark.parametrize("text", [WORKFLOW, SHOWN], ids=["images.yml", "docs/ci.md"])
-def test_no_more_rights_than_needed(text: str) -> None:
-    """Reading is all that most may; no credentials stay; no expression is part of a script."""
-    whole = yaml.safe_load(text)
+RIGHTS: dict[str, dict[str, dict[str, str]]] = {
+    "images.yml": {"images": {}, "lock": {"contents": "write", "pull-requests": "write"}},
+    "release.yml": {"publish": {"id-token": "write"}},
+    "tests.yml": {"tests": {}},
+    "docs/ci.md": {},
+}
+"""Workflow -> the jobs that may do something other than read."""
 
-    assert whole["permissions"] == {"contents": "read"}
-    more = {name: job["permissions"] for name, job in jobs(text).items() if "permissions" in job}
-    writing = {"lock": {"contents": "write", "pull-requests": "write"}, "images": {}}
-    assert more == (writing if text == WORKFLOW else {})
+
+@pytest.mark.parametrize("name", RIGHTS)
+def test_no_more_rights_than_needed(name: str) -> None:
+    """Reading is all that most may; no credentials stay; no expression is part of a script."""
+    text = {**WORKFLOWS, "docs/ci.md": SHOWN}[name]
+
+    assert yaml.safe_load(text)["permissions"] == {"contents": "read"}
+    more = {
+        job: whole["permissions"] for job, whole in jobs(text).items() if "permissions" in whole
+    }
+    assert more == RIGHTS[name]
     for job in jobs(text).values():
-        for step in job["steps"]:
+        for step in job.get("steps", []):
             if step.get("uses", "").startswith("actions/checkout@"):
                 assert step["with"]["persist-credentials"] is False
             assert not EXPRESSION.search(step.get("run", "")), step["run"]

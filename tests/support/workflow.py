@@ -45,7 +45,7 @@ def steps(text: str) -> list[Step]:
             env={key: str(value) for key, value in step.get("env", {}).items()},
         )
         for job, said in jobs(text).items()
-        for step in said["steps"]
+        for step in said.get("steps", [])
         if "run" in step
     ]
 
