@@ -12,7 +12,8 @@ from support.markdown import PAGES, PROJECT
 
 WIDEST = 120
 """Columns of a line in hand-written pages."""
-WRITTEN = (*PAGES, *sorted((PROJECT / "examples").rglob("README.md")))
+OTHERS = [PROJECT.glob("*.md"), (PROJECT / "examples").rglob("README.md")]
+WRITTEN = sorted({*PAGES, *(page for pages in OTHERS for page in pages)})
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(PROJECT)))
