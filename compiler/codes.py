@@ -155,6 +155,7 @@ class Code(StrEnum):
     SAME_IMAGE = "same-image"
     NEWER_BUILDX = "newer-buildx"
     PARTLY_IGNORED = "partly-ignored"
+    TRACKED_STATE = "tracked-state"
     NOT_A_VERSION = "not-a-version"
     GROUP_LEFT_OUT = "group-left-out"
 
@@ -463,6 +464,9 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.PARTLY_IGNORED: "Git ignores some of the generated files and not the others. A clone "
         "would hold a bake file without its Dockerfiles, or the reverse. Commit all of them, or "
         "ignore all of them.",
+        Code.TRACKED_STATE: "Git tracks a file of `.compile-matrix/` that an up-to-date run would "
+        "trust. Whoever wrote the commit could have forged it together with the generated files, "
+        "so it is not used and every run compiles. Remove it from Git.",
         Code.NOT_A_VERSION: "A version range is asked of an axis with a value that is no version, "
         "and that no range takes. Name the value beside the range if it is meant, too.",
         Code.GROUP_LEFT_OUT: "The group of all targets with one value of an axis would have a "

@@ -36,3 +36,12 @@ BAKE_JOBS = 2
 """Default number of bake invocations at the same time."""
 BAKE_RETRIES = 6
 """Default number of retries of a target after transient errors."""
+
+LOCAL_FOLDER = ".compile-matrix"
+"""The folder, beside matrix.yaml, of logs, selections, release records and saved state."""
+
+STAGING = ".compile-matrix.tmp"
+"""The folder, in each folder written to, that holds new contents until they replace the old."""
+
+STATE_PATH = f"{LOCAL_FOLDER}/state.json"
+"""The saved state by which a run sees that it would change nothing."""

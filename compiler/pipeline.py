@@ -14,7 +14,6 @@ from compiler.source.project_files import NEAR, FileError, Files
 from compiler.targets.expand import expand
 from compiler.targets.plan import Plan, plan
 from compiler.targets.resolve import resolve
-from compiler.version import VERSION
 
 
 BAKE_TEMPLATE = "docker-bake.hcl.j2"
@@ -96,8 +95,6 @@ def compile_matrix(
             dockerfiles,
             source=path.name,
             bake_template=bake_template,
-            compiler=VERSION,
-            inputs=files.digests,
         )
     except UnicodeEncodeError as error:
         half = f"U+{ord(error.object[error.start]):04X}"
@@ -111,7 +108,7 @@ def compile_matrix(
                 )
             ]
         ) from None
-    return Compilation(plan=planned, artifacts=artifacts)
+    return Compilation(plan=planned, artifacts=artifacts, inputs=dict(files.digests))
 
 
 def _bake_template(files: Files) -> tuple[str, str]:

@@ -3,19 +3,13 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-
-STATE_FOLDER = ".compile-matrix"
-"""The folder of logs, selections and records; it ignores itself."""
+from compiler.constants import LOCAL_FOLDER
+from compiler.output.local_folder import create
 
 
 def state_folder(folder: Path) -> Path:
     """Return the project's folder for logs, selections and records; create it if missing."""
-    state = folder / STATE_FOLDER
-    state.mkdir(exist_ok=True)
-    ignore = state / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n", encoding="utf-8")
-    return state
+    return Path(create(folder))
 
 
 class TargetLogs:
@@ -45,7 +39,7 @@ class TargetLogs:
 
     def display_path(self, target: str) -> str:
         """Return the path of a log, relative to the project's folder."""
-        return f"{STATE_FOLDER}/logs/{target}.log"
+        return f"{LOCAL_FOLDER}/logs/{target}.log"
 
     def _path(self, target: str) -> Path:
         return self._folder / f"{target}.log"

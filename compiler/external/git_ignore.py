@@ -1,4 +1,4 @@
-"""Whether git ignores some of the generated files only: they belong together."""
+"""What Git ignores: generated files belong together, and saved state must not be tracked."""
 
 import os
 import subprocess
@@ -9,22 +9,63 @@ from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Severity
 
 
-def partly_ignored(root: Path, paths: Sequence[str], shown: str) -> Diagnostic | None:
-    """Return the warning that git ignores some of these files and not others.
+def git_warnings(
+    root: Path, outputs: Sequence[str], shown: str, state: str | None = None
+) -> tuple[Diagnostic, ...]:
+    """Return what Git would do wrong with our files; nothing outside a repository.
 
-    Says nothing where there is no git, or no repository. A tracked file counts as not ignored.
+    Warns if Git ignores only some of the generated files, and if it tracks the saved state. A
+    tracked file counts as not ignored.
+
+    Args:
+        root: the project's folder.
+        outputs: some generated files, relative to it.
+        shown: how diagnostics name that folder, in front of each path.
+        state: the file of saved state; None if that does not matter.
     """
+    wanted = [*outputs, *([state] if state else [])]
+    ignored = _ignored(root, wanted) if _is_in_repository(root) else None
+    if ignored is None:
+        return ()
+    warnings = []
+    if state and state not in ignored and _is_tracked(root, state):
+        warnings.append(_tracked_state(f"{shown}{state}"))
+    hidden = [path for path in outputs if path in ignored]
+    visible = [path for path in outputs if path not in ignored]
+    if hidden and visible:
+        warnings.append(_partly_ignored(f"{shown}{hidden[0]}", f"{shown}{visible[0]}"))
+    return tuple(warnings)
+
+
+def _is_in_repository(root: Path) -> bool:
     folder = os.path.realpath(root)
     while not os.path.exists(os.path.join(folder, ".git")):
         above = os.path.dirname(folder)
         if above == folder:
-            return None
+            return False
         folder = above
+    return True
+
+
+def _ignored(root: Path, paths: Sequence[str]) -> frozenset[str] | None:
+    """Return those of these files that Git ignores; None if Git does not say."""
+    done = _git(root, "check-ignore", "-z", "--stdin", sent="\0".join(paths))
+    return None if done is None else frozenset(done.stdout.split("\0"))
+
+
+def _is_tracked(root: Path, path: str) -> bool:
+    """Return whether Git tracks a file."""
+    done = _git(root, "ls-files", "-z", "--", path)
+    return done is not None and bool(done.stdout)
+
+
+def _git(root: Path, *arguments: str, sent: str = "") -> "subprocess.CompletedProcess[str] | None":
+    """Run Git; None if that is impossible."""
     try:
-        done = subprocess.run(
-            ["git", "check-ignore", "-z", "--stdin"],  # noqa: S607 - the user's own
+        return subprocess.run(  # noqa: S603 - fixed arguments and paths of our own files
+            ["git", *arguments],  # noqa: S607 - the user's own
             cwd=root,
-            input="\0".join(paths),
+            input=sent,
             capture_output=True,
             text=True,
             check=False,
@@ -32,15 +73,23 @@ def partly_ignored(root: Path, paths: Sequence[str], shown: str) -> Diagnostic |
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    ignored = set(done.stdout.split("\0")).intersection(paths)
-    if not ignored or len(ignored) == len(paths):
-        return None
-    one = next(path for path in paths if path in ignored)
-    other = next(path for path in paths if path not in ignored)
+
+
+def _partly_ignored(ignored: str, other: str) -> Diagnostic:
     return Diagnostic(
         code=Code.PARTLY_IGNORED,
-        message=f"git ignores {shown}{one} and not {shown}{other}",
-        location=Location(path=f"{shown}{other}", line=0),
-        help="commit all generated files or ignore all of them: they are made for one another",
+        message=f"Git ignores {ignored} and not {other}",
+        location=Location(path=other, line=0),
+        help="commit all generated files or ignore all of them: none works without the others",
+        severity=Severity.WARNING,
+    )
+
+
+def _tracked_state(path: str) -> Diagnostic:
+    return Diagnostic(
+        code=Code.TRACKED_STATE,
+        message=f"Git tracks {path}, so it may come from another machine and is not used",
+        location=Location(path=path, line=0),
+        help=f"run `git rm --cached {path}` and commit",
         severity=Severity.WARNING,
     )

@@ -1,5 +1,6 @@
 """What a matrix compiles to, before anything is written."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -7,12 +8,11 @@ from compiler.targets.plan import Plan
 
 
 class Artifact(NamedTuple):
-    """A file to be: where it belongs and its bytes, which bear MARKER in their first lines."""
+    """A file to be generated; MARKER is in its first lines."""
 
     path: str
     """Relative to the project's folder, with `/`."""
     content: bytes
-    """Every byte of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,3 +22,5 @@ class Compilation:
     plan: Plan
     artifacts: tuple[Artifact, ...]
     """In the order in which they have to be written."""
+    inputs: Mapping[str, str | None]
+    """The digest of each file that was read, the matrix file first; see `saved_state.State`."""

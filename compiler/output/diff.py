@@ -1,7 +1,7 @@
-"""Artifacts against the disk: what would change; only reads."""
+"""Compare artifacts with the files on disk: which files a run would change. Only reads."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from enum import StrEnum
 from functools import cached_property
@@ -9,24 +9,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from compiler.codes import Code
-from compiler.constants import BAKE_FILE, DOCKERFILE_SUFFIX, PLAN_FILE
+from compiler.constants import BAKE_FILE, DOCKERFILE_SUFFIX, PLAN_FILE, STAGING
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.output.artifact import Artifact
-from compiler.output.manifest import (
-    OPEN,
-    STAGING,
-    bears,
-    is_inside,
-    is_rest,
-    leads_inside,
-    listed,
-    plans,
-    read,
-)
+from compiler.output.files import OPEN_FOLDER, is_inside, leads_inside, read
+from compiler.output.manifest import is_leftover, is_marked, listed_files, plan_folders
 
 
 JOURNAL = "folders"
-"""The file in the project's staging folder that names every folder a run writes to, one a line."""
+"""The file in the project's staging folder that names each folder a run writes to, one a line."""
 
 
 class Kind(StrEnum):
@@ -38,23 +29,29 @@ class Kind(StrEnum):
 
 
 class Change(NamedTuple):
-    """A file that is not as it should be: how it is and how it should be."""
+    """A file that differs from what it should be."""
 
     kind: Kind
     path: str
     """Relative to the project's folder, with `/`."""
     old: bytes | None
-    """What it holds; None where it does not exist."""
+    """Its bytes on disk; None if it does not exist."""
     new: bytes | None
-    """What it should hold; None where it should not exist."""
+    """The bytes it should have; None if it should not exist."""
 
 
 def diff(artifacts: Iterable[Artifact], root: Path, output: str) -> tuple[Change, ...]:
-    """Compare what should be with what is.
+    """Return what has to change on disk, in the order in which it has to be written.
 
-    Takes the artifacts in the order in which they are to be written, and the output folder.
-    Returns the changes in that order, then the deletion of generated files that are no longer.
-    Refuses, all at once, to replace what we did not write or cannot read.
+    Deletions of stale generated files come last.
+
+    Args:
+        artifacts: the files that should exist, in the order in which they have to be written.
+        root: the project's folder.
+        output: the output folder, relative to it.
+
+    Raises:
+        CompileError: with every file that is in the way, was not written by us, or cannot be read.
     """
     output = "" if output == "." else output
     with ExitStack() as stack:
@@ -63,54 +60,58 @@ def diff(artifacts: Iterable[Artifact], root: Path, output: str) -> tuple[Change
         changes: list[Change] = []
         for artifact in artifacts:
             path = artifact.path
-            where, _, name = path.rpartition("/")
-            if (folder := folders.get(where)) is None:
-                folder = folders[where] = disk.folder(where)
+            parent, _, name = path.rpartition("/")
+            if (folder := folders.get(parent)) is None:
+                folder = folders[parent] = disk.folder(parent)
             folder.wanted.add(name)
-            if name not in folder.entries and not folder.folded(name):
+            if name not in folder.entries and not folder.differs_in_case(name):
                 changes.append(Change(Kind.CREATE, path, None, artifact.content))
-            elif (old := disk.ours(folder, name, path, artifact.content)) is not None:
+            elif (old := disk.replaceable(folder, name, path, artifact.content)) is not None:
                 changes.append(Change(Kind.UPDATE, path, old, artifact.content))
         if disk.problems:
             raise CompileError(disk.problems)
-        changes += _stale(output, folders.get(output) or disk.folder(output), disk.listed)
-        for former in formers(disk.top):
+        current = folders.get(output) or disk.folder(output)
+        changes += _stale(output, current, lambda path: path in disk.listed)
+        for former in former_folders(disk.top):
             if former != output:
-                changes += _stale(former, disk.folder(former), frozenset())
+                changes += _stale(former, disk.folder(former), lambda _: False)
         return tuple(changes)
 
 
-def formers(top: int) -> tuple[str, ...]:
-    """Return the folders that the bake file, or the rest of a killed run, says are written to."""
+def former_folders(top: int) -> tuple[str, ...]:
+    """Return the folders that earlier runs wrote to.
+
+    They are named by the bake file, and by the journal of a run that was killed.
+    """
     folders: list[str] = []
     with suppress(OSError):
-        folders += plans(read(BAKE_FILE, top))
+        folders += plan_folders(read(BAKE_FILE, top))
     with suppress(OSError):
         folders += read(f"{STAGING}/{JOURNAL}", top).decode(errors="replace").split("\n")
     return tuple(f for f in dict.fromkeys(folders) if not f or is_inside(f))
 
 
-def _stale(path: str, folder: "_Folder", listed: frozenset[str]) -> Iterator[Change]:
-    """Yield the deletion of every generated file in a folder that is wanted there no more."""
+def _stale(path: str, folder: "_Folder", is_listed: Callable[[str], bool]) -> Iterator[Change]:
+    """Yield the deletion of every generated file that a folder should no longer have."""
     for name in sorted(folder.entries.keys() - folder.wanted):
-        where = f"{path}/{name}" if path else name
+        file = f"{path}/{name}" if path else name
         if not folder.entries[name].is_file(follow_symlinks=False):
             continue
-        if is_rest(name, folder.descriptor) or (
-            name.endswith(DOCKERFILE_SUFFIX) and where in listed
+        if is_leftover(name, folder.descriptor) or (
+            name.endswith(DOCKERFILE_SUFFIX) and is_listed(file)
         ):
-            with suppress(OSError):  # What we may not read is not ours to delete.
-                yield Change(Kind.DELETE, where, read(name, folder.descriptor), None)
+            with suppress(OSError):  # A file that we may not read is not ours to delete.
+                yield Change(Kind.DELETE, file, read(name, folder.descriptor), None)
 
 
-def heads(path: str) -> list[str]:
-    """Return a folder and every folder above it, the outermost first."""
+def ancestors(path: str) -> list[str]:
+    """Return a folder with every folder above it, the outermost first."""
     parts = path.split("/")
     return ["/".join(parts[: n + 1]) for n in range(len(parts))] if path else []
 
 
 def unified(changes: Iterable[Change]) -> Iterator[str]:
-    """Yield the lines of a unified diff that `patch` and git understand."""
+    """Yield the lines of a unified diff as `patch` and Git read it."""
     import difflib
 
     for change in changes:
@@ -126,13 +127,13 @@ def unified(changes: Iterable[Change]) -> Iterator[str]:
 
 
 def _lines(content: bytes | None) -> list[str]:
-    # Not splitlines: a form feed ends no line in a diff.
+    # Not splitlines: in a diff a form feed does not end a line.
     lines = (content or b"").decode(errors="replace").split("\n")
     return [line + "\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
 
 
 class _Folder:
-    """A folder as it is listed: empty where there is none."""
+    """The listing of a folder; empty if the folder does not exist."""
 
     def __init__(self, descriptor: int = -1) -> None:
         self.descriptor = descriptor
@@ -142,8 +143,11 @@ class _Folder:
             with os.scandir(descriptor) as entries:
                 self.entries = {entry.name: entry for entry in entries}
 
-    def folded(self, name: str) -> bool:
-        """Tell whether the file exists under a name that differs in case, as Macs have it."""
+    def differs_in_case(self, name: str) -> bool:
+        """Return whether a file exists under a name that differs in case only.
+
+        That is so on the file systems of macOS, which ignore case.
+        """
         if (other := self._by_case.get(name.casefold())) is None:
             return False
         try:
@@ -160,7 +164,7 @@ class _Folder:
 
 
 class _Disk:
-    """The project's folder, and what is wrong with it."""
+    """The project's folder, and the problems found in it."""
 
     def __init__(self, root: Path, output: str, stack: ExitStack) -> None:
         self.root = root
@@ -170,12 +174,12 @@ class _Disk:
         self.top = self._open(str(root), None)
 
     def _open(self, path: str, top: int | None) -> int:
-        descriptor = os.open(path, OPEN, dir_fd=top)
+        descriptor = os.open(path, OPEN_FOLDER, dir_fd=top)
         self._stack.callback(os.close, descriptor)
         return descriptor
 
     def folder(self, path: str) -> _Folder:
-        """Return a folder's listing; refuses what is no folder or lies elsewhere."""
+        """Return a folder's listing; note a problem if it cannot be an output folder."""
         if not leads_inside(self.root, path):
             message = f"'{path}' is a link that leads outside the project"
             self._refuse(
@@ -186,7 +190,7 @@ class _Disk:
             return _Folder(self._open(path or ".", self.top))
         except FileNotFoundError:
             if dangling := self._dangling(path):
-                message = f"'{dangling}' is a link that leads nowhere"
+                message = f"'{dangling}' is a link to a file that does not exist"
                 self._refuse(Code.OUTPUT_FOLDER, path, message, "remove the link")
         except NotADirectoryError:
             message = f"'{path}' cannot be a folder: a file is in the way"
@@ -195,14 +199,14 @@ class _Disk:
             )
         except OSError as error:
             message = f"cannot read '{path}': {error.strerror}"
-            self._refuse(Code.CANNOT_READ, path, message, "mend it, or set another `output`")
+            self._refuse(Code.CANNOT_READ, path, message, "repair it, or set another `output`")
         return _Folder()
 
     def _dangling(self, path: str) -> str:
-        return next((head for head in heads(path) if (self.root / head).is_symlink()), "")
+        return next((head for head in ancestors(path) if (self.root / head).is_symlink()), "")
 
-    def ours(self, folder: _Folder, name: str, path: str, new: bytes) -> bytes | None:
-        """Return a file's bytes if they are to be replaced; refuses what is not ours."""
+    def replaceable(self, folder: _Folder, name: str, path: str, new: bytes) -> bytes | None:
+        """Return a file's bytes if it has to be replaced; note a problem if that is not allowed."""
         entry = folder.entries[name]
         if not entry.is_file(follow_symlinks=False):
             what = "link" if entry.is_symlink() else "folder" if entry.is_dir() else "special file"
@@ -213,11 +217,11 @@ class _Disk:
             old = read(name, folder.descriptor)
         except OSError as error:
             message = f"cannot read '{path}': {error.strerror}"
-            self._refuse(Code.CANNOT_READ, path, message, "give yourself the right to read it")
+            self._refuse(Code.CANNOT_READ, path, message, "make it readable for this user")
             return None
         if old == new:
             return None
-        if not bears(old) and path not in self.listed:
+        if not is_marked(old) and path not in self.listed:
             message = f"'{path}' exists, and compile-matrix did not write it"
             self._refuse(Code.NOT_OURS, path, message, "move it away, or delete it")
             return None
@@ -225,12 +229,12 @@ class _Disk:
 
     @cached_property
     def listed(self) -> frozenset[str]:
-        """What the last plan lists, whether or not its first comment was taken out since."""
+        """The Dockerfiles that matrix.json lists: ours even if their first comment was removed."""
         try:
-            return listed(read(f"{self.output or '.'}/{PLAN_FILE}", self.top))
+            return listed_files(read(f"{self.output or '.'}/{PLAN_FILE}", self.top))
         except OSError:
             return frozenset()
 
     def _refuse(self, code: Code, path: str, message: str, remedy: str) -> None:
-        place = Location(path=path, line=0)
-        self.problems.append(Diagnostic(code=code, message=message, location=place, help=remedy))
+        location = Location(path=path, line=0)
+        self.problems.append(Diagnostic(code=code, message=message, location=location, help=remedy))

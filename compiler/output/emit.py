@@ -4,7 +4,7 @@ Takes a `Plan`, its Dockerfiles and the bake template's text; returns the artifa
 in which they have to reach the disk: nothing is named before it is there.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -17,8 +17,7 @@ from compiler.matrix.jinja_errors import explain, place
 from compiler.output.artifact import Artifact
 from compiler.output.bake_context import view
 from compiler.output.hcl import Literals
-from compiler.output.manifest import PLAN_LINE, digest, seal
-from compiler.output.manifest_warnings import recorded
+from compiler.output.manifest import PLAN_LINE, manifest
 from compiler.render.render import Dockerfile
 from compiler.render.target_tests import test_dockerfile
 from compiler.targets.plan import Plan, described
@@ -30,8 +29,6 @@ def emit(
     *,
     source: str,
     bake_template: tuple[str, str],
-    compiler: str,
-    inputs: Mapping[str, str | None],
 ) -> tuple[Artifact, ...]:
     """Write down a plan.
 
@@ -40,8 +37,6 @@ def emit(
         dockerfiles: one for each target, in the same order.
         source: the matrix file's name beside the outputs.
         bake_template: the text of docker-bake.hcl.j2, and how a user names that file.
-        compiler: what compiled it; another one compiles again.
-        inputs: the digest of each file that was read, the matrix file first.
 
     Raises:
         CompileError: the bake template is broken.
@@ -64,16 +59,12 @@ def emit(
             )
     bake = _bake(plan, dockerfiles, source, *bake_template)
     artifacts.append(Artifact(BAKE_FILE, bake.encode()))
-    sealed = seal(
+    listing = manifest(
         source=source,
-        compiler=compiler,
-        inputs=inputs,
-        outputs={artifact.path: digest(artifact.content) for artifact in artifacts},
-        warnings=[recorded(warning) for warning in plan.warnings],
-        targets=(described(target) for target in plan.targets),
-        groups={group.name: list(group.targets) for group in plan.groups},
+        targets=map(described, plan.targets),
+        groups={group.name: group.targets for group in plan.groups},
     )
-    return (*artifacts, Artifact(str(PurePosixPath(folder, PLAN_FILE)), sealed))
+    return (*artifacts, Artifact(str(PurePosixPath(folder, PLAN_FILE)), listing))
 
 
 def _bake(

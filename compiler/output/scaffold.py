@@ -12,7 +12,7 @@ from pathlib import Path
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.matrix.json_schema import schema_text
-from compiler.output.diff import Change, Kind, heads
+from compiler.output.diff import Change, Kind, ancestors
 from compiler.output.write import write
 
 
@@ -82,7 +82,7 @@ def _refuse_present(folder: Path, new: Iterable[str]) -> None:
     """Refuse each file that is there, and what stands where a folder is needed."""
     present = {}
     for path in new:
-        for head in heads(path):
+        for head in ancestors(path):
             full = folder / head
             if os.path.lexists(full) and (head == path or full.is_symlink() or not full.is_dir()):
                 present[head] = full

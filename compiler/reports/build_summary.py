@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from enum import StrEnum
 
-from compiler.bake.logs import STATE_FOLDER
 from compiler.bake.results import Outcome
+from compiler.constants import LOCAL_FOLDER
 from compiler.reports.text import columns
 from compiler.targets.selection_file import as_selection
 
@@ -18,7 +18,7 @@ class BuildFormat(StrEnum):
     SELECTION = "selection"
 
 
-FAILED = f"{STATE_FOLDER}/failed.json"
+FAILED = f"{LOCAL_FOLDER}/failed.json"
 """The selection of what an earlier build did not build."""
 
 
@@ -40,7 +40,7 @@ def _table(outcome: Outcome, seconds: float) -> str:
             name,
             "failed",
             f"{outcome.seconds.get(name, 0.0):.1f} s",
-            f"{STATE_FOLDER}/logs/{name}.log",
+            f"{LOCAL_FOLDER}/logs/{name}.log",
         )
         for name in outcome.failed
     ]

@@ -1,10 +1,9 @@
-"""Bad input: each case beside this file is refused in exactly the words beside it.
+"""Invalid input: each case in this folder is refused with exactly the expected text.
 
-A case is `<code>[--note].yaml`, or a folder of that name; what no repository should hold is said in
-words there, in the files `links`, `sizes` and `repositories`; in `environment` is what of that is
-another. What is asked beside compiling is in
-`<case>.args`. The cases of `tests/warnings` are compiled, and warned about in exactly the words
-beside them.
+A case is `<code>[--note].yaml`, or a folder of that name. What a repository should not contain is
+described in files of that folder: `links`, `sizes`, `repositories`, `tracked` (by Git) and
+`environment`. `<case>.args` has the arguments of the command line, `<case>.txt` the expected text.
+The cases of `tests/warnings` compile, with exactly the expected warnings.
 """
 
 from __future__ import annotations
@@ -45,27 +44,38 @@ def prepare(case: Path, folder: Path) -> None:
     """Copy a case to a folder, with a template unless it brings its own."""
     if case.is_dir():
         shutil.copytree(case, folder, dirs_exist_ok=True)
-        if (folder / "links").exists():  # in words: a link that leads out would mislead other tools
-            for line in (folder / "links").read_text().splitlines():
-                link, _, to = line.partition(" -> ")
-                (folder / link).parent.mkdir(parents=True, exist_ok=True)
-                (folder / link).symlink_to(to)
-            (folder / "links").unlink()
-        if (folder / "sizes").exists():  # in words: a very large file is not to be kept
-            for line in (folder / "sizes").read_text().splitlines():
-                name, size = line.split()
-                (folder / name).touch()
-                os.truncate(folder / name, int(size))
-            (folder / "sizes").unlink()
-        if (folder / "repositories").exists():  # in words: a repository holds no other
-            for line in (folder / "repositories").read_text().splitlines():
-                subprocess.run(["git", "init", "--quiet", folder / line], check=True)
-            (folder / "repositories").unlink()
+        _prepare_described(folder)
     else:
         shutil.copy(case, folder / "matrix.yaml")
     if not (folder / "templates").exists():
         (folder / "templates").mkdir()
         (folder / "templates/Dockerfile.j2").write_text(TEMPLATE)
+
+
+def _prepare_described(folder: Path) -> None:
+    """Make what no repository should hold, from the files that describe it."""
+    if (folder / "links").exists():  # in words: a link that leads out would mislead other tools
+        for line in (folder / "links").read_text().splitlines():
+            link, _, to = line.partition(" -> ")
+            (folder / link).parent.mkdir(parents=True, exist_ok=True)
+            (folder / link).symlink_to(to)
+        (folder / "links").unlink()
+    if (folder / "sizes").exists():  # in words: a very large file is not to be kept
+        for line in (folder / "sizes").read_text().splitlines():
+            name, size = line.split()
+            (folder / name).touch()
+            os.truncate(folder / name, int(size))
+        (folder / "sizes").unlink()
+    if (folder / "repositories").exists():  # in words: a repository holds no other
+        for line in (folder / "repositories").read_text().splitlines():
+            subprocess.run(["git", "init", "--quiet", folder / line], check=True)
+        (folder / "repositories").unlink()
+    if (folder / "tracked").exists():  # in words: Git would ignore such a file here
+        for line in (folder / "tracked").read_text().splitlines():
+            (folder / line).parent.mkdir(parents=True)
+            (folder / line).write_text("{}")
+            subprocess.run(["git", "-C", folder, "add", "-f", line], check=True)
+        (folder / "tracked").unlink()
 
 
 def surround(case: Path, folder: Path, patch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Plans to be written, and what the disk then holds."""
+"""Artifacts to write in tests, and what the disk has afterwards."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,30 +6,36 @@ from pathlib import Path
 import pytest
 
 from compiler.constants import MARKER
-from compiler.errors import CompileError
+from compiler.errors import CompileError, Location
 from compiler.output.artifact import Artifact
-from compiler.output.manifest import PLAN_LINE, digest, seal
-from compiler.output.write import Change
+from compiler.output.diff import Change
+from compiler.output.manifest import PLAN_LINE, manifest
 
 
 HEAD = f"# {MARKER} from matrix.yaml; do not edit.\n"
 
 
-def project(*targets: str, output: str = "dockerfiles", text: str = "FROM a\n") -> list[Artifact]:
-    """Return the artifacts of a plan."""
+def artifacts(output: str = "dockerfiles", /, **targets: str) -> list[Artifact]:
+    """Return the artifacts of a plan: target -> the text of its Dockerfile below the header."""
     prefix = f"{output}/" if output else ""
-    files = {f"{prefix}{name}.Dockerfile": (HEAD + text).encode() for name in targets}
-    files["docker-bake.hcl"] = f"{HEAD}{PLAN_LINE}{prefix}matrix.json\n{targets}\n".encode()
-    plan = seal(
+    paths = {name: f"{prefix}{name}.Dockerfile" for name in targets}
+    uses = "".join(f'  dockerfile = "{path}"\n' for path in paths.values())
+    bake = f"{HEAD}{PLAN_LINE}{prefix}matrix.json\n{uses}"
+    plan = manifest(
         source="matrix.yaml",
-        compiler="1",
-        inputs={"matrix.yaml": digest(b"")},
-        outputs={path: digest(content) for path, content in files.items()},
-        warnings=[],
-        targets=[{"target": name} for name in targets],
+        targets=[{"target": name, "dockerfile": path} for name, path in paths.items()],
         groups={},
     )
-    return [*(Artifact(*file) for file in files.items()), Artifact(f"{prefix}matrix.json", plan)]
+    return [
+        *(Artifact(paths[name], f"{HEAD}{text}".encode()) for name, text in targets.items()),
+        Artifact("docker-bake.hcl", bake.encode()),
+        Artifact(f"{prefix}matrix.json", plan),
+    ]
+
+
+def project(*targets: str, output: str = "dockerfiles", text: str = "FROM a\n") -> list[Artifact]:
+    """Return the artifacts of a plan whose Dockerfiles all have the same text."""
+    return artifacts(output, **dict.fromkeys(targets, text))
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -38,14 +44,19 @@ def files(root: Path) -> dict[str, bytes]:
 
 
 def brief(changes: tuple[Change, ...]) -> list[tuple[str, str]]:
-    """Return what happens to which file."""
+    """Return the kind and path of each change."""
     return [(change.kind.value, change.path) for change in changes]
 
 
 def refused(call: Callable[[], object]) -> list[tuple[str, str]]:
-    """Return the codes and places of what is refused; each has a remedy."""
+    """Return the code and path of each diagnostic that a call raises; each has a remedy."""
     with pytest.raises(CompileError) as caught:
         call()
 
-    assert all(found.help and found.location.line == 0 for found in caught.value.diagnostics)
-    return [(found.code, found.location.path) for found in caught.value.diagnostics]
+    refusals = []
+    for problem in caught.value.diagnostics:
+        assert isinstance(problem.location, Location)
+        assert problem.help
+        assert problem.location.line == 0
+        refusals.append((problem.code.value, problem.location.path))
+    return refusals

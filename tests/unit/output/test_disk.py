@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from support.disk import files, project
 
+from compiler.constants import STAGING
 from compiler.output.artifact import Artifact
-from compiler.output.manifest import STAGING
 from compiler.output.write import update
 
 

@@ -1,4 +1,4 @@
-"""A run that ends early, at every moment that there is, and two runs at once."""
+"""Runs that are killed or interrupted at any moment, and runs at the same time."""
 
 import json
 import re
@@ -9,20 +9,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.disk import artifacts as project
 
-from compiler.constants import MARKER
+from compiler.constants import LOCAL_FOLDER, MARKER, STAGING
 from compiler.output.artifact import Artifact
-from compiler.output.manifest import PLAN_LINE, STAGING, digest, seal
-from compiler.output.write import diff, update
+from compiler.output.diff import diff
+from compiler.output.files import digest
+from compiler.output.saved_state import State, digests, save_state, up_to_date
+from compiler.output.write import update
 
 
 CHILD = """
 import json, os, sys
 from pathlib import Path
 from compiler.output.artifact import Artifact
+from compiler.output.saved_state import State, digests, save_state
 from compiler.output.write import update
 
-root, output, moment, number, files = sys.argv[1:]
+root, output, moment, number, files, inputs = sys.argv[1:]
 artifacts = [Artifact(path, text.encode()) for path, text in json.load(open(files))]
 left = int(moment)
 
@@ -36,51 +40,53 @@ def hook(event, args):
 
 sys.addaudithook(hook)
 update(artifacts, Path(root), output)
+state = State(
+    compiler="1", matrix="README.md", output=output, tested=0, inputs=json.loads(inputs),
+    outputs=digests(artifacts), warnings=[],
+)
+save_state(root, state)
 """
 
 HERE = Path(__file__).parents[3]
 STRANGERS = {"README.md": "mine", "dockerfiles/hand.Dockerfile": "FROM scratch\n"}
+INPUTS: dict[str, str | None] = {"README.md": digest(STRANGERS["README.md"].encode())}
 
-
-def project(output: str, **targets: str) -> list[Artifact]:
-    """Return the artifacts of a plan."""
-    head = f"# {MARKER} from matrix.yaml; do not edit.\n"
-    files = {f"{output}/{name}.Dockerfile": head + text for name, text in targets.items()}
-    uses = "".join(f'  dockerfile = "{path}"\n' for path in files)
-    files["docker-bake.hcl"] = f"{head}{PLAN_LINE}{output}/matrix.json\n{uses}"
-    plan = seal(
-        source="matrix.yaml",
-        compiler="1",
-        inputs={"matrix.yaml": digest(b"")},
-        outputs={path: digest(text.encode()) for path, text in files.items()},
-        warnings=[],
-        targets=[{"target": name} for name in targets],
-        groups={},
-    )
-    artifacts = [Artifact(path, text.encode()) for path, text in files.items()]
-    return [*artifacts, Artifact(f"{output}/matrix.json", plan)]
-
-
-OLD = project("dockerfiles", same="FROM a\n", changed="FROM b\n", gone="FROM c\n", late="FROM d\n")
+OLD = project(same="FROM a\n", changed="FROM b\n", gone="FROM c\n", late="FROM d\n")
 UPDATES = {
     "a plan that changes": ("dockerfiles", {"same": "FROM a\n", "changed": "FROM x\n"}),
-    "an output folder that moves": ("out/put", {"same": "FROM a\n", "fresh": "FROM y\n"}),
+    "an output folder that changes": ("out/put", {"same": "FROM a\n", "fresh": "FROM y\n"}),
 }
 
 
+def save(root: Path, output: str, artifacts: list[Artifact]) -> None:
+    """Save the state of a run, as its last act."""
+    state = State(
+        compiler="1",
+        matrix="README.md",
+        output=output,
+        tested=0,
+        inputs=INPUTS,
+        outputs=digests(artifacts),
+        warnings=[],
+    )
+    save_state(root, state)
+
+
 def tree(root: Path) -> dict[str, str]:
-    """Return every file's text, and every folder."""
-    paths = sorted(root.rglob("*"))
+    """Return every file's text, and every folder, without the local folder."""
+    paths = [path for path in sorted(root.rglob("*")) if LOCAL_FOLDER not in path.parts]
     return {str(p.relative_to(root)): "/" if p.is_dir() else p.read_text() for p in paths}
 
 
 def lay(root: Path, artifacts: list[Artifact]) -> None:
-    """Make a project's folder that holds these and strangers."""
+    """Write a project with these artifacts, their state, and files of others."""
     for path, text in STRANGERS.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
     if artifacts:
-        update(artifacts, root, artifacts[-1].path.rpartition("/")[0])
+        output = artifacts[-1].path.rpartition("/")[0]
+        update(artifacts, root, output)
+        save(root, output, artifacts)
 
 
 def start(
@@ -91,14 +97,14 @@ def start(
     if not files.exists():  # Another run may be reading it.
         files.write_text(json.dumps([(a.path, a.content.decode()) for a in artifacts]))
     plan = [str(root), output, str(moment), str(int(number)), str(files)]
-    words = [sys.executable, "-c", CHILD, *plan]
-    return subprocess.Popen(words, stderr=subprocess.PIPE, cwd=HERE)
+    arguments = [sys.executable, "-c", CHILD, *plan, json.dumps(INPUTS)]
+    return subprocess.Popen(arguments, stderr=subprocess.PIPE, cwd=HERE)
 
 
-def ended(
+def interrupted(
     base: Path, old: list[Artifact], output: str, new: list[Artifact], number: int
 ) -> Iterator[Path]:
-    """Yield the folder of a run that was ended before its first step, its second, and so on."""
+    """Yield the folder of a run that gets a signal before its first step, its second, and so on."""
     for moment in range(1, 200):
         root = base / str(moment)
         root.mkdir()
@@ -110,15 +116,19 @@ def ended(
             return
         assert run.returncode == -number, error.decode()
         yield root
-    pytest.fail("a run never came to its end")
+    pytest.fail("the run never completed")
 
 
 @pytest.mark.parametrize(("output", "targets"), UPDATES.values(), ids=UPDATES)
 @pytest.mark.parametrize("old", [OLD, []], ids=["over an old plan", "the first time"])
-def test_a_kill_leaves_whole_files_and_the_next_run_mends_them(
+def test_a_kill_leaves_whole_files_and_the_next_run_completes_them(
     tmp_path: Path, old: list[Artifact], output: str, targets: dict[str, str]
 ) -> None:
-    """Killed at any step: files are old or new, bake's exist, strangers stay; a run mends all."""
+    """After a kill at any step every file is whole, and the bake file names only existing ones.
+
+    Files of others stay. The saved state claims to be up to date only if all files are complete.
+    The next run completes everything.
+    """
     new = project(output, **targets)
     (tmp_path / "new").mkdir()
     lay(tmp_path / "new", new)
@@ -126,8 +136,9 @@ def test_a_kill_leaves_whole_files_and_the_next_run_mends_them(
     known = {a.path: {a.content} for a in old}
     for artifact in new:
         known.setdefault(artifact.path, set()).add(artifact.content)
+    saved = set()
 
-    for root in ended(tmp_path, old, output, new, signal.SIGKILL):
+    for root in interrupted(tmp_path, old, output, new, signal.SIGKILL):
         for path, contents in known.items():
             assert not (root / path).exists() or (root / path).read_bytes() in contents
         bake = root / "docker-bake.hcl"
@@ -136,34 +147,47 @@ def test_a_kill_leaves_whole_files_and_the_next_run_mends_them(
         files = {(p, t) for p, t in tree(root).items() if t != "/" and STAGING not in p}
         complete = files == {(p, t) for p, t in expected.items() if t != "/"}
         assert (diff(new, root, output) == ()) == complete
+        state = up_to_date(root, "README.md", compiler="1")
+        if state is not None:
+            (plan,) = [plan for plan in (old, new) if plan and state.outputs == digests(plan)]
+            assert diff(plan, root, state.output) == ()
+        saved.add((complete, state is not None))
 
         update(new, root, output)
+        save(root, output, new)
 
         assert tree(root) == expected
+        assert {path.name for path in (root / LOCAL_FOLDER).iterdir()} == {
+            ".gitignore",
+            "state.json",
+        }
+        assert up_to_date(root, "README.md", compiler="1") is not None
+    assert (True, False) in saved
+    assert (False, False) in saved
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize(("output", "targets"), UPDATES.values(), ids=UPDATES)
-def test_a_polite_signal_changes_nothing_or_everything(
+def test_a_signal_that_can_be_caught_changes_nothing_or_everything(
     tmp_path: Path, number: int, output: str, targets: dict[str, str]
 ) -> None:
-    """Ended by a signal that can be caught, the disk is as before or complete, without rests."""
+    """After such a signal the disk is as before or complete, without staged files."""
     new = project(output, **targets)
     for name, artifacts in (("old", OLD), ("new", new)):
         (tmp_path / name).mkdir()
         lay(tmp_path / name, artifacts)
     expected = [tree(tmp_path / "old"), tree(tmp_path / "new")]
 
-    found = [expected.index(tree(root)) for root in ended(tmp_path, OLD, output, new, number)]
+    ends = [expected.index(tree(root)) for root in interrupted(tmp_path, OLD, output, new, number)]
 
-    assert found == sorted(found)
-    assert set(found) == {0, 1}
+    assert ends == sorted(ends)
+    assert set(ends) == {0, 1}
 
 
-def test_runs_at_once_do_not_mix(tmp_path: Path) -> None:
-    """Of several runs at once, one has its plan on the disk, whole and alone."""
+def test_runs_at_the_same_time_do_not_mix(tmp_path: Path) -> None:
+    """After several runs at the same time, the disk has the plan of one of them, complete."""
     plans = [
-        project("dockerfiles", **{f"t{n}": f"FROM {word}\n" for n in range(first, first + 150)})
+        project(**{f"t{n}": f"FROM {word}\n" for n in range(first, first + 150)})
         for word, first in (("a", 0), ("b", 100))
     ]
     expected = []
@@ -182,10 +206,12 @@ def test_runs_at_once_do_not_mix(tmp_path: Path) -> None:
 
         assert errors == [b""] * len(runs)
         assert tree(root) in expected
+        state = up_to_date(root, "README.md", compiler="1")
+        assert state is None or state.outputs == digests(plans[expected.index(tree(root))])
 
 
-def test_a_killed_runs_rest_is_no_drift_and_is_removed(tmp_path: Path) -> None:
-    """--check sees nothing in what a killed run staged; the next run removes it all the same."""
+def test_staged_files_of_a_killed_run_are_no_change_and_are_removed(tmp_path: Path) -> None:
+    """--check does not see what a killed run staged; the next run removes it."""
     lay(tmp_path, OLD)
     expected = tree(tmp_path)
     for folder in (tmp_path, tmp_path / "dockerfiles"):
@@ -197,10 +223,10 @@ def test_a_killed_runs_rest_is_no_drift_and_is_removed(tmp_path: Path) -> None:
     assert tree(tmp_path) == expected
 
 
-def test_a_kill_in_the_midst_of_a_big_plan_is_mended(tmp_path: Path) -> None:
-    """A kill by the clock, wherever it meets a run that writes 2,000 files, is mended too."""
-    new = project("dockerfiles", **{f"t{n}": f"FROM b{n}\n" * 20 for n in range(1000)})
-    lay(tmp_path, project("dockerfiles", **{f"t{n}": "FROM a\n" for n in range(500, 1500)}))
+def test_a_kill_in_the_middle_of_a_big_plan_is_repaired(tmp_path: Path) -> None:
+    """After kills at many moments of a run that writes 2,000 files, the next run repairs all."""
+    new = project(**{f"t{n}": f"FROM b{n}\n" * 20 for n in range(1000)})
+    lay(tmp_path, project(**{f"t{n}": "FROM a\n" for n in range(500, 1500)}))
 
     for moment in range(1, 2000, 233):
         with start(tmp_path, "dockerfiles", new, moment, signal.SIGKILL) as run:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from support.disk import brief, files, project, refused
 
+from compiler.constants import STAGING
 from compiler.errors import CompileError
-from compiler.output.manifest import STAGING
-from compiler.output.write import diff, update, write
+from compiler.output.diff import diff
+from compiler.output.write import update, write
 
 
 def test_creates_updates_and_deletes(tmp_path: Path) -> None:

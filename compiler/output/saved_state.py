@@ -1,0 +1,185 @@
+"""`.compile-matrix/state.json`: the digests by which a run sees that it would change nothing.
+
+The state only saves time. It is verified against the bytes of every input and output, so a state
+that is missing, damaged or written by another version means no more than compiling again.
+
+An up-to-date run ends here: this module imports nothing that takes longer than reading the files
+(no dataclasses or pathlib).
+"""
+
+import json
+import os
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from hashlib import sha256
+
+from compiler.constants import BAKE_FILE, FOLDER, STAGING, STATE_PATH
+from compiler.output.files import (
+    CHUNK,
+    OPEN_FOLDER,
+    READ,
+    READ_OURS,
+    digest,
+    is_inside,
+    leads_inside,
+    read,
+)
+from compiler.output.local_folder import read_local, write_local
+from compiler.output.manifest import is_leftover
+
+
+_STATE = STATE_PATH.rpartition("/")[2]
+VERSION = 1
+"""The version of the format of the state."""
+
+
+class State:
+    """What a run compiled, and the files that it read and wrote."""
+
+    __slots__ = (*("compiler", "inputs", "matrix", "output"), *("outputs", "tested", "warnings"))
+
+    def __init__(
+        self,
+        *,
+        compiler: str,
+        matrix: str,
+        output: str,
+        tested: int,
+        inputs: Mapping[str, str | None],
+        outputs: Mapping[str, str],
+        warnings: Sequence[object],
+    ) -> None:
+        """Describe a run.
+
+        Args:
+            compiler: the version of compile-matrix.
+            matrix: the matrix file's path in the project's folder.
+            output: the output folder; empty for the project's folder.
+            tested: the number of targets with tests.
+            inputs: path -> digest; FOLDER for a folder; None for a file that does not exist.
+            outputs: path -> digest, the Dockerfiles first.
+            warnings: each as JSON.
+        """
+        self.compiler, self.matrix, self.output, self.tested = compiler, matrix, output, tested
+        self.inputs, self.outputs, self.warnings = inputs, outputs, warnings
+
+    @property
+    def targets(self) -> int:
+        """The number of targets: of all outputs but test Dockerfiles, bake file and matrix.json."""
+        return len(self.outputs) - self.tested - 2
+
+
+def digests(files: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+    """Return path -> digest of generated files."""
+    return {path: digest(content) for path, content in files}
+
+
+def save_state(project: str | os.PathLike[str], state: State) -> None:
+    """Write the state of a run that is complete; do nothing where that is impossible."""
+    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+    lines = [
+        f' "version": {VERSION}, "compiler": {encode(state.compiler)},',
+        f' "matrix": {encode(state.matrix)}, "output": {encode(state.output)},',
+        f' "tested": {state.tested}, "warnings": {encode(state.warnings)},',
+        f' "inputs": {encode(state.inputs)},',
+        f' "outputs": {encode(state.outputs)}}}\n',
+    ]
+    # A lone surrogate becomes \udc80: backslashreplace happens to write JSON.
+    body = "\n".join(lines).encode(errors="backslashreplace")
+    with suppress(OSError):
+        write_local(project, _STATE, _first_line(body) + body)
+
+
+def up_to_date(project: str | os.PathLike[str], matrix: str, *, compiler: str) -> State | None:
+    """Return the state of the last run if running again would change nothing, else None.
+
+    Writes nothing and raises nothing, whatever the files contain.
+
+    Args:
+        project: the project's folder.
+        matrix: the matrix file's path in it.
+        compiler: the version of compile-matrix.
+    """
+    opened: list[int] = []
+    try:
+        opened.append(os.open(project, OPEN_FOLDER))
+        state = _parse(read_local(opened[0], _STATE))
+        if (state.compiler, state.matrix) != (compiler, matrix):
+            return None
+        if not leads_inside(project, state.output):
+            return None
+        opened.append(os.open(state.output or ".", OPEN_FOLDER, dir_fd=opened[0]))
+        return state if _is_current(state, *opened) else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def _first_line(body: bytes) -> bytes:
+    """Return the state's first line: a digest of the rest, by which damage is noticed."""
+    return b'{"digest": "%s",\n' % digest(body).encode()
+
+
+def _parse(content: bytes) -> State:
+    """Read a state.
+
+    Raises:
+        ValueError, LookupError, TypeError, AttributeError: it is damaged, or not of this version.
+    """
+    start = content.index(b"\n") + 1
+    if content[:start] != _first_line(content[start:]):
+        raise ValueError("damaged")
+    found = json.loads(content)
+    del found["digest"]
+    if found.pop("version") != VERSION or not isinstance(found["warnings"], list):
+        raise ValueError("another version")
+    return State(**found)
+
+
+def _is_current(state: State, top: int, folder: int) -> bool:
+    """Return whether all inputs and outputs are as recorded, and no killed run left anything."""
+    outputs = dict(state.outputs)
+    return (
+        state.matrix in state.inputs
+        and STAGING not in os.listdir(top)
+        and all(_input_is_current(path, recorded, top) for path, recorded in state.inputs.items())
+        and outputs.pop(BAKE_FILE) == digest(read(BAKE_FILE, top))
+        and _outputs_are_current(outputs, f"{state.output}/" if state.output else "", folder)
+    )
+
+
+def _input_is_current(path: str, recorded: str | None, top: int) -> bool:
+    """Return whether an input is as recorded."""
+    if not is_inside(path) and (path, recorded) != (".", FOLDER):
+        return False
+    try:
+        if recorded == FOLDER:
+            return stat.S_ISDIR(os.stat(path, dir_fd=top).st_mode)
+        return digest(read(path, top, READ)) == recorded
+    except (FileNotFoundError, NotADirectoryError):
+        return recorded is None
+
+
+def _outputs_are_current(outputs: Mapping[str, str], prefix: str, folder: int) -> bool:
+    """Return whether the output folder has each of these as recorded, and no other file of ours."""
+    others = set(os.listdir(folder))
+    start = len(prefix)
+    for path, recorded in outputs.items():
+        name = path[start:]
+        if not path.startswith(prefix) or "/" in name:
+            return False
+        # What `read` does, without a call for each of very many files.
+        file = os.open(name, READ_OURS, dir_fd=folder)
+        try:
+            content = os.read(file, CHUNK)
+        finally:
+            os.close(file)
+        if len(content) == CHUNK:
+            content = read(name, folder)
+        if "sha256:" + sha256(content).hexdigest() != recorded:
+            return False
+        others.discard(name)
+    return STAGING not in others and not any(is_leftover(name, folder) for name in others)
