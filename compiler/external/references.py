@@ -73,6 +73,16 @@ def familiar(image: str) -> str:
     return "" if full is None else full.removeprefix("docker.io/").removeprefix("library/")
 
 
+def lookup_name(name: str) -> str:
+    """Return the name by which BuildKit finds an image, a stage or a named context.
+
+    >>> lookup_name("docker.io/library/Python:latest"), lookup_name("python@sha256:0")
+    ('python', 'python@sha256:0')
+    """
+    plain, at, digest = name.lower().partition("::")[0].partition("@")
+    return f"{(familiar(plain) or plain).removesuffix(':latest')}{at}{digest}"
+
+
 @lru_cache(maxsize=1024)
 def _canonical_repository(text: str) -> str | None:
     match = _REFERENCE.match(text)

@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from compiler.constants import LINK_PREFIX, MARKER
 from compiler.errors import CompileError, Location
+from compiler.external.references import lookup_name
 from compiler.fingerprint.components import digest, field_parts, text_parts
 from compiler.fingerprint.context_files import Listing, Trees, UnreadableError
 from compiler.fingerprint.set_overrides import OverrideError, Overrides, resolved
 from compiler.output.artifact import Compilation
-from compiler.render.context_reads import Reach, Reads, plain_name, reads
+from compiler.render.context_reads import Reach, Reads, reads
 from compiler.targets.graph import cycles, ordered
 from compiler.targets.links import linked_target
 from compiler.targets.plan import Plan
@@ -167,7 +168,7 @@ class _Work:
         """Yield the targets whose images a target's Dockerfile reads."""
         asked = self._reads(name)
         for key, other in self._linked(name).items():
-            if asked.undecided or plain_name(key) in asked.named:
+            if asked.undecided or lookup_name(key) in asked.named:
                 yield other
 
     def _reads(self, name: str) -> Reads:
@@ -205,7 +206,7 @@ class _Work:
             listing = self._trees.main(context, target.dockerfile, asked.main)
             files.append(_Files(_folder(context), listing, asked.main.whole))
         for key, value in sorted(self._contexts(name).items()):
-            reach = asked.named.get(plain_name(key))
+            reach = asked.named.get(lookup_name(key))
             if asked.undecided:
                 reach = Reach(whole=asked.undecided)
             if reach is None:

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 from compiler.constants import LOCK
 from compiler.errors import CompileError, Diagnostic, Location, Problems
-from compiler.external.references import canonical_tag, familiar
-from compiler.lock.base_images import OPEN, Base, Build, context_name, open_fault
+from compiler.external.references import canonical_tag, familiar, lookup_name
+from compiler.lock.base_images import OPEN, Base, Build, open_fault
 from compiler.lock.diagnostics import LockDiagnostics, Use
 from compiler.lock.lockfile import Lock, read_lock
 from compiler.lock.pin_text import Pinned, pin
 from compiler.matrix.strings import BakeString, substitute
-from compiler.render.dockerfile import UNKNOWN, DockerfileError, Word
+from compiler.render.dockerfile import DockerfileError, Word
+from compiler.render.dockerfile_words import UNKNOWN
 from compiler.render.render import Dockerfile
 from compiler.render.templates import Templates
 from compiler.source.document import LIMIT
@@ -163,7 +164,7 @@ class Pinner:
         return Build(
             args=plain,
             open_args=marked,
-            contexts=frozenset(context_name(self._value(c)) for c in fields.get("contexts", ())),
+            contexts=frozenset(lookup_name(self._value(c)) for c in fields.get("contexts", ())),
             stage=self._value(fields.get("target", "")),
             platforms=tuple(platforms),
         )

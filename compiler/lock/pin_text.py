@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from compiler.lock.base_images import SYNTAX, Base, Build, find
-from compiler.render.dockerfile import UNKNOWN
+from compiler.render.dockerfile_words import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

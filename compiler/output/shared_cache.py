@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+from compiler.render.dockerfile import DockerfileError, read
 from compiler.render.render import Dockerfile
 from compiler.targets.target import Target
 
@@ -13,8 +14,9 @@ MOST = 4
 def siblings(dockerfiles: tuple[Dockerfile, ...]) -> dict[str, list[Target]]:
     """Return, for each target with a cache, the others whose beginning is longest the same.
 
-    Compared are the lines of the Dockerfiles of one image and context, comments aside. Of many
-    equals some are taken, in the plan's order. What has not one line in common is no sibling.
+    Only Dockerfiles of one image and context are compared, instruction by instruction. If many are
+    equally close, the first `MOST` of them in the plan's order are returned. Targets whose
+    first instructions differ are not siblings.
     """
     groups: dict[object, list[tuple[tuple[str, ...], int]]] = {}
     for n, (target, text) in enumerate(dockerfiles):
@@ -29,7 +31,15 @@ def siblings(dockerfiles: tuple[Dockerfile, ...]) -> dict[str, list[Target]]:
 
 
 def _steps(text: str) -> tuple[str, ...]:
-    return tuple(line for line in text.split("\n") if line.strip() and not line.startswith("#"))
+    """Return the instructions of a Dockerfile; its lines if it cannot be parsed."""
+    try:
+        instructions = read(text).instructions
+    except DockerfileError:
+        return tuple(text.split("\n"))
+    return tuple(
+        "\n".join([instruction.text, *(heredoc.content for heredoc in instruction.heredocs)])
+        for instruction in instructions
+    )
 
 
 def _nearest(members: list[tuple[tuple[str, ...], int]]) -> dict[int, list[int]]:

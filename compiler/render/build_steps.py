@@ -1,46 +1,51 @@
-"""A Dockerfile -> the steps that building it executes, each known by all that it stands on."""
+"""Name the steps that building a Dockerfile executes; equal names are shared steps."""
 
 import json
 from hashlib import sha256
+
+from compiler.render.dockerfile import DockerfileError, read
 
 
 _EXECUTED = frozenset({"RUN", "COPY", "ADD"})
 
 
 def steps(text: str, *around: str) -> tuple[str, ...]:
-    """Return a name for each step, in order; two builds share a step exactly if it has one name.
+    """Return a name for each step, in order; two builds share a step exactly if its name is equal.
 
-    A step is known by its base, the instructions before it and what is around it: a shared step is
-    executed once. Where the text is not understood it is one step.
+    The name of a step depends on its base, on the instructions before it and on `around`. A text
+    that cannot be parsed is one step.
 
     Args:
         text: the Dockerfile.
-        around: what tells builds of one text apart, such as arguments and the context.
+        around: what distinguishes builds of the same text, such as arguments and the context.
     """
-    from e2b_dockerfile_utils import DockerfileSyntaxError, parse_dockerfile_ast
-
     try:
-        instructions = parse_dockerfile_ast(text).instructions
-    except (DockerfileSyntaxError, ValueError):
+        parsed = read(text)
+    except DockerfileError:
         return (_name(text, *around),)
-    found: dict[str, None] = {}
-    stages: dict[str, str] = {}
-    state, stage = _name(*around), ""
-    for step in instructions:
-        said = [step.original, *(doc.content for doc in step.heredocs)]
-        if step.name == "FROM":
-            base = step.args[0].lower() if step.args else ""
-            state = stages.get(base, _name(base, *around))
-            stage = step.args[-1].lower() if len(step.args) > 1 else ""
-        else:
-            sources = [name for name in stages if f"from={name}" in step.original.lower()]
-            state = _name(state, *said, *(stages[name] for name in sources))
-            if step.name in _EXECUTED:
-                found[state] = None
-        if stage:
-            stages[stage] = state
-    return tuple(found)
+    if not parsed.understood:
+        return (_name(text, *around),)
+    executed: dict[str, None] = {}
+    states: dict[str, str] = {}
+    numbered: dict[str, str] = {}
+    for number, stage in enumerate(parsed.stages):
+        base = stage.base.text.lower()
+        state = states.get(base, _name(base, *around))
+        for instruction in stage.instructions:
+            images = [word.text.lower() for word in instruction.images]
+            state = _name(
+                state,
+                instruction.text,
+                *(heredoc.content for heredoc in instruction.heredocs),
+                *(source for name in images if (source := states.get(name) or numbered.get(name))),
+            )
+            if instruction.keyword in _EXECUTED:
+                executed[state] = None
+        numbered[str(number)] = state
+        if stage.name:
+            states[stage.name] = state
+    return tuple(executed)
 
 
-def _name(*parts: str) -> str:
-    return sha256(json.dumps(parts).encode()).hexdigest()[:16]
+def _name(*inputs: str) -> str:
+    return sha256(json.dumps(inputs).encode()).hexdigest()[:16]

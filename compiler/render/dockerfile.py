@@ -1,36 +1,45 @@
-"""A Dockerfile as far as it names images: each name as written, and where it ends.
+"""Read a Dockerfile: its stages, its instructions, and the images that it names.
 
-Takes text; returns `ParsedDockerfile`. Promises that a place is either that of the very word or not
-known. Refuses what BuildKit's parser refuses, unless another frontend reads that text.
+`read` is the only reader of Dockerfiles in this project. Locks ask which images are needed,
+fingerprints which files, CI jobs which steps. A position is either exact or `UNKNOWN`. A text that
+BuildKit's parser rejects is an error unless its `# syntax=` names another frontend.
 """
 
-import csv
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
-from e2b_dockerfile_utils import (
-    DockerfileInstruction,
-    DockerfileSyntaxError,
-    parse_dockerfile_ast,
-)
+from compiler.external.references import lookup_name
+from compiler.render.dockerfile_words import UNKNOWN, Words, mount_options
 
 
-UNKNOWN = -1
-"""Stands for a place in a text where the word is written in a way that hides it."""
+if TYPE_CHECKING:
+    from e2b_dockerfile_utils import DockerfileInstruction
+
+
+_REMEMBERED = 16_384
+"""Texts whose parse is kept: more than one run usually reads."""
+
+_DIRECTIVE = re.compile(r"[^\S\n]*#\s*([a-zA-Z][a-zA-Z0-9]*)[^\S\n]*=[^\S\n]*(\S+)[^\n]*(?:\n|\Z)")
+_KNOWN = frozenset({"syntax", "escape", "check"})
+_READING = frozenset({"COPY", "RUN", "ADD"})
+"""Instructions that can read from images, stages and contexts."""
+_OWN = re.compile(r"docker/dockerfile(?:-upstream)?(?:[:@]|\Z)")
+"""Frontends that read a Dockerfile as BuildKit itself does."""
 
 
 class Word(NamedTuple):
-    """An image as one instruction names it."""
+    """An image name in an instruction."""
 
     text: str
-    """As written, variables and all; without quotes where it is part of a flag."""
+    """As written, with variables; without quotes if it is part of a flag."""
     end: int
-    """Where it ends in the Dockerfile, inside its quotes; UNKNOWN if that cannot be told."""
+    """Offset of its end in the Dockerfile, before a closing quote, or `UNKNOWN`."""
     line: int
     """From 1."""
     inherited: bool = False
-    """Whether it is part of an `ONBUILD`: for the children."""
+    """Whether it is part of an `ONBUILD`, which only child images run."""
 
 
 class Argument(NamedTuple):
@@ -39,58 +48,90 @@ class Argument(NamedTuple):
     name: str
     default: str | None
     end: int
+    """Offset of the default's end, before a closing quote, or `UNKNOWN`."""
+
+
+class Heredoc(NamedTuple):
+    """A here-document of an instruction."""
+
+    name: str
+    content: str
+
+
+class Instruction(NamedTuple):
+    """One instruction, continuation lines joined."""
+
+    keyword: str
+    """In upper case."""
+    text: str
+    flags: tuple[str, ...]
+    """`--name=value`, without quotes."""
+    arguments: tuple[str, ...]
+    """What follows the flags, split as the keyword requires, with quotes."""
+    heredocs: tuple[Heredoc, ...]
+    images: tuple[Word, ...]
+    """What `--from` and mounts name: images, stages or named contexts."""
+    line: int
+    last_line: int
 
 
 class Stage(NamedTuple):
-    """A `FROM` and what its instructions take from elsewhere."""
+    """A `FROM` and the instructions up to the next one."""
 
     name: str
-    """What follows `AS`, in lower case, or nothing."""
+    """In lower case; empty without `AS`."""
     base: Word
     platform: str
-    """As `--platform` says it, or nothing."""
-    sources: tuple[Word, ...]
+    """The value of `--platform`, or empty."""
+    text: str
+    """The `FROM` instruction."""
+    instructions: tuple[Instruction, ...] = ()
 
 
 class ParsedDockerfile(NamedTuple):
-    """What a Dockerfile says of images."""
+    """A Dockerfile as BuildKit's parser reads it."""
 
     escape: str
     syntax: Word | None
+    """The frontend that `# syntax=` names."""
     arguments: tuple[Argument, ...]
     stages: tuple[Stage, ...]
+    instructions: tuple[Instruction, ...]
+    """All of them, in order."""
+    understood: bool = True
+    """False if another frontend reads the text and this parser cannot."""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether a frontend other than BuildKit's own reads the text."""
+        return self.syntax is not None and not _OWN.match(lookup_name(self.syntax.text))
 
 
 class DockerfileError(ValueError):
-    """The text is no Dockerfile: what is wrong, and in which line (0 where that is not known)."""
+    """A text that is not a valid Dockerfile: the reason, and the line (0 if unknown)."""
 
     def __init__(self, message: str, line: int) -> None:
         super().__init__(message)
         self.line = line
 
 
-_DIRECTIVE = re.compile(r"[^\S\n]*#\s*([a-zA-Z][a-zA-Z0-9]*)[^\S\n]*=[^\S\n]*(\S+)[^\n]*(?:\n|\Z)")
-_KNOWN = frozenset({"syntax", "escape", "check"})
-_OWN = re.compile(r"(?:docker\.io/)?docker/dockerfile(?:-upstream)?(?:[:@]|\Z)")
-"""Frontends that read what BuildKit's own does."""
-
-
+@lru_cache(maxsize=_REMEMBERED)
 def read(text: str) -> ParsedDockerfile:
-    """Return what a Dockerfile says.
+    """Parse a Dockerfile; each distinct text is parsed once.
 
     Raises:
-        DockerfileError: it is none.
+        DockerfileError: the text is not a valid Dockerfile.
     """
+    from e2b_dockerfile_utils import DockerfileSyntaxError, parse_dockerfile_ast
+
     syntax = _syntax(text)
     try:
         tree = parse_dockerfile_ast(text)
-        escape = tree.escape_token
-        return _Reader(text, escape).read(tree.instructions, syntax)
+        return _Reader(text, tree.escape_token).read(tree.instructions, syntax)
     except (ValueError, RecursionError) as error:
-        if syntax is not None and not _OWN.match(syntax.text):
-            return ParsedDockerfile(
-                "\\", syntax, (), ()
-            )  # another language: its own frontend reads it
+        unread = ParsedDockerfile("\\", syntax, (), (), (), understood=False)
+        if unread.foreign:
+            return unread
         line = error.line if isinstance(error, DockerfileSyntaxError) else None
         message = str(error).removeprefix("Dockerfile parse error").lstrip(": ")
         message = re.sub(r"^on line \d+: ", "", message) or "it is nested too deeply"
@@ -98,7 +139,7 @@ def read(text: str) -> ParsedDockerfile:
 
 
 def _syntax(text: str) -> Word | None:
-    """Return the frontend that the first lines ask for."""
+    """Return the frontend that the directives on the first lines name."""
     at, line = 0, 1
     while match := _DIRECTIVE.match(text, at):
         name = match[1].lower()
@@ -111,121 +152,104 @@ def _syntax(text: str) -> Word | None:
 
 
 class _Reader:
-    """Walks through the instructions of one text."""
+    """Turns the instructions of one text into stages with positions."""
 
     def __init__(self, text: str, escape: str) -> None:
-        self.text, self.escape = text, escape
-        e = re.escape(escape)
-        skip = r"(?:[^\S\n]*(?:#[^\n]*)?\n)*"  # comments and empty lines amid an instruction
-        self.gap = re.compile(rf"(?:[^\S\n]+|(?:{e}[^\S\n]*)?\n{skip})*")
-        self.word = re.compile(rf"""(?:"(?:[^"{e}\n]|{e}[^\n])*"|'[^'\n]*'|{e}[^\s]|[^\s"'{e}])+""")
-        self.starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        self.escape = escape
+        self.words = Words(text, escape)
 
     def read(
-        self, instructions: Sequence[DockerfileInstruction], syntax: Word | None
+        self, parsed: "Sequence[DockerfileInstruction]", syntax: Word | None
     ) -> ParsedDockerfile:
         arguments: list[Argument] = []
         stages: list[Stage] = []
-        sources: list[Word] = []
-        for one in instructions:
-            if one.name == "FROM":
-                if stages:
-                    stages[-1] = stages[-1]._replace(sources=tuple(sources))
-                sources = []
-                stages.append(self._stage(one))
-            elif one.name == "ARG" and not stages:
-                arguments += self._arguments(one)
-            elif one.name in {"COPY", "RUN", "ADD"}:
-                sources += self._sources(one)
-            elif one.name == "ONBUILD":
-                sources += self._inherited(one)
-        if stages:
-            stages[-1] = stages[-1]._replace(sources=tuple(sources))
-        return ParsedDockerfile(self.escape, syntax, tuple(arguments), tuple(stages))
-
-    def _words(self, one: DockerfileInstruction, keywords: int = 1) -> Iterator[tuple[int, int]]:
-        """Give the span of each word behind an instruction's keyword."""
-        at = self.starts[one.start_line - 1]
-        last = self.starts[one.end_line] if one.end_line < len(self.starts) else len(self.text)
-        while True:
-            gap = self.gap.match(self.text, at, last)
-            found = self.word.match(self.text, gap.end() if gap else at, last)
-            if found is None:
-                return
-            at = found.end()
-            if keywords:
-                keywords -= 1
-            else:
-                yield found.span()
-
-    def _stage(self, one: DockerfileInstruction) -> Stage:
-        end = UNKNOWN
-        raw = one.args[0] if one.args else ""
-        for start, stop in self._words(one):
-            if not self.text.startswith("--", start):
-                end = stop if self.text[start:stop] == raw else UNKNOWN
-                break
-        named = len(one.args) == 3 and one.args[1].lower() == "as"  # noqa: PLR2004
-        platform = [flag for flag in one.flags if flag.startswith("--platform=")]
-        return Stage(
-            name=one.args[2].lower() if named else "",
-            base=Word(raw, end, one.start_line),
-            platform=platform[-1].partition("=")[2] if platform else "",
-            sources=(),
+        instructions = [self._instruction(step) for step in parsed]
+        first = len(instructions)
+        for n in reversed(range(len(instructions))):
+            if instructions[n].keyword == "FROM":
+                stages.append(self._stage(instructions[n], tuple(instructions[n + 1 : first])))
+                first = n
+        for instruction in instructions[:first]:
+            if instruction.keyword == "ARG":
+                arguments += self._arguments(instruction)
+        return ParsedDockerfile(
+            self.escape, syntax, tuple(arguments), tuple(reversed(stages)), tuple(instructions)
         )
 
-    def _arguments(self, one: DockerfileInstruction) -> Iterator[Argument]:
-        spans = [*self._words(one)]
-        same = [self.text[start:stop] for start, stop in spans] == one.args
-        for n, raw in enumerate(one.args):
-            name, given, default = raw.partition("=")
+    def _instruction(self, step: "DockerfileInstruction") -> Instruction:
+        instruction = _converted(step)
+        if step.flags and step.name in _READING:
+            return instruction._replace(images=tuple(self._images(instruction)))
+        if step.name == "ONBUILD":
+            return instruction._replace(images=tuple(self._inherited(instruction)))
+        return instruction
+
+    def _stage(self, step: Instruction, instructions: tuple[Instruction, ...]) -> Stage:
+        end = UNKNOWN
+        name = step.arguments[0] if step.arguments else ""
+        for start, stop in self.words.spans(step.line, step.last_line):
+            if not self.words.text.startswith("--", start):
+                end = stop if self.words.text[start:stop] == name else UNKNOWN
+                break
+        named = len(step.arguments) == 3 and step.arguments[1].lower() == "as"  # noqa: PLR2004
+        platforms = [flag for flag in step.flags if flag.startswith("--platform=")]
+        return Stage(
+            name=step.arguments[2].lower() if named else "",
+            base=Word(name, end, step.line),
+            platform=platforms[-1].partition("=")[2] if platforms else "",
+            text=step.text,
+            instructions=instructions,
+        )
+
+    def _arguments(self, step: Instruction) -> Iterator[Argument]:
+        spans = [*self.words.spans(step.line, step.last_line)]
+        exact = tuple(self.words.text[start:stop] for start, stop in spans) == step.arguments
+        for n, argument in enumerate(step.arguments):
+            name, equals, default = argument.partition("=")
             end = UNKNOWN
-            if same and given:
+            if exact and equals:
                 quoted = len(default) > 1 and default[0] == default[-1] and default[0] in "\"'"
                 plain = not quoted or default.count(default[0]) == 2  # noqa: PLR2004
                 end = spans[n][1] - (quoted and plain)
-            yield Argument(name, default if given else None, end)
+            yield Argument(name, default if equals else None, end)
 
-    def _sources(
-        self, one: DockerfileInstruction, keywords: int = 1, *, inherited: bool = False
+    def _images(
+        self, step: Instruction, keywords: int = 1, *, inherited: bool = False
     ) -> Iterator[Word]:
-        """Give the images of `--from` and of mounts."""
-        option = "--mount=" if one.name == "RUN" else "--from="
-        if not any(flag.startswith(option) for flag in one.flags):
+        """Yield what `--from` and mounts name."""
+        option = "--mount=" if step.keyword == "RUN" else "--from="
+        if not any(flag.startswith(option) for flag in step.flags):
             return
-        spans = [*self._words(one, keywords)][: len(one.flags)]
-        for n, flag in enumerate(one.flags):
+        spans = [*self.words.spans(step.line, step.last_line, keywords)][: len(step.flags)]
+        for n, flag in enumerate(step.flags):
             if not flag.startswith(option):
                 continue
-            value = flag.removeprefix(option)
+            name = flag.removeprefix(option)
             if option == "--mount=":
-                value = _mounted(value)
-            if value:
-                end = self._ends(spans[n], value) if n < len(spans) else UNKNOWN
-                yield Word(value, end, one.start_line, inherited)
+                name = (mount_options(name) or {}).get("from", "")
+            if name:
+                end = self.words.source_end(spans[n], name) if n < len(spans) else UNKNOWN
+                yield Word(name, end, step.line, inherited)
 
-    def _inherited(self, one: DockerfileInstruction) -> Iterator[Word]:
-        rest = one.original.split(None, 1)
-        if len(rest) == 2 and rest[1].split(None, 1)[0].upper() in {"COPY", "RUN", "ADD"}:  # noqa: PLR2004
-            for inner in parse_dockerfile_ast(rest[1]).instructions[:1]:
-                inner.start_line, inner.end_line = one.start_line, one.end_line
-                yield from self._sources(inner, 2, inherited=True)
+    def _inherited(self, step: Instruction) -> Iterator[Word]:
+        """Yield what the instruction after `ONBUILD` names."""
+        from e2b_dockerfile_utils import parse_dockerfile_ast
 
-    def _ends(self, span: tuple[int, int], value: str) -> int:
-        """Return where the value behind `from=` ends within a flag."""
-        raw = self.text[slice(*span)]
-        found = re.search(rf"(?i:\bfrom=)[\"']?{re.escape(value)}(?=[\s,\"']|\Z)", raw)
-        return span[0] + found.end() if found else UNKNOWN
+        trigger = step.text.strip()[len("ONBUILD") :].strip()
+        if trigger and trigger.split(None, 1)[0].upper() in _READING:
+            for inner in parse_dockerfile_ast(trigger).instructions[:1]:
+                instruction = _converted(inner)._replace(line=step.line, last_line=step.last_line)
+                yield from self._images(instruction, 2, inherited=True)
 
 
-def _mounted(value: str) -> str:
-    """Return where a mount comes from, or nothing."""
-    try:
-        fields = next(csv.reader([value], strict=True), [])
-    except csv.Error:
-        return ""
-    for field in fields:
-        key, _, given = field.partition("=")
-        if key.lower() == "from":
-            return given
-    return ""
+def _converted(step: "DockerfileInstruction") -> Instruction:
+    return Instruction(
+        keyword=step.name,
+        text=step.original,
+        flags=tuple(step.flags),
+        arguments=tuple(step.args),
+        heredocs=tuple(Heredoc(doc.name, doc.content) for doc in step.heredocs),
+        images=(),
+        line=step.start_line,
+        last_line=step.end_line,
+    )

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from compiler.matrix.strings import BakeString
+from compiler.render.dockerfile import DockerfileError, read
+from compiler.render.dockerfile_words import UNKNOWN
 from compiler.render.render import Dockerfile
 from compiler.targets.graph import ordered
 from compiler.targets.links import link_to, linked_target
@@ -21,9 +23,8 @@ _ASIDE = frozenset(
 )
 """Fields that say how an image is named or cached, not what it is."""
 
-_REFERENCE = re.compile(r"^[ \t]*(?:FROM|ARG|#).*|\bfrom=[^\s,]+", re.IGNORECASE)
-"""Where a line of a Dockerfile names an image; anywhere else a name is part of what is built."""
-_WORD = re.compile(r"[\w-]+(?:[./:@]+[\w-]+)*")
+_NAME = re.compile(r"[\w-]+(?:[./:@]+[\w-]+)*")
+"""An image name, or a part of one."""
 
 
 def sameness(dockerfiles: tuple[Dockerfile, ...]) -> list[int]:
@@ -86,14 +87,27 @@ def _renamed(
     return _reworded(text, words) if words else text, frozenset(pairs)
 
 
-def _reworded(text: str, words: Mapping[str, str]) -> str:
-    """Put other names for these wherever a Dockerfile refers to images."""
+def _reworded(text: str, names: Mapping[str, str]) -> str:
+    """Replace names wherever a Dockerfile refers to images: in FROM, ARG, `from=` and comments."""
+    try:
+        parsed = read(text)
+    except DockerfileError:
+        return text
 
-    def put(place: re.Match[str]) -> str:
-        return _WORD.sub(lambda word: words.get(word[0], word[0]), place[0])
+    def rename(line: str) -> str:
+        return _NAME.sub(lambda name: names.get(name[0], name[0]), line)
 
+    for word in sorted({w for i in parsed.instructions for w in i.images}, key=lambda w: -w.end):
+        if word.text in names and word.end != UNKNOWN:
+            start = word.end - len(word.text)
+            text = f"{text[:start]}{names[word.text]}{text[word.end :]}"
+    content = {
+        line
+        for instruction in parsed.instructions
+        if instruction.keyword not in {"FROM", "ARG"}
+        for line in range(instruction.line, instruction.last_line + 1)
+    }
     lines = text.split("\n")
-    for n, line in enumerate(lines):
-        if any(word in line for word in words):
-            lines[n] = _REFERENCE.sub(put, line)
-    return "\n".join(lines)
+    return "\n".join(
+        line if number in content else rename(line) for number, line in enumerate(lines, 1)
+    )

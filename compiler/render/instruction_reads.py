@@ -1,52 +1,56 @@
-"""One instruction of a Dockerfile -> what it reads beside the layers below it."""
+"""Determine what one instruction of a Dockerfile reads, besides the layers below it."""
 
-import csv
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-
-if TYPE_CHECKING:
-    from e2b_dockerfile_utils import DockerfileInstruction
+from compiler.render.dockerfile import Instruction
+from compiler.render.dockerfile_words import mount_options
 
 
 _REMOTE = re.compile(r"^[a-z0-9+.-]+://|^git@", re.IGNORECASE)
+_UNREADABLE = {"source": "$", "from": "$"}
+"""Options of a mount that cannot be parsed: it may read anything."""
 
 
 class Source(NamedTuple):
-    """A path that an instruction reads, and where: from a name, or from the build's context."""
+    """A path that an instruction reads."""
 
     name: str
+    """The image, stage or context that it reads from; empty for the build context."""
     path: str
+    """Relative to that; with `$` if it is not known before the build."""
     wild: bool
+    """Whether the path may contain wildcards."""
 
 
-def sources(step: "DockerfileInstruction", escape: str) -> Iterator[Source]:
-    """Give what an instruction reads beside the layers below it."""
-    if step.name == "RUN":
-        for flag in step.flags:
+def sources(instruction: Instruction, escape: str) -> Iterator[Source]:
+    """Yield what an instruction reads, besides the layers below it."""
+    if instruction.keyword == "RUN":
+        for flag in instruction.flags:
             key, _, value = flag.partition("=")
             if key == "--mount":
                 yield from _mounted(value)
-    elif step.name in {"COPY", "ADD"}:
-        flags = dict(flag.partition("=")[::2] for flag in step.flags)
+    elif instruction.keyword in {"COPY", "ADD"}:
+        flags = dict(flag.partition("=")[::2] for flag in instruction.flags)
         name = flags.get("--from", "")
-        for word in step.args[:-1]:
-            if _is_heredoc(word, step):
+        for argument in instruction.arguments[:-1]:
+            if _is_heredoc(argument, instruction):
                 continue
-            path = _unquoted(word, escape)
-            if not (step.name == "ADD" and _REMOTE.match(path)):
+            path = _unquoted(argument, escape)
+            if not (instruction.keyword == "ADD" and _REMOTE.match(path)):
                 yield Source(name, path, wild=True)
 
 
-def _is_heredoc(word: str, step: "DockerfileInstruction") -> bool:
-    return bool(step.heredocs) and any(
-        re.fullmatch(rf"\d*<<-?['\"]?{re.escape(doc.name)}['\"]?", word) for doc in step.heredocs
+def _is_heredoc(argument: str, instruction: Instruction) -> bool:
+    return bool(instruction.heredocs) and any(
+        re.fullmatch(rf"\d*<<-?['\"]?{re.escape(doc.name)}['\"]?", argument)
+        for doc in instruction.heredocs
     )
 
 
 def _unquoted(word: str, escape: str) -> str:
-    """Return a word as BuildKit reads it; one that it refuses, or that has variables, as it is."""
+    """Return a word as BuildKit reads it: `$` if invalid, unchanged if it has variables."""
     from e2b_dockerfile_utils import ShellLex
 
     if "$" in word:
@@ -58,12 +62,9 @@ def _unquoted(word: str, escape: str) -> str:
 
 
 def _mounted(value: str) -> Iterator[Source]:
-    """Give what a `--mount` reads: a bind, or a cache that begins with something."""
-    try:
-        cells = next(csv.reader([value], strict=True), [])
-    except csv.Error:
-        cells = ["source=$", "from=$"]
-    pairs = {key.strip().lower(): item for key, _, item in (cell.partition("=") for cell in cells)}
-    kind, name = pairs.get("type", "bind"), pairs.get("from", "")
+    """Yield what a `--mount` reads: a bind mount, or a cache with initial content."""
+    options = mount_options(value)
+    options = _UNREADABLE if options is None else options
+    kind, name = options.get("type", "bind"), options.get("from", "")
     if kind == "bind" or "$" in kind or (kind == "cache" and name):
-        yield Source(name, pairs.get("source", pairs.get("src", "")), wild=False)
+        yield Source(name, options.get("source", options.get("src", "")), wild=False)

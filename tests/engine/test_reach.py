@@ -11,8 +11,9 @@ import pytest
 from engine.steps import executed
 from support.engine import Engine
 
+from compiler.external.references import lookup_name
 from compiler.fingerprint.context_files import Trees
-from compiler.render.context_reads import Reach, plain_name, reads
+from compiler.render.context_reads import Reach, reads
 
 
 BASE = "FROM python:3.11-slim-bookworm\n"
@@ -105,7 +106,7 @@ def reached(project: Path) -> set[str]:
     found = reads((project / "Dockerfile").read_text(), contexts=["named"])
     trees = Trees(project)
     main = trees.main("main", "Dockerfile", found.main).files
-    named = trees.named("named", found.named.get(plain_name("named"), Reach())).files
+    named = trees.named("named", found.named.get(lookup_name("named"), Reach())).files
     return {f"main/{name}" for name in main} | {f"named/{name}" for name in named}
 
 

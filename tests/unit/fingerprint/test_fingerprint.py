@@ -16,12 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.errors import CompileError
+from compiler.external.references import lookup_name
 from compiler.fingerprint.context_files import Trees
 from compiler.fingerprint.fingerprint import Fingerprint, fingerprints, texts
 from compiler.fingerprint.set_overrides import DECIDING, OverrideError, Overrides, resolved
 from compiler.output.bake_fields import normal
 from compiler.pipeline import compile_matrix
-from compiler.render.context_reads import EVERYTHING, Reach, plain_name, reads
+from compiler.render.context_reads import EVERYTHING, Reach, reads
 from compiler.reports.compare.read_print_json import parse, read_printed
 from compiler.source.positions import SourceText
 
@@ -590,7 +591,7 @@ def test_a_name_that_is_not_decided_may_be_any_context() -> None:
 )
 def test_names_of_images_are_compared_as_buildkit_does(name: str) -> None:
     """A context takes the place of an image however its name is written."""
-    assert plain_name(name) == "python"
+    assert lookup_name(name) == "python"
     assert "python" in reads(f"FROM {name}\n").named
 
 

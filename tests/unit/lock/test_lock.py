@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from compiler.cli.main import run
 from compiler.errors import CompileError
-from compiler.external.references import familiar
+from compiler.external.references import lookup_name
 from compiler.lock.base_images import OPEN, Build, find
 from compiler.lock.diagnostics import has
 from compiler.lock.lockfile import Lock, Locked, read_lock, refreshed, write_lock
@@ -154,7 +154,7 @@ def test_the_stage_that_is_built_decides() -> None:
 def test_args_and_contexts() -> None:
     """An argument that is given counts, if it is declared; a named context is no image."""
     text = "ARG V=3\nFROM python:$V AS x\nFROM base\nFROM docker.io/library/alpine\nFROM y AS z\n"
-    contexts = frozenset({"base", "base:latest", familiar("alpine"), familiar("z")})
+    contexts = frozenset(map(lookup_name, ["base", "alpine", "z"]))
 
     assert images(text, args={"V": "4", "W": "5"}, contexts=contexts) == ["python:4"]
     assert images("FROM a:$W\n", args={"W": "5"}) == []
