@@ -140,7 +140,10 @@ def test_the_sessions_of_its_page_are_true(
     sessions = [block for block in blocks if block.language == "console"]
 
     assert sessions
-    markdown.check(page, sessions, _copied(name, tmp_path), tmp_path, update=update_golden)
+    folder = _copied(name, tmp_path)
+    for session in sessions:
+        played = markdown.play(session.text, folder, tmp_path)
+        markdown.check(page, session, played, update=update_golden)
 
 
 @pytest.mark.parametrize(
