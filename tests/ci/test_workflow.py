@@ -35,7 +35,7 @@ SHOWN, PIPELINE, HIDDEN = (
 )
 """What the page shows: a workflow for GitHub, a pipeline for GitLab, and its hidden job."""
 
-COMPILE = "Compile, where git ignores what is generated"
+COMPILE = "Compile, if Git ignores generated files"
 INSTALL = ("pip", "the tool is here, as the clone has it")
 ENGINE = ("docker", "there is no engine")
 EXCLUDED = {
@@ -46,9 +46,9 @@ EXCLUDED = {
     ("publish", "Log in"): ("docker", "there is no account at a registry"),
     ("publish", "Publish"): ENGINE,
     ("lock", "Install"): INSTALL,
-    ("lock", "Move the bases"): ("docker", "registries are asked by buildx"),
-    ("lock", "Lend git the token"): ("gh", "there is no token"),
-    ("lock", "Ask for it"): ("gh", "there is no GitHub"),
+    ("lock", "Upgrade base images"): ("docker", "registries are asked by buildx"),
+    ("lock", "Configure Git credentials"): ("gh", "there is no token"),
+    ("lock", "Open a pull request"): ("gh", "there is no GitHub"),
 }
 """Job and step -> what it calls that is not here, and why."""
 LOCK = """\
@@ -132,7 +132,7 @@ def proposed(sample: Path, files: Mapping[str, str]) -> None:
 def planned(runner: Runner) -> Any:
     """Run the job that plans; give its stages."""
     ran = runner.job(of("plan"), KNOWN, without=EXCLUDED)
-    assert ran == ["Check the generated files, or make them where git ignores them", "Plan"]
+    assert ran == ["Check generated files, or compile if Git ignores them", "Plan"]
     return json.loads(runner.outputs["steps.jobs.outputs.jobs"])["stages"]
 
 
@@ -276,10 +276,10 @@ def test_a_pull_request(sample: Path, runner: Runner) -> None:
     known = {**KNOWN, "matrix.selection": stage["include"][0]["selection"]}
     ran = runner.job(of("stage-1"), known, without=EXCLUDED)
 
-    assert ran == [COMPILE, "Take the selection"]
+    assert ran == [COMPILE, "Write the selection"]
     selection = json.loads((sample / "selection.json").read_text())
     assert selection["targets"] == stage["include"][0]["targets"]
-    assert runner.job(of("images"), KNOWN) == ["Refuse what failed"]
+    assert runner.job(of("images"), KNOWN) == ["Fail if a job failed"]
 
 
 def test_a_pull_request_that_changes_no_image(sample: Path, runner: Runner) -> None:
@@ -375,7 +375,7 @@ def test_bases_that_moved(sample: Path, runner: Runner) -> None:
 
     assert ran == ["Compile", "Commit", "Push"]
     pushed = git(sample.parent / "origin", "show", "--stat", "--format=%s", "compile-matrix/lock")
-    assert pushed.startswith("Move base images to what their tags are now\n")
+    assert pushed.startswith("Upgrade base images\n")
     assert "matrix.lock | 5" in pushed
     assert "1 file changed" in pushed
 
