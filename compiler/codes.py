@@ -118,6 +118,8 @@ class Code(StrEnum):
     # What changed
     UNREADABLE_COMMIT = "unreadable-commit"
     UNREACHABLE_REGISTRY = "unreachable-registry"
+    REGISTRY_DENIED = "registry-denied"
+    REGISTRY_ERROR = "registry-error"
 
     # Locked bases
     BAD_LOCK = "bad-lock"
@@ -139,6 +141,14 @@ class Code(StrEnum):
     NO_PUBLISH = "no-publish"
     BAD_VERSION = "bad-version"
     OTHER_VERSION = "other-version"
+    NOTHING_TO_PUBLISH = "nothing-to-publish"
+    RESERVED_TAG = "reserved-tag"
+    EXISTING_TAG = "existing-tag"
+    UNREADY_TARGET = "unready-target"
+    CONCURRENT_RELEASE = "concurrent-release"
+    UNKNOWN_RELEASE = "unknown-release"
+    BAD_RECORD = "bad-record"
+    MISSING_IMAGE = "missing-image"
     SELECTION = "selection"
 
     # Warnings
@@ -387,8 +397,13 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
     "What changed": {
         Code.UNREADABLE_COMMIT: "Git cannot give the commit that the matrix is compared with. "
         "Fetch it first, for CI often clones the last commit alone, or compare with the registry.",
-        Code.UNREACHABLE_REGISTRY: "A registry does not say whether it holds an image, and that "
-        "is not taken for no. Log in, or try again.",
+        Code.UNREACHABLE_REGISTRY: "A registry cannot be reached, or its TLS certificate is not "
+        "trusted. An image in it counts neither as present nor as missing. Check the name and the "
+        "network, then run the command again.",
+        Code.REGISTRY_DENIED: "A registry denies access to a repository. Run `docker login` with "
+        "an account that may access it.",
+        Code.REGISTRY_ERROR: "A registry rejects a request, or responds unexpectedly. The message "
+        "quotes the registry. Correct what it reports, or run the command again.",
     },
     "Locked bases": {
         Code.BAD_LOCK: "matrix.lock is not as compile-matrix writes it. Correct it at the place "
@@ -423,13 +438,28 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.CANNOT_BUILD: "`docker buildx bake` cannot be run, or refuses every target alike: an "
         "option, the builder, the bake file. No target was begun. The words are docker's; correct "
         "what they name.",
-        Code.NO_PUBLISH: "The matrix does not say which variable is the version, so there is "
-        'nothing to publish. Write `publish: {version: "${VERSION_TAG}"}` with one of its '
-        "variables.",
-        Code.BAD_VERSION: "The version of a release stands in its tags, and no registry takes "
-        "this one there. Use letters, digits, `.`, `_` and `-`.",
-        Code.OTHER_VERSION: "The matrix takes the version from a file, and the environment has "
-        "another: most often an export that was forgotten. Unset it, or say `--version`.",
+        Code.NO_PUBLISH: "The matrix does not declare the variable that contains the version of a "
+        'release. Add `publish: {version: "${VERSION_TAG}"}` with one of its variables.',
+        Code.BAD_VERSION: "The version of a release is part of its tags, and no registry accepts "
+        "this one. Use letters, digits, `.`, `_` and `-`.",
+        Code.OTHER_VERSION: "The matrix reads the version from a file, and the environment "
+        "overrides it, most often by a forgotten export. Unset the variable, or pass `--version`.",
+        Code.NOTHING_TO_PUBLISH: "No selected target has a tag, or none has the platform of "
+        "`--platform`. Add `tags` to the images, or select other targets.",
+        Code.RESERVED_TAG: "A tag of a target is the tag of the release's record, so that each "
+        "would replace the other. Rename the tag, or set `publish.staging` to another repository.",
+        Code.EXISTING_TAG: "A version tag exists and refers to another image. Version tags are "
+        "immutable: publish another version, or pass `--replace`.",
+        Code.UNREADY_TARGET: "A target could not be built, merged or tested, so no tag was "
+        "created. Correct the target and run `publish` again: staged images are reused.",
+        Code.CONCURRENT_RELEASE: "Another run publishes the same version and keeps replacing "
+        "images or tags of this run. Run one release at a time.",
+        Code.UNKNOWN_RELEASE: "The registry has no record of a release with this version. "
+        "`compile-matrix release list` shows all releases.",
+        Code.BAD_RECORD: "The record of a release in the registry is invalid: it is damaged, or "
+        "another program has written its tag. Publish another version, or delete the tag.",
+        Code.MISSING_IMAGE: "An image of a release is no longer in the registry, so that no tag "
+        "can be moved to it. Publish the release again, or promote another one.",
         Code.SELECTION: "The file given as `--selection` is no selection. Write one by "
         "`compile-matrix list --format selection`; one that names no target is one, too.",
     },

@@ -57,6 +57,14 @@ class Argument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """A repository in a registry, or a registry's host; it is not a file either."""
+
+    name: str
+    """The name as the user writes it: `acme/server`, `localhost:5000/acme/server`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
     """One error or warning: the violated rule, what is wrong, where, and the remedy."""
 
@@ -64,7 +72,7 @@ class Diagnostic:
     """The rule, as documented in docs/codes.md."""
     message: str
     """One sentence without a full stop; quotes names as the user wrote them."""
-    location: Location | Argument
+    location: Location | Argument | Repository
     help: str = ""
     """What to do about it, as an imperative or a question; may be empty."""
     severity: Severity = Severity.ERROR
@@ -121,7 +129,9 @@ class Problems:
     """Collects the diagnostics of a phase, each once, however many variants meet it."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str, Location | Argument], tuple[Diagnostic, list[str]]] = {}
+        self._found: dict[
+            tuple[str, str, Location | Argument | Repository], tuple[Diagnostic, list[str]]
+        ] = {}
 
     def add(self, diagnostic: Diagnostic, variant: str | None = None) -> None:
         """Note a diagnostic, and the target in which it was met if it depends on one."""
@@ -157,9 +167,9 @@ class Problems:
             raise CompileError(self.diagnostics())
 
 
-def _position(location: Location | Argument) -> tuple[str, int, int]:
-    """Return the file or argument, the line and the column: arguments keep their order."""
-    if isinstance(location, Argument):
+def _position(location: Location | Argument | Repository) -> tuple[str, int, int]:
+    """Return the subject, the line and the column: whatever is not a file keeps its order."""
+    if not isinstance(location, Location):
         return location.name, 0, 0
     return location.path, location.line, location.column
 

@@ -68,8 +68,9 @@ class BakeProcess:
 
     def _read(self, lines: OutputQueue) -> None:
         assert self._process.stdout is not None  # noqa: S101 - for mypy
-        for line in self._process.stdout:
-            lines.put((self, line))
+        with self._process.stdout as output:
+            for line in output:
+                lines.put((self, line))
         self._process.wait()
         lines.put((self, b""))
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from enum import StrEnum
 
-from compiler.errors import Argument, Diagnostic, Location, Severity
+from compiler.errors import Argument, Diagnostic, Location, Repository, Severity
 from compiler.reports.text import display_width, inert, printable
 
 
@@ -50,7 +50,7 @@ def _text(diagnostic: Diagnostic, *, colour: bool) -> str:
     message = printable(diagnostic.message)
     lines = [f"{_place(where)}: {kind}: {message}"]
     help_ = f"help: {printable(diagnostic.help)}" if diagnostic.help else ""
-    if where.text and (isinstance(where, Argument) or where.line):
+    if isinstance(where, Location | Argument) and _has_text(where):
         lines += _picture(where, help_, colour=colour)
     elif help_:
         lines.append(f"      = {help_}")
@@ -58,8 +58,13 @@ def _text(diagnostic: Diagnostic, *, colour: bool) -> str:
     return "".join(f"{inert(line.rstrip())}\n" for line in lines)
 
 
-def _place(where: Location | Argument) -> str:
-    if isinstance(where, Argument):
+def _has_text(where: Location | Argument) -> bool:
+    """Return whether the location has a line or an argument that can be shown."""
+    return bool(where.text) and (isinstance(where, Argument) or where.line > 0)
+
+
+def _place(where: Location | Argument | Repository) -> str:
+    if not isinstance(where, Location):
         return printable(where.name)
     path = printable(where.path)
     return f"{path}:{where.line}:{where.column}" if where.line else path
@@ -103,7 +108,9 @@ def _plain(diagnostic: Diagnostic) -> dict[str, object]:
     }
 
 
-def _span(where: Location | Argument) -> dict[str, object]:
+def _span(where: Location | Argument | Repository) -> dict[str, object]:
+    if isinstance(where, Repository):
+        return {"repository": where.name}
     if isinstance(where, Argument):
         end = where.start + where.length if where.length else len(where.text)
         return {
@@ -123,7 +130,7 @@ def _span(where: Location | Argument) -> dict[str, object]:
 def _annotation(diagnostic: Diagnostic) -> str:
     where = diagnostic.location
     message = diagnostic.message + (f"\nhelp: {diagnostic.help}" if diagnostic.help else "")
-    if isinstance(where, Argument):  # an annotation without a file appears on the run itself
+    if not isinstance(where, Location):  # an annotation without a file appears on the run itself
         properties, message = "", f"{_subject(where)}: {message}"
     else:
         properties = f"file={_property(where.path)},"
@@ -134,8 +141,10 @@ def _annotation(diagnostic: Diagnostic) -> str:
     return f"::{diagnostic.severity} {properties}title={title}::{_escaped(message)}\n"
 
 
-def _subject(argument: Argument) -> str:
-    return f"{argument.name} '{argument.text}'" if argument.text else argument.name
+def _subject(where: Argument | Repository) -> str:
+    if isinstance(where, Argument) and where.text:
+        return f"{where.name} '{where.text}'"
+    return where.name
 
 
 def _escaped(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The command that publishes: its options, what it shows meanwhile, how it ends."""
+"""The command `publish`: its options, progress and result."""
 
 import os
 import signal
@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import click
 
 from compiler.cli.bake_options import BakeFlags, PassingOn, add_bake_options, display
-from compiler.cli.context import Invocation
+from compiler.cli.context import Invocation, on_error
 
 
 if TYPE_CHECKING:
     from compiler.external.registry.client import Registries
-    from compiler.publish.request import PublishError, PublishRequest, PublishResult
+    from compiler.publish.request import PublishRequest, PublishResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishOptions:
-    """The options of `publish`, but for how its result is written."""
+    """The options of `publish`, except the format of its result."""
 
     filters: tuple[str, ...]
     selection: str | None
@@ -35,13 +35,13 @@ class PublishOptions:
 
 @click.command("publish", cls=PassingOn)
 @click.argument("words", nargs=-1, metavar="[FILTER]... [-- BAKE_ARGUMENT...]")
-@click.option("--selection", metavar="FILE", help="Only targets that this file selects.")
-@click.option("--version", metavar="VERSION", help="Publish as this version.")
-@click.option("--replace", is_flag=True, help="Give tags of this version to other images.")
-@click.option("--no-moving", is_flag=True, help="Leave the tags that move where they are.")
-@click.option("--stage-only", is_flag=True, help="Build one --platform, to be joined later.")
-@click.option("--platform", default="", metavar="PLATFORM", help="The platform to stage.")
-@click.option("--merge", is_flag=True, help="Join what was staged for each platform.")
+@click.option("--selection", metavar="FILE", help="Publish only targets of this selection.")
+@click.option("--version", metavar="VERSION", help="Publish this version.")
+@click.option("--replace", is_flag=True, help="Replace existing version tags.")
+@click.option("--no-moving", is_flag=True, help="Do not move floating tags.")
+@click.option("--stage-only", is_flag=True, help="Only build and stage one --platform.")
+@click.option("--platform", default="", metavar="PLATFORM", help="Platform for --stage-only.")
+@click.option("--merge", is_flag=True, help="Merge staged platforms instead of building.")
 @add_bake_options
 @click.option(
     "--format",
@@ -49,7 +49,7 @@ class PublishOptions:
     type=click.Choice(["table", "json"]),
     default="table",
     show_default=True,
-    help="For people, or the record of the release.",
+    help="Format of the result.",
 )
 @click.pass_context
 def publish_(
@@ -67,15 +67,16 @@ def publish_(
     flags: BakeFlags,
     form: str,
 ) -> None:
-    """Release targets under the version that `publish` in matrix.yaml names: all, or nothing.
+    """Publish a release: build and stage missing images, then create all tags or none.
 
-    What waits in the registry with the same fingerprint is not built again. The rest is built as
-    by `build`, pushed to where images wait, and tested. Only when everything is there it gets its
-    tags, by digest; tags that move come last, and never go back to an older version. The record
-    of it is pushed as release-VERSION, and is .compile-matrix/release.json.
+    The version is the value of the variable in `publish.version` of matrix.yaml. Images that are
+    already staged with the same fingerprint are reused. All others are built as by `build`, pushed
+    to the staging repository and tested. When every image is ready, its tags are created by
+    digest. Floating tags come last, and are never moved to an older version. The record of the
+    release is pushed as release-VERSION and written to .compile-matrix/release.json.
 
-    Running it again does only what is missing. Exit code 1 if anything is: then nothing was
-    promoted. Behind `--` bake is given --allow and --debug; all else would decide what is built.
+    If a target fails, no tag is created and the exit code is 1. Another run reuses everything that
+    is staged. Arguments after `--` are passed to bake; only --allow and --debug are accepted.
 
     \b
     Examples:
@@ -98,108 +99,102 @@ def publish_(
         bake_arguments=PassingOn.passed(context),
     )
     _check(options)
-    from compiler.external.registry.client import Registries, RegistryError
-    from compiler.publish.output import PublishFormat, left, published
-    from compiler.publish.request import PublishError
+    from compiler.external.registry.client import Registries
+    from compiler.publish.output import PublishFormat, format_kept_tags, format_result
 
     start = time.monotonic()
     registries = Registries(os.environ)
     try:
-        asked = _asked(given, options)
-        if selection is not None and not asked.targets:
+        request = _request(given, options)
+        if selection is not None and not request.targets:
             given.note_none()
             return
-        done = _published(asked, registries)
-    except PublishError as error:
-        _tell(error)
-        context.exit(1)
-    except RegistryError as error:
-        click.echo(f"error: {error}\nwhat waits is kept; the next run goes on from there", err=True)
-        context.exit(1)
+        with on_error("staged images are kept, and the next run reuses them"):
+            result = _publish(request, registries)
     except KeyboardInterrupt:
-        click.echo("interrupted: the next run goes on from here", err=True)
+        click.echo("interrupted: run the same command again to continue", err=True)
         context.exit(128 + signal.SIGINT)
-    if done.record:
+    if result.record:
         from compiler.bake.logs import state_folder
-        from compiler.releases.record import text
 
-        (state_folder(given.folder) / "release.json").write_text(
-            text(done.record), encoding="utf-8"
-        )
+        file = state_folder(given.folder) / "release.json"
+        file.write_text(result.record.to_text(), encoding="utf-8")
     if form == PublishFormat.JSON:
-        click.echo("".join(f"{line}\n" for line in left(done)), err=True, nl=False)
-    click.echo(published(done, PublishFormat(form), time.monotonic() - start), nl=False)
+        for line in format_kept_tags(result):
+            click.echo(line, err=True)
+    click.echo(format_result(result, PublishFormat(form), time.monotonic() - start), nl=False)
 
 
 def _check(options: PublishOptions) -> None:
-    """Refuse options that do not go together, and what no release takes."""
+    """Reject options that exclude each other, and arguments that would change the images."""
     if options.stage_only and options.merge:
-        raise click.UsageError("--stage-only builds a platform, --merge joins them: say one")
+        raise click.UsageError("--stage-only and --merge exclude each other")
     if options.stage_only != bool(options.platform):
-        raise click.UsageError("--stage-only and --platform go together: a release has all")
-    for word in options.flags.sets:
-        key = word.partition("=")[0].removesuffix("+").split(".")[1:2]
+        raise click.UsageError("--stage-only and --platform require each other")
+    for argument in options.flags.sets:
+        key = argument.partition("=")[0].removesuffix("+").split(".")[1:2]
         if key and key[0] in {"tags", "push", "load", "output"}:
-            raise click.UsageError(f"--set: {key[0]} of a release is not to be set: {word!r}")
-    # Fingerprints know nothing of it, and a target that is named there would be pushed as it is.
-    words = iter(options.bake_arguments)
-    for word in words:
-        if word == "--allow":
-            next(words, None)
-        elif not word.startswith("--allow=") and word not in {"--debug", "-D"}:
             raise click.UsageError(
-                f"a release passes only --allow and --debug on to bake, not {word!r}: "
-                "say in matrix.yaml, or by FILTERs and --set in front of `--`, what is built"
+                f"--set: {key[0]} of a release cannot be overridden: {argument!r}"
+            )
+    # Fingerprints ignore these arguments, and a target among them would be pushed as it is.
+    arguments = iter(options.bake_arguments)
+    for argument in arguments:
+        if argument == "--allow":
+            next(arguments, None)
+        elif not argument.startswith("--allow=") and argument not in {"--debug", "-D"}:
+            raise click.UsageError(
+                f"only --allow and --debug can be passed to bake, not {argument!r}: "
+                "use matrix.yaml, FILTERs or --set in front of `--`"
             )
 
 
-def _asked(given: Invocation, options: PublishOptions) -> "PublishRequest":
-    """Return what is to be published; what is wrong is refused."""
+def _request(given: Invocation, options: PublishOptions) -> "PublishRequest":
+    """Return the request that the options describe."""
     from compiler.bake.preconditions import reject_filters, require_buildx
     from compiler.fingerprint.fingerprint import texts
     from compiler.fingerprint.project import project_fingerprints
     from compiler.fingerprint.set_overrides import OverrideError, Overrides
     from compiler.lock.refresh_dates import dates
     from compiler.publish.request import PublishRequest
-    from compiler.releases.version import release
+    from compiler.releases.version import release_version
     from compiler.targets.filters import select
     from compiler.targets.selection_file import selected
 
     reject_filters(os.environ)
-    version = release(given.plan(), os.environ, options.version)
+    release = release_version(given.plan(), os.environ, options.version)
     require_buildx()
     compiled = given.fresh()
-    environment = {**os.environ, version.variable: version.version}
+    environment = {**os.environ, release.variable: release.version}
     targets = select(compiled.plan, options.filters)
     if options.selection is not None:
         targets = selected(compiled.plan, targets, options.selection)
-    platform = _platform(options.platform)
     names = [target.name for target in compiled.plan.targets]
     try:
         overrides = Overrides(options.flags.sets, targets=names, environment=environment)
-        prints = project_fingerprints(
+        fingerprints = project_fingerprints(
             compiled, given.folder, environment, sets=options.flags.sets, shown=given.shown
         )
     except OverrideError as error:
         raise click.UsageError(f"--set: {error}") from None
     return PublishRequest(
         plan=compiled.plan,
-        prints=prints,
-        texts=texts(compiled),
+        fingerprints=fingerprints,
+        dockerfiles=texts(compiled),
         targets=tuple(target.name for target in targets),
-        release=version,
+        release=release,
         environment=environment,
         options=replace(
             options.flags.options(given.folder),
             extra=options.bake_arguments,
-            environment={version.variable: version.version},
+            environment={release.variable: release.version},
         ),
         overrides=overrides,
         refreshed=frozenset(dates(given.folder, given.shown)),
         replace=options.replace,
-        moving=not options.no_moving,
+        move_floating_tags=not options.no_moving,
         merge=options.merge,
-        platform=platform,
+        platform=_platform(options.platform),
     )
 
 
@@ -214,22 +209,12 @@ def _platform(text: str) -> str:
     return platform or ""
 
 
-def _published(asked: "PublishRequest", registries: "Registries") -> "PublishResult":
-    """Publish, and show how it goes."""
+def _publish(request: "PublishRequest", registries: "Registries") -> "PublishResult":
+    """Publish and show the progress."""
     from compiler.publish.publish import publish
 
-    shown = display()
+    progress = display()
     try:
-        return publish(asked, registries, shown)
+        return publish(request, registries, progress)
     finally:
-        shown.end()
-
-
-def _tell(error: "PublishError") -> None:
-    """Say what is missing, each with why, and what to do."""
-    for name, why in error.reasons:
-        click.echo(f"{name}: {why}", err=True)
-    done = "not all is" if error.partly else "nothing is"
-    click.echo(f"error: {done} promoted, because of {len(error.reasons)} of them", err=True)
-    if error.help:
-        click.echo(error.help, err=True)
+        progress.end()

@@ -1,9 +1,7 @@
-"""The commands that look up releases and move tags to them."""
+"""The commands `release list`, `release show` and `release promote`."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,150 +11,157 @@ from compiler.reports.text import counted
 
 if TYPE_CHECKING:
     from compiler.external.registry.client import Registries
-    from compiler.releases.record import Record
+    from compiler.releases.record import ReleaseRecord
 
-_form = click.option(
+_format_option = click.option(
     "--format",
     "form",
     type=click.Choice(["table", "json"]),
     default="table",
     show_default=True,
-    help="For people or for programs.",
+    help="Format of the result.",
 )
 
 
 @click.group("release")
 def release_() -> None:
-    """Look up releases, and move the tags that move to one of them.
+    """List and show releases, and move floating tags to one of them.
 
-    Releases are what their records in the registry say, beside the images of this matrix.
+    Releases are read from their records in the registry of this matrix's images.
     """
 
 
 @release_.command("list")
-@_form
+@_format_option
 @click.pass_obj
 def list_(given: Invocation, form: str) -> None:
-    """List the releases that there are, the newest first.
+    """List all releases, the newest first.
 
     \b
     Examples:
       compile-matrix release list
       compile-matrix release list --format json
     """
-    from compiler.publish.output import PublishFormat, listed
-    from compiler.releases.history import every
+    from compiler.external.registry.client import Registries
+    from compiler.publish.output import PublishFormat, format_releases
+    from compiler.releases.history import list_releases
 
-    with _registries() as registries:
-        found = every(registries, _home(given, registries))
-    click.echo(listed(found, PublishFormat(form)), nl=False)
-    if not found:
-        click.echo("there is no release", err=True)
+    registries = Registries(os.environ)
+    releases = list_releases(registries, _record_repository(given, registries))
+    click.echo(format_releases(releases, PublishFormat(form)), nl=False)
+    if not releases:
+        click.echo("no release has been published", err=True)
 
 
 @release_.command("show")
 @click.argument("version", metavar="VERSION")
 @click.argument("words", nargs=-1, metavar="[FILTER]...")
-@_form
+@_format_option
 @click.pass_obj
 def show_(given: Invocation, version: str, words: tuple[str, ...], form: str) -> None:
-    """Show what each tag of a release is: digests, platforms, bases, where the SBOM is.
+    """Show the targets of a release: digests, tags, platforms, base images, SBOMs.
 
-    Of the tags that move it says which stand for this release now.
+    Floating tags that refer to another image now are marked.
 
-    FILTER is as of `list`, or the name of a target that the matrix no longer has.
+    FILTER is as in `list`, or the name of a target that the matrix no longer has.
 
     \b
     Examples:
       compile-matrix release show v1.4.0
       compile-matrix release show v1.4.0 python=3.11 --format json
     """
-    from compiler.publish.output import PublishFormat, shown
-    from compiler.releases.history import held, narrowed, sboms
+    from compiler.external.registry.client import Registries
+    from compiler.publish.output import PublishFormat, format_release
+    from compiler.releases.history import current_floating_tags, find_sboms
 
-    with _registries() as registries:
-        record = _record(given, registries, version)
-        if words:
-            record = narrowed(record, _named(given, record, words))
-        places, now = sboms(registries, record), held(registries, record)
-    click.echo(shown(record, PublishFormat(form), places, now), nl=False)
+    registries = Registries(os.environ)
+    record = _read_record(given, registries, version)
+    if words:
+        record = record.narrowed(_selected_targets(given, record, words))
+    sboms = find_sboms(registries, record)
+    tags = current_floating_tags(registries, record)
+    click.echo(format_release(record, PublishFormat(form), sboms, tags), nl=False)
 
 
 @release_.command("promote")
 @click.argument("version", metavar="VERSION")
-@click.option("--builder", metavar="NAME", help="The builder whose settings of registries count.")
+@click.option("--builder", metavar="NAME", help="Copy images with this buildx builder.")
 @click.pass_obj
 def promote_(given: Invocation, version: str, builder: str | None) -> None:
-    """Move the tags that move to a release, forward or back; its own tags stay.
+    """Move the floating tags of a release to it, forward or back.
 
-    Each is looked at afterwards. Running it again does what is left.
+    Version tags are not changed. Each tag is verified after it was moved. If the command is
+    interrupted, run it again to complete it.
 
     \b
     Examples:
       compile-matrix release promote v1.3.2
     """
-    from compiler.publish.promote import move
+    from compiler.external.registry.client import Registries
+    from compiler.publish.promote import promote_release
 
-    with _registries() as registries:
-        record = _record(given, registries, version)
-        moved = move(registries, record, builder)
+    registries = Registries(os.environ)
+    record = _read_record(given, registries, version)
+    moved = promote_release(registries, record, builder)
     for tag, changed in moved.items():
-        click.echo(f"{tag}: {'moved' if changed else 'there already'}")
+        click.echo(f"{tag}: {'moved' if changed else 'unchanged'}")
     click.echo(f"{counted(sum(moved.values()), 'tag')} moved to {version}")
 
 
-@contextmanager
-def _registries() -> "Iterator[Registries]":
-    """Give the registries; what they refuse ends it."""
-    from compiler.external.registry.client import Registries, RegistryError
+def _record_repository(given: Invocation, registries: "Registries") -> str:
+    """Return the repository of release records."""
+    from compiler.codes import Code
+    from compiler.errors import CompileError, Diagnostic, Location
+    from compiler.publish.items import record_repositories
+    from compiler.releases.registry_record import choose_repository
 
-    try:
-        yield Registries(os.environ)
-    except RegistryError as error:
-        _end(str(error))
-
-
-def _home(given: Invocation, registries: "Registries") -> str:
-    """Return where the records are."""
-    from compiler.publish.items import homes
-    from compiler.releases.record import settled
-
-    found = settled(registries, homes(given.plan(), os.environ))
-    if found is None:
-        _end("no target of the matrix has a tag, so there are no releases")
-    return found
-
-
-def _record(given: Invocation, registries: "Registries", version: str) -> "Record":
-    from compiler.releases.record import pull, versions
-
-    home = _home(given, registries)
-    found = pull(registries, home, version) if _is_tag(version) else None
-    if found is None:
-        from compiler.errors import did_you_mean
-
-        known = versions(registries, home)
-        near = did_you_mean(version, known, otherwise="`compile-matrix release list` shows all")
-        _end(f"there is no release {version!r} in {home}: {near}")
-    return found
+    plan = given.plan()
+    repository = choose_repository(registries, record_repositories(plan, os.environ))
+    if repository is None:
+        raise CompileError(
+            [
+                Diagnostic(
+                    code=Code.NOTHING_TO_PUBLISH,
+                    message="no target has a tag, so there are no releases",
+                    location=Location(path=plan.matrix.source.path, line=0),
+                    help="add `tags` to the images",
+                )
+            ]
+        )
+    return repository
 
 
-def _is_tag(version: str) -> bool:
+def _read_record(given: Invocation, registries: "Registries", version: str) -> "ReleaseRecord":
+    from compiler.codes import Code
+    from compiler.errors import Argument, CompileError, Diagnostic, did_you_mean
     from compiler.external.references import canonical_tag
+    from compiler.releases.registry_record import pull_record, record_tag, recorded_versions
 
-    return canonical_tag(f"x:release-{version}") is not None
+    repository = _record_repository(given, registries)
+    valid = canonical_tag(f"{repository}:{record_tag(version)}") is not None
+    record = pull_record(registries, repository, version) if valid else None
+    if record is None:
+        known = recorded_versions(registries, repository)
+        otherwise = "`compile-matrix release list` shows all releases"
+        raise CompileError(
+            [
+                Diagnostic(
+                    code=Code.UNKNOWN_RELEASE,
+                    message=f"no release {version!r} in {repository}",
+                    location=Argument(name="VERSION", text=version),
+                    help=did_you_mean(version, known, otherwise=otherwise),
+                )
+            ]
+        )
+    return record
 
 
-def _named(given: Invocation, record: "Record", words: tuple[str, ...]) -> list[str]:
-    """Return the targets of a record that filters leave."""
+def _selected_targets(
+    given: Invocation, record: "ReleaseRecord", filters: tuple[str, ...]
+) -> list[str]:
+    """Return the names of a record's targets that match all filters."""
     from compiler.targets.filters import select
 
-    recorded = {row["target"] for row in record["targets"]}
-    if recorded.issuperset(words):
-        return [*words]
-    return [target.name for target in select(given.plan(), words)]
-
-
-def _end(message: str) -> NoReturn:
-    click.echo(f"error: {message}", err=True)
-    raise click.exceptions.Exit(1)
+    if record.by_name.keys() >= set(filters):
+        return [*filters]
+    return [target.name for target in select(given.plan(), filters)]

@@ -1,5 +1,5 @@
-"""External programs and servers, and their grammar: docker buildx, registries, git.
+"""Call external programs and servers: docker buildx, registries, Git.
 
 Everything that leaves this process goes through this package, except bake processes and the
-commands of a project's checks. Answers are untrusted input.
+commands of a project's checks. Responses are untrusted input.
 """

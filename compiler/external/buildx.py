@@ -1,6 +1,6 @@
-"""`docker buildx`: runs the user's own docker and explains why it cannot be run.
+"""Run `docker buildx` and explain why it cannot be run.
 
-No shell reads the words. Output is bytes, as the program wrote it.
+Commands run without a shell. Output is bytes, as the program wrote it.
 """
 
 import re
@@ -14,41 +14,44 @@ Completed: TypeAlias = subprocess.CompletedProcess[bytes]
 """A finished run: exit code, stdout and stderr."""
 
 MAX_REASON = 300
-"""Characters of buildx's own words that an error quotes."""
+"""Maximum number of characters of buildx's own message in an error."""
 
 _VERSION = re.compile(r"\bv?(\d+)\.(\d+)\.\d+")
 
 
 class BuildxError(Exception):
-    """`docker buildx` cannot be run: the reason, and the remedy."""
+    """`docker buildx` cannot be run; callers turn the reason and the remedy into a diagnostic."""
 
     def __init__(self, message: str, help_: str = "install Docker with its buildx plugin") -> None:
         super().__init__(message)
         self.message, self.help = message, help_
 
 
-def command(*words: str) -> list[str]:
-    """Return the command line that runs buildx with these words."""
-    return ["docker", "buildx", *words]
+def command(*arguments: str) -> list[str]:
+    """Return the command line of buildx with these arguments."""
+    return ["docker", "buildx", *arguments]
 
 
 def run(
-    words: Sequence[str], *, cwd: str | PathLike[str] | None = None, timeout: float | None = None
+    arguments: Sequence[str],
+    *,
+    cwd: str | PathLike[str] | None = None,
+    timeout: float | None = None,
 ) -> Completed:
-    """Run buildx to its end, without input, and keep what it writes.
+    """Run buildx without input, wait for its end, and return its output.
 
     Args:
-        words: what follows `docker buildx`.
-        cwd: the folder in which it runs; by default this process's.
-        timeout: seconds after which it is ended; by default it may take any time.
+        arguments: the arguments after `docker buildx`.
+        cwd: the folder in which it runs; default is the current folder.
+        timeout: seconds after which it is killed; default is no limit.
 
     Raises:
-        BuildxError: docker cannot be started, or does not end in time. A non-zero exit code is
-            the caller's to judge.
+        BuildxError: docker cannot be started, or does not end in time. The caller checks the
+            exit code.
     """
     try:
-        return subprocess.run(  # noqa: S603 - no shell reads the words
-            command(*words),
+        return subprocess.run(  # noqa: S603 - without a shell
+            command(*arguments),
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -57,7 +60,7 @@ def run(
         )
     except subprocess.TimeoutExpired:
         raise BuildxError(
-            f"no answer in {timeout:g} seconds", "check whether the registry can be reached"
+            f"no response within {timeout:g} seconds", "check whether the registry can be reached"
         ) from None
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
@@ -66,19 +69,19 @@ def run(
 
 
 def version() -> tuple[int, int] | None:
-    """Return the major and minor version of buildx; None if it does not state one.
+    """Return the major and minor version of buildx; None if its output contains no version.
 
     Raises:
-        BuildxError: docker cannot be started or has no buildx plugin.
+        BuildxError: docker cannot be started, or has no buildx plugin.
     """
-    done = run(["version"])
-    if done.returncode:
+    completed = run(["version"])
+    if completed.returncode:
         raise BuildxError("docker has no buildx plugin", "install Docker's buildx plugin")
-    stated = _VERSION.search(done.stdout.decode(errors="replace"))
-    return (int(stated[1]), int(stated[2])) if stated else None
+    match = _VERSION.search(completed.stdout.decode(errors="replace"))
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def reason(stderr: bytes, *, limit: int = MAX_REASON) -> str:
-    """Return why buildx failed, in its own words, on one line of at most `limit` characters."""
+    """Return buildx's error message on one line of at most `limit` characters."""
     text = " ".join(stderr.decode(errors="replace").split()).removeprefix("ERROR: ")
     return text if len(text) <= limit else f"{text[: limit - 3]}..."

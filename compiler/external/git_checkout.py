@@ -1,6 +1,6 @@
-"""A commit of git -> a folder with the project as it was, apart from the user's own.
+"""Check out the project as of a Git commit into a temporary folder.
 
-Neither the user's files nor the repository's index are touched. Refuses what git cannot read.
+The user's working tree and the repository's index are not touched.
 """
 
 import os
@@ -17,79 +17,82 @@ from compiler.errors import Argument, CompileError, Diagnostic
 
 @contextmanager
 def project_at(folder: Path, commit: str) -> Iterator[Path]:
-    """Give a folder that holds what a commit has of the project's folder, for a while.
+    """Provide a temporary folder with the project's files as of a commit.
 
-    Files are as a checkout gives them, line ends and other filters of git's included. The folder
-    is empty where the project was not there yet.
+    Files are as in a checkout, after line-ending conversion and other filters of Git. The folder
+    is empty if the commit does not contain the project's folder.
 
     Args:
         folder: the project's folder, anywhere in a repository.
-        commit: anything that git takes for a commit.
+        commit: any revision that Git can resolve to a commit.
 
     Raises:
-        CompileError: there is no git, no repository or no such commit.
+        CompileError: Git, the repository or the commit is missing, or Git cannot read it.
     """
-    prefix = _git(folder, "rev-parse", "--show-prefix", commit=commit).removesuffix("\n")
-    name = _git(
+    prefix = _run_git(folder, "rev-parse", "--show-prefix", commit=commit).removesuffix("\n")
+    name = _run_git(
         folder,
         *("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}"),
         commit=commit,
     ).strip()
     with TemporaryDirectory(prefix="compile-matrix-") as scratch:
         top = Path(scratch, "tree")
-        there = top / prefix
-        there.mkdir(parents=True)
+        project = top / prefix
+        project.mkdir(parents=True)
         index = {"GIT_INDEX_FILE": str(Path(scratch, "index"))}
-        _git(folder, "read-tree", name, commit=commit, more=index)
-        _git(
+        _run_git(folder, "read-tree", name, commit=commit, variables=index)
+        _run_git(
             folder,
             *("checkout-index", "--all", "--quiet", f"--prefix={top}/"),
             commit=commit,
-            more=index,
+            variables=index,
         )
-        yield there
+        yield project
 
 
-def _git(folder: Path, *words: str, commit: str, more: dict[str, str] | None = None) -> str:
-    """Run git in a folder and return what it says."""
+def _run_git(
+    folder: Path, *arguments: str, commit: str, variables: dict[str, str] | None = None
+) -> str:
+    """Run Git in a folder and return its output."""
     try:
-        done = subprocess.run(  # noqa: S603 - git, by name
-            ["git", *words],  # noqa: S607 - the user's own
+        completed = subprocess.run(  # noqa: S603 - without a shell
+            ["git", *arguments],  # noqa: S607 - the user's own
             cwd=folder,
-            env={**os.environ, "LC_ALL": "C", **(more or {})},
+            env={**os.environ, "LC_ALL": "C", **(variables or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
         )
     except OSError:
-        _refuse(commit, "there is no program `git`", "install git, or compare `--against registry`")
-    if done.returncode:
-        _refuse(commit, *_told(commit, done.stderr.decode(errors="replace").strip(), words[0]))
-    return os.fsdecode(done.stdout)
+        _fail(commit, "git is not installed", "install git, or use `--against registry`")
+    if completed.returncode:
+        stderr = completed.stderr.decode(errors="replace").strip()
+        _fail(commit, *_explain(commit, stderr, arguments[0]))
+    return os.fsdecode(completed.stdout)
 
 
-def _told(commit: str, said: str, word: str) -> tuple[str, str]:
-    """Return what is wrong, and the remedy, where git said this of one of its commands."""
-    if "not a git repository" in said:
+def _explain(commit: str, stderr: str, subcommand: str) -> tuple[str, str]:
+    """Return the message and the remedy for a failure of a Git subcommand."""
+    if "not a git repository" in stderr:
         return (
-            "the project is in no repository of git",
-            "run it in a clone, or compare `--against registry`",
+            "the project is not in a Git repository",
+            "run the command in a clone, or use `--against registry`",
         )
-    if "dubious ownership" in said:
+    if "dubious ownership" in stderr:
         return (
-            "git reads no repository that belongs to another user, as in a container of CI",
-            "run `git config --global --add safe.directory FOLDER` first, with that of the clone",
+            "Git rejects this repository because it belongs to another user",
+            "run `git config --global --add safe.directory FOLDER` with the folder of the clone",
         )
-    if word == "rev-parse":
+    if subcommand == "rev-parse":
         return (
-            f"git knows no commit {commit!r}",
-            "fetch it first, if CI cloned the last commit alone (`fetch-depth: 0`)",
+            f"unknown Git commit {commit!r}",
+            "fetch it first: CI often clones only the last commit (`fetch-depth: 0` fetches all)",
         )
-    last = said.splitlines()[-1] if said else "it does not say why"
-    return f"git cannot give the files of {commit!r}: {last}", "run `git fsck`"
+    reason = stderr.splitlines()[-1] if stderr else "no reason reported"
+    return f"Git cannot read the files of {commit!r}: {reason}", "run `git fsck`"
 
 
-def _refuse(commit: str, message: str, help_: str) -> NoReturn:
+def _fail(commit: str, message: str, help_: str) -> NoReturn:
     where = Argument(name="--since", text=commit)
     raise CompileError(
         [Diagnostic(code=Code.UNREADABLE_COMMIT, message=message, location=where, help=help_)]

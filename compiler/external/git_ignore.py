@@ -1,4 +1,4 @@
-"""What Git ignores: generated files belong together, and saved state must not be tracked."""
+"""Check that Git ignores all generated files or none, and does not track saved state."""
 
 import os
 import subprocess
@@ -12,19 +12,18 @@ from compiler.errors import Diagnostic, Location, Severity
 def git_warnings(
     root: Path, outputs: Sequence[str], shown: str, state: str | None = None
 ) -> tuple[Diagnostic, ...]:
-    """Return what Git would do wrong with our files; nothing outside a repository.
+    """Return warnings about partly ignored generated files and about tracked saved state.
 
-    Warns if Git ignores only some of the generated files, and if it tracks the saved state. A
-    tracked file counts as not ignored.
+    A tracked file counts as not ignored. Outside a repository there are no warnings.
 
     Args:
         root: the project's folder.
         outputs: some generated files, relative to it.
-        shown: how diagnostics name that folder, in front of each path.
-        state: the file of saved state; None if that does not matter.
+        shown: the prefix of paths in warnings.
+        state: the file of saved state; None to skip its check.
     """
-    wanted = [*outputs, *([state] if state else [])]
-    ignored = _ignored(root, wanted) if _is_in_repository(root) else None
+    paths = [*outputs, *([state] if state else [])]
+    ignored = _ignored(root, paths) if _is_in_repository(root) else None
     if ignored is None:
         return ()
     warnings = []
@@ -40,32 +39,34 @@ def git_warnings(
 def _is_in_repository(root: Path) -> bool:
     folder = os.path.realpath(root)
     while not os.path.exists(os.path.join(folder, ".git")):
-        above = os.path.dirname(folder)
-        if above == folder:
+        parent = os.path.dirname(folder)
+        if parent == folder:
             return False
-        folder = above
+        folder = parent
     return True
 
 
 def _ignored(root: Path, paths: Sequence[str]) -> frozenset[str] | None:
-    """Return those of these files that Git ignores; None if Git does not say."""
-    done = _git(root, "check-ignore", "-z", "--stdin", sent="\0".join(paths))
-    return None if done is None else frozenset(done.stdout.split("\0"))
+    """Return the files that Git ignores; None if Git cannot be run."""
+    completed = _run_git(root, "check-ignore", "-z", "--stdin", stdin="\0".join(paths))
+    return None if completed is None else frozenset(completed.stdout.split("\0"))
 
 
 def _is_tracked(root: Path, path: str) -> bool:
     """Return whether Git tracks a file."""
-    done = _git(root, "ls-files", "-z", "--", path)
-    return done is not None and bool(done.stdout)
+    completed = _run_git(root, "ls-files", "-z", "--", path)
+    return completed is not None and bool(completed.stdout)
 
 
-def _git(root: Path, *arguments: str, sent: str = "") -> "subprocess.CompletedProcess[str] | None":
-    """Run Git; None if that is impossible."""
+def _run_git(
+    root: Path, *arguments: str, stdin: str = ""
+) -> "subprocess.CompletedProcess[str] | None":
+    """Run Git in a folder; return None if it cannot be run."""
     try:
         return subprocess.run(  # noqa: S603 - fixed arguments and paths of our own files
             ["git", *arguments],  # noqa: S607 - the user's own
             cwd=root,
-            input=sent,
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,

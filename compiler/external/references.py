@@ -1,16 +1,18 @@
-"""Image references and platforms: what registries and BuildKit accept."""
+"""Parse image references and platforms as registries and BuildKit do."""
 
 import re
 from functools import lru_cache
 
 
-# The grammar of distribution/reference: [domain/]path[:tag]; a digest makes no tag to push to.
+# The grammar of distribution/reference: [domain/]path[:tag]. A digest is not part of a tag.
 _DOMAIN = (
     r"(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*"
     r"|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
 )
-_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_REFERENCE = re.compile(rf"(?:(?P<domain>{_DOMAIN})/)?(?P<path>{_PART}(?:/{_PART})*)\Z", re.ASCII)
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(
+    rf"(?:(?P<domain>{_DOMAIN})/)?(?P<path>{_COMPONENT}(?:/{_COMPONENT})*)\Z", re.ASCII
+)
 _TAG = re.compile(r"\w[\w.-]{0,127}\Z", re.ASCII)
 _MAX_REPOSITORY = 255
 
@@ -27,7 +29,7 @@ ARCHITECTURES: dict[str, tuple[str, ...]] = {
     "wasip1": ("wasm",),
     "wasi": ("wasm",),
 }
-"""Operating system -> architectures, in Go's words, as `platforms` of BuildKit takes them."""
+"""Operating system -> architectures, with the names that Go and BuildKit use."""
 
 _VARIANTS = {
     "arm": ("v5", "v6", "v7", "v8"),
@@ -38,13 +40,13 @@ _VARIANTS = {
 KNOWN_PLATFORMS = tuple(
     f"{os}/{arch}" for os, architectures in ARCHITECTURES.items() for arch in architectures
 )
-"""Every platform without a variant; for near-miss hints."""
+"""All platforms without a variant; for near-miss hints."""
 
 
 def canonical_tag(text: str) -> str | None:
-    """Return a tag in its full form, or nothing where no registry would take it.
+    """Return the full form of a tag; None if it is invalid.
 
-    Two tags name one place exactly if their full forms are equal.
+    Two tags refer to the same image exactly if their full forms are equal.
 
     >>> canonical_tag("acme/server:1.0")
     'docker.io/acme/server:1.0'
@@ -64,7 +66,7 @@ def canonical_tag(text: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def familiar(image: str) -> str:
-    """Return the shortest full name of an image with its tag; nothing where that is illegal.
+    """Return an image's shortest name with its tag; empty if it is invalid.
 
     >>> familiar("docker.io/library/python")
     'python:latest'
@@ -90,8 +92,8 @@ def _canonical_repository(text: str) -> str | None:
         return None
     domain, path = match["domain"], match["path"]
     if domain is not None and "." not in domain and ":" not in domain and domain != "localhost":
-        # Without a dot, a port or `localhost` the first part is a folder of Docker Hub.
-        if domain != domain.lower() or not re.fullmatch(_PART, domain):
+        # Without a dot, a port or `localhost`, the first component is a namespace of Docker Hub.
+        if domain != domain.lower() or not re.fullmatch(_COMPONENT, domain):
             return None
         domain, path = None, f"{domain}/{path}"
     if domain in (None, "docker.io", "index.docker.io"):
@@ -104,7 +106,7 @@ def _canonical_repository(text: str) -> str | None:
 
 
 def canonical_platform(text: str) -> str | None:
-    """Return a platform as BuildKit compares it, or nothing where it knows none such.
+    """Return a platform in the form that BuildKit compares; None if it is unknown.
 
     >>> canonical_platform("linux/arm64/v8")
     'linux/arm64'
@@ -118,15 +120,28 @@ def canonical_platform(text: str) -> str | None:
     if variant is not None and variant not in _VARIANTS.get(arch, ()):
         return None
     if (arch, variant) in (("arm64", "v8"), ("amd64", "v1"), ("arm", "v7")):
-        variant = None  # what the bare architecture means (containerd's normalisation)
+        variant = None  # the architecture's default variant, as containerd normalises it
     return f"{os}/{arch}/{variant}" if variant else f"{os}/{arch}"
 
 
-def split(tag: str) -> tuple[str, str]:
-    """Return repository and tag of a name.
+def split_tag(text: str) -> tuple[str, str]:
+    """Return the repository and the tag name of a tag.
 
-    >>> split("localhost:5000/a:1"), split("localhost:5000/a")
+    >>> split_tag("localhost:5000/a:1"), split_tag("localhost:5000/a")
     (('localhost:5000/a', '1'), ('localhost:5000/a', 'latest'))
     """
-    name, _, last = tag.rpartition(":")
-    return (name, last) if name and "/" not in last else (tag, "latest")
+    name, _, tag = text.rpartition(":")
+    return (name, tag) if name and "/" not in tag else (text, "latest")
+
+
+def split_repository(text: str) -> tuple[str, str] | None:
+    """Return the registry's host and the path of a repository; None if it is invalid.
+
+    >>> split_repository("acme/server"), split_repository("localhost:5000/a")
+    (('docker.io', 'acme/server'), ('localhost:5000', 'a'))
+    """
+    repository = _canonical_repository(text)
+    if repository is None:
+        return None
+    host, _, path = repository.partition("/")
+    return host, path

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from hashlib import sha256
 from typing import Any
 
@@ -11,12 +10,11 @@ from compiler.codes import Code
 from compiler.errors import Diagnostic, Location
 from compiler.external import buildx
 from compiler.external.references import canonical_platform
+from compiler.external.registry.parallel import run_parallel
 from compiler.lock.lockfile import Locked
 
 
 CODE = Code.CANNOT_RESOLVE
-AT_ONCE = 8
-"""Registries are asked for this many images at a time."""
 PATIENCE = 120
 """Seconds after which one that does not answer is given up."""
 
@@ -38,22 +36,16 @@ class UnresolvedError(Exception):
 def resolve_all(
     images: Iterable[str], done: Callable[[str], object]
 ) -> Mapping[str, Locked | UnresolvedError]:
-    """Look up images at once, a bounded number at a time; `done` is told each one's name.
+    """Look up images in parallel.
 
-    Returns what each is, in the given order. Without docker, or if interrupted, the rest is not
-    asked for.
+    Args:
+        images: names with tags.
+        done: called with the name of each image that has been looked up.
+
+    Returns:
+        Image -> its digest and platforms, or why it could not be looked up; in the given order.
     """
-    names = [*images]
-    found: dict[str, Locked | UnresolvedError] = {}
-    pool = ThreadPoolExecutor(AT_ONCE)
-    try:
-        futures = {pool.submit(_caught, name): name for name in names}
-        for future in as_completed(futures):
-            found[futures[future]] = future.result()
-            done(futures[future])
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-    return {name: found[name] for name in names}
+    return run_parallel(_caught, {image: image for image in images}, done)
 
 
 def _caught(image: str) -> Locked | UnresolvedError:

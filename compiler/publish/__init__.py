@@ -1,4 +1,4 @@
-"""Releases: missing images are built and staged, then all of them get their tags, or none.
+"""Publish releases: build and stage missing images, then create tags for all of them or none.
 
     result = publish(request, registries, report)
 

@@ -1,8 +1,7 @@
-"""Images that are missing are built and pushed to where they wait, and tested there.
+"""Build missing images, push them to their staging repositories, and run their tests.
 
-Takes what is to be made and what is there already; the runner of `compile-matrix build` does the
-work. A parent that is there, or was pushed by an earlier bake, stands in its child by its digest:
-it is never built again beneath a child.
+Builds as `compile-matrix build` does. A parent that is already staged is passed to its children by
+digest, so it is never rebuilt for them.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -13,86 +12,90 @@ from compiler.bake.results import BakeOptions, BuildReport, Outcome
 from compiler.bake.scheduler import build
 from compiler.constants import TEST_SUFFIX
 from compiler.fingerprint.naming import fingerprint_tag, label
-from compiler.publish.items import Item
+from compiler.publish.items import ReleaseItem
 from compiler.publish.staged_image import StagedImage
 from compiler.targets.plan import Plan
 
 
-def make(
+def build_images(
     plan: Plan,
-    wanted: Iterable[Item],
-    there: Mapping[str, str],
+    items: Iterable[ReleaseItem],
+    staged: Mapping[str, str],
     options: BakeOptions,
     report: BuildReport,
     *,
     refreshed: Collection[str] = (),
     platform: str = "",
 ) -> Outcome:
-    """Build images and push each to its place, under the tag of its fingerprint alone.
+    """Build images and push each to its repository, only under the tag of its fingerprint.
 
     Args:
-        plan: what is planned.
-        wanted: what is to be built.
-        there: target -> `REPOSITORY@DIGEST`, of what waits already.
+        plan: the compiled plan.
+        items: the targets to build.
+        staged: target -> `REPOSITORY@DIGEST` of images that are already staged.
         options: how to build.
-        report: who is told.
-        refreshed: targets that are to be built without cache.
-        platform: the one platform to build for, if it is to be joined with others later.
+        report: receives the progress.
+        refreshed: targets to build without cache.
+        platform: the only platform to build; empty for all.
 
     Raises:
-        CompileError: bake refuses everything.
-        KeyboardInterrupt: as it came, when all is stopped.
+        CompileError: bake rejects every target.
+        KeyboardInterrupt: raised again after all processes have been stopped.
     """
-    found = {item.target: item for item in wanted}
+    missing = {item.target: item for item in items}
     overrides: dict[str, tuple[str, ...]] = {
         name: (
-            f"tags={item.place}:{fingerprint_tag(item.fingerprint, platform)}",
+            f"tags={item.repository}:{fingerprint_tag(item.fingerprint, platform)}",
             label(item.fingerprint),
             *([NO_CACHE] if name in refreshed else []),
         )
-        for name, item in found.items()
+        for name, item in missing.items()
     }
-    # What waits nowhere, for it has no tag, is built along with what stands on it.
+    # A target without tags is never staged: it is built together with its dependents.
     overrides |= {
         target.name: (NO_CACHE,)
         for target in plan.targets
-        if target.name in refreshed and target.name not in {*found, *there}
+        if target.name in refreshed and target.name not in {*missing, *staged}
     }
-    given = replace(
+    build_options = replace(
         options,
         push=True,
         platforms=(platform,) if platform else (),
         overrides=overrides,
-        pins=there,
-        repositories={name: item.place for name, item in found.items()},
+        pins=staged,
+        repositories={name: item.repository for name, item in missing.items()},
     )
-    return build(plan, found, given, report)
+    return build(plan, missing, build_options, report)
 
 
-def examine(
+def run_tests(
     plan: Plan,
-    wanted: Iterable[Item],
+    items: Iterable[ReleaseItem],
     images: Mapping[str, StagedImage],
     options: BakeOptions,
     report: BuildReport,
     *,
     platform: str = "",
 ) -> dict[str, str]:
-    """Run the tests of images that wait, by their digests.
+    """Run the tests of staged images, which are passed by digest.
 
     Returns:
-        Target -> the end of what its tests said, of those that failed.
+        Target whose tests failed -> the last lines of their output.
 
     Raises:
-        CompileError: bake refuses everything.
-        KeyboardInterrupt: as it came, when all is stopped.
+        CompileError: bake rejects every target.
+        KeyboardInterrupt: raised again after all processes have been stopped.
     """
-    found = {f"{item.target}{TEST_SUFFIX}": item for item in wanted}
-    given = replace(
+    tests = {f"{item.target}{TEST_SUFFIX}": item for item in items}
+    if not tests:
+        return {}
+    test_options = replace(
         options,
         platforms=(platform,) if platform else (),
-        pins={item.target: f"{item.place}@{images[item.target].digest}" for item in found.values()},
+        pins={
+            item.target: f"{item.repository}@{images[item.target].digest}"
+            for item in tests.values()
+        },
     )
-    outcome = build(plan, found, given, report) if found else None
-    failed = outcome.failed if outcome else {}
-    return {found[name].target: tail for name, tail in failed.items()}
+    outcome = build(plan, tests, test_options, report)
+    return {tests[name].target: tail for name, tail in outcome.failed.items()}

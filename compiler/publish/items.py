@@ -1,4 +1,4 @@
-"""What is published of each target: where it waits, the tags it gets, what decides its content."""
+"""Determine what to publish of each target: repository, tags, platforms, tests."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -14,79 +14,79 @@ from compiler.reports.changed.registry_state import repositories
 from compiler.targets.plan import Plan
 
 
-class Item(NamedTuple):
+class ReleaseItem(NamedTuple):
     """One target of a release."""
 
     target: str
     fingerprint: str
     """64 hexadecimal digits."""
-    place: str
-    """The repository where its image waits."""
-    tags: tuple[str, ...]
-    """Its tags for ever."""
-    moving: tuple[str, ...]
-    """Its tags that move, aliases included."""
+    repository: str
+    """The repository in which its image is staged."""
+    version_tags: tuple[str, ...]
+    floating_tags: tuple[str, ...]
+    """Aliases included."""
     platforms: tuple[str, ...]
-    """None where the builder decides."""
+    """Empty if the builder decides."""
     tests: tuple[str, ...]
     bases: Mapping[str, str]
     """Locked base image -> digest."""
 
 
-def items(
+def release_items(
     plan: Plan,
-    prints: Mapping[str, Fingerprint],
-    texts: Mapping[str, str],
+    fingerprints: Mapping[str, Fingerprint],
+    dockerfiles: Mapping[str, str],
     environment: Mapping[str, str],
     overrides: Overrides | None = None,
-) -> dict[str, Item]:
-    """Return what can be published: each target but those without tags that wait nowhere.
+) -> dict[str, ReleaseItem]:
+    """Return all targets that have a repository, by name.
 
     Args:
-        plan: what is planned.
-        prints: the fingerprint of each target.
-        texts: the Dockerfile of each target.
-        environment: what bake would take variables from, the version included.
-        overrides: what `--set` changes.
+        plan: the compiled plan.
+        fingerprints: target -> its fingerprint.
+        dockerfiles: target -> the text of its Dockerfile.
+        environment: the values of bake variables, the version included.
+        overrides: the changes of `--set`.
     """
     values = variable_values(plan, environment)
     fields = resolved(plan, environment, overrides)
-    places = repositories(plan, environment, plan.matrix.staging)
+    staging = repositories(plan, environment, plan.matrix.staging)
     return {
-        target.name: Item(
+        target.name: ReleaseItem(
             target=target.name,
-            fingerprint=prints[target.name].digest,
-            place=places[target.name],
-            tags=tuple(dict.fromkeys(substitute(tag, values) for tag in target.tags)),
-            moving=tuple(
+            fingerprint=fingerprints[target.name].digest,
+            repository=staging[target.name],
+            version_tags=tuple(dict.fromkeys(substitute(tag, values) for tag in target.tags)),
+            floating_tags=tuple(
                 dict.fromkeys(substitute(tag, values) for tag in (*target.moving, *target.aliases))
             ),
             platforms=_platforms(fields[target.name]),
             tests=target.tests,
-            bases=_bases(texts[target.name], fields[target.name]),
+            bases=_locked_bases(dockerfiles[target.name], fields[target.name]),
         )
         for target in plan.targets
-        if target.name in places
+        if target.name in staging
     }
 
 
 def _platforms(fields: Fields) -> tuple[str, ...]:
-    given = fields.get("platforms", ())
-    names = (given,) if isinstance(given, str) else tuple(given)
-    return tuple(name for text in names if (name := canonical_platform(text)))
+    platforms = fields.get("platforms", ())
+    texts = (platforms,) if isinstance(platforms, str) else tuple(platforms)
+    return tuple(name for text in texts if (name := canonical_platform(text)))
 
 
-def _bases(text: str, fields: Fields) -> dict[str, str]:
-    """Return the locked images of a Dockerfile, and of arguments and contexts that name some."""
-    found = pinned_bases(text)
+def _locked_bases(dockerfile: str, fields: Fields) -> dict[str, str]:
+    """Return the locked images in a Dockerfile, and in arguments and named contexts."""
+    bases = pinned_bases(dockerfile)
     for name in ("args", "contexts"):
-        given = fields.get(name, {})
-        for value in given.values() if isinstance(given, Mapping) else ():
-            found |= pinned_bases(str(value).removeprefix("docker-image://"))
-    return found
+        values = fields.get(name, {})
+        for value in values.values() if isinstance(values, Mapping) else ():
+            bases |= pinned_bases(str(value).removeprefix("docker-image://"))
+    return bases
 
 
-def homes(plan: Plan, environment: Mapping[str, str]) -> list[str]:
-    """Return where records may be: where images wait, then where tags are, in the plan's order."""
-    places = repositories(plan, environment, plan.matrix.staging)
-    return list(dict.fromkeys([*places.values(), *repositories(plan, environment).values()]))
+def record_repositories(plan: Plan, environment: Mapping[str, str]) -> list[str]:
+    """Return the repositories in which records can be: those of staged images, then of tags."""
+    staging = repositories(plan, environment, plan.matrix.staging)
+    own = repositories(plan, environment)
+    return list(dict.fromkeys([*staging.values(), *own.values()]))

@@ -1,57 +1,60 @@
-"""Images of single platforms, built on machines of their own, are joined to one index each."""
+"""Merge images of single platforms, which several machines have staged, to one index."""
 
 from collections.abc import Iterable
 
 from compiler.external.registry.client import Registries
-from compiler.external.registry.parallel import at_once
+from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.publish.items import Item
-from compiler.publish.promote import copy
-from compiler.publish.staged_image import StagedImage, image, passed_tag
+from compiler.publish.create_tag import copy_image
+from compiler.publish.items import ReleaseItem
+from compiler.publish.staged_image import StagedImage, passed_tests_tag, read_image
 
 
-def join(
-    registries: Registries, wanted: Iterable[Item], builder: str | None
+def merge_platforms(
+    registries: Registries, items: Iterable[ReleaseItem], builder: str | None
 ) -> dict[str, tuple[str, ...]]:
-    """Join what waits of each platform, attestations included.
+    """Merge the staged platforms of targets, attestations included.
 
     Args:
-        registries: where it waits.
-        wanted: what is to be joined.
-        builder: the builder of buildx whose settings of registries count.
+        registries: the registries of the staged images.
+        items: the targets to merge.
+        builder: the buildx builder with the settings of the registries.
 
     Returns:
-        Target -> the platforms that are missing, of those that could not be joined.
+        Target that could not be merged -> its missing platforms.
 
     Raises:
-        RegistryError: a registry refuses, or does not answer.
+        RegistryError: a registry denies access, or does not respond.
     """
-    todo = {item.target: item for item in wanted}
-    missing = at_once(lambda item: _join(registries, item, builder), todo)
+    missing = run_parallel(
+        lambda item: _merge(registries, item, builder), {item.target: item for item in items}
+    )
     return {name: platforms for name, platforms in missing.items() if platforms}
 
 
-def _join(registries: Registries, item: Item, builder: str | None) -> tuple[str, ...]:
-    pieces: dict[str, StagedImage] = {}
+def _merge(registries: Registries, item: ReleaseItem, builder: str | None) -> tuple[str, ...]:
+    """Merge the platforms of a target; return the missing ones."""
+    images: dict[str, StagedImage] = {}
     for platform in item.platforms:
-        found = image(registries, item.place, fingerprint_tag(item.fingerprint, platform))
-        if found is not None and platform in found.platforms:
-            pieces[platform] = found
-    missing = tuple(name for name in item.platforms if name not in pieces)
-    if missing or not pieces:
-        return missing or ("any",)
-    digests = dict.fromkeys(found.digest for found in pieces.values())
-    sources = [f"{item.place}@{digest}" for digest in digests]
-    copy(sources, [f"{item.place}:{fingerprint_tag(item.fingerprint)}"], builder)
+        tag = fingerprint_tag(item.fingerprint, platform)
+        image = read_image(registries, item.repository, tag)
+        if image is not None and platform in image.platforms:
+            images[platform] = image
+    missing = tuple(platform for platform in item.platforms if platform not in images)
+    if missing or not images:
+        return missing or ("any platform",)
+    digests = dict.fromkeys(image.digest for image in images.values())
+    sources = [f"{item.repository}@{digest}" for digest in digests]
+    copy_image(sources, [f"{item.repository}:{fingerprint_tag(item.fingerprint)}"], builder)
     return ()
 
 
-def tested(registries: Registries, item: Item) -> bool:
-    """Tell whether each platform passed the tests on the machine that built it."""
+def all_platforms_tested(registries: Registries, item: ReleaseItem) -> bool:
+    """Return whether each platform passed the tests on the machine that built it."""
     for platform in item.platforms:
-        piece = fingerprint_tag(item.fingerprint, platform)
-        passed = passed_tag(item.fingerprint, item.tests, platform)
-        digest = registries.digest(item.place, piece)
-        if digest is None or registries.digest(item.place, passed) != digest:
+        staged = fingerprint_tag(item.fingerprint, platform)
+        tested = passed_tests_tag(item.fingerprint, item.tests, platform)
+        digest = registries.digest(item.repository, staged)
+        if digest is None or registries.digest(item.repository, tested) != digest:
             return False
     return bool(item.platforms)

@@ -1,123 +1,137 @@
-"""What was published, and what releases there are, for people and for programs."""
+"""Write the results of publishing, and releases, as text or JSON."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any
 
 from compiler.publish.request import PublishResult
-from compiler.releases.record import text
-from compiler.reports.text import columns, counted
+from compiler.releases.record import ReleasedTarget, ReleaseRecord, format_record
+from compiler.reports.text import columns, counted, printable
 
 
 class PublishFormat(StrEnum):
-    """How a release is written."""
+    """The format of a release."""
 
     TABLE = "table"
     JSON = "json"
 
 
-_SHORT = 19
-"""Characters of a digest that tell it from others."""
+_SHORT_DIGEST = 19
+"""Characters of a digest in tables: enough to be unique."""
 
 
-def published(done: PublishResult, form: PublishFormat, seconds: float) -> str:
-    """Return what a publish did, each line ended."""
-    if form is PublishFormat.JSON:
-        return text(done.record) if done.record else json.dumps(_staged(done)) + "\n"
+def format_result(result: PublishResult, output_format: PublishFormat, seconds: float) -> str:
+    """Return the result of publishing as complete lines.
+
+    Args:
+        result: what was published or staged.
+        output_format: table or JSON.
+        seconds: the duration of the run.
+    """
+    if output_format is PublishFormat.JSON:
+        if result.record:
+            return result.record.to_text()
+        staged = [target.record.to_json() for target in result.targets]
+        return json.dumps({"version": 1, "targets": staged}) + "\n"
+    records = [target.record for target in result.targets]
     rows = [("TARGET", "STATE", "DIGEST", "TAGS")]
     rows += [
-        (
-            row.record["target"],
-            row.record["state"],
-            row.record["digest"][:_SHORT],
-            " ".join(row.record["tags"]),
-        )
-        for row in done.rows
+        (record.target, record.state, record.digest[:_SHORT_DIGEST], " ".join(record.tags))
+        for record in records
     ]
-    built = sum(row.record["state"] == "built" for row in done.rows)
-    given = sum(row.given for row in done.rows)
-    counts = f"{built} built, {len(done.rows) - built} reused"
-    if done.record:
-        last = f"published {done.release}: {counts}, {counted(given, 'tag')} given"
+    built = sum(record.state == "built" for record in records)
+    summary = f"{built} built, {len(records) - built} reused"
+    if result.record:
+        created = sum(target.created_tags for target in result.targets)
+        summary = (
+            f"published {result.release}: {summary}, {counted(created, 'tag')} created or moved"
+        )
     else:
-        last = f"staged: {counts}"
+        summary = f"staged: {summary}"
     lines = columns(rows)
-    lines += left(done)
-    lines.append(f"{last}, {counted(done.requests, 'request')}, in {seconds:.0f} s")
+    lines += format_kept_tags(result)
+    lines.append(f"{summary}, {counted(result.requests, 'request')}, in {seconds:.0f} s")
     return "".join(f"{line}\n" for line in lines)
 
 
-def left(done: PublishResult) -> list[str]:
-    """Return a line for each tag that moves and did not, with who has it."""
-    return [f"left: {tag} belongs to {newer}, which is newer" for tag, newer in done.kept.items()]
+def format_kept_tags(result: PublishResult) -> list[str]:
+    """Return a line for each floating tag that was not moved, with the release that has it."""
+    return [
+        f"not moved: {tag} belongs to the newer release {version}"
+        for tag, version in result.kept_tags.items()
+    ]
 
 
-def _staged(done: PublishResult) -> Mapping[str, Any]:
-    return {"version": 1, "targets": [row.record for row in done.rows]}
-
-
-def shown(
-    record: Mapping[str, Any],
-    form: PublishFormat,
+def format_release(
+    record: ReleaseRecord,
+    output_format: PublishFormat,
     sboms: Mapping[str, Sequence[str]],
-    held: Mapping[str, Sequence[str]],
+    current_tags: Mapping[str, Sequence[str]],
 ) -> str:
-    """Return a release for an auditor: digests, platforms, bases, where its attestations are.
+    """Return a release with digests, platforms, base images and attestations.
 
     Args:
-        record: of the release.
-        form: how it is written.
-        sboms: target -> where an SBOM of it is, each as `REPOSITORY@DIGEST`.
-        held: target -> the tags that move and stand for it now.
+        record: the record of the release.
+        output_format: table or JSON.
+        sboms: target -> its attestations with an SBOM, as `REPOSITORY@DIGEST`.
+        current_tags: target -> its floating tags that refer to this release now.
     """
-    if form is PublishFormat.JSON:
+    if output_format is PublishFormat.JSON:
         rows = [
             {
-                **row,
-                "sboms": list(sboms.get(row["target"], ())),
-                "held": list(held.get(row["target"], ())),
+                **target.to_json(),
+                "sboms": list(sboms.get(target.target, ())),
+                "held": list(current_tags.get(target.target, ())),
             }
-            for row in record["targets"]
+            for target in record.targets
         ]
-        return text({**record, "targets": rows})
-    return "".join(f"{line}\n" for row in record["targets"] for line in _entry(row, sboms, held))
+        return format_record(record.release, rows)
+    lines = (
+        line
+        for target in record.targets
+        for line in _target_lines(
+            target, sboms.get(target.target, ()), current_tags.get(target.target, ())
+        )
+    )
+    return "".join(f"{printable(line)}\n" for line in lines)
 
 
-def _entry(
-    row: Mapping[str, Any], sboms: Mapping[str, Sequence[str]], held: Mapping[str, Sequence[str]]
-) -> Iterable[str]:
-    yield f"{row['target']}  {row['digest']}"
-    for tag in row["tags"]:
+def _target_lines(
+    target: ReleasedTarget, sboms: Sequence[str], current_tags: Sequence[str]
+) -> Iterator[str]:
+    yield f"{target.target}  {target.digest}"
+    for tag in target.tags:
         yield f"  tag       {tag}"
-    for tag in row.get("moving", ()):
-        elsewhere = "" if tag in held.get(row["target"], ()) else "  (not here now)"
-        yield f"  moving    {tag}{elsewhere}"
-    for platform, digest in row["platforms"].items():
+    for tag in target.moving:
+        elsewhere = "" if tag in current_tags else "  (now another image)"
+        yield f"  floating  {tag}{elsewhere}"
+    for platform, digest in target.platforms.items():
         yield f"  platform  {platform} {digest}"
-    for base, digest in row["bases"].items():
+    for base, digest in target.bases.items():
         yield f"  base      {base} {digest}"
-    for place in sboms.get(row["target"], ()):
-        yield f"  sbom      {place}"
-    yield f"  made      {row['state']} from fingerprint {row['fingerprint']}"
+    for attestation in sboms:
+        yield f"  sbom      {attestation}"
+    yield f"  {target.state:<9} from fingerprint {target.fingerprint}"
 
 
-def listed(found: Iterable[Mapping[str, Any]], form: PublishFormat) -> str:
-    """Return releases, each with what it holds."""
+def format_releases(records: Iterable[ReleaseRecord], output_format: PublishFormat) -> str:
+    """Return a list of releases with the number of their targets."""
     counts = [
-        {
-            "release": record["release"],
-            "targets": len(record["targets"]),
-            "built": sum(row["state"] == "built" for row in record["targets"]),
-        }
-        for record in found
+        (
+            record.release,
+            len(record.targets),
+            sum(target.state == "built" for target in record.targets),
+        )
+        for record in records
     ]
-    if form is PublishFormat.JSON:
-        return "".join(f"{line}\n" for line in ["[", _rows(counts), "]"] if line)
-    rows = [("RELEASE", "TARGETS", "BUILT")]
-    rows += [(str(one["release"]), str(one["targets"]), str(one["built"])) for one in counts]
-    return "".join(f"{line}\n" for line in columns(rows)) if counts else ""
-
-
-def _rows(found: Iterable[Mapping[str, Any]]) -> str:
-    return ",\n".join(f" {json.dumps(one)}" for one in found)
+    if output_format is PublishFormat.JSON:
+        rows = ",\n".join(
+            " " + json.dumps({"release": release, "targets": targets, "built": built})
+            for release, targets, built in counts
+        )
+        return "".join(f"{line}\n" for line in ("[", rows, "]") if line)
+    if not counts:
+        return ""
+    table = [("RELEASE", "TARGETS", "BUILT")]
+    table += [(release, str(targets), str(built)) for release, targets, built in counts]
+    return "".join(f"{line}\n" for line in columns(table))

@@ -1,141 +1,163 @@
-"""What is there before anything is built: images that wait, tags that are taken, who may write."""
+"""Check before anything is built: staged images, existing tags, and access to registries."""
 
 from collections.abc import Collection
-from functools import partial
 
-from compiler.external.references import canonical_tag, split
+from compiler.codes import Code
+from compiler.errors import Diagnostic, DiagnosticError
+from compiler.external.references import canonical_tag, split_tag
 from compiler.external.registry.client import RegistryError
-from compiler.external.registry.parallel import at_once
+from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.publish.items import Item
-from compiler.publish.promote import give, taken
-from compiler.publish.request import PublishError, PublishRun
-from compiler.publish.staged_image import StagedImage, image, labelled
-from compiler.releases import record as records
+from compiler.publish.create_tag import create_tag, tags_of_other_images
+from compiler.publish.items import ReleaseItem
+from compiler.publish.request import NOTHING_BUILT, SOME_TAGS, PublishJob, PublishProgress
+from compiler.publish.staged_image import StagedImage, fingerprint_label, read_image
+from compiler.releases.registry_record import pull_record, record_tag
 
 
-def refuse_reserved(work: PublishRun) -> None:
-    """Refuse an image whose tag is that of the record: one would take it from the other.
+def reject_reserved_tags(job: PublishJob) -> None:
+    """Reject targets with the tag of the release's record: the two would replace each other.
 
     Raises:
-        PublishError: with all of them.
+        PublishError: with all of these targets.
     """
-    record = f"{work.home}:{records.PREFIX}{work.asked.release.version}"
-    reserved = canonical_tag(record)
-    names = [
+    tag = f"{job.record_repository}:{record_tag(job.version)}"
+    reserved = canonical_tag(tag)
+    targets = [
         item.target
-        for item in work.items.values()
-        if reserved and reserved in map(canonical_tag, (*item.tags, *item.moving))
+        for item in job.items.values()
+        if reserved and reserved in map(canonical_tag, (*item.version_tags, *item.floating_tags))
     ]
-    if names:
-        raise PublishError(
-            [(name, f"its tag {record} is that of the release's record") for name in names],
-            "nothing was built; name the tag otherwise, or say where images and records wait: "
-            "`staging` of `publish` in matrix.yaml",
+    if targets:
+        raise job.error(
+            Code.RESERVED_TAG,
+            [(name, f"its tag {tag} is reserved for the release record") for name in targets],
+            help_="rename the tag, or set `staging` of `publish` in matrix.yaml to a separate "
+            "repository",
+            outcome=NOTHING_BUILT,
         )
 
 
-def look(work: PublishRun) -> None:
-    """Find what waits already, of all that is wanted and what that stands on."""
-    if not work.asked.platform:
-        work.before = records.pull(work.registries, work.home, work.asked.release.version)
-    found = at_once(partial(_waiting, work), work.needed)
-    work.images = {name: one for name, one in found.items() if one is not None}
+def find_staged_images(job: PublishJob, progress: PublishProgress) -> None:
+    """Find the images of required targets that are already released or staged."""
+    if not job.request.platform:
+        progress.previous = pull_record(job.registries, job.record_repository, job.version)
+    images = run_parallel(lambda item: _find_image(job, progress, item), job.required)
+    progress.images = {name: image for name, image in images.items() if image is not None}
 
 
-def _waiting(work: PublishRun, item: Item) -> StagedImage | None:
-    """Return a target's image: as it is released already, or as it waits."""
-    for row in (work.before or {}).get("targets", ()):
-        if row["target"] == item.target and f"sha256:{item.fingerprint}" == row["fingerprint"]:
-            found = released(work, item, row["digest"])
-            if found is not None:
-                return found
-    whole = complete(work, item, fingerprint_tag(item.fingerprint))
-    if whole is None and (platform := work.asked.platform):
-        piece = fingerprint_tag(item.fingerprint, platform)
-        return image(work.registries, item.place, piece)
-    return whole
+def _find_image(
+    job: PublishJob, progress: PublishProgress, item: ReleaseItem
+) -> StagedImage | None:
+    """Return a target's image: the recorded one of this release, otherwise the staged one."""
+    recorded = progress.previous_target(item.target)
+    if recorded is not None and recorded.fingerprint == f"sha256:{item.fingerprint}":
+        image = find_released_image(job, item, recorded.digest)
+        if image is not None:
+            return image
+    image = find_complete_image(job, item, fingerprint_tag(item.fingerprint))
+    if image is None and (platform := job.request.platform):
+        tag = fingerprint_tag(item.fingerprint, platform)
+        return read_image(job.registries, item.repository, tag)
+    return image
 
 
-def released(work: PublishRun, item: Item, digest: str) -> StagedImage | None:
-    """Return an image that this release has already; it waits again if it was cleaned away."""
-    found = complete(work, item, digest)
-    if found is None and item.tags:
-        repository = split(item.tags[0])[0]
-        found = complete(work, item._replace(place=repository), digest)
-        if found is not None:
-            tag = f"{item.place}:{fingerprint_tag(item.fingerprint)}"
-            give(work.registries, found, repository, tag, work.asked.options.builder)
-    return found
+def find_released_image(job: PublishJob, item: ReleaseItem, digest: str) -> StagedImage | None:
+    """Return an image of this release; stage it again if it is no longer staged."""
+    image = find_complete_image(job, item, digest)
+    if image is None and item.version_tags:
+        repository = split_tag(item.version_tags[0])[0]
+        image = find_complete_image(job, item._replace(repository=repository), digest)
+        if image is not None:
+            tag = f"{item.repository}:{fingerprint_tag(item.fingerprint)}"
+            create_tag(job.registries, image, repository, tag, job.request.options.builder)
+    return image
 
 
-def complete(work: PublishRun, item: Item, reference: str) -> StagedImage | None:
-    """Return an image if it is there for all its platforms."""
-    found = image(work.registries, item.place, reference)
-    return found if found and not set(item.platforms) - set(found.platforms) else None
+def find_complete_image(job: PublishJob, item: ReleaseItem, reference: str) -> StagedImage | None:
+    """Return the image of a tag or digest if it has all platforms of its target."""
+    image = read_image(job.registries, item.repository, reference)
+    return image if image and not set(item.platforms) - set(image.platforms) else None
 
 
-def refuse_early(work: PublishRun) -> None:
-    """Refuse before anything is built: who may not write, and tags that are taken.
+def reject_early(job: PublishJob, progress: PublishProgress) -> None:
+    """Check access to all repositories, and that no version tag refers to another image.
 
     Raises:
-        PublishError: with all of it.
+        DiagnosticError: with all repositories that cannot be written to.
+        PublishError: with all existing tags of other images.
     """
-    places = [item.place for item in work.needed.values()]
-    if not work.asked.platform:
-        tags = [tag for i in work.wanted.values() for tag in (*i.tags, *i.moving)]
-        places += [*(split(tag)[0] for tag in tags), work.home]
-    refused = at_once(partial(_unwritable, work), {name: name for name in places})
-    reasons = [(name, why) for name, why in refused.items() if why]
-    if reasons:
-        raise PublishError(reasons, "nothing was built")
-    refuse_taken(work, "nothing was built")
+    repositories = [item.repository for item in job.required.values()]
+    if not job.request.platform:
+        tags = [
+            tag
+            for item in job.selected.values()
+            for tag in (*item.version_tags, *item.floating_tags)
+        ]
+        repositories += [*(split_tag(tag)[0] for tag in tags), job.record_repository]
+    results = run_parallel(
+        lambda repository: _access_errors(job, repository), {name: name for name in repositories}
+    )
+    denied = dict.fromkeys(diagnostic for errors in results.values() for diagnostic in errors)
+    if denied:
+        raise DiagnosticError(denied, outcome=NOTHING_BUILT)
+    reject_existing_tags(job, progress, NOTHING_BUILT)
 
 
-def refuse_taken(work: PublishRun, done: str) -> None:
-    """Refuse tags of this version that stand for images of other fingerprints."""
-    if work.asked.platform or work.asked.replace:
+def _access_errors(job: PublishJob, repository: str) -> tuple[Diagnostic, ...]:
+    try:
+        job.registries.check_writable(repository)
+    except RegistryError as error:
+        return error.diagnostics
+    return ()
+
+
+def reject_existing_tags(job: PublishJob, progress: PublishProgress, outcome: str) -> None:
+    """Reject version tags that refer to images with other fingerprints.
+
+    Args:
+        job: what to publish.
+        progress: the images found so far.
+        outcome: what the error reports as done or not done.
+
+    Raises:
+        PublishError: with all of these tags.
+    """
+    if job.request.platform or job.request.replace:
         return
-    wanted: dict[str, str | None] = {
-        tag: work.images[item.target].digest if item.target in work.images else None
-        for item in work.wanted.values()
-        for tag in item.tags
-    }
-    prints = {tag: i.fingerprint for i in work.wanted.values() for tag in i.tags}
-    held = {
+    digests: dict[str, str | None] = {}
+    fingerprints: dict[str, str] = {}
+    for item in job.selected.values():
+        image = progress.images.get(item.target)
+        for tag in item.version_tags:
+            digests[tag] = image.digest if image else None
+            fingerprints[tag] = item.fingerprint
+    existing = {
         tag
-        for tag, digest in taken(work.registries, wanted).items()
-        if labelled(work.registries, split(tag)[0], digest) != prints[tag]
+        for tag, digest in tags_of_other_images(job.registries, digests).items()
+        if fingerprint_label(job.registries, split_tag(tag)[0], digest) != fingerprints[tag]
     }
-    if held:
-        raise PublishError(
+    if existing:
+        raise job.error(
+            Code.EXISTING_TAG,
             [
-                (item.target, f"{tag} is there already, and is another image")
-                for item in work.wanted.values()
-                for tag in item.tags
-                if tag in held
+                (item.target, f"the tag {tag} already exists for another image")
+                for item in job.selected.values()
+                for tag in item.version_tags
+                if tag in existing
             ],
-            f"{done}; {_way_out(work, held)}",
-            partly=work.overtaken,
+            help_=_existing_tag_help(job, existing),
+            outcome=SOME_TAGS if progress.overtaken else outcome,
         )
 
 
-def _way_out(work: PublishRun, held: Collection[str]) -> str:
-    """Say what to do about tags that are taken: another version does not help all of them."""
-    version = work.asked.release.version
-    fixed = [tag for tag in held if version not in split(tag)[1]]
-    if not fixed:
-        return "publish another version, or `--replace` these"
-    variable = f"${{{work.asked.release.variable}}}"
+def _existing_tag_help(job: PublishJob, tags: Collection[str]) -> str:
+    """Return the remedy; another version does not help for tags that do not contain it."""
+    unversioned = [tag for tag in tags if job.version not in split_tag(tag)[1]]
+    if not unversioned:
+        return "publish another version, or pass `--replace`"
+    variable = f"${{{job.request.release.variable}}}"
     return (
-        f"put {variable} into what stands in `tags` for {min(fixed)}, or have it under "
-        "`moving`, for a tag is for ever; or `--replace` these"
+        f"version tags are immutable: add {variable} to the tag {min(unversioned)} in `tags`, move "
+        "it to `moving`, or pass `--replace`"
     )
-
-
-def _unwritable(work: PublishRun, repository: str) -> str:
-    try:
-        work.registries.check_writable(repository)
-    except RegistryError as error:
-        return str(error)
-    return ""

@@ -1,115 +1,169 @@
-"""What publishing takes, what it holds while it goes on, and what it gives."""
+"""Input, state and result of publishing."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from compiler.bake.results import BakeOptions, BuildReport
+from compiler.codes import Code
+from compiler.errors import Diagnostic, DiagnosticError
 from compiler.external.registry.client import Registries
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.fingerprint.set_overrides import Overrides
-from compiler.publish.items import Item
+from compiler.publish.items import ReleaseItem
 from compiler.publish.staged_image import StagedImage
-from compiler.releases.record import Record
+from compiler.releases.record import ReleasedTarget, ReleaseRecord
 from compiler.releases.version import Release
 from compiler.targets.plan import Plan
 
 
 ROUNDS = 4
-"""How often it is done again what another run has undone meanwhile."""
-ALONE = "let one release run at a time"
-AGAIN = "nothing was promoted; what was built waits, and the next run does only what is missing"
+"""Maximum number of repetitions after another run has interfered."""
+NOTHING_BUILT = "nothing was built"
+STAGED = "no tag was created; built images are staged, and the next run reuses them"
+SOME_TAGS = "some tags may have been created"
+ONE_AT_A_TIME = "run one release at a time"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishRequest:
-    """What is to be published, and how."""
+    """What to publish, and how."""
 
     plan: Plan
-    prints: Mapping[str, Fingerprint]
-    texts: Mapping[str, str]
-    """Target -> its Dockerfile."""
+    fingerprints: Mapping[str, Fingerprint]
+    dockerfiles: Mapping[str, str]
+    """Target -> the text of its Dockerfile."""
     targets: tuple[str, ...]
     release: Release
     environment: Mapping[str, str]
-    """The environment with the version in it."""
+    """The environment, the version included."""
     options: BakeOptions
     overrides: Overrides | None = None
-    """What `--set` changes."""
+    """The changes of `--set`."""
     refreshed: Collection[str] = ()
-    """Targets that the lock wants built without cache."""
+    """Targets that the lock requires to be built without cache."""
     replace: bool = False
-    """Whether tags for ever may be given to another image."""
-    moving: bool = True
+    """Whether existing version tags may be assigned to other images."""
+    move_floating_tags: bool = True
     merge: bool = False
-    """Whether what is missing is joined from platforms, instead of built."""
+    """Whether missing images are merged from single platforms instead of built."""
     platform: str = ""
-    """The platform that alone is staged, if that is all."""
+    """The only platform to stage; empty to publish a release."""
 
 
 class PublishReport(BuildReport, Protocol):
-    """Who is told: how the building goes, and in words what else is done."""
+    """Receives the progress of a build, and of everything else as text."""
 
     def say(self, text: str) -> None:
-        """Take a line."""
+        """Receive a line of text."""
 
 
-class Row(NamedTuple):
-    """One target of what was published."""
+class PublishedTarget(NamedTuple):
+    """One target of the result."""
 
-    record: Mapping[str, Any]
-    """As in release.json."""
-    given: int
-    """How many tags it was given by this run."""
+    record: ReleasedTarget
+    created_tags: int
+    """The number of tags that this run created or moved."""
 
 
 class PublishResult(NamedTuple):
-    """What was done."""
+    """What a run has published or staged."""
 
     release: str
-    home: str
-    rows: tuple[Row, ...]
-    kept: Mapping[str, str]
-    """Tag that moves, and was left -> the newer release that has it."""
-    record: Mapping[str, Any]
+    targets: tuple[PublishedTarget, ...]
+    kept_tags: Mapping[str, str]
+    """Floating tag that was not moved -> the newer release that it belongs to."""
+    record: ReleaseRecord | None
+    """None if only one platform was staged."""
     requests: int
+    """The number of requests to registries."""
 
 
-class PublishError(Exception):
-    """There is no release: what is missing, each with why.
-
-    Nothing was promoted; or not all, where another run came between.
-    """
+class PublishError(DiagnosticError):
+    """The release is not complete: a diagnostic for each target that prevents it."""
 
     def __init__(
-        self, reasons: Iterable[tuple[str, str]], help_: str = "", *, partly: bool = False
+        self,
+        plan: Plan,
+        code: Code,
+        reasons: Iterable[tuple[str, str]],
+        *,
+        help_: str = "",
+        outcome: str,
     ) -> None:
-        self.reasons, self.help, self.partly = tuple(reasons), help_, partly
-        super().__init__("; ".join(f"{name}: {why}" for name, why in self.reasons))
+        """Create the error.
+
+        Args:
+            plan: locates the image of each target in the matrix.
+            code: what prevents the release.
+            reasons: pairs of a target's name and why it is not ready.
+            help_: the remedy.
+            outcome: what was and was not done.
+        """
+        images = {target.name: target.image for target in plan.targets}
+        super().__init__(
+            [
+                Diagnostic(
+                    code=code,
+                    message=f"{name}: {reason}",
+                    location=plan.matrix.source.locate(("images", images[name]), key=True),
+                    help=help_,
+                )
+                for name, reason in reasons
+            ],
+            outcome=outcome,
+        )
 
 
-@dataclass(slots=True, kw_only=True)
-class PublishRun:
-    """A release that is being made."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishJob:
+    """A request with everything that follows from it; it does not change during a run."""
 
-    asked: PublishRequest
+    request: PublishRequest
     registries: Registries
-    tell: PublishReport
-    home: str
-    """Where its record is."""
-    linked: Mapping[str, Sequence[str]]
-    """Target -> what it stands on or copies from."""
-    items: Mapping[str, Item]
-    """Everything that could be released."""
-    wanted: Mapping[str, Item]
-    """What is."""
-    needed: Mapping[str, Item]
-    """The same, and all that it stands on."""
+    report: PublishReport
+    record_repository: str
+    """The repository of the release's record; empty if only one platform is staged."""
+    dependencies: Mapping[str, Sequence[str]]
+    """Target -> its direct dependencies."""
+    items: Mapping[str, ReleaseItem]
+    """All targets of the matrix that can be released."""
+    selected: Mapping[str, ReleaseItem]
+    """The targets to release."""
+    required: Mapping[str, ReleaseItem]
+    """The selected targets with all their dependencies."""
+
+    @property
+    def version(self) -> str:
+        """Return the version to publish."""
+        return self.request.release.version
+
+    def error(
+        self, code: Code, reasons: Iterable[tuple[str, str]], *, help_: str = "", outcome: str
+    ) -> PublishError:
+        """Return the error for targets that prevent the release."""
+        return PublishError(self.request.plan, code, reasons, help_=help_, outcome=outcome)
+
+
+@dataclass(slots=True)
+class PublishProgress:
+    """What a run has found and done so far."""
+
     images: dict[str, StagedImage] = field(default_factory=dict)
-    """What waits, by target."""
-    built: dict[str, float] = field(default_factory=dict)
-    """What this run has built -> the seconds that it took."""
+    """Target -> its staged image."""
+    build_seconds: dict[str, float] = field(default_factory=dict)
+    """Target that this run has built -> the seconds of its build."""
     overtaken: bool = False
-    """Whether another run gave a tag of it to another image meanwhile."""
-    before: Record | None = None
-    """What is recorded of this release already."""
+    """Whether another run has assigned one of the tags to another image."""
+    previous: ReleaseRecord | None = None
+    """The record of this release, as it was read last."""
+    created_tags: dict[str, int] = field(default_factory=dict)
+    """Target -> the number of tags that this run created or moved."""
+
+    def count_tags(self, target: str, count: int) -> None:
+        """Add to the number of tags created for a target."""
+        self.created_tags[target] = self.created_tags.get(target, 0) + count
+
+    def previous_target(self, name: str) -> ReleasedTarget | None:
+        """Return a target of the release's record; None if it is not recorded."""
+        return self.previous.by_name.get(name) if self.previous else None

@@ -1,132 +1,182 @@
-"""What is missing is made, by building or by joining, and what was not tested yet is tested."""
+"""Stage missing images, by building or merging them, and test images that are not tested yet."""
 
 from collections.abc import Mapping
-from functools import partial
 
-from compiler.external.registry.parallel import at_once
+from compiler.codes import Code
+from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.publish.build_missing import examine, make
-from compiler.publish.items import Item
-from compiler.publish.merge_platforms import join, tested
-from compiler.publish.request import AGAIN, ALONE, ROUNDS, PublishError, PublishRun
-from compiler.publish.staged_image import StagedImage, image, passed_tag
+from compiler.publish.build_missing import build_images, run_tests
+from compiler.publish.items import ReleaseItem
+from compiler.publish.merge_platforms import all_platforms_tested, merge_platforms
+from compiler.publish.request import (
+    ONE_AT_A_TIME,
+    ROUNDS,
+    STAGED,
+    PublishJob,
+    PublishProgress,
+)
+from compiler.publish.staged_image import StagedImage, passed_tests_tag, read_image
 
 
-def fill(work: PublishRun) -> None:
-    """Build what does not wait yet, or join it; nothing goes on unless all of it is there."""
-    todo = {name: it for name, it in work.needed.items() if name not in work.images}
-    for _ in range(ROUNDS):
-        if not todo:
-            break
-        why, pushed = _join(work, todo) if work.asked.merge else _build(work, todo)
-        made = {name: item for name, item in todo.items() if name not in why}
-        work.images |= _found(work, made, work.asked.platform, why)
-        if why:
-            raise PublishError(why.items(), AGAIN)
-        # What another run pushed meanwhile counts: what stands on it is to have its layers.
-        other = {name for name, digest in pushed.items() if work.images[name].digest != digest}
-        todo = {name: item for name, item in made.items() if other.intersection(work.linked[name])}
-    if todo:
-        raise PublishError([(name, "another run pushes what it stands on") for name in todo], ALONE)
+Items = Mapping[str, ReleaseItem]
 
 
-def _join(work: PublishRun, todo: Mapping[str, Item]) -> tuple[dict[str, str], dict[str, str]]:
-    """Join platforms; return what is missing, with why."""
-    missing = join(work.registries, todo.values(), work.asked.options.builder)
-    return {name: f"nothing waits for {', '.join(it)}" for name, it in missing.items()}, {}
+def stage_missing(job: PublishJob, progress: PublishProgress) -> None:
+    """Build or merge all required images that are not staged.
 
-
-def _build(work: PublishRun, todo: Mapping[str, Item]) -> tuple[dict[str, str], dict[str, str]]:
-    """Build and push; return what is missing, with why, and the digests that were pushed."""
-    there = {
-        name: f"{work.items[name].place}@{found.digest}"
-        for name, found in work.images.items()
-        if name not in todo
+    Raises:
+        PublishError: with all targets that could not be staged.
+    """
+    missing: Items = {
+        name: item for name, item in job.required.items() if name not in progress.images
     }
-    outcome = make(
-        work.asked.plan,
-        todo.values(),
-        there,
-        work.asked.options,
-        work.tell,
-        refreshed=work.asked.refreshed,
-        platform=work.asked.platform,
+    for _ in range(ROUNDS):
+        if not missing:
+            return
+        pushed: dict[str, str] = {}
+        if job.request.merge:
+            reasons = _merge(job, missing)
+        else:
+            reasons, pushed = _build(job, progress, missing)
+        staged = {name: item for name, item in missing.items() if name not in reasons}
+        progress.images |= _read_staged(job, staged, reasons)
+        if reasons:
+            raise job.error(Code.UNREADY_TARGET, reasons.items(), outcome=STAGED)
+        # If another run has pushed a parent meanwhile, its children are built again on that image.
+        replaced = {
+            name for name, digest in pushed.items() if progress.images[name].digest != digest
+        }
+        missing = {
+            name: item
+            for name, item in staged.items()
+            if replaced.intersection(job.dependencies[name])
+        }
+    if missing:
+        raise job.error(
+            Code.CONCURRENT_RELEASE,
+            [(name, "another run keeps replacing its dependencies") for name in missing],
+            help_=ONE_AT_A_TIME,
+            outcome=STAGED,
+        )
+
+
+def _merge(job: PublishJob, items: Items) -> dict[str, str]:
+    """Merge platforms; return the reason for each target that could not be merged."""
+    missing = merge_platforms(job.registries, items.values(), job.request.options.builder)
+    return {
+        name: f"no staged image for {', '.join(platforms)}" for name, platforms in missing.items()
+    }
+
+
+def _build(
+    job: PublishJob, progress: PublishProgress, items: Items
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Build and push images.
+
+    Returns:
+        Target that failed -> the reason; target that was pushed -> its digest.
+    """
+    staged = {
+        name: f"{job.items[name].repository}@{image.digest}"
+        for name, image in progress.images.items()
+        if name not in items
+    }
+    outcome = build_images(
+        job.request.plan,
+        items.values(),
+        staged,
+        job.request.options,
+        job.report,
+        refreshed=job.request.refreshed,
+        platform=job.request.platform,
     )
     for name in outcome.built:
-        work.built[name] = work.built.get(name, 0.0) + outcome.seconds.get(name, 0.0)
-    why = {name: _last(tail) for name, tail in outcome.failed.items()}
-    why |= {
-        name: f"it stands on {parent}, which failed" for name, parent in outcome.skipped.items()
+        seconds = progress.build_seconds.get(name, 0.0) + outcome.seconds.get(name, 0.0)
+        progress.build_seconds[name] = seconds
+    reasons = {name: _last_line(tail) for name, tail in outcome.failed.items()}
+    reasons |= {
+        name: f"depends on {parent}, which failed" for name, parent in outcome.skipped.items()
     }
-    said = {name: meta.get("containerimage.digest") for name, meta in outcome.built.items()}
-    return why, {name: str(digest) for name, digest in said.items() if digest}
+    digests = {name: data.get("containerimage.digest") for name, data in outcome.built.items()}
+    return reasons, {name: str(digest) for name, digest in digests.items() if digest}
 
 
-def _found(
-    work: PublishRun, made: Mapping[str, Item], platform: str, why: dict[str, str]
-) -> dict[str, StagedImage]:
-    """Return what waits now; what should, and does not, is said in the reasons."""
-    tags = {
-        name: (item, fingerprint_tag(item.fingerprint, platform)) for name, item in made.items()
-    }
-    found = at_once(lambda it: image(work.registries, it[0].place, it[1]), tags)
-    for name, one in found.items():
-        item, tag = tags[name]
-        lacking = set((platform,) if platform else item.platforms) - set(
-            one.platforms if one else ()
-        )
-        if one is None:
-            why[name] = f"{item.place}:{tag} is not there, although it was pushed"
-        elif lacking:
-            why[name] = f"{item.place}:{tag} lacks {', '.join(sorted(lacking))}"
-    return {name: one for name, one in found.items() if one and name not in why}
-
-
-def examine_all(work: PublishRun) -> None:
-    """Test what did not pass its tests yet, and remember what does now."""
-    platform = work.asked.platform
-    todo = {name: item for name, item in work.wanted.items() if item.tests}
-    passed = at_once(partial(_passed, work), todo)
-    left = [item for name, item in todo.items() if not passed[name]]
-    if not left:
-        return
-    failed = examine(
-        work.asked.plan,
-        left,
-        work.images,
-        work.asked.options,
-        work.tell,
-        platform=platform,
+def _read_staged(job: PublishJob, items: Items, reasons: dict[str, str]) -> dict[str, StagedImage]:
+    """Return the images that are staged now; add a reason for each that is incomplete."""
+    platform = job.request.platform
+    tags = {name: fingerprint_tag(item.fingerprint, platform) for name, item in items.items()}
+    images = run_parallel(
+        lambda item: read_image(job.registries, item.repository, tags[item.target]), items
     )
-    at_once(partial(_note, work), {i.target: i for i in left if i.target not in failed})
+    staged: dict[str, StagedImage] = {}
+    for name, image in images.items():
+        item = items[name]
+        tag = f"{item.repository}:{tags[name]}"
+        if image is None:
+            reasons[name] = f"{tag} is missing although it was pushed"
+            continue
+        required = {platform} if platform else set(item.platforms)
+        missing = sorted(required - set(image.platforms))
+        if missing:
+            reasons[name] = f"{tag} lacks the platform {', '.join(missing)}"
+        else:
+            staged[name] = image
+    return staged
+
+
+def ensure_tested(job: PublishJob, progress: PublishProgress) -> None:
+    """Test all selected images that have not passed their tests yet, and record which pass.
+
+    Raises:
+        PublishError: with all targets whose tests failed.
+    """
+    items = {name: item for name, item in job.selected.items() if item.tests}
+    passed = run_parallel(lambda item: _has_passed(job, progress, item), items)
+    untested = {name: item for name, item in items.items() if not passed[name]}
+    if not untested:
+        return
+    failed = run_tests(
+        job.request.plan,
+        untested.values(),
+        progress.images,
+        job.request.options,
+        job.report,
+        platform=job.request.platform,
+    )
+    run_parallel(
+        lambda item: _record_passed(job, progress, item, job.request.platform),
+        {name: item for name, item in untested.items() if name not in failed},
+    )
     if failed:
-        raise PublishError(
-            [(name, f"its tests failed: {_last(tail)}") for name, tail in failed.items()],
-            AGAIN,
+        raise job.error(
+            Code.UNREADY_TARGET,
+            [(name, f"its tests failed: {_last_line(tail)}") for name, tail in failed.items()],
+            outcome=STAGED,
         )
 
 
-def _note(work: PublishRun, item: Item) -> None:
-    """Remember that an image passed its tests."""
-    tag = passed_tag(item.fingerprint, item.tests, work.asked.platform)
-    work.registries.put(item.place, tag, work.images[item.target].manifest)
+def _record_passed(
+    job: PublishJob, progress: PublishProgress, item: ReleaseItem, platform: str = ""
+) -> None:
+    """Create the tag that records that an image passed its tests."""
+    tag = passed_tests_tag(item.fingerprint, item.tests, platform)
+    job.registries.put_manifest(item.repository, tag, progress.images[item.target].manifest)
 
 
-def _passed(work: PublishRun, item: Item) -> bool:
-    """Tell whether the image that waits passed these tests before."""
-    digest = work.images[item.target].digest
-    for platform in dict.fromkeys([work.asked.platform, ""]):
-        tag = passed_tag(item.fingerprint, item.tests, platform)
-        if work.registries.digest(item.place, tag) == digest:
+def _has_passed(job: PublishJob, progress: PublishProgress, item: ReleaseItem) -> bool:
+    """Return whether a staged image passed these tests before."""
+    digest = progress.images[item.target].digest
+    for platform in dict.fromkeys([job.request.platform, ""]):
+        tag = passed_tests_tag(item.fingerprint, item.tests, platform)
+        if job.registries.digest(item.repository, tag) == digest:
             return True
-    if work.asked.merge and tested(work.registries, item):
-        whole = passed_tag(item.fingerprint, item.tests)
-        work.registries.put(item.place, whole, work.images[item.target].manifest)
+    if job.request.merge and all_platforms_tested(job.registries, item):
+        _record_passed(job, progress, item)
         return True
     return False
 
 
-def _last(tail: str) -> str:
-    """Return the last line that says something."""
-    lines = [line.strip() for line in tail.splitlines() if line.strip()]
-    return lines[-1] if lines else "it does not say why"
+def _last_line(output: str) -> str:
+    """Return the last line of an output that is not empty."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return lines[-1] if lines else "no reason reported"

@@ -1,4 +1,5 @@
-"""Releases as they are recorded: the record, its history, its version.
+"""Read and write release records, and determine the version of a release.
 
-Entry points: `record.pull`, `history.every`, `version.release`. The registry is the only state.
+Entry points: `record.pull_record`, `history.list_releases`, `version.release_version`. The registry
+is the only state.
 """

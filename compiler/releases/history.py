@@ -1,58 +1,64 @@
-"""Releases that there are: looked up by their records, and their moving tags moved to them."""
+"""Look up releases: their records, SBOMs and floating tags."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from compiler.external.references import split
+from compiler.external.references import split_tag
 from compiler.external.registry.client import Registries
-from compiler.external.registry.parallel import at_once
-from compiler.releases.record import Record, pull_all, versions
+from compiler.external.registry.parallel import run_parallel
+from compiler.releases.record import ReleasedTarget, ReleaseRecord
+from compiler.releases.registry_record import pull_records, recorded_versions
 
 
 _PREDICATE = "in-toto.io/predicate-type"
-_SBOM = ("spdx", "cyclonedx")
+_SBOM_FORMATS = ("spdx", "cyclonedx")
 
 
-def every(registries: Registries, home: str) -> list[Record]:
+def list_releases(registries: Registries, repository: str) -> list[ReleaseRecord]:
     """Return the records of all releases, the newest first."""
-    return pull_all(registries, home, versions(registries, home))
+    return pull_records(registries, repository, recorded_versions(registries, repository))
 
 
-def narrowed(record: Record, names: Iterable[str]) -> Record:
-    """Return a record with only some targets."""
-    wanted = frozenset(names)
-    return {**record, "targets": [row for row in record["targets"] if row["target"] in wanted]}
+def find_sboms(registries: Registries, record: ReleaseRecord) -> dict[str, list[str]]:
+    """Return, for each target, the attestations that contain an SBOM, as `REPOSITORY@DIGEST`."""
+    return run_parallel(lambda target: _find_sboms(registries, target), record.by_name)
 
 
-def sboms(registries: Registries, record: Record) -> dict[str, list[str]]:
-    """Return where the SBOM of each target's platforms is, as `REPOSITORY@DIGEST`."""
-    rows = {row["target"]: row for row in record["targets"]}
-    return at_once(lambda row: _sboms(registries, row), rows)
+def _find_sboms(registries: Registries, target: ReleasedTarget) -> list[str]:
+    repository = released_repository(target)
+    if repository is None:
+        return []
+    sboms: list[str] = []
+    for digest in target.attestations.values():
+        manifest = registries.manifest(repository, digest)
+        layers = manifest.data.get("layers") if manifest else None
+        predicates = _predicates(layers if isinstance(layers, list) else ())
+        if any(name in predicate for predicate in predicates for name in _SBOM_FORMATS):
+            sboms.append(f"{repository}@{digest}")
+    return sboms
 
 
-def _sboms(registries: Registries, row: Mapping[str, Any]) -> list[str]:
-    found: list[str] = []
-    place = place_of(row)
-    for digest in row.get("attestations", {}).values() if place else ():
-        manifest = registries.manifest(place, digest)
-        layers = manifest.data.get("layers") or () if manifest else ()
-        kinds = [str((layer.get("annotations") or {}).get(_PREDICATE, "")) for layer in layers]
-        if any(word in kind.lower() for kind in kinds for word in _SBOM):
-            found.append(f"{place}@{digest}")
-    return found
+def _predicates(layers: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the predicate types of an attestation's layers, in lower case."""
+    annotations = [layer.get("annotations") or {} for layer in layers if isinstance(layer, dict)]
+    return [str(values.get(_PREDICATE, "")).lower() for values in annotations]
 
 
-def held(registries: Registries, record: Record) -> dict[str, list[str]]:
-    """Return which tags that move stand for each target of a release now."""
-    tags = dict.fromkeys(tag for row in record["targets"] for tag in row.get("moving", ()))
-    now = at_once(lambda tag: registries.digest(*split(tag)), {tag: tag for tag in tags})
+def current_floating_tags(
+    registries: Registries, record: ReleaseRecord
+) -> dict[str, tuple[str, ...]]:
+    """Return, for each target, its floating tags that refer to the release now."""
+    tags = dict.fromkeys(tag for target in record.targets for tag in target.moving)
+    digests = run_parallel(
+        lambda tag: registries.digest(*split_tag(tag)), {tag: tag for tag in tags}
+    )
     return {
-        row["target"]: [tag for tag in row.get("moving", ()) if now[tag] == row["digest"]]
-        for row in record["targets"]
+        target.target: tuple(tag for tag in target.moving if digests[tag] == target.digest)
+        for target in record.targets
     }
 
 
-def place_of(row: Mapping[str, Any]) -> str:
-    """Return the repository where a target was released; empty if it has no tag."""
-    tags = [*row["tags"], *row.get("moving", ())]
-    return split(tags[0])[0] if tags else ""
+def released_repository(target: ReleasedTarget) -> str | None:
+    """Return the repository in which a target was released; None if it has no tag."""
+    tags = (*target.tags, *target.moving)
+    return split_tag(tags[0])[0] if tags else None

@@ -1,153 +1,196 @@
-"""Records of releases: what each tag was, kept beside the images as `release-<version>`.
+"""The record of a release: each target with its tags and digests.
 
-A record is JSON in an artifact of OCI's, of one blob. It is small, says no time and no host, and
-is the last thing that a release writes: without it there is no release.
+A record is JSON, written with one target per line. It contains no time and no host. Records in a
+registry are untrusted input: `parse_record` validates them.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from compiler.external.registry.client import MANIFEST, Manifest, Registries, RegistryError
-from compiler.external.registry.parallel import at_once
-from compiler.releases.version import order
+
+FORMAT_VERSION = 1
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
-PREFIX = "release-"
-KIND = "application/vnd.compile-matrix.release.v1+json"
-_EMPTY = b"{}"
-_EMPTY_KIND = "application/vnd.oci.empty.v1+json"
+class InvalidRecordError(ValueError):
+    """A text is not a valid record; the message states the first problem."""
 
 
-class NoRecordError(RegistryError):
-    """What bears the tag of a record is none: an image of someone else, perhaps."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasedTarget:
+    """One target of a release. The fields have the names of the JSON format."""
+
+    target: str
+    tags: tuple[str, ...]
+    """Its version tags."""
+    moving: tuple[str, ...]
+    """Its floating tags, aliases included."""
+    digest: str
+    platforms: Mapping[str, str]
+    """Platform -> digest of its image."""
+    attestations: Mapping[str, str]
+    """Platform -> digest of its SBOM and provenance."""
+    fingerprint: str
+    """`sha256:` and 64 hexadecimal digits."""
+    bases: Mapping[str, str]
+    """Locked base image -> digest."""
+    state: str
+    """`built` by this release, or `reused`."""
+    seconds: float
+    """The duration of the build."""
+    bytes: int
+    """The compressed size of its layers, all platforms together."""
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+    """Fields that a newer version has written; they are kept."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the target as JSON data, in the order of the format."""
+        return {
+            "target": self.target,
+            "tags": list(self.tags),
+            "moving": list(self.moving),
+            "digest": self.digest,
+            "platforms": dict(self.platforms),
+            "attestations": dict(self.attestations),
+            "fingerprint": self.fingerprint,
+            "bases": dict(self.bases),
+            "state": self.state,
+            "seconds": self.seconds,
+            "bytes": self.bytes,
+            **self.unknown,
+        }
 
 
-Record = Mapping[str, Any]
-"""`{"version": 1, "release": ..., "targets": [...]}`, as release.json has it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseRecord:
+    """A release: its version and its targets."""
+
+    release: str
+    targets: tuple[ReleasedTarget, ...]
+
+    @property
+    def by_name(self) -> dict[str, ReleasedTarget]:
+        """Return the targets by name."""
+        return {target.target: target for target in self.targets}
+
+    def with_targets(
+        self, targets: Iterable[ReleasedTarget], order: Iterable[str]
+    ) -> "ReleaseRecord":
+        """Return the record with targets added or replaced.
+
+        Args:
+            targets: the new targets.
+            order: the names of targets in the order of the plan; other targets follow.
+        """
+        rows = {**self.by_name, **{target.target: target for target in targets}}
+        names = dict.fromkeys([*order, *rows])
+        return ReleaseRecord(
+            release=self.release, targets=tuple(rows[name] for name in names if name in rows)
+        )
+
+    def narrowed(self, names: Iterable[str]) -> "ReleaseRecord":
+        """Return the record with only the named targets."""
+        selected = frozenset(names)
+        targets = tuple(target for target in self.targets if target.target in selected)
+        return ReleaseRecord(release=self.release, targets=targets)
+
+    def to_text(self) -> str:
+        """Return the record as JSON text with one target per line."""
+        return format_record(self.release, (target.to_json() for target in self.targets))
 
 
-def text(record: Record) -> str:
-    """Return a record as text, one target a line."""
-    rows = ",\n".join(f"  {json.dumps(row, ensure_ascii=False)}" for row in record["targets"])
+def format_record(release: str, targets: Iterable[Mapping[str, Any]]) -> str:
+    """Return a record as JSON text with one target per line.
+
+    Args:
+        release: the version.
+        targets: the targets as JSON data.
+    """
+    rows = ",\n".join(f"  {json.dumps(target, ensure_ascii=False)}" for target in targets)
     return (
-        f'{{"version": {record["version"]}, "release": {json.dumps(record["release"])}, '
+        f'{{"version": {FORMAT_VERSION}, "release": {json.dumps(release)}, '
         f'"targets": [\n{rows}\n]}}\n'
     )
 
 
-def joined(
-    version: str, before: Record | None, rows: Iterable[Mapping[str, Any]], names: Iterable[str]
-) -> Record:
-    """Return a record with rows put in place of those that it had of the same targets.
-
-    Args:
-        version: the release.
-        before: what is recorded of it, by a run with other filters.
-        rows: what this run adds.
-        names: the targets in the plan's order; any others follow.
-    """
-    found = {row["target"]: row for row in (before or {}).get("targets", ())}
-    found |= {row["target"]: row for row in rows}
-    order_ = [*dict.fromkeys([*names, *found])]
-    targets = [found[name] for name in order_ if name in found]
-    return {"version": 1, "release": version, "targets": targets}
-
-
-def push(registries: Registries, home: str, record: Record) -> str:
-    """Store a record, and return its digest."""
-    content = text(record).encode()
-    layer = registries.put_blob(home, content)
-    registries.put_blob(home, _EMPTY)
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": MANIFEST,
-        "artifactType": KIND,
-        "config": {
-            "mediaType": _EMPTY_KIND,
-            "digest": f"sha256:{sha256(_EMPTY).hexdigest()}",
-            "size": len(_EMPTY),
-        },
-        "layers": [
-            {
-                "mediaType": KIND,
-                "digest": layer,
-                "size": len(content),
-                "annotations": {"org.opencontainers.image.title": "release.json"},
-            }
-        ],
-    }
-    written = json.dumps(manifest).encode()
-    digest = f"sha256:{sha256(written).hexdigest()}"
-    registries.put(home, PREFIX + record["release"], Manifest(digest, MANIFEST, written))
-    return digest
-
-
-def pull(registries: Registries, home: str, version: str) -> Record | None:
-    """Return the record of a release; None if there is none.
+def parse_record(content: bytes) -> ReleaseRecord:
+    """Return the record in a JSON text.
 
     Raises:
-        NoRecordError: what stands there is no record.
-        RegistryError: it is damaged, or the registry does not say.
+        InvalidRecordError: it is not JSON, or a field is missing or has the wrong type.
     """
-    found = registries.manifest(home, PREFIX + version)
-    if found is None:
-        return None
-    layer = _layer(found)
-    if layer is None:
-        raise NoRecordError(f"{home}:{PREFIX}{version} is an image, and no record of a release")
-    content = registries.blob(home, layer["digest"])
     try:
-        said = json.loads(content or b"")
-    except ValueError:
-        said = None
-    if not isinstance(said, dict) or said.get("version") != 1:
-        raise RegistryError(f"{home}:{PREFIX}{version} is no record of a release that can be read")
-    return said
+        data = json.loads(content)
+    except (ValueError, RecursionError):
+        raise InvalidRecordError("not valid JSON") from None
+    if not isinstance(data, dict):
+        raise InvalidRecordError("not a JSON object")
+    version = data.get("version")
+    if version != FORMAT_VERSION or isinstance(version, bool):
+        raise InvalidRecordError(f"unsupported version {version!r}")
+    rows = data.get("targets")
+    if not isinstance(rows, list):
+        raise InvalidRecordError("`targets` must be a list")
+    targets = tuple(_parse_target(row) for row in rows)
+    record = ReleaseRecord(release=_text(data, "release"), targets=targets)
+    if len(record.by_name) < len(targets):
+        raise InvalidRecordError("duplicate targets")
+    return record
 
 
-def _layer(found: Manifest) -> Mapping[str, Any] | None:
-    """Return what names the blob of a record; None for what is no record."""
-    layers = found.data.get("layers")
-    first = layers[0] if isinstance(layers, list) and layers else {}
-    return first if first.get("mediaType") == KIND else None
+def _parse_target(row: Any) -> ReleasedTarget:
+    if not isinstance(row, dict):
+        raise InvalidRecordError("each of `targets` must be an object")
+    seconds, size = row.get("seconds"), row.get("bytes")
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        raise InvalidRecordError("`seconds` must be a number")
+    if not isinstance(size, int) or isinstance(size, bool):
+        raise InvalidRecordError("`bytes` must be an integer")
+    known = ReleasedTarget.__dataclass_fields__.keys() - {"unknown"}
+    return ReleasedTarget(
+        target=_text(row, "target"),
+        tags=_texts(row, "tags"),
+        moving=_texts(row, "moving"),
+        digest=_digest(row, "digest"),
+        platforms=_digests(row, "platforms"),
+        attestations=_digests(row, "attestations"),
+        fingerprint=_digest(row, "fingerprint"),
+        bases=_digests(row, "bases"),
+        state=_text(row, "state"),
+        seconds=seconds,
+        bytes=size,
+        unknown={name: value for name, value in row.items() if name not in known},
+    )
 
 
-def settled(registries: Registries, places: Sequence[str]) -> str | None:
-    """Return the repository that has records already, else the first.
-
-    So they stay together, and are found, when another target becomes the first of the matrix.
-    """
-    others = places[1:]
-    if not others or _has_records(registries, places[0]):
-        return next(iter(places), None)
-    found = at_once(lambda place: _has_records(registries, place), {one: one for one in others})
-    return next((place for place, has in found.items() if has), places[0])
+def _text(data: Mapping[str, Any], name: str) -> str:
+    value = data.get(name)
+    if not isinstance(value, str):
+        raise InvalidRecordError(f"`{name}` must be a string")
+    return value
 
 
-def _has_records(registries: Registries, home: str) -> bool:
-    """Tell whether a repository has any; images of such tags are none."""
-    there = (registries.manifest(home, PREFIX + name) for name in versions(registries, home))
-    return any(found is not None and _layer(found) is not None for found in there)
+def _texts(data: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return a list of strings; empty if the key is missing."""
+    values = data.get(name, [])
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise InvalidRecordError(f"`{name}` must be a list of strings")
+    return tuple(values)
 
 
-def pull_all(registries: Registries, home: str, names: Iterable[str]) -> list[Record]:
-    """Return the records of releases, in the given order; what is none is passed over."""
-    found = at_once(lambda name: _known(registries, home, name), {name: name for name in names})
-    return [record for record in found.values() if record is not None]
+def _digest(data: Mapping[str, Any], name: str) -> str:
+    value = _text(data, name)
+    if not _DIGEST.match(value):
+        raise InvalidRecordError(f"`{name}` must be a sha256 digest")
+    return value
 
 
-def _known(registries: Registries, home: str, version: str) -> Record | None:
-    try:
-        return pull(registries, home, version)
-    except NoRecordError:
-        return None
-
-
-def versions(registries: Registries, home: str) -> list[str]:
-    """Return what there seems to be: the newest first, then those that are no versions."""
-    names = [tag.removeprefix(PREFIX) for tag in registries.tags(home) if tag.startswith(PREFIX)]
-    known = [name for name in names if order(name)]
-    known.sort(key=lambda name: (order(name), name), reverse=True)
-    return known + sorted(name for name in names if not order(name))
+def _digests(data: Mapping[str, Any], name: str) -> dict[str, str]:
+    """Return a mapping of names to digests; empty if the key is missing."""
+    values = data.get(name, {})
+    if not isinstance(values, dict):
+        raise InvalidRecordError(f"`{name}` must be an object")
+    return {key: _digest(values, key) for key in values}

@@ -1,4 +1,4 @@
-"""The version of a release: which variable it is, what it is, and whether it moves anything."""
+"""Determine the version of a release: its bake variable, its value, and its order."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -13,92 +13,95 @@ from compiler.output.bake_resolved import variable_values
 from compiler.targets.plan import Plan
 
 
-_MOST = 100
-"""Characters of a version: it stands in tags, which have 128."""
+MAX_LENGTH = 100
+"""Maximum number of characters of a version: it is part of tags, which have at most 128."""
 
 
 class Release(NamedTuple):
-    """A version that is published."""
+    """The version to publish."""
 
     variable: str
-    """The bake variable that holds it."""
+    """The bake variable that contains it."""
     version: str
 
     @property
-    def moves(self) -> bool:
-        """Tell whether it takes the tags that move: a final version does."""
-        found = order(self.version)
-        return found is not None and not found.is_prerelease
+    def is_final(self) -> bool:
+        """Return whether floating tags follow this version: not for a prerelease."""
+        version = parse_version(self.version)
+        return version is not None and not version.is_prerelease
 
 
-def order(version: str) -> Version | None:
-    """Return a version as it is ordered; None for a text that is none.
+def parse_version(text: str) -> Version | None:
+    """Return a version that can be compared; None if the text is not a version.
 
-    >>> order("v1.10") > order("v1.9"), order("alice-test")
+    >>> parse_version("v1.10") > parse_version("v1.9"), parse_version("alice-test")
     (True, None)
     """
     try:
-        return Version(version)
+        return Version(text)
     except InvalidVersion:
         return None
 
 
-def release(plan: Plan, environment: Mapping[str, str], said: str | None = None) -> Release:
-    """Return what is to be published.
+def release_version(
+    plan: Plan, environment: Mapping[str, str], requested: str | None = None
+) -> Release:
+    """Return the version to publish.
 
     Args:
-        plan: what is planned.
-        environment: what bake would take variables from.
-        said: the version that the command line names.
+        plan: the compiled plan.
+        environment: the values of bake variables.
+        requested: the version of the command line, if any.
 
     Raises:
-        CompileError: the matrix does not say what the version is; it is none for a tag; or the
-            environment has another one than the data that the matrix takes it from.
+        CompileError: the matrix declares no version; it is invalid in a tag; or the environment
+            overrides a version that the matrix reads from data.
     """
     matrix = plan.matrix
     name = matrix.version
     if name is None:
-        raise _refusal(
+        raise _error(
             Code.NO_PUBLISH,
-            "the matrix does not say which variable is the version of a release",
+            "the matrix does not declare the variable that contains the version of a release",
             Location(path=matrix.source.path, line=0),
-            'write `publish: {version: "${VERSION_TAG}"}` with one of its variables',
+            'add `publish: {version: "${VERSION_TAG}"}` with one of its variables',
         )
-    place = matrix.source.locate(("publish", "version"))
+    location = matrix.source.locate(("publish", "version"))
     default = matrix.variables[name].resolved
-    version = said if said is not None else variable_values(plan, environment)[name]
-    if canonical_tag(f"x:{version}") is None or len(version) > _MOST:
-        raise _refusal(
+    version = requested if requested is not None else variable_values(plan, environment)[name]
+    if canonical_tag(f"x:{version}") is None or len(version) > MAX_LENGTH:
+        raise _error(
             Code.BAD_VERSION,
-            f"{version!r} is no version for a tag",
-            place,
-            f"use at most {_MOST} letters, digits, `.`, `_` and `-`",
+            f"invalid version: {version!r}",
+            location,
+            f"use at most {MAX_LENGTH} letters, digits, `.`, `_` and `-`",
         )
-    chain = _chain(plan, name)
-    if said is None and version != default and _from_data(plan, chain):
-        given = [one for one in chain if one in environment]
-        raise _refusal(
+    variables = _referenced_variables(plan, name)
+    if requested is None and version != default and _read_from_data(plan, variables):
+        overridden = [variable for variable in variables if variable in environment]
+        raise _error(
             Code.OTHER_VERSION,
-            f"{name} is {version!r} in the environment, and the matrix takes {default!r} from data",
-            place,
-            f"unset {', '.join(given)}, or say `--version {version}` if it is meant",
+            f"{name} is {version!r} in the environment, but {default!r} in the matrix's data",
+            location,
+            f"unset {', '.join(overridden)}, or pass `--version {version}` if it is intended",
         )
     return Release(name, version)
 
 
-def _chain(plan: Plan, name: str) -> list[str]:
-    """Return a variable with all that its default names, directly or not."""
-    found = [name]
-    for one in found:
-        more = variables_in(plan.matrix.variables[one].default)
-        found += [other for other in more if other not in found]
-    return found
+def _referenced_variables(plan: Plan, name: str) -> list[str]:
+    """Return a variable and all variables that its default refers to, directly or not."""
+    names = [name]
+    for variable in names:
+        references = variables_in(plan.matrix.variables[variable].default)
+        names += [reference for reference in references if reference not in names]
+    return names
 
 
-def _from_data(plan: Plan, names: Iterable[str]) -> bool:
-    written = plan.matrix.source.data["variables"]
-    return any("{{" in str(written[name]) for name in names)
+def _read_from_data(plan: Plan, names: Iterable[str]) -> bool:
+    """Return whether the default of any variable is an expression over data."""
+    defaults = plan.matrix.source.data["variables"]
+    return any("{{" in str(defaults[name]) for name in names)
 
 
-def _refusal(code: Code, message: str, place: Location, help_: str) -> CompileError:
-    return CompileError([Diagnostic(code=code, message=message, location=place, help=help_)])
+def _error(code: Code, message: str, location: Location, help_: str) -> CompileError:
+    return CompileError([Diagnostic(code=code, message=message, location=location, help=help_)])

@@ -119,7 +119,7 @@ def test_no_secret_is_anywhere(project: Project) -> None:
     project.template('{{ "false" if n == "b" else "true" }}')
     said += project.publish("--version=v2", code=1)
 
-    assert "nothing is promoted" in said
+    assert "no tag was created" in said
     assert project.shelf.registry.tags("held").count("release-v1") == 1
     assert "b-v2" not in project.shelf.registry.tags("held")
     (project.folder / "said").write_text(said)
@@ -141,7 +141,8 @@ def test_who_is_not_let_in_builds_nothing(project: Project, login: str) -> None:
 
     said = project.publish(code=1)
 
-    assert "(401): log in, by `docker login`" in said
+    assert "error[registry-denied]" in said
+    assert "run `docker login`" in said
     refused(project, said)
 
 
@@ -153,7 +154,7 @@ def test_who_may_only_read_builds_nothing(project: Project) -> None:
 
         said = project.publish(code=1, REGISTRY=between.address)
 
-    assert f"does not let {between.address}/held be written to (403)" in said
+    assert f"access to {between.address}/held denied (403)" in said
     refused(project, said)
 
 
@@ -167,7 +168,7 @@ def test_a_registry_that_takes_nothing(
     said = project.publish(code=1, REGISTRY=shelf.address)
     shelf.close()
 
-    assert f"does not let {shelf.address}/held be written to: 405" in said
+    assert f"cannot write to {shelf.address}/held: 405" in said
     refused(project, said)
     assert not shelf.tags()
     del engine
@@ -175,7 +176,7 @@ def test_a_registry_that_takes_nothing(
 
 def refused(project: Project, said: str) -> None:
     """See to it that nothing was built, nothing pushed, and no password told."""
-    assert "built " not in said.replace("nothing was built ", "")
+    assert "built " not in said
     assert not list((project.folder / ".compile-matrix").glob("logs/*"))
     assert set(project.shelf.tags()) == {"ground:1"}
     assert PASSWORD not in said

@@ -1,9 +1,8 @@
-"""The machine's and Docker's certificates -> how TLS with one registry is checked.
+"""Load the machine's and Docker's certificates for TLS connections to a registry.
 
-Takes a host and the environment; returns an adapter for the library of requests. Trusted are the
-authorities of the machine, as the docker command trusts them, and those that Docker has for this
-registry alone, in a folder `certs.d/HOST` of its settings: `*.crt` are authorities, `NAME.cert`
-with `NAME.key` says who the user is.
+Trusted are the machine's certificate authorities, and those in Docker's settings for this registry
+alone, in the folder `certs.d/HOST`: `*.crt` are authorities, `NAME.cert` with `NAME.key` is a
+client certificate.
 """
 
 import os
@@ -18,42 +17,42 @@ from requests.adapters import HTTPAdapter
 from compiler.external.registry.credentials import settings_folder
 
 
-SYSTEM = Path("/etc/docker")
-"""Settings of Docker for the whole machine."""
+SYSTEM_SETTINGS = Path("/etc/docker")
+"""Docker's settings for the whole machine."""
 
 
-class TrustError(Exception):
-    """A certificate of Docker's settings cannot be used."""
+class CertificateError(Exception):
+    """A certificate in Docker's settings cannot be used."""
 
 
-class Trusting(HTTPAdapter):
-    """Speaks TLS with one registry."""
+class TlsAdapter(HTTPAdapter):
+    """Connects to one registry with its own certificates."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **more: Any) -> None:
-        """Use the context, where the registry is spoken to directly."""
+        """Use the certificates for direct connections."""
         super().init_poolmanager(*args, **more, ssl_context=self._context)
 
     def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
-        """Use the context, where a proxy stands between."""
+        """Use the certificates for connections through a proxy."""
         return super().proxy_manager_for(proxy, **more, ssl_context=self._context)
 
 
-def trusting(host: str, environment: Mapping[str, str]) -> Trusting:
+def tls_adapter(host: str, environment: Mapping[str, str]) -> TlsAdapter:
     """Return the adapter for a registry.
 
     Args:
-        host: with its port, as it stands in tags; Docker names the folder so.
-        environment: says where Docker's settings are.
+        host: the host with its port, as in tags: Docker names the folder `certs.d/HOST` like this.
+        environment: defines the location of Docker's settings.
 
     Raises:
-        TrustError: a file of Docker's settings is no certificate, or cannot be read.
+        CertificateError: a file in Docker's settings is invalid or cannot be read.
     """
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    for folder in _folders(host, environment):
+    for folder in _certificate_folders(host, environment):
         for file in sorted(folder.glob("*")):
             try:
                 if file.suffix == ".crt":
@@ -61,14 +60,15 @@ def trusting(host: str, environment: Mapping[str, str]) -> Trusting:
                 elif file.suffix == ".cert":
                     context.load_cert_chain(file, file.with_suffix(".key"))
             except ssl.SSLError:
-                raise TrustError(f"{file} is no certificate, or not in PEM") from None
+                raise CertificateError(f"invalid PEM certificate: {file}") from None
             except OSError as error:
-                raise TrustError(f"{file} cannot be used: {error.strerror}") from None
-    return Trusting(context)
+                reason = error.strerror or str(error)
+                raise CertificateError(f"cannot read certificate {file}: {reason}") from None
+    return TlsAdapter(context)
 
 
-def _folders(host: str, environment: Mapping[str, str]) -> Iterator[Path]:
+def _certificate_folders(host: str, environment: Mapping[str, str]) -> Iterator[Path]:
     home = environment.get("HOME") or os.path.expanduser("~")
-    rootless = Path(f"{environment.get('XDG_CONFIG_HOME') or f'{home}/.config'}/docker")
-    for settings in (SYSTEM, rootless, settings_folder(environment)):
+    config = environment.get("XDG_CONFIG_HOME") or f"{home}/.config"
+    for settings in (SYSTEM_SETTINGS, Path(f"{config}/docker"), settings_folder(environment)):
         yield settings / "certs.d" / host

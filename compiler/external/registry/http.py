@@ -1,112 +1,134 @@
-"""Requests to registries: with the user's logins, tried again when a fault passes.
+"""Send requests to registries, with the user's credentials and with retries.
 
-Safe to use from several threads at once; no secret is ever in an error.
+Safe to use from several threads. No secret is ever part of an error.
 """
 
 import base64
 import re
 import threading
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
 from urllib.parse import urlsplit
 
 import requests
 
-from compiler.external.references import canonical_tag
-from compiler.external.registry.certificates import TrustError, trusting
-from compiler.external.registry.credentials import HUB, login
-from compiler.external.registry.responses import NO_NAME, RegistryError, refusal, short, told
+from compiler.external.references import split_repository
+from compiler.external.registry.certificates import CertificateError
+from compiler.external.registry.credentials import Credentials, find_credentials
+from compiler.external.registry.parallel import ABANDONED
+from compiler.external.registry.responses import (
+    UNKNOWN_HOST,
+    RegistryError,
+    connection_reason,
+    parse_json,
+    rejection,
+)
+from compiler.external.registry.sessions import PLAIN_HTTP, Sessions
 
 
-PLAIN = "COMPILE_MATRIX_PLAIN_HTTP"
-"""Names registries, with commas between, that speak HTTP without TLS beside those on loopback."""
 ATTEMPTS = 8
-"""How often one request is sent while faults that pass keep it from an answer."""
-PATIENCE = 60.0
-"""Seconds until an answer must begin."""
-_LONGEST = 15.0
-"""Seconds between two attempts, at most; a registry may ask for up to a minute."""
-_ASKED_FOR = 60.0
-_PASSING = frozenset({408, 429, 500, 502, 503, 504})
-_FIELD = re.compile(r'(\w+)="([^"]*)"')
-_NAMED = 3
-"""Attempts where a name is not known: a misspelt one will not be."""
-_LOOPBACK = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?\Z")
+"""Maximum number of attempts of a request that fails with transient errors."""
+TIMEOUT = 60.0
+"""Seconds within which a response must start."""
+_MAX_DELAY = 15.0
+"""Maximum number of seconds between two attempts, unless the registry asks for more."""
+_MAX_REQUESTED_DELAY = 60.0
+"""Maximum number of seconds that `Retry-After` can ask for."""
+_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+_CHALLENGE_FIELD = re.compile(r'(\w+)="([^"]*)"')
+_UNKNOWN_HOST_ATTEMPTS = 3
+"""Maximum number of attempts if the host name is unknown: most likely it is misspelt."""
 
 
-GIVEN_UP: ContextVar[threading.Event] = ContextVar("GIVEN_UP")
-"""In a thread beside others: is set when nobody waits for its answers; nothing is tried again."""
-
-
-class Sender:
-    """Sends requests, and remembers what registries want to see."""
+class HttpClient:
+    """Sends requests to registries and caches their access tokens."""
 
     def __init__(self, environment: Mapping[str, str], attempts: int = ATTEMPTS) -> None:
-        """Take the environment, and how often a request is sent.
+        """Create a client.
 
-        The environment says where Docker's settings are, and which registries are plain.
+        Args:
+            environment: defines the location of Docker's settings, proxies, and the registries
+                that use plain HTTP.
+            attempts: the maximum number of attempts of each request.
         """
         self._environment, self._attempts = environment, attempts
-        self._plain = {name.strip() for name in environment.get(PLAIN, "").split(",")} - {""}
-        self._threads = threading.local()
+        self._sessions = Sessions(environment)
         self._lock = threading.Lock()
-        self._passes: dict[tuple[str, str], str] = {}
+        self._authorizations: dict[tuple[str, str], str] = {}
         self.requests = 0
-        """How many were sent."""
+        """The number of requests that were sent to registries."""
 
-    def ask(
+    def request(
         self,
         method: str,
         repository: str,
-        rest: str,
+        path: str,
         *,
         accept: str = "*/*",
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response | None:
-        """Return the answer; None where the registry says that there is no such thing."""
-        host, path = split_repository(repository)
-        url = rest if "://" in rest else f"{self.address(host)}/v2/{path}/{rest}"
-        given = {"Accept": accept, **(headers or {})}
+        """Send a request and return the response; None for status 404.
+
+        Args:
+            method: the HTTP method.
+            repository: the repository, as the user writes it.
+            path: the path within the repository, or a complete URL.
+            accept: the accepted media types.
+            body: the content to send.
+            headers: further headers.
+
+        Raises:
+            RegistryError: the registry denies the request, or does not respond.
+        """
+        host, repository_path = _locate(repository)
+        url = (
+            path if "://" in path else f"{self._sessions.address(host)}/v2/{repository_path}/{path}"
+        )
+        all_headers = {"Accept": accept, **(headers or {})}
 
         def send() -> requests.Response:
-            return self._authorised(method, host, path, url, given, body)
+            return self._send_authorized(method, host, repository_path, url, all_headers, body)
 
-        answer = self._patiently(send, host)
-        if answer.status_code == requests.codes.not_found:
+        response = self._retry(send, host)
+        if response.status_code == requests.codes.not_found:
             return None
-        if not answer.ok:
-            known = login(host, self._environment) is not None
-            raise RegistryError(f"{host} {refusal(answer, method, repository, known=known)}")
-        return answer
+        if not response.ok:
+            stored = find_credentials(host, self._environment) is not None
+            raise rejection(response, method, repository, credentials=stored)
+        return response
 
-    def _patiently(self, send: Callable[[], requests.Response], host: str) -> requests.Response:
+    def _retry(self, send: Callable[[], requests.Response], host: str) -> requests.Response:
+        """Send a request until it succeeds or fails permanently."""
         for attempt in range(1, self._attempts + 1):
-            wait = min(0.25 * 2.0**attempt, _LONGEST)
+            delay = min(0.25 * 2.0**attempt, _MAX_DELAY)
             try:
-                answer = send()
+                response = send()
             except requests.exceptions.SSLError:
                 raise RegistryError(
-                    f"{host} does not speak TLS that is trusted here: trust its authority on this "
-                    f"machine, or for Docker in certs.d/{host}/ca.crt; "
-                    f"where it is plain HTTP name it in {PLAIN}"
+                    host,
+                    f"cannot establish a trusted TLS connection to {host}",
+                    help_="add its certificate authority to this machine, or to Docker's settings "
+                    f"as certs.d/{host}/ca.crt; for a registry without TLS, set "
+                    f"{PLAIN_HTTP}={host}",
                 ) from None
-            except TrustError as error:
-                raise RegistryError(str(error)) from None
+            except CertificateError as error:
+                raise RegistryError(host, str(error), help_="correct Docker's settings") from None
             except requests.RequestException as error:
-                why = short(error)
-                if attempt == self._attempts or (why == NO_NAME and attempt >= _NAMED):
-                    raise RegistryError(f"{host} does not answer: {why}") from None
+                reason = connection_reason(error)
+                unknown = reason == UNKNOWN_HOST and attempt >= _UNKNOWN_HOST_ATTEMPTS
+                if attempt == self._attempts or unknown:
+                    raise _unreachable(host, reason) from None
             else:
-                if answer.status_code not in _PASSING or attempt == self._attempts:
-                    return answer
-                asked = answer.headers.get("Retry-After", "")
-                wait = min(float(asked), _ASKED_FOR) if asked.isdigit() else wait
-            if _pause(wait):
-                raise RegistryError(f"{host} does not answer, and is not asked again")
-        raise AssertionError  # the last attempt returned or raised
+                if response.status_code not in _TRANSIENT or attempt == self._attempts:
+                    return response
+                requested = response.headers.get("Retry-After", "")
+                if requested.isdigit():
+                    delay = min(float(requested), _MAX_REQUESTED_DELAY)
+            if _wait(delay):
+                raise _unreachable(host, "no further attempt")
+        raise AssertionError  # the last attempt has returned or raised
 
-    def _authorised(
+    def _send_authorized(
         self,
         method: str,
         host: str,
@@ -115,105 +137,99 @@ class Sender:
         headers: Mapping[str, str],
         body: bytes | None,
     ) -> requests.Response:
-        """Send a request, with what the registry wants to see if it asks for that."""
+        """Send a request, and again with authorization if the registry demands it."""
         scope = f"{path}:{'pull' if method in {'GET', 'HEAD'} else 'pull,push'}"
-        here = urlsplit(url).netloc == urlsplit(self.address(host)).netloc
-        pass_ = self._passes.get((host, scope), "") if here else ""
-        answer = self._send(method, url, headers, pass_, body)
-        if answer.status_code != requests.codes.unauthorized or not here:
-            return answer
-        pass_ = self._pass(host, answer.headers.get("WWW-Authenticate", ""), scope)
-        if not pass_:
-            return answer
+        same_host = urlsplit(url).netloc == urlsplit(self._sessions.address(host)).netloc
+        authorization = self._authorizations.get((host, scope), "") if same_host else ""
+        response = self._send(method, url, headers, authorization, body)
+        if response.status_code != requests.codes.unauthorized or not same_host:
+            return response
+        challenge = response.headers.get("WWW-Authenticate", "")
+        authorization = self._authorize(host, challenge, scope)
+        if not authorization:
+            return response
         with self._lock:
-            self._passes[host, scope] = pass_
-        return self._send(method, url, headers, pass_, body)
+            self._authorizations[host, scope] = authorization
+        return self._send(method, url, headers, authorization, body)
 
-    def _pass(self, host: str, challenge: str, scope: str) -> str:
-        """Return the header that answers a registry's challenge; empty if there is none."""
-        known = login(host, self._environment)
-        scheme, _, rest = challenge.partition(" ")
+    def _authorize(self, host: str, challenge: str, scope: str) -> str:
+        """Return the Authorization header for a registry's challenge; empty if there is none."""
+        credentials = find_credentials(host, self._environment)
+        scheme, _, parameters = challenge.partition(" ")
         if scheme.lower() == "basic":
-            return f"Basic {_basic(known.user, known.secret)}" if known else ""
-        fields = dict(_FIELD.findall(rest))
+            return _basic(credentials) if credentials else ""
+        fields = dict(_CHALLENGE_FIELD.findall(parameters))
         realm = fields.get("realm", "")
         if scheme.lower() != "bearer" or not realm.startswith(("https://", "http://")):
             return ""
-        if realm.startswith("http://") and self.address(host).startswith("https://"):
-            return ""  # a secret does not go where anyone can read it
-        asked = {"service": fields.get("service", ""), "scope": f"repository:{scope}"}
-        if known and known.identity_token:
-            form = {
-                "grant_type": "refresh_token",
-                "refresh_token": known.identity_token,
-                "client_id": "compile-matrix",
-                **asked,
-            }
-            answer = self._session(realm).post(realm, data=form, timeout=PATIENCE)
-        else:
-            said = {"Authorization": f"Basic {_basic(*known[:2])}"} if known else {}
-            session = self._session(realm)
-            answer = session.get(realm, params=asked, headers=said, timeout=PATIENCE)
-        if answer.status_code in _PASSING:
-            raise requests.RequestException(f"its tokens' server: {answer.status_code}")
-        if not answer.ok:
+        if realm.startswith("http://") and self._sessions.address(host).startswith("https://"):
+            return ""  # credentials are not sent without encryption
+        query = {"service": fields.get("service", ""), "scope": f"repository:{scope}"}
+        response = self._request_token(realm, query, credentials)
+        if response.status_code in _TRANSIENT:
+            raise requests.RequestException(f"token server: {response.status_code}")
+        if not response.ok:
             return ""
-        found = told(answer, host)
-        token = found.get("token") or found.get("access_token") or ""
+        content = parse_json(response, host)
+        token = content.get("token") or content.get("access_token") or ""
         return f"Bearer {token}" if token else ""
 
-    def _send(
-        self, method: str, url: str, headers: Mapping[str, str], pass_: str, body: bytes | None
+    def _request_token(
+        self, realm: str, query: Mapping[str, str], credentials: Credentials | None
     ) -> requests.Response:
-        given = {**headers, "Authorization": pass_} if pass_ else headers
+        session = self._sessions.get(realm)
+        if credentials and credentials.identity_token:
+            form = {
+                "grant_type": "refresh_token",
+                "refresh_token": credentials.identity_token,
+                "client_id": "compile-matrix",
+                **query,
+            }
+            return session.post(realm, data=form, timeout=TIMEOUT)
+        headers = {"Authorization": _basic(credentials)} if credentials else {}
+        return session.get(realm, params=query, headers=headers, timeout=TIMEOUT)
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        authorization: str,
+        body: bytes | None,
+    ) -> requests.Response:
+        if authorization:
+            headers = {**headers, "Authorization": authorization}
         with self._lock:
             self.requests += 1
-        return self._session(url).request(method, url, headers=given, data=body, timeout=PATIENCE)
-
-    def _session(self, url: str) -> requests.Session:
-        """Return this thread's session: proxies of the environment, but not to this machine."""
-        host = urlsplit(url).netloc
-        near = _LOOPBACK.match(host) is not None
-        name = "near" if near else "far"
-        found: requests.Session | None = getattr(self._threads, name, None)
-        if found is None:
-            found = requests.Session()
-            found.trust_env = not near
-            found.auth = _unchanged  # else ~/.netrc would take the header's place
-            found.headers["User-Agent"] = "compile-matrix"
-            setattr(self._threads, name, found)
-        if url.startswith("https://") and (place := f"https://{host}/") not in found.adapters:
-            found.mount(place, trusting(host, self._environment))
-        return found
-
-    def address(self, host: str) -> str:
-        """Return where a registry is spoken to."""
-        plain = host in self._plain or _LOOPBACK.match(host) is not None
-        name = "registry-1.docker.io" if host == HUB else host
-        return f"{'http' if plain else 'https'}://{name}"
+        session = self._sessions.get(url)
+        return session.request(method, url, headers=headers, data=body, timeout=TIMEOUT)
 
 
-def _pause(seconds: float) -> bool:
-    """Wait before another attempt; tell whether nobody waits for that any more."""
-    return GIVEN_UP.get(threading.Event()).wait(seconds)
+def _locate(repository: str) -> tuple[str, str]:
+    """Return the host and the path of a repository."""
+    location = split_repository(repository)
+    if location is None:
+        raise RegistryError(
+            repository,
+            f"invalid repository: {repository!r}",
+            help_="correct the tags or `publish.staging` in matrix.yaml",
+        )
+    return location
 
 
-def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
+def _unreachable(host: str, reason: str) -> RegistryError:
+    return RegistryError(
+        host,
+        f"cannot reach {host}: {reason}",
+        help_="check the name and the network, or retry later",
+    )
 
 
-def split_repository(repository: str) -> tuple[str, str]:
-    """Return host and path of a repository.
-
-    >>> split_repository("acme/server"), split_repository("localhost:5000/a")
-    (('docker.io', 'acme/server'), ('localhost:5000', 'a'))
-    """
-    full = canonical_tag(f"{repository}:latest")
-    if full is None:
-        raise RegistryError(f"{repository!r} is no repository")
-    host, _, path = full.rpartition(":")[0].partition("/")
-    return host, path
+def _wait(seconds: float) -> bool:
+    """Wait before another attempt; return whether the result is no longer needed."""
+    return ABANDONED.get(threading.Event()).wait(seconds)
 
 
-def _basic(user: str, secret: str) -> str:
-    return base64.b64encode(f"{user}:{secret}".encode()).decode()
+def _basic(credentials: Credentials) -> str:
+    text = f"{credentials.user}:{credentials.secret}"
+    return f"Basic {base64.b64encode(text.encode()).decode()}"

@@ -1,76 +1,88 @@
-"""Questions to registries, some at a time."""
+"""Call a function for many inputs in parallel, and stop promptly after an error or interrupt."""
 
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from compiler.external.registry.http import GIVEN_UP
 
-
-AT_ONCE = 8
-"""Questions at a time."""
+MAX_WORKERS = 8
+"""Maximum number of calls at the same time."""
 GRACE = 3.0
-"""Seconds that answers under way have after an interrupt."""
-LONG = 86400.0
-"""Seconds that they have otherwise; each ends by its own patience long before."""
+"""Seconds for which running calls are awaited after an interrupt."""
+NO_LIMIT = 86400.0
+"""Seconds for which they are awaited otherwise; each call has a shorter timeout of its own."""
+
+ABANDONED: ContextVar[threading.Event] = ContextVar("ABANDONED")
+"""In a worker thread: set when the result is no longer needed, so that retries must stop."""
 
 Key = TypeVar("Key")
-Given = TypeVar("Given")
-Answer = TypeVar("Answer")
+Input = TypeVar("Input")
+Result = TypeVar("Result")
 
 
-def at_once(function: Callable[[Given], Answer], asked: Mapping[Key, Given]) -> dict[Key, Answer]:
-    """Return what a function answers for each, some at a time, in the given order.
+def run_parallel(
+    function: Callable[[Input], Result],
+    inputs: Mapping[Key, Input],
+    finished: Callable[[Key], object] = lambda _: None,
+) -> dict[Key, Result]:
+    """Call a function for each input and return the results by key, in the order of the inputs.
 
-    Where one fails, or it is interrupted, those that were not begun are left, and nothing is tried
-    again. What is under way then may still be done: after an interrupt it is waited for briefly.
+    After an error or an interrupt no further call starts, and nothing is retried. Running calls
+    may still complete; after an interrupt they are awaited only briefly.
+
+    Args:
+        function: called in several threads at the same time.
+        inputs: key -> input.
+        finished: called in this thread with the key of each completed call.
     """
-    left: SimpleQueue[tuple[Key, Given]] = SimpleQueue()
-    for pair in asked.items():
-        left.put(pair)
-    answers: SimpleQueue[tuple[Key, Answer] | BaseException] = SimpleQueue()
-    over = threading.Event()
-    # As daemons: an answer that never comes must not keep an interrupted process.
-    said = (function, left, answers, over)
-    count = min(AT_ONCE, len(asked))
-    workers = [threading.Thread(target=_work, args=said, daemon=True) for _ in range(count)]
+    pending: SimpleQueue[tuple[Key, Input]] = SimpleQueue()
+    for pair in inputs.items():
+        pending.put(pair)
+    completed: SimpleQueue[tuple[Key, Result] | BaseException] = SimpleQueue()
+    abandoned = threading.Event()
+    # Daemon threads: a call that never returns must not keep an interrupted process alive.
+    arguments = (function, pending, completed, abandoned)
+    count = min(MAX_WORKERS, len(inputs))
+    workers = [threading.Thread(target=_work, args=arguments, daemon=True) for _ in range(count)]
     for worker in workers:
         worker.start()
-    found: dict[Key, Answer] = {}
-    patience = LONG
+    results: dict[Key, Result] = {}
+    patience = NO_LIMIT
     try:
-        for _ in asked:
-            answer = answers.get()
-            if isinstance(answer, BaseException):
-                raise answer
-            found[answer[0]] = answer[1]
+        for _ in inputs:
+            result = completed.get()
+            if isinstance(result, BaseException):
+                raise result
+            results[result[0]] = result[1]
+            finished(result[0])
     except KeyboardInterrupt:
         patience = GRACE
         raise
     finally:
-        over.set()
-        end = time.monotonic() + patience
+        abandoned.set()
+        deadline = time.monotonic() + patience
         for worker in workers:
-            worker.join(max(0.0, end - time.monotonic()))
-    return {key: found[key] for key in asked}
+            worker.join(max(0.0, deadline - time.monotonic()))
+    return {key: results[key] for key in inputs}
 
 
 def _work(
-    function: Callable[[Given], Answer],
-    left: "SimpleQueue[tuple[Key, Given]]",
-    answers: "SimpleQueue[tuple[Key, Answer] | BaseException]",
-    over: threading.Event,
+    function: Callable[[Input], Result],
+    pending: "SimpleQueue[tuple[Key, Input]]",
+    completed: "SimpleQueue[tuple[Key, Result] | BaseException]",
+    abandoned: threading.Event,
 ) -> None:
-    """Answer what is left, until nothing is or nobody waits any more."""
-    GIVEN_UP.set(over)
-    while not over.is_set():
+    """Call the function until no input is left or the results are no longer needed."""
+    ABANDONED.set(abandoned)
+    while not abandoned.is_set():
         try:
-            key, given = left.get_nowait()
+            key, value = pending.get_nowait()
         except Empty:
             return
         try:
-            answers.put((key, function(given)))
-        except BaseException as error:  # noqa: BLE001 - the asker raises it
-            answers.put(error)
+            completed.put((key, function(value)))
+        except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
+            completed.put(error)

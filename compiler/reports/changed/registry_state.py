@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 
-from compiler.codes import Code
-from compiler.errors import Argument, CompileError, Diagnostic
-from compiler.external.references import split
-from compiler.external.registry.client import Registries, RegistryError
-from compiler.external.registry.parallel import at_once
+from compiler.external.references import split_tag
+from compiler.external.registry.client import Registries
+from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.fingerprint.naming import fingerprint_tag
 from compiler.matrix.strings import substitute
@@ -31,7 +29,7 @@ def repositories(plan: Plan, environment: Mapping[str, str], staging: str = "") 
         if staging:
             found[target.name] = substitute(staging, values)
         elif tags:
-            found[target.name] = split(substitute(tags[0], values))[0]
+            found[target.name] = split_tag(substitute(tags[0], values))[0]
     return found
 
 
@@ -46,24 +44,12 @@ def staged(
         registries: who is asked.
 
     Raises:
-        CompileError: a registry does not answer.
+        RegistryError: a registry cannot be read.
     """
     tags = {
         name: (places[name], fingerprint_tag(one.digest))
         for name, one in prints.items()
         if name in places
     }
-    try:
-        answers = at_once(lambda tag: registries.digest(*tag), {tag: tag for tag in tags.values()})
-    except RegistryError as error:
-        raise CompileError(
-            [
-                Diagnostic(
-                    code=Code.UNREACHABLE_REGISTRY,
-                    message=str(error),
-                    location=Argument(name="--against", text="registry"),
-                    help="that is not taken for an answer: log in, or try again",
-                )
-            ]
-        ) from None
+    answers = run_parallel(lambda tag: registries.digest(*tag), {tag: tag for tag in tags.values()})
     return {name: answers[tag] is not None for name, tag in tags.items()}

@@ -1,4 +1,4 @@
-"""Registries over HTTP: logins, tokens, pages, faults that pass; against a server on loopback."""
+"""Access to registries: credentials, tokens, pages, retries; against a server on loopback."""
 
 from __future__ import annotations
 
@@ -21,25 +21,28 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import trustme
 
-from compiler.external.registry.client import PLAIN, Registries, RegistryError
-from compiler.external.registry.credentials import Login, login
-from compiler.external.registry.http import Sender
+from compiler.codes import Code
+from compiler.errors import Repository
+from compiler.external.registry.client import PLAIN_HTTP, Registries, RegistryError
+from compiler.external.registry.credentials import Credentials, find_credentials
+from compiler.external.registry.sessions import Sessions
 
 
 SECRET = "s3cret-of-a-user"  # noqa: S105
-TOKEN = "token-that-was-given"  # noqa: S105
+TOKEN = "token-from-the-server"  # noqa: S105
 DIGEST = f"sha256:{'0' * 64}"
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """A registry that wants a token for everything, and answers a few questions."""
+    """A small registry that requires a token, or basic authentication, for every request."""
 
     protocol_version = "HTTP/1.1"
-    faults: list[int]
+    failures: list[int]
     seen: list[tuple[str, str, str]]
+    """Method, path and authorization of each request."""
     basic = False
 
-    def _answer(self, code: int, body: bytes = b"", **headers: str) -> None:
+    def _respond(self, code: int, body: bytes = b"", **headers: str) -> None:
         self.send_response_only(code)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
@@ -48,56 +51,56 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _all(self) -> None:
+    def _handle(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length).decode()
-        said = self.headers.get("Authorization", "")
-        self.seen.append((self.command, self.path, said))
-        place = urlsplit(self.path)
-        if place.path == "/token":
-            form = parse_qs(body) or parse_qs(place.query)
-            known = said == f"Basic {base64.b64encode(f'ann:{SECRET}'.encode()).decode()}"
+        authorization = self.headers.get("Authorization", "")
+        self.seen.append((self.command, self.path, authorization))
+        url = urlsplit(self.path)
+        if url.path == "/token":
+            form = parse_qs(body) or parse_qs(url.query)
+            known = authorization == f"Basic {base64.b64encode(f'ann:{SECRET}'.encode()).decode()}"
             known = known or form.get("refresh_token") == [SECRET]
-            self._answer(200 if known else 401, json.dumps({"token": TOKEN}).encode())
-        elif self.faults:
-            self._answer(self.faults.pop(0), b"not now")
-        elif said != (
+            self._respond(200 if known else 401, json.dumps({"token": TOKEN}).encode())
+        elif self.failures:
+            self._respond(self.failures.pop(0), b"unavailable")
+        elif authorization != (
             f"Basic {base64.b64encode(f'ann:{SECRET}'.encode()).decode()}"
             if self.basic
             else f"Bearer {TOKEN}"
         ):
             host = self.headers["Host"]
-            how = f'Bearer realm="http://{host}/token",service="here"'
-            self._answer(401, WWW_Authenticate='Basic realm="here"' if self.basic else how)
-        elif place.path.startswith("/v2/page/"):
-            self._answer(200, b"<html>Welcome</html>", Content_Type="text/html")
-        elif place.path.endswith("/tags/list"):
-            last = "last=b" in place.query
-            following = {} if last else {"Link": f'<{place.path}?last=b&n=2>; rel="next"'}
-            self._answer(
+            challenge = f'Bearer realm="http://{host}/token",service="here"'
+            self._respond(401, WWW_Authenticate='Basic realm="here"' if self.basic else challenge)
+        elif url.path.startswith("/v2/page/"):
+            self._respond(200, b"<html>Welcome</html>", Content_Type="text/html")
+        elif url.path.endswith("/tags/list"):
+            last = "last=b" in url.query
+            following = {} if last else {"Link": f'<{url.path}?last=b&n=2>; rel="next"'}
+            self._respond(
                 200, json.dumps({"tags": ["c"] if last else ["a", "b"]}).encode(), **following
             )
-        elif place.path.endswith("/manifests/there"):
-            self._answer(200, b"{}", Docker_Content_Digest=DIGEST)
-        elif self.command == "POST" and "/closed/" in place.path:
-            self._answer(403, b'{"errors": [{"code": "DENIED"}]}')
+        elif url.path.endswith("/manifests/present"):
+            self._respond(200, b"{}", Docker_Content_Digest=DIGEST)
+        elif self.command == "POST" and "/closed/" in url.path:
+            self._respond(403, b'{"errors": [{"code": "DENIED"}]}')
         elif self.command == "POST":
-            self._answer(202, Location="/v2/upload/1?state=x")
+            self._respond(202, Location="/v2/upload/1?state=x")
         elif self.command == "DELETE":
-            self._answer(204)
+            self._respond(204)
         else:
-            self._answer(404)
+            self._respond(404)
 
-    do_GET = do_HEAD = do_POST = do_DELETE = _all  # noqa: N815 - as the server calls them
+    do_GET = do_HEAD = do_POST = do_DELETE = _handle  # noqa: N815 - names of the base class
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture
 def server() -> Iterator[tuple[str, type[Handler]]]:
-    """Give the address of such a registry, and what it saw."""
-    handler = type("Own", (Handler,), {"faults": [], "seen": []})
+    """Provide the address of such a registry, and its handler."""
+    handler = type("OwnHandler", (Handler,), {"failures": [], "seen": []})
     running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=running.serve_forever, daemon=True).start()
     yield f"127.0.0.1:{running.server_address[1]}", handler
@@ -105,108 +108,116 @@ def server() -> Iterator[tuple[str, type[Handler]]]:
     running.server_close()
 
 
-def logged_in(folder: Path, settings: object) -> dict[str, str]:
-    """Return an environment with these settings of Docker's."""
+def with_settings(folder: Path, settings: object) -> dict[str, str]:
+    """Return an environment with these settings of Docker."""
     (folder / "config.json").write_text(json.dumps(settings))
     return {"DOCKER_CONFIG": str(folder), "PATH": os.environ["PATH"], "HOME": str(folder)}
 
 
-def kept(host: str) -> dict[str, object]:
-    """Return settings with a login as `docker login` keeps it."""
+def stored(host: str) -> dict[str, object]:
+    """Return settings with credentials as `docker login` stores them."""
     return {"auths": {host: {"auth": base64.b64encode(f"ann:{SECRET}".encode()).decode()}}}
 
 
-def test_a_token_is_asked_for_once(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
-    """The challenge is answered with the user's login, and the token is used again."""
+def test_a_token_is_requested_once(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
+    """The token is requested with the user's credentials, and reused."""
     host, handler = server
-    registries = Registries(logged_in(tmp_path, kept(host)))
+    registries = Registries(with_settings(tmp_path, stored(host)))
 
-    assert registries.digest(f"{host}/acme", "there") == DIGEST
-    assert registries.digest(f"{host}/acme", "elsewhere") is None
-    asked = [urlsplit(path) for _, path, _ in handler.seen if path.startswith("/token")]
-    assert [parse_qs(place.query)["scope"] for place in asked] == [["repository:acme:pull"]]
+    assert registries.digest(f"{host}/acme", "present") == DIGEST
+    assert registries.digest(f"{host}/acme", "missing") is None
+    urls = [urlsplit(path) for _, path, _ in handler.seen if path.startswith("/token")]
+    assert [parse_qs(url.query)["scope"] for url in urls] == [["repository:acme:pull"]]
 
 
-def test_a_registry_without_tokens(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
-    """Basic authentication will do."""
+def test_basic_authentication(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
+    """A registry without a token server accepts user and password."""
     host, handler = server
     handler.basic = True
 
-    assert Registries(logged_in(tmp_path, kept(host))).digest(f"{host}/acme", "there") == DIGEST
+    assert (
+        Registries(with_settings(tmp_path, stored(host))).digest(f"{host}/acme", "present")
+        == DIGEST
+    )
 
 
 def test_an_identity_token(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
-    """It is exchanged for the token of the repository."""
+    """It is exchanged for an access token of the repository."""
     host, _ = server
     settings = {"auths": {host: {"identitytoken": SECRET}}}
 
-    assert Registries(logged_in(tmp_path, settings)).digest(f"{host}/acme", "there") == DIGEST
+    assert Registries(with_settings(tmp_path, settings)).digest(f"{host}/acme", "present") == DIGEST
 
 
-def test_without_a_login(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
-    """It is told to log in, and that is no answer to what is there."""
+def test_without_credentials(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
+    """Denied access is an error with a remedy: the image does not count as missing."""
     host, _ = server
 
-    with pytest.raises(RegistryError, match="log in, by `docker login`, for none is kept"):
-        Registries(logged_in(tmp_path, {})).digest(f"{host}/acme", "there")
+    with pytest.raises(RegistryError, match=r"acme denied \(401\)") as caught:
+        Registries(with_settings(tmp_path, {})).digest(f"{host}/acme", "present")
+
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.code == Code.REGISTRY_DENIED
+    assert diagnostic.location == Repository(name=f"{host}/acme")
+    assert diagnostic.help == "no credentials are stored: run `docker login`"
 
 
 def test_pages_of_tags(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
     """All pages are read."""
     host, _ = server
 
-    assert Registries(logged_in(tmp_path, kept(host))).tags(f"{host}/acme") == ["a", "b", "c"]
+    assert Registries(with_settings(tmp_path, stored(host))).tags(f"{host}/acme") == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("question", ["digest", "manifest", "tags"])
-def test_a_web_page_is_no_answer(
-    server: tuple[str, type[Handler]], tmp_path: Path, question: str
+@pytest.mark.parametrize("method", ["digest", "manifest", "tags"])
+def test_a_web_page_is_not_a_registry(
+    server: tuple[str, type[Handler]], tmp_path: Path, method: str
 ) -> None:
-    """Whatever answers everything with a page is no registry that has everything."""
+    """A server that responds to everything with a page does not contain everything."""
     host, _ = server
-    registries = Registries(logged_in(tmp_path, kept(host)))
-    words = [f"{host}/page"] if question == "tags" else [f"{host}/page", "v1"]
+    registries = Registries(with_settings(tmp_path, stored(host)))
+    arguments = [f"{host}/page"] if method == "tags" else [f"{host}/page", "v1"]
 
-    with pytest.raises(RegistryError, match="does not answer as a registry"):
-        getattr(registries, question)(*words)
+    with pytest.raises(RegistryError, match="did not respond as a registry"):
+        getattr(registries, method)(*arguments)
 
 
-def test_whether_it_can_be_written(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
-    """An upload is begun and taken back; a refusal says so without the login."""
+def test_write_access(server: tuple[str, type[Handler]], tmp_path: Path) -> None:
+    """An upload is started and cancelled; an error contains no secret."""
     host, handler = server
-    registries = Registries(logged_in(tmp_path, kept(host)))
+    registries = Registries(with_settings(tmp_path, stored(host)))
 
     registries.check_writable(f"{host}/open")
 
     assert [method for method, _, _ in handler.seen][-2:] == ["POST", "DELETE"]
-    with pytest.raises(RegistryError, match=r"closed be written to \(403\)") as caught:
+    with pytest.raises(RegistryError, match=r"closed denied \(403\)") as caught:
         registries.check_writable(f"{host}/closed")
-    assert str(caught.value).endswith("as who may, for the login that is kept is refused")
-    assert SECRET not in str(caught.value)
-    assert TOKEN not in str(caught.value)
+    assert caught.value.diagnostics[0].help.startswith("the stored credentials were rejected")
+    assert SECRET not in repr(caught.value.diagnostics)
+    assert TOKEN not in repr(caught.value.diagnostics)
 
 
-def test_faults_that_pass(
+def test_transient_errors_are_retried(
     server: tuple[str, type[Handler]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """500 and 429 are asked again; what does not pass is said."""
+    """500 and 429 are retried; the last failure is reported."""
     host, handler = server
-    waits: list[float] = []
-    monkeypatch.setattr("compiler.external.registry.http._pause", waits.append)
-    registries = Registries(logged_in(tmp_path, kept(host)))
-    handler.faults[:] = [500, 429, 503]
+    delays: list[float] = []
+    monkeypatch.setattr("compiler.external.registry.http._wait", delays.append)
+    registries = Registries(with_settings(tmp_path, stored(host)))
+    handler.failures[:] = [500, 429, 503]
 
-    assert registries.digest(f"{host}/acme", "there") == DIGEST
-    assert waits == [0.5, 1.0, 2.0]
-    handler.faults[:] = [503] * 50
+    assert registries.digest(f"{host}/acme", "present") == DIGEST
+    assert delays == [0.5, 1.0, 2.0]
+    handler.failures[:] = [503] * 50
     with pytest.raises(RegistryError, match="503"):
-        registries.digest(f"{host}/acme", "there")
+        registries.digest(f"{host}/acme", "present")
 
 
-def test_a_name_that_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is misspelt, most likely: that is said soon."""
-    waits: list[float] = []
-    monkeypatch.setattr("compiler.external.registry.http._pause", waits.append)
+def test_an_unknown_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is most likely misspelt, so there are few attempts."""
+    delays: list[float] = []
+    monkeypatch.setattr("compiler.external.registry.http._wait", delays.append)
 
     def unknown(*_: Any, **__: Any) -> Any:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -215,48 +226,50 @@ def test_a_name_that_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
 
-    with pytest.raises(RegistryError, match=r"^registry\.test does not answer: no such name"):
-        Registries(logged_in(tmp_path, {})).digest("registry.test/acme", "there")
-    assert waits == [0.5, 1.0]
+    with pytest.raises(RegistryError, match=r"^cannot reach registry\.test: unknown host name"):
+        Registries(with_settings(tmp_path, {})).digest("registry.test/acme", "present")
+    assert delays == [0.5, 1.0]
 
 
-def test_a_helper_gives_the_login(tmp_path: Path) -> None:
-    """A credential helper is asked by the registry's name; Docker Hub's is its old address."""
+def test_a_credential_helper(tmp_path: Path) -> None:
+    """It is called with the registry's host; for Docker Hub with its old URL."""
     helper = tmp_path / "docker-credential-mine"
     helper.write_text(
         '#!/bin/sh\nread host\necho "{\\"Username\\": \\"$host\\", \\"Secret\\": \\"x\\"}"\n'
     )
     helper.chmod(0o755)
-    env = logged_in(tmp_path, {"credsStore": "mine", "credHelpers": {"other.example": "none"}})
+    env = with_settings(tmp_path, {"credsStore": "mine", "credHelpers": {"other.example": "none"}})
     env["PATH"] = f"{tmp_path}{os.pathsep}{env['PATH']}"
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", env["PATH"])
 
-        assert login("registry.example", env) == Login("registry.example", "x")
-        assert login("docker.io", env) == Login("https://index.docker.io/v1/", "x")
-        assert login("other.example", env) is None
+        assert find_credentials("registry.example", env) == Credentials("registry.example", "x")
+        assert find_credentials("docker.io", env) == Credentials("https://index.docker.io/v1/", "x")
+        assert find_credentials("other.example", env) is None
 
 
 @pytest.mark.parametrize("host", ["r.example:5000", "docker.io"])
-def test_logins_of_the_environment(host: str, tmp_path: Path) -> None:
-    """DOCKER_AUTH_CONFIG comes first, as for the docker command; what it lacks is looked up."""
+def test_credentials_in_the_environment(host: str, tmp_path: Path) -> None:
+    """DOCKER_AUTH_CONFIG has precedence, as in the docker command; other registries fall back."""
     key = "https://index.docker.io/v1/" if host == "docker.io" else host
     other = base64.b64encode(b"bob:x").decode()
-    environment = logged_in(tmp_path, {"auths": {key: {"auth": other}}})
+    environment = with_settings(tmp_path, {"auths": {key: {"auth": other}}})
 
-    for text in ("", "no JSON", '["auths"]', json.dumps({"auths": {"other.example": {}}})):
-        assert login(host, {**environment, "DOCKER_AUTH_CONFIG": text}) == Login("bob", "x")
+    for text in ("", "not JSON", '["auths"]', json.dumps({"auths": {"other.example": {}}})):
+        assert find_credentials(host, {**environment, "DOCKER_AUTH_CONFIG": text}) == Credentials(
+            "bob", "x"
+        )
 
-    given = {**environment, "DOCKER_AUTH_CONFIG": json.dumps(kept(key))}
-    assert login(host, given) == Login("ann", SECRET)
+    overridden = {**environment, "DOCKER_AUTH_CONFIG": json.dumps(stored(key))}
+    assert find_credentials(host, overridden) == Credentials("ann", SECRET)
 
 
-def test_plain_http_is_for_loopback_and_who_is_named() -> None:
-    """Nothing else is ever asked without TLS."""
-    sender = Sender({PLAIN: "registry.lan:5000"})
+def test_plain_http_is_for_loopback_and_listed_hosts() -> None:
+    """All other registries are accessed with TLS."""
+    sessions = Sessions({PLAIN_HTTP: "registry.lan:5000"})
     addresses = {
-        host: sender.address(host)
+        host: sessions.address(host)
         for host in (
             "localhost:5000",
             "127.0.0.1",
@@ -279,7 +292,7 @@ def test_plain_http_is_for_loopback_and_who_is_named() -> None:
 def secured(
     server: tuple[str, type[Handler]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[tuple[str, Path]]:
-    """Give such a registry's host, which speaks TLS and asks for names, and authorities' files."""
+    """Provide a registry with TLS that requires client certificates, and the certificates."""
     _, handler = server
     handler.basic = True
     authority = trustme.CA()
@@ -292,13 +305,13 @@ def secured(
     running.handle_error = lambda *_: None  # type: ignore[method-assign]
     threading.Thread(target=running.serve_forever, daemon=True).start()
     port = running.server_address[1]
-    asked = socket.getaddrinfo
+    getaddrinfo = socket.getaddrinfo
 
-    def here(host: str, *more: Any, **options: Any) -> Any:
+    def loopback(host: str, *more: Any, **options: Any) -> Any:
         assert host == "registry.test"
-        return asked("127.0.0.1", *more, **options)
+        return getaddrinfo("127.0.0.1", *more, **options)
 
-    monkeypatch.setattr(socket, "getaddrinfo", here)
+    monkeypatch.setattr(socket, "getaddrinfo", loopback)
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -312,93 +325,94 @@ def secured(
     running.server_close()
 
 
-@pytest.mark.parametrize("place", [".config/docker/certs.d", "certs.d"])
-def test_certificates_of_docker(secured: tuple[str, Path], tmp_path: Path, place: str) -> None:
-    """The authority and the user's certificate are those that Docker has for the registry."""
+@pytest.mark.parametrize("settings", [".config/docker/certs.d", "certs.d"])
+def test_certificates_of_docker(secured: tuple[str, Path], tmp_path: Path, settings: str) -> None:
+    """The authority and the client certificate in Docker's settings are used."""
     host, files = secured
-    environment = logged_in(tmp_path, kept(host))
-    folder = tmp_path / place / host
+    environment = with_settings(tmp_path, stored(host))
+    folder = tmp_path / settings / host
     folder.mkdir(parents=True)
     shutil.copy(files / "authority.pem", folder / "ca.crt")
     for name in ("ann.cert", "ann.key"):
         shutil.copy(files / name, folder)
 
-    assert Registries(environment).digest(f"{host}/acme", "there") == DIGEST
+    assert Registries(environment).digest(f"{host}/acme", "present") == DIGEST
     (folder / "ca.crt").write_text("nothing")
-    with pytest.raises(RegistryError, match=r"ca\.crt is no certificate"):
-        Registries(environment).digest(f"{host}/acme", "there")
+    with pytest.raises(RegistryError, match=r"invalid PEM certificate: .*ca\.crt"):
+        Registries(environment).digest(f"{host}/acme", "present")
     (folder / "ca.crt").unlink()
-    with pytest.raises(RegistryError, match=r"does not speak TLS that is trusted here: .*certs\.d"):
-        Registries(environment).digest(f"{host}/acme", "there")
+    with pytest.raises(RegistryError, match="cannot establish a trusted TLS connection"):
+        Registries(environment).digest(f"{host}/acme", "present")
     (folder / "ann.key").unlink()
-    with pytest.raises(RegistryError, match=r"ann\.cert cannot be used: No such file"):
-        Registries(environment).digest(f"{host}/acme", "there")
+    with pytest.raises(RegistryError, match=r"cannot read certificate .*ann\.cert: No such file"):
+        Registries(environment).digest(f"{host}/acme", "present")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is no file")
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no certificate file")
 def test_authorities_of_the_machine(
     secured: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who the machine trusts is trusted, not only those that a library brings along."""
+    """The machine's own authorities are trusted, not only those of a Python package."""
     host, files = secured
-    environment = logged_in(tmp_path, kept(host))
+    environment = with_settings(tmp_path, stored(host))
     folder = tmp_path / "certs.d" / host
     folder.mkdir(parents=True)
     for name in ("ann.cert", "ann.key"):
         shutil.copy(files / name, folder)
     monkeypatch.setenv("SSL_CERT_FILE", str(files / "authority.pem"))
 
-    assert Registries(environment).digest(f"{host}/acme", "there") == DIGEST
+    assert Registries(environment).digest(f"{host}/acme", "present") == DIGEST
 
 
-ASKING = """
+PROGRAM = """
 import os, sys
 from compiler.external.registry.client import Registries
-from compiler.external.registry.parallel import at_once
+from compiler.external.registry.parallel import run_parallel
 registries = Registries(os.environ)
 try:
-    at_once(lambda tag: registries.digest(sys.argv[1], tag), {str(n): str(n) for n in range(20)})
+    tags = {str(n): str(n) for n in range(20)}
+    run_parallel(lambda tag: registries.digest(sys.argv[1], tag), tags)
 except KeyboardInterrupt:
     sys.exit(130)
 """
 
 
 @pytest.mark.parametrize("silent", [False, True])
-def test_an_interrupt_does_not_wait_for_answers(tmp_path: Path, *, silent: bool) -> None:
-    """Neither for one that never comes, nor for another attempt; what was not begun is left."""
+def test_an_interrupt_ends_requests(tmp_path: Path, *, silent: bool) -> None:
+    """Neither a missing response nor a retry delays the end; no further request starts."""
     seen: list[str] = []
-    all_there, free = threading.Event(), threading.Event()
+    all_received, released = threading.Event(), threading.Event()
 
-    class Stubborn(http.server.BaseHTTPRequestHandler):
+    class Unavailable(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
             seen.append(self.path)
             if len(seen) == 8:
-                all_there.set()
+                all_received.set()
             if silent:
-                free.wait()
+                released.wait()
             self.send_response(503)
             self.send_header("Retry-After", "60")
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Print nothing."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stubborn) as running:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Unavailable) as running:
         running.daemon_threads = True
         threading.Thread(target=running.serve_forever, daemon=True).start()
         host = f"127.0.0.1:{running.server_address[1]}"
-        asking = subprocess.Popen(
-            [sys.executable, "-c", ASKING, f"{host}/acme"],
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, f"{host}/acme"],
             env={**os.environ, "DOCKER_CONFIG": str(tmp_path)},
             stderr=subprocess.PIPE,
             text=True,
         )
-        assert all_there.wait(60)
-        asking.send_signal(signal.SIGINT)
-        _, said = asking.communicate(timeout=55)
-        free.set()
+        assert all_received.wait(60)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=55)
+        released.set()
         running.shutdown()
 
-    assert asking.returncode == 130
-    assert not said
+    assert process.returncode == 130
+    assert not stderr
     assert len(seen) == 8

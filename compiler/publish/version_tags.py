@@ -1,0 +1,124 @@
+"""Create the version tags of a release, and detect other runs that publish the same version."""
+
+from collections.abc import Mapping
+
+from compiler.codes import Code
+from compiler.external.registry.parallel import run_parallel
+from compiler.fingerprint.naming import fingerprint_tag
+from compiler.publish.create_tag import create_tag, tags_of_other_images
+from compiler.publish.items import ReleaseItem
+from compiler.publish.preflight import (
+    find_complete_image,
+    find_released_image,
+    reject_existing_tags,
+)
+from compiler.publish.request import (
+    ONE_AT_A_TIME,
+    ROUNDS,
+    SOME_TAGS,
+    STAGED,
+    PublishJob,
+    PublishProgress,
+)
+from compiler.publish.staged_image import StagedImage
+from compiler.releases.record import ReleasedTarget
+from compiler.releases.registry_record import pull_record
+
+
+def adopt_released_images(job: PublishJob, progress: PublishProgress) -> None:
+    """Replace images of this run by those that other runs have released meanwhile.
+
+    Only images with the same fingerprint are adopted.
+
+    Raises:
+        PublishError: another run has created one of the tags for another image.
+    """
+    if not progress.build_seconds and not progress.overtaken:
+        return
+    progress.previous = pull_record(job.registries, job.record_repository, job.version)
+    for released in progress.previous.targets if progress.previous else ():
+        item = job.selected.get(released.target)
+        if item is None or not is_rebuilt_elsewhere(progress, item, released):
+            continue
+        image = find_released_image(job, item, released.digest)
+        if image is not None:
+            progress.images[item.target] = image
+            del progress.build_seconds[item.target]
+            tag = f"{item.repository}:{fingerprint_tag(item.fingerprint)}"
+            builder = job.request.options.builder
+            create_tag(job.registries, image, item.repository, tag, builder)
+    reject_existing_tags(job, progress, STAGED)
+
+
+def is_rebuilt_elsewhere(
+    progress: PublishProgress, item: ReleaseItem, released: ReleasedTarget
+) -> bool:
+    """Return whether a record has another image of the same inputs than this run has built."""
+    return (
+        item.target in progress.build_seconds
+        and released.fingerprint == f"sha256:{item.fingerprint}"
+        and released.digest != progress.images[item.target].digest
+    )
+
+
+def create_version_tags(job: PublishJob, progress: PublishProgress) -> None:
+    """Create the version tags of all selected targets.
+
+    Raises:
+        PublishError: another run keeps staging other images of the same targets.
+    """
+    restaged: dict[str, StagedImage] = {}
+    for _ in range(ROUNDS):
+        job.report.say(f"promoting {len(job.selected)} to {job.version}")
+        counts = run_parallel(lambda item: _create_tags(job, progress, item), job.selected)
+        for name, count in counts.items():
+            progress.count_tags(name, count)
+        built = {
+            name: item for name, item in job.selected.items() if name in progress.build_seconds
+        }
+        restaged = find_restaged_images(job, progress, built)
+        if not restaged:
+            return
+        progress.images |= restaged  # both runs continue with the image that was staged last
+    raise job.error(
+        Code.CONCURRENT_RELEASE,
+        [(name, "another run keeps staging it") for name in restaged],
+        help_=ONE_AT_A_TIME,
+        outcome=SOME_TAGS,
+    )
+
+
+def _create_tags(job: PublishJob, progress: PublishProgress, item: ReleaseItem) -> int:
+    """Create the version tags of a target; return how many had to be created."""
+    image = progress.images[item.target]
+    builder = job.request.options.builder
+    return sum(
+        create_tag(job.registries, image, item.repository, tag, builder)
+        for tag in item.version_tags
+    )
+
+
+def find_restaged_images(
+    job: PublishJob, progress: PublishProgress, items: Mapping[str, ReleaseItem]
+) -> dict[str, StagedImage]:
+    """Return the staged images that differ from those of this run, by target."""
+
+    def find(item: ReleaseItem) -> StagedImage | None:
+        tag = fingerprint_tag(item.fingerprint)
+        if job.registries.digest(item.repository, tag) == progress.images[item.target].digest:
+            return None
+        return find_complete_image(job, item, tag)
+
+    images = run_parallel(find, items)
+    return {name: image for name, image in images.items() if image is not None}
+
+
+def is_overtaken(job: PublishJob, progress: PublishProgress) -> bool:
+    """Return whether another run has moved a version tag away from an image built by this run."""
+    digests: dict[str, str | None] = {
+        tag: progress.images[name].digest
+        for name, item in job.selected.items()
+        if name in progress.build_seconds
+        for tag in item.version_tags
+    }
+    return bool(tags_of_other_images(job.registries, digests))

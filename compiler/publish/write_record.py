@@ -1,0 +1,86 @@
+"""Write the record of a release: the last step of publishing."""
+
+import time
+from collections.abc import Iterable
+
+from compiler.codes import Code
+from compiler.external.registry.client import RegistryError
+from compiler.external.registry.parallel import run_parallel
+from compiler.publish.items import ReleaseItem
+from compiler.publish.request import ONE_AT_A_TIME, ROUNDS, PublishJob, PublishProgress
+from compiler.publish.staged_image import image_size
+from compiler.publish.version_tags import is_overtaken, is_rebuilt_elsewhere
+from compiler.releases.record import ReleasedTarget, ReleaseRecord
+from compiler.releases.registry_record import pull_record, push_record, record_tag
+
+
+def released_targets(job: PublishJob, progress: PublishProgress) -> dict[str, ReleasedTarget]:
+    """Return the selected targets as they are recorded, by name."""
+    return run_parallel(lambda item: _released_target(job, progress, item), job.selected)
+
+
+def _released_target(
+    job: PublishJob, progress: PublishProgress, item: ReleaseItem
+) -> ReleasedTarget:
+    """Return a target as it is recorded; the state of an image stays that of its first record."""
+    image = progress.images[item.target]
+    built = item.target in progress.build_seconds
+    state = "built" if built else "reused"
+    seconds = round(progress.build_seconds.get(item.target, 0.0), 1)
+    recorded = progress.previous_target(item.target)
+    if recorded is not None and recorded.digest == image.digest:
+        state, seconds = recorded.state, recorded.seconds
+    return ReleasedTarget(
+        target=item.target,
+        tags=item.version_tags,
+        moving=item.floating_tags,
+        digest=image.digest,
+        platforms=dict(image.platforms),
+        attestations=dict(image.attestations),
+        fingerprint=f"sha256:{item.fingerprint}",
+        bases=dict(item.bases),
+        state=state,
+        seconds=seconds,
+        bytes=image_size(job.registries, item.repository, image),
+    )
+
+
+def write_record(
+    job: PublishJob, progress: PublishProgress, targets: Iterable[ReleasedTarget]
+) -> ReleaseRecord | None:
+    """Write the record, with the targets that other runs of this version have recorded.
+
+    Returns:
+        The record; None if another run has recorded or tagged other images of the same targets,
+        so that this run must start over with its tags.
+
+    Raises:
+        RegistryError: other runs keep writing the record.
+    """
+    targets = tuple(targets)
+    order = [target.name for target in job.request.plan.targets]
+    for _ in range(ROUNDS):
+        previous = pull_record(job.registries, job.record_repository, job.version)
+        recorded = previous.by_name if previous else {}
+        if any(
+            is_rebuilt_elsewhere(progress, item, recorded[name])
+            for name, item in job.selected.items()
+            if name in recorded
+        ):
+            return None
+        base = ReleaseRecord(release=job.version, targets=previous.targets if previous else ())
+        record = base.with_targets(targets, order)
+        if previous is not None and previous.to_text() == record.to_text():
+            return record
+        if is_overtaken(job, progress):
+            return None
+        digest = push_record(job.registries, job.record_repository, record)
+        if job.registries.digest(job.record_repository, record_tag(job.version)) == digest:
+            return None if is_overtaken(job, progress) else record
+        time.sleep(0.2)
+    raise RegistryError(
+        f"{job.record_repository}:{record_tag(job.version)}",
+        f"another run keeps writing the record of {job.version}",
+        code=Code.CONCURRENT_RELEASE,
+        help_=ONE_AT_A_TIME,
+    )

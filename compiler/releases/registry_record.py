@@ -1,0 +1,150 @@
+"""Store and read release records in a registry, as artifacts with the tag `release-<version>`.
+
+An artifact has the record as its only blob. It is the last thing that a release writes: without it
+there is no release.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+
+from compiler.codes import Code
+from compiler.external.registry.client import MANIFEST, Manifest, Registries, RegistryError
+from compiler.external.registry.parallel import run_parallel
+from compiler.releases.record import InvalidRecordError, ReleaseRecord, parse_record
+from compiler.releases.version import parse_version
+
+
+TAG_PREFIX = "release-"
+MEDIA_TYPE = "application/vnd.compile-matrix.release.v1+json"
+_EMPTY = b"{}"
+_EMPTY_MEDIA_TYPE = "application/vnd.oci.empty.v1+json"
+
+
+def record_tag(version: str) -> str:
+    """Return the name of the tag of a release's record."""
+    return TAG_PREFIX + version
+
+
+def push_record(registries: Registries, repository: str, record: ReleaseRecord) -> str:
+    """Store a record and return its digest."""
+    content = record.to_text().encode()
+    blob = registries.put_blob(repository, content)
+    registries.put_blob(repository, _EMPTY)
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "artifactType": MEDIA_TYPE,
+        "config": {
+            "mediaType": _EMPTY_MEDIA_TYPE,
+            "digest": f"sha256:{sha256(_EMPTY).hexdigest()}",
+            "size": len(_EMPTY),
+        },
+        "layers": [
+            {
+                "mediaType": MEDIA_TYPE,
+                "digest": blob,
+                "size": len(content),
+                "annotations": {"org.opencontainers.image.title": "release.json"},
+            }
+        ],
+    }
+    text = json.dumps(manifest).encode()
+    digest = f"sha256:{sha256(text).hexdigest()}"
+    tag = record_tag(record.release)
+    registries.put_manifest(repository, tag, Manifest(digest, MANIFEST, text))
+    return digest
+
+
+def pull_record(registries: Registries, repository: str, version: str) -> ReleaseRecord | None:
+    """Return the record of a release; None if there is none.
+
+    Raises:
+        RegistryError: the record is invalid, an image has its tag, or the registry cannot be read.
+    """
+    manifest = registries.manifest(repository, record_tag(version))
+    if manifest is None:
+        return None
+    blob = _record_blob(manifest)
+    if blob is None:
+        raise _invalid(repository, version, "it is an image")
+    return _read_record(registries, repository, version, blob)
+
+
+def pull_records(
+    registries: Registries, repository: str, versions: Iterable[str]
+) -> list[ReleaseRecord]:
+    """Return the records of releases, in the given order; tags of images are ignored."""
+
+    def pull(version: str) -> ReleaseRecord | None:
+        manifest = registries.manifest(repository, record_tag(version))
+        blob = _record_blob(manifest) if manifest else None
+        return _read_record(registries, repository, version, blob) if blob else None
+
+    records = run_parallel(pull, {version: version for version in versions})
+    return [record for record in records.values() if record is not None]
+
+
+def _read_record(registries: Registries, repository: str, version: str, blob: str) -> ReleaseRecord:
+    content = registries.blob(repository, blob)
+    if content is None:
+        raise _invalid(repository, version, "its content is missing")
+    try:
+        return parse_record(content)
+    except InvalidRecordError as error:
+        raise _invalid(repository, version, str(error)) from None
+
+
+def _record_blob(manifest: Manifest) -> str | None:
+    """Return the digest of a record's blob; None if the manifest is not that of a record."""
+    layers = manifest.data.get("layers")
+    layer = layers[0] if isinstance(layers, list) and layers else None
+    if not isinstance(layer, dict) or layer.get("mediaType") != MEDIA_TYPE:
+        return None
+    digest = layer.get("digest")
+    return digest if isinstance(digest, str) else None
+
+
+def _invalid(repository: str, version: str, reason: str) -> RegistryError:
+    return RegistryError(
+        f"{repository}:{record_tag(version)}",
+        f"not a valid release record: {reason}",
+        code=Code.BAD_RECORD,
+        help_="publish another version, or delete this tag",
+    )
+
+
+def choose_repository(registries: Registries, candidates: Sequence[str]) -> str | None:
+    """Return the repository for records: the first that has some, otherwise the first.
+
+    Records therefore stay in one repository when another target becomes the matrix's first.
+    """
+    others = candidates[1:]
+    if not others or _has_records(registries, candidates[0]):
+        return next(iter(candidates), None)
+    results = run_parallel(
+        lambda repository: _has_records(registries, repository),
+        {repository: repository for repository in others},
+    )
+    return next((name for name, has_records in results.items() if has_records), candidates[0])
+
+
+def _has_records(registries: Registries, repository: str) -> bool:
+    """Return whether a repository has any record; images with such tags do not count."""
+    manifests = (
+        registries.manifest(repository, record_tag(version))
+        for version in recorded_versions(registries, repository)
+    )
+    return any(manifest is not None and _record_blob(manifest) for manifest in manifests)
+
+
+def recorded_versions(registries: Registries, repository: str) -> list[str]:
+    """Return the versions in tags of records: the newest first, then texts without an order."""
+    names = [
+        tag.removeprefix(TAG_PREFIX)
+        for tag in registries.tags(repository)
+        if tag.startswith(TAG_PREFIX)
+    ]
+    ordered = {name: version for name in names if (version := parse_version(name))}
+    newest_first = sorted(ordered, key=lambda name: (ordered[name], name), reverse=True)
+    return newest_first + sorted(name for name in names if name not in ordered)

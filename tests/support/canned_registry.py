@@ -1,0 +1,54 @@
+"""A registry on loopback that gives canned responses, for tests of single errors."""
+
+from __future__ import annotations
+
+import fnmatch
+import http.server
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+
+Response = tuple[int, Mapping[str, str], Any]
+Routes = Mapping[str, Response]
+"""`METHOD PATH` as a glob -> `[status, headers, body]`; the first match counts, 404 otherwise.
+
+`{address}` in a body is replaced by the address of the registry.
+"""
+
+
+@contextmanager
+def serve(routes: Routes) -> Iterator[str]:
+    """Run the registry; yield its address."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _respond(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            request = f"{self.command} {self.path}"
+            matches = [route for route in routes if fnmatch.fnmatch(request, route)]
+            status, headers, body = routes[matches[0]] if matches else (404, {}, {"errors": []})
+            address = f"127.0.0.1:{port}"
+            content = json.dumps(body).replace("{address}", address).encode()
+            self.send_response_only(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(content)
+
+        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _respond  # noqa: N815 - as inherited
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        port = server.server_address[1]
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{port}"
+        server.shutdown()
