@@ -38,6 +38,7 @@ _FENCE = re.compile(r"^```([\w-]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PATH = re.compile(r"^`([\w./-]+)`:?$")
 _COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 _CALL = re.compile(r"(?:^|[;&|(]\s*)(?:\w+=\S+ )*(compile-matrix\b.*)")
+_LEFT_OUT = "...\n"
 _SHELL = {"sh", "console", "shell-session", "text"}
 
 
@@ -133,12 +134,12 @@ def play(
 
 def _elided(output: str, like: str) -> str:
     """Leave out the lines for which a page has `...`: all but as many as it shows around that."""
-    head, mark, tail = like.partition("...\n")
-    lines = output.splitlines(keepends=True)
-    first, last = head.count("\n"), tail.count("\n")
-    if not mark or len(lines) < first + last:
+    shown, lines = (text.splitlines(keepends=True) for text in (like, output))
+    if _LEFT_OUT not in shown or len(lines) < len(shown) - 1:
         return output
-    return "".join([*lines[:first], mark, *lines[len(lines) - last :]])
+    first = shown.index(_LEFT_OUT)
+    last = len(shown) - first - 1
+    return "".join([*lines[:first], _LEFT_OUT, *lines[len(lines) - last :]])
 
 
 def check(page: Path, session: Block, played: str, *, update: bool) -> None:
