@@ -108,7 +108,12 @@ def compile_matrix(
                 )
             ]
         ) from None
-    return Compilation(plan=planned, artifacts=artifacts, inputs=dict(files.digests))
+    return Compilation(
+        plan=planned,
+        dockerfiles={dockerfile.target.name: dockerfile.text for dockerfile in dockerfiles},
+        artifacts=artifacts,
+        inputs=dict(files.digests),
+    )
 
 
 def _bake_template(files: Files) -> tuple[str, str]:

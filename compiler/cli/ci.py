@@ -85,7 +85,6 @@ def gitlab_(given: Invocation, /, most: int, include: str, **options: Any) -> No
 def _stages(given: Invocation, asked: ChangedOptions, most: int) -> "tuple[tuple[Shard, ...], ...]":
     """Return what must be built as stages of shards."""
     from compiler.bake.preconditions import reject_filters
-    from compiler.fingerprint.fingerprint import texts
     from compiler.render.build_steps import steps
     from compiler.reports.ci.shards import stages
 
@@ -98,13 +97,12 @@ def _stages(given: Invocation, asked: ChangedOptions, most: int) -> "tuple[tuple
         targets = tuple(change.target for change in changes(given, asked, ground))
         if ground.targets and not targets:
             click.echo("nothing changed", err=True)
-    written = texts(ground.compiled)
     return stages(
         [target.name for target in targets],
         {name: one.linked for name, one in ground.prints.items()},
         {
             target.name: steps(
-                written[target.name],
+                ground.compiled.dockerfiles[target.name],
                 str(target.fields.get("context", ".")),
                 *ground.prints[target.name].arguments,
             )

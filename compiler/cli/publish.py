@@ -152,7 +152,6 @@ def _check(options: PublishOptions) -> None:
 def _request(given: Invocation, options: PublishOptions) -> "PublishRequest":
     """Return the request that the options describe."""
     from compiler.bake.preconditions import reject_filters, require_buildx
-    from compiler.fingerprint.fingerprint import texts
     from compiler.fingerprint.project import project_fingerprints
     from compiler.fingerprint.set_overrides import OverrideError, Overrides
     from compiler.lock.refresh_dates import dates
@@ -180,7 +179,7 @@ def _request(given: Invocation, options: PublishOptions) -> "PublishRequest":
     return PublishRequest(
         plan=compiled.plan,
         fingerprints=fingerprints,
-        dockerfiles=texts(compiled),
+        dockerfiles=compiled.dockerfiles,
         targets=tuple(target.name for target in targets),
         release=release,
         environment=environment,

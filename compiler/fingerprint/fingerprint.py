@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
-from compiler.constants import LINK_PREFIX, MARKER
+from compiler.constants import LINK_PREFIX
 from compiler.errors import CompileError, Location
 from compiler.external.references import lookup_name
 from compiler.fingerprint.components import digest, field_parts, text_parts
 from compiler.fingerprint.context_files import Listing, Trees, UnreadableError
 from compiler.fingerprint.set_overrides import OverrideError, Overrides, resolved
-from compiler.output.artifact import Compilation
 from compiler.render.context_reads import Reach, Reads, reads
 from compiler.targets.graph import cycles, ordered
 from compiler.targets.links import linked_target
@@ -26,10 +25,6 @@ from compiler.targets.plan import Plan
 VERSION = 1
 """Of what is taken into a fingerprint, and how."""
 
-_HEADER = re.compile(
-    rf"\A((?:#[ \t]*(?:syntax|escape|check)[ \t]*=[^\n]*\n)*)# {MARKER} from [^\n]*\n",
-    re.IGNORECASE,
-)
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://|^[\w.-]+@[\w.-]+:|^" + LINK_PREFIX, re.IGNORECASE)
 
 
@@ -83,12 +78,6 @@ class Fingerprint:
     def whole(self) -> tuple[tuple[str, str], ...]:
         """Each context of which every file counts, with the instruction that is why."""
         return tuple((one.folder or "./", one.whole) for one in self._files if one.whole)
-
-
-def texts(compiled: Compilation) -> dict[str, str]:
-    """Return the Dockerfile of each target, by its name, as it was compiled."""
-    contents = {artifact.path: artifact.content for artifact in compiled.artifacts}
-    return {target.name: contents[target.dockerfile].decode() for target in compiled.plan.targets}
 
 
 def fingerprints(
@@ -192,7 +181,7 @@ class _Work:
     def _fingerprint(self, name: str) -> Fingerprint:
         target, fields = self._targets[name], self._fields[name]
         linked, asked = self._linked(name), self._reads(name)
-        text = _HEADER.sub(r"\1", self._texts[name], count=1)
+        text = self._texts[name]
         plain = text_parts(text)
         files: list[_Files] = []
         named: dict[str, list[str]] = {}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from compiler.fingerprint.fingerprint import Fingerprint, fingerprints, texts
+from compiler.fingerprint.fingerprint import Fingerprint, fingerprints
 from compiler.fingerprint.set_overrides import Overrides
 from compiler.lock.refresh_dates import dates
 from compiler.output.artifact import Compilation
@@ -35,7 +35,7 @@ def project_fingerprints(
     names = [*(target.name for target in compiled.plan.targets), *known]
     return fingerprints(
         compiled.plan,
-        texts(compiled),
+        compiled.dockerfiles,
         folder,
         environment,
         overrides=Overrides(sets, targets=names, environment=environment),

@@ -110,7 +110,7 @@ class Pinner:
         left = Problems()
         for dockerfile in dockerfiles:
             one = self._pin(dockerfile.target, dockerfile.text, digest)
-            pinned.append(Dockerfile(target=one.target, text=one.text))
+            pinned.append(dockerfile._replace(target=one.target, text=one.text))
             for use in one.uses:
                 locked = lock.bases.get(familiar(use.base.image))
                 if use.base.fault or locked is None:

@@ -20,6 +20,8 @@ class Compilation:
     """Everything that a matrix compiles to."""
 
     plan: Plan
+    dockerfiles: Mapping[str, str]
+    """Target -> the text of its Dockerfile, without the header that names its sources."""
     artifacts: tuple[Artifact, ...]
     """In the order in which they have to be written."""
     inputs: Mapping[str, str | None]

@@ -1,16 +1,17 @@
-"""The plan as files: Dockerfiles, docker-bake.hcl, matrix.json.
+"""Emit a plan as files: Dockerfiles, docker-bake.hcl and matrix.json.
 
-Takes a `Plan`, its Dockerfiles and the bake template's text; returns the artifacts in the order
-in which they have to reach the disk: nothing is named before it is there.
+The artifacts are in the order in which they have to be written: no file names another one before
+that exists.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
 from jinja2 import TemplateSyntaxError, Undefined
 
-from compiler.constants import BAKE_FILE, MARKER, PLAN_FILE, TEST_SUFFIX
+from compiler.constants import BAKE_FILE, DOCKERFILE_SUFFIX, MARKER, PLAN_FILE, TEST_SUFFIX
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.matrix.jinja import environment, renderer
 from compiler.matrix.jinja_errors import explain, place
@@ -20,7 +21,11 @@ from compiler.output.hcl import Literals
 from compiler.output.manifest import PLAN_LINE, manifest
 from compiler.render.render import Dockerfile
 from compiler.render.target_tests import test_dockerfile
+from compiler.render.templates import FOLDER
 from compiler.targets.plan import Plan, described
+
+
+_DIRECTIVES = re.compile(r"(?:[ \t]*#[ \t]*(?:syntax|escape|check)[ \t]*=[^\n]*\n)*", re.IGNORECASE)
 
 
 def emit(
@@ -30,41 +35,54 @@ def emit(
     source: str,
     bake_template: tuple[str, str],
 ) -> tuple[Artifact, ...]:
-    """Write down a plan.
+    """Return the files of a plan.
 
     Args:
-        plan: what is planned.
+        plan: the plan.
         dockerfiles: one for each target, in the same order.
-        source: the matrix file's name beside the outputs.
-        bake_template: the text of docker-bake.hcl.j2, and how a user names that file.
+        source: the matrix file's path in the project's folder.
+        bake_template: the text of docker-bake.hcl.j2, and how diagnostics name that file.
 
     Raises:
-        CompileError: the bake template is broken.
+        CompileError: the bake template is invalid.
     """
-    folder = plan.matrix.output
-    encoded: dict[int, bytes] = {}
-    artifacts = []
-    for dockerfile in dockerfiles:
-        text = dockerfile.text
-        content = encoded.get(id(text))
-        if content is None:
-            content = encoded[id(text)] = text.encode()
-        artifacts.append(Artifact(dockerfile.target.dockerfile, content))
-        if dockerfile.target.tests:
-            artifacts.append(
-                Artifact(
-                    f"{folder}/{dockerfile.target.name}{TEST_SUFFIX}.Dockerfile",
-                    test_dockerfile(dockerfile.target).encode(),
-                )
-            )
     bake = _bake(plan, dockerfiles, source, *bake_template)
-    artifacts.append(Artifact(BAKE_FILE, bake.encode()))
     listing = manifest(
         source=source,
         targets=map(described, plan.targets),
         groups={group.name: group.targets for group in plan.groups},
     )
-    return (*artifacts, Artifact(str(PurePosixPath(folder, PLAN_FILE)), listing))
+    return (
+        *_dockerfiles(dockerfiles, source),
+        Artifact(BAKE_FILE, bake.encode()),
+        Artifact(str(PurePosixPath(plan.matrix.output, PLAN_FILE)), listing),
+    )
+
+
+def _dockerfiles(dockerfiles: tuple[Dockerfile, ...], source: str) -> Iterator[Artifact]:
+    """Yield the Dockerfile of each target, and that of its tests; equal texts are encoded once."""
+    encoded: dict[tuple[int, tuple[str, ...]], bytes] = {}
+    for target, text, templates in dockerfiles:
+        key = (id(text), templates)
+        content = encoded.get(key)
+        if content is None:
+            sources = ", ".join(f"{FOLDER}/{name}" for name in templates)
+            header = _header([source, sources])
+            end = match.end() if (match := _DIRECTIVES.match(text)) else 0
+            content = encoded[key] = f"{text[:end]}{header}{text[end:]}".encode()
+        yield Artifact(target.dockerfile, content)
+        if target.tests:
+            path = target.dockerfile.removesuffix(DOCKERFILE_SUFFIX)
+            tests = f"{_header([source])}{test_dockerfile(target)}"
+            yield Artifact(f"{path}{TEST_SUFFIX}{DOCKERFILE_SUFFIX}", tests.encode())
+
+
+def _header(sources: Iterable[str]) -> str:
+    """Return the first comment of a generated file."""
+    text = " and ".join(sources)
+    if not text.isprintable():  # A line break would end the comment.
+        text = "".join(character if character.isprintable() else "?" for character in text)
+    return f"# {MARKER} from {text}; do not edit.\n"
 
 
 def _bake(
@@ -77,7 +95,7 @@ def _bake(
         compiled = env.from_string(template)
         body = renderer(compiled, inherits=True)(scope)
     except Exception as error:
-        # Whatever a template of the user's raises is a fault of the input.
+        # The user's template is input, so whatever it raises is an error in the input.
         code, message, help_, _ = explain(error, scope)
         lines = template.splitlines()
         line = error.lineno if isinstance(error, TemplateSyntaxError) else place(error)[1]
@@ -86,15 +104,11 @@ def _bake(
         raise CompileError(
             [Diagnostic(code=code, message=message, location=location, help=help_)]
         ) from error
-    return (
-        f"# {MARKER} from {source}; do not edit.\n"
-        f"{PLAN_LINE}{plan.matrix.output}/{PLAN_FILE}\n"
-        f"#\n{body.lstrip()}"
-    )
+    return f"{_header([source])}{PLAN_LINE}{plan.matrix.output}/{PLAN_FILE}\n#\n{body.lstrip()}"
 
 
 def _strict(write: Callable[[Any], str]) -> Callable[[Any], str]:
-    """Return a filter that says of what is undefined that it is, by its name."""
+    """Return a filter that raises an error naming what is undefined."""
 
     def hcl(value: Any) -> str:
         return write(str(value) if isinstance(value, Undefined) else value)  # str raises

@@ -19,7 +19,7 @@ def siblings(dockerfiles: tuple[Dockerfile, ...]) -> dict[str, list[Target]]:
     first instructions differ are not siblings.
     """
     groups: dict[object, list[tuple[tuple[str, ...], int]]] = {}
-    for n, (target, text) in enumerate(dockerfiles):
+    for n, (target, text, _) in enumerate(dockerfiles):
         if target.cache is not None:
             key = (target.image, target.fields.get("context"))
             groups.setdefault(key, []).append((_steps(text), n))

@@ -37,7 +37,7 @@ def sameness(dockerfiles: tuple[Dockerfile, ...]) -> list[int]:
     met: dict[tuple[str, int], int] = {}  # the same by the object: most targets share theirs
     times = Counter(dockerfile.text for dockerfile in dockerfiles)
     for n in ordered(range(len(dockerfiles)), links) if links else same:
-        target, text = dockerfiles[n]
+        target, text, _ = dockerfiles[n]
         if times[text] == 1 and not links:
             continue  # like no other, whatever its fields
         linked = [dockerfiles[parent].target.name for parent in links.get(n, ())]

@@ -215,7 +215,7 @@ def _newer(matrix: Matrix, warn: _Warnings) -> None:
 def _parents(matrix: Matrix, dockerfiles: tuple[Dockerfile, ...], warn: _Warnings) -> None:
     """Warn of children whose Dockerfiles do not name their parents."""
     told: set[str] = set()
-    for target, text in dockerfiles:
+    for target, text, _ in dockerfiles:
         parent = matrix.images[target.image].parent
         if target.parent is None or parent is None or target.image in told:
             continue

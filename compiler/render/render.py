@@ -1,8 +1,7 @@
 """Targets -> Dockerfiles, through the project's templates.
 
-Takes targets and `Templates`; returns one `Dockerfile` each, in the same order.
-Promises a first comment that says where it comes from, below any parser directive, and one
-newline at the end. Refuses a template that is missing, broken or renders no `FROM`.
+Takes targets and `Templates`; returns one `Dockerfile` each, in the same order, with one newline
+at its end. Refuses a template that is missing, broken or renders no `FROM`.
 """
 
 import re
@@ -12,18 +11,16 @@ from typing import Any, NamedTuple
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 
 from compiler.codes import Code
-from compiler.constants import MARKER
 from compiler.errors import Diagnostic, Location, Problems
 from compiler.matrix.jinja import renderer
 from compiler.matrix.jinja_errors import explain, place
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.pattern import holds, rule
-from compiler.render.templates import FOLDER, Templates
+from compiler.render.templates import Templates
 from compiler.targets.field_rendering import remembered
 from compiler.targets.target import Target
 
 
-_DIRECTIVES = re.compile(r"(?:#[ \t]*(?:syntax|escape|check)[ \t]*=[^\n]*\n)*", re.IGNORECASE)
 _FROM = re.compile(r"^[ \t]*FROM[ \t]", re.IGNORECASE | re.MULTILINE)
 _WHOLE_FROM = re.compile(
     r"[ \t]*FROM(?:[ \t]+--\S+)*[ \t]+[^\s#-]\S*(?:[ \t]+AS[ \t]+[^\s\\]+)?[ \t]*(?:\n|\Z)"
@@ -38,6 +35,9 @@ class Dockerfile(NamedTuple):
 
     target: Target
     text: str
+    """Without the comment that names its sources, which is no input of a build."""
+    templates: tuple[str, ...]
+    """The template and all that it includes, below `templates/`."""
 
 
 class _Template:
@@ -47,8 +47,8 @@ class _Template:
         compiled = templates.env.get_template(name)
         files, names, inherits = templates.reads(name)
         templates.note(names)
-        sources = ", ".join(f"{FOLDER}/{file}" for file in files)
-        self._header = f"# {MARKER} from matrix.yaml and {sources}; do not edit.\n"
+        self.files = tuple(files)
+        """The template and all that it includes."""
         self._body = renderer(compiled, inherits=inherits)
         self.render = self._text if names is None else remembered(self._text, names)
         """Scope -> Dockerfile; rendered once for scopes alike in what it reads."""
@@ -61,8 +61,7 @@ class _Template:
         line = body[first.start() : body.find("\n", first.start()) + 1 or None]
         if not _WHOLE_FROM.match(line):
             raise BadFromError(line.strip())
-        end = match.end() if (match := _DIRECTIVES.match(body + "\n")) else 0
-        return f"{body[:end]}{self._header}{body[end:]}\n"
+        return f"{body}\n"
 
 
 class NoBaseError(ValueError):
@@ -95,7 +94,7 @@ def render(
                 problems.add(_diagnosed(template, target, matrix, templates), target.name)
                 continue
             text = template.render(target.scope)
-            found.append(Dockerfile(target=target, text=text))
+            found.append(Dockerfile(target=target, text=text, templates=template.files))
         except Exception as error:  # noqa: BLE001 - whatever a template raises is the input's fault
             problems.add(_diagnosed(error, target, matrix, templates), target.name)
     problems.refuse()

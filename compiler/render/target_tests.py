@@ -2,7 +2,6 @@
 
 import re
 
-from compiler.constants import MARKER
 from compiler.targets.target import Target
 
 
@@ -11,8 +10,7 @@ _MORE = re.compile(r"\n|<<|\\\Z|\A[\[#]|\A--")
 
 def test_dockerfile(target: Target) -> str:
     """Return the Dockerfile of a target's tests: one step a command, each cached on its own."""
-    steps = "".join(_step(command) for command in target.tests)
-    return f"# {MARKER} from matrix.yaml; do not edit.\nFROM {target.name}\n{steps}"
+    return f"FROM {target.name}\n" + "".join(_step(command) for command in target.tests)
 
 
 def _step(command: str) -> str:

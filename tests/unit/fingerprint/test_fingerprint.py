@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from compiler.errors import CompileError
 from compiler.external.references import lookup_name
 from compiler.fingerprint.context_files import Trees
-from compiler.fingerprint.fingerprint import Fingerprint, fingerprints, texts
+from compiler.fingerprint.fingerprint import Fingerprint, fingerprints
 from compiler.fingerprint.set_overrides import DECIDING, OverrideError, Overrides, resolved
 from compiler.output.bake_fields import normal
 from compiler.pipeline import compile_matrix
@@ -128,7 +128,7 @@ def taken(
     names = [target.name for target in compiled.plan.targets]
     return fingerprints(
         compiled.plan,
-        texts(compiled),
+        compiled.dockerfiles,
         folder,
         environment or {},
         overrides=Overrides(sets, targets=names, environment=environment),
