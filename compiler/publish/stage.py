@@ -20,6 +20,9 @@ from compiler.publish.staged_image import StagedImage, passed_tests_tag, read_im
 
 Items = Mapping[str, ReleaseItem]
 
+_SEE_LOG = "see the log in .compile-matrix/logs/, correct the cause and run the command again"
+_STAGE_FIRST = "stage it with `compile-matrix publish --platform PLATFORM --stage-only`"
+
 
 def stage_missing(job: PublishJob, progress: PublishProgress) -> None:
     """Build or merge all required images that are not staged.
@@ -41,7 +44,8 @@ def stage_missing(job: PublishJob, progress: PublishProgress) -> None:
         staged = {name: item for name, item in missing.items() if name not in reasons}
         progress.images |= _read_staged(job, staged, reasons)
         if reasons:
-            raise job.error(Code.UNREADY_TARGET, reasons.items(), outcome=STAGED)
+            help_ = _STAGE_FIRST if job.request.merge else _SEE_LOG
+            raise job.error(Code.UNREADY_TARGET, reasons.items(), help_=help_, outcome=STAGED)
         # If another run has pushed a parent meanwhile, its children are built again on that image.
         replaced = {
             name for name, digest in pushed.items() if progress.images[name].digest != digest
@@ -151,6 +155,7 @@ def ensure_tested(job: PublishJob, progress: PublishProgress) -> None:
         raise job.error(
             Code.UNREADY_TARGET,
             [(name, f"its tests failed: {_last_line(tail)}") for name, tail in failed.items()],
+            help_=_SEE_LOG,
             outcome=STAGED,
         )
 
