@@ -123,3 +123,14 @@ def test_the_index_lists_every_page() -> None:
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
     for page in (PROJECT / "docs").glob("*.md"):
         assert page.name == "matrix.head.md" or f"docs/{page.name})" in readme, page.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_page_begins_with_its_purpose_and_an_example(page: Path) -> None:
+    """A paragraph follows the title, and the first matrix of a page comes before its sections."""
+    text = page.read_text(encoding="utf-8")
+    example = next((block for block in markdown.blocks(text) if block.is_matrix), None)
+    sections = text.count("\n", 0, text.index("\n## ")) + 1
+
+    assert re.match(r"# .+\n\n[\w`*]", text)
+    assert example is None or page.name == "README.md" or example.line < sections
