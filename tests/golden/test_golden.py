@@ -1,0 +1,47 @@
+"""Golden outputs: each case in this folder compiles to exactly the files in its `expected/`.
+
+A case is a folder with matrix.yaml, templates/ and expected/. The case `sample` has only expected/:
+its matrix is the one at the top of the repository. `pytest tests/golden --update-golden` rewrites
+the expected files; review the difference before committing it.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from compiler.matrix.build_fields import FIELDS, OWN
+from compiler.pipeline import compile_matrix
+
+
+HERE = Path(__file__).parent
+CASES = sorted(path.name for path in HERE.iterdir() if (path / "matrix.yaml").is_file())
+
+
+def expected_files(folder: Path) -> dict[str, bytes]:
+    """Return path -> content of the expected files."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("case", ["sample", *CASES])
+def test_the_output_is_as_expected(case: str, *, update_golden: bool) -> None:
+    """Every generated file has exactly the expected bytes, and no file is missing."""
+    project = HERE.parents[1] if case == "sample" else HERE / case
+    expected = HERE / case / "expected"
+    artifacts = compile_matrix(project / "matrix.yaml").artifacts
+    if update_golden:
+        shutil.rmtree(expected, ignore_errors=True)
+        for artifact in artifacts:
+            (expected / artifact.path).parent.mkdir(parents=True, exist_ok=True)
+            (expected / artifact.path).write_bytes(artifact.content)
+
+    assert {artifact.path: artifact.content for artifact in artifacts} == expected_files(expected)
+
+
+def test_the_case_of_fields_has_every_field() -> None:
+    """A field that is added to the language is added to a golden output, too."""
+    target = compile_matrix(HERE / "fields" / "matrix.yaml").plan.targets[-1]
+    found = {*target.fields, *(name for name in OWN if getattr(target, name))}
+
+    assert found == {*FIELDS, *OWN}
