@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from compiler.bake.batches import Dependencies
-from compiler.bake.logs import state_folder
+from compiler.output.local_folder import load_local, write_local
 from compiler.targets.graph import closure
 
 
@@ -37,12 +37,12 @@ def record_rebuilt(folder: Path, dates: Mapping[str, str], built: Iterable[str])
     rebuilt = {name: date for name, date in _read(folder).items() if name in dates}
     rebuilt |= {name: dates[name] for name in built if name in dates}
     text = json.dumps(rebuilt, indent=1, sort_keys=True) + "\n"
-    (state_folder(folder) / _FILE).write_text(text)
+    write_local(folder, _FILE, text.encode())
 
 
 def _read(folder: Path) -> dict[str, str]:
     try:
-        content = json.loads((state_folder(folder) / _FILE).read_bytes())
+        content = json.loads(load_local(folder, _FILE))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -11,6 +11,7 @@ READ_OURS = READ | os.O_NOFOLLOW
 """Open a file that we have written, which is never a link."""
 OPEN_FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 CHUNK = 1 << 13
 """Bytes of the first read; most generated files are smaller."""
