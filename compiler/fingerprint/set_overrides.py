@@ -10,18 +10,16 @@ from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from compiler.errors import did_you_mean
+from compiler.matrix.field_table import BAKE_ROWS, Kind
 from compiler.output.bake_fields import Fields, normal
 from compiler.output.bake_resolved import definition
 from compiler.targets.plan import Plan
 
 
-DECIDING = (
-    *("args", "context", "contexts", "target", "platforms", "output", "attest"),
-    *("network", "shm-size", "ulimits", "extra-hosts"),
-)
+DECIDING = tuple(row.name for row in BAKE_ROWS if row.decides)
 """The fields of bake that decide what an image is."""
 
-_NAMED = frozenset({"args", "contexts", "extra-hosts", "labels"})
+_NAMED = frozenset(row.name for row in BAKE_ROWS if row.kind is Kind.MAPPING)
 """Keys that want a name."""
 _LISTS = {
     "platform": "platforms",
@@ -34,13 +32,13 @@ _ADDED = frozenset({"attest"})
 _PLAIN = frozenset({"context", "shm-size", "target"})
 _LOST = frozenset({"network", "ulimits"})
 """Keys that bake takes here and then forgets the value of."""
+_RENAMED = {"secret": "secrets"}
+"""Fields that have another name as keys of `--set`."""
 _PASSED = frozenset(
-    {
-        *("annotations", "cache-from", "cache-to", "call", "entitlements", "labels", "load"),
-        *("no-cache", "no-cache-filter", "pull", "push", "secrets", "ssh", "tags"),
-    }
+    {_RENAMED.get(row.name, row.name) for row in BAKE_ROWS if not row.decides} - {"description"}
+    | {"call", "load", "push"}
 )
-"""Keys that decide nothing of an image."""
+"""Keys that do not change what an image is."""
 _KNOWN = (*_NAMED, *_LISTS, *_PLAIN, *_PASSED)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from compiler.codes import Code
+from compiler.matrix.field_table import MERGED, ROWS
 from compiler.matrix.matrix import Axis, Entry, Field, Override
 from compiler.matrix.model import BuildOptions, CacheOptions, ImageOptions
 from compiler.matrix.model import Override as OverrideOptions
@@ -13,28 +14,13 @@ from compiler.matrix.strings import TemplateString
 from compiler.source.document import Route
 
 
-FIELDS = (
-    *("description", "annotations", "attest", "context", "contexts", "args", "labels", "tags"),
-    *("cache-from", "cache-to", "target", "secret", "ssh", "platforms", "output", "pull"),
-    *("no-cache", "network", "no-cache-filter", "shm-size", "ulimits", "entitlements"),
-    "extra-hosts",
-)
-"""The fields of an image that end up in the bake file, in bake's own order (bake.go, Target)."""
-
-OWN = ("moving", "cache", "tests")
-"""Fields that bake does not know by these names, and which mean something to it all the same."""
-
-MERGED = frozenset({"annotations", "args", "contexts", "extra-hosts", "labels"})
-"""Fields that merge by key; all others are replaced."""
-
-_ALL = (*FIELDS, *OWN)
 _ATTRIBUTES = {(info.alias or name): name for name, info in ImageOptions.model_fields.items()}
 
 
 def read_fields(options: BuildOptions, route: Route, reader: Reader) -> dict[str, Field]:
     """Compile the fields that stand at one level; null takes away what the level below says."""
     found = {}
-    for name in _ALL:
+    for name in ROWS:
         if _ATTRIBUTES[name] not in options.model_fields_set:
             continue
         raw = getattr(options, _ATTRIBUTES[name])
@@ -50,7 +36,7 @@ def read_fields(options: BuildOptions, route: Route, reader: Reader) -> dict[str
 def merge(below: Mapping[str, Field], above: Mapping[str, Field]) -> dict[str, Field]:
     """Lay one level's fields over those of the level below it, in bake's order."""
     found = {}
-    for name in _ALL:
+    for name in ROWS:
         field = above.get(name, below.get(name))
         if field is None or field.value is None:
             continue

@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 
 # Its plug-ins are looked for in every installed package, and none is wanted.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
+
+from compiler.matrix.field_table import TABLE, Kind
 
 
 Scalar: TypeAlias = str | bool | None
@@ -162,56 +164,39 @@ class CacheOptions(Level):
     mode: Text = Field("max", description="`max` keeps every step, `min` the result's alone.")
 
 
-class BuildOptions(Level, defer_build=True):
-    """What an override can change of a variant: how it is built and named."""
+class TemplateOptions(Level, defer_build=True):
+    """What decides a Dockerfile: its template, and values for it."""
 
-    description: Text | None = Field(None, description="What the image is, shown by bake.")
     template: Text | None = Field(None, description="The Dockerfile's template in `templates/`.")
     set: Anything | None = Field(None, description="Values for templates.")
-    context: Text | None = Field(None, description="The build context; by default `.`.")
-    contexts: TextMap | None = Field(
-        None,
-        description="Further contexts, for `COPY --from=NAME`: name -> folder, URL, "
-        "`docker-image://...` or `target:...`.",
-    )
-    args: TextMap | None = Field(None, description="Build arguments.")
-    labels: TextMap | None = Field(None, description="Labels of the image.")
-    annotations: TextMap | None = Field(None, description="Annotations, by key.")
-    tags: Texts | None = Field(
-        None, description="Names of the image; each names one build for ever."
-    )
-    moving: Texts | None = Field(
-        None, description="Names that move to each newer build; pushed where `MOVING` is `true`."
-    )
-    platforms: Texts | None = Field(None, description="Platforms such as `linux/arm64`.")
-    target: Text | None = Field(None, description="The stage to build.")
-    cache: CacheOptions | None = Field(
-        None,
-        description="A registry cache for each target: `{type: registry, ref: ...}`; "
-        "used where `CACHE` is `read` or `write`.",
-    )
-    cache_from: Records | None = Field(None, alias="cache-from", description="Where to read cache.")
-    cache_to: Records | None = Field(None, alias="cache-to", description="Where to write cache.")
-    output: Records | None = Field(None, description="What to do with the result: `type=...`.")
-    attest: Records | None = Field(None, description="Attestations: provenance, SBOM.")
-    secret: Records | None = Field(None, description="Secrets for `RUN --mount=type=secret`.")
-    ssh: Records | None = Field(None, description="SSH agents for `RUN --mount=type=ssh`.")
-    entitlements: Texts | None = Field(None, description="Privileges that the build asks for.")
-    network: Text | None = Field(
-        None, description="Network of `RUN` steps: `default`, `host`, `none`."
-    )
-    no_cache: Flag | None = Field(None, alias="no-cache", description="Build without cache.")
-    no_cache_filter: Texts | None = Field(
-        None, alias="no-cache-filter", description="Stages to build without cache."
-    )
-    pull: Flag | None = Field(None, description="Look for newer base images.")
-    shm_size: Text | None = Field(None, alias="shm-size", description="Size of `/dev/shm`: `2g`.")
-    ulimits: Texts | None = Field(None, description="Limits of `RUN` steps: `nofile=1024:2048`.")
-    extra_hosts: TextMap | None = Field(
-        None, alias="extra-hosts", description="Hosts that `RUN` steps know: name -> address."
-    )
-    tests: Texts | None = Field(
-        None, description="Shell commands that are run in the built image by `bake test`."
+
+
+_TYPES: Mapping[Kind, Any] = {
+    Kind.TEXT: Text,
+    Kind.FLAG: Flag,
+    Kind.LIST: Texts,
+    Kind.RECORDS: Records,
+    Kind.MAPPING: TextMap,
+    Kind.PAIRS: TextMap,
+    Kind.CACHE: CacheOptions,
+}
+
+if TYPE_CHECKING:  # mypy knows no class that is made when the program runs
+    BuildOptions = TemplateOptions
+else:
+    BuildOptions = create_model(
+        "BuildOptions",
+        __base__=TemplateOptions,
+        __module__=__name__,
+        __doc__="What an override can change of a variant: how it is built and named.",
+        __cls_kwargs__={"defer_build": True},
+        **{
+            row.name.replace("-", "_"): (
+                _TYPES[row.kind] | None,
+                Field(None, alias=row.name, description=row.description),
+            )
+            for row in TABLE
+        },
     )
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from posixpath import normpath
 from typing import Any, TypeAlias
 
+from compiler.matrix.field_table import BAKE_ROWS, FieldRow, Kind
+
 
 Value: TypeAlias = str | tuple[str, ...] | Mapping[str, str]
 """Text (a flag is `true`), a set in the author's order, or a mapping."""
@@ -16,24 +18,20 @@ Value: TypeAlias = str | tuple[str, ...] | Mapping[str, str]
 Fields: TypeAlias = Mapping[str, Value]
 """The fields of one target that say something."""
 
-_TEXTS = frozenset({"call", "context", "network", "shm-size", "target"})
-_FLAGS = frozenset({"no-cache", "pull"})
-_MAPPINGS = frozenset({"args", "contexts", "extra-hosts", "labels"})
-_RECORDS = frozenset({"attest", "cache-from", "cache-to", "output", "secret", "ssh"})
-_DOUBLED = ("annotations", "args", "labels")
-"""Fields of which new versions double the values, and of the first one the keys, too."""
-_DEFAULTS = {"call": "build", "network": "default"}
-"""Text that says what holds anyway."""
-
-COMPARED = (
-    *("tags", "platforms", "args", "labels", "annotations", "context", "contexts", "target"),
-    *("output", "attest", "cache-from", "cache-to", "secret", "ssh", "network", "pull", "no-cache"),
-    *("no-cache-filter", "shm-size", "ulimits", "entitlements", "extra-hosts", "call"),
+_ROWS = (
+    *(row for row in BAKE_ROWS if row.name != "description"),
+    FieldRow("call", Kind.TEXT, "What bake runs; no field of matrix.yaml.", default="build"),
 )
-"""The fields that this form knows, in the order in which they are told."""
+_KINDS = {row.name: row.kind for row in _ROWS}
+_DEFAULTS = {row.name: row.default for row in _ROWS if row.default}
+_DOUBLED = tuple(row.name for row in _ROWS if row.doubled)
+"""Fields whose values new versions of buildx print doubled; of annotations the keys, too."""
+
+COMPARED = tuple(_KINDS)
+"""The fields that have a normal form, in the order of reports."""
 
 PASSED = frozenset({"dockerfile", "dockerfile-inline", "description"})
-"""Fields that differ by nature, or change no image."""
+"""Fields that differ in any case, or change no image."""
 
 CACHE_ONLY = "type=cacheonly"
 """The record of an output that leaves nothing behind."""
@@ -74,21 +72,22 @@ def normal(target: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def _value(name: str, raw: Any) -> Value:
-    if name in _FLAGS:
+    kind = _KINDS[name]
+    if kind is Kind.FLAG:
         if not isinstance(raw, bool):
             raise WrongKindError((name,), "true or false")
         return "true" if raw else ""
-    if name in _TEXTS:
+    if kind is Kind.TEXT:
         text = _text(raw, name)
         return _local(text) if name == "context" else "" if text == _DEFAULTS.get(name) else text
-    if name in _MAPPINGS:
+    if kind is Kind.MAPPING:
         return _mapping(name, raw)
     if not isinstance(raw, list | tuple):
         raise WrongKindError((name,), "a list")
-    if name in _RECORDS:
+    if kind is Kind.RECORDS:
         return _records(name, raw)
     texts = [_text(item, name, n) for n, item in enumerate(raw)]
-    if name == "annotations":
+    if kind is Kind.PAIRS:
         pairs = (text.removeprefix("manifest:").partition("=") for text in texts)
         return {key: value for key, _, value in pairs}
     from compiler.external.references import canonical_platform, canonical_tag

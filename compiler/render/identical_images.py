@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
+from compiler.matrix.field_table import TABLE
 from compiler.matrix.strings import BakeString
 from compiler.render.dockerfile import DockerfileError, read
 from compiler.render.dockerfile_words import UNKNOWN
@@ -17,10 +18,7 @@ from compiler.targets.graph import ordered
 from compiler.targets.links import link_to, linked_target
 
 
-_ASIDE = frozenset(
-    {"attest", "cache-from", "cache-to", "description", "no-cache", "no-cache-filter", "pull"}
-    | {"tags"}
-)
+_IGNORED = frozenset(row.name for row in TABLE if not row.distinguishes)
 """Fields that say how an image is named or cached, not what it is."""
 
 _NAME = re.compile(r"[\w-]+(?:[./:@]+[\w-]+)*")
@@ -44,7 +42,7 @@ def sameness(dockerfiles: tuple[Dockerfile, ...]) -> list[int]:
         renamed = {name: aliases[name] for name in linked if name in aliases}
         signature = []
         for field, value in target.fields.items():
-            if field in _ASIDE or (field == "context" and value == "."):
+            if field in _IGNORED or (field == "context" and value == "."):
                 continue
             if field == "contexts" and renamed and isinstance(value, Mapping):
                 text, contexts = _renamed(text, value, renamed)

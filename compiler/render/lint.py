@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from compiler.codes import Code
 from compiler.constants import OLDEST_BUILDX
 from compiler.errors import Diagnostic, Problems, Severity
+from compiler.matrix.field_table import ROWS
 from compiler.matrix.matrix import Image, Matrix, Setting
 from compiler.matrix.pattern import Rule, holds, rule
 from compiler.render.render import Dockerfile
@@ -19,14 +20,6 @@ from compiler.targets.expand import Rules, leaves_any, rules_of
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
 
-
-NEWER = {
-    "description": "0.17",
-    "network": "0.17",
-    "entitlements": "0.17",
-    "extra-hosts": "0.25",
-}
-"""Fields that older buildx drops without a word, and the first version that does not."""
 
 OLDEST = ".".join(map(str, OLDEST_BUILDX))
 
@@ -201,8 +194,8 @@ def _newer(matrix: Matrix, warn: _Warnings) -> None:
     for image in matrix.images.values():
         levels = [image.fields, *(override.fields for override in image.overrides)]
         for fields in levels:
-            for name, version in NEWER.items():
-                if name in fields:
+            for name in fields:
+                if version := ROWS[name].since:
                     warn(
                         Code.NEWER_BUILDX,
                         f"{name!r} needs buildx {version}: {OLDEST} drops it without a word",

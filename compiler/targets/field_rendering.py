@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic
+from compiler.matrix.field_table import ROWS, Kind
 from compiler.matrix.matrix import Entry, Field
 from compiler.matrix.strings import BakeString, TemplateString, interpolate
 
@@ -43,7 +44,7 @@ def renderer(field: Field, variables: Collection[str]) -> Renderer:
         )
     assert value is not None  # noqa: S101 - merging leaves none
     pairs = tuple(value.values())
-    if field.name == "annotations":
+    if ROWS[field.name].kind is Kind.PAIRS:
         return _remembered(
             lambda scope: tuple(
                 BakeString(f"{key}={item}")

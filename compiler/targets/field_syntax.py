@@ -7,6 +7,7 @@ from ipaddress import ip_address
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Problems
+from compiler.matrix.field_table import ROWS, TABLE, Kind, Syntax
 from compiler.matrix.strings import substitute
 from compiler.targets.field_locations import TargetUnderCheck
 
@@ -130,21 +131,22 @@ def _host(text: str) -> str:
     return ""
 
 
-_SHAPES: Mapping[str, Callable[[str], str]] = {
-    "annotations": _annotation,
-    "attest": _attest,
-    "cache-from": _cache,
-    "cache-to": _cache,
-    "entitlements": _entitlement,
-    "extra-hosts": _host,
-    "network": _network,
-    "output": _output,
-    "secret": _secret,
-    "shm-size": _size,
-    "ssh": _ssh,
-    "ulimits": _ulimit,
+CHECKS: Mapping[Syntax, Callable[[str], str]] = {
+    Syntax.ANNOTATION: _annotation,
+    Syntax.ATTESTATION: _attest,
+    Syntax.CACHE: _cache,
+    Syntax.ENTITLEMENT: _entitlement,
+    Syntax.HOST: _host,
+    Syntax.NETWORK: _network,
+    Syntax.OUTPUT: _output,
+    Syntax.SECRET: _secret,
+    Syntax.SIZE: _size,
+    Syntax.SSH: _ssh,
+    Syntax.ULIMIT: _ulimit,
 }
-"""Field -> what says of one text of it what was expected, or nothing if all is well."""
+"""Checks of one text: each returns what it expects instead, or nothing for valid text."""
+
+_BY_FIELD = {row.name: CHECKS[row.syntax] for row in TABLE if row.syntax is not None}
 
 
 class Shapes:
@@ -157,20 +159,20 @@ class Shapes:
 
     def check(self, subject: TargetUnderCheck, fields: Mapping[str, object]) -> None:
         """Check the fields of one target."""
-        for field in fields.keys() & _SHAPES.keys():
+        for field in fields.keys() & _BY_FIELD.keys():
             given = fields[field]
             if (field, id(given)) in self._met:
                 continue
             self._met[field, id(given)] = given  # kept, so that no other takes its identity
             for text in _texts(given):
-                expected = _SHAPES[field](substitute(text, self._values))
+                expected = _BY_FIELD[field](substitute(text, self._values))
                 if expected:
                     self._refuse(subject, field, text, expected)
 
     def _refuse(self, subject: TargetUnderCheck, field: str, text: str, expected: str) -> None:
         place = subject.entry(field, text)
-        if field in ("annotations", "extra-hosts"):
-            key = text.partition("=")[0] if field == "annotations" else ""
+        if ROWS[field].merged:
+            key = text.partition("=")[0] if ROWS[field].kind is Kind.PAIRS else ""
             place = subject.place(field, key) if key else place
         self._problems.add(
             Diagnostic(

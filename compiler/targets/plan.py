@@ -13,14 +13,11 @@ from typing import Any
 from compiler.codes import Code
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import Diagnostic, Problems, Severity
+from compiler.matrix.field_table import ROWS
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.names import MAX_FILE_NAME, group_name, safe
 from compiler.matrix.pattern import holds, rule, spelling
 from compiler.targets.target import Target
-
-
-MERGED_BY_BAKE = ("contexts", "args", "labels")
-"""Fields that bake merges by key when one target inherits another (bake/bake.go, Merge)."""
 
 
 class Kind(Enum):
@@ -222,7 +219,7 @@ def shared_fields(targets: list[Target]) -> dict[str, object]:
             continue
         if all(other.fields.get(name) == value for other in others):
             found[name] = value
-        elif name in MERGED_BY_BAKE:
+        elif ROWS[name].merged_by_bake:
             common = _common_keys(name, first, others)
             if common:
                 found[name] = common

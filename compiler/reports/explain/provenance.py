@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from compiler.errors import Location
-from compiler.matrix.build_fields import MERGED
+from compiler.matrix.field_table import MERGED
 from compiler.matrix.matrix import Field, Image, Matrix, Override, Value
 from compiler.matrix.pattern import holds, rule
 from compiler.matrix.strings import interpolate

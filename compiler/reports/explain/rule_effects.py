@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from compiler.errors import Location
-from compiler.matrix.build_fields import FIELDS, MERGED, OWN
+from compiler.matrix.field_table import MERGED, ROWS
 from compiler.matrix.matrix import Axis, Image, Matrix, Pattern, Value
 from compiler.matrix.model import Scalar
 from compiler.matrix.pattern import Rule, rule, spelling
@@ -136,7 +136,7 @@ class _Judge:
 
     def _changes(self, route: Route) -> Iterator[str]:
         given = written(self._matrix, route)
-        for name in ("template", "set", *FIELDS, *OWN):
+        for name in ("template", "set", *ROWS):
             if given.get(name) is None:
                 continue
             if name == "set" or name in MERGED:

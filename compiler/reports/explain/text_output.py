@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TypeAlias
 
 from compiler.errors import Location
-from compiler.matrix.build_fields import MERGED
+from compiler.matrix.field_table import MERGED
 from compiler.reports.explain.explain import Build, Content, Explanation
 from compiler.reports.explain.provenance import Given
 from compiler.reports.explain.query import Open

@@ -686,6 +686,6 @@ def test_an_unknown_field_cannot_be_ignored(project: Path) -> None:
     """--ignore takes the fields that are compared; a help names them."""
     told = run(project, "compare", "-", "--ignore", "dockerfile", code=2)
 
-    assert "'dockerfile' is not one of 'tags', 'platforms'" in told.stderr
+    assert "'dockerfile' is not one of 'annotations', 'attest'" in told.stderr
     assert "1 if something does" in run(project, "compare", "--help").stdout
     assert normal({}) == {"context": "."}
