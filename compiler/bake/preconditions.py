@@ -6,6 +6,8 @@ from compiler.codes import Code
 from compiler.constants import BAKE_FILE, OLDEST_BUILDX
 from compiler.errors import Argument, CompileError, Diagnostic, Location
 from compiler.external import buildx
+from compiler.matrix.field_table import ROWS, TABLE
+from compiler.targets.plan import Plan
 
 
 def reject_filters(environment: Mapping[str, str]) -> None:
@@ -59,3 +61,32 @@ def require_buildx() -> None:
             )
         ]
     )
+
+
+def require_fields(plan: Plan) -> None:
+    """Check that buildx supports the fields of a plan that it must not ignore, such as `policy`.
+
+    An older buildx ignores unknown attributes silently, and would build without the protection.
+
+    Raises:
+        CompileError: an error for each field that the installed buildx would ignore.
+    """
+    used = {name for target in plan.targets for name in target.fields if ROWS[name].required}
+    if not used:
+        return
+    installed = buildx.version()
+    if installed is None:
+        return
+    errors = [
+        Diagnostic(
+            code=Code.CANNOT_BUILD,
+            message=f"buildx {'.'.join(map(str, installed))} ignores the field {row.name!r}, "
+            f"which requires buildx {row.since} or later",
+            location=Location(path=BAKE_FILE, line=0),
+            help="update buildx",
+        )
+        for row in TABLE
+        if row.name in used and installed < tuple(map(int, row.since.split(".")))
+    ]
+    if errors:
+        raise CompileError(errors)

@@ -118,7 +118,7 @@ def _ready(
     test_only: bool,
 ) -> "tuple[Compilation, list[str]]":
     """Return what is compiled and the names to bake."""
-    from compiler.bake.preconditions import reject_filters, require_buildx
+    from compiler.bake.preconditions import reject_filters, require_buildx, require_fields
     from compiler.targets.filters import select
     from compiler.targets.selection_file import read_selection
 
@@ -126,6 +126,7 @@ def _ready(
     require_buildx()
     compiled = given.fresh()
     plan = compiled.plan
+    require_fields(plan)
     targets = select(plan, words)
     chosen = None if selection is None else read_selection(plan, selection)
     names = [target.name for target in targets]

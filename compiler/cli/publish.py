@@ -151,7 +151,7 @@ def _check(options: PublishOptions) -> None:
 
 def _request(given: Invocation, options: PublishOptions) -> "PublishRequest":
     """Return the request that the options describe."""
-    from compiler.bake.preconditions import reject_filters, require_buildx
+    from compiler.bake.preconditions import reject_filters, require_buildx, require_fields
     from compiler.fingerprint.project import project_fingerprints
     from compiler.fingerprint.set_overrides import OverrideError, Overrides
     from compiler.lock.refresh_dates import dates
@@ -164,6 +164,7 @@ def _request(given: Invocation, options: PublishOptions) -> "PublishRequest":
     release = release_version(given.plan(), os.environ, options.version)
     require_buildx()
     compiled = given.fresh()
+    require_fields(compiled.plan)
     environment = {**os.environ, release.variable: release.version}
     targets = select(compiled.plan, options.filters)
     if options.selection is not None:

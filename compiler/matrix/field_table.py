@@ -37,6 +37,8 @@ class Syntax(Enum):
     HOST = auto()
     NETWORK = auto()
     OUTPUT = auto()
+    POLICY = auto()
+    RESOURCE = auto()
     SECRET = auto()
     SIZE = auto()
     SSH = auto()
@@ -58,6 +60,8 @@ class FieldRow(NamedTuple):
     """Whether two targets with different values are different images for `same-image`."""
     since: str = ""
     """The first version of buildx that keeps it, if that is not the oldest supported one."""
+    required: bool = False
+    """Whether `build` and `publish` reject a buildx that would ignore it: the field protects."""
     merged_by_bake: bool = False
     """Whether bake merges it by key when one target inherits another (bake/bake.go, Merge)."""
     doubled: bool = False
@@ -179,6 +183,23 @@ TABLE = (
         Syntax.HOST,
         decides=True,
         since="0.25",
+    ),
+    FieldRow(
+        "policy",
+        Kind.RECORDS,
+        "Source policies that the inputs of the build must satisfy: `filename=extra.rego`.",
+        Syntax.POLICY,
+        distinguishes=False,
+        since="0.31",
+        required=True,
+    ),
+    FieldRow(
+        "resources",
+        Kind.LIST,
+        "Resource limits of `RUN` steps: `memory=2g`, `cpu-quota=50000`.",
+        Syntax.RESOURCE,
+        distinguishes=False,
+        since="0.35",
     ),
     FieldRow(
         "moving",

@@ -25,6 +25,7 @@ _ANNOTATION = re.compile(
     r"(?:(?:index|manifest|index-descriptor|manifest-descriptor)(?:\[[^\]\s]+\])?"
     r"(?:,(?:index|manifest|index-descriptor|manifest-descriptor)(?:\[[^\]\s]+\])?)*:)?[^\s:=]+\Z"
 )
+_CPU_SET = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*\Z", re.ASCII)
 _SSH = re.compile(r"[A-Za-z0-9_.-]+\Z")
 
 
@@ -60,6 +61,27 @@ def _attest(text: str) -> str:
     if pairs is None or pairs.get("type") not in ("provenance", "sbom"):
         return "type=provenance,mode=max or type=sbom"
     return ""
+
+
+def _policy(text: str) -> str:
+    pairs = _record(text)
+    known = {"filename", "reset", "disabled", "strict", "log-level"}
+    if not pairs or pairs.keys() - known or not all(pairs.values()):
+        return f"key=value, such as filename=extra.rego: one of {', '.join(sorted(known))}"
+    flags = (pairs.get(key, "true") for key in ("reset", "disabled", "strict"))
+    return "" if all(flag in {"true", "false"} for flag in flags) else "true or false"
+
+
+def _resource(text: str) -> str:
+    name, _, amount = text.partition("=")
+    if name in {"memory", "memory-swap"}:
+        valid = _SIZE.match(amount) or (name == "memory-swap" and amount == "-1")
+        return "" if valid else f"{name}=SIZE, such as {name}=2g"
+    if name in {"cpu-shares", "cpu-period", "cpu-quota"}:
+        return "" if amount.isdecimal() and amount.isascii() else f"{name}=NUMBER"
+    if name in {"cpuset-cpus", "cpuset-mems"}:
+        return "" if _CPU_SET.match(amount) else f"{name}=0-3 or {name}=0,2"
+    return "NAME=VALUE, such as memory=2g or cpu-quota=50000"
 
 
 def _secret(text: str) -> str:
@@ -139,6 +161,8 @@ CHECKS: Mapping[Syntax, Callable[[str], str]] = {
     Syntax.HOST: _host,
     Syntax.NETWORK: _network,
     Syntax.OUTPUT: _output,
+    Syntax.POLICY: _policy,
+    Syntax.RESOURCE: _resource,
     Syntax.SECRET: _secret,
     Syntax.SIZE: _size,
     Syntax.SSH: _ssh,

@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from compiler import compile_matrix
+from compiler.matrix.field_table import BAKE_ROWS
 
 
 Command: TypeAlias = Sequence[str]
@@ -30,10 +31,13 @@ Fields: TypeAlias = dict[str, Any]
 
 TEXTS = ("context", "dockerfile", "description", "network", "shm-size", "target")
 MAPPINGS = ("args", "contexts", "extra-hosts", "labels")
-LISTS = ("annotations", "entitlements", "no-cache-filter", "platforms", "tags", "ulimits")
-RECORDS = ("attest", "cache-from", "cache-to", "output", "secret", "ssh")
+LISTS = (
+    *("annotations", "entitlements", "no-cache-filter", "platforms", "resources", "tags"),
+    "ulimits",
+)
+RECORDS = ("attest", "cache-from", "cache-to", "output", "policy", "secret", "ssh")
 FLAGS = ("no-cache", "pull")
-NEWER = frozenset({"description", "entitlements", "extra-hosts", "network"})
+NEWER = frozenset(row.name for row in BAKE_ROWS if row.since)
 """Fields that old versions drop without a word."""
 DOUBLED = ("annotations", "args", "labels")
 """Fields in which new versions print `${` and `%{` as a bake file has them."""
@@ -45,6 +49,8 @@ target "default" {
   entitlements = ["network.host"]
   extra-hosts = { h = "1.2.3.4" }
   network = "host"
+  policy = [{ filename = "a.rego" }]
+  resources = ["memory=2g"]
 }
 """
 

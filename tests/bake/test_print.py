@@ -187,6 +187,8 @@ def every_field() -> dict[str, Any]:
         "ulimits": ["nofile=1024:1024", "nproc=3"],
         "entitlements": ["network.host", "security.insecure"],
         "extra-hosts": {"one": "1.2.3.4", "two": "::1"},
+        "policy": ["filename=a.rego,strict=true", {"filename": "{{ py }}.rego", "reset": True}],
+        "resources": ["memory=2g", "cpuset-cpus=0-{{ 1 + 2 }}"],
     }
 
 

@@ -33,6 +33,8 @@ SAMPLES = {
     "network": "none",
     "output": ["type=cacheonly"],
     "platforms": ["linux/arm64"],
+    "policy": ["filename=extra.rego,strict=true"],
+    "resources": ["memory=2g", "cpuset-cpus=0-3"],
     "secret": ["id=token,env=TOKEN"],
     "shm-size": "2g",
     "ssh": ["default"],
