@@ -138,6 +138,7 @@ target "_every" {
   extra-hosts = {
     "mirror.example.com" = "192.0.2.1"
   }
+  policy = ["filename=every.rego,strict=true", "reset=true,filename=extra.rego"]
 }
 
 target "every-3_11" {
@@ -159,6 +160,7 @@ target "every-3_11" {
   cache-to = concat(["type=inline"], _cache_written(["type=registry,ref=${REGISTRY}/cache:every-3_11,mode=min"]))
   platforms = _platforms["linux/amd64,linux/arm64"]
   shm-size = "2g"
+  resources = ["memory=2g", "cpu-quota=50000"]
 }
 
 target "every-3_11-test" {
@@ -189,6 +191,7 @@ target "every-3_11-cuda" {
   cache-to = concat(["type=inline"], _cache_written(["type=registry,ref=${REGISTRY}/cache:every-3_11-cuda,mode=min"]))
   platforms = _platforms["linux/amd64"]
   shm-size = "2g"
+  resources = ["memory=2g", "cpu-quota=100000"]
 }
 
 target "every-3_11-cuda-test" {
@@ -219,6 +222,7 @@ target "every-3_12" {
   cache-to = concat(["type=inline"], _cache_written(["type=registry,ref=${REGISTRY}/cache:every-3_12,mode=min"]))
   platforms = _platforms["linux/amd64,linux/arm64"]
   shm-size = "2g"
+  resources = ["memory=2g", "cpu-quota=50000"]
 }
 
 target "every-3_12-test" {
@@ -249,6 +253,7 @@ target "every-3_12-cuda" {
   cache-to = concat(["type=inline"], _cache_written(["type=registry,ref=${REGISTRY}/cache:every-3_12-cuda,mode=min"]))
   platforms = _platforms["linux/amd64"]
   shm-size = "4g"
+  resources = ["memory=2g", "cpu-quota=100000"]
 }
 
 target "every-3_12-cuda-test" {
