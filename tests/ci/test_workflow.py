@@ -1,7 +1,7 @@
-"""The workflows here, and those that docs/ci.md shows: sound, careful, and run line by line.
+"""The workflows of this repository, and those that docs/ci.md shows: checked, and run line by line.
 
-The checkout is a scratch repository made of the sample, with an origin on disk. What calls for
-something that a runner alone has is in `EXCLUDED`, and each entry is shown to do so.
+The checkout is a scratch repository with the sample, whose origin is on disk. Steps that need
+something that only a runner has are in `EXCLUDED`; a test checks that each entry really needs it.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ SHOWN, PIPELINE, HIDDEN = (
     next(block.text for block in markdown.blocks(PAGE) if block.path == path)
     for path in (".github/workflows/pull-request.yml", ".gitlab-ci.yml", HIDDEN_PATH)
 )
-"""What the page shows: a workflow for GitHub, a pipeline for GitLab, and its hidden job."""
+"""The files that the page shows: a workflow for GitHub, a pipeline for GitLab, its hidden job."""
 
 COMPILE = "Compile, if Git ignores generated files"
-INSTALL = ("pip", "the tool is here, as the clone has it")
+INSTALL = ("pip", "compile-matrix is installed from this clone")
 ENGINE = ("docker", "there is no engine")
 EXCLUDED = {
     ("plan", "Install"): INSTALL,
@@ -46,11 +46,11 @@ EXCLUDED = {
     ("publish", "Log in"): ("docker", "there is no account at a registry"),
     ("publish", "Publish"): ENGINE,
     ("lock", "Install"): INSTALL,
-    ("lock", "Upgrade base images"): ("docker", "registries are asked by buildx"),
+    ("lock", "Upgrade base images"): ("docker", "buildx queries registries"),
     ("lock", "Configure Git credentials"): ("gh", "there is no token"),
     ("lock", "Open a pull request"): ("gh", "there is no GitHub"),
 }
-"""Job and step -> what it calls that is not here, and why."""
+"""Job and step -> the program that is missing here, and why."""
 LOCK = """\
 version: 1
 bases:
@@ -73,13 +73,13 @@ KNOWN = {
 
 
 def of(job: str, text: str = WORKFLOW) -> list[Step]:
-    """Give the steps of a job that run a script."""
+    """Return the steps of a job that run a script."""
     return [step for step in steps(text) if step.job == job]
 
 
 @pytest.fixture
 def sample(tmp_path: Path) -> Path:
-    """Give a clone of an origin on disk; its commit on main is the sample."""
+    """Return a clone, whose origin is on disk, with the sample as the commit on main."""
     git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "origin")
     git(tmp_path, "clone", "--quiet", "origin", "clone")
     folder = tmp_path / "clone"
@@ -94,24 +94,24 @@ def sample(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def runner(sample: Path, tmp_path: Path) -> Runner:
-    """Give a machine that runs steps in the clone."""
+    """Return a machine that runs steps in the clone."""
     return Runner(sample, tmp_path / "runner")
 
 
 def commit(folder: Path, message: str) -> str:
-    """Commit everything; give the commit."""
+    """Commit all files; return the commit."""
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--allow-empty", "--message", message)
     return git(folder, "rev-parse", "HEAD")
 
 
 def add(file: Path, text: str) -> None:
-    """Add to the end of a file."""
+    """Append text to a file."""
     file.write_text(file.read_text(encoding="utf-8") + text, encoding="utf-8")
 
 
 def proposed(sample: Path, files: Mapping[str, str]) -> None:
-    """Make the clone what a runner has of a pull request: the merge, two commits deep."""
+    """Make the clone what a runner checks out for a pull request: the merge, with depth 2."""
     git(sample, "checkout", "--quiet", "-b", "feature")
     for name, text in files.items():
         add(sample / name, text)
@@ -130,18 +130,18 @@ def proposed(sample: Path, files: Mapping[str, str]) -> None:
 
 
 def planned(runner: Runner) -> Any:
-    """Run the job that plans; give its stages."""
+    """Run the job `plan`; return its stages."""
     ran = runner.job(of("plan"), KNOWN, without=EXCLUDED)
     assert ran == ["Check generated files, or compile if Git ignores them", "Plan"]
     return json.loads(runner.outputs["steps.jobs.outputs.jobs"])["stages"]
 
 
-# --- What the workflow is -------------------------------------------------------------------------
+# --- The files ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_every_workflow_passes_actionlint(name: str, tmp_path: Path) -> None:
-    """Check each workflow of the repository, and that a job that is not there is found."""
+    """Check every workflow with actionlint, and that it finds a missing job."""
     text = WORKFLOWS[name]
 
     assert actionlint(text, tmp_path) == ""
@@ -164,7 +164,7 @@ def test_an_action_has_one_version() -> None:
 
 @pytest.mark.parametrize("text", [WORKFLOW, SHOWN], ids=["images.yml", "docs/ci.md"])
 def test_actionlint_passes(text: str, tmp_path: Path) -> None:
-    """Syntax, expressions, contexts, inputs of actions, and scripts by shellcheck."""
+    """Check syntax, expressions, inputs of actions, and scripts (by shellcheck)."""
     assert actionlint(text, tmp_path) == ""
     if shellcheck():
         unquoted = text.replace('"$GITHUB_OUTPUT"', "$GITHUB_OUTPUT")
@@ -178,12 +178,12 @@ RIGHTS: dict[str, dict[str, dict[str, str]]] = {
     "tests.yml": {"tests": {}},
     "docs/ci.md": {},
 }
-"""Workflow -> the jobs that may do something other than read."""
+"""Workflow -> the permissions of its jobs that differ from reading."""
 
 
 @pytest.mark.parametrize("name", RIGHTS)
 def test_no_more_rights_than_needed(name: str) -> None:
-    """Reading is all that most may; no credentials stay; no expression is part of a script."""
+    """Check permissions, that no credentials are kept, and that scripts contain no expressions."""
     text = {**WORKFLOWS, "docs/ci.md": SHOWN}[name]
 
     assert yaml.safe_load(text)["permissions"] == {"contents": "read"}
@@ -199,8 +199,8 @@ def test_no_more_rights_than_needed(name: str) -> None:
         assert job.get("strategy", {"fail-fast": False})["fail-fast"] is False
 
 
-def test_time_and_place() -> None:
-    """Each job ends some day; what publishes runs alone and is not stopped; secrets are its own."""
+def test_time_limits_and_concurrency() -> None:
+    """Check time limits, that releases run alone and are not cancelled, and who sees secrets."""
     found = jobs(WORKFLOW)
     whole = yaml.safe_load(WORKFLOW)
 
@@ -221,7 +221,7 @@ def test_time_and_place() -> None:
 
 
 def test_a_job_for_each_stage() -> None:
-    """The step that counts knows how many jobs take a stage, and each takes its own."""
+    """Check that STAGE_JOBS is the number of stage jobs, and that each job has its own stage."""
     for text in (WORKFLOW, SHOWN):
         staged = {name: job for name, job in jobs(text).items() if name.startswith("stage-")}
         for n, job in enumerate(staged.values()):
@@ -236,8 +236,8 @@ def test_a_job_for_each_stage() -> None:
             assert f".stages[{len(staged)}]" in of("plan", SHOWN)[-1].condition
 
 
-def test_ours_are_commands_with_these_options() -> None:
-    """What the workflows run of this tool is there, each option of it included."""
+def test_commands_and_options_exist() -> None:
+    """Check that every command of compile-matrix in a workflow exists, with its options."""
     scripts = [step.script for text in (WORKFLOW, SHOWN) for step in steps(text)]
     pipelines = [yaml.safe_load(text) for text in (PIPELINE, HIDDEN)]
     scripts += [
@@ -259,11 +259,11 @@ def test_ours_are_commands_with_these_options() -> None:
         assert {word for word in words if word.startswith("--")} <= known, words
 
 
-# --- What its lines do ----------------------------------------------------------------------------
+# --- Running the workflow -------------------------------------------------------------------------
 
 
 def test_a_pull_request(sample: Path, runner: Runner) -> None:
-    """What it changes is planned, beside what it is merged into; each shard has its selection."""
+    """Check that changes relative to the target branch are planned, each shard with a selection."""
     proposed(sample, {"templates/training/requirements.txt": "idna\n"})
 
     (stage,) = planned(runner)
@@ -283,7 +283,7 @@ def test_a_pull_request(sample: Path, runner: Runner) -> None:
 
 
 def test_a_pull_request_that_changes_no_image(sample: Path, runner: Runner) -> None:
-    """A plan without stages, so no job takes one, and what is asked of the rest is fulfilled."""
+    """Check that the plan has no stages, so that no stage job runs."""
     proposed(sample, {"pyproject.toml": "# a word\n"})
 
     assert planned(runner) == []
@@ -291,14 +291,14 @@ def test_a_pull_request_that_changes_no_image(sample: Path, runner: Runner) -> N
 
 @pytest.mark.parametrize("result", ["failure", "cancelled"])
 def test_a_pull_request_that_fails(result: str, runner: Runner) -> None:
-    """The check that stands for all of them fails if one does."""
+    """Check that the required check fails if any job fails."""
     (step,) = of("images")
 
     assert runner.run(step, {"join(needs.*.result, ' ')": f"success {result}"}) == 1
 
 
 def test_committed_files_are_checked(sample: Path, runner: Runner) -> None:
-    """Where they are committed they are not made anew: stale ones fail, as an annotation."""
+    """Check that stale generated files fail the job if they are committed."""
     (sample / ".gitignore").unlink()
     check = of("plan")[1]
     assert runner.run(check, KNOWN) == 0
@@ -315,7 +315,7 @@ def test_committed_files_are_checked(sample: Path, runner: Runner) -> None:
 
 
 def test_more_stages_than_jobs(sample: Path, runner: Runner) -> None:
-    """Images that stand on others need a job more, which is said before anything is built."""
+    """Check that a plan with more stages than jobs fails before anything is built."""
     (sample / "templates/child.j2").write_text("FROM {{ parent }}\nRUN true\n")
     add(
         sample / "matrix.yaml",
@@ -331,21 +331,21 @@ def test_more_stages_than_jobs(sample: Path, runner: Runner) -> None:
 
 
 def version(sample: Path, text: str) -> str:
-    """Commit a version; give the commit."""
+    """Commit a version; return the commit."""
     file = sample / "pyproject.toml"
     file.write_text(re.sub(r'(?m)^version = ".*"', f'version = "{text}"', file.read_text()))
     return commit(sample, text)
 
 
 def is_new(runner: Runner, before: str) -> str | None:
-    """Run the job that looks for a new version; give what it found."""
+    """Run the job `version`; return the new version, if there is one."""
     runner.outputs.clear()
     runner.job(of("version"), {"github.event.before": before})
     return runner.outputs.get("steps.version.outputs.new")
 
 
 def test_a_new_version(sample: Path, runner: Runner) -> None:
-    """It is one if it is another than before the push, whichever of its commits brought it."""
+    """Check that a version is new if it differs from the one before the push."""
     none = "0" * 40
     start = git(sample, "rev-parse", "HEAD")
     assert is_new(runner, none)  # the first commit of all
@@ -366,8 +366,8 @@ def test_a_new_version(sample: Path, runner: Runner) -> None:
     assert runner.job(of("publish"), KNOWN, without=EXCLUDED) == [COMPILE]
 
 
-def test_bases_that_moved(sample: Path, runner: Runner) -> None:
-    """A lock that is another goes to a branch of its own; the same one again goes nowhere."""
+def test_upgraded_base_images(sample: Path, runner: Runner) -> None:
+    """Check that a changed lock is pushed to its own branch, and an unchanged one is not."""
     lock = sample / "matrix.lock"
     lock.write_text(LOCK.format("1" * 64))
 
@@ -394,10 +394,10 @@ def test_bases_that_moved(sample: Path, runner: Runner) -> None:
 
 
 @pytest.mark.parametrize(("job", "name"), EXCLUDED, ids=lambda word: word)
-def test_what_is_excluded_needs_what_is_not_here(
+def test_excluded_steps_need_the_missing_program(
     job: str, name: str, sample: Path, runner: Runner
 ) -> None:
-    """Up to such a step all is run; the step calls just that program, and fails without it."""
+    """Check that an excluded step calls exactly the missing program, and fails without it."""
     (step,) = [step for step in of(job) if step.name == name]
     (sample / "matrix.lock").write_text(LOCK.format("1" * 64))
     runner.job(of(job), KNOWN, without=EXCLUDED, until=step)
@@ -406,11 +406,11 @@ def test_what_is_excluded_needs_what_is_not_here(
     assert set(runner.called()) == {EXCLUDED[job, name][0]}, runner.said
 
 
-# --- What the page shows --------------------------------------------------------------------------
+# --- The files of docs/ci.md ----------------------------------------------------------------------
 
 
-def test_the_workflow_that_is_shown(sample: Path, runner: Runner) -> None:
-    """Its lines run as those of the sample's do; a stage without a job fails."""
+def test_the_workflow_of_the_page(sample: Path, runner: Runner) -> None:
+    """Check that its steps run, and that a stage without a job fails."""
     proposed(sample, {"templates/server/requirements.txt": "idna\n"})
     install, plan, guard = of("plan", SHOWN)
     assert install.script == "pip install git+https://git.example.com/compile-matrix"
@@ -429,18 +429,18 @@ def test_the_workflow_that_is_shown(sample: Path, runner: Runner) -> None:
 
 
 def script(job: object) -> list[str]:
-    """Give the lines of a job of GitLab."""
+    """Return the script of a GitLab job."""
     found = job.get("script", []) if isinstance(job, dict) else []
     return [str(line) for line in found]
 
 
 def gitlab(job: object) -> list[Step]:
-    """Give the lines of a job of GitLab as steps."""
+    """Return the lines of a GitLab job as steps."""
     return [Step(job="job", name=line, script=line) for line in script(job)]
 
 
-def test_the_pipeline_that_is_shown(sample: Path, runner: Runner) -> None:
-    """The lines of its jobs run; what they write is a pipeline whose jobs are the hidden one's."""
+def test_the_pipeline_of_the_page(sample: Path, runner: Runner) -> None:
+    """Check that its lines run, and write a pipeline whose jobs extend the hidden job."""
     base = git(sample, "rev-parse", "HEAD")
     add(sample / "templates/server/requirements.txt", "idna\n")
     commit(sample, "A change")
