@@ -84,6 +84,13 @@ class Diagnostic:
     Text output shows diagnostics with the same code and cause once, with a count.
     """
 
+    @property
+    def file_location(self) -> Location:
+        """Return the location of a diagnostic that is known to be located in a file."""
+        if not isinstance(self.location, Location):
+            raise TypeError(f"{self.code} is not located in a file")
+        return self.location
+
 
 class DiagnosticError(Exception):
     """A failure that is explained by diagnostics; the base of all errors shown to users.

@@ -64,7 +64,7 @@ def compiled(folder: Path, matrix: Matrix) -> bool:
         event("compiled")
         return True
     assert found
-    assert all(diagnostic.location.line > 0 for diagnostic in found)
+    assert all(diagnostic.file_location.line > 0 for diagnostic in found)
     if {diagnostic.code for diagnostic in found} <= BY_HAND:
         assert _wrong(matrix), found
     return False

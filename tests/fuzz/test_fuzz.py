@@ -55,7 +55,7 @@ def check(diagnostics: Iterable[Diagnostic], folder: Path) -> None:
     for one in diagnostics:
         assert one.code
         assert one.message.strip()
-        for place in (one.location, *(place for _, place in one.related)):
+        for place in (one.file_location, *(place for _, place in one.related)):
             _check_place(folder / place.path, place.line, place.column, place.length, place.text)
         said = report([one], DiagnosticFormat.TEXT)
         assert said.endswith("\n")

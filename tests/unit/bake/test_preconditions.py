@@ -20,7 +20,7 @@ def test_all_filters_in_the_environment_are_reported() -> None:
     with pytest.raises(CompileError) as caught:
         reject_filters({"ONLY_GPU": "true", "ONLY_PYTHON": "3.9", "ONLY_IMAGE": " ", "X": "1"})
 
-    assert [d.location.text for d in caught.value.diagnostics] == [
+    assert [d.file_location.text for d in caught.value.diagnostics] == [
         "ONLY_GPU=true",
         "ONLY_PYTHON=3.9",
     ]

@@ -324,8 +324,8 @@ def test_a_broken_lock_is_refused_with_places(kind: str) -> None:
         read_lock(BROKEN[kind].encode(), "matrix.lock")
 
     for diagnostic in refused.value.diagnostics:
-        assert diagnostic.location.path == "matrix.lock"
-        assert diagnostic.location.line > 0 or kind == "nothing"
+        assert diagnostic.file_location.path == "matrix.lock"
+        assert diagnostic.file_location.line > 0 or kind == "nothing"
         assert diagnostic.help
 
 

@@ -369,7 +369,8 @@ class TestPatterns:
         """A fault points at its own word of a list, an unknown axis at its key."""
         found = refused("{py: [3.9, '<3', 3.77], gpu: maybe, nope: 1}")
         spots = [
-            one.location.text[one.location.column - 1 :][: one.location.length] for one in found
+            one.file_location.text[one.file_location.column - 1 :][: one.file_location.length]
+            for one in found
         ]
         assert spots == ["'<3'", "3.77", "maybe", "nope"]
 

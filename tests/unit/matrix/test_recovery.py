@@ -133,7 +133,7 @@ def planted(mistakes: list[Mistake]) -> tuple[str, list[tuple[int, int, str]]]:
 
 def found(diagnostics: list[Diagnostic]) -> list[tuple[int, int, str]]:
     """Return line, column and code of each error."""
-    return [(one.location.line, one.location.column, one.code) for one in diagnostics]
+    return [(one.file_location.line, one.file_location.column, one.code) for one in diagnostics]
 
 
 def test_the_document_is_valid(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_schema_errors_do_not_hide_each_other(tmp_path: Path) -> None:
     """A key that is not text hides neither its neighbours nor what is below them."""
     text = "images:\n  a: {template: x, null: c, pul: yes, tags: {t: u}}\n  true: {}\n"
 
-    assert [(one.code, one.location.column) for one in errors(tmp_path, text)] == [
+    assert [(one.code, one.file_location.column) for one in errors(tmp_path, text)] == [
         ("wrong-type", 20),
         ("unknown-key", 29),
         ("wrong-type", 45),
@@ -222,7 +222,7 @@ def test_locations_behind_a_removed_entry(tmp_path: Path) -> None:
     """An invalid entry of a list does not move the locations of those behind it."""
     text = "axes: {a: [x]}\nimages: {i: {template: t}}\nexclude:\n  - 1\n  - {b: x}\n  - {c: x}\n"
 
-    assert [(one.code, one.location.line) for one in errors(tmp_path, text)] == [
+    assert [(one.code, one.file_location.line) for one in errors(tmp_path, text)] == [
         ("wrong-type", 4),
         ("unknown-axis", 5),
         ("unknown-axis", 6),

@@ -103,7 +103,7 @@ def test_places_and_remedy(tmp_path: Path) -> None:
         severity=Severity.WARNING,
         related=warning.related,
     )
-    place, ((note, image),) = warning.location, warning.related
+    place, ((note, image),) = warning.file_location, warning.related
     assert (place.path, place.line, place.column, place.length) == ("sub/matrix.yaml", 3, 3, 6)
     assert (note, image.line, image.text.strip()) == ("in this image", 6, "server:")
 
@@ -374,7 +374,7 @@ images:
     )
     assert (warning.code, warning.severity) == ("same-image", Severity.WARNING)
     assert warning.help == "keep one of them, or let templates/Dockerfile.j2 tell them apart"
-    assert warning.location.text == "  server: {}"
+    assert warning.file_location.text == "  server: {}"
     assert [(note, place.text) for note, place in warning.related] == [
         ("the other one", "  worker: {}")
     ]
@@ -388,7 +388,7 @@ def test_values_that_are_one(tmp_path: Path) -> None:
     assert warning.message == (
         "targets 'server-3_11' and 'server-3_12' are the same image (and 1 pair like them)"
     )
-    assert (warning.location.column, warning.location.length) == (12, 4)
+    assert (warning.file_location.column, warning.file_location.length) == (12, 4)
     assert [(place.column, place.length) for _, place in warning.related] == [(18, 4)]
 
 
@@ -398,7 +398,7 @@ def test_targets_that_differ_in_two_axes(tmp_path: Path) -> None:
     _, (warning,) = looked(tmp_path, GPU, template)
 
     assert warning.message == "targets 'server-3_11-gpu' and 'server-3_12' are the same image"
-    assert warning.location.text == "  server:"
+    assert warning.file_location.text == "  server:"
     assert warning.related == ()
 
 
@@ -411,7 +411,7 @@ def test_the_nearest_of_many(tmp_path: Path) -> None:
     assert warning.message == (
         "targets 'server-3_11-gpu' and 'server-3_13-gpu' are the same image (and 1 more)"
     )
-    assert (warning.location.column, warning.related[0][1].column) == (12, 24)
+    assert (warning.file_location.column, warning.related[0][1].column) == (12, 24)
 
 
 COMBINATION = st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 1))

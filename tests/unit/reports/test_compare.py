@@ -584,7 +584,7 @@ def test_a_wrong_kind_anywhere_is_told_at_its_place(wrong: object) -> None:
             for one in error.diagnostics:
                 assert one.code == "wrong-type"
                 assert one.help
-                shown = one.location.text[one.location.column - 1 :]
+                shown = one.file_location.text[one.file_location.column - 1 :]
                 assert shown.startswith((json.dumps(wrong), "null", "[]", "{}"))
     assert refused >= 2
 

@@ -24,13 +24,15 @@ def refused(suffix: str, text: str | bytes) -> tuple[Diagnostic, ...]:
     """Return what is wrong with a text that must be refused."""
     with pytest.raises(CompileError) as caught:
         load(suffix, text)
-    assert {f"dir/data.{suffix}"} == {wrong.location.path for wrong in caught.value.diagnostics}
+    assert {f"dir/data.{suffix}"} == {
+        wrong.file_location.path for wrong in caught.value.diagnostics
+    }
     return caught.value.diagnostics
 
 
 def spot(wrong: Diagnostic) -> tuple[str, int, int]:
     """Return code, line and column."""
-    return wrong.code, wrong.location.line, wrong.location.column
+    return wrong.code, wrong.file_location.line, wrong.file_location.column
 
 
 class TestValues:

@@ -59,7 +59,7 @@ def refused(text: str | bytes, **options: Any) -> tuple[Diagnostic, ...]:
 
 def brief(text: str | bytes) -> list[tuple[str, int, int]]:
     """Return code, line and column of all that is wrong."""
-    return [(d.code, d.location.line, d.location.column) for d in refused(text)]
+    return [(d.code, d.file_location.line, d.file_location.column) for d in refused(text)]
 
 
 def spot(place: Location) -> tuple[int, str]:
@@ -364,8 +364,8 @@ class TestQuoteIt:
     def test_the_remedy_works(self, text: str) -> None:
         """What the help says, put in the place that is underlined, is read as that text."""
         (wrong,) = refused(text)
-        start = wrong.location.column - 1
-        end = start + wrong.location.length
+        start = wrong.file_location.column - 1
+        end = start + wrong.file_location.length
         mended = text[:start] + wrong.help.removeprefix("quote it: ") + text[end:]
 
         assert f"'{text[start:end]}'" in str(read(mended)).replace('\\"', '"') or (
@@ -434,7 +434,7 @@ class TestRefusals:
     def test_syntax_errors_are_plain(self, text: str, expected: tuple[int, int, str]) -> None:
         """A syntax error is told in our words, where it began."""
         (wrong,) = refused(text)
-        place = wrong.location
+        place = wrong.file_location
 
         assert ("yaml-syntax", *expected) == (wrong.code, place.line, place.column, wrong.message)
         assert wrong.help
@@ -476,7 +476,7 @@ class TestRefusals:
         (wrong,) = refused(raw)
 
         assert ("not-utf-8", message) == (wrong.code, wrong.message)
-        assert place == (wrong.location.line, wrong.location.column)
+        assert place == (wrong.file_location.line, wrong.file_location.column)
 
     @pytest.mark.parametrize("text", ["é" * 6, b"x" * 11, "x" * 11])
     def test_a_large_file_is_refused(self, text: str | bytes) -> None:
@@ -514,8 +514,8 @@ class TestRefusals:
         """Whether raw or escaped, they are found where they stand, and can be printed."""
         (wrong,) = refused(text)
 
-        assert ("control-character", column) == (wrong.code, wrong.location.column)
-        assert wrong.location.text.encode()
+        assert ("control-character", column) == (wrong.code, wrong.file_location.column)
+        assert wrong.file_location.text.encode()
 
     def test_duplicate_keys_are_refused(self) -> None:
         """Each key given again is an error that tells where it was first."""
@@ -544,13 +544,13 @@ class TestRefusals:
         """No tag means anything here."""
         (wrong,) = refused(f"a: {tag} {value}")
 
-        assert ("yaml-tag", (1, tag)) == (wrong.code, spot(wrong.location))
+        assert ("yaml-tag", (1, tag)) == (wrong.code, spot(wrong.file_location))
 
     def test_a_tag_behind_an_anchor_is_refused(self) -> None:
         """A tag is found wherever it stands."""
         (wrong,) = refused("a: &b !!int 3")
 
-        assert spot(wrong.location) == (1, "!!int")
+        assert spot(wrong.file_location) == (1, "!!int")
 
     @pytest.mark.parametrize("text", ["[a]: b", "{a: 1}: b", "? [a]\n: b", "{? {b: c} : d}"])
     def test_collections_are_no_keys(self, text: str) -> None:
@@ -581,7 +581,7 @@ class TestRefusals:
         """A value cannot hold itself."""
         (wrong,) = refused("a: &x [b, *x]")
 
-        assert (wrong.code, spot(wrong.location)) == ("recursive-anchor", (1, "*x"))
+        assert (wrong.code, spot(wrong.file_location)) == ("recursive-anchor", (1, "*x"))
         assert wrong.related[0][1].column == 7
 
     @pytest.mark.parametrize("word", ["True", "TRUE", "False", "FALSE", "Null", "NULL"])
@@ -708,7 +708,7 @@ def survives(text: str | bytes) -> None:
         source = Source.parse(text, "m")
     except CompileError as error:
         for wrong in error.diagnostics:
-            for words in (wrong.message, wrong.help, wrong.location.text):
+            for words in (wrong.message, wrong.help, wrong.file_location.text):
                 words.encode()
         return
     routes: list[Route] = [()]

@@ -143,8 +143,8 @@ class TestRules:
             "the rules leave image 'one' no variant",
         )
         assert found.help == "loosen a row of `exclude` or an `only`"
-        assert found.location.text.strip() == "images: {one: {}, two: {}}"
-        assert found.location.column == found.location.text.index("one") + 1
+        assert found.file_location.text.strip() == "images: {one: {}, two: {}}"
+        assert found.file_location.column == found.file_location.text.index("one") + 1
 
     def test_null_is_a_lacking_axis(self) -> None:
         """A row that wants null of an axis keeps, or drops, images without that axis as a whole."""
@@ -263,7 +263,7 @@ class TestLimit:
             "the matrix has more than 11 variants; image 'server' multiplies 3 x 2 x 2 = 12"
         )
         assert found.help == "list fewer `axes` for this image, or raise --max-variants"
-        assert found.location.text.startswith("  server")
+        assert found.file_location.text.startswith("  server")
 
     def test_images_count_together(self) -> None:
         """The limit is the whole matrix's, and names the image that passes it."""
@@ -279,7 +279,7 @@ class TestLimit:
         text = "axes: {a: [x, y]}\ndefaults: {template: t}\nimages: {one: {}, two: {}, three: {}}"
         found = refused(text, limit=1)
         assert found.message.startswith("the matrix has more than 1 variants; image 'one'")
-        place = found.location
+        place = found.file_location
         assert place.text[place.column - 1 :][: place.length] == "one"
 
     def test_the_search_grows_with_the_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -423,7 +423,7 @@ def test_variants_are_the_product_less_the_rules(matrix: Matrix) -> None:
     except Wrong:
         with pytest.raises(CompileError) as caught:
             variants(matrix)
-        assert all(one.location.line > 0 for one in caught.value.diagnostics)
+        assert all(one.file_location.line > 0 for one in caught.value.diagnostics)
         return
     assert [
         (one.image.name, {axis.name: value.text for axis, value in pairs(one)})
@@ -434,7 +434,7 @@ def test_variants_are_the_product_less_the_rules(matrix: Matrix) -> None:
 def test_all_images_without_variants_are_told() -> None:
     """Each image that is left with none is told, at its name."""
     text = "axes: {a: [x]}\ndefaults: {template: t}\nexclude: [{a: x}]\nimages: {one: {}, two: {}}"
-    assert [(one.code, one.location.column) for one in faults(text)] == [
+    assert [(one.code, one.file_location.column) for one in faults(text)] == [
         ("no-variants", 10),
         ("no-variants", 19),
     ]

@@ -137,7 +137,7 @@ class TestRefused:
         )
         assert found.help == "exclude it from 'child' too, or keep it in 'base'"
         assert [note for note, _ in found.related] == ["the parent", "dropped here"]
-        spot = found.location
+        spot = found.file_location
         assert spot.text[spot.column - 1 :][: spot.length] == "base"
 
     @pytest.mark.parametrize(

@@ -135,11 +135,11 @@ class TestSet:
         assert found.code == "set-conflict"
         assert found.message == "two values set 's' differently (in one-x-z)"
         assert found.help == "exclude the combination, or set it in one place"
-        assert "b:" in found.location.text
+        assert "b:" in found.file_location.text
         assert [(note, "a:" in place.text) for note, place in found.related] == [
             ("also set here", True)
         ]
-        for place in (found.location, *(place for _, place in found.related)):
+        for place in (found.file_location, *(place for _, place in found.related)):
             assert place.text[place.column - 1 :][: place.length] == "s"
 
     def test_two_values_that_agree(self) -> None:
@@ -286,7 +286,7 @@ class TestFields:
         own = "tags: [A], moving: [B], aliases: {C: {image: one}}"
         found = faults(f"images: {{one: {{template: t, {own}}}}}")
         assert [one.code for one in found] == ["illegal-tag"] * 3
-        spots = [one.location.text[one.location.column - 1 :] for one in found]
+        spots = [one.file_location.text[one.file_location.column - 1 :] for one in found]
         assert [spot[0] for spot in spots] == ["A", "B", "C"]
 
     @pytest.mark.parametrize(
