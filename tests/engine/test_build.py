@@ -1,4 +1,4 @@
-"""`compile-matrix build` on a real BuildKit and a real registry: much at once, and with faults."""
+"""`compile-matrix build` with a real BuildKit and registry: many targets, failures, retries."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from support.engine import Engine
 pytestmark = pytest.mark.engine
 
 OWN = f"runner{os.getpid()}"
-"""Where this run pushes: an engine that is held up keeps what others pushed."""
+"""This run's namespace: a shared engine keeps the images of other runs."""
 PATIENCE = 300
-"""Seconds that anything may take on a busy machine."""
+"""Timeout in seconds, for a busy machine."""
 
 
 def project(folder: Path, matrix: str, **templates: str) -> Path:
-    """Make a project and compile it."""
+    """Write a project and compile it."""
     (folder / "templates").mkdir()
     for name, text in templates.items():
         (folder / f"templates/{name}.j2").write_text(text)
@@ -34,21 +34,21 @@ def project(folder: Path, matrix: str, **templates: str) -> Path:
 
 
 def build(
-    engine: Engine, folder: Path, *words: str, code: int = 0, **env: str
+    engine: Engine, folder: Path, *arguments: str, code: int = 0, **env: str
 ) -> subprocess.CompletedProcess[str]:
-    """Build, and expect an exit code."""
+    """Build and check the exit code."""
     environment = {**engine.env, "REGISTRY": f"{engine.registry}/{OWN}", **env}
-    return command.run(folder, "build", *words, env=environment, code=code)
+    return command.run(folder, "build", *arguments, env=environment, code=code)
 
 
 def many(count: int) -> str:
-    """Return a matrix of so many trivial targets."""
+    """Return a matrix with this number of trivial targets."""
     values = ", ".join(f"v{n}" for n in range(count))
     return f"axes: {{n: [{values}]}}\nimages: {{{OWN}-many: {{template: trivial.j2}}}}\n"
 
 
 def test_three_hundred_in_one_command(engine: Engine, tmp_path: Path) -> None:
-    """Far more targets than one bake can bear are built, each with a log."""
+    """More targets than one bake invocation supports are built, each with a log."""
     folder = project(tmp_path, many(300), trivial="FROM scratch\nCOPY matrix.yaml /{{ n }}\n")
 
     done = build(engine, folder, "--set=*.output=type=cacheonly")
@@ -80,8 +80,8 @@ CHILD = "FROM {{ parent }}\nRUN echo {{ target }} > /child\n"
 LOST = ["runner-base-a3", "runner-child-a3", "runner-leaf-a3", "runner-base-a3-test"]
 
 
-def test_one_that_fails_costs_itself_and_its_children(engine: Engine, tmp_path: Path) -> None:
-    """Of forty, with tests, all others are built and pushed; the reason is told and kept."""
+def test_only_dependents_of_a_failed_target_are_skipped(engine: Engine, tmp_path: Path) -> None:
+    """All other targets are built, tested and pushed; the error is shown and logged."""
     folder = project(tmp_path, FAMILY, base=BASE, child=CHILD)
 
     done = build(engine, folder, "--push", "--test", code=1)
@@ -91,8 +91,8 @@ def test_one_that_fails_costs_itself_and_its_children(engine: Engine, tmp_path: 
     assert "out of paint" in (folder / ".compile-matrix/logs/runner-base-a3.log").read_text()
     for image in ("base", "child", "leaf"):
         assert engine.tags(f"{OWN}/runner-{image}") == [f"a{n}" for n in range(10) if n != 3]
-    left = json.loads((folder / ".compile-matrix/failed.json").read_text())
-    assert left == {"version": 1, "targets": LOST}
+    remaining = json.loads((folder / ".compile-matrix/failed.json").read_text())
+    assert remaining == {"version": 1, "targets": LOST}
 
     (folder / "templates/base.j2").write_text(BASE.replace("exit 7", "true"))
     stale = build(engine, folder, "--selection", ".compile-matrix/failed.json", code=1)
@@ -100,16 +100,16 @@ def test_one_that_fails_costs_itself_and_its_children(engine: Engine, tmp_path: 
     assert "error[stale-files]" in stale.stderr
 
     command.run(folder)
-    words = ("--push", "--selection", ".compile-matrix/failed.json", "--format", "json")
-    said = json.loads(build(engine, folder, *words).stdout)
+    arguments = ("--push", "--selection", ".compile-matrix/failed.json", "--format", "json")
+    result = json.loads(build(engine, folder, *arguments).stdout)
 
-    assert list(said["built"]) == LOST
-    assert said["built"]["runner-leaf-a3"]["digest"] == engine.digest(f"{OWN}/runner-leaf", "a3")
+    assert list(result["built"]) == LOST
+    assert result["built"]["runner-leaf-a3"]["digest"] == engine.digest(f"{OWN}/runner-leaf", "a3")
     assert not (folder / ".compile-matrix/failed.json").exists()
 
 
-def test_a_failing_parent_that_nobody_asked_for(engine: Engine, tmp_path: Path) -> None:
-    """Children alone are asked for: the parent that comes along is said to have failed."""
+def test_a_failing_parent_that_was_not_requested(engine: Engine, tmp_path: Path) -> None:
+    """Only children are requested: their parent is reported as failed."""
     folder = project(tmp_path, FAMILY, base=BASE, child=CHILD)
 
     done = build(engine, folder, "image=runner-leaf", "n=a3,a4", code=1)
@@ -119,35 +119,37 @@ def test_a_failing_parent_that_nobody_asked_for(engine: Engine, tmp_path: Path) 
 
 
 def test_parents_without_cache_are_built_once(engine: Engine, tmp_path: Path) -> None:
-    """Parts share what was built anew: every child has the layers that its parent was pushed with.
+    """Every child has the layers of the pushed parent, although batches are built separately.
 
-    Also with nothing but the children asked for, and where the lock wants it for some.
+    The same holds if only the children are requested, and for targets that the lock refreshes.
     """
     matrix = """
 variables: {REGISTRY: nowhere.invalid}
 axes: {n: [a, b, c]}
 images:
-  anew-base: {axes: [], template: base.j2, tags: ["${REGISTRY}/anew-base:x"]}
-  anew-child: {from: anew-base, template: child.j2, tags: ["${REGISTRY}/anew-child:{{ n }}"]}
+  fresh-base: {axes: [], template: base.j2, tags: ["${REGISTRY}/fresh-base:x"]}
+  fresh-child: {from: fresh-base, template: child.j2, tags: ["${REGISTRY}/fresh-child:{{ n }}"]}
 """
     base = "FROM python:3.11-slim-bookworm\nRUN date +%N > /said\n"
     child = "FROM {{ parent }}\nRUN echo {{ n }} > /c\n"
     folder = project(tmp_path, matrix, base=base, child=child)
 
-    def layers(*words: str) -> list[str]:
-        build(engine, folder, "--push", "--part=2", *words)
-        tags = [("anew-base", "x"), *(("anew-child", n) for n in "abc")]
-        return [engine.config(f"{OWN}/{at}", tag)["rootfs"]["diff_ids"][1] for at, tag in tags]
+    def layers(*arguments: str) -> list[str]:
+        build(engine, folder, "--push", "--part=2", *arguments)
+        tags = [("fresh-base", "x"), *(("fresh-child", n) for n in "abc")]
+        return [
+            engine.config(f"{OWN}/{image}", tag)["rootfs"]["diff_ids"][1] for image, tag in tags
+        ]
 
     first = layers("--no-cache")
-    children = layers("--no-cache", "image=anew-child")
-    (folder / "matrix.lock").write_text("version: 1\nrefreshed: {anew-base: 2026-11-25}\n")
+    children = layers("--no-cache", "image=fresh-child")
+    (folder / "matrix.lock").write_text("version: 1\nrefreshed: {fresh-base: 2026-11-25}\n")
     command.run(folder)
     refreshed = layers()
-    (folder / "matrix.lock").write_text("version: 1\nrefreshed: {anew-base: 2026-11-26}\n")
+    (folder / "matrix.lock").write_text("version: 1\nrefreshed: {fresh-base: 2026-11-26}\n")
     command.run(folder)
-    build(engine, folder, "--push", "image=anew-base")
-    later = layers("image=anew-child")
+    build(engine, folder, "--push", "image=fresh-base")
+    later = layers("image=fresh-child")
 
     assert len(set(first)) == 1
     assert children[0] == first[0]
@@ -157,8 +159,8 @@ images:
     assert len({*first, *children, *refreshed, *later}) == 4
 
 
-def test_steps_that_are_shared_fail_once_for_all(engine: Engine, tmp_path: Path) -> None:
-    """Twelve targets fail of one step, and it is run but once or twice, not twelve times."""
+def test_a_failing_shared_step_runs_once(engine: Engine, tmp_path: Path) -> None:
+    """Twelve targets share a failing step, which runs once or a few times, not twelve times."""
     values = ", ".join(f"v{n}" for n in range(12))
     matrix = f"axes: {{n: [{values}]}}\nimages: {{runner-same: {{template: same.j2}}}}\n"
     run = "echo run $(cat /proc/sys/kernel/random/uuid); sleep 2; exit"
@@ -171,20 +173,20 @@ def test_steps_that_are_shared_fail_once_for_all(engine: Engine, tmp_path: Path)
     logs = [file.read_text() for file in (folder / ".compile-matrix/logs").iterdir()]
     runs = [re.findall(r"^run ([0-9a-f-]{36})$", log, re.MULTILINE) for log in logs]
     assert len(runs) == 12
-    assert 1 <= len({one for found in runs for one in found}) <= 4
+    assert 1 <= len({run for log in runs for run in log}) <= 4
 
 
 def failing(request: proxy.Request) -> int:
-    """Fail every third request, and the first ones all.
+    """Fail the first requests and then every third one.
 
-    BuildKit itself tries a push again, a few times; a base image that it looks up it does not.
+    BuildKit itself retries a push a few times, but not the lookup of a base image.
     """
     fails = request.path != "/v2/" and (request.number < 6 or request.number % 3 == 2)
     return (500 if request.number % 2 else 429) if fails else 0
 
 
-def test_faults_that_pass_are_tried_again(engine: Engine, tmp_path: Path) -> None:
-    """A third of all requests to the registry fails, and everything is pushed all the same."""
+def test_transient_errors_are_retried(engine: Engine, tmp_path: Path) -> None:
+    """A third of all requests to the registry fails, and everything is pushed nevertheless."""
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
     engine.docker(
         "buildx", "build", "--push", f"--tag={engine.registry}/runner/ground:1", ".", cwd=tmp_path
@@ -208,50 +210,52 @@ def test_faults_that_pass_are_tried_again(engine: Engine, tmp_path: Path) -> Non
     assert engine.tags(f"{OWN}/runner-faulty") == ["x", "y", "z"]
 
 
-def heedful() -> None:
-    """Let Ctrl-C reach a process, even where these tests run in the background."""
+def accept_interrupts() -> None:
+    """Let Ctrl-C reach a process, even if these tests run in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_leaves_nothing(
+def test_an_interrupt_stops_all_processes(
     number: signal.Signals, engine: Engine, tmp_path: Path
 ) -> None:
-    """Ctrl-C and SIGTERM stop every bake, say so, and end with 130."""
+    """Ctrl-C and SIGTERM stop every bake process; the exit code is 130."""
     own = f"{{{{ n }}}} {os.getpid()}{number}"
     slow = f"FROM python:3.11-slim-bookworm\nRUN sleep {2 * PATIENCE} # {own}\n"
     folder = project(tmp_path, many(40), trivial=slow)
-    running = subprocess.Popen(
+    process = subprocess.Popen(
         [*command.COMMAND, "build", "--part=2", "--jobs=2"],
         cwd=folder,
         env={**engine.env},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=heedful,  # noqa: PLW1509 - no thread is there
+        preexec_fn=accept_interrupts,  # noqa: PLW1509 - no other thread is running
     )
     logs = folder / ".compile-matrix/logs"
     end = time.monotonic() + PATIENCE
     while not any("sleep" in file.read_text() for file in logs.glob("*")):
-        assert running.poll() is None, "".join(running.communicate())
+        assert process.poll() is None, "".join(process.communicate())
         assert time.monotonic() < end
         time.sleep(0.1)
 
-    running.send_signal(number)
-    _, said = running.communicate(timeout=PATIENCE)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=PATIENCE)
 
-    assert running.returncode == 130
-    assert "interrupted: every bake is stopped" in said
-    assert "Traceback" not in said
-    told = subprocess.run(["ps", "-A", "-o", "args="], check=True, capture_output=True, text=True)
-    assert not [line for line in told.stdout.splitlines() if f"{OWN}-many-v" in line]
+    assert process.returncode == 130
+    assert "interrupted: every bake is stopped" in stderr
+    assert "Traceback" not in stderr
+    processes = subprocess.run(
+        ["ps", "-A", "-o", "args="], check=True, capture_output=True, text=True
+    )
+    assert not [line for line in processes.stdout.splitlines() if f"{OWN}-many-v" in line]
 
 
-def test_what_bake_refuses_is_refused_once(engine: Engine, tmp_path: Path) -> None:
-    """A wrong option, builder or field fails at once, in the words of bake."""
+def test_common_errors_are_reported_once(engine: Engine, tmp_path: Path) -> None:
+    """An unknown option, builder or target fails at once, with the message of bake."""
     folder = project(tmp_path, many(40), trivial="FROM scratch\nCOPY matrix.yaml /{{ n }}\n")
-    for words in (["--", "--nonsense"], ["--builder=nonsense"], ["--set=nonsense.args.A=1"]):
-        said = build(engine, folder, *words, code=1).stderr
+    for arguments in (["--", "--nonsense"], ["--builder=nonsense"], ["--set=nonsense.args.A=1"]):
+        stderr = build(engine, folder, *arguments, code=1).stderr
 
-        assert "error[cannot-build]: docker buildx bake failed: " in said
-        assert "nonsense" in said
+        assert "error[cannot-build]: docker buildx bake failed: " in stderr
+        assert "nonsense" in stderr

@@ -1,4 +1,4 @@
-"""Another builder than the machine's own: all is built there, and no other engine is asked."""
+"""A remote builder: everything is built there, and no other engine is used."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ publish: {version: "${VERSION_TAG}"}
 """
 
 
-class Far:
-    """A project, and an environment whose only engine is a remote builder."""
+class RemoteProject:
+    """A project, with an environment whose only engine is a remote builder."""
 
     def __init__(self, folder: Path, env: dict[str, str]) -> None:
         self.folder, self.env = folder, env
 
-    def run(self, *words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run a command with that builder, and expect an exit code."""
-        return command.run(self.folder, *words, env={**self.env, **env}, code=code)
+    def run(self, *arguments: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a command and check its exit code."""
+        return command.run(self.folder, *arguments, env={**self.env, **env}, code=code)
 
 
 @pytest.fixture
-def far(engine: Engine, tmp_path: Path) -> Iterator[Far]:
-    """Give a compiled project where DOCKER_HOST leads nowhere and `far` is a remote builder."""
+def far(engine: Engine, tmp_path: Path) -> Iterator[RemoteProject]:
+    """Provide a compiled project; DOCKER_HOST is unreachable, and `far` is a remote builder."""
     registry = f"{engine.registry}/far{os.getpid()}"
     ground.push(engine, tmp_path, [f"{registry}/ground:1"])
     settings = tmp_path / "settings"
@@ -62,15 +62,22 @@ def far(engine: Engine, tmp_path: Path) -> Iterator[Far]:
     (folder / "content").write_text("1")
     (folder / "matrix.yaml").write_text(MATRIX)
     with remote.served(engine.env["DOCKER_HOST"].removeprefix("unix://")) as address:
-        words = ["docker", "buildx", "create", "--name=far", "--driver=remote", f"tcp://{address}"]
-        subprocess.run(words, env=env, check=True, capture_output=True)
-        found = Far(folder, env)
-        found.run()
-        yield found
+        arguments = [
+            "docker",
+            "buildx",
+            "create",
+            "--name=far",
+            "--driver=remote",
+            f"tcp://{address}",
+        ]
+        subprocess.run(arguments, env=env, check=True, capture_output=True)
+        project = RemoteProject(folder, env)
+        project.run()
+        yield project
 
 
-def test_a_release_by_a_remote_builder(far: Far) -> None:
-    """It is built, tested and pushed there; the next version needs no builder at all."""
+def test_a_release_with_a_remote_builder(far: RemoteProject) -> None:
+    """Images are built, tested and pushed there; the next version needs no builder."""
     first = json.loads(far.run("publish", "--builder=far", "--format=json").stdout)
     assert {row["state"] for row in first["targets"]} == {"built"}
     assert len(first["targets"]) == 4
@@ -81,15 +88,15 @@ def test_a_release_by_a_remote_builder(far: Far) -> None:
     ]
 
     (far.folder / "content").write_text("2")
-    said = far.run("publish", code=1, VERSION_TAG="v3").stderr
-    assert "docker buildx bake failed: " in said
-    assert "nowhere.sock" in said
+    stderr = far.run("publish", code=1, VERSION_TAG="v3").stderr
+    assert "docker buildx bake failed: " in stderr
+    assert "nowhere.sock" in stderr
 
 
-def test_what_is_kept_nowhere_is_said_once(far: Far) -> None:
-    """Such a builder keeps its cache alone; bake says so of each part, we once, and go on."""
-    said = far.run("build", "--builder=far", "--part=1").stderr
+def test_a_warning_of_every_batch_is_shown_once(far: RemoteProject) -> None:
+    """Without an output, bake warns in every batch that images stay in the builder's cache."""
+    stderr = far.run("build", "--builder=far", "--part=1").stderr
 
-    assert said.count("warning: ") == 1
-    assert "warning: a builder with the remote driver keeps images only in its cache" in said
+    assert stderr.count("warning: ") == 1
+    assert "warning: a builder with the remote driver keeps images only in its cache" in stderr
     assert "warning: " not in far.run("build", "--builder=far", "--push").stderr
