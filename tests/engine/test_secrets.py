@@ -1,4 +1,4 @@
-"""Secrets in a release: used where they are meant to be, and to be found nowhere."""
+"""Secrets in a release: available to build steps, and never stored or printed."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ images:
     moving: ["${REGISTRY}/held:{{ n }}"]
     secret: ["type=env,id=token,env=BUILD_TOKEN", "type=file,id=key,src=key.pem"]
     attest: ["type=provenance,mode=max"]
-    tests: [test -s /told]
+    tests: [test -s /read]
 """
 HELD = """\
 FROM ADDRESS/ground:1
 COPY content /content
 RUN --mount=type=secret,id=token --mount=type=secret,id=key \\
     read -r token < /run/secrets/token && read -r key < /run/secrets/key; \\
-    CHECK && echo {{ n }}-was-told > /told
+    CHECK && echo {{ n }}-was-read > /read
 """
 
 
 class Project:
-    """A matrix whose steps read secrets, and a registry that wants a login."""
+    """A matrix whose steps read secrets, and a registry that requires credentials."""
 
     def __init__(self, engine: Engine, folder: Path, shelf: Shelf) -> None:
         self.engine, self.folder, self.shelf = engine, folder, shelf
@@ -64,32 +64,32 @@ class Project:
 
     @property
     def env(self) -> Mapping[str, str]:
-        """Give the environment, with all that is secret."""
+        """Return the environment, secrets included."""
         own = {"DOCKER_CONFIG": str(self.settings), "REGISTRY": self.shelf.address}
         return {**self.engine.env, **SECRETS, **own}
 
     def login(self, text: str, address: str = "") -> None:
-        """Write a login for the registry as `docker login` does; an empty one takes it away."""
+        """Store credentials as `docker login` does; an empty text removes them."""
         auth = base64.b64encode(text.encode()).decode()
         file = self.settings / "config.json"
-        found = {address or self.shelf.address: {"auth": auth}} if text else {}
-        file.write_text(json.dumps({**json.loads(file.read_text()), "auths": found}))
+        entries = {address or self.shelf.address: {"auth": auth}} if text else {}
+        file.write_text(json.dumps({**json.loads(file.read_text()), "auths": entries}))
 
     def template(self, check: str) -> None:
-        """Write the template, with a command that decides whether its step goes well; compile."""
+        """Write the template, whose step succeeds if this command does, and compile."""
         text = HELD.replace("ADDRESS", self.shelf.address).replace("CHECK", check)
         (self.folder / "templates/held.j2").write_text(text)
         command.run(self.folder)
 
-    def publish(self, *words: str, code: int = 0, **env: str) -> str:
-        """Publish, and give all that it said."""
-        done = command.run(self.folder, "publish", *words, env={**self.env, **env}, code=code)
+    def publish(self, *arguments: str, code: int = 0, **env: str) -> str:
+        """Publish and return the whole output."""
+        done = command.run(self.folder, "publish", *arguments, env={**self.env, **env}, code=code)
         return done.stdout + done.stderr
 
 
 @pytest.fixture
 def project(engine: Engine, registry_program: Path, tmp_path: Path) -> Iterator[Project]:
-    """Give a project; its registry knows one user."""
+    """Provide a project; its registry has one user."""
     users = tmp_path / "users"
     users.write_text(f"{USER}:{HASHED}\n")
     more = {"auth": {"htpasswd": {"realm": "a test", "path": str(users)}}}
@@ -98,85 +98,87 @@ def project(engine: Engine, registry_program: Path, tmp_path: Path) -> Iterator[
     shelf.close()
 
 
-def holding(word: str, *folders: Path) -> list[Path]:
-    """Give the files that hold a word, as they are or packed."""
-    found = []
+def files_containing(text: str, *folders: Path) -> list[Path]:
+    """Return the files that contain a text, compressed or not."""
+    matches = []
     for folder in folders:
         for file in folder.rglob("*") if folder.is_dir() else [folder]:
             if file.is_file():
                 content = file.read_bytes()
                 if content.startswith(b"\x1f\x8b"):
                     content += zlib.decompress(content, wbits=31)
-                if word.encode() in content:
-                    found.append(file)
-    return found
+                if text.encode() in content:
+                    matches.append(file)
+    return matches
 
 
-def test_no_secret_is_anywhere(project: Project) -> None:
-    """A release with a login, steps that read secrets, and one that fails: nothing tells them."""
-    said = project.publish()
-    said += project.publish("--format=json")
+def test_no_secret_is_stored_or_printed(project: Project) -> None:
+    """Neither output, logs, generated files nor the registry contain a secret."""
+    output = project.publish()
+    output += project.publish("--format=json")
     project.template('{{ "false" if n == "b" else "true" }}')
-    said += project.publish("--version=v2", code=1)
+    output += project.publish("--version=v2", code=1)
 
-    assert "no tag was created" in said
+    assert "no tag was created" in output
     assert project.shelf.registry.tags("held").count("release-v1") == 1
     assert "b-v2" not in project.shelf.registry.tags("held")
-    (project.folder / "said").write_text(said)
-    places = [project.folder / name for name in ("said", ".compile-matrix", "dockerfiles")]
-    places += [project.folder / "docker-bake.hcl", project.shelf.storage]
-    assert all(place.exists() for place in places)
-    assert [file.name for file in holding("b-was-told", places[1])] == ["held-b.log"]
-    assert len(holding("a-was-told", project.shelf.storage)) > 1  # a layer, and provenance
-    assert holding("release.json", project.shelf.storage)  # the record
+    (project.folder / "output").write_text(output)
+    locations = [project.folder / name for name in ("output", ".compile-matrix", "dockerfiles")]
+    locations += [project.folder / "docker-bake.hcl", project.shelf.storage]
+    assert all(location.exists() for location in locations)
+    assert [file.name for file in files_containing("b-was-read", locations[1])] == ["held-b.log"]
+    assert (
+        len(files_containing("a-was-read", project.shelf.storage)) > 1
+    )  # in a layer and in provenance
+    assert files_containing("release.json", project.shelf.storage)  # the record
     auth = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
     for secret in (*SECRETS.values(), KEY, PASSWORD, auth):
-        assert not holding(secret, *places)
+        assert not files_containing(secret, *locations)
 
 
 @pytest.mark.parametrize("login", ["", f"{USER}:wrong-{PASSWORD}", f"nobody:{PASSWORD}"])
-def test_who_is_not_let_in_builds_nothing(project: Project, login: str) -> None:
-    """Without a login, or with a wrong one, it is refused before anything is built."""
+def test_denied_access_is_reported_early(project: Project, login: str) -> None:
+    """Missing or wrong credentials are reported before anything is built."""
     project.login(login)
 
-    said = project.publish(code=1)
+    output = project.publish(code=1)
 
-    assert "error[registry-denied]" in said
-    assert "run `docker login`" in said
-    refused(project, said)
+    assert "error[registry-denied]" in output
+    assert "run `docker login`" in output
+    check_nothing_built(project, output)
 
 
-def test_who_may_only_read_builds_nothing(project: Project) -> None:
-    """A user whom the registry lets read, and not write, is refused before anything is built."""
+def test_read_only_access_is_reported_early(project: Project) -> None:
+    """A user who may read but not write is rejected before anything is built."""
     with proxy.before(project.shelf.address) as between:
         between.fault = lambda request: 403 if request.writes else 0
         project.login(f"{USER}:{PASSWORD}", between.address)
 
-        said = project.publish(code=1, REGISTRY=between.address)
+        output = project.publish(code=1, REGISTRY=between.address)
 
-    assert f"access to {between.address}/held denied (403)" in said
-    refused(project, said)
+    assert f"access to {between.address}/held denied (403)" in output
+    check_nothing_built(project, output)
 
 
-def test_a_registry_that_takes_nothing(
+def test_a_read_only_registry_is_reported_early(
     engine: Engine, project: Project, registry_program: Path, tmp_path: Path
 ) -> None:
-    """One that is read-only for a while is said to be so before anything is built."""
+    """A registry in maintenance mode is reported before anything is built."""
     more = {"storage": {"maintenance": {"readonly": {"enabled": True}}}}
     shelf = Shelf(registry_program, tmp_path / "closed", more=more)
 
-    said = project.publish(code=1, REGISTRY=shelf.address)
+    output = project.publish(code=1, REGISTRY=shelf.address)
     shelf.close()
 
-    assert f"cannot write to {shelf.address}/held: 405" in said
-    refused(project, said)
+    assert f"cannot write to {shelf.address}/held: 405" in output
+    check_nothing_built(project, output)
     assert not shelf.tags()
     del engine
 
 
-def refused(project: Project, said: str) -> None:
-    """See to it that nothing was built, nothing pushed, and no password told."""
-    assert "built " not in said
+def check_nothing_built(project: Project, output: str) -> None:
+    """Check that nothing was built or pushed, and that no password was printed."""
+    assert "built " not in output
     assert not list((project.folder / ".compile-matrix").glob("logs/*"))
     assert set(project.shelf.tags()) == {"ground:1"}
-    assert PASSWORD not in said
+    assert PASSWORD not in output
