@@ -1,7 +1,5 @@
-"""What commands that bake share: options, words for bake, and how it goes on a terminal."""
+"""What commands that bake share: their options, and arguments for bake itself."""
 
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -10,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from compiler.cli.common_options import Command
 from compiler.constants import BAKE_BATCH, BAKE_JOBS, BAKE_RETRIES
 
 
 if TYPE_CHECKING:
     from compiler.bake.results import BakeOptions
-    from compiler.cli.progress_display import Lines
 
 
 _OPTIONS = (
@@ -115,28 +113,17 @@ def add_bake_options(command: Callable[..., None]) -> Callable[..., None]:
     return with_flags
 
 
-class PassingOn(click.Command):
-    """A command that keeps what stands behind `--` apart: it is for another program."""
+class PassingOn(Command):
+    """A command that passes the arguments after `--` to another program."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse what stands before it."""
-        at = args.index("--") if "--" in args else len(args)
-        ctx.meta[PassingOn.__name__] = tuple(args[at + 1 :])
-        return super().parse_args(ctx, args[:at])
+        """Parse the arguments before `--`."""
+        end = args.index("--") if "--" in args else len(args)
+        ctx.meta[PassingOn.__name__] = tuple(args[end + 1 :])
+        return super().parse_args(ctx, args[:end])
 
     @staticmethod
     def passed(ctx: click.Context) -> tuple[str, ...]:
-        """Return what stands behind."""
-        found: tuple[str, ...] = ctx.meta[PassingOn.__name__]
-        return found
-
-
-def display() -> "Lines":
-    """Return what shows how it goes: live on a terminal that can, else lines."""
-    from compiler.cli.progress_display import Lines, Live
-
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        return Lines(lambda text: click.echo(text, err=True))
-    from rich.console import Console
-
-    return Live(Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")) or None))
+        """Return the arguments after `--`."""
+        arguments: tuple[str, ...] = ctx.meta[PassingOn.__name__]
+        return arguments

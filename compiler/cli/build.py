@@ -1,15 +1,19 @@
-"""The command that builds: its options, what it shows meanwhile, how it ends."""
+"""`compile-matrix build`: build targets in batches, and print the result."""
 
 import os
-import signal
+import shlex
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.bake_options import BakeFlags, PassingOn, add_bake_options, display
+from compiler.cli.bake_options import BakeFlags, PassingOn, add_bake_options
+from compiler.cli.completion import complete_filter
 from compiler.cli.context import Invocation
+from compiler.cli.failure import INTERRUPTED
+from compiler.cli.progress_display import build_progress
 from compiler.constants import TEST_SUFFIX
 from compiler.reports.text import counted
 
@@ -23,32 +27,40 @@ if TYPE_CHECKING:
 
 
 @click.command("build", cls=PassingOn)
-@click.argument("words", nargs=-1, metavar="[FILTER]... [-- BAKE_ARGUMENT...]")
-@click.option("--selection", metavar="FILE", help="Only targets that this file selects.")
+@click.argument(
+    "filters",
+    nargs=-1,
+    metavar="[FILTER]... [-- BAKE_ARGUMENT...]",
+    shell_complete=complete_filter,
+)
+@click.option(
+    "--selection", type=click.Path(), metavar="FILE", help="Build only targets in this file."
+)
 @click.option(
     "--platform",
     "platforms",
     metavar="PLATFORM[,...]",
-    help="Only for these platforms, and what has one of them; local is this machine's.",
+    help="Build only targets that support one of these platforms, and only for those. `local` is "
+    "this machine's platform.",
 )
-@click.option("--push", is_flag=True, help="Push what is built.")
-@click.option("--load", is_flag=True, help="Load what is built into Docker.")
-@click.option("--test", is_flag=True, help="Run the tests of these targets, too.")
-@click.option("--test-only", is_flag=True, help="Run the tests of these targets, and keep nothing.")
+@click.option("--push", is_flag=True, help="Push the images.")
+@click.option("--load", is_flag=True, help="Load the images into Docker.")
+@click.option("--test", is_flag=True, help="Also run the tests of the targets.")
+@click.option("--test-only", is_flag=True, help="Run the tests of the targets; keep no image.")
 @add_bake_options
 @click.option(
     "--format",
-    "form",
+    "output_format",
     type=click.Choice(["table", "json", "selection"]),
     default="table",
     show_default=True,
-    help="For people, for programs, or a selection of what was built.",
+    help="Format of the result; `selection` contains the targets that were built.",
 )
 @click.pass_context
 def build_(
     context: click.Context,
     /,
-    words: tuple[str, ...],
+    filters: tuple[str, ...],
     selection: str | None,
     platforms: str | None,
     *,
@@ -57,18 +69,19 @@ def build_(
     test: bool,
     test_only: bool,
     flags: BakeFlags,
-    form: str,
+    output_format: str,
 ) -> None:
-    """Build targets by `docker buildx bake`, in parts that it can bear; keeps going.
+    """Build targets with `docker buildx bake` in batches; continue after failures.
 
-    FILTER is as of `list`; none means everything. A target that fails costs itself and what
-    stands on it, nothing else. Faults of network, registry and engine are tried again, failing
-    builds are not. Each target's log is .compile-matrix/logs/TARGET.log; what was not built is
-    the selection .compile-matrix/failed.json. What stands behind `--` is given to bake.
+    FILTER selects targets as in `list`; the default is all targets. When a target fails, only its
+    dependents are skipped. Transient errors of network, registry or engine are retried. Logs are
+    in .compile-matrix/logs/TARGET.log, and .compile-matrix/failed.json selects what was not built.
+    Arguments after `--` are passed to bake.
 
-    An environment with ONLY_* is refused: give FILTERs instead. So are stale generated files.
+    The generated files must be up to date. ONLY_* variables in the environment are rejected; use
+    FILTER instead.
 
-    Exit code 0 if all is built, 1 if anything failed.
+    Exit code 0 if everything is built, 1 if something failed.
 
     \b
     Examples:
@@ -77,61 +90,62 @@ def build_(
       compile-matrix build --push --test --jobs 4
       compile-matrix build --selection .compile-matrix/failed.json -- --sbom=true
     """
-    given: Invocation = context.obj
+    invocation = Invocation.of(context)
     if platforms:
-        words = (*words, f"platform={platforms}")
-    extra = PassingOn.passed(context)
+        filters = (*filters, f"platform={platforms}")
     try:
-        compiled, names = _ready(given, words, selection, test=test, test_only=test_only)
+        compiled, names = _prepare(invocation, filters, selection, test=test, test_only=test_only)
         if selection is not None and not names:
-            given.note_none()
-            click.echo(_nothing(form), nl=False)
+            invocation.note_empty_selection()
+            click.echo(_empty_summary(output_format), nl=False)
             return
-        dates, overrides = _overrides(given, compiled, flags)
+        dates, overrides = _overrides(invocation, compiled, flags)
         options = replace(
-            flags.options(given.folder),
+            flags.options(invocation.folder),
             push=push,
             load=load,
-            platforms=_platforms(words),
-            extra=extra,
+            platforms=_platforms(filters),
+            extra=PassingOn.passed(context),
             overrides=overrides,
         )
-        outcome, seconds = _built(compiled.plan, names, options)
+        outcome, seconds = _build(compiled.plan, names, options)
     except KeyboardInterrupt:
-        click.echo("interrupted: every bake is stopped; nothing is half written", err=True)
-        context.exit(128 + signal.SIGINT)
+        click.echo("interrupted: all builds are stopped; no file is half-written", err=True)
+        context.exit(INTERRUPTED)
     from compiler.bake.refresh_state import record_rebuilt
     from compiler.reports.build_summary import BuildFormat, summary
 
-    record_rebuilt(given.folder, dates, outcome.built)
-    click.echo(summary(outcome, BuildFormat(form), seconds), nl=False)
-    if _remember(given, outcome):
+    record_rebuilt(invocation.folder, dates, outcome.built)
+    click.echo(summary(outcome, BuildFormat(output_format), seconds), nl=False)
+    if not outcome.sound:
+        _save_failed(invocation, outcome)
         context.exit(1)
+    _failed_file(invocation).unlink(missing_ok=True)
 
 
-def _ready(
-    given: Invocation,
-    words: tuple[str, ...],
+def _prepare(
+    invocation: Invocation,
+    filters: tuple[str, ...],
     selection: str | None,
     *,
     test: bool,
     test_only: bool,
 ) -> "tuple[Compilation, list[str]]":
-    """Return what is compiled and the names to bake."""
+    """Return the compiled matrix and the names to pass to bake."""
     from compiler.bake.preconditions import reject_filters, require_buildx, require_fields
     from compiler.targets.filters import select
     from compiler.targets.selection_file import read_selection
 
     reject_filters(os.environ)
     require_buildx()
-    compiled = given.fresh()
+    compiled = invocation.compile_fresh()
     plan = compiled.plan
     require_fields(plan)
-    targets = select(plan, words)
+    targets = select(plan, filters)
     chosen = None if selection is None else read_selection(plan, selection)
     names = [target.name for target in targets]
     tests = [f"{target.name}{TEST_SUFFIX}" for target in targets if target.tests]
-    if chosen is not None:  # a test that it names is to be run
+    if chosen is not None:  # A test that the selection names is run without --test.
         wanted = {f"{name}{TEST_SUFFIX}" for name in chosen} if test or test_only else set()
         tests = [name for name in tests if name in chosen | wanted]
         names = [name for name in names if name in chosen]
@@ -141,9 +155,9 @@ def _ready(
 
 
 def _overrides(
-    given: Invocation, compiled: "Compilation", flags: BakeFlags
+    invocation: Invocation, compiled: "Compilation", flags: BakeFlags
 ) -> "tuple[Mapping[str, str], Mapping[str, tuple[str, ...]]]":
-    """Return the dates of what the lock wants anew, and what each target is given beside that."""
+    """Return the refresh date of each target, and the `--set` options that it needs."""
     from compiler.bake.bake_arguments import NO_CACHE
     from compiler.bake.batches import direct_dependencies, linked_contexts
     from compiler.bake.refresh_state import dates_with_dependents, outdated_targets
@@ -152,69 +166,74 @@ def _overrides(
     from compiler.fingerprint.set_overrides import NotBuiltError, OverrideError
     from compiler.lock.refresh_dates import dates
 
+    folder, shown = invocation.folder, invocation.shown
     try:
-        prints = project_fingerprints(
-            compiled, given.folder, os.environ, sets=flags.sets, shown=given.shown
+        fingerprints = project_fingerprints(
+            compiled, folder, os.environ, sets=flags.sets, shown=shown
         )
     except NotBuiltError as error:
         raise click.UsageError(f"--set: {error}") from None
     except OverrideError:
-        return {}, {}  # bake says what is wrong with it
+        return {}, {}  # Bake reports what is wrong with it.
     dependencies = direct_dependencies(linked_contexts(compiled.plan))
-    refreshed = dates_with_dependents(dates(given.folder, given.shown), dependencies)
-    outdated = outdated_targets(given.folder, refreshed)
+    refreshed = dates_with_dependents(dates(folder, shown), dependencies)
+    outdated = outdated_targets(folder, refreshed)
     return refreshed, {
         name: (label(one.digest), *([NO_CACHE] if name in outdated else []))
-        for name, one in prints.items()
+        for name, one in fingerprints.items()
     }
 
 
-def _nothing(form: str) -> str:
-    """Return the summary of a build of nothing."""
+def _empty_summary(output_format: str) -> str:
+    """Return the summary of a build without targets."""
     from compiler.bake.results import Outcome
     from compiler.reports.build_summary import BuildFormat, summary
 
-    nothing = Outcome(built={}, failed={}, skipped={}, seconds={})
-    return summary(nothing, BuildFormat(form), 0.0)
+    empty = Outcome(built={}, failed={}, skipped={}, seconds={})
+    return summary(empty, BuildFormat(output_format), 0.0)
 
 
-def _platforms(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the platforms that the filters leave: those of each `platform=`."""
+def _platforms(filters: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the platforms that match every `platform=` filter."""
     from compiler.targets.filters import local_platform
 
-    found: list[str] = []
-    for word in words:
-        name, _, rest = word.partition("=")
+    platforms: list[str] = []
+    for text in filters:
+        name, _, values = text.partition("=")
         if name == "platform":
-            here = local_platform()
-            asked = [here if text.strip() == "local" else text.strip() for text in rest.split(",")]
-            found = [text for text in asked if text and (not found or text in found)]
-    return tuple(found)
+            local = local_platform()
+            wanted = [local if one.strip() == "local" else one.strip() for one in values.split(",")]
+            platforms = [one for one in wanted if one and (not platforms or one in platforms)]
+    return tuple(platforms)
 
 
-def _built(plan: "Plan", names: list[str], options: "BakeOptions") -> "tuple[Outcome, float]":
-    """Build, and show how it goes; return also how long it took."""
+def _build(plan: "Plan", names: list[str], options: "BakeOptions") -> "tuple[Outcome, float]":
+    """Build with progress on stderr; return the outcome and the seconds that it took."""
     from compiler.bake.scheduler import build
 
-    shown, start = display(), time.monotonic()
+    progress, start = build_progress(), time.monotonic()
     try:
-        return build(plan, names, options, shown), time.monotonic() - start
+        return build(plan, names, options, progress), time.monotonic() - start
     finally:
-        shown.end()
+        progress.end()
 
 
-def _remember(given: Invocation, outcome: "Outcome") -> bool:
-    """Write the selection of what was not built, or remove an old one; tell whether there is."""
+def _failed_file(invocation: Invocation) -> Path:
     from compiler.bake.logs import state_folder
+
+    return state_folder(invocation.folder) / "failed.json"
+
+
+def _save_failed(invocation: Invocation, outcome: "Outcome") -> None:
+    """Write the selection of the targets that were not built, and how to build them."""
     from compiler.reports.build_summary import FAILED
     from compiler.targets.selection_file import as_selection
 
-    file = state_folder(given.folder) / "failed.json"
-    if outcome.sound:
-        file.unlink(missing_ok=True)
-        return False
-    left = [name for name in outcome.seconds if name not in outcome.built]
-    file.write_text(as_selection(left), encoding="utf-8")
-    again = f"compile-matrix build --selection {given.shown}{FAILED}"
-    click.echo(f"{counted(len(left), 'target')} left: {again}", err=True)
-    return True
+    names = [name for name in outcome.seconds if name not in outcome.built]
+    _failed_file(invocation).write_text(as_selection(names), encoding="utf-8")
+    selection = shlex.quote(f"{invocation.shown}{FAILED}")
+    click.echo(
+        f"{counted(len(names), 'target')} not built; "
+        f"to continue: compile-matrix build --selection {selection}",
+        err=True,
+    )

@@ -1,12 +1,17 @@
-"""The command that says what must be built, since a commit or beside what a registry holds."""
+"""`compile-matrix changed`: print the targets that must be rebuilt, and why."""
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from compiler.cli.context import Invocation
+from compiler.cli.common_options import Command
+from compiler.cli.completion import complete_filter
+from compiler.cli.context import Invocation, pass_invocation
+from compiler.cli.terminal import table_width, with_header
 
 
 if TYPE_CHECKING:
@@ -18,72 +23,98 @@ if TYPE_CHECKING:
     from compiler.targets.target import Target
 
 _ATTEMPTS = 3
-"""How often a registry is asked: whoever looks only can look again."""
+"""Requests to a registry before it counts as unreachable; reading can be repeated at any time."""
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-_OPTIONS = (
-    click.option("--since", "commit", metavar="GIT_REF", help="Beside the matrix of this commit."),
+_PARAMETERS = (
+    click.argument("filters", nargs=-1, metavar="[FILTER]...", shell_complete=complete_filter),
+    click.option(
+        "--since", "commit", metavar="REV", help="Compare with the matrix at this Git commit."
+    ),
     click.option(
         "--against",
         type=click.Choice(["registry"]),
-        help="Beside the images that wait in the registry under their fingerprints.",
+        help="Compare with the images already staged in the registry.",
     ),
-    click.option("--selection", metavar="FILE", help="Only targets that this file selects."),
+    click.option(
+        "--selection",
+        type=click.Path(),
+        metavar="FILE",
+        help="Consider only targets in this file.",
+    ),
     click.option(
         "--set",
         "sets",
         multiple=True,
         metavar="TARGET.KEY=VALUE",
-        help="What bake will be given as --set; can be given several times.",
+        help="Override a field, as the build will; repeatable.",
     ),
 )
 
 
-class ChangedOptions(NamedTuple):
-    """What the options say."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is compared with what, and which targets are considered."""
 
-    words: tuple[str, ...]
+    filters: tuple[str, ...]
     commit: str | None
     against: str | None
     selection: str | None
     sets: tuple[str, ...]
 
 
-class Found(NamedTuple):
-    """What is compiled, and which of its targets are asked for."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Considered:
+    """A compiled matrix with its fingerprints, and the targets that are considered."""
 
     compiled: "Compilation"
-    prints: "Mapping[str, Fingerprint]"
+    fingerprints: "Mapping[str, Fingerprint]"
     targets: "tuple[Target, ...]"
 
 
-def asking(command: Command) -> Command:
-    """Give a command the words and options that say what is compared with what."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return click.argument("words", nargs=-1, metavar="[FILTER]...")(command)
+def add_question(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a comparison to a command, which receives them as `question`."""
+
+    @wraps(command)
+    def with_question(
+        *arguments: Any,
+        filters: tuple[str, ...],
+        commit: str | None,
+        against: str | None,
+        selection: str | None,
+        sets: tuple[str, ...],
+        **others: Any,
+    ) -> None:
+        question = Question(
+            filters=filters, commit=commit, against=against, selection=selection, sets=sets
+        )
+        command(*arguments, question=question, **others)
+
+    for parameter in reversed(_PARAMETERS):
+        with_question = parameter(with_question)
+    return with_question
 
 
-@click.command("changed")
-@asking
+@click.command("changed", cls=Command)
+@add_question
 @click.option(
     "--format",
-    "form",
+    "output_format",
     type=click.Choice(["table", "names", "json", "github", "selection"]),
     default="table",
     show_default=True,
-    help="For people, one name a line, all that is known, a job matrix, or for --selection.",
+    help="Format of the targets: a table, one name per line, JSON with all reasons, a job matrix "
+    "for GitHub, or a file for --selection.",
 )
-@click.pass_obj
-def changed_(given: Invocation, /, form: str, **options: Any) -> None:
-    """List what must be built, and why: the targets whose fingerprint is another, or not staged.
+@pass_invocation
+def changed_(invocation: Invocation, /, question: Question, output_format: str) -> None:
+    """List targets that must be rebuilt, and why.
 
-    A fingerprint is made of what decides an image and nothing else: its Dockerfile, arguments,
-    stage and platforms, the files that it can read, its parent. Tags, labels and the version are
-    no part of it. --since compiles the same matrix as it was at a commit, apart from your files.
+    These are the targets whose fingerprint changed or is not staged. A fingerprint covers
+    everything that decides the content of an image: its Dockerfile, arguments, stage and platforms,
+    the files that it can read, and its parent. Tags, labels and the version are not part of it.
+    --since compares with the committed files of another commit; your working tree is not touched.
 
-    Exit code 0 also if nothing changed.
+    The exit code is 0 even if nothing changed.
 
     \b
     Examples:
@@ -91,69 +122,86 @@ def changed_(given: Invocation, /, form: str, **options: Any) -> None:
       compile-matrix changed image=server --since HEAD~1 --format names
       compile-matrix changed --against registry --format selection > todo.json
     """
-    from compiler.reports.changed.output import written
+    from compiler.reports.changed.output import changes_text
     from compiler.reports.listing import ListFormat
 
-    asked = ChangedOptions(**options)
-    if (asked.commit is None) == (asked.against is None):
-        raise click.UsageError("say one of --since GIT_REF and --against registry")
-    ground = found(given, asked)
-    todo = changes(given, asked, ground)
-    click.echo(written(ground.compiled.plan, todo, ListFormat(form)), nl=False)
-    if ground.targets and not todo:
-        click.echo("nothing changed", err=True)
+    if (question.commit is None) == (question.against is None):
+        raise click.UsageError("use either --since REV or --against registry")
+    considered = consider(invocation, question)
+    changes = find_changes(invocation, question, considered)
+    text = changes_text(
+        considered.compiled.plan, changes, ListFormat(output_format), terminal=table_width()
+    )
+    click.echo(with_header(text) if output_format == ListFormat.TABLE else text, nl=False)
+    if considered.targets and not changes:
+        invocation.note("nothing changed")
 
 
-def found(given: Invocation, asked: ChangedOptions) -> Found:
-    """Compile, and take the fingerprints of what is asked for; what is wrong ends it."""
+def consider(invocation: Invocation, question: Question) -> Considered:
+    """Compile the matrix and compute the fingerprints of the targets that are considered.
+
+    Raises:
+        CompileError: the matrix, a filter or the selection is invalid.
+        click.UsageError: `--set` is invalid.
+    """
     from compiler.fingerprint.project import project_fingerprints
     from compiler.fingerprint.set_overrides import OverrideError
-    from compiler.pipeline import compile_matrix
     from compiler.targets.filters import select
     from compiler.targets.selection_file import selected
 
+    compiled = invocation.compile()
+    targets = select(compiled.plan, question.filters)
+    if question.selection is not None:
+        targets = selected(compiled.plan, targets, question.selection)
     try:
-        compiled = compile_matrix(given.path, shown=given.shown, limit=given.limit)
-        targets = select(compiled.plan, asked.words)
-        if asked.selection is not None:
-            targets = selected(compiled.plan, targets, asked.selection)
-        prints = project_fingerprints(
-            compiled, given.folder, os.environ, sets=asked.sets, shown=given.shown
+        fingerprints = project_fingerprints(
+            compiled,
+            invocation.folder,
+            os.environ,
+            sets=question.sets,
+            shown=invocation.shown,
         )
     except OverrideError as error:
-        _misused(error)
-    if asked.selection is not None and not targets:
-        given.note_none()
-    return Found(compiled, prints, targets)
+        _reject_override(error)
+    if question.selection is not None and not targets:
+        invocation.note_empty_selection()
+    return Considered(compiled=compiled, fingerprints=fingerprints, targets=targets)
 
 
-def changes(given: Invocation, asked: ChangedOptions, found: Found) -> "tuple[Changed, ...]":
-    """Return what of it must be built; what is wrong ends it."""
+def find_changes(
+    invocation: Invocation, question: Question, considered: Considered
+) -> "tuple[Changed, ...]":
+    """Return which of the considered targets must be rebuilt.
+
+    Raises:
+        DiagnosticError: the other commit cannot be compiled, or the registry cannot be read.
+        click.UsageError: `--set` is invalid for the other commit.
+    """
     from compiler.external.registry.client import Registries
     from compiler.fingerprint.set_overrides import OverrideError
     from compiler.reports.changed.changed import among, changed_since, unstaged
     from compiler.reports.changed.registry_state import repositories, staged
 
-    plan = found.compiled.plan
+    plan, fingerprints = considered.compiled.plan, considered.fingerprints
+    if question.commit is None:
+        locations = repositories(plan, os.environ, plan.matrix.staging)
+        wanted = {target.name: fingerprints[target.name] for target in considered.targets}
+        present = staged(wanted, locations, Registries(os.environ, _ATTEMPTS))
+        return among(unstaged(plan, fingerprints, present, locations), considered.targets)
     try:
-        if asked.commit is not None:
-            every = changed_since(
-                found.compiled,
-                given.path,
-                asked.commit,
-                os.environ,
-                found.prints,
-                sets=asked.sets,
-                limit=given.limit,
-            )
-            return among(every, found.targets)
-        places = repositories(plan, os.environ, plan.matrix.staging)
-        wanted = {target.name: found.prints[target.name] for target in found.targets}
-        there = staged(wanted, places, Registries(os.environ, _ATTEMPTS))
-        return among(unstaged(plan, found.prints, there, places), found.targets)
+        changes = changed_since(
+            considered.compiled,
+            invocation.path,
+            question.commit,
+            os.environ,
+            fingerprints,
+            sets=question.sets,
+            limit=invocation.limit,
+        )
     except OverrideError as error:
-        _misused(error)
+        _reject_override(error)
+    return among(changes, considered.targets)
 
 
-def _misused(error: ValueError) -> NoReturn:
+def _reject_override(error: ValueError) -> NoReturn:
     raise click.UsageError(f"--set: {error}") from None

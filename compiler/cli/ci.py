@@ -1,50 +1,51 @@
-"""The commands that make CI jobs of what must be built."""
+"""`compile-matrix ci`: print CI jobs for the targets that must be built."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.changed import ChangedOptions, asking, changes, found
-from compiler.cli.context import Invocation
+from compiler.cli.changed import Question, add_question, consider, find_changes
+from compiler.cli.common_options import Command, Group
+from compiler.cli.context import Invocation, pass_invocation
 
 
 if TYPE_CHECKING:
     from compiler.reports.ci.shards import Shard
 
 
-@click.group("ci")
+@click.group("ci", cls=Group)
 def ci_() -> None:
-    """Print the jobs of a CI run: what must be built, in dependency stages of even shards.
+    """Print CI jobs that build targets, in stages of shards of similar size.
 
-    The targets are those of FILTERs and of --selection, all by default; with --since or --against
-    those of them that changed. What stands on another is in a later stage. Targets that share
-    their first steps stay together, and each shard has about as many different steps.
+    Without options the jobs build all targets. FILTER and --selection restrict them; --since and
+    --against restrict them to targets that changed. A target is built in a later stage than its
+    parent. Targets that share their first steps are in the same shard.
 
-    An environment with ONLY_* is refused: a filter left over would leave out targets.
+    ONLY_* variables in the environment are rejected, because they would exclude targets.
     """
 
 
 _shards = click.option(
     "--shards",
-    "most",
+    "limit",
     type=click.IntRange(1, 256),
     default=20,
     show_default=True,
     metavar="N",
-    help="The most jobs, in all stages together; no more than 256.",
+    help="Maximum number of jobs in all stages together, at most 256.",
 )
 
 
-@ci_.command("github")
-@asking
+@ci_.command("github", cls=Command)
+@add_question
 @_shards
-@click.pass_obj
-def github_(given: Invocation, /, most: int, **options: Any) -> None:
+@pass_invocation
+def github_(invocation: Invocation, /, question: Question, limit: int) -> None:
     """Print job matrices for GitHub: {"stages": [{"include": [...]}, ...], "shards": N}.
 
-    Each job has `name`, `stage`, `shard`, `steps`, `targets`, and `selection`: the text of a file
-    for `compile-matrix build --selection`.
+    Each job has the keys `name`, `stage`, `shard`, `steps`, `targets`, and `selection`: the
+    content of a file for `compile-matrix build --selection`.
 
     \b
     Examples:
@@ -53,60 +54,64 @@ def github_(given: Invocation, /, most: int, **options: Any) -> None:
     """
     from compiler.reports.ci.jobs import github
 
-    click.echo(github(_stages(given, ChangedOptions(**options), most)), nl=False)
+    click.echo(github(_stages(invocation, question, limit)), nl=False)
 
 
-@ci_.command("gitlab")
-@asking
+@ci_.command("gitlab", cls=Command)
+@add_question
 @_shards
 @click.option(
     "--include",
     default="",
     metavar="FILE",
-    help="A file of the project whose hidden job `.compile-matrix` the jobs extend.",
+    help="Let the jobs extend the hidden job `.compile-matrix` of this project file.",
 )
-@click.pass_obj
-def gitlab_(given: Invocation, /, most: int, include: str, **options: Any) -> None:
-    """Print a child pipeline for GitLab: a stage for each, a job for each shard.
+@pass_invocation
+def gitlab_(invocation: Invocation, /, question: Question, limit: int, include: str) -> None:
+    """Print a child pipeline for GitLab, with one job for each shard.
 
-    A job has its selection in the variable SELECTION; it compiles, builds and tests it, and pushes
-    nothing. With --include it does what the hidden job `.compile-matrix` of that file says.
+    The variable SELECTION contains the job's selection. A job compiles, builds and tests its
+    targets, without pushing. With --include, the hidden job defines what it does.
 
     \b
     Examples:
-      compile-matrix ci gitlab --since "$CI_MERGE_REQUEST_DIFF_BASE_SHA" > images.gitlab-ci.yml
+      compile-matrix ci gitlab --since origin/main > images.gitlab-ci.yml
       compile-matrix ci gitlab --include .gitlab/images.yml > images.gitlab-ci.yml
     """
     from compiler.reports.ci.jobs import gitlab
 
-    click.echo(gitlab(_stages(given, ChangedOptions(**options), most), include), nl=False)
+    click.echo(gitlab(_stages(invocation, question, limit), include), nl=False)
 
 
-def _stages(given: Invocation, asked: ChangedOptions, most: int) -> "tuple[tuple[Shard, ...], ...]":
-    """Return what must be built as stages of shards."""
+def _stages(
+    invocation: Invocation, question: Question, limit: int
+) -> "tuple[tuple[Shard, ...], ...]":
+    """Return the targets that must be built, as stages of at most `limit` shards in total."""
     from compiler.bake.preconditions import reject_filters
     from compiler.render.build_steps import steps
     from compiler.reports.ci.shards import stages
 
-    if asked.commit is not None and asked.against is not None:
-        raise click.UsageError("say no more than one of --since GIT_REF and --against registry")
+    if question.commit is not None and question.against is not None:
+        raise click.UsageError("use at most one of --since REV and --against registry")
     reject_filters(os.environ)
-    ground = found(given, asked)
-    targets = ground.targets
-    if asked.commit is not None or asked.against is not None:
-        targets = tuple(change.target for change in changes(given, asked, ground))
-        if ground.targets and not targets:
-            click.echo("nothing changed", err=True)
+    considered = consider(invocation, question)
+    targets = considered.targets
+    if question.commit is not None or question.against is not None:
+        changes = find_changes(invocation, question, considered)
+        targets = tuple(change.target for change in changes)
+        if considered.targets and not targets:
+            invocation.note("nothing changed")
+    dockerfiles, fingerprints = considered.compiled.dockerfiles, considered.fingerprints
     return stages(
         [target.name for target in targets],
-        {name: one.linked for name, one in ground.prints.items()},
+        {name: one.linked for name, one in fingerprints.items()},
         {
             target.name: steps(
-                ground.compiled.dockerfiles[target.name],
+                dockerfiles[target.name],
                 str(target.fields.get("context", ".")),
-                *ground.prints[target.name].arguments,
+                *fingerprints[target.name].arguments,
             )
             for target in targets
         },
-        most,
+        limit,
     )

@@ -1,88 +1,118 @@
 """`compile-matrix`: compile, or with --check and --diff compare with the files on disk."""
 
 import os
-from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.context import Invocation, on_error
+from compiler.cli.common_options import Command
+from compiler.cli.compile_summary import print_advice, print_summary
+from compiler.cli.context import Invocation, on_error, pass_invocation
 from compiler.cli.diagnostic_output import DiagnosticFormat
+from compiler.cli.terminal import coloured_diff
 from compiler.codes import Code
 from compiler.constants import LOCK, STATE_PATH
 from compiler.errors import CompileError, Diagnostic, Location, Severity
-from compiler.reports.text import counted
+from compiler.reports.text import counted, printable
 from compiler.version import VERSION
 
 
 if TYPE_CHECKING:
     from compiler.output.artifact import Compilation
     from compiler.output.diff import Change
-    from compiler.targets.plan import Plan
 
 
 UNLOCKED = frozenset({Code.UNLOCKED_BASE, Code.UNDECIDED_BASE})
 """Codes of the warnings that `--locked` turns into errors."""
 
-MANY, MANY_TESTED = 100, 50
-"""Targets above which one bake fails on a small machine (buildx issues 3810 and 3486)."""
+_OPTIONS = (
+    click.option(
+        "--check", is_flag=True, help="Write nothing; exit 1 if the generated files are stale."
+    ),
+    click.option("--diff", is_flag=True, help="Like --check, and show the differences."),
+    click.option("--strict", is_flag=True, help="Treat warnings as errors."),
+    click.option("--locked", is_flag=True, help="Fail if a base image is missing in matrix.lock."),
+)
 
-FEW = 3
-"""Files up to which the summary names each of them."""
+
+def add_compile_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of compiling to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command("compile", cls=Command)
+@add_compile_options
+@pass_invocation
+def compile_(
+    invocation: Invocation, /, *, check: bool, diff: bool, strict: bool, locked: bool
+) -> None:
+    """Compile the matrix, as `compile-matrix` without a command does.
+
+    \b
+    Examples:
+      compile-matrix compile
+      compile-matrix compile --check
+    """
+    compile_files(invocation, check=check or diff, diff=diff, strict=strict, locked=locked)
 
 
 @on_error("nothing is written")
-def compile_(given: Invocation, *, check: bool, diff: bool, strict: bool, locked: bool) -> None:
-    """Compile, or with `check` only compare; without it an up-to-date run ends early."""
-    if not check and _is_up_to_date(given, strict=strict, locked=locked):
+def compile_files(
+    invocation: Invocation, *, check: bool, diff: bool, strict: bool, locked: bool
+) -> None:
+    """Compile, or with `check` only compare; without it an up-to-date run ends early.
+
+    Raises:
+        CompileError: the input is invalid; nothing is written.
+        click.exceptions.Exit: with `check`, the generated files are stale.
+    """
+    if not check and _is_up_to_date(invocation, strict=strict, locked=locked):
         return
     from compiler.external.git_ignore import git_warnings
     from compiler.output.diff import diff as compare
-    from compiler.output.diff import unified
     from compiler.output.write import update
-    from compiler.pipeline import compile_matrix
 
-    compiled = compile_matrix(given.path, shown=given.shown, limit=given.limit, locked=locked)
+    folder, shown = invocation.folder, invocation.shown
+    compiled = invocation.compile(locked=locked)
     paths = [artifact.path for artifact in (*compiled.artifacts[:1], *compiled.artifacts[-2:])]
-    from_git = git_warnings(given.folder, paths, given.shown, None if check else STATE_PATH)
+    from_git = git_warnings(folder, paths, shown, None if check else STATE_PATH)
     warnings = (*compiled.plan.warnings, *from_git)
     _forbid(warnings, strict=strict, locked=locked)
     output = compiled.plan.matrix.output
     if check:
-        changes = compare(compiled.artifacts, given.folder, output)
-    else:
-        changes = update(compiled.artifacts, given.folder, output)
-    if check and changes:
-        for change in changes if given.form is DiagnosticFormat.TEXT and not diff else []:
-            click.echo(f"{given.shown}{change.path}: would be {change.kind}d")
-        if diff:
-            click.echo("".join(unified(changes)), nl=False)
-        given.tell((*warnings, _stale(changes, given)))
-        raise click.exceptions.Exit(1)
-    given.tell(warnings)
-    if check:
+        changes = compare(compiled.artifacts, folder, output)
+        if changes:
+            _print_changes(invocation, changes, diff=diff)
+            invocation.warn((*warnings, _stale(invocation, changes)))
+            raise click.exceptions.Exit(1)
+        invocation.warn(warnings)
         click.echo(f"{counted(len(compiled.plan.targets), 'target')}: up to date")
         return
+    changes = update(compiled.artifacts, folder, output)
+    invocation.warn(warnings)
     tested = sum(bool(target.tests) for target in compiled.plan.targets)
     if not _is_tracked(from_git):
-        _save(given, compiled, tested)
-    _advise(len(compiled.plan.targets), tested)
-    _summarise(compiled.plan, changes, given)
+        _save(invocation, compiled, tested)
+    print_advice(invocation, len(compiled.plan.targets), tested)
+    print_summary(invocation, compiled.plan, changes)
 
 
-def _is_up_to_date(given: Invocation, *, strict: bool, locked: bool) -> bool:
+def _is_up_to_date(invocation: Invocation, *, strict: bool, locked: bool) -> bool:
     """Return whether saved state shows that nothing would change; repeat its warnings if so."""
     from compiler.output.saved_state import up_to_date
 
-    if locked and not os.path.lexists(given.folder / LOCK):
+    if locked and not os.path.lexists(invocation.folder / LOCK):
         return False  # Without matrix.lock, only --locked warns about what is not locked.
-    state = up_to_date(given.folder, given.path.name, compiler=VERSION)
-    if state is None or state.targets > given.limit:
+    state = up_to_date(invocation.folder, invocation.path.name, compiler=VERSION)
+    if state is None or state.targets > invocation.limit:
         return False
     from compiler.external.git_ignore import git_warnings
 
     paths = [next(iter(state.outputs)), *list(state.outputs)[-2:]]
-    from_git = git_warnings(given.folder, paths, given.shown, STATE_PATH)
+    from_git = git_warnings(invocation.folder, paths, invocation.shown, STATE_PATH)
     if _is_tracked(from_git):
         return False
     warnings = from_git
@@ -94,8 +124,8 @@ def _is_up_to_date(given: Invocation, *, strict: bool, locked: bool) -> bool:
         except (LookupError, TypeError, ValueError):
             return False
     _forbid(warnings, strict=strict, locked=locked)
-    given.tell(warnings)
-    _advise(state.targets, state.tested)
+    invocation.warn(warnings)
+    print_advice(invocation, state.targets, state.tested)
     click.echo(f"{counted(state.targets, 'target')}: up to date")
     return True
 
@@ -105,7 +135,7 @@ def _is_tracked(warnings: tuple[Diagnostic, ...]) -> bool:
     return any(warning.code is Code.TRACKED_STATE for warning in warnings)
 
 
-def _save(given: Invocation, compiled: "Compilation", tested: int) -> None:
+def _save(invocation: Invocation, compiled: "Compilation", tested: int) -> None:
     """Save the state by which the next run sees that nothing changed."""
     from compiler.output.saved_state import State, digests, save_state
     from compiler.output.saved_warnings import saved
@@ -113,80 +143,42 @@ def _save(given: Invocation, compiled: "Compilation", tested: int) -> None:
     output = compiled.plan.matrix.output
     state = State(
         compiler=VERSION,
-        matrix=given.path.name,
+        matrix=invocation.path.name,
         output="" if output == "." else output,
         tested=tested,
         inputs=compiled.inputs,
         outputs=digests(compiled.artifacts),
         warnings=[*map(saved, compiled.plan.warnings)],
     )
-    save_state(given.folder, state)
+    save_state(invocation.folder, state)
 
 
-def _stale(changes: "tuple[Change, ...]", given: Invocation) -> Diagnostic:
-    """Return the error that generated files are not what they should be."""
+def _print_changes(invocation: Invocation, changes: "tuple[Change, ...]", *, diff: bool) -> None:
+    """Print what compiling would change: the differences, or the files for people."""
+    from compiler.output.diff import unified
+
+    if diff:
+        click.echo(coloured_diff("".join(unified(changes))), nl=False)
+    elif invocation.output_format is DiagnosticFormat.TEXT:
+        for change in changes:
+            click.echo(printable(f"{invocation.shown}{change.path}: would be {change.kind}d"))
+
+
+def _stale(invocation: Invocation, changes: "tuple[Change, ...]") -> Diagnostic:
+    """Return the error that generated files differ from what compiling would write."""
     return Diagnostic(
         code=Code.STALE_FILES,
-        message=f"{counted(len(changes), 'file')} "
-        f"{'is' if len(changes) == 1 else 'are'} not what {given.shown}{given.path.name} says now",
-        location=Location(path=f"{given.shown}{changes[0].path}", line=0),
-        help="run compile-matrix",
+        message=f"{counted(len(changes), 'generated file')} "
+        f"{'is' if len(changes) == 1 else 'are'} stale",
+        location=Location(path=f"{invocation.shown}{changes[0].path}", line=0),
+        help="run `compile-matrix`; `compile-matrix --diff` shows the differences",
     )
 
 
 def _forbid(warnings: tuple[Diagnostic, ...], *, strict: bool, locked: bool) -> None:
-    """Raise warnings as errors: all of them, or those of bases that are not locked."""
-    refused = [one for one in warnings if strict or (locked and one.code in UNLOCKED)]
-    if refused:
+    """Raise warnings as errors: all of them, or those about base images that are not locked."""
+    forbidden = [one for one in warnings if strict or (locked and one.code in UNLOCKED)]
+    if forbidden:
         from dataclasses import replace
 
-        raise CompileError(replace(one, severity=Severity.ERROR) for one in refused)
-
-
-def _advise(count: int, tested: int) -> None:
-    """Say how to build what is too much for one bake."""
-    most = MANY_TESTED if tested > MANY_TESTED else MANY
-    if max(count, tested) > most:
-        what = f"{count:,} targets{' with their tests' if most == MANY_TESTED else ''}"
-        click.echo(
-            f"note: one bake of {what} may overwhelm bake; "
-            "`compile-matrix build` builds them in parts, "
-            f"or by hand ONLY_SHARD=1/{-(-count // most)} docker buildx bake, and so on",
-            err=True,
-        )
-
-
-def _summarise(plan: "Plan", changes: "tuple[Change, ...]", given: Invocation) -> None:
-    """Say what came out and what to run next."""
-    images = ", ".join(
-        f"{name} ({sum(target.image == name for target in plan.targets)})"
-        for name in list(plan.matrix.images)[:5]
-    )
-    more = len(plan.matrix.images) - 5
-    click.echo(f"{counted(len(plan.targets), 'target')}: {images}{' ...' if more > 0 else ''}")
-    click.echo(_changed_files(changes, given.shown))
-    folder = "" if not given.shown else f"cd {given.shown.rstrip('/')} && "
-    axis = next((a for a in plan.matrix.axes.values() if len(a.values) > 1), None)
-    click.echo(f"next: {folder}docker buildx bake")
-    if axis is not None:
-        part = f"ONLY_{axis.name.upper()}={axis.values[0].text}"
-        click.echo(f"      {folder}{part} docker buildx bake     only a part")
-
-
-def _changed_files(changes: "tuple[Change, ...]", shown: str) -> str:
-    """Return what was written, updated and removed: the files if they are few, else the folders."""
-    texts = []
-    for kind, verb in (("create", "written"), ("update", "updated"), ("delete", "removed")):
-        paths = [change.path for change in changes if change.kind == kind]
-        if len(paths) > FEW:
-            folders = [path[: path.rfind("/") + 1] for path in paths]
-            sizes = Counter(folders)
-            paths = [
-                path if sizes[folder] == 1 or not folder else folder
-                for path, folder in zip(paths, folders, strict=True)
-            ]
-        if paths:
-            named = ", ".join(f"{shown}{path}" for path in sorted(dict.fromkeys(paths)))
-            count = sum(change.kind == kind for change in changes)
-            texts.append(f"{counted(count, 'file')} {verb}: {named}")
-    return "; ".join(texts) or "up to date"
+        raise CompileError(replace(one, severity=Severity.ERROR) for one in forbidden)

@@ -1,40 +1,65 @@
-"""Shell completion of the words that name axes, values, groups and targets."""
+"""Shell completion of filters, targets and base images."""
 
+from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from compiler.cli.context import Invocation
 from compiler.cli.diagnostic_output import DiagnosticFormat
-from compiler.constants import MAX_VARIANTS
+from compiler.constants import LOCK
+
+
+if TYPE_CHECKING:
+    from compiler.targets.plan import Plan
 
 
 def complete_filter(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[str]:
-    """Offer axes, their values, groups and targets."""
-    return _offered(context, incomplete, groups=True)
+    """Return axes with their values, groups and targets."""
+    return _completions(context, incomplete, groups=True)
 
 
 def complete_target(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[str]:
-    """Offer axes, their values and targets."""
-    return _offered(context, incomplete, groups=False)
+    """Return axes with their values and targets."""
+    return _completions(context, incomplete, groups=False)
 
 
-def _offered(context: click.Context, incomplete: str, *, groups: bool) -> list[str]:
-    """Return words that begin so; none where the matrix is not readable."""
+def complete_base(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the base images in matrix.lock; with --refresh what filters are."""
+    if context.params.get("refresh"):
+        return complete_filter(context, parameter, incomplete)
     with suppress(Exception):
-        path = (context.parent or context).params.get("path") or "matrix.yaml"
-        plan = Invocation(Path(path), DiagnosticFormat.TEXT, MAX_VARIANTS).plan()
-        matrix = plan.matrix
-        words = [f"image={name}" for name in matrix.images]
-        words += [
-            f"{axis.name}={value.text}" for axis in matrix.axes.values() for value in axis.values
-        ]
-        words += [group.name for group in plan.groups if groups]
-        words += [target.name for target in plan.targets]
-        return [word for word in words if word.startswith(incomplete)]
+        from compiler.lock.lockfile import read_lock
+
+        lock = read_lock((_quiet(context).folder / LOCK).read_bytes(), LOCK)
+        return [image for image in lock.bases if image.startswith(incomplete)]
     return []
+
+
+def _completions(context: click.Context, incomplete: str, *, groups: bool) -> list[str]:
+    """Return the filters that start with a text; none if the matrix is invalid."""
+    with suppress(Exception):
+        candidates = _filters(_quiet(context).plan(), groups=groups)
+        return [text for text in candidates if text.startswith(incomplete)]
+    return []
+
+
+def _quiet(context: click.Context) -> Invocation:
+    """Return the invocation of an incomplete command line; it writes no notes."""
+    invocation = Invocation.of(context)
+    invocation.output_format = DiagnosticFormat.JSON
+    return invocation
+
+
+def _filters(plan: "Plan", *, groups: bool) -> Iterator[str]:
+    yield from (f"image={name}" for name in plan.matrix.images)
+    for axis in plan.matrix.axes.values():
+        yield from (f"{axis.name}={value.text}" for value in axis.values)
+    if groups:
+        yield from (group.name for group in plan.groups)
+    yield from (target.name for target in plan.targets)

@@ -1,15 +1,18 @@
-"""What every command shares: the options before it, how it reads a matrix, how it tells faults."""
+"""What commands share: the common options, the matrix they name, warnings and notes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property, update_wrapper
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from compiler.cli.diagnostic_output import DiagnosticFormat
 from compiler.cli.failure import write
+from compiler.cli.matrix_file import find_matrix
 from compiler.codes import Code
+from compiler.constants import MAX_VARIANTS
 from compiler.errors import CompileError, Diagnostic, DiagnosticError, Location
 
 
@@ -18,37 +21,82 @@ if TYPE_CHECKING:
     from compiler.source.project_files import Files
     from compiler.targets.plan import Plan
 
+FILE, LIMIT = "compile-matrix file", "compile-matrix limit"
+"""Keys of `click.Context.meta`, which a command shares with the commands above it."""
+
+Result = TypeVar("Result")
+
 
 class Invocation:
-    """What the options before a command say."""
+    """One run of the command line: the common options, before or after the command's name."""
 
-    def __init__(self, path: Path, form: DiagnosticFormat, limit: int) -> None:
-        """Take the matrix, the format of diagnostics, and the maximum number of variants."""
-        self.path, self.form, self.limit = path, form, limit
+    def __init__(
+        self,
+        *,
+        file: Path | None = None,
+        output_format: DiagnosticFormat = DiagnosticFormat.TEXT,
+        limit: int = MAX_VARIANTS,
+    ) -> None:
+        """Take the common options.
+
+        Args:
+            file: the matrix; by default it is looked up when it is first needed.
+            output_format: the format of diagnostics.
+            limit: the maximum number of variants.
+        """
+        self._file, self.output_format, self.limit = file, output_format, limit
+
+    @classmethod
+    def of(cls, context: click.Context) -> "Invocation":
+        """Return the invocation that a command's options describe."""
+        return cls(
+            file=context.meta.get(FILE),
+            output_format=context.find_root().obj or DiagnosticFormat.TEXT,
+            limit=context.meta.get(LIMIT, MAX_VARIANTS),
+        )
+
+    @cached_property
+    def path(self) -> Path:
+        """The matrix; a note names it if it is in a folder above."""
+        if self._file is not None:
+            return self._file
+        path = find_matrix()
+        if path.parent != Path():
+            self.note(f"using {path.as_posix()}")
+        return path
 
     @property
     def folder(self) -> Path:
-        """The project's folder."""
+        """The folder of the matrix."""
         return self.path.parent
 
     @property
     def shown(self) -> str:
-        """How diagnostics name that folder, in front of each path."""
+        """The prefix of the project's paths in diagnostics: the folder and `/`, or nothing."""
         parent = self.path.parent.as_posix()
         return "" if parent == "." else f"{parent}/"
 
-    def tell(self, diagnostics: tuple[Diagnostic, ...]) -> None:
-        """Write diagnostics to stderr."""
-        write(diagnostics, self.form)
+    def warn(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        """Write warnings to stderr."""
+        write(diagnostics, self.output_format)
+
+    def note(self, text: str) -> None:
+        """Write a note for people to stderr; nothing if diagnostics are for machines."""
+        if self.output_format is DiagnosticFormat.TEXT:
+            click.echo(text, err=True)
+
+    def note_empty_selection(self) -> None:
+        """Write that the selection contains no target, which is not an error."""
+        self.note("no target is selected: there is nothing to do")
 
     def files(self) -> "Files":
-        """Return the project's files, none of them read yet."""
+        """Return the project's files; none of them is read yet."""
         from compiler.source.project_files import Files
 
         return Files(self.folder, self.shown)
 
     def plan(self, files: "Files | None" = None) -> "Plan":
-        """Read the matrix and plan it, without rendering a Dockerfile.
+        """Read the matrix and plan it, without rendering Dockerfiles.
 
         Raises:
             CompileError: the matrix is invalid.
@@ -57,40 +105,54 @@ class Invocation:
 
         return plan_matrix(files or self.files(), self.path.name, limit=self.limit)
 
-    def fresh(self) -> "Compilation":
-        """Compile the matrix, whose generated files must be up to date.
+    def compile(self, *, locked: bool = False) -> "Compilation":
+        """Compile the matrix, without writing files.
 
         Raises:
-            CompileError: they are not, or the matrix is wrong.
+            CompileError: the matrix or a template is invalid.
         """
-        from compiler.output.diff import diff
         from compiler.pipeline import compile_matrix
 
-        compiled = compile_matrix(self.path, shown=self.shown, limit=self.limit)
+        return compile_matrix(self.path, shown=self.shown, limit=self.limit, locked=locked)
+
+    def compile_fresh(self) -> "Compilation":
+        """Compile the matrix, and require that the generated files are up to date.
+
+        Raises:
+            CompileError: they are not, or the matrix or a template is invalid.
+        """
+        from compiler.output.diff import diff
+
+        compiled = self.compile()
         changes = diff(compiled.artifacts, self.folder, compiled.plan.matrix.output)
         if not changes:
             return compiled
         first, more = changes[0], len(changes) - 1
         others = f", and {more} more are stale" if more else ""
-        what = "is missing" if first.old is None else "is stale" if first.new else "is left over"
+        state = "missing" if first.old is None else "stale" if first.new else "left over"
         raise CompileError(
             [
                 Diagnostic(
                     code=Code.STALE_FILES,
-                    message=f"the generated file {first.path} {what}{others}",
+                    message=f"the generated file {first.path} is {state}{others}",
                     location=Location(path=f"{self.shown}{first.path}", line=0),
                     help="run `compile-matrix` first; `compile-matrix --diff` shows the changes",
                 )
             ]
         )
 
-    def note_none(self) -> None:
-        """Say that a selection leaves nothing, which is as good as anything."""
-        click.echo("no target is selected: there is nothing to do", err=True)
+
+def pass_invocation(command: Callable[..., Result]) -> Callable[..., Result]:
+    """Call a command with its invocation as the first argument."""
+
+    def with_invocation(*arguments: Any, **options: Any) -> Result:
+        return command(Invocation.of(click.get_current_context()), *arguments, **options)
+
+    return update_wrapper(with_invocation, command)
 
 
 @contextmanager
-def on_error(outcome: str) -> "Iterator[None]":
+def on_error(outcome: str) -> Iterator[None]:
     """State in every error raised within what was not done because of it."""
     try:
         yield

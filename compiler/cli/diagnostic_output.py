@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from enum import StrEnum
 
 from compiler.errors import Argument, Diagnostic, Location, Repository, Severity
@@ -34,12 +35,22 @@ def report(
     """
     match form:
         case DiagnosticFormat.TEXT:
-            return "".join(_text(diagnostic, colour=colour) for diagnostic in diagnostics)
+            return "".join(_text(one, colour=colour) for one in _by_cause(diagnostics))
         case DiagnosticFormat.JSON:
             found = [_plain(diagnostic) for diagnostic in diagnostics]
             return json.dumps({"version": 1, "diagnostics": found}, indent=2) + "\n"
         case DiagnosticFormat.GITHUB:
-            return "".join(map(_annotation, diagnostics))
+            return "".join(map(_annotation, _by_cause(diagnostics)))
+
+
+def _by_cause(diagnostics: Iterable[Diagnostic]) -> Iterable[Diagnostic]:
+    """Return diagnostics with the same code and cause once, with the number of the others."""
+    groups: dict[object, list[Diagnostic]] = {}
+    for number, one in enumerate(diagnostics):
+        groups.setdefault((one.code, one.cause) if one.cause else number, []).append(one)
+    for first, *others in groups.values():
+        more = f" ({len(others)} more for the same reason)" if others else ""
+        yield replace(first, message=f"{first.message}{more}")
 
 
 def _text(diagnostic: Diagnostic, *, colour: bool) -> str:

@@ -1,11 +1,13 @@
 """`compile-matrix explain`: print where each value of a target comes from."""
 
+import os
 from typing import TYPE_CHECKING
 
 import click
 
+from compiler.cli.common_options import Command
 from compiler.cli.completion import complete_target
-from compiler.cli.context import Invocation
+from compiler.cli.context import Invocation, pass_invocation
 from compiler.errors import CompileError
 
 
@@ -15,9 +17,9 @@ if TYPE_CHECKING:
     from compiler.reports.explain.explain import Content
 
 
-@click.command("explain")
+@click.command("explain", cls=Command)
 @click.argument(
-    "words",
+    "filters",
     nargs=-1,
     required=True,
     metavar="TARGET | AXIS=VALUE...",
@@ -25,19 +27,19 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--format",
-    "form",
+    "output_format",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="For people or for programs.",
+    help="Format of the explanation.",
 )
-@click.pass_obj
-def explain_(given: Invocation, words: tuple[str, ...], form: str) -> None:
+@pass_invocation
+def explain_(invocation: Invocation, /, filters: tuple[str, ...], output_format: str) -> None:
     """Show where each value, tag, platform and rule of a target comes from.
 
-    TARGET is its name; or say one value for each axis, and image=NAME where several images have
-    these axes. A combination that the rules drop is explained, too: by which rule, where, and
-    which targets are nearest.
+    Write the name of a TARGET, or one value for each axis; add image=NAME if several images have
+    these axes. If a rule excludes the combination, the rule, its location and the nearest targets
+    are shown.
 
     \b
     Examples:
@@ -47,30 +49,28 @@ def explain_(given: Invocation, words: tuple[str, ...], form: str) -> None:
     """
     from compiler.reports.explain.explain import explain
 
-    plan = given.plan()
-    told, left = explain(plan, words)
-    contents = _contents(given) if any(one.build for one in told) else {}
-    if form == "json":
+    explanations, open_queries = explain(invocation.plan(), filters)
+    contents = _contents(invocation) if any(one.build for one in explanations) else {}
+    if output_format == "json":
         from compiler.reports.explain.json_output import as_json
 
-        click.echo(as_json(told, left, contents), nl=False)
+        click.echo(as_json(explanations, open_queries, contents), nl=False)
     else:
         from compiler.reports.explain.text_output import as_text
 
-        click.echo(as_text(told, left, contents), nl=False)
+        click.echo(as_text(explanations, open_queries, contents), nl=False)
 
 
-def _contents(given: Invocation) -> "Mapping[str, Content]":
-    """Return what decides each image; nothing where the templates are not as they should be."""
-    import os
-
+def _contents(invocation: Invocation) -> "Mapping[str, Content]":
+    """Return the fingerprint of each target; nothing if a template is invalid."""
     from compiler.fingerprint.project import project_fingerprints
-    from compiler.pipeline import compile_matrix
     from compiler.reports.explain.explain import Content
 
     try:
-        compiled = compile_matrix(given.path, shown=given.shown, limit=given.limit)
-        prints = project_fingerprints(compiled, given.folder, os.environ, shown=given.shown)
+        compiled = invocation.compile()
+        fingerprints = project_fingerprints(
+            compiled, invocation.folder, os.environ, shown=invocation.shown
+        )
     except CompileError:
         return {}
-    return {name: Content(one.digest, one.whole) for name, one in prints.items()}
+    return {name: Content(one.digest, one.whole) for name, one in fingerprints.items()}

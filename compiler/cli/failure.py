@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from compiler.cli.diagnostic_output import DiagnosticFormat, report
+from compiler.cli.terminal import is_coloured
 from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, DiagnosticError, Location, Severity
 from compiler.reports.text import counted
@@ -43,10 +44,15 @@ def requested_format(arguments: Sequence[str]) -> DiagnosticFormat:
     return DiagnosticFormat.TEXT
 
 
+def is_bug(error: Exception) -> bool:
+    """Return whether an error is neither the user's nor the operating system's."""
+    return not isinstance(error, (DiagnosticError, click.ClickException, OSError))
+
+
 def write(diagnostics: Sequence[Diagnostic], output_format: DiagnosticFormat) -> None:
     """Write diagnostics to stderr; nothing if there are none."""
     if diagnostics:
-        text = report(diagnostics, output_format, colour=_coloured())
+        text = report(diagnostics, output_format, colour=is_coloured(sys.stderr))
         click.echo(text, err=True, nl=False, color=True)
 
 
@@ -92,7 +98,9 @@ def _usage(error: click.ClickException) -> Diagnostic:
     name, help_ = "compile-matrix", f"`{command} --help` shows the usage"
     if isinstance(error, click.NoSuchOption):
         name, message = error.option_name, f"unknown option {error.option_name!r}"
-        if error.possibilities:
+        if name == "--dry-run":
+            help_ = "`compile-matrix --check` or `--diff` writes nothing"
+        elif error.possibilities:
             help_ = f"did you mean {' or '.join(sorted(error.possibilities))}?"
     return Diagnostic(
         code=Code.USAGE,
@@ -118,10 +126,3 @@ def _unusable(error: OSError) -> Diagnostic:
         help="check the free space and the permissions",
         cause=reason,
     )
-
-
-def _coloured() -> bool:
-    """Return whether diagnostics are coloured: on a terminal, unless the user objects."""
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return False
-    return sys.stderr.isatty()

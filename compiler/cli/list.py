@@ -1,35 +1,56 @@
 """`compile-matrix list`: print the targets that filters select."""
 
+import os
+
 import click
 
+from compiler.cli.common_options import Command
 from compiler.cli.completion import complete_filter
-from compiler.cli.context import Invocation
+from compiler.cli.context import Invocation, pass_invocation
+from compiler.cli.terminal import table_width, with_header
 
 
-@click.command("list")
-@click.argument("words", nargs=-1, metavar="[FILTER]...", shell_complete=complete_filter)
+@click.command("list", cls=Command)
+@click.argument("filters", nargs=-1, metavar="[FILTER]...", shell_complete=complete_filter)
 @click.option(
     "--format",
-    "form",
+    "output_format",
     type=click.Choice(["table", "names", "json", "github", "selection"]),
     default="table",
     show_default=True,
-    help="For people, one name a line, as in matrix.json, a job matrix, or for --selection.",
+    help="Format of the targets: a table, one name per line, the JSON of matrix.json, a job "
+    "matrix for GitHub, or a file for --selection.",
 )
-@click.option("--selection", metavar="FILE", help="Only targets that this file selects.")
-@click.pass_obj
-def list_(given: Invocation, words: tuple[str, ...], form: str, selection: str | None) -> None:
-    """List targets; several filters narrow each other.
+@click.option(
+    "--selection", type=click.Path(), metavar="FILE", help="List only targets in this file."
+)
+@click.option(
+    "--resolved",
+    is_flag=True,
+    help="Show tags with the values of variables, from the environment or their defaults.",
+)
+@pass_invocation
+def list_(
+    invocation: Invocation,
+    /,
+    filters: tuple[str, ...],
+    output_format: str,
+    selection: str | None,
+    *,
+    resolved: bool,
+) -> None:
+    """List targets with their axes, platforms and tags.
 
-    FILTER is axis=matcher[,matcher...], image=NAME, platform=linux/arm64 (or platform=local), or
-    the name of a target or group. A matcher is a value, a version range, a glob, or !matcher for
-    all else; null takes images that lack the axis.
+    Several filters select their intersection. FILTER is axis=MATCHER[,MATCHER...], image=NAME,
+    platform=linux/arm64, platform=local, or the name of a target or group. MATCHER is a value, a
+    version range, a glob, or !MATCHER for everything else; null matches images without the axis.
 
     \b
     Examples:
       compile-matrix list
       compile-matrix list python=3.11,3.12 gpu=true
       compile-matrix list 'python>=3.11,<3.14' 'image=!training'
+      compile-matrix list image=server --resolved
       compile-matrix list image=server --format names
       compile-matrix list gpu=true --format selection > gpu.json
     """
@@ -37,10 +58,17 @@ def list_(given: Invocation, words: tuple[str, ...], form: str, selection: str |
     from compiler.targets.filters import select
     from compiler.targets.selection_file import selected
 
-    plan = given.plan()
-    targets = select(plan, words)
+    plan = invocation.plan()
+    targets = select(plan, filters)
     if selection is not None:
         targets = selected(plan, targets, selection)
-    click.echo(listing(plan, targets, ListFormat(form)), nl=False)
+    text = listing(
+        plan,
+        targets,
+        ListFormat(output_format),
+        environment=os.environ if resolved else None,
+        terminal=table_width(),
+    )
+    click.echo(with_header(text) if output_format == ListFormat.TABLE else text, nl=False)
     if selection is not None and not targets:
-        given.note_none()
+        invocation.note_empty_selection()

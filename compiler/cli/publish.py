@@ -1,15 +1,17 @@
 """The command `publish`: its options, progress and result."""
 
 import os
-import signal
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.bake_options import BakeFlags, PassingOn, add_bake_options, display
+from compiler.cli.bake_options import BakeFlags, PassingOn, add_bake_options
+from compiler.cli.completion import complete_filter
 from compiler.cli.context import Invocation, on_error
+from compiler.cli.failure import INTERRUPTED
+from compiler.cli.progress_display import build_progress
 
 
 if TYPE_CHECKING:
@@ -34,8 +36,15 @@ class PublishOptions:
 
 
 @click.command("publish", cls=PassingOn)
-@click.argument("words", nargs=-1, metavar="[FILTER]... [-- BAKE_ARGUMENT...]")
-@click.option("--selection", metavar="FILE", help="Publish only targets of this selection.")
+@click.argument(
+    "filters",
+    nargs=-1,
+    metavar="[FILTER]... [-- BAKE_ARGUMENT...]",
+    shell_complete=complete_filter,
+)
+@click.option(
+    "--selection", type=click.Path(), metavar="FILE", help="Publish only targets of this selection."
+)
 @click.option("--version", metavar="VERSION", help="Publish this version.")
 @click.option("--replace", is_flag=True, help="Replace existing version tags.")
 @click.option("--no-moving", is_flag=True, help="Do not move floating tags.")
@@ -45,7 +54,7 @@ class PublishOptions:
 @add_bake_options
 @click.option(
     "--format",
-    "form",
+    "output_format",
     type=click.Choice(["table", "json"]),
     default="table",
     show_default=True,
@@ -55,7 +64,7 @@ class PublishOptions:
 def publish_(
     context: click.Context,
     /,
-    words: tuple[str, ...],
+    filters: tuple[str, ...],
     selection: str | None,
     version: str | None,
     platform: str,
@@ -65,7 +74,7 @@ def publish_(
     stage_only: bool,
     merge: bool,
     flags: BakeFlags,
-    form: str,
+    output_format: str,
 ) -> None:
     """Publish a release: build and stage missing images, then create all tags or none.
 
@@ -85,9 +94,9 @@ def publish_(
       compile-matrix publish --platform linux/arm64 --stage-only
       compile-matrix publish --merge
     """
-    given: Invocation = context.obj
+    invocation = Invocation.of(context)
     options = PublishOptions(
-        filters=words,
+        filters=filters,
         selection=selection,
         version=version,
         replace=replace,
@@ -105,24 +114,26 @@ def publish_(
     start = time.monotonic()
     registries = Registries(os.environ)
     try:
-        request = _request(given, options)
+        request = _request(invocation, options)
         if selection is not None and not request.targets:
-            given.note_none()
+            invocation.note_empty_selection()
             return
         with on_error("staged images are kept, and the next run reuses them"):
             result = _publish(request, registries)
     except KeyboardInterrupt:
         click.echo("interrupted: run the same command again to continue", err=True)
-        context.exit(128 + signal.SIGINT)
+        context.exit(INTERRUPTED)
     if result.record:
         from compiler.bake.logs import state_folder
 
-        file = state_folder(given.folder) / "release.json"
+        file = state_folder(invocation.folder) / "release.json"
         file.write_text(result.record.to_text(), encoding="utf-8")
-    if form == PublishFormat.JSON:
+    if output_format == PublishFormat.JSON:
         for line in format_kept_tags(result):
-            click.echo(line, err=True)
-    click.echo(format_result(result, PublishFormat(form), time.monotonic() - start), nl=False)
+            invocation.note(line)
+    click.echo(
+        format_result(result, PublishFormat(output_format), time.monotonic() - start), nl=False
+    )
 
 
 def _check(options: PublishOptions) -> None:
@@ -149,7 +160,7 @@ def _check(options: PublishOptions) -> None:
             )
 
 
-def _request(given: Invocation, options: PublishOptions) -> "PublishRequest":
+def _request(invocation: Invocation, options: PublishOptions) -> "PublishRequest":
     """Return the request that the options describe."""
     from compiler.bake.preconditions import reject_filters, require_buildx, require_fields
     from compiler.fingerprint.project import project_fingerprints
@@ -161,9 +172,9 @@ def _request(given: Invocation, options: PublishOptions) -> "PublishRequest":
     from compiler.targets.selection_file import selected
 
     reject_filters(os.environ)
-    release = release_version(given.plan(), os.environ, options.version)
+    release = release_version(invocation.plan(), os.environ, options.version)
     require_buildx()
-    compiled = given.fresh()
+    compiled = invocation.compile_fresh()
     require_fields(compiled.plan)
     environment = {**os.environ, release.variable: release.version}
     targets = select(compiled.plan, options.filters)
@@ -173,7 +184,11 @@ def _request(given: Invocation, options: PublishOptions) -> "PublishRequest":
     try:
         overrides = Overrides(options.flags.sets, targets=names, environment=environment)
         fingerprints = project_fingerprints(
-            compiled, given.folder, environment, sets=options.flags.sets, shown=given.shown
+            compiled,
+            invocation.folder,
+            environment,
+            sets=options.flags.sets,
+            shown=invocation.shown,
         )
     except OverrideError as error:
         raise click.UsageError(f"--set: {error}") from None
@@ -185,12 +200,12 @@ def _request(given: Invocation, options: PublishOptions) -> "PublishRequest":
         release=release,
         environment=environment,
         options=replace(
-            options.flags.options(given.folder),
+            options.flags.options(invocation.folder),
             extra=options.bake_arguments,
             environment={release.variable: release.version},
         ),
         overrides=overrides,
-        refreshed=frozenset(dates(given.folder, given.shown)),
+        refreshed=frozenset(dates(invocation.folder, invocation.shown)),
         replace=options.replace,
         move_floating_tags=not options.no_moving,
         merge=options.merge,
@@ -213,7 +228,7 @@ def _publish(request: "PublishRequest", registries: "Registries") -> "PublishRes
     """Publish and show the progress."""
     from compiler.publish.publish import publish
 
-    progress = display()
+    progress = build_progress()
     try:
         return publish(request, registries, progress)
     finally:

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.context import Invocation
+from compiler.cli.common_options import Command, Group
+from compiler.cli.completion import complete_filter
+from compiler.cli.context import Invocation, pass_invocation
 from compiler.reports.text import counted
 
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 _format_option = click.option(
     "--format",
-    "form",
+    "output_format",
     type=click.Choice(["table", "json"]),
     default="table",
     show_default=True,
@@ -23,7 +25,7 @@ _format_option = click.option(
 )
 
 
-@click.group("release")
+@click.group("release", cls=Group)
 def release_() -> None:
     """List and show releases, and move floating tags to one of them.
 
@@ -31,10 +33,10 @@ def release_() -> None:
     """
 
 
-@release_.command("list")
+@release_.command("list", cls=Command)
 @_format_option
-@click.pass_obj
-def list_(given: Invocation, form: str) -> None:
+@pass_invocation
+def list_(invocation: Invocation, /, output_format: str) -> None:
     """List all releases, the newest first.
 
     \b
@@ -47,18 +49,20 @@ def list_(given: Invocation, form: str) -> None:
     from compiler.releases.history import list_releases
 
     registries = Registries(os.environ)
-    releases = list_releases(registries, _record_repository(given, registries))
-    click.echo(format_releases(releases, PublishFormat(form)), nl=False)
+    releases = list_releases(registries, _record_repository(invocation, registries))
+    click.echo(format_releases(releases, PublishFormat(output_format)), nl=False)
     if not releases:
-        click.echo("no release has been published", err=True)
+        invocation.note("no release has been published")
 
 
-@release_.command("show")
+@release_.command("show", cls=Command)
 @click.argument("version", metavar="VERSION")
-@click.argument("words", nargs=-1, metavar="[FILTER]...")
+@click.argument("filters", nargs=-1, metavar="[FILTER]...", shell_complete=complete_filter)
 @_format_option
-@click.pass_obj
-def show_(given: Invocation, version: str, words: tuple[str, ...], form: str) -> None:
+@pass_invocation
+def show_(
+    invocation: Invocation, /, version: str, filters: tuple[str, ...], output_format: str
+) -> None:
     """Show the targets of a release: digests, tags, platforms, base images, SBOMs.
 
     Floating tags that refer to another image now are marked.
@@ -75,19 +79,19 @@ def show_(given: Invocation, version: str, words: tuple[str, ...], form: str) ->
     from compiler.releases.history import current_floating_tags, find_sboms
 
     registries = Registries(os.environ)
-    record = _read_record(given, registries, version)
-    if words:
-        record = record.narrowed(_selected_targets(given, record, words))
+    record = _read_record(invocation, registries, version)
+    if filters:
+        record = record.narrowed(_selected_targets(invocation, record, filters))
     sboms = find_sboms(registries, record)
     tags = current_floating_tags(registries, record)
-    click.echo(format_release(record, PublishFormat(form), sboms, tags), nl=False)
+    click.echo(format_release(record, PublishFormat(output_format), sboms, tags), nl=False)
 
 
-@release_.command("promote")
+@release_.command("promote", cls=Command)
 @click.argument("version", metavar="VERSION")
 @click.option("--builder", metavar="NAME", help="Copy images with this buildx builder.")
-@click.pass_obj
-def promote_(given: Invocation, version: str, builder: str | None) -> None:
+@pass_invocation
+def promote_(invocation: Invocation, /, version: str, builder: str | None) -> None:
     """Move the floating tags of a release to it, forward or back.
 
     Version tags are not changed. Each tag is verified after it was moved. If the command is
@@ -101,21 +105,21 @@ def promote_(given: Invocation, version: str, builder: str | None) -> None:
     from compiler.publish.promote import promote_release
 
     registries = Registries(os.environ)
-    record = _read_record(given, registries, version)
+    record = _read_record(invocation, registries, version)
     moved = promote_release(registries, record, builder)
     for tag, changed in moved.items():
         click.echo(f"{tag}: {'moved' if changed else 'unchanged'}")
     click.echo(f"{counted(sum(moved.values()), 'tag')} moved to {version}")
 
 
-def _record_repository(given: Invocation, registries: "Registries") -> str:
+def _record_repository(invocation: Invocation, registries: "Registries") -> str:
     """Return the repository of release records."""
     from compiler.codes import Code
     from compiler.errors import CompileError, Diagnostic, Location
     from compiler.publish.items import record_repositories
     from compiler.releases.registry_record import choose_repository
 
-    plan = given.plan()
+    plan = invocation.plan()
     repository = choose_repository(registries, record_repositories(plan, os.environ))
     if repository is None:
         raise CompileError(
@@ -131,13 +135,13 @@ def _record_repository(given: Invocation, registries: "Registries") -> str:
     return repository
 
 
-def _read_record(given: Invocation, registries: "Registries", version: str) -> "ReleaseRecord":
+def _read_record(invocation: Invocation, registries: "Registries", version: str) -> "ReleaseRecord":
     from compiler.codes import Code
     from compiler.errors import Argument, CompileError, Diagnostic, did_you_mean
     from compiler.external.references import canonical_tag
     from compiler.releases.registry_record import pull_record, record_tag, recorded_versions
 
-    repository = _record_repository(given, registries)
+    repository = _record_repository(invocation, registries)
     valid = canonical_tag(f"{repository}:{record_tag(version)}") is not None
     record = pull_record(registries, repository, version) if valid else None
     if record is None:
@@ -157,11 +161,11 @@ def _read_record(given: Invocation, registries: "Registries", version: str) -> "
 
 
 def _selected_targets(
-    given: Invocation, record: "ReleaseRecord", filters: tuple[str, ...]
+    invocation: Invocation, record: "ReleaseRecord", filters: tuple[str, ...]
 ) -> list[str]:
     """Return the names of a record's targets that match all filters."""
     from compiler.targets.filters import select
 
     if record.by_name.keys() >= set(filters):
         return [*filters]
-    return [target.name for target in select(given.plan(), filters)]
+    return [target.name for target in select(invocation.plan(), filters)]

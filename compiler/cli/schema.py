@@ -2,12 +2,14 @@
 
 import click
 
+from compiler.cli.common_options import Command
 
-@click.command("schema")
+
+@click.command("schema", cls=Command)
 def schema_() -> None:
-    """Print the JSON Schema of matrix.yaml, for editors and checks.
+    """Print the JSON Schema of matrix.yaml, for editors and validators.
 
-    An editor's YAML server finds it by the first line of matrix.yaml:
+    An editor's YAML language server reads it if matrix.yaml starts with this line:
 
     \b
       # yaml-language-server: $schema=matrix.schema.json

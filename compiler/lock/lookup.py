@@ -24,13 +24,15 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 class UnresolvedError(Exception):
     """A tag could not be looked up: why, and the remedy."""
 
-    def __init__(self, message: str, help_: str) -> None:
+    def __init__(self, message: str, help_: str, cause: str = "") -> None:
         super().__init__(message)
-        self.message, self.help = message, help_
+        self.message, self.help, self.cause = message, help_, cause
 
     def at(self, location: Location) -> Diagnostic:
         """Return the diagnostic for the place that named the image."""
-        return Diagnostic(code=CODE, message=self.message, location=location, help=self.help)
+        return Diagnostic(
+            code=CODE, message=self.message, location=location, help=self.help, cause=self.cause
+        )
 
 
 def resolve_all(
@@ -97,11 +99,14 @@ def _imagetools(image: str, *words: str) -> bytes:
     try:
         ran = buildx.run(["imagetools", "inspect", *words], timeout=PATIENCE)
     except buildx.BuildxError as error:
-        raise UnresolvedError(f"{image} cannot be looked up: {error.message}", error.help) from None
-    if ran.returncode:
         raise UnresolvedError(
-            f"{image} cannot be looked up: "
-            f"{buildx.reason(ran.stderr) or 'docker does not say why'}",
+            f"{image} cannot be looked up: {error.message}", error.help, error.message
+        ) from None
+    if ran.returncode:
+        reason = buildx.reason(ran.stderr)
+        raise UnresolvedError(
+            f"{image} cannot be looked up: {reason or 'docker does not say why'}",
             "correct the name, log in (`docker login`), or try again if the registry is down",
+            reason.rpartition('": ')[2] if '": ' in reason else "",  # the request failed
         )
     return ran.stdout

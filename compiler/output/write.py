@@ -191,4 +191,5 @@ def _refusal(error: OSError, path: str, state: str = "nothing is changed") -> Di
         message=f"cannot write '{path}': {error.strerror}; {state}",
         location=Location(path=path, line=0),
         help=_REMEDIES.get(error.errno or 0, ""),
+        cause=error.strerror or "",
     )

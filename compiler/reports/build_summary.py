@@ -1,4 +1,4 @@
-"""What came of a build, for people, programs, and the next job."""
+"""The result of a build, for people, programs, and the next job."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from compiler.targets.selection_file import as_selection
 
 
 class BuildFormat(StrEnum):
-    """How an outcome is written."""
+    """How the result of a build is written."""
 
     TABLE = "table"
     JSON = "json"
@@ -19,12 +19,15 @@ class BuildFormat(StrEnum):
 
 
 FAILED = f"{LOCAL_FOLDER}/failed.json"
-"""The selection of what an earlier build did not build."""
+"""The selection of targets that the last build did not build."""
 
 
-def summary(outcome: Outcome, form: BuildFormat, seconds: float) -> str:
-    """Return an outcome in a form, each line ended; a selection holds what was built."""
-    match form:
+def summary(outcome: Outcome, output_format: BuildFormat, seconds: float) -> str:
+    """Return a result in a format, each line with its line ending.
+
+    A selection contains the targets that were built.
+    """
+    match output_format:
         case BuildFormat.TABLE:
             return _table(outcome, seconds)
         case BuildFormat.JSON:
@@ -34,7 +37,7 @@ def summary(outcome: Outcome, form: BuildFormat, seconds: float) -> str:
 
 
 def _table(outcome: Outcome, seconds: float) -> str:
-    """Return a row for each target that was not built, and counts of all."""
+    """Return a row for each target that was not built, and the number of targets by result."""
     rows = [
         (
             name,
@@ -45,7 +48,7 @@ def _table(outcome: Outcome, seconds: float) -> str:
         for name in outcome.failed
     ]
     rows += [
-        (name, "not tried", "", f"stands on {parent}") for name, parent in outcome.skipped.items()
+        (name, "skipped", "", f"depends on {parent}") for name, parent in outcome.skipped.items()
     ]
     if rows:
         rows.insert(0, ("TARGET", "RESULT", "TIME", "SEE"))
@@ -53,7 +56,7 @@ def _table(outcome: Outcome, seconds: float) -> str:
     counts = {
         "built": len(outcome.built),
         "failed": len(outcome.failed),
-        "not tried": len(outcome.skipped),
+        "skipped": len(outcome.skipped),
     }
     said = [f"{count:,} {what}" for what, count in counts.items() if count or what == "built"]
     lines.append(f"{', '.join(said)} in {seconds:.0f} s")

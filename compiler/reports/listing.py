@@ -1,9 +1,12 @@
-"""The targets of a plan, written for people and for programs."""
+"""The targets of a plan, for people and for programs."""
 
 import json
+from collections.abc import Mapping
 from enum import StrEnum
 
 from compiler.matrix.pattern import spelling
+from compiler.matrix.strings import BakeString, substitute
+from compiler.output.bake_resolved import variable_values
 from compiler.reports.text import columns
 from compiler.targets.plan import Plan, described
 from compiler.targets.selection_file import as_selection
@@ -11,7 +14,7 @@ from compiler.targets.target import Target
 
 
 class ListFormat(StrEnum):
-    """How targets are listed."""
+    """How targets are written."""
 
     TABLE = "table"
     NAMES = "names"
@@ -20,13 +23,28 @@ class ListFormat(StrEnum):
     SELECTION = "selection"
 
 
-def listing(plan: Plan, targets: tuple[Target, ...], form: ListFormat) -> str:
-    """Return targets in a form, each line ended.
+def listing(
+    plan: Plan,
+    targets: tuple[Target, ...],
+    output_format: ListFormat,
+    *,
+    environment: Mapping[str, str] | None = None,
+    terminal: int | None = None,
+) -> str:
+    """Return targets in a format, each line with its line ending.
 
-    `json` is the list of targets as matrix.json has them, `github` the job matrix of a workflow,
-    `selection` what `--selection` takes.
+    Args:
+        plan: the plan of the targets.
+        targets: the targets, in the plan's order.
+        output_format: `json` is the list of targets of matrix.json, `github` the job matrix of a
+            workflow, `selection` a file for `--selection`.
+        environment: if given, bake variables in tags are replaced by its values or their defaults.
+        terminal: the width that a table must fit into.
     """
-    match form:
+    if environment is not None:
+        values = variable_values(plan, environment)
+        targets = tuple(_resolved(target, values) for target in targets)
+    match output_format:
         case ListFormat.NAMES:
             return "".join(f"{target.name}\n" for target in targets)
         case ListFormat.JSON:
@@ -42,12 +60,26 @@ def listing(plan: Plan, targets: tuple[Target, ...], form: ListFormat) -> str:
         case ListFormat.SELECTION:
             return as_selection(target.name for target in targets)
         case ListFormat.TABLE:
-            return _table(plan, targets)
+            return _table(plan, targets, terminal)
 
 
-def _table(plan: Plan, targets: tuple[Target, ...]) -> str:
-    """Align columns; an axis that an image lacks is left blank."""
+def _resolved(target: Target, values: Mapping[str, str]) -> Target:
+    """Return a target whose tags contain no variables."""
+
+    def resolved(tags: tuple[BakeString, ...]) -> tuple[BakeString, ...]:
+        return tuple(BakeString(substitute(tag, values)) for tag in tags)
+
+    return target._replace(
+        fields={**target.fields, "tags": resolved(target.tags)},
+        moving=resolved(target.moving),
+        aliases=resolved(target.aliases),
+    )
+
+
+def _table(plan: Plan, targets: tuple[Target, ...], terminal: int | None) -> str:
+    """Return aligned columns; the cell of an axis that an image lacks is empty."""
     axes = list(plan.matrix.axes)
+    floating = any(target.moving or target.aliases for target in targets)
     rows = [["TARGET", "IMAGE", *(axis.upper() for axis in axes), "PLATFORMS", "TAGS"]]
     rows += [
         [
@@ -59,4 +91,8 @@ def _table(plan: Plan, targets: tuple[Target, ...]) -> str:
         ]
         for target in targets
     ]
-    return "".join(f"{line}\n" for line in columns(rows))
+    if floating:
+        rows[0].append("FLOATING TAGS")
+        for row, target in zip(rows[1:], targets, strict=True):
+            row.append(" ".join([*target.moving, *target.aliases]))
+    return "".join(f"{line}\n" for line in columns(rows, terminal=terminal))

@@ -86,7 +86,7 @@ def test_only_dependents_of_a_failed_target_are_skipped(engine: Engine, tmp_path
 
     done = build(engine, folder, "--push", "--test", code=1)
 
-    assert "36 built, 1 failed, 3 not tried" in done.stdout
+    assert "36 built, 1 failed, 3 skipped" in done.stdout
     assert "  | out of paint\n" in done.stderr
     assert "out of paint" in (folder / ".compile-matrix/logs/runner-base-a3.log").read_text()
     for image in ("base", "child", "leaf"):
@@ -114,7 +114,7 @@ def test_a_failing_parent_that_was_not_requested(engine: Engine, tmp_path: Path)
 
     done = build(engine, folder, "image=runner-leaf", "n=a3,a4", code=1)
 
-    assert "1 built, 1 failed, 1 not tried" in done.stdout
+    assert "1 built, 1 failed, 1 skipped" in done.stdout
     assert "runner-base-a3  failed" in done.stdout
 
 

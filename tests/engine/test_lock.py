@@ -160,16 +160,18 @@ def test_a_base_that_moved_is_told_and_moves_only_when_asked(project: Project) -
     project.run()
     before, old = project.lock(), project.engine.digest(f"{project.own}/base", "1")
 
-    assert "2 bases: as locked" in project.run("lock", "--check").stdout
+    assert "2 base images: up to date" in project.run("lock", "--check").stdout
 
     new = project.move("base", "3.11", "--annotation", "index:moved=yes")
     told = project.run("lock", "--check", code=1).stdout
 
-    assert f"{project.image('base')}: moved from {old} to {new}\n" in told
-    assert "  used by lower-one, lower-two, other\n  below upper-one, upper-two\n" in told
+    assert f"{project.image('base')}: changed from {old} to {new}\n" in told
+    assert "  used by lower-one, lower-two, other\n  dependents: upper-one, upper-two\n" in told
     assert project.image("tool") not in told
     assert project.lock() == before
-    assert "1 base: as locked" in project.run("lock", "--check", project.image("tool")).stdout
+    assert (
+        "1 base image: up to date" in project.run("lock", "--check", project.image("tool")).stdout
+    )
 
     project.run("lock")
     project.run("lock", "--upgrade", "*/tool:*")
@@ -209,7 +211,7 @@ def test_what_is_missing_is_added_and_what_is_unused_dropped(project: Project) -
 
     job.write_text(text)
 
-    assert f"{second}: locked, and used no more" in project.run("lock", "--check").stdout
+    assert f"{second}: locked but no longer used" in project.run("lock", "--check").stdout
     assert f"{second}: dropped" in project.run("lock").stdout
     assert project.lock() == kept
 

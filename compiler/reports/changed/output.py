@@ -1,4 +1,4 @@
-"""Changes, written for people and for programs."""
+"""Changes, for people and for programs."""
 
 import json
 
@@ -10,14 +10,23 @@ from compiler.targets.selection_file import as_selection
 
 
 _MOST = 3
-"""Reasons, and targets downstream, that the table tells; the rest is counted."""
+"""Reasons, and dependent targets, that the table shows of each target; the rest is counted."""
 
 
-def written(plan: Plan, changes: tuple[Changed, ...], form: ListFormat) -> str:
-    """Return changes in a form, each line ended; nothing where people read and none is there."""
-    match form:
+def changes_text(
+    plan: Plan,
+    changes: tuple[Changed, ...],
+    output_format: ListFormat,
+    *,
+    terminal: int | None = None,
+) -> str:
+    """Return changes in a format, each line with its line ending; a table of none is empty.
+
+    `terminal` is the width that a table must fit into.
+    """
+    match output_format:
         case ListFormat.TABLE:
-            return _table(changes)
+            return _table(changes, terminal)
         case ListFormat.NAMES:
             return "".join(f"{change.target.name}\n" for change in changes)
         case ListFormat.JSON:
@@ -40,7 +49,7 @@ def _described(change: Changed) -> dict[str, object]:
     }
 
 
-def _table(changes: tuple[Changed, ...]) -> str:
+def _table(changes: tuple[Changed, ...], terminal: int | None) -> str:
     if not changes:
         return ""
     rows = [["TARGET", "WHY", "DOWNSTREAM"]]
@@ -52,4 +61,4 @@ def _table(changes: tuple[Changed, ...]) -> str:
         ]
         for one in changes
     ]
-    return "".join(f"{line}\n" for line in columns(rows))
+    return "".join(f"{line}\n" for line in columns(rows, terminal=terminal))

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 from compiler.codes import Code
@@ -35,7 +36,7 @@ _LONGEST = 500
 
 
 def read_definition(file: str) -> Definition:
-    """Return what a file defines; `-` is stdin, which holds the JSON of bake --print.
+    """Return what a file defines; `-` is stdin.
 
     A bake file defines every target in it, in a group or not, whose name does not begin with `_`,
     and those that its default group leads to.
@@ -59,14 +60,12 @@ def read_definition(file: str) -> Definition:
         names = _TARGET.findall(page.text)
         if _DEFAULT.search(page.text):
             names.append("default")
-    if file == STDIN or not path.is_file():
-        refuse_file(
-            shown,
-            code=CODE,
-            message="this is a bake file, not what bake --print gives",
-            help="name the file, so that bake can read it",
-        )
-    return _baked(path, page, names)
+    if path.is_file():
+        return _baked(path, page, names)
+    with TemporaryDirectory(prefix="compile-matrix-") as folder:  # from stdin, or from a pipe
+        copy = Path(folder, "bake-file")  # Without a suffix, bake accepts HCL, JSON and compose.
+        copy.write_bytes(raw)
+        return _baked(copy, page, names)
 
 
 def _is_json(path: Path, raw: bytes) -> bool:

@@ -126,12 +126,30 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path, path: str) -> None:
     (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / path).write_text("mine")
 
-    assert refused(tmp_path) == [("not-ours", path)]
+    assert refused(tmp_path) == [("not-ours" if path != "pyproject.toml" else "data-syntax", path)]
     assert files(tmp_path) == {path: b"mine"}
 
 
+def test_a_pyproject_with_a_version_stays(tmp_path: Path) -> None:
+    """The sample reads the version of an existing pyproject.toml."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "mine"\nversion = "7.1"\n')
+
+    assert set(init(tmp_path)) == FILES - {"pyproject.toml"}
+    assert run(["-f", str(tmp_path / "matrix.yaml")]) == 0
+    assert 'default = "v7.1"' in (tmp_path / "docker-bake.hcl").read_text()
+
+
+def test_a_pyproject_without_a_version_is_rejected(tmp_path: Path) -> None:
+    """The sample would not compile with it; the minimal project needs none."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "mine"\n')
+
+    assert refused(tmp_path) == [("not-ours", "pyproject.toml")]
+    assert set(init(tmp_path, minimal=True)) == {"matrix.yaml", "templates/Dockerfile.j2"}
+    assert run(["-f", str(tmp_path / "matrix.yaml")]) == 0
+
+
 def test_all_that_is_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A second run refuses each of the files; the command line says so and exits with 1."""
+    """A second run refuses all files, names their common reason once, and exits with 1."""
     init(tmp_path)
     before = files(tmp_path)
 
@@ -139,8 +157,9 @@ def test_all_that_is_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture
 
     out, told = capsys.readouterr()
     assert not out
-    assert told.count("error[not-ours]") == len(FILES) - 1
-    assert told.endswith(f"{len(FILES) - 1} errors; nothing is written\n")
+    assert told.count("error[not-ours]") == 1
+    assert f"({len(FILES) - 3} more for the same reason)" in told
+    assert told.endswith(f"{len(FILES) - 2} errors; nothing is written\n")
     assert files(tmp_path) == before
 
 

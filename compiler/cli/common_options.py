@@ -1,0 +1,120 @@
+"""Commands that accept the common options: `-f`, `--format` and `--max-variants`.
+
+They may be written before or after the command's name. The last value of `-f` and `--max-variants`
+counts. The first `--format` selects the format of diagnostics; a command with a `--format` of its
+own writes diagnostics in that format, too, if it is `json` or `github`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from compiler.cli.context import FILE, LIMIT
+from compiler.cli.diagnostic_output import DiagnosticFormat
+from compiler.constants import MAX_VARIANTS
+from compiler.errors import did_you_mean
+
+
+_SENTENCE = 120
+"""Maximum length of a command's help in the list of commands."""
+
+
+def _saved(key: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    """Return a callback that saves an option's value for the invocation."""
+
+    def save(context: click.Context, _parameter: click.Parameter, value: object) -> None:
+        if value is not None:
+            context.meta[key] = value
+
+    return save
+
+
+def common_options(*, top: bool = False) -> list[click.Parameter]:
+    """Return the common options, for the program itself (`top`) or for a command."""
+    return [
+        click.Option(
+            ["-f", "--file", "matrix_file"],
+            type=click.Path(path_type=Path),
+            callback=_saved(FILE),
+            expose_value=False,
+            metavar="FILE",
+            help="Use this matrix.  [default: matrix.yaml of this or the nearest folder above]",
+        ),
+        click.Option(
+            ["--format"],
+            type=click.Choice([form.value for form in DiagnosticFormat]),
+            expose_value=False,
+            help="Format of errors and warnings.  [default: text]",
+        ),
+        click.Option(
+            ["--max-variants"],
+            type=click.IntRange(min=1),
+            envvar="COMPILE_MATRIX_MAX_VARIANTS" if top else None,
+            show_envvar=top,
+            callback=_saved(LIMIT),
+            expose_value=False,
+            metavar="N",
+            help=f"Maximum number of variants.  [default: {MAX_VARIANTS}]",
+        ),
+    ]
+
+
+class _WithCommonOptions(click.Command):
+    """Adds the common options to a command, in a section of their own in its help."""
+
+    def __init__(self, *arguments: Any, top: bool = False, **settings: Any) -> None:
+        """Take what click takes; `top` is true for the program itself."""
+        super().__init__(*arguments, **settings)
+        own = {option for parameter in self.params for option in parameter.opts}
+        self._common = [one for one in common_options(top=top) if own.isdisjoint(one.opts)]
+        self.params += self._common
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command's own options, then the common ones."""
+        for title, parameters in (
+            ("Options", [one for one in self.get_params(ctx) if one not in self._common]),
+            ("Common options", self._common),
+        ):
+            options = [one for one in parameters if isinstance(one, click.Option)]
+            rows = [row for one in options if (row := one.get_help_record(ctx)) is not None]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+class Command(_WithCommonOptions):
+    """A command with the common options."""
+
+
+class Group(_WithCommonOptions, click.Group):
+    """A group of commands with the common options."""
+
+    command_class = Command
+    group_class = type
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments name; suggest the nearest for an unknown one."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            hint = did_you_mean(args[0], self.commands)
+            ctx.fail(f"unknown command {args[0]!r}{f'; {hint}' if hint else ''}")
+        return super().resolve_command(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, then the commands."""
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command with the whole first sentence of its help."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, command.get_short_help_str(limit=_SENTENCE))
+                    for name, command in self.commands.items()
+                ]
+            )

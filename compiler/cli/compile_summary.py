@@ -1,0 +1,82 @@
+"""What `compile-matrix` prints after compiling: the result, and what to run next."""
+
+import shlex
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from compiler.cli.context import Invocation
+from compiler.reports.text import counted, printable
+
+
+if TYPE_CHECKING:
+    from compiler.output.diff import Change
+    from compiler.targets.plan import Plan
+
+
+MANY, MANY_TESTED = 100, 50
+"""Targets above which one bake fails on a small machine (buildx issues 3810 and 3486)."""
+
+FEW = 3
+"""Files up to which the summary names each of them."""
+
+_IMAGES = 5
+"""Images that the summary names."""
+
+
+def print_advice(invocation: Invocation, count: int, tested: int) -> None:
+    """Print how to build targets that are too many for one bake."""
+    limit = MANY_TESTED if tested > MANY_TESTED else MANY
+    if max(count, tested) > limit:
+        targets = f"{count:,} targets{' with their tests' if limit == MANY_TESTED else ''}"
+        invocation.note(
+            f"note: {targets} may be too many for one bake; "
+            "`compile-matrix build` builds them in batches, "
+            f"or use shards: ONLY_SHARD=1/{-(-count // limit)} docker buildx bake"
+        )
+
+
+def print_summary(invocation: Invocation, plan: "Plan", changes: "tuple[Change, ...]") -> None:
+    """Print the number of targets, the files that changed, and what to run next."""
+    sizes = Counter(target.image for target in plan.targets)
+    names = list(plan.matrix.images)
+    images = ", ".join(f"{name} ({sizes[name]})" for name in names[:_IMAGES])
+    more = " ..." if len(names) > _IMAGES else ""
+    click.echo(f"{counted(len(plan.targets), 'target')}: {images}{more}")
+    click.echo(printable(_changed_files(changes, invocation.shown)))
+    folder = f"cd {shlex.quote(invocation.shown.rstrip('/'))} && " if invocation.shown else ""
+    click.echo(f"next: {folder}docker buildx bake")
+    variable = _example_filter(plan)
+    if variable is not None:
+        click.echo(f"      {folder}{variable} docker buildx bake     only these targets")
+
+
+def _changed_files(changes: "tuple[Change, ...]", shown: str) -> str:
+    """Return what was written, updated and removed: the files if they are few, else the folders."""
+    texts = []
+    for kind, verb in (("create", "written"), ("update", "updated"), ("delete", "removed")):
+        paths = [change.path for change in changes if change.kind == kind]
+        if len(paths) > FEW:
+            folders = [path[: path.rfind("/") + 1] for path in paths]
+            sizes = Counter(folders)
+            paths = [
+                path if sizes[folder] == 1 or not folder else folder
+                for path, folder in zip(paths, folders, strict=True)
+            ]
+        if paths:
+            named = ", ".join(f"{shown}{path}" for path in sorted(dict.fromkeys(paths)))
+            count = sum(change.kind == kind for change in changes)
+            texts.append(f"{counted(count, 'file')} {verb}: {named}")
+    return "; ".join(texts) or "up to date"
+
+
+def _example_filter(plan: "Plan") -> str | None:
+    """Return a filter variable that selects some of the targets by a value that people build."""
+    for axis in plan.matrix.axes.values():
+        used = {target.axes.get(axis.name) for target in plan.targets}
+        for value in axis.values:
+            plain = value.text not in {"false", "null"} and "," not in value.text
+            if plain and len(used) > 1 and value.value in used:
+                return f"ONLY_{axis.name.upper()}={shlex.quote(value.text)}"
+    return None
