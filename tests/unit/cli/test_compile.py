@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from compiler.cli.compile import _changed_files
+from compiler.cli.compile_summary import _changed_files
 from compiler.cli.main import run
 from compiler.constants import STATE_PATH
 from compiler.output.diff import Change, Kind
