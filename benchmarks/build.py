@@ -1,12 +1,12 @@
-"""Cold builds, against what people do by hand; name some of trivial, tested, single, or all run.
+"""Measure how long cold builds take: `python benchmarks/build.py [trivial] [tested] [single]`.
 
-trivial: `compile-matrix build` of 300 targets of one COPY each, against six bakes of 50.
-tested: the sample with an axis more, 306 targets and the tests of each, by `compile-matrix build
---test`, against bakes of 30 and of 50 targets and their tests, in sequence.
-single: one bake of the sample's 18 targets against one `docker buildx build` after another, as
-where each has a job or a loop of its own; each of these begins with an empty cache.
+trivial: `compile-matrix build` of 300 targets with one COPY each, against six bakes of 50.
+tested: `compile-matrix build --test` of the sample with a further axis, 306 targets with tests,
+against a sequence of bakes of 30 or 50 targets with their tests.
+single: one bake of the sample's 18 targets, against a sequence of `docker buildx build`, each with
+an empty cache, as separate CI jobs would run them.
 
-Needs an engine with the sample's base images: run it in a shell that holds one up, see
+Without arguments all three are measured. They need an engine with the sample's base images; see
 tests/support/engine.py.
 """
 
@@ -38,23 +38,23 @@ def prune(folder: Path) -> None:
 
 
 def ours(folder: Path, *words: str) -> float:
-    """Build all by our command; return the seconds."""
+    """Build everything with `compile-matrix build`; return the seconds."""
     start = time.perf_counter()
     run(sys.executable, "-m", "compiler", "build", *words, folder=folder, env=os.environ)
     return time.perf_counter() - start
 
 
 def hand(folder: Path, names: Sequence[str], size: int, *words: str) -> float:
-    """Build targets by one bake after another, so many in each; return the seconds."""
+    """Build targets with a sequence of bakes of this size; return the seconds."""
     start = time.perf_counter()
     for first in range(0, len(names), size):
-        part = names[first : first + size]
-        run("docker", "buildx", "bake", *words, *part, folder=folder, env=LOCAL)
+        batch = names[first : first + size]
+        run("docker", "buildx", "bake", *words, *batch, folder=folder, env=LOCAL)
     return time.perf_counter() - start
 
 
 def compare(what: str, by_hand: Mapping[str, float], by_us: float) -> None:
-    """Print seconds, and the ratio to the best of what was done by hand."""
+    """Print seconds, and the ratio to the fastest sequence of bakes."""
     for how, seconds in by_hand.items():
         print(f"{what}, {how}: {seconds:.1f} s")
     print(f"{what}, by one compile-matrix build: {by_us:.1f} s")
@@ -62,7 +62,7 @@ def compare(what: str, by_hand: Mapping[str, float], by_us: float) -> None:
 
 
 def trivial(folder: Path) -> None:
-    """Measure 300 trivial targets, three times in turn."""
+    """Measure 300 trivial targets, three times each."""
     (folder / "templates").mkdir()
     values = ", ".join(f"v{n}" for n in range(300))
     (folder / "matrix.yaml").write_text(
@@ -70,7 +70,7 @@ def trivial(folder: Path) -> None:
     )
     names = [f"bench-v{n}" for n in range(300)]
     times: tuple[list[float], list[float]] = [], []
-    for turn in range(6):  # each with steps of its own, so that nothing is cached
+    for turn in range(6):  # unique steps, so that nothing is cached
         text = f"FROM scratch\nCOPY matrix.yaml /{{{{ n }}}}-{turn}-{time.time_ns()}\n"
         (folder / "templates/t.j2").write_text(text)
         run(sys.executable, "-m", "compiler", folder=folder, env=os.environ)
@@ -79,7 +79,7 @@ def trivial(folder: Path) -> None:
 
 
 def tested(folder: Path) -> None:
-    """Measure the sample with three Pythons and 17 teams, each with a layer of its own."""
+    """Measure the sample with three Pythons and 17 teams, each of which has its own layer."""
     sample(folder)
     teams = ", ".join(f"t{n}" for n in range(17))
     change(
@@ -117,17 +117,17 @@ def sample(folder: Path) -> None:
 
 
 def change(file: Path, pieces: Mapping[str, str]) -> None:
-    """Change pieces of a file, each of which is there once."""
+    """Replace texts of a file, each of which occurs once."""
     text = file.read_text()
     for old, new in pieces.items():
         if text.count(old) != 1:
-            raise SystemExit(f"{file.name} has no longer one {old!r}")
+            raise SystemExit(f"{file.name} does not contain exactly one {old!r}")
         text = text.replace(old, new)
     file.write_text(text)
 
 
 def single(folder: Path) -> None:
-    """Measure one bake of the sample against one build after another."""
+    """Measure one bake of the sample, and a sequence of builds."""
     sample(folder)
     run(sys.executable, "-m", "compiler", folder=folder)
     targets = json.loads(run("docker", "buildx", "bake", "--print", folder=folder))["target"]
@@ -152,7 +152,7 @@ def single(folder: Path) -> None:
 
 
 def main() -> None:
-    """Measure what is named, or all."""
+    """Run the named measurements, or all."""
     for measure in (trivial, tested, single):
         if not sys.argv[1:] or measure.__name__ in sys.argv[1:]:
             with tempfile.TemporaryDirectory() as name:

@@ -1,8 +1,8 @@
-"""The speeds that the project promises, as ratios measured in one run: `make bench`.
+"""Measure how long compiling takes, as ratios of commands within one run: `make bench`.
 
-Each pair is run in turn, A B A B, after a warm-up; a ratio is the median of the pairs'. Wall
-time of whole processes, on tmpfs where there is one. BUILDX names the plugin's program where
-`docker buildx` does not work.
+The two commands of a ratio run in turn, A B A B, after a warm-up; the ratio is the median of the
+pairs. Measured is the wall time of whole processes, on tmpfs if it exists. The environment variable
+BUILDX names the buildx binary if `docker buildx` is not available.
 """
 
 import json
@@ -44,9 +44,9 @@ for folder, _, names in os.walk("."):
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What is timed, in which folder, and what makes the folder ready before."""
+    """A command to measure, its folder, and what prepares the folder before each run."""
 
-    words: list[str]
+    arguments: list[str]
     folder: Path
     before: Callable[[], None] = lambda: None
 
@@ -54,7 +54,7 @@ class Command:
         """Run once and return the wall time."""
         self.before()
         start = time.perf_counter()
-        subprocess.run(self.words, cwd=self.folder, check=True, capture_output=True)
+        subprocess.run(self.arguments, cwd=self.folder, check=True, capture_output=True)
         return time.perf_counter() - start
 
 
@@ -70,7 +70,7 @@ def ratio(one: Command, other: Command) -> tuple[float, float, float]:
 
 
 def clean(project: Path) -> Callable[[], None]:
-    """Return what removes the outputs of a project."""
+    """Return a function that removes the generated files of a project."""
 
     def run() -> None:
         shutil.rmtree(project / "dockerfiles", ignore_errors=True)
@@ -80,7 +80,7 @@ def clean(project: Path) -> Callable[[], None]:
 
 
 def plain_list(project: Path) -> str:
-    """Return the same targets as a person would list them: no filters, no inheritance."""
+    """Return a bake file with the same targets, without filters, groups and inheritance."""
     plan = json.loads((project / "dockerfiles/matrix.json").read_text())
     names = ",\n".join(f'    "{target["target"]}"' for target in plan["targets"])
     lines = ['variable "REGISTRY" {\n  default = "docker.io/acme"\n}\n']
@@ -102,34 +102,38 @@ def plain_list(project: Path) -> str:
 
 
 def buildx() -> list[str] | None:
-    """Return the command of buildx, if there is one."""
-    given = [os.environ["BUILDX"]] if "BUILDX" in os.environ else ["docker", "buildx"]
+    """Return the command of buildx, if it is available."""
+    command = [os.environ["BUILDX"]] if "BUILDX" in os.environ else ["docker", "buildx"]
     try:
-        subprocess.run([*given, "version"], check=True, capture_output=True)
+        subprocess.run([*command, "version"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         return None
-    return given
+    return command
 
 
-def memory(words: list[str], folder: Path) -> int:
+def memory(arguments: list[str], folder: Path) -> int:
     """Return the peak memory of a command, in KB."""
     code = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], capture_output=True);"
     code += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    said = subprocess.run(
-        [sys.executable, "-c", code, *words], cwd=folder, check=True, capture_output=True, text=True
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
     )
-    return int(said.stdout)
+    return int(done.stdout)
 
 
-def say(work: str, measured: tuple[float, float, float], limit: str) -> None:
+def print_row(work: str, measured: tuple[float, float, float], limit: str) -> None:
     """Print one line of the table."""
-    ours, theirs, quotient = measured
-    print(f"| {work} | {ours:.3f} s | {theirs:.3f} s | {quotient:.2f} | {limit} |", flush=True)
+    ours, reference, quotient = measured
+    print(f"| {work} | {ours:.3f} s | {reference:.3f} s | {quotient:.2f} | {limit} |", flush=True)
 
 
 def main() -> None:
     """Measure everything and print the table."""
-    shared = Path("/dev/shm")  # noqa: S108 - where files cost no disk
+    shared = Path("/dev/shm")  # noqa: S108 - a tmpfs
     top = Path(tempfile.mkdtemp(dir=shared if shared.is_dir() else None))
     try:
         _measure(top)
@@ -145,7 +149,7 @@ def _measure(top: Path) -> None:
     for count in matrices.SHAPES:
         project = top / str(count)
         matrices.write(project, count)
-        cold = Command(words=COMPILE, folder=project, before=clean(project))
+        cold = Command(arguments=COMPILE, folder=project, before=clean(project))
         cold.seconds()
         files = [project / "docker-bake.hcl", *sorted((project / "dockerfiles").iterdir())]
         listed = [(str(file.relative_to(project)), file.read_bytes()) for file in files]
@@ -160,7 +164,7 @@ def _measure(top: Path) -> None:
             (folder / "dockerfiles").mkdir(parents=True)
 
         bare = Command(
-            words=[sys.executable, "-c", BARE, str(top / f"{count}.pickle")],
+            arguments=[sys.executable, "-c", BARE, str(top / f"{count}.pickle")],
             folder=again,
             before=empty,
         )
@@ -168,20 +172,26 @@ def _measure(top: Path) -> None:
         seconds[count] = measured[0]
         clean(project)()
         peaks[count] = memory(COMPILE, project)
-        say(f"compile {count:,}, against importing and writing the same", measured, "3 at 10,000")
+        print_row(
+            f"compile {count:,}, against importing and writing the same", measured, "3 at 10,000"
+        )
         cold.seconds()
-        unchanged = Command(words=COMPILE, folder=project)
-        reading = Command(words=[sys.executable, "-c", READ], folder=project)
-        say(f"compile {count:,} again, against reading", ratio(unchanged, reading), "2 at 10,000")
-        floor = Command(words=[sys.executable, "-c", FLOOR], folder=project)
-        say(f"compile {count:,}, against the imports alone", ratio(cold, floor), "")
+        unchanged = Command(arguments=COMPILE, folder=project)
+        reading = Command(arguments=[sys.executable, "-c", READ], folder=project)
+        print_row(
+            f"compile {count:,} again, against reading", ratio(unchanged, reading), "2 at 10,000"
+        )
+        floor = Command(arguments=[sys.executable, "-c", FLOOR], folder=project)
+        print_row(f"compile {count:,}, against the imports alone", ratio(cold, floor), "")
         if bake is None or count == max(matrices.SHAPES):
             continue  # bake needs minutes for ten thousand
-        printed = Command(words=[*bake, "bake", "--print"], folder=project)
-        listing = Command(words=[*bake, "bake", "--print"], folder=plain)
+        printed = Command(arguments=[*bake, "bake", "--print"], folder=project)
+        listing = Command(arguments=[*bake, "bake", "--print"], folder=plain)
         cold.seconds()
-        say(f"bake reads {count:,}, against a plain list", ratio(printed, listing), "1.3 at 1,000")
-        say(
+        print_row(
+            f"bake reads {count:,}, against a plain list", ratio(printed, listing), "1.3 at 1,000"
+        )
+        print_row(
             f"compile {count:,}, against bake reading a plain list",
             ratio(cold, listing),
             "1 at 1,000",
@@ -191,10 +201,12 @@ def _measure(top: Path) -> None:
     each = (peaks[10_000] - peaks[10]) / 9_990
     print(f"| memory for each further variant | {each:.1f} KB | | | 20 KB |")
     sample = Path(__file__).parents[1]
-    floor = Command(words=[sys.executable, "-c", FLOOR], folder=sample)
-    for words in (["--help"], ["list"]):
-        command = Command(words=[*COMPILE, *words], folder=sample)
-        say(f"compile-matrix {words[0]}, against the imports alone", ratio(command, floor), "2")
+    floor = Command(arguments=[sys.executable, "-c", FLOOR], folder=sample)
+    for arguments in (["--help"], ["list"]):
+        command = Command(arguments=[*COMPILE, *arguments], folder=sample)
+        print_row(
+            f"compile-matrix {arguments[0]}, against the imports alone", ratio(command, floor), "2"
+        )
 
 
 if __name__ == "__main__":
