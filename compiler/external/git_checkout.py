@@ -1,26 +1,56 @@
 """Check out the project as of a Git commit into a temporary folder.
 
-The user's working tree and the repository's index are not touched.
+The user's working tree and the repository's index are not touched. Files are as Git stores them,
+with the line ends of the working tree: Git converts them by `core.autocrlf` and by the attributes
+`text` and `eol`, so that an unchanged checkout has equal bytes. No other filter runs. A Git LFS
+pointer is replaced by the file of the working tree if that is the file it stands for.
 """
 
 import os
-import subprocess
+import shutil
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from hashlib import file_digest
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from compiler.codes import Code
 from compiler.errors import Argument, CompileError, Diagnostic
+from compiler.external.git import (
+    ForeignRepositoryError,
+    Git,
+    GitError,
+    MissingGitError,
+    git_on,
+)
+from compiler.external.git_repository import find_repository, repository_at
+
+
+_SECONDS = 600
+"""For one command: the checkout of a large repository takes minutes."""
+
+_SUBMODULE = "160000"
+_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
+_POINTER_BYTES = 1024
+"""A Git LFS pointer is shorter."""
+
+
+class _Entry(NamedTuple):
+    """What a commit contains at a path."""
+
+    mode: str
+    object_id: str
+    path: str
 
 
 @contextmanager
 def project_at(folder: Path, commit: str) -> Iterator[Path]:
     """Provide a temporary folder with the project's files as of a commit.
 
-    Files are as in a checkout, after line-ending conversion and other filters of Git. The folder
-    is empty if the commit does not contain the project's folder.
+    The folder is empty if the commit does not contain the project's folder. A submodule is
+    exported from its own repository, as of the commit that it had.
 
     Args:
         folder: the project's folder, anywhere in a repository.
@@ -29,67 +59,118 @@ def project_at(folder: Path, commit: str) -> Iterator[Path]:
     Raises:
         CompileError: Git, the repository or the commit is missing, or Git cannot read it.
     """
-    prefix = _run_git(folder, "rev-parse", "--show-prefix", commit=commit).removesuffix("\n")
-    name = _run_git(
-        folder,
-        *("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}"),
-        commit=commit,
-    ).strip()
+    repository = find_repository(folder)
+    if repository is None:
+        _fail(
+            commit,
+            "the project is not in a Git repository",
+            "run the command in a clone, or use `--against registry`",
+        )
+    prefix = repository.prefix(folder)
     with TemporaryDirectory(prefix="compile-matrix-") as scratch:
         top = Path(scratch, "tree")
         project = top / prefix
         project.mkdir(parents=True)
-        index = {"GIT_INDEX_FILE": str(Path(scratch, "index"))}
-        _run_git(folder, "read-tree", name, commit=commit, variables=index)
-        _run_git(
-            folder,
-            *("checkout-index", "--all", "--quiet", f"--prefix={top}/"),
-            commit=commit,
-            variables=index,
-        )
+        try:
+            with git_on(repository) as git:
+                _export(git, _resolve(git, commit), prefix, top)
+        except GitError as error:
+            _fail(commit, *_explain(commit, error))
         yield project
 
 
-def _run_git(
-    folder: Path, *arguments: str, commit: str, variables: dict[str, str] | None = None
-) -> str:
-    """Run Git in a folder and return its output."""
+def _resolve(git: Git, commit: str) -> str:
+    """Return the object ID of a commit."""
+    arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
     try:
-        completed = subprocess.run(  # noqa: S603 - without a shell
-            ["git", *arguments],  # noqa: S607 - the user's own
-            cwd=folder,
-            env={**os.environ, "LC_ALL": "C", **(variables or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-    except OSError:
-        _fail(commit, "git is not installed", "install git, or use `--against registry`")
-    if completed.returncode:
-        stderr = completed.stderr.decode(errors="replace").strip()
-        _fail(commit, *_explain(commit, stderr, arguments[0]))
-    return os.fsdecode(completed.stdout)
-
-
-def _explain(commit: str, stderr: str, subcommand: str) -> tuple[str, str]:
-    """Return the message and the remedy for a failure of a Git subcommand."""
-    if "not a git repository" in stderr:
-        return (
-            "the project is not in a Git repository",
-            "run the command in a clone, or use `--against registry`",
-        )
-    if "dubious ownership" in stderr:
-        return (
-            "Git rejects this repository because it belongs to another user",
-            "run `git config --global --add safe.directory FOLDER` with the folder of the clone",
-        )
-    if subcommand == "rev-parse":
-        return (
+        return git.run(arguments, timeout=_SECONDS).decode().strip()
+    except (ForeignRepositoryError, MissingGitError):
+        raise
+    except GitError:
+        _fail(
+            commit,
             f"unknown Git commit {commit!r}",
             "fetch it first: CI often clones only the last commit (`fetch-depth: 0` fetches all)",
         )
-    reason = stderr.splitlines()[-1] if stderr else "no reason reported"
-    return f"Git cannot read the files of {commit!r}: {reason}", "run `git fsck`"
+
+
+def _export(git: Git, commit: str, prefix: str, top: Path) -> None:
+    """Write the files below a prefix of a commit to a folder, those of submodules included."""
+    with TemporaryDirectory(prefix="compile-matrix-index-") as scratch:
+        index = {"GIT_INDEX_FILE": os.path.join(scratch, "index")}
+        git.run(["read-tree", commit], timeout=_SECONDS, variables=index)
+        below = ["--", prefix] if prefix else []
+        listed = git.run(
+            ["--literal-pathspecs", "ls-files", "--stage", "-z", *below],
+            timeout=_SECONDS,
+            variables=index,
+        )
+        entries = list(_entries(os.fsdecode(listed)))
+        files = [entry.path for entry in entries if entry.mode != _SUBMODULE]
+        git.run(
+            ["checkout-index", "--quiet", "-z", "--stdin", f"--prefix={top}/"],
+            b"".join(os.fsencode(path) + b"\0" for path in files),
+            timeout=_SECONDS,
+            variables=index,
+        )
+    work_tree = git.repository.work_tree
+    for path in files:
+        _resolve_pointer(top / path, os.path.join(work_tree, path))
+    for entry in entries:
+        if entry.mode == _SUBMODULE:
+            _export_submodule(os.path.join(work_tree, entry.path), entry, top)
+
+
+def _entries(listed: str) -> Iterator[_Entry]:
+    """Read the output of `git ls-files --stage -z`."""
+    for line in listed.split("\0"):
+        if line:
+            description, _, path = line.partition("\t")
+            mode, object_id, _stage = description.split(" ")
+            yield _Entry(mode, object_id, path)
+
+
+def _export_submodule(work_tree: str, entry: _Entry, top: Path) -> None:
+    """Write a submodule's files; none if its repository does not have the commit."""
+    folder = top / entry.path
+    folder.mkdir(parents=True, exist_ok=True)
+    repository = repository_at(work_tree)
+    if repository is not None and os.path.realpath(work_tree) == work_tree:
+        with suppress(GitError), git_on(repository) as git:
+            _export(git, entry.object_id, "", folder)
+
+
+def _resolve_pointer(exported: Path, current: str) -> None:
+    """Replace a Git LFS pointer by the file of the working tree that it stands for, if it does."""
+    status = exported.lstat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size >= _POINTER_BYTES:
+        return
+    pointer = exported.read_bytes()
+    if not pointer.startswith(_POINTER):
+        return
+    with suppress(OSError):
+        if not stat.S_ISREG(os.lstat(current).st_mode) or os.path.realpath(current) != current:
+            return
+        with open(current, "rb") as file:
+            content_id = file_digest(file, "sha256").hexdigest()
+        if f"\noid sha256:{content_id}\n".encode() in pointer:
+            shutil.copyfile(current, exported)
+
+
+def _explain(commit: str, error: GitError) -> tuple[str, str]:
+    """Return the message and the remedy for a failure of Git."""
+    match error:
+        case MissingGitError():
+            return "git is not installed", "install git, or use `--against registry`"
+        case ForeignRepositoryError():
+            return (
+                "this repository belongs to another user",
+                "run `git config --global --add safe.directory FOLDER` with the clone's folder",
+            )
+        case _:
+            reason = str(error) or "no reason reported"
+            help_ = "run `git fsck`; fetch all objects first if the clone is partial (`--filter`)"
+            return f"Git cannot read the files of {commit!r}: {reason}", help_
 
 
 def _fail(commit: str, message: str, help_: str) -> NoReturn:

@@ -1,12 +1,17 @@
 """Check that Git ignores all generated files or none, and does not track saved state."""
 
 import os
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Severity
+from compiler.external.git import Git, GitError, git_on
+from compiler.external.git_repository import find_repository
+
+
+_SECONDS = 10
+"""For one command."""
 
 
 def git_warnings(
@@ -22,12 +27,19 @@ def git_warnings(
         shown: the prefix of paths in warnings.
         state: the file of saved state; None to skip its check.
     """
-    paths = [*outputs, *([state] if state else [])]
-    ignored = _ignored(root, paths) if _is_in_repository(root) else None
-    if ignored is None:
+    repository = find_repository(root)
+    if repository is None:
+        return ()
+    paths, prefix = [*outputs, *([state] if state else [])], repository.prefix(root)
+    try:
+        with git_on(repository) as git:
+            ignored = _ignored(git, prefix, paths)
+            check = state is not None and state not in ignored
+            tracked = check and _is_tracked(git, f"{prefix}{state}")
+    except GitError:
         return ()
     warnings = []
-    if state and state not in ignored and _is_tracked(root, state):
+    if tracked:
         warnings.append(_tracked_state(f"{shown}{state}"))
     hidden = [path for path in outputs if path in ignored]
     visible = [path for path in outputs if path not in ignored]
@@ -36,44 +48,18 @@ def git_warnings(
     return tuple(warnings)
 
 
-def _is_in_repository(root: Path) -> bool:
-    folder = os.path.realpath(root)
-    while not os.path.exists(os.path.join(folder, ".git")):
-        parent = os.path.dirname(folder)
-        if parent == folder:
-            return False
-        folder = parent
-    return True
+def _ignored(git: Git, prefix: str, paths: Sequence[str]) -> frozenset[str]:
+    """Return the files that Git ignores."""
+    stdin = b"".join(os.fsencode(f"{prefix}{path}") + b"\0" for path in paths)
+    arguments = ("check-ignore", "-z", "--stdin")
+    printed = os.fsdecode(git.run(arguments, stdin, timeout=_SECONDS, accepted=(0, 1)))
+    return frozenset(path.removeprefix(prefix) for path in printed.split("\0") if path)
 
 
-def _ignored(root: Path, paths: Sequence[str]) -> frozenset[str] | None:
-    """Return the files that Git ignores; None if Git cannot be run."""
-    completed = _run_git(root, "check-ignore", "-z", "--stdin", stdin="\0".join(paths))
-    return None if completed is None else frozenset(completed.stdout.split("\0"))
-
-
-def _is_tracked(root: Path, path: str) -> bool:
+def _is_tracked(git: Git, path: str) -> bool:
     """Return whether Git tracks a file."""
-    completed = _run_git(root, "ls-files", "-z", "--", path)
-    return completed is not None and bool(completed.stdout)
-
-
-def _run_git(
-    root: Path, *arguments: str, stdin: str = ""
-) -> "subprocess.CompletedProcess[str] | None":
-    """Run Git in a folder; return None if it cannot be run."""
-    try:
-        return subprocess.run(  # noqa: S603 - fixed arguments and paths of our own files
-            ["git", *arguments],  # noqa: S607 - the user's own
-            cwd=root,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=10,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
+    arguments = ("--literal-pathspecs", "ls-files", "-z", "--", path)
+    return bool(git.run(arguments, timeout=_SECONDS))
 
 
 def _partly_ignored(ignored: str, other: str) -> Diagnostic:
