@@ -1,4 +1,4 @@
-"""`compile-matrix publish` while things break: a release is whole, or it is not there."""
+"""`compile-matrix publish` during failures: a release is complete, or it does not exist."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from support.shelf import Shelf
 pytestmark = pytest.mark.engine
 
 PATIENCE = 300
-"""Seconds that anything may take on a busy machine."""
+"""Timeout in seconds, for a busy machine."""
 
 T = TypeVar("T")
 
@@ -56,19 +56,19 @@ LOWER = "FROM {registry}/ground:{{{{ n }}}}\nCOPY content/{{{{ n }}}} /content\n
 UPPER = "FROM {{ parent }}\nCOPY content/{{ n }} /upper\nRUN echo {{ n }} >> /upper\n"
 
 
-class Seen(NamedTuple):
-    """What a registry held at a moment."""
+class Snapshot(NamedTuple):
+    """The content of a registry at one moment."""
 
     tags: Mapping[str, str]
     """`repository:tag` -> digest."""
 
     def staged(self, row: Mapping[str, Any]) -> str | None:
-        """Give the digest that waits for a target of a record, by its fingerprint."""
-        return self.tags.get(f"{_place(row)}:fp-{_print(row)}")
+        """Return the digest of the staged image of a recorded target."""
+        return self.tags.get(f"{_repository(row)}:fp-{_fingerprint(row)}")
 
     def tested(self, row: Mapping[str, Any]) -> bool:
-        """Tell whether what waits passed its tests, if it has any."""
-        start = f"{_place(row)}:fp-{_print(row)}-tested-"
+        """Return whether the staged image has passed its tests, if it has any."""
+        start = f"{_repository(row)}:fp-{_fingerprint(row)}-tested-"
         passed = [digest for tag, digest in self.tags.items() if tag.startswith(start)]
         return not row["target"].startswith("lower") or passed == [self.staged(row)]
 
@@ -77,16 +77,16 @@ def _short(tag: str) -> str:
     return tag.partition("/")[2]
 
 
-def _place(row: Mapping[str, Any]) -> str:
+def _repository(row: Mapping[str, Any]) -> str:
     return _short(row["tags"][0]).partition(":")[0]
 
 
-def _print(row: Mapping[str, Any]) -> str:
+def _fingerprint(row: Mapping[str, Any]) -> str:
     return str(row["fingerprint"]).removeprefix("sha256:")
 
 
 class Project:
-    """A matrix in a folder of its own, to be published to a registry of its own."""
+    """A project with its own folder and its own registry."""
 
     def __init__(
         self,
@@ -116,78 +116,80 @@ class Project:
         command.run(folder)
 
     def twin(self, folder: Path) -> Project:
-        """Give the same project in another folder, as another checkout has it."""
-        found = copy.copy(self)
+        """Return the same project in another folder, as in another checkout."""
+        twin = copy.copy(self)
         shutil.copytree(self.folder, folder)
-        found.folder = folder
-        found.change()
-        return found
+        twin.folder = folder
+        twin.change()
+        return twin
 
     def change(self, size: int = 1000) -> None:
-        """Give each variant another content."""
+        """Change the content of each variant."""
         for value in self.values:
             (self.folder / "content" / value).write_bytes(
                 f"{uuid.uuid4()} ".encode() + os.urandom(size)
             )
 
-    def start(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Begin to publish."""
-        running = subprocess.Popen(
-            [*command.COMMAND, "publish", *words],
+    def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start `publish`."""
+        process = subprocess.Popen(
+            [*command.COMMAND, "publish", *arguments],
             cwd=self.folder,
             env={
                 **self.env,
                 **(env or {}),
                 "REGISTRY": self.address,
-                "TMPDIR": str(self.folder.parent),  # what a killed one leaves goes with the test
+                "TMPDIR": str(
+                    self.folder.parent
+                ),  # files of a killed process are deleted with the test
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        self.started.append(running)
-        return running
+        self.started.append(process)
+        return process
 
-    def publish(self, *words: str, code: int = 0) -> tuple[str, str]:
-        """Publish, and give what it said, on stdout and stderr."""
-        return ended(self.start(*words), code)
+    def publish(self, *arguments: str, code: int = 0) -> tuple[str, str]:
+        """Publish; return stdout and stderr."""
+        return ended(self.start(*arguments), code)
 
-    def record(self, *words: str) -> dict[str, Any]:
-        """Publish, and give its record."""
-        said, _ = self.publish("--format=json", *words)
-        found: dict[str, Any] = json.loads(said)
-        assert found == json.loads((self.folder / ".compile-matrix/release.json").read_text())
-        return found
+    def record(self, *arguments: str) -> dict[str, Any]:
+        """Publish and return the record."""
+        stdout, _ = self.publish("--format=json", *arguments)
+        record: dict[str, Any] = json.loads(stdout)
+        assert record == json.loads((self.folder / ".compile-matrix/release.json").read_text())
+        return record
 
-    def first(self) -> None:
-        """Release v1, which is good, and change what v2 is to be of."""
+    def release_first(self) -> None:
+        """Release v1 completely, and change the content for v2."""
         self.released = self.record()
         assert {row["state"] for row in self.released["targets"]} == {"built"}
         self.look()
         self.change()
 
-    def look(self) -> Seen:
-        """See what is there now: all of it is whole, and v1 stands where it stood."""
-        seen = Seen(self.shelf.tags())
-        lacking = {tag: self.shelf.lacking(digest) for tag, digest in seen.tags.items()}
-        assert not {tag: what for tag, what in lacking.items() if what}
+    def look(self) -> Snapshot:
+        """Return the content of the registry; check that it is consistent and v1 unchanged."""
+        seen = Snapshot(self.shelf.tags())
+        missing = {tag: self.shelf.lacking(digest) for tag, digest in seen.tags.items()}
+        assert not {tag: digests for tag, digests in missing.items() if digests}
         for row in self.released.get("targets", ()):
             for tag in row["tags"]:
                 assert seen.tags[_short(tag)] == row["digest"]
         return seen
 
-    def finish(self, *seen: Seen, exact: bool = True) -> dict[str, Any]:
-        """Publish v2 again: it ends well, did only what was missing, and nothing was half before.
+    def finish(self, *seen: Snapshot, exact: bool = True) -> dict[str, Any]:
+        """Publish v2 again; check that it does only what is missing.
 
         Args:
-            seen: what was there after each fault, the last one at the end.
-            exact: whether nobody else stages anything after that.
+            seen: the content of the registry after each failure, in order.
+            exact: whether no other run stages images after the last one.
         """
         record = self.record("--version=v2")
-        for one in seen:
-            self.judge(one, record)
-        self.whole(record)
+        for snapshot in seen:
+            self.check_order(snapshot, record)
+        self.check_complete(record)
         for row in record["targets"] if seen and "lower:release-v2" not in seen[-1].tags else ():
             staged = seen[-1].staged(row)
             if staged:
@@ -196,8 +198,8 @@ class Project:
                 assert row["state"] == "built" or not exact
         return record
 
-    def judge(self, seen: Seen, record: Mapping[str, Any]) -> None:
-        """See to it that nothing of v2 had a name before all of it was there."""
+    def check_order(self, seen: Snapshot, record: Mapping[str, Any]) -> None:
+        """Check that no tag of v2 existed before all its images were staged and tested."""
         rows = record["targets"]
         first = self.released["targets"]
         old = {_short(tag): row["digest"] for row in first for tag in row["moving"]}
@@ -216,29 +218,29 @@ class Project:
             assert len(moved) == len(staged)
             assert tags.keys() <= seen.tags.keys()
 
-    def whole(self, record: Mapping[str, Any]) -> None:
-        """See to it that a release is there: its tags, what moves, its record."""
+    def check_complete(self, record: Mapping[str, Any]) -> None:
+        """Check that a release exists: version tags, floating tags and record."""
         seen = self.look()
         assert f"lower:release-{record['release']}" in seen.tags
         for row in record["targets"]:
             for tag in (*row["tags"], *row["moving"]):
                 assert seen.tags[_short(tag)] == row["digest"] == seen.staged(row)
-        found = [tag for row in record["targets"] for tag in row["moving"]]
-        assert f"{self.address}/upper:latest" in found
+        floating = [tag for row in record["targets"] for tag in row["moving"]]
+        assert f"{self.address}/upper:latest" in floating
 
 
 def ended(
     running: subprocess.Popen[str], *codes: int, patience: float = PATIENCE
 ) -> tuple[str, str]:
-    """Wait for the end of a process, which has one of these codes; give what it said."""
-    said, told = running.communicate(timeout=patience)
-    assert running.returncode in codes, f"{running.returncode}\n{said}{told}"
-    assert "Traceback" not in told
-    return said, told
+    """Wait for a process and check its exit code; return stdout and stderr."""
+    stdout, stderr = running.communicate(timeout=patience)
+    assert running.returncode in codes, f"{running.returncode}\n{stdout}{stderr}"
+    assert "Traceback" not in stderr
+    return stdout, stderr
 
 
 def until(true: Callable[[], object], running: subprocess.Popen[str]) -> None:
-    """Wait until something is so; a process that ends before is an error."""
+    """Wait until a condition is true; fail if the process ends before."""
     while not true():
         assert running.poll() is None, "".join(running.communicate())
         time.sleep(0.005)
@@ -248,11 +250,11 @@ def until(true: Callable[[], object], running: subprocess.Popen[str]) -> None:
 def released(
     engine: Engine, registry_program: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Project]:
-    """Give a project whose v1 is released; `storage` beside it is a copy of what that left."""
+    """Provide a project with a released v1; `storage` next to it is a copy of the registry."""
     folder = tmp_path_factory.mktemp("released")
     shelf = Shelf(registry_program, folder / "shelf")
     found = Project(engine, folder / "project", shelf)
-    found.first()
+    found.release_first()
     registry.copy(shelf.storage, folder / "storage")
     yield found
     shelf.close()
@@ -260,7 +262,7 @@ def released(
 
 @pytest.fixture
 def project(released: Project, tmp_path: Path) -> Iterator[Project]:
-    """Give a project whose v1 is released; v2 is to be of other content."""
+    """Provide a project with a released v1 and changed content."""
     released.shelf.restore(released.folder.parent / "storage")
     yield released.twin(tmp_path / "project")
     for running in released.started:
@@ -271,14 +273,14 @@ def project(released: Project, tmp_path: Path) -> Iterator[Project]:
 
 @pytest.fixture
 def between(project: Project) -> Iterator[proxy.Proxy]:
-    """Give a proxy between the project and its registry."""
+    """Provide a proxy between the project and its registry."""
     with proxy.before(project.shelf.address) as found:
         project.address = found.address
         yield found
 
 
-def test_the_registry_is_killed_and_comes_back(project: Project, between: proxy.Proxy) -> None:
-    """In mid-push, twice: the same run goes on when it is back, and nothing is lost."""
+def test_the_registry_is_killed_and_restarted(project: Project, between: proxy.Proxy) -> None:
+    """It is killed during a push, twice: the same run continues and nothing is lost."""
     shelf = project.shelf
     project.change(3_000_000)
     running = project.start("--version=v2", "--format=json")
@@ -289,95 +291,98 @@ def test_the_registry_is_killed_and_comes_back(project: Project, between: proxy.
             until(lambda: halfway.is_set() and shelf.receiving > left, running)  # noqa: B023
             shelf.kill()
             seen.append(project.look())
-        time.sleep(1)  # it is away for as long
+        time.sleep(1)  # the downtime
         shelf.start()
-    said, told = ended(running, 0)
+    stdout, stderr = ended(running, 0)
 
-    record = json.loads(said)
+    record = json.loads(stdout)
     assert not seen[0].tags.keys() & {_short(t) for r in record["targets"] for t in r["tags"]}
-    for one in seen:
-        project.judge(one, record)
-    project.whole(record)
-    sys.stdout.write(told)
+    for snapshot in seen:
+        project.check_order(snapshot, record)
+    project.check_complete(record)
+    sys.stdout.write(stderr)
     assert {row["state"] for row in project.finish()["targets"]} == {"built"}
 
 
 @contextlib.contextmanager
 def held_halfway(between: proxy.Proxy) -> Iterator[threading.Event]:
-    """Let blobs be sent no further than to their half until the end; tell when one is there."""
-    some, free = threading.Event(), threading.Event()
+    """Stop uploads of blobs halfway until the end; the event is set when one is halfway."""
+    reached, released = threading.Event(), threading.Event()
 
     def halfway(request: proxy.Request) -> None:
         if request.size > 1_000_000:
-            some.set()
-            free.wait(PATIENCE)
+            reached.set()
+            released.wait(PATIENCE)
 
     between.halfway = halfway
     try:
-        yield some
+        yield reached
     finally:
         between.halfway = lambda _: None
-        free.set()
+        released.set()
 
 
-def test_the_registry_is_killed_and_stays_away(project: Project) -> None:
-    """The run gives up and promotes nothing; when it is back the next one goes on from there."""
+def test_the_registry_is_killed(project: Project) -> None:
+    """The run fails without creating a tag; after a restart the next run continues."""
     shelf = project.shelf
     project.change(3_000_000)
     running = project.start("--version=v2", "--retries=0", "--jobs=1", "--part=2")
     until(lambda: sum(":fp-" in tag for tag in shelf.tags()) > 9, running)
     shelf.kill()
     assert running.stderr
-    said = ""
+    stdout = ""
     for line in running.stderr:
-        said += line
+        stdout += line
         if "FAILED" in line:
             break
     shelf.start()
-    told = said + running.stderr.read()  # what was read ahead, too
+    stderr = stdout + running.stderr.read()  # including what was buffered
     ended(running, 1)
-    sys.stdout.write(told)
+    sys.stdout.write(stderr)
 
-    assert "Traceback" not in told
-    assert "no tag was created" in told
+    assert "Traceback" not in stderr
+    assert "no tag was created" in stderr
     project.finish(project.look())
 
 
 def test_the_engine_is_killed(project: Project) -> None:
-    """In mid-build, for good: the run gives up, and one on another engine goes on from there."""
+    """It is killed during a build: the run fails, and a run with another engine continues."""
     others = project.env
-    with lent(daemon.running) as own:
+    with provided(daemon.running) as own:
         project.env = dict(own.env)
         running = project.start("--version=v2", "--retries=1", "--jobs=1", "--part=2")
         until(lambda: sum(":fp-" in tag for tag in project.shelf.tags()) > 10, running)
         os.kill(engine_process(own.folder), signal.SIGKILL)
-        _, told = ended(running, 1)
-    sys.stdout.write(told)
+        _, stderr = ended(running, 1)
+    sys.stdout.write(stderr)
 
-    assert "no tag was created" in told
+    assert "no tag was created" in stderr
     project.env = others
     project.finish(project.look())
 
 
 @contextlib.contextmanager
-def lent(give: Callable[[], contextlib.AbstractContextManager[T]]) -> Iterator[T]:
-    """Lend what a machine may be unable to give: then the test is skipped, in CI it fails."""
+def provided(create: Callable[[], contextlib.AbstractContextManager[T]]) -> Iterator[T]:
+    """Provide what not every machine can: otherwise the test is skipped, or fails in CI."""
     with contextlib.ExitStack() as stack:
         try:
-            found = stack.enter_context(give())
+            resource = stack.enter_context(create())
         except Unavailable as problem:
             if os.environ.get("CI") == "true":
                 pytest.fail(str(problem))
             pytest.skip(str(problem))
-        yield found
+        yield resource
 
 
 def engine_process(folder: Path) -> int:
-    """Give the number of the engine's own process, of an engine in that folder."""
+    """Return the process id of the engine that runs in a folder."""
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            words = file.read_bytes().split(b"\0")
-            if words[0].endswith(b"/dockerd") and os.fsencode(folder / "daemon.json") in words:
+            arguments = file.read_bytes().split(b"\0")
+            if (
+                arguments[0].endswith(b"/dockerd")
+                and os.fsencode(folder / "daemon.json") in arguments
+            ):
                 return int(file.parent.name)
     raise AssertionError(f"no engine runs in {folder}")
 
@@ -385,24 +390,24 @@ def engine_process(folder: Path) -> int:
 def test_a_third_of_requests_fails(
     engine: Engine, registry_program: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """18 targets are published all the same, beside a run where nothing fails."""
+    """18 targets are published nevertheless; the time is compared with a run without failures."""
     shelf = Shelf(registry_program, tmp_path / "shelf")
     with proxy.before(shelf.address) as between, contextlib.closing(shelf):
         project = Project(engine, tmp_path / "project", shelf, values="a, b, c, d, e, f, g, h, i")
         project.address = between.address
         start = time.monotonic()
-        project.first()
+        project.release_first()
         clean, requests = time.monotonic() - start, between.requests
 
         between.fault = thirds()
         start = time.monotonic()
-        words = ("--version=v2", "--format=json", "--retries=20")
-        said, told = ended(project.start(*words), 0, patience=3 * PATIENCE)
-        record = json.loads(said)
+        arguments = ("--version=v2", "--format=json", "--retries=20")
+        stdout, stderr = ended(project.start(*arguments), 0, patience=3 * PATIENCE)
+        record = json.loads(stdout)
         faulty = time.monotonic() - start
         between.fault = lambda _: 0
-        sys.stdout.write(told)
-        project.whole(record)
+        sys.stdout.write(stderr)
+        project.check_complete(record)
 
         assert between.failed > requests // 4
         assert project.finish()["targets"] == record["targets"]
@@ -414,31 +419,31 @@ def test_a_third_of_requests_fails(
 
 
 def thirds() -> Callable[[proxy.Request], int]:
-    """Let each third request fail, in one way after the other, but none of them for ever.
+    """Fail each third request in alternating ways, but none of them permanently.
 
-    Of many at once one would, now and then, be the third again and again.
+    With concurrent requests, the same one could otherwise be the third every time.
     """
-    kinds = itertools.cycle([500, proxy.CUT, 429, proxy.CUT_AFTER])
+    failures = itertools.cycle([500, proxy.CUT, 429, proxy.CUT_AFTER])
     rows: dict[tuple[str, str], int] = {}
 
     def fault(request: proxy.Request) -> int:
         key = (request.method, request.path)
         rows[key] = rows.get(key, 0) + 1 if request.number % 3 == 2 else 0
-        return next(kinds) if 0 < rows[key] < 6 else 0
+        return next(failures) if 0 < rows[key] < 6 else 0
 
     return fault
 
 
-def test_a_base_disappears(project: Project) -> None:
-    """What stands on it fails, the rest is staged; when it is back only that is built."""
+def test_a_base_image_disappears(project: Project) -> None:
+    """Its dependents fail, everything else is staged; later only the dependents are built."""
     tag = project.shelf.storage / "docker/registry/v2/repositories/ground/_manifests/tags/c"
     tag.rename(tag.with_name("gone"))
-    _, told = project.publish("--version=v2", code=1)
-    sys.stdout.write(told)
+    _, stderr = project.publish("--version=v2", code=1)
+    sys.stdout.write(stderr)
 
-    assert "lower-c: " in told
-    assert "ground:c: not found" in told
-    assert "upper-c: depends on lower-c, which failed" in told
+    assert "lower-c: " in stderr
+    assert "ground:c: not found" in stderr
+    assert "upper-c: depends on lower-c, which failed" in stderr
     seen = project.look()
     tag.with_name("gone").rename(tag)
     record = project.finish(seen)
@@ -448,19 +453,19 @@ def test_a_base_disappears(project: Project) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
 def test_the_disk_of_the_registry_is_full(project: Project) -> None:
-    """What still had room is staged, nothing promoted; with more room the next run goes on.
+    """No tag is created; with more space the next run continues.
 
-    What the registry itself damaged is mended first, which an operator has to do, too.
+    Files that the registry damaged are repaired first, as an operator has to do.
     """
     shelf = project.shelf
     project.change(2_000_000)
     used = sum(file.stat().st_size for file in shelf.storage.glob("**/data"))
     with disk(shelf.storage, used + 15_000_000):
         shelf.restore(shelf.storage.parent.parent / "storage")
-        _, told = project.publish("--version=v2", "--retries=1", "--jobs=1", "--part=2", code=1)
-        sys.stdout.write(told)
+        _, stderr = project.publish("--version=v2", "--retries=1", "--jobs=1", "--part=2", code=1)
+        sys.stdout.write(stderr)
 
-        assert "no tag was created" in told
+        assert "no tag was created" in stderr
         seen = project.look()
         room = shelf.storage
         subprocess.run(["mount", "-o", "remount,size=200m", str(room)], check=True)
@@ -469,14 +474,14 @@ def test_the_disk_of_the_registry_is_full(project: Project) -> None:
 
 
 @contextlib.contextmanager
-def disk(place: Path, size: int) -> Iterator[None]:
-    """Put a small disk of its own at a folder."""
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+def disk(folder: Path, size: int) -> Iterator[None]:
+    """Mount a small disk at a folder."""
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     subprocess.run(command, check=True)
     try:
         yield
     finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 POINTS = {
@@ -486,32 +491,32 @@ POINTS = {
     "testing": (r"/manifests/fp-.*-tested-", 2),
     "the first tag": (r"/manifests/.-v2$", 1),
     "tags": (r"/manifests/(?:.-v2|.|latest)$", 2),
-    "the first that moves": (r"/manifests/(?:.|latest|release-v2)$", 1),
-    "moving": (r"/manifests/(?:.|latest|release-v2)$", 1),
+    "the first floating tag": (r"/manifests/(?:.|latest|release-v2)$", 1),
+    "floating tags": (r"/manifests/(?:.|latest|release-v2)$", 1),
     "the record": (r"/manifests/release-v2$", 1),
 }
-"""Which writes count, and after how many of them a run is ended."""
+"""Point of the run -> which requests count as writes, and the number that ends the run."""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_it_is_ended_at_any_point(
+def test_a_run_is_stopped_at_any_point(
     project: Project, between: proxy.Proxy, number: signal.Signals
 ) -> None:
-    """By Ctrl-C, or by force, later and later: each run goes on from there, the last to the end."""
-    seen: list[Seen] = []
+    """By Ctrl-C or SIGKILL, later each time: each run continues, and the last one completes."""
+    seen: list[Snapshot] = []
     for turn, (point, (writes, count)) in enumerate(POINTS.items()):
         running = ending(project, between, number, writes, count, lost=turn % 2 == 1)
         done = bool(seen) and "lower:release-v2" in seen[-1].tags
         ended(running, 0 if done else 130 if number == signal.SIGINT else -number)
         until_alone(project.folder)
-        between.wait(PATIENCE)  # what a killed one had asked for is still done
+        between.wait(PATIENCE)  # requests of a killed process are still completed
         seen.append(project.look())
         sys.stdout.write(f"{point}: {stage(seen[-1])}\n")
     between.fault = lambda _: 0
 
     project.finish(*seen)
-    for one, following in itertools.pairwise(seen):
-        assert one.tags.keys() <= following.tags.keys()
+    for earlier, later in itertools.pairwise(seen):
+        assert earlier.tags.keys() <= later.tags.keys()
 
 
 def ending(
@@ -523,13 +528,13 @@ def ending(
     *,
     lost: bool,
 ) -> subprocess.Popen[str]:
-    """Begin to publish v2; a write, the so many-th of its kind, ends it, and may itself be lost."""
-    left = iter(range(count - 1, -1, -1))
+    """Start to publish v2; stop it at the given write, which itself may be lost."""
+    remaining = iter(range(count - 1, -1, -1))
     ready = threading.Event()
 
     def fault(request: proxy.Request) -> int:
         ready.wait()
-        if not request.writes or not re.search(writes, request.path) or next(left, 1):
+        if not request.writes or not re.search(writes, request.path) or next(remaining, 1):
             return 0
         running.send_signal(number)
         return proxy.CUT if lost else 0
@@ -540,23 +545,23 @@ def ending(
     return running
 
 
-def stage(seen: Seen) -> str:
-    """Tell in words how far a release is."""
-    waiting = sum(":fp-" in tag for tag in seen.tags)
+def stage(seen: Snapshot) -> str:
+    """Return a summary of the progress of a release."""
+    staged = sum(":fp-" in tag for tag in seen.tags)
     tags = sum(tag.endswith("-v2") for tag in seen.tags)
-    return f"{waiting} of fp-, {tags} of v2, {len(set(seen.tags.values()))} digests"
+    return f"{staged} of fp-, {tags} of v2, {len(set(seen.tags.values()))} digests"
 
 
 def until_alone(folder: Path) -> None:
-    """Wait until no process works in a folder: what a killed one had started ends a bit later."""
+    """Wait until no process runs in a folder: children of a killed process end a bit later."""
     end = time.monotonic() + PATIENCE
-    while any(works(file, folder) for file in Path("/proc").glob("[0-9]*/cwd")):
+    while any(runs_in(file, folder) for file in Path("/proc").glob("[0-9]*/cwd")):
         assert time.monotonic() < end
         time.sleep(0.05)
 
 
-def works(link: Path, folder: Path) -> bool:
-    """Tell whether a process works in a folder, by its link in /proc."""
+def runs_in(link: Path, folder: Path) -> bool:
+    """Return whether a process runs in a folder, by its link in /proc."""
     with contextlib.suppress(OSError):
         return link.readlink() == folder
     return False
@@ -564,29 +569,29 @@ def works(link: Path, folder: Path) -> bool:
 
 @pytest.mark.parametrize("behind", [0, 7])
 def test_two_at_once(project: Project, tmp_path: Path, behind: int) -> None:
-    """Two runs of one version, the second begun with the first or behind it: one release."""
+    """Two simultaneous runs of one version result in one release."""
     other = project.twin(tmp_path / "other")
     shutil.copytree(project.folder / "content", other.folder / "content", dirs_exist_ok=True)
     before = sum(":fp-" in tag for tag in project.shelf.tags())
     one = project.start("--version=v2", "--format=json", "--part=1")
     until(lambda: sum(":fp-" in tag for tag in project.shelf.tags()) >= before + behind // 2, one)
     two = other.start("--version=v2", "--format=json", "--part=1")
-    said = [ended(running, 0) for running in (one, two)]
+    outputs = [ended(running, 0) for running in (one, two)]
 
     project.finish(project.look())
-    for text, told in said:
-        sys.stdout.write(told)
-        rows = json.loads(text)["targets"]
+    for stdout, stderr in outputs:
+        sys.stdout.write(stderr)
+        rows = json.loads(stdout)["targets"]
         assert len(rows) == 6
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_a_tag_is_given_to_another_in_the_same_instant(
+def test_another_run_creates_a_tag_at_the_same_time(
     project: Project,
     between: proxy.Proxy,
-    same: bool,  # noqa: FBT001 - pytest gives it
+    same: bool,  # noqa: FBT001 - a parameter of pytest
 ) -> None:
-    """What another run built of the same is taken; what is of another content is left there."""
+    """An image of the same inputs is adopted; another image is kept and reported."""
     shelf = project.shelf
     other = shelf.blob(shelf.tags()["upper:a"])  # v1's
 
@@ -597,61 +602,61 @@ def test_a_tag_is_given_to_another_in_the_same_instant(
         between.after = lambda _: None
         names = ["a-v2"]
         if same:
-            there = shelf.tags()
-            ours = there["upper:a-v2"]
-            names += [tag[6:] for tag in there if there[tag] == ours and ":fp-" in tag]
-            other = shelf.blob(ours) + b"\n"
+            tags = shelf.tags()
+            staged = tags["upper:a-v2"]
+            names += [tag[6:] for tag in tags if tags[tag] == staged and ":fp-" in tag]
+            other = shelf.blob(staged) + b"\n"
         for name in names:
             place = f"http://{shelf.address}/v2/upper/manifests/{name}"
             headers = {"Content-Type": json.loads(other)["mediaType"]}
             urlopen(Request(place, other, headers, method="PUT")).close()
 
     between.after = rival
-    said, told = ended(project.start("--version=v2", "--format=json"), 0 if same else 1)
+    stdout, stderr = ended(project.start("--version=v2", "--format=json"), 0 if same else 1)
 
-    theirs = f"sha256:{hashlib.sha256(other).hexdigest()}"
-    assert project.shelf.tags()["upper:a-v2"] == theirs
+    rival_digest = f"sha256:{hashlib.sha256(other).hexdigest()}"
+    assert project.shelf.tags()["upper:a-v2"] == rival_digest
     if same:
-        rows = {row["target"]: row for row in json.loads(said)["targets"]}
-        assert rows["upper-a"]["digest"] == theirs
+        rows = {row["target"]: row for row in json.loads(stdout)["targets"]}
+        assert rows["upper-a"]["digest"] == rival_digest
         project.finish(project.look())
     else:
-        assert "upper:a-v2 already exists for another image" in told
-        assert "some tags may have been created" in told
+        assert "upper:a-v2 already exists for another image" in stderr
+        assert "some tags may have been created" in stderr
         assert "lower:release-v2" not in project.look().tags
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_one_that_is_late(
+def test_another_run_releases_the_version_meanwhile(
     project: Project,
     between: proxy.Proxy,
     tmp_path: Path,
-    same: bool,  # noqa: FBT001 - pytest gives it
+    same: bool,  # noqa: FBT001 - a parameter of pytest
 ) -> None:
-    """Another run released the version while this one was building: what is released stays."""
+    """Released images are adopted if their inputs are the same, and kept in any case."""
     other = project.twin(tmp_path / "other")
     other.address = project.shelf.address
     if same:
         shutil.copytree(project.folder / "content", other.folder / "content", dirs_exist_ok=True)
-    free, late = threading.Event(), threading.Event()
+    released, late = threading.Event(), threading.Event()
 
     def fault(request: proxy.Request) -> int:
         if request.method == "PUT" and "/manifests/" in request.path:
             late.set()
-            free.wait(PATIENCE)
+            released.wait(PATIENCE)
         return 0
 
     between.fault = fault
     running = project.start("--version=v2", "--format=json")
     until(late.is_set, running)
     first = other.record("--version=v2")
-    free.set()
-    said, told = ended(running, 0 if same else 1)
+    released.set()
+    stdout, stderr = ended(running, 0 if same else 1)
 
-    other.whole(first)
+    other.check_complete(first)
     if same:
         digests = {row["target"]: row["digest"] for row in first["targets"]}
-        assert {row["target"]: row["digest"] for row in json.loads(said)["targets"]} == digests
+        assert {row["target"]: row["digest"] for row in json.loads(stdout)["targets"]} == digests
     else:
-        assert "lower:a-v2 already exists for another image" in told
-        assert "no tag was created" in told
+        assert "lower:a-v2 already exists for another image" in stderr
+        assert "no tag was created" in stderr
