@@ -8,7 +8,7 @@ import pytest
 from bake.oracle import lay
 
 from compiler.bake.preconditions import reject_filters, require_fields
-from compiler.errors import CompileError
+from compiler.errors import Argument, CompileError
 from compiler.external import buildx
 from compiler.pipeline import plan_matrix
 from compiler.source.project_files import Files
@@ -20,9 +20,13 @@ def test_all_filters_in_the_environment_are_reported() -> None:
     with pytest.raises(CompileError) as caught:
         reject_filters({"ONLY_GPU": "true", "ONLY_PYTHON": "3.9", "ONLY_IMAGE": " ", "X": "1"})
 
-    assert [d.file_location.text for d in caught.value.diagnostics] == [
-        "ONLY_GPU=true",
-        "ONLY_PYTHON=3.9",
+    assert [
+        (d.location.name, d.location.text)
+        for d in caught.value.diagnostics
+        if isinstance(d.location, Argument)
+    ] == [
+        ("ONLY_GPU", "ONLY_GPU=true"),
+        ("ONLY_PYTHON", "ONLY_PYTHON=3.9"),
     ]
 
 
