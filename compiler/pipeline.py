@@ -1,6 +1,6 @@
-"""The phases, composed: from the project's folder to the artifacts; nothing is written."""
+"""Run the phases of the compiler: from the project's folder to artifacts. Writes nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from compiler.targets.resolve import resolve
 
 
 BAKE_TEMPLATE = "docker-bake.hcl.j2"
-"""The bake file's template, beside matrix.yaml or in the package."""
+"""The template of the bake file: the project's own beside matrix.yaml, or the packaged one."""
 
 
 def plan_matrix(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:
@@ -26,11 +26,11 @@ def plan_matrix(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:
     Args:
         files: the project's files.
         name: the matrix file's name among them.
-        limit: the most variants that it may have.
+        limit: the maximum number of variants.
 
     Raises:
-        CompileError: with every diagnostic of the first phase that finds any; those of expanding
-            and resolving join the matrix's own, as far as they do not follow from these.
+        CompileError: with every diagnostic of the first phase that finds any. Errors of expanding
+            and resolving are added to those of the matrix, unless they follow from these.
     """
     try:
         source = Source.parse(files.read(name, limit=LIMIT), files.shown(name))
@@ -65,46 +65,61 @@ def compile_matrix(
     """Compile a matrix.
 
     Args:
-        path: the matrix file; everything else is found beside it.
-        shown: how diagnostics name its folder, in front of each path.
-        limit: the most variants that it may have.
-        locked: whether a base that is not in matrix.lock is warned about without that file, too.
+        path: the matrix file; its folder is the project's folder.
+        shown: how diagnostics name that folder, in front of each path.
+        limit: the maximum number of variants.
+        locked: whether to warn about images that are not locked even without a matrix.lock.
 
     Raises:
-        CompileError: with every diagnostic of the first phase that refuses.
+        CompileError: with every diagnostic of the first phase that finds any.
+    """
+    files = Files(path.parent, shown)
+    planned = plan_matrix(files, path.name, limit=limit)
+    return compile_plan(planned, files, path.name, locked=locked)
+
+
+def compile_plan(planned: Plan, files: Files, name: str, *, locked: bool = False) -> Compilation:
+    """Compile a plan.
+
+    Args:
+        planned: the plan of a matrix.
+        files: the project's files, from which the matrix was read.
+        name: the matrix file's name among them.
+        locked: whether to warn about images that are not locked even without a matrix.lock.
+
+    Raises:
+        CompileError: with every diagnostic of the first phase that finds any.
     """
     from compiler.output.emit import emit
     from compiler.render.lint import lint
     from compiler.render.render import render
     from compiler.render.templates import Templates
 
-    files = Files(path.parent, shown)
-    planned = plan_matrix(files, path.name, limit=limit)
     templates = Templates(files)
     dockerfiles = render(planned.matrix, planned.targets, templates)
     bake_template = _bake_template(files)
     own = "" if files.absent(BAKE_TEMPLATE) else bake_template[0]
     planned = replace(planned, warnings=lint(planned, dockerfiles, templates, own))
+    refreshed: Mapping[str, str] = {}
     if not files.absent(LOCK) or locked:
-        from compiler.lock.apply import pinned
+        from compiler.lock.apply import load_lock, pinned
+        from compiler.lock.lockfile import Lock
 
-        planned, dockerfiles = pinned(planned, dockerfiles, files, templates)
+        lock = load_lock(files) or Lock()
+        planned, dockerfiles = pinned(planned, dockerfiles, lock, templates)
+        refreshed = lock.refreshed
     try:
-        artifacts = emit(
-            planned,
-            dockerfiles,
-            source=path.name,
-            bake_template=bake_template,
-        )
+        artifacts = emit(planned, dockerfiles, source=name, bake_template=bake_template)
     except UnicodeEncodeError as error:
-        half = f"U+{ord(error.object[error.start]):04X}"
+        surrogate = f"U+{ord(error.object[error.start]):04X}"
         raise CompileError(
             [
                 Diagnostic(
                     code=Code.UNPRINTABLE,
-                    message=f"an expression gives {half}, half of a character",
-                    location=Location(path=files.shown(path.name), line=0),
-                    help="look for what makes characters of numbers, such as `'%c' | format(...)`",
+                    message=f"an expression results in {surrogate}, which is half a character",
+                    location=Location(path=files.shown(name), line=0),
+                    help="find the expression that turns numbers into characters, such as "
+                    "`'%c' | format(...)`",
                 )
             ]
         ) from None
@@ -112,12 +127,13 @@ def compile_matrix(
         plan=planned,
         dockerfiles={dockerfile.target.name: dockerfile.text for dockerfile in dockerfiles},
         artifacts=artifacts,
+        refreshed=refreshed,
         inputs=dict(files.digests),
     )
 
 
 def _bake_template(files: Files) -> tuple[str, str]:
-    """Return the text of docker-bake.hcl.j2 and its name: the project's own, else the packaged."""
+    """Return the text of docker-bake.hcl.j2, and how diagnostics name that file."""
     if files.absent(BAKE_TEMPLATE):
         packaged = Path(__file__).with_name(BAKE_TEMPLATE)
         return packaged.read_text(encoding="utf-8"), str(packaged)

@@ -161,22 +161,21 @@ def _overrides(
     from compiler.bake.bake_arguments import NO_CACHE
     from compiler.bake.batches import direct_dependencies, linked_contexts
     from compiler.bake.refresh_state import dates_with_dependents, outdated_targets
+    from compiler.fingerprint.fingerprint import project_fingerprints
     from compiler.fingerprint.naming import label
-    from compiler.fingerprint.project import project_fingerprints
-    from compiler.fingerprint.set_overrides import NotBuiltError, OverrideError
-    from compiler.lock.refresh_dates import dates
+    from compiler.fingerprint.set_overrides import NotBuiltError, OverrideError, override
+    from compiler.output.bake_resolved import ResolvedPlan
 
     folder, shown = invocation.folder, invocation.shown
     try:
-        fingerprints = project_fingerprints(
-            compiled, folder, os.environ, sets=flags.sets, shown=shown
-        )
-    except NotBuiltError as error:
-        raise click.UsageError(f"--set: {error}") from None
+        resolved = override(ResolvedPlan(compiled.plan, os.environ), flags.sets)
+        fingerprints = project_fingerprints(compiled, resolved, folder, shown=shown)
+    except NotBuiltError:
+        raise
     except OverrideError:
         return {}, {}  # Bake reports what is wrong with it.
     dependencies = direct_dependencies(linked_contexts(compiled.plan))
-    refreshed = dates_with_dependents(dates(folder, shown), dependencies)
+    refreshed = dates_with_dependents(compiled.refreshed, dependencies)
     outdated = outdated_targets(folder, refreshed)
     return refreshed, {
         name: (label(one.digest), *([NO_CACHE] if name in outdated else []))

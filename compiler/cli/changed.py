@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from compiler.fingerprint.fingerprint import Fingerprint
     from compiler.output.artifact import Compilation
+    from compiler.output.bake_resolved import ResolvedPlan
     from compiler.reports.changed.changed import Changed
     from compiler.targets.target import Target
 
@@ -67,6 +68,7 @@ class Considered:
     """A compiled matrix with its fingerprints, and the targets that are considered."""
 
     compiled: "Compilation"
+    resolved: "ResolvedPlan"
     fingerprints: "Mapping[str, Fingerprint]"
     targets: "tuple[Target, ...]"
 
@@ -142,10 +144,11 @@ def consider(invocation: Invocation, question: Question) -> Considered:
 
     Raises:
         CompileError: the matrix, a filter or the selection is invalid.
-        click.UsageError: `--set` is invalid.
+        OverrideError: `--set` is invalid.
     """
-    from compiler.fingerprint.project import project_fingerprints
-    from compiler.fingerprint.set_overrides import OverrideError
+    from compiler.fingerprint.fingerprint import project_fingerprints
+    from compiler.fingerprint.set_overrides import override
+    from compiler.output.bake_resolved import ResolvedPlan
     from compiler.targets.filters import select
     from compiler.targets.selection_file import selected
 
@@ -153,19 +156,15 @@ def consider(invocation: Invocation, question: Question) -> Considered:
     targets = select(compiled.plan, question.filters)
     if question.selection is not None:
         targets = selected(compiled.plan, targets, question.selection)
-    try:
-        fingerprints = project_fingerprints(
-            compiled,
-            invocation.folder,
-            os.environ,
-            sets=question.sets,
-            shown=invocation.shown,
-        )
-    except OverrideError as error:
-        _reject_override(error)
+    resolved = override(ResolvedPlan(compiled.plan, os.environ), question.sets)
+    fingerprints = project_fingerprints(
+        compiled, resolved, invocation.folder, shown=invocation.shown
+    )
     if question.selection is not None and not targets:
         invocation.note_empty_selection()
-    return Considered(compiled=compiled, fingerprints=fingerprints, targets=targets)
+    return Considered(
+        compiled=compiled, resolved=resolved, fingerprints=fingerprints, targets=targets
+    )
 
 
 def find_changes(
@@ -174,34 +173,26 @@ def find_changes(
     """Return which of the considered targets must be rebuilt.
 
     Raises:
-        DiagnosticError: the other commit cannot be compiled, or the registry cannot be read.
-        click.UsageError: `--set` is invalid for the other commit.
+        DiagnosticError: the other commit cannot be compiled, or `--set` is invalid for it; or the
+            registry cannot be read.
     """
     from compiler.external.registry.client import Registries
-    from compiler.fingerprint.set_overrides import OverrideError
     from compiler.reports.changed.changed import among, changed_since, unstaged
-    from compiler.reports.changed.registry_state import repositories, staged
+    from compiler.reports.changed.registry_state import staged
 
     plan, fingerprints = considered.compiled.plan, considered.fingerprints
     if question.commit is None:
-        locations = repositories(plan, os.environ, plan.matrix.staging)
+        locations = considered.resolved.staging
         wanted = {target.name: fingerprints[target.name] for target in considered.targets}
         present = staged(wanted, locations, Registries(os.environ, _ATTEMPTS))
         return among(unstaged(plan, fingerprints, present, locations), considered.targets)
-    try:
-        changes = changed_since(
-            considered.compiled,
-            invocation.path,
-            question.commit,
-            os.environ,
-            fingerprints,
-            sets=question.sets,
-            limit=invocation.limit,
-        )
-    except OverrideError as error:
-        _reject_override(error)
+    changes = changed_since(
+        considered.compiled,
+        invocation.path,
+        question.commit,
+        os.environ,
+        fingerprints,
+        sets=question.sets,
+        limit=invocation.limit,
+    )
     return among(changes, considered.targets)
-
-
-def _reject_override(error: ValueError) -> NoReturn:
-    raise click.UsageError(f"--set: {error}") from None

@@ -48,13 +48,14 @@ def compare_(
       docker buildx bake --print everything | compile-matrix compare -
       git show main:docker-bake.hcl | compile-matrix compare -
     """
-    from compiler.output.bake_resolved import definition
+    from compiler.output.bake_resolved import ResolvedPlan
     from compiler.reports.compare.compare import compare
     from compiler.reports.compare.output import as_json, as_text
     from compiler.reports.compare.read_bakefile import read_definition
 
     plan = invocation.plan()
-    comparison = compare(definition(plan, os.environ), read_definition(bake_file), ignored)
+    ours = ResolvedPlan(plan, os.environ).definition()
+    comparison = compare(ours, read_definition(bake_file), ignored)
     name = "stdin" if bake_file == "-" else bake_file
     write = as_json if output_format == "json" else as_text
     click.echo(write(comparison, name), nl=False)

@@ -115,15 +115,23 @@ class Invocation:
 
         return compile_matrix(self.path, shown=self.shown, limit=self.limit, locked=locked)
 
-    def compile_fresh(self) -> "Compilation":
+    def compile_fresh(
+        self, plan: "Plan | None" = None, files: "Files | None" = None
+    ) -> "Compilation":
         """Compile the matrix, and require that the generated files are up to date.
+
+        Args:
+            plan: the plan, if the matrix was planned already.
+            files: the project's files that it was planned from.
 
         Raises:
             CompileError: they are not, or the matrix or a template is invalid.
         """
         from compiler.output.diff import diff
+        from compiler.pipeline import compile_plan
 
-        compiled = self.compile()
+        files = files or self.files()
+        compiled = compile_plan(plan or self.plan(files), files, self.path.name)
         changes = diff(compiled.artifacts, self.folder, compiled.plan.matrix.output)
         if not changes:
             return compiled

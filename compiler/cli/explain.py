@@ -63,13 +63,15 @@ def explain_(invocation: Invocation, /, filters: tuple[str, ...], output_format:
 
 def _contents(invocation: Invocation) -> "Mapping[str, Content]":
     """Return the fingerprint of each target; nothing if a template is invalid."""
-    from compiler.fingerprint.project import project_fingerprints
+    from compiler.fingerprint.fingerprint import project_fingerprints
+    from compiler.output.bake_resolved import ResolvedPlan
     from compiler.reports.explain.explain import Content
 
     try:
         compiled = invocation.compile()
+        resolved = ResolvedPlan(compiled.plan, os.environ)
         fingerprints = project_fingerprints(
-            compiled, invocation.folder, os.environ, shown=invocation.shown
+            compiled, resolved, invocation.folder, shown=invocation.shown
         )
     except CompileError:
         return {}

@@ -59,6 +59,9 @@ def write(diagnostics: Sequence[Diagnostic], output_format: DiagnosticFormat) ->
 def fail(error: Exception, output_format: DiagnosticFormat) -> int:
     """Write what went wrong to stderr and return the exit code."""
     match error:
+        case DiagnosticError() if all(one.code is Code.USAGE for one in error.diagnostics):
+            write(error.diagnostics, output_format)
+            return USAGE
         case DiagnosticError():
             write(error.diagnostics, output_format)
             if output_format is DiagnosticFormat.TEXT:

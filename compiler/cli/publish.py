@@ -163,49 +163,40 @@ def _check(options: PublishOptions) -> None:
 def _request(invocation: Invocation, options: PublishOptions) -> "PublishRequest":
     """Return the request that the options describe."""
     from compiler.bake.preconditions import reject_filters, require_buildx, require_fields
-    from compiler.fingerprint.project import project_fingerprints
-    from compiler.fingerprint.set_overrides import OverrideError, Overrides
-    from compiler.lock.refresh_dates import dates
+    from compiler.fingerprint.fingerprint import project_fingerprints
+    from compiler.fingerprint.set_overrides import override
+    from compiler.output.bake_resolved import ResolvedPlan
     from compiler.publish.request import PublishRequest
     from compiler.releases.version import release_version
     from compiler.targets.filters import select
     from compiler.targets.selection_file import selected
 
     reject_filters(os.environ)
-    release = release_version(invocation.plan(), os.environ, options.version)
+    files = invocation.files()
+    planned = ResolvedPlan(invocation.plan(files), os.environ)
+    release = release_version(planned, options.version)
     require_buildx()
-    compiled = invocation.compile_fresh()
+    compiled = invocation.compile_fresh(planned.plan, files)
     require_fields(compiled.plan)
-    environment = {**os.environ, release.variable: release.version}
     targets = select(compiled.plan, options.filters)
     if options.selection is not None:
         targets = selected(compiled.plan, targets, options.selection)
-    names = [target.name for target in compiled.plan.targets]
-    try:
-        overrides = Overrides(options.flags.sets, targets=names, environment=environment)
-        fingerprints = project_fingerprints(
-            compiled,
-            invocation.folder,
-            environment,
-            sets=options.flags.sets,
-            shown=invocation.shown,
-        )
-    except OverrideError as error:
-        raise click.UsageError(f"--set: {error}") from None
+    released = planned.with_plan(compiled.plan).with_variable(release.variable, release.version)
+    resolved = override(released, options.flags.sets)
     return PublishRequest(
-        plan=compiled.plan,
-        fingerprints=fingerprints,
+        resolved=resolved,
+        fingerprints=project_fingerprints(
+            compiled, resolved, invocation.folder, shown=invocation.shown
+        ),
         dockerfiles=compiled.dockerfiles,
         targets=tuple(target.name for target in targets),
         release=release,
-        environment=environment,
         options=replace(
             options.flags.options(invocation.folder),
             extra=options.bake_arguments,
             environment={release.variable: release.version},
         ),
-        overrides=overrides,
-        refreshed=frozenset(dates(invocation.folder, invocation.shown)),
+        refreshed=frozenset(compiled.refreshed),
         replace=options.replace,
         move_floating_tags=not options.no_moving,
         merge=options.merge,

@@ -116,18 +116,19 @@ def _record_repository(invocation: Invocation, registries: "Registries") -> str:
     """Return the repository of release records."""
     from compiler.codes import Code
     from compiler.errors import CompileError, Diagnostic, Location
+    from compiler.output.bake_resolved import ResolvedPlan
     from compiler.publish.items import record_repositories
     from compiler.releases.registry_record import choose_repository
 
-    plan = invocation.plan()
-    repository = choose_repository(registries, record_repositories(plan, os.environ))
+    resolved = ResolvedPlan(invocation.plan(), os.environ)
+    repository = choose_repository(registries, record_repositories(resolved))
     if repository is None:
         raise CompileError(
             [
                 Diagnostic(
                     code=Code.NOTHING_TO_PUBLISH,
                     message="no target has a tag, so there are no releases",
-                    location=Location(path=plan.matrix.source.path, line=0),
+                    location=Location(path=resolved.plan.matrix.source.path, line=0),
                     help="add `tags` to the images",
                 )
             ]

@@ -15,11 +15,12 @@ from compiler.errors import CompileError, Location
 from compiler.external.references import lookup_name
 from compiler.fingerprint.components import digest, field_parts, text_parts
 from compiler.fingerprint.context_files import Listing, Trees, UnreadableError
-from compiler.fingerprint.set_overrides import OverrideError, Overrides, resolved
+from compiler.fingerprint.set_overrides import DECIDING, OverrideError
+from compiler.output.artifact import Compilation
+from compiler.output.bake_resolved import ResolvedPlan
 from compiler.render.context_reads import Reach, Reads, reads
 from compiler.targets.graph import cycles, ordered
 from compiler.targets.links import linked_target
-from compiler.targets.plan import Plan
 
 
 VERSION = 1
@@ -80,55 +81,46 @@ class Fingerprint:
         return tuple((one.folder or "./", one.whole) for one in self._files if one.whole)
 
 
-def fingerprints(
-    plan: Plan,
-    dockerfiles: Mapping[str, str],
+def project_fingerprints(
+    compiled: Compilation,
+    resolved: ResolvedPlan,
     folder: str | os.PathLike[str],
-    environment: Mapping[str, str],
     *,
-    overrides: Overrides | None = None,
-    refreshed: Mapping[str, str] | None = None,
     shown: str = "",
 ) -> dict[str, Fingerprint]:
     """Return the fingerprint of each target, in the plan's order.
 
     Args:
-        plan: what is planned.
-        dockerfiles: target -> the text that it is built from, bases pinned where they are locked.
+        compiled: what the project compiles to.
+        resolved: its plan for the environment of bake, with the changes of `--set`.
         folder: the project's folder.
-        environment: what bake would take variables from.
-        overrides: what `--set` changes.
-        refreshed: target -> the date since which it is to be built anew.
-        shown: how diagnostics name the project's folder, in front of each path.
+        shown: how diagnostics name that folder, in front of each path.
 
     Raises:
         CompileError: a file of a context cannot be read.
-        OverrideError: overrides link targets in a circle.
+        OverrideError: `--set` lets targets depend on each other.
     """
-    work = _Work(plan, dockerfiles, folder, environment, overrides, refreshed or {})
+    calculation = _Calculation(compiled, resolved, folder)
     try:
-        return work.all()
+        return calculation.all()
     except UnreadableError as error:
-        place = Location(path=f"{shown}{error.path}", line=0)
-        raise CompileError([error.at(place)]) from None
+        location = Location(path=f"{shown}{error.path}", line=0)
+        raise CompileError([error.at(location)]) from None
 
 
-class _Work:
-    """The fingerprints of one plan, those of parents before those of children."""
+class _Calculation:
+    """The fingerprints of a plan, those of dependencies first."""
 
     def __init__(
-        self,
-        plan: Plan,
-        dockerfiles: Mapping[str, str],
-        folder: str | os.PathLike[str],
-        environment: Mapping[str, str],
-        overrides: Overrides | None,
-        refreshed: Mapping[str, str],
+        self, compiled: Compilation, resolved: ResolvedPlan, folder: str | os.PathLike[str]
     ) -> None:
-        self._targets = {target.name: target for target in plan.targets}
-        self._texts = dockerfiles
-        self._fields = resolved(plan, environment, overrides)
-        self._refreshed = refreshed
+        self._targets = {target.name: target for target in compiled.plan.targets}
+        self._texts = compiled.dockerfiles
+        self._fields = {
+            name: {key: fields[key] for key in DECIDING if key in fields}
+            for name, fields in resolved.fields.items()
+        }
+        self._refreshed = compiled.refreshed
         self._trees = Trees(folder)
         self._found: dict[str, Fingerprint] = {}
         self._known: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], Reads] = {}
@@ -137,7 +129,8 @@ class _Work:
         """Return the fingerprint of each target, in the plan's order."""
         graph = {name: tuple(self._dependencies(name)) for name in self._targets}
         for names in cycles(graph):
-            raise OverrideError(f"targets depend on each other: {' -> '.join(names)}")
+            message = f"--set lets targets depend on each other: {' -> '.join(names)}"
+            raise OverrideError("", message, "remove one of the contexts")
         for name in ordered(self._targets, graph):
             self._found[name] = self._fingerprint(name)
         return {name: self._found[name] for name in self._targets}

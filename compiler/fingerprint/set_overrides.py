@@ -1,53 +1,55 @@
-"""What `--set` of a command line changes, as bake reads it: `TARGET.key[.name]=value`.
+"""Apply `--set TARGET.key[.name]=value` to the fields of targets, as bake would.
 
-Takes the words; returns `Overrides`, which change the fields of targets. Refuses what bake refuses,
-and `dockerfile`, for it would build something else than what is compiled here.
+Rejects what bake rejects, and what would build something else than what was compiled.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from compiler.errors import did_you_mean
+from compiler.codes import Code
+from compiler.errors import Argument, Diagnostic, DiagnosticError, did_you_mean
 from compiler.matrix.field_table import BAKE_ROWS, Kind
-from compiler.output.bake_fields import Fields, normal
-from compiler.output.bake_resolved import definition
-from compiler.targets.plan import Plan
+from compiler.output.bake_fields import normal
+from compiler.output.bake_resolved import ResolvedPlan
 
 
 DECIDING = tuple(row.name for row in BAKE_ROWS if row.decides)
-"""The fields of bake that decide what an image is."""
+"""The fields of bake that decide the content of an image."""
 
 _NAMED = frozenset(row.name for row in BAKE_ROWS if row.kind is Kind.MAPPING)
-"""Keys that want a name."""
-_LISTS = {
-    "platform": "platforms",
-    "output": "output",
-    "attest": "attest",
-}
-"""Keys of which several values make a list, and the fields that they set."""
+"""Keys that require a name."""
+_LISTS = {"platform": "platforms", "output": "output", "attest": "attest"}
+"""Keys of which several values form a list, and the fields that they set."""
 _ADDED = frozenset({"attest"})
-"""Those that are added to what the matrix says."""
+"""Keys whose values are added to those of the matrix."""
 _PLAIN = frozenset({"context", "shm-size", "target"})
 _LOST = frozenset({"network", "ulimits"})
-"""Keys that bake takes here and then forgets the value of."""
+"""Keys that bake accepts and then ignores."""
 _RENAMED = {"secret": "secrets"}
 """Fields that have another name as keys of `--set`."""
-_PASSED = frozenset(
+_WITHOUT_EFFECT = frozenset(
     {_RENAMED.get(row.name, row.name) for row in BAKE_ROWS if not row.decides} - {"description"}
     | {"call", "load", "push"}
 )
-"""Keys that do not change what an image is."""
-_KNOWN = (*_NAMED, *_LISTS, *_PLAIN, *_PASSED)
+"""Keys that do not change the content of an image."""
+_KNOWN = (*_NAMED, *_LISTS, *_PLAIN, *_WITHOUT_EFFECT)
 
 
-class OverrideError(ValueError):
-    """Words that `--set` does not take."""
+class OverrideError(DiagnosticError):
+    """An argument of `--set` is invalid."""
+
+    def __init__(self, argument: str, message: str, help_: str) -> None:
+        """Take the argument, what is wrong with it, and the remedy."""
+        location = Argument(name="--set", text=argument)
+        super().__init__(
+            [Diagnostic(code=Code.USAGE, message=message, location=location, help=help_)]
+        )
 
 
 class NotBuiltError(OverrideError):
-    """Words that bake takes, and that would not build what is compiled, or not as they say."""
+    """An argument that bake accepts would not build what was compiled."""
 
 
 class _Override(NamedTuple):
@@ -55,104 +57,89 @@ class _Override(NamedTuple):
     key: str
     name: str
     value: str
-    adds: bool
+    is_added: bool
 
 
-class Overrides:
-    """What `--set` changes."""
-
-    def __init__(
-        self,
-        words: Iterable[str] = (),
-        *,
-        targets: Iterable[str] = (),
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
-        """Read words.
-
-        Args:
-            words: each `TARGET.key[.name]=value`; TARGET may have wildcards.
-            targets: the names that there are.
-            environment: where the value of an argument is looked up that has none.
-
-        Raises:
-            OverrideError: bake would refuse one of them.
-        """
-        names = tuple(targets)
-        given = {} if environment is None else environment
-        self._found = [one for word in words if (one := _read(word, names, given)) is not None]
-
-    def applied(self, name: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the fields of a target with what is set for it."""
-        mine = [one for one in self._found if _matches(one.pattern, name)]
-        if not mine:
-            return fields
-        found = dict(fields)
-        lists: dict[str, list[str]] = {}
-        for one in mine:
-            if one.key in _NAMED:
-                found[one.key] = {**found.get(one.key, {}), one.name: one.value}
-            elif one.key in _LISTS:
-                field = _LISTS[one.key]
-                before = list(found.get(field, ())) if one.adds else []
-                lists.setdefault(field, before).append(one.value)
-            else:
-                found[one.key] = one.value
-        return {**found, **lists}
-
-
-def resolved(
-    plan: Plan, environment: Mapping[str, str], overrides: Overrides | None = None
-) -> dict[str, Fields]:
-    """Return the fields that decide each target's image, as bake resolves them.
+def override(
+    resolved: ResolvedPlan, arguments: Sequence[str], *, known: Iterable[str] = ()
+) -> ResolvedPlan:
+    """Return a plan with the changes of `--set`.
 
     Args:
-        plan: what is planned.
-        environment: what bake would take variables from.
-        overrides: what `--set` changes.
+        resolved: the plan; its environment has the values of arguments without one.
+        arguments: each `TARGET.key[.name]=value`; TARGET can have wildcards.
+        known: names of targets that the arguments may name in addition to those of the plan.
+
+    Raises:
+        OverrideError: an argument is invalid.
     """
-    found: dict[str, Fields] = {}
-    for name, fields in definition(plan, environment).targets.items():
-        given = {key: item for key, item in fields.items() if key in DECIDING}
-        said = normal(overrides.applied(name, given) if overrides else given)
-        found[name] = {key: said[key] for key in DECIDING if key in said}
-    return found
+    names = (*(target.name for target in resolved.plan.targets), *known)
+    environment = resolved.environment
+    overrides = [one for text in arguments if (one := _read(text, names, environment)) is not None]
+    if not overrides:
+        return resolved
+    fields = {name: _overridden(name, old, overrides) for name, old in resolved.fields.items()}
+    return resolved.with_fields(fields)
 
 
-def _read(word: str, targets: tuple[str, ...], environment: Mapping[str, str]) -> _Override | None:
-    """Return what one word sets; nothing where that decides no image."""
-    left, equals, value = word.partition("=")
+def _overridden(
+    name: str, fields: Mapping[str, Any], overrides: Sequence[_Override]
+) -> Mapping[str, Any]:
+    """Return the fields of a target after the overrides that match it."""
+    matching = [one for one in overrides if _matches(one.pattern, name)]
+    if not matching:
+        return fields
+    changed = {key: value for key, value in fields.items() if key in DECIDING}
+    lists: dict[str, list[str]] = {}
+    for one in matching:
+        if one.key in _NAMED:
+            changed[one.key] = {**changed.get(one.key, {}), one.name: one.value}
+        elif one.key in _LISTS:
+            field = _LISTS[one.key]
+            before = list(changed.get(field, ())) if one.is_added else []
+            lists.setdefault(field, before).append(one.value)
+        else:
+            changed[one.key] = one.value
+    others = {key: value for key, value in fields.items() if key not in DECIDING}
+    return {**others, **normal({**changed, **lists})}
+
+
+def _read(text: str, targets: tuple[str, ...], environment: Mapping[str, str]) -> _Override | None:
+    """Return the override of an argument; None if it does not change the content of an image."""
+    left, equals, value = text.partition("=")
     steps = left.removesuffix("+").split(".", 2)
     if len(steps) < 2:  # noqa: PLR2004 - a target and a key
-        raise OverrideError(f"{word!r} names no key of a target: write TARGET.key=value")
+        raise OverrideError(text, f"{text!r} names no key of a target", "use TARGET.key=value")
     pattern, key, name = (*steps, "")[:3]
     if not any(_matches(pattern, target) for target in targets):
-        near = did_you_mean(pattern, targets, otherwise="`compile-matrix list` shows all")
-        raise OverrideError(f"no target is named {pattern!r}: {near}")
-    _check(word, key, name)
+        near = did_you_mean(pattern, targets, otherwise="`compile-matrix list` shows all targets")
+        raise OverrideError(text, f"unknown target {pattern!r}", near)
+    _check(text, key, name)
     if not equals and key != "args":
-        raise OverrideError(f"{word!r} has no value: write TARGET.key=value")
+        raise OverrideError(text, f"{text!r} has no value", "use TARGET.key=value")
     if not equals:
         if name not in environment:
             return None
         value = environment[name]
-    adds = left.endswith("+") or key in _ADDED
-    return None if key in _PASSED else _Override(pattern, key, name, value, adds)
+    is_added = left.endswith("+") or key in _ADDED
+    return None if key in _WITHOUT_EFFECT else _Override(pattern, key, name, value, is_added)
 
 
-def _check(word: str, key: str, name: str) -> None:
-    """Refuse a key that bake does not take, or not as it is meant."""
+def _check(text: str, key: str, name: str) -> None:
+    """Reject an unknown key, a key without its name, and a key with another effect in bake."""
     if key == "dockerfile":
-        raise NotBuiltError(f"{word!r} would build from a file that is not compiled here")
+        message = f"{text!r} would build from a file that was not compiled"
+        raise NotBuiltError(text, message, "edit the template instead")
     if key in _LOST:
-        raise NotBuiltError(f"{word!r}: bake loses what --set says of {key}: say it in matrix.yaml")
+        raise NotBuiltError(text, f"bake ignores --set of {key!r}", f"set {key} in matrix.yaml")
     if key not in _KNOWN:
-        near = did_you_mean(key, sorted(_KNOWN), otherwise=f"there are {', '.join(sorted(_KNOWN))}")
-        raise OverrideError(f"{word!r}: no key is named {key!r}: {near}")
+        known = f"known keys are {', '.join(sorted(_KNOWN))}"
+        near = did_you_mean(key, sorted(_KNOWN), otherwise=known)
+        raise OverrideError(text, f"unknown key {key!r}", near)
     if key in _NAMED and not name:
-        raise OverrideError(f"{word!r} names none of the {key}: write TARGET.{key}.NAME=value")
+        raise OverrideError(text, f"{key!r} needs a name", f"use TARGET.{key}.NAME=value")
 
 
 def _matches(pattern: str, name: str) -> bool:
-    """Tell whether a name is meant, by Go's wildcards."""
+    """Return whether a pattern matches a name, by Go's wildcards."""
     return pattern == name or fnmatchcase(name, re.sub(r"\[\^", "[!", pattern))

@@ -1,6 +1,6 @@
 """matrix.lock: which external images are named, what they are now, how they are pinned.
 
-    plan, dockerfiles = pinned(plan, dockerfiles, files, templates)
+    plan, dockerfiles = pinned(plan, dockerfiles, lock, templates)
 
 Entry points: `apply.pinned`, `update.survey`, `lockfile.read_lock`. Compiling never asks a
 registry; `update` does.

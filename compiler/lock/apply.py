@@ -52,15 +52,15 @@ def load_lock(files: Files) -> Lock | None:
 
 
 def pinned(
-    plan: Plan, dockerfiles: tuple[Dockerfile, ...], files: Files, templates: Templates
+    plan: Plan, dockerfiles: tuple[Dockerfile, ...], lock: Lock, templates: Templates
 ) -> tuple[Plan, tuple[Dockerfile, ...]]:
     """Return plan and Dockerfiles with the digests of matrix.lock; what has none is warned about.
 
     Raises:
-        CompileError: the lock is broken, a base lacks a platform, or a Dockerfile is none.
+        CompileError: a base lacks a platform, or a Dockerfile is none.
     """
     pinner = Pinner(plan, templates)
-    found, texts, warnings = pinner.pin(dockerfiles, load_lock(files) or Lock())
+    found, texts, warnings = pinner.pin(dockerfiles, lock)
     return replace(found, warnings=(*plan.warnings, *warnings)), texts
 
 

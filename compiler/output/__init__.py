@@ -2,6 +2,6 @@
 
     changes = update(emit(plan, dockerfiles, ...), folder, output)
 
-Entry points: `emit.emit`, `diff.diff`, `write.update`, `manifest.unchanged`,
-`bake_resolved.definition`. A file that this project did not generate is never overwritten.
+Entry points: `emit.emit`, `diff.diff`, `write.update`, `saved_state.up_to_date`,
+`bake_resolved.ResolvedPlan`. A file that this project did not generate is never overwritten.
 """

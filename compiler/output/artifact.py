@@ -24,5 +24,7 @@ class Compilation:
     """Target -> the text of its Dockerfile, without the header that names its sources."""
     artifacts: tuple[Artifact, ...]
     """In the order in which they have to be written."""
+    refreshed: Mapping[str, str]
+    """Target -> the date since which matrix.lock requires it to be built without cache."""
     inputs: Mapping[str, str | None]
     """The digest of each file that was read, the matrix file first; see `saved_state.State`."""

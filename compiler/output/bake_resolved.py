@@ -1,83 +1,153 @@
-"""A plan as bake reads the file that is made of it, for a comparison with what bake prints.
-
-Takes a `Plan` and an environment; returns a `Definition`.
-"""
+"""A plan as bake resolves the generated file: its variables replaced by the values of one run."""
 
 from collections.abc import Mapping
+from copy import copy
+from functools import cached_property
 from typing import Any
 
+from compiler.external.references import split_tag
 from compiler.matrix.strings import substitute, variables_in
-from compiler.output.bake_fields import COMPARED, Value, normal
+from compiler.output.bake_fields import COMPARED, Fields, Value, normal
 from compiler.output.definition import Definition
 from compiler.targets.plan import Plan, described
 from compiler.targets.target import Target
 
 
 TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
-"""What is true in a variable of the environment, by bake."""
+"""The texts that bake reads as true in a variable of the environment."""
 
 
-def definition(plan: Plan, environment: Mapping[str, str]) -> Definition:
-    """Return what a plan defines where the environment overrides variables, as it does in bake.
+class ResolvedPlan:
+    """A plan for one environment; every part is computed once, when it is first read."""
 
-    What moves, and the caches of the targets' own, count as its `MOVING` and `CACHE` say.
-    """
-    values = variable_values(plan, environment)
-    moves = environment.get("MOVING") in TRUE
-    waiting = () if moves else _moving(plan, values)
-    cache = environment.get("CACHE", "")
-    return Definition(
-        targets={
-            target.name: _fields(target, values, moves=moves, cache=cache)
-            for target in plan.targets
-        },
-        waiting=frozenset(waiting),
-        variables=tuple(plan.matrix.variables),
-    )
+    def __init__(self, plan: Plan, environment: Mapping[str, str]) -> None:
+        """Take a plan and the environment, whose variables override those of the matrix."""
+        self.plan, self.environment = plan, environment
+
+    @cached_property
+    def variables(self) -> Mapping[str, str]:
+        """The value of each bake variable."""
+        return resolve_variables(self.plan, self.environment)
+
+    @cached_property
+    def fields(self) -> Mapping[str, Fields]:
+        """Target -> its fields, normalised.
+
+        Floating tags and the targets' own caches are among them as `MOVING` and `CACHE` require.
+        """
+        moves = self.environment.get("MOVING") in TRUE
+        cache = self.environment.get("CACHE", "")
+        return {
+            target.name: _fields(target, self.variables, moves=moves, cache=cache)
+            for target in self.plan.targets
+        }
+
+    @cached_property
+    def repositories(self) -> Mapping[str, str]:
+        """Target -> the repository of its first tag, or of its first floating tag.
+
+        Targets without tags are not among them.
+        """
+        tags = {target.name: [*target.tags, *_floating(target)] for target in self.plan.targets}
+        return {
+            name: split_tag(substitute(found[0], self.variables))[0]
+            for name, found in tags.items()
+            if found
+        }
+
+    @cached_property
+    def staging(self) -> Mapping[str, str]:
+        """Target -> the repository that its image is staged in: a common one, or its own."""
+        common = self.plan.matrix.staging
+        if not common:
+            return self.repositories
+        return dict.fromkeys(
+            (target.name for target in self.plan.targets), substitute(common, self.variables)
+        )
+
+    def version_tags(self, target: Target) -> tuple[str, ...]:
+        """Return a target's version tags, without duplicates."""
+        return self._unique(target.tags)
+
+    def floating_tags(self, target: Target) -> tuple[str, ...]:
+        """Return a target's floating tags, aliases included, without duplicates."""
+        return self._unique(_floating(target))
+
+    def definition(self) -> Definition:
+        """Return what bake would read."""
+        waiting: tuple[str, ...] = ()
+        if self.environment.get("MOVING") not in TRUE:
+            tags = [tag for target in self.plan.targets for tag in _floating(target)]
+            waiting = tuple(normal({"tags": self._unique(tags)}).get("tags", ()))
+        return Definition(
+            targets=self.fields,
+            waiting=frozenset(waiting),
+            variables=tuple(self.plan.matrix.variables),
+        )
+
+    def with_variable(self, name: str, value: str) -> "ResolvedPlan":
+        """Return the plan for an environment in which a variable has a value."""
+        changed = ResolvedPlan(self.plan, {**self.environment, name: value})
+        if self.variables[name] == value:
+            changed.variables = self.variables
+        return changed
+
+    def with_plan(self, plan: Plan) -> "ResolvedPlan":
+        """Return another plan of the same matrix, such as the compiled one."""
+        changed = ResolvedPlan(plan, self.environment)
+        changed.variables = self.variables
+        return changed
+
+    def with_fields(self, fields: Mapping[str, Fields]) -> "ResolvedPlan":
+        """Return the plan with other fields, and everything else the same."""
+        changed = copy(self)
+        changed.fields = fields
+        return changed
+
+    def _unique(self, tags: Any) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(substitute(tag, self.variables) for tag in tags))
 
 
-def variable_values(plan: Plan, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the value of each bake variable: the environment's, else what its default gives."""
+def resolve_variables(plan: Plan, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the value of each bake variable: that of the environment, or else its default."""
     variables = plan.matrix.variables
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
 
-    def fill(name: str) -> None:
-        if name in found:
+    def resolve(name: str) -> None:
+        if name in values:
             return
         if name in environment:
-            found[name] = environment[name]
+            values[name] = environment[name]
             return
         default = variables[name].default
         for other in variables_in(default):
-            fill(other)
-        found[name] = substitute(default, found)
+            resolve(other)
+        values[name] = substitute(default, values)
 
     for name in variables:
-        fill(name)
-    return found
+        resolve(name)
+    return values
 
 
-def _moving(plan: Plan, values: Mapping[str, str]) -> tuple[str, ...]:
-    """Return every tag that moves."""
-    tags = [tag for target in plan.targets for tag in (*target.moving, *target.aliases)]
-    return tuple(normal({"tags": [substitute(tag, values) for tag in tags]}).get("tags", ()))
+def _floating(target: Target) -> tuple[Any, ...]:
+    return (*target.moving, *target.aliases)
 
 
 def _fields(
     target: Target, values: Mapping[str, str], *, moves: bool, cache: str
 ) -> dict[str, Value]:
     """Return the fields of a target as bake resolves them."""
-    given = described(target)
-    given["target"] = given.pop("stage", None)
+    fields = described(target)
+    fields["target"] = fields.pop("stage", None)
     if moves:
-        given["tags"] = (*given["tags"], *given["moving"], *given["aliases"])
+        fields["tags"] = (*fields["tags"], *_floating(target))
     if target.cache is not None and cache in {"read", "write"}:
         record = f"type=registry,ref={target.cache['ref']}"
-        given["cache-from"] = (*given.get("cache-from", ()), record)
+        fields["cache-from"] = (*fields.get("cache-from", ()), record)
         if cache == "write":
             record += f",mode={target.cache['mode']}"
-            given["cache-to"] = (*given.get("cache-to", ()), record)
-    return normal({name: _resolved(given.get(name), values) for name in COMPARED})
+            fields["cache-to"] = (*fields.get("cache-to", ()), record)
+    return normal({name: _resolved(fields.get(name), values) for name in COMPARED})
 
 
 def _resolved(value: Any, values: Mapping[str, str]) -> Any:

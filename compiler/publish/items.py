@@ -6,12 +6,8 @@ from typing import NamedTuple
 from compiler.external.references import canonical_platform
 from compiler.fingerprint.components import pinned_bases
 from compiler.fingerprint.fingerprint import Fingerprint
-from compiler.fingerprint.set_overrides import Overrides, resolved
-from compiler.matrix.strings import substitute
 from compiler.output.bake_fields import Fields
-from compiler.output.bake_resolved import variable_values
-from compiler.reports.changed.registry_state import repositories
-from compiler.targets.plan import Plan
+from compiler.output.bake_resolved import ResolvedPlan
 
 
 class ReleaseItem(NamedTuple):
@@ -33,39 +29,30 @@ class ReleaseItem(NamedTuple):
 
 
 def release_items(
-    plan: Plan,
+    resolved: ResolvedPlan,
     fingerprints: Mapping[str, Fingerprint],
     dockerfiles: Mapping[str, str],
-    environment: Mapping[str, str],
-    overrides: Overrides | None = None,
 ) -> dict[str, ReleaseItem]:
     """Return all targets that have a repository, by name.
 
     Args:
-        plan: the compiled plan.
+        resolved: the plan for the version to publish, with the changes of `--set`.
         fingerprints: target -> its fingerprint.
         dockerfiles: target -> the text of its Dockerfile.
-        environment: the values of bake variables, the version included.
-        overrides: the changes of `--set`.
     """
-    values = variable_values(plan, environment)
-    fields = resolved(plan, environment, overrides)
-    staging = repositories(plan, environment, plan.matrix.staging)
     return {
         target.name: ReleaseItem(
             target=target.name,
             fingerprint=fingerprints[target.name].digest,
-            repository=staging[target.name],
-            version_tags=tuple(dict.fromkeys(substitute(tag, values) for tag in target.tags)),
-            floating_tags=tuple(
-                dict.fromkeys(substitute(tag, values) for tag in (*target.moving, *target.aliases))
-            ),
-            platforms=_platforms(fields[target.name]),
+            repository=resolved.staging[target.name],
+            version_tags=resolved.version_tags(target),
+            floating_tags=resolved.floating_tags(target),
+            platforms=_platforms(resolved.fields[target.name]),
             tests=target.tests,
-            bases=_locked_bases(dockerfiles[target.name], fields[target.name]),
+            bases=_locked_bases(dockerfiles[target.name], resolved.fields[target.name]),
         )
-        for target in plan.targets
-        if target.name in staging
+        for target in resolved.plan.targets
+        if target.name in resolved.staging
     }
 
 
@@ -85,8 +72,6 @@ def _locked_bases(dockerfile: str, fields: Fields) -> dict[str, str]:
     return bases
 
 
-def record_repositories(plan: Plan, environment: Mapping[str, str]) -> list[str]:
+def record_repositories(resolved: ResolvedPlan) -> list[str]:
     """Return the repositories in which records can be: those of staged images, then of tags."""
-    staging = repositories(plan, environment, plan.matrix.staging)
-    own = repositories(plan, environment)
-    return list(dict.fromkeys([*staging.values(), *own.values()]))
+    return list(dict.fromkeys([*resolved.staging.values(), *resolved.repositories.values()]))

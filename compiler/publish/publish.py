@@ -58,13 +58,7 @@ def publish(
 
 def _prepare(request: PublishRequest, registries: Registries, report: PublishReport) -> PublishJob:
     """Determine what a request is about."""
-    items = release_items(
-        request.plan,
-        request.fingerprints,
-        request.dockerfiles,
-        request.environment,
-        request.overrides,
-    )
+    items = release_items(request.resolved, request.fingerprints, request.dockerfiles)
     selected = {
         name: items[name]
         for name in request.targets
@@ -72,9 +66,9 @@ def _prepare(request: PublishRequest, registries: Registries, report: PublishRep
     }
     if not selected:
         raise _nothing_selected(request)
-    repositories = record_repositories(request.plan, request.environment)
+    repositories = record_repositories(request.resolved)
     repository = None if request.platform else choose_repository(registries, repositories)
-    dependencies = direct_dependencies(linked_contexts(request.plan))
+    dependencies = direct_dependencies(linked_contexts(request.resolved.plan))
     required = closure(selected, dependencies)
     return PublishJob(
         request=request,

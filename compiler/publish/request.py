@@ -9,7 +9,7 @@ from compiler.codes import Code
 from compiler.errors import Diagnostic, DiagnosticError
 from compiler.external.registry.client import Registries
 from compiler.fingerprint.fingerprint import Fingerprint
-from compiler.fingerprint.set_overrides import Overrides
+from compiler.output.bake_resolved import ResolvedPlan
 from compiler.publish.items import ReleaseItem
 from compiler.publish.staged_image import StagedImage
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
@@ -29,17 +29,14 @@ ONE_AT_A_TIME = "run one release at a time"
 class PublishRequest:
     """What to publish, and how."""
 
-    plan: Plan
+    resolved: ResolvedPlan
+    """The plan for the version to publish, with the changes of `--set`."""
     fingerprints: Mapping[str, Fingerprint]
     dockerfiles: Mapping[str, str]
     """Target -> the text of its Dockerfile."""
     targets: tuple[str, ...]
     release: Release
-    environment: Mapping[str, str]
-    """The environment, the version included."""
     options: BakeOptions
-    overrides: Overrides | None = None
-    """The changes of `--set`."""
     refreshed: Collection[str] = ()
     """Targets that the lock requires to be built without cache."""
     replace: bool = False
@@ -142,7 +139,7 @@ class PublishJob:
         self, code: Code, reasons: Iterable[tuple[str, str]], *, help_: str = "", outcome: str
     ) -> PublishError:
         """Return the error for targets that prevent the release."""
-        return PublishError(self.request.plan, code, reasons, help_=help_, outcome=outcome)
+        return PublishError(self.request.resolved.plan, code, reasons, help_=help_, outcome=outcome)
 
 
 @dataclass(slots=True)

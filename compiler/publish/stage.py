@@ -86,7 +86,7 @@ def _build(
         if name not in items
     }
     outcome = build_images(
-        job.request.plan,
+        job.request.resolved.plan,
         items.values(),
         staged,
         job.request.options,
@@ -140,7 +140,7 @@ def ensure_tested(job: PublishJob, progress: PublishProgress) -> None:
     if not untested:
         return
     failed = run_tests(
-        job.request.plan,
+        job.request.resolved.plan,
         untested.values(),
         progress.images,
         job.request.options,

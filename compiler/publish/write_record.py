@@ -58,7 +58,7 @@ def write_record(
         RegistryError: other runs keep writing the record.
     """
     targets = tuple(targets)
-    order = [target.name for target in job.request.plan.targets]
+    order = [target.name for target in job.request.resolved.plan.targets]
     for _ in range(ROUNDS):
         previous = pull_record(job.registries, job.record_repository, job.version)
         recorded = previous.by_name if previous else {}

@@ -1,6 +1,6 @@
 """Determine the version of a release: its bake variable, its value, and its order."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from packaging.version import InvalidVersion, Version
@@ -9,7 +9,7 @@ from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.external.references import canonical_tag
 from compiler.matrix.strings import variables_in
-from compiler.output.bake_resolved import variable_values
+from compiler.output.bake_resolved import ResolvedPlan
 from compiler.targets.plan import Plan
 
 
@@ -43,20 +43,18 @@ def parse_version(text: str) -> Version | None:
         return None
 
 
-def release_version(
-    plan: Plan, environment: Mapping[str, str], requested: str | None = None
-) -> Release:
+def release_version(resolved: ResolvedPlan, requested: str | None = None) -> Release:
     """Return the version to publish.
 
     Args:
-        plan: the compiled plan.
-        environment: the values of bake variables.
+        resolved: the plan for the environment.
         requested: the version of the command line, if any.
 
     Raises:
         CompileError: the matrix declares no version; it is invalid in a tag; or the environment
             overrides a version that the matrix reads from data.
     """
+    plan, environment = resolved.plan, resolved.environment
     matrix = plan.matrix
     name = matrix.version
     if name is None:
@@ -68,7 +66,7 @@ def release_version(
         )
     location = matrix.source.locate(("publish", "version"))
     default = matrix.variables[name].resolved
-    version = requested if requested is not None else variable_values(plan, environment)[name]
+    version = requested if requested is not None else resolved.variables[name]
     if canonical_tag(f"x:{version}") is None or len(version) > MAX_LENGTH:
         raise _error(
             Code.BAD_VERSION,

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from compiler.matrix.pattern import spelling
 from compiler.matrix.strings import BakeString, substitute
-from compiler.output.bake_resolved import variable_values
+from compiler.output.bake_resolved import resolve_variables
 from compiler.reports.text import columns
 from compiler.targets.plan import Plan, described
 from compiler.targets.selection_file import as_selection
@@ -42,7 +42,7 @@ def listing(
         terminal: the width that a table must fit into.
     """
     if environment is not None:
-        values = variable_values(plan, environment)
+        values = resolve_variables(plan, environment)
         targets = tuple(_resolved(target, values) for target in targets)
     match output_format:
         case ListFormat.NAMES:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import CompileError
 from compiler.external.git_checkout import project_at
-from compiler.fingerprint.fingerprint import Fingerprint
-from compiler.fingerprint.project import project_fingerprints
+from compiler.fingerprint.fingerprint import Fingerprint, project_fingerprints
+from compiler.fingerprint.set_overrides import override
 from compiler.output.artifact import Compilation
+from compiler.output.bake_resolved import ResolvedPlan
 from compiler.output.write import update
 from compiler.pipeline import compile_matrix
 from compiler.targets.graph import closure, dependents
@@ -61,13 +62,9 @@ def changed_since(
             before = compile_matrix(folder / path.name, limit=limit)
             # Where git ignores what is generated, a context may hold it all the same.
             update(before.artifacts, folder, before.plan.matrix.output)
-            then = project_fingerprints(
-                before,
-                folder,
-                environment,
-                sets=sets,
-                known=[target.name for target in compiled.plan.targets],
-            )
+            known = [target.name for target in compiled.plan.targets]
+            resolved = override(ResolvedPlan(before.plan, environment), sets, known=known)
+            then = project_fingerprints(before, resolved, folder)
         except CompileError as error:
             first = error.diagnostics[0]
             why = f"{path.name} did not compile at {commit}: {first.message}"

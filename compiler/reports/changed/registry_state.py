@@ -2,35 +2,10 @@
 
 from collections.abc import Mapping
 
-from compiler.external.references import split_tag
 from compiler.external.registry.client import Registries
 from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.matrix.strings import substitute
-from compiler.output.bake_resolved import variable_values
-from compiler.targets.plan import Plan
-
-
-def repositories(plan: Plan, environment: Mapping[str, str], staging: str = "") -> dict[str, str]:
-    """Return where the image of each target waits: one repository for all, or each its own.
-
-    Its own is that of its first tag, or of its first tag that moves; a target without has none.
-
-    Args:
-        plan: what is planned.
-        environment: what bake would take variables from.
-        staging: the one repository, in bake's form; empty where each has its own.
-    """
-    values = variable_values(plan, environment)
-    found: dict[str, str] = {}
-    for target in plan.targets:
-        tags = (*target.tags, *target.moving, *target.aliases)
-        if staging:
-            found[target.name] = substitute(staging, values)
-        elif tags:
-            found[target.name] = split_tag(substitute(tags[0], values))[0]
-    return found
 
 
 def staged(

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -18,9 +19,10 @@ from hypothesis import strategies as st
 from compiler.errors import CompileError
 from compiler.external.references import lookup_name
 from compiler.fingerprint.context_files import Trees
-from compiler.fingerprint.fingerprint import Fingerprint, fingerprints
-from compiler.fingerprint.set_overrides import DECIDING, OverrideError, Overrides, resolved
+from compiler.fingerprint.fingerprint import Fingerprint, project_fingerprints
+from compiler.fingerprint.set_overrides import DECIDING, OverrideError, override
 from compiler.output.bake_fields import normal
+from compiler.output.bake_resolved import ResolvedPlan
 from compiler.pipeline import compile_matrix
 from compiler.render.context_reads import EVERYTHING, Reach, reads
 from compiler.reports.compare.read_print_json import parse, read_printed
@@ -125,15 +127,8 @@ def taken(
 ) -> dict[str, Fingerprint]:
     """Give the fingerprints of a project."""
     compiled = compile_matrix(folder / "matrix.yaml")
-    names = [target.name for target in compiled.plan.targets]
-    return fingerprints(
-        compiled.plan,
-        compiled.dockerfiles,
-        folder,
-        environment or {},
-        overrides=Overrides(sets, targets=names, environment=environment),
-        refreshed=refreshed,
-    )
+    resolved = override(ResolvedPlan(compiled.plan, environment or {}), sets)
+    return project_fingerprints(replace(compiled, refreshed=refreshed or {}), resolved, folder)
 
 
 def digests(found: Mapping[str, Fingerprint]) -> dict[str, str]:
@@ -159,7 +154,7 @@ def append(name: str, text: str = "\n") -> Callable[[Path], None]:
     return edit
 
 
-def replace(name: str, old: str, new: str) -> Callable[[Path], None]:
+def rewrite(name: str, old: str, new: str) -> Callable[[Path], None]:
     """Give what replaces a text in a file."""
 
     def edit(folder: Path) -> None:
@@ -195,7 +190,7 @@ COUNTS: Mapping[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "a file of a named context": (append("more/in.txt"), (*BASES, *CHILDREN)),
     "what a context ignores": (append("more/.dockerignore", "in.*\n"), (*BASES, *CHILDREN)),
     "what a context ignores no more": (
-        replace("more/.dockerignore", "out.*", ""),
+        rewrite("more/.dockerignore", "out.*", ""),
         (*BASES, *CHILDREN),
     ),
     "a name": (rename, LONE),
@@ -206,29 +201,29 @@ COUNTS: Mapping[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
         LONE,
     ),
     "the default of a variable that is an argument": (
-        replace("matrix.yaml", 'TORCH: "2.4"', 'TORCH: "2.5"'),
+        rewrite("matrix.yaml", 'TORCH: "2.4"', 'TORCH: "2.5"'),
         (*BASES, *CHILDREN),
     ),
     "platforms": (
-        replace("matrix.yaml", "    platforms: [linux/amd64]\n", ""),
+        rewrite("matrix.yaml", "    platforms: [linux/amd64]\n", ""),
         CHILDREN,
     ),
     "a context that is an image": (
-        replace("matrix.yaml", "/tool:1", "/tool:2"),
+        rewrite("matrix.yaml", "/tool:1", "/tool:2"),
         (*BASES, *CHILDREN),
     ),
     "the network": (
-        replace("matrix.yaml", "    axes: []\n", "    axes: []\n    network: none\n"),
+        rewrite("matrix.yaml", "    axes: []\n", "    axes: []\n    network: none\n"),
         LONE,
     ),
     "the stage": (
-        replace(
+        rewrite(
             "matrix.yaml", "    template: base.j2\n", "    template: base.j2\n    target: first\n"
         ),
         (*BASES, *CHILDREN),
     ),
     "how an output is packed": (
-        replace(
+        rewrite(
             "matrix.yaml",
             "    axes: []\n",
             '    axes: []\n    output: ["type=image,compression=zstd"]\n',
@@ -291,7 +286,7 @@ def own(folder: Path) -> None:
 
 DOES_NOT: Mapping[str, Callable[[Path], None]] = {
     "tags, labels, annotations": tag,
-    "the version": replace("matrix.yaml", 'VERSION: "v1"', 'VERSION: "v2"'),
+    "the version": rewrite("matrix.yaml", 'VERSION: "v1"', 'VERSION: "v2"'),
     "times": touch,
     "modes": loosen,
     "owners": own,
@@ -302,24 +297,24 @@ DOES_NOT: Mapping[str, Callable[[Path], None]] = {
     "an empty folder": lambda folder: (folder / "all/empty").mkdir(),
     "git's own folder": append("all/.git/HEAD", "ref: x\n"),
     "logs": append("all/.compile-matrix/logs/a.log", "log\n"),
-    "tests": replace("matrix.yaml", "    axes: []\n", "    axes: []\n    tests: [test -e /]\n"),
-    "caches": replace(
+    "tests": rewrite("matrix.yaml", "    axes: []\n", "    axes: []\n    tests: [test -e /]\n"),
+    "caches": rewrite(
         "matrix.yaml",
         "    axes: []\n",
         '    axes: []\n    cache-from: ["type=registry,ref=x/y"]\n    pull: true\n',
     ),
-    "a description": replace(
+    "a description": rewrite(
         "matrix.yaml", "    axes: []\n", "    axes: []\n    description: more words\n"
     ),
-    "where an output goes": replace(
+    "where an output goes": rewrite(
         "matrix.yaml", "    axes: []\n", '    axes: []\n    output: ["type=registry"]\n'
     ),
-    "the order of keys": replace(
+    "the order of keys": rewrite(
         "matrix.yaml", 'TORCH: "${TORCH}", UNREAD: "${VERSION}"', 'UNREAD: "1", TORCH: "${TORCH}"'
     ),
     "a name of a folder": lambda folder: (
         (folder / "more").rename(folder / "much"),
-        replace("matrix.yaml", "extra: more", "extra: much")(folder),
+        rewrite("matrix.yaml", "extra: more", "extra: much")(folder),
     )[1],
 }
 
@@ -516,9 +511,8 @@ def test_fields_are_what_bake_resolves(
     page = SourceText("stdin", done.stdout)
     printed = read_printed(page, parse(page))
 
-    plan = compiled.plan
-    overrides = Overrides(sets, targets=[t.name for t in plan.targets], environment=own)
-    mine = resolved(plan, own, overrides)
+    every = override(ResolvedPlan(compiled.plan, own), sets).fields
+    mine = {name: {k: v for k, v in every[name].items() if k in DECIDING} for name in EVERY}
 
     for name in EVERY:
         theirs = {k: v for k, v in printed.targets[name].items() if k in DECIDING}

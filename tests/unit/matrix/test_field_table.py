@@ -10,11 +10,13 @@ import pytest
 from bake.oracle import lay, plan_json
 
 from compiler.constants import OLDEST_BUILDX
-from compiler.fingerprint.set_overrides import DECIDING, Overrides
+from compiler.fingerprint.set_overrides import DECIDING, override
 from compiler.matrix.field_table import BAKE_ROWS, ROWS, TABLE, FieldRow, Kind, Syntax
 from compiler.matrix.json_schema import schema
 from compiler.matrix.model import ImageOptions, Override, keys
 from compiler.output.bake_fields import COMPARED, PASSED, normal
+from compiler.output.bake_resolved import ResolvedPlan
+from compiler.pipeline import compile_matrix
 from compiler.targets.field_syntax import CHECKS
 
 
@@ -109,13 +111,14 @@ def test_a_default_means_nothing(row: FieldRow) -> None:
 
 
 @each(*BAKE_ROWS)
-def test_fingerprints_know_the_row(row: FieldRow) -> None:
+def test_fingerprints_know_the_row(row: FieldRow, tmp_path: Path) -> None:
     """A field decides the image, or `--set` of it changes nothing that counts."""
     if not row.decides and row.name != "description":
         key = {"secret": "secrets"}.get(row.name, row.name)
         name = ".a" if row.kind is Kind.MAPPING else ""
-        overrides = Overrides([f"t.{key}{name}=x"], targets=["t"])
-        assert overrides.applied("t", {}) == {}
+        lay(tmp_path, {"images": {"t": {"template": "Dockerfile.j2"}}})
+        resolved = ResolvedPlan(compile_matrix(tmp_path / "matrix.yaml").plan, {})
+        assert override(resolved, [f"t.{key}{name}=x"]).fields == resolved.fields
     assert (row.name in DECIDING) == row.decides
 
 
