@@ -82,6 +82,12 @@ def version() -> tuple[int, int] | None:
 
 
 def reason(stderr: bytes, *, limit: int = MAX_REASON) -> str:
-    """Return buildx's error message on one line of at most `limit` characters."""
-    text = " ".join(stderr.decode(errors="replace").split()).removeprefix("ERROR: ")
+    r"""Return buildx's error message on one line of at most `limit` characters.
+
+    Progress in front of the last `ERROR:` is left out.
+
+    >>> reason(b"#1 copying x\n#1 ERROR: EOF\n------\nERROR: failed to copy: EOF\n")
+    'failed to copy: EOF'
+    """
+    text = " ".join(stderr.decode(errors="replace").rpartition("ERROR: ")[2].split())
     return text if len(text) <= limit else f"{text[: limit - 3]}..."

@@ -87,7 +87,8 @@ def copy_image(sources: Sequence[str], tags: Sequence[str], builder: str | None 
         if not completed.returncode:
             return
         reason = buildx.reason(completed.stderr)
-        if attempt == COPY_ATTEMPTS or not transient_reason(reason):
+        stderr = completed.stderr.decode(errors="replace")
+        if attempt == COPY_ATTEMPTS or not transient_reason(stderr):
             raise _copy_error(tags[0], reason, "correct what buildx reports, or retry")
         time.sleep(0.25 * 2.0**attempt)
 
