@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 _GAP = "  "
 _BELOW = "    "
-"""Indentation of the last column where a table is too wide for the terminal."""
+"""Indentation of the last columns where a table is too wide for the terminal."""
 
 
 def counted(count: int, noun: str) -> str:
@@ -90,7 +90,7 @@ def columns(
         indent: what each line starts with.
         widest: the width up to which a column is padded; longer cells break the alignment.
         terminal: the width to fit into: cells are wrapped at spaces and after commas, never
-            within a word. If that is not enough, the last column is moved to lines of its own.
+            within a word. If that is not enough, the last columns are moved to lines of their own.
     """
     cells = [[printable(cell) for cell in row] for row in rows]
     if not cells:
@@ -127,12 +127,12 @@ def _fitted(cells: Sequence[Sequence[str]], room: int) -> Iterator[list[str]]:
     full = [[*row, *[""] * (count - len(row))] for row in cells]
     natural = [max(display_width(row[n]) for row in full) for n in range(count)]
     minimal = [max(_longest_word(row[n]) for row in full) for n in range(count)]
-    available = room - len(_GAP) * (count - 1)
-    if sum(natural) <= available:
+    if sum(natural) <= room - len(_GAP) * (count - 1):
         yield from full
         return
-    below = sum(minimal) > available and count > 1
-    shown = count - 1 if below else count
+    shown = count
+    while shown > 1 and sum(minimal[:shown]) > room - len(_GAP) * (shown - 1):
+        shown -= 1
     limits = _shrunk(natural[:shown], minimal[:shown], room - len(_GAP) * (shown - 1))
     for row in full:
         wrapped = [
@@ -140,8 +140,8 @@ def _fitted(cells: Sequence[Sequence[str]], room: int) -> Iterator[list[str]]:
         ]
         for number in range(max(map(len, wrapped))):
             yield [lines[number] if number < len(lines) else "" for lines in wrapped]
-        if below and row[-1]:
-            yield from ([f"{_BELOW}{line}"] for line in _wrapped(row[-1], room - len(_BELOW)))
+        for cell in filter(None, row[shown:]):
+            yield from ([f"{_BELOW}{line}"] for line in _wrapped(cell, room - len(_BELOW)))
 
 
 def _shrunk(natural: Sequence[int], minimal: Sequence[int], available: int) -> list[int]:

@@ -1,0 +1,65 @@
+"""Shell completion: filters wherever they are accepted, files of selections, base images."""
+
+from pathlib import Path
+
+import pytest
+from click.shell_completion import ShellComplete
+
+from compiler.cli.main import cli
+
+
+def completions(*arguments: str) -> list[str]:
+    """Return what a shell offers for the last argument."""
+    complete = ShellComplete(cli, {}, "compile-matrix", "_COMPILE_MATRIX_COMPLETE")
+    items = complete.get_completions(list(arguments[:-1]), arguments[-1])
+    return [item.value if item.type == "plain" else f"<{item.type}>" for item in items]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["list"],
+        ["build"],
+        ["publish"],
+        ["changed"],
+        ["explain"],
+        ["ci", "github"],
+        ["ci", "gitlab"],
+        ["lock", "--refresh"],
+        ["release", "show", "v1.0"],
+    ],
+)
+def test_filters(command: list[str], small_project: Path) -> None:
+    """Every command that takes filters completes axes, values and targets."""
+    del small_project
+
+    assert completions(*command, "python=") == ["python=3.9", "python=3.10"]
+    assert "server-3_9" in completions(*command, "server-")
+
+
+@pytest.mark.parametrize("command", ["list", "build", "publish", "changed"])
+def test_selections_are_files(command: str, small_project: Path) -> None:
+    """The shell completes the names of files."""
+    del small_project
+
+    assert completions(command, "--selection", "") == ["<file>"]
+
+
+def test_base_images(small_project: Path) -> None:
+    """`lock --upgrade` completes the base images in matrix.lock."""
+    digest = f"sha256:{'0' * 64}"
+    (small_project / "matrix.lock").write_text(
+        "# Written by compile-matrix lock.\nversion: 1\nbases:\n"
+        f"  python:3.9:\n    digest: {digest}\n    platforms: [linux/amd64]\n"
+    )
+
+    assert completions("lock", "--upgrade", "py") == ["python:3.9"]
+
+
+def test_the_matrix_of_an_option(small_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """-f decides which matrix is completed, before and after the command."""
+    monkeypatch.chdir(small_project.parent)
+
+    assert completions("-f", "project/matrix.yaml", "list", "cuda=") == ["cuda=null", "cuda=12.8"]
+    assert completions("list", "-f", "project/matrix.yaml", "image=") == ["image=server"]
+    assert completions("list", "image=") == []

@@ -1,0 +1,149 @@
+"""Failures: every kind in every format, and its exit code."""
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+
+from compiler.cli.diagnostic_output import DiagnosticFormat, report
+from compiler.cli.failure import fail, requested_format
+from compiler.cli.main import run
+from compiler.codes import Code
+from compiler.errors import Argument, CompileError, Diagnostic, Location
+
+
+Capture = pytest.CaptureFixture[str]
+TEXT, JSON, GITHUB = DiagnosticFormat
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], TEXT),
+        (["--format", "json", "list"], JSON),
+        (["list", "--format=github"], GITHUB),
+        (["list", "--format", "names"], TEXT),
+        (["--format", "text", "list", "--format", "json"], TEXT),
+        (["build", "--", "--format", "json"], TEXT),
+        (["list", "--format"], TEXT),
+    ],
+)
+def test_the_first_format_counts(arguments: list[str], expected: DiagnosticFormat) -> None:
+    """The format is known before the arguments are parsed, from all positions of the option."""
+    assert requested_format(arguments) is expected
+
+
+def test_an_argument_is_never_a_file(small_project: Path, capsys: Capture) -> None:
+    """JSON names the argument, text shows it with a caret, and an annotation has no file."""
+    del small_project
+
+    assert run(["list", "pyhton=3.9"]) == 1
+    text = capsys.readouterr().err
+    assert run(["--format", "json", "list", "pyhton=3.9"]) == 1
+    (found,) = json.loads(capsys.readouterr().err)["diagnostics"]
+    assert run(["--format", "github", "list", "pyhton=3.9"]) == 1
+    annotation = capsys.readouterr().err
+
+    assert text == (
+        "FILTER: error[unknown-axis]: no axis is named 'pyhton'\n"
+        "      | pyhton=3.9\n"
+        "      | ^^^^^^ help: did you mean 'python'?\n"
+        "1 error\n"
+    )
+    assert (found["argument"], found["text"]) == ("FILTER", "pyhton=3.9")
+    assert (found["column"], found["end_column"]) == (1, 7)
+    assert "path" not in found
+    assert annotation.startswith("::error title=unknown-axis::FILTER 'pyhton=3.9': no axis")
+
+
+def test_usage_errors_have_the_format(capsys: Capture) -> None:
+    """An unknown option or command is a diagnostic, too; the exit code is 2."""
+    assert run(["list", "--formt", "json", "--format", "json"]) == 2
+    (found,) = json.loads(capsys.readouterr().err)["diagnostics"]
+    assert run(["biuld", "--format", "github"]) == 2
+    annotation = capsys.readouterr().err
+
+    assert (found["code"], found["argument"]) == ("usage", "--formt")
+    assert found["help"] == "did you mean --format?"
+    assert annotation.startswith("::error title=usage::compile-matrix: unknown command 'biuld'")
+    assert "did you mean 'build'?" in annotation
+
+
+def test_a_dry_run_leads_to_check(capsys: Capture) -> None:
+    """What other tools call --dry-run has another name here."""
+    assert run(["--dry-run"]) == 2
+    assert "`compile-matrix --check` or `--diff` writes nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "name", "exit_code"),
+    [
+        (click.UsageError("wrong"), "usage", "compile-matrix", 2),
+        (OSError(28, "No space left on device"), "cannot-write", "stdout", 1),
+        (KeyError("x"), "internal-error", "compile-matrix", 3),
+    ],
+)
+def test_every_failure_is_a_diagnostic(
+    error: Exception, code: str, name: str, exit_code: int, capsys: Capture
+) -> None:
+    """Usage errors, failures of the operating system and bugs have a code and a remedy."""
+    assert fail(error, JSON) == exit_code
+    (found,) = json.loads(capsys.readouterr().err)["diagnostics"]
+    assert fail(error, TEXT) == exit_code
+    text = capsys.readouterr().err
+
+    assert (found["code"], found["argument"]) == (code, name)
+    assert found["help"]
+    assert text.startswith(f"{name}: error[{code}]: ")
+
+
+def test_a_file_of_the_operating_system_is_a_file(capsys: Capture) -> None:
+    """An OSError that names a file is located there."""
+    fail(PermissionError(13, "Permission denied", "out/file"), GITHUB)
+
+    assert capsys.readouterr().err.startswith("::error file=out/file,title=cannot-write::")
+
+
+def test_the_outcome_follows_the_count(capsys: Capture) -> None:
+    """What was not done because of errors is stated after their number."""
+    location = Location(path="matrix.yaml", line=0)
+    one = Diagnostic(code=Code.NO_IMAGES, message="m", location=location)
+
+    fail(CompileError([one, one], outcome="no tag was created"), TEXT)
+
+    assert capsys.readouterr().err.endswith("\n2 errors; no tag was created\n")
+
+
+def test_a_common_cause_is_shown_once() -> None:
+    """Diagnostics with one code and cause are one in text and annotations, and all in JSON."""
+    several = [
+        Diagnostic(
+            code=Code.CANNOT_WRITE,
+            message=f"cannot write '{name}'",
+            location=Location(path=name, line=0),
+            cause="read-only file system",
+        )
+        for name in ("a", "b", "c")
+    ]
+
+    assert report(several, TEXT) == (
+        "a: error[cannot-write]: cannot write 'a' (2 more for the same reason)\n"
+    )
+    assert report(several, GITHUB).count("\n") == 1
+    assert len(json.loads(report(several, JSON))["diagnostics"]) == 3
+
+
+def test_no_diagnostic_is_a_workflow_command() -> None:
+    """A file whose name starts with `::` does not command a GitHub runner."""
+    location = Location(path="::stop-commands::x", line=0)
+    one = Diagnostic(code=Code.NOT_A_FILE, message="m\x1b[2J", location=location)
+
+    assert report([one], TEXT) == "\\x3a:stop-commands::x: error[not-a-file]: m\\x1b[2J\n"
+
+
+def test_arguments_keep_their_order() -> None:
+    """Spans of different arguments are not compared with each other."""
+    argument = Argument.within("FILTER", "python=3.99", "3.99")
+
+    assert (argument.start, argument.length) == (7, 4)

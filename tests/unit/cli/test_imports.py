@@ -1,0 +1,58 @@
+"""Start-up: the modules that every command loads, even `--help`."""
+
+import subprocess
+import sys
+
+
+LOADED = [
+    "compiler",
+    "compiler.cli",
+    "compiler.cli.bake_options",
+    "compiler.cli.build",
+    "compiler.cli.changed",
+    "compiler.cli.ci",
+    "compiler.cli.common_options",
+    "compiler.cli.compare",
+    "compiler.cli.compile",
+    "compiler.cli.compile_summary",
+    "compiler.cli.completion",
+    "compiler.cli.context",
+    "compiler.cli.diagnostic_output",
+    "compiler.cli.explain",
+    "compiler.cli.failure",
+    "compiler.cli.init",
+    "compiler.cli.list",
+    "compiler.cli.lock",
+    "compiler.cli.main",
+    "compiler.cli.matrix_file",
+    "compiler.cli.progress_display",
+    "compiler.cli.publish",
+    "compiler.cli.release",
+    "compiler.cli.schema",
+    "compiler.cli.terminal",
+    "compiler.codes",
+    "compiler.constants",
+    "compiler.errors",
+    "compiler.matrix",
+    "compiler.matrix.field_table",
+    "compiler.output",
+    "compiler.output.bake_fields",
+    "compiler.reports",
+    "compiler.reports.text",
+    "compiler.version",
+]
+SLOW = {"pydantic", "jinja2", "yaml", "requests", "rich", "packaging"}
+
+
+def test_help_loads_only_these_modules() -> None:
+    """`compile-matrix --help` loads the command line and nothing that takes long to import."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "import compiler.cli.main"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    names = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+
+    assert sorted(name for name in names if name.partition(".")[0] == "compiler") == LOADED
+    assert not SLOW & {name.partition(".")[0] for name in names}
