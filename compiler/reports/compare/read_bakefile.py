@@ -17,7 +17,7 @@ from compiler.errors import CompileError, Diagnostic, Location
 from compiler.external import buildx
 from compiler.output.definition import Definition
 from compiler.reports.compare.read_print_json import CODE, REMEDY, is_source, parse, read_printed
-from compiler.source.argument_file import STDIN, read_given, shown_name
+from compiler.source.argument_file import read_given, shown_name
 from compiler.source.positions import SourceText, read_text, refuse_file
 
 
@@ -49,7 +49,7 @@ def read_definition(file: str) -> Definition:
     raw = read_given(file or ".", what="the bake file", remedy=remedy, limit=LIMIT)
     if not raw.strip():
         refuse_file(shown, code=Code.EMPTY_FILE, message="the file holds nothing", help=REMEDY)
-    if file == STDIN or _is_json(path, raw):
+    if _is_json(path, raw):
         page = read_text(raw, shown, limit=LIMIT)
         data = parse(page)
         if not is_source(data):

@@ -169,7 +169,10 @@ def found(comparison: Comparison) -> list[tuple[str, object, object]]:
 def test_a_hand_written_file_is_the_same(project: Path, docker: Path) -> None:
     """Other names, a matrix, inheritance, short tags and other spellings make no difference."""
     told = run(project, "compare", "old.hcl", PATH=path_with(docker)).stdout
+    text = (project / "old.hcl").read_text()
+    by_stdin = run(project, "compare", "-", stdin=text, PATH=path_with(docker)).stdout
 
+    assert by_stdin == told.replace("old.hcl", "stdin")
     assert told.splitlines() == [
         "4 targets here, 4 in old.hcl: all the same",
         "left out, for they have neither tags nor an output, as what others inherit from: common",
@@ -513,10 +516,10 @@ def test_what_many_targets_differ_in_is_told_once() -> None:
 
 def test_what_is_not_known_is_said() -> None:
     """A field of a later bake is no difference, and is not passed over in silence."""
-    told = difference({"a": target(tags=["x/a"])}, {"a": target(tags=["x/a"], policy=[{"a": "b"}])})
+    told = difference({"a": target(tags=["x/a"])}, {"a": target(tags=["x/a"], future=[{"a": "b"}])})
 
     assert told.same
-    assert told.notes == ("fields that are not known here are not compared: policy",)
+    assert told.notes == ("fields that are not known here are not compared: future",)
 
 
 def test_no_shared_tag_is_explained() -> None:
