@@ -16,7 +16,7 @@ from compiler.errors import CompileError, Diagnostic, Location
 from compiler.matrix.jinja import environment, renderer
 from compiler.matrix.jinja_errors import explain, place
 from compiler.output.artifact import Artifact
-from compiler.output.bake_context import view
+from compiler.output.bake_context import bake_context
 from compiler.output.hcl import Literals
 from compiler.output.manifest import PLAN_LINE, manifest
 from compiler.render.render import Dockerfile
@@ -90,7 +90,7 @@ def _bake(
 ) -> str:
     env = environment(None, bake=False)
     env.filters["hcl"] = _strict(Literals())
-    scope = {**env.globals, **view(plan, dockerfiles)}
+    scope = {**env.globals, **bake_context(plan, dockerfiles).names()}
     try:
         compiled = env.from_string(template)
         body = renderer(compiled, inherits=True)(scope)

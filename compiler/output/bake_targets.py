@@ -1,0 +1,107 @@
+"""The targets of a bake file, as blocks of attributes."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from compiler.constants import DOCKERFILE_SUFFIX, TEST_SUFFIX
+from compiler.matrix.strings import BakeString
+from compiler.output.hcl import Block, Expression, literal
+from compiler.targets.links import link_to
+from compiler.targets.plan import Plan, shared_fields
+from compiler.targets.target import Target
+
+
+def joined_platforms(target: Target) -> BakeString:
+    """Return a target's platforms with commas between them; empty for the builder's choice."""
+    return BakeString(",".join(target.platforms))
+
+
+def bake_targets(plan: Plan, near: Mapping[str, list[Target]]) -> Iterator[tuple[str, Block]]:
+    """Yield the blocks of a plan: each image's shared target, then its targets with their tests.
+
+    Args:
+        plan: the plan.
+        near: target -> the targets whose caches it reads.
+    """
+    by_image: dict[str, list[Target]] = {}
+    for target in plan.targets:
+        by_image.setdefault(target.image, []).append(target)
+    for image, targets in by_image.items():
+        shared: Mapping[str, Any] = {}
+        parent = f"_{image.replace('.', '_')}"
+        if len(targets) > 1:
+            shared = shared_fields(targets)
+            yield parent, Block(_attributes(shared))
+        inherits = {"inherits": Expression(literal([parent]))} if shared else {}
+        trimmed: dict[tuple[str, int], Any] = {}
+        for target in targets:
+            attributes = _attributes(_own(target, shared, trimmed))
+            if target.moving or target.aliases:
+                tags = literal((*target.moving, *target.aliases))
+                attributes = _appended(attributes, "tags", f"_moving({tags})")
+            if target.cache is not None:
+                attributes = _cached(attributes, target.cache, near.get(target.name, ()))
+            path = BakeString(f"cwd://{target.dockerfile}")
+            yield target.name, Block(**inherits, dockerfile=path, **attributes)
+            if target.tests:
+                yield f"{target.name}{TEST_SUFFIX}", _test(target)
+
+
+def _test(target: Target) -> Block:
+    """Return the target that runs a target's tests; its output is discarded."""
+    fields: dict[str, Any] = {"contexts": {target.name: link_to(target.name)}}
+    if target.platforms:
+        fields["platforms"] = target.platforms
+    stem = target.dockerfile.removesuffix(DOCKERFILE_SUFFIX)
+    path = BakeString(f"cwd://{stem}{TEST_SUFFIX}{DOCKERFILE_SUFFIX}")
+    return Block(dockerfile=path, **_attributes(fields), output=["type=cacheonly"])
+
+
+def _appended(fields: Mapping[str, Any], name: str, expression: str) -> Mapping[str, Any]:
+    """Return fields in which an expression is appended to a list."""
+    if fields.get(name):
+        expression = f"concat({literal(fields[name])}, {expression})"
+    return {**fields, name: Expression(expression)}
+
+
+def _cached(
+    fields: Mapping[str, Any], cache: Mapping[str, str], near: Iterable[Target]
+) -> Mapping[str, Any]:
+    """Return fields that read the target's own cache and those near it, and write its own."""
+    refs = [cache["ref"], *(other.cache["ref"] for other in near if other.cache is not None)]
+    read = [BakeString(f"type=registry,ref={ref}") for ref in refs]
+    written = [BakeString(f"type=registry,ref={cache['ref']},mode={cache['mode']}")]
+    fields = _appended(fields, "cache-from", f"_cache_read({literal(read)})")
+    return _appended(fields, "cache-to", f"_cache_written({literal(written)})")
+
+
+def _own(
+    target: Target, shared: Mapping[str, Any], trimmed: dict[tuple[str, int], Any]
+) -> Mapping[str, Any]:
+    """Return the fields that a target does not inherit; equal mappings are the same object."""
+    if not shared:
+        return target.fields
+    own: dict[str, Any] = {}
+    for name, value in target.fields.items():
+        if name not in shared:
+            own[name] = value
+            continue
+        common = shared[name]
+        if common is value:
+            continue
+        key = (name, id(value))  # The field lives as long as the plan.
+        if key not in trimmed:
+            trimmed[key] = (
+                None if common == value else {k: v for k, v in value.items() if k not in common}  # type: ignore[union-attr]
+            )
+        if trimmed[key] is not None:
+            own[name] = trimmed[key]
+    return own
+
+
+def _attributes(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return fields as attributes; platforms are looked up, because ONLY_PLATFORM narrows them."""
+    if "platforms" not in fields:
+        return fields
+    joined = literal(BakeString(",".join(fields["platforms"])))
+    return {**fields, "platforms": Expression(f"_platforms[{joined}]")}
