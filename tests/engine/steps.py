@@ -1,4 +1,4 @@
-"""The steps of builds: those that Dockerfiles ask for, and those that BuildKit executed."""
+"""The steps of builds: those in Dockerfiles, and those that BuildKit executed."""
 
 import json
 import re
@@ -23,12 +23,12 @@ def distinct(builds: Iterable[tuple[str, str]]) -> int:
         state: object = ()
         name = ""
         for step in parse_dockerfile_ast(text).instructions:
-            words = [word.lower() for word in step.args]
+            arguments = [argument.lower() for argument in step.args]
             if step.name.upper() == "FROM":
-                state = stages.get(words[0], words[0])
-                if "as" in words:
-                    stages[words[-1]] = state
-                    name = words[-1]
+                state = stages.get(arguments[0], arguments[0])
+                if "as" in arguments:
+                    stages[arguments[-1]] = state
+                    name = arguments[-1]
                 else:
                     name = ""
                 continue
@@ -44,7 +44,7 @@ def distinct(builds: Iterable[tuple[str, str]]) -> int:
 
 
 def _read(step: DockerfileInstruction, stages: dict[str, object], context: str) -> object:
-    """Return what an instruction reads beside the layers below it."""
+    """Return what an instruction reads in addition to its parent layers."""
     if step.name.upper() not in {"RUN", "COPY", "ADD"}:
         return ()
     sources = re.findall(r"\bfrom=([^\s,]+)", " ".join(step.flags))

@@ -1,4 +1,4 @@
-"""What a registry holds under its fingerprint need not be built."""
+"""Images that a registry contains under their fingerprints are up to date."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ images:
 
 
 def listed(engine: Engine, folder: Path, **environment: str) -> dict[str, dict[str, Any]]:
-    """Give what `changed --against registry` lists, by target."""
-    words = ["changed", "--against", "registry", "--format", "json"]
+    """Return the targets that `changed --against registry` lists, by name."""
+    arguments = ["changed", "--against", "registry", "--format", "json"]
     done = subprocess.run(
-        [sys.executable, "-m", "compiler", *words],
+        [sys.executable, "-m", "compiler", *arguments],
         cwd=folder,
         env={**engine.env, **environment},
         check=False,
@@ -44,8 +44,8 @@ def listed(engine: Engine, folder: Path, **environment: str) -> dict[str, dict[s
     return {one["target"]: one for one in json.loads(done.stdout)}
 
 
-def test_what_is_staged_is_not_listed(engine: Engine, tmp_path: Path) -> None:
-    """An image under its fingerprint is found, whatever the version; one of another is not."""
+def test_staged_targets_are_not_listed(engine: Engine, tmp_path: Path) -> None:
+    """An image is found by its fingerprint, independent of the version."""
     registry = f"{engine.registry}/{uuid.uuid4().hex}"
     for name, text in {
         "matrix.yaml": MATRIX.format(registry=registry),
@@ -67,8 +67,8 @@ def test_what_is_staged_is_not_listed(engine: Engine, tmp_path: Path) -> None:
     for name in ("box-big", "box-small", "lid-small"):
         repository = f"{registry}/{first[name]['target'].partition('-')[0]}"
         tag = f"{repository}:fp-{first[name]['fingerprint'].removeprefix('sha256:')}"
-        words = (f"--set={name}.tags={tag}", f"--set={name}.output=type=registry")
-        engine.docker("buildx", "bake", *words, name, cwd=tmp_path)
+        arguments = (f"--set={name}.tags={tag}", f"--set={name}.output=type=registry")
+        engine.docker("buildx", "bake", *arguments, name, cwd=tmp_path)
 
     assert list(listed(engine, tmp_path)) == ["lid-big"]
     assert list(listed(engine, tmp_path, VERSION="v2")) == ["lid-big"]

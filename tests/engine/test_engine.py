@@ -1,4 +1,4 @@
-"""What the other tests lean on is there: buildx, an engine, a registry and base images."""
+"""The environment of the engine tests: buildx, an engine, a registry and base images."""
 
 from __future__ import annotations
 
@@ -24,25 +24,27 @@ PLATFORMS = ("linux/amd64", "linux/arm64")
 
 
 def version(command: Sequence[str | Path]) -> tuple[int, ...]:
-    """Give the version that a buildx says it has."""
-    said = subprocess.run([*command, "version"], check=True, capture_output=True, text=True).stdout
-    found = re.search(r" v?(\d+)\.(\d+)\.(\d+)", said)
-    assert found, said
+    """Return the version of a buildx program."""
+    stdout = subprocess.run(
+        [*command, "version"], check=True, capture_output=True, text=True
+    ).stdout
+    found = re.search(r" v?(\d+)\.(\d+)\.(\d+)", stdout)
+    assert found, stdout
     return tuple(map(int, found.groups()))
 
 
-def test_the_old_buildx_is_the_oldest_promised(old_buildx: Path) -> None:
-    """Bake files are tried with 0.13.1."""
+def test_the_old_buildx_is_the_oldest_supported(old_buildx: Path) -> None:
+    """Bake files are tested with 0.13.1."""
     assert version([old_buildx]) == (0, 13, 1)
 
 
 def test_the_new_buildx_is_newer(buildx: Path, old_buildx: Path) -> None:
-    """Bake files are tried with two versions that differ."""
+    """Bake files are tested with two different versions."""
     assert version([buildx]) > version([old_buildx])
 
 
 def test_the_arm64_buildx_is_on_arm(arm64_buildx: list[str], tmp_path: Path) -> None:
-    """What bake knows of its client is what it would know on ARM Linux."""
+    """Bake sees the client's platform as on ARM Linux."""
     text = 'variable "BAKE_LOCAL_PLATFORM" {}\n'
     text += 'target "default" { args = { platform = BAKE_LOCAL_PLATFORM } }\n'
     (tmp_path / "docker-bake.hcl").write_text(text)
@@ -56,20 +58,18 @@ def test_the_arm64_buildx_is_on_arm(arm64_buildx: list[str], tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("base", BASES)
-def test_a_base_image_is_there_under_its_real_name(
-    engine: Engine, tmp_path: Path, base: str
-) -> None:
-    """An unmodified FROM finds it."""
+def test_a_base_image_has_its_real_name(engine: Engine, tmp_path: Path, base: str) -> None:
+    """An unmodified FROM finds the image."""
     (tmp_path / "Dockerfile").write_text(f"FROM {base}\nLABEL base={base}\n")
 
     engine.docker("buildx", "build", "--output=type=cacheonly", ".", cwd=tmp_path)
 
 
 @pytest.mark.parametrize("python", bases.PYTHONS, ids=lambda python: str(python.version))
-def test_a_python_image_does_what_dockerfiles_ask_of_it(
+def test_a_python_image_supports_usual_dockerfiles(
     engine: Engine, tmp_path: Path, python: bases.Python
 ) -> None:
-    """Its version is the one of its tag; it has packages, environments and users."""
+    """It has the version of its tag, packages, virtual environments and users."""
     dockerfile = f"""\
         FROM python:{python.tag}
         RUN test "$(command -v python)" = /usr/local/bin/python
@@ -89,7 +89,7 @@ def test_a_python_image_does_what_dockerfiles_ask_of_it(
     ("platform", "machine"), [("linux/amd64", "x86_64"), ("linux/arm64", "aarch64")]
 )
 def test_a_container_runs_on_either_platform(engine: Engine, platform: str, machine: str) -> None:
-    """Natively or emulated, it is a machine of that architecture."""
+    """The container has that architecture, natively or emulated."""
     needs(engine, platform)
 
     image = f"python:{bases.PYTHONS[1].tag}"
@@ -99,7 +99,7 @@ def test_a_container_runs_on_either_platform(engine: Engine, platform: str, mach
 
 
 def test_an_image_of_two_platforms_is_pushed(engine: Engine, tmp_path: Path) -> None:
-    """The registry then has an index of both, and their configurations."""
+    """The registry contains an index of both platforms, and their configurations."""
     needs(engine, *PLATFORMS)
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\nLABEL is=tiny\n")
     tag = f"{engine.registry}/engine/tiny:1"
@@ -115,15 +115,15 @@ def test_an_image_of_two_platforms_is_pushed(engine: Engine, tmp_path: Path) -> 
 
 
 def needs(engine: Engine, *platforms: str) -> None:
-    """Leave a test out where the user's own Docker does not have the platforms."""
+    """Skip a test if the user's own Docker lacks the platforms."""
     if missing := set(platforms) - set(engine.platforms()):
         pytest.skip(f"this Docker has no {', '.join(sorted(missing))}")
 
 
-def test_what_is_kept_is_complete_or_absent(
+def test_a_cached_folder_is_complete_or_absent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A folder that was interrupted in the making is made anew, and made once."""
+    """A folder whose creation was interrupted is created again, once."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     made = []
 
@@ -145,10 +145,10 @@ def test_what_is_kept_is_complete_or_absent(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-def test_what_a_killed_run_left_is_undone_by_the_next(
+def test_the_next_run_cleans_up_after_a_killed_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its changes are undone, and its processes ended; those of a run that lives are not."""
+    """Changes are undone and processes ended, except those of a run that is still active."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (tmp_path / "left").touch()
     script = f"""\

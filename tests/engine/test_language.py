@@ -1,4 +1,4 @@
-"""What moves, families, tests and caches, on a real BuildKit and a real registry."""
+"""Floating tags, parents, tests and caches with a real BuildKit and registry."""
 
 import os
 import subprocess
@@ -49,12 +49,12 @@ GROUND = "FROM python:3.11-slim-bookworm\nRUN echo all > /common\nRUN echo {{ jo
 CHILD = "FROM {{ parent }}\nRUN echo {{ target }} > /child\n"
 LOCAL: Any = {"ONLY_PLATFORM": "local"}
 OWN = f"language{os.getpid()}"
-"""Where this run pushes: an engine that is held up keeps what others pushed."""
+"""This run's namespace: a shared engine keeps the images of other runs."""
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Give a family of three images, compiled."""
+    """Provide a compiled project of three images that depend on each other."""
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates/ground.j2").write_text(GROUND)
     (tmp_path / "templates/child.j2").write_text(CHILD)
@@ -69,17 +69,17 @@ def compiled(folder: Path) -> None:
 
 
 def bake(
-    engine: Engine, folder: Path, *words: str, check: bool = True, **env: str
+    engine: Engine, folder: Path, *arguments: str, check: bool = True, **env: str
 ) -> subprocess.CompletedProcess[str]:
-    """Bake with the registry of the engine."""
-    command = ("buildx", "bake", "--progress=rawjson", *words)
+    """Bake with the engine's registry."""
+    command = ("buildx", "bake", "--progress=rawjson", *arguments)
     return engine.docker(
         *command, cwd=folder, check=check, env={"REGISTRY": f"{engine.registry}/{OWN}", **env}
     )
 
 
-def test_only_a_release_moves_tags(engine: Engine, project: Path) -> None:
-    """A push leaves what moves alone; with MOVING=true it moves all of that."""
+def test_only_a_release_moves_floating_tags(engine: Engine, project: Path) -> None:
+    """A push does not move floating tags; with MOVING=true it moves all of them."""
     before = set(engine.tags(f"{OWN}/floor"))
     bake(engine, project, "--push", "floor", VERSION_TAG="alice-test", **LOCAL)
 
@@ -92,8 +92,8 @@ def test_only_a_release_moves_tags(engine: Engine, project: Path) -> None:
     assert engine.digest(f"{OWN}/floor", "one") == engine.digest(f"{OWN}/floor", "one-v2")
 
 
-def test_a_child_stands_on_the_parent_of_the_same_bake(engine: Engine, project: Path) -> None:
-    """A chain of three is built in one bake; each begins with the layers of the one below it."""
+def test_a_child_uses_the_parent_of_the_same_bake(engine: Engine, project: Path) -> None:
+    """A chain of three is built in one bake; each image starts with its parent's layers."""
     bake(engine, project, "--push", "ground-one", "floor-one", "roof", VERSION_TAG="chain", **LOCAL)
     platform = min(engine.index(f"{OWN}/roof", "chain"))
     layers = [
@@ -107,7 +107,7 @@ def test_a_child_stands_on_the_parent_of_the_same_bake(engine: Engine, project: 
 
 
 def test_tests_run_in_the_build_on_every_platform(engine: Engine, project: Path) -> None:
-    """`bake test` runs each image's commands once for each platform, and again takes the cache."""
+    """`bake test` runs each image's commands once per platform; the next run is cached."""
     engine.docker("buildx", "prune", "--all", "--force")
     first = executed(bake(engine, project, "test").stderr)
     second = executed(bake(engine, project, "test").stderr)
@@ -119,8 +119,8 @@ def test_tests_run_in_the_build_on_every_platform(engine: Engine, project: Path)
     assert second == []
 
 
-def test_a_failing_test_fails_the_bake_and_says_which(engine: Engine, project: Path) -> None:
-    """A command that fails names its target and itself; nothing is pushed by testing."""
+def test_a_failing_test_fails_the_bake(engine: Engine, project: Path) -> None:
+    """The error names the target and the command; tests push nothing."""
     (project / "matrix.yaml").write_text(MATRIX.replace("fails: false", "fails: true"))
     compiled(project)
 
@@ -132,19 +132,19 @@ def test_a_failing_test_fails_the_bake_and_says_which(engine: Engine, project: P
     assert "one-broken" not in engine.tags(f"{OWN}/floor")
 
 
-def test_a_cache_is_written_and_read_only_when_asked_for(engine: Engine, project: Path) -> None:
-    """Without CACHE nothing is exported; with it, an empty builder executes nothing again."""
-    words = ("ground-one", "--push")
-    bake(engine, project, *words, VERSION_TAG="plain", **LOCAL)
+def test_caches_are_used_only_with_the_variable_cache(engine: Engine, project: Path) -> None:
+    """Without CACHE nothing is exported; with it, an empty builder executes no step."""
+    arguments = ("ground-one", "--push")
+    bake(engine, project, *arguments, VERSION_TAG="plain", **LOCAL)
 
     assert "ground-one" not in engine.tags(f"{OWN}/cache")
 
-    bake(engine, project, *words, VERSION_TAG="write", CACHE="write", **LOCAL)
+    bake(engine, project, *arguments, VERSION_TAG="write", CACHE="write", **LOCAL)
 
     assert "ground-one" in engine.tags(f"{OWN}/cache")
 
     engine.docker("buildx", "prune", "--all", "--force")
-    read = bake(engine, project, *words, VERSION_TAG="read", CACHE="read", **LOCAL)
+    read = bake(engine, project, *arguments, VERSION_TAG="read", CACHE="read", **LOCAL)
 
     assert executed(read.stderr) == []
 

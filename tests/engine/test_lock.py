@@ -1,4 +1,4 @@
-"""Locked bases, with a real registry that moves under them and a real BuildKit that builds them."""
+"""Locked base images, with a real BuildKit and a registry whose tags move."""
 
 import subprocess
 import uuid
@@ -49,7 +49,7 @@ RUN --mount=type=bind,from={registry}/{own}/tool:1,target=/mnt test -e /mnt/etc
 
 
 class Project:
-    """A folder with a matrix, and two bases of its own in the registry."""
+    """A project with two base images of its own in the registry."""
 
     def __init__(self, engine: Engine, folder: Path) -> None:
         self.engine, self.folder, self.own = engine, folder, f"lock-{uuid.uuid4().hex[:12]}"
@@ -66,31 +66,31 @@ class Project:
         self.move("tool", "3.11", "--annotation", "index:tool=yes")  # for arm64, too
 
     def image(self, name: str) -> str:
-        """Return the full name of a base."""
+        """Return the full name of a base image."""
         return f"{self.engine.registry}/{self.own}/{name}:1"
 
     def move(self, name: str, python: str, *more: str) -> str:
-        """Let a base's tag stand for a Python; return its digest."""
+        """Move a base image's tag to a Python image; return its digest."""
         source = f"{self.engine.registry}/library/python:{python}-slim-bookworm"
         self.engine.copy(source, self.image(name), *more)
         return self.engine.digest(f"{self.own}/{name}", "1")
 
-    def run(self, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run compile-matrix there."""
-        return command.run(self.folder, *words, env=self.engine.env, code=code)
+    def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run compile-matrix in the project."""
+        return command.run(self.folder, *arguments, env=self.engine.env, code=code)
 
     def lock(self) -> str:
-        """Return what matrix.lock holds."""
+        """Return the content of matrix.lock."""
         return (self.folder / "matrix.lock").read_text()
 
     def generated(self, name: str) -> str:
         """Return a target's Dockerfile."""
         return (self.folder / f"dockerfiles/{name}.Dockerfile").read_text()
 
-    def bake(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Bake it for this machine, and push."""
+    def bake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Bake for this machine's platform, and push."""
         return self.engine.docker(
-            "buildx", "bake", "--push", *words, cwd=self.folder, env={"ONLY_PLATFORM": "local"}
+            "buildx", "bake", "--push", *arguments, cwd=self.folder, env={"ONLY_PLATFORM": "local"}
         )
 
     def layers(self, repository: str, tag: str) -> list[str]:
@@ -102,19 +102,19 @@ class Project:
 
 @pytest.fixture
 def project(engine: Engine, tmp_path: Path) -> Project:
-    """Give a project whose bases are not locked yet."""
+    """Provide a project whose base images are not locked yet."""
     return Project(engine, tmp_path)
 
 
-def test_a_locked_image_is_built_from_what_was_locked(project: Project) -> None:
-    """Lock, compile, move the tag: what is built still stands on the digest that was locked."""
+def test_an_image_is_built_from_its_locked_base(project: Project) -> None:
+    """After the tag has moved, the image is still built from the locked digest."""
     digest = project.engine.digest(f"{project.own}/base", "1")
-    said = project.run("lock")
+    locked = project.run("lock")
     layers = project.layers(f"{project.own}/base", "1")
 
-    assert f"{project.image('base')}: locked at {digest}" in said.stdout
-    assert "2 bases: matrix.lock written" in said.stdout
-    assert "2/2 " in said.stderr
+    assert f"{project.image('base')}: locked at {digest}" in locked.stdout
+    assert "2 bases: matrix.lock written" in locked.stdout
+    assert "2/2 " in locked.stderr
     assert f"digest: {digest}\n    platforms: [linux/amd64, linux/arm64]\n" in project.lock()
 
     project.run("--locked")
@@ -132,8 +132,8 @@ def test_a_locked_image_is_built_from_what_was_locked(project: Project) -> None:
     assert project.layers(f"{project.own}/base", "1") != layers
 
 
-def test_every_way_to_name_an_image_is_pinned_and_builds(project: Project) -> None:
-    """ARG, args, copies, mounts and contexts bear digests, and BuildKit takes each of them."""
+def test_every_reference_to_an_image_is_pinned(project: Project) -> None:
+    """ARG, args, COPY, mounts and contexts get digests, and BuildKit accepts all of them."""
     project.run("lock")
     project.run("--locked")
     text = project.generated("other")
@@ -154,8 +154,8 @@ def test_every_way_to_name_an_image_is_pinned_and_builds(project: Project) -> No
     assert project.engine.tags(f"{project.own}/other") == ["1"]
 
 
-def test_a_base_that_moved_is_told_and_moves_only_when_asked(project: Project) -> None:
-    """`--check` names the targets and those above them, and changes nothing; `--upgrade` moves."""
+def test_a_moved_base_is_reported_and_upgraded_on_request(project: Project) -> None:
+    """`--check` lists the targets and their dependents; only `--upgrade` changes the lock."""
     project.run("lock")
     project.run()
     before, old = project.lock(), project.engine.digest(f"{project.own}/base", "1")
@@ -163,11 +163,11 @@ def test_a_base_that_moved_is_told_and_moves_only_when_asked(project: Project) -
     assert "2 base images: up to date" in project.run("lock", "--check").stdout
 
     new = project.move("base", "3.11", "--annotation", "index:moved=yes")
-    told = project.run("lock", "--check", code=1).stdout
+    stdout = project.run("lock", "--check", code=1).stdout
 
-    assert f"{project.image('base')}: changed from {old} to {new}\n" in told
-    assert "  used by lower-one, lower-two, other\n  dependents: upper-one, upper-two\n" in told
-    assert project.image("tool") not in told
+    assert f"{project.image('base')}: changed from {old} to {new}\n" in stdout
+    assert "  used by lower-one, lower-two, other\n  dependents: upper-one, upper-two\n" in stdout
+    assert project.image("tool") not in stdout
     assert project.lock() == before
     assert (
         "1 base image: up to date" in project.run("lock", "--check", project.image("tool")).stdout
@@ -178,9 +178,11 @@ def test_a_base_that_moved_is_told_and_moves_only_when_asked(project: Project) -
 
     assert project.lock() == before
 
-    said = project.run("lock", "--upgrade", f"{project.engine.registry}/{project.own}/base").stdout
+    stdout = project.run(
+        "lock", "--upgrade", f"{project.engine.registry}/{project.own}/base"
+    ).stdout
 
-    assert f"moved from {old} to {new}" in said
+    assert f"moved from {old} to {new}" in stdout
     assert project.lock() == before.replace(old, new, 1)
     assert "stale" in project.run("--check", code=1).stderr
 
@@ -189,8 +191,8 @@ def test_a_base_that_moved_is_told_and_moves_only_when_asked(project: Project) -
     assert f"@{new}\n" in project.generated("lower-two")
 
 
-def test_what_is_missing_is_added_and_what_is_unused_dropped(project: Project) -> None:
-    """Plain `lock` follows the matrix; until then a new base is a warning, or refused."""
+def test_the_lock_follows_the_matrix(project: Project) -> None:
+    """`lock` adds and removes base images; before that, a new one is a warning or an error."""
     project.run("lock")
     kept = project.lock()
     job = project.folder / "templates/job.j2"
@@ -203,9 +205,9 @@ def test_what_is_missing_is_added_and_what_is_unused_dropped(project: Project) -
     assert f"FROM {second}\n" in project.generated("lower-one")
     assert f"error[unlocked-base]: {second} is not in" in project.run("--locked", code=1).stderr
 
-    told = project.run("lock", "--check", code=1).stdout
+    stdout = project.run("lock", "--check", code=1).stdout
 
-    assert f"{second}: not locked\n  used by lower-one, lower-two\n" in told
+    assert f"{second}: not locked\n  used by lower-one, lower-two\n" in stdout
     assert f"{second}: locked at " in project.run("lock").stdout
     assert project.run("--locked").stderr == ""
 
@@ -216,8 +218,8 @@ def test_what_is_missing_is_added_and_what_is_unused_dropped(project: Project) -
     assert project.lock() == kept
 
 
-def test_a_base_without_a_platform_is_refused(project: Project) -> None:
-    """An index or a plain image without one of the platforms names itself and that platform."""
+def test_a_base_must_have_all_platforms(project: Project) -> None:
+    """The error names the image and the platform that it lacks."""
     source = f"{project.engine.registry}/library/python:3.11-slim-bookworm"
     entry = project.engine.index("library/python", "3.11-slim-bookworm")["linux/amd64"]
     plain = f"{source.rpartition(':')[0]}@{entry['digest']}"
@@ -231,7 +233,7 @@ def test_a_base_without_a_platform_is_refused(project: Project) -> None:
     assert "templates/job.j2:1:6" in refused
     assert project.lock() == before
 
-    # What an older lock did not know is refused when compiling, too.
+    # Compiling rejects it as well if the lock was written before.
     lock = before.replace("platforms: [linux/amd64, linux/arm64]", "platforms: [linux/amd64]")
     (project.folder / "matrix.lock").write_text(lock)
     again = project.run(code=1).stderr
@@ -249,12 +251,12 @@ def test_a_base_without_a_platform_is_refused(project: Project) -> None:
 
 
 def test_a_refreshed_target_has_its_date(project: Project) -> None:
-    """`--refresh` writes a date for what is asked, and a target that is gone loses it."""
+    """`--refresh` writes the date of the selected targets; removed targets lose theirs."""
     project.run("lock")
     plain = project.lock()
-    said = project.run("lock", "--refresh", "image=lower", "--date", "2026-11-23").stdout
+    stdout = project.run("lock", "--refresh", "image=lower", "--date", "2026-11-23").stdout
 
-    assert "2 targets refreshed: 2026-11-23" in said
+    assert "2 targets refreshed: 2026-11-23" in stdout
     assert (
         project.lock() == f"{plain}refreshed:\n  lower-one: 2026-11-23\n  lower-two: 2026-11-23\n"
     )
@@ -267,8 +269,8 @@ def test_a_refreshed_target_has_its_date(project: Project) -> None:
     assert project.lock().endswith("\nrefreshed:\n  lower-two: 2026-12-01\n")
 
 
-def test_what_cannot_be_looked_up_is_in_dockers_words(project: Project) -> None:
-    """A tag that is not there, and a registry that does not answer: all said, nothing written."""
+def test_a_failed_lookup_quotes_docker(project: Project) -> None:
+    """A missing tag and an unreachable registry are both reported; nothing is written."""
     job = project.folder / "templates/job.j2"
     job.write_text(
         job.read_text().replace("base:1", "base:gone") + "COPY --from=127.0.0.1:1/x / /\n"

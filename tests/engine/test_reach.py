@@ -1,4 +1,4 @@
-"""What a Dockerfile is said to read is what BuildKit reads: a build is redone for nothing else."""
+"""The files that we find for a Dockerfile are those that BuildKit reads, and no others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BASE = "FROM python:3.11-slim-bookworm\n"
 PLAIN = ("a.txt", "b.txt", "sub/c.txt", "sub/deep/d.txt", "other/e.txt")
 COPIED = "FROM scratch\nCOPY "
 
-# Dockerfile, files of the context beside PLAIN (`-> ` makes a link), files of the context `named`.
+# Dockerfile, files of the context added to PLAIN (`-> ` is a link), files of the context `named`.
 CASES: Mapping[str, tuple[str, Mapping[str, str], Mapping[str, str]]] = {
     "a file": (f"{COPIED}a.txt /x/\n", {}, {}),
     "a file in a folder": (f"{COPIED}./sub//c.txt /x/\n", {}, {}),
@@ -91,7 +91,7 @@ CASES: Mapping[str, tuple[str, Mapping[str, str], Mapping[str, str]]] = {
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
-    """Write files, and links where their text begins with an arrow."""
+    """Write files; a text that begins with an arrow becomes a link."""
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def reached(project: Path) -> set[str]:
-    """Return the files, as paths in the project, that a build is said to read."""
+    """Return the files that a build is expected to read, as paths in the project."""
     found = reads((project / "Dockerfile").read_text(), contexts=["named"])
     trees = Trees(project)
     main = trees.main("main", "Dockerfile", found.main).files
@@ -111,8 +111,8 @@ def reached(project: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_build_runs_anew_for_what_is_reached(engine: Engine, tmp_path: Path, case: str) -> None:
-    """Each file is changed in its turn: a step is executed exactly if it is said to be reached."""
+def test_a_build_depends_on_its_files(engine: Engine, tmp_path: Path, case: str) -> None:
+    """Files are changed one by one: a step is executed exactly if the file is expected."""
     dockerfile, beside, named = CASES[case]
     own = {name: text for name, text in beside.items() if name.startswith("Dockerfile")}
     write(tmp_path, {"Dockerfile": dockerfile, **own})
@@ -136,24 +136,24 @@ def test_a_build_runs_anew_for_what_is_reached(engine: Engine, tmp_path: Path, c
 
     assert build()
     assert not build()
-    said = reached(tmp_path)
+    expected = reached(tmp_path)
     for path in files:
         path.write_text(uuid.uuid4().hex)
         name = os.fspath(path.relative_to(tmp_path))
 
-        assert bool(build()) == (name in said), name
+        assert bool(build()) == (name in expected), name
 
 
 def test_an_argument_that_no_dockerfile_declares_changes_nothing(
     engine: Engine, tmp_path: Path
 ) -> None:
-    """A step is executed anew for a declared argument, and for no other."""
+    """A step is executed again for a declared argument, and for no other."""
     dockerfile = f"{BASE}ARG TOLD=1\nRUN echo {uuid.uuid4()}\n"
     (tmp_path / "Dockerfile").write_text(dockerfile)
 
-    def build(*words: str) -> list[str]:
+    def build(*arguments: str) -> list[str]:
         done = engine.docker(
-            *("buildx", "build", "--progress=rawjson", "--output=type=cacheonly", *words, "."),
+            *("buildx", "build", "--progress=rawjson", "--output=type=cacheonly", *arguments, "."),
             cwd=tmp_path,
         )
         return executed(done.stderr)
@@ -180,8 +180,8 @@ def test_what_a_parent_triggers_reads_the_child_s_context(engine: Engine, tmp_pa
     )
 
     def build() -> list[str]:
-        words = ("--progress=rawjson", "--set=*.output=type=cacheonly")
-        return executed(engine.docker("buildx", "bake", *words, cwd=tmp_path).stderr)
+        arguments = ("--progress=rawjson", "--set=*.output=type=cacheonly")
+        return executed(engine.docker("buildx", "bake", *arguments, cwd=tmp_path).stderr)
 
     assert build()
     assert not build()

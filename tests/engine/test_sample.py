@@ -1,4 +1,4 @@
-"""The sample, unmodified, on a real BuildKit and a real registry."""
+"""The unmodified sample with a real BuildKit and registry."""
 
 import json
 import os
@@ -23,9 +23,9 @@ PROJECT = Path(__file__).parents[2]
 PYTHONS = ("3.9", "3.11", "3.13")
 SERVER, TRAINING = "truss-server-base", "truss-training-base"
 OWN = f"sample{os.getpid()}"
-"""Where this run pushes: an engine that is held up keeps what others pushed."""
+"""This run's namespace: a shared engine keeps the images of other runs."""
 PATIENCE = 300
-"""Seconds that anything may take on a busy machine."""
+"""Timeout in seconds, for a busy machine."""
 VARIANTS = {
     SERVER: [f"{p}{g}{r}" for p in PYTHONS for g in ("", "-gpu") for r in ("", "-reload")],
     TRAINING: [f"{p}{g}" for p in PYTHONS for g in ("", "-gpu")],
@@ -47,13 +47,13 @@ class Baked:
         return f"{self.engine.registry}/{OWN}/{repository}:{variant}-v1"
 
     def run(self, image: str, *command: str, options: tuple[str, ...] = ()) -> str:
-        """Run a command in an image and return what it prints."""
+        """Run a command in an image and return its output."""
         return self.engine.docker("run", "--rm", *options, image, *command).stdout.strip()
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the sample, compiled in a folder of its own."""
+    """Provide the sample, compiled in its own folder."""
     folder = tmp_path_factory.mktemp("sample")
     for name in ("matrix.yaml", "pyproject.toml", "docker-bake.hcl.j2"):
         (folder / name).write_bytes((PROJECT / name).read_bytes())
@@ -83,7 +83,7 @@ def baked(engine: Engine, project: Path) -> Baked:
 
 
 def test_every_tag_is_in_the_registry(baked: Baked) -> None:
-    """One bake pushes all 18 variants, each under its tag, and no other."""
+    """One bake pushes all 18 variants, each with its tag, and nothing else."""
     assert len(baked.targets) == 18
     for repository, variants in VARIANTS.items():
         expected = sorted(f"{variant}-v1" for variant in variants)
@@ -92,7 +92,7 @@ def test_every_tag_is_in_the_registry(baked: Baked) -> None:
 
 
 def test_shared_steps_are_executed_once(baked: Baked) -> None:
-    """BuildKit executes as many RUN and COPY steps as there are distinct prefixes of them."""
+    """BuildKit executes one RUN or COPY step per distinct prefix of instructions."""
     builds = [
         (
             (baked.folder / target["dockerfile"].removeprefix("cwd://")).read_text(),
@@ -106,15 +106,15 @@ def test_shared_steps_are_executed_once(baked: Baked) -> None:
 
 
 @pytest.mark.parametrize(("repository", "variant"), ALL, ids=[f"{r}:{v}" for r, v in ALL])
-def test_an_image_is_what_its_tag_says(baked: Baked, repository: str, variant: str) -> None:
-    """It runs its own Python, unbuffered and not as root; CUDA is there exactly in GPU variants."""
+def test_an_image_matches_its_tag(baked: Baked, repository: str, variant: str) -> None:
+    """It runs its own Python, unbuffered and not as root; only GPU variants contain CUDA."""
     image = baked.image(repository, variant)
     code = (
         "import glob, json, os, sys; print(json.dumps([sys.version_info[:2], os.getuid(),"
         " glob.glob('/usr/local/cuda-12.8/**/libcudart*', recursive=True), dict(os.environ)]))"
     )
-    said = baked.run(image, "-c", code, options=("--pull=always", "--entrypoint=python"))
-    version, user, libraries, environment = json.loads(said)
+    stdout = baked.run(image, "-c", code, options=("--pull=always", "--entrypoint=python"))
+    version, user, libraries, environment = json.loads(stdout)
     python, *fragments = variant.split("-")
 
     assert [int(part) for part in python.split(".")] == version
@@ -128,7 +128,7 @@ def test_an_image_is_what_its_tag_says(baked: Baked, repository: str, variant: s
 
 
 def test_the_images_pass_their_own_tests(baked: Baked) -> None:
-    """`docker buildx bake test` runs what the sample asks of its images, in all 18 variants."""
+    """`docker buildx bake test` runs the sample's tests in all 18 variants."""
     env = {"REGISTRY": f"{baked.engine.registry}/{OWN}", "ONLY_PYTHON": ",".join(PYTHONS)}
     command = ("buildx", "bake", "--progress=rawjson", "test")
     done = baked.engine.docker(*command, cwd=baked.folder, env={**env, "ONLY_PLATFORM": "local"})
@@ -138,7 +138,7 @@ def test_the_images_pass_their_own_tests(baked: Baked) -> None:
 
 
 def test_requirements_are_installed(baked: Baked) -> None:
-    """Each image holds the requirements of its own folder, and pip finds no conflict."""
+    """Each image contains the requirements of its folder, and pip finds no conflict."""
     for repository, name in ((SERVER, "server"), (TRAINING, "training")):
         wanted = (PROJECT / f"templates/{name}/requirements.txt").read_text().splitlines()
         packages = [line for line in wanted if line and not line.startswith("#")]
@@ -153,8 +153,8 @@ def test_requirements_are_installed(baked: Baked) -> None:
         baked.run(image, "check", options=("--entrypoint=pip",))
 
 
-def test_labels_say_what_an_image_is(baked: Baked) -> None:
-    """An image bears the OCI labels: title, version, revision, source and base."""
+def test_images_have_labels(baked: Baked) -> None:
+    """An image has the OCI labels title, version, revision, source and base."""
     config = baked.engine.config(f"{OWN}/{SERVER}", "3.11-gpu-v1")
     labels = config["config"]["Labels"]
     prefix = "org.opencontainers.image."
@@ -186,7 +186,7 @@ def served(baked: Baked, tmp_path: Path) -> Iterator[tuple[Baked, str, Path, str
 
 
 def _write_server(app: Path, answer: str) -> None:
-    """Write it in one step: an empty program would succeed, and the container be done."""
+    """Write the file in one step: an empty program would end the container successfully."""
     draft = app.with_name("server.py")
     draft.write_text(
         "from http.server import BaseHTTPRequestHandler, HTTPServer\n"
@@ -201,20 +201,20 @@ def _write_server(app: Path, answer: str) -> None:
 
 
 def _answer(url: str, expected: str, seconds: float = PATIENCE) -> str:
-    """Ask until the answer is the expected one, or the time is over."""
+    """Send requests until the response is the expected one, or the timeout expires."""
     end = time.monotonic() + seconds
-    said = ""
-    while time.monotonic() < end and said != expected:
+    response = ""
+    while time.monotonic() < end and response != expected:
         try:
             with urllib.request.urlopen(url, timeout=2) as reply:
-                said = reply.read().decode()
+                response = reply.read().decode()
         except OSError as error:
-            said = str(error)
+            response = str(error)
         time.sleep(0.1)
-    return said
+    return response
 
 
-def test_a_changed_file_changes_the_answer(served: tuple[Baked, str, Path, str]) -> None:
+def test_a_changed_file_changes_the_response(served: tuple[Baked, str, Path, str]) -> None:
     """Live reload restarts the server when its file changes, and not the container."""
     baked, container, app, url = served
     state = "{{.State.StartedAt}} {{.RestartCount}} {{.State.Pid}}"
@@ -234,8 +234,8 @@ def test_a_live_reload_container_stops_at_once(served: tuple[Baked, str, Path, s
 
     baked.engine.docker("stop", f"-t={PATIENCE}", container)
 
-    said = baked.engine.docker("inspect", "--format={{.State.ExitCode}}", container).stdout
-    assert int(said) == 128 + signal.SIGTERM
+    exit_code = baked.engine.docker("inspect", "--format={{.State.ExitCode}}", container).stdout
+    assert int(exit_code) == 128 + signal.SIGTERM
 
 
 def test_one_variant_for_both_platforms(baked: Baked) -> None:
@@ -251,15 +251,15 @@ def test_one_variant_for_both_platforms(baked: Baked) -> None:
 
 
 def test_build_checks_find_nothing(baked: Baked) -> None:
-    """`docker buildx bake --check` warns of none of the 36 Dockerfiles."""
+    """`docker buildx bake --check` has no warning about any of the 36 Dockerfiles."""
     for python in ("3.10", "3.12", "3.14"):
         base = "library/python", f"{python}-slim-bookworm"
         if base[1] not in baked.engine.tags(base[0]):
-            # A check needs the base's configuration only; that of a neighbour will do.
+            # A check needs only the configuration of the base image: that of another version works.
             neighbour = baked.engine.manifest("library/python", "3.11-slim-bookworm")
             baked.engine.stored.put_manifest(*base, neighbour)
     done = baked.engine.docker("buildx", "bake", "--check", cwd=baked.folder, check=False)
-    said = done.stdout + done.stderr
+    output = done.stdout + done.stderr
 
-    assert done.returncode == 0, said
-    assert said.count("Check complete, no warnings found.") == 36
+    assert done.returncode == 0, output
+    assert output.count("Check complete, no warnings found.") == 36
