@@ -13,7 +13,8 @@ from compiler.output.bake_targets import bake_targets, joined_platforms
 from compiler.output.hcl import Block, Expression, literal
 from compiler.output.shared_cache import siblings
 from compiler.render.render import Dockerfile
-from compiler.targets.plan import Group, Kind, Plan
+from compiler.targets.groups import Group, Kind
+from compiler.targets.plan import Plan
 
 
 class Variable(NamedTuple):

@@ -2,6 +2,6 @@
 
     plan(matrix, resolve(matrix, expand(matrix, limit), files))
 
-Entry points: `expand.expand`, `resolve.resolve`, `plan.plan`, `filters.select`. Pure, except that
-contexts are looked up in the project. The order is the author's.
+Entry points: `expand.expand`, `resolve.resolve`, `plan.plan`, `filters.select`. The
+only access to the disk is that contexts must exist. The order is that of matrix.yaml.
 """

@@ -1,4 +1,4 @@
-"""Aliases: moving tags of which each is one variant's."""
+"""Find the variant of each alias; an alias is a floating tag of a single variant."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,34 +12,36 @@ from compiler.targets.naming import Named
 def find_aliases(
     matrix: Matrix, named: Sequence[Named], problems: Problems
 ) -> Mapping[str, tuple[Alias, ...]]:
-    """Return each target's aliases; one that matches no variant or several is noted."""
-    found: dict[str, tuple[Alias, ...]] = {}
+    """Return target -> its aliases; an alias must match exactly one variant of its image."""
+    aliases: dict[str, tuple[Alias, ...]] = {}
     for image in matrix.images.values():
         if not image.aliases:
             continue
         variants = [one for one in named if one.variant.image is image]
         for alias in image.aliases:
-            said = rule(alias.pattern, image)
-            taken = [
-                one.name for one in variants if said is not None and holds(said, one.variant.values)
+            condition = rule(alias.pattern, image)
+            matches = [
+                one.name
+                for one in variants
+                if condition is not None and holds(condition, one.variant.values)
             ]
-            if len(taken) == 1:
-                found[taken[0]] = (*found.get(taken[0], ()), alias)
+            if len(matches) == 1:
+                aliases[matches[0]] = (*aliases.get(matches[0], ()), alias)
             else:
-                problems.add(_fault(alias, image, taken, matrix))
-    return found
+                problems.add(_mismatch(alias, image, matches, matrix))
+    return aliases
 
 
-def _fault(alias: Alias, image: Image, taken: list[str], matrix: Matrix) -> Diagnostic:
-    names = ", ".join(taken[:3]) + (", ..." if len(taken) > 3 else "")  # noqa: PLR2004
-    open_ = [axis.name for axis in image.axes if axis.name not in alias.pattern.matchers]
-    help_ = f"say also which {' and which '.join(open_)}" if taken and open_ else ""
+def _mismatch(alias: Alias, image: Image, matches: list[str], matrix: Matrix) -> Diagnostic:
+    names = ", ".join(matches[:3]) + (", ..." if len(matches) > 3 else "")  # noqa: PLR2004
+    missing = [axis.name for axis in image.axes if axis.name not in alias.pattern.matchers]
+    help_ = f"add {' and '.join(missing)} to its pattern" if matches and missing else ""
     return Diagnostic(
         code=Code.ALIAS_MISMATCH,
-        message=f"the alias {alias.tag.raw!r} matches {len(taken)} variants of {image.name!r}: "
+        message=f"the alias {alias.tag.raw!r} matches {len(matches)} variants of {image.name!r}: "
         f"{names}"
-        if taken
+        if matches
         else f"the alias {alias.tag.raw!r} matches no variant of {image.name!r}",
         location=matrix.source.locate(alias.pattern.route, key=True),
-        help=help_ or "an alias is one variant's: let its pattern match exactly one",
+        help=help_ or "change its pattern so that it matches exactly one variant",
     )

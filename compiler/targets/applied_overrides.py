@@ -1,4 +1,4 @@
-"""How the variants of one image are built: its own fields, and what overrides make of them."""
+"""Merge the fields of an image with those of the overrides that match a variant."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -12,45 +12,47 @@ from compiler.targets.field_rendering import Renderer, renderer
 
 
 class BuildSpec(NamedTuple):
-    """How the variants of an image are built that the same overrides are about."""
+    """What the variants of an image that match the same overrides have in common."""
 
     template: TemplateString
     settings: tuple[Setting, ...]
-    """What overrides set."""
+    """`set` of the overrides."""
     given: Mapping[str, Field]
+    """The fields as written, overrides included."""
     fields: tuple[tuple[str, Renderer], ...]
+    """The same, ready to be rendered."""
 
 
 class ImageContext:
-    """What is the same for all variants of one image."""
+    """What all variants of one image have in common."""
 
     def __init__(self, image: Image, matrix: Matrix) -> None:
         self.image = image
         self.scope: dict[str, Any] = {**GLOBALS, **matrix.data, **dict.fromkeys(matrix.axes)}
         self.settings = tuple(image.settings.values())
         self.plain = not any(value.settings for axis in image.axes for value in axis.values)
-        """Whether no value of its axes has a `set`."""
+        """Whether none of its axis values has a `set`."""
         self._matrix = matrix
         self._overrides: list[tuple[Rule, Override]] = [
-            (said, override)
+            (condition, override)
             for override in image.overrides
-            if (said := rule(override.when, image)) is not None
+            if (condition := rule(override.when, image)) is not None
         ]
-        self._ways: dict[tuple[int, ...], BuildSpec] = {}
+        self._specs: dict[tuple[int, ...], BuildSpec] = {}
 
-    def way(self, values: tuple[Value, ...]) -> BuildSpec:
-        """Return how a variant is built: the image's fields and those of its overrides."""
+    def build_spec(self, values: tuple[Value, ...]) -> BuildSpec:
+        """Return the fields of a variant: the image's, with those of matching overrides."""
         key = tuple(
-            [n for n, (said, _) in enumerate(self._overrides) if holds(said, values)]
+            [n for n, (condition, _) in enumerate(self._overrides) if holds(condition, values)]
             if self._overrides
             else ()
         )
-        found = self._ways.get(key)
-        if found is None:
-            found = self._ways[key] = self._make([self._overrides[n][1] for n in key])
-        return found
+        spec = self._specs.get(key)
+        if spec is None:
+            spec = self._specs[key] = self._merged([self._overrides[n][1] for n in key])
+        return spec
 
-    def _make(self, overrides: list[Override]) -> BuildSpec:
+    def _merged(self, overrides: list[Override]) -> BuildSpec:
         template, fields = self.image.template, self.image.fields
         settings: dict[str, Setting] = {}
         for override in overrides:

@@ -1,4 +1,7 @@
-"""What bake takes in silence and we do not, target by target: names, tags, platforms, contexts."""
+"""Check each target for mistakes that bake accepts silently: names, tags, fields, contexts.
+
+A check adds to the problems and changes nothing.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -14,34 +17,47 @@ from compiler.targets.field_rendering import Rendered
 from compiler.targets.field_syntax import Shapes, cells
 from compiler.targets.links import linked_target
 from compiler.targets.parents import described
-from compiler.targets.platforms import Platforms
 from compiler.targets.tag_checks import Tags
 
 
 class Checks:
     """Checks targets one by one, and each against those before it."""
 
-    def __init__(self, matrix: Matrix, files: Files, problems: Problems) -> None:
+    def __init__(
+        self, matrix: Matrix, files: Files, values: Mapping[str, str], problems: Problems
+    ) -> None:
+        """Take the matrix and what is needed to check its targets.
+
+        Args:
+            matrix: the matrix.
+            files: the project's files, among which contexts must exist.
+            values: a value of each bake variable.
+            problems: the collector of errors.
+        """
         self._matrix, self._files, self._problems = matrix, files, problems
-        self._values = {
-            name: variable.resolved or name.lower() for name, variable in matrix.variables.items()
-        }
-        self._platforms = Platforms(self._values, problems)
-        self._tags = Tags(self._values, problems)
-        self._shapes = Shapes(self._values, problems)
+        self._values = values
+        self._tags = Tags(values, problems)
+        self._shapes = Shapes(values, problems)
         self._names: dict[str, tuple[str, Variant]] = {}
         self._contexts: set[tuple[str, str]] = set()
-        self._met: dict[tuple[str, int, int], object] = {}
-        self._told: set[tuple[object, ...]] = set()
+        self._checked: dict[tuple[str, int, int], object] = {}
+        self._reported: set[tuple[object, ...]] = set()
 
     def target(
         self,
         subject: TargetUnderCheck,
-        fields: dict[str, Rendered],
+        fields: Mapping[str, Rendered],
         tags: Mapping[str, Iterable[BakeString]],
         cache: Mapping[BakeString, BakeString] | None,
     ) -> None:
-        """Check one target, and narrow its platforms to what its values allow."""
+        """Check one target.
+
+        Args:
+            subject: the target.
+            fields: its fields, as bake reads them.
+            tags: its version and floating tags, by the field that they come from.
+            cache: its `cache`, if it has one.
+        """
         self._name(subject.name, subject.variant)
         self._tags.check(subject, tags)
         if cache is not None:
@@ -50,13 +66,12 @@ class Checks:
             ref = _registry(entry)
             if ref is not None:
                 self._tags.cache(subject, "cache-to", ref)
-        self._platforms.narrow(subject, fields)
         self._shapes.check(subject, fields)
         self._context(subject, fields)
 
     def _name(self, name: str, variant: Variant) -> None:
         image = variant.image
-        # Files of names that differ in case only are one file on macOS.
+        # Names that differ only in case are one file on macOS.
         first = self._names.setdefault(name.lower(), (name, variant))
         if first[1] is not variant:
             other = first[1]
@@ -68,10 +83,10 @@ class Checks:
                         message=f"{described(*other)} and {described(*variant)} would both be "
                         f"target {name!r}"
                         if first[0] == name
-                        else f"targets {first[0]!r} and {name!r} differ in case only",
+                        else f"targets {first[0]!r} and {name!r} differ only in case",
                         location=here,
-                        help="give one of their values another `tag`",
-                        related=(("the other one", there),),
+                        help="set a different `tag` for one of their values",
+                        related=(("the other target", there),),
                     )
                 )
         if len(f"{name}.Dockerfile") > MAX_FILE_NAME:
@@ -80,43 +95,43 @@ class Checks:
                 self._problems.add(
                     Diagnostic(
                         code=Code.NAME_TOO_LONG,
-                        message=f"the file name of target '{name[:40]}...' is over "
+                        message=f"the file name of target '{name[:40]}...' is longer than "
                         f"{MAX_FILE_NAME} bytes",
                         location=place,
-                        help="give its values shorter `tag`s",
+                        help="set shorter `tag`s for its values",
                     )
                 )
 
     def _apart(self, variant: Variant, other: Variant) -> tuple[Location, Location]:
-        """Return what tells two variants apart: a value of each, or their images."""
+        """Return where two variants differ: at a value of each, or at their images."""
         locate = self._matrix.source.locate
         if variant.image is other.image:
-            for mine, its in zip(variant.values, other.values, strict=True):
-                if mine is not its:
-                    return locate(mine.route, key=True), locate(its.route, key=True)
+            for value, other_value in zip(variant.values, other.values, strict=True):
+                if value is not other_value:
+                    return locate(value.route, key=True), locate(other_value.route, key=True)
         return locate(variant.image.route, key=True), locate(other.image.route, key=True)
 
-    def _is_new(self, *fault: object) -> bool:
-        """Tell whether a fault is met for the first time, however many variants show it."""
-        if fault in self._told:
+    def _is_new(self, *error: object) -> bool:
+        """Return whether an error is reported for the first time; many variants may have it."""
+        if error in self._reported:
             return False
-        self._told.add(fault)
+        self._reported.add(error)
         return True
 
     def _context(self, subject: TargetUnderCheck, fields: Mapping[str, Rendered]) -> None:
         image = subject.variant.image
-        # Fields that no variant decides are the same objects for all variants.
-        met = (image.name, id(fields.get("context")), id(fields.get("contexts")))
-        if met in self._met:
+        # Fields that do not depend on the variant are the same objects for all variants.
+        identity = (image.name, id(fields.get("context")), id(fields.get("contexts")))
+        if identity in self._checked:
             return
-        self._met[met] = fields
+        self._checked[identity] = fields  # kept alive, so that no other object gets its identity
         paths = {"": fields.get("context", BakeString("."))}
         paths.update(fields.get("contexts", {}))  # type: ignore[arg-type]
         for key, path in paths.items():
-            asked = (image.name, f"{key}={path}")
-            if asked in self._contexts:
+            context = (image.name, f"{key}={path}")
+            if context in self._contexts:
                 continue
-            self._contexts.add(asked)
+            self._contexts.add(context)
             plain = substitute(str(path), self._values)
             if "://" in plain or plain.startswith("git@") or linked_target(plain) is not None:
                 continue
@@ -128,13 +143,13 @@ class Checks:
 
 
 def _registry(entry: str) -> str | None:
-    """Return the reference that an entry of `cache-to` writes, if it writes to a registry.
+    """Return the image reference that an entry of `cache-to` writes; None if not to a registry.
 
     >>> _registry("type=registry,ref=acme/cache:a,mode=max")
     'acme/cache:a'
     """
-    found = cells(entry)
-    pairs = dict(cell.partition("=")[::2] for cell in found)
+    columns = cells(entry)
+    pairs = dict(cell.partition("=")[::2] for cell in columns)
     if pairs.get("type") == "registry":
         return pairs.get("ref")
-    return entry if len(found) == 1 and "=" not in entry else None
+    return entry if len(columns) == 1 and "=" not in entry else None

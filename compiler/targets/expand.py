@@ -1,10 +1,8 @@
-"""Axes and rules -> variants, in the author's order.
+"""Expand a matrix into variants: one for each combination of axis values that the rules allow.
 
-Takes a `Matrix`; returns one `Variant` for each combination of an image that no rule drops.
-Promises the order of the images, then of the axes, the last axis fastest; that the rows of `only`
-are followed, not filtered out of a product; and that its work is bounded by the limit, however
-many combinations there are.
-Refuses more variants than the limit, and an image that is left with none.
+Variants are in the order of the images and then of the axes; the last axis varies fastest. Rows of
+`only` are expanded one by one, never filtered out of the full product. The limit bounds the work,
+however many combinations there are.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,24 +17,24 @@ from compiler.matrix.pattern import Rule, rule
 
 
 _STEPS_PER_VARIANT = 100
-"""Partial combinations that may be tried for each variant that is allowed."""
+"""Maximum number of partial combinations to try, for each variant that the limit allows."""
 _FEWEST_STEPS = 1_000_000
 _GLIMPSE = 10_000
-"""Partial combinations that are tried to see whether there is any."""
+"""Maximum number of partial combinations to try when looking for a single variant."""
 
 _Row: TypeAlias = Sequence[frozenset[int] | None]
-"""What a row of `only` takes, by position of the axis; None takes all."""
+"""The values that a row of `only` allows, by position of the axis; None allows all."""
 
 
 class Rules(NamedTuple):
-    """What an image's rules say, by positions of its axes."""
+    """The rules of an image, with axes given by their positions."""
 
     requires: dict[Value, dict[int, frozenset[int]]]
-    """What a value wants of others."""
+    """`only` of axis values: value -> position of another axis -> allowed values."""
     forbids: tuple[Rule, ...]
-    """One for each row of `exclude` that is about this image."""
+    """The rows of `exclude` that can match this image."""
     keeps: tuple[Rule, ...] | None
-    """One for each row of `only` that is about this image; None keeps all."""
+    """The rows of `only` that can match this image; None allows all combinations."""
 
 
 class Variant(NamedTuple):
@@ -48,18 +46,18 @@ class Variant(NamedTuple):
 
 
 class _TooManyError(Exception):
-    """The limit was met."""
+    """The limit was exceeded."""
 
 
 def expand(matrix: Matrix, limit: int = MAX_VARIANTS) -> tuple[Variant, ...]:
-    """Expand a matrix.
+    """Return all variants of a matrix.
 
     Args:
-        matrix: what was read.
-        limit: the most variants that it may have.
+        matrix: the matrix.
+        limit: the maximum number of variants.
 
     Raises:
-        CompileError: there are more, or an image has none.
+        CompileError: there are more variants, or an image has none.
     """
     problems = Problems()
     variants: list[Variant] = []
@@ -69,7 +67,7 @@ def expand(matrix: Matrix, limit: int = MAX_VARIANTS) -> tuple[Variant, ...]:
         try:
             rules = rules_of(image)
             if _size(image) > limit and rules == ({}, (), None):
-                raise _TooManyError  # before any of them takes memory
+                raise _TooManyError  # before they are stored
             for values in _combinations(image, rules, steps):
                 if len(variants) == limit:
                     raise _TooManyError
@@ -81,9 +79,9 @@ def expand(matrix: Matrix, limit: int = MAX_VARIANTS) -> tuple[Variant, ...]:
             problems.add(
                 Diagnostic(
                     code=Code.NO_VARIANTS,
-                    message=f"the rules leave image {image.name!r} no variant",
+                    message=f"image {image.name!r} has no variant: all are excluded",
                     location=matrix.source.locate(image.route, key=True),
-                    help="loosen a row of `exclude` or an `only`",
+                    help="relax `exclude` or `only`",
                 )
             )
     problems.refuse()
@@ -95,7 +93,7 @@ def _size(image: Image) -> int:
 
 
 def leaves_any(image: Image, rules: Rules) -> bool:
-    """Tell whether these rules leave an image any combination; yes where that takes too long."""
+    """Return whether these rules allow any combination; True if finding out takes too long."""
     try:
         return next(_combinations(image, rules, [_GLIMPSE]), None) is not None
     except _TooManyError:
@@ -103,10 +101,10 @@ def leaves_any(image: Image, rules: Rules) -> bool:
 
 
 def _combinations(image: Image, rules: Rules, steps: list[int]) -> Iterator[tuple[Value, ...]]:
-    """Give the combinations of an image that its rules keep; a rule cuts as early as it can."""
+    """Yield the combinations that the rules allow; each rule is applied as early as possible."""
     live = _live(rules.keeps, len(image.axes))
     if not all(rules.forbids) or live == []:
-        return  # a row drops the image as a whole, or none keeps any of it
+        return  # a row excludes the whole image, or no row of `only` matches it
     if image.axes:
         yield from _walk([axis.values for axis in image.axes], rules, live, steps)
     else:
@@ -138,9 +136,9 @@ def _walk(
         chosen.append(value)
         if _kept(chosen, rules.requires, by_last[depth], depth):
             if depth < last:
-                left = _narrowed(rows[-1], depth, value.index)
-                rows.append(left)
-                stack.append(_candidates(axes[depth + 1], left, depth + 1))
+                open_rows = _narrowed(rows[-1], depth, value.index)
+                rows.append(open_rows)
+                stack.append(_candidates(axes[depth + 1], open_rows, depth + 1))
                 continue
             yield tuple(chosen)
         chosen.pop()
@@ -148,34 +146,34 @@ def _walk(
 
 def _live(keeps: tuple[Rule, ...] | None, size: int) -> list[_Row] | None:
     if keeps is None or any(not row for row in keeps):
-        return None  # no `only`, or a row about the image alone
-    found: list[_Row] = []
+        return None  # no `only`, or a row that matches the whole image
+    rows: list[_Row] = []
     for row in keeps:
-        taken: list[frozenset[int] | None] = [None] * size
+        allowed: list[frozenset[int] | None] = [None] * size
         for position, values in row:
-            taken[position] = values
-        found.append(taken)
-    return found
+            allowed[position] = values
+        rows.append(allowed)
+    return rows
 
 
 def _candidates(values: tuple[Value, ...], live: list[_Row] | None, depth: int) -> Iterator[Value]:
-    """Give the values that some row takes at this depth, in the author's order."""
+    """Yield the values that some row allows at this depth, in the order of the axis."""
     if live is None:
         return iter(values)
-    taken: set[int] = set()
+    union: set[int] = set()
     for row in live:
-        wanted = row[depth]
-        if wanted is None:
+        allowed = row[depth]
+        if allowed is None:
             return iter(values)
-        taken |= wanted
-    return iter([values[index] for index in sorted(taken)])
+        union |= allowed
+    return iter([values[index] for index in sorted(union)])
 
 
 def _narrowed(live: list[_Row] | None, depth: int, index: int) -> list[_Row] | None:
-    """Return the rows that take this value, too."""
+    """Return the rows that allow this value as well."""
     if live is None:
         return None
-    return [row for row in live if (wanted := row[depth]) is None or index in wanted]
+    return [row for row in live if (allowed := row[depth]) is None or index in allowed]
 
 
 def _kept(
@@ -184,26 +182,26 @@ def _kept(
     forbids: list[Rule],
     depth: int,
 ) -> bool:
-    """Tell whether the newest value goes with the ones before it."""
+    """Return whether the last value can be combined with the ones before it."""
     for row in forbids:
         if all(chosen[position].index in values for position, values in row):
             return False
     if not requires:
         return True
-    newest = chosen[depth]
+    last = chosen[depth]
     for position, value in enumerate(chosen):
-        wants = requires.get(value)
-        if wants is not None and depth in wants and newest.index not in wants[depth]:
+        required = requires.get(value)
+        if required is not None and depth in required and last.index not in required[depth]:
             return False
-        if position < depth and newest in requires:
-            allowed = requires[newest].get(position)
+        if position < depth and last in requires:
+            allowed = requires[last].get(position)
             if allowed is not None and value.index not in allowed:
                 return False
     return True
 
 
 def rules_of(image: Image) -> Rules:
-    """Say an image's rules in positions of its axes."""
+    """Return the rules of an image, with axes given by their positions."""
     positions = {axis.name: n for n, axis in enumerate(image.axes)}
     requires: dict[Value, dict[int, frozenset[int]]] = {}
     for axis in image.axes:
@@ -213,16 +211,16 @@ def rules_of(image: Image) -> Rules:
             if value.only.images is not None and image.name not in value.only.images:
                 requires[value] = {positions[axis.name]: frozenset()}
                 continue
-            # It passes over axes that the image lacks.
+            # `only` of a value ignores axes that the image lacks.
             requires[value] = {
                 positions[name]: matcher.values
                 for name, matcher in value.only.matchers.items()
                 if name in positions
             }
-    forbids = tuple(said for row in image.exclude if (said := rule(row, image)) is not None)
+    forbids = tuple(r for row in image.exclude if (r := rule(row, image)) is not None)
     keeps = None
     if image.only is not None:
-        keeps = tuple(said for row in image.only if (said := rule(row, image)) is not None)
+        keeps = tuple(r for row in image.only if (r := rule(row, image)) is not None)
     return Rules(requires, forbids, keeps)
 
 
@@ -232,7 +230,7 @@ def _too_many(matrix: Matrix, image: Image, limit: int) -> Diagnostic:
     return Diagnostic(
         code=Code.TOO_MANY_VARIANTS,
         message=f"the matrix has more than {limit:,} variants; "
-        f"image {image.name!r} multiplies {product or '1'} = {size}",
+        f"image {image.name!r} alone has up to {product or '1'} = {size}",
         location=matrix.source.locate(image.route, key=True),
-        help="list fewer `axes` for this image, or raise --max-variants",
+        help="list fewer `axes` for this image, or increase --max-variants",
     )

@@ -1,4 +1,4 @@
-"""A target under inspection: what it is made of, and where that was written."""
+"""Find where the fields of a target are written in matrix.yaml."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -16,19 +16,22 @@ class TargetUnderCheck(NamedTuple):
     name: str
     variant: Variant
     given: Mapping[str, Field]
-    """The fields that this variant has, overrides included, as written."""
+    """The fields of this variant as written, overrides included."""
     scope: Mapping[str, Any]
 
     def place(self, field: str, *inner: str | int) -> Location:
-        """Return the place of a field, `defaults` and overrides included; else the image's."""
+        """Return where a field is written: in the image, `defaults` or an override.
+
+        For a field that is not written, return the location of the image.
+        """
         if field not in self.given:
             return self.matrix.source.locate(self.variant.image.route, key=True)
         return self.matrix.source.locate((*self.given[field].route, *inner))
 
     def entry(self, field: str, wanted: str) -> Location:
-        """Return the place of the entry of a list that renders to this."""
-        given = self.given[field].value if field in self.given else ()
-        for n, entry in enumerate(given if isinstance(given, tuple) else ()):
+        """Return where the entry of a list is written that renders to this text."""
+        value = self.given[field].value if field in self.given else ()
+        for n, entry in enumerate(value if isinstance(value, tuple) else ()):
             if isinstance(entry, TemplateString):
                 rendered = interpolate(entry, entry.render(self.scope), self.matrix.variables)
                 if wanted in (rendered, *rendered.split()):

@@ -1,4 +1,4 @@
-"""One field of an image, ready to be rendered for each variant."""
+"""Prepare the fields of an image so that they can be rendered for each variant."""
 
 import csv
 import io
@@ -13,10 +13,10 @@ from compiler.matrix.strings import BakeString, TemplateString, interpolate
 
 
 Rendered: TypeAlias = bool | BakeString | tuple[BakeString, ...] | Mapping[BakeString, BakeString]
-"""A field as bake takes it."""
+"""A field's value for bake."""
 
 Renderer: TypeAlias = Callable[[Mapping[str, Any]], Rendered]
-"""Scope -> field; raises `CompileError`. Equal scopes give the same object."""
+"""Scope -> the field's value; raises `CompileError`. Equal scopes return the same object."""
 
 T = TypeVar("T")
 
@@ -25,11 +25,11 @@ _MISSING = object()
 
 
 def renderer(field: Field, variables: Collection[str]) -> Renderer:
-    """Return what renders a field.
+    """Return the function that renders a field.
 
-    A list's entry that renders to nothing is left out; an entry of `tags` or `moving` may hold
-    several, separated by white space. Annotations become bake's list of `key=value`. `tests` are
-    Jinja's alone.
+    A list entry that renders to nothing is left out. An entry of `tags` or `moving` may render to
+    several tags, separated by white space. Annotations become bake's list of `key=value`. In
+    `tests`, `${}` belongs to the shell.
     """
     value = field.value
     if isinstance(value, bool):
@@ -42,7 +42,7 @@ def renderer(field: Field, variables: Collection[str]) -> Renderer:
             lambda scope: _list(value, scope, variables, field=field.name),
             [text for entry in value for text in _texts(entry)],
         )
-    assert value is not None  # noqa: S101 - merging leaves none
+    assert value is not None  # noqa: S101 - merging removes fields that are null
     pairs = tuple(value.values())
     if ROWS[field.name].kind is Kind.PAIRS:
         return _remembered(
@@ -64,7 +64,7 @@ def _texts(entry: Entry) -> list[TemplateString]:
 def remembered(
     render: Callable[[Mapping[str, Any]], T], names: frozenset[str]
 ) -> Callable[[Mapping[str, Any]], T]:
-    """Return what renders once for all scopes that agree in the names which it reads."""
+    """Return a function that renders once for all scopes with equal values of these names."""
     if not _OF_ONE_VARIANT.isdisjoint(names):
         return render
     ordered = tuple(sorted(names))
@@ -75,12 +75,12 @@ def remembered(
     def once(scope: Mapping[str, Any]) -> T:
         key = tuple([scope.get(name, _MISSING) for name in ordered])
         try:
-            found = memo.get(key)
+            result = memo.get(key)
         except TypeError:  # a list or mapping of `set` or data
             return render(scope)
-        if found is None:
-            found = memo[key] = render(scope)
-        return found
+        if result is None:
+            result = memo[key] = render(scope)
+        return result
 
     return once
 
@@ -93,12 +93,12 @@ def _by_one(
     def once(scope: Mapping[str, Any]) -> T:
         key = scope.get(name, _MISSING)
         try:
-            found = memo.get(key)
+            result = memo.get(key)
         except TypeError:  # a list or mapping of `set` or data
             return render(scope)
-        if found is None:
-            found = memo[key] = render(scope)
-        return found
+        if result is None:
+            result = memo[key] = render(scope)
+        return result
 
     return once
 
@@ -113,25 +113,25 @@ def _list(
     variables: Collection[str],
     field: str,
 ) -> tuple[BakeString, ...]:
-    found: list[BakeString] = []
-    faults: list[Diagnostic] = []
+    texts: list[BakeString] = []
+    errors: list[Diagnostic] = []
     for entry in entries:
         try:
             if not isinstance(entry, TemplateString):
                 pairs = _mapping(entry, scope, variables)
-                found.append(_agent(entry, pairs) if field == "ssh" else _record(pairs))
+                texts.append(_agent(entry, pairs) if field == "ssh" else _record(pairs))
                 continue
             rendered = entry.render(scope)
             if field == "tests":
-                found += [BakeString(rendered)] if rendered.strip() else []
+                texts += [BakeString(rendered)] if rendered.strip() else []
                 continue
             parts = rendered.split() if field in ("tags", "moving") else [rendered]
-            found += [interpolate(entry, part, variables) for part in parts if part]
+            texts += [interpolate(entry, part, variables) for part in parts if part]
         except CompileError as error:
-            faults += error.diagnostics
-    if faults:
-        raise CompileError(faults)
-    return tuple(found)
+            errors += error.diagnostics
+    if errors:
+        raise CompileError(errors)
+    return tuple(texts)
 
 
 def _mapping(
@@ -139,39 +139,43 @@ def _mapping(
     scope: Mapping[str, Any],
     variables: Collection[str],
 ) -> dict[BakeString, BakeString]:
-    found: dict[BakeString, BakeString] = {}
-    faults: list[Diagnostic] = []
+    mapping: dict[BakeString, BakeString] = {}
+    errors: list[Diagnostic] = []
     for key, value in pairs:
         try:
             name = interpolate(key, key.render(scope), variables)
-            if name in found:
-                message = f"two keys render to {name!r}"
+            if name in mapping:
+                message = f"duplicate key {name!r} after rendering"
                 raise key.refusal(Code.DUPLICATE_KEY, message, "remove one of them")
             if not name:
-                raise key.refusal(Code.EMPTY_KEY, "a key renders to nothing", "give it a name")
-            found[name] = interpolate(value, value.render(scope), variables)
+                raise key.refusal(
+                    Code.EMPTY_KEY, "a key renders to nothing", "make sure that it is never empty"
+                )
+            mapping[name] = interpolate(value, value.render(scope), variables)
         except CompileError as error:
-            faults += error.diagnostics
-    if faults:
-        raise CompileError(faults)
-    return found
+            errors += error.diagnostics
+    if errors:
+        raise CompileError(errors)
+    return mapping
 
 
 def _agent(
     entry: tuple[tuple[TemplateString, TemplateString], ...], pairs: Mapping[BakeString, BakeString]
 ) -> BakeString:
-    """Write an entry of `ssh` as bake reads it, `id=paths` or the id alone."""
+    """Return an entry of `ssh` in bake's syntax, `id=paths` or only the id."""
     for key, _ in entry:
         if key.raw not in {"id", "paths"}:
-            raise key.refusal(Code.UNKNOWN_KEY, f"unknown key {key.raw!r}", "there are id, paths")
+            raise key.refusal(Code.UNKNOWN_KEY, f"unknown key {key.raw!r}", "known keys: id, paths")
     id_, paths = (pairs.get(BakeString(key), "") for key in ("id", "paths"))
     if not id_:
-        raise entry[0][0].refusal(Code.MISSING_KEY, "the key 'id' is missing", "`id: default`")
+        raise entry[0][0].refusal(
+            Code.MISSING_KEY, "missing key 'id'", "add one, for instance `id: default`"
+        )
     return BakeString(f"{id_}={paths}" if paths else id_)
 
 
 def _record(pairs: Mapping[BakeString, BakeString]) -> BakeString:
-    """Write `key=value,key=value` as bake reads it, which is a line of CSV.
+    """Return pairs in bake's syntax, `key=value,key=value`, quoted as CSV.
 
     >>> pairs = {"type": "local", "dest": "a,b"}
     >>> str(_record({BakeString(k): BakeString(v) for k, v in pairs.items()}))

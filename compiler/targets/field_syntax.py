@@ -1,4 +1,4 @@
-"""Field values that bake or BuildKit cannot read: each is refused where it is written."""
+"""Check the syntax of field values that bake or BuildKit would reject, or ignore, later."""
 
 import csv
 import re
@@ -30,7 +30,7 @@ _SSH = re.compile(r"[A-Za-z0-9_.-]+\Z")
 
 
 def cells(text: str) -> list[str]:
-    r"""Return what commas part; nothing where a line break outside quotes makes it several texts.
+    r"""Return the columns of a CSV line; nothing if an unquoted line break ends it early.
 
     >>> cells('type=local,"dest=a,b"'), cells("type=local,dest=a\nb")
     (['type=local', 'dest=a,b'], [])
@@ -42,7 +42,7 @@ def cells(text: str) -> list[str]:
 
 
 def _record(text: str) -> dict[str, str] | None:
-    """Return the pairs of `key=value,key=value`; nothing where it is none."""
+    """Return the pairs of `key=value,key=value`; None if the text has another form."""
     pairs = [cell.partition("=") for cell in cells(text)]
     keys = [key.strip().lower() for key, _, _ in pairs]
     if not pairs or not all(
@@ -108,21 +108,23 @@ def _cache(text: str) -> str:
     if pairs is None or pairs.get("type") not in _CACHES:
         return f"type=KIND,key=value: one of {', '.join(_CACHES)}"
     wanted = _WANTED.get(pairs["type"], "")
-    return f"`{wanted}=...` beside type={pairs['type']}" if wanted and not pairs.get(wanted) else ""
+    return f"type={pairs['type']} with `{wanted}=...`" if wanted and not pairs.get(wanted) else ""
 
 
 def _ulimit(text: str) -> str:
     found = _ULIMIT.match(text)
     if not found or found[1] not in _LIMITS:
-        return "NAME=SOFT[:HARD], as nofile=1024:4096"
+        return "NAME=SOFT[:HARD], for instance nofile=1024:4096"
     soft, hard = int(found[2]), int(found[3] or found[2])
-    return "a soft limit that is not above the hard one" if hard != -1 and soft > hard else ""
+    return "a soft limit that does not exceed the hard limit" if hard != -1 and soft > hard else ""
 
 
 def _annotation(text: str) -> str:
     key = text.partition("=")[0]
     return (
-        "" if _ANNOTATION.match(key) else "a key without spaces; before `:` only manifest or index"
+        ""
+        if _ANNOTATION.match(key)
+        else "a key without spaces, with only manifest or index before `:`"
     )
 
 
@@ -145,9 +147,9 @@ def _entitlement(text: str) -> str:
 
 def _host(text: str) -> str:
     try:
-        for one in text.split(","):
-            if one.strip() != "host-gateway":
-                ip_address(one.strip().strip("[]"))
+        for address in text.split(","):
+            if address.strip() != "host-gateway":
+                ip_address(address.strip().strip("[]"))
     except ValueError:
         return "an IP address, or host-gateway"
     return ""
@@ -174,26 +176,26 @@ _BY_FIELD = {row.name: CHECKS[row.syntax] for row in TABLE if row.syntax is not 
 
 
 class Shapes:
-    """Checks the texts of fields, each text once."""
+    """Checks the texts of fields; equal texts are checked once."""
 
     def __init__(self, variables: Mapping[str, str], problems: Problems) -> None:
-        """Take the values of the bake variables, and where faults go."""
+        """Take the values of the bake variables, and the collector of errors."""
         self._values, self._problems = variables, problems
-        self._met: dict[tuple[str, int], object] = {}
+        self._checked: dict[tuple[str, int], object] = {}
 
     def check(self, subject: TargetUnderCheck, fields: Mapping[str, object]) -> None:
         """Check the fields of one target."""
         for field in fields.keys() & _BY_FIELD.keys():
-            given = fields[field]
-            if (field, id(given)) in self._met:
+            value = fields[field]
+            if (field, id(value)) in self._checked:
                 continue
-            self._met[field, id(given)] = given  # kept, so that no other takes its identity
-            for text in _texts(given):
+            self._checked[field, id(value)] = value  # kept alive, so that its id stays unique
+            for text in _texts(value):
                 expected = _BY_FIELD[field](substitute(text, self._values))
                 if expected:
-                    self._refuse(subject, field, text, expected)
+                    self._reject(subject, field, text, expected)
 
-    def _refuse(self, subject: TargetUnderCheck, field: str, text: str, expected: str) -> None:
+    def _reject(self, subject: TargetUnderCheck, field: str, text: str, expected: str) -> None:
         place = subject.entry(field, text)
         if ROWS[field].merged:
             key = text.partition("=")[0] if ROWS[field].kind is Kind.PAIRS else ""
@@ -201,7 +203,7 @@ class Shapes:
         self._problems.add(
             Diagnostic(
                 code=Code.BAD_FIELD,
-                message=f"{text[:80]!r} is nothing that `{field}` takes",
+                message=f"invalid value for `{field}`: {text[:80]!r}",
                 location=place,
                 help=f"write {expected}",
             ),
@@ -209,13 +211,13 @@ class Shapes:
         )
 
 
-def _texts(given: object) -> Iterable[str]:
-    match given:
+def _texts(value: object) -> Iterable[str]:
+    match value:
         case str():
-            return [given]
+            return [value]
         case tuple():
-            return given
+            return value
         case Mapping():
-            return given.values()
+            return value.values()
         case _:
             return []

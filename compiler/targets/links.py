@@ -1,4 +1,8 @@
-"""Links between targets: each leads somewhere, none in a circle, and on the right platforms."""
+"""Links between targets: named contexts that are other targets, `target:NAME`.
+
+A link must lead to an existing target that has the platforms of the linking one; no target may
+depend on itself.
+"""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +18,7 @@ from compiler.targets.target import Target
 
 
 def check_links(matrix: Matrix, targets: list[Target], problems: Problems) -> None:
-    """Check what every target stands on or copies from: parents, and `target:` contexts."""
+    """Check the links of all targets: to parents, and to targets that are copied from."""
     by_name = {target.name: target for target in targets}
     checks = _Links(matrix, by_name, problems)
     for target in targets:
@@ -56,31 +60,29 @@ def links_in(contexts: Mapping[BakeString, BakeString]) -> dict[str, str]:
 class _Links:
     def __init__(self, matrix: Matrix, targets: Mapping[str, Target], problems: Problems) -> None:
         self._matrix, self._targets, self._problems = matrix, targets, problems
-        self._told: set[tuple[object, ...]] = set()
+        self._reported: set[tuple[object, ...]] = set()
 
     def link(self, target: Target, key: str, other: str) -> None:
-        """Check one link: that it leads to a target which has the platforms."""
+        """Check that a link leads to a target with the necessary platforms."""
         linked = self._targets.get(other)
         place = self._place(target, key)
         if linked is None:
             near = did_you_mean(other, sorted(self._targets))
-            self._add(
-                Code.UNKNOWN_TARGET, f"no target is named {other!r}", place, near, target.name
-            )
+            self._add(Code.UNKNOWN_TARGET, f"unknown target {other!r}", place, near, target.name)
             return
         if target.parent == other:
             self.stage(linked)
         missing = self._lacking(target, linked)
         if missing:
-            fault = (Code.PARENT_PLATFORM, target.image, linked.image, tuple(missing))
-            if fault not in self._told:
-                self._told.add(fault)
+            error = (Code.PARENT_PLATFORM, target.image, linked.image, tuple(missing))
+            if error not in self._reported:
+                self._reported.add(error)
                 self._add(
                     Code.PARENT_PLATFORM,
-                    f"{target.name!r} is built for {missing[0]}, and {other!r}, "
-                    "which it stands on, is not",
+                    f"{target.name!r} has platform {missing[0]}, but its dependency {other!r} "
+                    "does not",
                     place,
-                    f"add the platform to {linked.image!r}, or take it from {target.image!r}",
+                    f"add the platform to {linked.image!r}, or remove it from {target.image!r}",
                     related=(
                         (
                             "its image",
@@ -92,23 +94,24 @@ class _Links:
                 )
 
     def stage(self, target: Target) -> None:
-        """Check that a target's name can stand in a FROM, as a child or its tests have it."""
-        if _is_stage(target.name) or ("stage", target.image) in self._told:
+        """Check that FROM accepts a target's name, which a child or its tests write there."""
+        if _is_stage(target.name) or ("stage", target.image) in self._reported:
             return
-        self._told.add(("stage", target.image))
+        self._reported.add(("stage", target.image))
         self._add(
             Code.BAD_PARENT_NAME,
-            f"{target.name!r} cannot stand in a FROM: BuildKit takes it for no image name",
+            f"{target.name!r} cannot be used in FROM: it is not a valid image name",
             self._matrix.source.locate(self._matrix.images[target.image].route, key=True),
-            "use lower-case letters and digits, with single `-`, `_` or `.` between",
+            "use lower-case letters and digits, separated by single `-`, `_` or `.`",
         )
 
     @staticmethod
     def _lacking(target: Target, linked: Target) -> list[str]:
-        """Return the platforms of a target that what it links to lacks.
+        """Return the platforms of a target that a linked target lacks.
 
-        A parent without platforms is built for the client's, which may be the child's single one.
-        What is no parent may be one platform's for all: files to copy; of several, bake wants each.
+        A parent without platforms is built for the client's platform, which may be the only one of
+        the child. A target that is only copied from may have a single platform, whose files suit
+        all; if it has several, bake requires each.
         """
         if target.platforms is linked.platforms:
             return []
@@ -116,23 +119,25 @@ class _Links:
             return []
         if not linked.platforms:
             return list(target.platforms[1:])
-        has = {canonical_platform(text) or text for text in linked.platforms}
-        return [text for text in target.platforms if (canonical_platform(text) or text) not in has]
+        known = {canonical_platform(text) or text for text in linked.platforms}
+        return [
+            text for text in target.platforms if (canonical_platform(text) or text) not in known
+        ]
 
     def cycles(self, graph: Graph[str]) -> None:
         """Reject targets that depend on each other: one cycle for each set of images."""
         for names in cycles(graph):
             images = frozenset(self._targets[name].image for name in names)
-            if (Code.LINK_CYCLE, images) in self._told:
+            if (Code.LINK_CYCLE, images) in self._reported:
                 continue
-            self._told.add((Code.LINK_CYCLE, images))
+            self._reported.add((Code.LINK_CYCLE, images))
             first = self._targets[names[0]]
             context = next(key for key, other in first.links.items() if other == names[1])
             self._add(
                 Code.LINK_CYCLE,
-                f"targets stand on one another in a circle: {' -> '.join(names)}",
+                f"targets depend on each other: {' -> '.join(names)}",
                 self._place(first, context),
-                "let one of them stand on an image of a registry",
+                "base one of them on an image from a registry",
             )
 
     def _place(self, target: Target, key: str) -> Location:
@@ -168,5 +173,5 @@ class _Links:
 
 
 def _is_stage(name: str) -> bool:
-    """Tell whether a named context of this name can stand in a FROM."""
+    """Return whether FROM accepts the name of a named context."""
     return name != "scratch" and canonical_tag(re.sub(r":.*", "", name)) is not None

@@ -1,4 +1,4 @@
-"""Variants -> names: fragments joined, target by target."""
+"""Name variants: join the image's name and the fragments of its axis values."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -13,25 +13,28 @@ from compiler.targets.expand import Variant
 
 
 class Named(NamedTuple):
-    """A variant and what it is called."""
+    """A variant with its names."""
 
     variant: Variant
     axes: Mapping[str, Scalar]
-    """The image's axes and this variant's values."""
+    """Axis -> this variant's value."""
     name: str
-    """The target's."""
+    """The name of its target."""
     joined: str
     """The non-empty fragments joined with `-`."""
 
 
 def name_variants(matrix: Matrix, variants: tuple[Variant, ...], problems: Problems) -> list[Named]:
-    """Name variants; one whose fragments are wrong is noted and left out."""
+    """Return the variants with names, without those whose fragments are invalid.
+
+    Invalid fragments are added to the problems.
+    """
     counts: dict[str, int] = {}
     for variant in variants:
         counts[variant.image.name] = counts.get(variant.image.name, 0) + 1
     everything = {**GLOBALS, **matrix.data, **dict.fromkeys(matrix.axes)}
-    known: dict[Value, str] = {}  # fragments that are the same in every variant
-    found = []
+    known: dict[Value, str] = {}  # fragments that do not depend on the variant
+    result = []
     for variant in variants:
         image, values = variant
         axes = {axis.name: value.value for axis, value in zip(image.axes, values, strict=True)}
@@ -49,19 +52,19 @@ def name_variants(matrix: Matrix, variants: tuple[Variant, ...], problems: Probl
             problems.extend(error.diagnostics)
             continue
         name = target_name(image.name, fragments, alone=counts[image.name] == 1)
-        found.append(Named(variant, axes, name, "-".join(fragments)))
-    return found
+        result.append(Named(variant, axes, name, "-".join(fragments)))
+    return result
 
 
 def _fragment(
     axis: str, value: Value, scope: Mapping[str, Any], matrix: Matrix, known: dict[Value, str]
 ) -> str:
-    """Return what a value adds to the variant's name: its `tag`, or what it is."""
+    """Return the fragment of an axis value: its `tag`, or else the value itself."""
     if value.tag is not None:
         fragment = value.tag.render(scope)
         if len(fragment.split()) > 1 or fragment != fragment.strip():
             raise value.tag.refusal(
-                Code.BAD_FRAGMENT, f"the fragment {fragment!r} holds white space", "take it out"
+                Code.BAD_FRAGMENT, f"white space in the fragment {fragment!r}", "remove it"
             )
         if value.tag.constant is not None:
             known[value] = fragment
@@ -71,9 +74,9 @@ def _fragment(
             [
                 Diagnostic(
                     code=Code.BAD_FRAGMENT,
-                    message=f"the value {value.value!r} holds white space, and has no `tag`",
+                    message=f"white space in the value {value.value!r}, which has no `tag`",
                     location=matrix.source.locate(value.route, key=True),
-                    help="give it a `tag` without: it becomes a part of names",
+                    help="set a `tag` without white space, which is used in names",
                 )
             ]
         )

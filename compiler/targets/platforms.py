@@ -1,4 +1,4 @@
-"""Platforms: known ones, each once, narrowed to what a variant's values allow."""
+"""Determine the platforms of each target: valid, unique, and narrowed by its axis values."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -10,38 +10,41 @@ from compiler.external.references import KNOWN_PLATFORMS, canonical_platform
 from compiler.matrix.strings import BakeString, interpolate, substitute
 from compiler.source.document import Route
 from compiler.targets.field_locations import TargetUnderCheck
-from compiler.targets.field_rendering import Rendered
 
 
 class Platforms:
-    """Narrows the platforms of targets; what no value depends on is decided once."""
+    """Narrows the platforms of targets; equal inputs are computed once."""
 
     def __init__(self, variables: Mapping[str, str], problems: Problems) -> None:
-        """Take the values of the bake variables, and where faults go."""
+        """Take the values of the bake variables, and the collector of errors."""
         self._values, self._problems = variables, problems
         self._narrowed: dict[tuple[Any, ...], tuple[BakeString, ...]] = {}
 
-    def narrow(self, subject: TargetUnderCheck, fields: dict[str, Rendered]) -> None:
-        """Replace a target's platforms by what its values leave of them."""
-        given: tuple[BakeString, ...] = fields.get("platforms", ())  # type: ignore[assignment]
-        narrowing = tuple(value for value in subject.variant.values if value.platforms is not None)
-        if not given and not narrowing:
-            return
-        key = (subject.variant.image, given, narrowing)
-        left = self._narrowed.get(key)
-        if left is None:
-            left = self._left(subject, given)
-            if all(text.constant is not None for v in narrowing for text in v.platforms or ()):
-                self._narrowed[key] = left
-        if left:
-            fields["platforms"] = left
+    def narrowed(
+        self, subject: TargetUnderCheck, platforms: tuple[BakeString, ...]
+    ) -> tuple[BakeString, ...]:
+        """Return those of an image's platforms that all axis values of a target allow.
 
-    def _left(
-        self, subject: TargetUnderCheck, given: tuple[BakeString, ...]
+        Without platforms of the image, the values determine them. An empty result is added to the
+        problems, unless neither the image nor a value names a platform.
+        """
+        narrowing = tuple(value for value in subject.variant.values if value.platforms is not None)
+        if not platforms and not narrowing:
+            return ()
+        key = (subject.variant.image, platforms, narrowing)
+        result = self._narrowed.get(key)
+        if result is None:
+            result = self._narrow(subject, platforms)
+            if all(text.constant is not None for v in narrowing for text in v.platforms or ()):
+                self._narrowed[key] = result
+        return result
+
+    def _narrow(
+        self, subject: TargetUnderCheck, platforms: tuple[BakeString, ...]
     ) -> tuple[BakeString, ...]:
         locate = subject.matrix.source.locate
-        left = self._known(given, lambda n: subject.entry("platforms", given[n]))
-        bounded = bool(given)
+        allowed = self._known(platforms, lambda n: subject.entry("platforms", platforms[n]))
+        bounded = bool(platforms)
         for value in subject.variant.values:
             if value.platforms is None:
                 continue
@@ -54,33 +57,33 @@ class Platforms:
                 self._problems.extend(error.diagnostics, subject.name)
                 break
             route: Route = (*value.route, "platforms")
-            allowed = self._known(texts, partial(_nth, locate, route))
-            before = left
-            left = (
-                {full: text for full, text in left.items() if full in allowed}
-                if bounded
-                else allowed
+            own = self._known(texts, partial(_nth, locate, route))
+            before = allowed
+            allowed = (
+                {full: text for full, text in allowed.items() if full in own} if bounded else own
             )
-            if not left and (before or not bounded) and (allowed or not texts):
+            if not allowed and (before or not bounded) and (own or not texts):
                 self._problems.add(
                     Diagnostic(
                         code=Code.NO_PLATFORM,
-                        message="the values leave no platform",
+                        message="no platform is allowed by all axis values of this combination",
                         location=locate(route),
-                        help="widen it, or exclude the combination",
-                        related=(("narrows these", subject.place("platforms")),) if given else (),
+                        help="add a platform here, or exclude the combination",
+                        related=(("platforms of the image", subject.place("platforms")),)
+                        if platforms
+                        else (),
                     ),
                     subject.name,
                 )
                 break
             bounded = True
-        return tuple(left.values())
+        return tuple(allowed.values())
 
     def _known(
         self, texts: tuple[BakeString, ...], place: Callable[[int], Location]
     ) -> dict[str, BakeString]:
-        """Return canonical platform -> as written; what BuildKit does not know is a problem."""
-        found: dict[str, BakeString] = {}
+        """Return canonical platform -> as written; invalid ones are added to the problems."""
+        known: dict[str, BakeString] = {}
         for n, text in enumerate(texts):
             plain = substitute(text, self._values)
             full = canonical_platform(plain)
@@ -88,23 +91,23 @@ class Platforms:
                 self._problems.add(
                     Diagnostic(
                         code=Code.UNKNOWN_PLATFORM,
-                        message=f"there is no platform {plain!r}",
+                        message=f"unknown platform {plain!r}",
                         location=place(n),
                         help=near_platform(plain),
                     )
                 )
-            elif full in found:
+            elif full in known:
                 self._problems.add(
                     Diagnostic(
                         code=Code.DUPLICATE_VALUE,
-                        message=f"the platform {plain!r} is listed twice",
+                        message=f"duplicate platform {plain!r}",
                         location=place(n),
-                        help="remove one",
+                        help="remove one of them",
                     )
                 )
             else:
-                found[full] = text
-        return found
+                known[full] = text
+        return known
 
 
 def _nth(locate: Callable[[Route], Location], route: Route, n: int) -> Location:
@@ -115,7 +118,7 @@ _MACHINES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "
 
 
 def near_platform(text: str) -> str:
-    """Return help for a platform that is not known: others name the same machine otherwise.
+    """Return a suggestion for an unknown platform, such as one in the notation of `uname`.
 
     >>> near_platform("linux/x86_64")
     "did you mean 'linux/amd64'?"

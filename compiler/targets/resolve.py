@@ -1,9 +1,7 @@
-"""Variants -> targets: names, parents, scopes, and every field of bake rendered.
+"""Turn variants into targets: names, parents, and every field of bake rendered.
 
-Takes a `Matrix` and its variants; returns one `Target` each, in the same order.
-Promises that names and tags are legal and no two targets share one, that platforms are known,
-that what a target stands on is there, and that equal fields of one image's targets are the same
-object where no variant decides them. Refuses what bake would take in silence.
+All targets that `resolve` returns have valid, unique names and tags, known platforms, and parents
+that exist. Fields that do not depend on the variant are the same object in all targets of an image.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,136 +22,136 @@ from compiler.targets.field_rendering import Rendered
 from compiler.targets.links import check_links, link_to, links_in
 from compiler.targets.naming import Named, name_variants
 from compiler.targets.parents import find_parents
+from compiler.targets.platforms import Platforms
 from compiler.targets.target import Target
 
 
 def resolve(matrix: Matrix, variants: tuple[Variant, ...], files: Files) -> tuple[Target, ...]:
-    """Resolve variants.
+    """Return the target of each variant, in the same order.
 
     Args:
-        matrix: what was read.
-        variants: what it expands to.
-        files: where contexts are looked up.
+        matrix: the matrix.
+        variants: its variants.
+        files: the project's files, among which contexts must exist.
 
     Raises:
-        CompileError: with everything that is wrong in any of them.
+        CompileError: with all errors in all variants.
     """
     problems = Problems()
     named = name_variants(matrix, variants, problems)
-    if problems:  # what stands on a target without a name would be said to stand on nothing
+    if problems:  # children of a variant without a name would seem to lack a parent
         parents: list[str | None] = [None] * len(named)
         aliases: Mapping[str, tuple[Alias, ...]] = {}
     else:
         parents = find_parents(matrix, named, problems)
         aliases = find_aliases(matrix, named, problems)
-    grounds = {image: ImageContext(image, matrix) for image in matrix.images.values()}
-    checks = Checks(matrix, files, problems)
+    resolver = _Resolver(matrix, files, problems)
     targets = []
-    for one, parent in zip(named, parents, strict=True):
-        target = _target(
-            one,
-            parent,
-            aliases.get(one.name, ()),
-            grounds[one.variant.image],
-            matrix,
-            checks,
-            problems,
-        )
+    for variant, parent in zip(named, parents, strict=True):
+        target = resolver.target(variant, parent, aliases.get(variant.name, ()))
         if target is not None:
             targets.append(target)
-    if not problems:  # a target that is refused would be missed by those that link to it
+    if not problems:  # links to an invalid target would seem to lead nowhere
         check_links(matrix, targets, problems)
     problems.refuse()
     return tuple(targets)
 
 
-def _target(
-    named: Named,
-    parent: str | None,
-    aliases: tuple[Alias, ...],
-    ground: ImageContext,
-    matrix: Matrix,
-    checks: Checks,
-    problems: Problems,
-) -> Target | None:
-    """Resolve one variant; what is wrong with it goes to the problems."""
-    variant, axes, name, joined = named
-    image, values = variant
-    scope = {**ground.scope, **axes}
-    way = ground.way(values)
-    try:
-        if ground.settings or way.settings or not ground.plain:
-            scope.update(_settings(ground.settings, values, way.settings, scope, matrix))
-        scope.update(image=image.name, target=name, variant=joined, parent=parent)
-    except CompileError as error:
-        problems.extend(error.diagnostics, name)
-        return None
-    rendered = _fields(way, scope, name, problems)
-    extra = _aliases(aliases, scope, matrix, name, problems) if aliases else ()
-    if rendered is None or extra is None:
-        return None
-    template, fields = rendered
-    moving: Any = fields.pop("moving", ())
-    cache: Any = fields.pop("cache", None)
-    tests: Any = fields.pop("tests", ())
-    subject = TargetUnderCheck(matrix, name, variant, way.given, scope)
-    if parent is not None:
+class _Resolver:
+    """Resolves the variants of one matrix; errors are added to the problems."""
+
+    def __init__(self, matrix: Matrix, files: Files, problems: Problems) -> None:
+        self._matrix, self._problems = matrix, problems
+        self._contexts = {image: ImageContext(image, matrix) for image in matrix.images.values()}
+        values = {
+            name: variable.resolved or name.lower() for name, variable in matrix.variables.items()
+        }
+        self._platforms = Platforms(values, problems)
+        self._checks = Checks(matrix, files, values, problems)
+
+    def target(self, named: Named, parent: str | None, aliases: tuple[Alias, ...]) -> Target | None:
+        """Return the target of one variant; None if it has errors."""
+        matrix, problems = self._matrix, self._problems
+        variant, axes, name, joined = named
+        image, values = variant
+        context = self._contexts[image]
+        scope = {**context.scope, **axes}
+        spec = context.build_spec(values)
+        try:
+            if context.settings or spec.settings or not context.plain:
+                scope.update(_settings(context.settings, values, spec.settings, scope, matrix))
+            scope.update(image=image.name, target=name, variant=joined, parent=parent)
+        except CompileError as error:
+            problems.extend(error.diagnostics, name)
+            return None
+        rendered = _fields(spec, scope, name, problems)
+        floating = _aliases(aliases, scope, matrix, name, problems) if aliases else ()
+        if rendered is None or floating is None:
+            return None
+        template, fields = rendered
+        moving: Any = fields.pop("moving", ())
+        cache: Any = fields.pop("cache", None)
+        tests: Any = fields.pop("tests", ())
+        subject = TargetUnderCheck(matrix, name, variant, spec.given, scope)
+        if parent is not None:
+            fields["contexts"] = self._with_parent(parent, fields, subject)
+        platforms: Any = fields.get("platforms", ())
+        if narrowed := self._platforms.narrowed(subject, platforms):
+            fields["platforms"] = narrowed
+        tags: Any = fields.get("tags", ())
+        all_tags = {"tags": tags, "moving": moving, "aliases": floating}
+        self._checks.target(subject, fields, all_tags, cache)
+        contexts: Any = fields.get("contexts", {})
+        return Target(
+            name=name,
+            image=image.name,
+            axes=axes,
+            values=values,
+            variant=joined,
+            template=template,
+            dockerfile=f"{matrix.output}/{name}.Dockerfile",
+            scope=scope,
+            fields=fields,
+            parent=parent,
+            links=links_in(contexts),
+            moving=moving,
+            aliases=floating,
+            cache=cache,
+            tests=tests,
+        )
+
+    def _with_parent(
+        self, parent: str, fields: Mapping[str, Rendered], subject: TargetUnderCheck
+    ) -> Mapping[BakeString, BakeString]:
+        """Return a target's named contexts, with its parent as the first."""
         contexts: Any = fields.get("contexts", {})
         if parent in contexts:
-            problems.add(_taken(parent, subject), name)
-        fields["contexts"] = {
-            BakeString(parent): BakeString(link_to(parent)),
-            **contexts,
-        }
-    linking: Any = fields.get("contexts", {})
-    tags: Any = fields.get("tags", ())
-    checks.target(
-        subject,
-        fields,
-        {"tags": tags, "moving": moving, "aliases": extra},
-        cache,
-    )
-    return Target(
-        name=name,
-        image=image.name,
-        axes=axes,
-        values=values,
-        variant=joined,
-        template=template,
-        dockerfile=f"{matrix.output}/{name}.Dockerfile",
-        scope=scope,
-        fields=fields,
-        parent=parent,
-        links=links_in(linking),
-        moving=moving,
-        aliases=extra,
-        cache=cache,
-        tests=tests,
-    )
+            self._problems.add(_parent_context(parent, subject), subject.name)
+        return {BakeString(parent): BakeString(link_to(parent)), **contexts}
 
 
 def _fields(
-    way: BuildSpec, scope: Mapping[str, Any], name: str, problems: Problems
+    spec: BuildSpec, scope: Mapping[str, Any], name: str, problems: Problems
 ) -> tuple[str, dict[str, Rendered]] | None:
-    """Render a variant's template name and fields; nothing where one of them is wrong."""
-    sound = True
+    """Return the template's name and the fields of a variant; None if one of them is invalid."""
+    valid = True
     template = ""
     try:
-        template = way.template.render(scope)
+        template = spec.template.render(scope)
     except CompileError as error:
         problems.extend(error.diagnostics, name)
-        sound = False
+        valid = False
     fields: dict[str, Rendered] = {}
-    for field, render in way.fields:
+    for field, render in spec.fields:
         try:
             rendered = render(scope)
         except CompileError as error:
             problems.extend(error.diagnostics, name)
-            sound = False
+            valid = False
             continue
         if rendered or rendered is False:
             fields[field] = rendered
-    return (template, fields) if sound else None
+    return (template, fields) if valid else None
 
 
 def _aliases(
@@ -163,7 +161,7 @@ def _aliases(
     name: str,
     problems: Problems,
 ) -> tuple[BakeString, ...] | None:
-    """Render the aliases of a variant; nothing where one of them is wrong."""
+    """Return the aliases of a variant; None if one of them is invalid."""
     try:
         return tuple(
             interpolate(alias.tag, alias.tag.render(scope), matrix.variables) for alias in aliases
@@ -180,45 +178,51 @@ def _settings(
     scope: Mapping[str, Any],
     matrix: Matrix,
 ) -> dict[str, Any]:
-    """Merge what `set` gives: the image's, the values', the overrides'; two values must agree.
+    """Merge `set` of an image, its axis values and its overrides, the last winning.
 
-    What is replaced is not rendered: it may hold for none but the variants that keep it.
+    Two values must not set one name differently. A setting that is replaced is not rendered, since
+    it may be valid only in variants that keep it.
     """
-    given: dict[str, Any] = {}
-    faults: list[Diagnostic] = []
+    merged: dict[str, Any] = {}
+    errors: list[Diagnostic] = []
 
-    def lay(setting: Setting) -> None:
+    def add(setting: Setting) -> None:
         try:
-            given[setting.name] = setting.tree if setting.constant else grow(setting.tree, scope)
+            merged[setting.name] = setting.tree if setting.constant else grow(setting.tree, scope)
         except CompileError as error:
-            faults.extend(error.diagnostics)
+            errors.extend(error.diagnostics)
 
-    above = {setting.name: setting for setting in overriding}
-    theirs = [s for value in values for s in value.settings.values() if s.name not in above]
-    replaced = {*above, *[setting.name for setting in theirs]}
+    overrides = {setting.name: setting for setting in overriding}
+    of_values = [
+        setting
+        for value in values
+        for setting in value.settings.values()
+        if setting.name not in overrides
+    ]
+    replaced = {*overrides, *(setting.name for setting in of_values)}
     for setting in settings:
         if setting.name not in replaced:
-            lay(setting)
+            add(setting)
     owners: dict[str, Setting] = {}
-    for setting in theirs:
-        name, before = setting.name, given.get(setting.name)
-        lay(setting)
-        if name in owners and not faults and given[name] != before:
-            faults.append(_conflict(setting, owners[name], matrix))
+    for setting in of_values:
+        name, before = setting.name, merged.get(setting.name)
+        add(setting)
+        if name in owners and not errors and merged[name] != before:
+            errors.append(_conflict(setting, owners[name], matrix))
         owners[name] = setting
-    for setting in above.values():
-        lay(setting)
-    if faults:
-        raise CompileError(faults)
-    return given
+    for setting in overrides.values():
+        add(setting)
+    if errors:
+        raise CompileError(errors)
+    return merged
 
 
-def _taken(parent: str, subject: TargetUnderCheck) -> Diagnostic:
+def _parent_context(parent: str, subject: TargetUnderCheck) -> Diagnostic:
     return Diagnostic(
         code=Code.DUPLICATE_KEY,
-        message=f"the context {parent!r} is that of the parent",
+        message=f"duplicate context {parent!r}: `from` defines it already",
         location=subject.place("contexts", parent),
-        help="remove it: `from` links the parent",
+        help="remove it",
     )
 
 
@@ -226,8 +230,8 @@ def _conflict(setting: Setting, other: Setting, matrix: Matrix) -> Diagnostic:
     locate = matrix.source.locate
     return Diagnostic(
         code=Code.SET_CONFLICT,
-        message=f"two values set {setting.name!r} differently",
+        message=f"two axis values set {setting.name!r} differently",
         location=locate(setting.route, key=True),
-        help="exclude the combination, or set it in one place",
+        help="exclude the combination, or set it in only one of them",
         related=(("also set here", locate(other.route, key=True)),),
     )

@@ -1,4 +1,4 @@
-"""A selection: targets by name, in a file that one job writes and another reads."""
+"""Read and write selections: names of targets in a file, to pass them from one job to another."""
 
 import json
 from collections.abc import Iterable
@@ -21,11 +21,11 @@ from compiler.targets.target import Target
 
 CODE = Code.SELECTION
 LIMIT = 16 << 20
-REMEDY = "write one by `compile-matrix list --format selection`"
+REMEDY = "create one with `compile-matrix list --format selection`"
 
 
 def as_selection(names: Iterable[str]) -> str:
-    """Return a selection as JSON, one target a line.
+    """Return a selection as JSON, one target per line.
 
     >>> print(as_selection(["a", "b"]), end="")
     {"version": 1, "targets": [
@@ -34,24 +34,24 @@ def as_selection(names: Iterable[str]) -> str:
     ]}
     """
     lines = ",\n".join(f"  {json.dumps(name)}" for name in names)
-    held = f"\n{lines}\n" if lines else ""
-    return f'{{"version": 1, "targets": [{held}]}}\n'
+    content = f"\n{lines}\n" if lines else ""
+    return f'{{"version": 1, "targets": [{content}]}}\n'
 
 
 def selected(plan: Plan, targets: Iterable[Target], file: str) -> tuple[Target, ...]:
-    """Return those of some targets that a selection names; a test names what it tests.
+    """Return the targets that a selection contains; a test target selects the target it tests.
 
     Raises:
-        CompileError: the file cannot be read, is no selection, or names what there is not.
+        CompileError: the file cannot be read, is not a selection, or has an unknown target.
     """
     names = read_selection(plan, file)
     return tuple(t for t in targets if not names.isdisjoint((t.name, f"{t.name}{TEST_SUFFIX}")))
 
 
 def read_selection(plan: Plan, file: str) -> frozenset[str]:
-    """Return the names of targets and of tests in a selection; `-` is stdin. See `selected`.
+    """Return the names of targets and test targets in a selection; `-` is stdin.
 
-    There may be none: what changed is handed on also where nothing did.
+    The selection may be empty. Raises as `selected` does.
     """
     page = _page(file)
     names = _names(page)
@@ -62,10 +62,10 @@ def read_selection(plan: Plan, file: str) -> frozenset[str]:
         page.refuse(
             RawDiagnostic(
                 code=Code.UNKNOWN_TARGET,
-                message=f"no target is named {name!r}",
+                message=f"unknown target {name!r}",
                 start=(at := _place(page, name)),
                 end=at + len(json.dumps(name)),
-                help=did_you_mean(name, sorted(known), otherwise="write the selection anew"),
+                help=did_you_mean(name, sorted(known), otherwise="create the selection again"),
             )
             for name in unknown[:MOST_FINDINGS]
         )
@@ -78,38 +78,38 @@ def _page(file: str) -> SourceText:
 
 
 def _names(page: SourceText) -> list[str]:
-    """Return the names in a selection's text, which says nothing else."""
+    """Return the names in a selection's text; anything else in it is an error."""
     data: Any = None
-    found: list[str] | None = None
-    message, help_ = 'this is not `{"version": 1, "targets": [NAME, ...]}`', REMEDY
+    selection: list[str] | None = None
+    message, help_ = 'not of the form `{"version": 1, "targets": [NAME, ...]}`', REMEDY
     try:
         data = json.loads(page.text)
     except json.JSONDecodeError as error:
-        message = f"this is no JSON: {error.msg[:1].lower()}{error.msg[1:]}"
+        message = f"invalid JSON: {error.msg[:1].lower()}{error.msg[1:]}"
         end = error.pos + 1
         page.refuse(
             [RawDiagnostic(code=CODE, message=message, start=error.pos, end=end, help=REMEDY)]
         )
     except (RecursionError, ValueError):
-        pass  # too deep, or a number of absurd size: no selection
+        pass  # nested too deeply, or a number that is too long: not a selection
     match data:
         case {"version": 1, "targets": [*names], **rest} if (
             data["version"] is not True
             and not rest
             and all(isinstance(name, str) for name in names)
         ):
-            found = names
+            selection = names
         case {"version": int(version), **_others} if version != 1:
-            message = f"this is version {version} of a selection, and only 1 is known"
-            help_ = "update compile-matrix, or write the selection anew"
+            message = f"unknown version {version} of a selection; only version 1 is supported"
+            help_ = "update compile-matrix, or create the selection again"
         case _:
             pass
-    if found is None:
+    if selection is None:
         refuse_file(page.path, code=CODE, message=message, help=help_)
-    return found
+    return selection
 
 
 def _place(page: SourceText, name: str) -> int:
-    """Return where a name stands in the text; at the beginning if it is written otherwise."""
+    """Return the offset of a name in the text; 0 if it is written with escapes."""
     start = max(0, page.text.find('"targets"'))
     return max(0, page.text.find(json.dumps(name), start))

@@ -1,4 +1,4 @@
-"""Tags and cache references: legal, and each for one target alone."""
+"""Check that tags and cache references are valid, and that no two targets share one."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,42 +10,43 @@ from compiler.targets.field_locations import TargetUnderCheck
 
 
 _TAGS = (
-    "[REGISTRY/]name[:tag]: a lower-case name, a tag of at most 128 letters, digits, `_`, `.`, `-`"
+    "write [REGISTRY/]name[:tag]: the name in lower case, "
+    "the tag of at most 128 letters, digits, `_`, `.`, `-`"
 )
 
 
 class Tags:
-    """Checks what targets are pushed to, each against all before it."""
+    """Checks the tags and caches of each target, also against those of earlier targets."""
 
     def __init__(self, variables: Mapping[str, str], problems: Problems) -> None:
-        """Take the values of the bake variables, and where faults go."""
+        """Take the values of the bake variables, and the collector of errors."""
         self._values, self._problems = variables, problems
         self._owners: dict[str, tuple[TargetUnderCheck, str, BakeString]] = {}
         self._caches: dict[str, tuple[TargetUnderCheck, str]] = {}
-        self._told: dict[tuple[object, ...], str] = {}
+        self._reported: dict[tuple[object, ...], str] = {}
 
     def check(self, subject: TargetUnderCheck, tags: Mapping[str, Iterable[BakeString]]) -> None:
-        """Check the tags of a target: field -> what it gives."""
-        for field, given in tags.items():
-            for tag in given:
+        """Check the tags of a target, by the field that they come from."""
+        for field, texts in tags.items():
+            for tag in texts:
                 full = canonical_tag(substitute(tag, self._values))
                 if full is None:
-                    self._illegal(subject, subject.entry(field, tag), f"{str(tag)!r}", _TAGS)
+                    self._invalid(subject, subject.entry(field, tag), f"{str(tag)!r}", _TAGS)
                     continue
                 owner = self._owners.get(full)
                 if owner is None:
                     self._owners[full] = (subject, field, tag)
                 elif owner[0].name != subject.name or (owner[1] == "tags") != (field == "tags"):
-                    self._taken(subject, field, tag, owner)
+                    self._duplicate(subject, field, tag, owner)
 
-    def _illegal(self, subject: TargetUnderCheck, place: Location, tag: str, help_: str) -> None:
-        message = self._told.setdefault((Code.ILLEGAL_TAG, place), f"{tag} is no legal tag")
+    def _invalid(self, subject: TargetUnderCheck, place: Location, tag: str, help_: str) -> None:
+        message = self._reported.setdefault((Code.ILLEGAL_TAG, place), f"invalid tag {tag}")
         self._problems.add(
             Diagnostic(code=Code.ILLEGAL_TAG, message=message, location=place, help=help_),
             subject.name,
         )
 
-    def _taken(
+    def _duplicate(
         self,
         subject: TargetUnderCheck,
         field: str,
@@ -56,30 +57,39 @@ class Tags:
         if not self._is_new(Code.DUPLICATE_TAG, place, other):
             return
         same = owner[0].name == subject.name
-        # Told as they stand if they stand alike, else as the defaults of their variables make them.
+        # Equal texts are shown as written; others with the defaults of their variables.
         shown = str(tag) if tag == owner[2] else substitute(tag, self._values)
         self._problems.add(
             Diagnostic(
                 code=Code.DUPLICATE_TAG,
-                message=f"{str(tag)!r} of {subject.name!r} both moves and names one build for ever"
+                message=f"tag {str(tag)!r} of target {subject.name!r} is both a version tag "
+                "and a floating tag"
                 if same
-                else f"targets {owner[0].name!r} and {subject.name!r} are both tagged {shown!r}",
+                else f"duplicate tag {shown!r}: "
+                f"targets {owner[0].name!r} and {subject.name!r} both have it",
                 location=place,
-                help="put the version into `tags`, and leave it out of what moves"
+                help="put the version into `tags`, and remove it from `moving` and `aliases`"
                 if same
-                else "tell them apart, for instance by {{ variant }}",
-                related=(("the other one", other),) if other != place else (),
+                else "distinguish them, for instance with {{ variant }}",
+                related=(("the other target", other),) if other != place else (),
             )
         )
 
     def cache(
         self, subject: TargetUnderCheck, field: str, ref: str, *, short: bool = False
     ) -> None:
-        """Check where a target writes its cache; `short` is the form that takes a `ref` alone."""
+        """Check the cache that a target writes.
+
+        Args:
+            subject: the target.
+            field: `cache` or `cache-to`.
+            ref: the image reference of the cache.
+            short: whether it is the `ref` of `cache`, which must be a valid tag.
+        """
         plain = substitute(ref, self._values)
         full = canonical_tag(plain)
         if short and full is None:
-            self._illegal(subject, subject.place(field, "ref"), repr(ref), _TAGS)
+            self._invalid(subject, subject.place(field, "ref"), repr(ref), _TAGS)
             return
         first = self._caches.setdefault(full or plain, (subject, field))
         if first[0].name == subject.name:
@@ -89,17 +99,17 @@ class Tags:
             self._problems.add(
                 Diagnostic(
                     code=Code.DUPLICATE_CACHE,
-                    message=f"targets {first[0].name!r} and {subject.name!r} both write the "
-                    f"cache {ref!r}",
+                    message=f"duplicate cache {ref!r}: targets {first[0].name!r} and "
+                    f"{subject.name!r} both write it",
                     location=place,
-                    help="the last to write it wins: tell them apart, for instance by {{ target }}",
-                    related=(("the other one", other),) if other != place else (),
+                    help="the last write wins: distinguish them, for instance with {{ target }}",
+                    related=(("the other target", other),) if other != place else (),
                 )
             )
 
-    def _is_new(self, *fault: object) -> bool:
-        """Tell whether a fault is met for the first time, however many targets show it."""
-        if fault in self._told:
+    def _is_new(self, *error: object) -> bool:
+        """Return whether an error is reported for the first time; many targets may have it."""
+        if error in self._reported:
             return False
-        self._told[fault] = ""
+        self._reported[error] = ""
         return True

@@ -1,4 +1,4 @@
-"""One build of one variant, as the plan and everything after it sees it."""
+"""The target of one variant: what bake builds, before it is written as HCL."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -14,43 +14,43 @@ _NO_LINKS: Mapping[str, str] = MappingProxyType({})
 
 
 class Target(NamedTuple):
-    """One build of one variant."""
+    """What bake builds of one variant."""
 
     name: str
     image: str
     axes: Mapping[str, Scalar]
-    """The image's axes and this variant's values."""
+    """Axis -> this variant's value, for the axes of the image."""
     values: tuple[Value, ...]
-    """The same in full, in the order of the image's axes."""
+    """The same values with their attributes, in the order of the image's axes."""
     variant: str
     """The non-empty fragments joined with `-`."""
     template: str
-    """The Dockerfile's template, below `templates/`."""
+    """The path of the Dockerfile's template below `templates/`."""
     dockerfile: str
     """The Dockerfile's path, relative to matrix.yaml."""
     scope: Mapping[str, Any]
-    """What its templates see."""
+    """The names that its templates can use."""
     fields: Mapping[str, Rendered]
-    """Bake's fields, by name, in bake's order; `context` and `platforms` only if given."""
+    """Bake's fields by name, in bake's order; only those that are set."""
     parent: str | None = None
-    """The target that it stands on."""
+    """The target of its base image, if `from` names one."""
     links: Mapping[str, str] = _NO_LINKS
-    """Named context -> the target that it is: the parent, and targets to copy from."""
+    """Named context -> target: the parent, and targets to copy from."""
     moving: tuple[BakeString, ...] = ()
-    """Tags that move to each newer build, in bake's form."""
+    """Floating tags, in bake's syntax."""
     aliases: tuple[BakeString, ...] = ()
-    """Tags that move, and are this variant's alone."""
+    """Floating tags from `aliases`, in bake's syntax."""
     cache: Mapping[str, str] | None = None
-    """`ref` and `mode` of a cache of its own."""
+    """`ref` and `mode` of its registry cache, if it has one."""
     tests: tuple[str, ...] = ()
-    """Commands that are run in the built image."""
+    """Commands that test the built image."""
 
     @property
     def platforms(self) -> tuple[BakeString, ...]:
-        """Its platforms; none where the builder decides."""
+        """Its platforms; empty if the builder decides."""
         return self.fields.get("platforms", ())  # type: ignore[return-value]
 
     @property
     def tags(self) -> tuple[BakeString, ...]:
-        """Its tags, in bake's form."""
+        """Its version tags, in bake's syntax."""
         return self.fields.get("tags", ())  # type: ignore[return-value]

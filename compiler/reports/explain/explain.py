@@ -17,7 +17,8 @@ from compiler.render.templates import FOLDER
 from compiler.reports.explain.provenance import Given, Origins, written
 from compiler.reports.explain.query import Combination, Open, asked
 from compiler.reports.explain.rule_effects import Effect, Ruling, flow, rulings
-from compiler.targets.plan import Kind, Plan
+from compiler.targets.groups import Kind
+from compiler.targets.plan import Plan
 from compiler.targets.target import Target
 
 
