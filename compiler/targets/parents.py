@@ -115,7 +115,7 @@ def _diagnostic(matrix: Matrix, code: Code, image: Image, failures: list[_Failur
     """Return one diagnostic for all failures of an image: the first child, and how many more."""
     child, parents, values = failures[0]
     others, missing = len(failures) - 1, code is Code.MISSING_PARENT
-    more = f" (and {others} more like it)" if others else ""
+    more = f", and {others} more like it" if others else ""
     parent = image.parent
     assert parent is not None  # noqa: S101 - only children have faults
     base = matrix.images[parent.image]

@@ -154,7 +154,7 @@ def test_list_for_programs(project: Path) -> None:
         ("servre", "did you mean 'server'?"),
         ("platform=linux/amd46", "did you mean 'linux/amd64'?"),
         ("image=bsae", "did you mean 'base'?"),
-        ("python=", "no value of 'python' is named"),
+        ("python=", "missing value for 'python'"),
     ],
 )
 def test_a_filter_that_means_nothing(project: Path, word: str, said: str) -> None:

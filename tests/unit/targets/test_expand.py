@@ -140,9 +140,9 @@ class TestRules:
         found = refused(text)
         assert (found.code, found.message) == (
             "no-variants",
-            "the rules leave image 'one' no variant",
+            "image 'one' has no variant: all are excluded",
         )
-        assert found.help == "loosen a row of `exclude` or an `only`"
+        assert found.help == "relax `exclude` or `only`"
         assert found.file_location.text.strip() == "images: {one: {}, two: {}}"
         assert found.file_location.column == found.file_location.text.index("one") + 1
 
@@ -181,7 +181,7 @@ class TestRules:
         images: {has: {}, lacks: {axes: [py]}}
         """
         for row in ("{image: lacks}", "{gpu: null}", "{image: '!has', gpu: null}", "{image: 'l*'}"):
-            assert refused(text % row).message == "the rules leave image 'lacks' no variant"
+            assert refused(text % row).message == "image 'lacks' has no variant: all are excluded"
 
     def test_an_image_without_axes_is_one_variant(self) -> None:
         """No axes give one combination, if rules keep it."""
@@ -260,9 +260,9 @@ class TestLimit:
         found = refused(ONE % "", limit=11)
         assert found.code == "too-many-variants"
         assert found.message == (
-            "the matrix has more than 11 variants; image 'server' multiplies 3 x 2 x 2 = 12"
+            "the matrix has more than 11 variants; image 'server' alone has up to 3 x 2 x 2 = 12"
         )
-        assert found.help == "list fewer `axes` for this image, or raise --max-variants"
+        assert found.help == "list fewer `axes` for this image, or increase --max-variants"
         assert found.file_location.text.startswith("  server")
 
     def test_images_count_together(self) -> None:
@@ -271,7 +271,7 @@ class TestLimit:
         assert len(variants(text, limit=4)) == 4
         found = refused(text, limit=3)
         assert found.message == (
-            "the matrix has more than 3 variants; image 'two' multiplies 1 = 1"
+            "the matrix has more than 3 variants; image 'two' alone has up to 1 = 1"
         )
 
     def test_it_is_told_once(self) -> None:

@@ -133,23 +133,27 @@ class TestRefused:
         (found,) = faults(family(drop="{py: '>=3.10'}"))
         assert found.code == "missing-parent"
         assert found.message == (
-            "'child-3_10' stands on a target that the rules drop, base (py=3.10); so does 1 more"
+            "the parent of 'child-3_10' is excluded: base (py=3.10), and 1 more like it"
         )
-        assert found.help == "exclude it from 'child' too, or keep it in 'base'"
-        assert [note for note, _ in found.related] == ["the parent", "dropped here"]
+        assert found.help == "exclude the child from 'child' too, or include the parent in 'base'"
+        assert [note for note, _ in found.related] == ["the parent", "excluded here"]
         spot = found.file_location
         assert spot.text[spot.column - 1 :][: spot.length] == "base"
 
     @pytest.mark.parametrize(
         ("skip", "more"),
-        [("{py: '>=3.10'}", ""), ("{py: 3.11}", "; so does 1 more"), ("", "; so do 2 more")],
+        [
+            ("{py: '>=3.10'}", ""),
+            ("{py: 3.11}", ", and 1 more like it"),
+            ("", ", and 2 more like it"),
+        ],
     )
     def test_how_many_more(self, skip: str, more: str) -> None:
         """The first child is named, the others are counted."""
         text = family("[gpu, py]", "[py]", "{image: base, with: {gpu: true}}", "{gpu: true}", skip)
         (found,) = faults(text)
         assert found.message == (
-            "'child-3_9' stands on a target that the rules drop, base (gpu=true, py=3.9)" + more
+            "the parent of 'child-3_9' is excluded: base (gpu=true, py=3.9)" + more
         )
 
     def test_children_that_are_excluded_too(self) -> None:
@@ -162,10 +166,10 @@ class TestRefused:
         (found,) = faults(family("[ubuntu]", "[gpu]", from_))
         assert found.code == "ambiguous-parent"
         assert found.message.startswith(
-            "'child-default' could stand on 'base-22_04' or 'base-24_04'"
+            "'child-default' has several possible parents: 'base-22_04' or 'base-24_04'"
         )
-        assert found.message.endswith(" 1 more")
-        assert found.help == "let `with` fix one value of each axis"
+        assert found.message.endswith(", and 1 more like it")
+        assert found.help == "set one value of each further axis in `with`"
 
     @pytest.mark.parametrize(
         ("base", "child", "from_", "message"),
@@ -218,7 +222,7 @@ class TestRefused:
         text = "axes: {py: [3.9]}\ndefaults: {template: a}\nimages: {a: {from: %s}, b: {from: a}}"
         (found,) = faults(text % "b")
         assert found.code == "link-cycle"
-        assert found.message == "targets stand on one another in a circle: a-3_9 -> b-3_9 -> a-3_9"
+        assert found.message == "targets depend on each other: a-3_9 -> b-3_9 -> a-3_9"
         assert codes(text % "a") == ["link-cycle"]
 
     def test_platforms(self) -> None:

@@ -133,8 +133,8 @@ class TestSet:
         """Two values that set one name differently are refused, and both are shown."""
         (found,) = faults(self.TEXT % ("1", "2"))
         assert found.code == "set-conflict"
-        assert found.message == "two values set 's' differently (in one-x-z)"
-        assert found.help == "exclude the combination, or set it in one place"
+        assert found.message == "two axis values set 's' differently (in one-x-z)"
+        assert found.help == "exclude the combination, or set it in only one of them"
         assert "b:" in found.file_location.text
         assert [(note, "a:" in place.text) for note, place in found.related] == [
             ("also set here", True)
@@ -306,7 +306,7 @@ class TestFields:
         """A line break outside quotes, where one buildx stops reading and the next reads on."""
         (found,) = faults(f'images: {{one: {{template: t, {name}: ["{record}"]}}}}')
         assert found.code == "bad-field"
-        assert found.message == f"'{record}' is nothing that `{name}` takes (in one)"
+        assert found.message == f"invalid value for `{name}`: '{record}' (in one)"
 
     def test_a_record_may_end_with_a_line_break(self) -> None:
         """Text of a YAML block is read as if it were written on one line."""
@@ -332,22 +332,22 @@ class TestAliases:
             (
                 "{a: x}",
                 "the alias 'l/l' matches 2 variants of 'one': one-x-z, one-x-w",
-                "say also which b",
+                "add b to its pattern",
             ),
             (
                 "{image: one}",
                 "the alias 'l/l' matches 4 variants of 'one': one-x-z, one-x-w, one-y-z, ...",
-                "say also which a and which b",
+                "add a and b to its pattern",
             ),
             (
                 "{a: null, b: z}",
                 "the alias 'l/l' matches no variant of 'one'",
-                "an alias is one variant's: let its pattern match exactly one",
+                "change its pattern so that it matches exactly one variant",
             ),
             (
                 "{a: x, b: [z, w]}",
                 "the alias 'l/l' matches 2 variants of 'one': one-x-z, one-x-w",
-                "an alias is one variant's: let its pattern match exactly one",
+                "change its pattern so that it matches exactly one variant",
             ),
         ],
     )
@@ -393,7 +393,7 @@ class TestPlatforms:
         (found,) = faults(self.TEXT % ("linux/s390x", ""))
         assert (found.code, found.message) == (
             "no-platform",
-            "the values leave no platform (in one-x-z)",
+            "no platform is allowed by all axis values of this combination (in one-x-z)",
         )
         assert codes(self.TEXT % ("linux/s390x", "exclude: [{a: x, b: z}]")) == []
 
