@@ -1,7 +1,7 @@
-"""Targets and a lock: which bases each target needs, and the targets pinned.
+"""Pin the base images of a plan to the digests in matrix.lock.
 
-Takes a plan with its Dockerfiles; returns the same with digests, and warnings for what has none.
-Refuses a base that lacks a platform of a target, and a Dockerfile that is none.
+A base image without a digest is a warning. A base image without a platform that a target needs is
+an error, and so is an invalid Dockerfile.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +27,7 @@ from compiler.targets.target import Target
 
 
 IMAGE = "docker-image://"
-"""Begins the value of a context that is an image."""
+"""Begins the value of a named context that is an image."""
 
 
 class _Pinning(NamedTuple):
@@ -37,10 +37,10 @@ class _Pinning(NamedTuple):
 
 
 def load_lock(files: Files) -> Lock | None:
-    """Read matrix.lock; nothing where there is none.
+    """Return matrix.lock; None if the project has none.
 
     Raises:
-        CompileError: it is broken.
+        CompileError: the lock is invalid.
     """
     if files.absent(LOCK):
         return None
@@ -54,22 +54,22 @@ def load_lock(files: Files) -> Lock | None:
 def pinned(
     plan: Plan, dockerfiles: tuple[Dockerfile, ...], lock: Lock, templates: Templates
 ) -> tuple[Plan, tuple[Dockerfile, ...]]:
-    """Return plan and Dockerfiles with the digests of matrix.lock; what has none is warned about.
+    """Return plan and Dockerfiles with the digests of matrix.lock, and warnings for missing ones.
 
     Raises:
-        CompileError: a base lacks a platform, or a Dockerfile is none.
+        CompileError: a Dockerfile is invalid, or a base image lacks a platform.
     """
     pinner = Pinner(plan, templates)
-    found, texts, warnings = pinner.pin(dockerfiles, lock)
-    return replace(found, warnings=(*plan.warnings, *warnings)), texts
+    result, texts, warnings = pinner.pin(dockerfiles, lock)
+    return replace(result, warnings=(*plan.warnings, *warnings)), texts
 
 
 class Pinner:
-    """The bases of one plan, and their digests."""
+    """Finds and pins the base images of one plan."""
 
     def __init__(self, plan: Plan, templates: Templates) -> None:
         self._plan = plan
-        self.tell = LockDiagnostics(plan, templates)
+        self.diagnostics = LockDiagnostics(plan, templates)
         variables = plan.matrix.variables.values()
         self._values = {v.name: v.resolved for v in variables}
         self._open = {v.name: v.resolved and v.resolved + OPEN for v in variables}
@@ -78,48 +78,50 @@ class Pinner:
         self.problems = Problems()
 
     def uses(self, dockerfiles: tuple[Dockerfile, ...]) -> tuple[Use, ...]:
-        """Return every base of every target, in order.
+        """Return the base images of all targets, in order.
 
         Raises:
-            CompileError: a Dockerfile is none.
+            CompileError: a Dockerfile is invalid.
         """
         self._known.clear()
-        found = [
+        uses = [
             use
             for dockerfile in dockerfiles
             for use in self._pin(dockerfile.target, dockerfile.text, lambda _: None).uses
         ]
         self.problems.refuse()
-        return tuple(found)
+        return tuple(uses)
 
     def pin(
         self, dockerfiles: tuple[Dockerfile, ...], lock: Lock
     ) -> tuple[Plan, tuple[Dockerfile, ...], tuple[Diagnostic, ...]]:
-        """Return plan and Dockerfiles pinned, and a warning for each base that is not.
+        """Return the pinned plan and Dockerfiles, and warnings for base images without a digest.
 
         Raises:
-            CompileError: a base lacks a platform, or a Dockerfile is none.
+            CompileError: a base image lacks a platform, or a Dockerfile is invalid.
         """
 
         def digest(image: str) -> str | None:
-            found = lock.bases.get(familiar(image))
-            return None if found is None else found.digest
+            locked = lock.bases.get(familiar(image))
+            return None if locked is None else locked.digest
 
         self._known.clear()
         pinned = []
-        left = Problems()
+        warnings = Problems()
         for dockerfile in dockerfiles:
-            one = self._pin(dockerfile.target, dockerfile.text, digest)
-            pinned.append(dockerfile._replace(target=one.target, text=one.text))
-            for use in one.uses:
+            pinning = self._pin(dockerfile.target, dockerfile.text, digest)
+            pinned.append(dockerfile._replace(target=pinning.target, text=pinning.text))
+            for use in pinning.uses:
                 locked = lock.bases.get(familiar(use.base.image))
                 if use.base.fault or locked is None:
-                    left.add(self.tell.unlocked(use), use.target.name)
+                    warnings.add(self.diagnostics.unlocked(use), use.target.name)
                 else:
-                    self.problems.extend(self.tell.lacking(use, locked, lock), use.target.name)
+                    self.problems.extend(
+                        self.diagnostics.lacking(use, locked, lock), use.target.name
+                    )
         self.problems.refuse()
-        plan = replace(self._plan, targets=tuple(one.target for one in pinned))
-        return plan, tuple(pinned), left.diagnostics()
+        plan = replace(self._plan, targets=tuple(dockerfile.target for dockerfile in pinned))
+        return plan, tuple(pinned), warnings.diagnostics()
 
     def _pin(self, target: Target, text: str, digest: Callable[[str], str | None]) -> _Pinning:
         build = self._build(target)
@@ -129,7 +131,7 @@ class Pinner:
                 self._known[key] = pin(text, build, digest)
             pinned = self._known[key]
         except DockerfileError as error:
-            self.problems.add(self.tell.broken(target, text, error))
+            self.problems.add(self.diagnostics.invalid(target, text, error))
             return _Pinning(target, text, ())
         uses = [
             Use(
@@ -146,9 +148,9 @@ class Pinner:
         contexts = {}
         for name, base in self._contexts(target):
             uses.append(Use(target, base, "contexts", name))
-            found = None if base.fault else digest(base.image)
-            if found:
-                contexts[name] = found
+            locked = None if base.fault else digest(base.image)
+            if locked:
+                contexts[name] = locked
         if contexts:
             fields["contexts"] = self._edited(target.fields["contexts"], contexts)
         if fields:
@@ -170,14 +172,14 @@ class Pinner:
         )
 
     def _contexts(self, target: Target) -> Iterator[tuple[str, Base]]:
-        """Give the contexts that are external images."""
+        """Yield the named contexts that are external images."""
         contexts: Any = target.fields.get("contexts", {})
         for name, value in contexts.items():
             image = self._value(value)
             if not image.startswith(IMAGE) or "@" in image:
                 continue
             image = image.removeprefix(IMAGE)
-            fault = "" if canonical_tag(image) else "no registry has an image of such a name"
+            fault = "" if canonical_tag(image) else "invalid image name"
             fault = fault or open_fault(substitute(value, self._open))
             platforms = tuple(map(self._value, target.platforms))
             word = Word(image, UNKNOWN, 0)
@@ -187,7 +189,7 @@ class Pinner:
         return substitute(text, self._values)
 
     def _edited(self, mapping: Any, digests: Mapping[str, str]) -> Mapping[Any, Any]:
-        """Put digests behind values; the same object for the same mapping, as it was before."""
+        """Return a mapping with digests after its values; equal inputs return the same object."""
         key = (id(mapping), *digests.items())
         if key not in self._mappings:
             self._mappings[key] = {

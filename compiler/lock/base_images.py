@@ -1,7 +1,7 @@
-"""Which external images a Dockerfile needs, as BuildKit finds them.
+"""Find the external images of a Dockerfile, as BuildKit resolves them.
 
-Takes a Dockerfile's text and what it is built with; returns each image that is neither a stage, a
-named context, `scratch`, nor pinned by a digest already. Pure.
+An external image is neither a stage, a named context nor `scratch`. Images that are already pinned
+to a digest are left out.
 """
 
 import re
@@ -16,22 +16,22 @@ from compiler.render.stages import HERE, MACHINE, ImageWalk
 
 
 OPEN = "\ue000"
-"""Behind a value that is decided when baking; no image's name holds it."""
+"""Marks the end of a value that is only known when baking; never part of an image name."""
 SYNTAX = "BUILDKIT_SYNTAX"
 """The argument that replaces the frontend."""
 
 _PINNED = re.compile(r"\A[^@]+@(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})\Z")
 _WHOLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-[^}]*)?\})\Z", re.ASCII)
-"""A word that is one argument and nothing else."""
+"""A name that consists of a single build argument."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """What a Dockerfile is built with."""
+    """The options that a Dockerfile is built with."""
 
     args: Mapping[str, str] = field(default_factory=dict)
     open_args: Mapping[str, str] = field(default_factory=dict)
-    """The same, with OPEN behind what a bake variable gives."""
+    """The same, with `OPEN` after each value of a bake variable."""
     contexts: frozenset[str] = frozenset()
     """Named contexts, by `lookup_name`."""
     stage: str = ""
@@ -39,52 +39,52 @@ class Build:
 
 
 class Base(NamedTuple):
-    """An external image and where it is named."""
+    """An external image, and where the Dockerfile names it."""
 
     image: str
-    """As it resolves, for instance `python:3.11`; may be illegal if there is a fault."""
+    """The resolved name, for instance `python:3.11`; it may be invalid if there is a fault."""
     word: Word
     argument: str = ""
-    """The ARG that gives the whole name, or nothing."""
+    """The ARG that the name consists of, or empty."""
     default_end: int = UNKNOWN
-    """Where that ARG's default ends; UNKNOWN where `args` gives it."""
+    """Where the default of that ARG ends; `UNKNOWN` if `args` sets it."""
     platforms: tuple[str, ...] = ()
-    """What it must have: those of the stages that need it."""
+    """The platforms that it must have: those of the stages that need it."""
     fault: str = ""
-    """Why it cannot be locked, or nothing."""
+    """Why it cannot be locked, or empty."""
 
 
 def find(text: str, build: Build) -> tuple[Base, ...]:
     """Return the external images of a Dockerfile, in its order.
 
     Raises:
-        DockerfileError: it is none.
+        DockerfileError: the text is not a valid Dockerfile.
     """
     parsed = read(text)
     platforms = build.platforms or ("",)
-    found: dict[Word, list[tuple[str, str]]] = {}
+    uses_by_word: dict[Word, list[tuple[str, str]]] = {}
     faults: dict[Word, str] = {}
-    several = "$" in text  # else all is the same on each
+    several = "$" in text  # otherwise the result is the same for all platforms
     for platform in platforms if several else platforms[:1]:
         walk = _walk(parsed, build, build.args, platform)
         here = (platform,) if several else platforms
         for word, image, needs in walk.images():
             wanted = here if needs == HERE else (needs,)
-            found.setdefault(word, []).extend((image, one) for one in wanted)
+            uses_by_word.setdefault(word, []).extend((image, name) for name in wanted)
         faults.update(walk.errors)
     opened: dict[Word, str] = {}
     if build.open_args != build.args:
         walk = _walk(parsed, build, build.open_args, platforms[0])
         opened = {word: image for word, image, _ in walk.images()}
     bases = [*_frontends(parsed, build)]
-    for word, uses in found.items():
+    for word, uses in uses_by_word.items():
         images = [*dict.fromkeys(image for image, _ in uses)]
-        needed = tuple(dict.fromkeys(one for _, one in uses if one and MACHINE not in one))
+        needed = tuple(dict.fromkeys(p for _, p in uses if p and MACHINE not in p))
         fault = faults.get(word) or _fault(images, opened.get(word, ""))
         if "@" in images[0] and not fault:
             continue
-        given = _WHOLE.match(word.text)
-        name = (given[1] or given[2]) if given else ""
+        match = _WHOLE.match(word.text)
+        name = (match[1] or match[2]) if match else ""
         end = UNKNOWN
         if name not in build.args:
             ends = [a.end for a in parsed.arguments if a.name == name and a.default is not None]
@@ -101,35 +101,35 @@ def _walk(
 
 
 def _frontends(parsed: ParsedDockerfile, build: Build) -> Iterator[Base]:
-    """Give the frontend that is asked for, and the one that `args` puts in its place."""
+    """Yield the frontend of `# syntax=`, and the one of `args` that replaces it."""
     if parsed.syntax is not None and "@" not in parsed.syntax.text:
-        yield Base(parsed.syntax.text, parsed.syntax, fault=_named(parsed.syntax.text))
+        yield Base(parsed.syntax.text, parsed.syntax, fault=_invalid_name(parsed.syntax.text))
     other = build.args.get(SYNTAX, "").partition(" ")[0]
     if other and "@" not in other:
-        tainted = build.open_args.get(SYNTAX, "").partition(" ")[0]
-        fault = _named(other) or open_fault(tainted)
+        opened = build.open_args.get(SYNTAX, "").partition(" ")[0]
+        fault = _invalid_name(other) or open_fault(opened)
         yield Base(other, Word(other, UNKNOWN, 0), SYNTAX, UNKNOWN, (), fault)
 
 
 def _fault(images: list[str], opened: str) -> str:
     if any(MACHINE in image for image in images):
-        return "the machine that builds decides which it is"
+        return "its name depends on the building machine"
     if len(images) > 1:
-        return f"it is another one on each platform: {', '.join(images)}"
+        return f"its name depends on the platform: {', '.join(images)}"
     if "$" in images[0]:
-        return "`--from` and `from=` take no variables"
+        return "`--from` and `from=` do not expand variables"
     if "@" in images[0]:
-        return "" if _PINNED.search(images[0]) else "what stands behind its `@` is no digest"
-    return _named(images[0]) or open_fault(opened)
+        return "" if _PINNED.search(images[0]) else "invalid digest after `@`"
+    return _invalid_name(images[0]) or open_fault(opened)
 
 
-def _named(image: str) -> str:
-    return "" if canonical_tag(image) else "no registry has an image of such a name"
+def _invalid_name(image: str) -> str:
+    return "" if canonical_tag(image) else "invalid image name"
 
 
 def open_fault(image: str) -> str:
-    """Say what is wrong with a name that bears OPEN where a variable gave a part of it."""
+    """Return why a name with marks `OPEN` cannot be locked; empty if only its tag is fixed."""
     _, colon, tag = image.rpartition("/")[2].partition(":")
     if colon and OPEN in tag:
-        return "a bake variable decides its tag, when it is baked"
+        return "its tag depends on a bake variable"
     return ""

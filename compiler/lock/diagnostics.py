@@ -1,4 +1,4 @@
-"""What is wrong with bases, in words, at the place that names them."""
+"""Make the diagnostics of base images, located where matrix.yaml or a template names them."""
 
 import re
 from collections.abc import Iterator
@@ -20,17 +20,17 @@ from compiler.targets.target import Target
 
 _EXPRESSION = re.compile(r"\{\{.*?\}\}")
 _PIECE = re.compile(r"(?:\{\{.*?\}\}|[^\s=,\"'])+")
-"""What stands between spaces, quotes, commas and `=` in a template's line."""
+"""Text between spaces, quotes, commas and `=` in a line of a template."""
 _RANKS = {"arm": 7, "arm64": 8, "amd64": 1}
 
 
 class Use(NamedTuple):
-    """A base as a target needs it."""
+    """A base image that a target needs."""
 
     target: Target
     base: Base
     field: str = ""
-    """`contexts` or `args` where it is named there, else the Dockerfile."""
+    """`contexts` or `args` if it is named there; empty for the Dockerfile."""
     key: str = ""
 
 
@@ -41,27 +41,27 @@ class LockDiagnostics:
         self._plan, self._templates = plan, templates
 
     def lacking(self, use: Use, locked: Locked, lock: Lock) -> Iterator[Diagnostic]:
-        """Give an error for each platform that a base lacks."""
+        """Yield an error for each platform that a base image lacks."""
         image = familiar(use.base.image)
         for platform in use.base.platforms if locked.platforms else ():
             if not has(locked.platforms, platform):
                 yield Diagnostic(
                     code=Code.BASE_PLATFORM,
-                    message=f"{image} has no {platform}",
+                    message=f"{image} does not have the platform {platform}",
                     location=self.place(use),
-                    help="take another base, or narrow the `platforms` that need it",
+                    help="use another base image, or remove the platform from its targets",
                     related=(("locked here", lock.locate("bases", image)),) if lock.source else (),
                 )
 
     def unlocked(self, use: Use) -> Diagnostic:
-        """Return the warning that a base is not locked, or cannot be."""
+        """Return the warning that a base image is not, or cannot be, locked."""
         if use.base.fault:
             name = use.base.image or use.base.word.text
             return Diagnostic(
                 code=Code.UNDECIDED_BASE,
                 message=f"{name} cannot be locked: {use.base.fault}",
                 location=self.place(use),
-                help="write a name that is whole when compiling, by an axis or by `set`",
+                help="use a name that is known when compiling, for instance from `set`",
                 severity=Severity.WARNING,
             )
         return Diagnostic(
@@ -73,7 +73,7 @@ class LockDiagnostics:
         )
 
     def place(self, use: Use) -> Location:
-        """Return where a base is named: in matrix.yaml, or the template's line that gave it."""
+        """Return where a base image is named: in matrix.yaml, or in a line of the template."""
         matrix = self._plan.matrix
         if use.field:
             image = matrix.images[use.target.image]
@@ -85,22 +85,25 @@ class LockDiagnostics:
             use.target, matrix
         )
 
-    def broken(self, target: Target, text: str, error: DockerfileError) -> Diagnostic:
-        """Return the error that a Dockerfile is none."""
+    def invalid(self, target: Target, text: str, error: DockerfileError) -> Diagnostic:
+        """Return the error for an invalid Dockerfile."""
         lines = text.split("\n")
         line = lines[error.line - 1] if 0 < error.line <= len(lines) else ""
-        found = _origin(self._templates, target.template, line.strip()) if line.strip() else None
+        origin = _origin(self._templates, target.template, line.strip()) if line.strip() else None
         return Diagnostic(
             code=Code.DOCKERFILE_SYNTAX,
-            message=f"{target.name} is no Dockerfile: {error}",
-            location=found or template_place(target, self._plan.matrix),
-            help="correct the template: what is no Dockerfile cannot be locked",
+            message=f"the Dockerfile of {target.name!r} is invalid: {error}",
+            location=origin or template_place(target, self._plan.matrix),
+            help="correct the template: only valid Dockerfiles can be locked",
         )
 
 
 def _origin(templates: Templates, name: str, word: str) -> Location | None:
-    """Return where a template, or one that it leads to, gives a word; None if no line may."""
-    found: list[tuple[int, str, int, str]] = []
+    """Return the line of a template, or of one that it includes, that renders to a word.
+
+    None if there is no such line.
+    """
+    matches: list[tuple[int, str, int, str]] = []
     for file in templates.reads(name)[0]:
         for number, line in enumerate(templates.lines(file), 1):
             for piece in (line.strip(), *_PIECE.findall(line)):
@@ -109,26 +112,26 @@ def _origin(templates: Templates, name: str, word: str) -> Location | None:
                 is_base = len(literal) > 1 and line.lstrip()[:5].upper() == "FROM "
                 shape = ".*".join(map(re.escape, literal))
                 if (size or is_base) and re.fullmatch(shape, word, re.DOTALL):
-                    found.append((size, file, number, piece))
-    if not found:
+                    matches.append((size, file, number, piece))
+    if not matches:
         return None
-    _, file, number, piece = max(found, key=lambda one: one[0])
+    _, file, number, piece = max(matches, key=lambda match: match[0])
     return templates.locate(file, number, piece)
 
 
 @lru_cache(maxsize=1024)
 def has(platforms: tuple[str, ...], wanted: str) -> bool:
-    """Tell whether an image runs on a platform: it has it, or a lower variant of it.
+    """Return whether an image with these platforms runs on one: on itself, or a lower variant.
 
     >>> has(("linux/arm/v6", "linux/amd64"), "linux/arm/v7")
     True
     """
     target = _ranked(wanted)
-    return any(one[0] == target[0] and one[1] <= target[1] for one in map(_ranked, platforms))
+    return any(name == target[0] and rank <= target[1] for name, rank in map(_ranked, platforms))
 
 
 def _ranked(platform: str) -> tuple[str, int]:
-    """Return system and architecture, and how high the variant is."""
+    """Return a platform without its variant, and the variant as a number."""
     full = canonical_platform(platform) or platform
     os, _, rest = full.partition("/")
     architecture, _, variant = rest.partition("/")

@@ -1,6 +1,6 @@
-"""matrix.lock: text <-> data. Pure.
+"""Read and write matrix.lock.
 
-What is read is checked as strictly as matrix.yaml; what is written reads back as the same.
+Reading is as strict as for matrix.yaml. Reading a written lock returns an equal one.
 """
 
 import re
@@ -31,17 +31,17 @@ _WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Locked:
-    """What a base was when it was locked."""
+    """A base image at the time when it was locked."""
 
     digest: str
-    """Of its index, or of the image where there is none: `sha256:...`."""
+    """The digest of its index or, without an index, of the image: `sha256:...`."""
     platforms: tuple[str, ...]
-    """Those that it has, in canonical form."""
+    """Its platforms, in canonical form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
-    """Everything that matrix.lock holds."""
+    """The content of matrix.lock."""
 
     bases: Mapping[str, Locked] = field(default_factory=dict)
     """By familiar name, as `python:3.11`."""
@@ -50,19 +50,19 @@ class Lock:
     source: Source | None = field(default=None, compare=False)
 
     def locate(self, *route: str) -> Location:
-        """Return the place of an entry."""
+        """Return the location of an entry."""
         if self.source is None:
             return Location(path=LOCK, line=0)
         return self.source.locate(route, key=True)
 
 
 def refreshed(lock: Lock) -> Mapping[str, str]:
-    """Return for each target that was refreshed the date of it."""
+    """Return target -> date of its last refresh."""
     return lock.refreshed
 
 
 def write_lock(lock: Lock) -> str:
-    """Return the text of a lock: sorted, each fact on a line of its own."""
+    """Return the text of a lock: sorted, with one fact per line."""
     lines = [HEADER, "version: 1\n"]
     if lock.bases:
         lines.append("bases:\n")
@@ -78,22 +78,24 @@ def write_lock(lock: Lock) -> str:
 
 
 def _key(text: str) -> str:
-    """Return a key, quoted where it might be more than text."""
+    """Return a key in YAML, quoted if it could be read as anything but text."""
     return text if _PLAIN.match(text) and text.lower() not in _WORDS else f'"{text}"'
 
 
 def read_lock(text: bytes, shown: str) -> Lock:
-    """Return what a lock's text says.
+    """Parse a lock.
 
     Raises:
-        CompileError: with everything that is wrong in it.
+        CompileError: with all errors in it.
     """
     source = Source.parse(text, shown)
     problems = Problems()
     reader = _Reader(source, problems)
     found = reader.mapping(source.data, (), {"version", "bases", "refreshed"})
     if found.get("version") != "1":
-        reader.fault("the version of a lock is 1", "version", help_="run a newer compile-matrix")
+        reader.fault(
+            "unknown version; only version 1 is supported", "version", help_="update compile-matrix"
+        )
     bases = {
         image: base
         for image, entry in reader.mapping(found.get("bases", {}), ("bases",)).items()
@@ -106,7 +108,7 @@ def read_lock(text: bytes, shown: str) -> Lock:
 
 
 class _Reader:
-    """Checks what was parsed; what is wrong goes to the problems."""
+    """Checks parsed data; errors are added to the problems."""
 
     def __init__(self, source: Source, problems: Problems) -> None:
         self.source, self.problems = source, problems
@@ -121,46 +123,48 @@ class _Reader:
         self, data: object, route: tuple[str, ...], known: set[str] | None = None
     ) -> Mapping[str, object]:
         if not isinstance(data, dict):
-            self.fault("here stands `name: value`, and nothing else", *route, key=bool(route))
+            self.fault("must be a mapping", *route, key=bool(route))
             return {}
         for key in data:
             if not isinstance(key, str):
-                self.fault(f"{key!r} is no name", *route, key, key=True)
+                self.fault(f"invalid name {key!r}", *route, key, key=True)
             elif known is not None and key not in known:
                 near = did_you_mean(key, sorted(known))
-                self.fault(f"a lock has no {key!r} here", *route, key, key=True, help_=near)
+                self.fault(f"unknown key {key!r}", *route, key, key=True, help_=near)
         return {key: value for key, value in data.items() if isinstance(key, str)}
 
     def base(self, image: str, entry: object) -> Locked | None:
         route = ("bases", image)
         if familiar(image) != image:
-            said = f"{image!r} is no image with a tag"
+            message = f"{image!r} is not an image name with a tag"
             near = familiar(image)
-            self.fault(said, *route, key=True, help_=f"write {near!r}" if near else "")
+            self.fault(message, *route, key=True, help_=f"write {near!r}" if near else "")
         found = self.mapping(entry, route, {"digest", "platforms"})
         digest, platforms = found.get("digest"), found.get("platforms", [])
         if not isinstance(digest, str) or not _DIGEST.match(digest):
-            self.fault("a digest is `sha256:` and 64 digits of 0-9 and a-f", *route, "digest")
+            self.fault(
+                "invalid digest: must be `sha256:` and 64 hexadecimal digits", *route, "digest"
+            )
             return None
         if not isinstance(platforms, list):
-            self.fault("`platforms` is a list", *route, "platforms")
+            self.fault("`platforms` must be a list", *route, "platforms")
             return None
         for n, name in enumerate(platforms):
             if not isinstance(name, str) or canonical_platform(name) is None:
-                self.fault(f"{name!r} is no platform", *route, "platforms", n)
+                self.fault(f"unknown platform {name!r}", *route, "platforms", n)
         names = [canonical_platform(name) for name in platforms if isinstance(name, str)]
         return Locked(digest=digest, platforms=tuple(name for name in names if name))
 
     def date(self, name: str, day: object) -> str:
         if not _TARGET.match(name):
-            self.fault(f"{name!r} is no target", "refreshed", name, key=True)
+            self.fault(f"invalid target name {name!r}", "refreshed", name, key=True)
         if not isinstance(day, str) or not is_date(day):
-            self.fault("a date is written as `2026-11-23`", "refreshed", name)
+            self.fault("invalid date: must have the form `2026-11-23`", "refreshed", name)
         return str(day)
 
 
 def is_date(text: str) -> bool:
-    """Tell whether a text is a date of the calendar, as `2026-11-23`."""
+    """Return whether a text is a valid date of the form `2026-11-23`."""
     try:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:

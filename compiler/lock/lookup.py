@@ -1,4 +1,7 @@
-"""What a registry holds now for a tag: `docker buildx imagetools`, with the user's credentials."""
+"""Look up the current digests of image tags with `docker buildx imagetools`.
+
+The lookups use the credentials of the Docker client.
+"""
 
 import json
 import re
@@ -16,20 +19,20 @@ from compiler.lock.lockfile import Locked
 
 CODE = Code.CANNOT_RESOLVE
 PATIENCE = 120
-"""Seconds after which one that does not answer is given up."""
+"""Timeout of one lookup, in seconds."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
 class UnresolvedError(Exception):
-    """A tag could not be looked up: why, and the remedy."""
+    """A tag could not be looked up, with the reason and a remedy."""
 
     def __init__(self, message: str, help_: str, cause: str = "") -> None:
         super().__init__(message)
         self.message, self.help, self.cause = message, help_, cause
 
     def at(self, location: Location) -> Diagnostic:
-        """Return the diagnostic for the place that named the image."""
+        """Return the diagnostic for the location that names the image."""
         return Diagnostic(
             code=CODE, message=self.message, location=location, help=self.help, cause=self.cause
         )
@@ -58,10 +61,10 @@ def _caught(image: str) -> Locked | UnresolvedError:
 
 
 def resolve(image: str) -> Locked:
-    """Return what a tag stands for now.
+    """Return the current digest and platforms of a tag.
 
     Raises:
-        UnresolvedError: docker is not there, or says why not.
+        UnresolvedError: the lookup failed.
     """
     raw = _imagetools(image, "--raw", image)
     digest = f"sha256:{sha256(raw).hexdigest()}"
@@ -69,7 +72,7 @@ def resolve(image: str) -> Locked:
     entries = manifest.get("manifests")
     if isinstance(entries, list):
         platforms = [_platform(e.get("platform")) for e in entries if isinstance(e, dict)]
-    else:  # one image, no index: its configuration knows
+    else:  # an image without an index: its configuration has the platform
         pinned = f"{image}@{digest}"
         config = _imagetools(image, "--format", "{{json .Image}}", pinned)
         platforms = [_platform(_parsed(image, config))]
@@ -78,7 +81,7 @@ def resolve(image: str) -> Locked:
 
 
 def _platform(fields: Any) -> str | None:
-    """Return a platform in canonical form; nothing for an attestation's `unknown/unknown`."""
+    """Return a platform in canonical form; None for the `unknown/unknown` of attestations."""
     if not isinstance(fields, dict):
         return None
     parts = [fields.get(name) or "" for name in ("os", "architecture", "variant")]
@@ -87,17 +90,17 @@ def _platform(fields: Any) -> str | None:
 
 def _parsed(image: str, content: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(content)
+        parsed = json.loads(content)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise UnresolvedError(f"what the registry has as {image} is no image", "look at it there")
-    return found
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise UnresolvedError(f"{image} is not an image", "inspect it in the registry")
+    return parsed
 
 
-def _imagetools(image: str, *words: str) -> bytes:
+def _imagetools(image: str, *arguments: str) -> bytes:
     try:
-        ran = buildx.run(["imagetools", "inspect", *words], timeout=PATIENCE)
+        ran = buildx.run(["imagetools", "inspect", *arguments], timeout=PATIENCE)
     except buildx.BuildxError as error:
         raise UnresolvedError(
             f"{image} cannot be looked up: {error.message}", error.help, error.message
@@ -105,7 +108,7 @@ def _imagetools(image: str, *words: str) -> bytes:
     if ran.returncode:
         reason = buildx.reason(ran.stderr)
         raise UnresolvedError(
-            f"{image} cannot be looked up: {reason or 'docker does not say why'}",
+            f"{image} cannot be looked up: {reason or 'unknown error of docker'}",
             "correct the name, log in (`docker login`), or try again if the registry is down",
             reason.rpartition('": ')[2] if '": ' in reason else "",  # the request failed
         )

@@ -1,7 +1,7 @@
-"""Digests into a Dockerfile: text -> text whose external images are pinned, their tags kept.
+"""Write digests after the names of external images in a Dockerfile; tags are kept.
 
-Where a name is one whole ARG, the ARG's value is pinned, in the Dockerfile or in `args`: who gives
-another value gets that image, unpinned. Everywhere else the digest stands behind the name. Pure.
+If a name consists of a single ARG, the value of the ARG is pinned, in the Dockerfile or in `args`.
+Overriding that ARG then selects another image, unpinned.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,23 +13,23 @@ from compiler.render.dockerfile_words import UNKNOWN
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pinned:
-    """A Dockerfile that is pinned as far as it can be."""
+    """A Dockerfile, pinned as far as possible."""
 
     text: str
     args: Mapping[str, str]
-    """Argument -> the digest that its value gets."""
+    """Argument -> the digest to write after its value."""
     bases: tuple[Base, ...]
-    """All its external images; with a fault where one cannot be pinned."""
+    """All its external images; those that cannot be pinned have a fault."""
 
 
 def pin(text: str, build: Build, digest: Callable[[str], str | None]) -> Pinned:
-    """Pin what has a digest; what has none stays as it is.
+    """Pin the images that have a digest; others are not changed.
 
-    Promises that the pinned text names, as BuildKit reads it, the same images, each with its own
-    digest; an image for which that cannot be done has a fault and stays as it is.
+    As BuildKit reads it, the result names the same images, each with its digest. Images for which
+    this is impossible are not changed, and have a fault.
 
     Raises:
-        DockerfileError: it is no Dockerfile.
+        DockerfileError: the text is not a valid Dockerfile.
     """
     bases = find(text, build)
     wanted = [base for base in bases if not base.fault and digest(base.image)]
@@ -40,11 +40,11 @@ def pin(text: str, build: Build, digest: Callable[[str], str | None]) -> Pinned:
         if edited is None:
             continue
         pinned, args = edited
-        if all(_plain(text, base) for base in wanted) or _stands(
+        if all(_plain(text, base) for base in wanted) or _is_correct(
             pinned, args, build, bases, wanted
         ):
             return Pinned(text=pinned, args=args, bases=bases)
-    hidden = "it is written in a way that leaves no place for a digest"
+    hidden = "a digest cannot be written after its name in this notation"
     faulty = tuple(base._replace(fault=hidden) if base in wanted else base for base in bases)
     return Pinned(text=text, args={}, bases=faulty)
 
@@ -52,37 +52,37 @@ def pin(text: str, build: Build, digest: Callable[[str], str | None]) -> Pinned:
 def _edited(
     text: str, wanted: list[Base], digest: Callable[[str], str | None], *, by_argument: bool
 ) -> tuple[str, dict[str, str]] | None:
-    """Put digests in; nothing where there is no place, or two want to stand in one."""
-    places: dict[int, str] = {}
+    """Return text and `args` with digests; None if a position is unknown or has two digests."""
+    ends: dict[int, str] = {}
     args: dict[str, str] = {}
     for base in wanted:
-        found = digest(base.image) or ""
-        given = base.default_end == UNKNOWN and base.argument
-        if given and (by_argument or base.argument == SYNTAX):
-            if args.setdefault(base.argument, found) != found:
+        pinned = digest(base.image) or ""
+        in_args = base.default_end == UNKNOWN and base.argument
+        if in_args and (by_argument or base.argument == SYNTAX):
+            if args.setdefault(base.argument, pinned) != pinned:
                 return None
             continue
         end = base.default_end if by_argument and base.argument else base.word.end
-        if end == UNKNOWN or places.setdefault(end, found) != found:
+        if end == UNKNOWN or ends.setdefault(end, pinned) != pinned:
             return None
-    for end in sorted(places, reverse=True):
-        text = f"{text[:end]}@{places[end]}{text[end:]}"
+    for end in sorted(ends, reverse=True):
+        text = f"{text[:end]}@{ends[end]}{text[end:]}"
     return text, args
 
 
 def _plain(text: str, base: Base) -> bool:
-    """Tell whether the name stands in the text as it is, so that nothing can go wrong."""
+    """Return whether a name is written literally, so that no check is necessary."""
     return text.endswith(base.image, 0, base.word.end) and "$" not in base.word.text
 
 
-def _stands(
+def _is_correct(
     text: str, args: Mapping[str, str], build: Build, bases: tuple[Base, ...], wanted: list[Base]
 ) -> bool:
-    """Tell whether a pinned text still names what it named, and all that is wanted is pinned."""
-    given = {
+    """Return whether a pinned text names the same images, and all wanted ones with a digest."""
+    pinned_args = {
         name: f"{value}@{args[name]}" if name in args else value
         for name, value in build.args.items()
     }
-    left = find(text, replace(build, args=given, open_args=given))
+    unpinned = find(text, replace(build, args=pinned_args, open_args=pinned_args))
     rest = [base for base in bases if base not in wanted]
-    return [(b.image, b.word.line) for b in left] == [(b.image, b.word.line) for b in rest]
+    return [(b.image, b.word.line) for b in unpinned] == [(b.image, b.word.line) for b in rest]

@@ -1,7 +1,7 @@
-"""The lock renewed: what Dockerfiles need, and what registries say of it.
+"""Update matrix.lock: find the base images of a project, look them up, write the new lock.
 
-Takes a project (`survey`); returns what is missing, unused or moved, and the lock as it should be.
-Writes by `store` only. Refuses what cannot be looked up, and a base that lacks a platform.
+`survey` finds them, `look_up` accesses registries, and only `store` writes. An image that cannot be
+looked up, or that lacks a platform, is an error.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -28,25 +28,25 @@ from compiler.targets.plan import Plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A matrix whose bases are known."""
+    """A plan with its base images and its current lock."""
 
     plan: Plan
     dockerfiles: tuple[Dockerfile, ...]
     pinner: Pinner
     uses: Mapping[str, tuple[Use, ...]]
-    """Familiar name -> who needs it, in the author's order."""
+    """Familiar name -> its uses, in the order of matrix.yaml."""
     undecided: tuple[Diagnostic, ...]
-    """Warnings: what cannot be locked."""
+    """Warnings about base images that cannot be locked."""
     old: Lock
     text: bytes | None
-    """The lock as it is on the disk; None where there is none."""
+    """The content of the lock on disk; None if there is none."""
 
     def concerned(self, image: str) -> tuple[str, ...]:
-        """Return the targets that name a base."""
+        """Return the targets that use a base image."""
         return tuple(dict.fromkeys(use.target.name for use in self.uses.get(image, ())))
 
     def above(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Return the targets that stand on these, directly or not."""
+        """Return the direct and indirect dependents of targets, in the plan's order."""
         names = frozenset(names)
         links = {target.name: tuple(target.links.values()) for target in self.plan.targets}
         reached = closure(names, dependents(links)) - names
@@ -54,14 +54,14 @@ class Project:
 
 
 def survey(plan: Plan, files: Files) -> Project:
-    """Find the base images that a plan needs.
+    """Find the base images of a plan.
 
     Args:
-        plan: what is planned.
-        files: the project's files, from which it was read.
+        plan: the plan.
+        files: the project's files.
 
     Raises:
-        CompileError: the lock is wrong, or a Dockerfile is none.
+        CompileError: the lock or a Dockerfile is invalid.
     """
     old = load_lock(files)
     templates = Templates(files)
@@ -71,82 +71,94 @@ def survey(plan: Plan, files: Files) -> Project:
     undecided = Problems()
     for use in pinner.uses(dockerfiles):
         if use.base.fault:
-            undecided.add(pinner.tell.unlocked(use), use.target.name)
+            undecided.add(pinner.diagnostics.unlocked(use), use.target.name)
         else:
             uses.setdefault(familiar(use.base.image), []).append(use)
     return Project(
         plan=plan,
         dockerfiles=dockerfiles,
         pinner=pinner,
-        uses={image: tuple(found) for image, found in uses.items()},
+        uses={image: tuple(all_) for image, all_ in uses.items()},
         undecided=undecided.diagnostics(),
         old=old or Lock(),
         text=None if old is None else files.read(LOCK),
     )
 
 
-def chosen(project: Project, words: Iterable[str]) -> tuple[str, ...]:
-    """Return the bases that words name: an image, a repository, a glob; all if there are none.
+def chosen(project: Project, patterns: Iterable[str]) -> tuple[str, ...]:
+    """Return the base images that match any of these patterns; all if there are no patterns.
+
+    A pattern is an image, a repository or a glob.
 
     Raises:
-        CompileError: a word names none.
+        CompileError: a pattern matches none.
     """
-    words = tuple(words)
+    patterns = tuple(patterns)
     known = sorted(project.uses)
     problems = Problems()
-    found: set[str] = set()
-    for word in words:
-        plain = familiar(word).removesuffix(":latest")
-        taken = {
+    selected: set[str] = set()
+    for pattern in patterns:
+        plain = familiar(pattern).removesuffix(":latest")
+        matches = {
             image
             for image in known
-            if image in {word, familiar(word)}
-            or fnmatchcase(image, word)
-            or (image.rpartition(":")[0] == plain and ":" not in word.rpartition("/")[2])
+            if image in {pattern, familiar(pattern)}
+            or fnmatchcase(image, pattern)
+            or (image.rpartition(":")[0] == plain and ":" not in pattern.rpartition("/")[2])
         }
-        found |= taken
-        if not taken:
-            where = Argument(name="IMAGE", text=word)
-            listed = f"there are {', '.join(known[:5])}" if known else "no target needs one"
-            near = did_you_mean(word, known, otherwise=listed)
-            message = f"no base is named {word!r}"
+        selected |= matches
+        if not matches:
+            where = Argument(name="IMAGE", text=pattern)
+            listed = f"known images: {', '.join(known[:5])}" if known else "no target needs any"
+            near = did_you_mean(pattern, known, otherwise=listed)
+            message = f"unknown base image {pattern!r}"
             problems.add(
                 Diagnostic(code=Code.UNKNOWN_BASE, message=message, location=where, help=near)
             )
     problems.refuse()
-    return tuple(image for image in known if image in found or not words)
+    return tuple(image for image in known if image in selected or not patterns)
 
 
 def look_up(
     project: Project, images: Iterable[str], done: Callable[[str], object]
 ) -> Mapping[str, Locked]:
-    """Ask registries what these images are now.
+    """Look up the current digests of images in their registries.
+
+    Args:
+        project: the project.
+        images: the images, by familiar name.
+        done: called with the name of each image after its lookup.
 
     Raises:
-        CompileError: with each that cannot be looked up.
+        CompileError: with an error for each failed lookup.
     """
-    found = resolve_all(images, done)
+    results = resolve_all(images, done)
     problems = Problems()
     resolved: dict[str, Locked] = {}
-    for image, answer in found.items():
-        if isinstance(answer, UnresolvedError):
-            place = project.pinner.tell.place(project.uses[image][0])
-            problems.add(answer.at(place))
+    for image, result in results.items():
+        if isinstance(result, UnresolvedError):
+            place = project.pinner.diagnostics.place(project.uses[image][0])
+            problems.add(result.at(place))
         else:
-            resolved[image] = answer
+            resolved[image] = result
     problems.refuse()
     return resolved
 
 
 def renewed(
-    project: Project, found: Mapping[str, Locked], dates: Mapping[str, str] | None = None
+    project: Project, resolved: Mapping[str, Locked], dates: Mapping[str, str] | None = None
 ) -> Lock:
-    """Return the lock with what was found, without what nothing needs.
+    """Return the new lock, without images and targets that no longer exist.
+
+    Args:
+        project: the project.
+        resolved: image -> its new digest; other images keep theirs.
+        dates: target -> date of its refresh; other targets keep theirs.
 
     Raises:
-        CompileError: a base lacks a platform of a target.
+        CompileError: a base image lacks a platform of a target.
     """
-    bases = {image: found.get(image) or project.old.bases[image] for image in project.uses}
+    bases = {image: resolved.get(image) or project.old.bases[image] for image in project.uses}
     names = {target.name for target in project.plan.targets}
     days = {**project.old.refreshed, **(dates or {})}
     kept = {name: day for name, day in days.items() if name in names}
@@ -156,10 +168,10 @@ def renewed(
 
 
 def store(project: Project, lock: Lock, folder: Path) -> bool:
-    """Write matrix.lock if it is not so already; tell whether that was done.
+    """Write matrix.lock if it differs; return whether it was written.
 
     Raises:
-        CompileError: it cannot be written.
+        CompileError: the file cannot be written.
     """
     new = write_lock(lock).encode()
     if new == project.text:
@@ -170,10 +182,10 @@ def store(project: Project, lock: Lock, folder: Path) -> bool:
 
 
 def missing(project: Project) -> tuple[str, ...]:
-    """Return the bases that are not locked."""
+    """Return the base images that are not in the lock."""
     return tuple(image for image in sorted(project.uses) if image not in project.old.bases)
 
 
 def unused(project: Project) -> tuple[str, ...]:
-    """Return what is locked and needed no more."""
+    """Return the images in the lock that no target needs."""
     return tuple(image for image in sorted(project.old.bases) if image not in project.uses)

@@ -1,4 +1,4 @@
-"""Targets and templates -> Dockerfiles; Dockerfiles read back; warnings about them.
+"""Render Dockerfiles from targets and templates, read them back, and warn about them.
 
     dockerfiles = render(matrix, targets, templates)
 

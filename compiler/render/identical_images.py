@@ -1,8 +1,7 @@
-"""Dockerfiles -> which of them build the same image.
+"""Find Dockerfiles that build the same image.
 
-Takes Dockerfiles; returns for each the number of one that is the same image.
-Promises to take two for the same only if bake would build both from the same: their texts and all
-fields that reach the result, with parents that are the same image taken for one.
+Two are the same image only if their texts and all fields that affect the result are equal. Parents
+that are the same image count as equal.
 """
 
 import re
@@ -19,25 +18,28 @@ from compiler.targets.links import link_to, linked_target
 
 
 _IGNORED = frozenset(row.name for row in TABLE if not row.distinguishes)
-"""Fields that say how an image is named or cached, not what it is."""
+"""Fields that name or cache an image, and do not affect its content."""
 
 _NAME = re.compile(r"[\w-]+(?:[./:@]+[\w-]+)*")
 """An image name, or a part of one."""
 
 
 def sameness(dockerfiles: tuple[Dockerfile, ...]) -> list[int]:
-    """Return for each Dockerfile the number of one that is the same image, of all alike one."""
+    """Return, for each Dockerfile, the index of one that is the same image.
+
+    All Dockerfiles of one image have the same index.
+    """
     links = _links(dockerfiles)
     same = list(range(len(dockerfiles)))
     leaders: dict[tuple[str, frozenset[int]], int] = {}
-    aliases: dict[str, str] = {}  # a target's name -> the name of the one that it is the same as
+    aliases: dict[str, str] = {}  # target -> an earlier target that is the same image
     numbers: dict[tuple[str, object], int] = {}
-    met: dict[tuple[str, int], int] = {}  # the same by the object: most targets share theirs
+    met: dict[tuple[str, int], int] = {}  # by identity: most targets share their values
     times = Counter(dockerfile.text for dockerfile in dockerfiles)
     for n in ordered(range(len(dockerfiles)), links) if links else same:
         target, text, _ = dockerfiles[n]
         if times[text] == 1 and not links:
-            continue  # like no other, whatever its fields
+            continue  # its text is unique
         linked = [dockerfiles[parent].target.name for parent in links.get(n, ())]
         renamed = {name: aliases[name] for name in linked if name in aliases}
         signature = []
@@ -59,7 +61,7 @@ def sameness(dockerfiles: tuple[Dockerfile, ...]) -> list[int]:
 
 
 def _links(dockerfiles: tuple[Dockerfile, ...]) -> dict[int, list[int]]:
-    """Return for each Dockerfile, if any, those whose images it names among its contexts."""
+    """Return, by index, the Dockerfiles that each one links to, if any."""
     linked = {n: one.target.links for n, one in enumerate(dockerfiles) if one.target.links}
     if not linked:
         return {}
@@ -70,19 +72,19 @@ def _links(dockerfiles: tuple[Dockerfile, ...]) -> dict[int, list[int]]:
 def _renamed(
     text: str, contexts: Mapping[BakeString, BakeString], renamed: Mapping[str, str]
 ) -> tuple[str, frozenset[tuple[str, str]]]:
-    """Put, in text and contexts, one name for parents that are the same image."""
+    """Return text and contexts with a single name for all parents that are the same image."""
     pairs: list[tuple[str, str]] = []
-    words: dict[str, str] = {}
+    names: dict[str, str] = {}
     for key, value in contexts.items():
         name = linked_target(value)
         if name is None or name not in renamed:
             pairs.append((key, value))
         elif key == name:
-            words[key] = renamed[name]
-            pairs.append((words[key], link_to(words[key])))
+            names[key] = renamed[name]
+            pairs.append((names[key], link_to(names[key])))
         else:
             pairs.append((key, link_to(renamed[name])))
-    return _reworded(text, words) if words else text, frozenset(pairs)
+    return _reworded(text, names) if names else text, frozenset(pairs)
 
 
 def _reworded(text: str, names: Mapping[str, str]) -> str:

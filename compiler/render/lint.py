@@ -1,7 +1,4 @@
-"""What is right and most likely a mistake: rules without effect, names that nothing reads.
-
-Takes a plan, its templates and Dockerfiles; returns warnings, in the order of the file.
-"""
+"""Warn about valid input that is probably a mistake: rules without effect, unused names."""
 
 import re
 from collections.abc import Iterable
@@ -27,14 +24,14 @@ OLDEST = ".".join(map(str, OLDEST_BUILDX))
 def lint(
     plan: Plan, dockerfiles: tuple[Dockerfile, ...], templates: Templates, bake_template: str
 ) -> tuple[Diagnostic, ...]:
-    """Return the warnings of a plan, its own among them.
+    """Return all warnings of a plan, in the order of the file.
 
     Args:
-        plan: what is planned.
-        dockerfiles: what its templates rendered.
-        templates: these, which know what they read.
-        bake_template: the text of the project's own docker-bake.hcl.j2, if it has one, where
-            variables may be read, too.
+        plan: the plan.
+        dockerfiles: the Dockerfiles of its targets.
+        templates: the templates that they were rendered from.
+        bake_template: the text of the project's own docker-bake.hcl.j2, which may use variables;
+            empty if it has none.
     """
     problems = Problems()
     problems.extend(plan.warnings)
@@ -67,18 +64,20 @@ class _Warnings:
 
 
 def _rows(matrix: Matrix, targets: tuple[Target, ...], warn: _Warnings) -> None:
-    """Warn of rows that match nothing in any image."""
+    """Warn about rows that match nothing in any image."""
     used: dict[Route, bool] = {}
     by_image: dict[str, list[Target]] = {}
     for target in targets:
         by_image.setdefault(target.image, []).append(target)
     for image in matrix.images.values():
-        mine = by_image.get(image.name, [])
+        members = by_image.get(image.name, [])
         rows = [*(image.only or ()), *(override.when for override in image.overrides)]
         for row in rows:
             if not used.get(row.route):
-                said = rule(row, image)
-                used[row.route] = said is not None and any(holds(said, t.values) for t in mine)
+                condition = rule(row, image)
+                used[row.route] = condition is not None and any(
+                    holds(condition, target.values) for target in members
+                )
         for route, drops in _drops(image):
             used[route] = used.get(route, False) or drops
     for route, matched in used.items():
@@ -86,63 +85,64 @@ def _rows(matrix: Matrix, targets: tuple[Target, ...], warn: _Warnings) -> None:
             dropping = "exclude" in route
             warn(
                 Code.ROW_WITHOUT_EFFECT,
-                "this row drops nothing that is not dropped without it"
+                "this row excludes nothing that other rules do not exclude"
                 if dropping
                 else "this row matches no variant",
                 route,
-                "remove it, or look at what the rules before it leave"
+                "remove it, or check the rules before it"
                 if dropping
-                else "remove it, or look at what the other rules leave",
+                else "remove it, or check the other rules",
             )
 
 
 def _drops(image: Image) -> Iterable[tuple[Route, bool]]:
-    """Tell of each row of `exclude` whether it drops anything that those before it leave."""
+    """Yield each row of `exclude`, and whether it excludes anything that earlier rows do not."""
     if not image.exclude:
         return
     rules = rules_of(image)
     before: list[Rule] = []
     for row in image.exclude:
-        said = rule(row, image)
-        if said is None:
+        condition = rule(row, image)
+        if condition is None:
             yield row.route, False
             continue
-        keeps = [said] if rules.keeps is None else [_both(said, kept) for kept in rules.keeps]
-        left = Rules(rules.requires, tuple(before), tuple(keeps))
-        yield row.route, leaves_any(image, left)
-        before.append(said)
+        only: tuple[Rule, ...] = ((),) if rules.keeps is None else rules.keeps
+        keeps = [_both(condition, allowed) for allowed in only]
+        remaining = Rules(rules.requires, tuple(before), tuple(keeps))
+        yield row.route, leaves_any(image, remaining)
+        before.append(condition)
 
 
 def _both(one: Rule, other: Rule) -> Rule:
-    """Return the rule that takes what both take."""
-    found = dict(one)
+    """Return the rule that matches what both rules match."""
+    both = dict(one)
     for position, values in other:
-        found[position] = found.get(position, values) & values
-    return tuple(sorted(found.items(), key=lambda pair: pair[0]))
+        both[position] = both.get(position, values) & values
+    return tuple(sorted(both.items(), key=lambda pair: pair[0]))
 
 
 def _values(matrix: Matrix, targets: tuple[Target, ...], warn: _Warnings) -> None:
-    """Warn of axes that no image has, and of values that no variant has."""
-    met = {value for target in targets for value in target.values}
+    """Warn about axes that no image has, and values that no variant has."""
+    used = {value for target in targets for value in target.values}
     listed = {axis.name for image in matrix.images.values() for axis in image.axes}
     for axis in matrix.axes.values():
         if axis.name not in listed:
             help_ = "list it under `axes` of an image, or remove it"
             warn(
                 Code.UNUSED_AXIS,
-                f"no image has the axis {axis.name!r}",
+                f"unused axis {axis.name!r}: no image has it",
                 axis.route,
                 help_,
                 key=True,
             )
             continue
         for value in axis.values:
-            if value not in met:
+            if value not in used:
                 warn(
                     Code.UNUSED_VALUE,
-                    f"no variant has {axis.name}={value.text}: the rules drop all of them",
+                    f"unused value {axis.name}={value.text}: all its variants are excluded",
                     value.route,
-                    "remove it, or loosen the rules",
+                    "remove it, or relax the rules",
                     key=True,
                 )
 
@@ -150,32 +150,30 @@ def _values(matrix: Matrix, targets: tuple[Target, ...], warn: _Warnings) -> Non
 def _names(
     matrix: Matrix, templates: frozenset[str] | None, bake_template: str, warn: _Warnings
 ) -> None:
-    """Warn of what is given a name that nothing reads."""
+    """Warn about variables, data and settings that nothing reads."""
     for name, variable in matrix.variables.items():
         if f"${{{name}}}" not in matrix.read and not re.search(rf"\b{name}\b", bake_template):
-            help_ = f"read it as `${{{name}}}`, or remove it"
-            warn(
-                Code.UNUSED_VARIABLE, f"nothing reads ${{{name}}}", variable.route, help_, key=True
-            )
+            help_ = f"use it as `${{{name}}}`, or remove it"
+            warn(Code.UNUSED_VARIABLE, f"unused variable {name!r}", variable.route, help_, key=True)
     if templates is None:
-        return  # an include whose name is rendered may read anything
+        return  # an include that is only known when rendering may read anything
     read = matrix.read | templates
     for name in matrix.data:
         if name not in read:
-            help_ = "read it in an expression, or remove it"
+            help_ = "use it in an expression, or remove it"
             warn(
                 Code.UNUSED_DATA,
-                f"nothing reads the data {name!r}",
+                f"unused data {name!r}",
                 ("data", name),
                 help_,
                 key=True,
             )
-    told: set[str] = set()
+    reported: set[str] = set()
     for setting in _settings(matrix):
-        if setting.name not in read and setting.name not in told:
-            told.add(setting.name)
-            help_ = f"read it as `{{{{ {setting.name} }}}}`, or remove it"
-            message = f"nothing reads {setting.name!r}"
+        if setting.name not in read and setting.name not in reported:
+            reported.add(setting.name)
+            help_ = f"use it as `{{{{ {setting.name} }}}}`, or remove it"
+            message = f"unused setting {setting.name!r}"
             warn(Code.UNUSED_SET, message, setting.route, help_, key=True)
 
 
@@ -190,7 +188,7 @@ def _settings(matrix: Matrix) -> Iterable[Setting]:
 
 
 def _newer(matrix: Matrix, warn: _Warnings) -> None:
-    """Warn of fields that old versions of buildx drop."""
+    """Warn about fields that old versions of buildx ignore."""
     for image in matrix.images.values():
         levels = [image.fields, *(override.fields for override in image.overrides)]
         for fields in levels:
@@ -198,25 +196,25 @@ def _newer(matrix: Matrix, warn: _Warnings) -> None:
                 if version := ROWS[name].since:
                     warn(
                         Code.NEWER_BUILDX,
-                        f"{name!r} needs buildx {version}: {OLDEST} drops it without a word",
+                        f"{name!r} needs buildx {version}: {OLDEST} ignores it silently",
                         fields[name].route,
-                        "require that version where you build, or do without",
+                        "require that version where you build, or remove the field",
                         key=True,
                     )
 
 
 def _parents(matrix: Matrix, dockerfiles: tuple[Dockerfile, ...], warn: _Warnings) -> None:
-    """Warn of children whose Dockerfiles do not name their parents."""
-    told: set[str] = set()
+    """Warn about children whose Dockerfiles do not use their parents."""
+    reported: set[str] = set()
     for target, text, _ in dockerfiles:
         parent = matrix.images[target.image].parent
-        if target.parent is None or parent is None or target.image in told:
+        if target.parent is None or parent is None or target.image in reported:
             continue
         if target.parent not in text:
-            told.add(target.image)
+            reported.add(target.image)
             warn(
                 Code.UNUSED_PARENT,
-                f"the Dockerfile of {target.name!r} does not name its parent {target.parent!r}",
+                f"the Dockerfile of {target.name!r} does not use its parent {target.parent!r}",
                 parent.route,
                 "begin its template with `FROM {{ parent }}`, or remove `from`",
             )

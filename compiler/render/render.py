@@ -1,7 +1,7 @@
-"""Targets -> Dockerfiles, through the project's templates.
+"""Render the Dockerfile of each target from its template.
 
-Takes targets and `Templates`; returns one `Dockerfile` each, in the same order, with one newline
-at its end. Refuses a template that is missing, broken or renders no `FROM`.
+There is one `Dockerfile` for each target, in the same order, with one newline at its end. A
+template that is missing, invalid or without a `FROM` is an error.
 """
 
 import re
@@ -27,11 +27,11 @@ _WHOLE_FROM = re.compile(
     r"|.*\\[ \t]*\n",
     re.IGNORECASE,
 )
-"""A `FROM` as it should be, or one that goes on in the next line."""
+"""A valid `FROM`, or one that continues on the next line."""
 
 
 class Dockerfile(NamedTuple):
-    """The build instructions of one target."""
+    """A target and the text of its Dockerfile."""
 
     target: Target
     text: str
@@ -41,7 +41,7 @@ class Dockerfile(NamedTuple):
 
 
 class _Template:
-    """One template of a Dockerfile, compiled, with what it reads."""
+    """A compiled template, which renders once for equal values of the names that it reads."""
 
     def __init__(self, name: str, templates: "Templates") -> None:
         compiled = templates.env.get_template(name)
@@ -51,7 +51,7 @@ class _Template:
         """The template and all that it includes."""
         self._body = renderer(compiled, inherits=inherits)
         self.render = self._text if names is None else remembered(self._text, names)
-        """Scope -> Dockerfile; rendered once for scopes alike in what it reads."""
+        """Scope -> text; scopes with equal values of the names that it reads share one object."""
 
     def _text(self, scope: Mapping[str, Any]) -> str:
         body = self._body(scope).strip("\n")
@@ -69,7 +69,7 @@ class NoBaseError(ValueError):
 
 
 class BadFromError(ValueError):
-    """A template rendered a first `FROM` of too many or too few words."""
+    """A template rendered a first `FROM` with too many or too few arguments."""
 
 
 def render(
@@ -78,12 +78,12 @@ def render(
     """Render the Dockerfile of each target.
 
     Raises:
-        CompileError: with every place of every template that failed.
+        CompileError: with the errors of all templates.
     """
     problems = Problems()
     compiled: dict[str, _Template | Exception] = {}
 
-    found = []
+    dockerfiles = []
     for target in targets:
         name = target.template
         try:
@@ -94,27 +94,29 @@ def render(
                 problems.add(_diagnosed(template, target, matrix, templates), target.name)
                 continue
             text = template.render(target.scope)
-            found.append(Dockerfile(target=target, text=text, templates=template.files))
-        except Exception as error:  # noqa: BLE001 - whatever a template raises is the input's fault
+            dockerfiles.append(Dockerfile(target=target, text=text, templates=template.files))
+        except Exception as error:  # noqa: BLE001 - templates may raise anything
             problems.add(_diagnosed(error, target, matrix, templates), target.name)
     problems.refuse()
-    return tuple(found)
+    return tuple(dockerfiles)
 
 
 def _compiled(name: str, templates: Templates) -> _Template | Exception:
-    """Return a template, or why there is none: the same for each target that names it."""
+    """Return a template, or the error that all targets with this template share."""
     try:
         return _Template(name, templates)
-    except Exception as error:  # noqa: BLE001 - whatever a template raises is the input's fault
+    except Exception as error:  # noqa: BLE001 - templates may raise anything
         return error
 
 
 def template_place(target: Target, matrix: Matrix) -> Location:
-    """Return where a target's template is named: in its image, or in an override."""
+    """Return where matrix.yaml names a target's template: in its image, or in an override."""
     image = matrix.images[target.image]
     for override in reversed(image.overrides):
-        said = rule(override.when, image)
-        if override.template is not None and said is not None and holds(said, target.values):
+        condition = rule(override.when, image)
+        if override.template is None or condition is None:
+            continue
+        if holds(condition, target.values):
             return override.template.locate()
     return image.template.locate()
 
@@ -122,21 +124,21 @@ def template_place(target: Target, matrix: Matrix) -> Location:
 def _diagnosed(
     error: Exception, target: Target, matrix: Matrix, templates: Templates
 ) -> Diagnostic:
-    """Say what failed, at its place in the template, or where matrix.yaml names the template."""
+    """Return the diagnostic of an error, in the template or where matrix.yaml names it."""
     named = template_place(target, matrix)
     if isinstance(error, NoBaseError):
         return Diagnostic(
             code=Code.NO_BASE,
             message=f"template {target.template!r} renders no FROM",
             location=named,
-            help="a Dockerfile begins with `FROM image`",
+            help="begin the Dockerfile with `FROM image`",
         )
     if isinstance(error, BadFromError):
         return Diagnostic(
             code=Code.BAD_FROM,
-            message=f"template {target.template!r} renders {str(error)[:80]!r}",
+            message=f"template {target.template!r} renders an invalid FROM: {str(error)[:80]!r}",
             location=named,
-            help="FROM takes an image, and `AS name`; a line that ends in `%}` loses its newline",
+            help="write `FROM image [AS name]`; a line that ends in `%}` loses its newline",
         )
     where, line = place(error)
     if isinstance(error, TemplateNotFound) and not isinstance(error, TemplateSyntaxError):
@@ -147,7 +149,7 @@ def _diagnosed(
             return fault.at(location)
         return Diagnostic(
             code=Code.MISSING_TEMPLATE,
-            message=f"there is no template {missing!r}",
+            message=f"missing template {missing!r}",
             location=location,
             help=templates.near(missing),
         )
@@ -162,6 +164,6 @@ def _diagnosed(
             if value is None and re.search(rf"\b{re.escape(name)}\b", location.text)
         ]
         if nulls:
-            message = f"{nulls[0]!r} is null here and is printed"
+            message = f"cannot print {nulls[0]!r}: it is null here"
             location = templates.locate(where or "", line, nulls[0])
     return Diagnostic(code=code, message=message, location=location, help=help_)

@@ -1,4 +1,4 @@
-"""Tests in the build: the Dockerfile that runs a target's commands in the image just built."""
+"""Write the Dockerfile that runs the tests of a target in its image."""
 
 import re
 
@@ -9,14 +9,15 @@ _MORE = re.compile(r"\n|<<|\\\Z|\A[\[#]|\A--")
 
 
 def test_dockerfile(target: Target) -> str:
-    """Return the Dockerfile of a target's tests: one step a command, each cached on its own."""
+    """Return the Dockerfile of a target's tests, with one step for each command."""
     return f"FROM {target.name}\n" + "".join(_step(command) for command in target.tests)
 
 
 def _step(command: str) -> str:
-    """Return the `RUN` of a command; as a script where a Dockerfile would read more into it.
+    """Return the `RUN` of a command.
 
-    That is several lines, what looks like a here-document, a JSON list, or a flag of `RUN`.
+    A command is written as a script if a Dockerfile would read it differently from a shell: several
+    lines, a here-document, a JSON list, or a flag of `RUN`.
     """
     text = command.strip("\n")
     plain = text.strip()

@@ -1,4 +1,4 @@
-"""The project's templates: loaded when first asked for, with the names that each reads."""
+"""Load the project's templates, and determine which names each of them reads."""
 
 from jinja2 import meta, nodes
 
@@ -10,27 +10,27 @@ from compiler.source.project_files import FileError, Files
 
 
 FOLDER = "templates"
-"""Where templates are looked up, beside matrix.yaml."""
+"""The folder of templates, next to matrix.yaml."""
 
 
 class Templates:
-    """The templates of a project, read when they are first asked for."""
+    """The templates of a project; each is read when it is first used."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
         self._texts: dict[str, str] = {}
         self.faults: dict[str, FileError] = {}
-        """Name -> why that template cannot be used."""
+        """Name of a template -> why it cannot be used."""
         self.read: frozenset[str] | None = frozenset()
-        """Names that the templates used so far read; None where that is not known."""
+        """The names that the used templates read; None if that cannot be determined."""
         self.env = environment(self._load, bake=False)
 
     def _load(self, name: str) -> str | None:
         if name in self._texts:
             return self._texts[name]
         if name.startswith(("/", "~")):
-            message = f"{name!r} is no path below {FOLDER}/"
-            help_ = f"write it relative to {FOLDER}/"
+            message = f"invalid path {name!r}: not inside {FOLDER}/"
+            help_ = f"write a path relative to {FOLDER}/"
             self.faults[name] = FileError(Code.OUTSIDE_PROJECT, message, help_)
             return None
         try:
@@ -42,18 +42,18 @@ class Templates:
         except UnicodeDecodeError:
             shown = self._files.shown(f"{FOLDER}/{name}")
             self.faults[name] = FileError(
-                Code.NOT_UTF_8, f"{shown} is not UTF-8", "save it as UTF-8"
+                Code.NOT_UTF_8, f"{shown} is not valid UTF-8", "save it as UTF-8"
             )
             return None
         if "\0" in text:
             shown = self._files.shown(f"{FOLDER}/{name}")
-            message = f"{shown} holds a NUL: it is no text"
-            self.faults[name] = FileError(Code.NOT_A_FILE, message, "name a file of text")
+            message = f"{shown} is not a text file: it contains a NUL byte"
+            self.faults[name] = FileError(Code.NOT_A_FILE, message, "use a text file")
             return None
         return text
 
     def locate(self, name: str, line: int, word: str = "") -> Location:
-        """Return a line of a template, or the first place of a word in it."""
+        """Return the location of a word in a line of a template; without it, that of the line."""
         lines = self._texts.get(name, "").splitlines()
         text = lines[line - 1] if 0 < line <= len(lines) else ""
         column = find_name(text, word)
@@ -72,22 +72,23 @@ class Templates:
         return self._texts.get(name, "").splitlines()
 
     def reads(self, name: str) -> tuple[tuple[str, ...], frozenset[str] | None, bool]:
-        """Return the templates that one leads to, itself first, and the names that these read.
+        """Determine what a template reads, together with the templates that it includes.
 
-        The names are None where an include's own name is only known when it is rendered. Last,
-        whether there may be blocks among them, or a template that extends another.
+        Returns:
+            The names of these templates, the template itself first; the names that they read, or
+            None if an include is only known when rendering; whether any may use inheritance.
         """
-        found: dict[str, None] = {}
+        files: dict[str, None] = {}
         names: frozenset[str] | None = frozenset()
         inherits = False
-        left = [name]
-        while left:
-            one = left.pop(0)
-            text = None if one in found else self._load(one)
+        pending = [name]
+        while pending:
+            file = pending.pop(0)
+            text = None if file in files else self._load(file)
             if text is None:
                 continue
-            found[one] = None
-            tree = self.env.parse(text, one, one)
+            files[file] = None
+            tree = self.env.parse(text, file, file)
             if names is not None:
                 names |= meta.find_undeclared_variables(tree)
             inherits = inherits or bool(
@@ -97,16 +98,16 @@ class Templates:
                 if other is None:
                     names, inherits = None, True
                 else:
-                    left.append(other)
-        return tuple(found), names, inherits
+                    pending.append(other)
+        return tuple(files), names, inherits
 
     def note(self, names: frozenset[str] | None) -> None:
-        """Remember what a template that is used reads."""
+        """Add the names that a used template reads to `read`."""
         self.read = None if self.read is None or names is None else self.read | names
 
     def near(self, name: str) -> str:
-        """Return help for a template that is not there."""
+        """Return a suggestion for a missing template."""
         names = self._files.names(FOLDER)
         shown = self._files.shown(f"{FOLDER}/")
-        listed = f"{shown} holds {', '.join(names[:5])}" if names else f"{shown} holds no template"
+        listed = f"templates in {shown}: {', '.join(names[:5])}" if names else f"{shown} is empty"
         return did_you_mean(name, names, otherwise=listed)

@@ -1,8 +1,6 @@
-"""Dockerfiles -> warnings: an axis that changes nothing, one image built twice.
+"""Warn about axes that do not change the image, and about targets that are the same image.
 
-Takes a `Matrix` and its Dockerfiles; returns warnings, in file order.
-Promises next to no work where no two Dockerfiles have one text, and work that grows no faster
-than their number elsewhere. Refuses nothing.
+The work is linear in the number of Dockerfiles, and almost none if all texts are distinct.
 """
 
 import posixpath
@@ -22,49 +20,49 @@ from compiler.source.document import Route
 from compiler.targets.target import Target
 
 
-_TOLD = 3
-"""How many lines, and how many templates, are told one by one."""
-_SPELT = 5
-"""How many values are told one by one."""
-_MOST_AXES = 3
-"""How many axes a condition may name."""
+_MAX_LISTED = 3
+"""Maximum number of combinations or templates that a message lists."""
+_MAX_VALUES = 5
+"""Maximum number of values that a message lists."""
+_MAX_AXES = 3
+"""Maximum number of axes in a condition."""
 
 
 class _Line(NamedTuple):
-    """Targets of one image that differ along one axis only; two or more."""
+    """Two or more targets of one image that differ in the value of a single axis."""
 
     members: list[int]
     values: tuple[Value, ...]
-    """Those of one of them."""
+    """The axis values of one of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Compared:
-    """What is looked at."""
+    """The targets that are compared."""
 
     matrix: Matrix
     targets: Sequence[Target]
     same: Sequence[int]
-    """For each target the number of one that is the same image."""
+    """For each target, the index of one that is the same image."""
     shared: frozenset[str]
-    """The axes along which several images vary."""
+    """The axes that several images have."""
 
 
 def effects(matrix: Matrix, dockerfiles: tuple[Dockerfile, ...]) -> tuple[Diagnostic, ...]:
-    """Warn of axes that change nothing in what is generated, and of targets that are one image.
+    """Return warnings about axes without effect, and about targets that are the same image.
 
     Args:
-        matrix: what was read.
-        dockerfiles: what its targets are built from, all of them.
+        matrix: the matrix.
+        dockerfiles: the Dockerfiles of all its targets.
     """
     if len({dockerfile.text for dockerfile in dockerfiles}) == len(dockerfiles):
-        return ()  # not even of children: if two parents are the same, their texts are
+        return ()  # if two parents are the same image, so are their texts
     same = sameness(dockerfiles)
     members: dict[str, list[int]] = {}
     for n, dockerfile in enumerate(dockerfiles):
         members.setdefault(dockerfile.target.image, []).append(n)
     varied = Counter(axis.name for name in members for axis in matrix.images[name].axes)
-    ground = _Compared(
+    compared = _Compared(
         matrix=matrix,
         targets=[dockerfile.target for dockerfile in dockerfiles],
         same=same,
@@ -74,16 +72,16 @@ def effects(matrix: Matrix, dockerfiles: tuple[Dockerfile, ...]) -> tuple[Diagno
     blocks = list(range(len(dockerfiles)))
     for name, numbers in members.items():
         if len({same[n] for n in numbers}) < len(numbers):
-            _idle_axes(ground, matrix.images[name], numbers, blocks, problems)
-    _twice(ground, blocks, problems)
+            _idle_axes(compared, matrix.images[name], numbers, blocks, problems)
+    _twice(compared, blocks, problems)
     return problems.diagnostics()
 
 
 def _idle_axes(
-    ground: _Compared, image: Image, numbers: list[int], blocks: list[int], problems: Problems
+    compared: _Compared, image: Image, numbers: list[int], blocks: list[int], problems: Problems
 ) -> None:
-    """Warn of each axis of an image that changes nothing, and join in blocks what that explains."""
-    same, targets = ground.same, ground.targets
+    """Warn about each axis of an image without effect; join the targets that this explains."""
+    same, targets = compared.same, compared.targets
     strides = [1]
     for axis in image.axes:
         strides.append(strides[-1] * len(axis.values))
@@ -100,140 +98,141 @@ def _idle_axes(
         alive: list[_Line] = []
         for line in lines.values():
             if len(line) > 1:
-                found = idle if len({same[n] for n in line}) == 1 else alive
-                found.append(_Line(line, targets[line[0]].values))
+                kind = idle if len({same[n] for n in line}) == 1 else alive
+                kind.append(_Line(line, targets[line[0]].values))
         if not idle:
             continue
         for line, _ in idle:
             for n in line:
                 blocks[_block(blocks, n)] = _block(blocks, line[0])
         when = _when(image, position, idle, alive) if alive else ""
-        problems.add(_idle_axis(ground, image, axis.name, [n for m, _ in idle for n in m], when))
+        problems.add(_idle_axis(compared, image, axis.name, [n for m, _ in idle for n in m], when))
 
 
 def _block(blocks: list[int], n: int) -> int:
-    """Return the number that stands for all that one is joined with."""
+    """Return the representative of the targets that a target is joined with."""
     while blocks[n] != n:
         blocks[n] = n = blocks[blocks[n]]
     return n
 
 
 def _idle_axis(
-    ground: _Compared, image: Image, axis: str, numbers: list[int], when: str
+    compared: _Compared, image: Image, axis: str, numbers: list[int], when: str
 ) -> Diagnostic:
-    locate = ground.matrix.source.locate
-    tags = [len(ground.targets[n].tags) for n in numbers]
+    locate = compared.matrix.source.locate
+    tags = [len(compared.targets[n].tags) for n in numbers]
     builds = _count(sum(tags), "tag") if all(tags) else _count(len(numbers), "target")
-    images = _count(len({ground.same[n] for n in numbers}), "image")
-    of = f"{image.name}: " if axis in ground.shared else ""
-    templates = _templates(ground, numbers)
-    reads = f"{'it does' if len(templates) == 1 else 'they do'} not read {axis}"
+    images = _count(len({compared.same[n] for n in numbers}), "image")
+    of = f"{image.name}: " if axis in compared.shared else ""
+    templates = _templates(compared, numbers)
+    reads = f"{'it does' if len(templates) == 1 else 'they do'} not use {axis}"
     where = " there; exclude the combinations, or" if when else ";"
     return Diagnostic(
         code=Code.AXIS_WITHOUT_EFFECT,
-        message=f"{of}{axis} changes nothing{when}: {builds}, {images}",
+        message=f"{of}axis {axis!r} has no effect{when}: {builds}, {images}",
         location=locate(("axes", axis), key=True),
-        help=f"see {_listed(templates, 'and', _TOLD)}: {reads}{where} give the image fewer axes",
+        help=f"see {_listed(templates, 'and', _MAX_LISTED)}: {reads}{where} "
+        "remove the axis from the image",
         severity=Severity.WARNING,
         related=(("in this image", locate(image.route, key=True)),),
     )
 
 
-def _templates(ground: _Compared, numbers: list[int]) -> list[str]:
-    """Return the templates of some targets as diagnostics name files."""
-    folder = posixpath.join(posixpath.dirname(ground.matrix.source.path), FOLDER)
-    names = dict.fromkeys(ground.targets[n].template for n in numbers)
+def _templates(compared: _Compared, numbers: list[int]) -> list[str]:
+    """Return the paths of the templates of some targets, as diagnostics show them."""
+    folder = posixpath.join(posixpath.dirname(compared.matrix.source.path), FOLDER)
+    names = dict.fromkeys(compared.targets[n].template for n in numbers)
     return [f"{folder}/{name}" for name in names]
 
 
 def _when(image: Image, position: int, idle: list[_Line], alive: list[_Line]) -> str:
-    """Say for which values of the other axes an axis changes nothing, as shortly as can be."""
+    """Return the shortest condition on other axes under which an axis has no effect."""
     others = [n for n in range(len(image.axes)) if n != position]
-    taken = {n: {line.values[n].index for line in idle} for n in others}
-    # What holds of all idle lines holds of these living ones too; it must be none in the end.
+    values = {n: {line.values[n].index for line in idle} for n in others}
+    # The conditions of all idle lines also match these other lines; in the end none may match.
     caught = {
-        n: {m for m, line in enumerate(alive) if line.values[n].index in taken[n]} for n in others
+        n: {m for m, line in enumerate(alive) if line.values[n].index in values[n]} for n in others
     }
-    telling = [n for n in others if len(caught[n]) < len(alive)]
-    for size in range(1, _MOST_AXES + 1):
+    selective = [n for n in others if len(caught[n]) < len(alive)]
+    for size in range(1, _MAX_AXES + 1):
         fits = [
             chosen
-            for chosen in combinations(telling, size)
+            for chosen in combinations(selective, size)
             if not set.intersection(*(caught[n] for n in chosen))
         ]
         if fits:
-            best = min(fits, key=lambda chosen: sum(len(taken[n]) for n in chosen))
-            return " when " + " and ".join(_is(image, n, taken[n], alive) for n in best)
+            best = min(fits, key=lambda chosen: sum(len(values[n]) for n in chosen))
+            return " when " + " and ".join(_is(image, n, values[n], alive) for n in best)
     varied = [n for n in others if len({line.values[n].index for line in (*idle, *alive)}) > 1]
-    told = [
+    conditions = [
         "when " + " and ".join(f"{image.axes[n].name} is {line.values[n].text}" for n in varied)
         for line in idle
     ]
-    return f" {_listed(told, 'and', _TOLD)}"
+    return f" {_listed(conditions, 'and', _MAX_LISTED)}"
 
 
-def _is(image: Image, position: int, taken: set[int], alive: list[_Line]) -> str:
-    """Say `cuda is 12.4 or 12.8`; by what it is not where these are many and those are few."""
+def _is(image: Image, position: int, values: set[int], alive: list[_Line]) -> str:
+    """Return a condition, `cuda is 12.4 or 12.8`; a negated one if that is shorter."""
     axis = image.axes[position]
-    left = {line.values[position].index for line in alive} - taken
-    if len(taken) > _TOLD and left and len(left) < len(taken) and len(left) < _TOLD:
-        words = [value.text for value in axis.values if value.index in left]
-        return f"{axis.name} is {'not' if len(words) == 1 else 'neither'} {' nor '.join(words)}"
-    words = [value.text for value in axis.values if value.index in taken]
-    return f"{axis.name} is {_listed(words, 'or', _SPELT)}"
+    rest = {line.values[position].index for line in alive} - values
+    if len(values) > _MAX_LISTED and rest and len(rest) < min(len(values), _MAX_LISTED):
+        texts = [value.text for value in axis.values if value.index in rest]
+        return f"{axis.name} is {'not' if len(texts) == 1 else 'neither'} {' nor '.join(texts)}"
+    texts = [value.text for value in axis.values if value.index in values]
+    return f"{axis.name} is {_listed(texts, 'or', _MAX_VALUES)}"
 
 
-def _twice(ground: _Compared, blocks: list[int], problems: Problems) -> None:
-    """Warn of targets that are the same image and that no idle axis explains."""
+def _twice(compared: _Compared, blocks: list[int], problems: Problems) -> None:
+    """Warn about targets that are the same image although each axis has an effect."""
     alike: dict[int, list[int]] = {}
-    for n, first in enumerate(ground.same):
+    for n, first in enumerate(compared.same):
         alike.setdefault(first, []).append(n)
-    found: dict[tuple[Route, ...], tuple[int, int, int, list[int]]] = {}
+    reports: dict[tuple[Route, ...], tuple[int, int, int, list[int]]] = {}
     for numbers in alike.values():
         one, *rest = numbers
         others = [n for n in rest if _block(blocks, n) != _block(blocks, one)]
         if not others:
             continue
-        other = next((n for n in others if len(_apart(ground, one, n)) == 1), others[0])
-        # Two values, or two images, are told of once, however many pairs they give.
-        routes = _routes(ground, one, other)
-        found.setdefault(routes, (one, other, len(numbers) - 2, []))[-1].append(one)
-    for routes, (one, other, more, pairs) in found.items():
-        place, *its = (ground.matrix.source.locate(route, key=True) for route in routes)
+        other = next((n for n in others if len(_apart(compared, one, n)) == 1), others[0])
+        # Two values or images are reported once, however many pairs of targets they have.
+        routes = _routes(compared, one, other)
+        reports.setdefault(routes, (one, other, len(numbers) - 2, []))[-1].append(one)
+    for routes, (one, other, more, pairs) in reports.items():
+        place, *others_at = (compared.matrix.source.locate(route, key=True) for route in routes)
         extra = [f"{more} more"] if more else []
         if len(pairs) > 1:
             extra.append(f"{_count(len(pairs) - 1, 'pair')} like them")
         suffix = f" (and {', and '.join(extra)})" if extra else ""
-        names = " and ".join(repr(ground.targets[n].name) for n in (one, other))
-        templates = _listed(_templates(ground, [one, other]), "and", _TOLD)
+        names = " and ".join(repr(compared.targets[n].name) for n in (one, other))
+        templates = _listed(_templates(compared, [one, other]), "and", _MAX_LISTED)
         problems.add(
             Diagnostic(
                 code=Code.SAME_IMAGE,
                 message=f"targets {names} are the same image{suffix}",
                 location=place,
-                help=f"keep one of them, or let {templates} tell them apart",
+                help=f"keep one of them, or make {templates} distinguish them",
                 severity=Severity.WARNING,
-                related=tuple(("the other one", location) for location in its),
+                related=tuple(("the other target", location) for location in others_at),
             )
         )
 
 
-def _apart(ground: _Compared, one: int, other: int) -> list[int]:
+def _apart(compared: _Compared, one: int, other: int) -> list[int]:
     """Return the positions of the axes in which two targets of one image differ."""
-    mine, its = ground.targets[one], ground.targets[other]
-    if mine.image != its.image:
+    left, right = compared.targets[one], compared.targets[other]
+    if left.image != right.image:
         return []
-    return [n for n, value in enumerate(mine.values) if value is not its.values[n]]
+    return [n for n, value in enumerate(left.values) if value is not right.values[n]]
 
 
-def _routes(ground: _Compared, one: int, other: int) -> tuple[Route, ...]:
-    """Return where to see what tells two targets apart: at a value of each, or their images."""
-    targets = (ground.targets[one], ground.targets[other])
-    apart = _apart(ground, one, other)
+def _routes(compared: _Compared, one: int, other: int) -> tuple[Route, ...]:
+    """Return where two targets differ: at an axis value of each, or at their images."""
+    targets = (compared.targets[one], compared.targets[other])
+    apart = _apart(compared, one, other)
     if len(apart) == 1:
         return tuple(target.values[apart[0]].route for target in targets)
     images = dict.fromkeys(target.image for target in targets)
-    return tuple(ground.matrix.images[image].route for image in images)
+    return tuple(compared.matrix.images[image].route for image in images)
 
 
 def _count(number: int, word: str) -> str:
@@ -241,10 +240,10 @@ def _count(number: int, word: str) -> str:
 
 
 def _listed(words: list[str], last: str, most: int) -> str:
-    """Write words as a person would, the last after `and` or `or`.
+    """Return words as prose, with `and` or `or` before the last.
 
     >>> _listed(["a", "b", "c"], "or", 3), _listed(["a", "b", "c", "d", "e"], "and", 2)
     ('a, b or c', 'a, b and 3 more')
     """
-    told = words if len(words) <= most else [*words[:most], f"{len(words) - most} more"]
-    return f" {last} ".join(filter(None, (", ".join(told[:-1]), told[-1])))
+    shown = words if len(words) <= most else [*words[:most], f"{len(words) - most} more"]
+    return f" {last} ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))

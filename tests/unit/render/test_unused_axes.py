@@ -57,24 +57,27 @@ def messages(folder: Path, matrix: str, template: str | Mapping[str, str]) -> li
     ("template", "expected"),
     [
         ("FROM a:{{ python }}-{{ gpu }}", []),
-        ("FROM a:{{ gpu }}", ["python changes nothing: 6 tags, 2 images"]),
+        ("FROM a:{{ gpu }}", ["axis 'python' has no effect: 6 tags, 2 images"]),
         (
             "FROM a:{% if not gpu %}{{ python }}{% else %}gpu{% endif %}",
-            ["python changes nothing when gpu is true: 3 tags, 1 image"],
+            ["axis 'python' has no effect when gpu is true: 3 tags, 1 image"],
         ),
         (
             "FROM a:{{ python }}{{ '-gpu' if gpu and python is version('>=3.12') else '' }}",
-            ["gpu changes nothing when python is 3.11: 2 tags, 1 image"],
+            ["axis 'gpu' has no effect when python is 3.11: 2 tags, 1 image"],
         ),
         (
             "FROM a",
-            ["python changes nothing: 6 tags, 1 image", "gpu changes nothing: 6 tags, 1 image"],
+            [
+                "axis 'python' has no effect: 6 tags, 1 image",
+                "axis 'gpu' has no effect: 6 tags, 1 image",
+            ],
         ),
         (
             "FROM a:{{ 'b' if gpu or python == '3.13' else python }}",
             [
-                "python changes nothing when gpu is true: 3 tags, 1 image",
-                "gpu changes nothing when python is 3.13: 2 tags, 1 image",
+                "axis 'python' has no effect when gpu is true: 3 tags, 1 image",
+                "axis 'gpu' has no effect when python is 3.13: 2 tags, 1 image",
             ],
         ),
         (
@@ -86,20 +89,20 @@ def messages(folder: Path, matrix: str, template: str | Mapping[str, str]) -> li
 def test_what_a_template_makes_of_two_axes(
     tmp_path: Path, template: str, expected: list[str]
 ) -> None:
-    """An axis is reported where it changes nothing, with the shortest condition; each truly."""
+    """Each axis without effect is reported, with the shortest condition."""
     assert messages(tmp_path, GPU, template) == expected
 
 
 def test_places_and_remedy(tmp_path: Path) -> None:
-    """An idle axis is shown at its name, with the image and the template that does not read it."""
+    """An idle axis is shown at its name, with the image and the template that does not use it."""
     _, (warning,) = looked(tmp_path, GPU, "FROM a:{{ python if not gpu }}", shown="sub/")
 
     assert warning == Diagnostic(
         code=Code.AXIS_WITHOUT_EFFECT,
-        message="python changes nothing when gpu is true: 3 tags, 1 image",
+        message="axis 'python' has no effect when gpu is true: 3 tags, 1 image",
         location=warning.location,
-        help="see sub/templates/Dockerfile.j2: it does not read python there; exclude the "
-        "combinations, or give the image fewer axes",
+        help="see sub/templates/Dockerfile.j2: it does not use python there; exclude the "
+        "combinations, or remove the axis from the image",
         severity=Severity.WARNING,
         related=warning.related,
     )
@@ -109,13 +112,13 @@ def test_places_and_remedy(tmp_path: Path) -> None:
 
 
 def test_idle_everywhere_is_remedied_by_fewer_axes(tmp_path: Path) -> None:
-    """What changes nothing anywhere has no combination to exclude, and names each template."""
+    """An axis without any effect has no condition; the help names each template."""
     matrix = GPU.replace("Dockerfile.j2", '"{{ gpu }}.j2"')
     _, (warning,) = looked(tmp_path, matrix, {"false.j2": "FROM a", "true.j2": "FROM b"})
 
     assert warning.help == (
-        "see templates/false.j2 and templates/true.j2: they do not read python; "
-        "give the image fewer axes"
+        "see templates/false.j2 and templates/true.j2: they do not use python; "
+        "remove the axis from the image"
     )
 
 
@@ -150,10 +153,10 @@ images:
 def test_conditions(tmp_path: Path, idle: str, when: str | None, tags: int) -> None:
     """A condition is one value, else several, else two axes, else the lines one by one."""
     template = "FROM a:{{ cuda or 'cpu' }}-{{ job }}{% if not (IDLE) %}-{{ python }}{% endif %}"
-    expected = f"python changes nothing when {when}: {tags} tags, {tags // 2} images"
+    expected = f"axis 'python' has no effect when {when}: {tags} tags, {tags // 2} images"
     if when is None:
         expected = (
-            "python changes nothing when cuda is null and job is b, when cuda is 12.4 and job "
+            "axis 'python' has no effect when cuda is null and job is b, when cuda is 12.4 and job "
             "is a, when cuda is 12.4 and job is b and 5 more: 16 tags, 8 images"
         )
     if tags == 2:
@@ -174,7 +177,7 @@ def test_three_axes_in_a_condition(tmp_path: Path) -> None:
 
     (message,) = messages(tmp_path, matrix, template)
     assert message == (
-        "p changes nothing when a is x and b is x and c is 0, 1, 2, 3, 4 or 2 more: "
+        "axis 'p' has no effect when a is x and b is x and c is 0, 1, 2, 3, 4 or 2 more: "
         "14 targets, 7 images"
     )
 
@@ -190,7 +193,7 @@ images: {i: {template: Dockerfile.j2}}
 """
 
     assert messages(tmp_path, matrix, "FROM a:{{ cuda if gpu else python }}") == [
-        "python changes nothing when gpu is true: 4 targets, 2 images"
+        "axis 'python' has no effect when gpu is true: 4 targets, 2 images"
     ]
 
 
@@ -199,7 +202,7 @@ def test_single_targets_are_no_line(tmp_path: Path) -> None:
     matrix = GPU.replace("true: {}", "true: {only: {python: 3.13}}")
 
     assert messages(tmp_path, matrix, "FROM a:{{ gpu }}") == [
-        "python changes nothing: 3 tags, 1 image"
+        "axis 'python' has no effect: 3 tags, 1 image"
     ]
 
 
@@ -223,8 +226,8 @@ images:
     _, warnings = looked(tmp_path, matrix, templates)
 
     assert [warning.message for warning in warnings] == [
-        "server: python changes nothing: 4 targets, 2 images",
-        "job changes nothing: 4 targets, 2 images",
+        "server: axis 'python' has no effect: 4 targets, 2 images",
+        "axis 'job' has no effect: 4 targets, 2 images",
     ]
     assert [warning.related[0][1].line for warning in warnings] == [5, 7]
 
@@ -243,7 +246,7 @@ images:
 def test_what_is_no_part_of_the_image(tmp_path: Path, field: str) -> None:
     """Images are the same whatever they are labelled, described, cached and tested by."""
     assert messages(tmp_path, f"{GPU}    {field}\n", "FROM a:{{ gpu }}") == [
-        "python changes nothing: 6 tags, 2 images"
+        "axis 'python' has no effect: 6 tags, 2 images"
     ]
 
 
@@ -286,7 +289,7 @@ def test_overrides_that_name_the_default_context(tmp_path: Path) -> None:
     matrix = GPU + "overrides: [{when: {gpu: true}, context: .}]\n"
 
     assert messages(tmp_path, matrix, "FROM a:{{ python }}") == [
-        "gpu changes nothing: 6 tags, 3 images"
+        "axis 'gpu' has no effect: 6 tags, 3 images"
     ]
 
 
@@ -309,25 +312,25 @@ images:
             "# {{ parent }}.\nARG B={{ parent }}\nFROM $B\nCOPY --from={{ parent }} /a /b\n\
 RUN --mount=type=bind,from={{ parent }},source=/ a",
             [
-                "top: python changes nothing: 8 targets, 4 images",
-                "server: python changes nothing: 4 targets, 2 images",
-                "base: python changes nothing: 4 targets, 2 images",
+                "top: axis 'python' has no effect: 8 targets, 4 images",
+                "server: axis 'python' has no effect: 4 targets, 2 images",
+                "base: axis 'python' has no effect: 4 targets, 2 images",
             ],
         ),
         (
             "FROM a:{{ gpu }}",
             "FROM {{ parent }}\nRUN echo {{ parent }}",
-            ["base: python changes nothing: 4 targets, 2 images"],
+            ["base: axis 'python' has no effect: 4 targets, 2 images"],
         ),
         (
             "FROM a:{{ gpu }}",
             "FROM acme/{{ parent }}",
-            ["base: python changes nothing: 4 targets, 2 images"],
+            ["base: axis 'python' has no effect: 4 targets, 2 images"],
         ),
         (
             "FROM a:{{ gpu }}",
             "FROM {{ parent }} AS {{ parent }}-x\nRUN {{ python }}",
-            ["base: python changes nothing: 4 targets, 2 images"],
+            ["base: axis 'python' has no effect: 4 targets, 2 images"],
         ),
     ],
 )
@@ -351,8 +354,8 @@ images:
     templates = {"tool.j2": "FROM a\nCOPY --from=files /a /", "files.j2": "FROM b"}
 
     assert messages(tmp_path, matrix, templates) == [
-        "tool: python changes nothing: 2 targets, 1 image",
-        "files: python changes nothing: 2 targets, 1 image",
+        "tool: axis 'python' has no effect: 2 targets, 1 image",
+        "files: axis 'python' has no effect: 2 targets, 1 image",
     ]
 
 
@@ -373,10 +376,10 @@ images:
         "(and 1 more, and 2 pairs like them)"
     )
     assert (warning.code, warning.severity) == ("same-image", Severity.WARNING)
-    assert warning.help == "keep one of them, or let templates/Dockerfile.j2 tell them apart"
+    assert warning.help == "keep one of them, or make templates/Dockerfile.j2 distinguish them"
     assert warning.file_location.text == "  server: {}"
     assert [(note, place.text) for note, place in warning.related] == [
-        ("the other one", "  worker: {}")
+        ("the other target", "  worker: {}")
     ]
 
 
@@ -434,7 +437,7 @@ def test_as_defined(built: dict[Row, int]) -> None:
         template = "FROM x:{{ content[a ~ '-' ~ b ~ '-' ~ c] }}"
         plan, warnings = looked(Path(folder), json.dumps(matrix), template)
 
-    said = {w.message.split()[0]: w.message for w in warnings if w.code == "axis-without-effect"}
+    said = {w.message.split("'")[1]: w.message for w in warnings if w.code == "axis-without-effect"}
     explained: list[list[Row]] = []
     for n, axis in enumerate(AXES):
         lines: dict[Row, list[Row]] = {}
