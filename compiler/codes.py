@@ -1,7 +1,7 @@
-"""Every code that a diagnostic may have, and why the rule exists.
+"""Every code of a diagnostic, and the explanation of its rule.
 
-The explanation says what bake or a registry would do silently where that applies. `docs/codes.md`
-is generated from it. Longer than other modules because it is a catalogue.
+An explanation says what is wrong, what bake or a registry would silently do, and the remedy.
+`docs/codes.md` is generated from this module, which is long because it is a catalogue.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """A rule that input can break; its value is the name that users see."""
+    """A rule that input can violate; the value is the name that users see."""
 
     # Reading YAML and data files
     YAML_SYNTAX = "yaml-syntax"
@@ -177,226 +177,232 @@ class Code(StrEnum):
 
 EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
     "Reading YAML and data files": {
-        Code.YAML_SYNTAX: "The file is no YAML. The place is where the reader gave up; what is "
-        "wrong stands there, or on the line above: a bracket, a quote, an indent, a tab.",
-        Code.QUOTE_IT: "A text begins or goes on as something that YAML reads otherwise: "
-        "`>=3.10`, `!3.9`, `*-slim`, `{{ python }}`. Put it in quotes.",
-        Code.UNCLEAR_SCALAR: "`True`, `FALSE` and `Null` are text to one reader of YAML and more "
-        "than text to another. Write `true`, `false` or `null`, or put the text in quotes.",
-        Code.DUPLICATE_KEY: "A mapping gives one key twice. Most readers keep the last one and "
-        "say nothing, so half of what was written would be lost. Remove one of the two; keys with "
-        "Jinja must also stay apart once they are rendered.",
-        Code.COMPLEX_KEY: "A key is a mapping or a list. If it is meant as text, put it in quotes.",
-        Code.YAML_TAG: "A YAML tag such as `!!int` asks for a type. Values are text; remove it.",
-        Code.UNKNOWN_ANCHOR: "An alias `*name` has no anchor `&name` above it. Correct the name; "
-        "if it was meant as text, put it in quotes.",
-        Code.RECURSIVE_ANCHOR: "An alias stands inside of what it stands for, without end. Remove "
-        "it.",
-        Code.BAD_MERGE: "`<<` merges mappings, and was given something else. Give it an alias of "
-        "one.",
-        Code.SEVERAL_DOCUMENTS: "A `---` begins a second document. Only one is read, so the rest "
-        "would be ignored without a word. Remove the `---`, or make another file of it.",
-        Code.EMPTY_FILE: "The file holds nothing but comments or white space. Write at least one "
-        "key, or `{}` into a data file that is to be empty.",
-        Code.NOT_A_MAPPING: "The top level of the file is not `key: value` lines. matrix.yaml has "
-        "to be a mapping, a data file a mapping or a list.",
-        Code.NOT_UTF_8: "A file is in another encoding than UTF-8. Guessing would put wrong "
-        "letters into names and Dockerfiles. Save it as UTF-8.",
-        Code.CONTROL_CHARACTER: "The file holds a character that no one can see, such as NUL. It "
-        "would end up in a Dockerfile or a tag. Remove it; newline and tab are allowed.",
-        Code.TOO_DEEP: "Something is nested too deep; it would crash many readers. Use fewer "
-        "levels.",
-        Code.TOO_MANY_NODES: "With its aliases expanded the file has too many values. A few lines "
-        "of aliases of aliases can stand for billions; keep what the build needs.",
-        Code.DATA_FORMAT: "A file of `data` is known by its suffix: .json, .yaml, .yml or .toml. "
-        "Give it the suffix of what it holds.",
-        Code.DATA_SYNTAX: "A file of `data` is not the JSON or TOML that its suffix says. Correct "
-        "it at the place shown; JSON has neither comments nor a comma after the last entry.",
+        Code.YAML_SYNTAX: "The file is not valid YAML. The location is where the parser stopped; "
+        "the mistake is there or on the line above: a bracket, a quote, the indentation, a tab. "
+        "Correct it.",
+        Code.QUOTE_IT: "YAML does not read this value as text: `>=3.10`, `!3.9`, `*-slim` and `{{ "
+        "python }}` have a meaning of their own in YAML. Put the value in quotes.",
+        Code.UNCLEAR_SCALAR: "`True`, `FALSE` and `Null` are text for some YAML parsers and "
+        "special values for others. Write `true`, `false` or `null`, or put the text in quotes.",
+        Code.DUPLICATE_KEY: "A mapping has the same key twice. Most YAML parsers silently keep "
+        "the last value. Remove one of the keys. Keys with Jinja must also differ after "
+        "rendering.",
+        Code.COMPLEX_KEY: "A key is a mapping or a list. A key must be a single value; if it is "
+        "text, put it in quotes.",
+        Code.YAML_TAG: "YAML tags such as `!!int` are not supported: values are text as written. "
+        "Remove the tag.",
+        Code.UNKNOWN_ANCHOR: "An alias `*name` has no anchor `&name` above it. Correct the name. "
+        "If the value is text, put it in quotes.",
+        Code.RECURSIVE_ANCHOR: "An alias refers to a value that contains the alias. Remove the "
+        "alias.",
+        Code.BAD_MERGE: "`<<` merges mappings only. Use the alias of a mapping, such as `<<: "
+        "*base`.",
+        Code.SEVERAL_DOCUMENTS: "A `---` begins a second YAML document, which would be ignored. "
+        "Remove the `---`, or move the second document to another file.",
+        Code.EMPTY_FILE: "The file contains only comments or white space. Write at least one key; "
+        "an empty data file contains `{}`.",
+        Code.NOT_A_MAPPING: "The top level of the file has the wrong type. matrix.yaml must be a "
+        "mapping, a data file a mapping or a list.",
+        Code.NOT_UTF_8: "The file is not encoded in UTF-8. Other encodings are not guessed, "
+        "because a wrong guess would corrupt names and Dockerfiles. Save the file as UTF-8.",
+        Code.CONTROL_CHARACTER: "The file contains an invisible control character, such as NUL, "
+        "which would end up in a Dockerfile or a tag. Remove it. Newlines and tabs are allowed.",
+        Code.TOO_DEEP: "Collections are nested too deeply; many parsers crash on such input. Use "
+        "fewer levels.",
+        Code.TOO_MANY_NODES: "The file has too many values after its aliases are expanded. A few "
+        "lines of nested aliases can expand to billions of values. Keep only what the build "
+        "needs.",
+        Code.DATA_FORMAT: "The format of a data file follows from its suffix, which must be "
+        ".json, .yaml, .yml or .toml. Rename the file.",
+        Code.DATA_SYNTAX: "A data file is not valid JSON or TOML. Correct it at the location "
+        "shown. JSON has no comments and no comma after the last entry.",
     },
     "Keys and types": {
-        Code.UNKNOWN_KEY: "There is no such key at this place. Bake ignores what it does not "
-        "know, and the field would just have no effect; correct the spelling. Keys that begin "
-        "with `x-` are free.",
-        Code.MISSING_KEY: "Something that must be said is not said. Add the key.",
-        Code.WRONG_TYPE: "A value is of another kind than the key takes, such as text where a "
-        "list belongs. Write it in the form that the help shows.",
-        Code.NO_IMAGES: "`images` is empty, so there is nothing to build. Name at least one image.",
+        Code.UNKNOWN_KEY: "The key does not exist at this level. Bake silently ignores unknown "
+        "attributes, so a misspelt field would have no effect. Correct the spelling. Keys that "
+        "begin with `x-` are free.",
+        Code.MISSING_KEY: "A required key is missing. Add the key.",
+        Code.WRONG_TYPE: "The value has the wrong type, such as text instead of a list. Write it "
+        "in the form that the help shows.",
+        Code.NO_IMAGES: "`images` is empty, so there is nothing to build. Declare at least one "
+        "image.",
     },
     "Names": {
-        Code.NOT_AN_IDENTIFIER: "An axis, a `set` name, a data name or a variable is read inside "
-        "of expressions, and this name cannot be: Jinja would take `live-reload` for a "
+        Code.NOT_AN_IDENTIFIER: "The names of axes, `set` values, data and variables are used in "
+        "expressions, where this name is not possible: Jinja reads `live-reload` as a "
         "subtraction. Use letters, digits and underscores, and begin with a letter.",
-        Code.RESERVED_NAME: "The name means something already: to Jinja, to bake, to the "
-        "generated file, or among the built-in names. It would hide that, or be hidden by it. "
-        "Choose another name.",
-        Code.NAME_HIDDEN: "Axes, `set` names and data files share one space of names, and two of "
-        "them have this one. A template would see only one of the two. Rename one of them.",
-        Code.AXIS_FILTER_COLLISION: "Two axes differ in case only, and would share one `ONLY_` "
-        "variable: a filter could not say which is meant. Choose names that differ in more.",
-        Code.BAD_IMAGE_NAME: "The name of an image begins the names of its targets and files. Use "
-        "letters, digits, `-`, `_` and `.`, and begin with a letter or digit.",
-        Code.BAD_GROUP_NAME: "The name of a group is one that bake does not take, or that the "
-        "bake file needs for its own groups. Use letters, digits, `-` and `_`, and begin with a "
-        "letter or digit.",
+        Code.RESERVED_NAME: "The name is reserved by Jinja, by bake, by the generated file or for "
+        "a built-in value. Choose another name.",
+        Code.NAME_HIDDEN: "Axes, `set` values and data share one namespace, and two of them have "
+        "this name. A template would see only one of them. Rename one.",
+        Code.AXIS_FILTER_COLLISION: "The names of two axes differ only in case, so both would "
+        "have the same `ONLY_` variable. Choose names that differ in more than case.",
+        Code.BAD_IMAGE_NAME: "The name of an image is the beginning of target and file names, and "
+        "contains a character that is not allowed there. Use letters, digits, `-`, `_` and `.`, "
+        "and begin with a letter or digit.",
+        Code.BAD_GROUP_NAME: "Bake does not accept this name for a group, or the bake file uses "
+        "it for a group of its own. Use letters, digits, `-` and `_`, and begin with a letter or "
+        "digit.",
     },
     "Strings and templates": {
-        Code.UNDEFINED_NAME: "An expression reads a name that nothing defines. Plain Jinja would "
-        "print nothing for it, and `FROM python:` would go to the registry. Correct the name, or "
-        "define it under `axes`, `set` or `data`.",
-        Code.UNPRINTABLE: "An expression prints what has no text: null, a list, a mapping, half "
-        "of a character. Plain Jinja would write `None` into the Dockerfile. Test for null first, "
-        "join a list, name a key of a mapping.",
-        Code.TEMPLATE_SYNTAX: "Jinja cannot read a template or a string. If `{{`, `{%` or `{#` is "
+        Code.UNDEFINED_NAME: "An expression uses a name that is not defined. Plain Jinja would "
+        "print nothing, and the build would use `FROM python:`. Correct the name, or define it "
+        "under `axes`, `set` or `data`.",
+        Code.UNPRINTABLE: "An expression prints a value without a text form: null, a list, a "
+        "mapping or half of a surrogate pair. Plain Jinja would write `None` into the Dockerfile. "
+        "Test for null first, join a list, or select a key of a mapping.",
+        Code.TEMPLATE_SYNTAX: "A template or string is not valid Jinja. If `{{`, `{%` or `{#` is "
         "meant for a shell or for Docker, put it between `{% raw %}` and `{% endraw %}`.",
-        Code.TEMPLATE_ERROR: "An expression was read but fails when it is computed. Correct it; "
-        "values are text as written, so `| int` comes before arithmetic.",
-        Code.TEMPLATE_LOOP: "Templates include, import or extend one another without end. Break "
-        "it.",
-        Code.UNSAFE_TEMPLATE: "An expression reaches into Python or makes something of absurd "
-        "size. Templates may do neither, so that compiling a stranger's matrix is harmless. Do "
-        "without it.",
-        Code.UNDECLARED_VARIABLE: "`${NAME}` reads a bake variable, and none of this name is "
-        "declared. Bake would look for it only when it builds. Declare it under `variables`; "
-        "`$${` writes a literal `${`.",
-        Code.INTERPOLATION: "After `${` stands more than a name and `}`. Bake would compute it as "
-        "an expression of its own, unseen by all checks. Keep to `${NAME}`, or write `$${` for a "
+        Code.TEMPLATE_ERROR: "An expression fails when it is evaluated. Correct it. Values are "
+        "text as written, so use `| int` before arithmetic.",
+        Code.TEMPLATE_LOOP: "Templates include, import or extend each other in a cycle. Remove "
+        "one of the references.",
+        Code.UNSAFE_TEMPLATE: "An expression accesses Python internals or creates a value of "
+        "excessive size. Both are forbidden, so that compiling an untrusted matrix is safe. "
+        "Remove the expression.",
+        Code.UNDECLARED_VARIABLE: "`${NAME}` uses a bake variable that is not declared. Bake "
+        "would fail only when it builds. Declare it under `variables`, or write `$${` for a "
         "literal `${`.",
-        Code.DOLLAR_BEFORE_VARIABLE: "A `$` stands right before `${NAME}`. In a bake file that is "
-        "the escape of a literal `${`, so the variable would not be read. Put another character "
+        Code.INTERPOLATION: "`${` must be followed by the name of a variable and `}`. Bake would "
+        "evaluate anything else as an expression of its own, which compiling cannot check. Write "
+        "`${NAME}`, or `$${` for a literal `${`.",
+        Code.DOLLAR_BEFORE_VARIABLE: "A `$` stands directly before `${NAME}`. In a bake file, "
+        "`$${` is a literal `${`, so the variable would not be used. Put another character "
         "between them.",
-        Code.VARIABLE_CYCLE: "Defaults of variables name one another in a circle, or in too long "
-        "a row. Bake could not resolve them. Give one of them a default of its own.",
-        Code.EMPTY_KEY: "A key of a mapping renders to nothing. A label or argument without a "
-        "name cannot be set. Give it a name in every variant.",
+        Code.VARIABLE_CYCLE: "The defaults of variables refer to each other in a cycle, or in a "
+        "chain that is too long. Bake cannot resolve them. Give one of them a default without a "
+        "variable.",
+        Code.EMPTY_KEY: "A key of a mapping renders to empty text, and a label or argument must "
+        "have a name. Make the key non-empty in every variant.",
     },
     "Axes and rules": {
-        Code.EMPTY_AXIS: "An axis has no value, so nothing could be combined with it. Give it at "
-        "least one, or remove the axis.",
-        Code.AXIS_EXPRESSION: "An axis that is written as text has to be one expression that "
-        "gives a list. Name a list of a data file, or write the values as a list.",
-        Code.BAD_VALUE: "A value of an axis becomes a part of names, filters and lists; this one "
-        "is empty, too long, or holds a comma, an outer space or what cannot be printed. Give it "
-        "a short name, and the text to templates under its `set`.",
-        Code.QUOTED_KEYWORD: "A value such as `'true'` in quotes is text, and a template would "
-        "find it true whatever it says. Write it without quotes, or choose another word.",
-        Code.DUPLICATE_VALUE: "A list says one thing twice: a value of an axis, an axis of an "
-        "image, or a platform in two spellings. Remove one.",
+        Code.EMPTY_AXIS: "An axis has no values, so no variant could be built. Add a value, or "
+        "remove the axis.",
+        Code.AXIS_EXPRESSION: "An axis that is written as text must be one expression that "
+        "returns a list. Use a list of a data file, or write the values as a list.",
+        Code.BAD_VALUE: "A value of an axis is part of names, filters and lists. This value is "
+        "empty, too long, or contains a comma, surrounding white space or a character that cannot "
+        "be printed. Use a short value, and pass longer text to templates under its `set`.",
+        Code.QUOTED_KEYWORD: "A quoted `'true'`, `'false'` or `'null'` is text, and templates "
+        "treat any text as true. Remove the quotes, or choose another value.",
+        Code.DUPLICATE_VALUE: "A list contains a value twice: a value of an axis, an axis of an "
+        "image, or a platform in two spellings. Remove one of them.",
         Code.UNKNOWN_AXIS: "A pattern, a list of axes or a filter names an axis that is not "
-        "declared. A rule with a misspelt axis would otherwise match nothing, or everything. "
+        "declared. A rule with a misspelt axis would silently match nothing, or everything. "
         "Correct the name.",
         Code.UNKNOWN_VALUE: "A pattern or filter names a value that its axis does not have, so it "
-        "could never match. Correct the value; `3.1` is often a `3.10` that another tool cut.",
-        Code.BAD_RANGE: "A matcher begins as a version range and is none. Write it as in "
-        "`>=3.10,<3.13`, each version in full; a value is negated by `!VALUE`.",
-        Code.MATCHES_NOTHING: "A range, a glob or a list of negations takes no value of its axis, "
-        "so the rule would never do anything. Correct it; the help lists the values.",
-        Code.EMPTY_PATTERN: "A pattern, or the list of values for one axis, is empty. It would "
-        "match everything, or nothing, and both are hardly meant. Name at least one axis and one "
-        "value.",
-        Code.NO_VARIANTS: "The rules leave an image without a single variant. It would vanish "
-        "from the bake file without a word. Loosen a row of `exclude` or an `only`, or remove the "
-        "image.",
-        Code.TOO_MANY_VARIANTS: "The axes multiply to more variants than are allowed. List fewer "
-        "`axes` for the image, say with `only` what goes together, or raise `--max-variants`.",
-        Code.SET_CONFLICT: "Two values of one variant set the same name to different things. One "
-        "would win by chance of order. Exclude the combination, or set the name in one place.",
+        "could never match. Correct the value. `3.1` is often a `3.10` that another tool read as "
+        "a number.",
+        Code.BAD_RANGE: "A matcher begins like a version range and is not a valid one. Write a "
+        "range as `>=3.10,<3.13`. A negation is written `!VALUE`.",
+        Code.MATCHES_NOTHING: "A range, a glob or a list of negations matches no value of its "
+        "axis, so the rule would have no effect. Correct it; the help lists the values.",
+        Code.EMPTY_PATTERN: "A pattern, or the list of values of an axis in it, is empty. It "
+        "would match everything or nothing. Name at least one axis and one value.",
+        Code.NO_VARIANTS: "The rules exclude every variant of an image, so it would be missing "
+        "from the bake file. Loosen a row of `exclude` or an `only`, or remove the image.",
+        Code.TOO_MANY_VARIANTS: "The axes multiply to more variants than the limit. Use fewer "
+        "`axes` for the image, restrict the combinations with `only`, or raise `--max-variants`.",
+        Code.SET_CONFLICT: "Two axis values of a variant set the same name to different values, "
+        "and neither has precedence. Exclude the combination, or set the name at one level only.",
     },
     "Images and families": {
-        Code.UNKNOWN_IMAGE: "A pattern, a filter or `from` names no image that is declared. "
-        "Correct it.",
-        Code.PARENT_AXIS: "A parent image varies along an axis that its child lacks and that "
-        "`with` does not fix, or `with` is about another axis. Which parent is meant would be a "
-        "guess. Give the child the axis, or fix it: `from: {image: base, with: {ubuntu: 24.04}}`.",
-        Code.MISSING_PARENT: "A variant stands on a variant of its parent image that the rules "
-        "drop. Bake finds out only when that one target is built. Exclude it from the child too, "
-        "or keep it in the parent.",
-        Code.AMBIGUOUS_PARENT: "A variant could stand on several variants of its parent image. "
-        "Let `with` fix one value of each axis that the child lacks.",
-        Code.BAD_PARENT_NAME: "The name of a parent's target cannot stand in a `FROM`. BuildKit "
-        "would not find the target by it, and the build fails late. Name the image in lower case, "
-        "with single `-`, `_` or `.` between.",
-        Code.PARENT_PLATFORM: "A target is built for a platform that the target it stands on "
-        "lacks. The build would find nothing to stand on. Add the platform to the parent, or take "
-        "it from the child.",
-        Code.LINK_CYCLE: "Targets stand on one another in a circle, by `from` or by contexts "
-        "`target:NAME`. Bake notices only when one of them is asked for. Let one stand on an "
-        "image of a registry.",
-        Code.UNKNOWN_TARGET: "A context `target:NAME` or a word of the command line names a "
-        "target or group that there is not. Bake finds a missing link only when that one target "
-        "is built. `compile-matrix list` shows all names.",
-        Code.BAD_FROM: "A template renders a first `FROM` with too few or too many words, most "
-        "often because a line that ends in a tag of Jinja loses its newline. Give FROM an image, "
-        "and `AS name` behind it if wanted.",
-        Code.NO_BASE: "A template renders no `FROM`, so it is no Dockerfile. Begin it with `FROM "
-        "image`; look whether an `{% if %}` leaves it out.",
+        Code.UNKNOWN_IMAGE: "A pattern, a filter or `from` names an image that is not declared. "
+        "Correct the name.",
+        Code.PARENT_AXIS: "A parent image has an axis that its child lacks and `with` does not "
+        "fix, or `with` names a different axis, so the parent is not determined. Add the axis to "
+        "the child, or fix its value: `from: {image: base, with: {ubuntu: 24.04}}`.",
+        Code.MISSING_PARENT: "A variant depends on a variant of its parent image that the rules "
+        "exclude. Bake reports that only when it builds this target. Exclude the variant from the "
+        "child as well, or keep it in the parent.",
+        Code.AMBIGUOUS_PARENT: "Several variants of the parent image match a variant. Fix one "
+        "value of each axis that the child lacks, with `with`.",
+        Code.BAD_PARENT_NAME: "The name of a parent's target is not valid in a `FROM`, so the "
+        "build would fail. Write the name of the image in lower case, with single `-`, `_` or `.` "
+        "as separators.",
+        Code.PARENT_PLATFORM: "A target is built for a platform that its parent lacks, so the "
+        "build would fail. Add the platform to the parent, or remove it from the child.",
+        Code.LINK_CYCLE: "Targets depend on each other in a cycle, by `from` or by contexts "
+        "`target:NAME`. Bake reports that only when it builds one of them. Use an image of a "
+        "registry for one of the dependencies.",
+        Code.UNKNOWN_TARGET: "A context `target:NAME` or a command-line argument names a target "
+        "or group that does not exist. Bake reports a missing context only when it builds the "
+        "target. `compile-matrix list` shows all names.",
+        Code.BAD_FROM: "The first `FROM` that a template renders has too few or too many words. "
+        "Most often, a line that ends in a Jinja tag loses its newline. Write `FROM IMAGE` or "
+        "`FROM IMAGE AS NAME`.",
+        Code.NO_BASE: "A template renders no `FROM`, so the result is not a Dockerfile. Begin it "
+        "with `FROM image`, and check whether an `{% if %}` skips the line.",
     },
     "Names of targets, tags and platforms": {
-        Code.NAME_COLLISION: "Two variants or images would have one name in bake, or names that "
-        "differ in case only. Bake merges two blocks of one name without a word, and on a Mac "
-        "their files would be one. Give one of their values another `tag`, or rename an image.",
-        Code.NAME_TOO_LONG: "The name of a target's Dockerfile is longer than file systems take. "
-        "Give its values shorter `tag`s.",
-        Code.BAD_FRAGMENT: "A value's part of the names holds white space, which no target, file "
-        "or tag may. Give the value a `tag` without.",
-        Code.GROUP_COLLISION: "A group would have the name of a target or of another group. Bake "
-        "would take one for the other without a word. Rename one of them.",
-        Code.EMPTY_GROUP: "A group of the author's own matches no target that the rules leave. "
-        "Baking it would build nothing and succeed. Loosen its pattern, or remove it.",
+        Code.NAME_COLLISION: "Two variants or images have the same name in bake, or names that "
+        "differ only in case. Bake silently merges blocks of one name, and on macOS their files "
+        "would be one file. Give one of their values another `tag`, or rename an image.",
+        Code.NAME_TOO_LONG: "The file name of a Dockerfile is longer than file systems allow. "
+        "Give the values of the variant shorter `tag`s.",
+        Code.BAD_FRAGMENT: "The fragment of an axis value contains white space, which targets, "
+        "files and tags must not contain. Give the value a `tag` without white space.",
+        Code.GROUP_COLLISION: "A group has the same name as a target or another group, and bake "
+        "would silently use one for the other. Rename one of them.",
+        Code.EMPTY_GROUP: "A group matches no target, so baking it would build nothing and "
+        "succeed. Loosen its pattern, or remove the group.",
         Code.DUPLICATE_TAG: "Two targets have the same tag. Bake builds and pushes both, and the "
-        "last one keeps the tag. Tell them apart, for instance by `{{ variant }}`.",
-        Code.BAD_FIELD: "Bake or BuildKit cannot read this value of a field: bake would refuse "
-        "the whole file for it, or the build would fail. Write it as the help says.",
-        Code.ILLEGAL_TAG: "No registry takes this tag. Bake accepts it, and the push fails when "
-        "all is built. Write `[REGISTRY/]name[:tag]`, the name in lower case, the tag of at most "
-        "128 letters, digits, `_`, `.` and `-`.",
-        Code.ALIAS_MISMATCH: "An alias matches no variant, or several. It is a tag that moves, "
-        "and several builds would fight for it; with none it would be published no more, and "
-        "nobody would notice. Let its pattern match exactly one.",
-        Code.DUPLICATE_CACHE: "Two targets write one cache. Bake lets them, and each overwrites "
-        "what the other one wrote, so builds are slow for no visible reason. Tell them apart, for "
-        "instance by `{{ target }}`.",
-        Code.UNKNOWN_CACHE: "The short form `cache` knows the type `registry` and the modes `max` "
-        "and `min`. Write other caches as `cache-from` and `cache-to`.",
-        Code.UNKNOWN_PLATFORM: "BuildKit knows no such platform, or no target has it. Bake passes "
-        "it on, and the build fails late. Write it as `linux/amd64`, `linux/arm64`, "
-        "`linux/arm/v7`.",
-        Code.NO_PLATFORM: "The platforms of an image and those of its values have nothing in "
-        "common. The target would be built for whatever the builder runs on. Widen one of the "
+        "tag refers to whichever is pushed last. Make the tags differ, for example with `{{ "
+        "variant }}`.",
+        Code.BAD_FIELD: "Bake or BuildKit rejects this value of a field: reading the bake file or "
+        "the build would fail. Write the value as the help shows.",
+        Code.ILLEGAL_TAG: "No registry accepts this tag. Bake accepts it, so the push would fail "
+        "after the build. Write `[REGISTRY/]name[:tag]`: the name in lower case, the tag with at "
+        "most 128 letters, digits, `_`, `.` and `-`.",
+        Code.ALIAS_MISMATCH: "An alias matches no variant, or several. It is a floating tag of "
+        "exactly one build, so several builds would replace each other's image. Make its pattern "
+        "match exactly one variant.",
+        Code.DUPLICATE_CACHE: "Two targets write the same cache. Bake accepts that, and each "
+        "target overwrites the cache of the other, so builds are slow. Make the names differ, for "
+        "example with `{{ target }}`.",
+        Code.UNKNOWN_CACHE: "The short form `cache` supports the type `registry` and the modes "
+        "`max` and `min` only. Write other caches as `cache-from` and `cache-to`.",
+        Code.UNKNOWN_PLATFORM: "BuildKit does not know the platform, or no target has it. Bake "
+        "passes it on, and the build fails. Write a platform such as `linux/amd64`, `linux/arm64` "
+        "or `linux/arm/v7`.",
+        Code.NO_PLATFORM: "The platforms of an image and those of its axis values have none in "
+        "common, so the target would be built for the builder's own platform. Extend one of the "
         "lists, or exclude the combination.",
     },
     "Files and output": {
-        Code.MISSING_FILE: "A file that is named is not there. Paths are relative to the folder "
-        "of matrix.yaml; correct the path or add the file.",
-        Code.MISSING_TEMPLATE: "A template that is named is not in `templates/`. Correct the "
-        "name, which is relative to `templates/` also in `include` and `import`.",
-        Code.MISSING_CONTEXT: "A build context is not a folder, or not there. Bake would find out "
-        "when it builds. Name a folder, relative to matrix.yaml.",
-        Code.NOT_A_FILE: "A folder, link, pipe or device stands where a file is read or written. "
-        "Name a file, or move away what is in the way of the output.",
-        Code.UNREADABLE_FILE: "A file or folder is there but cannot be read. Mend the link, or "
-        "give yourself the right to read it.",
-        Code.TOO_LARGE: "A file is larger than any matrix, template or data file needs, and is "
-        "not read. Take out what does not belong there.",
-        Code.BAD_PATH: "The text is no path that can be used here. `output` takes a folder below "
-        "matrix.yaml: parts of letters, digits, `.`, `_` and `-`, none hidden.",
-        Code.OUTSIDE_PROJECT: "A path leads out of the folder of matrix.yaml, by itself or by a "
-        "link. Bake asks for a permission for such paths, and others do not have that file. Keep "
-        "what is built beside or below matrix.yaml.",
-        Code.OUTPUT_FOLDER: "The output folder cannot be one: a file is in the way, or a link "
-        "leads elsewhere. Move it away, or set another `output`.",
-        Code.STALE_FILES: "Generated files are not what matrix.yaml and its templates say now, as "
-        "`--check` or a build found. Run compile-matrix, and commit what it writes if you commit "
-        "generated files.",
-        Code.NOT_OURS: "A file that compile-matrix did not write stands where one is to be "
-        "written. It is never overwritten. Move it away, or delete it.",
-        Code.CANNOT_READ: "What stands in the output folder cannot be read, so it is not known "
-        "what would be overwritten. Mend it, or give yourself the right to read it.",
-        Code.CANNOT_WRITE: "The disk or its rights do not allow to write. Nothing is changed, "
-        "unless the message says how much was. Make room, or give yourself the right to write.",
+        Code.MISSING_FILE: "A file does not exist. Paths are relative to the folder of "
+        "matrix.yaml. Correct the path, or add the file.",
+        Code.MISSING_TEMPLATE: "A template does not exist in `templates/`. Correct the name, "
+        "which is relative to `templates/` in `include` and `import` as well.",
+        Code.MISSING_CONTEXT: "A build context does not exist, or is not a folder. Bake would "
+        "report that only when it builds. Name a folder, relative to matrix.yaml.",
+        Code.NOT_A_FILE: "A regular file is required, and the path leads to a folder, link, pipe "
+        "or device. Name a file, or move away what is at the path of a generated file.",
+        Code.UNREADABLE_FILE: "A file or folder exists but cannot be read. Correct the link, or "
+        "grant yourself permission to read it.",
+        Code.TOO_LARGE: "The file exceeds the size limit for a matrix, template or data file, and "
+        "is not read. Remove what does not belong there.",
+        Code.BAD_PATH: "The path is invalid here. `output` must be a folder below matrix.yaml; "
+        "its parts consist of letters, digits, `.`, `_` and `-` and are not hidden.",
+        Code.OUTSIDE_PROJECT: "A path leads out of the folder of matrix.yaml, directly or through "
+        "a link. Bake requires a permission for such paths, and the file is missing on other "
+        "machines. Use files inside the folder of matrix.yaml.",
+        Code.OUTPUT_FOLDER: "The output folder cannot be used: a file has its name, or it is a "
+        "link. Move that away, or set another `output`.",
+        Code.STALE_FILES: "Generated files are stale: matrix.yaml or its templates have changed "
+        "since. `--check` and `build` report this. Run compile-matrix, and commit the generated "
+        "files if you keep them in Git.",
+        Code.NOT_OURS: "A file that compile-matrix did not write is at the path of a generated "
+        "file, and is never overwritten. Move it away, or delete it.",
+        Code.CANNOT_READ: "A file in the output folder cannot be read, so it is unknown what "
+        "would be overwritten. Repair it, or grant yourself permission to read it.",
+        Code.CANNOT_WRITE: "A file cannot be written, because of its permissions or a full disk. "
+        "Nothing was changed, unless the message says otherwise. Free some space, or grant "
+        "yourself permission to write.",
     },
     "What changed": {
-        Code.UNREADABLE_COMMIT: "Git cannot give the commit that the matrix is compared with. "
-        "Fetch it first, for CI often clones the last commit alone, or compare with the registry.",
+        Code.UNREADABLE_COMMIT: "Git cannot read the commit that the matrix is compared with. CI "
+        "often clones the last commit only: fetch the commit first, or compare with the registry.",
         Code.UNREACHABLE_REGISTRY: "A registry cannot be reached, or its TLS certificate is not "
         "trusted. An image in it counts neither as present nor as missing. Check the name and the "
         "network, then run the command again.",
@@ -406,38 +412,38 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "quotes the registry. Correct what it reports, or run the command again.",
     },
     "Locked bases": {
-        Code.BAD_LOCK: "matrix.lock is not as compile-matrix writes it. Correct it at the place "
-        "shown, or delete it and run `compile-matrix lock` again.",
-        Code.CANNOT_RESOLVE: "A base image could not be looked up in its registry, so nothing is "
-        "locked. The words are docker's. Correct the name, log in, or try again.",
-        Code.BASE_PLATFORM: "A base image that is locked lacks a platform of a target that needs "
-        "it. BuildKit would build on another platform's files, or fail late. Take another base, "
-        "or narrow `platforms`.",
-        Code.DOCKERFILE_SYNTAX: "A template renders text that BuildKit reads as no Dockerfile, so "
-        "its base images cannot be found. Correct the template.",
-        Code.UNKNOWN_BASE: "A word after `lock --upgrade` or `lock --check` names no base image "
-        "of this matrix. Name one, its repository, or a glob.",
+        Code.BAD_LOCK: "matrix.lock is invalid. Correct it at the location shown, or delete it "
+        "and run `compile-matrix lock` again.",
+        Code.CANNOT_RESOLVE: "The registry lookup of a base image failed, so matrix.lock was not "
+        "written. The message quotes docker. Correct the name, run `docker login`, or try again.",
+        Code.BASE_PLATFORM: "A locked base image lacks a platform of a target that uses it. "
+        "BuildKit would use the files of another platform, or fail. Choose another base image, or "
+        "narrow `platforms`.",
+        Code.DOCKERFILE_SYNTAX: "A template renders text that BuildKit cannot parse as a "
+        "Dockerfile, so its base images are unknown. Correct the template.",
+        Code.UNKNOWN_BASE: "An argument of `lock --upgrade` or `lock --check` matches no base "
+        "image of this matrix. Name an image, its repository, or a glob.",
     },
     "Filters of the command line": {
-        Code.NO_VARIANT_MATCHES: "Each word of the command line takes something, and all of them "
-        "together take nothing. Each narrows what the others leave; take one away.",
-        Code.INCOMPLETE_COMBINATION: "One combination is to be explained, and several targets "
-        "have the values that are named. Name a value of each axis that is left open.",
-        Code.BAKE_FILE: "A file given to `compare` is neither what `docker buildx bake` reads nor "
-        "the JSON of its --print, or there is no buildx to read it. Correct it at the place "
-        "shown, or give the JSON of `bake --print`.",
+        Code.NO_VARIANT_MATCHES: "Each filter matches some targets, and no target matches all of "
+        "them. Remove one of the filters.",
+        Code.INCOMPLETE_COMBINATION: "Several targets match the values, and only one can be "
+        "explained. Add a value of each remaining axis.",
+        Code.BAKE_FILE: "The file for `compare` is neither a bake file nor the JSON of `bake "
+        "--print`, or buildx is not installed to read it. Correct it at the location shown, or "
+        "pass the JSON of `bake --print`.",
         Code.USAGE: "An option or argument of the command line is unknown, missing or invalid; the "
         "exit code is 2. `compile-matrix COMMAND --help` shows the usage.",
         Code.INTERNAL_ERROR: "This is a bug in compile-matrix; the exit code is 3. Please report "
         "it with the traceback that COMPILE_MATRIX_DEBUG=1 prints.",
     },
     "Building": {
-        Code.FILTER_IN_ENVIRONMENT: "The environment holds an `ONLY_*`, most often an export that "
-        "was forgotten. What is built or published would lack targets without a word. Unset it, "
-        "and give FILTERs to the command.",
-        Code.CANNOT_BUILD: "`docker buildx bake` cannot be run, or refuses every target alike: an "
-        "option, the builder, the bake file. No target was begun. The words are docker's; correct "
-        "what they name.",
+        Code.FILTER_IN_ENVIRONMENT: "An `ONLY_*` variable is set in the environment, most often "
+        "by a forgotten export, and would silently exclude targets. Unset it, and pass filters as "
+        "arguments.",
+        Code.CANNOT_BUILD: "`docker buildx bake` cannot be run, or rejects the whole build "
+        "because of an option, the builder or the bake file. No target was started. The message "
+        "quotes docker; correct what it reports.",
         Code.NO_PUBLISH: "The matrix does not declare the variable that contains the version of a "
         'release. Add `publish: {version: "${VERSION_TAG}"}` with one of its variables.',
         Code.BAD_VERSION: "The version of a release is part of its tags, and no registry accepts "
@@ -460,48 +466,50 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "another program has written its tag. Publish another version, or delete the tag.",
         Code.MISSING_IMAGE: "An image of a release is no longer in the registry, so that no tag "
         "can be moved to it. Publish the release again, or promote another one.",
-        Code.SELECTION: "The file given as `--selection` is no selection. Write one by "
-        "`compile-matrix list --format selection`; one that names no target is one, too.",
+        Code.SELECTION: "The file of `--selection` is not a valid selection. Write one with "
+        "`compile-matrix list --format selection`. A selection without targets is valid.",
     },
     "Warnings": {
-        Code.UNUSED_PARENT: "An image stands on another by `from`, and its Dockerfile does not "
-        "name that one, so it is built from something else. Begin the template with `FROM {{ "
-        "parent }}`, or remove `from`.",
-        Code.UNLOCKED_BASE: "A Dockerfile names an external image that matrix.lock does not hold, "
-        "so it is not pinned; with `--locked` that is an error. Run `compile-matrix lock`.",
-        Code.UNDECIDED_BASE: "An external image cannot be pinned, because compiling does not know "
-        "which it is; with `--locked` that is an error. Write a name that is whole when "
-        "compiling, one for each platform in a stage of its own.",
+        Code.UNUSED_PARENT: "An image has a parent in `from`, and its Dockerfile does not use it. "
+        "Begin the template with `FROM {{ parent }}`, or remove `from`.",
+        Code.UNLOCKED_BASE: "A Dockerfile uses an external image that is missing in matrix.lock, "
+        "so it is not pinned. With `--locked` this is an error. Run `compile-matrix lock`.",
+        Code.UNDECIDED_BASE: "An external image cannot be pinned, because its name is not known "
+        "when compiling. With `--locked` this is an error. Write the full name, with one stage "
+        "per platform if the images differ.",
         Code.ROW_WITHOUT_EFFECT: "A row of `only`, `exclude` or `overrides` matches no variant, "
-        "or drops none that is not dropped without it. It is there for nothing, or not what was "
-        "meant. Remove it, or look at what the other rules leave.",
-        Code.UNUSED_AXIS: "An axis is declared, and no image has it. List it there, or remove it.",
-        Code.UNUSED_VALUE: "The rules drop every variant with this value. Loosen them, or remove "
-        "it.",
-        Code.UNUSED_VARIABLE: "A bake variable is declared, and nothing reads it, so setting it "
-        "in the environment does nothing. Read it as `${NAME}`, or remove it.",
-        Code.UNUSED_DATA: "A data file is named, and nothing reads it. Read it, or remove it.",
-        Code.UNUSED_SET: "A name is `set`, and neither a template nor matrix.yaml reads it. Read "
-        "it as `{{ name }}`, or remove it.",
-        Code.AXIS_WITHOUT_EFFECT: "An axis changes nothing in what is generated, so one image "
-        "gets several tags. Most often a template forgot to read it. Use it there, exclude the "
-        "combinations, or give the image fewer axes.",
-        Code.SAME_IMAGE: "Two targets are the same image under two names. Keep one of them, or "
-        "look what was to tell them apart.",
-        Code.NEWER_BUILDX: "The field needs a newer buildx than the oldest that reads the bake "
-        "file. An older one drops it without a word. Require that version where you build, or do "
-        "without.",
-        Code.PARTLY_IGNORED: "Git ignores some of the generated files and not the others. A clone "
-        "would hold a bake file without its Dockerfiles, or the reverse. Commit all of them, or "
-        "ignore all of them.",
+        "or excludes only variants that other rules exclude already. Remove it, or check the "
+        "other rules.",
+        Code.UNUSED_AXIS: "An axis is declared and no image uses it. Add it to the `axes` of an "
+        "image, or remove it.",
+        Code.UNUSED_VALUE: "The rules exclude every variant with this value. Loosen them, or "
+        "remove the value.",
+        Code.UNUSED_VARIABLE: "A bake variable is declared and not used, so setting it in the "
+        "environment has no effect. Use it as `${NAME}`, or remove it.",
+        Code.UNUSED_DATA: "A data file is declared and not used. Use it in an expression, or "
+        "remove it.",
+        Code.UNUSED_SET: "A `set` value is used neither by a template nor by matrix.yaml. Use it "
+        "as `{{ name }}`, or remove it.",
+        Code.AXIS_WITHOUT_EFFECT: "An axis has no effect on the generated files, so one image "
+        "gets several tags. Most often a template does not use the axis. Use it there, exclude "
+        "the combinations, or remove the axis from the image.",
+        Code.SAME_IMAGE: "Two targets build the same image under two names. Remove one of them, "
+        "or check what should distinguish them.",
+        Code.NEWER_BUILDX: "The field requires a newer buildx than the oldest supported one. "
+        "Older versions silently ignore it. Require that version where you build, or remove the "
+        "field.",
+        Code.PARTLY_IGNORED: "Git ignores some of the generated files and not the others, so a "
+        "clone would have a bake file without its Dockerfiles, or the reverse. Commit all of "
+        "them, or ignore all of them.",
         Code.TRACKED_STATE: "Git tracks a file of `.compile-matrix/` that an up-to-date run would "
         "trust. Whoever wrote the commit could have forged it together with the generated files, "
         "so it is not used and every run compiles. Remove it from Git.",
-        Code.NOT_A_VERSION: "A version range is asked of an axis with a value that is no version, "
-        "and that no range takes. Name the value beside the range if it is meant, too.",
-        Code.GROUP_LEFT_OUT: "The group of all targets with one value of an axis would have a "
-        "name that is taken, so there is none. Select by `axis=value` or `ONLY_<AXIS>` instead, "
-        "or rename what has the name.",
+        Code.NOT_A_VERSION: "A version range is applied to an axis with a value that is not a "
+        "version, and no range matches such a value. Add the value to the pattern if it should "
+        "match.",
+        Code.GROUP_LEFT_OUT: "The group of all targets with one axis value would have a name that "
+        "is already used, so it is not generated. Select with `axis=value` or `ONLY_<AXIS>` "
+        "instead, or rename the other group or target.",
     },
 }
 """Subject -> code -> explanation, in the order of the documentation."""
