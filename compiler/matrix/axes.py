@@ -1,4 +1,4 @@
-"""The axes: their values in the author's order, and what comes with each."""
+"""The axes: their values in the order of matrix.yaml, and the options of each value."""
 
 from collections.abc import Collection, Generator, Mapping
 from itertools import islice
@@ -15,11 +15,11 @@ from compiler.matrix.reader import Reader
 from compiler.source.document import Route
 
 
-_Given: TypeAlias = tuple[Scalar, ValueOptions, Route]
-"""A value, what comes with it, and where it stands."""
+_RawValue: TypeAlias = tuple[Scalar, ValueOptions, Route]
+"""A value, its options, and its route."""
 
 MAX_VALUE = 200
-"""Characters of an axis's value; longer text belongs under `set`."""
+"""The longest value of an axis, in characters; longer text belongs under `set`."""
 
 
 def read_axes(
@@ -28,7 +28,7 @@ def read_axes(
     images: Collection[str],
     reader: Reader,
 ) -> dict[str, Axis]:
-    """Read `axes`: a list of values, a mapping value -> options, or one expression over data."""
+    """Read `axes`: lists of values, mappings value -> options, or expressions over data."""
     options: dict[str, list[tuple[Scalar, ValueOptions, Route]]] = {}
     for name, form in raw.items():
         options[name] = _values(name, form, data, reader)
@@ -55,11 +55,11 @@ def read_axes(
 
 
 def _check_name(name: str, so_far: list[str], reader: Reader) -> None:
-    """Refuse an axis that shares its `ONLY_` variable with something else."""
+    """Report an axis whose `ONLY_` variable has another meaning."""
     if name.lower() in RESERVED_AXES and name not in BUILT_IN:
         reader.problem(
             Code.RESERVED_NAME,
-            f"axis {name!r} would share {only_variable(name)} with a filter of its own meaning",
+            f"axis {name!r} is reserved: {only_variable(name)} is another filter",
             ("axes", name),
             "choose another name",
             key=True,
@@ -68,18 +68,18 @@ def _check_name(name: str, so_far: list[str], reader: Reader) -> None:
         if only_variable(other) == only_variable(name):
             reader.problem(
                 Code.AXIS_FILTER_COLLISION,
-                f"axes {other!r} and {name!r} would both be filtered by {only_variable(name)}",
+                f"axes {other!r} and {name!r} would have the same filter {only_variable(name)}",
                 ("axes", name),
                 "choose names that differ in more than case",
                 key=True,
-                related=(("the other one", reader.source.locate(("axes", other), key=True)),),
+                related=(("the other axis", reader.source.locate(("axes", other), key=True)),),
             )
 
 
 def _values(
     name: str, form: Any, data: Mapping[str, Any], reader: Reader
 ) -> list[tuple[Scalar, ValueOptions, Route]]:
-    found: list[_Given] = []
+    found: list[_RawValue] = []
     first: dict[str, Route] = {}
     for value, options, at in _given(name, form, data, reader):
         text = spelling(value)
@@ -93,7 +93,7 @@ def _values(
                 key=isinstance(form, dict),
                 related=(
                     (
-                        "first given here",
+                        "first value",
                         reader.source.locate(first[text], key=isinstance(form, dict)),
                     ),
                 ),
@@ -104,8 +104,8 @@ def _values(
     return found
 
 
-def _given(name: str, form: Any, data: Mapping[str, Any], reader: Reader) -> list[_Given]:
-    """Bring the three forms to one: value, options, place."""
+def _given(name: str, form: Any, data: Mapping[str, Any], reader: Reader) -> list[_RawValue]:
+    """Return value, options and route of each value, whatever the form of the axis."""
     route = ("axes", name)
     expression = isinstance(form, str)
     if expression:
@@ -119,22 +119,20 @@ def _given(name: str, form: Any, data: Mapping[str, Any], reader: Reader) -> lis
         if not isinstance(form, list):
             reader.problem(
                 Code.AXIS_EXPRESSION,
-                f"the expression gives {kind(form)}, not a list",
+                f"the expression returns {kind(form)}, not a list",
                 route,
-                "name a list of the data, or write the values here: [a, b]",
+                "use a list of the data, or write the values here: [a, b]",
             )
             return []
     if not form and not reader.valid.is_removed(route):
-        reader.problem(
-            Code.EMPTY_AXIS, f"axis {name!r} has no value", route, "give it at least one"
-        )
+        reader.problem(Code.EMPTY_AXIS, f"axis {name!r} has no values", route, "add at least one")
     if isinstance(form, dict):
         return _long(form, route, reader)
     return _short(form, route, reader, expression=expression)
 
 
-def _long(form: Mapping[Scalar, Any], route: Route, reader: Reader) -> list[_Given]:
-    found: list[_Given] = []
+def _long(form: Mapping[Scalar, Any], route: Route, reader: Reader) -> list[_RawValue]:
+    found: list[_RawValue] = []
     for value, raw in form.items():
         at = (*route, value)
         if isinstance(raw, list):
@@ -150,9 +148,9 @@ def _long(form: Mapping[Scalar, Any], route: Route, reader: Reader) -> list[_Giv
     return found
 
 
-def _short(form: list[Any], route: Route, reader: Reader, *, expression: bool) -> list[_Given]:
+def _short(form: list[Any], route: Route, reader: Reader, *, expression: bool) -> list[_RawValue]:
     none = ValueOptions.model_validate({})
-    listed: list[_Given] = []
+    listed: list[_RawValue] = []
     for n, value in enumerate(form):
         at = route if expression else (*route, n)
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -162,7 +160,7 @@ def _short(form: list[Any], route: Route, reader: Reader, *, expression: bool) -
                 Code.WRONG_TYPE,
                 f"a value of an axis is text, true, false or null, not {kind(value)}",
                 at,
-                f"look at entry {n + 1} of what it gives" if expression else _remedy(route, value),
+                f"check entry {n + 1} of its result" if expression else _remedy(route, value),
             )
             continue
         listed.append((value, none, at))
@@ -170,11 +168,11 @@ def _short(form: list[Any], route: Route, reader: Reader, *, expression: bool) -
 
 
 def _remedy(route: Route, value: object) -> str:
-    """Return how to say what cannot be a value of an axis."""
+    """Return the remedy for a list or mapping among the values of an axis."""
     name = str(route[-1])
     if isinstance(value, dict) and name in keys(ImageOptions):
-        return f"`{name}` stands beside `axes`, or in an image"
-    return "write a text"
+        return f"`{name}` belongs to the top level or to an image, not to `axes`"
+    return "write text"
 
 
 def _check_value(value: Scalar, at: Route, reader: Reader, *, key: bool) -> None:
@@ -183,9 +181,9 @@ def _check_value(value: Scalar, at: Route, reader: Reader, *, key: bool) -> None
     if value in ("true", "false", "null"):
         reader.problem(
             Code.QUOTED_KEYWORD,
-            f"{value!r} in quotes is text, which a template would take for true",
+            f"{value!r} in quotes is text, which templates treat as true",
             at,
-            f"write {value} without quotes, or choose another word",
+            f"write {value} without quotes, or choose another value",
             key=key,
         )
         return
@@ -195,9 +193,9 @@ def _check_value(value: Scalar, at: Route, reader: Reader, *, key: bool) -> None
     elif value != value.strip():
         wrong = "begins or ends with white space"
     elif "," in value:
-        wrong = "holds a comma, which separates values in filters"
+        wrong = "contains a comma, which separates values in filters"
     elif not value.isprintable():
-        wrong = "holds a character that cannot be printed"
+        wrong = "contains a character that cannot be printed"
     elif len(value) > MAX_VALUE:
         wrong = f"is longer than {MAX_VALUE} characters"
     if wrong:
@@ -205,7 +203,7 @@ def _check_value(value: Scalar, at: Route, reader: Reader, *, key: bool) -> None
             Code.BAD_VALUE,
             f"the value {value[:40]!r} {wrong}",
             at,
-            "give the value a short name, and the text to templates under its `set`",
+            "use a short value, and pass the text to templates under its `set`",
             key=key,
         )
 
@@ -231,7 +229,7 @@ def _value(
     only: Pattern | None,
     reader: Reader | None,
 ) -> Value:
-    """Make a value; without a reader only what patterns need of it."""
+    """Return a value; without a reader, only what patterns need."""
     tag, platforms, settings = options.tag, options.platforms, options.set
     return Value(
         value=value,

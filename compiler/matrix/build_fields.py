@@ -1,4 +1,4 @@
-"""What a level of matrix.yaml says of builds: its strings compiled, laid over the level below."""
+"""The fields of images and overrides: their strings compiled, and levels merged."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ _ATTRIBUTES = {(info.alias or name): name for name, info in ImageOptions.model_f
 
 
 def read_fields(options: BuildOptions, route: Route, reader: Reader) -> dict[str, Field]:
-    """Compile the fields that stand at one level; null takes away what the level below says."""
+    """Compile the fields of one level; null removes an inherited value."""
     found = {}
     for name in ROWS:
         if _ATTRIBUTES[name] not in options.model_fields_set:
@@ -27,14 +27,14 @@ def read_fields(options: BuildOptions, route: Route, reader: Reader) -> dict[str
         at = (*route, name)
         if isinstance(raw, CacheOptions):
             raw = _cache(raw, at, reader)
-        # A shell has its own `${}`.
+        # Shell commands have their own `${}`.
         value = _compiled(raw, at, reader, bake=name != "tests")
         found[name] = Field(name=name, value=value, route=at)
     return found
 
 
 def merge(below: Mapping[str, Field], above: Mapping[str, Field]) -> dict[str, Field]:
-    """Lay one level's fields over those of the level below it, in bake's order."""
+    """Merge the fields of two levels, in the order of the field table; the level above wins."""
     found = {}
     for name in ROWS:
         field = above.get(name, below.get(name))
@@ -75,15 +75,15 @@ def read_overrides(
 
 
 def _cache(options: CacheOptions, route: Route, reader: Reader) -> dict[str, str]:
-    """Return what a cache says, as text."""
+    """Return `ref` and `mode` of the short form of a cache; report other types and modes."""
     for key, known in (("type", ("registry",)), ("mode", ("max", "min"))):
         given = getattr(options, key)
         if given not in known:
             reader.problem(
                 Code.UNKNOWN_CACHE,
-                f"a cache of this short form has no {key} {given!r}",
+                f"invalid {key} of `cache`: {given!r}",
                 (*route, key),
-                "for other caches use `cache-from` and `cache-to`"
+                "write other caches as `cache-from` and `cache-to`"
                 if key == "type"
                 else "write max or min",
             )

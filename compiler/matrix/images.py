@@ -1,4 +1,4 @@
-"""The images: `defaults` merged in, every string compiled, every file that they name looked up."""
+"""The images: `defaults` merged in, and every string compiled."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from compiler.source.document import Route
 
 
 class TopLevel(NamedTuple):
-    """What the top level says for every image."""
+    """What the top level sets for every image."""
 
     exclude: tuple[Pattern, ...]
     overrides: tuple[Override, ...]
@@ -26,15 +26,15 @@ class TopLevel(NamedTuple):
 def read_images(
     images: Mapping[str, ImageOptions],
     defaults: ImageOptions,
-    ground: TopLevel,
+    top: TopLevel,
     *,
     axes: Mapping[str, Axis],
     reader: Reader,
 ) -> dict[str, Image]:
-    """Read `images`, each over `defaults` over the top level."""
+    """Read `images`; each overrides `defaults`, which override the top level."""
     if not images and not reader.valid.is_emptied(("images",)):
         reader.problem(
-            Code.NO_IMAGES, "no image is declared", ("images",), "name at least one", key=True
+            Code.NO_IMAGES, "no image is declared", ("images",), "declare at least one", key=True
         )
     _check_names(images, reader)
     along = {
@@ -42,7 +42,7 @@ def read_images(
         for name, options in images.items()
     }
     below = read_fields(defaults, ("defaults",), reader)
-    settings = {**ground.settings, **reader.settings(defaults.set, ("defaults", "set"))}
+    settings = {**top.settings, **reader.settings(defaults.set, ("defaults", "set"))}
 
     def patterns(raw: list[RawPattern] | None, route: Route) -> tuple[Pattern, ...]:
         return tuple(
@@ -59,7 +59,7 @@ def read_images(
                 Code.MISSING_KEY,
                 f"image {name!r} has no template",
                 route,
-                "name a file of templates/: `template: Dockerfile.j2`, here or in `defaults`",
+                "add `template:` with a file of templates/, here or in `defaults`",
                 key=True,
             )
         only, only_at = _chosen("only", name, options, defaults)
@@ -71,11 +71,11 @@ def read_images(
             axes=along[name],
             only=None if only is None else patterns(only, only_at),
             exclude=(
-                *ground.exclude,
+                *top.exclude,
                 *patterns(*_chosen("exclude", name, options, defaults)),
             ),
             overrides=(
-                *ground.overrides,
+                *top.overrides,
                 *read_overrides(
                     overrides or (), overrides_at, axes=axes, images=images, reader=reader
                 ),
@@ -106,9 +106,9 @@ def _lost(name: str, reader: Reader) -> bool:
 def _chosen(
     key: str, name: str, options: ImageOptions, defaults: ImageOptions
 ) -> tuple[Any, Route]:
-    """Return what an image says for a key that is replaced as a whole, and where it stands."""
+    """Return the value of a key that is not merged, from the image or `defaults`, and its route."""
     written = key.rstrip("_")
-    if key in options.model_fields_set:  # null takes away what `defaults` says
+    if key in options.model_fields_set:  # null removes the value of `defaults`
         return getattr(options, key), ("images", name, written)
     return getattr(defaults, key), ("defaults", written)
 
@@ -204,11 +204,11 @@ def _axes_are_unknown(name: str, reader: Reader) -> bool:
 def _not_of_the_parent_alone(
     named: str, child: str, parent: str, mine: Collection[str], its: Collection[str]
 ) -> str:
-    """Return why `with` cannot be about a name; nothing if it can."""
+    """Return why `with` must not contain a name; empty if it may."""
     if named == "image":
-        return f"'image' is no axis; the parent is {parent!r}"
+        return f"'image' is not an axis; the parent is {parent!r}"
     if named in mine:
-        return f"{child!r} has the axis {named!r} itself"
+        return f"{child!r} has the axis {named!r} as well"
     return "" if named in its else f"the parent {parent!r} lacks the axis {named!r}"
 
 
@@ -218,7 +218,7 @@ def _check_names(images: Collection[str], reader: Reader) -> None:
         if not IMAGE.match(name):
             reader.problem(
                 Code.BAD_IMAGE_NAME,
-                f"{name!r} is no name for an image",
+                f"invalid name for an image: {name!r}",
                 ("images", name),
                 "use letters, digits, `-`, `_` and `.`, and begin with a letter or digit",
                 key=True,
@@ -227,11 +227,11 @@ def _check_names(images: Collection[str], reader: Reader) -> None:
         if other != name:
             reader.problem(
                 Code.NAME_COLLISION,
-                f"images {other!r} and {name!r} both become {safe(name)!r} in bake",
+                f"images {other!r} and {name!r} are both {safe(name)!r} in bake",
                 ("images", name),
                 "rename one of them",
                 key=True,
-                related=(("the other one", reader.source.locate(("images", other), key=True)),),
+                related=(("the other image", reader.source.locate(("images", other), key=True)),),
             )
 
 

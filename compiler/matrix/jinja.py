@@ -1,4 +1,4 @@
-"""The one Jinja environment: sandboxed and strict."""
+"""The Jinja environment of all strings and templates: sandboxed and strict."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -19,12 +19,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 
 
 MAX_REPEATED = 1_000_000
-"""Characters or elements that `*` may make; more is a mistake or an attack."""
+"""The longest result of `*`, in characters or elements."""
 
 VALUE_DOLLAR, VALUE_BRACE = "\0", "\1"
-"""Stand for a `$`, and for a `{` in front, that came out of a value: none can name a variable.
+"""Replace `$`, and a leading `{`, of values, so that a value cannot introduce a variable.
 
-No text that was read can hold them: sources refuse control characters.
+Input cannot contain these characters, because sources reject control characters.
 """
 
 
@@ -33,25 +33,25 @@ GLOBALS = {
     for name, function in DEFAULT_NAMESPACE.items()
     if name != "lipsum"  # random: one input must give one output
 }
-"""Functions that every template sees; a `range` of absurd size is refused."""
+"""Functions that every template sees; `range` is limited in size."""
 
 _NO_TEXT = re.compile("[\0-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 class PrintedError(TypeError):
-    """Something was printed that has no text: null, a list, a mapping."""
+    """A value without a text form is printed: null, a list or a mapping."""
 
 
 _DECIMAL = re.compile(r"\d\.\d")
 
 
 def _refuse_decimals(comparison: nodes.Compare, name: str | None, filename: str | None) -> None:
-    """Refuse to compare with a decimal number: a value is text, and 3.10 would be 3.1."""
+    """Reject comparisons with a decimal number: values are text, and 3.10 would be 3.1."""
     equal = [operand.expr for operand in comparison.ops if operand.op in _EQUAL]
     for side in [comparison.expr, *equal] if equal else ():
         for one in [side, *(side.items if isinstance(side, nodes.List | nodes.Tuple) else ())]:
             if isinstance(one, nodes.Const) and isinstance(one.value, float):
-                message = f"{one.value} is a number, and equal to no text: write it in quotes"
+                message = f"{one.value} is a number and never equals text: write it in quotes"
                 raise TemplateSyntaxError(message, one.lineno, name, filename)
 
 
@@ -59,24 +59,24 @@ _EQUAL = frozenset({"eq", "ne", "in", "notin"})
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja without access to Python's insides and without memory bombs."""
+    """Jinja without access to Python internals, and with limits on the size of results."""
 
     intercepted_binops = frozenset({"*", "**"})
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        """Parse; refuses what an escape in a string of Jinja can say and no file can hold."""
+        """Parse; reject escapes of characters that no file may contain."""
         tree = super()._parse(source, name, filename)
         for constant in tree.find_all(nodes.Const) if "\\" in source else ():
             bad = _NO_TEXT.search(constant.value) if isinstance(constant.value, str) else None
             if bad:
-                message = f"the character U+{ord(bad[0]):04X} cannot be part of a text"
+                message = f"the character U+{ord(bad[0]):04X} is not allowed in text"
                 raise TemplateSyntaxError(message, constant.lineno, name, filename)
         for comparison in tree.find_all(nodes.Compare) if _DECIMAL.search(source) else ():
             _refuse_decimals(comparison, name, filename)
         return tree
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Compute `left operator right`; refuses results of absurd size."""
+        """Compute `left operator right`; reject results of excessive size."""
         del context
         if operator == "**":
             if abs(left) > MAX_REPEATED or abs(right) > 64:  # noqa: PLR2004 - bits of a machine word
@@ -93,7 +93,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 
 def finalize(value: Any) -> Any:
-    """Turn a value into what a template prints; refuses null, lists and mappings."""
+    """Return what a template prints for a value; reject null, lists and mappings."""
     if type(value) is str:
         return value
     if value is True:
@@ -112,7 +112,7 @@ def finalize(value: Any) -> Any:
 
 
 def finalize_bake(value: Any) -> Any:
-    """Do as `finalize`, and hide each `$` of a value from the search for bake variables."""
+    """Finalize a value, and hide each `$` in it from the search for bake variables."""
     value = finalize(value)
     if isinstance(value, Undefined):
         return value
@@ -123,7 +123,7 @@ def finalize_bake(value: Any) -> Any:
 
 
 def slug(value: object) -> str:
-    """Return text that fits in a tag or a name: lower case, runs of other characters as `-`.
+    """Return text for a tag or a name: in lower case, other characters replaced by `-`.
 
     >>> slug("CUDA 12.8 (runtime)")
     'cuda-12.8-runtime'
@@ -132,7 +132,7 @@ def slug(value: object) -> str:
 
 
 def is_version(value: object, specifier: str) -> bool:
-    """Tell whether a value is a version in a range; versions as `packaging` orders them.
+    """Return whether a value is a version in a range, as `packaging` orders versions.
 
     >>> is_version("3.10", ">=3.9,<4")
     True
@@ -143,7 +143,7 @@ def is_version(value: object, specifier: str) -> bool:
     try:
         allowed = SpecifierSet(specifier)
     except InvalidSpecifier:
-        raise ValueError(f"{specifier!r} is no version range such as '>=3.12,<4'") from None
+        raise ValueError(f"invalid version range {specifier!r}") from None
     try:
         return allowed.contains(Version(str(value)), prereleases=True)
     except InvalidVersion:
@@ -151,12 +151,12 @@ def is_version(value: object, specifier: str) -> bool:
 
 
 def environment(load: Callable[[str], str | None] | None, *, bake: bool) -> Sandbox:
-    """Make an environment.
+    """Return an environment.
 
     Args:
-        load: gives a template's text by its name, or None where there is none;
-            without it nothing can be included.
-        bake: whether what is printed will be searched for bake variables.
+        load: returns the text of a template by its name, or None; without it, templates cannot
+            include others.
+        bake: whether the result is searched for bake variables.
     """
 
     def found(name: str) -> tuple[str, str, Callable[[], bool]] | None:
@@ -182,10 +182,10 @@ def environment(load: Callable[[str], str | None] | None, *, bake: bool) -> Sand
 
 
 def renderer(template: Template, *, inherits: bool = False) -> Callable[[Mapping[str, Any]], str]:
-    """Return what renders a template for a scope, which holds Jinja's own functions, too.
+    """Return a function that renders a template for a scope with Jinja's own functions.
 
-    What `Template.render` does, without copying the scope; and where no block can be overridden,
-    with one context for all scopes.
+    It equals `Template.render`, without copying the scope. If no block can be overridden, all
+    scopes share one context.
     """
     root = template.root_render_func
     if inherits:

@@ -1,4 +1,4 @@
-"""What failed in a template: where it is, in which words, with which remedy."""
+"""Exceptions of Jinja as diagnostics: location, message and remedy."""
 
 import re
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from compiler.matrix.jinja import PrintedError
 
 
 def place(error: BaseException) -> tuple[str | None, int]:
-    """Find where in a template an exception arose: (template name or None, line from 1)."""
+    """Return template name (or None) and line (from 1) at which an exception was raised."""
     if isinstance(error, TemplateSyntaxError):
         return error.name or error.filename, error.lineno
     found: tuple[str | None, int] = (None, 1)
@@ -25,7 +25,7 @@ def place(error: BaseException) -> tuple[str | None, int]:
         if template is not None:
             found = (template.name, template.get_corresponding_lineno(trace.tb_lineno))
             if isinstance(error, RecursionError):
-                break  # where it ran out of stack is chance
+                break  # the depth at which the stack ends is arbitrary
         trace = trace.tb_next
     return found
 
@@ -36,7 +36,7 @@ _EXPRESSION = re.compile(r"\{[{%](.*?)[}%]\}", re.DOTALL)
 
 
 def find_name(text: str, name: str) -> int:
-    """Return where a template reads a name: best in an expression, else anywhere; -1 if nowhere.
+    """Return the offset of a name, preferably in an expression; -1 if it is missing.
 
     >>> find_name("python:{{ python }}", "python")
     10
@@ -52,11 +52,11 @@ def find_name(text: str, name: str) -> int:
 
 
 def explain(error: Exception, known: Iterable[str]) -> tuple[Code, str, str, str]:
-    """Put a failure of Jinja in words: (code, message, help, the word that is meant or "").
+    """Return code, message, help and the affected word (or "") for an exception of Jinja.
 
     Args:
-        error: what Jinja raised.
-        known: the names that could have been meant.
+        error: the exception.
+        known: the names that are defined.
     """
     text = str(error.message if isinstance(error, TemplateSyntaxError) else error).rstrip(".")
     quoted = _NAMED.search(text)
@@ -66,47 +66,55 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[Code, str, str, str
             return Code.TEMPLATE_SYNTAX, f"Jinja: {_lower(text)}", _remedy(text, word), word
         case UndefinedError():
             names = list(known)
-            known_here = f"known here: {', '.join(sorted(names))}" if names else ""
+            known_here = f"known names: {', '.join(sorted(names))}" if names else ""
             help_ = did_you_mean(word, names, otherwise=known_here)
             if " has no attribute " in text:
                 word = _NAMED.findall(text)[-1]
-                help_ = "look at what the data holds, or give a fallback with `| default(...)`"
+                help_ = "check the data, or add a fallback with `| default(...)`"
             return Code.UNDEFINED_NAME, text, help_, word
         case PrintedError():
             remedy = {
-                "null is printed": "test it first: `{% if x is not none %}`",
-                "a list is printed": "join it: `| join(' ')`, or `| tojson`",
-                "a mapping is printed": "name one of its keys, or `| tojson`",
+                "null is printed": "test for null first: `{% if x is not none %}`",
+                "a list is printed": "use `| join(' ')` or `| tojson`",
+                "a mapping is printed": "select one of its keys, or use `| tojson`",
                 "a function is printed": "call it, or choose another name",
             }
             return Code.UNPRINTABLE, text, remedy[text], ""
         case SecurityError():
             large = "too large" in text or "too long" in text
-            help_ = "make less of it" if large else "templates may not reach into Python"
+            help_ = "use a smaller value" if large else "templates cannot access Python internals"
             return Code.UNSAFE_TEMPLATE, text, help_, ""
         case _:
             return *_computed(error, text), ""
 
 
 def _computed(error: Exception, text: str) -> tuple[Code, str, str]:
-    """Put in words what fails where an expression is computed: (code, message, help)."""
+    """Return code, message and help for an expression that cannot be evaluated."""
     match error:
         case RecursionError():
-            return Code.TEMPLATE_LOOP, "templates include one another without end", "break the loop"
+            return (
+                Code.TEMPLATE_LOOP,
+                "templates include each other in a cycle",
+                "remove one of the references",
+            )
         case MemoryError():
-            return Code.TEMPLATE_ERROR, "this takes more memory than there is", "make less of it"
+            return Code.TEMPLATE_ERROR, "the expression needs too much memory", "use smaller values"
         case OverflowError():
-            return Code.TEMPLATE_ERROR, text, "make less of it"
+            return Code.TEMPLATE_ERROR, text, "use smaller values"
         case ZeroDivisionError():
-            return Code.TEMPLATE_ERROR, "division by zero", "test first that it is not 0"
+            return Code.TEMPLATE_ERROR, "division by zero", "test for 0 first"
         case TypeError() if "'int'" in text and "'str'" in text:
-            help_ = "a value as written is text: `| int` makes a number of it"
+            help_ = "values are text; convert them with `| int`"
         case _ if "no loader" in text:
-            return Code.TEMPLATE_ERROR, "nothing can be included here", "include it in a template"
-        case _ if "is no version range" in text:
-            help_ = "write it as in `>=3.12,<4`, each version in full"
+            return (
+                Code.TEMPLATE_ERROR,
+                "a string cannot include templates",
+                "include it in a template",
+            )
+        case _ if "invalid version range" in text:
+            help_ = "write a range such as `>=3.12,<4`, with complete versions"
         case _:
-            help_ = "look at what the names in it hold; a value as written is text"
+            help_ = "check the values of its names; values are text"
     return Code.TEMPLATE_ERROR, text or type(error).__name__, help_
 
 
@@ -115,31 +123,31 @@ def _lower(text: str) -> str:
 
 
 def _remedy(text: str, word: str) -> str:
-    """Return what to do about a syntax error, by Jinja's own words for it."""
+    """Return the remedy for a syntax error, from Jinja's message."""
     if "No filter named 'random'" in text:
-        return "do without: one input must give one output"
+        return "remove it: the same input must always produce the same output"
     if "No filter named" in text:
         return did_you_mean(word, [*DEFAULT_FILTERS, "slug"])
     if "No test named" in text:
         return did_you_mean(word, [*DEFAULT_TESTS, "version"])
     if "unknown tag" in text:
         if word.startswith("end") or word in ("elif", "else"):
-            return "it closes nothing: remove it, or open its block above"
-        return did_you_mean(word, _TAGS, otherwise=f"there are {', '.join(_TAGS)}")
+            return "remove it, or open its block above"
+        return did_you_mean(word, _TAGS, otherwise=f"tags are {', '.join(_TAGS)}")
     opened = re.search(r"innermost block that needs to be closed is '(\w+)'", text)
     if opened:
         return f"add the `{{% end{opened[1]} %}}` of its `{{% {opened[1]} %}}`"
-    if "cannot be part of a text" in text:
+    if "is not allowed in text" in text:
         return "remove the escape"
     return _meant_for_a_shell(text)
 
 
 def _meant_for_a_shell(text: str) -> str:
-    """Give the remedy where Jinja read what a shell or Docker should have."""
+    """Return the remedy for syntax that is meant for a shell or Docker."""
     if "comment" in text:
         return (
-            "`{#` opens a comment of Jinja: write `${{ '{#' }}arr[@]}` for a shell's `${#arr[@]}`"
+            "`{#` begins a Jinja comment: write `${{ '{#' }}arr[@]}` for the shell's `${#arr[@]}`"
         )
     if "unexpected '.'" in text or "expected token" in text or "unexpected char" in text:
-        return "if it is meant for a shell or Docker, wrap it in `{% raw %}...{% endraw %}`"
-    return "an expression is written `{{ name }}`, a statement `{% if name %}`"
+        return "put text for a shell or Docker into `{% raw %}...{% endraw %}`"
+    return "write an expression as `{{ name }}`, a statement as `{% if name %}`"

@@ -1,6 +1,6 @@
 """JSON Schema of matrix.yaml, for editors and for checks without this program.
 
-Keys and descriptions come from `model`; what the texts of a key must be like is in `schema_rules`.
+Keys and descriptions come from `model`, rules for the values from `json_schema_rules`.
 """
 
 import json
@@ -40,7 +40,7 @@ _KINDS: dict[Any, Schema] = {
     Overrides: rules.list_of(rules.ref("override")),
     ImageOptions: rules.ref("image"),
 }
-"""What a key of such a type takes, unless it has a rule of its own."""
+"""The schema of a type, for keys without a rule of their own."""
 
 
 def schema_text() -> str:
@@ -76,7 +76,7 @@ def schema() -> Schema:
 
 
 def _level(level: type[Level]) -> Schema:
-    """Return the schema of a mapping with fixed keys; it may be null where none is required."""
+    """Return the schema of a mapping with fixed keys; null is allowed if no key is required."""
     fields = {info.alias or name: (name, info) for name, info in level.model_fields.items()}
     required = [key for key, (_, info) in fields.items() if info.is_required()]
     hints = get_type_hints(level, include_extras=True)
@@ -94,7 +94,7 @@ def _level(level: type[Level]) -> Schema:
 
 
 def _field(level: type[Level], key: str, hint: Any) -> Schema:
-    """Return the schema of a key: by its own rule if there is one, else by its type."""
+    """Return the schema of a key: its own rule, otherwise that of its type."""
     kinds = get_args(hint)
     nullable = NoneType in kinds
     kind = kinds[0] if nullable else hint
@@ -103,7 +103,7 @@ def _field(level: type[Level], key: str, hint: Any) -> Schema:
             return _or_null(own) if nullable else own
     found = _KINDS.get(kind)
     if found is None:
-        # A level that this key alone leads to; some may be written short.
+        # A level that only this key leads to; some have a short form.
         inner = next(one for one in (kind, *get_args(kind)) if isinstance(one, type))
         short = rules.SHORT.get(inner, {})
         found = {**_level(inner), **short}

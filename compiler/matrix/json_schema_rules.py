@@ -1,8 +1,8 @@
-"""What the texts of matrix.yaml must be like, as JSON Schema.
+"""Rules for the values of matrix.yaml, as JSON Schema.
 
-Nothing is refused here that compiles. Other readers of YAML take `3.10` for a number and `on` for
-true, so these are taken wherever text is; and what holds Jinja or `${` is not known before it is
-rendered. Much of what compiling refuses no schema can: it reads no other file and knows no axis.
+The schema accepts everything that compiles. Other YAML parsers read `3.10` as a number and `on` as
+true, so numbers and booleans are accepted wherever text is. Text with Jinja or `${` is accepted,
+because its value is known only after rendering. The schema cannot check files or names of axes.
 """
 
 from collections.abc import Iterable
@@ -45,13 +45,13 @@ _TAG = (
     r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
 )
-"""A tag, somewhat more widely than registries take it."""
+"""A tag; slightly more permissive than registries."""
 _PYTHONS_END = r"\Z"
 _FOLDER = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 
 
 def ref(name: str) -> Schema:
-    """Return a reference to a definition; draft 7 forbids a description right beside it."""
+    """Return a reference to a definition; draft 7 ignores keys next to `$ref`."""
     return {"allOf": [{"$ref": f"#/definitions/{name}"}]}
 
 
@@ -61,21 +61,21 @@ def list_of(items: Schema, **more: Any) -> Schema:
 
 
 def map_of(keys: Schema, values: Schema, **more: Any) -> Schema:
-    """Return the schema of a mapping with keys of the author's choice."""
+    """Return the schema of a mapping with free keys."""
     return {"type": "object", "propertyNames": keys, "additionalProperties": values, **more}
 
 
-def _matching(pattern: str, said: str, unless: str = "") -> Schema:
-    """Return what a whole text must match, and how an editor says so; other kinds pass."""
+def _matching(pattern: str, expected: str, unless: str = "") -> Schema:
+    """Return a rule for a whole text, with an editor's message; other types are accepted."""
     whole = f"^(?:{pattern.removesuffix(_PYTHONS_END)})$"
     return {
         "pattern": f"{unless}|{whole}" if unless else whole,
-        "patternErrorMessage": f"write {said}",  # of editors' YAML servers
+        "patternErrorMessage": f"write {expected}",  # read by YAML language servers
     }
 
 
-def _text(pattern: str, said: str, unless: str = _RENDERED) -> Schema:
-    return {"type": _SCALAR, **_matching(pattern, said, unless)}
+def _text(pattern: str, expected: str, unless: str = _RENDERED) -> Schema:
+    return {"type": _SCALAR, **_matching(pattern, expected, unless)}
 
 
 def _any_case(words: Iterable[str]) -> str:
@@ -88,7 +88,7 @@ def _any_case(words: Iterable[str]) -> str:
 
 
 def _platforms() -> list[str]:
-    """Return every platform there is."""
+    """Return all platforms."""
     named = ((name, *(f"{name}/v{n}" for n in range(1, 10))) for name in KNOWN_PLATFORMS)
     return [one for group in named for one in group if canonical_platform(one)]
 
@@ -101,7 +101,7 @@ BAKE_TEXT = _text(
 """Text that may name a bake variable."""
 
 BAKE_KEY: Schema = {**{key: BAKE_TEXT[key] for key in BAKE_TEXT if key != "type"}, "minLength": 1}
-"""The same as a key."""
+"""The same for a key."""
 
 RECORD: Schema = {
     **BAKE_TEXT,
@@ -144,9 +144,9 @@ _AXIS: Schema = {
     "items": {
         "type": _ANY_SCALAR,
         **_VALUE,
-        "not": {"enum": ["true", "false", "null"]},  # they are text in quotes alone
+        "not": {"enum": ["true", "false", "null"]},  # only in quotes are these text
     },
-    # 3.1 and 3.10 are two values and, to others, one number.
+    # 3.1 and 3.10 are two values, and one number for other parsers.
     "if": {"items": {"type": ["string", "boolean", "null"]}},
     "then": {"uniqueItems": True},
     "minProperties": 1,
@@ -214,7 +214,7 @@ OWN: dict[tuple[type[Any], str], Schema] = {
     (MatrixFile, "groups"): map_of(_GROUP_NAME, ref("pattern")),
     (MatrixFile, "output"): _text(rf"{_FOLDER}(?:/{_FOLDER})*", "a folder's name", ""),
 }
-"""The rules of single keys, by the level that declares them."""
+"""Rules of single keys, by the level that declares them."""
 
 SHORT: dict[type[Level], Schema] = {ParentOptions: {"type": _SCALAR, **_IMAGE_NAME}}
-"""What a level may be written as in place of a mapping."""
+"""Short forms of levels, allowed instead of a mapping."""

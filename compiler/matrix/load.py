@@ -1,8 +1,7 @@
-"""A document as a matrix: every key, name, rule and string checked, defaults merged in.
+"""Read a document as a `Matrix`: check keys, names, rules and strings, and merge `defaults`.
 
-Takes a `Source` and the project's files; returns a `Matrix`.
-Promises that every string in it is compiled and every name that a rule uses exists.
-Refuses with all that is wrong at once, each at its place.
+Takes a `Source` and the project's files. Promises that every string is compiled and that every
+name in a rule exists. Reports all errors of the document at once, each with its location.
 """
 
 import re
@@ -102,7 +101,7 @@ def load_valid(source: Source, files: Files) -> Matrix:
 
 
 def _data(raw: Mapping[str, str], files: Files, reader: Reader) -> dict[str, Any]:
-    """Read the files of `data`; what cannot be read is an empty mapping from here on."""
+    """Read the files of `data`; a file that cannot be read counts as an empty mapping."""
     found: dict[str, Any] = {}
     for removed in reader.valid.removed():
         if removed[:1] == ("data",) and len(removed) > 1:
@@ -138,9 +137,9 @@ def _groups(
         if not TARGET.match(name) or name.startswith("_") or name in ("default", "test"):
             reader.problem(
                 Code.BAD_GROUP_NAME,
-                f"{name!r} is no name for a group"
+                f"invalid name for a group: {name!r}"
                 if not TARGET.match(name)
-                else f"{name!r} is a name that the bake file needs itself",
+                else f"reserved name for a group: {name!r}",
                 ("groups", name),
                 "use letters, digits, `-` and `_`, and begin with a letter or digit",
                 key=True,
@@ -157,7 +156,7 @@ def _publish(
     variables: Mapping[str, Variable],
     reader: Reader,
 ) -> tuple[str | None, str]:
-    """Return the variable that is the version of a release, and where images wait."""
+    """Return the variable with the version of a release, and the staging repository."""
     if publish is None:
         return None, ""
     staging = ""
@@ -175,9 +174,9 @@ def _publish(
         if is_known and canonical_tag(f"{where}:latest") is None:
             reader.problem(
                 Code.ILLEGAL_TAG,
-                f"{where!r} is no repository that a registry takes",
+                f"invalid repository: {where!r}",
                 route,
-                "write it as docker.io/acme/staging, without a tag",
+                "write a name without a tag, such as docker.io/acme/staging",
             )
     reader.read.add(publish.version)
     name = publish.version.removeprefix("${").removesuffix("}")
@@ -185,9 +184,11 @@ def _publish(
     if publish.version != f"${{{name}}}" or not is_declared:
         reader.problem(
             Code.UNDECLARED_VARIABLE,
-            f"{publish.version!r} is no variable of this matrix",
+            f"unknown variable {publish.version!r}",
             ("publish", "version"),
-            did_you_mean(name, variables, otherwise="name one of `variables`, as ${VERSION_TAG}"),
+            did_you_mean(
+                name, variables, otherwise="use one of `variables`, such as ${VERSION_TAG}"
+            ),
         )
     return name, staging
 
@@ -205,7 +206,7 @@ def _settings(axes: Mapping[str, Axis], images: Mapping[str, Image]) -> Iterable
 def _check_names(
     data: Iterable[str], axes: Iterable[str], settings: Iterable[Setting], reader: Reader
 ) -> None:
-    """Refuse names that no template could read, or that hide one another."""
+    """Report names that templates cannot use, and names that hide each other."""
     owners: dict[str, tuple[str, Route]] = {}
     named = [
         *(("data name", name, ("data", name)) for name in data),
@@ -222,7 +223,7 @@ def _check_names(
         if other != kind:
             reader.problem(
                 Code.NAME_HIDDEN,
-                f"{kind} {name!r} would hide the {other} of that name",
+                f"{kind} {name!r} hides the {other} of the same name",
                 route,
                 "rename one of them",
                 key=True,

@@ -1,4 +1,4 @@
-"""What matrix.yaml means once it is read: axes, values, rules, images; every string compiled."""
+"""The checked form of matrix.yaml: axes, values, rules and images, with compiled strings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,39 +16,39 @@ Entry: TypeAlias = TemplateString | tuple[tuple[TemplateString, TemplateString],
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One name that a `set` gives to templates."""
+    """A name of a `set`, with its value for templates."""
 
     name: str
     tree: Any
-    """What is given: YAML with each string that holds Jinja as a `TemplateString`."""
+    """The value as YAML; each string with Jinja is a `TemplateString`."""
     constant: bool
-    """Whether no string in it holds Jinja."""
+    """Whether no string in it contains Jinja."""
     route: Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matcher:
-    """Which values of one axis a pattern takes."""
+    """The values of one axis that a pattern matches."""
 
     values: frozenset[int]
     """Indexes of values of the axis."""
     lacking: bool
-    """Whether it takes an image that lacks the axis, too."""
+    """Whether it matches an image without the axis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
-    """Axis -> matcher; all must hold."""
+    """Matchers by axis; all must match."""
 
     matchers: Mapping[str, Matcher]
     images: frozenset[str] | None
-    """The images that it takes; None for all."""
+    """The images that it matches; None for all."""
     route: Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Value:
-    """One value of an axis and what comes with it."""
+    """One value of an axis, with its options."""
 
     value: Scalar
     text: str
@@ -63,7 +63,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Axis:
-    """A name and its values, in the author's order."""
+    """An axis: its name, and its values in the order of matrix.yaml."""
 
     name: str
     values: tuple[Value, ...]
@@ -76,15 +76,15 @@ class Variable:
 
     name: str
     default: str
-    """Its default in bake's form, which may name other variables."""
+    """The default in bake's syntax; it may refer to other variables."""
     resolved: str
-    """Its value where the environment sets no variable."""
+    """The value if the environment sets no variable."""
     route: Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One of bake's fields of an image, defaults merged in."""
+    """A field of an image, merged with `defaults`."""
 
     name: str
     value: (
@@ -94,13 +94,13 @@ class Field:
         | Mapping[str, tuple[TemplateString, TemplateString]]
         | None
     )
-    """A flag, text, a list, or a mapping: raw key -> (key, value); None clears what was below."""
+    """A flag, text, a list, or a mapping: raw key -> (key, value); None removes it."""
     route: Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Override:
-    """What is different in the variants that a pattern matches."""
+    """Fields that differ in the variants that match a pattern."""
 
     when: Pattern
     settings: Mapping[str, Setting]
@@ -111,17 +111,17 @@ class Override:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
-    """The image that another stands on."""
+    """The parent of an image."""
 
     image: str
     fixed: Pattern | None
-    """Which values the parent has of the axes that the child lacks."""
+    """The parent's values of the axes that the child lacks."""
     route: Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alias:
-    """A moving tag of one variant."""
+    """A floating tag of one variant."""
 
     tag: TemplateString
     pattern: Pattern
@@ -129,12 +129,12 @@ class Alias:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Image:
-    """One image: the axes it varies along, its rules and its fields."""
+    """One image: its axes, rules and fields."""
 
     name: str
     axes: tuple[Axis, ...]
     only: tuple[Pattern, ...] | None
-    """It keeps what matches at least one; None keeps all."""
+    """Variants that match at least one of them are kept; None keeps all."""
     exclude: tuple[Pattern, ...]
     overrides: tuple[Override, ...]
     parent: Parent | None
@@ -142,13 +142,13 @@ class Image:
     settings: Mapping[str, Setting]
     template: TemplateString
     fields: Mapping[str, Field]
-    """By bake's names, in bake's order; then those that are no field of bake."""
+    """Fields by name, in the order of the field table."""
     route: Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
-    """The whole input, checked as far as it can be without expanding it."""
+    """The whole matrix, checked as far as possible before expansion."""
 
     source: Source
     data: Mapping[str, Any]
@@ -156,15 +156,15 @@ class Matrix:
     axes: Mapping[str, Axis]
     images: Mapping[str, Image]
     groups: Mapping[str, Pattern]
-    """The author's groups."""
+    """The groups of matrix.yaml."""
     output: str
     """Folder of the generated Dockerfiles, relative to matrix.yaml, with `/`."""
     version: str | None
-    """The bake variable that is the version of a release."""
+    """The bake variable that contains the version of a release."""
     staging: str
-    """The repository where images wait, in bake's form; empty where each has its own."""
+    """The staging repository in bake's syntax; if empty, images are staged in their own."""
     read: frozenset[str]
-    """Names that some string of the document reads."""
+    """Names that strings of the document use."""
     warnings: tuple[Diagnostic, ...]
     errors: tuple[Diagnostic, ...] = ()
     """What is invalid in the document; the rest of the matrix is what is valid."""

@@ -1,16 +1,17 @@
-"""What a user may write in matrix.yaml: the keys of each level and the kind of each value."""
+"""The schema of matrix.yaml: the keys of each level, and the type of each value."""
 
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 
-# Its plug-ins are looked for in every installed package, and none is wanted.
+# pydantic would search every installed package for plug-ins; none is needed.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
+from compiler.codes import Code
 from compiler.matrix.field_table import TABLE, Kind
 
 
@@ -19,7 +20,7 @@ Scalar: TypeAlias = str | bool | None
 
 
 def kind(value: object) -> str:
-    """Say what a value is in a reader's words."""
+    """Return the type of a value in a user's terms."""
     match value:
         case None:
             return "null"
@@ -37,7 +38,7 @@ def kind(value: object) -> str:
 
 def _wrong(expected: str, value: object) -> PydanticCustomError:
     return PydanticCustomError(
-        "wrong-type",
+        Code.WRONG_TYPE.value,
         "{expected} is expected here, not {got}",
         {"expected": expected, "got": kind(value)},
     )
@@ -69,7 +70,7 @@ def _mapping(value: object) -> dict[str, Any]:
     for key in value:
         if not isinstance(key, str):
             raise PydanticCustomError(
-                "wrong-type",
+                Code.WRONG_TYPE.value,
                 "a name is expected as key, not {got}",
                 {"got": kind(key), "key": key},
             )
@@ -92,9 +93,7 @@ def _record(value: object) -> object:
     if isinstance(value, str):
         return value
     if not value:
-        raise PydanticCustomError(
-            "wrong-type", "an empty mapping says nothing here", {"expected": "`type: ...`"}
-        )
+        raise PydanticCustomError("wrong-type", "the mapping is empty", {"expected": "`type: ...`"})
     return {key: _text(item) for key, item in _mapping(value).items()}
 
 
@@ -109,63 +108,69 @@ def _parent(value: object) -> object:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
-"""Text; `true` and `false` count as their words."""
+"""Text; `true` and `false` become text."""
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Texts = Annotated[list[Text], BeforeValidator(_list)]
 TextMap = Annotated[dict[str, Text], BeforeValidator(_mapping)]
 Anything = Annotated[dict[str, Any], BeforeValidator(_mapping)]
-"""Names and whatever YAML can say below them."""
+"""Names with any YAML value."""
 Record = Annotated[Any, BeforeValidator(_record)]
 """One entry of bake's `key=value,key=value` fields, as text or as a mapping."""
 Records = Annotated[list[Record], BeforeValidator(_list)]
 Matcher = Annotated[list[Annotated[Scalar, BeforeValidator(_scalar)]], BeforeValidator(_matcher)]
-"""A value of an axis, or a list of which any will do."""
+"""A value of an axis, or a list of which any may match."""
 Pattern = Annotated[dict[str, Matcher], BeforeValidator(_mapping)]
-"""Axis -> matcher; all must hold."""
+"""Axis -> matcher; all must match."""
 Patterns = Annotated[list[Pattern], BeforeValidator(_list)]
 Axis = Annotated[str | list[Any] | dict[Any, Any], BeforeValidator(_axis)]
 
 
 class Level(BaseModel):
-    """One mapping with fixed keys; keys that begin with `x-` are the author's own."""
+    """A mapping with fixed keys; keys that begin with `x-` are ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
 
     @model_validator(mode="before")
     @classmethod
-    def _own_keys_aside(cls, value: object) -> object:
+    def _without_user_keys(cls, value: object) -> object:
         named = _mapping({} if value is None else value)
         return {key: item for key, item in named.items() if not key.startswith("x-")}
 
 
 class ValueOptions(Level):
-    """What comes with one value of an axis."""
+    """The options of one value of an axis."""
 
-    tag: Text | None = Field(None, description="Its fragment in `{{ variant }}`.")
+    tag: Text | None = Field(None, description="The fragment of the value in `{{ variant }}`.")
     platforms: Texts | None = Field(None, description="Narrows the platforms of the image.")
-    only: Pattern | None = Field(None, description="The other values it goes with.")
+    only: Pattern | None = Field(
+        None, description="Values of other axes that it can be combined with."
+    )
     set: Anything | None = Field(None, description="Values for templates.")
 
 
 class ParentOptions(Level):
-    """The image that another stands on, and which variant of it."""
+    """The parent of an image, and which variant of the parent."""
 
     image: Text = Field(description="The parent's name.")
     with_: Pattern | None = Field(
-        None, alias="with", description="The values of the parent's axes that the image lacks."
+        None, alias="with", description="Values of the axes that only the parent has."
     )
 
 
 class CacheOptions(Level):
-    """A cache of every target's own, asked for by the bake variable `CACHE`."""
+    """A registry cache of each target, enabled by the bake variable `CACHE`."""
 
     type: Text = Field(description="`registry`.")
-    ref: Text = Field(description="Where each target's cache is; by `{{ target }}` or the like.")
-    mode: Text = Field("max", description="`max` keeps every step, `min` the result's alone.")
+    ref: Text = Field(
+        description="The name of the cache; it must differ for each target, as `{{ target }}` does."
+    )
+    mode: Text = Field(
+        "max", description="`max` caches every step, `min` only those of the result."
+    )
 
 
 class TemplateOptions(Level, defer_build=True):
-    """What decides a Dockerfile: its template, and values for it."""
+    """The template of a Dockerfile, and values for it."""
 
     template: Text | None = Field(None, description="The Dockerfile's template in `templates/`.")
     set: Anything | None = Field(None, description="Values for templates.")
@@ -188,7 +193,7 @@ else:
         "BuildOptions",
         __base__=TemplateOptions,
         __module__=__name__,
-        __doc__="What an override can change of a variant: how it is built and named.",
+        __doc__="The fields that an override can set: how a variant is built and named.",
         __cls_kwargs__={"defer_build": True},
         **{
             row.name.replace("-", "_"): (
@@ -201,39 +206,43 @@ else:
 
 
 class Override(BuildOptions, defer_build=False):
-    """A rule: what is different in the variants that match."""
+    """Fields that differ in the variants that match a pattern."""
 
-    when: Pattern = Field(description="The variants that it is about.")
+    when: Pattern = Field(description="The variants to which it applies.")
 
 
 Overrides = Annotated[list[Override], BeforeValidator(_list)]
 
 
 class ImageOptions(BuildOptions, defer_build=False):
-    """Any field of an image; what `defaults` holds."""
+    """All fields of an image; also the type of `defaults`."""
 
     from_: Annotated[ParentOptions, BeforeValidator(_parent)] | None = Field(
         None,
         alias="from",
-        description="The image that it stands on, as `{{ parent }}`: its name, or "
+        description="The parent image, available as `{{ parent }}`: its name, or "
         "`{image: NAME, with: PATTERN}`.",
     )
-    axes: Texts | None = Field(None, description="The axes it varies along; by default all.")
-    only: Patterns | None = Field(None, description="Keeps the variants that match a row.")
-    exclude: Patterns | None = Field(None, description="Drops every variant that matches a row.")
+    axes: Texts | None = Field(None, description="The axes of the image; the default is all.")
+    only: Patterns | None = Field(
+        None, description="Keeps the variants that match one of the patterns."
+    )
+    exclude: Patterns | None = Field(
+        None, description="Excludes the variants that match one of the patterns."
+    )
     overrides: Overrides | None = Field(
-        None, description="What is different in the variants that match `when`; in order."
+        None, description="Fields for the variants that match `when`, applied in order."
     )
     aliases: Annotated[dict[str, Pattern], BeforeValidator(_mapping)] | None = Field(
-        None, description="Moving names of one variant each: tag -> pattern."
+        None, description="Floating tags of one variant each: tag -> pattern."
     )
 
 
 class PublishOptions(Level):
-    """How releases are made."""
+    """How a release is published."""
 
-    version: Text = Field(description="The variable that is the version: `${NAME}`.")
-    staging: Text | None = Field(None, description="The repository where images wait.")
+    version: Text = Field(description="The variable that contains the version: `${NAME}`.")
+    staging: Text | None = Field(None, description="The repository in which images are staged.")
 
 
 class MatrixFile(Level):
@@ -241,32 +250,34 @@ class MatrixFile(Level):
 
     data: TextMap = Field({}, description="Name -> JSON, YAML or TOML file.")
     variables: TextMap = Field(
-        {}, description="Bake variables and their defaults; the environment overrides them."
+        {}, description="Bake variables and their defaults, which the environment overrides."
     )
     axes: Annotated[dict[str, Axis], BeforeValidator(_mapping)] = Field(
-        {}, description="The axes and their values, in the order of everything generated."
+        {}, description="The axes and their values, in the order of all generated output."
     )
     set: Anything = Field({}, description="Values for templates.")
-    exclude: Patterns = Field([], description="Drops every variant that matches a row.")
+    exclude: Patterns = Field(
+        [], description="Excludes the variants that match one of the patterns."
+    )
     overrides: Overrides = Field(
-        [], description="What is different in the variants that match `when`; in order."
+        [], description="Fields for the variants that match `when`, applied in order."
     )
     defaults: ImageOptions = Field(
         default_factory=lambda: ImageOptions.model_validate({}),
-        description="What every image starts from.",
+        description="Fields that every image inherits.",
     )
     images: Annotated[dict[str, ImageOptions], BeforeValidator(_mapping)] = Field(
-        description="The images: name -> fields, over those of `defaults`."
+        description="The images: name -> fields, which override `defaults`."
     )
     groups: Annotated[dict[str, Pattern], BeforeValidator(_mapping)] = Field(
-        {}, description="Groups of bake: name -> pattern of the targets in it."
+        {}, description="Groups for bake: name -> pattern of the targets."
     )
-    publish: PublishOptions | None = Field(None, description="How releases are made.")
-    output: Text = Field("dockerfiles", description="Folder of the generated Dockerfiles.")
+    publish: PublishOptions | None = Field(None, description="How a release is published.")
+    output: Text = Field("dockerfiles", description="The folder of the generated Dockerfiles.")
 
 
 def level_at(top: type[Level], route: tuple[object, ...]) -> type[Level]:
-    """Return the level that a route leads to, from a level above it."""
+    """Return the level at a route below another level."""
     level = top
     names = [step for step in route if isinstance(step, str)]
     if top is MatrixFile and names and names[0] in {"defaults", "images"}:
@@ -283,7 +294,7 @@ def level_at(top: type[Level], route: tuple[object, ...]) -> type[Level]:
 
 
 def keys(level: type[Level]) -> Mapping[str, str]:
-    """Return the keys that a level takes, as written in YAML, with what each is."""
+    """Return the keys of a level, as written in YAML, with their descriptions."""
     return {
         field.alias or name: field.description or "" for name, field in level.model_fields.items()
     }

@@ -1,4 +1,4 @@
-"""Names: what may be called what, and what things are called that we name ourselves."""
+"""Names: which are valid, which are reserved, and how generated names are made."""
 
 import re
 from collections.abc import Iterable
@@ -7,19 +7,19 @@ from compiler.codes import Code
 
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-"""A name that a template can read: axes, `set`, `data`."""
+"""A name that templates can use: of an axis, a `set` value or data."""
 
 VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
-"""A bake variable; a leading underscore is left to the generated file's own locals."""
+"""The name of a bake variable; a leading underscore is reserved for the generated file."""
 
 TARGET = re.compile(r"[A-Za-z0-9_-]+\Z")
-"""A target or group of bake (buildx bake/bake.go, validTargetNameChars)."""
+"""The name of a target or group in bake (bake/bake.go, validTargetNameChars)."""
 
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
-"""An image of matrix.yaml; its target has `_` for a dot. `_` in front is the shared target's."""
+"""The name of an image. A leading `_` is reserved for shared targets of the bake file."""
 
 BUILT_IN = ("image", "target", "variant", "parent")
-"""What every template sees beside axes, `set` and `data`."""
+"""Names that every template sees in addition to axes, `set` and `data`."""
 
 JINJA_WORDS = (
     frozenset({"and", "block", "call", "caller", "elif", "else", "extends", "False", "false"})
@@ -27,31 +27,31 @@ JINJA_WORDS = (
     | frozenset({"loop", "macro", "None", "none", "not", "or", "raw", "self", "set", "super"})
     | frozenset({"True", "true", "varargs", "with"})
 )
-"""Words that Jinja reads as its own."""
+"""Keywords of Jinja."""
 
 JINJA_GLOBALS = frozenset({"cycler", "dict", "joiner", "lipsum", "namespace", "range"})
-"""Functions that every Jinja template sees."""
+"""Functions of Jinja that every template sees."""
 
 RESERVED_AXES = frozenset({"platform", "shard", "image", "target"})
-"""Axes whose `ONLY_` variable or filter word means something else already."""
+"""Axis names whose `ONLY_` variable or filter already has another meaning."""
 
 RESERVED_VARIABLES = frozenset({"CACHE", "MOVING"})
-"""Variables that the bake file declares itself, beside `ONLY_*`."""
+"""Variables that the generated bake file declares, in addition to `ONLY_*`."""
 
 HCL_WORDS = frozenset(
     {"else", "endfor", "endif", "false", "for", "function", "group", "if", "in", "null"}
     | {"target", "true", "variable"}
 )
-"""Words that a bake file reads as its own."""
+"""Keywords of bake files."""
 
 MAX_FILE_NAME = 255
-"""Bytes of a file's name that every common file system takes."""
+"""The longest file name, in bytes, that common file systems accept."""
 
 _UNSAFE = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 def safe(text: str) -> str:
-    """Return the text with each character that bake refuses in a name as `_`.
+    """Replace each character that bake does not accept in a name by `_`.
 
     >>> safe("3.11+cu12")
     '3_11_cu12'
@@ -74,7 +74,7 @@ def target_name(image: str, fragments: Iterable[str], *, alone: bool) -> str:
     Args:
         image: the image's name.
         fragments: the non-empty fragments of the variant, in the order of its axes.
-        alone: whether the image has this one target only.
+        alone: whether the image has only this target.
 
     >>> target_name("server", ["3.11", "gpu"], alone=False)
     'server-3_11-gpu'
@@ -97,18 +97,18 @@ def group_name(axis: str, value: str) -> str:
 
 
 def why_not_readable(name: str, kind: str) -> tuple[Code, str, str] | None:
-    """Tell why a template could not read a name: (code, message, help), or nothing.
+    """Return code, message and help if templates cannot use a name; None for a valid name.
 
-    The kind is the word for what is named: `axis`, `set name`, `data name`.
+    The kind is `axis`, `set name` or `data name`.
     """
     if not IDENTIFIER.match(name):
         return (
             Code.NOT_AN_IDENTIFIER,
-            f"{kind} {name!r} is no identifier",
+            f"{kind} {name!r} is not an identifier",
             "use letters, digits and underscores, and begin with a letter",
         )
     if name in JINJA_WORDS:
-        return Code.RESERVED_NAME, f"{kind} {name!r} is a word of Jinja", "choose another name"
+        return Code.RESERVED_NAME, f"{kind} {name!r} is a keyword of Jinja", "choose another name"
     if name in JINJA_GLOBALS:
         return (
             Code.RESERVED_NAME,

@@ -1,6 +1,7 @@
-"""Patterns: which values of which axes a rule or a filter is about.
+"""Patterns: which values of which axes a rule or a filter matches.
 
-One language for `only`, `exclude`, `when`, `with`, `aliases`, `groups` and the command line.
+The language is the same for `only`, `exclude`, `when`, `with`, `aliases`, `groups` and filters of
+the command line.
 """
 
 import re
@@ -18,16 +19,16 @@ from compiler.source.document import Route
 
 
 Rule: TypeAlias = tuple[tuple[int, frozenset[int]], ...]
-"""A pattern said for one image: positions of its axes, ascending, each with indexes of values."""
+"""A pattern for one image: positions of its axes, ascending, with the indexes of values."""
 
 RANGE = re.compile(r"[<>]=?|[=!~]=")
-"""How a version range begins."""
+"""The beginning of a version range."""
 
 _GLOB = re.compile(r"[*?\[]")
 
 
 class Fault(NamedTuple):
-    """What is wrong with one word of a matcher."""
+    """An error in one item of a matcher."""
 
     code: Code
     word: str
@@ -36,17 +37,17 @@ class Fault(NamedTuple):
 
 
 class Match(NamedTuple):
-    """What the words of a matcher are about."""
+    """The result of a matcher."""
 
     values: frozenset[int]
-    """Indexes of the known values that they take."""
+    """Indexes of the known values that match."""
     faults: tuple[Fault, ...]
     unversioned: tuple[str, ...]
-    """Values that are text and no version where a range was asked for."""
+    """Values that are not versions, if the matcher has a range."""
 
 
 def spelling(value: Scalar) -> str:
-    """Return how a value is written in names, filters and patterns.
+    """Return a value as it is written in names, filters and patterns.
 
     >>> spelling(True), spelling(None), spelling("3.10")
     ('true', 'null', '3.10')
@@ -59,15 +60,15 @@ def spelling(value: Scalar) -> str:
 
 
 def match(words: Sequence[str], known: Sequence[str], *, null: bool = True) -> Match:
-    """Find the values that the words of one matcher take.
+    """Return the values that a matcher matches.
 
-    A word is, tried in this order, an exact value, a version range, a negation, a glob. Several
-    words take what any of them takes; if all are negations, what none of them names.
+    An item is an exact value, a version range, a negation or a glob, tried in this order. A list
+    matches if one of its items does; a list of negations, if none of the negated items does.
 
     Args:
-        words: as a user wrote them.
-        known: every value there is, as it is spelt.
-        null: whether `null` may be said that is no value: an axis can be lacking, an image cannot.
+        words: the items, as the user wrote them.
+        known: the spelling of every value.
+        null: whether `null` is accepted without being a value: an image can lack an axis.
 
     >>> match([">=3.10,<3.12"], ["3.9", "3.10", "3.11"]).values
     frozenset({1, 2})
@@ -87,9 +88,14 @@ def match(words: Sequence[str], known: Sequence[str], *, null: bool = True) -> M
     if words and all(map(_is_negation, words, [known] * len(words))):
         values = everything.intersection(*taken)
         if not values and not faults:
-            said = ", ".join(words)
+            joined = ", ".join(words)
             faults.append(
-                Fault(Code.MATCHES_NOTHING, words[0], f"{said!r} leaves no value", "negate less")
+                Fault(
+                    Code.MATCHES_NOTHING,
+                    words[0],
+                    f"{joined!r} matches no value",
+                    "negate fewer values",
+                )
             )
     else:
         values = frozenset().union(*taken)
@@ -103,7 +109,7 @@ def _is_negation(word: str, known: Sequence[str]) -> bool:
 def _take(
     word: str, known: Sequence[str], unversioned: dict[str, None], *, null: bool
 ) -> frozenset[int] | Fault:
-    """Return the indexes that one word takes."""
+    """Return the indexes of the values that one item matches."""
     if word in known:
         return frozenset([known.index(word)])
     if word == "null" and null:
@@ -113,7 +119,7 @@ def _take(
     if word.startswith("!"):
         inner = word[1:]
         if _is_negation(inner, known) or not inner:
-            return Fault(Code.UNKNOWN_VALUE, word, f"{word!r} negates nothing", "write !VALUE")
+            return Fault(Code.UNKNOWN_VALUE, word, f"invalid negation {word!r}", "write !VALUE")
         found = _take(inner, known, unversioned, null=null)
         if isinstance(found, Fault):
             return found._replace(word=word)
@@ -135,8 +141,12 @@ def _in_range(
         allowed = SpecifierSet(word)
     except InvalidSpecifier:
         rest = word.removeprefix("!=").strip()
-        help_ = f"a negation is written '!{rest}'" if rest in known else "as in '>=3.10,<3.13'"
-        return Fault(Code.BAD_RANGE, word, f"{word!r} is no version range", help_)
+        help_ = (
+            f"a negation is written '!{rest}'"
+            if rest in known
+            else "write a range such as '>=3.10,<3.13'"
+        )
+        return Fault(Code.BAD_RANGE, word, f"invalid version range {word!r}", help_)
     found = []
     for n, text in enumerate(known):
         version = _version(text)
@@ -164,7 +174,7 @@ def _nothing(word: str, known: Sequence[str]) -> Fault:
 
 def _there_are(known: Sequence[str]) -> str:
     more = len(known) - 10
-    return f"there are {', '.join(known[:10])}{f' and {more} more' if more > 0 else ''}"
+    return f"values are {', '.join(known[:10])}{f' and {more} more' if more > 0 else ''}"
 
 
 def read_pattern(
@@ -178,7 +188,10 @@ def read_pattern(
     """Read one pattern of matrix.yaml, and report what is wrong with it."""
     if not raw and not reader.valid.is_emptied(route):
         reader.problem(
-            Code.EMPTY_PATTERN, "this pattern matches everything", route, "name at least one axis"
+            Code.EMPTY_PATTERN,
+            "an empty pattern matches everything",
+            route,
+            "name at least one axis",
         )
     matchers: dict[str, Matcher] = {}
     wanted: frozenset[str] | None = None
@@ -230,7 +243,7 @@ def _read_matcher(
 
 
 def worded(fault: Fault, name: str) -> tuple[Code, str]:
-    """Return code and message of what is wrong with a matcher of `image` or an axis."""
+    """Return code and message for an error in a matcher of an axis or of `image`."""
     if fault.code is not Code.UNKNOWN_VALUE:
         return fault.code, f"{fault.message} of {name!r}"
     if name == "image":
@@ -239,7 +252,7 @@ def worded(fault: Fault, name: str) -> tuple[Code, str]:
 
 
 def rule(pattern: Pattern, image: Image) -> Rule | None:
-    """Say a pattern for one image; None where it can never match it."""
+    """Return a pattern as a rule for one image; None if it cannot match the image."""
     if pattern.images is not None and image.name not in pattern.images:
         return None
     positions = {axis.name: n for n, axis in enumerate(image.axes)}
@@ -253,5 +266,5 @@ def rule(pattern: Pattern, image: Image) -> Rule | None:
 
 
 def holds(rule_: Rule, values: Sequence[Value]) -> bool:
-    """Tell whether a rule takes a variant's values."""
+    """Return whether a rule matches the values of a variant."""
     return all(values[position].index in taken for position, taken in rule_)

@@ -1,4 +1,4 @@
-"""What the parts of loading share: the document, its problems, and how strings are compiled."""
+"""Shared state while a document is read: its diagnostics, and the compiling of its strings."""
 
 import re
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ _VARIABLE = re.compile(r"(?<!\$)(\$\{[A-Za-z][A-Za-z0-9_]*\})")
 
 
 class Reader:
-    """Notes problems by their place in one document, and compiles its strings."""
+    """Reports diagnostics by their route in one document, and compiles its strings."""
 
     def __init__(self, source: Source) -> None:
         self.valid = Validation(source, self.problem)
@@ -33,7 +33,7 @@ class Reader:
         self.problems = Problems()
         self.warnings = Problems()
         self.read: set[str] = set()
-        """Names that some string reads: Jinja's, and bake variables as `${NAME}`."""
+        """Names that strings of the document use: of Jinja, and bake variables as `${NAME}`."""
         self.broken: set[str] = set()
         """Names of `data` and, as `${NAME}`, of variables whose values are unknown."""
         self.invalid: set[Route] = set()
@@ -82,7 +82,7 @@ class Reader:
         )
 
     def warn(self, code: Code, message: str, route: Route, help_: str = "") -> None:
-        """Note what is most likely a mistake."""
+        """Report a warning at a route."""
         self.warnings.add(
             Diagnostic(
                 code=code,
@@ -96,7 +96,7 @@ class Reader:
     def text(
         self, raw: str, route: Route, *, bake: bool = False, key: bool = False
     ) -> TemplateString:
-        """Compile a string; where it is no Jinja, that is noted and nothing stands for it."""
+        """Compile a string; report invalid Jinja and return an empty string instead."""
         env = self._bake if bake else self._plain
         if bake:
             self.read.update(_VARIABLE.findall(raw))
@@ -108,18 +108,18 @@ class Reader:
         self.read.update(text.names)
         return text
 
-    def pass_over(self, text: TemplateString) -> None:
-        """Give up on a string that reads a name whose value is unknown: that is reported already.
+    def skip_unknown(self, text: TemplateString) -> None:
+        """Skip a string that uses an unknown value, because that error is reported already.
 
         Raises:
-            CompileError: it does; with no diagnostic.
+            CompileError: the string uses such a value; without a diagnostic.
         """
         data_is_unknown = self.valid.is_removed(("data",)) and not text.names <= GLOBALS.keys()
         if data_is_unknown or not self.broken.isdisjoint(text.names):
             raise CompileError([])
 
     def settings(self, raw: Mapping[str, Any] | None, route: Route) -> dict[str, Setting]:
-        """Compile the strings of a `set`, however deep they stand."""
+        """Compile the strings of a `set` at any depth."""
         found = {}
         for name, value in (raw or {}).items():
             at = (*route, name)
@@ -138,14 +138,14 @@ class Reader:
         return value
 
     def expression(self, raw: str, names: Mapping[str, Any], route: Route) -> Any:
-        """Return the value of one expression, `{{ ... }}`, over these names.
+        """Evaluate one expression, `{{ ... }}`, with these names.
 
         Raises:
-            CompileError: it is none, or fails.
+            CompileError: it is not one expression, or fails.
         """
         text = TemplateString(raw, self._plain, self.source, route)
         self.read.update(text.names)
-        self.pass_over(text)
+        self.skip_unknown(text)
         inner = raw.strip()
         body = inner.removeprefix("{{").removesuffix("}}")
         if len(inner) - len(body) != len("{{}}") or "{{" in body:
@@ -156,7 +156,7 @@ class Reader:
                 '"{{ pyproject.tool.images.pythons }}"',
             )
         try:
-            # A name that is not there must fail, not become null as it does by default.
+            # An undefined name must fail; by default it would become null.
             value = self._plain.compile_expression(body, undefined_to_none=False)(**names)
             if isinstance(value, Undefined):
                 str(value)  # raises: it is strict

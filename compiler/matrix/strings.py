@@ -1,4 +1,4 @@
-"""Strings of matrix.yaml: Jinja at compile time, then `${NAME}` of bake."""
+"""Strings of matrix.yaml: Jinja is rendered when compiling, `${NAME}` when baking."""
 
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -15,7 +15,7 @@ from compiler.source.document import Route, Source
 
 
 class BakeString(str):
-    """Text in bake's form: `${NAME}` is a variable, `$${` and `%%{` are literal."""
+    """Text in bake's syntax: `${NAME}` is a variable, `$${` and `%%{` are literal."""
 
     __slots__ = ()
 
@@ -32,20 +32,20 @@ class TemplateString:
 
         Args:
             raw: the string as written.
-            env: Jinja as this kind of string takes it.
-            source: the file that it stands in.
-            route: where it stands.
-            spelt_as_key: whether the string is the key at that place, not the value.
+            env: the Jinja environment for this kind of string.
+            source: the file that contains it.
+            route: its route in the file.
+            spelt_as_key: whether the string is the key at the route, not the value.
 
         Raises:
-            CompileError: it is no Jinja.
+            CompileError: the Jinja in it is invalid.
         """
         self.raw, self.source, self.route, self.spelt_as_key = raw, source, route, spelt_as_key
         self._env = env
         self.constant: str | None = raw
-        """What it renders to whatever the scope, if it holds no Jinja."""
+        """The text it renders to, if it contains no Jinja."""
         self.names: frozenset[str] = frozenset()
-        """The names that it reads."""
+        """The names that its Jinja uses."""
         self._render: Callable[[Mapping[str, Any]], str] = lambda _: raw
         if "{{" not in raw and "{%" not in raw and "{#" not in raw:
             return
@@ -58,7 +58,7 @@ class TemplateString:
         self.constant = None
 
     def render(self, scope: Mapping[str, Any]) -> str:
-        """Return the text for what a variant sees: name -> value.
+        """Render the string with the names and values of a variant.
 
         Raises:
             CompileError: a name is undefined, or an expression fails.
@@ -66,30 +66,30 @@ class TemplateString:
         try:
             return self._render(scope)
         except Exception as error:
-            # Whatever an expression of the user's raises is a fault of the input.
+            # Any exception of a user's expression is an error in the input.
             raise self.failure(error, scope) from error
 
     def locate(self, word: str = "") -> Location:
-        """Return its place, or that of a word in it."""
+        """Return the location of the string, or of a word in it."""
         offset = find_name(self.raw, word)
         if offset < 0 or self.spelt_as_key:
             return self.source.locate(self.route, key=self.spelt_as_key)
         return replace(self.source.locate_in(self.route, offset), length=len(word))
 
     def refusal(self, code: Code, message: str, help_: str = "", word: str = "") -> CompileError:
-        """Make the error that something is wrong with this string, or a word in it."""
+        """Return an error at this string, or at a word in it."""
         return CompileError(
             [Diagnostic(code=code, message=message, location=self.locate(word), help=help_)]
         )
 
     def failure(self, error: Exception, scope: Mapping[str, Any]) -> CompileError:
-        """Make the error that Jinja failed on this string in this scope."""
+        """Return the error for an exception of Jinja with this string and scope."""
         known = [name for name, value in scope.items() if not callable(value)]
         code, message, help_, word = explain(error, known)
         if code is Code.UNPRINTABLE and message.startswith("null"):
             nulls = [name for name in sorted(self.names) if scope.get(name, "") is None]
             if nulls:
-                message, word = f"{nulls[0]!r} is null here and is printed", nulls[0]
+                message, word = f"{nulls[0]!r} is null and cannot be printed", nulls[0]
         _, line = place(error)
         if line > 1 and word not in self.raw.partition("\n")[0]:
             lines = self.raw.splitlines(keepends=True)[: line - 1]
@@ -112,9 +112,9 @@ class TemplateString:
 
 
 def _joiner(tree: nodes.Template, env: Sandbox) -> Callable[[Mapping[str, Any]], str] | None:
-    """Return what renders text between mere names, as most text of a matrix is; else nothing.
+    """Return a fast renderer for text that contains only plain names; None for other Jinja.
 
-    It does what Jinja does, without a context for each time; a missing name is Jinja's to refuse.
+    The result equals Jinja's, which needs a context for each rendering.
     """
     pieces: list[tuple[bool, str]] = []
     for output in tree.body:
@@ -154,15 +154,15 @@ _FROM_BAKE = re.compile(r"\$\$\{|%%\{|\$\{([A-Za-z][A-Za-z0-9_]*)\}")
 
 
 def interpolate(text: TemplateString, rendered: str, variables: Collection[str]) -> BakeString:
-    """Return rendered text in bake's form; only what the author wrote can name a variable.
+    """Return rendered text in bake's syntax; only text of the author can name a variable.
 
     Args:
-        text: the string that was rendered; for the place of an error.
-        rendered: what Jinja made of it.
+        text: the string that was rendered, for the location of an error.
+        rendered: the text that Jinja rendered.
         variables: the declared bake variables.
 
     Raises:
-        CompileError: `${` names no declared variable, or is more than a name.
+        CompileError: `${` is not followed by the name of a declared variable and `}`.
     """
     if not _MARKED.search(rendered) or _is_plain(rendered, variables):
         return BakeString(rendered)
@@ -175,7 +175,7 @@ def interpolate(text: TemplateString, rendered: str, variables: Collection[str])
             if match.start() and rendered[match.start() - 1] in ("$", VALUE_DOLLAR):
                 raise text.refusal(
                     Code.DOLLAR_BEFORE_VARIABLE,
-                    f"a `$` right before `${{{name}}}` cannot be said in a bake file",
+                    f"a bake file cannot contain a `$` directly before `${{{name}}}`",
                     "put another character between them",
                     found,
                 )
@@ -183,8 +183,8 @@ def interpolate(text: TemplateString, rendered: str, variables: Collection[str])
         if found == "${":
             raise text.refusal(
                 Code.INTERPOLATION,
-                "`${` begins a bake variable, and only a name and `}` may follow",
-                "`${NAME}` reads a variable of `variables`, `$${` writes a literal `${`",
+                "`${` must be followed by the name of a bake variable and `}`",
+                "write `${NAME}` for a variable, or `$${` for a literal `${`",
                 found,
             )
         if found == VALUE_DOLLAR:
@@ -218,10 +218,7 @@ def _undeclared(text: TemplateString, name: str, variables: Collection[str]) -> 
 
 
 def _is_plain(rendered: str, variables: Collection[str]) -> bool:
-    """Tell at little cost whether text holds declared variables and nothing else that is special.
-
-    Most text of most matrices does; what is not so plain is read with care.
-    """
+    """Return whether text is literal except for declared variables: a fast check for most text."""
     if VALUE_DOLLAR in rendered or VALUE_BRACE in rendered or "$$" in rendered or "%" in rendered:
         return False
     for part in rendered.split("${")[1:]:
@@ -232,10 +229,10 @@ def _is_plain(rendered: str, variables: Collection[str]) -> bool:
 
 
 def substitute(text: str, values: Mapping[str, str]) -> str:
-    """Return text in bake's form as bake resolves it with these values of its variables."""
+    """Resolve text in bake's syntax with these values of variables, as bake does."""
     if "{" not in text:
         return text
-    if "$${" not in text and "%%{" not in text:  # as nearly all text is
+    if "$${" not in text and "%%{" not in text:  # most text
         before, *parts = text.split("${")
         for part in parts:
             name, _, after = part.partition("}")
@@ -245,5 +242,5 @@ def substitute(text: str, values: Mapping[str, str]) -> str:
 
 
 def variables_in(text: str) -> tuple[str, ...]:
-    """Return the variables that text in bake's form names, in order, each once."""
+    """Return the variables in a text of bake's syntax, in order, without repetitions."""
     return tuple(dict.fromkeys(match[1] for match in _FROM_BAKE.finditer(text) if match[1]))

@@ -180,7 +180,7 @@ def _names(route: Route) -> Route:
 
 
 def _remedy(expected: str, got: str, written: str) -> str:
-    """Return how to write what was expected instead of what was given."""
+    """Return how to write the expected type."""
     match expected, got:
         case "a list", "text" | "true" | "false":
             return f"write [{written}]"
@@ -189,9 +189,9 @@ def _remedy(expected: str, got: str, written: str) -> str:
         case "a mapping", "a list" | "text":
             return "write `name: value` pairs"
         case "text", "null":
-            return 'write "" for an empty text, or remove it'
+            return 'write "" for an empty text, or remove the key'
         case "text", "a list":
-            return "write one text, without brackets"
+            return "write one text without brackets"
         case "a list of values, a mapping value -> options, or one expression", _:
             return "write the values: [a, b]"
         case _:

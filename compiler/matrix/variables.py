@@ -1,4 +1,4 @@
-"""The bake variables: their names, their defaults, and what these resolve to."""
+"""The bake variables: their names, defaults and resolved values."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,13 +12,13 @@ from compiler.matrix.strings import interpolate, substitute, variables_in
 
 
 MAX_CHAIN = 100
-"""Variables of which each names the next."""
+"""The longest chain of variables that refer to each other."""
 
 
 def read_variables(
     raw: Mapping[str, str], data: Mapping[str, Any], reader: Reader
 ) -> dict[str, Variable]:
-    """Read `variables`; defaults see data, and one another by `${NAME}`."""
+    """Read `variables`; defaults can use data, and other variables as `${NAME}`."""
     defaults: dict[str, str] = {}
     for name, default in raw.items():
         route = ("variables", name)
@@ -27,7 +27,7 @@ def read_variables(
             reader.broken.add(f"${{{name}}}")
         try:
             text = reader.text(default, route, bake=True)
-            reader.pass_over(text)
+            reader.skip_unknown(text)
             defaults[name] = interpolate(text, text.render(data), raw)
         except CompileError as error:
             reader.reject(error, route)
@@ -49,7 +49,7 @@ def _check_name(name: str, reader: Reader) -> None:
     if not VARIABLE.match(name):
         reader.problem(
             Code.NOT_AN_IDENTIFIER,
-            f"variable {name!r} is no name for a bake variable",
+            f"invalid name for a bake variable: {name!r}",
             route,
             "use letters, digits and underscores, and begin with a letter",
             key=True,
@@ -57,7 +57,7 @@ def _check_name(name: str, reader: Reader) -> None:
     elif name in HCL_WORDS:
         reader.problem(
             Code.RESERVED_NAME,
-            f"variable {name!r} is a word of bake files",
+            f"variable {name!r} is a keyword of bake files",
             route,
             "choose another name",
             key=True,
@@ -65,7 +65,7 @@ def _check_name(name: str, reader: Reader) -> None:
     elif name in RESERVED_VARIABLES or name.startswith(("ONLY_", "BAKE_", "BUILDX_")):
         reader.problem(
             Code.RESERVED_NAME,
-            f"variable {name!r} belongs to the generated file or to bake",
+            f"variable {name!r} is reserved for the generated file or for bake",
             route,
             "choose another name",
             key=True,
@@ -79,25 +79,25 @@ def _resolve(
     path: tuple[str, ...],
     reader: Reader,
 ) -> None:
-    """Fill in what a variable resolves to, those that its default names first."""
+    """Resolve a variable, after the variables in its default."""
     if name in resolved:
         return
     if name in path:
-        circle = [*path[path.index(name) :], name]
+        cycle = [*path[path.index(name) :], name]
         reader.problem(
             Code.VARIABLE_CYCLE,
-            f"variables name one another in a circle: {' -> '.join(circle)}",
+            f"variables refer to each other in a cycle: {' -> '.join(cycle)}",
             ("variables", name),
-            "give one of them a default of its own",
+            "give one of them a default without a variable",
         )
         resolved[name] = ""
         return
     if len(path) == MAX_CHAIN:
         reader.problem(
             Code.VARIABLE_CYCLE,
-            f"more than {MAX_CHAIN} variables name one another in a row",
+            f"a chain of more than {MAX_CHAIN} variables refer to each other",
             ("variables", name),
-            "give one of them a default of its own",
+            "give one of them a default without a variable",
         )
         resolved[name] = ""
         return

@@ -16,7 +16,7 @@ from compiler.matrix.pattern import Match, holds, match, rule
 
 
 PYTHONS = ["3.9", "3.10", "3.11", "3.12rc1", "3.12", "4"]
-THERE_ARE = "there are 3.9, 3.10, 3.11, 3.12rc1, 3.12, 4"
+THERE_ARE = "values are 3.9, 3.10, 3.11, 3.12rc1, 3.12, 4"
 MATRIX = """
 axes:
   py: [3.9, 3.10, 3.11]
@@ -204,12 +204,29 @@ class TestFaults:
                 "2.*",
                 ("matches-nothing", "'2.*' matches no value", THERE_ARE),
             ),
-            (">=x", ("bad-range", "'>=x' is no version range", "as in '>=3.10,<3.13'")),
-            ("!==3.9", ("bad-range", "'!==3.9' is no version range", "as in '>=3.10,<3.13'")),
-            ("!", ("unknown-value", "'!' negates nothing", "write !VALUE")),
-            ("!!3.9", ("unknown-value", "'!!3.9' negates nothing", "write !VALUE")),
-            (["!*"], ("matches-nothing", "'!*' leaves no value", "negate less")),
-            (["!3*", "!4"], ("matches-nothing", "'!3*, !4' leaves no value", "negate less")),
+            (
+                ">=x",
+                (
+                    "bad-range",
+                    "invalid version range '>=x'",
+                    "write a range such as '>=3.10,<3.13'",
+                ),
+            ),
+            (
+                "!==3.9",
+                (
+                    "bad-range",
+                    "invalid version range '!==3.9'",
+                    "write a range such as '>=3.10,<3.13'",
+                ),
+            ),
+            ("!", ("unknown-value", "invalid negation '!'", "write !VALUE")),
+            ("!!3.9", ("unknown-value", "invalid negation '!!3.9'", "write !VALUE")),
+            (["!*"], ("matches-nothing", "'!*' matches no value", "negate fewer values")),
+            (
+                ["!3*", "!4"],
+                ("matches-nothing", "'!3*, !4' matches no value", "negate fewer values"),
+            ),
         ],
     )
     def test_a_word_about_nothing(self, words: list[str], expected: tuple[str, str, str]) -> None:
@@ -231,7 +248,7 @@ class TestFaults:
         known = [f"v{n}" for n in range(12)]
         assert (
             fault("zzzzz", known)[2]
-            == "there are v0, v1, v2, v3, v4, v5, v6, v7, v8, v9 and 2 more"
+            == "values are v0, v1, v2, v3, v4, v5, v6, v7, v8, v9 and 2 more"
         )
         assert fault("zzzzz", known[:10])[2].endswith("v8, v9")
         assert fault("zzzzz", known[:11])[2].endswith("v9 and 1 more")
@@ -326,12 +343,12 @@ class TestPatterns:
     @pytest.mark.parametrize(
         ("pattern", "code", "message"),
         [
-            ("{}", "empty-pattern", "this pattern matches everything"),
+            ("{}", "empty-pattern", "an empty pattern matches everything"),
             ("{py: []}", "empty-pattern", "no value of 'py' is named"),
             ("{pyy: 3.9}", "unknown-axis", "no axis is named 'pyy'"),
             ("{py: 3.1}", "unknown-value", "'py' has no value '3.1'"),
             ("{py: '>=4'}", "matches-nothing", "'>=4' matches no value of 'py'"),
-            ("{py: '!!3.9'}", "unknown-value", "'!!3.9' negates nothing"),
+            ("{py: '!!3.9'}", "unknown-value", "invalid negation '!!3.9'"),
             ("{image: srever}", "unknown-image", "no image is named 'srever'"),
             ("{image: null}", "unknown-image", "no image is named 'null'"),
             ("{image: '!srever'}", "unknown-image", "no image is named 'srever'"),

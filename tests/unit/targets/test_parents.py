@@ -181,7 +181,7 @@ class TestRefused:
                 "{image: base, with: {gpu: true}}",
                 "the 'ubuntu' of the parent 'base' is not determined",
             ),
-            ("[py]", "[py]", "{image: base, with: {py: 3.9}}", "'child' has the axis 'py' itself"),
+            ("[py]", "[py]", "{image: base, with: {py: 3.9}}", "'child' has the axis 'py' as well"),
             (
                 "[py]",
                 "[py]",
