@@ -1,4 +1,4 @@
-"""What a fingerprint is made of beside files and other targets, by name, each with a digest."""
+"""Components of a fingerprint other than files and targets: name -> digest."""
 
 import json
 import re
@@ -17,36 +17,36 @@ _CARRIED = frozenset(
         *("name-canonical", "dangling-name-prefix", "danglingname", "context", "tar"),
     }
 )
-"""What an output says of where the result goes, not of what it is."""
+"""Keys of an output that decide where the result goes, not what it is."""
 _IMAGES = frozenset({"type=image", "type=docker", "type=registry", "type=cacheonly"})
-"""Outputs that give the image as it is."""
+"""Outputs that do not change the image."""
 _FRONTEND = "BUILDKIT_"
-"""Begins arguments that are read by BuildKit itself."""
+"""Begins the names of arguments that BuildKit itself reads."""
 _SILENT = frozenset({"BUILDKIT_INLINE_CACHE", "BUILDKIT_BUILD_NAME", "BUILDKIT_DOCKERFILE_CHECK"})
-"""Those of them that change no image."""
+"""Those of these arguments that do not change an image."""
 
 
 def text_parts(text: str) -> dict[str, str]:
-    """Return the parts of a Dockerfile: the digests that it names, and all else of it."""
+    """Return the components of a Dockerfile: the digests in it, and its text without them."""
     bases: dict[str, list[str]] = {}
 
-    def noted(match: re.Match[str]) -> str:
+    def without_digest(match: re.Match[str]) -> str:
         bases.setdefault(match["name"], []).append(match["digest"])
         return match["name"]
 
-    rest = _PINNED.sub(noted, text)
+    rest = _PINNED.sub(without_digest, text)
     found = {"Dockerfile": digest(rest)}
     found |= {f"base {name}": digest(sorted(set(digests))) for name, digests in bases.items()}
     return found
 
 
 def pinned_bases(text: str) -> dict[str, str]:
-    """Return the images that a Dockerfile names with their digests, as `name -> sha256:...`."""
+    """Return the images that a text pins, as `name -> sha256:...`."""
     return {match["name"]: f"sha256:{match['digest']}" for match in _PINNED.finditer(text)}
 
 
 def field_parts(fields: Fields, declared: frozenset[str] | None) -> dict[str, str]:
-    """Return the parts of bake's fields that are neither files nor targets."""
+    """Return the components of bake's fields, without contexts."""
     found: dict[str, str] = {}
     for name, value in fields.items():
         if name == "args" and isinstance(value, Mapping):
@@ -58,23 +58,23 @@ def field_parts(fields: Fields, declared: frozenset[str] | None) -> dict[str, st
         elif name == "platforms":
             found[name] = digest(sorted(value))
         elif name == "output":
-            said = sorted({made for record in value if (made := _made(record))})
-            if said:
-                found[name] = digest(said)
+            records = sorted({kept for record in value if (kept := _image_options(record))})
+            if records:
+                found[name] = digest(records)
         elif name not in {"context", "contexts"}:
             found[name] = digest(value)
     return found
 
 
 def _is_read(argument: str, declared: frozenset[str] | None) -> bool:
-    """Tell whether a build argument can change the image: others are passed over by BuildKit."""
+    """Return whether a build argument can change the image; BuildKit ignores others."""
     if declared is None or argument in declared:
         return True
     return argument.startswith(_FRONTEND) and argument not in _SILENT
 
 
-def _made(record: str) -> str:
-    """Return what an output says of the image itself; nothing where it only says where it goes."""
+def _image_options(record: str) -> str:
+    """Return what an output decides about the image; empty if only where it goes."""
     kept = [
         cell
         for cell in cells(record)
@@ -86,5 +86,5 @@ def _made(record: str) -> str:
 
 
 def digest(value: Any) -> str:
-    """Return the digest of text, or of lists and mappings of text."""
+    """Return the digest of text, or of lists and mappings of text, as 64 hexadecimal digits."""
     return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

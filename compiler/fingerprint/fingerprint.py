@@ -1,7 +1,6 @@
-"""A plan and its Dockerfiles -> the fingerprint of each target: what decides an image, and no more.
+"""Compute the fingerprint of each target from everything that decides its image, and nothing else.
 
-Takes what was compiled, the project's folder, the environment and `--set`; returns a `Fingerprint`
-for each target. Two machines, checkouts and umasks give the same. Refuses what cannot be read.
+The same project has the same fingerprints on every machine, in every checkout, under every umask.
 """
 
 import os
@@ -24,23 +23,23 @@ from compiler.targets.links import linked_target
 
 
 VERSION = 1
-"""Of what is taken into a fingerprint, and how."""
+"""The version of the composition of fingerprints; another version changes all of them."""
 
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://|^[\w.-]+@[\w.-]+:|^" + LINK_PREFIX, re.IGNORECASE)
 
 
 class _Files(NamedTuple):
-    """What is reached of one context."""
+    """The files of one context that count."""
 
     folder: str
-    """As diagnostics and reasons name it, with `/` behind; empty for the project's folder."""
+    """The prefix of their paths, with `/` at its end; empty for the project's folder."""
     listing: Listing
     whole: str
-    """The instruction because of which all of it counts."""
+    """The instruction because of which the whole context counts; empty if only parts count."""
 
 
 class Fingerprint:
-    """What decides the content of one target's image."""
+    """The inputs that decide the content of one target's image, as a digest and by name."""
 
     def __init__(
         self,
@@ -54,12 +53,12 @@ class Fingerprint:
         self.digest = digest
         """64 hexadecimal digits."""
         self.linked = children
-        """The targets that it stands on or copies from."""
+        """The targets whose images its Dockerfile reads."""
         self._plain, self._files = plain, files
 
     @cached_property
     def parts(self) -> Mapping[str, str]:
-        """What it is made of, by name, each with a digest; for telling what is different.
+        """The components by name, each with a digest, to explain differences.
 
         `Dockerfile`, `base IMAGE`, `args.NAME`, `contexts.NAME`, other fields of bake, `file PATH`
         below the project's folder, `parent TARGET`, `target TARGET`, `refreshed`.
@@ -71,13 +70,13 @@ class Fingerprint:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """Each build argument that counts, with the digest of its value; sorted."""
+        """The build arguments that count, with the digests of their values; sorted."""
         found = self._plain.items()
         return tuple(sorted(f"{name}={it}" for name, it in found if name.startswith("args.")))
 
     @property
     def whole(self) -> tuple[tuple[str, str], ...]:
-        """Each context of which every file counts, with the instruction that is why."""
+        """Each context that counts as a whole, with the instruction that is the reason."""
         return tuple((one.folder or "./", one.whole) for one in self._files if one.whole)
 
 
@@ -214,7 +213,7 @@ class _Calculation:
 
 
 def _folder(context: str) -> str:
-    """Return a context as the front of the paths in it.
+    """Return the prefix of the paths in a context.
 
     >>> _folder("."), _folder("templates/server")
     ('', 'templates/server/')

@@ -1,11 +1,11 @@
-"""How images are named for their fingerprints: the tag they wait under, and a label to be read."""
+"""The tag and the label that name an image's fingerprint."""
 
 LABEL = "compile-matrix.fingerprint"
-"""For people; it is never taken for what it says."""
+"""The label is for people; nothing relies on it."""
 
 
 def label(fingerprint: str) -> str:
-    """Return what `--set TARGET.` takes to label an image.
+    """Return the argument of `--set TARGET.` that labels an image.
 
     >>> label("0a")
     'labels.compile-matrix.fingerprint=sha256:0a'
@@ -14,7 +14,7 @@ def label(fingerprint: str) -> str:
 
 
 def fingerprint_tag(fingerprint: str, platform: str = "") -> str:
-    """Return the tag under which an image waits, or one platform of it.
+    """Return the tag of a staged image, or of a single platform of it.
 
     >>> fingerprint_tag("0a", "linux/arm64")
     'fp-0a-linux-arm64'

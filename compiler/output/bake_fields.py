@@ -1,7 +1,7 @@
-"""The fields of a target of bake in one form, whichever version of buildx printed them.
+"""Normalise the fields of a bake target, whichever version of buildx printed them.
 
-Versions differ: a record is a line of CSV to old ones and an object to new ones, which also double
-each `${`. What means the same to bake is the same here; what says nothing is left out.
+Old versions print a record as a line of CSV, new ones as an object, and they double each `${`.
+Fields that mean the same to bake are equal after normalising. Defaults are left out.
 """
 
 import re
@@ -16,7 +16,7 @@ Value: TypeAlias = str | tuple[str, ...] | Mapping[str, str]
 """Text (a flag is `true`), a set in the author's order, or a mapping."""
 
 Fields: TypeAlias = Mapping[str, Value]
-"""The fields of one target that say something."""
+"""The normalised fields of one target, without defaults."""
 
 _ROWS = (
     *(row for row in BAKE_ROWS if row.name != "description"),
@@ -34,14 +34,14 @@ PASSED = frozenset({"dockerfile", "dockerfile-inline", "description"})
 """Fields that differ in any case, or change no image."""
 
 CACHE_ONLY = "type=cacheonly"
-"""The record of an output that leaves nothing behind."""
+"""The record of an output that is discarded."""
 
 _SINGLE = re.compile(r"(?<!\$)\$\{|(?<!%)%\{")
 _ADDRESS = re.compile(r"://|^[\w.-]+@[\w.-]+:|^[a-z-]+:")
 
 
 class WrongKindError(Exception):
-    """A value is of another kind than bake prints: its route below the target, and what is."""
+    """A value has another type than bake prints."""
 
     def __init__(self, route: tuple[str | int, ...], expected: str) -> None:
         super().__init__(expected)
@@ -49,10 +49,10 @@ class WrongKindError(Exception):
 
 
 def normal(target: Mapping[str, Any]) -> dict[str, Value]:
-    """Bring the fields of a target to one form; those that it does not know are left out.
+    """Return the normalised fields of a target, without unknown ones.
 
     Raises:
-        WrongKindError: a value is of another kind than bake prints.
+        WrongKindError: a value has another type than bake prints.
     """
     found: dict[str, Value] = {}
     for name in COMPARED:
@@ -64,7 +64,7 @@ def normal(target: Mapping[str, Any]) -> dict[str, Value]:
             found[name] = value
     found.setdefault("context", ".")
     if found.get("network") == "host" and "entitlements" in found:
-        # New versions print the one that it takes.
+        # New versions print the entitlement that it needs.
         found["entitlements"] = tuple(e for e in found["entitlements"] if e != "network.host")
         if not found["entitlements"]:
             del found["entitlements"]
@@ -106,7 +106,7 @@ def _text(value: Any, *route: str | int) -> str:
 
 
 def _mapping(name: str, raw: Any) -> Mapping[str, str]:
-    """Return a mapping without nulls, which say nothing."""
+    """Return a mapping without nulls, which have no effect."""
     if not isinstance(raw, Mapping):
         raise WrongKindError((name,), "a mapping")
     found = {key: _text(item, name, key) for key, item in raw.items() if item is not None}
@@ -114,7 +114,7 @@ def _mapping(name: str, raw: Any) -> Mapping[str, str]:
 
 
 def _local(path: str) -> str:
-    """Return a context in bake's spelling if it is a folder of this machine."""
+    """Return a context as bake prints it: a local folder is a normalised path."""
     return path if not path or _ADDRESS.search(path) else normpath(path)
 
 
@@ -125,7 +125,7 @@ def _records(name: str, entries: Iterable[Any]) -> tuple[str, ...]:
             raise WrongKindError((name, n), "text or a mapping")
         if entry:
             text = _ssh(entry, n) if name == "ssh" else _record(name, entry, n)
-            # Of two attestations of one type the last counts.
+            # The last of several attestations of one type counts.
             found[text.partition(",")[0] if name == "attest" else text] = text
     return tuple(found.values())
 
@@ -140,7 +140,7 @@ def _record(name: str, entry: str | Mapping[str, Any], n: int) -> str:
         pairs = {key.lower(): _scalar(item, name, n, key) for key, item in entry.items()}
     if name == "secret":
         _name_secret(pairs)
-    elif name == "output" and pairs.get("type") == "registry":  # what buildx makes of it
+    elif name == "output" and pairs.get("type") == "registry":  # As buildx reads it.
         pairs = {"push": "true", **pairs, "type": "image"}
     import csv
     import io
@@ -152,7 +152,7 @@ def _record(name: str, entry: str | Mapping[str, Any], n: int) -> str:
 
 
 def _pairs(name: str, entry: str) -> dict[str, str] | None:
-    """Read a record that is a line of CSV, or one of bake's short forms; nothing if it is none."""
+    """Return the pairs of a record: a line of CSV, or a short form of bake; otherwise None."""
     import csv
 
     try:
@@ -177,7 +177,7 @@ def _scalar(value: Any, *route: str | int) -> str:
 
 
 def _name_secret(pairs: dict[str, str]) -> None:
-    """Say where a secret comes from by `src` or `env` alone, as new versions print it."""
+    """Name the source of a secret by `src` or `env` alone, as new versions print it."""
     if "source" in pairs:
         pairs["src"] = pairs.pop("source")
     if pairs.pop("type", "") == "env" and "src" in pairs and "env" not in pairs:
@@ -196,9 +196,9 @@ def _ssh(entry: str | Mapping[str, Any], n: int) -> str:
 
 
 def doubled(targets: Iterable[Fields]) -> bool:
-    """Tell whether these targets may be printed with each `${` and `%{` doubled.
+    """Return whether these targets may be printed with each `${` and `%{` doubled.
 
-    New versions of buildx do that, in some fields; one that stands alone shows an old version.
+    New versions of buildx do that in some fields; a single one shows an old version.
     """
     return not any(
         _SINGLE.search(item) or (name == "annotations" and _SINGLE.search(key))
@@ -209,7 +209,7 @@ def doubled(targets: Iterable[Fields]) -> bool:
 
 
 def undoubled(fields: Fields) -> Fields:
-    """Return fields as they are meant where `${` and `%{` are printed doubled."""
+    """Return fields with each doubled `${` and `%{` made single."""
     found = dict(fields)
     for name in _DOUBLED:
         if name in found:

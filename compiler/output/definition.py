@@ -1,4 +1,4 @@
-"""What a bake file defines, whoever says it: our plan, a file, or `bake --print`."""
+"""The targets that a bake file defines, from our plan, a file, or `bake --print`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ class Definition:
     """Targets as bake reads them."""
 
     targets: Mapping[str, Fields]
-    """Name -> fields in one form, in bake's order."""
+    """Name -> normalised fields, in bake's order."""
     came_along: frozenset[str] = frozenset()
-    """Targets that others link to and no one asked for: bake prints another output than theirs."""
+    """Targets that were printed only because others depend on them: bake changes their output."""
     unknown: tuple[str, ...] = ()
-    """Fields that bake printed and that are not known here, so not compared."""
+    """Fields that bake printed and that we do not know, so that they are not compared."""
     waiting: frozenset[str] = frozenset()
-    """Tags that move, and do not count now."""
+    """Floating tags that are not pushed in this environment."""
     variables: tuple[str, ...] = ()
-    """The names of the variables that the environment may set, as far as they are known."""
+    """The variables that the environment can set, as far as they are known."""
 
 
 def linked(targets: Mapping[str, Fields]) -> frozenset[str]:
-    """Return the names that contexts `target:NAME` of these targets lead to."""
+    """Return the targets that contexts of these targets refer to."""
     return frozenset(
         name
         for fields in targets.values()

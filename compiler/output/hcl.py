@@ -8,7 +8,7 @@ from compiler.matrix.strings import BakeString
 
 
 class Expression(str):
-    """HCL that stands for itself: the name of a local, a call."""
+    """HCL that is written as it is: the name of a local, or a call."""
 
     __slots__ = ()
 
@@ -20,7 +20,7 @@ class Block(dict[str, Any]):
 
 
 def literal(value: Any, indent: int = 0) -> str:
-    r"""Write a value as HCL.
+    r"""Return a value as HCL.
 
     Args:
         value: text (its `${` and `%{` become literal), `BakeString` text (its `${NAME}` stays),
@@ -55,14 +55,14 @@ def literal(value: Any, indent: int = 0) -> str:
             f"{inner}{literal(key)} = {literal(item, indent + 2)}\n" for key, item in value.items()
         ]
         return "{\n" + "".join(lines) + " " * indent + "}"
-    raise TypeError(f"{kind.__name__} has no form in HCL")
+    raise TypeError(f"{kind.__name__} cannot be written as HCL")
 
 
 class Literals:
-    """Writes values as `literal` does, and blocks; a mapping that comes again is written once."""
+    """Writes values like `literal`, and blocks; the same mapping is formatted once."""
 
     def __init__(self) -> None:
-        # What is remembered is kept alive, so that no other object takes its identity.
+        # Values are kept alive, so that no other object gets the same identity.
         self._known: dict[int, tuple[object, str]] = {}
 
     def __call__(self, value: Any) -> str:
@@ -84,7 +84,7 @@ class Literals:
 def _quoted(text: str) -> str:
     quoted = encode_basestring(text)
     if "\\" in quoted and ("\\b" in quoted or "\\f" in quoted):
-        # The two escapes of JSON that HCL does not know; a literal backslash is doubled.
+        # HCL lacks these two escapes of JSON; a literal backslash is doubled.
         parts = quoted.split("\\\\")
         parts = [part.replace("\\b", "\\u0008").replace("\\f", "\\u000c") for part in parts]
         return "\\\\".join(parts)

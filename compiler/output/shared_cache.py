@@ -1,4 +1,4 @@
-"""Which targets' caches are worth reading: those that begin with the same steps."""
+"""Choose the targets whose caches a target reads: those that begin with the same steps."""
 
 from itertools import pairwise
 
@@ -8,11 +8,11 @@ from compiler.targets.target import Target
 
 
 MOST = 4
-"""Siblings whose caches one target reads; what several hold is the same."""
+"""The maximum number of other targets whose caches a target reads."""
 
 
 def siblings(dockerfiles: tuple[Dockerfile, ...]) -> dict[str, list[Target]]:
-    """Return, for each target with a cache, the others whose beginning is longest the same.
+    """Return, for each target with a cache, those with most first steps in common.
 
     Only Dockerfiles of one image and context are compared, instruction by instruction. If many are
     equally close, the first `MOST` of them in the plan's order are returned. Targets whose
@@ -43,7 +43,10 @@ def _steps(text: str) -> tuple[str, ...]:
 
 
 def _nearest(members: list[tuple[tuple[str, ...], int]]) -> dict[int, list[int]]:
-    """Find for each member those with the longest common beginning: neighbours, being sorted."""
+    """Return, for each member, those with the longest common beginning.
+
+    They are neighbours, because the members are sorted.
+    """
     common = [_common(a[0], b[0]) for a, b in pairwise(members)]
     found: dict[int, list[int]] = {}
     for n, (_, number) in enumerate(members):
@@ -63,8 +66,8 @@ def _nearest(members: list[tuple[tuple[str, ...], int]]) -> dict[int, list[int]]
 
 def _common(a: tuple[str, ...], b: tuple[str, ...]) -> int:
     count = 0
-    for mine, its in zip(a, b, strict=False):
-        if mine != its:
+    for left, right in zip(a, b, strict=False):
+        if left != right:
             break
         count += 1
     return count
