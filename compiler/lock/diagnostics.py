@@ -12,7 +12,7 @@ from compiler.external.references import canonical_platform, familiar
 from compiler.lock.base_images import Base
 from compiler.lock.lockfile import Lock, Locked
 from compiler.render.dockerfile import DockerfileError
-from compiler.render.render import template_place
+from compiler.render.render import template_location
 from compiler.render.templates import Templates
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
@@ -48,7 +48,7 @@ class LockDiagnostics:
                 yield Diagnostic(
                     code=Code.BASE_PLATFORM,
                     message=f"{image} does not have the platform {platform}",
-                    location=self.place(use),
+                    location=self.locate(use),
                     help="use another base image, or remove the platform from its targets",
                     related=(("locked here", lock.locate("bases", image)),) if lock.source else (),
                 )
@@ -60,19 +60,19 @@ class LockDiagnostics:
             return Diagnostic(
                 code=Code.UNDECIDED_BASE,
                 message=f"{name} cannot be locked: {use.base.fault}",
-                location=self.place(use),
+                location=self.locate(use),
                 help="use a name that is known when compiling, for instance from `set`",
                 severity=Severity.WARNING,
             )
         return Diagnostic(
             code=Code.UNLOCKED_BASE,
             message=f"{familiar(use.base.image)} is not in {LOCK}",
-            location=self.place(use),
+            location=self.locate(use),
             help="run `compile-matrix lock`",
             severity=Severity.WARNING,
         )
 
-    def place(self, use: Use) -> Location:
+    def locate(self, use: Use) -> Location:
         """Return where a base image is named: in matrix.yaml, or in a line of the template."""
         matrix = self._plan.matrix
         if use.field:
@@ -81,9 +81,9 @@ class LockDiagnostics:
             if field is None:
                 return matrix.source.locate(image.route, key=True)
             return matrix.source.locate((*field.route, use.key) if use.key else field.route)
-        return _origin(self._templates, use.target.template, use.base.word.text) or template_place(
-            use.target, matrix
-        )
+        return _origin(
+            self._templates, use.target.template, use.base.word.text
+        ) or template_location(use.target, matrix)
 
     def invalid(self, target: Target, text: str, error: DockerfileError) -> Diagnostic:
         """Return the error for an invalid Dockerfile."""
@@ -93,7 +93,7 @@ class LockDiagnostics:
         return Diagnostic(
             code=Code.DOCKERFILE_SYNTAX,
             message=f"the Dockerfile of {target.name!r} is invalid: {error}",
-            location=origin or template_place(target, self._plan.matrix),
+            location=origin or template_location(target, self._plan.matrix),
             help="correct the template: only valid Dockerfiles can be locked",
         )
 

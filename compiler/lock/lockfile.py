@@ -116,8 +116,8 @@ class _Reader:
     def fault(self, message: str, *route: str | int, key: bool = False, help_: str = "") -> None:
         where: Route = route
         remedy = help_ or f"correct it, or delete {LOCK} and run `compile-matrix lock` again"
-        place = self.source.locate(where, key=key)
-        self.problems.add(Diagnostic(code=CODE, message=message, location=place, help=remedy))
+        location = self.source.locate(where, key=key)
+        self.problems.add(Diagnostic(code=CODE, message=message, location=location, help=remedy))
 
     def mapping(
         self, data: object, route: tuple[str, ...], known: set[str] | None = None

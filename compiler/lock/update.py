@@ -137,7 +137,7 @@ def look_up(
     resolved: dict[str, Locked] = {}
     for image, result in results.items():
         if isinstance(result, UnresolvedError):
-            place = project.pinner.diagnostics.place(project.uses[image][0])
+            place = project.pinner.diagnostics.locate(project.uses[image][0])
             problems.add(result.at(place))
         else:
             resolved[image] = result

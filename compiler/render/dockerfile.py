@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from compiler.external.references import lookup_name
-from compiler.render.dockerfile_words import UNKNOWN, Words, mount_options
+from compiler.render.dockerfile_words import UNKNOWN, Words, mount_options, syntax_directive
 
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 _REMEMBERED = 16_384
 """Texts whose parse is kept: more than one run usually reads."""
 
-_DIRECTIVE = re.compile(r"[^\S\n]*#\s*([a-zA-Z][a-zA-Z0-9]*)[^\S\n]*=[^\S\n]*(\S+)[^\n]*(?:\n|\Z)")
-_KNOWN = frozenset({"syntax", "escape", "check"})
 _READING = frozenset({"COPY", "RUN", "ADD"})
 """Instructions that can read from images, stages and contexts."""
 _OWN = re.compile(r"docker/dockerfile(?:-upstream)?(?:[:@]|\Z)")
@@ -124,7 +122,8 @@ def read(text: str) -> ParsedDockerfile:
     """
     from e2b_dockerfile_utils import DockerfileSyntaxError, parse_dockerfile_ast
 
-    syntax = _syntax(text)
+    span, number = syntax_directive(text)
+    syntax = Word(text[slice(*span)], span[1], number) if span else None
     try:
         tree = parse_dockerfile_ast(text)
         return _Reader(text, tree.escape_token).read(tree.instructions, syntax)
@@ -136,19 +135,6 @@ def read(text: str) -> ParsedDockerfile:
         message = str(error).removeprefix("Dockerfile parse error").lstrip(": ")
         message = re.sub(r"^on line \d+: ", "", message) or "it is nested too deeply"
         raise DockerfileError(message, line or 0) from None
-
-
-def _syntax(text: str) -> Word | None:
-    """Return the frontend that the directives on the first lines name."""
-    at, line = 0, 1
-    while match := _DIRECTIVE.match(text, at):
-        name = match[1].lower()
-        if name not in _KNOWN:
-            return None
-        if name == "syntax":
-            return Word(match[2], match.end(2), line)
-        at, line = match.end(), line + 1
-    return None
 
 
 class _Reader:

@@ -13,6 +13,10 @@ UNKNOWN = -1
 """Position of a word that is written in a way that hides where it ends."""
 
 
+_DIRECTIVE = re.compile(r"[^\S\n]*#\s*([a-zA-Z][a-zA-Z0-9]*)[^\S\n]*=[^\S\n]*(\S+)[^\n]*(?:\n|\Z)")
+_KNOWN = frozenset({"syntax", "escape", "check"})
+
+
 class Words:
     """The words of one Dockerfile, with their positions."""
 
@@ -60,3 +64,19 @@ def mount_options(value: str) -> Mapping[str, str] | None:
     except csv.Error:
         return None
     return {key.strip().lower(): item for key, _, item in (cell.partition("=") for cell in fields)}
+
+
+def syntax_directive(text: str) -> tuple[tuple[int, int] | None, int]:
+    """Return the span and the line of the frontend that `# syntax=` names; no span without one.
+
+    Directives are only recognised on the first lines.
+    """
+    at, line = 0, 1
+    while match := _DIRECTIVE.match(text, at):
+        name = match[1].lower()
+        if name == "syntax":
+            return match.span(2), line
+        if name not in _KNOWN:
+            break
+        at, line = match.end(), line + 1
+    return None, 0

@@ -109,7 +109,7 @@ def _compiled(name: str, templates: Templates) -> _Template | Exception:
         return error
 
 
-def template_place(target: Target, matrix: Matrix) -> Location:
+def template_location(target: Target, matrix: Matrix) -> Location:
     """Return where matrix.yaml names a target's template: in its image, or in an override."""
     image = matrix.images[target.image]
     for override in reversed(image.overrides):
@@ -125,7 +125,7 @@ def _diagnosed(
     error: Exception, target: Target, matrix: Matrix, templates: Templates
 ) -> Diagnostic:
     """Return the diagnostic of an error, in the template or where matrix.yaml names it."""
-    named = template_place(target, matrix)
+    named = template_location(target, matrix)
     if isinstance(error, NoBaseError):
         return Diagnostic(
             code=Code.NO_BASE,

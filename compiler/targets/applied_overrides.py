@@ -17,7 +17,7 @@ class BuildSpec(NamedTuple):
     template: TemplateString
     settings: tuple[Setting, ...]
     """`set` of the overrides."""
-    given: Mapping[str, Field]
+    written: Mapping[str, Field]
     """The fields as written, overrides included."""
     fields: tuple[tuple[str, Renderer], ...]
     """The same, ready to be rendered."""

@@ -90,14 +90,14 @@ class Checks:
                     )
                 )
         if len(f"{name}.Dockerfile") > MAX_FILE_NAME:
-            place = self._matrix.source.locate(image.route, key=True)
-            if self._is_new(Code.NAME_TOO_LONG, place):
+            location = self._matrix.source.locate(image.route, key=True)
+            if self._is_new(Code.NAME_TOO_LONG, location):
                 self._problems.add(
                     Diagnostic(
                         code=Code.NAME_TOO_LONG,
                         message=f"the file name of target '{name[:40]}...' is longer than "
                         f"{MAX_FILE_NAME} bytes",
-                        location=place,
+                        location=location,
                         help="set shorter `tag`s for its values",
                     )
                 )
@@ -139,7 +139,7 @@ class Checks:
                 self._files.require_folder(plain)
             except FileError as error:
                 at = ("contexts", str(key)) if key else ("context",)
-                self._problems.add(error.at(subject.place(*at)), subject.name)
+                self._problems.add(error.at(subject.locate(*at)), subject.name)
 
 
 def _registry(entry: str) -> str | None:

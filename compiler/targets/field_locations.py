@@ -15,30 +15,30 @@ class TargetUnderCheck(NamedTuple):
     matrix: Matrix
     name: str
     variant: Variant
-    given: Mapping[str, Field]
+    written: Mapping[str, Field]
     """The fields of this variant as written, overrides included."""
     scope: Mapping[str, Any]
 
-    def place(self, field: str, *inner: str | int) -> Location:
+    def locate(self, field: str, *inner: str | int) -> Location:
         """Return where a field is written: in the image, `defaults` or an override.
 
         For a field that is not written, return the location of the image.
         """
-        if field not in self.given:
+        if field not in self.written:
             return self.matrix.source.locate(self.variant.image.route, key=True)
-        return self.matrix.source.locate((*self.given[field].route, *inner))
+        return self.matrix.source.locate((*self.written[field].route, *inner))
 
     def entry(self, field: str, wanted: str) -> Location:
         """Return where the entry of a list is written that renders to this text."""
-        value = self.given[field].value if field in self.given else ()
+        value = self.written[field].value if field in self.written else ()
         for n, entry in enumerate(value if isinstance(value, tuple) else ()):
             if isinstance(entry, TemplateString):
                 rendered = interpolate(entry, entry.render(self.scope), self.matrix.variables)
                 if wanted in (rendered, *rendered.split()):
-                    return self.place(field, n)
+                    return self.locate(field, n)
         if field == "aliases":
             for alias in self.variant.image.aliases:
                 tag = interpolate(alias.tag, alias.tag.render(self.scope), self.matrix.variables)
                 if tag == wanted:
                     return alias.tag.locate()
-        return self.place(field)
+        return self.locate(field)

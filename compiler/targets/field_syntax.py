@@ -112,10 +112,10 @@ def _cache(text: str) -> str:
 
 
 def _ulimit(text: str) -> str:
-    found = _ULIMIT.match(text)
-    if not found or found[1] not in _LIMITS:
+    match = _ULIMIT.match(text)
+    if not match or match[1] not in _LIMITS:
         return "NAME=SOFT[:HARD], for instance nofile=1024:4096"
-    soft, hard = int(found[2]), int(found[3] or found[2])
+    soft, hard = int(match[2]), int(match[3] or match[2])
     return "a soft limit that does not exceed the hard limit" if hard != -1 and soft > hard else ""
 
 
@@ -196,15 +196,15 @@ class Shapes:
                     self._reject(subject, field, text, expected)
 
     def _reject(self, subject: TargetUnderCheck, field: str, text: str, expected: str) -> None:
-        place = subject.entry(field, text)
+        location = subject.entry(field, text)
         if ROWS[field].merged:
             key = text.partition("=")[0] if ROWS[field].kind is Kind.PAIRS else ""
-            place = subject.place(field, key) if key else place
+            location = subject.locate(field, key) if key else location
         self._problems.add(
             Diagnostic(
                 code=Code.BAD_FIELD,
                 message=f"invalid value for `{field}`: {text[:80]!r}",
-                location=place,
+                location=location,
                 help=f"write {expected}",
             ),
             subject.name,

@@ -65,10 +65,10 @@ class _Links:
     def link(self, target: Target, key: str, other: str) -> None:
         """Check that a link leads to a target with the necessary platforms."""
         linked = self._targets.get(other)
-        place = self._place(target, key)
+        location = self._location(target, key)
         if linked is None:
             near = did_you_mean(other, sorted(self._targets))
-            self._add(Code.UNKNOWN_TARGET, f"unknown target {other!r}", place, near, target.name)
+            self._add(Code.UNKNOWN_TARGET, f"unknown target {other!r}", location, near, target.name)
             return
         if target.parent == other:
             self.stage(linked)
@@ -81,7 +81,7 @@ class _Links:
                     Code.PARENT_PLATFORM,
                     f"{target.name!r} has platform {missing[0]}, but its dependency {other!r} "
                     "does not",
-                    place,
+                    location,
                     f"add the platform to {linked.image!r}, or remove it from {target.image!r}",
                     related=(
                         (
@@ -136,11 +136,11 @@ class _Links:
             self._add(
                 Code.LINK_CYCLE,
                 f"targets depend on each other: {' -> '.join(names)}",
-                self._place(first, context),
+                self._location(first, context),
                 "base one of them on an image from a registry",
             )
 
-    def _place(self, target: Target, key: str) -> Location:
+    def _location(self, target: Target, key: str) -> Location:
         image = self._matrix.images[target.image]
         if image.parent is not None and target.parent == key:
             return self._matrix.source.locate(image.parent.route)
@@ -152,9 +152,9 @@ class _Links:
         if "contexts" in image.fields:
             routes.append(image.fields["contexts"].route)
         for route in routes:
-            place = self._matrix.source.locate((*route, key))
-            if place != self._matrix.source.locate(route) or route is routes[-1]:
-                return place
+            location = self._matrix.source.locate((*route, key))
+            if location != self._matrix.source.locate(route) or route is routes[-1]:
+                return location
         return self._matrix.source.locate(image.route, key=True)
 
     def _add(

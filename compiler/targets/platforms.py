@@ -69,7 +69,7 @@ class Platforms:
                         message="no platform is allowed by all axis values of this combination",
                         location=locate(route),
                         help="add a platform here, or exclude the combination",
-                        related=(("platforms of the image", subject.place("platforms")),)
+                        related=(("platforms of the image", subject.locate("platforms")),)
                         if platforms
                         else (),
                     ),
@@ -80,7 +80,7 @@ class Platforms:
         return tuple(allowed.values())
 
     def _known(
-        self, texts: tuple[BakeString, ...], place: Callable[[int], Location]
+        self, texts: tuple[BakeString, ...], location: Callable[[int], Location]
     ) -> dict[str, BakeString]:
         """Return canonical platform -> as written; invalid ones are added to the problems."""
         known: dict[str, BakeString] = {}
@@ -92,7 +92,7 @@ class Platforms:
                     Diagnostic(
                         code=Code.UNKNOWN_PLATFORM,
                         message=f"unknown platform {plain!r}",
-                        location=place(n),
+                        location=location(n),
                         help=near_platform(plain),
                     )
                 )
@@ -101,7 +101,7 @@ class Platforms:
                     Diagnostic(
                         code=Code.DUPLICATE_VALUE,
                         message=f"duplicate platform {plain!r}",
-                        location=place(n),
+                        location=location(n),
                         help="remove one of them",
                     )
                 )

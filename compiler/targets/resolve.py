@@ -92,7 +92,7 @@ class _Resolver:
         moving: Any = fields.pop("moving", ())
         cache: Any = fields.pop("cache", None)
         tests: Any = fields.pop("tests", ())
-        subject = TargetUnderCheck(matrix, name, variant, spec.given, scope)
+        subject = TargetUnderCheck(matrix, name, variant, spec.written, scope)
         if parent is not None:
             fields["contexts"] = self._with_parent(parent, fields, subject)
         platforms: Any = fields.get("platforms", ())
@@ -221,7 +221,7 @@ def _parent_context(parent: str, subject: TargetUnderCheck) -> Diagnostic:
     return Diagnostic(
         code=Code.DUPLICATE_KEY,
         message=f"duplicate context {parent!r}: `from` defines it already",
-        location=subject.place("contexts", parent),
+        location=subject.locate("contexts", parent),
         help="remove it",
     )
 

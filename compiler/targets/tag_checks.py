@@ -39,10 +39,10 @@ class Tags:
                 elif owner[0].name != subject.name or (owner[1] == "tags") != (field == "tags"):
                     self._duplicate(subject, field, tag, owner)
 
-    def _invalid(self, subject: TargetUnderCheck, place: Location, tag: str, help_: str) -> None:
-        message = self._reported.setdefault((Code.ILLEGAL_TAG, place), f"invalid tag {tag}")
+    def _invalid(self, subject: TargetUnderCheck, location: Location, tag: str, help_: str) -> None:
+        message = self._reported.setdefault((Code.ILLEGAL_TAG, location), f"invalid tag {tag}")
         self._problems.add(
-            Diagnostic(code=Code.ILLEGAL_TAG, message=message, location=place, help=help_),
+            Diagnostic(code=Code.ILLEGAL_TAG, message=message, location=location, help=help_),
             subject.name,
         )
 
@@ -53,8 +53,8 @@ class Tags:
         tag: BakeString,
         owner: tuple[TargetUnderCheck, str, BakeString],
     ) -> None:
-        place, other = subject.entry(field, tag), owner[0].entry(*owner[1:])
-        if not self._is_new(Code.DUPLICATE_TAG, place, other):
+        location, other = subject.entry(field, tag), owner[0].entry(*owner[1:])
+        if not self._is_new(Code.DUPLICATE_TAG, location, other):
             return
         same = owner[0].name == subject.name
         # Equal texts are shown as written; others with the defaults of their variables.
@@ -67,11 +67,11 @@ class Tags:
                 if same
                 else f"duplicate tag {shown!r}: "
                 f"targets {owner[0].name!r} and {subject.name!r} both have it",
-                location=place,
+                location=location,
                 help="put the version into `tags`, and remove it from `moving` and `aliases`"
                 if same
                 else "distinguish them, for instance with {{ variant }}",
-                related=(("the other target", other),) if other != place else (),
+                related=(("the other target", other),) if other != location else (),
             )
         )
 
@@ -89,21 +89,21 @@ class Tags:
         plain = substitute(ref, self._values)
         full = canonical_tag(plain)
         if short and full is None:
-            self._invalid(subject, subject.place(field, "ref"), repr(ref), _TAGS)
+            self._invalid(subject, subject.locate(field, "ref"), repr(ref), _TAGS)
             return
         first = self._caches.setdefault(full or plain, (subject, field))
         if first[0].name == subject.name:
             return
-        place, other = subject.place(field), first[0].place(first[1])
-        if self._is_new(Code.DUPLICATE_CACHE, place, other):
+        location, other = subject.locate(field), first[0].locate(first[1])
+        if self._is_new(Code.DUPLICATE_CACHE, location, other):
             self._problems.add(
                 Diagnostic(
                     code=Code.DUPLICATE_CACHE,
                     message=f"duplicate cache {ref!r}: targets {first[0].name!r} and "
                     f"{subject.name!r} both write it",
-                    location=place,
+                    location=location,
                     help="the last write wins: distinguish them, for instance with {{ target }}",
-                    related=(("the other target", other),) if other != place else (),
+                    related=(("the other target", other),) if other != location else (),
                 )
             )
 

@@ -97,7 +97,7 @@ class Origins:
 
     def fields(self) -> tuple[Given, ...]:
         """Return every field, in bake's order: a list by its entries, a mapping by its keys."""
-        fields = ImageContext(self._image, self._matrix).build_spec(self._target.values).given
+        fields = ImageContext(self._image, self._matrix).build_spec(self._target.values).written
         return tuple(one for field in fields.values() for one in self._field(field))
 
     def aliases(self) -> tuple[Given, ...]:
