@@ -73,7 +73,8 @@ def clean(project: Path) -> Callable[[], None]:
     """Return a function that removes the generated files of a project."""
 
     def run() -> None:
-        shutil.rmtree(project / "dockerfiles", ignore_errors=True)
+        for folder in ("dockerfiles", ".compile-matrix"):
+            shutil.rmtree(project / folder, ignore_errors=True)
         (project / "docker-bake.hcl").unlink(missing_ok=True)
 
     return run
