@@ -1,4 +1,4 @@
-"""What is compared with the disk, what is ours there, and what is refused."""
+"""Comparing artifacts with the disk: which files are ours, and what is an error."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ def test_comparing_writes_nothing(tmp_path: Path) -> None:
     assert files(tmp_path) == {a.path: a.content for a in project("a")}
 
 
-def test_strangers_stay(tmp_path: Path) -> None:
+def test_files_of_others_stay(tmp_path: Path) -> None:
     """Files of others in the output folder are neither touched nor in the way."""
     theirs = {"hand.Dockerfile": "FROM x\n", "notes.md": HEAD}
     (tmp_path / "dockerfiles").mkdir()
@@ -50,7 +50,7 @@ def test_strangers_stay(tmp_path: Path) -> None:
         "\n" * 5000 + HEAD,
     ],
 )
-def test_what_others_wrote_is_refused_all_at_once(tmp_path: Path, text: str) -> None:
+def test_all_files_of_others_in_the_way_are_reported_at_once(tmp_path: Path, text: str) -> None:
     """A file without our comment that no plan lists is never overwritten; nothing is written."""
     (tmp_path / "dockerfiles").mkdir()
     for path in ("docker-bake.hcl", "dockerfiles/b.Dockerfile", "dockerfiles/matrix.json"):
@@ -65,8 +65,8 @@ def test_what_others_wrote_is_refused_all_at_once(tmp_path: Path, text: str) -> 
     assert files(tmp_path) == before
 
 
-def test_what_the_plan_lists_is_ours(tmp_path: Path) -> None:
-    """A generated file whose first comment was taken out is replaced, or pruned, all the same."""
+def test_files_that_the_plan_lists_are_ours(tmp_path: Path) -> None:
+    """A generated file without its first comment is still replaced or pruned."""
     update(project("a", "b"), tmp_path, "dockerfiles")
     for name in ("a", "b"):
         (tmp_path / "dockerfiles" / f"{name}.Dockerfile").write_text("FROM edited\n")
@@ -79,7 +79,7 @@ def test_what_the_plan_lists_is_ours(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("comment", [True, False])
 def test_merge_conflicts_are_ours(tmp_path: Path, *, comment: bool) -> None:
-    """Files with conflict markers are replaced; a plan with them still says what it lists."""
+    """Files with conflict markers are replaced; a plan with markers still lists its files."""
     sides = [project("a", "old"), project("a", text="FROM b\n")]
     update(sides[0], tmp_path, "dockerfiles")
     for one, other in zip(sides[0][::2], sides[1], strict=False):
@@ -96,8 +96,8 @@ def test_merge_conflicts_are_ours(tmp_path: Path, *, comment: bool) -> None:
     assert files(tmp_path) == {a.path: a.content for a in sides[1]}
 
 
-def test_a_moved_output_folder_takes_its_files_along(tmp_path: Path) -> None:
-    """When `output` changes, the old folder's generated files go, and the folder if empty then."""
+def test_another_output_folder_leaves_nothing_in_the_old_one(tmp_path: Path) -> None:
+    """If `output` changes, generated files in the old folder are deleted, and the empty folder."""
     update(project("a", "b", output="build/docker"), tmp_path, "build/docker")
     update(project("a", output="one"), tmp_path, "one")
 
@@ -112,7 +112,7 @@ def test_a_moved_output_folder_takes_its_files_along(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["../other", "/etc", "link", "dockerfiles/../../other", "a//b"])
 def test_a_hostile_bake_file_prunes_nothing_elsewhere(tmp_path: Path, folder: str) -> None:
-    """A bake file that names a plan outside the project has nothing deleted there."""
+    """Nothing is deleted outside the project, even if a bake file names a plan there."""
     root, other = tmp_path / "root", tmp_path / "other"
     root.mkdir()
     other.mkdir()
@@ -127,7 +127,7 @@ def test_a_hostile_bake_file_prunes_nothing_elsewhere(tmp_path: Path, folder: st
 
 
 def in_the_way(place: Path) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield what can stand where a file should."""
+    """Yield what can be in the place of a file."""
     target = place.parent / "target"
     target.write_text(HEAD)
     yield "folder", place.mkdir
@@ -139,7 +139,7 @@ def in_the_way(place: Path) -> Iterator[tuple[str, Callable[[], object]]]:
 @pytest.mark.parametrize("what", ["folder", "link", "dangling link", "pipe"])
 @pytest.mark.parametrize("path", ["docker-bake.hcl", "dockerfiles/a.Dockerfile"])
 def test_only_files_are_replaced(tmp_path: Path, what: str, path: str) -> None:
-    """A folder, a link or a pipe where a file should be is refused."""
+    """A folder, a link or a pipe in the place of a file is an error."""
     (tmp_path / "dockerfiles").mkdir()
     dict(in_the_way(tmp_path / path))[what]()
 
@@ -147,7 +147,7 @@ def test_only_files_are_replaced(tmp_path: Path, what: str, path: str) -> None:
 
 
 def test_the_output_folder_is_a_folder_of_the_project(tmp_path: Path) -> None:
-    """A file, a link that leads nowhere or out of the project is no output folder; others are."""
+    """A file, a dangling link, or a link out of the project cannot be the output folder."""
     root = tmp_path / "root"
     (root / "real").mkdir(parents=True)
     (root / "file").write_text("")
@@ -164,7 +164,7 @@ def test_the_output_folder_is_a_folder_of_the_project(tmp_path: Path) -> None:
     assert (root / "in").is_symlink()
 
 
-def test_a_unified_diff_says_it_all() -> None:
+def test_a_unified_diff_can_be_applied() -> None:
     """Creations, deletions, changes and missing line ends look as git and patch have them."""
     changes = (
         Change(Kind.CREATE, "a", None, b"one\n"),

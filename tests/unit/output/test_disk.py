@@ -1,4 +1,4 @@
-"""Disks that are full, read-only or out of bounds: nothing at all changes."""
+"""Disks that are full, read-only or over a limit: nothing is changed."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def child(
     user: int = 0,
     limit: Callable[[], None] | None = None,
 ) -> tuple[list[list[str]], list[str]]:
-    """Return what another process is refused, and the names that it leaves."""
+    """Return the errors of another process, and the names of the files after it."""
     plan = [str(root), "dockerfiles", user, [(a.path, a.content.decode()) for a in artifacts]]
     done = subprocess.run(
         [*words, sys.executable, "-c", CHILD, json.dumps(plan)],
@@ -62,7 +62,7 @@ def child(
 
 
 def test_a_limit_on_size_changes_nothing(tmp_path: Path) -> None:
-    """A file that may not grow as long as it should leaves everything as it was."""
+    """If a file would exceed the limit of a file's size, nothing is changed."""
     update(project("a"), tmp_path, "dockerfiles")
     before = files(tmp_path)
     found, _ = child(
@@ -97,7 +97,7 @@ def mounting() -> list[str]:
 
 
 def test_a_full_disk_changes_nothing(tmp_path: Path, mounting: list[str]) -> None:
-    """With no room for all of it, none of it is written, and the room is given back."""
+    """If there is not enough room for all files, none is written, and the room is freed."""
     shell = f'mount -t tmpfs -o size=64k none {tmp_path}; exec "$0" "$@"'
     big = project("a", "b", text="RUN true\n" * 5000)
 
@@ -109,7 +109,7 @@ def test_a_full_disk_changes_nothing(tmp_path: Path, mounting: list[str]) -> Non
 
 
 def test_a_read_only_disk_is_refused(tmp_path: Path, mounting: list[str]) -> None:
-    """A disk mounted for reading is said to be so, for each folder at once."""
+    """A read-only disk is reported for all folders at once."""
     shell = f"mount -t tmpfs -o size=64k none {tmp_path}; mkdir {tmp_path}/dockerfiles; "
     shell += f'mount -o remount,ro {tmp_path}; exec "$0" "$@"'
 
@@ -125,8 +125,8 @@ def test_a_read_only_disk_is_refused(tmp_path: Path, mounting: list[str]) -> Non
     assert names == ["dockerfiles"]
 
 
-def test_missing_rights_are_said_for_all_files_at_once() -> None:
-    """What a user may not read, or write to, is refused before anything is changed."""
+def test_missing_permissions_are_reported_for_all_files_at_once() -> None:
+    """Files that cannot be read or written are reported before anything is changed."""
     with tempfile.TemporaryDirectory() as base:
         root = Path(base)
         update(project("a", "b"), root, "dockerfiles")

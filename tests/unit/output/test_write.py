@@ -1,4 +1,4 @@
-"""Artifacts onto the disk: what changes, what is refused, and what stays as it was."""
+"""Writing artifacts: what changes, what is an error, and what stays as it was."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from compiler.output.write import update, write
 
 
 def test_creates_updates_and_deletes(tmp_path: Path) -> None:
-    """What is new, differs or is no more changes, in this order of files; nothing else does."""
+    """Files that are new, differ or are stale change, in this order; no other file does."""
     assert brief(update(project("a", "b", "c"), tmp_path, "dockerfiles")) == [
         ("create", "dockerfiles/a.Dockerfile"),
         ("create", "dockerfiles/b.Dockerfile"),
@@ -43,7 +43,7 @@ def test_creates_updates_and_deletes(tmp_path: Path) -> None:
 
 
 def test_the_project_folder_can_be_the_output_folder(tmp_path: Path) -> None:
-    """With `output: .` all files stand together, and stale ones are pruned there."""
+    """With `output: .` all files are in the project's folder, and stale ones are pruned there."""
     update(project("a", "b", output=""), tmp_path, ".")
 
     assert brief(update(project("a", output=""), tmp_path, "."))[-1] == ("delete", "b.Dockerfile")
@@ -73,7 +73,7 @@ def test_the_longest_name_and_big_files(tmp_path: Path) -> None:
 
 
 def test_writes_from_any_thread(tmp_path: Path) -> None:
-    """A thread other than the main one can write: it just cannot put off signals."""
+    """A thread other than the main one can write, but cannot defer signals."""
     thread = threading.Thread(target=update, args=(project("a"), tmp_path, "dockerfiles"))
     thread.start()
     thread.join()
@@ -81,8 +81,8 @@ def test_writes_from_any_thread(tmp_path: Path) -> None:
     assert diff(project("a"), tmp_path, "dockerfiles") == ()
 
 
-def test_staging_can_be_in_the_way(tmp_path: Path) -> None:
-    """A file that bears the staging folder's name is refused, with nothing changed."""
+def test_a_file_with_the_name_of_the_staging_folder(tmp_path: Path) -> None:
+    """A file with the staging folder's name is an error, and nothing is changed."""
     (tmp_path / STAGING).write_text("mine")
 
     assert refused(lambda: update(project("a"), tmp_path, "dockerfiles")) == [("cannot-write", ".")]
@@ -90,8 +90,8 @@ def test_staging_can_be_in_the_way(tmp_path: Path) -> None:
     assert not (tmp_path / "dockerfiles").exists()
 
 
-def test_a_change_that_fails_says_how_far_it_came(tmp_path: Path) -> None:
-    """If the disk changes after the comparison, what was done is said, and no rest stays."""
+def test_a_failed_change_reports_how_many_succeeded(tmp_path: Path) -> None:
+    """If the disk changes after comparing, the error counts what was done; staging is removed."""
     changes = diff(project("a", "b"), tmp_path, "dockerfiles")
     (tmp_path / "dockerfiles" / "b.Dockerfile").mkdir(parents=True)
     with pytest.raises(CompileError, match=r"b\.Dockerfile': Is a directory; 1 of 4 changes"):
@@ -101,10 +101,8 @@ def test_a_change_that_fails_says_how_far_it_came(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob(STAGING))
 
 
-def test_a_signal_that_is_survived_is_no_success(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever handles the signal itself still learns that nothing was written."""
+def test_a_handled_signal_is_not_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the program handles the signal, it still learns that nothing was written."""
     said: list[int] = []
     changes = diff(project(*map(str, range(300))), tmp_path, "dockerfiles")
     opens = os.open
