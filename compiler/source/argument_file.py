@@ -1,4 +1,4 @@
-"""A file that a command line names, or stdin -> its bytes.
+"""Read a file that a command-line argument names, or stdin.
 
 Refuses what is not there or cannot be read, with near names; never more than a limit is read.
 """
@@ -15,12 +15,12 @@ STDIN = "-"
 
 
 def shown_name(file: str) -> str:
-    """Return how diagnostics name a file of the command line."""
+    """Return the name of the file in diagnostics."""
     return "stdin" if file == STDIN else file or "."
 
 
 def read_given(file: str, *, what: str, remedy: str, limit: int) -> bytes:
-    """Return the bytes of a file; it may be a pipe, as a shell makes of `<(command)`.
+    """Read a file, which may be a pipe such as `<(command)` of a shell.
 
     Args:
         file: as the user named it; `-` is stdin.

@@ -1,4 +1,4 @@
-"""From a YAML parser's events to a tree, without recursion."""
+"""Build the tree of a document from the events of a YAML parser, without recursion."""
 
 import re
 from collections.abc import Callable
@@ -17,14 +17,14 @@ from compiler.source.yaml_hints import Failure, explain, follows, tab_in_text
 
 
 DEEPEST = 50
-"""How deep collections may be nested: deeper than any person does, and far from a stack's end."""
+"""The deepest nesting of collections; low enough to never exhaust the stack."""
 
 MOST_NODES = 100_000
-"""How many values a file may have, aliases expanded."""
+"""The most values of a file, with aliases expanded."""
 
-_MOST_BLOTS = 30
-_LONGEST_BLOTTED = 100_000
-"""Only a text that a person may have written is read again to find more."""
+_MOST_REPLACED = 30
+_LONGEST_REPLACED = 100_000
+"""The longest text, in characters, that is parsed again to find more errors."""
 
 _PLAIN: dict[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _CAPITALS = {"True", "TRUE", "False", "FALSE", "Null", "NULL"}
@@ -33,19 +33,19 @@ _MERGE = object()
 
 
 class StopComposing(Exception):  # noqa: N818
-    """What was found leaves no reason to read on."""
+    """Parsing ends here, because of the errors so far."""
 
 
 def compose(
     text: str, feed: Callable[["Composer"], Failure | None]
 ) -> tuple[Node | None, list[RawDiagnostic]]:
-    """Return the tree, or what is wrong; `feed` gives a composer the events of its text.
+    """Return the tree and the errors; `feed` passes the events of a text to a composer.
 
-    A parser gives up at its first syntax error. Where quotes are the remedy, the value is blotted
-    out and the text read again, so that one run shows them all.
+    A parser stops at its first syntax error. If quotes are the remedy, the value is replaced by
+    letters and the text is parsed again, so that one run reports all such errors.
     """
     found: dict[tuple[str, int], RawDiagnostic] = {}
-    blots: list[RawDiagnostic] = []
+    replaced: list[RawDiagnostic] = []
     current = text
     while True:
         composer = Composer(current)
@@ -53,7 +53,7 @@ def compose(
         new = [
             finding
             for finding in composer.findings
-            if not any(blot.start <= finding.start < blot.end for blot in blots)
+            if not any(value.start <= finding.start < value.end for value in replaced)
         ]
         quotes = [finding for finding in new if finding.code is Code.QUOTE_IT]
         if failure is not None and not quotes:
@@ -61,23 +61,23 @@ def compose(
             if reason.code is Code.QUOTE_IT:
                 new = [finding for finding in new if finding.start != reason.start]
                 quotes = [reason]
-            if quotes or not follows(text, reason, blots):
+            if quotes or not follows(text, reason, replaced):
                 new.append(reason)
-        full = len(blots) > _MOST_BLOTS or len(text) > _LONGEST_BLOTTED
+        full = len(replaced) > _MOST_REPLACED or len(text) > _LONGEST_REPLACED
         again = failure is not None and bool(quotes) and not full
-        # What else was found may come of reading those values wrongly; if not, it comes again.
+        # Other errors may follow from these values; real ones are found again.
         kept = quotes if again else new
         found.update({(finding.code, finding.start): finding for finding in kept})
         if not again:
             return composer.root, list(found.values())
-        blots += quotes
-        for blot in quotes:
-            width = blot.end - blot.start
-            current = current[: blot.start] + "x" * width + current[blot.end :]
+        replaced += quotes
+        for value in quotes:
+            width = value.end - value.start
+            current = current[: value.start] + "x" * width + current[value.end :]
 
 
 class Composer:
-    """Builds the tree, and collects what is wrong with it."""
+    """Builds the tree and collects errors."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -85,25 +85,25 @@ class Composer:
         self.findings: list[RawDiagnostic] = []
         self._stack: list[Node] = []
         self._keys: list[Node | None] = []
-        """For each collection of the stack, the key that waits for its value."""
+        """For each collection on the stack, the key without a value so far."""
         self._anchors: dict[str, Node] = {}
         self._documents = 0
         self._count = 0
         self._muted = 0
-        """How deep the collection lies that was complained about as a whole; 0 if none."""
+        """The depth of a collection that is invalid as a whole; 0 if there is none."""
 
     @property
     def in_flow(self) -> bool:
-        """Whether the next node is inside of brackets."""
+        """Whether the next node is inside brackets."""
         return self.opened is not None
 
     @property
     def opened(self) -> int | None:
-        """Where the brackets begin that the next node is in, if it is."""
+        """The offset of the bracket around the next node; None outside brackets."""
         return self._stack[-1].start if self._stack and self._stack[-1].style else None
 
     def document(self, start: int) -> None:
-        """Begin the document; there is one only."""
+        """Begin the document; a second one is an error."""
         self._documents += 1
         if self._documents > 1:
             message = "a second document begins here, and only one is read"
@@ -112,7 +112,7 @@ class Composer:
     def scalar(
         self, start: int, end: int, value: str, style: str, *, anchor: str | None, tag: str | None
     ) -> None:
-        """Add a scalar, which is text as written unless it is plain and says otherwise."""
+        """Add a scalar: text as written, except plain `true`, `false` and `null`."""
         self._grow(1, start)
         if tag is not None:
             self._find(refuse.tag(self.text, start, value, style, flow=self.in_flow))
@@ -133,7 +133,7 @@ class Composer:
         self._add(node)
 
     def alias(self, start: int, end: int, name: str) -> None:
-        """Add what an anchor stands for, as the same object."""
+        """Add the value of an anchor, as the same object."""
         target = self._anchors.get(name)
         node = Node(start, end, "*")
         self._grow(target.size if target else 1, start)
@@ -166,7 +166,7 @@ class Composer:
         node = Node(start, start, style)
         node.children = {} if mapping else []
         node.size = 0
-        # The count so far waits in `data` until there are data.
+        # `data` keeps the count until the collection ends.
         node.data = self._count - 1
         if anchor is not None:
             self._anchors[anchor] = node
@@ -179,12 +179,12 @@ class Composer:
             self._muted = len(self._stack)
 
     def too_deep(self, start: int) -> NoReturn:
-        """Refuse what begins here for its depth."""
+        """Report too deep nesting at an offset."""
         message = f"this is nested more than {DEEPEST} levels deep"
         self._stop(Code.TOO_DEEP, message, start, "use fewer levels")
 
     def close(self, end: int) -> None:
-        """End the mapping or list that was begun last."""
+        """End the innermost mapping or list."""
         node = self._stack.pop()
         self._keys.pop()
         if len(self._stack) < self._muted:
@@ -215,7 +215,7 @@ class Composer:
 
     def _pair(self, children: dict[Any, tuple[Node, Node]], key: Node, value: Node) -> None:
         if key.children is not None or (key.style == "*" and key.origin is key):
-            return  # Refused already.
+            return  # reported already
         name = _MERGE if key.data == "<<" and not key.style else key.data
         if name in children:
             self._find(refuse.duplicate_key(self.text, key, children[name][0]))
@@ -223,7 +223,7 @@ class Composer:
             children[name] = (key, value)
 
     def _merged(self, children: dict[Any, tuple[Node, Node]]) -> dict[Any, tuple[Node, Node]]:
-        """Return the pairs with those of `<<` in its place; what is written out wins."""
+        """Return the pairs with those of `<<` merged; explicit keys have precedence."""
         result: dict[Any, tuple[Node, Node]] = {}
         for key, pair in children.items():
             if key is not _MERGE:

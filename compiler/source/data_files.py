@@ -1,4 +1,4 @@
-"""JSON, YAML and TOML files as values for templates, numbers with a point kept as written."""
+"""JSON, YAML and TOML files as values for templates; decimal numbers stay text as written."""
 
 import json
 import re
@@ -24,10 +24,10 @@ from compiler.source.positions import (
 
 
 LIMIT = 16 << 20
-"""The most bytes of a data file that are read, unless told otherwise."""
+"""The default size limit of a data file, in bytes."""
 
 _LONGEST_NUMBER = 1000
-"""Digits; Python itself refuses to print an integer of more than 4300."""
+"""The most digits of a number; Python does not print integers of more than 4300."""
 
 _LONGEST_BITS = 3 * _LONGEST_NUMBER
 
@@ -40,7 +40,7 @@ _LETTERS = {"b": "\b", "f": "\f", "r": "\r", "e": "\x1b"}
 
 
 def load_data(name: str, text: bytes, path: str, *, limit: int = LIMIT) -> object:
-    """Return what a data file holds: a mapping or a list.
+    """Return the content of a data file: a mapping or a list.
 
     The suffix of `name` says what it is; `path` is how diagnostics call it. `3.10` is the text
     `3.10` in each format, as are dates; only whole numbers of JSON and TOML are numbers.
@@ -55,8 +55,8 @@ def load_data(name: str, text: bytes, path: str, *, limit: int = LIMIT) -> objec
         refuse_file(
             path,
             code=Code.DATA_FORMAT,
-            message=f"{show(name)} is no .json, .yaml, .yml or .toml file",
-            help="give it the suffix of what it holds",
+            message=f"unknown format of {show(name)}",
+            help="rename it to .json, .yaml, .yml or .toml",
         )
     page = read_text(text, path, limit=limit)
     return _read_json(page) if suffix == ".json" else _read_toml(page)
@@ -64,9 +64,7 @@ def load_data(name: str, text: bytes, path: str, *, limit: int = LIMIT) -> objec
 
 def _read_json(page: SourceText) -> Any:
     if not page.text.strip():
-        refuse_file(
-            page.path, code=Code.EMPTY_FILE, message="the file holds nothing", help="write {}"
-        )
+        refuse_file(page.path, code=Code.EMPTY_FILE, message="the file is empty", help="write {}")
     try:
         data = json.loads(
             page.text,
@@ -78,7 +76,7 @@ def _read_json(page: SourceText) -> Any:
     except json.JSONDecodeError as error:
         comment = page.text[error.pos : error.pos + 1] in ("/", "#")
         remedy = "JSON has no comments: remove it" if comment else _JSON_REMEDY
-        message = f"this is no JSON: {error.msg[:1].lower()}{error.msg[1:]}"
+        message = f"invalid JSON: {error.msg[:1].lower()}{error.msg[1:]}"
         _refuse(page, message, error.pos, remedy=remedy)
     except (RecursionError, _Suspicious):
         data = None
@@ -106,7 +104,7 @@ def _read_toml(page: SourceText) -> Any:
         line, column = (place[1], place[2]) if place else (None, None)
         last = max(0, len(page.text.rstrip()) - 1)
         offset = page.offset(int(line), int(column)) if line and column else last
-        message = f"this is no TOML: {reason[:1].lower()}{reason[1:]}"
+        message = f"invalid TOML: {reason[:1].lower()}{reason[1:]}"
         _refuse(page, message, offset, remedy='write `name = "text"`: texts stand in quotes')
     except RecursionError:
         data = None
@@ -116,7 +114,7 @@ def _read_toml(page: SourceText) -> Any:
         refuse_file(
             page.path,
             code=Code.TOO_DEEP,
-            message=f"something is nested more than {DEEPEST} levels deep",
+            message=f"collections are nested more than {DEEPEST} levels deep",
             help="use fewer levels",
         )
     if "\\" in page.text:
@@ -137,13 +135,13 @@ def _refuse(page: SourceText, message: str, start: int, *, remedy: str) -> NoRet
 
 
 def _refuse_number(page: SourceText) -> NoReturn:
-    """Refuse a number of thousands of digits, which the parser does not place."""
+    """Reject a number of thousands of digits, which the parser cannot locate."""
     message = "a number in this file has thousands of digits"
-    refuse_file(page.path, code=Code.DATA_SYNTAX, message=message, help="write it as a text")
+    refuse_file(page.path, code=Code.DATA_SYNTAX, message=message, help="write it as text")
 
 
 class _Suspicious(Exception):  # noqa: N818
-    """The reader found something whose place it does not know."""
+    """An error that the parser cannot locate."""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -162,7 +160,7 @@ def _integer(digits: str) -> int | str:
 
 
 def _too_deep(data: Any) -> bool:
-    """Return whether collections are nested deeper than we allow; without recursion."""
+    """Return whether collections are nested too deeply, without recursion."""
     level = [data]
     for _ in range(DEEPEST):
         level = [
@@ -177,7 +175,7 @@ def _too_deep(data: Any) -> bool:
 
 
 def _as_text(data: Any) -> Any:
-    """Return TOML's values with its dates as text; not deeper than we allow."""
+    """Return the values of TOML with dates as text; reject too deep nesting."""
     if isinstance(data, dict):
         return {key: _as_text(value) for key, value in data.items()}
     if isinstance(data, list):
@@ -203,7 +201,7 @@ def _characters(data: Any) -> Iterator[str]:
 
 
 def _find_in_toml(text: str, wanted: set[str]) -> Iterator[RawDiagnostic]:
-    """Find the escapes that stand for these characters."""
+    """Return the escape sequences of these characters."""
     for match in _TOML_ESCAPE.finditer(text) if wanted else ():
         letter, digits = match.groups()
         character = _LETTERS[letter] if letter else chr(int(digits, 16)) if digits else ""

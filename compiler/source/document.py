@@ -1,4 +1,4 @@
-"""YAML read strictly, that remembers where everything was written."""
+"""Strict YAML that keeps the location of every value."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,13 +23,13 @@ Route: TypeAlias = changes.Route
 """The way to a value: the keys and indexes that lead to it from the top."""
 
 LIMIT = 1 << 20
-"""The most bytes of a file that is read, unless told otherwise."""
+"""The default size limit of a file, in bytes."""
 
 _SPELT = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
 
 
 class PythonParser(Reader, Scanner, Parser):
-    """PyYAML's parser for where its C library is missing, made to agree with that one."""
+    """PyYAML's parser in Python, changed to agree with the C library; used if that is missing."""
 
     def __init__(self, stream: str) -> None:
         Reader.__init__(self, stream)
@@ -37,7 +37,7 @@ class PythonParser(Reader, Scanner, Parser):
         Parser.__init__(self)
 
     def scan_to_next_token(self) -> None:
-        """Skip what lies between tokens, tabs included where they cannot indent."""
+        """Skip white space between tokens, including tabs where they cannot indent."""
         while True:
             while self.peek() == " " or (
                 self.peek() == "\t" and (self.flow_level or not self.allow_simple_key)
@@ -57,16 +57,16 @@ new_parser: Callable[[str], Any] = yaml.CSafeLoader if yaml.__with_libyaml__ els
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Source:
-    """A YAML file: its data, and the place of each of them."""
+    """A YAML file: its data, and the location of each value."""
 
     path: str
     """The file as the user would name it."""
     text: str
-    """What it holds, without a byte order mark."""
+    """The text of the file, without a byte order mark."""
     data: Any
     """Dictionaries in the author's order, lists, texts, true, false and null.
 
-    Keys are texts, true, false or null. What an alias stands for is the anchor's very object.
+    Keys are texts, true, false or null. An alias is the same object as its anchor.
     """
     _page: SourceText = field(repr=False)
     _root: Node = field(repr=False)
@@ -77,7 +77,7 @@ class Source:
     ) -> "Source":
         """Return the file read strictly; `mapping=False` lets its top level be a list.
 
-        Whatever is wrong, and be it hostile, is a `CompileError` with all that could be found.
+        Raises `CompileError` with all errors that were found, for any input.
         """
         read = read_text(text, path, limit=limit)
         findings = refuse_directives(read.text)
@@ -90,7 +90,7 @@ class Source:
             refuse_file(
                 path,
                 code=Code.EMPTY_FILE,
-                message="the file holds nothing",
+                message="the file is empty",
                 help="write at least one 'key: value'",
             )
         if not isinstance(root.data, dict) and (mapping or not isinstance(root.data, list)):
@@ -108,10 +108,10 @@ class Source:
         return cls(path=path, text=read.text, data=root.data, _page=read, _root=root)
 
     def locate(self, route: Route, *, key: bool = False) -> Location:
-        """Return the place of a value, or of its key.
+        """Return the location of a value, or of its key.
 
-        An empty value is found at its key. Where nothing has that route, the nearest value above
-        it that exists is meant: a mapping or list by its key, so that one sees what lacks.
+        The location of an empty value is that of its key. If nothing has this route, it is the
+        location of the nearest value above: of a mapping or list, that of its key.
         """
         name, node, complete = self._walk(route)
         empty = node.start == node.end and node.children is None
@@ -121,7 +121,7 @@ class Source:
         return self._page.at(*node.span(self.text))
 
     def locate_in(self, route: Route, offset: int, *, key: bool = False) -> Location:
-        """Return the place of the character at `offset` of a text or key; through aliases too."""
+        """Return the location of the character at `offset` of a text or key."""
         name, node, complete = self._walk(route)
         if key and name is not None:
             node = name
@@ -160,7 +160,7 @@ class Source:
         return replace(self, data=root.data, _root=root)
 
     def _walk(self, route: Route) -> tuple[Node | None, Node, bool]:
-        """Return key and value as far as the route leads, and whether that is all of it."""
+        """Return key and value at the end of a route, and whether the whole route exists."""
         name: Node | None = None
         node = self._root
         for step in route:
@@ -181,7 +181,7 @@ class Source:
 
 
 def _feed(composer: Composer) -> Failure | None:
-    """Give the composer the events of its text; return where the parser failed, if it did."""
+    """Pass the events of the text to the composer; return the failure of the parser, if any."""
     parser: Any = None
     try:
         parser = new_parser(composer.text)

@@ -1,4 +1,4 @@
-"""Where in a JSON text stands what its parser found without a place, or let pass."""
+"""Locations of errors in JSON that the parser of the standard library accepts or cannot locate."""
 
 import json
 import re
@@ -20,7 +20,7 @@ _CONSTANTS = ("NaN", "Infinity", "-Infinity")
 
 
 def find_in_json(text: str) -> list[RawDiagnostic]:
-    """Return keys given twice, forbidden characters, too deep nesting and what is no number.
+    """Return duplicate keys, forbidden characters, too deep nesting and invalid numbers.
 
     The text is what a JSON parser accepts, or gave up on because of one of these.
     """
@@ -38,7 +38,7 @@ def find_in_json(text: str) -> list[RawDiagnostic]:
         elif token in ("}", "]"):
             objects = objects[:-1]
         elif token in _CONSTANTS:
-            message = f"{token} is no value of JSON"
+            message = f"{token} is not a value of JSON"
             findings.append(_finding(Code.DATA_SYNTAX, message, start, end, "write it as a text"))
         else:
             findings.extend(_in_string(text, start, end, objects))
@@ -63,11 +63,11 @@ def _in_string(
         if first != (start, end):
             finding = RawDiagnostic(
                 code=Code.DUPLICATE_KEY,
-                message=f"the key {show(value)} is given twice in one object",
+                message=f"the key {show(value)} is a duplicate in its object",
                 start=start,
                 end=end,
                 help="remove one of the two",
-                related=(("first given here", *first),),
+                related=(("first key", *first),),
             )
             findings.append(finding)
     return findings

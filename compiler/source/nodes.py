@@ -1,4 +1,4 @@
-"""The tree of a YAML document: what each node holds, and where it was written."""
+"""The tree of a YAML document: the value and the position of each node."""
 
 import re
 from typing import Any
@@ -13,7 +13,7 @@ _CONTINUED = ("\\\n", "\\\r", "\\\r\n")
 
 
 class Node:
-    """A value and its place; a mapping's children are pairs of key and value."""
+    """A value and its position; the children of a mapping are pairs of key and value."""
 
     __slots__ = ("children", "data", "end", "origin", "size", "start", "style")
 
@@ -25,12 +25,12 @@ class Node:
         self.data = data
         self.children: dict[Any, tuple[Node, Node]] | list[Node] | None = None
         self.origin = self
-        """The node itself, or the one that an alias stands for."""
+        """The node itself, or the anchored node of an alias."""
         self.size = 1
-        """How many nodes it has, aliases expanded; 0 while it is still being read."""
+        """The number of nodes with aliases expanded; 0 while the node is incomplete."""
 
     def span(self, text: str) -> tuple[int, int]:
-        """Return what to point at: a scalar, a bracket's content, a block's head or first key."""
+        """Return the span for a diagnostic: a scalar, brackets, or the head of a block."""
         if self.style in _BLOCK:
             head = _HEAD.match(text, self.start)
             return self.start, head.end() if head else self.end
@@ -42,7 +42,7 @@ class Node:
         return self.start, first[0].end if first and first[0].start == self.start else self.start
 
     def place(self, text: str, offset: int) -> int:
-        """Return where in the text the character of the scalar's value at `offset` stands."""
+        """Return the offset in the text of a character of the scalar's value."""
         start, end = self.start, self.end
         if self.style in _BLOCK:
             start = text.find("\n", start, end) + 1 or end
@@ -52,7 +52,7 @@ class Node:
         value: str = self.data
         if self.style not in _BLOCK and len(units) == len(value):
             return start + units[offset][0] if offset < len(units) else end
-        # Folding changes nothing but white space, so count the characters that are none.
+        # Folding changes only white space, so count the other characters.
         solid = [place for place, character in units if character not in _BLANK]
         before = len(value[:offset].rstrip(_BLANK))
         nth = sum(character not in _BLANK for character in value[:before])
@@ -62,7 +62,7 @@ class Node:
 
 
 def _units(raw: str, style: str) -> list[tuple[int, str]]:
-    """Return the characters that a scalar's source stands for, each with its offset."""
+    """Return the characters of a scalar's value, each with its offset in the source."""
     if style == "'":
         matches = re.finditer(r"''|.", raw, re.DOTALL)
         return [(match.start(), match[0][0]) for match in matches]

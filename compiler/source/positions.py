@@ -1,4 +1,4 @@
-"""Places in the text of one file, and how bytes become that text."""
+"""Positions in the text of a file, and the decoding of the file."""
 
 import re
 from bisect import bisect_right
@@ -12,13 +12,13 @@ from compiler.errors import CompileError, Diagnostic, Location
 
 
 MOST_FINDINGS = 50
-"""No one reads more; a hostile file could have a million."""
+"""The most diagnostics of one file; a hostile file could cause a million."""
 
 _FORBIDDEN = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff"
 # Unicode's own line ends are forbidden too: YAML 1.1, Python and editors disagree on what they end.
 _FORBIDDEN_IN_FILE = re.compile(f"[{_FORBIDDEN}]")
 FORBIDDEN_IN_VALUE = re.compile(f"[{_FORBIDDEN}\r]")
-"""What no value may hold, however it was escaped: nothing good comes of it in a Dockerfile."""
+"""Characters that no value may contain, escaped or not, because Dockerfiles cannot."""
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _MIB = 1 << 20
@@ -26,7 +26,7 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawDiagnostic:
-    """One thing that is wrong with a text, from offset `start` to `end`."""
+    """An error in a text, from offset `start` to `end`."""
 
     code: Code
     message: str
@@ -34,11 +34,11 @@ class RawDiagnostic:
     end: int
     help: str = ""
     related: tuple[tuple[str, int, int], ...] = ()
-    """Notes, each with the offsets of its place."""
+    """Notes, each with the offsets of its span."""
 
 
 class SourceText:
-    """A text under the name by which its user knows it; turns offsets into places."""
+    """A text with the name that users see; converts offsets to locations."""
 
     __slots__ = ("_shown", "_starts", "path", "text")
 
@@ -49,7 +49,7 @@ class SourceText:
         self._shown = (0, "")
 
     def at(self, start: int, end: int = 0) -> Location:
-        """Return the place of `start`, as long as what lies before `end` on its line."""
+        """Return the location from `start` to `end`, or to the end of the line."""
         starts = self._lines()
         start = min(start, len(self.text))
         line = bisect_right(starts, start)
@@ -94,7 +94,7 @@ class SourceText:
 
 
 def read_text(raw: str | bytes, path: str, *, limit: int) -> SourceText:
-    """Return what a file holds, without a byte order mark.
+    """Decode a file, without its byte order mark.
 
     Refuses what is larger than `limit` bytes, not UTF-8, or has control characters.
     """
@@ -106,7 +106,7 @@ def read_text(raw: str | bytes, path: str, *, limit: int) -> SourceText:
         refuse_file(
             path,
             code=Code.TOO_LARGE,
-            message=f"the file has {size:,} bytes, and at most {allowed} are read",
+            message=f"the file has {size:,} bytes; the limit is {allowed}",
             help="keep here only what the build needs",
         )
     text = SourceText(
@@ -122,10 +122,10 @@ def read_text(raw: str | bytes, path: str, *, limit: int) -> SourceText:
 
 
 def control_character(character: str, start: int, end: int) -> RawDiagnostic:
-    """Return what is wrong with a forbidden character that stands at `start`."""
+    """Return the error for a forbidden character at `start`."""
     return RawDiagnostic(
         code=Code.CONTROL_CHARACTER,
-        message=f"the character U+{ord(character):04X} cannot be part of a text",
+        message=f"the character U+{ord(character):04X} is not allowed in text",
         start=start,
         end=end,
         help="remove it; of the control characters only newline and tab are allowed",
@@ -133,13 +133,13 @@ def control_character(character: str, start: int, end: int) -> RawDiagnostic:
 
 
 def refuse_file(path: str, *, code: Code, message: str, help: str = "") -> NoReturn:  # noqa: A002
-    """Raise what is wrong with a file as a whole."""
+    """Raise an error about a whole file."""
     place = Location(path=path, line=0)
     raise CompileError([Diagnostic(code=code, message=message, location=place, help=help)])
 
 
 def show(text: str) -> str:
-    """Return a text in quotes, short enough for one sentence."""
+    """Return text in quotes, shortened for a message."""
     short = text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004
     if FORBIDDEN_IN_VALUE.search(short) or "\n" in short:
         return repr(short)

@@ -1,4 +1,4 @@
-"""The project's own files: read once, never outside its folder, remembered as inputs."""
+"""The files of the project: read once, only inside its folder, and recorded as inputs."""
 
 import os
 import re
@@ -12,49 +12,49 @@ from compiler.errors import Diagnostic, Location, did_you_mean
 
 
 MAX_BYTES = 16 * 1024 * 1024
-"""Size of a template or data file above which it is refused."""
+"""The size limit of a template or data file, in bytes."""
 
 NEAR = "it is looked up beside matrix.yaml"
-"""The help for what is not there, where nothing has nearly its name."""
+"""The help for a missing file without a near match."""
 
 
 UNREADABLE = "mend the link, or give yourself the right to read it"
-"""The help for what is there and cannot be read."""
+"""The help for a file that cannot be read."""
 
 
 _HALF = re.compile("[\ud800-\udfff]")
-"""Half of a character, as an expression may give it; no file system takes one."""
+"""Lone surrogates, which an expression can return; no file name can contain them."""
 
 
 class FileError(Exception):
-    """A file cannot be used: the rule, what is wrong, the remedy."""
+    """A file cannot be used: code, message and help."""
 
     def __init__(self, code: Code, message: str, help_: str) -> None:
         super().__init__(message)
         self.code, self.message, self.help = code, message, help_
 
     def at(self, location: Location) -> Diagnostic:
-        """Return the diagnostic for the place that named the file."""
+        """Return the diagnostic at the location that names the file."""
         return Diagnostic(code=self.code, message=self.message, location=location, help=self.help)
 
 
 class Files:
-    """Reads files below one folder, by paths relative to it."""
+    """Reads files below a folder, by paths relative to it."""
 
     def __init__(self, root: Path, shown: str = "") -> None:
-        """Take the folder, and how a user names it in front of a path (`images/`)."""
+        """Take the folder, and the prefix that users see before a path, such as `images/`."""
         self.root = root
         self._shown = shown
         self._real = os.path.realpath(root)
         self.digests: dict[str, str | None] = {}
-        """Path -> `sha256:...` of what was read, `folder`, or None where nothing was."""
+        """Path -> `sha256:...` of a file that was read, `folder`, or None for a missing path."""
 
     def shown(self, path: str) -> str:
-        """Return a path as the user would name it."""
+        """Return a path as users see it."""
         return f"{self._shown}{path}"
 
     def read(self, path: str, *, limit: int = MAX_BYTES) -> bytes:
-        """Return a file's bytes.
+        """Read a file.
 
         Raises:
             FileError: it is missing, no file, too large, unreadable or outside the folder.
@@ -68,14 +68,14 @@ class Files:
                 )
             if not stat.S_ISREG(state.st_mode):  # a pipe or a device would not end
                 raise FileError(
-                    Code.NOT_A_FILE, f"{self.shown(path)} is no regular file", "name a file of text"
+                    Code.NOT_A_FILE, f"{self.shown(path)} is not a regular file", "name a text file"
                 )
             with open(full, "rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 if size > limit:
                     raise FileError(
                         Code.TOO_LARGE,
-                        f"{self.shown(path)} has {size:,} bytes; {limit:,} are the limit",
+                        f"{self.shown(path)} has {size:,} bytes; the limit is {limit:,}",
                         "take out what does not belong there",
                     )
                 content = file.read(limit + 1)
@@ -90,14 +90,14 @@ class Files:
         return content
 
     def absent(self, path: str) -> bool:
-        """Tell whether there is nothing at a path, and remember that it was asked."""
+        """Return whether a path is missing, and record that as an input."""
         if os.path.lexists(self.root / path):
             return False
         self.digests[path] = None
         return True
 
     def require_folder(self, path: str) -> None:
-        """Make sure that a folder is there.
+        """Check that a folder exists.
 
         Raises:
             FileError: it is missing, no folder, or outside the folder.
@@ -107,13 +107,13 @@ class Files:
             found = stat.S_ISDIR(os.stat(full).st_mode)
         except FileNotFoundError:
             raise FileError(
-                Code.MISSING_CONTEXT, f"there is no folder {self.shown(path)}", self._near(full)
+                Code.MISSING_CONTEXT, f"there is not a folder {self.shown(path)}", self._near(full)
             ) from None
         except OSError as error:
             raise self._unreadable(path, error) from None
         if not found:
             raise FileError(
-                Code.MISSING_CONTEXT, f"{self.shown(path)} is no folder", "name the folder it is in"
+                Code.MISSING_CONTEXT, f"{self.shown(path)} is not a folder", "name its folder"
             )
         self.digests[path] = FOLDER
 
@@ -131,7 +131,9 @@ class Files:
     def _inside(self, path: str) -> str:
         if "\0" in path or not path or _HALF.search(path):
             raise FileError(
-                Code.BAD_PATH, f"{path!r} is no path", "name something beside or below matrix.yaml"
+                Code.BAD_PATH,
+                f"invalid path {path!r}",
+                "use a path inside the folder of matrix.yaml",
             )
         if path.startswith(("/", "~")) or "\\" in path:
             raise FileError(
@@ -151,7 +153,7 @@ class Files:
 
     @staticmethod
     def _near(full: str) -> str:
-        """Return help for what is not there: a neighbour of nearly that name."""
+        """Return help for a missing path: a near match in its folder."""
         folder, name = os.path.split(full)
         try:
             neighbours = sorted(os.listdir(folder or "."))

@@ -1,4 +1,4 @@
-"""What to say when YAML trips over a text: which value it was, and how to write it."""
+"""Explanations of YAML syntax errors: the value that is invalid, and how to write it."""
 
 import re
 from dataclasses import dataclass
@@ -36,11 +36,11 @@ _IN_GENERAL = (
     ("sequence entries", "a list cannot begin here", "begin it on a line of its own, or use [ ]"),
     ("',' or", "a comma or a closing bracket is missing here", "add it"),
     ("mapping keys", "a '?' cannot stand here", "quote the text"),
-    ("expected key", "this does not belong to what stands above it", "indent it as its neighbours"),
-    ("block end", "this does not belong to what stands above it", "indent it as its neighbours"),
+    ("expected key", "this does not belong to the lines above", "indent it as its neighbours"),
+    ("block end", "this does not belong to the lines above", "indent it as its neighbours"),
     (
         "mapping values",
-        "this does not belong to what stands above it",
+        "this does not belong to the lines above",
         "indent it as its neighbours",
     ),
 )
@@ -48,18 +48,18 @@ _IN_GENERAL = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Where a YAML parser gave up, in its own words."""
+    """A syntax error as the YAML parser reports it."""
 
     context: str
-    """What it was doing, such as "while scanning an alias"; may be empty."""
+    """The parser's context, such as "while scanning an alias"; may be empty."""
     problem: str
     context_at: int
-    """The offset where that began."""
+    """The offset at which the context begins."""
     at: int
 
 
 def explain(text: str, failure: Failure, *, opened: int | None) -> RawDiagnostic:
-    """Return what is wrong in the user's words, and where the remedy is to be applied.
+    """Return the error in a user's terms, at the location of the remedy.
 
     The code is `quote-it` if quotes around the finding's span are the remedy. `opened` is
     where the bracket stands that is open there, if one is.
@@ -81,7 +81,7 @@ def explain(text: str, failure: Failure, *, opened: int | None) -> RawDiagnostic
 
 
 def quote_it(text: str, start: int, *, flow: bool, colon: bool = False) -> RawDiagnostic:
-    """Return that the value at `start` must stand in quotes; with `colon`, one with `: ` in it."""
+    """Return the error that the value at `start` needs quotes; with `colon`, it contains `: `."""
     end = _extent(text, start, flow=flow, colon=colon)
     raw = text[start:end]
     if colon:
@@ -96,20 +96,20 @@ def quote_it(text: str, start: int, *, flow: bool, colon: bool = False) -> RawDi
 
 
 def tab_in_text(at: int) -> RawDiagnostic:
-    """Return that a plain text holds a tab: no one sees it, and parsers differ on it."""
-    message = "a tab stands inside of a text without quotes"
+    """Return the error for a tab in text without quotes, which parsers read differently."""
+    message = "text without quotes contains a tab"
     return _syntax(message, at, "use a space, or quote the text")
 
 
-def follows(text: str, reason: RawDiagnostic, blots: list[RawDiagnostic]) -> bool:
-    """Return whether an error may come of a blot only: it is on that line or the next one."""
+def follows(text: str, reason: RawDiagnostic, replaced: list[RawDiagnostic]) -> bool:
+    """Return whether a replaced value may cause an error: it is on the same line or the next."""
     line, _ = _line_around(text, reason.start)
     above, _ = _line_around(text, max(0, line - 1))
-    return any(above <= blot.start < reason.end for blot in blots)
+    return any(above <= value.start < reason.end for value in replaced)
 
 
 def _line_around(text: str, at: int) -> tuple[int, int]:
-    """Return where the line of an offset begins and ends; if it is endless, what is near."""
+    """Return the offsets of a line's begin and end; of a very long line, those nearby."""
     begin = max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
     ends = [end for end in (text.find("\n", at), text.find("\r", at)) if end >= 0]
     return max(begin, at - _LONGEST_LINE), min([*ends, len(text), at + _LONGEST_LINE])
@@ -123,7 +123,7 @@ def _tab(text: str, line: int, at: int) -> RawDiagnostic | None:
     place = text.find("\t", line, at + 1)
     if place < 0 or (text[line:place].strip() and place < at):
         return None
-    return _syntax("a tab stands where YAML wants spaces", place, "use spaces")
+    return _syntax("YAML requires spaces here, not a tab", place, "use spaces")
 
 
 def _escape(text: str, failure: Failure, at: int) -> RawDiagnostic | None:
@@ -137,7 +137,7 @@ def _escape(text: str, failure: Failure, at: int) -> RawDiagnostic | None:
     match = _ESCAPE.match(text, place)
     raw = match[0][:10] if match else ""
     remedy = r"write \\ for a backslash, or use single quotes"
-    return _syntax(f"{show(raw)} is no escape of YAML", place, remedy, length=len(raw))
+    return _syntax(f"{show(raw)} is not an escape sequence of YAML", place, remedy, length=len(raw))
 
 
 def _unclosed(text: str, failure: Failure, at: int, opened: int | None) -> RawDiagnostic | None:
@@ -146,7 +146,9 @@ def _unclosed(text: str, failure: Failure, at: int, opened: int | None) -> RawDi
     if "quoted scalar" in failure.context:
         return _syntax("this quote is never closed", begin, "close it")
     if text[at] in "]}" and failure.at < last:
-        return _syntax(f"this '{text[at]}' closes nothing", at, "remove it, or quote the text")
+        return _syntax(
+            f"this '{text[at]}' has no opening bracket", at, "remove it, or quote the text"
+        )
     if "flow node" in failure.context and opened is not None:
         begin = opened
     if "flow" in failure.context and (failure.at >= last or text.find("\n", begin, at) >= 0):
@@ -157,7 +159,7 @@ def _unclosed(text: str, failure: Failure, at: int, opened: int | None) -> RawDi
 def _indicator(
     text: str, failure: Failure, item: int, line: int, *, flow: bool
 ) -> RawDiagnostic | None:
-    """Explain a value that begins as no value may."""
+    """Explain a value with an invalid first character."""
     context, problem, begin = failure.context, failure.problem, failure.context_at
     words = ("block scalar", "an alias", "an anchor", "a tag")
     if any(word in context for word in words) or "tag handle" in problem:
@@ -173,7 +175,7 @@ def _indicator(
 
 
 def _went_on(text: str, at: int, item: int, *, flow: bool) -> RawDiagnostic | None:
-    """Explain a value that was complete before its end: `[a]b`, `'x'y`."""
+    """Explain text after a complete value: `[a]b`, `'x'y`."""
     before = text[item:at].rstrip()
     if before and before[0] in "[{'\"" and before[-1] in "]}'\"" and "\n" not in before:
         return quote_it(text, item, flow=flow)
@@ -185,12 +187,12 @@ def _in_general(text: str, failure: Failure, at: int) -> RawDiagnostic:
         return tab_in_text(at - 1)
     if "document start" in failure.problem and text[at - 1 : at] == "\n":
         remedy = "write 'key: value' lines only above"
-        return _syntax("this does not belong to what stands above it", at, remedy)
+        return _syntax("this does not belong to the lines above", at, remedy)
     for words, message, remedy in _IN_GENERAL:
         if words in failure.problem or words in failure.context:
             place = failure.context_at if "simple key" in failure.context else at
             return _syntax(message, place, remedy)
-    return _syntax(f"this is no YAML: {failure.problem}", at, "")
+    return _syntax(f"invalid YAML: {failure.problem}", at, "")
 
 
 def _syntax(message: str, at: int, remedy: str, length: int = 1) -> RawDiagnostic:
@@ -208,7 +210,7 @@ def _quoted(raw: str) -> str:
 
 
 def _item(text: str, line: int, end: int, at: int) -> tuple[int, bool]:
-    """Return where the value begins that holds the offset `at`, and whether it is in brackets.
+    """Return where the value at the offset `at` begins, and whether it is in brackets.
 
     Looks at that line only, and roughly: this is for help, not for reading.
     """
@@ -241,7 +243,7 @@ def _item(text: str, line: int, end: int, at: int) -> tuple[int, bool]:
 
 
 def _extent(text: str, start: int, *, flow: bool, colon: bool) -> int:
-    """Return where the value ends that its author began at `start`; on the same line."""
+    """Return where the value that begins at `start` ends on its line."""
     _, end = _line_around(text, start)
     depth = 0
     index = start

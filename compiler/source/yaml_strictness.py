@@ -1,4 +1,4 @@
-"""What strict reading refuses of YAML that a parser accepts."""
+"""Errors of strict reading: YAML that a parser accepts and this project rejects."""
 
 import re
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ _MOST_NAMES = 1000
 
 
 def refuse_directives(text: str) -> list[RawDiagnostic]:
-    """Refuse every directive but one `%YAML`; parsers differ on what they let pass."""
+    """Reject every directive except one `%YAML`, because parsers treat others differently."""
     start = 0
     allowed = True
     for line in text.splitlines(keepends=True):
@@ -29,7 +29,7 @@ def refuse_directives(text: str) -> list[RawDiagnostic]:
                 return [
                     RawDiagnostic(
                         code=Code.YAML_SYNTAX,
-                        message=f"the directive {show(raw)} is not understood",
+                        message=f"the directive {show(raw)} is not supported",
                         start=start,
                         end=start + len(raw),
                         help="remove this line",
@@ -41,28 +41,28 @@ def refuse_directives(text: str) -> list[RawDiagnostic]:
 
 
 def tag(text: str, start: int, value: str, style: str, *, flow: bool) -> RawDiagnostic:
-    """Refuse a tag, or ask to quote a text that merely begins with an exclamation mark."""
+    """Reject a tag; suggest quotes for text that begins with an exclamation mark."""
     start = max(start, text.find("!", start))
     match = _TAG.match(text, start)
     raw = match[0] if match else "!"
     own = not raw.startswith(("!!", "!<"))
-    # A tag may go on where its author saw the end of the text: [!3.9, !3.10]
+    # The parser may read more than the text as the tag: [!3.9, !3.10]
     if own and (not raw[1:2].isalpha() or raw[-1] in "*,]}" or not (value or style)):
         return quote_it(text, start, flow=flow)
     return RawDiagnostic(
         code=Code.YAML_TAG,
-        message=f"the tag {show(raw)} is not understood",
+        message=f"the tag {show(raw)} is not supported",
         start=start,
         end=start + len(raw),
-        help="remove it: a value is text as it is written",
+        help="remove it: values are text as written",
     )
 
 
 def capitals(node: Node) -> RawDiagnostic:
-    """Refuse `True` and the like, which other YAML readers take for more than text."""
+    """Reject `True` and similar words, which other YAML parsers do not read as text."""
     return RawDiagnostic(
         code=Code.UNCLEAR_SCALAR,
-        message=f"'{node.data}' is not text to every reader of YAML",
+        message=f"'{node.data}' is not text for every YAML parser",
         start=node.start,
         end=node.end,
         help=f'write {node.data.lower()}, or quote it: "{node.data}"',
@@ -72,16 +72,16 @@ def capitals(node: Node) -> RawDiagnostic:
 def unknown_anchor(
     text: str, node: Node, name: str, anchors: Iterable[str], *, flow: bool
 ) -> RawDiagnostic:
-    """Refuse an alias of nothing, or ask to quote what looks like a glob."""
+    """Reject an alias without an anchor; suggest quotes for text that looks like a glob."""
     if name.startswith("-"):
         return quote_it(text, node.start, flow=flow)
-    # Only short names, and not too many: each comparison takes its time.
+    # Compare only short names, and not too many, to limit the time.
     known = [anchor for anchor in anchors if len(anchor) <= _LONGEST_NAME][:_MOST_NAMES]
     otherwise = f'if it is text, quote it: "*{name}"'
     short = len(name) <= _LONGEST_NAME
     return RawDiagnostic(
         code=Code.UNKNOWN_ANCHOR,
-        message=f"no anchor above is named {show(name)}",
+        message=f"unknown anchor {show(name)}",
         start=node.start,
         end=node.end,
         help=did_you_mean(name, known, otherwise=otherwise) if short else "",
@@ -89,10 +89,10 @@ def unknown_anchor(
 
 
 def recursive_anchor(node: Node, name: str, target: Node) -> RawDiagnostic:
-    """Refuse an alias inside of what it stands for."""
+    """Reject an alias inside its own anchor."""
     return RawDiagnostic(
         code=Code.RECURSIVE_ANCHOR,
-        message=f"what {show('&' + name)} names would hold itself",
+        message=f"the anchor {show('&' + name)} would contain itself",
         start=node.start,
         end=node.end,
         help="remove this alias",
@@ -103,7 +103,7 @@ def recursive_anchor(node: Node, name: str, target: Node) -> RawDiagnostic:
 def complex_key(
     text: str, node: Node, parent: Node, *, flow: bool, outer_flow: bool
 ) -> RawDiagnostic:
-    """Refuse a collection as a key, or ask to quote the Jinja that it is: `{{ python }}`."""
+    """Reject a collection as a key; suggest quotes for Jinja such as `{{ python }}`."""
     if text.startswith("{{", node.start):
         return quote_it(text, node.start, flow=flow)
     if parent.style == node.style == "{" and parent.start == node.start - 1:
@@ -118,23 +118,23 @@ def complex_key(
 
 
 def duplicate_key(text: str, key: Node, first: Node) -> RawDiagnostic:
-    """Refuse a key that its mapping has already."""
+    """Reject a duplicate key of a mapping."""
     return RawDiagnostic(
         code=Code.DUPLICATE_KEY,
-        message=f"the key {show(text[key.start : key.end])} is given twice in one mapping",
+        message=f"the key {show(text[key.start : key.end])} is a duplicate in its mapping",
         start=key.start,
         end=key.end,
         help="remove one of the two",
-        related=(("first given here", first.start, first.end),),
+        related=(("first key", first.start, first.end),),
     )
 
 
 def bad_merge(node: Node) -> RawDiagnostic:
-    """Refuse to merge what is no mapping."""
+    """Reject a `<<` whose value is not a mapping."""
     return RawDiagnostic(
         code=Code.BAD_MERGE,
-        message="'<<' takes a mapping or a list of mappings",
+        message="'<<' requires a mapping or a list of mappings",
         start=node.start,
         end=node.end,
-        help="give it an alias of a mapping, such as <<: *base",
+        help="use the alias of a mapping, such as <<: *base",
     )

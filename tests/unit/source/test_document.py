@@ -401,23 +401,23 @@ class TestQuoteIt:
 
 
 SYNTAX = {
-    "a:\n\tb: c": (2, 1, "a tab stands where YAML wants spaces"),
-    "\ta: b": (1, 1, "a tab stands where YAML wants spaces"),
-    "a: b\tc": (1, 5, "a tab stands inside of a text without quotes"),
-    'a: "\\q"': (1, 5, r"'\q' is no escape of YAML"),
-    'a: "\\xzz"': (1, 5, r"'\xzz' is no escape of YAML"),
-    'a: "\\U00110000"': (1, 5, r"'\U00110000' is no escape of YAML"),
-    "%YAML 9\n---\na: b": (1, 1, "the directive '%YAML 9' is not understood"),
-    "%TAG ! x:\n---\na: b": (1, 1, "the directive '%TAG ! x:' is not understood"),
-    "%YAML 1.2\n%YAML 1.2\n---\na: b": (2, 1, "the directive '%YAML 1.2' is not understood"),
+    "a:\n\tb: c": (2, 1, "YAML requires spaces here, not a tab"),
+    "\ta: b": (1, 1, "YAML requires spaces here, not a tab"),
+    "a: b\tc": (1, 5, "text without quotes contains a tab"),
+    'a: "\\q"': (1, 5, r"'\q' is not an escape sequence of YAML"),
+    'a: "\\xzz"': (1, 5, r"'\xzz' is not an escape sequence of YAML"),
+    'a: "\\U00110000"': (1, 5, r"'\U00110000' is not an escape sequence of YAML"),
+    "%YAML 9\n---\na: b": (1, 1, "the directive '%YAML 9' is not supported"),
+    "%TAG ! x:\n---\na: b": (1, 1, "the directive '%TAG ! x:' is not supported"),
+    "%YAML 1.2\n%YAML 1.2\n---\na: b": (2, 1, "the directive '%YAML 1.2' is not supported"),
     "a: 'b": (1, 4, "this quote is never closed"),
     "a: [b": (1, 4, "this '[' is never closed"),
     "a: [b,\n": (1, 4, "this '[' is never closed"),
     "a: {b: c\nd: e\n": (1, 4, "this '{' is never closed"),
-    "a: {b: c}}": (1, 10, "this '}' closes nothing"),
-    "a: ]": (1, 4, "this ']' closes nothing"),
-    "a: 1\n b: 2": (2, 3, "this does not belong to what stands above it"),
-    "a:\n  - b\n c: d": (3, 2, "this does not belong to what stands above it"),
+    "a: {b: c}}": (1, 10, "this '}' has no opening bracket"),
+    "a: ]": (1, 4, "this ']' has no opening bracket"),
+    "a: 1\n b: 2": (2, 3, "this does not belong to the lines above"),
+    "a:\n  - b\n c: d": (3, 2, "this does not belong to the lines above"),
     "- a\nb: c": (2, 1, "this is no entry of the list above it"),
     "a: 1\nfoo\n": (2, 1, "no ': ' follows this key"),
     "a: - b": (1, 4, "a list cannot begin here"),
@@ -444,7 +444,7 @@ class TestRefusals:
         (wrong,) = refused("&a &b c")
 
         assert wrong.code == "yaml-syntax"
-        assert wrong.message.startswith("this is no YAML: ")
+        assert wrong.message.startswith("invalid YAML: ")
 
     @pytest.mark.parametrize("text", ["", "\n\n", "# only\n", "---\n", b"\xef\xbb\xbf"])
     def test_an_empty_file_is_refused(self, text: str | bytes) -> None:
@@ -484,7 +484,7 @@ class TestRefusals:
         (wrong,) = refused(text, limit=10)
 
         assert wrong.code == "too-large"
-        assert "at most 10 bytes are read" in wrong.message
+        assert "the limit is 10 bytes" in wrong.message
 
     def test_the_limit_is_one_mebibyte(self) -> None:
         """A matrix of a mebibyte is read, a byte more is not."""
@@ -525,7 +525,7 @@ class TestRefusals:
         assert (
             wrong[0].related[0][0],
             spot(wrong[0].related[0][1]),
-        ) == ("first given here", (1, "a"))
+        ) == ("first key", (1, "a"))
 
     def test_merging_twice_is_refused(self) -> None:
         """A second `<<` is a duplicate key; a list merges several."""
