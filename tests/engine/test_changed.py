@@ -60,7 +60,7 @@ def test_staged_targets_are_not_listed(engine: Engine, tmp_path: Path) -> None:
     first = listed(engine, tmp_path)
 
     assert list(first) == ["box-big", "box-small", "lid-big", "lid-small"]
-    assert first["box-big"]["reasons"] == [f"{registry}/box has no image of this fingerprint"]
+    assert first["box-big"]["reasons"] == [f"{registry}/box has no image with this fingerprint"]
     assert first["box-big"]["downstream"] == ["lid-big"]
 
     subprocess.run([sys.executable, "-m", "compiler"], cwd=tmp_path, env=engine.env, check=True)

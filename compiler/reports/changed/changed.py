@@ -85,9 +85,11 @@ def _differing(
     for target in plan.targets:
         mine, before = now[target.name], then.get(target.name)
         if before is None:
-            why: tuple[str, ...] = ("it is new",)
+            why: tuple[str, ...] = ("the target is new",)
         elif before.digest != mine.digest:
-            why = tuple(reasons(before, mine, target.dockerfile)) or ("its parts changed places",)
+            why = tuple(reasons(before, mine, target.dockerfile)) or (
+                "the order of its inputs changed",
+            )
         else:
             continue
         yield Changed(target, mine.digest, why, below[target.name])
@@ -113,9 +115,9 @@ def unstaged(
             target,
             now[target.name].digest,
             (
-                f"{repositories[target.name]} has no image of this fingerprint"
+                f"{repositories[target.name]} has no image with this fingerprint"
                 if target.name in repositories
-                else "it has no tag, so no repository holds it",
+                else "the target has no tag, so it has no repository",
             ),
             below[target.name],
         )
@@ -136,9 +138,9 @@ def reasons(before: Fingerprint, now: Fingerprint, dockerfile: str) -> Iterator[
 def _reason(name: str, old: str | None, new: str | None, dockerfile: str) -> str:
     kind, _, what = name.partition(" ")
     if name == "refreshed":
-        return "it is to be refreshed"
+        return "matrix.lock requests a refresh"
     if kind == "base" and old is not None and new is not None:
-        return f"{what} moved"
+        return f"base image {what} changed"
     shown = {
         "Dockerfile": dockerfile,
         "base": f"the lock of {what}",

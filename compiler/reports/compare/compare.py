@@ -161,11 +161,11 @@ def _notes(ours: Definition, theirs: Definition, pairs: Collection[Pair]) -> Ite
     if not ours.waiting.isdisjoint(there.keys() - here.keys()):
         yield "they have tags that this matrix moves, which count with MOVING=true"
     if here and there and here.keys().isdisjoint(there) and not pairs:
-        yield f"no tag is on both sides: here {next(iter(here))}, theirs {next(iter(there))}"
+        yield f"no tag is common to both sides: here {next(iter(here))}, theirs {next(iter(there))}"
         if ours.variables:
             yield f"variables are read from the environment: {', '.join(ours.variables)}"
     if theirs.unknown:
-        yield f"fields that are not known here are not compared: {', '.join(theirs.unknown)}"
+        yield f"unknown fields are not compared: {', '.join(theirs.unknown)}"
     if theirs.came_along:
         came = [name for name in theirs.targets if name in theirs.came_along]
         names = shortened(came, SHOWN_NAMES)

@@ -28,7 +28,7 @@ def as_text(found: Comparison, file: str) -> str:
             alike.setdefault(tuple(names), []).append(one)
     for members, several in alike.items():
         which = (
-            "all that are on both sides"
+            "all compared targets"
             if len(members) == len(found.pairs)
             else shortened(members, SHOWN_NAMES)
         )
@@ -42,7 +42,7 @@ def as_text(found: Comparison, file: str) -> str:
     lines += _alone("only here", found.only_ours)
     if found.left_out:
         lines.append(
-            "left out, for they have neither tags nor an output, as what others inherit from: "
+            "ignored, because they have neither tags nor an output: "
             + shortened(found.left_out, SHOWN_NAMES)
         )
     return "".join(f"{inert(printable(line))}\n" for line in lines)

@@ -30,7 +30,8 @@ _REFUSAL = re.compile(
     r"^ERROR: (?:[^\s:]+:(?P<line>\d{1,7}),(?P<column>\d{1,7})\S*: )?(?P<text>.*)",
     re.MULTILINE | re.DOTALL,
 )
-_ELSEWHERE = "or give the JSON that `docker buildx bake --print` gives elsewhere"
+_NEEDED = "`docker buildx bake` is needed to read this file"
+_ELSEWHERE = "or use the JSON that `docker buildx bake --print` prints on another machine"
 _LONGEST = 500
 """Characters of bake's words that are told."""
 
@@ -48,7 +49,7 @@ def read_definition(file: str) -> Definition:
     remedy = "name a file, or `-` for stdin"
     raw = read_given(file or ".", what="the bake file", remedy=remedy, limit=LIMIT)
     if not raw.strip():
-        refuse_file(shown, code=Code.EMPTY_FILE, message="the file holds nothing", help=REMEDY)
+        refuse_file(shown, code=Code.EMPTY_FILE, message="the file is empty", help=REMEDY)
     if _is_json(path, raw):
         page = read_text(raw, shown, limit=LIMIT)
         data = parse(page)
@@ -122,7 +123,7 @@ def _docker(path: Path, page: SourceText, *words: str) -> buildx.Completed:
         refuse_file(
             page.path,
             code=CODE,
-            message=f"`docker buildx bake` reads such a file, and cannot be run: {error.message}",
+            message=f"{_NEEDED}, and cannot be run: {error.message}",
             help=f"{error.help}, {_ELSEWHERE}",
         )
 
@@ -133,7 +134,7 @@ def _refuse(stderr: bytes, path: Path, page: SourceText) -> NoReturn:
         refuse_file(
             page.path,
             code=CODE,
-            message="`docker buildx bake` reads such a file, and docker has no buildx plugin",
+            message=f"{_NEEDED}, and docker has no buildx plugin",
             help=f"install Docker's buildx plugin, {_ELSEWHERE}",
         )
     refusal = _REFUSAL.search(stderr.decode(errors="replace"))
@@ -141,6 +142,6 @@ def _refuse(stderr: bytes, path: Path, page: SourceText) -> NoReturn:
     where = Location(path=page.path, line=0)
     if refusal and refusal["line"]:
         where = page.at(page.offset(max(1, int(refusal["line"])), max(1, int(refusal["column"]))))
-    message = f"docker buildx bake refuses it: {words or 'it does not say why'}"
-    help_ = f"correct it, {_ELSEWHERE}"
+    message = f"docker buildx bake rejects the file: {words or 'no reason is given'}"
+    help_ = f"correct the file, {_ELSEWHERE}"
     raise CompileError([Diagnostic(code=CODE, message=message, location=where, help=help_)])

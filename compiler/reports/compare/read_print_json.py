@@ -26,7 +26,7 @@ from compiler.source.positions import MOST_FINDINGS, RawDiagnostic, SourceText, 
 
 
 CODE = Code.BAKE_FILE
-REMEDY = "give a bake file, or the JSON that `docker buildx bake --print` gives"
+REMEDY = "use a bake file, or the JSON that `docker buildx bake --print` prints"
 
 _TOP = frozenset({"group", "target"})
 _ALWAYS = frozenset({"context", "dockerfile"})
@@ -59,7 +59,7 @@ def parse(page: SourceText) -> dict[str, Any]:
             object_pairs_hook=_unique,
         )
     except json.JSONDecodeError as error:
-        message = f"this is no JSON: {error.msg[:1].lower()}{error.msg[1:]}"
+        message = f"invalid JSON: {error.msg[:1].lower()}{error.msg[1:]}"
         end = error.pos + 1
         page.refuse(
             [RawDiagnostic(code=CODE, message=message, start=error.pos, end=end, help=REMEDY)]
@@ -70,7 +70,7 @@ def parse(page: SourceText) -> dict[str, Any]:
         if found:
             page.refuse(found)
     if not isinstance(data, dict) or (_TOP.isdisjoint(data) and "services" not in data):
-        message = "this JSON has no `target`, so bake does neither read nor print it"
+        message = "the JSON has no `target`, so it is neither a bake file nor printed by bake"
         refuse_file(page.path, code=CODE, message=message, help=REMEDY)
     return data
 
@@ -172,7 +172,7 @@ def _findings(
             message=f"{wrong[route]} is expected here, not {_kind(value)}",
             start=start,
             end=end,
-            help="give what `docker buildx bake --print` gives, unchanged",
+            help="use the output of `docker buildx bake --print` unchanged",
         )
 
 

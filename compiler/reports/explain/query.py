@@ -85,10 +85,8 @@ def _targets(plan: Plan, words: Sequence[str], problems: Problems) -> tuple[Targ
     for word in dict.fromkeys(words):
         if _PAIR.match(word):
             if named is not None:
-                message = f"{named!r} says the value of each axis already"
-                problems.add(
-                    _problem(Code.DUPLICATE_VALUE, message, "take one of the two away", word)
-                )
+                message = f"{named!r} already sets the value of each axis"
+                problems.add(_problem(Code.DUPLICATE_VALUE, message, "remove one of them", word))
         elif word in targets:
             continue
         elif word in groups:
@@ -120,10 +118,10 @@ def _read(matrix: Matrix, pairs: dict[str, re.Match[str]], problems: Problems) -
             problems.add(_problem(Code.UNKNOWN_AXIS, message, near, word, name))
             continue
         if name in given:
-            message = f"{name!r} is given twice"
-            problems.add(_problem(Code.DUPLICATE_VALUE, message, "name one value", word))
+            message = f"duplicate value for {name!r}"
+            problems.add(_problem(Code.DUPLICATE_VALUE, message, "use one value", word))
         elif value not in known and (name == "image" or value != "null"):
-            near = did_you_mean(value, known, otherwise=f"name one of {shortened(known, _LISTED)}")
+            near = did_you_mean(value, known, otherwise=f"use one of {shortened(known, _LISTED)}")
             if name == "image":
                 code, message = Code.UNKNOWN_IMAGE, f"no image is named {value!r}"
             else:
@@ -170,7 +168,7 @@ def _value(axis: Axis, given: dict[str, str]) -> Value | None:
 def _why_not(image: Image, given: dict[str, str]) -> tuple[str, str]:
     """Say why an image cannot have these values, and what to do; nothing if it can."""
     if given.get("image", image.name) != image.name:
-        return f"{image.name!r} is another image", "name that one"
+        return f"{image.name!r} is another image", "use that image"
     axes = {axis.name: axis for axis in image.axes}
     for name, text in given.items():
         if name == "image":
@@ -178,13 +176,13 @@ def _why_not(image: Image, given: dict[str, str]) -> tuple[str, str]:
         if name not in axes:
             if text != "null":
                 return (
-                    f"image {image.name!r} lacks the axis {name!r}",
-                    f"take {name}={text} away",
+                    f"image {image.name!r} has no axis {name!r}",
+                    f"remove {name}={text}",
                 )
         elif text not in [value.text for value in axes[name].values]:
             return (
-                f"image {image.name!r} has the axis {name!r}, which is never null there",
-                f"name one of {shortened([value.text for value in axes[name].values], _LISTED)}",
+                f"image {image.name!r} has the axis {name!r}, which is never null",
+                f"use one of {shortened([value.text for value in axes[name].values], _LISTED)}",
             )
     return "", ""
 
@@ -195,7 +193,7 @@ def _impossible(matrix: Matrix, given: dict[str, str], words: Sequence[str]) -> 
     reasons = [_why_not(image, given) for image in images]
     message, help_ = reasons[0]
     if len(reasons) > 1:
-        message = f"none of {len(reasons)} images can have all of this"
+        message = f"none of {len(reasons)} images supports this combination"
         help_ = "; ".join(dict.fromkeys(why for why, _ in reasons[:_MOST]))
     return _problem(Code.NO_VARIANT_MATCHES, message, help_, " ".join(words))
 
@@ -206,9 +204,9 @@ def _incomplete(left: Sequence[Open], words: Sequence[str]) -> Diagnostic:
     of = f"image {left[0].image.name!r}" if len(left) == 1 else f"{len(left)} images"
     named = dict.fromkeys(axis.name for one in left for axis in one.axes)
     message = f"{counted(count, 'target')} of {of} match{'es' * (count == 1)} this"
-    help_ = f"say also which {' and which '.join(named)}"
+    help_ = f"also specify {' and '.join(named)}"
     if len(left) > 1:
-        help_ += ", or which image"
+        help_ += ", or the image"
     if count:
         help_ += f"; `compile-matrix list {shlex.join(words)}` shows them"
     return _problem(Code.INCOMPLETE_COMBINATION, message, help_, " ".join(words))

@@ -84,9 +84,7 @@ class _Judge:
             yield self._of(Effect.KEPT, "only", row)
         if keeping:
             return
-        count = (
-            f"none of {len(rows)} rows keeps it" if len(rows) > 1 else "its row does not keep it"
-        )
+        count = f"none of {len(rows)} rows matches" if len(rows) > 1 else "its row does not match"
         whole = self._place(rows[0].route[:-1])
         yield Ruling(Effect.DROPPED, "only", "", whole, count)
         nearest = sorted(against, key=lambda one: len(one[1]))[:_NEAREST]

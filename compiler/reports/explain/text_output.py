@@ -41,9 +41,9 @@ def as_text(
 
 
 def _left(one: Open) -> str:
-    names = " and which ".join(axis.name for axis in one.axes)
+    names = " and ".join(axis.name for axis in one.axes)
     count = counted(one.targets, "target")
-    return f"image {one.image.name}: {count} with this; say also which {names}"
+    return f"image {one.image.name}: {count} match; also specify {names}"
 
 
 def _explained(one: Explanation, contents: Mapping[str, Content]) -> str:
@@ -149,14 +149,14 @@ def _rules(rules: Iterable[Ruling]) -> list[_Row]:
         )
         for one in rules
     ]
-    return rows or [("no rule is about this image",)]
+    return rows or [("no rule applies to this image",)]
 
 
 def _fields(build: Build) -> Iterator[tuple[str, list[_Row]]]:
     """Give the sections of a target's fields: names, platforms, all that is single, mappings."""
     fields = build.fields
     yield "tags", _givens([one for one in fields if one.name in _NAMES], named=True)
-    yield "platforms", _platforms(build) or [("none is named: the builder's own",)]
+    yield "platforms", _platforms(build) or [("not specified: the builder's default",)]
     aside = {*_NAMES, "platforms", *MERGED}
     yield "fields", _givens([one for one in fields if one.name not in aside], named=True)
     for name in dict.fromkeys(one.name for one in fields if one.name in MERGED):

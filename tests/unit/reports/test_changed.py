@@ -154,7 +154,7 @@ def test_every_kind_of_reason(changed: Callable[..., Output], project: Path) -> 
 
     found = as_json(changed("--since", "v1", "--format", "json"))
 
-    assert found["server-3_10"][0] == ["it is new"]
+    assert found["server-3_10"][0] == ["the target is new"]
     assert found["server-3_11"][0] == ["args.TORCH changed"]
     assert found["worker-3_11"][0] == [
         "worker/new.sh is new",
@@ -172,7 +172,7 @@ def test_a_base_that_moved(changed: Callable[..., Output], project: Path) -> Non
     (project / "templates/lone.j2").write_text(pinned.format("1" * 64))
 
     assert as_json(changed("--since", "v2", "--format", "json")) == {
-        "lone": (["python:3.11-slim moved"], [])
+        "lone": (["base image python:3.11-slim changed"], [])
     }
 
 

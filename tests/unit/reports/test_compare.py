@@ -175,7 +175,7 @@ def test_a_hand_written_file_is_the_same(project: Path, docker: Path) -> None:
     assert by_stdin == told.replace("old.hcl", "stdin")
     assert told.splitlines() == [
         "4 targets here, 4 in old.hcl: all the same",
-        "left out, for they have neither tags nor an output, as what others inherit from: common",
+        "ignored, because they have neither tags nor an output: common",
     ]
 
 
@@ -348,7 +348,7 @@ def test_a_refusal_is_told_in_bakes_words(project: Path, docker: Path) -> None:
 
     assert told.stdout == ""
     assert told.stderr.startswith("old.hcl:2:")
-    assert "error[bake-file]: docker buildx bake refuses it: Unknown variable" in told.stderr
+    assert "error[bake-file]: docker buildx bake rejects the file: Unknown variable" in told.stderr
     assert told.stderr.count("\n") <= 4
 
 
@@ -361,7 +361,7 @@ def test_without_buildx(project: Path, tmp_path: Path) -> None:
     (lone / "docker").chmod(0o755)
     bare = run(project, "compare", "old.hcl", PATH=path_with(lone), code=1).stderr
 
-    assert "error[bake-file]: `docker buildx bake` reads such a file" in missing
+    assert "error[bake-file]: `docker buildx bake` is needed" in missing
     assert "docker is not installed" in missing
     assert "docker has no buildx plugin" in bare
     assert "bake --print" in missing
@@ -506,7 +506,7 @@ def test_what_many_targets_differ_in_is_told_once() -> None:
 
     assert lines == [
         "6 targets here, 6 in old.hcl: 6 differ",
-        "in 6 targets: all that are on both sides",
+        "in 6 targets: all compared targets",
         "  pull  theirs: true  ours: (none)",
         "t2",
         "  args.A  theirs: b  ours: (none)",
@@ -519,14 +519,16 @@ def test_what_is_not_known_is_said() -> None:
     told = difference({"a": target(tags=["x/a"])}, {"a": target(tags=["x/a"], future=[{"a": "b"}])})
 
     assert told.same
-    assert told.notes == ("fields that are not known here are not compared: future",)
+    assert told.notes == ("unknown fields are not compared: future",)
 
 
 def test_no_shared_tag_is_explained() -> None:
     """Where no target is on both sides, one tag of each shows why."""
     told = difference({"a": target(tags=["x/a:1"])}, {"a": target(tags=["x/a:2"])})
 
-    assert told.notes == ("no tag is on both sides: here docker.io/x/a:1, theirs docker.io/x/a:2",)
+    assert told.notes == (
+        "no tag is common to both sides: here docker.io/x/a:1, theirs docker.io/x/a:2",
+    )
     assert list(told.only_ours) == list(told.only_theirs) == ["a"]
 
 

@@ -209,7 +209,7 @@ axes
   reload  *     matrix.yaml:10
 
 rules
-  dropped  only              none of 2 rows keeps it      matrix.yaml:31
+  dropped  only              none of 2 rows matches       matrix.yaml:31
            only              {python: >=3.10, gpu: true}  matrix.yaml:32  not for python=3.9
            only              {gpu: false}                 matrix.yaml:33  not for gpu=true
   dropped  only of gpu=true  {python: >=3.10}             matrix.yaml:8   not with python=3.9
@@ -272,10 +272,10 @@ template    templates/Dockerfile.j2  image a  matrix.yaml:3
 groups      default, a
 
 rules
-  no rule is about this image
+  no rule applies to this image
 
 platforms
-  none is named: the builder's own
+  not specified: the builder's default
 """
     )
 
@@ -361,7 +361,7 @@ def test_several_images_fit(tmp_path: Path) -> None:
     assert [one.build.target for one in told if one.build] == ["other"]
     assert [(one.image.name, one.targets) for one in left] == [("server", 5)]
     assert as_text(told, left).endswith(
-        "\n---\nimage server: 5 targets with this; say also which python and which reload\n"
+        "\n---\nimage server: 5 targets match; also specify python and reload\n"
     )
     assert json.loads(as_json(told, left))["incomplete"] == [
         {"image": "server", "targets": 5, "axes": ["python", "reload"]}
@@ -526,13 +526,13 @@ def test_every_combination_is_a_target_or_dropped(plan: Plan) -> None:
         ("server", "unknown-target", "'server'; it is a group of 7", "compile-matrix list server"),
         ("pyhton=3.9", "unknown-axis", "no axis is named 'pyhton'", "did you mean 'python'?"),
         ("python=3.1", "unknown-value", "'python' has no value '3.1'", "did you mean '3.10'?"),
-        ("gpu=yes", "unknown-value", "'gpu' has no value 'yes'", "name one of false, true"),
+        ("gpu=yes", "unknown-value", "'gpu' has no value 'yes'", "use one of false, true"),
         ("python>=3.9", "unknown-value", "has no value '>=3.9'", "did you mean '3.9'?"),
         ("python=3.9,3.10", "unknown-value", "has no value '3.9,3.10'", "'3.10'?"),
-        ("python=", "unknown-value", "'python' has no value ''", "name one of 3.9, 3.10, 3.11"),
+        ("python=", "unknown-value", "'python' has no value ''", "use one of 3.9, 3.10, 3.11"),
         ("image=bsae", "unknown-image", "no image is named 'bsae'", "did you mean 'base'?"),
-        ("gpu=true gpu=false", "duplicate-value", "'gpu' is given twice", "name one value"),
-        ("other gpu=true", "duplicate-value", "'other' says the value of", "take one of the two"),
+        ("gpu=true gpu=false", "duplicate-value", "duplicate value for 'gpu'", "use one value"),
+        ("other gpu=true", "duplicate-value", "'other' already sets the value of", "remove one of them"),
         (
             "gpu=false reload=true",
             "incomplete-combination",
@@ -543,16 +543,16 @@ def test_every_combination_is_a_target_or_dropped(plan: Plan) -> None:
             "image=server python=3.9",
             "incomplete-combination",
             "2 targets of image 'server'",
-            "which gpu and",
+            "specify gpu and",
         ),
         (
             "image=base gpu=true",
             "no-variant-matches",
-            "'base' lacks the axis 'gpu'",
-            "gpu=true away",
+            "'base' has no axis 'gpu'",
+            "remove gpu=true",
         ),
-        ("image=base python=null", "no-variant-matches", "is never null there", "3.9, 3.10, 3.11"),
-        ("python=null gpu=null", "no-variant-matches", "none of 3 images can", "'base' has the"),
+        ("image=base python=null", "no-variant-matches", "is never null", "3.9, 3.10, 3.11"),
+        ("python=null gpu=null", "no-variant-matches", "none of 3 images supports", "'base' has the"),
     ],
 )
 def test_words_that_say_nothing(
