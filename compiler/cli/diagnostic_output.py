@@ -1,4 +1,4 @@
-"""Diagnostics in words: for people, as JSON, as annotations of a GitHub workflow."""
+"""Diagnostics as text for people, as JSON, or as annotations of a GitHub workflow."""
 
 import json
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from compiler.reports.text import display_width, inert, printable
 
 
 MAX_SHOWN = 120
-"""Characters of a source line that are shown."""
+"""Maximum number of characters of a source line that are shown."""
 
 _COLOURS = {Severity.ERROR: "1;31", Severity.WARNING: "1;33"}
 
@@ -24,16 +24,16 @@ class DiagnosticFormat(StrEnum):
 
 
 def report(
-    diagnostics: Iterable[Diagnostic], form: DiagnosticFormat, *, colour: bool = False
+    diagnostics: Iterable[Diagnostic], output_format: DiagnosticFormat, *, colour: bool = False
 ) -> str:
-    """Return diagnostics in a form, each line ended.
+    """Return diagnostics in a format, each line with its line ending.
 
     Args:
-        diagnostics: in the order in which they are to be read.
-        form: for whom; JSON is one document.
-        colour: whether text may be coloured.
+        diagnostics: in the order of the output.
+        output_format: JSON is one document, which is never shortened.
+        colour: whether text is coloured.
     """
-    match form:
+    match output_format:
         case DiagnosticFormat.TEXT:
             return "".join(_text(one, colour=colour) for one in _by_cause(diagnostics))
         case DiagnosticFormat.JSON:

@@ -1,4 +1,4 @@
-"""Two sets of fingerprints -> the targets that must be built, why, and what stands on them."""
+"""Two sets of fingerprints -> the targets that must be rebuilt, the reasons, and dependents."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,14 +19,14 @@ from compiler.targets.target import Target
 
 
 class Changed(NamedTuple):
-    """A target that must be built."""
+    """A target that must be rebuilt."""
 
     target: Target
     fingerprint: str
     reasons: tuple[str, ...]
-    """Each a short sentence, its own before those of what it stands on."""
+    """One short sentence each; the target's own reasons come before those of its dependencies."""
     downstream: tuple[str, ...]
-    """The targets that stand on it or copy from it, directly or not, in the plan's order."""
+    """Its dependents, direct and indirect, in the plan's order."""
 
 
 def changed_since(
@@ -39,18 +39,18 @@ def changed_since(
     sets: Sequence[str] = (),
     limit: int = MAX_VARIANTS,
 ) -> tuple[Changed, ...]:
-    """Return what differs from the same matrix compiled from a commit, in the plan's order.
+    """Return the targets that differ from the same matrix at a commit, in the plan's order.
 
-    Everything does where the matrix was not there, or did not compile.
+    If the commit has no matrix, or it does not compile there, all targets are returned.
 
     Args:
-        compiled: what it compiles to now.
+        compiled: the matrix compiled now.
         path: the matrix file.
-        commit: anything that git takes for a commit.
-        environment: what bake would take variables from, now and then.
+        commit: any name of a commit that git accepts.
+        environment: overrides bake variables, in both states.
         now: the fingerprint of each target.
-        sets: the words of `--set`, for both.
-        limit: the most variants that it may have.
+        sets: the values of `--set`, for both states.
+        limit: the maximum number of variants.
 
     Raises:
         CompileError: git cannot read the commit.
@@ -60,7 +60,7 @@ def changed_since(
             return tuple(_all(compiled.plan, now, f"{path.name} did not exist at {commit}"))
         try:
             before = compile_matrix(folder / path.name, limit=limit)
-            # Where git ignores what is generated, a context may hold it all the same.
+            # A build context may contain generated files that git ignores.
             update(before.artifacts, folder, before.plan.matrix.output)
             known = [target.name for target in compiled.plan.targets]
             resolved = override(ResolvedPlan(before.plan, environment), sets, known=known)
@@ -101,13 +101,13 @@ def unstaged(
     staged: Mapping[str, bool],
     repositories: Mapping[str, str],
 ) -> tuple[Changed, ...]:
-    """Return the targets whose fingerprint no registry holds.
+    """Return the targets whose fingerprint is not staged.
 
     Args:
-        plan: what is planned.
+        plan: all targets.
         now: the fingerprint of each target.
-        staged: target -> whether its fingerprint is there, of those that have a repository.
-        repositories: target -> its repository, of the same.
+        staged: target -> whether its fingerprint is staged, for targets with a repository.
+        repositories: target -> its repository, for the same targets.
     """
     below = downstream(now)
     return tuple(
@@ -127,7 +127,7 @@ def unstaged(
 
 
 def reasons(before: Fingerprint, now: Fingerprint, dockerfile: str) -> Iterator[str]:
-    """Say what differs between two fingerprints of a target."""
+    """Yield the differences between two fingerprints of a target, as sentences."""
     names = dict.fromkeys([*now.parts, *before.parts])
     for name in sorted(names, key=lambda name: name.startswith(("parent ", "target "))):
         old, new = before.parts.get(name), now.parts.get(name)
@@ -151,7 +151,7 @@ def _reason(name: str, old: str | None, new: str | None, dockerfile: str) -> str
 
 
 def downstream(now: Mapping[str, Fingerprint]) -> dict[str, tuple[str, ...]]:
-    """Return for each target those that stand on it or copy from it, directly or not, in order."""
+    """Return the dependents of each target, direct and indirect, in the plan's order."""
     children = dependents({name: one.linked for name, one in now.items()})
     order = {name: n for n, name in enumerate(now)}
     return {

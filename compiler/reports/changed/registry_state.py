@@ -1,4 +1,4 @@
-"""Fingerprints -> which of them a registry holds, as images under the tag `fp-<sha256>`."""
+"""Fingerprints -> which of them are staged, as images with the tag `fp-<sha256>`."""
 
 from collections.abc import Mapping
 
@@ -11,12 +11,12 @@ from compiler.fingerprint.naming import fingerprint_tag
 def staged(
     prints: Mapping[str, Fingerprint], places: Mapping[str, str], registries: Registries
 ) -> dict[str, bool]:
-    """Ask registries which fingerprints they hold; in parallel, each question once.
+    """Return which fingerprints are staged; looks up each tag once, in parallel.
 
     Args:
         prints: target -> its fingerprint.
         places: target -> its repository.
-        registries: who is asked.
+        registries: the clients for the lookups.
 
     Raises:
         RegistryError: a registry cannot be read.

@@ -1,1 +1,1 @@
-"""Jobs of a CI run: targets in dependency stages, each cut into shards of even work."""
+"""CI jobs: targets in stages of dependencies, divided into shards of similar work."""

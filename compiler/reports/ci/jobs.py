@@ -1,4 +1,4 @@
-"""Stages of shards -> what a CI service takes: a job matrix for GitHub, a pipeline for GitLab."""
+"""Stages of shards -> a job matrix for GitHub or a child pipeline for GitLab."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -7,14 +7,14 @@ from compiler.reports.ci.shards import Shard
 
 
 HOOK = ".compile-matrix"
-"""The hidden job of an included file that GitLab's jobs extend."""
+"""The hidden job in an included file that GitLab's jobs extend."""
 
 
 def github(stages: Sequence[Sequence[Shard]]) -> str:
     """Return `{"stages": [{"include": [...]}, ...], "shards": N}`, one line.
 
-    Each entry has `name`, `stage`, `shard`, `steps`, `targets`, and `selection`, the text of a file
-    for `--selection`.
+    Each entry has `name`, `stage`, `shard`, `steps`, `targets`, and `selection`: the content of a
+    file for `--selection`.
     """
     found = [
         {
@@ -36,12 +36,12 @@ def github(stages: Sequence[Sequence[Shard]]) -> str:
 
 
 def gitlab(stages: Sequence[Sequence[Shard]], include: str = "") -> str:
-    """Return a child pipeline: a stage for each, a job for each shard.
+    """Return a child pipeline with one job for each shard.
 
-    A job has its selection in the variable SELECTION, builds and tests it, and pushes nothing, for
-    tags of a version are not for what is not merged; where a file of the project is
-    included its hidden job `.compile-matrix` says what is done instead. Where nothing is to be
-    built one job says so, for GitLab wants one.
+    The variable SELECTION of a job contains its selection. The job builds and tests these targets
+    without pushing, because a merge request must not create version tags. If a project file is
+    included, its hidden job `.compile-matrix` defines the commands instead. A pipeline without
+    targets has one job that does nothing, because GitLab requires a job.
     """
     return "".join(f"{line}\n" for line in _pipeline(stages, include))
 

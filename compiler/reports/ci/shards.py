@@ -1,4 +1,4 @@
-"""Targets -> stages of shards: parents before children, even work, shared steps together."""
+"""Targets -> stages of shards: parents before children, similar work, shared steps together."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -7,18 +7,18 @@ from compiler.targets.graph import closure, ordered
 
 
 MOST = 256
-"""Jobs that GitHub makes of one matrix."""
+"""Maximum number of jobs in a GitHub job matrix."""
 USUAL = 20
-"""Jobs that GitHub runs at once for most who use it."""
+"""Number of jobs that GitHub runs at the same time on its free plan."""
 
 
 class Shard(NamedTuple):
-    """Targets that one job builds."""
+    """The targets that one job builds."""
 
     targets: tuple[str, ...]
     """In the plan's order."""
     steps: int
-    """How many different steps building them executes."""
+    """The number of distinct steps that the job executes."""
 
 
 def stages(
@@ -27,16 +27,15 @@ def stages(
     steps: Mapping[str, Sequence[str]],
     most: int = USUAL,
 ) -> tuple[tuple[Shard, ...], ...]:
-    """Return shards, stage by stage: what a target stands on is in an earlier stage, or not asked.
+    """Return the shards of each stage; the dependencies of a target are in earlier stages.
 
-    At most so many shards in all stages together; where there are more stages than that, the last
-    shard holds parents and children.
+    If there are more stages than shards, the last shard contains parents and their children.
 
     Args:
         names: the targets, in the plan's order.
-        linked: target -> the targets that it stands on or copies from.
-        steps: target -> its steps, as `ci.steps` names them.
-        most: the most shards.
+        linked: target -> its direct dependencies.
+        steps: target -> its steps, as `render.build_steps` names them.
+        most: the maximum number of shards in all stages together.
     """
     if not names:
         return ()
@@ -64,7 +63,7 @@ def stages(
 
 
 def _levels(names: Sequence[str], linked: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """Group targets by how many of them are on the longest way down; others on it do not count."""
+    """Group targets by the length of their longest chain of dependencies among these targets."""
     depth: dict[str, int] = {}
     asked = frozenset(names)
     for name in ordered(closure(names, linked), linked):
@@ -81,7 +80,7 @@ def _cost(names: Sequence[str], steps: Mapping[str, Sequence[str]]) -> int:
 
 
 def _sorted(names: Sequence[str], steps: Mapping[str, Sequence[str]]) -> list[str]:
-    """Order targets so that those with common first steps stand side by side."""
+    """Order targets so that those with common first steps are neighbours."""
     seen: dict[str, int] = {}
     for name in names:
         for step in steps[name]:
@@ -90,7 +89,7 @@ def _sorted(names: Sequence[str], steps: Mapping[str, Sequence[str]]) -> list[st
 
 
 def _cut(names: list[str], steps: Mapping[str, Sequence[str]], count: int) -> list[list[str]]:
-    """Cut a row into at most so many parts, the dearest of which is as cheap as can be."""
+    """Divide targets into at most `count` shards, and minimize the largest number of steps."""
     low, high = max(len(steps[name]) for name in names), _cost(names, steps)
     while low < high:
         middle = (low + high) // 2
@@ -107,8 +106,8 @@ def _cut(names: list[str], steps: Mapping[str, Sequence[str]], count: int) -> li
 def _parted(
     left: list[str], right: list[str], steps: Mapping[str, Sequence[str]], most: int
 ) -> tuple[list[str], list[str]]:
-    """Move the end of one part to the next one where that tears fewer shared steps apart."""
-    kept = [0]  # different steps of the first so many
+    """Move targets from the end of a shard to the next if that duplicates fewer steps."""
+    kept = [0]  # number of distinct steps of the first n targets
     held: set[str] = set()
     for name in left:
         held.update(steps[name])
@@ -125,7 +124,7 @@ def _parted(
 
 
 def _filled(names: list[str], steps: Mapping[str, Sequence[str]], most: int) -> list[list[str]]:
-    """Fill parts one after another, each with no more than so many different steps."""
+    """Fill shards one after another, each with at most `most` distinct steps."""
     parts: list[list[str]] = []
     held: set[str] = set()
     for name in names:

@@ -1,4 +1,4 @@
-"""What differs between two definitions of the same builds, target by target.
+"""Differences between two definitions of the same builds, target by target.
 
 Takes two `Definition`s, ours and theirs; returns a `Comparison`. Targets are the same if they share
 a tag in its full form, whatever their names; those without tags go by name. Dockerfiles are not
@@ -20,19 +20,19 @@ SHOWN_NAMES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One field, or one key of it, that is not the same."""
+    """A field, or one key of it, with different values."""
 
     field: str
     key: str | None
-    """The key of a field that is a mapping."""
+    """The key, if the field is a mapping."""
     theirs: str | tuple[str, ...] | None
-    """None where they do not give it."""
+    """None if the field is absent."""
     ours: str | tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """One target on both sides."""
+    """A target that both sides have."""
 
     ours: str
     theirs: str
@@ -48,21 +48,20 @@ class Comparison:
     """Name -> tags."""
     only_theirs: Mapping[str, tuple[str, ...]]
     left_out: tuple[str, ...]
-    """Targets of theirs that have no counterpart and leave nothing behind, such as what others
-    inherit from."""
+    """Their targets without a counterpart and an output, such as those that others inherit."""
     notes: tuple[str, ...]
-    """What a reader should know to judge it."""
+    """Notes that help to interpret the result."""
 
     @property
     def same(self) -> bool:
-        """Tell whether nothing differs."""
+        """Return whether nothing differs."""
         return not (
             self.only_ours or self.only_theirs or any(pair.differences for pair in self.pairs)
         )
 
 
 def compare(ours: Definition, theirs: Definition, ignored: Collection[str] = ()) -> Comparison:
-    """Compare two definitions; the fields that are ignored may differ."""
+    """Compare two definitions, except for the ignored fields."""
     here, there = ours.targets, theirs.targets
     matched = _matched(here, there)
     names = {other: name for name, other in matched.items()}
@@ -97,7 +96,7 @@ def tags(fields: Fields) -> tuple[str, ...]:
 
 
 def _matched(ours: Mapping[str, Fields], theirs: Mapping[str, Fields]) -> dict[str, str]:
-    """Return which of our targets is which of theirs; the more tags are shared, the sooner."""
+    """Return the counterparts of our targets: the targets with the most common tags first."""
     by_tag: dict[str, list[str]] = {}
     for name, fields in ours.items():
         for tag in tags(fields):
@@ -121,7 +120,7 @@ def _matched(ours: Mapping[str, Fields], theirs: Mapping[str, Fields]) -> dict[s
 
 
 def _renamed(fields: Fields, names: Mapping[str, str]) -> Fields:
-    """Return fields of theirs whose links to their targets lead to ours."""
+    """Return their fields, with links to their targets replaced by links to ours."""
     contexts = fields.get("contexts")
     if not isinstance(contexts, Mapping):
         return fields
@@ -155,7 +154,7 @@ def _unordered(value: str | tuple[str, ...] | None) -> object:
 
 
 def _notes(ours: Definition, theirs: Definition, pairs: Collection[Pair]) -> Iterator[str]:
-    """Say what a reader should know to judge what is found."""
+    """Yield the notes that help to interpret the result."""
     here = {tag: None for fields in ours.targets.values() for tag in tags(fields)}
     there = {tag: None for fields in theirs.targets.values() for tag in tags(fields)}
     if not ours.waiting.isdisjoint(there.keys() - here.keys()):

@@ -1,4 +1,4 @@
-"""A comparison of two definitions, written for people and for programs."""
+"""A comparison of two definitions, for people and for programs."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -9,13 +9,13 @@ from compiler.reports.text import columns, counted, inert, printable, shortened
 
 
 _OFTEN = 3
-"""What differs alike in more targets than these is told once."""
+"""Number of targets above which a common difference is shown once."""
 _WIDEST = 60
-"""Characters to which a column is filled up."""
+"""Maximum width to which a column is padded."""
 
 
 def as_text(found: Comparison, file: str) -> str:
-    """Return a comparison for people, each line ended; `file` is how they call theirs."""
+    """Return a comparison for people, each line with its line ending; `file` is the other file."""
     lines = [_summary(found, file), *(f"note: {note}" for note in found.notes)]
     differing = [pair for pair in found.pairs if pair.differences]
     owners: dict[Difference, list[str]] = {}
@@ -105,7 +105,7 @@ def _summary(found: Comparison, file: str) -> str:
 
 
 def _table(differences: Collection[Difference]) -> list[str]:
-    """Align fields and their values."""
+    """Return aligned fields with both values."""
     rows = [
         (
             one.field if one.key is None else f"{one.field}.{one.key}",

@@ -1,4 +1,4 @@
-"""An existing definition of builds, as bake reads it.
+"""An existing definition of builds, read by bake itself.
 
 Takes a file and returns a `Definition`. The file is a bake file (HCL, JSON or compose), of which
 bake itself says what it means, or the JSON of `docker buildx bake --print`. Refuses what bake
@@ -22,7 +22,7 @@ from compiler.source.positions import SourceText, read_text, refuse_file
 
 
 LIMIT = 64 << 20
-"""The most bytes that are read: tens of thousands of targets."""
+"""Maximum size in bytes, enough for tens of thousands of targets."""
 
 _TARGET = re.compile(r'^[ \t]*target[ \t]+"?([a-zA-Z0-9][\w-]*)"?[ \t]*\{', re.MULTILINE | re.ASCII)
 _DEFAULT = re.compile(r'^[ \t]*group[ \t]+"?default"?[ \t]*\{', re.MULTILINE)
@@ -33,7 +33,7 @@ _REFUSAL = re.compile(
 _NEEDED = "`docker buildx bake` is needed to read this file"
 _ELSEWHERE = "or use the JSON that `docker buildx bake --print` prints on another machine"
 _LONGEST = 500
-"""Characters of bake's words that are told."""
+"""Maximum number of characters that are quoted from bake."""
 
 
 def read_definition(file: str) -> Definition:
@@ -86,12 +86,12 @@ def _names(data: Mapping[str, Any]) -> list[str]:
 
 
 def _baked(path: Path, page: SourceText, names: Iterable[str]) -> Definition:
-    """Return what bake says that a bake file means.
+    """Return the definition of a bake file, as bake prints it.
 
     Args:
         path: the bake file.
         page: its text.
-        names: its targets as far as they are seen in the text, for a bake that lists none.
+        names: its targets, as far as they can be read from the text; used if bake cannot list.
     """
     name = f"./{path.name}" if path.name.startswith("-") else path.name
     listed = _docker(path, page, "bake", "--list", "type=targets,format=json", "-f", name)
@@ -108,7 +108,7 @@ def _baked(path: Path, page: SourceText, names: Iterable[str]) -> Definition:
 
 
 def _listed(stdout: bytes) -> list[str]:
-    """Return the targets that a list of bake names, and the default group."""
+    """Return the targets in a list of bake, and the default group."""
     entries = json.loads(stdout) or ()  # null where there are none
     return [
         entry["name"] for entry in entries if not entry.get("group") or entry["name"] == "default"
@@ -116,7 +116,7 @@ def _listed(stdout: bytes) -> list[str]:
 
 
 def _docker(path: Path, page: SourceText, *words: str) -> buildx.Completed:
-    """Run `docker buildx` in the folder of a file; what it says is kept."""
+    """Run `docker buildx` in the folder of a file, and return its output."""
     try:
         return buildx.run(words, cwd=path.parent)
     except buildx.BuildxError as error:
@@ -129,7 +129,7 @@ def _docker(path: Path, page: SourceText, *words: str) -> buildx.Completed:
 
 
 def _refuse(stderr: bytes, path: Path, page: SourceText) -> NoReturn:
-    """Refuse a file with the words with which bake did, at the place that it names."""
+    """Reject a file with the error of bake, at the location that it names."""
     if _docker(path, page, "version").returncode:
         refuse_file(
             page.path,

@@ -1,4 +1,4 @@
-"""The JSON that `docker buildx bake --print` gives: its targets in one form.
+"""The JSON that `docker buildx bake --print` prints: its targets in one form.
 
 Takes the text; returns a `Definition`. Refuses what is no JSON, and values of a wrong kind, each at
 its place.
@@ -31,7 +31,7 @@ REMEDY = "use a bake file, or the JSON that `docker buildx bake --print` prints"
 _TOP = frozenset({"group", "target"})
 _ALWAYS = frozenset({"context", "dockerfile"})
 _RESOLVED = frozenset({"inherits", "matrix", "name"})
-"""Fields of a bake file that bake --print does away with."""
+"""Fields of a bake file that bake --print does not print."""
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 
 Route: TypeAlias = tuple[str | int, ...]
@@ -87,7 +87,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def is_source(data: Mapping[str, Any]) -> bool:
-    """Tell whether JSON is a bake file: what bake --print gives has each target in full."""
+    """Return whether JSON is a bake file; the output of --print states each target completely."""
     targets = data.get("target")
     return not _TOP.issuperset(data) or (
         isinstance(targets, dict)
@@ -100,7 +100,7 @@ def is_source(data: Mapping[str, Any]) -> bool:
 
 
 def read_printed(page: SourceText, data: Mapping[str, Any]) -> Definition:
-    """Return the targets that bake --print gives.
+    """Return the targets that bake --print prints.
 
     Args:
         page: the text, for the places of what is wrong.
@@ -145,7 +145,7 @@ def read_printed(page: SourceText, data: Mapping[str, Any]) -> Definition:
 def _mappings(
     data: Mapping[str, Any], key: str, wrong: dict[Route, str]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Give the mappings below a key by name; what is none is noted as wrong."""
+    """Return the mappings below a key by name; record other values as errors."""
     found = data.get(key)
     if found is None:
         found = {}
@@ -162,7 +162,7 @@ def _mappings(
 def _findings(
     page: SourceText, data: Mapping[str, Any], wrong: Mapping[Route, str]
 ) -> Iterator[RawDiagnostic]:
-    """Give what is wrong with its places."""
+    """Yield the errors with their positions."""
     for route, (start, end) in _places(page.text, wrong):
         value: Any = data
         for step in route:
@@ -193,7 +193,7 @@ def _kind(value: object) -> str:
 
 
 def _places(text: str, routes: Collection[Route]) -> Iterator[tuple[Route, tuple[int, int]]]:
-    """Give where the values of these routes begin in a JSON text that was read."""
+    """Return where the values of these routes start in a valid JSON text."""
     path: list[str | int | None] = []  # of each level the index or the key; None before a key
     for match in _TOKEN.finditer(text):
         word = match[0]

@@ -1,1 +1,1 @@
-"""Why a variant is as it is, or why it does not exist: `compile-matrix explain`."""
+"""Where the values of a variant come from, or why it is excluded: `compile-matrix explain`."""

@@ -1,4 +1,4 @@
-"""One target, or a combination that is none -> where everything comes from, and why.
+"""A target or an excluded combination -> where everything comes from, and why.
 
 Takes a `Plan` and words; returns one `Explanation` for each target or combination that they name.
 Promises that what it says of a target is what is built: values are the target's own, and only
@@ -23,45 +23,45 @@ from compiler.targets.target import Target
 
 
 MOST = 3
-"""Targets that are shown of those nearest to a combination that is none."""
+"""Maximum number of nearest targets shown for an excluded combination."""
 
 
 class Chosen(NamedTuple):
-    """An axis, its value here, and what becomes of it in names."""
+    """An axis, its value, and its fragment in names."""
 
     axis: str
     value: str
-    """Its spelling; `*` where any is meant."""
+    """Its spelling; `*` stands for any value."""
     place: Location
     fragment: str
     why: str
-    """`the value itself`, `its tag` and the like; nothing where there is no target."""
+    """The source of the fragment, such as `its tag`; empty without a target."""
 
 
 class Link(NamedTuple):
-    """The target that one stands on."""
+    """The parent of a target."""
 
     target: str
     image: str
     why: str
-    """Which values they share, and which are fixed."""
+    """The common values, and the values that `with` fixes."""
     place: Location
 
 
 class Member(NamedTuple):
-    """A group with the target in it."""
+    """A group that contains the target."""
 
     name: str
     place: Location | None
-    """Where the author declares it; nothing for a group that is always there."""
+    """Where it is declared; None for a group that always exists."""
 
 
 class Near(NamedTuple):
-    """A target that differs in one value from a combination that is none."""
+    """A target that differs from an excluded combination in one value."""
 
     target: str
     value: str
-    """What it has instead: `AXIS=VALUE`."""
+    """The different value: `AXIS=VALUE`."""
 
 
 class Content(NamedTuple):
@@ -69,12 +69,12 @@ class Content(NamedTuple):
 
     fingerprint: str
     whole: tuple[tuple[str, str], ...]
-    """Each context of which every file counts, with the instruction that is why."""
+    """Contexts of which all files count, with the instruction that causes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """How a target is built, with who says so."""
+    """How a target is built, and where each value comes from."""
 
     target: str
     variant: str
@@ -83,10 +83,10 @@ class Build:
     """Its value is the file's path."""
     settings: tuple[Given, ...]
     fields: tuple[Given, ...]
-    """Of tags, platforms and so on each entry, of mappings each key."""
+    """Each entry of a list such as tags, and each key of a mapping."""
     platforms: tuple[str, ...]
     narrowing: tuple[Given, ...]
-    """What values leave of the platforms."""
+    """The platforms that remain after narrowing by axis values."""
     parent: Link | None
     children: tuple[str, ...]
     groups: tuple[Member, ...]
@@ -94,24 +94,24 @@ class Build:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What is known of one combination of values."""
+    """The explanation of one combination of values."""
 
     image: str
     place: Location
     axes: tuple[Chosen, ...]
     rules: tuple[Ruling, ...]
     build: Build | None
-    """Nothing where the rules drop it."""
+    """None if the rules exclude the combination."""
     near: tuple[Near, ...] = ()
 
     @property
     def dropped(self) -> tuple[Ruling, ...]:
-        """The rules that drop it."""
+        """The rules that exclude the combination."""
         return tuple(one for one in self.rules if one.effect is Effect.DROPPED)
 
 
 def explain(plan: Plan, words: Sequence[str]) -> tuple[tuple[Explanation, ...], tuple[Open, ...]]:
-    """Explain what words ask about.
+    """Explain the targets and combinations that arguments name.
 
     Args:
         plan: what there is.
@@ -169,7 +169,7 @@ def _target(plan: Plan, target: Target) -> Explanation:
 
 
 def _fragment(axis: str, value: Value, target: Target) -> tuple[str, str]:
-    """Return what a value adds to the variant's name, and why."""
+    """Return the fragment that a value adds to the variant's name, and its source."""
     if value.tag is not None:
         return value.tag.render(target.scope), "its tag"
     if value.value is True:

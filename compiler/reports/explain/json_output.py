@@ -1,4 +1,4 @@
-"""Explanations, written for programs."""
+"""Explanations for programs."""
 
 import json
 from collections.abc import Mapping, Sequence

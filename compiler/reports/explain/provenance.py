@@ -1,4 +1,4 @@
-"""Where each thing that a variant has was written: the level that gave it, and what it replaced.
+"""The origin of each value of a variant: the level that sets it, and the values it replaces.
 
 Takes a `Matrix` and a target; returns `Given`s, in the order in which levels and keys stand there.
 """
@@ -18,12 +18,12 @@ from compiler.targets.target import Target
 
 
 class Given(NamedTuple):
-    """One thing that a variant has, and who gave it."""
+    """A value of a variant, and the level that sets it."""
 
     name: str
-    """What it is given for: a field of an image, or `set`."""
+    """A field of an image, or `set`."""
     key: str
-    """The name in a mapping or `set`; else nothing."""
+    """The name in a mapping or `set`; otherwise empty."""
     value: Any
     """As rendered; None for an entry that renders to nothing here. Of what is replaced, as written.
     """
@@ -31,18 +31,18 @@ class Given(NamedTuple):
     """`top level`, `defaults`, `image NAME`, `AXIS=VALUE` or `override`."""
     place: Location | None
     replaces: tuple["Given", ...] = ()
-    """What it replaced, the nearest level first."""
+    """The values that it replaces, the nearest level first."""
 
 
 class Level(NamedTuple):
-    """A mapping of matrix.yaml that says something of a variant."""
+    """A mapping of matrix.yaml that applies to a variant."""
 
     name: str
     route: Route
 
 
 def matching(image: Image, values: Sequence[Value]) -> list[Override]:
-    """Return the overrides that are about a variant, in their order."""
+    """Return the overrides that match a variant, in their order."""
     return [
         override
         for override in image.overrides
@@ -51,7 +51,7 @@ def matching(image: Image, values: Sequence[Value]) -> list[Override]:
 
 
 def written(matrix: Matrix, route: Route) -> Any:
-    """Return what stands at a place of matrix.yaml; None where nothing does."""
+    """Return the value at a location of matrix.yaml; None if there is none."""
     found = matrix.source.data
     for step in route:
         if isinstance(found, list) and isinstance(step, int):
@@ -64,7 +64,7 @@ def written(matrix: Matrix, route: Route) -> Any:
 
 
 class Origins:
-    """Looks up who gave what to one target."""
+    """Looks up the origin of each value of one target."""
 
     def __init__(self, matrix: Matrix, target: Target) -> None:
         self._matrix, self._target = matrix, target
@@ -78,7 +78,7 @@ class Origins:
         self._changing = [Level("override", override.route) for override in self._overrides]
 
     def settings(self) -> tuple[Given, ...]:
-        """Return every `set` name, with its value here."""
+        """Return every `set` name with its value for this target."""
         levels = [Level("top level", ()), *self._image_levels, *self._own, *self._changing]
         names: dict[str, list[Level]] = {}
         for level in levels:
@@ -91,7 +91,7 @@ class Origins:
         )
 
     def template(self) -> Given:
-        """Return what names the template."""
+        """Return the value that names the template."""
         chain = self._levels("template")
         return self._given(("template",), chain, "template", "", self._target.template)
 
@@ -101,7 +101,7 @@ class Origins:
         return tuple(one for field in fields.values() for one in self._field(field))
 
     def aliases(self) -> tuple[Given, ...]:
-        """Return the tags that are this variant's alone."""
+        """Return the aliases of this variant."""
         image, scope, variables = self._image, self._target.scope, self._matrix.variables
         return tuple(
             Given(
@@ -116,7 +116,7 @@ class Origins:
         )
 
     def narrowing(self) -> tuple[Given, ...]:
-        """Return the platforms that values allow, each where it says so."""
+        """Return the platforms that axis values allow, with their origins."""
         scope, variables = self._target.scope, self._matrix.variables
         return tuple(
             Given(
@@ -145,7 +145,7 @@ class Origins:
             yield self._given((name,), self._levels(name), name, "", given)
 
     def _entries(self, field: Field, entries: tuple[Any, ...]) -> Iterator[Given]:
-        """Give a list's entries; what the list replaced stands at the last one."""
+        """Yield the entries of a list; the last one carries the lists that were replaced."""
         last, *below = reversed(self._levels(field.name))
         former = tuple(self._former((field.name,), level, field.name) for level in below)
         found = []
@@ -172,7 +172,7 @@ class Origins:
         return next(iter(rendered.items()))  # type: ignore[no-any-return]
 
     def _levels(self, *steps: str) -> list[Level]:
-        """Return the levels that give a field, or a key of one; the last one counts."""
+        """Return the levels that set a field or a key; the last one takes effect."""
         return [
             level
             for level in (*self._image_levels, *self._changing)

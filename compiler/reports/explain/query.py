@@ -1,4 +1,4 @@
-"""Words of a command line -> the targets and combinations that they ask about.
+"""Arguments of `explain` -> the targets and combinations that they name.
 
 Takes a `Plan` and words; returns what fits, in the order of the images.
 Refuses words that name nothing, and a combination that fits no image or leaves values open.
@@ -26,28 +26,28 @@ _LISTED = 10
 
 
 class Combination(NamedTuple):
-    """Values of an image's axes that make no target."""
+    """Values of an image's axes that have no target."""
 
     image: Image
     values: tuple[Value | None, ...]
-    """None where the rules drop it whatever the value."""
+    """None for an axis whose value does not matter, because a rule excludes all."""
 
 
 class Open(NamedTuple):
-    """An image that fits, with values that nothing says."""
+    """An image that matches, with axes whose value is missing."""
 
     image: Image
     axes: tuple[Axis, ...]
-    """The axes of which a value has to be named."""
+    """The axes whose value must be specified."""
     targets: int
-    """How many targets are left."""
+    """The number of targets that match."""
 
 
 Query: TypeAlias = Target | Combination | Open
 
 
 def asked(plan: Plan, words: Sequence[str]) -> tuple[Query, ...]:
-    """Return what words ask about: a target or a combination at least.
+    """Return the targets and combinations that the arguments name, at least one.
 
     Args:
         plan: what there is.
@@ -78,7 +78,7 @@ def _problem(code: Code, message: str, help_: str, word: str, part: str = "") ->
 
 
 def _targets(plan: Plan, words: Sequence[str], problems: Problems) -> tuple[Target, ...]:
-    """Return the targets of these names; nothing else may stand beside them."""
+    """Return the targets with these names; other arguments are errors."""
     targets = {target.name: target for target in plan.targets}
     groups = {group.name: len(group.targets) for group in plan.groups}
     named = next((word for word in words if word in targets), None)
@@ -132,7 +132,7 @@ def _read(matrix: Matrix, pairs: dict[str, re.Match[str]], problems: Problems) -
 
 
 def _fitting(plan: Plan, given: dict[str, str]) -> list[Query]:
-    """Return what each image makes of the values that are given, if it can have them."""
+    """Return for each image that supports these values the target or combination."""
     found: list[Query] = []
     for image in plan.matrix.images.values():
         if _why_not(image, given)[0]:
@@ -159,14 +159,14 @@ def _fitting(plan: Plan, given: dict[str, str]) -> list[Query]:
 
 
 def _value(axis: Axis, given: dict[str, str]) -> Value | None:
-    """Return the value of an axis: the one that is named, or the only one there is."""
+    """Return the value of an axis: the specified one, or the only one."""
     if axis.name not in given:
         return axis.values[0] if len(axis.values) == 1 else None
     return next(value for value in axis.values if value.text == given[axis.name])
 
 
 def _why_not(image: Image, given: dict[str, str]) -> tuple[str, str]:
-    """Say why an image cannot have these values, and what to do; nothing if it can."""
+    """Return why an image cannot have these values and the remedy; empty if it can."""
     if given.get("image", image.name) != image.name:
         return f"{image.name!r} is another image", "use that image"
     axes = {axis.name: axis for axis in image.axes}
@@ -188,7 +188,7 @@ def _why_not(image: Image, given: dict[str, str]) -> tuple[str, str]:
 
 
 def _impossible(matrix: Matrix, given: dict[str, str], words: Sequence[str]) -> Diagnostic:
-    """Say that no image can have these values."""
+    """Return the error that no image supports these values."""
     images = [matrix.images[given["image"]]] if "image" in given else matrix.images.values()
     reasons = [_why_not(image, given) for image in images]
     message, help_ = reasons[0]
@@ -199,7 +199,7 @@ def _impossible(matrix: Matrix, given: dict[str, str], words: Sequence[str]) -> 
 
 
 def _incomplete(left: Sequence[Open], words: Sequence[str]) -> Diagnostic:
-    """Say that too little is said of each image that fits."""
+    """Return the error that the values match several targets."""
     count = sum(one.targets for one in left)
     of = f"image {left[0].image.name!r}" if len(left) == 1 else f"{len(left)} images"
     named = dict.fromkeys(axis.name for one in left for axis in one.axes)

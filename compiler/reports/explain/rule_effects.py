@@ -1,4 +1,4 @@
-"""What each rule says of one combination of values: kept, changed, dropped, or nothing.
+"""The effect of each rule on one combination of values: kept, changed, dropped, or none.
 
 Takes a `Matrix`, an image and a value for each of its axes, or None where any will do; a rule drops
 such a combination only if it drops all of it.
@@ -18,21 +18,21 @@ from compiler.source.document import Route
 
 
 _NEAREST = 3
-"""Rows of an `only` that keep nothing of a combination, and are shown all the same."""
+"""Maximum number of rows of an `only` that are shown without matching."""
 
 
 class Effect(StrEnum):
-    """What a rule does."""
+    """The effect of a rule."""
 
     KEPT = "kept"
     CHANGED = "changed"
     DROPPED = "dropped"
     PASSED = "passed"
-    """Nothing: it is about others."""
+    """The rule applies to other combinations."""
 
 
 class Ruling(NamedTuple):
-    """What one rule says of a combination."""
+    """The effect of one rule on a combination."""
 
     effect: Effect
     rule: str
@@ -41,11 +41,11 @@ class Ruling(NamedTuple):
     """As written, on one line."""
     place: Location | None
     note: str = ""
-    """Why, or what it changes."""
+    """The reason, or the changed fields."""
 
 
 def rulings(matrix: Matrix, image: Image, values: Sequence[Value | None]) -> tuple[Ruling, ...]:
-    """Return what the rules of an image say of a combination, in the order in which they apply."""
+    """Return the effects of an image's rules on a combination, in the order of application."""
     judge = _Judge(matrix, image, values)
     return (*judge.only(), *judge.values_only(), *judge.exclude(), *judge.overrides())
 
@@ -70,7 +70,7 @@ class _Judge:
         self._axes = list(zip(image.axes, values, strict=True))
 
     def only(self) -> Iterator[Ruling]:
-        """Tell which rows of the image's `only` keep it, or which are nearest to do so."""
+        """Yield the rows of the image's `only` that match, otherwise the nearest ones."""
         rows = self._image.only
         if rows is None:
             return
@@ -92,7 +92,7 @@ class _Judge:
             yield self._of(Effect.PASSED, "only", row, f"not for {_listed(others)}")
 
     def values_only(self) -> Iterator[Ruling]:
-        """Tell what the values' own `only` say."""
+        """Yield the effects of the `only` of axis values."""
         for axis, value in self._axes:
             if value is None or value.only is None:
                 continue
@@ -113,7 +113,7 @@ class _Judge:
             )
 
     def exclude(self) -> Iterator[Ruling]:
-        """Tell which rows of `exclude` drop it."""
+        """Yield the effects of the rows of `exclude`."""
         rows = self._image.exclude
         matching = [row for row in rows if self._matches(rule(row, self._image))]
         for row in matching:
@@ -122,7 +122,7 @@ class _Judge:
             yield Ruling(Effect.PASSED, "exclude", "", None, _others(len(rows), len(rows)))
 
     def overrides(self) -> Iterator[Ruling]:
-        """Tell which overrides are about it, and what they change."""
+        """Yield the effects of the overrides."""
         all_ = self._image.overrides
         matching = [one for one in all_ if self._matches(rule(one.when, self._image))]
         for one in matching:
@@ -149,7 +149,7 @@ class _Judge:
         )
 
     def _against(self, said: Rule) -> list[str]:
-        """Return the values that a rule does not take."""
+        """Return the values that do not match a rule."""
         found = []
         for position, taken in said:
             axis, value = self._axes[position]
@@ -174,7 +174,7 @@ def _listed(words: list[str]) -> str:
 
 
 def _others(count: int, all_: int) -> str:
-    """Say that rules are about other variants."""
+    """Return that rules apply to other variants."""
     if count < all_:
         return f"{count} other{'s do' if count > 1 else ' does'} not match"
     return f"none of {count} matches" if count > 1 else "the one there is does not match"

@@ -1,4 +1,4 @@
-"""Explanations, written for people."""
+"""Explanations for people."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,12 +15,12 @@ from compiler.reports.text import columns, counted
 
 
 _Row: TypeAlias = tuple[str, ...]
-"""Cells of one line of a section."""
+"""The cells of one line of a section."""
 
 _WIDEST = 80
-"""Characters to which a column is filled up."""
+"""Maximum width to which a column is padded."""
 _LONGEST = 60
-"""Characters of what names nothing that are shown; `--format json` has all of it."""
+"""Maximum number of characters of a long value; `--format json` has the whole value."""
 _CUT = frozenset({"description", "set", "tests"})
 _NAMES = ("tags", "moving", "aliases")
 
@@ -110,7 +110,7 @@ def _head(one: Explanation, build: Build) -> list[_Row]:
 
 
 def _wrapped(name: str, words: Iterable[str]) -> list[_Row]:
-    """Return a list as one cell of as many rows as it needs."""
+    """Return a list as one cell that may extend over several rows."""
     lines: list[str] = []
     for word in words:
         if lines and len(lines[-1]) + len(word) + 2 <= _WIDEST:
@@ -153,7 +153,7 @@ def _rules(rules: Iterable[Ruling]) -> list[_Row]:
 
 
 def _fields(build: Build) -> Iterator[tuple[str, list[_Row]]]:
-    """Give the sections of a target's fields: names, platforms, all that is single, mappings."""
+    """Yield the sections of a target's fields: tags, platforms, single fields, mappings."""
     fields = build.fields
     yield "tags", _givens([one for one in fields if one.name in _NAMES], named=True)
     yield "platforms", _platforms(build) or [("not specified: the builder's default",)]
@@ -164,7 +164,7 @@ def _fields(build: Build) -> Iterator[tuple[str, list[_Row]]]:
 
 
 def _platforms(build: Build) -> list[_Row]:
-    """Return the list, one row for each line that it takes, and what values leave of it."""
+    """Return the listed platforms, and those that remain after narrowing by axis values."""
     rows: list[_Row] = []
     listed = [one for one in build.fields if one.name == "platforms"]
     for (level, place), same in groupby(listed, key=lambda one: (one.level, _at(one.place))):
@@ -179,7 +179,7 @@ def _platforms(build: Build) -> list[_Row]:
 
 
 def _givens(given: Iterable[Given], *, named: bool = False) -> list[_Row]:
-    """Return what was given, by its field or its key; a name is written once in a row."""
+    """Return the values by their field or key; a repeated name is written once."""
     rows: list[_Row] = []
     before = ""
     for one in given:
@@ -198,7 +198,7 @@ def _replaced(one: Given) -> Iterator[_Row]:
 
 
 def _value(one: Given) -> str:
-    """Return a value on one line; what is long is cut where it names nothing."""
+    """Return a value on one line; long descriptions, settings and tests are shortened."""
     if one.value is None:
         return "null" if one.name == "set" else "(renders to nothing here)"
     if isinstance(one.value, str):

@@ -532,7 +532,12 @@ def test_every_combination_is_a_target_or_dropped(plan: Plan) -> None:
         ("python=", "unknown-value", "'python' has no value ''", "use one of 3.9, 3.10, 3.11"),
         ("image=bsae", "unknown-image", "no image is named 'bsae'", "did you mean 'base'?"),
         ("gpu=true gpu=false", "duplicate-value", "duplicate value for 'gpu'", "use one value"),
-        ("other gpu=true", "duplicate-value", "'other' already sets the value of", "remove one of them"),
+        (
+            "other gpu=true",
+            "duplicate-value",
+            "'other' already sets the value of",
+            "remove one of them",
+        ),
         (
             "gpu=false reload=true",
             "incomplete-combination",
@@ -552,7 +557,12 @@ def test_every_combination_is_a_target_or_dropped(plan: Plan) -> None:
             "remove gpu=true",
         ),
         ("image=base python=null", "no-variant-matches", "is never null", "3.9, 3.10, 3.11"),
-        ("python=null gpu=null", "no-variant-matches", "none of 3 images supports", "'base' has the"),
+        (
+            "python=null gpu=null",
+            "no-variant-matches",
+            "none of 3 images supports",
+            "'base' has the",
+        ),
     ],
 )
 def test_words_that_say_nothing(
