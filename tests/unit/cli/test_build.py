@@ -12,8 +12,8 @@ from compiler.cli.main import run
 @pytest.mark.parametrize(
     ("word", "why"),
     [
-        ("a.dockerfile=other", "would build from a file that is not compiled here"),
-        ("*.network=host", "bake loses what --set says of network"),
+        ("a.dockerfile=other", "would build from a file that was not compiled"),
+        ("*.network=host", "bake ignores --set of 'network'"),
     ],
 )
 def test_overrides_that_bake_would_ignore_are_rejected(
