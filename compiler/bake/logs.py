@@ -4,12 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from compiler.constants import LOCAL_FOLDER
-from compiler.output.local_folder import append_local, create, remove_local
-
-
-def state_folder(folder: Path) -> Path:
-    """Return the project's folder for logs, selections and records; create it if missing."""
-    return Path(create(folder))
+from compiler.output.local_folder import append_local, remove_local
 
 
 class TargetLogs:

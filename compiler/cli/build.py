@@ -4,7 +4,6 @@ import os
 import shlex
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -24,6 +23,10 @@ if TYPE_CHECKING:
     from compiler.bake.results import BakeOptions, Outcome
     from compiler.output.artifact import Compilation
     from compiler.targets.plan import Plan
+
+
+_FAILED = "failed.json"
+"""The selection, in `.compile-matrix/`, of the targets that the last build did not build."""
 
 
 @click.command("build", cls=PassingOn)
@@ -113,6 +116,7 @@ def build_(
         click.echo("interrupted: all builds are stopped; no file is half-written", err=True)
         context.exit(INTERRUPTED)
     from compiler.bake.refresh_state import record_rebuilt
+    from compiler.output.local_folder import remove_local
     from compiler.reports.build_summary import BuildFormat, summary
 
     record_rebuilt(invocation.folder, dates, outcome.built)
@@ -120,7 +124,7 @@ def build_(
     if not outcome.sound:
         _save_failed(invocation, outcome)
         context.exit(1)
-    _failed_file(invocation).unlink(missing_ok=True)
+    remove_local(invocation.folder, _FAILED)
 
 
 def _prepare(
@@ -217,19 +221,14 @@ def _build(plan: "Plan", names: list[str], options: "BakeOptions") -> "tuple[Out
         progress.end()
 
 
-def _failed_file(invocation: Invocation) -> Path:
-    from compiler.bake.logs import state_folder
-
-    return state_folder(invocation.folder) / "failed.json"
-
-
 def _save_failed(invocation: Invocation, outcome: "Outcome") -> None:
     """Write the selection of the targets that were not built, and how to build them."""
+    from compiler.output.local_folder import write_local
     from compiler.reports.build_summary import FAILED
     from compiler.targets.selection_file import as_selection
 
     names = [name for name in outcome.seconds if name not in outcome.built]
-    _failed_file(invocation).write_text(as_selection(names), encoding="utf-8")
+    write_local(invocation.folder, _FAILED, as_selection(names).encode())
     selection = shlex.quote(f"{invocation.shown}{FAILED}")
     click.echo(
         f"{counted(len(names), 'target')} not built; "

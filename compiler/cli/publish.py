@@ -124,10 +124,9 @@ def publish_(
         click.echo("interrupted: run the same command again to continue", err=True)
         context.exit(INTERRUPTED)
     if result.record:
-        from compiler.bake.logs import state_folder
+        from compiler.output.local_folder import write_local
 
-        file = state_folder(invocation.folder) / "release.json"
-        file.write_text(result.record.to_text(), encoding="utf-8")
+        write_local(invocation.folder, "release.json", result.record.to_text().encode())
     if output_format == PublishFormat.JSON:
         for line in format_kept_tags(result):
             invocation.note(line)

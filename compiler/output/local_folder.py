@@ -19,16 +19,6 @@ _IGNORE = ".gitignore"
 _LINK_IN_PATH = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EMLINK})
 
 
-def create(project: str | os.PathLike[str]) -> str:
-    """Return the path of the folder; create it if missing.
-
-    Raises:
-        OSError: it cannot be created, or a link is in its place.
-    """
-    with _opened(project, _IGNORE):
-        return os.path.join(project, LOCAL_FOLDER)
-
-
 def read_local(project: int, name: str) -> bytes:
     """Return the bytes of a file of the folder, given the project's open folder.
 

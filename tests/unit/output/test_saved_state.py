@@ -12,7 +12,7 @@ from support.disk import HEAD, project
 
 from compiler.constants import FOLDER, LOCAL_FOLDER, STAGING, STATE_PATH
 from compiler.output.files import digest
-from compiler.output.local_folder import create
+from compiler.output.local_folder import write_local
 from compiler.output.manifest import PLAN_LINE
 from compiler.output.saved_state import State, digests, save_state, up_to_date
 from compiler.output.write import update
@@ -244,11 +244,12 @@ def test_a_state_that_cannot_be_written_is_not_an_error(
 
 def test_the_local_folder_keeps_a_gitignore_of_the_user(tmp_path: Path) -> None:
     """The folder is created once; a .gitignore that is there stays as it is."""
-    folder = Path(create(tmp_path))
+    folder = tmp_path / LOCAL_FOLDER
+    write_local(tmp_path, "file", b"")
     assert (folder / ".gitignore").read_text() == "*\n"
 
     (folder / ".gitignore").write_text("*\n!release.json\n")
-    create(tmp_path)
+    write_local(tmp_path, "file", b"")
     assert (folder / ".gitignore").read_text() == "*\n!release.json\n"
 
 
