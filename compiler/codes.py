@@ -109,6 +109,7 @@ class Code(StrEnum):
     TOO_LARGE = "too-large"
     BAD_PATH = "bad-path"
     OUTSIDE_PROJECT = "outside-project"
+    GIT_FOLDER = "git-folder"
     OUTPUT_FOLDER = "output-folder"
     STALE_FILES = "stale-files"
     NOT_OURS = "not-ours"
@@ -387,6 +388,9 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.OUTSIDE_PROJECT: "A path leads out of the folder of matrix.yaml, directly or through "
         "a link. Bake requires a permission for such paths, and the file is missing on other "
         "machines. Use files inside the folder of matrix.yaml.",
+        Code.GIT_FOLDER: "A template, data file or context is in `.git`. Git keeps credentials "
+        "there, such as the token with which CI has cloned the repository, and a stranger's change "
+        "could copy them into a generated file. Keep the file elsewhere.",
         Code.OUTPUT_FOLDER: "The output folder cannot be used: a file has its name, or it is a "
         "link. Move that away, or set another `output`.",
         Code.STALE_FILES: "Generated files are stale: matrix.yaml or its templates have changed "

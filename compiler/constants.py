@@ -37,6 +37,9 @@ BAKE_JOBS = 2
 BAKE_RETRIES = 6
 """Default number of retries of a target after transient errors."""
 
+DOT_GIT = ".git"
+"""Git's own folder, or the file that names it: it can contain credentials and is never read."""
+
 LOCAL_FOLDER = ".compile-matrix"
 """The folder, beside matrix.yaml, of logs, selections, release records and saved state."""
 

@@ -9,8 +9,9 @@ import stat
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from compiler.constants import DOT_GIT
 
-DOT_GIT = ".git"
+
 _MAX_BYTES = 1 << 20
 _GITFILE = b"gitdir: "
 

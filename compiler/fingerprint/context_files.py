@@ -9,15 +9,19 @@ import os
 import stat
 from collections.abc import Mapping
 from hashlib import file_digest, sha256
+from pathlib import Path
 from typing import NamedTuple
 
 from compiler.codes import Code
 from compiler.fingerprint.context_tree import ContextTree
 from compiler.render.context_reads import Reach
-from compiler.source.project_files import UNREADABLE, FileError
+from compiler.render.ignore_patterns import read_lines
+from compiler.source.project_files import UNREADABLE, FileError, Files, open_regular
 
 
 IGNORE = ".dockerignore"
+_IGNORE_BYTES = 1 << 20
+"""Size of an ignore file above which it is rejected."""
 
 
 class Listing(NamedTuple):
@@ -74,9 +78,9 @@ class Trees:
                     for name in sorted(context.reached(reach))
                 }
             except OSError as error:
-                raise UnreadableError(
-                    os.path.relpath(str(error.filename), self._folder), error
-                ) from None
+                path = os.path.relpath(os.fsdecode(error.filename or root), self._folder)
+                message = f"{path} cannot be read: {(error.strerror or str(error)).lower()}"
+                raise UnreadableError(path, Code.UNREADABLE_FILE, message, UNREADABLE) from None
             whole = sha256()
             for name, digest in files.items():
                 whole.update(os.fsencode(name) + b"\0" + digest.encode() + b"\0")
@@ -86,16 +90,25 @@ class Trees:
     def _ignored(self, path: str) -> tuple[str, ...] | None:
         """Return the lines of an ignore file; None if it does not exist."""
         if path not in self._ignores:
-            try:
-                with open(
-                    os.path.join(self._folder, path), encoding="utf-8-sig", errors="surrogateescape"
-                ) as file:
-                    self._ignores[path] = tuple(file.read().splitlines())
-            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-                self._ignores[path] = None
-            except OSError as error:
-                raise UnreadableError(path, error) from None
+            full = os.path.join(self._folder, path)
+            exists = os.path.lexists(full) and not os.path.isdir(full)
+            self._ignores[path] = read_lines(self._read(full)) if exists else None
         return self._ignores[path]
+
+    def _read(self, full: str) -> bytes:
+        """Return the bytes of an ignore file; none if it is a link to a missing file.
+
+        It must be a regular file inside the project, or inside a context that is elsewhere.
+        """
+        inside = os.path.normpath(full).startswith(os.path.join(self._folder, ""))
+        top = self._folder if inside else os.path.dirname(full)
+        path = os.path.relpath(full, top)
+        try:
+            return Files(Path(top)).read(path, limit=_IGNORE_BYTES)
+        except FileError as error:
+            if error.code is Code.MISSING_FILE:
+                return b""
+            raise UnreadableError(path, error.code, error.message, error.help) from None
 
     def _digest(self, path: str) -> str:
         """Return the digest of a file's bytes and executable bit, or of a link's target."""
@@ -105,7 +118,7 @@ class Trees:
             if stat.S_ISLNK(state.st_mode):
                 found = sha256(b"link\0" + os.fsencode(os.readlink(path))).hexdigest()
             else:
-                with open(path, "rb") as file:
+                with open_regular(path) as file:
                     content = file_digest(file, "sha256").hexdigest()
                 found = f"x{content}" if state.st_mode & stat.S_IXUSR else content
             self._digests[path] = found
@@ -115,7 +128,6 @@ class Trees:
 class UnreadableError(FileError):
     """A file of a context cannot be read."""
 
-    def __init__(self, path: str, error: OSError) -> None:
-        reason = (error.strerror or str(error)).lower()
-        super().__init__(Code.UNREADABLE_FILE, f"{path} cannot be read: {reason}", UNREADABLE)
+    def __init__(self, path: str, code: Code, message: str, help_: str) -> None:
+        super().__init__(code, message, help_)
         self.path = path

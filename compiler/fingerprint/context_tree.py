@@ -3,17 +3,13 @@
 import os
 import stat
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from compiler.constants import LOCAL_FOLDER
+from compiler.constants import DOT_GIT, LOCAL_FOLDER
 from compiler.render.context_reads import Reach
+from compiler.render.ignore_patterns import IgnoreMatcher, PatternError
 
 
-if TYPE_CHECKING:
-    from e2b_dockerfile_utils import PatternMatcher
-
-
-NEVER = frozenset({".git", LOCAL_FOLDER})
+NEVER = frozenset({DOT_GIT, LOCAL_FOLDER})
 """Names that never count: the folders of Git and of this tool's logs and state."""
 _MOST_LINKS = 255
 """Links that BuildKit follows for one path."""
@@ -120,18 +116,14 @@ class ContextTree:
         matcher = self._matcher
         if matcher is None:
             return False
-        return matcher.matches(folder) and not matcher.may_match_under(folder)
+        return matcher.matches(folder) and not matcher.may_include_below(folder)
 
 
-def _matcher(patterns: tuple[str, ...]) -> "PatternMatcher | None":
-    """Return the matcher of patterns; None without patterns, or if BuildKit rejects them."""
-    if not any(pattern.strip() for pattern in patterns):
-        return None
-    from e2b_dockerfile_utils import PatternMatcher
-
+def _matcher(lines: tuple[str, ...]) -> IgnoreMatcher | None:
+    """Return what matches patterns; None if there are none, or BuildKit rejects them."""
     try:
-        return PatternMatcher(list(patterns))
-    except ValueError:
+        return IgnoreMatcher(lines) or None
+    except PatternError:
         return None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from compiler.codes import Code
-from compiler.constants import BAKE_FILE, DOCKERFILE_SUFFIX, PLAN_FILE, STAGING
+from compiler.constants import BAKE_FILE, DOCKERFILE_SUFFIX, DOT_GIT, PLAN_FILE, STAGING
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.output.artifact import Artifact
 from compiler.output.files import OPEN_FOLDER, is_inside, leads_inside, read
@@ -181,7 +181,7 @@ class _Disk:
     def folder(self, path: str) -> _Folder:
         """Return a folder's listing; note a problem if it cannot be an output folder."""
         if not leads_inside(self.root, path):
-            message = f"'{path}' is a link that leads outside the project"
+            message = f"'{path}' is a link that leads outside the project or into {DOT_GIT}"
             self._refuse(
                 Code.OUTPUT_FOLDER, path, message, "remove the link, or set another `output`"
             )

@@ -4,6 +4,8 @@ import os
 import stat
 from hashlib import sha256
 
+from compiler.constants import DOT_GIT
+
 
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 """Open a file for reading; a named pipe does not block."""
@@ -57,6 +59,10 @@ def is_inside(path: str) -> bool:
 
 
 def leads_inside(root: str | os.PathLike[str], path: str) -> bool:
-    """Return whether a path still lies in the project's folder after all links are followed."""
+    """Return whether a path lies in the project's folder after all links are followed.
+
+    The folder `.git` in it does not count as the project's.
+    """
     top = os.path.realpath(root)
-    return os.path.commonpath((top, os.path.realpath(f"{top}/{path}"))) == top
+    real = os.path.realpath(f"{top}/{path}")
+    return os.path.commonpath((top, real)) == top and DOT_GIT not in real[len(top) :].split("/")

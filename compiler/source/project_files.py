@@ -1,13 +1,15 @@
 """The files of the project: read once, only inside its folder, and recorded as inputs."""
 
+import errno
 import os
 import re
 import stat
 from hashlib import sha256
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
 
 from compiler.codes import Code
-from compiler.constants import FOLDER
+from compiler.constants import DOT_GIT, FOLDER
 from compiler.errors import Diagnostic, Location, did_you_mean
 
 
@@ -21,6 +23,9 @@ NEAR = "it is looked up beside matrix.yaml"
 UNREADABLE = "mend the link, or give yourself the right to read it"
 """The help for a file that cannot be read."""
 
+
+_MOST_NAMES = 10_000
+"""Files of a folder of which names are compared for a hint."""
 
 _HALF = re.compile("[\ud800-\udfff]")
 """Lone surrogates, which an expression can return; no file name can contain them."""
@@ -36,6 +41,20 @@ class FileError(Exception):
     def at(self, location: Location) -> Diagnostic:
         """Return the diagnostic at the location that names the file."""
         return Diagnostic(code=self.code, message=self.message, location=location, help=self.help)
+
+
+def open_regular(path: str) -> BufferedReader:
+    """Open a regular file for reading; never wait for a pipe, never follow a link in its place.
+
+    Raises:
+        OSError: it cannot be read, or is not a regular file.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW
+    file = os.fdopen(os.open(path, flags), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is not a regular file", path)
+    return file
 
 
 class Files:
@@ -70,7 +89,7 @@ class Files:
                 raise FileError(
                     Code.NOT_A_FILE, f"{self.shown(path)} is not a regular file", "name a text file"
                 )
-            with open(full, "rb") as file:
+            with open_regular(os.path.realpath(full)) as file:
                 size = os.fstat(file.fileno()).st_size
                 if size > limit:
                     raise FileError(
@@ -118,15 +137,23 @@ class Files:
         self.digests[path] = FOLDER
 
     def names(self, folder: str) -> list[str]:
-        """Return the paths of all files below a folder, sorted; for near-miss hints."""
-        top = self.root / folder
-        found = []
+        """Return the paths of all files below a folder, sorted; for near-miss hints.
+
+        None of a folder that cannot be read, and not more than are worth a hint.
+        """
+        try:
+            top = self._inside(folder)
+        except FileError:
+            return []
+        paths: list[str] = []
         for where, folders, files in os.walk(top):
             folders.sort()
-            found += [
+            paths += [
                 PurePosixPath(Path(where, name).relative_to(top)).as_posix() for name in files
             ]
-        return sorted(found)
+            if len(paths) > _MOST_NAMES:
+                break
+        return sorted(paths)
 
     def _inside(self, path: str) -> str:
         if "\0" in path or not path or _HALF.search(path):
@@ -148,6 +175,13 @@ class Files:
                 Code.OUTSIDE_PROJECT,
                 f"{path!r} leads out of the folder of matrix.yaml",
                 "keep what is built beside or below matrix.yaml",
+            )
+        below = real[len(self._real) :].lower().split("/")
+        if DOT_GIT in below or DOT_GIT in path.lower().split("/"):
+            raise FileError(
+                Code.GIT_FOLDER,
+                f"{path!r} is in the folder {DOT_GIT}, which can contain credentials",
+                f"move the file out of {DOT_GIT}",
             )
         return full
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.errors import CompileError
+from compiler.errors import CompileError, Location
 from compiler.external.references import lookup_name
 from compiler.fingerprint.context_files import Trees
 from compiler.fingerprint.fingerprint import Fingerprint, project_fingerprints
@@ -451,6 +451,44 @@ def test_pipes_are_passed_over(project: Path) -> None:
     os.mkfifo(project / "all/pipe")
 
     assert differing(before, taken(project)) == ()
+
+
+def _large(file: Path) -> None:
+    file.write_bytes(b"a\n" * 1_000_000)
+
+
+UNUSABLE: Mapping[str, Callable[[Path], None]] = {
+    "an endless device": lambda file: file.symlink_to("/dev/zero"),
+    "a pipe": os.mkfifo,
+    "a file outside": lambda file: file.symlink_to("/etc/passwd"),
+    "a large file": _large,
+}
+
+
+@pytest.mark.parametrize("name", [".dockerignore", "dockerfiles/lone.Dockerfile.dockerignore"])
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_ignore_files_are_read_with_limits(project: Path, case: str, name: str) -> None:
+    """A branch can contain anything under their names; neither time nor memory is lost."""
+    file = project / name
+    file.parent.mkdir(exist_ok=True)
+    file.unlink(missing_ok=True)
+    UNUSABLE[case](file)
+
+    with pytest.raises(CompileError) as caught:
+        taken(project)
+    assert [one.location for one in caught.value.diagnostics] == [Location(path=name, line=0)]
+
+
+def test_an_ignore_file_can_be_a_link_inside_the_project(project: Path) -> None:
+    """It counts as the file that it leads to; a link to nothing ignores nothing."""
+    (project / ".dockerignore").unlink(missing_ok=True)
+    before = taken(project)
+    (project / ".dockerignore").symlink_to("rules")
+    dangling = differing(before, taken(project))
+    (project / "rules").write_text("all\n")
+
+    assert dangling == differing(before, before)
+    assert differing(before, taken(project))
 
 
 WORDS = [
