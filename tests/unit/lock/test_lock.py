@@ -34,7 +34,7 @@ def faults(text: str, **build: object) -> list[str]:
 
 
 def pinned(text: str, **build: object) -> str:
-    """Return a text in which every image has got one digest."""
+    """Return a text with every image pinned."""
     found = pin(text, Build(**build), lambda _: D)  # type: ignore[arg-type]
     assert not [base for base in found.bases if base.fault]
     return found.text
@@ -104,7 +104,7 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_is_found_and_pinned_in_place(form: str) -> None:
-    """The digest stands behind each name, and nothing else of the text is touched; once."""
+    """A digest is written after each name, once; the rest of the text is unchanged."""
     marked = FORMS[form]
     text = marked.replace("^", "")
 
@@ -113,7 +113,7 @@ def test_every_form_is_found_and_pinned_in_place(form: str) -> None:
 
 
 def test_stages_for_each_platform() -> None:
-    """A stage chosen by TARGETARCH is reached on its platform alone, and asks for that one."""
+    """A stage selected by TARGETARCH is only needed for its own platform."""
     text = "FROM a:1 AS base-amd64\nFROM b:1 AS base-arm64\nFROM base-${TARGETARCH}\n"
     found = find(text, Build(platforms=(AMD, ARM)))
 
@@ -137,14 +137,14 @@ def test_stages_for_each_platform() -> None:
     ],
 )
 def test_what_a_base_must_have(text: str, platforms: tuple[str, ...]) -> None:
-    """Platforms are asked of what is reached, and of the stage that takes it."""
+    """Images of needed stages must have the platforms of these stages."""
     (base,) = find(text, Build(platforms=(AMD, ARM)))
 
     assert base.platforms == platforms
 
 
-def test_the_stage_that_is_built_decides() -> None:
-    """Bases that only other stages need are pinned, and need no platform."""
+def test_the_built_stage_determines_platforms() -> None:
+    """Images of other stages are pinned, and need no platform."""
     text = "FROM a:1 AS x\nFROM b:1 AS y\n"
     found = find(text, Build(stage="x", platforms=(AMD,)))
 
@@ -152,7 +152,7 @@ def test_the_stage_that_is_built_decides() -> None:
 
 
 def test_args_and_contexts() -> None:
-    """An argument that is given counts, if it is declared; a named context is no image."""
+    """Declared arguments are used; a named context is not an image."""
     text = "ARG V=3\nFROM python:$V AS x\nFROM base\nFROM docker.io/library/alpine\nFROM y AS z\n"
     contexts = frozenset(map(lookup_name, ["base", "alpine", "z"]))
 
@@ -161,7 +161,7 @@ def test_args_and_contexts() -> None:
 
 
 def test_an_argument_of_args_is_pinned_there() -> None:
-    """A name that is one ARG given by `args` leaves the text alone."""
+    """A name that consists of an argument of `args` is pinned in `args`."""
     text = "ARG BASE=a:1\nFROM ${BASE}\n"
     found = pin(text, Build(args={"BASE": "b:2"}), lambda image: D if image == "b:2" else None)
 
@@ -169,7 +169,7 @@ def test_an_argument_of_args_is_pinned_there() -> None:
 
 
 def test_the_frontend_of_args() -> None:
-    """BUILDKIT_SYNTAX among the arguments is an image, pinned there."""
+    """BUILDKIT_SYNTAX in `args` is an image, which is pinned there."""
     build = Build(args={"BUILDKIT_SYNTAX": "docker/dockerfile:1"})
     found = pin("FROM scratch\n", build, lambda _: D)
 
@@ -190,7 +190,7 @@ def test_the_frontend_of_args() -> None:
         (f"FROM a@{D}-slim\n", "invalid digest"),
     ],
 )
-def test_what_cannot_be_locked_says_why(text: str, words: str) -> None:
+def test_an_image_that_cannot_be_locked_has_a_reason(text: str, words: str) -> None:
     """An image that is unknown when compiling has a reason, and is not changed."""
     assert any(words in fault for fault in faults(text, platforms=(AMD, ARM)))
 
@@ -204,8 +204,8 @@ def test_a_name_that_is_broken_in_two() -> None:
     assert "cannot be written" in found.bases[0].fault
 
 
-def test_a_variable_may_give_the_registry_but_not_the_tag() -> None:
-    """What the environment can change is pinned only where the digest must still fit."""
+def test_a_variable_may_set_the_registry_but_not_the_tag() -> None:
+    """A name with a bake variable is only pinned if its tag is fixed."""
     text = "ARG R\nARG T\nFROM $R/a:1\nFROM b:$T\n"
     args = {"R": "r.io", "T": "2"}
     build = Build(args=args, open_args={key: value + OPEN for key, value in args.items()})
@@ -219,7 +219,7 @@ def test_a_variable_may_give_the_registry_but_not_the_tag() -> None:
 
 @pytest.mark.parametrize("text", ["FORM a\n", "FROM a\nRUN <<EOF\n", "# escape=x\nFROM a\n"])
 def test_no_dockerfile(text: str) -> None:
-    """What BuildKit's parser refuses is refused, with a line."""
+    """A text that BuildKit's parser rejects is an error with a line."""
     with pytest.raises(DockerfileError) as refused:
         find(text, Build())
 
@@ -228,7 +228,7 @@ def test_no_dockerfile(text: str) -> None:
 
 @given(st.text(st.sampled_from("FROMacp \t\n\\`\"'$#{}:-@=,<ARG1/\u00e9\r"), max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    """Whatever stands there: pinned so that nothing is left to pin, or refused; no more happens."""
+    """Any text is either pinned completely or rejected."""
     for whole in (text, f"ARG A=b:1\nFROM {text}\nRUN --mount=from={text}"):
         try:
             found = pin(whole, Build(), lambda _: D)
@@ -254,7 +254,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     ],
 )
 def test_platforms_of_a_base(has_: str, wanted: str, *, enough: bool) -> None:
-    """A lower variant of the same architecture will do, another architecture will not."""
+    """A lower variant of the same architecture is sufficient; another architecture is not."""
     assert has((has_,), wanted) is enough
 
 
@@ -269,7 +269,7 @@ LOCK = Lock(
 
 
 def test_a_lock_reads_back_as_it_was_written() -> None:
-    """Sorted, with a first comment; what might be more than text is quoted."""
+    """The lock is sorted, begins with a comment, and quotes special names."""
     text = write_lock(LOCK)
 
     assert text == write_lock(read_lock(text.encode(), "matrix.lock"))
@@ -281,7 +281,7 @@ def test_a_lock_reads_back_as_it_was_written() -> None:
 
 
 def test_an_empty_lock() -> None:
-    """A matrix without external images has a lock that says so."""
+    """The lock of a matrix without external images is valid."""
     assert read_lock(write_lock(Lock()).encode(), "matrix.lock") == Lock()
 
 
@@ -319,7 +319,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_broken_lock_is_refused_with_places(kind: str) -> None:
-    """Whatever a hand or a merge leaves: diagnostics with a place and a remedy."""
+    """Manual edits and merge conflicts result in diagnostics with a location and a remedy."""
     with pytest.raises(CompileError) as refused:
         read_lock(BROKEN[kind].encode(), "matrix.lock")
 
@@ -331,7 +331,7 @@ def test_a_broken_lock_is_refused_with_places(kind: str) -> None:
 
 @given(st.binary(max_size=80))
 def test_any_bytes_are_a_lock_or_refused(content: bytes) -> None:
-    """Random bytes behind a good beginning never end in anything but diagnostics."""
+    """Random bytes after a valid beginning are accepted or reported as diagnostics."""
     for whole in (content, b"version: 1\nbases:\n  " + content):
         found = Lock()
         with suppress(CompileError):
@@ -354,7 +354,7 @@ images:
 def test_a_project_is_pinned_as_long_as_it_has_a_lock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Dockerfiles, args and contexts bear digests; a lock that comes, changes or goes is seen."""
+    """Dockerfiles, args and contexts are pinned; changes of the lock take effect."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates/s.j2").write_text("ARG TOOLS\nFROM $TOOLS\nRUN echo {{ python }}\n")
@@ -392,7 +392,7 @@ def test_a_project_is_pinned_as_long_as_it_has_a_lock(
 
 
 def test_without_a_lock_nothing_of_it_is_loaded(tmp_path: Path) -> None:
-    """Compiling a project that locks nothing costs nothing."""
+    """Compiling a project without a lock does not load the parser."""
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates/s.j2").write_text("FROM python\n")
     (tmp_path / "matrix.yaml").write_text("images: {a: {template: s.j2}}\n")

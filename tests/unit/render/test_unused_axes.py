@@ -1,4 +1,4 @@
-"""What is warned of once it is generated: axes without effect, and images that are built twice."""
+"""Warnings about generated files: axes without effect, and targets that are the same image."""
 
 import itertools
 import json
@@ -37,7 +37,7 @@ images:
 def looked(
     folder: Path, matrix: str, template: str | Mapping[str, str], *, shown: str = ""
 ) -> tuple[Plan, tuple[Diagnostic, ...]]:
-    """Compile a project as far as its Dockerfiles, and return what is warned of."""
+    """Render the Dockerfiles of a project, and return its plan and warnings."""
     (folder / "templates").mkdir(exist_ok=True)
     (folder / "matrix.yaml").write_text(matrix)
     texts = {"Dockerfile.j2": template} if isinstance(template, str) else template
@@ -94,7 +94,7 @@ def test_what_a_template_makes_of_two_axes(
 
 
 def test_places_and_remedy(tmp_path: Path) -> None:
-    """An idle axis is shown at its name, with the image and the template that does not use it."""
+    """An axis without effect is located at its name; image and template are shown."""
     _, (warning,) = looked(tmp_path, GPU, "FROM a:{{ python if not gpu }}", shown="sub/")
 
     assert warning == Diagnostic(
@@ -151,7 +151,7 @@ images:
     ],
 )
 def test_conditions(tmp_path: Path, idle: str, when: str | None, tags: int) -> None:
-    """A condition is one value, else several, else two axes, else the lines one by one."""
+    """A condition is one value, several, two axes, or a list of combinations."""
     template = "FROM a:{{ cuda or 'cpu' }}-{{ job }}{% if not (IDLE) %}-{{ python }}{% endif %}"
     expected = f"axis 'python' has no effect when {when}: {tags} tags, {tags // 2} images"
     if when is None:
@@ -166,7 +166,7 @@ def test_conditions(tmp_path: Path, idle: str, when: str | None, tags: int) -> N
 
 
 def test_three_axes_in_a_condition(tmp_path: Path) -> None:
-    """A condition may need three axes; more than five values are not all told."""
+    """A condition may need three axes; it lists at most five values."""
     matrix = (
         "axes: {p: [1, 2], a: [x, y], b: [x, y], c: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}\n"
         "images: {i: {template: Dockerfile.j2}}\n"
@@ -183,7 +183,7 @@ def test_three_axes_in_a_condition(tmp_path: Path) -> None:
 
 
 def test_the_shortest_of_two_conditions(tmp_path: Path) -> None:
-    """Where two axes tell the same lines apart, the one with fewer values is named."""
+    """If two axes give the same condition, the one with fewer values is used."""
     matrix = """
 axes:
   python: [3.11, 3.12]
@@ -198,7 +198,7 @@ images: {i: {template: Dockerfile.j2}}
 
 
 def test_single_targets_are_no_line(tmp_path: Path) -> None:
-    """Where the rules leave one value of an axis there is nothing that it could change."""
+    """An axis with a single remaining value is not reported."""
     matrix = GPU.replace("true: {}", "true: {only: {python: 3.13}}")
 
     assert messages(tmp_path, matrix, "FROM a:{{ gpu }}") == [
@@ -207,7 +207,7 @@ def test_single_targets_are_no_line(tmp_path: Path) -> None:
 
 
 def test_each_image_is_looked_at_alone(tmp_path: Path) -> None:
-    """A message names the image where others have that axis too, even if these do read it."""
+    """The message names the image if other images have that axis, too."""
     matrix = """
 axes: {python: [3.11, 3.12], gpu: [false, true], job: [a, b]}
 defaults: {template: "{{ image }}.j2"}
@@ -244,7 +244,7 @@ images:
     ],
 )
 def test_what_is_no_part_of_the_image(tmp_path: Path, field: str) -> None:
-    """Images are the same whatever they are labelled, described, cached and tested by."""
+    """Tags, descriptions, caches and tests do not affect the image."""
     assert messages(tmp_path, f"{GPU}    {field}\n", "FROM a:{{ gpu }}") == [
         "axis 'python' has no effect: 6 tags, 2 images"
     ]
@@ -268,7 +268,7 @@ def test_what_is_no_part_of_the_image(tmp_path: Path, field: str) -> None:
     ],
 )
 def test_what_is_part_of_the_image(tmp_path: Path, field: str) -> None:
-    """Whatever bake builds an image from makes another image, be the Dockerfile the same."""
+    """Fields that affect the build make a different image, even with one Dockerfile."""
     for python in ("3.11", "3.12", "3.13"):
         (tmp_path / python).mkdir()
 
@@ -285,7 +285,7 @@ def test_platforms_are_part_of_the_image(tmp_path: Path) -> None:
 
 
 def test_overrides_that_name_the_default_context(tmp_path: Path) -> None:
-    """A context that is written out and is the default all the same makes no other image."""
+    """The default context, written explicitly, does not make a different image."""
     matrix = GPU + "overrides: [{when: {gpu: true}, context: .}]\n"
 
     assert messages(tmp_path, matrix, "FROM a:{{ python }}") == [
@@ -335,7 +335,7 @@ RUN --mount=type=bind,from={{ parent }},source=/ a",
     ],
 )
 def test_parents(tmp_path: Path, base: str, server: str, expected: list[str]) -> None:
-    """Children of equal parents are equal, at any depth, whatever their parents are called."""
+    """Children of equal parents are equal, at any depth."""
     top = "FROM {{ parent }}\n{{ 'RUN reload' if reload }}"
     templates = {"base.j2": base, "server.j2": server, "top.j2": top}
 
@@ -343,7 +343,7 @@ def test_parents(tmp_path: Path, base: str, server: str, expected: list[str]) ->
 
 
 def test_named_contexts_of_targets(tmp_path: Path) -> None:
-    """A target that only gives files is taken for the same as others alike, as a parent is."""
+    """Equal targets that are only copied from count as equal."""
     matrix = """
 axes: {python: [3.11, 3.12]}
 defaults: {template: "{{ image }}.j2"}
@@ -360,7 +360,7 @@ images:
 
 
 def test_images_that_are_one(tmp_path: Path) -> None:
-    """Two images that are the same are told of once, at their names, however many targets."""
+    """Two images that are the same are reported once, at their names."""
     matrix = """
 axes: {python: [3.11, 3.12, 3.13]}
 defaults: {template: Dockerfile.j2, description: "{{ image }}"}
@@ -384,7 +384,7 @@ images:
 
 
 def test_values_that_are_one(tmp_path: Path) -> None:
-    """Two values of an axis of three that give one image are shown both."""
+    """Two values of an axis that give one image are both shown."""
     template = "FROM a:{{ gpu }}-{{ 'old' if python != '3.13' else python }}"
     _, (warning,) = looked(tmp_path, GPU, template)
 
@@ -396,7 +396,7 @@ def test_values_that_are_one(tmp_path: Path) -> None:
 
 
 def test_targets_that_differ_in_two_axes(tmp_path: Path) -> None:
-    """What no single value tells apart is shown at the image."""
+    """Targets that differ in several axes are reported at the image."""
     template = "FROM a:{{ 'x' if python ~ gpu in ('3.11True', '3.12False') else python ~ gpu }}"
     _, (warning,) = looked(tmp_path, GPU, template)
 
@@ -406,7 +406,7 @@ def test_targets_that_differ_in_two_axes(tmp_path: Path) -> None:
 
 
 def test_the_nearest_of_many(tmp_path: Path) -> None:
-    """Of several targets that are one image two are named that differ in a single value."""
+    """Of several equal targets, two that differ in a single value are named."""
     same = "('3.11True', '3.12False', '3.13True')"
     template = f"FROM a:{{{{ 'x' if python ~ gpu in {same} else python ~ gpu }}}}"
     _, (warning,) = looked(tmp_path, GPU, template)
@@ -425,7 +425,7 @@ Row: TypeAlias = tuple[int, ...]
 @settings(max_examples=150, deadline=None)
 @given(built=st.dictionaries(COMBINATION, st.integers(0, 3), min_size=1))
 def test_as_defined(built: dict[Row, int]) -> None:
-    """What is said of any matrix is what one finds by trying each axis and each pair of targets."""
+    """The warnings equal those found by trying each axis and each pair of targets."""
     rows = [dict(zip(AXES, map(str, row), strict=True)) for row in built]
     content = {"-".join(map(str, row)): number for row, number in built.items()}
     matrix = {
@@ -459,7 +459,7 @@ def test_as_defined(built: dict[Row, int]) -> None:
 
 
 def _check_conditions(conditions: list[str], axis: int, several: set[Row], idle: set[Row]) -> None:
-    """Hold what is said of when an axis is idle against every condition that could be said."""
+    """Compare the conditions in a message with all possible conditions."""
     others = [n for n in range(3) if n != axis]
     used = [sorted({rest[n] for rest in several}) for n in others]
     exact = [
@@ -492,7 +492,7 @@ def _subsets(values: list[int]) -> list[tuple[int, ...]]:
 
 
 def _check_twice(said: list[str], built: dict[Row, int], explained: list[list[Row]]) -> None:
-    """Hold the pairs that are told of against all rows that are one image, less the explained."""
+    """Compare the reported pairs with all equal rows that no axis explains."""
     blocks = {row: {row} for row in built}
     for line in explained:
         whole = set().union(*(blocks[row] for row in line))
@@ -510,7 +510,7 @@ def _check_twice(said: list[str], built: dict[Row, int], explained: list[list[Ro
 
 
 def test_distinct_texts_are_left_alone(tmp_path: Path) -> None:
-    """Nothing is looked at where no two Dockerfiles are alike, whatever their fields."""
+    """Without equal Dockerfiles there are no warnings, whatever their fields."""
     plan, warnings = looked(tmp_path, GPU, "FROM a:{{ target }}")
 
     assert len(plan.targets) == 6

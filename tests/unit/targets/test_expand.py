@@ -1,4 +1,4 @@
-"""Expansion: which combinations there are, in which order, and what it costs to find them."""
+"""Expansion: which variants exist, in which order, and how many steps it takes to find them."""
 
 import re
 import time
@@ -29,12 +29,12 @@ images:
 
 
 def left(rules: str) -> list[str]:
-    """Return what rules leave of the image above, without its name."""
+    """Return the variants of the image above under these rules, without its name."""
     return [one.removeprefix("server ") for one in spelt(variants(ONE % rules))]
 
 
 def refused(text: str | Matrix, **options: Any) -> Diagnostic:
-    """Return the one thing for which a matrix is not expanded."""
+    """Return the only error of expanding a matrix."""
     with pytest.raises(CompileError) as caught:
         variants(text, **options)
     (found,) = caught.value.diagnostics
@@ -60,7 +60,7 @@ def wide(axes: int, size: int, rows: int, **options: Any) -> Matrix:
 
 
 class TestOrder:
-    """What comes after what."""
+    """The order of variants."""
 
     def test_without_rules_it_is_the_product(self) -> None:
         """Every combination once, the last axis fastest."""
@@ -68,7 +68,7 @@ class TestOrder:
         assert left("") == [" ".join(one) for one in expected]
 
     def test_images_come_one_after_another(self) -> None:
-        """Images are in the author's order, each along its own axes in its own order."""
+        """Images keep their order; each varies its own axes in its own order."""
         text = """
         axes: {py: [b, a], gpu: [true, false]}
         defaults: {template: t}
@@ -79,14 +79,14 @@ class TestOrder:
         ]
 
     def test_rows_do_not_change_the_order(self) -> None:
-        """Rows of `only` in any order give the order of the product."""
+        """The order of the rows of `only` does not change the order of variants."""
         rules = "only: [{os: deb, py: '>3.9', gpu: true}, {py: 3.11}, {py: 3.9, os: null}]"
         assert left(rules) == [
             *("3.9 false null", "3.9 true null", "3.10 true deb"),
             *("3.11 false null", "3.11 false deb", "3.11 true null", "3.11 true deb"),
         ]
 
-    def test_overlapping_rows_give_nothing_twice(self) -> None:
+    def test_overlapping_rows_yield_each_variant_once(self) -> None:
         """A variant that many rows match is one variant."""
         rules = "only: [{py: 3.9}, {py: 3.9}, {py: [3.9, 3.10], os: deb}, {os: deb, gpu: true}]"
         found = left(rules)
@@ -97,16 +97,16 @@ class TestOrder:
         ]
 
     def test_rows_of_distant_values(self) -> None:
-        """Values that rows name are in the author's order however far apart they are."""
+        """Values keep the order of their axis, whatever rows name them."""
         matrix = wide(1, 10, 0, only=[{"a0": "v8"}, {"a0": "v1"}])
         assert spelt(variants(matrix)) == ["one v1", "one v8"]
 
 
 class TestRules:
-    """What each kind of rule keeps."""
+    """The effect of each kind of rule."""
 
     def test_exclude_drops_what_matches_any_row(self) -> None:
-        """A row drops what matches all of it, whatever other rows say."""
+        """A variant is excluded if it matches any row."""
         rules = "exclude: [{py: '<3.11', gpu: true}, {os: deb}]"
         assert left(rules) == [
             "3.9 false null",
@@ -116,12 +116,12 @@ class TestRules:
         ]
 
     def test_only_keeps_what_matches_a_row(self) -> None:
-        """`exclude` drops from what `only` keeps."""
+        """`exclude` applies to the variants that `only` includes."""
         rules = "only: [{gpu: true, os: deb}, {py: 3.9, os: null}], exclude: [{py: 3.9, gpu: true}]"
         assert left(rules) == ["3.9 false null", "3.10 true deb", "3.11 true deb"]
 
     def test_rows_with_image(self) -> None:
-        """A row about other images keeps nothing here; one about this image alone keeps all."""
+        """A row for another image matches nothing; a row for this image alone matches all of it."""
         text = """
         axes: {py: [a, b], os: [c, d]}
         defaults: {template: t, only: [{image: two, py: b}, {image: one, os: d}, {image: three}]}
@@ -131,7 +131,7 @@ class TestRules:
         assert spelt(variants(text)) == ["one a d", "one b d", "two b c", "two b d", "three b"]
 
     def test_only_with_no_row_about_the_image(self) -> None:
-        """An image that no row is about has no variant."""
+        """An image that no row of `only` matches has no variant."""
         text = """
         axes: {py: [a, b]}
         defaults: {template: t, only: [{image: two}]}
@@ -147,7 +147,7 @@ class TestRules:
         assert found.file_location.column == found.file_location.text.index("one") + 1
 
     def test_null_is_a_lacking_axis(self) -> None:
-        """A row that wants null of an axis keeps, or drops, images without that axis as a whole."""
+        """A row with null for an axis matches images without that axis."""
         text = """
         axes: {py: [a, b], gpu: [true, false]}
         defaults:
@@ -163,7 +163,7 @@ class TestRules:
         ]
 
     def test_a_lacking_axis_is_no_negation(self) -> None:
-        """`!true` neither keeps nor drops an image without the axis."""
+        """`!true` does not match an image without the axis."""
         text = """
         axes: {py: [a, b], gpu: [true, false]}
         defaults: {template: t}
@@ -173,7 +173,7 @@ class TestRules:
         assert spelt(variants(text)) == ["has a true", "has b true", "lacks b"]
 
     def test_a_row_that_drops_an_image_as_a_whole(self) -> None:
-        """`exclude` by image or by lacking axes alone leaves that image nothing."""
+        """`exclude` can match a whole image, by its name or by an axis that it lacks."""
         text = """
         axes: {py: [a], gpu: [true]}
         defaults: {template: t}
@@ -184,7 +184,7 @@ class TestRules:
             assert refused(text % row).message == "image 'lacks' has no variant: all are excluded"
 
     def test_an_image_without_axes_is_one_variant(self) -> None:
-        """No axes give one combination, if rules keep it."""
+        """Without axes there is one combination, unless it is excluded."""
         text = "axes: {py: [a]}\nimages: {one: {template: t, axes: [], only: [%s]}}"
         assert spelt(variants(text % "{py: null}, {image: one}")) == ["one"]
         assert codes(text % "{py: a}") == ["no-variants"]
@@ -203,7 +203,7 @@ class TestValues:
     """
 
     def test_it_goes_with_others(self) -> None:
-        """It looks at axes before and behind its own."""
+        """It restricts axes before and after its own."""
         found = spelt(variants(self.TEXT % "{py: b, os: '!deb'}"))
         assert [one for one in found if one.startswith("one")] == [
             *("one a false deb", "one a false alp", "one a null deb", "one a null alp"),
@@ -211,19 +211,19 @@ class TestValues:
         ]
 
     def test_it_passes_over_axes_that_the_image_lacks(self) -> None:
-        """What is said of an axis that the image lacks is not asked."""
+        """A restriction of an axis that the image lacks is ignored."""
         found = spelt(variants(self.TEXT % "{py: b, os: alp}"))
         assert [one for one in found if one.startswith("two")] == [
             *("two deb false", "two deb null", "two alp false", "two alp true", "two alp null")
         ]
 
     def test_it_can_name_images(self) -> None:
-        """A value goes with the images that its pattern names; the rest still holds there."""
+        """A value can be restricted to images; its other restrictions apply in them."""
         found = spelt(variants(self.TEXT % "{image: two, os: deb}"))
         assert [one for one in found if "true" in one] == ["two deb true"]
 
     def test_several_values_that_name_images(self) -> None:
-        """What one value says of images does not stand for the next."""
+        """The images of one value do not affect the next value."""
         text = """
         axes:
           a: {x: {only: {image: two}}, y: {only: {b: w}}, z: {only: {image: one, b: v}}}
@@ -236,12 +236,12 @@ class TestValues:
         ]
 
     def test_its_own_axis(self) -> None:
-        """A value that goes with another value of its own axis goes with nothing."""
+        """A value that requires another value of its own axis is in no variant."""
         found = spelt(variants(self.TEXT % "{gpu: false}"))
         assert [one for one in found if "true" in one] == []
 
     def test_values_that_want_one_another(self) -> None:
-        """Two values whose wishes exclude each other are never together."""
+        """Two values that exclude each other are never combined."""
         text = """
         axes:
           a: {x: {only: {b: [y, z]}}, w: {}}
@@ -252,10 +252,10 @@ class TestValues:
 
 
 class TestLimit:
-    """What is too many."""
+    """The maximum number of variants."""
 
     def test_the_most_that_may_be(self) -> None:
-        """Exactly the limit is taken, one more is refused."""
+        """Exactly the limit is accepted; one more is an error."""
         assert len(variants(ONE % "", limit=12)) == 12
         found = refused(ONE % "", limit=11)
         assert found.code == "too-many-variants"
@@ -266,7 +266,7 @@ class TestLimit:
         assert found.file_location.text.startswith("  server")
 
     def test_images_count_together(self) -> None:
-        """The limit is the whole matrix's, and names the image that passes it."""
+        """The limit applies to the whole matrix; the error names the image that exceeds it."""
         text = "axes: {a: [x, y, z]}\ndefaults: {template: t}\nimages: {one: {}, two: {axes: []}}"
         assert len(variants(text, limit=4)) == 4
         found = refused(text, limit=3)
@@ -274,8 +274,8 @@ class TestLimit:
             "the matrix has more than 3 variants; image 'two' alone has up to 1 = 1"
         )
 
-    def test_it_is_told_once(self) -> None:
-        """The image that passes the limit is told, at its name; those behind it are not tried."""
+    def test_it_is_reported_once(self) -> None:
+        """The error is at the image that exceeds the limit; later images are not expanded."""
         text = "axes: {a: [x, y]}\ndefaults: {template: t}\nimages: {one: {}, two: {}, three: {}}"
         found = refused(text, limit=1)
         assert found.message.startswith("the matrix has more than 1 variants; image 'one'")
@@ -283,19 +283,19 @@ class TestLimit:
         assert place.text[place.column - 1 :][: place.length] == "one"
 
     def test_the_search_grows_with_the_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Steps are counted by the variants that are allowed, however few are the fewest."""
+        """The number of steps is bounded by the limit."""
         monkeypatch.setattr(module, "_FEWEST_STEPS", 0)
         assert len(variants(ONE % "exclude: [{py: 3.9, gpu: true}]", limit=12)) == 10
         assert len(variants(wide(30, 30, 200), limit=200)) == 200
 
     def test_what_rules_leave_counts(self) -> None:
-        """A product over the limit is taken where the rules leave few."""
+        """A product above the limit is accepted if the rules allow few variants."""
         assert len(variants(ONE % "exclude: [{py: '>3.9'}]", limit=4)) == 4
         assert refused(ONE % "exclude: [{py: '>3.9'}]", limit=3).code == "too-many-variants"
 
     @pytest.mark.parametrize("rules", [{}, {"exclude": [{"a0": "v0", "a1": "v0"}]}])
     def test_an_absurd_product_is_refused_soon(self, rules: Matrix) -> None:
-        """A product of 30 axes takes neither time nor memory."""
+        """A product of 30 axes is rejected without time or memory."""
         matrix = wide(30, 30, 0, **rules)
         del matrix["images"]["one"]["only"]
         start = time.process_time()
@@ -307,19 +307,19 @@ class TestLimit:
     def test_rules_that_leave_nothing_of_an_absurd_product(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A search that finds nothing ends, too: its steps are limited."""
+        """A search without results ends as well: its steps are limited."""
         monkeypatch.setattr(module, "_FEWEST_STEPS", 10_000)
         assert refused(dead_end(), limit=10).code == "too-many-variants"
 
-    def test_big_products_are_said_in_short(self) -> None:
+    def test_big_products_are_shortened(self) -> None:
         """Products are written in full with commas up to twelve digits."""
         for axes, size, expected in (
             *((7, 40, "163,840,000,000"), (6, 99, "941,480,149,401")),
             *((12, 10, "1e+12"), (8, 40, "7e+12")),
         ):
-            said = re.search(r"= (.*)", refused(_free(axes, size), limit=10).message)
-            assert said is not None
-            assert said[1] == expected
+            size_shown = re.search(r"= (.*)", refused(_free(axes, size), limit=10).message)
+            assert size_shown is not None
+            assert size_shown[1] == expected
 
 
 def _free(axes: int, size: int) -> Matrix:
@@ -330,14 +330,14 @@ def _free(axes: int, size: int) -> Matrix:
 
 
 def dead_end() -> Matrix:
-    """Return a matrix that is left with nothing, which shows at its last axis only."""
+    """Return a matrix without variants, which only shows at its last axis."""
     matrix = _free(12, 30)
     matrix["images"]["one"]["exclude"] = [{"a11": f"v{n}"} for n in range(30)]
     return matrix
 
 
 class TestCost:
-    """The work is that of the rows, not of the product."""
+    """The work depends on the rows, not on the product."""
 
     def steps(self, monkeypatch: pytest.MonkeyPatch, matrix: Matrix) -> tuple[int, int]:
         """Return how many variants there are, and how many partial combinations were tried."""
@@ -355,7 +355,7 @@ class TestCost:
     def test_a_product_without_rules_is_refused_untried(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Where nothing makes it smaller, no combination is tried before it is too many."""
+        """Without rules, a product above the limit is rejected before any combination is tried."""
 
         def begun(*_: Any) -> None:
             pytest.fail("a combination is tried")
@@ -370,7 +370,7 @@ class TestCost:
         assert steps <= 200 * 30
 
     def test_rows_with_free_axes(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A row that leaves axes free costs the variants that it keeps."""
+        """The work for a row with unrestricted axes is that of its variants."""
         matrix = wide(12, 30, 1)
         for name in ("a4", "a7"):
             del matrix["images"]["one"]["only"][0][name]
@@ -379,7 +379,7 @@ class TestCost:
         assert steps <= 900 * 12
 
     def test_excluding_cuts_early(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A row of `exclude` about the first axis drops its values before the others are tried."""
+        """A row of `exclude` for the first axis applies before other axes are tried."""
         matrix = _free(6, 10)
         matrix["images"]["one"]["exclude"] = [{f"a{n}": "!v0"} for n in range(5)]
         found, steps = self.steps(monkeypatch, matrix)
@@ -387,7 +387,7 @@ class TestCost:
         assert steps == 6 * 10
 
     def test_values_cut_early(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A value's own `only` is asked as soon as both values are chosen."""
+        """`only` of a value applies as soon as both values are chosen."""
         matrix = _free(4, 6)
         matrix["axes"]["a0"] = {f"v{n}": {"only": {"a1": f"v{n}", "a3": "v0"}} for n in range(6)}
         found, steps = self.steps(monkeypatch, matrix)
@@ -396,20 +396,20 @@ class TestCost:
 
 
 class TestLeavesAny:
-    """Whether rules leave an image anything."""
+    """Whether rules allow any combination."""
 
     def test_one_is_enough(self) -> None:
-        """A product that no memory holds is answered at once."""
+        """A huge product is answered at once."""
         image = read(_free(30, 30)).images["one"]
         assert leaves_any(image, rules_of(image))
 
     def test_there_may_be_none(self) -> None:
-        """Nothing is left where everything is dropped."""
+        """The answer is no if everything is excluded."""
         image = read(ONE % "exclude: [{py: '*'}]").images["server"]
         assert not leaves_any(image, rules_of(image))
 
     def test_what_takes_too_long_is_not_denied(self) -> None:
-        """A search that is given up is no reason for a warning."""
+        """A search that takes too long counts as yes."""
         image = read(dead_end()).images["one"]
         assert leaves_any(image, rules_of(image))
 
@@ -417,7 +417,7 @@ class TestLeavesAny:
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(bare_matrices())
 def test_variants_are_the_product_less_the_rules(matrix: Matrix) -> None:
-    """The variants, and their order, are those of a product that is filtered one by one."""
+    """The variants and their order equal those of the filtered product."""
     try:
         expected = expanded(matrix)
     except Wrong:
@@ -431,8 +431,8 @@ def test_variants_are_the_product_less_the_rules(matrix: Matrix) -> None:
     ] == expected
 
 
-def test_all_images_without_variants_are_told() -> None:
-    """Each image that is left with none is told, at its name."""
+def test_all_images_without_variants_are_reported() -> None:
+    """Each image without variants is an error, located at its name."""
     text = "axes: {a: [x]}\ndefaults: {template: t}\nexclude: [{a: x}]\nimages: {one: {}, two: {}}"
     assert [(one.code, one.file_location.column) for one in faults(text)] == [
         ("no-variants", 10),

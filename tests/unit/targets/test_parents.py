@@ -1,4 +1,4 @@
-"""Families: which target each target stands on, and what is refused."""
+"""Parents: which target each target is based on, and which errors there are."""
 
 import pytest
 from support.reading import codes, faults, targets
@@ -32,18 +32,18 @@ class TestParents:
     """Which target is the parent."""
 
     def test_the_same_values(self) -> None:
-        """A child stands on the target with its values of the axes that both have."""
+        """The parent has the same values of the axes that both images have."""
         assert parents(family()) == {f"child-3_{n}": f"base-3_{n}" for n in (9, 10, 11)}
 
     def test_the_order_of_axes_is_each_images_own(self) -> None:
-        """Axes are matched by name, whatever place they have in either image."""
+        """Axes are matched by name, in any order."""
         found = parents(family("[gpu, py]", "[py, gpu]"))
         assert found["child-3_9-gpu"] == "base-gpu-3_9"
         assert found["child-3_11"] == "base-3_11"
         assert len(found) == 6
 
     def test_axes_of_the_child_alone(self) -> None:
-        """Children that differ in an axis which the parent lacks share their parent."""
+        """Children that differ only in an axis that the parent lacks have one parent."""
         found = parents(family("[py]", "[py, gpu]"))
         assert found["child-3_9"] == found["child-3_9-gpu"] == "base-3_9"
 
@@ -53,14 +53,14 @@ class TestParents:
 
     @pytest.mark.parametrize("word", ["24.04", "'>=23'", "'24.*'", "'!22.04'", "[24.04]"])
     def test_with_fixes_the_rest(self, word: str) -> None:
-        """`with` says which value the parent has where the child lacks the axis, by any pattern."""
+        """`with` selects values of axes that only the parent has, with any pattern."""
         from_ = f"{{image: base, with: {{ubuntu: {word}}}}}"
         assert parents(family("[ubuntu, py]", "[py]", from_)) == {
             f"child-3_{n}": f"base-24_04-3_{n}" for n in (9, 10, 11)
         }
 
-    def test_with_may_leave_several_of_which_one_is_there(self) -> None:
-        """A pattern of several values is enough where rules keep one of them for each child."""
+    def test_with_may_match_several_of_which_one_exists(self) -> None:
+        """A pattern may match several values if only one parent exists for each child."""
         from_ = "{image: base, with: {ubuntu: [22.04, 24.04]}}"
         drop = "{py: 3.11, ubuntu: 22.04}, {py: '<3.11', ubuntu: 24.04}"
         found = parents(family("[py, ubuntu]", "[py]", from_, drop))
@@ -71,7 +71,7 @@ class TestParents:
         }
 
     def test_chains(self) -> None:
-        """A parent has a parent of its own, declared before or behind it."""
+        """A parent may have a parent, declared before or after it."""
         text = """
         axes: {py: [3.9, 3.10], gpu: [false, true]}
         defaults: {template: a}
@@ -95,7 +95,7 @@ class TestParents:
         assert codes(text % "five: {}") == ["link-cycle"]
 
     def test_the_parent_is_in_the_scope_and_the_contexts(self) -> None:
-        """`{{ parent }}` is its name, and `contexts` links it before what the author adds."""
+        """`{{ parent }}` is its name, and it is the first of `contexts`."""
         found = targets(
             "axes: {py: [3.9, 3.10]}\n"
             "images:\n"
@@ -114,7 +114,7 @@ class TestParents:
         assert "contexts" not in found["base-3_9"].fields
 
     def test_null_values_are_values(self) -> None:
-        """A null that both have is the same value; a child's lack of the axis is not."""
+        """Null values are equal; a missing axis is not null."""
         text = "axes: {os: [null, deb]}\ndefaults: {template: a}\nimages:\n  base: {}\n"
         assert parents(f"{text}  child: {{from: base}}") == {
             "child-default": "base-default",
@@ -126,10 +126,10 @@ class TestParents:
 
 
 class TestRefused:
-    """What is no family."""
+    """Invalid parents."""
 
     def test_a_parent_that_rules_drop(self) -> None:
-        """A child whose parent is dropped says which it would be, and how many more there are."""
+        """The error names the excluded parent, and counts further children."""
         (found,) = faults(family(drop="{py: '>=3.10'}"))
         assert found.code == "missing-parent"
         assert found.message == (
@@ -157,11 +157,11 @@ class TestRefused:
         )
 
     def test_children_that_are_excluded_too(self) -> None:
-        """What has no child needs no parent."""
+        """An excluded child needs no parent."""
         assert len(parents(family(drop="{py: 3.9}", skip="{py: 3.9}"))) == 2
 
     def test_several_parents(self) -> None:
-        """`with` that leaves several is refused: the first two are named."""
+        """Several possible parents are an error, which names the first two."""
         from_ = "{image: base, with: {ubuntu: '*'}}"
         (found,) = faults(family("[ubuntu]", "[gpu]", from_))
         assert found.code == "ambiguous-parent"
@@ -203,22 +203,22 @@ class TestRefused:
         ],
     )
     def test_what_with_must_say(self, base: str, child: str, from_: str, message: str) -> None:
-        """`with` is about the axes that the parent alone has, each of them, and leaves a value."""
+        """`with` must select a value of each axis that only the parent has."""
         (found,) = faults(family(base, child, from_))
         assert (found.code, found.message) == ("parent-axis", message)
 
-    def test_a_pattern_that_is_wrong_is_told_once(self) -> None:
-        """A word of `with` that is about nothing is that fault alone."""
+    def test_an_invalid_pattern_is_reported_once(self) -> None:
+        """A value in `with` that does not exist is one error."""
         from_ = "{image: base, with: {gpu: maybe}}"
         assert codes(family("[gpu, py]", "[py]", from_)) == ["unknown-value"]
 
     def test_an_unknown_parent(self) -> None:
-        """A parent that is no image has a near miss."""
+        """An unknown parent has a suggestion."""
         (found,) = faults(family(from_="bsae"))
         assert (found.code, found.help) == ("unknown-image", "did you mean 'base'?")
 
-    def test_circles(self) -> None:
-        """Images that stand on one another are refused, and an image on itself."""
+    def test_cycles(self) -> None:
+        """Images that depend on each other, or on themselves, are an error."""
         text = "axes: {py: [3.9]}\ndefaults: {template: a}\nimages: {a: {from: %s}, b: {from: a}}"
         (found,) = faults(text % "b")
         assert found.code == "link-cycle"

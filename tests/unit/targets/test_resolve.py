@@ -1,4 +1,4 @@
-"""Targets: names, merging, overrides, what moves, and which level has the last word."""
+"""Targets: names, merging, overrides, floating tags, and which level has precedence."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ class TestLevels:
     """Top level < defaults < image < axis values < overrides."""
 
     def test_mappings_merge_by_key(self) -> None:
-        """Each key is what the last level says that has it, in the order of the first."""
+        """The last level that sets a key wins; keys keep their first position."""
         assert field(LEVELS, "one-3_10", "args") == {
             "A": "image",
             "C": "topdefaultstop",
@@ -50,7 +50,7 @@ class TestLevels:
         assert field(LEVELS, "one-3_10-gpu", "labels") == {"l": "second", "m": "defaults"}
 
     def test_overrides_are_applied_in_order(self) -> None:
-        """Those of the top level come first, and the last that matches has the last word."""
+        """Overrides of the top level come first; the last one that matches wins."""
         assert field(LEVELS, "one-3_9", "args")["A"] == "first"
         assert field(LEVELS, "one-3_10-gpu", "args")["A"] == "second"
         assert field(LEVELS, "one-3_9-gpu", "args")["A"] == "third"
@@ -62,13 +62,13 @@ class TestLevels:
         assert field(LEVELS, "one-3_9-gpu", "args")["B"] == "third"
 
     def test_an_override_may_change_the_template(self) -> None:
-        """What is not a mapping is replaced."""
+        """Anything but a mapping is replaced."""
         found = targets(LEVELS)
         assert [one.template for one in found.values()] == ["a", "b", "a", "a", "a", "a"]
         assert found["one-3_9"].dockerfile == "dockerfiles/one-3_9.Dockerfile"
 
     def test_the_scope_of_a_target(self) -> None:
-        """A template sees axes, `set` and what is built in."""
+        """A template sees axes, `set` and the built-in names."""
         one = targets(LEVELS)["one-3_9-gpu"]
         seen = {name: one.scope[name] for name in ("py", "gpu", "s", "t", "u", "w", "image")}
         assert seen == {
@@ -86,14 +86,14 @@ class TestLevels:
         assert [value.text for value in one.values] == ["3.9", "true"]
 
     def test_an_axis_that_the_image_lacks_is_null(self) -> None:
-        """Its name is there all the same."""
+        """Templates can use its name."""
         text = "axes: {a: [x]}\nimages: {one: {template: t, axes: []}}"
         one = targets(text)["one"]
         assert one.scope["a"] is None
         assert (one.axes, one.values, one.variant) == ({}, (), "")
 
     def test_overrides_are_replaced_as_a_whole(self) -> None:
-        """An image's `overrides` stand for those of `defaults`, and those of the top level stay."""
+        """`overrides` of an image replace those of `defaults`; others still apply."""
         text = """
         axes: {a: [x]}
         overrides: [{when: {a: x}, args: {A: top, B: top}}]
@@ -104,7 +104,7 @@ class TestLevels:
         assert field(text, "two-x", "args") == {"A": "two", "B": "top"}
 
     def test_variants_of_the_same_overrides_share_their_fields(self) -> None:
-        """Equal fields of one image's targets are one object where no variant decides them."""
+        """Fields that do not depend on the variant are one object in all targets of an image."""
         text = """
         axes: {a: [x, y, z]}
         images:
@@ -130,7 +130,7 @@ class TestSet:
     """
 
     def test_two_values_that_differ(self) -> None:
-        """Two values that set one name differently are refused, and both are shown."""
+        """Two values that set one name differently are an error, which shows both."""
         (found,) = faults(self.TEXT % ("1", "2"))
         assert found.code == "set-conflict"
         assert found.message == "two axis values set 's' differently (in one-x-z)"
@@ -149,7 +149,7 @@ class TestSet:
         assert field(self.TEXT % ("2", "2"), "one-y-z", "args") == {"S": "2"}
 
     def test_three_values(self) -> None:
-        """A third value is held against the second."""
+        """A third value is compared with the second."""
         text = """
         axes:
           a: {x: {set: {s: "1"}}}
@@ -161,7 +161,7 @@ class TestSet:
         assert [place.text.strip()[0] for _, place in found.related] == ["b"]
 
     def test_what_is_replaced_is_not_rendered(self) -> None:
-        """What an image or a value sets may hold for none but the variants that keep it."""
+        """A setting that is replaced is not rendered, since it may fail in that variant."""
         text = """
         axes: {a: {x: {set: {s: "1"}}, y: {}}}
         set: {s: "{{ 1 // 0 }}"}
@@ -170,14 +170,14 @@ class TestSet:
         assert [one.scope["s"] for one in targets(text).values()] == ["1", "2"]
 
     def test_an_override_settles_what_values_set(self) -> None:
-        """Values neither differ nor fail over a name that an override sets."""
+        """Values do not conflict over a name that an override sets."""
         override = "overrides: [{when: {a: x}, set: {s: '3'}}]"
         text = self.TEXT.replace("set: {s: image}", override)
         assert field(text % ("1", "2"), "one-x-z", "args") == {"S": "3"}
         assert field(text % ("{{ 1 // 0 }}", "2"), "one-x-z", "args") == {"S": "3"}
 
     def test_an_override_alone_may_set(self) -> None:
-        """Where neither image nor values have a `set`, that of an override is there."""
+        """`set` of an override applies without any other `set`."""
         text = """
         axes: {a: [x, y]}
         overrides: [{when: {a: x}, set: {s: "1"}, args: {S: "{{ s }}"}}]
@@ -187,7 +187,7 @@ class TestSet:
         assert field(text, "one-y", "args") is None
 
     def test_a_fault_is_no_conflict(self) -> None:
-        """A value whose `set` fails is told for that alone, whatever another value sets."""
+        """A value whose `set` fails is one error, whatever another value sets."""
         assert codes(self.TEXT % ("{{ 1 // 0 }}", "2")) == ["template-error"]
         assert codes(self.TEXT % ("1", "{{ 1 // 0 }}")) == ["template-error"]
         both = codes(self.TEXT % ("{{ 1 // 0 }}", "{{ nope }}"))
@@ -208,7 +208,7 @@ class TestSet:
         assert targets(text)["one-x"].scope["s"] == {"k": ["x", {"n": None}], "t": True}
 
     def test_all_faults_of_all_variants_are_told(self) -> None:
-        """Every string that fails is told, each once, with the variants that meet it."""
+        """Every string that fails is reported once, with its variants."""
         text = """
         axes: {a: [x, y]}
         set: {s: "{{ nope }}", t: "{{ 1 // 0 }}"}
@@ -221,18 +221,18 @@ class TestSet:
 
 
 class TestFields:
-    """What a field renders to."""
+    """Rendered fields."""
 
     def test_what_is_empty_is_left_out(self) -> None:
-        """Empty text and lists are no field; false is one."""
+        """Empty text and empty lists are left out; false is not."""
         text = """
         images:
           one: {template: t, description: "", tags: [""], args: {}, pull: false, no-cache: true}
         """
         assert dict(targets(text)["one"].fields) == {"pull": False, "no-cache": True}
 
-    def test_every_faulty_field_is_told(self) -> None:
-        """The template's name and each field say their own faults, all at once."""
+    def test_every_invalid_field_is_reported(self) -> None:
+        """Errors of the template's name and of all fields are reported together."""
         text = """
         images:
           one:
@@ -244,7 +244,7 @@ class TestFields:
         assert [one.message.split("'")[1] for one in faults(text)] == ["n1", "n2", "n3"]
 
     def test_own_fields_are_apart(self) -> None:
-        """`moving`, `aliases`, `cache` and `tests` are no fields of bake."""
+        """`moving`, `aliases`, `cache` and `tests` are not fields of bake."""
         text = """
         variables: {R: r}
         axes: {a: [x, y]}
@@ -265,7 +265,7 @@ class TestFields:
         assert y.tests == ("echo ${HOME}", "y")
 
     def test_properties(self) -> None:
-        """Platforms and tags are read off the fields; none where none are given."""
+        """Platforms and tags come from the fields, and are empty by default."""
         text = """
         defaults: {template: t}
         images: {one: {tags: [a/b], platforms: [linux/amd64]}, two: {}}
@@ -281,8 +281,8 @@ class TestFields:
             (),
         )
 
-    def test_an_illegal_tag_is_told_where_it_is_written(self) -> None:
-        """Tags of every kind are checked, and each is pointed at."""
+    def test_an_invalid_tag_is_located(self) -> None:
+        """Tags of every kind are checked; the error is located at the tag."""
         own = "tags: [A], moving: [B], aliases: {C: {image: one}}"
         found = faults(f"images: {{one: {{template: t, {own}}}}}")
         assert [one.code for one in found] == ["illegal-tag"] * 3
@@ -303,7 +303,7 @@ class TestFields:
         ],
     )
     def test_a_record_of_several_lines_is_refused(self, name: str, record: str) -> None:
-        """A line break outside quotes, where one buildx stops reading and the next reads on."""
+        """Versions of buildx differ in how they read a line break outside quotes."""
         (found,) = faults(f'images: {{one: {{template: t, {name}: ["{record}"]}}}}')
         assert found.code == "bad-field"
         assert found.message == f"invalid value for `{name}`: '{record}' (in one)"
@@ -316,13 +316,13 @@ class TestFields:
         assert field(text % ("output", "folder"), "one", "output") == ("folder\n",)
 
     def test_a_line_break_of_a_mapping_is_quoted(self) -> None:
-        """A mapping says where each of its values ends, so that it takes any text."""
+        """A mapping has separate values, so that they may contain line breaks."""
         text = r'images: {one: {template: t, output: [{type: local, dest: "a\nb,c"}]}}'
         assert field(text, "one", "output") == ('type=local,"dest=a\nb,c"',)
 
 
 class TestAliases:
-    """Moving tags of one variant each."""
+    """Floating tags of a single variant."""
 
     TEXT = "axes: {a: [x, y], b: [z, w]}\nimages:\n  one: {template: t, aliases: {l/l: %s}}\n"
 
@@ -357,19 +357,19 @@ class TestAliases:
         assert (found.code, found.message, found.help) == ("alias-mismatch", message, help_)
 
     def test_one(self) -> None:
-        """It is that variant's alone."""
+        """The alias is a tag of that variant only."""
         found = targets(self.TEXT % "{a: '!x', b: w}")
         assert [one.aliases for one in found.values()] == [(), (), (), ("l/l",)]
 
     def test_a_fault_in_its_name(self) -> None:
-        """A name that does not render is told with its variant."""
+        """A name that cannot be rendered is reported with its variant."""
         text = "axes: {a: [x]}\nimages:\n  one: {template: t, aliases: {'l/{{ n }}': {a: x}}}\n"
         (found,) = faults(text)
         assert (found.code, found.message) == ("undefined-name", "'n' is undefined (in one-x)")
 
 
 class TestPlatforms:
-    """What values and overrides leave."""
+    """Platforms after axis values and overrides."""
 
     TEXT = """
     axes:
@@ -379,7 +379,7 @@ class TestPlatforms:
     """
 
     def test_values_narrow_one_another(self) -> None:
-        """Where the image names none, the first value names them and the next narrows those."""
+        """Without platforms of the image, the first value sets them and the next narrows them."""
         found = targets(self.TEXT % ("linux/amd64, linux/s390x", ""))
         assert [one.platforms for one in found.values()] == [
             ("linux/amd64",),
@@ -389,7 +389,7 @@ class TestPlatforms:
         ]
 
     def test_values_that_leave_none(self) -> None:
-        """Values that have no platform in common are refused together."""
+        """Values without a common platform are an error."""
         (found,) = faults(self.TEXT % ("linux/s390x", ""))
         assert (found.code, found.message) == (
             "no-platform",
@@ -398,7 +398,7 @@ class TestPlatforms:
         assert codes(self.TEXT % ("linux/s390x", "exclude: [{a: x, b: z}]")) == []
 
     def test_overrides_replace_and_values_narrow(self) -> None:
-        """An override's list stands for the image's, and is narrowed all the same."""
+        """The platforms of an override replace those of the image, and are narrowed as well."""
         override = "{when: {b: z}, platforms: [linux/amd64, linux/arm64]}"
         image = f"platforms: [linux/arm64], overrides: [{override}]"
         found = targets(self.TEXT % ("linux/amd64", image))
@@ -408,10 +408,10 @@ class TestPlatforms:
 
 
 class TestPhases:
-    """What is told, and what waits until that is repaired."""
+    """Which errors hide other errors."""
 
-    def test_a_target_without_a_name_is_told_alone(self) -> None:
-        """Where names are wrong, what stands on them or moves to them is not told, too."""
+    def test_a_target_without_a_name_is_the_only_error(self) -> None:
+        """If a name is invalid, missing parents and aliases are not reported."""
         text = """
         axes: {a: {x: {tag: "{{ nope }}"}, y: {}}}
         images:
@@ -420,15 +420,15 @@ class TestPhases:
         """
         assert codes(text) == ["undefined-name"]
 
-    def test_a_target_that_does_not_render_is_told_for_that_alone(self) -> None:
-        """Where the template's name or a field fails, the other fields are not checked, too."""
+    def test_a_target_that_does_not_render_is_the_only_error(self) -> None:
+        """If a field cannot be rendered, the other fields are not checked."""
         text = 'images: {one: {template: "%s", description: "%s", tags: ["A B"]}}'
         assert codes(text % ("{{ nope }}", "d")) == ["undefined-name"]
         assert codes(text % ("t", "{{ nope }}")) == ["undefined-name"]
         assert codes(text % ("t", "d")) == ["illegal-tag"]
 
-    def test_links_wait_for_sound_targets(self) -> None:
-        """A target that is refused is not missed by those that link to it."""
+    def test_links_are_checked_between_valid_targets(self) -> None:
+        """A link to an invalid target is not an error."""
         text = """
         images:
           one: {template: t, args: {A: "{{ nope }}"}}

@@ -11,7 +11,7 @@ from compiler.cli.main import run
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a project of three targets, one with tests."""
+    """Return a project of three targets, one with tests."""
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates/t.j2").write_text("FROM scratch\n")
     (tmp_path / "matrix.yaml").write_text(
@@ -55,19 +55,19 @@ def test_a_selection_comes_back(project: Path, capsys: pytest.CaptureFixture[str
 def test_a_selection_is_read_strictly(
     text: str, says: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is no selection, or of other targets, is refused with what is wrong."""
+    """An invalid selection, or one of unknown targets, is an error."""
     (project / "s.json").write_text(text)
 
     assert run(["list", "--selection", "s.json"]) == 1
 
-    told = capsys.readouterr().err
-    assert says in told
-    assert "s.json" in told
+    errors = capsys.readouterr().err
+    assert says in errors
+    assert "s.json" in errors
 
 
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("name", ["none.json", "templates"])
 def test_a_selection_that_is_no_file(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A missing file and a folder are told as such."""
+    """A missing file and a folder are errors."""
     assert run(["list", "--selection", name]) == 1
     assert "error[" in capsys.readouterr().err

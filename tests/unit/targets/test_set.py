@@ -1,4 +1,4 @@
-"""What `set` gives a variant: the levels above replace those below before anything is rendered."""
+"""`set` of a variant: higher levels replace lower ones before anything is rendered."""
 
 from pathlib import Path
 from typing import Any
@@ -18,21 +18,21 @@ def _bases(folder: Path, **more: Any) -> list[str]:
 
 
 def test_an_override_spares_what_it_replaces(tmp_path: Path) -> None:
-    """What an override sets is not rendered below it, where it may be null."""
+    """A setting that an override replaces is not rendered."""
     overrides = [{"when": {"cuda": None}, "set": {"base": "debian"}}]
 
     assert _bases(tmp_path, overrides=overrides) == ["debian", "cuda:12.8"]
 
 
 def test_a_value_spares_what_it_replaces(tmp_path: Path) -> None:
-    """What a value sets is not rendered for its image."""
+    """A setting that a value replaces is not rendered."""
     axes = {"cuda": {None: {"set": {"base": "debian"}}, "12.8": {}}}
 
     assert _bases(tmp_path, axes=axes) == ["debian", "cuda:12.8"]
 
 
 def test_an_override_decides_between_values(tmp_path: Path) -> None:
-    """Two values that set one name differently are no fault where an override sets it."""
+    """Two values may differ in a name that an override sets."""
     axes = {
         "cuda": {"12.8": {"set": {"base": "cuda"}}},
         "ubuntu": {"24.04": {"set": {"base": "ubuntu"}}},
@@ -46,7 +46,7 @@ def test_an_override_decides_between_values(tmp_path: Path) -> None:
 
 
 def test_two_values_that_both_fail(tmp_path: Path) -> None:
-    """Values that set one name, neither of which can be rendered, are two faults."""
+    """Two values whose settings cannot be rendered are two errors."""
     axes = {
         "cuda": {None: {"set": {"base": "{{ cuda }}"}}},
         "ubuntu": {"24.04": {"set": {"base": "x{{ cuda }}"}}},
