@@ -25,7 +25,7 @@ REJECTED = {
     r"\bfaults?\b": "error, failure, bug",
     r"\bgiven twice\b|\bsays? (\w+ )?twice\b": "duplicate",
     r"\bwithout a word\b": "silently",
-    r"\b(tells?|told|said)\b": "reports, shows",
+    r"\b(tells?(?! (them|it) apart)|told|said)\b": "reports, shows",
     r"\b(lends?|lent)\b": "provides",
     r"\bholds\b": "contains",
     r"\bat hand\b|\bin hand\b": "available",
