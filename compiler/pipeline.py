@@ -116,7 +116,7 @@ def compile_plan(planned: Plan, files: Files, name: str, *, locked: bool = False
             [
                 Diagnostic(
                     code=Code.UNPRINTABLE,
-                    message=f"an expression results in {surrogate}, which is half a character",
+                    message=f"an expression results in the lone surrogate {surrogate}",
                     location=Location(path=files.shown(name), line=0),
                     help="find the expression that turns numbers into characters, such as "
                     "`'%c' | format(...)`",

@@ -237,7 +237,7 @@ def _read_matcher(
             Code.NOT_A_VERSION,
             f"{text!r} of {name!r} is not a version, so no range matches it",
             at,
-            f"name it beside the range: [{', '.join([*words, text])}]",
+            f"add it to the range: [{', '.join([*words, text])}]",
         )
     return matched.values
 

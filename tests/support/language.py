@@ -20,7 +20,7 @@ REJECTED = {
     r"\bwhose turn\b": "next",
     r"\bin (\w+ )?parts\b|\bparts? of (it|them|bake)\b": "in batches",
     r"\bcan bear\b|\bbears\b": "supports, contains",
-    r"\b(tried|tries|try) (\w+ )?again\b": "retry",
+    r"\b(tried|tries) (\w+ )?again\b": "retry",
     r"\bpass(es)? by (itself|themselves)\b": "transient error",
     r"\bfaults?\b": "error, failure, bug",
     r"\bgiven twice\b|\bsays? (\w+ )?twice\b": "duplicate",

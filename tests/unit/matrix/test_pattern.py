@@ -400,4 +400,4 @@ class TestPatterns:
         )
         (found,) = matrix.warnings
         assert found.message == "'slim' of 'tag' is not a version, so no range matches it"
-        assert found.help == "name it beside the range: [>=3, slim]"
+        assert found.help == "add it to the range: [>=3, slim]"
