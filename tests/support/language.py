@@ -29,7 +29,7 @@ REJECTED = {
     r"\b(lends?|lent)\b": "provides",
     r"\bholds\b": "contains",
     r"\bat hand\b|\bin hand\b": "available",
-    r"\b(yours|theirs|ours)\b": "name the noun",
+    r"\byours\b": "name the noun",
     r"\bwhat (is|was) (left|there|gone|so)\b": "name the noun",
     r"\ball of it\b|\bnothing of it\b": "name the noun",
     r"\bwords? (of|on|after|behind) (the command line|`|--)": "argument",
