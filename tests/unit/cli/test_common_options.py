@@ -5,6 +5,7 @@ import os
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 
 from compiler.cli.main import cli, run
@@ -55,8 +56,9 @@ def test_results_and_errors_in_one_format(small_project: Path, capsys: Capture) 
 
 def test_every_command_shows_the_common_options() -> None:
     """The help of each command has them in a section of their own."""
+    program = click.Context(cli, **cli.context_settings)
     for command in cli.commands.values():
-        text = command.get_help(command.make_context("x", ["-h"], resilient_parsing=True))
+        text = command.get_help(click.Context(command, parent=program))
         assert "Common options:\n  -f, --file FILE" in text, command.name
 
 

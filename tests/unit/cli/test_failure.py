@@ -46,7 +46,7 @@ def test_an_argument_is_never_a_file(small_project: Path, capsys: Capture) -> No
     annotation = capsys.readouterr().err
 
     assert text == (
-        "FILTER: error[unknown-axis]: no axis is named 'pyhton'\n"
+        "FILTER: error[unknown-axis]: unknown axis 'pyhton'\n"
         "      | pyhton=3.9\n"
         "      | ^^^^^^ help: did you mean 'python'?\n"
         "1 error\n"
@@ -54,7 +54,7 @@ def test_an_argument_is_never_a_file(small_project: Path, capsys: Capture) -> No
     assert (found["argument"], found["text"]) == ("FILTER", "pyhton=3.9")
     assert (found["column"], found["end_column"]) == (1, 7)
     assert "path" not in found
-    assert annotation.startswith("::error title=unknown-axis::FILTER 'pyhton=3.9': no axis")
+    assert annotation.startswith("::error title=unknown-axis::FILTER 'pyhton=3.9': unknown axis")
 
 
 def test_usage_errors_have_the_format(capsys: Capture) -> None:
