@@ -31,7 +31,7 @@ _LONGEST_NUMBER = 1000
 
 _LONGEST_BITS = 3 * _LONGEST_NUMBER
 
-_JSON_REMEDY = "keys and texts stand in double quotes; no comma behind the last entry"
+_JSON_REMEDY = "write keys and texts in double quotes, and no comma after the last entry"
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _JSON_ESCAPE = re.compile(r"\\[bfru]")
@@ -105,7 +105,7 @@ def _read_toml(page: SourceText) -> Any:
         last = max(0, len(page.text.rstrip()) - 1)
         offset = page.offset(int(line), int(column)) if line and column else last
         message = f"invalid TOML: {reason[:1].lower()}{reason[1:]}"
-        _refuse(page, message, offset, remedy='write `name = "text"`: texts stand in quotes')
+        _refuse(page, message, offset, remedy='write `name = "text"`, with the text in quotes')
     except RecursionError:
         data = None
     except ValueError:

@@ -16,7 +16,7 @@ from compiler.errors import Diagnostic, Location, did_you_mean
 MAX_BYTES = 16 * 1024 * 1024
 """The size limit of a template or data file, in bytes."""
 
-NEAR = "it is looked up beside matrix.yaml"
+NEAR = "paths are relative to the folder of matrix.yaml"
 """The help for a missing file without a near match."""
 
 
@@ -174,7 +174,7 @@ class Files:
             raise FileError(
                 Code.OUTSIDE_PROJECT,
                 f"{path!r} leads out of the folder of matrix.yaml",
-                "keep what is built beside or below matrix.yaml",
+                "use a folder next to or below matrix.yaml",
             )
         below = real[len(self._real) :].lower().split("/")
         if DOT_GIT in below or DOT_GIT in path.lower().split("/"):

@@ -26,16 +26,16 @@ _READ_AS = {
 }
 
 _IN_GENERAL = (
-    ("'-' indicator", "this is no entry of the list above it", "begin it with '- ' or outdent it"),
+    ("'-' indicator", "this is not an entry of the list above", "begin it with '- ' or outdent it"),
     (
         "block collection",
-        "this is no entry of the list above it",
+        "this is not an entry of the list above",
         "begin it with '- ' or outdent it",
     ),
     ("expected ':'", "no ': ' follows this key", "write 'key: value', or quote the text"),
     ("sequence entries", "a list cannot begin here", "begin it on a line of its own, or use [ ]"),
     ("',' or", "a comma or a closing bracket is missing here", "add it"),
-    ("mapping keys", "a '?' cannot stand here", "quote the text"),
+    ("mapping keys", "a '?' is not allowed here", "quote the text"),
     ("expected key", "this does not belong to the lines above", "indent it as its neighbours"),
     ("block end", "this does not belong to the lines above", "indent it as its neighbours"),
     (

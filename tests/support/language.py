@@ -18,7 +18,7 @@ REJECTED = {
     r"\b(is|are) nothing that\b": "invalid value",
     r"\bbeside\b": "next to, compared with, in addition to",
     r"\bwhose turn\b": "next",
-    r"\bin (\w+ )?parts\b|\bparts? of (it|them|bake)\b": "in batches",
+    r"\bin (\w+ )?parts\b|\bparts of (it|them|bake)\b": "in batches",
     r"\bcan bear\b|\bbears\b": "supports, contains",
     r"\b(tried|tries) (\w+ )?again\b": "retry",
     r"\bpass(es)? by (itself|themselves)\b": "transient error",

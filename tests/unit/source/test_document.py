@@ -418,11 +418,11 @@ SYNTAX = {
     "a: ]": (1, 4, "this ']' has no opening bracket"),
     "a: 1\n b: 2": (2, 3, "this does not belong to the lines above"),
     "a:\n  - b\n c: d": (3, 2, "this does not belong to the lines above"),
-    "- a\nb: c": (2, 1, "this is no entry of the list above it"),
+    "- a\nb: c": (2, 1, "this is not an entry of the list above"),
     "a: 1\nfoo\n": (2, 1, "no ': ' follows this key"),
     "a: - b": (1, 4, "a list cannot begin here"),
     "a: b:\n  c: d": (1, 4, "a mapping cannot begin here"),
-    "a: ? b": (1, 4, "a '?' cannot stand here"),
+    "a: ? b": (1, 4, "a '?' is not allowed here"),
     "a: [b c: d: e]": (1, 11, "a comma or a closing bracket is missing here"),
 }
 
