@@ -199,6 +199,7 @@ OWN: dict[tuple[type[Any], str], Schema] = {
             "additionalProperties": False,
         }
     ),
+    (ImageOptions, "only"): {"anyOf": [list_of(ref("pattern")), ref("pattern")]},
     (ImageOptions, "axes"): list_of(
         {"type": "string", **_matching(IDENTIFIER.pattern, "the name of an axis")}, uniqueItems=True
     ),

@@ -225,7 +225,9 @@ class ImageOptions(BuildOptions, defer_build=False):
     )
     axes: Texts | None = Field(None, description="The axes of the image; the default is all.")
     only: Patterns | None = Field(
-        None, description="Keeps the variants that match one of the patterns."
+        None,
+        description="Keeps the variants that match one of the patterns; a single pattern may be "
+        "written without the list.",
     )
     exclude: Patterns | None = Field(
         None, description="Excludes the variants that match one of the patterns."

@@ -91,7 +91,8 @@ class Validation:
             for fault in faults:
                 where = self.source.existing(fault.at[:-1] if fault.is_missing else fault.at)
                 edit = self._recovery(fault, where)
-                if not (_names(fault.at) in recovered or fault.is_misspelt(misspelt)):
+                known = _names(fault.at) in recovered or fault.is_misspelt(misspelt)
+                if not (known or fault.is_single_pattern):
                     self._describe(fault, repaired=isinstance(edit, Rename | Enclose))
                 if where == route and level in _REQUIRED:
                     missing = _REQUIRED[level]
@@ -165,6 +166,11 @@ class _Fault:
         self.is_missing = self.kind == "missing"
         self.known = keys(level_at(level, inner[:-1]))
         """The keys of the level to which the value belongs."""
+
+    @property
+    def is_single_pattern(self) -> bool:
+        """Whether it is one pattern as `only` of an image, which is short for a list of it."""
+        return self.expected == "a list" and self.got == "a mapping" and self.name == "only"
 
     def is_misspelt(self, misspelt: Sequence[Route]) -> bool:
         """Return whether a missing key is there under one of these misspelt names."""

@@ -216,7 +216,7 @@ IMAGE = {
     "platform twice": "platforms: [linux/amd64, linux/amd64]",
     "axes as text": "axes: python",
     "axes twice": "axes: [python, python]",
-    "only as a mapping": "only: {image: server}",
+    "only as text": "only: server",
     "argument that is null": "args: {A: null}",
     "arguments as a list": "args: [A=1]",
     "label without a key": "labels: {'': a}",
@@ -311,6 +311,7 @@ UNSEEN = {
         *(
             "dockerfile-syntax",
             "empty-file--data",
+            "git-folder",
             "missing-context",
             "missing-file",
             "missing-template",

@@ -237,3 +237,18 @@ def test_load_raises_every_error(tmp_path: Path) -> None:
         load(Source.parse(text, "matrix.yaml"), Files(tmp_path))
 
     assert found(list(caught.value.diagnostics)) == expected
+
+
+def test_a_single_pattern_needs_no_list(tmp_path: Path) -> None:
+    """`only` of an image may be one pattern; a mistake in it is the only error."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "t").write_text("FROM x\n")
+    text = "axes: {py: [a, b]}\nimages: {i: {template: t, tags: ['r/i:{{ py }}'], only: {py: a}}}\n"
+    (tmp_path / "matrix.yaml").write_text(text)
+    kept = plan_matrix(Files(tmp_path), "matrix.yaml").targets
+    (tmp_path / "matrix.yaml").write_text(text.replace("only: {py", "only: {yp"))
+    with pytest.raises(CompileError) as caught:
+        plan_matrix(Files(tmp_path), "matrix.yaml")
+
+    assert [target.name for target in kept] == ["i-a"]
+    assert [one.code for one in caught.value.diagnostics] == ["unknown-axis"]
