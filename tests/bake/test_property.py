@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 from bake.oracle import Reading, bake, lay, plan_json, plan_of, traits
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from support.brute import (
+from support.matrices import TEMPLATES, VARIABLES, flow, inserted, matrices, texts
+from support.reference_model import (
     Built,
     Matrix,
     Wrong,
@@ -22,7 +23,6 @@ from support.brute import (
     siblings_of,
     spelling,
 )
-from support.matrices import TEMPLATES, VARIABLES, flow, inserted, matrices, texts
 
 from compiler import CompileError
 from compiler.errors import Diagnostic

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import command, ground, remote
+from support import command, minimal_base, remote
 from support.engine import Engine
 
 
@@ -45,7 +45,7 @@ class RemoteProject:
 def far(engine: Engine, tmp_path: Path) -> Iterator[RemoteProject]:
     """Provide a compiled project; DOCKER_HOST is unreachable, and `far` is a remote builder."""
     registry = f"{engine.registry}/far{os.getpid()}"
-    ground.push(engine, tmp_path, [f"{registry}/ground:1"])
+    minimal_base.push(engine, tmp_path, [f"{registry}/ground:1"])
     settings = tmp_path / "settings"
     shutil.copytree(engine.env["DOCKER_CONFIG"], settings, symlinks=True)
     env = {

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from support import bases, cache, journal
+from support import bases, cache, undo_log
 from support.engine import Engine
 
 
-SUPPORT = Path(journal.__file__).parent
+SUPPORT = Path(undo_log.__file__).parent
 BASES = [
     *(f"python:{python.tag}" for python in bases.PYTHONS),
     *(f"nvidia/cuda:{tag}" for tag in bases.CUDA),
@@ -154,27 +154,27 @@ def test_the_next_run_cleans_up_after_a_killed_one(
     script = f"""\
 import os, pathlib, signal, subprocess, sys
 sys.path.insert(0, {str(SUPPORT.parent)!r})
-from support import journal
-with journal.kept() as book:
-    book.undo_by("rm", {str(tmp_path / "left")!r})
+from support import undo_log
+with undo_log.opened() as log:
+    log.undo_by("rm", {str(tmp_path / "left")!r})
     process = subprocess.Popen(["sleep", "100"], stdout=subprocess.DEVNULL)
-    book.ends(process.pid)
+    log.ends(process.pid)
     print(process.pid, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
     with (
-        journal.kept() as living,
+        undo_log.opened() as living,
         subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as killed,
     ):
         pid = int(killed.communicate()[0])
         assert killed.returncode == -signal.SIGKILL
-        assert journal.born(pid)
+        assert undo_log.born(pid)
         living.undo_by("touch", tmp_path / "undone")
 
-        with journal.kept() as next_one:
+        with undo_log.opened() as next_one:
             assert next_one.name != living.name
 
-        assert not journal.born(pid)
+        assert not undo_log.born(pid)
         assert not (tmp_path / "left").exists()
         assert not (tmp_path / "undone").exists()
     assert (tmp_path / "undone").exists()

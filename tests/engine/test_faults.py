@@ -22,10 +22,10 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.request import Request, urlopen
 
 import pytest
-from support import command, daemon, ground, proxy, registry
+from support import command, daemon, minimal_base, proxy, registry
 from support.engine import Engine
+from support.killable_registry import KillableRegistry
 from support.packages import Unavailable
-from support.shelf import Shelf
 
 
 pytestmark = pytest.mark.engine
@@ -92,7 +92,7 @@ class Project:
         self,
         engine: Engine,
         folder: Path,
-        shelf: Shelf,
+        shelf: KillableRegistry,
         *,
         values: str = "a, b, c",
         more: str = "RUN echo {{ n }} >> /content\n",
@@ -107,7 +107,9 @@ class Project:
         self.started: list[subprocess.Popen[str]] = []
         (folder / "templates").mkdir(parents=True)
         (folder / "content").mkdir()
-        ground.push(engine, folder, [f"{shelf.address}/ground:{value}" for value in self.values])
+        minimal_base.push(
+            engine, folder, [f"{shelf.address}/ground:{value}" for value in self.values]
+        )
         (folder / "matrix.yaml").write_text(matrix.format(values=values))
         lower = LOWER.format(registry=shelf.address, more=more)
         (folder / "templates/lower.j2").write_text(lower)
@@ -252,7 +254,7 @@ def released(
 ) -> Iterator[Project]:
     """Provide a project with a released v1; `storage` next to it is a copy of the registry."""
     folder = tmp_path_factory.mktemp("released")
-    shelf = Shelf(registry_program, folder / "shelf")
+    shelf = KillableRegistry(registry_program, folder / "shelf")
     found = Project(engine, folder / "project", shelf)
     found.release_first()
     registry.copy(shelf.storage, folder / "storage")
@@ -391,7 +393,7 @@ def test_a_third_of_requests_fails(
     engine: Engine, registry_program: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """18 targets are published nevertheless; the time is compared with a run without failures."""
-    shelf = Shelf(registry_program, tmp_path / "shelf")
+    shelf = KillableRegistry(registry_program, tmp_path / "shelf")
     with proxy.before(shelf.address) as between, contextlib.closing(shelf):
         project = Project(engine, tmp_path / "project", shelf, values="a, b, c, d, e, f, g, h, i")
         project.address = between.address
@@ -469,7 +471,7 @@ def test_the_disk_of_the_registry_is_full(project: Project) -> None:
         seen = project.look()
         room = shelf.storage
         subprocess.run(["mount", "-o", "remount,size=200m", str(room)], check=True)
-        shelf.mend()
+        shelf.repair()
         project.finish(seen)
 
 

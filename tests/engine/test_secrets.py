@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from support import command, ground, proxy
+from support import command, minimal_base, proxy
 from support.engine import Engine
-from support.shelf import Shelf
+from support.killable_registry import KillableRegistry
 
 
 pytestmark = pytest.mark.engine
@@ -50,7 +50,7 @@ RUN --mount=type=secret,id=token --mount=type=secret,id=key \\
 class Project:
     """A matrix whose steps read secrets, and a registry that requires credentials."""
 
-    def __init__(self, engine: Engine, folder: Path, shelf: Shelf) -> None:
+    def __init__(self, engine: Engine, folder: Path, shelf: KillableRegistry) -> None:
         self.engine, self.folder, self.shelf = engine, folder, shelf
         (folder / "templates").mkdir(parents=True)
         self.settings = folder / "docker"
@@ -60,7 +60,7 @@ class Project:
         (folder / "content").write_text(str(folder))
         (folder / "matrix.yaml").write_text(MATRIX)
         self.template(f"test ${{{{ '{{#' }}}}token}} = {len(SECRETS['BUILD_TOKEN'])}")
-        ground.push(engine, folder, [f"{shelf.address}/ground:1"], self.env)
+        minimal_base.push(engine, folder, [f"{shelf.address}/ground:1"], self.env)
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -93,7 +93,9 @@ def project(engine: Engine, registry_program: Path, tmp_path: Path) -> Iterator[
     users = tmp_path / "users"
     users.write_text(f"{USER}:{HASHED}\n")
     more = {"auth": {"htpasswd": {"realm": "a test", "path": str(users)}}}
-    shelf = Shelf(registry_program, tmp_path / "shelf", login=f"{USER}:{PASSWORD}", more=more)
+    shelf = KillableRegistry(
+        registry_program, tmp_path / "shelf", login=f"{USER}:{PASSWORD}", more=more
+    )
     yield Project(engine, tmp_path / "project", shelf)
     shelf.close()
 
@@ -165,7 +167,7 @@ def test_a_read_only_registry_is_reported_early(
 ) -> None:
     """A registry in maintenance mode is reported before anything is built."""
     more = {"storage": {"maintenance": {"readonly": {"enabled": True}}}}
-    shelf = Shelf(registry_program, tmp_path / "closed", more=more)
+    shelf = KillableRegistry(registry_program, tmp_path / "closed", more=more)
 
     output = project.publish(code=1, REGISTRY=shelf.address)
     shelf.close()

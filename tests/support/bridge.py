@@ -17,7 +17,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support import packages
-from support.journal import Journal
+from support.undo_log import UndoLog
 
 
 # From linux/sockios.h and linux/if.h.
@@ -28,14 +28,14 @@ IFF_UP = 0x1
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 
 
-def build(journal: Journal) -> str:
+def build(log: UndoLog) -> str:
     """Make a bridge from which containers reach the network, and give its name.
 
     That the machine forwards packets at all stays on afterwards, as Docker itself leaves it.
     """
-    name = journal.name
+    name = log.name
     network = _free(int(name.removeprefix("cmtest")))
-    journal.undo_by(sys.executable, __file__, name)
+    log.undo_by(sys.executable, __file__, name)
     with _control() as control:
         fcntl.ioctl(control, SIOCBRADDBR, name.encode() + b"\0")
         fcntl.ioctl(control, SIOCSIFADDR, _request(name, network[1]))
@@ -50,7 +50,7 @@ def build(journal: Journal) -> str:
         ["filter", "FORWARD", "-i", name, "-j", "ACCEPT"],
         ["filter", "FORWARD", "-o", name, "-j", "ACCEPT"],
     ):
-        journal.undo_by(*iptables, "-t", table, "-D", chain, *rule)
+        log.undo_by(*iptables, "-t", table, "-D", chain, *rule)
         subprocess.run([*iptables, "-t", table, "-I", chain, *rule], check=True)
     return name
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from support import bases, bridge, emulation, journal, packages, registry, tools
+from support import bases, bridge, emulation, packages, registry, tools, undo_log
 
 
 PATIENCE = 300.0
@@ -42,18 +42,18 @@ def running() -> Iterator[Daemon]:
         raise packages.Unavailable("a throwaway Docker needs root")
     programs = tools.docker() / "usr"
     runc = packages.unpacked("runc", packages.codename(), ["runc"]) / "usr" / "sbin" / "runc"
-    with journal.kept() as book:
-        emulation.enable(book)
+    with undo_log.opened() as log:
+        emulation.enable(log)
         images = bases.storage(programs / "bin" / "docker-registry")
         folder = Path(tempfile.mkdtemp(prefix="compile-matrix-engine-"))
-        book.undo_by("rm", "-rf", "--one-file-system", folder)
+        log.undo_by("rm", "-rf", "--one-file-system", folder)
         registry.copy(images, folder / "registry")
         served, process = registry.serve(
             programs / "bin" / "docker-registry", folder / "registry", folder
         )
-        book.ends(process.pid)
+        log.ends(process.pid)
         env = client(folder, f"unix://{folder}/docker.sock", tools.docker())
-        _start(book, folder, served, programs, runc)
+        _start(log, folder, served, programs, runc)
         _wait(env, folder)
         yield Daemon(env=env, registry=served, folder=folder)
 
@@ -87,20 +87,20 @@ def _proxies() -> dict[str, object]:
 
 
 def _start(
-    book: journal.Journal,
+    log: undo_log.UndoLog,
     folder: Path,
     served: registry.Registry,
     programs: Path,
     runc: Path,
 ) -> None:
-    book.undo_by("sh", "-c", f"find /sys/fs/cgroup -depth -path '*/{book.name}*' -type d -delete")
+    log.undo_by("sh", "-c", f"find /sys/fs/cgroup -depth -path '*/{log.name}*' -type d -delete")
     # Folders that dockerd makes wherever its own are.
     for name in ("containerd", "containerd/s", "docker", "docker/plugins"):
         if not Path("/run", name).exists():
-            book.undo_by("rmdir", f"/run/{name}")
+            log.undo_by("rmdir", f"/run/{name}")
     settings = {
-        "bridge": bridge.build(book),
-        "cgroup-parent": f"/{book.name}",
+        "bridge": bridge.build(log),
+        "cgroup-parent": f"/{log.name}",
         "data-root": str(folder / "data"),
         "exec-opts": ["native.cgroupdriver=cgroupfs"],
         "exec-root": str(folder / "exec"),
@@ -124,9 +124,9 @@ def _start(
     alone = ["unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child=SIGTERM"]
     command: list[str | Path] = [*alone, programs / "bin" / "tini-static", "--"]
     command += [programs / "sbin" / "dockerd", "--config-file", folder / "daemon.json"]
-    process = journal.start(command, folder / "dockerd.log", {**env, "PATH": path})
-    book.ends(process.pid)
-    book.ends(journal.child(process.pid))
+    process = undo_log.start(command, folder / "dockerd.log", {**env, "PATH": path})
+    log.ends(process.pid)
+    log.ends(undo_log.child(process.pid))
 
 
 def _wait(env: Mapping[str, str], folder: Path) -> None:

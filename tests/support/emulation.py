@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from support import packages
-from support.journal import Journal
+from support.undo_log import UndoLog
 
 
 OTHER = {"amd64": "arm64", "arm64": "amd64"}
@@ -34,19 +34,19 @@ def qemu(architecture: str) -> Path:
     return folder / "usr" / "bin" / f"qemu-{QEMU[architecture]}-static"
 
 
-def enable(journal: Journal) -> None:
+def enable(log: UndoLog) -> None:
     """Have the kernel run programs of the other architecture, in containers too, until undone.
 
     F: the kernel opens qemu now, so that it is found from within any container. Where the machine
     has an entry of its own, both stand side by side.
     """
     architecture = other()
-    name = f"{journal.name}-{architecture}"
+    name = f"{log.name}-{architecture}"
     # The kernel has one table, wherever it is mounted, and forgets it with the last mount.
     table = Path(tempfile.mkdtemp(prefix="compile-matrix-binfmt-"))
-    journal.undo_by("rmdir", table)
-    journal.undo_by("umount", table)
+    log.undo_by("rmdir", table)
+    log.undo_by("umount", table)
     subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", table], check=True)
     fields = ["", name, "M", "0", MAGIC[architecture], MASK[architecture], str(qemu(architecture))]
-    journal.undo_by("sh", "-c", f"echo -1 > {table / name}")
+    log.undo_by("sh", "-c", f"echo -1 > {table / name}")
     (table / "register").write_text(":".join([*fields, "PCF"]))

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 from packaging.version import InvalidVersion, Version
 
-from support.brute import Matrix, Value, faulty, spelling
+from support.reference_model import Matrix, Value, faulty, spelling
 
 
 PLATFORMS = ("linux/amd64", "linux/arm64", "linux/arm/v7")

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from support import cache, journal, packages
+from support import cache, packages, undo_log
 
 
 Json = dict[str, Any]
@@ -181,7 +181,7 @@ def serve_again(program: Path, registry: Registry, folder: Path) -> subprocess.P
     """Start a registry with the settings that are there already, at the same address."""
     log = folder / "registry.log"
     command: list[str | Path] = [program, "serve", folder / "registry.json"]
-    process = journal.start(command, log, {"PATH": os.defpath, "HOME": str(folder)})
+    process = undo_log.start(command, log, {"PATH": os.defpath, "HOME": str(folder)})
     deadline = time.monotonic() + PATIENCE
     while process.poll() is None and not registry.ready() and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
-from support.brute import faulty, matches, spelling
 from support.matrices import VERSIONS, texts, values, words_about
-from support.reading import read
+from support.phases import read
+from support.reference_model import faulty, matches, spelling
 
 from compiler.errors import CompileError, Diagnostic
 from compiler.matrix.matrix import Image, Pattern, Value

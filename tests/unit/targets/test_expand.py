@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from support.brute import Matrix, Wrong, expanded
 from support.matrices import bare_matrices
-from support.reading import codes, faults, read, spelt, variants
+from support.phases import codes, faults, read, spelt, variants
+from support.reference_model import Matrix, Wrong, expanded
 
 from compiler.errors import CompileError, Diagnostic
 from compiler.matrix.matrix import Axis, Value

@@ -1,7 +1,7 @@
 """Parents: which target each target is based on, and which errors there are."""
 
 import pytest
-from support.reading import codes, faults, targets
+from support.phases import codes, faults, targets
 
 
 FAMILY = """

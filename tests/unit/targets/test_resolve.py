@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from support.reading import codes, faults, targets
+from support.phases import codes, faults, targets
 
 
 LEVELS = """

@@ -1,4 +1,4 @@
-"""The smallest base image that runs commands: a shell, and no more."""
+"""A base image of a few megabytes that can run `sh` and nothing else."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from support.engine import Engine
 
 DOCKERFILE = """\
 FROM python:3.11-slim-bookworm AS python
-RUN mkdir -p /ground/bin && cp -L --parents $(ldd /bin/sh | grep -o '/[^ ]*') /ground
-RUN cp -L /bin/sh /ground/bin/
+RUN mkdir -p /minimal/bin && cp -L --parents $(ldd /bin/sh | grep -o '/[^ ]*') /minimal
+RUN cp -L /bin/sh /minimal/bin/
 FROM scratch
-COPY --from=python /ground /
+COPY --from=python /minimal /
 """
 
 
 def push(
     engine: Engine, folder: Path, names: Sequence[str], env: Mapping[str, str] | None = None
 ) -> None:
-    """Push it under these names; the engine itself does not keep it."""
-    file = folder / "ground.Dockerfile"
+    """Build the image and push it under these names; the engine's own image store stays empty."""
+    file = folder / "minimal.Dockerfile"
     file.write_text(DOCKERFILE)
     output = f'--output=type=image,push=true,store=false,"name={",".join(names)}"'
     engine.docker("buildx", "build", "--provenance=false", output, "--file", file, folder, env=env)

@@ -1,4 +1,4 @@
-"""A registry of a test's own, that can be killed; what it stores is read from its disk."""
+"""A registry that belongs to one test: the test can kill it and read its storage from disk."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from support import journal
+from support import undo_log
 from support.registry import Registry, copy, serve, serve_again
 
 
-class Shelf:
-    """A registry process, and the folder that it stores in, which outlives it."""
+class KillableRegistry:
+    """A registry process and its storage folder, which survives the process."""
 
     def __init__(
         self,
@@ -25,7 +25,14 @@ class Shelf:
         login: str = "",
         more: Mapping[str, Mapping[str, object]] | None = None,
     ) -> None:
-        """Start it; `folder/storage` is made unless it is there."""
+        """Start the registry; create `folder/storage` if it is missing.
+
+        Args:
+            program: the registry's executable.
+            folder: the folder for storage, settings and log.
+            login: `user:password` for clients, if `more` demands authentication.
+            more: additional settings of the registry.
+        """
         self.storage = folder / "storage"
         self.storage.mkdir(parents=True, exist_ok=True)
         self._program, self._folder = program, folder
@@ -35,14 +42,14 @@ class Shelf:
 
     @property
     def address(self) -> str:
-        """Give the address, as it stands at the beginning of a tag."""
+        """Return host and port, as a tag begins with them."""
         return self.registry.address
 
     @property
     def receiving(self) -> int:
-        """Give how many blobs are only half received, for ever where it was killed meanwhile."""
-        found = self.storage.glob("docker/registry/v2/repositories/*/_uploads/*/data")
-        return sum(_size(file) > 0 for file in found)
+        """Count the blobs that are received in part, including those that a kill cut off."""
+        uploads = self.storage.glob("docker/registry/v2/repositories/*/_uploads/*/data")
+        return sum(_size(file) > 0 for file in uploads)
 
     def kill(self) -> None:
         """Kill the process."""
@@ -50,58 +57,62 @@ class Shelf:
         self._process.wait()
 
     def start(self) -> None:
-        """Start it again at the same address; from a thread that lasts, for it ends with that.
+        """Repair the storage and start the process again at the same address.
 
-        What its end damaged is mended: it was no end that a registry is made for.
+        The calling thread must outlive the process: the kernel ends the process with the thread.
         """
-        self.mend()
+        self.repair()
         self._process = serve_again(self._program, self.registry, self._folder)
 
     def close(self) -> None:
-        """End it for good."""
-        journal.end(self._process.pid, journal.born(self._process.pid))
+        """End the process for good."""
+        undo_log.end(self._process.pid, undo_log.born(self._process.pid))
 
     def restore(self, storage: Path) -> None:
-        """Begin anew with a copy of another storage, at the same address."""
+        """Replace the storage by a copy of another one and restart at the same address."""
         self.kill()
-        for found in self.storage.iterdir():
-            shutil.rmtree(found)
-        for found in storage.iterdir():
-            copy(found, self.storage / found.name)
+        for path in self.storage.iterdir():
+            shutil.rmtree(path)
+        for path in storage.iterdir():
+            copy(path, self.storage / path.name)
         self.start()
 
-    def mend(self) -> None:
-        """Remove what a full disk or a kill leaves: files that are there, and still empty.
+    def repair(self) -> None:
+        """Delete the empty files that a full disk or a kill leaves in the storage.
 
-        It makes a file before it writes it. An empty link it would answer with 500 for ever, and an
-        empty manifest it would never write again.
+        The registry creates a file before it writes it. It would answer 500 for an empty link for
+        ever, and never write an empty manifest again.
         """
         for pattern in ("repositories/**/link", "blobs/**/data"):
             for file in self.storage.glob(f"docker/registry/v2/{pattern}"):
                 if not _size(file):
                     file.unlink(missing_ok=True)
 
-    # --- What it stores -------------------------------------------------------------------------
+    # --- The contents of the storage --------------------------------------------------------------
 
     def tags(self) -> dict[str, str]:
-        """Give each tag, as `repository:tag`, with its digest; one is none before it has that."""
+        """Return the digest of each `repository:tag`; tags being written are left out."""
         root = self.storage / "docker/registry/v2/repositories"
-        found = {}
+        digests = {}
         for link in root.glob("*/_manifests/tags/*/current/link"):
             repository = link.parents[4].relative_to(root)
             with contextlib.suppress(FileNotFoundError):
                 if digest := link.read_text():
-                    found[f"{repository}:{link.parents[1].name}"] = digest
-        return found
+                    digests[f"{repository}:{link.parents[1].name}"] = digest
+        return digests
 
     def blob(self, digest: str) -> bytes:
-        """Give the bytes of a blob or manifest; FileNotFoundError if it is not there."""
+        """Return the bytes of a blob or manifest.
+
+        Raises:
+            FileNotFoundError: the storage has no such blob.
+        """
         root = self.storage / "docker/registry/v2/blobs/sha256"
         code = digest.removeprefix("sha256:")
         return (root / code[:2] / code / "data").read_bytes()
 
     def lacking(self, digest: str) -> list[str]:
-        """Give what is missing or broken of an image or index, itself included."""
+        """Return the missing or broken blobs of an image or index, itself included."""
         try:
             content = self.blob(digest)
         except FileNotFoundError:
@@ -109,18 +120,18 @@ class Shelf:
         if f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
             return [f"{digest} is broken"]
         try:
-            said = json.loads(content)
+            manifest = json.loads(content)
         except ValueError:
             return []
-        if not isinstance(said, dict):
+        if not isinstance(manifest, dict):
             return []
-        parts = [*said.get("manifests", ()), *said.get("layers", ())]
-        parts += [said["config"]] if isinstance(said.get("layers"), list) else []
+        parts = [*manifest.get("manifests", ()), *manifest.get("layers", ())]
+        parts += [manifest["config"]] if isinstance(manifest.get("layers"), list) else []
         return [text for part in parts for text in self.lacking(part["digest"])]
 
 
 def _size(file: Path) -> int:
-    """Give how long a file is that may go at any moment; it is nothing then."""
+    """Return the size of a file; 0 if it has just disappeared."""
     with contextlib.suppress(FileNotFoundError):
         return file.stat().st_size
     return 0

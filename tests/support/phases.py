@@ -1,4 +1,4 @@
-"""A matrix as the phases see it, without a project on disk."""
+"""Run the phases of the compiler on the text of a matrix, without a project on disk."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from compiler.source.project_files import Files
 from compiler.targets.expand import Variant, expand
 from compiler.targets.resolve import resolve
 from compiler.targets.target import Target
-from support.brute import Matrix as Document
 from support.matrices import flow
+from support.reference_model import Matrix as Document
 
 
 FILES = Files(Path(__file__).parents[2])
-"""Where a context `.` is found, and nothing else is needed."""
+"""A project folder: the phases look for the context `.` in it, and for nothing else."""
 
 
 def read(text: str | Document) -> Matrix:
@@ -32,9 +32,12 @@ def variants(text: str | Document, limit: int = MAX_VARIANTS) -> tuple[Variant, 
     return expand(read(text), limit)
 
 
-def spelt(found: tuple[Variant, ...]) -> list[str]:
+def spelt(expanded: tuple[Variant, ...]) -> list[str]:
     """Return variants as `image a b`, by the values of their axes."""
-    return [" ".join([one.image.name, *(value.text for value in one.values)]) for one in found]
+    return [
+        " ".join([variant.image.name, *(value.text for value in variant.values)])
+        for variant in expanded
+    ]
 
 
 def targets(text: str | Document) -> dict[str, Target]:
@@ -44,7 +47,7 @@ def targets(text: str | Document) -> dict[str, Target]:
 
 
 def faults(text: str | Document) -> list[Diagnostic]:
-    """Return what is wrong with a matrix up to its targets; nothing if it is right."""
+    """Return the errors that the phases up to targets report; none for a valid matrix."""
     try:
         targets(text)
     except CompileError as error:
@@ -53,5 +56,5 @@ def faults(text: str | Document) -> list[Diagnostic]:
 
 
 def codes(text: str | Document) -> list[str]:
-    """Return the codes of what is wrong."""
+    """Return the codes of those errors."""
     return [fault.code for fault in faults(text)]

@@ -1,6 +1,7 @@
-"""What a run has changed on the machine, written down before it is changed, so that it is undone.
+"""Record every change that a test run makes to the machine, so that it can be undone.
 
-A journal is a file: when a run is killed before it could undo anything, the next one does it.
+Each step is written to a file before it is taken. If a run is killed, the next run reads its file
+and undoes its changes.
 """
 
 from __future__ import annotations
@@ -19,27 +20,27 @@ from support import cache
 
 PATIENCE = 120.0
 
-# Those that this run started itself, by their number: it has to take note of their end.
+# Child processes of this run by their process id: this run must reap them.
 _started: dict[int, subprocess.Popen[bytes]] = {}
 
 
-class Journal:
-    """The steps that undo what one run does, the last one first."""
+class UndoLog:
+    """The steps that undo the changes of one run, executed from the last to the first."""
 
     def __init__(self, name: str, file: Path) -> None:
         self.name = name
         self._file = file
 
     def undo_by(self, *command: str | Path) -> None:
-        """Remember a command that undoes what is about to be done; its failure is no matter."""
+        """Record a command that undoes the next change; its exit code is ignored."""
         self._append({"command": [str(word) for word in command]})
 
     def ends(self, pid: int) -> None:
-        """Remember a process to end: that one only, not a later one that got its number."""
+        """Record a process to end; a later process with the same id is left alone."""
         self._append({"pid": pid, "born": born(pid)})
 
     def undo(self) -> None:
-        """Undo everything, and forget it."""
+        """Undo all changes and delete the file."""
         lines = self._file.read_text().splitlines()[1:]
         for step in map(json.loads, reversed(lines)):
             if "pid" in step:
@@ -54,10 +55,10 @@ class Journal:
 
 
 @contextlib.contextmanager
-def kept() -> Iterator[Journal]:
-    """Open a journal for this run, and undo what it says at the end, whatever the end is.
+def opened() -> Iterator[UndoLog]:
+    """Open the undo log of this run; undo its steps at the end, also after an exception.
 
-    Journals whose run has died are undone first.
+    The changes of runs that were killed are undone first.
     """
     folder = cache.root() / "journals"
     with cache.locked("journals"):
@@ -65,25 +66,25 @@ def kept() -> Iterator[Journal]:
         for file in sorted(folder.iterdir()):
             owner = json.loads(file.read_text().partition("\n")[0])
             if born(owner["pid"]) != owner["born"]:
-                Journal(file.name, file).undo()
+                UndoLog(file.name, file).undo()
         name = next(filter(_free, (f"cmtest{number}" for number in range(1, 1000))))
-        journal = Journal(name, folder / name)
-        journal.ends(os.getpid())
+        log = UndoLog(name, folder / name)
+        log.ends(os.getpid())
     try:
-        yield journal
+        yield log
     finally:
         with cache.locked("journals"):
-            journal.undo()
+            log.undo()
 
 
 def _free(name: str) -> bool:
-    """Tell whether no run has that name, nor a network interface, which a run names after it."""
-    journals = cache.root() / "journals"
-    return not (journals / name).exists() and not Path("/sys/class/net", name).exists()
+    """Check that neither a run nor a network interface, which a run names after itself, has it."""
+    logs = cache.root() / "journals"
+    return not (logs / name).exists() and not Path("/sys/class/net", name).exists()
 
 
 def born(pid: int) -> str:
-    """Give when a process was started, in ticks since boot: empty if there is none (any more)."""
+    """Return the start time of a process in ticks since boot; empty if it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -92,7 +93,7 @@ def born(pid: int) -> str:
 
 
 def end(pid: int, since: str) -> None:
-    """End the process of that number and time of birth, by force if it takes too long."""
+    """End the process with this id and start time; kill it if SIGTERM does not end it in time."""
     for signal_ in (signal.SIGTERM, signal.SIGKILL):
         if since and born(pid) == since:
             with contextlib.suppress(ProcessLookupError):
@@ -105,7 +106,7 @@ def end(pid: int, since: str) -> None:
 
 
 def child(pid: int) -> int:
-    """Give the first child of a process, waiting a moment for it to come."""
+    """Wait for the first child of a process and return its id."""
     deadline = time.monotonic() + PATIENCE
     while born(pid) and time.monotonic() < deadline:
         for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -117,7 +118,7 @@ def child(pid: int) -> int:
 
 
 def start(command: Sequence[str | Path], log: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start a process that outlives neither this run nor its journal, and no Ctrl-C ends before."""
+    """Start a process that ends with this run; Ctrl-C does not reach it before."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *map(str, command)],
