@@ -1,12 +1,12 @@
 """YAML read strictly: what is text, where it stands, and what is refused in which words."""
 
-import time
 from typing import Any
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import calls
 
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.source import document as source_module
@@ -639,20 +639,18 @@ class TestHostile:
     )
     def test_a_mebibyte_of_anything_is_answered(self, unit: str, code: str) -> None:
         """No repetition makes us slow, or fail otherwise."""
-        before = time.process_time()
-        wrong = refused((unit * MIB)[:MIB])
+        with calls.at_most(20 * MIB):
+            wrong = refused((unit * MIB)[:MIB])
 
         assert code in {one.code for one in wrong}
-        assert time.process_time() - before < 10
 
     @pytest.mark.parametrize("text", [BOMB, MERGE_BOMB], ids=["aliases", "merges"])
     def test_bombs_are_counted_not_expanded(self, text: str) -> None:
         """What aliases would make of a file is counted, and refused above a limit."""
-        before = time.process_time()
-        (wrong,) = refused(text)
+        with calls.at_most(1_000_000):
+            (wrong,) = refused(text)
 
         assert wrong.code == "too-many-nodes"
-        assert time.process_time() - before < 2
 
     def test_long_names_are_not_compared(self) -> None:
         """A near miss is looked for among names that a person may have written."""
@@ -669,11 +667,8 @@ class TestHostile:
     def test_a_thousand_lines_are_read_quickly(self) -> None:
         """Reading is no part of the waiting: generously, a tenth of a second."""
         text = "".join(f"i{n}:\n  a: [b, c]\n  d: {{e: f}}\n" for n in range(333))
-        before = time.process_time()
-        for _ in range(3):
+        with calls.at_most(1_000_000):
             read(text)
-
-        assert time.process_time() - before < 3
 
 
 SCALARS = st.sampled_from(["3.10", "true", "null", "~", "a b", "'q''q'", '"d\\u00e9\\n"', "<", "é"])

@@ -1,13 +1,13 @@
 """Expansion: which variants exist, in which order, and how many steps it takes to find them."""
 
 import re
-import time
 from collections.abc import Iterable
 from itertools import product
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from support import calls
 from support.matrices import bare_matrices
 from support.phases import codes, faults, read, spelt, variants
 from support.reference_model import Matrix, Wrong, expanded
@@ -298,9 +298,8 @@ class TestLimit:
         """A product of 30 axes is rejected without time or memory."""
         matrix = wide(30, 30, 0, **rules)
         del matrix["images"]["one"]["only"]
-        start = time.process_time()
-        found = refused(matrix, limit=1000)
-        assert time.process_time() - start < 20
+        with calls.at_most(200_000):
+            found = refused(matrix, limit=1000)
         assert found.code == "too-many-variants"
         assert found.message.endswith("= 2e+44")
 
