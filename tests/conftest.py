@@ -1,7 +1,6 @@
-"""Fixtures that lend the tests the real thing: buildx, and an engine with a registry.
+"""Options, markers and fixtures that all tests share: the buildx programs and the Docker engine.
 
-Where this machine cannot give it, tests that need it are skipped; under CI=true they fail, for an
-oracle that is skipped is no oracle.
+A test is skipped where the machine cannot provide what it needs. Under CI=true it fails instead.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from support.packages import Unavailable
 
 T = TypeVar("T")
 
-# How long an example takes says more of the machine than of what is tried.
+# The duration of an example depends on the machine, so it must not fail a test.
 settings.register_profile(
     "unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -41,9 +40,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_sessionstart() -> None:
-    """Let programs that tests run be stopped, also where this one was started behind a shell's `&`.
+    """Restore the default handling of signals that the shell has told this process to ignore.
 
-    A signal that is ignored stays ignored in every program that is started.
+    Child processes inherit ignored signals, so tests could not interrupt the programs that they
+    start. A shell ignores some signals in the processes that it starts with `&`.
     """
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
@@ -52,11 +52,20 @@ def pytest_sessionstart() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses an engine, so that `-m "not engine"` leaves it out."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that use an engine, and assign those of a file to one worker.
+
+    Each worker starts an engine of its own, because tests count executed build steps and prune the
+    build cache. If the workers share the user's engine, one worker runs all tests that use it.
+    """
     for item in items:
         if isinstance(item, pytest.Function) and "engine" in item.fixturenames:
             item.add_marker("engine")
+    if config.getoption("dist", "no") == "loadgroup":
+        shared = engines.is_shared()
+        for item in items:
+            if item.get_closest_marker("engine"):
+                item.add_marker(pytest.mark.xdist_group("engine" if shared else item.path.stem))
 
 
 @pytest.fixture(scope="session")
@@ -70,39 +79,40 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session")
 def buildx() -> Path:
-    """Give a present buildx: its program runs alone, as `BUILDX bake --print`."""
-    return _lent(tools.buildx_new)
+    """Return the path of a current buildx, which runs without Docker: `BUILDX bake --print`."""
+    return _provide(tools.buildx_new)
 
 
 @pytest.fixture(scope="session")
 def old_buildx() -> Path:
-    """Give buildx 0.13.1, the oldest that must accept a bake file; enough for `bake --print`."""
-    return _lent(tools.buildx_old)
+    """Return the path of buildx 0.13.1, the oldest supported version, for `bake --print`."""
+    return _provide(tools.buildx_old)
 
 
 @pytest.fixture(scope="session")
 def arm64_buildx() -> list[str]:
-    """Give the command of a buildx that takes itself to be on ARM Linux."""
-    return _lent(tools.buildx_arm64)
+    """Return the command of a buildx whose own platform is linux/arm64."""
+    return _provide(tools.buildx_arm64)
 
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[engines.Engine]:
-    """Give an engine with a registry, for all tests together: each takes names of its own."""
-    lent = engines.running()
-    yield _lent(lent.__enter__)
-    lent.__exit__(None, None, None)
+    """Start an engine with a registry; tests share it, so each uses names of its own."""
+    running = engines.running()
+    yield _provide(running.__enter__)
+    running.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="session")
 def registry_program() -> Path:
-    """Give the program of a registry, for tests that need one of their own."""
-    return _lent(tools.docker) / "usr" / "bin" / "docker-registry"
+    """Return the path of a registry's executable, for tests that start one."""
+    return _provide(tools.docker) / "usr" / "bin" / "docker-registry"
 
 
-def _lent(take: Callable[[], T]) -> T:
+def _provide(create: Callable[[], T]) -> T:
+    """Return what the machine provides; otherwise skip the test, or fail it in CI."""
     try:
-        return take()
+        return create()
     except Unavailable as problem:
         if os.environ.get("CI") == "true":
             pytest.fail(str(problem))

@@ -129,6 +129,11 @@ def running() -> Iterator[Engine]:
             yield Engine(env=own.env, stored=own.registry, folder=own.folder)
 
 
+def is_shared() -> bool:
+    """Return whether `running` gives every process the same engine: the user's, or one held up."""
+    return bool(_host())
+
+
 def _host() -> str:
     """Give the address of the user's own Docker, if it answers and can do what is needed."""
     try:

@@ -37,7 +37,7 @@ def project(tmp_path: Path) -> Path:
 
 def run(folder: Path, *words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
     """Run compile-matrix in a folder and expect an exit code."""
-    return command.run(folder, *words, env={**os.environ, **env}, code=code)
+    return command.call(folder, *words, env={**os.environ, **env}, code=code)
 
 
 def test_it_says_what_came_out_and_what_is_next(project: Path) -> None:
@@ -121,7 +121,8 @@ def test_same_input_same_bytes(project: Path, seed: str) -> None:
     (copy / "templates/Dockerfile.j2").write_text("FROM python:{{ python }}\n")
     (copy / "matrix.yaml").write_text(MATRIX)
 
-    run(copy, PYTHONHASHSEED=seed, LC_ALL="C", TZ="Asia/Tokyo")
+    env = {"PYTHONHASHSEED": seed, "LC_ALL": "C", "TZ": "Asia/Tokyo"}
+    command.run(copy, env={**os.environ, **env})
 
     assert expected == {file.name: file.read_bytes() for file in (copy / "dockerfiles").iterdir()}
     assert (project / "docker-bake.hcl").read_bytes() == (copy / "docker-bake.hcl").read_bytes()

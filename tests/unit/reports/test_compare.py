@@ -8,7 +8,6 @@ import os
 import shlex
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from support import command
 
 from compiler.errors import CompileError
 from compiler.output.bake_fields import COMPARED, normal
@@ -105,18 +105,7 @@ def run(
     folder: Path, *words: str, code: int = 0, stdin: str = "", **env: str
 ) -> subprocess.CompletedProcess[str]:
     """Run compile-matrix in a folder and expect an exit code."""
-    done = subprocess.run(
-        [sys.executable, "-m", "compiler", *words],
-        cwd=folder,
-        env={**os.environ, **env},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "internal error" not in done.stderr
-    return done
+    return command.call(folder, *words, env={**os.environ, **env}, code=code, stdin=stdin)
 
 
 def path_with(docker: Path) -> str:

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from itertools import product
 from pathlib import Path
 
@@ -597,7 +596,7 @@ def project(tmp_path: Path) -> Path:
 
 def run(folder: Path, *words: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
     """Run compile-matrix in a folder and expect an exit code."""
-    return command.run(folder, *words, env={**os.environ, **env}, code=code)
+    return command.call(folder, *words, env={**os.environ, **env}, code=code)
 
 
 def test_the_command(project: Path) -> None:
@@ -658,9 +657,7 @@ def test_what_counts_as_a_whole_is_said(tmp_path: Path) -> None:
     (tmp_path / "templates/t.j2").write_text("FROM scratch\nCOPY . /all\n")
 
     def said(*words: str) -> str:
-        command = [sys.executable, "-m", "compiler", "explain", "i", *words]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-        return done.stdout
+        return command.call(tmp_path, "explain", "i", *words).stdout
 
     text, document = said(), json.loads(said("--format=json"))
 
