@@ -1,10 +1,12 @@
-"""A throwaway Docker on loopback: its daemon, its registry and its base images, until the end."""
+"""Run a throwaway Docker on loopback: its daemon, its registry and its base images."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import re
+import shlex
 import subprocess
 import tempfile
 import time
@@ -17,13 +19,16 @@ from support import bases, bridge, emulation, packages, registry, tools, undo_lo
 
 PATIENCE = 300.0
 
-# Whatever of the user's own would lead a client to another engine, builder or folder.
+# Prefixes of variables that would lead a client to an engine, builder or folder of the user.
 FOREIGN = ("DOCKER_", "BUILDX_", "BUILDKIT_")
+
+# Available memory in bytes from which the daemon keeps its data in memory.
+ROOMY = 12 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class Daemon:
-    """Where the throwaway Docker answers, and how a program is led there."""
+    """A running daemon: the environment of its clients, its registry and its folder."""
 
     env: Mapping[str, str]
     registry: registry.Registry
@@ -32,11 +37,11 @@ class Daemon:
 
 @contextlib.contextmanager
 def running() -> Iterator[Daemon]:
-    """Start it, wait until it answers, and leave the machine as it was at the end.
+    """Start the daemon, wait until it answers, and restore the machine at the end.
 
-    Docker Hub's images come from the registry first, where the base images stand. The daemon lives
-    in namespaces of its own for processes and mounts: with it, the kernel ends all that it
-    started, containers too, and unmounts all that it mounted.
+    Images of Docker Hub come from the registry first, which holds the base images. The daemon lives
+    in PID and mount namespaces of its own: when it ends, the kernel also ends every process that it
+    started, containers included, and unmounts everything that it mounted.
     """
     if os.geteuid():
         raise packages.Unavailable("a throwaway Docker needs root")
@@ -59,9 +64,12 @@ def running() -> Iterator[Daemon]:
 
 
 def client(folder: Path, host: str, docker: Path | None = None) -> dict[str, str]:
-    """Give the environment of a client of that engine: with settings of its own, and buildx.
+    """Return the environment of a client of an engine, with settings of its own and with buildx.
 
-    The client is the one of the Docker given, else the user's.
+    Args:
+        folder: the folder for the client's settings.
+        host: the address of the engine.
+        docker: the unpacked Docker whose client is used; by default the one in PATH.
     """
     settings = folder / "config"
     (settings / "cli-plugins").mkdir(parents=True)
@@ -76,14 +84,13 @@ def client(folder: Path, host: str, docker: Path | None = None) -> dict[str, str
 
 
 def _proxies() -> dict[str, object]:
-    """Give the client's settings that lead the steps of a build through the machine's proxies."""
-    words = ("http", "https", "no")
-    found = {
-        f"{word}Proxy": value
-        for word in words
-        if (value := os.environ.get(f"{word}_proxy") or os.environ.get(f"{word.upper()}_PROXY"))
+    """Return the client settings that make build steps use the machine's proxies."""
+    proxies = {
+        f"{kind}Proxy": value
+        for kind in ("http", "https", "no")
+        if (value := os.environ.get(f"{kind}_proxy") or os.environ.get(f"{kind.upper()}_PROXY"))
     }
-    return {"proxies": {"default": found}} if found else {}
+    return {"proxies": {"default": proxies}} if proxies else {}
 
 
 def _start(
@@ -94,12 +101,14 @@ def _start(
     runc: Path,
 ) -> None:
     log.undo_by("sh", "-c", f"find /sys/fs/cgroup -depth -path '*/{log.name}*' -type d -delete")
-    # Folders that dockerd makes wherever its own are.
+    # dockerd creates these folders even where its own are elsewhere.
     for name in ("containerd", "containerd/s", "docker", "docker/plugins"):
         if not Path("/run", name).exists():
             log.undo_by("rmdir", f"/run/{name}")
     settings = {
         "bridge": bridge.build(log),
+        # Tests count the steps that run again, so nothing may leave the cache by itself.
+        "builder": {"gc": {"enabled": False}},
         "cgroup-parent": f"/{log.name}",
         "data-root": str(folder / "data"),
         "exec-opts": ["native.cgroupdriver=cgroupfs"],
@@ -109,11 +118,11 @@ def _start(
         "init-path": str(programs / "bin" / "tini-static"),
         "insecure-registries": ["127.0.0.0/8"],
         "ip6tables": False,
-        # The bridge has its rules already, which are fewer, and gone at the end.
+        # The bridge has fewer rules than dockerd would add, and they are deleted at the end.
         "iptables": False,
         "pidfile": str(folder / "docker.pid"),
         "registry-mirrors": [f"http://{served.address}"],
-        # At the end nothing in a container is worth waiting for.
+        # At the end no container is worth waiting for.
         "shutdown-timeout": 2,
     }
     (folder / "daemon.json").write_text(json.dumps(settings))
@@ -121,12 +130,29 @@ def _start(
     env = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     for name in ("no_proxy", "NO_PROXY"):
         env[name] = ",".join(word for word in (env.get(name), "127.0.0.1") if word)
-    alone = ["unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child=SIGTERM"]
-    command: list[str | Path] = [*alone, programs / "bin" / "tini-static", "--"]
-    command += [programs / "sbin" / "dockerd", "--config-file", folder / "daemon.json"]
+    command: list[str | Path] = [
+        *("unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child=SIGTERM"),
+        *_in_memory(folder / "data"),
+        *(programs / "bin" / "tini-static", "--"),
+        *(programs / "sbin" / "dockerd", "--config-file", folder / "daemon.json"),
+    ]
     process = undo_log.start(command, folder / "dockerd.log", {**env, "PATH": path})
     log.ends(process.pid)
     log.ends(undo_log.child(process.pid))
+
+
+def _in_memory(folder: Path) -> list[str | Path]:
+    """Return a command that runs its arguments with this folder in memory, if there is room.
+
+    An engine writes, links and deletes many thousands of small files, which takes a disk minutes.
+    The kernel frees the memory with the mount namespace.
+    """
+    folder.mkdir()
+    found = re.search(r"(?m)^MemAvailable: +(\d+) kB$", Path("/proc/meminfo").read_text())
+    if found is None or int(found[1]) << 10 < ROOMY:
+        return []
+    mount = f"mount -t tmpfs -o size=100% tmpfs {shlex.quote(str(folder))}"
+    return ["sh", "-c", f'{mount} && exec "$@"', "sh"]
 
 
 def _wait(env: Mapping[str, str], folder: Path) -> None:
