@@ -12,6 +12,8 @@ import pytest
 from support import command
 from support.engine import Engine
 
+from compiler.external.registry import http
+
 
 pytestmark = pytest.mark.engine
 
@@ -460,9 +462,14 @@ def test_where_the_sbom_is(engine: Engine, tmp_path: Path) -> None:
     assert f"  sbom      {sbom}\n" in project.run("release", "show", "v1.0").stdout
 
 
-def test_an_unreachable_registry(project: Project) -> None:
-    """It is reported before anything is built."""
-    stderr = project.run("publish", code=1, REGISTRY="127.0.0.1:1/x").stderr
+def test_an_unreachable_registry(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is reported before anything is built, after some retries."""
+    waits: list[float] = []
+    monkeypatch.setattr(http, "_wait", waits.append)
+    env = {**project.env, "REGISTRY": "127.0.0.1:1/x"}
+
+    stderr = command.call(project.folder, "publish", env=env, code=1).stderr
 
     assert "cannot reach 127.0.0.1:1: connection refused" in stderr
     assert "built " not in stderr
+    assert len(waits) >= http.ATTEMPTS - 1
