@@ -1,7 +1,7 @@
-"""Stand-ins for the base images that Docker Hub has: of Debian's packages, kept between runs.
+"""Stand-ins for the base images of Docker Hub, made of Debian packages and kept between runs.
 
-They behave as the real ones do for what a Dockerfile asks of them: `python`, `pip`, `venv`,
-`useradd`, `apt-get`. Their contents are Debian's, so versions are near the real ones, not equal.
+They behave like the real ones for what Dockerfiles use: `python`, `pip`, `venv`, `useradd` and
+`apt-get`. Their contents come from Debian, so versions differ slightly from the real ones.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ AUTHORITIES = Path("/usr/local/share/ca-certificates")
 INCLUDED = ("ca-certificates", "passwd", "python3", "python3-pip", "python3-venv")
 PIP_SETTINGS = (".pip/pip.conf", ".config/pip/pip.conf")
 REQUIREMENTS = sorted(Path(__file__).parents[2].glob("templates/*/requirements.txt"))
-"""What the sample's images install; pip finds its wheels inside and asks no network."""
+"""Requirements of the sample: the stand-ins contain their wheels, so pip needs no network."""
 CUDA = ("12.8.1-base-ubuntu24.04", "12.8.1-runtime-ubuntu24.04")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Python:
-    """One of Python's official images: which suite of Debian has that version."""
+    """An official Python image, and the suite of Debian that has its version."""
 
     version: str
     suite: str
@@ -43,12 +43,12 @@ class Python:
 
     @property
     def tag(self) -> str:
-        """Give the tag that the official image has."""
+        """Return the tag of the official image."""
         return f"{self.version}-slim-bookworm"
 
     @property
     def architectures(self) -> tuple[str, ...]:
-        """Give the architectures that the stand-in is made for, the machine's own first."""
+        """Return the architectures of the stand-in, the machine's own first."""
         own = packages.native()
         return (own, emulation.other()) if self.emulated else (own,)
 
@@ -61,10 +61,10 @@ PYTHONS = (
 
 
 def storage(registry_program: Path) -> Path:
-    """Give a registry's storage folder that holds every base image; to be copied, not written.
+    """Return the storage folder of a registry with every base image; callers must copy it.
 
-    The first time takes minutes, and programs of the other architecture must run here. What the
-    machine trusts and how its pip is set up goes into the images: when that changes, so do they.
+    The first call takes minutes and runs programs of the other architecture. The images contain the
+    machine's certificates and its pip settings, and are built again when these change.
     """
     return cache.once(f"bases/{_key()}", functools.partial(_fill, registry_program))
 
@@ -72,7 +72,7 @@ def storage(registry_program: Path) -> Path:
 def _fill(program: Path, folder: Path) -> None:
     wanted = [(python, arch) for python in PYTHONS for arch in python.architectures]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        # The emulated one takes longest: it goes first.
+        # The emulated image takes longest, so it starts first.
         ordered = sorted(wanted, key=lambda one: one[1] == packages.native())
         roots = dict(zip(ordered, pool.map(lambda one: _root(*one), ordered), strict=True))
     with tempfile.TemporaryDirectory(prefix="compile-matrix-") as scratch:
@@ -85,7 +85,7 @@ def _fill(program: Path, folder: Path) -> None:
         finally:
             process.terminate()
             process.wait()
-    # They are in the storage now; until here, they spared an interrupted run its first half.
+    # The storage contains them now. Until here they were kept for the run after an interrupted one.
     for root in roots.values():
         shutil.rmtree(root.parent)
 
@@ -102,7 +102,7 @@ def _settings(python: Python) -> images.Settings:
 
 
 def _root(python: Python, architecture: str) -> Path:
-    """Give the root filesystem of one image, as one compressed layer in a folder of its own."""
+    """Return the root filesystem of one image as a compressed layer."""
     name = f"roots/{python.version}-{architecture}-{_key()}"
     made = cache.once(name, functools.partial(_bootstrap, python, architecture))
     return made / "layer.tar.gz"
@@ -112,7 +112,7 @@ def _bootstrap(python: Python, architecture: str, folder: Path) -> None:
     (folder / "sources").write_text(packages.source().stanza(python.suite))
     (folder / "pip.conf").write_text(_pip())
     program = _mmdebstrap()
-    # Beside it stands a helper that it calls by name.
+    # It calls a helper of the same folder by name.
     environment = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
     command: list[str | Path] = [
         "perl",
@@ -120,7 +120,7 @@ def _bootstrap(python: Python, architecture: str, folder: Path) -> None:
         "--mode=root",
         "--variant=apt",
         "--skip=check/qemu",
-        # Symlinks from /bin and its like from the beginning, not a package that moves it all later.
+        # Link /bin and the like from the beginning, so that no package has to move them later.
         f"--hook-dir={program.parents[1] / 'share' / 'mmdebstrap' / 'hooks' / 'maybe-merged-usr'}",
         f"--architectures={architecture}",
         f"--include={','.join(INCLUDED)}",
@@ -185,9 +185,9 @@ def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def _pip() -> str:
-    """Give pip's settings inside: the machine's bundle, and its indexes that are servers.
+    """Return the pip settings of the images: the machine's certificates and its index servers.
 
-    Those that need a password stay outside.
+    Indexes that need a password are left out.
     """
     lines = ["[global]", f"cert = {BUNDLE}"]
     settings = configparser.RawConfigParser()
@@ -203,11 +203,22 @@ def _pip() -> str:
 
 @functools.cache
 def _key() -> str:
-    """Give a name for all that the images are made from."""
+    """Return a hash of all inputs of the images; comments, docstrings and layout do not count."""
     digest = hashlib.sha256(f"{packages.native()} {packages.source()} {_pip()}".encode())
     for module in (Path(__file__), Path(images.__file__)):
-        # However it is laid out.
-        digest.update(ast.dump(ast.parse(module.read_text())).encode())
+        digest.update(_code(module).encode())
     for file in [SCRIPT, BUNDLE, *REQUIREMENTS, *sorted(AUTHORITIES.glob("*.crt"))]:
         digest.update(file.read_bytes() if file.exists() else b"")
     return digest.hexdigest()[:12]
+
+
+def _code(module: Path) -> str:
+    tree = ast.parse(module.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            node.body = [
+                part
+                for part in node.body
+                if not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))
+            ]
+    return ast.dump(tree)

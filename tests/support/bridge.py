@@ -1,4 +1,4 @@
-"""A network bridge of the engine's own, and its way out: nothing that others made is touched."""
+"""Create a network bridge for the engine; bridges and rules of others are not touched."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 
 
 def build(log: UndoLog) -> str:
-    """Make a bridge from which containers reach the network, and give its name.
+    """Create a bridge from which containers reach the network, and return its name.
 
-    That the machine forwards packets at all stays on afterwards, as Docker itself leaves it.
+    The machine keeps forwarding packets afterwards, as it does after Docker itself.
     """
     name = log.name
     network = _free(int(name.removeprefix("cmtest")))
@@ -70,7 +70,7 @@ def _request(name: str, address: ipaddress.IPv4Address) -> bytes:
 
 
 def _free(number: int) -> ipaddress.IPv4Network:
-    """Give a private network that no route of the machine goes to, beginning at the number."""
+    """Return a private network that no route of the machine covers, searching from this number."""
     taken = []
     for line in Path("/proc/net/route").read_text().splitlines()[1:]:
         fields = line.split()
@@ -88,7 +88,7 @@ def _free(number: int) -> ipaddress.IPv4Network:
 
 
 def _iptables() -> list[str]:
-    """Give the command of iptables: the machine's own, or one unpacked, whichever table works."""
+    """Return a working command of iptables: the machine's own, otherwise an unpacked one."""
     candidates = [["iptables"], ["/usr/sbin/iptables"]]
     if not shutil.which("iptables") and not os.access("/usr/sbin/iptables", os.X_OK):
         names = ["iptables", "libip4tc2", "libip6tc2", "libxtables12", "libnftnl11", "libmnl0"]

@@ -1,4 +1,4 @@
-"""What the tests keep between runs: folders that are either complete or absent."""
+"""Folders that tests keep between runs; each is complete or absent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def root() -> Path:
-    """Give the folder of everything that is kept, made if it is not there yet."""
+    """Return the folder of everything that is kept; create it if it is missing."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     folder = Path(base).absolute() / "compile-matrix-tests"
     folder.mkdir(parents=True, exist_ok=True)
@@ -21,7 +21,7 @@ def root() -> Path:
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Hold the lock of that name; a second run waits here until the first one lets go."""
+    """Hold the lock of this name; other processes wait until it is released."""
     folder = root() / "locks"
     folder.mkdir(exist_ok=True)
     with (folder / name).open("a") as lock:
@@ -30,9 +30,10 @@ def locked(name: str) -> Iterator[None]:
 
 
 def once(name: str, make: Callable[[Path], None]) -> Path:
-    """Give the kept folder of that name; the first to ask makes it, in a folder of another name.
+    """Return the kept folder of this name; let `make` fill it if it is missing.
 
-    An interrupted `make` leaves nothing under the name, and its leavings are removed by the next.
+    `make` works in a temporary folder, which gets the name when it is complete. A later call
+    deletes what an interrupted `make` has left.
     """
     folder = root() / name
     if folder.exists():
@@ -41,8 +42,8 @@ def once(name: str, make: Callable[[Path], None]) -> Path:
         if not folder.exists():
             folder.parent.mkdir(parents=True, exist_ok=True)
             prefix = f".{folder.name}.making-"
-            for leavings in folder.parent.glob(f"{prefix}*"):
-                shutil.rmtree(leavings)
+            for abandoned in folder.parent.glob(f"{prefix}*"):
+                shutil.rmtree(abandoned)
             making = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
             try:
                 making.chmod(0o755)

@@ -1,18 +1,18 @@
-# Makes a Debian root filesystem behave as an official Python image does.
-# Arguments: the root, pip's settings, the bundle of certificates, the folder of local ones, and
-# files of requirements: their wheels come in, so that no build of the tests needs a network.
+# Make a Debian root filesystem behave like an official Python image.
+# Arguments: the root, the pip settings, the certificate bundle, the folder of local certificates,
+# and requirements files, whose wheels are added so that no test build needs a network.
 set -eu
 root=$1 pip=$2 bundle=$3 authorities=$4
 shift 4
 
 rm -f "$root"/usr/lib/python3*/EXTERNALLY-MANAGED
 
-# As in the official images, /usr/local/bin has them all.
+# As in the official images, /usr/local/bin has all of these commands.
 minor=$(basename "$(readlink -f "$root/usr/bin/python3")")
 for name in python python3 "$minor"; do
     ln -s "/usr/bin/$minor" "$root/usr/local/bin/$name"
 done
-# The pip of some suites has no record of its files, and could not be upgraded.
+# The pip of some suites lacks a record of its files and could not be upgraded.
 if ! ls "$root"/usr/lib/python3/dist-packages/pip-*/RECORD > /dev/null 2>&1 &&
     ls -d "$root"/usr/lib/python3/dist-packages/pip-*.dist-info > /dev/null 2>&1; then
     chroot "$root" sh -c '
@@ -32,7 +32,7 @@ END
     chmod 755 "$root/usr/local/bin/$name"
 done
 
-# What the machine trusts, this root trusts: also after an update-ca-certificates inside.
+# Trust the certificates of the machine, also after update-ca-certificates runs inside.
 cp "$pip" "$root/etc/pip.conf"
 if [ -d "$authorities" ]; then
     find -L "$authorities" -name '*.crt' -exec cp {} "$root/usr/local/share/ca-certificates/" ';'

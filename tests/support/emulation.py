@@ -1,4 +1,4 @@
-"""The other architecture: its programs run here by qemu, and the kernel knows how."""
+"""Run programs of the other architecture: the kernel starts them with qemu."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.undo_log import UndoLog
 OTHER = {"amd64": "arm64", "arm64": "amd64"}
 QEMU = {"amd64": "x86_64", "arm64": "aarch64"}
 
-# What a program of that architecture begins with, and which of its bits count: from
+# The first bytes of a program of each architecture, and the bits of them that count, as in
 # qemu-binfmt-conf.sh of qemu.
 _ELF = r"\x7fELF\x02\x01\x01" + r"\x00" * 9 + r"\x02\x00"
 MAGIC = {"amd64": _ELF + r"\x3e\x00", "arm64": _ELF + r"\xb7\x00"}
@@ -24,25 +24,25 @@ MASK = {
 
 
 def other() -> str:
-    """Give Debian's name of the architecture that is emulated."""
+    """Return Debian's name of the architecture that is emulated."""
     return OTHER[packages.native()]
 
 
 def qemu(architecture: str) -> Path:
-    """Give the static qemu that runs single programs of that architecture."""
+    """Return the path of the static qemu that runs single programs of this architecture."""
     folder = packages.unpacked("emulation", packages.codename(), ["qemu-user-static", "qemu-user"])
     return folder / "usr" / "bin" / f"qemu-{QEMU[architecture]}-static"
 
 
 def enable(log: UndoLog) -> None:
-    """Have the kernel run programs of the other architecture, in containers too, until undone.
+    """Let the kernel run programs of the other architecture, in containers too, until the undo.
 
-    F: the kernel opens qemu now, so that it is found from within any container. Where the machine
-    has an entry of its own, both stand side by side.
+    With the flag F the kernel opens qemu now, so containers need no qemu of their own. An entry
+    that the machine already has is not affected.
     """
     architecture = other()
     name = f"{log.name}-{architecture}"
-    # The kernel has one table, wherever it is mounted, and forgets it with the last mount.
+    # The kernel has one table for all mounts, and drops it with the last mount.
     table = Path(tempfile.mkdtemp(prefix="compile-matrix-binfmt-"))
     log.undo_by("rmdir", table)
     log.undo_by("umount", table)

@@ -1,7 +1,7 @@
-"""A Docker engine with buildx, a registry, and the base images that Dockerfiles here begin with.
+"""Provide a Docker engine with buildx, a registry and the base images of the tests.
 
-For a developer: `python tests/support/engine.py` holds one up until Ctrl-C, and prints what a shell
-needs to use it. Tests that run in such a shell use it too, and start at once.
+Developers can run `python tests/support/engine.py`: it keeps an engine running until Ctrl-C and
+prints the environment of a shell that uses it. Tests in such a shell need not start an engine.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from support import daemon, packages
 from support.registry import Json, Registry
 
 
-# Set beside DOCKER_HOST in the shell of a developer who holds an engine up.
+# The registry of a kept engine, in the shell of its developer.
 HELD = "COMPILE_MATRIX_TEST_REGISTRY"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """A Docker engine and a registry that are there for tests only.
+    """A Docker engine and a registry for tests.
 
-    `env` is the whole environment of a program that is to use it; `registry` its registry, as
-    `127.0.0.1:5000`, to be written into tags; `stored` what stands in there.
+    `env` is the whole environment of its clients. `registry` is the address of its registry, such
+    as `127.0.0.1:5000`, with which tags begin; `stored` is the contents of the registry.
     """
 
     env: Mapping[str, str]
@@ -45,7 +45,7 @@ class Engine:
 
     @property
     def registry(self) -> str:
-        """Give the address of the registry, as it stands at the beginning of a tag."""
+        """Return the address of the registry, with which tags begin."""
         return self.stored.address
 
     def docker(
@@ -55,7 +55,14 @@ class Engine:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run `docker` on it, with more environment if given; what it said is in the error."""
+        """Run `docker` on this engine; an error contains its output.
+
+        Args:
+            args: the arguments.
+            check: whether an exit code other than 0 is an error.
+            cwd: the current folder.
+            env: additional environment variables.
+        """
         command = ["docker", *map(str, args)]
         environment = {**self.env, **(env or {})}
         done = subprocess.run(
@@ -68,7 +75,10 @@ class Engine:
         return done
 
     def copy(self, source: str, tag: str, *more: str) -> None:
-        """Give an image another tag; buildx may give manifests before layers that they share."""
+        """Copy an image to another tag.
+
+        buildx may push manifests before layers that they share, so an unknown blob is retried.
+        """
         command = ("buildx", "imagetools", "create", *more, f"--tag={tag}", source)
         for _ in range(4):
             done = self.docker(*command, check=False)
@@ -79,39 +89,39 @@ class Engine:
         assert not done.returncode, done.stderr
 
     def platforms(self) -> list[str]:
-        """Give the platforms that it builds for and runs, natively or emulated."""
+        """Return the platforms that the engine builds and runs, natively or emulated."""
         said = self.docker("buildx", "inspect").stdout
         found = re.search(r"(?m)^Platforms:(.*)$", said)
         return [word.strip(" *") for word in found[1].split(",")] if found else []
 
     def tags(self, repository: str) -> list[str]:
-        """Give the tags of a repository in order; none if there is no such repository."""
+        """Return the sorted tags of a repository; none if the repository does not exist."""
         return self.stored.tags(repository)
 
     def manifest(self, repository: str, tag: str) -> Json:
-        """Give the manifest or index of a tag or digest; FileNotFoundError if there is none."""
+        """Return the manifest or index of a tag or digest; see `Registry.manifest`."""
         return self.stored.manifest(repository, tag)
 
     def digest(self, repository: str, tag: str) -> str:
-        """Give the digest that a tag stands for; FileNotFoundError if there is none."""
+        """Return the digest of a tag; see `Registry.digest`."""
         return self.stored.digest(repository, tag)
 
     def index(self, repository: str, tag: str) -> dict[str, Json]:
-        """Give what a tag holds for each platform, as `linux/amd64`; attestations left out."""
+        """Return the descriptors of a tag by platform; see `Registry.index`."""
         return self.stored.index(repository, tag)
 
     def config(self, repository: str, tag: str, platform: str = "linux/amd64") -> Json:
-        """Give the configuration of the image of one platform: labels, environment, history."""
+        """Return the configuration of the image of one platform; see `Registry.config`."""
         return self.stored.config(repository, tag, platform)
 
 
 @contextlib.contextmanager
 def running() -> Iterator[Engine]:
-    """Give an engine: one that a developer holds up, the user's own Docker, or a throwaway one.
+    """Provide a developer's kept engine, the user's own Docker, or a throwaway one.
 
-    The user's own Docker will do if it keeps images as containerd does, for only then it builds
-    and pushes several platforms at once; its base images are the real ones, from Docker Hub, and
-    the registry beside it is a container. A throwaway one needs root on Debian, and nothing else.
+    The user's own Docker must use the containerd image store, without which it cannot push several
+    platforms at once. Its base images are the real ones from Docker Hub, and its registry runs in a
+    container. A throwaway engine needs Debian and root.
     """
     host = _host()
     if host and HELD in os.environ:
@@ -130,12 +140,12 @@ def running() -> Iterator[Engine]:
 
 
 def is_shared() -> bool:
-    """Return whether `running` gives every process the same engine: the user's, or one held up."""
+    """Return whether `running` provides the same engine to all processes."""
     return bool(_host())
 
 
 def _host() -> str:
-    """Give the address of the user's own Docker, if it answers and can do what is needed."""
+    """Return the address of the user's own Docker; empty if it does not answer or qualify."""
     try:
         said = _said("docker", "info", "--format", "{{json .DriverStatus}}")
         if "io.containerd.snapshotter" not in said:
@@ -150,7 +160,7 @@ def _host() -> str:
 
 @contextlib.contextmanager
 def _container(env: Mapping[str, str]) -> Iterator[Registry]:
-    """Run a registry in the user's own Docker, until the end."""
+    """Run a registry in the user's own Docker."""
     published = ["--publish", "127.0.0.1::5000"]
     name = _said("docker", "run", "--detach", "--rm", *published, "registry:2", env=env)
     try:
@@ -171,7 +181,7 @@ def _said(*command: str, env: Mapping[str, str] | None = None) -> str:
 
 
 def _hold() -> None:
-    """Hold an engine up until Ctrl-C, or until it is asked to end."""
+    """Keep an engine running until SIGINT or SIGTERM."""
 
     def leave(number: int, frame: FrameType | None) -> None:
         del number, frame

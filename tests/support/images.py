@@ -1,4 +1,4 @@
-"""Images made of one ready layer for each platform, and pushed without any engine."""
+"""Push images of one existing layer per platform, without an engine."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from support.registry import CONFIG, INDEX, LAYER, MANIFEST, Json, Registry
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a container of the image starts with."""
+    """The settings that a container of the image starts with."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ()
 
 
 def compress(tar: Path, layer: Path) -> None:
-    """Make a layer of a tar file, which goes; the same tar gives the same layer."""
+    """Compress a tar file to a layer, reproducibly, and delete the tar file."""
     with (
         tar.open("rb") as plain,
         layer.open("wb") as file,
@@ -39,7 +39,7 @@ def push(
     layers: Mapping[str, Path],
     settings: Settings,
 ) -> None:
-    """Push an index of one image for each architecture that has a layer."""
+    """Push an index with one image per architecture."""
     entries = [
         {
             **registry.put_manifest(

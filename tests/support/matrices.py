@@ -1,4 +1,4 @@
-"""Random matrices of the whole language, and random patterns; most of them are right."""
+"""Random matrices that use the whole language, and random patterns; most of them are valid."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ values = st.one_of(
 inserted = st.text(ODD + "\n\t", max_size=20).filter(
     lambda text: not any(mark in text for mark in JINJA)
 )
-"""What `set` may give: Jinja is not what is tried here."""
+"""Values of `set`, without Jinja."""
 fragments = st.text("abc.-_1", max_size=4)
 platforms = st.one_of(
     st.sampled_from([["linux/amd64", "linux/arm64"], ["linux/arm64", "linux/amd64"]]),
     st.lists(st.sampled_from(PLATFORMS), min_size=1, unique=True),
 )
-"""Mostly with linux/amd64, so that something is left."""
+"""Platforms, mostly with linux/amd64, so that intersections are rarely empty."""
 
 
 def chance(draw: st.DrawFn, of: int) -> bool:
-    """Tell whether a chance of one in so many comes; shrinks to no."""
+    """Return True in one of this many cases; shrinks to False."""
     return draw(st.integers(0, of - 1)) == of - 1
 
 
 def words_about(known: Sequence[str]) -> list[str]:
-    """Return words of every kind that are about some of these values."""
+    """Return words of every kind that match some of these values."""
     found = [*known, "null"]
     versions = [text for text in known if _is_version(text)]
     for text in versions:
@@ -81,7 +81,7 @@ def _is_version(text: str) -> bool:
 
 @st.composite
 def matchers(draw: st.DrawFn, known: Sequence[str]) -> Any:
-    """Give a matcher over these values: one word or a list."""
+    """Generate a matcher for these values: one word or a list."""
     if chance(draw, 60):
         return draw(st.one_of(texts, st.sampled_from([">=x", "!", "!!a", "<0", "zz*", "", []])))
     word = st.sampled_from(words_about(known)).map(unquoted)
@@ -89,7 +89,7 @@ def matchers(draw: st.DrawFn, known: Sequence[str]) -> Any:
 
 
 def unquoted(word: str) -> Value:
-    """Return a word as YAML has it: true, false and null are no text."""
+    """Return the YAML value of a word: true, false and null are not strings."""
     return {"null": None, "true": True, "false": False}.get(word, word)
 
 
@@ -101,8 +101,8 @@ def rows(
     fewest: int = 2,
     most: int = 3,
 ) -> Matrix:
-    """Give a pattern: a row of `exclude` or `only`, a `when`."""
-    fewest = min(fewest, len(axes))  # a row about one axis soon leaves nothing
+    """Generate a pattern: a row of `exclude` or `only`, or a `when`."""
+    fewest = min(fewest, len(axes))  # rows with one axis tend to exclude everything
     names = draw(st.lists(st.sampled_from([*axes]), min_size=fewest, max_size=most, unique=True))
     row: Matrix = {name: draw(matchers([*map(spelling, axes[name])])) for name in names}
     if not row or chance(draw, 5):
@@ -112,7 +112,7 @@ def rows(
 
 @st.composite
 def bare_matrices(draw: st.DrawFn) -> Matrix:
-    """Give axes, and images of which rules alone matter."""
+    """Generate a matrix for expansion only: axes, images and rules."""
     names = AXES[: draw(st.integers(1, 4))]
     images = list(IMAGES[: draw(st.integers(1, 2))])
     axes = {
@@ -147,7 +147,7 @@ def _rules(
 
 @st.composite
 def matrices(draw: st.DrawFn) -> Matrix:
-    """Give a matrix with everything that the language has; most of them compile."""
+    """Generate a matrix with any feature of the language; most of them compile."""
     names = AXES[: draw(st.integers(1, 4))]
     images = list(IMAGES[: draw(st.integers(1, 3))])
     axes = {
@@ -218,7 +218,7 @@ def _family(
     matrix: Matrix,
     options: Matrix,
 ) -> Matrix:
-    """Give what makes an image stand on another."""
+    """Generate the options that make an image depend on another."""
     found: Matrix = {"template": "child.j2", "from": parent}
     base = matrix["images"][parent]
     if "platforms" in base:
@@ -237,7 +237,7 @@ def _family(
 
 @st.composite
 def _exactly(draw: st.DrawFn, axes: Mapping[str, list[Value]], own: Sequence[str] | None) -> Matrix:
-    """Give a pattern that is likely to match one variant."""
+    """Generate a pattern that probably matches one variant."""
     along = [*axes] if own is None else own
     exact: Matrix = {name: draw(st.sampled_from(axes[name])) for name in along}
     return exact or {next(iter(axes)): None}
@@ -247,7 +247,7 @@ def _exactly(draw: st.DrawFn, axes: Mapping[str, list[Value]], own: Sequence[str
 def overrides(
     draw: st.DrawFn, axes: Mapping[str, list[Value]], images: Sequence[str], where: str
 ) -> Matrix:
-    """Give one override."""
+    """Generate one override."""
     found: Matrix = {"when": draw(rows(axes, images, 1, 2))}
     if draw(st.booleans()):
         found["set"] = {f"from_{next(iter(axes))}": f"by {where}"}
@@ -272,11 +272,11 @@ def overrides(
 def _axis(
     draw: st.DrawFn, name: str, axes: Mapping[str, list[Value]], *, bare: bool = False
 ) -> Any:
-    """Give an axis in the short or the long form."""
+    """Generate an axis in the short or the long form."""
     odd = any(re.search(r"[^a-z0-9.-]", spelling(value)) for value in axes[name])
     if draw(st.booleans()) and (bare or not odd or chance(draw, 4)):
         return axes[name]
-    others = {other: given for other, given in axes.items() if other != name}
+    others = {other: known for other, known in axes.items() if other != name}
     options: dict[Value, Matrix] = {}
     for n, value in enumerate(axes[name]):
         options[value] = {}
@@ -296,12 +296,12 @@ def _axis(
 
 
 def escaped(text: str) -> str:
-    """Return text that opens nothing to bake."""
+    """Return text without interpolation in bake."""
     return text.replace("${", "$${").replace("$$$", "$.$")
 
 
 def flow(value: Any) -> str:
-    """Write a document in YAML's flow style, which is fast to write and to read."""
+    """Return a document in YAML's flow style, which is fast to write and to read."""
     match value:
         case dict():
             return "{" + ", ".join(f"{flow(k)}: {flow(v)}" for k, v in value.items()) + "}"

@@ -1,4 +1,4 @@
-"""Debian packages, unpacked into folders of our own: the machine's own suites never change."""
+"""Unpack Debian packages into folders of the tests; nothing is installed on the machine."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from support import cache
 SOURCES = Path("/etc/apt")
 
 
-class Unavailable(Exception):  # noqa: N818 - it is a state of the machine, not a mistake.
-    """What the tests need cannot be had on this machine; the text says why."""
+class Unavailable(Exception):  # noqa: N818 - a state of the machine, not an error
+    """The machine cannot provide what a test needs; the text is the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where the machine gets Debian from: the place, and the key that it is signed with."""
+    """A Debian mirror that the machine uses, and the key that signs it."""
 
     uri: str
     signed_by: str
 
     def stanza(self, *suites: str) -> str:
-        """Give a source of those suites, in the form of a `.sources` file."""
+        """Return an entry for these suites in the format of a `.sources` file."""
         lines = ["Types: deb", f"URIs: {self.uri}", f"Suites: {' '.join(suites)}"]
         lines.append("Components: main")
         if self.signed_by:
@@ -40,19 +40,19 @@ class Source:
 
 
 def codename() -> str:
-    """Give the name of the machine's own suite, as `bookworm`."""
+    """Return the name of the machine's own suite, such as `bookworm`."""
     try:
         release = platform.freedesktop_os_release()
     except OSError:
         release = {}
     if release.get("ID") != "debian" or not release.get("VERSION_CODENAME"):
-        raise Unavailable("this machine is no Debian")
+        raise Unavailable("this machine does not run Debian")
     return release["VERSION_CODENAME"]
 
 
 @functools.cache
 def source() -> Source:
-    """Give the source that the machine's own suite comes from."""
+    """Return the source of the machine's own suite."""
     suite = codename()
     for fields in [*_stanzas(), *_lines()]:
         if suite in fields["suites"].split() and "main" in fields["components"].split():
@@ -86,9 +86,9 @@ def _lines() -> Iterator[Mapping[str, str]]:
 
 
 def unpacked(name: str, suite: str, packages: Sequence[str], architecture: str = "") -> Path:
-    """Give a folder with those packages of that suite unpacked in it, downloaded at most once.
+    """Return a folder with these packages of a suite unpacked in it; download them at most once.
 
-    Nothing is installed: no maintainer script runs, and dependencies are not followed.
+    Maintainer scripts do not run, and dependencies are not resolved.
     """
     arch = architecture or native()
 
@@ -104,13 +104,13 @@ def unpacked(name: str, suite: str, packages: Sequence[str], architecture: str =
         for top in ("bin", "sbin", "lib"):
             _merge(folder, top)
 
-    # A longer list is another folder.
+    # Another list of packages is another folder.
     listed = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:6]
     return cache.once(f"packages/{name}-{suite}-{arch}-{listed}", make)
 
 
 def _merge(folder: Path, top: str) -> None:
-    """Bring /bin and its like under /usr, where newer packages have them already."""
+    """Move a folder such as /bin below /usr, where newer packages have it already."""
     merged = folder / "usr" / top
     if (folder / top).is_dir():
         shutil.copytree(folder / top, merged, symlinks=True, dirs_exist_ok=True)
@@ -119,7 +119,7 @@ def _merge(folder: Path, top: str) -> None:
 
 
 def _download(folder: Path, suite: str, packages: Sequence[str], architecture: str) -> None:
-    """Download with a source and a state of our own, kept so that indexes are fetched once."""
+    """Download with sources and state of the tests, which are kept to fetch indexes only once."""
     state = cache.root() / "apt" / f"{suite}-{architecture}"
     for below in ("sources", "lists/partial", "cache/archives/partial"):
         (state / below).mkdir(parents=True, exist_ok=True)
@@ -144,9 +144,9 @@ def _download(folder: Path, suite: str, packages: Sequence[str], architecture: s
 
 
 def native() -> str:
-    """Give Debian's name of the machine's own architecture, as `amd64`."""
+    """Return Debian's name of the machine's own architecture, such as `amd64`."""
     if not shutil.which("dpkg"):
-        raise Unavailable("this machine is no Debian")
+        raise Unavailable("this machine does not run Debian")
     return _run(["dpkg", "--print-architecture"]).strip()
 
 

@@ -1,4 +1,4 @@
-"""A proxy before a registry: it passes requests on, and does with them what a test wants."""
+"""A proxy in front of a registry: it forwards requests, delays them or makes them fail."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from typing import Any, NamedTuple
 
 
 CUT = -1
-"""Instead of a status: the connection is reset, and the registry gets to know nothing."""
+"""Instead of a status: reset the connection; the registry does not see the request."""
 CUT_AFTER = -2
-"""The registry does what it is asked for, and its answer is lost."""
+"""Instead of a status: forward the request and reset the connection instead of answering."""
 
 
 class Request(NamedTuple):
-    """A request that the proxy has got."""
+    """A request that the proxy has received."""
 
     number: int
     method: str
     path: str
     headers: Mapping[str, str]
     size: int
-    """Bytes of its body."""
+    """The bytes of its body."""
 
     @property
     def writes(self) -> bool:
-        """Tell whether it changes anything."""
+        """Return whether it may change the registry."""
         return self.method not in {"GET", "HEAD"}
 
 
 class Proxy:
-    """What a test may change while the proxy runs, and what it has seen."""
+    """The faults that a running proxy injects, and the requests that it has counted."""
 
     def __init__(self, upstream: str) -> None:
         self.upstream = upstream
@@ -46,19 +46,19 @@ class Proxy:
         self.requests = 0
         self.failed = 0
         self.fault: Callable[[Request], int] = lambda _: 0
-        """Gives a status that is answered instead, CUT, CUT_AFTER, or 0."""
+        """Returns the status to answer instead of forwarding, CUT, CUT_AFTER, or 0 to forward."""
         self.after: Callable[[Request], None] = lambda _: None
-        """Is called when the registry has answered, before the client knows."""
+        """Called when the registry has answered and the client has not received the answer yet."""
         self.halfway: Callable[[Request], None] = lambda _: None
-        """Is called when half of a body is sent to the registry."""
+        """Called when half of a request's body has been sent to the registry."""
         self.lock = threading.Lock()
         self.sockets: set[socket.socket] = set()
-        """Where clients, also of the past, may have sent what is not read yet."""
+        """The sockets on which clients, including ended ones, may have sent unread data."""
         self._open = 0
 
     @contextlib.contextmanager
     def request(self) -> Iterator[None]:
-        """Count a request as open, until it is answered or given up."""
+        """Count a request as open until it is answered or abandoned."""
         with self.lock:
             self._open += 1
         try:
@@ -68,7 +68,7 @@ class Proxy:
                 self._open -= 1
 
     def judge(self, request: Request) -> int:
-        """Give what is to be done with a request, and count it."""
+        """Count a request and return its fault."""
         fault = self.fault(request)
         with self.lock:
             self.requests += 1
@@ -76,7 +76,7 @@ class Proxy:
         return fault
 
     def wait(self, patience: float) -> None:
-        """Wait until the registry has done all that it was asked for, its clients gone or not."""
+        """Wait until every request is served, including those of clients that have ended."""
         end = time.monotonic() + patience
         quiet = 0
         while quiet < 3:
@@ -85,7 +85,7 @@ class Proxy:
             quiet = quiet + 1 if self._quiet() else 0
 
     def _quiet(self) -> bool:
-        """Tell whether no request is open, and nothing is sent that is not read yet."""
+        """Return whether no request is open and no data is unread."""
         unread = select.poll()
         with self.lock:
             for each in self.sockets:
@@ -96,7 +96,7 @@ class Proxy:
 
 @contextlib.contextmanager
 def before(upstream: str) -> Iterator[Proxy]:
-    """Run a proxy before a registry."""
+    """Run a proxy in front of a registry."""
     proxy = Proxy(upstream)
     fields = {"proxy": proxy, "turn": itertools.count()}
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), fields))
@@ -132,8 +132,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     turn: Iterator[int]
 
     def handle(self) -> None:
-        """Answer as HTTP who tries TLS first, so that it falls back."""
-        # A client that gives up, or a registry that does.
+        """Answer clients that try TLS first in plain HTTP, so that they fall back to it."""
+        # The client or the registry may close the connection at any time.
         with contextlib.suppress(OSError, http.client.HTTPException):
             if self.connection.recv(1, socket.MSG_PEEK) == b"\x16":
                 self.connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
@@ -141,7 +141,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             super().handle()
 
     def handle_one_request(self) -> None:
-        """Serve a request; it is open before anything of it is read."""
+        """Serve a request; count it as open before reading from it."""
         if not self.connection.recv(1, socket.MSG_PEEK):
             self.close_connection = True
             return
@@ -178,7 +178,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         self._answer(status, headers, content)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _pass  # noqa: N815 - as it is called
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _pass  # noqa: N815 - names of the base class
 
     def _halves(self, request: Request, body: bytes) -> Iterator[bytes]:
         yield body[: len(body) // 2]
@@ -211,4 +211,4 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Write no log."""

@@ -1,6 +1,6 @@
-"""What a matrix means, worked out the slow way: from the words of its documentation alone.
+"""Compute the meaning of a matrix in a slow and simple way, from its documentation alone.
 
-Nothing of the compiler is used. Where it must refuse a matrix, `Wrong` says so by the code.
+No code of the compiler is used. `Wrong` has the code of the error that the compiler must report.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ OPERATORS = ("<", ">", "==", "!=", "~=")
 MERGED = ("args", "labels", "annotations", "contexts", "extra-hosts")
 
 
-class Wrong(Exception):  # noqa: N818 - it says what a matrix is
-    """The matrix must be refused; its text is the code."""
+class Wrong(Exception):  # noqa: N818 - a property of the matrix
+    """The matrix is invalid; the text is the code of the error."""
 
 
 class Built(NamedTuple):
-    """One target."""
+    """An expected target."""
 
     name: str
     image: str
@@ -36,17 +36,17 @@ class Built(NamedTuple):
 
 
 def spelling(value: Value) -> str:
-    """Return a value as it is written."""
+    """Return a value as it is written in YAML."""
     return value if isinstance(value, str) else {None: "null", True: "true", False: "false"}[value]
 
 
 def listed(matcher: Any) -> list[str]:
-    """Return the words of a matcher."""
+    """Return the words of a matcher as a list."""
     return [spelling(word) for word in (matcher if isinstance(matcher, list) else [matcher])]
 
 
 def takes(word: str, text: str, known: Sequence[str]) -> bool:
-    """Tell whether a word takes one value, in the order: exact, range, negation, glob."""
+    """Return whether a word matches a value; tried in order: exact, range, negation, glob."""
     if word in known or word == "null":
         return word == text
     if word.startswith(OPERATORS):
@@ -57,7 +57,7 @@ def takes(word: str, text: str, known: Sequence[str]) -> bool:
 
 
 def in_range(word: str, text: str) -> bool:
-    """Tell whether a value is a version, and in a range; prereleases count."""
+    """Return whether a value is a version within a range; prereleases are included."""
     try:
         version = Version(text)
     except InvalidVersion:
@@ -67,7 +67,7 @@ def in_range(word: str, text: str) -> bool:
 
 
 def glob(pattern: str, text: str) -> bool:
-    """Tell whether a glob takes a text as a whole."""
+    """Return whether a glob matches a whole text."""
     if not pattern:
         return not text
     if pattern[0] == "*":
@@ -84,12 +84,12 @@ def glob(pattern: str, text: str) -> bool:
 
 
 def negates(word: str, known: Sequence[str]) -> bool:
-    """Tell whether a word is a negation."""
+    """Return whether a word is a negation."""
     return word.startswith("!") and word not in known and not word.startswith(OPERATORS)
 
 
 def matches(words: Sequence[str], text: str | None, known: Sequence[str]) -> bool:
-    """Tell whether a matcher takes a value; None is an axis that the image lacks."""
+    """Return whether a matcher matches a value; None stands for an axis that the image lacks."""
     if text is None:
         return "null" in words
     if all(negates(word, known) for word in words):
@@ -98,7 +98,7 @@ def matches(words: Sequence[str], text: str | None, known: Sequence[str]) -> boo
 
 
 def faulty(words: Sequence[str], known: Sequence[str]) -> bool:
-    """Tell whether a matcher must be refused: a word, or all of it, is about no value."""
+    """Return whether a matcher is invalid: one of its words, or the whole, matches no value."""
     if not words or any(_void(word, known) for word in words):
         return True
     return all(negates(word, known) for word in words) and not any(
@@ -118,8 +118,8 @@ def _void(word: str, known: Sequence[str]) -> bool:
         return True
 
 
-class Ground:
-    """A matrix, and the values of its axes."""
+class Rules:
+    """The patterns of a matrix, and the axes and images that they refer to."""
 
     def __init__(self, matrix: Matrix) -> None:
         self.matrix = matrix
@@ -134,11 +134,11 @@ class Ground:
         self.defaults: Matrix = matrix.get("defaults", {})
 
     def option(self, image: str, key: str, default: Any = None) -> Any:
-        """Return what is replaced as a whole: the image's, or that of `defaults`."""
+        """Return an option that is not merged: of the image, otherwise of `defaults`."""
         return self.images[image].get(key, self.defaults.get(key, default))
 
     def known(self, name: str) -> list[str]:
-        """Return the values of an axis, or the images."""
+        """Return the values of an axis; for `image`, the images."""
         return list(self.images) if name == "image" else list(self.axes[name])
 
     def along(self, image: str) -> list[str]:
@@ -147,7 +147,7 @@ class Ground:
         return found
 
     def match(self, pattern: Matrix, image: str, chosen: Mapping[str, str]) -> bool:
-        """Tell whether a pattern takes a variant."""
+        """Return whether a pattern matches a variant."""
         mine = {"image": image, **chosen}
         return all(
             matches(listed(matcher), mine.get(name), self.known(name))
@@ -155,7 +155,7 @@ class Ground:
         )
 
     def check(self, pattern: Matrix) -> None:
-        """Refuse a pattern that is about nothing."""
+        """Raise `Wrong` for a pattern that can match nothing."""
         if not pattern:
             raise Wrong("empty-pattern")
         for name, matcher in pattern.items():
@@ -167,11 +167,11 @@ class Ground:
                 raise Wrong("pattern")
 
     def overrides(self, image: str) -> list[Matrix]:
-        """Return the overrides that an image may meet, in order."""
+        """Return the overrides that may apply to an image, in order."""
         return [*self.matrix.get("overrides", []), *self.option(image, "overrides", [])]
 
     def patterns(self) -> Iterator[Matrix]:
-        """Give every pattern that stands somewhere, but those of `with`."""
+        """Yield every pattern of the matrix except those of `with`."""
         yield from self.matrix.get("exclude", [])
         yield from self.matrix.get("groups", {}).values()
         for values in self.axes.values():
@@ -183,7 +183,7 @@ class Ground:
             yield from (override["when"] for override in self.overrides(image))
 
     def variants(self, image: str) -> Iterator[dict[str, str]]:
-        """Expand an image as the documentation says it: the product, less what a rule drops."""
+        """Yield the variants of an image: the product of its axes without excluded combinations."""
         along = self.along(image)
         drops = [*self.matrix.get("exclude", []), *self.option(image, "exclude", [])]
         keeps = self.option(image, "only")
@@ -206,14 +206,14 @@ def expanded(matrix: Matrix) -> list[tuple[str, dict[str, str]]]:
     """Return the variants of a matrix.
 
     Raises:
-        Wrong: a pattern is about nothing, or an image is left with none.
+        Wrong: a pattern can match nothing, or an image has no variants.
     """
-    ground = Ground(matrix)
-    for pattern in ground.patterns():
-        ground.check(pattern)
+    rules = Rules(matrix)
+    for pattern in rules.patterns():
+        rules.check(pattern)
     found = []
-    for image in ground.images:
-        mine = [(image, chosen) for chosen in ground.variants(image)]
+    for image in rules.images:
+        mine = [(image, chosen) for chosen in rules.variants(image)]
         if not mine:
             raise Wrong("no-variants")
         found += mine
@@ -221,45 +221,48 @@ def expanded(matrix: Matrix) -> list[tuple[str, dict[str, str]]]:
 
 
 def built(matrix: Matrix, variables: Mapping[str, str]) -> list[Built]:
-    """Return the targets of a matrix whose strings know no Jinja but `{{ name }}`.
+    """Return the targets of a matrix whose strings use no Jinja except `{{ name }}`.
 
     Raises:
-        Wrong: as `expanded`; or an alias, a parent or the platforms are not as they must be.
+        Wrong: as `expanded`; or an alias, a parent or the platforms are invalid.
     """
-    ground = Ground(matrix)
+    rules = Rules(matrix)
     variants = expanded(matrix)
-    names = [_name(ground, image, chosen, variants) for image, chosen in variants]
+    names = [_name(rules, image, chosen, variants) for image, chosen in variants]
     found = []
     for (image, chosen), (name, joined) in zip(variants, names, strict=True):
-        parent = _parent(ground, image, chosen, variants, names)
+        parent = _parent(rules, image, chosen, variants, names)
         scope: dict[str, Any] = {
-            **{axis: ground.axes[axis][text][0] for axis, text in chosen.items()},
+            **{axis: rules.axes[axis][text][0] for axis, text in chosen.items()},
             "image": image,
             "target": name,
             "variant": joined,
             "parent": parent,
         }
-        fields = _fields(ground, image, chosen, scope, variables)
+        fields = _fields(rules, image, chosen, scope, variables)
         fields["aliases"] = [
             _said(tag, scope, variables)
-            for tag, pattern in ground.option(image, "aliases", {}).items()
-            if ground.match(pattern, image, chosen)
+            for tag, pattern in rules.option(image, "aliases", {}).items()
+            if rules.match(pattern, image, chosen)
         ]
         found.append(Built(name, image, chosen, fields, parent))
-    for image in ground.images:
-        for pattern in ground.option(image, "aliases", {}).values():
-            taken = [ground.match(pattern, its, chosen) for its, chosen in variants if its == image]
+    for image in rules.images:
+        for pattern in rules.option(image, "aliases", {}).values():
+            taken = [rules.match(pattern, its, chosen) for its, chosen in variants if its == image]
             if sum(taken) != 1:
                 raise Wrong("alias-mismatch")
     return found
 
 
 def _name(
-    ground: Ground, image: str, chosen: dict[str, str], variants: list[tuple[str, dict[str, str]]]
+    rules: Rules,
+    image: str,
+    chosen: dict[str, str],
+    variants: list[tuple[str, dict[str, str]]],
 ) -> tuple[str, str]:
     fragments = []
     for axis, text in chosen.items():
-        value, options = ground.axes[axis][text]
+        value, options = rules.axes[axis][text]
         plain = axis if value is True else value or ""
         fragments.append(options.get("tag", plain))
     joined = "-".join(fragment for fragment in fragments if fragment)
@@ -269,19 +272,19 @@ def _name(
 
 
 def _parent(
-    ground: Ground,
+    rules: Rules,
     image: str,
     chosen: dict[str, str],
     variants: list[tuple[str, dict[str, str]]],
     names: list[tuple[str, str]],
 ) -> str | None:
-    given = ground.option(image, "from")
+    given = rules.option(image, "from")
     if given is None:
         return None
     given = {"image": given} if isinstance(given, str) else given
     fixed = given.get("with", {})
     if fixed:
-        ground.check(fixed)
+        rules.check(fixed)
     there = [
         name
         for (its, other), (name, _) in zip(variants, names, strict=True)
@@ -289,7 +292,7 @@ def _parent(
         and all(
             other[axis] == chosen[axis]
             if axis in chosen
-            else axis in fixed and matches(listed(fixed[axis]), other[axis], ground.known(axis))
+            else axis in fixed and matches(listed(fixed[axis]), other[axis], rules.known(axis))
             for axis in other
         )
     ]
@@ -299,20 +302,20 @@ def _parent(
 
 
 def _fields(
-    ground: Ground,
+    rules: Rules,
     image: str,
     chosen: dict[str, str],
     scope: dict[str, Any],
     variables: Mapping[str, str],
 ) -> dict[str, Any]:
-    values = [ground.axes[axis][text][1] for axis, text in chosen.items()]
+    values = [rules.axes[axis][text][1] for axis, text in chosen.items()]
     above = [
         override
-        for override in ground.overrides(image)
-        if ground.match(override["when"], image, chosen)
+        for override in rules.overrides(image)
+        if rules.match(override["when"], image, chosen)
     ]
-    levels = [ground.defaults, ground.images[image], *above]
-    settings = [ground.matrix, ground.defaults, ground.images[image], *values, *above]
+    levels = [rules.defaults, rules.images[image], *above]
+    settings = [rules.matrix, rules.defaults, rules.images[image], *values, *above]
     for level in settings:
         for name, text in level.get("set", {}).items():
             scope[name] = _said(text, scope, {})
@@ -345,27 +348,27 @@ def _rendered(value: Any, scope: Mapping[str, Any], variables: Mapping[str, str]
 
 
 def _said(text: str, scope: Mapping[str, Any], variables: Mapping[str, str]) -> str:
-    """Say a string: `{{ name }}`, `${NAME}` and `$${`, each once and from the left."""
+    """Render `{{ name }}`, `${NAME}` and `$${` in a string, once, from left to right."""
 
     def say(found: re.Match[str]) -> str:
         if found[1]:
             return spelling(scope[found[1]])
         return variables[found[2]] if found[2] else "${"
 
-    if not variables:  # Jinja's alone
+    if not variables:  # only Jinja is rendered
         return re.sub(r"\{\{ (\w+) \}\}()", say, text)
     return re.sub(r"\{\{ (\w+) \}\}|\$\{(\w+)\}|\$\$\{", say, text)
 
 
 def groups_of(matrix: Matrix, targets: Sequence[Built]) -> dict[str, list[str]]:
-    """Return the groups; one of a value may be left out where its name is taken."""
-    ground = Ground(matrix)
+    """Return the groups except those of axis values."""
+    rules = Rules(matrix)
     found = {"default": [one.name for one in targets]}
-    for image in ground.images:
+    for image in rules.images:
         name = re.sub(r"[^a-zA-Z0-9_-]", "_", image)
         found[name] = [one.name for one in targets if one.image == image]
     for name, pattern in matrix.get("groups", {}).items():
-        found[name] = [one.name for one in targets if ground.match(pattern, one.image, one.chosen)]
+        found[name] = [one.name for one in targets if rules.match(pattern, one.image, one.chosen)]
         if not found[name]:
             raise Wrong("empty-group")
     tests = [f"{one.name}-test" for one in targets if one.fields.get("tests")]
@@ -375,9 +378,9 @@ def groups_of(matrix: Matrix, targets: Sequence[Built]) -> dict[str, list[str]]:
 
 
 def groups_by_value(matrix: Matrix, targets: Sequence[Built]) -> dict[str, list[list[str]]]:
-    """Return what groups of values may hold, by name: names of two values may be one."""
+    """Return the possible members of each axis-value group; two values may share a group name."""
     found: dict[str, list[list[str]]] = {}
-    for axis, values in Ground(matrix).axes.items():
+    for axis, values in Rules(matrix).axes.items():
         for text in values:
             name = re.sub(r"[^a-zA-Z0-9_-]", "_", f"{axis}-{text}")
             members = [one.name for one in targets if one.chosen.get(axis, "null") == text]
@@ -389,7 +392,7 @@ def groups_by_value(matrix: Matrix, targets: Sequence[Built]) -> dict[str, list[
 def siblings_of(
     name: str, texts: Mapping[str, str], among: Sequence[str]
 ) -> tuple[int, dict[str, int]]:
-    """Return the longest beginning that a Dockerfile has in common with others, and each one's."""
+    """Return the length of the longest common prefix with other Dockerfiles, and that of each."""
     common = {other: _common(texts[name], texts[other]) for other in among if other != name}
     return max(common.values(), default=0), common
 
@@ -408,6 +411,6 @@ def _common(one: str, other: str) -> int:
 
 
 def is_ordered(found: Sequence[Any], whole: Sequence[Any]) -> bool:
-    """Tell whether all of one sequence stands in another, in the same order and once."""
+    """Return whether a sequence is a subsequence of another, in order and without duplicates."""
     places = [whole.index(one) for one in found]
     return all(before < after for before, after in pairwise(places))

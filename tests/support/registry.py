@@ -1,4 +1,4 @@
-"""A registry on loopback: as a process that is started, and as what its HTTP API answers."""
+"""Start a registry on loopback, and read and write its contents by its HTTP API."""
 
 from __future__ import annotations
 
@@ -32,19 +32,22 @@ LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
-# Loopback is never reached by a proxy.
+# No proxy is used for loopback.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Registry:
-    """What stands in the registry at an address, as `127.0.0.1:5000`, for a login if it has any."""
+    """The contents of a registry at an address such as `127.0.0.1:5000`.
+
+    `login` is `user:password`, where the registry demands one.
+    """
 
     address: str
     login: str = ""
 
     def tags(self, repository: str) -> list[str]:
-        """Give the tags of a repository in order; none if there is no such repository."""
+        """Return the sorted tags of a repository; none if the repository does not exist."""
         try:
             answer = json.loads(self._ask("GET", f"{repository}/tags/list").body)
         except FileNotFoundError:
@@ -52,17 +55,26 @@ class Registry:
         return sorted(answer["tags"] or [])
 
     def manifest(self, repository: str, reference: str) -> Json:
-        """Give the manifest or index of a tag or digest; FileNotFoundError if there is none."""
+        """Return the manifest or index of a tag or digest.
+
+        Raises:
+            FileNotFoundError: the repository has no such tag or digest.
+        """
         return cast("Json", json.loads(self._manifest(repository, reference).body))
 
     def digest(self, repository: str, reference: str) -> str:
-        """Give the digest that a tag stands for; FileNotFoundError if there is none."""
+        """Return the digest of a tag.
+
+        Raises:
+            FileNotFoundError: the repository has no such tag.
+        """
         return self._manifest(repository, reference).headers["docker-content-digest"]
 
     def index(self, repository: str, reference: str) -> dict[str, Json]:
-        """Give what an index holds for each platform, as `linux/amd64`; attestations left out.
+        """Return the descriptors of an index by platform, such as `linux/amd64`.
 
-        The descriptor of a plain image stands for the platform that its configuration names.
+        Attestations are left out. A manifest without an index counts as an index of the platform
+        that its configuration names.
         """
         found = self.manifest(repository, reference)
         if "manifests" in found:
@@ -77,17 +89,17 @@ class Registry:
         return {_platform(self.blob(repository, found["config"]["digest"])): descriptor}
 
     def config(self, repository: str, reference: str, platform: str = "linux/amd64") -> Json:
-        """Give the configuration of the image of one platform: labels, environment, history."""
+        """Return the configuration of the image of one platform: labels, environment, history."""
         entry = self.index(repository, reference)[platform]
         image = self.manifest(repository, entry["digest"])
         return self.blob(repository, image["config"]["digest"])
 
     def blob(self, repository: str, digest: str) -> Json:
-        """Give what a blob holds that is JSON."""
+        """Return the contents of a JSON blob."""
         return cast("Json", json.loads(self._ask("GET", f"{repository}/blobs/{digest}").body))
 
     def put_blob(self, repository: str, content: bytes) -> Json:
-        """Store a blob, and give its digest and size."""
+        """Store a blob and return its digest and size."""
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         place = self._ask("POST", f"{repository}/blobs/uploads/").headers["location"]
         joint = "&" if "?" in place else "?"
@@ -96,7 +108,7 @@ class Registry:
         return {"digest": digest, "size": len(content)}
 
     def put_manifest(self, repository: str, reference: str, manifest: Json) -> Json:
-        """Store a manifest or index under a tag, or under its digest if the tag is empty."""
+        """Store a manifest or index under a tag, or under its digest if `reference` is empty."""
         content = json.dumps(manifest).encode()
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         kind = {"content-type": manifest["mediaType"]}
@@ -104,7 +116,7 @@ class Registry:
         return {"mediaType": manifest["mediaType"], "digest": digest, "size": len(content)}
 
     def ready(self) -> bool:
-        """Tell whether something answers as a registry does."""
+        """Return whether a registry answers at the address."""
         try:
             self._ask("GET", "")
         except OSError:
@@ -157,9 +169,14 @@ def serve(
     login: str = "",
     more: Mapping[str, Mapping[str, object]] | None = None,
 ) -> tuple[Registry, subprocess.Popen[bytes]]:
-    """Start a registry over a storage folder; its settings and log go to the other folder.
+    """Start a registry.
 
-    More settings can be given; a login is needed where these ask for one.
+    Args:
+        program: the registry's executable.
+        storage: the folder of its contents.
+        folder: the folder for its settings and log.
+        login: `user:password` for clients, if `more` demands authentication.
+        more: additional settings.
     """
     with cache.locked("ports"):
         registry = Registry(address=f"127.0.0.1:{free_port(5000)}", login=login)
@@ -178,7 +195,7 @@ def serve(
 
 
 def serve_again(program: Path, registry: Registry, folder: Path) -> subprocess.Popen[bytes]:
-    """Start a registry with the settings that are there already, at the same address."""
+    """Start a registry again with its existing settings, at the same address."""
     log = folder / "registry.log"
     command: list[str | Path] = [program, "serve", folder / "registry.json"]
     process = undo_log.start(command, log, {"PATH": os.defpath, "HOME": str(folder)})
@@ -193,7 +210,7 @@ def serve_again(program: Path, registry: Registry, folder: Path) -> subprocess.P
 
 
 def free_port(wanted: int) -> int:
-    """Give that port if nothing on loopback has it, else any other that is free."""
+    """Return this port if it is free on loopback, otherwise any free port."""
     for port in (wanted, 0):
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
@@ -202,7 +219,7 @@ def free_port(wanted: int) -> int:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a storage folder; blobs never change, so they are linked where that can be done."""
+    """Copy a storage folder; use hard links for blobs where possible, since blobs never change."""
 
     def one(from_: str, to: str) -> str:
         if from_.endswith("/data"):

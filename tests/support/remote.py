@@ -1,4 +1,4 @@
-"""A BuildKit that is reached over TCP, as a builder of buildx's driver `remote`."""
+"""Serve the BuildKit of an engine over TCP, for a builder with buildx's driver `remote`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 
 HELLO = b"POST /grpc HTTP/1.1\r\nHost: engine\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
-"""After this, what an engine of Docker speaks on its socket is BuildKit's own protocol."""
+"""The request after which Docker's socket speaks BuildKit's own protocol."""
 
 
 @contextlib.contextmanager
 def served(engine: str) -> Iterator[str]:
-    """Give the address at which the BuildKit of an engine is reached, as host and port.
+    """Serve the BuildKit of an engine; yield its address as host and port.
 
     Args:
         engine: the path of the engine's socket.
@@ -39,10 +39,10 @@ def _join(client: socket.socket, engine: str) -> None:
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             head += inner.recv(1)
-        there = threading.Thread(target=_copy, args=(client, inner), daemon=True)
-        there.start()
+        upstream = threading.Thread(target=_copy, args=(client, inner), daemon=True)
+        upstream.start()
         _copy(inner, client)
-        there.join()
+        upstream.join()
 
 
 def _copy(source: socket.socket, sink: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""The versions of buildx that a bake file must suit: a new one, the oldest, and one on ARM."""
+"""The buildx versions that a bake file must work with: a current one, the oldest, one for ARM."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from support import emulation, packages
 
 
-# Debian's suite with buildx 0.13.1, the oldest that is promised; and the one with a present Docker.
+# Debian suites: one has buildx 0.13.1, the oldest supported version, the other a current Docker.
 OLDEST = "trixie"
 NEWEST = "forky"
 
@@ -26,38 +26,38 @@ PLUGIN = Path("usr", "libexec", "docker", "cli-plugins", "docker-buildx")
 
 
 def docker() -> Path:
-    """Give the folder that holds Debian's newest Docker, its registry and its buildx."""
+    """Return the folder with Debian's newest Docker, its registry and its buildx."""
     return packages.unpacked("docker", NEWEST, DOCKER)
 
 
 def buildx_new() -> Path:
-    """Give a present buildx, which runs alone too: the user's own if there is one."""
+    """Return the path of a current buildx: the user's own if there is one, otherwise Debian's."""
     return own_buildx() or docker() / PLUGIN
 
 
 def buildx_old() -> Path:
-    """Give buildx 0.13.1, enough for `bake --print`."""
+    """Return the path of buildx 0.13.1, which suffices for `bake --print`."""
     return packages.unpacked("docker-buildx", OLDEST, ["docker-buildx"]) / PLUGIN
 
 
 def buildx_arm64() -> list[str]:
-    """Give the command of a present buildx as it is on ARM; elsewhere it runs emulated."""
+    """Return the command of a current buildx for arm64; other machines emulate it."""
     if packages.native() == "arm64":
         return [str(docker() / PLUGIN)]
-    # It is linked with libc, which it finds below the folder that qemu takes for the root.
+    # It needs libc, which qemu finds in the folder that it is given as root.
     folder = packages.unpacked("docker-buildx", NEWEST, ["docker-buildx", "libc6"], "arm64")
     return [str(emulation.qemu("arm64")), "-L", str(folder), str(folder / PLUGIN)]
 
 
 def own_buildx() -> Path | None:
-    """Give the buildx of the user's own Docker."""
+    """Return the path of the buildx plugin of the user's Docker; None if there is none."""
     if not shutil.which("docker"):
         return None
     command = ["docker", "info", "--format", "{{json .ClientInfo.Plugins}}"]
-    said = subprocess.run(command, check=False, capture_output=True, text=True).stdout
+    output = subprocess.run(command, check=False, capture_output=True, text=True).stdout
     try:
-        plugins = json.loads(said) or []
+        plugins = json.loads(output) or []
     except ValueError:
         return None
-    found = [Path(plugin["Path"]) for plugin in plugins if plugin["Name"] == "buildx"]
-    return found[0] if found else None
+    paths = [Path(plugin["Path"]) for plugin in plugins if plugin["Name"] == "buildx"]
+    return paths[0] if paths else None

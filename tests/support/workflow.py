@@ -1,4 +1,4 @@
-"""A workflow's `run:` lines, run here as its runner would, in a checkout, without its actions."""
+"""Run the scripts of a workflow's steps in a checkout, as a runner would, without actions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import yaml
 
 
 TOOLS = ("apk", "docker", "gh", "pip")
-"""Programs that only a runner has, or that ask the world: here they note that they were called."""
+"""Programs of a runner, or of the network; stand-ins record that they were called."""
 EXPRESSION = re.compile(r"\$\{\{ *(.*?) *\}\}")
 
 
@@ -34,7 +34,7 @@ class Step:
 
 
 def steps(text: str) -> list[Step]:
-    """Give the steps of a workflow that run a script; those without a name are named by it."""
+    """Return the steps that run a script; the first line of the script is the default name."""
     return [
         Step(
             job=job,
@@ -51,13 +51,13 @@ def steps(text: str) -> list[Step]:
 
 
 def jobs(text: str) -> dict[str, dict[str, Any]]:
-    """Give the jobs of a workflow."""
+    """Return the jobs of a workflow by name."""
     found: dict[str, dict[str, Any]] = yaml.safe_load(text)["jobs"]
     return found
 
 
 def git(folder: Path, *words: str) -> str:
-    """Run git as somebody."""
+    """Run git with a fixed author and return its output."""
     who = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
     command = ["git", *who, "-c", "protocol.file.allow=always", *words]
     done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
@@ -65,10 +65,10 @@ def git(folder: Path, *words: str) -> str:
 
 
 class Runner:
-    """A machine that runs steps in a checkout."""
+    """A runner that executes steps in a checkout."""
 
     def __init__(self, folder: Path, scratch: Path) -> None:
-        """Take the checkout, and a folder for what is beside it."""
+        """Take the checkout, and a folder for the files of the runner."""
         self.folder, self.scratch = folder, scratch
         self.said = ""
         self.outputs: dict[str, str] = {}
@@ -80,7 +80,7 @@ class Runner:
             program.chmod(program.stat().st_mode | stat.S_IXUSR)
 
     def called(self) -> list[str]:
-        """Give which of the tools were called since this was last asked."""
+        """Return the tools that were called since the last call of this method."""
         log = self.scratch / "called"
         found = log.read_text().split() if log.exists() else []
         log.unlink(missing_ok=True)
@@ -89,7 +89,7 @@ class Runner:
     def run(
         self, step: Step, known: Mapping[str, str], env: Mapping[str, str] | None = None
     ) -> int:
-        """Run a step, expressions of its `env` being what is known; give its exit code."""
+        """Run a step, with values for the expressions of its `env`, and return its exit code."""
         output = self.scratch / "output"
         output.write_text("")
         script = self.scratch / "step.sh"
@@ -132,9 +132,14 @@ class Runner:
         until: Step | None = None,
         env: Mapping[str, str] | None = None,
     ) -> list[str]:
-        """Run the steps of a job without some; each passes and calls no tool. Give their names.
+        """Run the steps of a job, check that each passes and calls no tool, and return their names.
 
-        A condition is the output of a step. `until` is the one before which this ends.
+        Args:
+            todo: the steps.
+            known: values of expressions in `env`.
+            without: job and name of the steps to skip.
+            until: the first step that is not run.
+            env: additional environment variables.
         """
         ran = []
         for step in todo:
@@ -152,12 +157,12 @@ class Runner:
 
 
 def shellcheck() -> str | None:
-    """Give the program that looks into scripts: the one of this environment, or the user's own."""
+    """Return the path of shellcheck: that of this environment, otherwise the user's."""
     return shutil.which("shellcheck", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 
 
 def actionlint(text: str, scratch: Path) -> str:
-    """Give what actionlint says of a workflow: nothing if it is sound, and its scripts are, too."""
+    """Return the findings of actionlint and shellcheck in a workflow; empty if there are none."""
     program = Path(sys.executable).with_name("actionlint")
     file = scratch / "workflow.yml"
     file.write_text(text)
