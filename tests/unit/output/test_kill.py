@@ -20,32 +20,54 @@ from compiler.output.write import update
 
 
 CHILD = """
-import json, os, sys
+import json, os, signal, sys, traceback
 from pathlib import Path
 from compiler.output.artifact import Artifact
 from compiler.output.saved_state import State, digests, save_state
 from compiler.output.write import update
 
-root, output, moment, number, files, inputs = sys.argv[1:]
-artifacts = [Artifact(path, text.encode()) for path, text in json.load(open(files))]
-left = int(moment)
+def run(root, output, moment, number, files, inputs):
+    artifacts = [Artifact(path, text.encode()) for path, text in json.load(open(files))]
+    left = int(moment)
 
-def hook(event, args):
-    global left
-    writes = event in {"os.mkdir", "os.rename", "os.rmdir", "os.remove"}
-    if writes or (event == "open" and args[2] & os.O_CREAT):
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), int(number))
+    def hook(event, args):
+        nonlocal left
+        writes = event in {"os.mkdir", "os.rename", "os.rmdir", "os.remove"}
+        if writes or (event == "open" and args[2] & os.O_CREAT):
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), int(number))
 
-sys.addaudithook(hook)
-update(artifacts, Path(root), output)
-state = State(
-    compiler="1", matrix="README.md", output=output, tested=0, inputs=json.loads(inputs),
-    outputs=digests(artifacts), warnings=[],
-)
-save_state(root, state)
+    sys.addaudithook(hook)
+    update(artifacts, Path(root), output)
+    state = State(
+        compiler="1", matrix="README.md", output=output, tested=0, inputs=json.loads(inputs),
+        outputs=digests(artifacts), warnings=[],
+    )
+    save_state(root, state)
+
+def fork(arguments):
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        run(*arguments)
+    except KeyboardInterrupt:  # an interpreter ends by the signal
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+    os._exit(0)
+
+if sys.argv[1:]:
+    run(*sys.argv[1:])
+else:
+    for line in sys.stdin:
+        print(fork(json.loads(line)), flush=True)
 """
+"""Runs its arguments, or each line of stdin in a child of its own, which starts much faster."""
 
 HERE = Path(__file__).parents[3]
 STRANGERS = {"README.md": "mine", "dockerfiles/hand.Dockerfile": "FROM scratch\n"}
@@ -89,33 +111,50 @@ def lay(root: Path, artifacts: list[Artifact]) -> None:
         save(root, output, artifacts)
 
 
-def start(
+def arguments(
     root: Path, output: str, artifacts: list[Artifact], moment: int = 0, number: int = 0
-) -> subprocess.Popen[bytes]:
-    """Start a run that gets a signal before its moment-th step on the disk."""
+) -> list[str]:
+    """Return the arguments of a run that gets a signal before its moment-th step on the disk."""
     files = root.with_suffix(f".{artifacts[0].path.replace('/', '-')}.json")
     if not files.exists():  # Another run may be reading it.
         files.write_text(json.dumps([(a.path, a.content.decode()) for a in artifacts]))
-    plan = [str(root), output, str(moment), str(int(number)), str(files)]
-    arguments = [sys.executable, "-c", CHILD, *plan, json.dumps(INPUTS)]
-    return subprocess.Popen(arguments, stderr=subprocess.PIPE, cwd=HERE)
+    return [str(root), output, str(moment), str(int(number)), str(files), json.dumps(INPUTS)]
+
+
+def start(*words: str) -> subprocess.Popen[str]:
+    """Start a run with these arguments, or one that takes those of many runs from stdin."""
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=HERE,
+        text=True,
+    )
 
 
 def interrupted(
     base: Path, old: list[Artifact], output: str, new: list[Artifact], number: int
 ) -> Iterator[Path]:
     """Yield the folder of a run that gets a signal before its first step, its second, and so on."""
-    for moment in range(1, 200):
-        root = base / str(moment)
-        root.mkdir()
-        lay(root, old)
-        with start(root, output, new, moment, number) as run:
-            error = run.communicate()[1]
-        if run.returncode == 0:
-            assert moment > len(new)
-            return
-        assert run.returncode == -number, error.decode()
-        yield root
+    with start() as runs:
+        assert runs.stdin
+        assert runs.stdout
+        assert runs.stderr
+        for moment in range(1, 200):
+            root = base / str(moment)
+            root.mkdir()
+            lay(root, old)
+            print(json.dumps(arguments(root, output, new, moment, number)), file=runs.stdin)
+            runs.stdin.flush()
+            code = int(runs.stdout.readline())
+            if code == 0:
+                assert moment > len(new)
+                return
+            if code != -number:
+                runs.stdin.close()
+                pytest.fail(f"exit code {code}\n{runs.stderr.read()}")
+            yield root
     pytest.fail("the run never completed")
 
 
@@ -201,10 +240,10 @@ def test_runs_at_the_same_time_do_not_mix(tmp_path: Path) -> None:
     lay(root, [OLD[0], *OLD[-2:]])
 
     for _ in range(4):
-        runs = [start(root, "dockerfiles", plan) for plan in plans * 3]
+        runs = [start(*arguments(root, "dockerfiles", plan)) for plan in plans * 3]
         errors = [run.communicate()[1] for run in runs]
 
-        assert errors == [b""] * len(runs)
+        assert errors == [""] * len(runs)
         assert tree(root) in expected
         state = up_to_date(root, "README.md", compiler="1")
         assert state is None or state.outputs == digests(plans[expected.index(tree(root))])
@@ -229,7 +268,8 @@ def test_a_kill_in_the_middle_of_a_big_plan_is_repaired(tmp_path: Path) -> None:
     lay(tmp_path, project(**{f"t{n}": "FROM a\n" for n in range(500, 1500)}))
 
     for moment in range(1, 2000, 233):
-        with start(tmp_path, "dockerfiles", new, moment, signal.SIGKILL) as run:
+        words = arguments(tmp_path, "dockerfiles", new, moment, signal.SIGKILL)
+        with start(*words) as run:
             run.communicate()
 
         assert run.returncode == -signal.SIGKILL
