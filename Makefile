@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: all sample setup test fuzz lint types bench bench-build docs dist hooks clean help
+.PHONY: all sample setup quick test fuzz lint types bench bench-build docs dist hooks clean help
 
 all: sample ## set up .venv and compile the sample matrix (the default)
 
@@ -25,8 +25,14 @@ setup: .venv/ready ## set up .venv; PYTHON=python3.12 chooses the interpreter
 	@$(BIN)/python -m compileall -q compiler
 	@touch $@
 
+# Workers of pytest: more than two cores need, since engine tests also wait.
+WORKERS ?= 3
+
+quick: lint ## find most mistakes in about a minute, without an engine
+	FUZZ=$${FUZZ:-100} $(BIN)/python -m pytest -q -m "not engine and not slow" -n 2
+
 test: setup ## run all tests, with the Docker that is here or a throwaway engine (Debian, as root)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 fuzz: setup ## run the fuzzer for a long time; FUZZ=1000000 for a longer one
 	FUZZ=$${FUZZ:-100000} $(BIN)/python -m pytest tests/fuzz -q

@@ -9,6 +9,8 @@ import pytest
 from bake.oracle import bake, lay, members, plan_json, refusal
 
 
+pytestmark = pytest.mark.slow
+
 PLATFORMS = {
     "server": ["linux/amd64", "linux/arm64"],
     "tool": ["linux/arm64"],

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from bake.oracle import Reading, bake, lay, plan_json, plan_of, traits
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
@@ -28,6 +29,8 @@ from compiler import CompileError
 from compiler.errors import Diagnostic
 from compiler.output.manifest import listed_files
 
+
+pytestmark = pytest.mark.slow
 
 IN_CI = os.environ.get("CI") == "true"
 QUICK = settings(

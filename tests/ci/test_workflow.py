@@ -21,6 +21,8 @@ from support.workflow import EXPRESSION, Runner, Step, actionlint, git, jobs, sh
 from compiler.cli.main import cli
 
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parents[2]
 WORKFLOWS = {
     path.name: path.read_text(encoding="utf-8")

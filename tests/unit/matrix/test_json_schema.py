@@ -454,6 +454,7 @@ def some(random: Random, pool: dict[str, list[str]], chance: float, indent: str)
     return "".join(f"{indent}{key}: {random.choice(pool[key])}\n" for key in chosen)
 
 
+@pytest.mark.slow
 def test_there_is_no_false_alarm(project: Path) -> None:
     """Of matrices put together at random, the schema accepts every one that the compiler does."""
     random = Random(20)  # noqa: S311 - the same ones each time

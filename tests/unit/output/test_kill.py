@@ -223,6 +223,7 @@ def test_a_signal_that_can_be_caught_changes_nothing_or_everything(
     assert set(ends) == {0, 1}
 
 
+@pytest.mark.slow
 def test_runs_at_the_same_time_do_not_mix(tmp_path: Path) -> None:
     """After several runs at the same time, the disk has the plan of one of them, complete."""
     plans = [
@@ -262,6 +263,7 @@ def test_staged_files_of_a_killed_run_are_no_change_and_are_removed(tmp_path: Pa
     assert tree(tmp_path) == expected
 
 
+@pytest.mark.slow
 def test_a_kill_in_the_middle_of_a_big_plan_is_repaired(tmp_path: Path) -> None:
     """After kills at many moments of a run that writes 2,000 files, the next run repairs all."""
     new = project(**{f"t{n}": f"FROM b{n}\n" * 20 for n in range(1000)})

@@ -619,6 +619,7 @@ MERGE_BOMB = f"a: &a {{{', '.join(f'k{n}: v' for n in range(2000))}}}\n" + "".jo
 class TestHostile:
     """Whatever the input is, the answer is quick and in words."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("unit", "code"),
         [

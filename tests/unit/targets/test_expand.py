@@ -413,6 +413,7 @@ class TestLeavesAny:
         assert leaves_any(image, rules_of(image))
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(bare_matrices())
 def test_variants_are_the_product_less_the_rules(matrix: Matrix) -> None:
