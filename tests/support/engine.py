@@ -63,8 +63,11 @@ class Engine:
             cwd: the current folder.
             env: additional environment variables.
         """
-        command = ["docker", *map(str, args)]
         environment = {**self.env, **(env or {})}
+        command = ["docker", *map(str, args)]
+        if command[1] == "buildx":  # the plugin itself starts twice as fast
+            plugin = Path(environment["DOCKER_CONFIG"], "cli-plugins", "docker-buildx")
+            command[:2] = [str(plugin)]
         done = subprocess.run(
             command, cwd=cwd, env=environment, check=False, capture_output=True, text=True
         )
