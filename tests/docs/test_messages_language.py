@@ -24,14 +24,21 @@ CASES = sorted(
 )
 
 
+def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:
+    """Return the context of a command, with the settings of the command line."""
+    return click.Context(
+        command, info_name=name, parent=parent, terminal_width=200, **cli.context_settings
+    )
+
+
 def _help(command: click.Command, context: click.Context) -> Iterator[tuple[str, str]]:
     """Yield the path and the help of a command and of its subcommands."""
     yield context.command_path, command.get_help(context)
     for name, inner in getattr(command, "commands", {}).items():
-        yield from _help(inner, click.Context(inner, info_name=name, parent=context))
+        yield from _help(inner, _context(inner, name, context))
 
 
-HELP = dict(_help(cli, click.Context(cli, info_name="compile-matrix", terminal_width=200)))
+HELP = dict(_help(cli, _context(cli, "compile-matrix", None)))
 
 
 @pytest.mark.parametrize("command", HELP)
