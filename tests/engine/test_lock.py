@@ -113,7 +113,7 @@ def test_an_image_is_built_from_its_locked_base(project: Project) -> None:
     layers = project.layers(f"{project.own}/base", "1")
 
     assert f"{project.image('base')}: locked at {digest}" in locked.stdout
-    assert "2 bases: matrix.lock written" in locked.stdout
+    assert "2 base images: matrix.lock written" in locked.stdout
     assert "2/2 " in locked.stderr
     assert f"digest: {digest}\n    platforms: [linux/amd64, linux/arm64]\n" in project.lock()
 
@@ -182,7 +182,7 @@ def test_a_moved_base_is_reported_and_upgraded_on_request(project: Project) -> N
         "lock", "--upgrade", f"{project.engine.registry}/{project.own}/base"
     ).stdout
 
-    assert f"moved from {old} to {new}" in stdout
+    assert f"changed from {old} to {new}" in stdout
     assert project.lock() == before.replace(old, new, 1)
     assert "stale" in project.run("--check", code=1).stderr
 
@@ -214,7 +214,7 @@ def test_the_lock_follows_the_matrix(project: Project) -> None:
     job.write_text(text)
 
     assert f"{second}: locked but no longer used" in project.run("lock", "--check").stdout
-    assert f"{second}: dropped" in project.run("lock").stdout
+    assert f"{second}: removed" in project.run("lock").stdout
     assert project.lock() == kept
 
 
