@@ -1,6 +1,7 @@
 """The commands `release list`, `release show` and `release promote`."""
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -44,14 +45,20 @@ def list_(invocation: Invocation, /, output_format: str) -> None:
       compile-matrix release list
       compile-matrix release list --format json
     """
+    from compiler.errors import Severity
     from compiler.external.registry.client import Registries
     from compiler.publish.output import PublishFormat, format_releases
     from compiler.releases.history import list_releases
+    from compiler.releases.record import ReleaseRecord
 
     registries = Registries(os.environ)
-    releases = list_releases(registries, _record_repository(invocation, registries))
+    records = list_releases(registries, _record_repository(invocation, registries))
+    releases = [record for record in records.values() if isinstance(record, ReleaseRecord)]
+    damaged = [record for record in records.values() if not isinstance(record, ReleaseRecord)]
+    problems = (diagnostic for error in damaged for diagnostic in error.diagnostics)
+    invocation.warn(tuple(replace(problem, severity=Severity.WARNING) for problem in problems))
     click.echo(format_releases(releases, PublishFormat(output_format)), nl=False)
-    if not releases:
+    if not records:
         invocation.note("no release has been published")
 
 

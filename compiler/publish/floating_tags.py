@@ -42,7 +42,8 @@ class NewerReleases:
         """The records of newer final releases, the newest first."""
         versions = recorded_versions(self._registries, self._record_repository)
         newer = filter(self._is_newer, versions)
-        return pull_records(self._registries, self._record_repository, newer)
+        records = pull_records(self._registries, self._record_repository, newer)
+        return [record for record in records.values() if isinstance(record, ReleaseRecord)]
 
     @cached_property
     def _newer_tags(self) -> Mapping[str, dict[str, str]]:

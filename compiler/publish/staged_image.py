@@ -49,20 +49,21 @@ def read_image(registries: Registries, repository: str, reference: str) -> Stage
     manifest = registries.manifest(repository, reference)
     if manifest is None:
         return None
-    entries = manifest.data.get("manifests")
-    if not isinstance(entries, list):
+    listed = manifest.data.get("manifests")
+    if not isinstance(listed, list):
         platform = _platform(_read_config(registries, repository, manifest))
         return StagedImage(manifest, {platform: manifest.digest} if platform else {}, {})
+    entries = [_mapping(entry) for entry in listed]
     platforms = {
-        platform: str(entry["digest"])
+        platform: str(entry.get("digest"))
         for entry in entries
-        if (platform := _platform(entry.get("platform") or {})) is not None
+        if (platform := _platform(_mapping(entry.get("platform")))) is not None
     }
     names = {digest: platform for platform, digest in platforms.items()}
     attestations = {
-        names[subject]: str(entry["digest"])
+        names[subject]: str(entry.get("digest"))
         for entry in entries
-        if (subject := (entry.get("annotations") or {}).get(_ATTESTATION_SUBJECT)) in names
+        if (subject := str(_mapping(entry.get("annotations")).get(_ATTESTATION_SUBJECT))) in names
     }
     return StagedImage(manifest, platforms, attestations)
 
@@ -77,7 +78,7 @@ def fingerprint_label(registries: Registries, repository: str, reference: str) -
     digest = next(iter(image.platforms.values()), None) if image else None
     manifest = registries.manifest(repository, digest) if digest else None
     config = _read_config(registries, repository, manifest) if manifest else {}
-    labels = (config.get("config") or {}).get("Labels") or {}
+    labels = _mapping(_mapping(config.get("config")).get("Labels"))
     return str(labels.get(LABEL, "")).removeprefix("sha256:") or None
 
 
@@ -87,22 +88,28 @@ def image_size(registries: Registries, repository: str, image: StagedImage) -> i
     for digest in image.platforms.values():
         own = image.manifest if digest == image.digest else None
         manifest = own or registries.manifest(repository, digest)
-        for layer in manifest.data.get("layers") or () if manifest else ():
-            sizes[layer["digest"]] = int(layer["size"])
+        layers = manifest.data.get("layers") if manifest else ()
+        for layer in map(_mapping, layers if isinstance(layers, list) else ()):
+            size = layer.get("size")
+            sizes[str(layer.get("digest"))] = size if isinstance(size, int) else 0
     return sum(sizes.values())
 
 
 def _read_config(registries: Registries, repository: str, manifest: Manifest) -> Mapping[str, Any]:
     """Return an image's configuration; empty if it has none."""
-    digest = (manifest.data.get("config") or {}).get("digest")
-    content = registries.blob(repository, digest) if digest else None
+    digest = _mapping(manifest.data.get("config")).get("digest")
+    content = registries.blob(repository, digest) if isinstance(digest, str) and digest else None
     try:
-        config = json.loads(content or b"{}")
-    except ValueError:
+        return _mapping(json.loads(content or b"{}"))
+    except (ValueError, RecursionError):
         return {}
-    return config if isinstance(config, dict) else {}
 
 
-def _platform(fields: Mapping[str, str]) -> str | None:
-    components = [fields.get(name) or "" for name in ("os", "architecture", "variant")]
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """Return a value of an untrusted document if it is a mapping, otherwise an empty mapping."""
+    return value if isinstance(value, dict) else {}
+
+
+def _platform(fields: Mapping[str, Any]) -> str | None:
+    components = [str(fields.get(name) or "") for name in ("os", "architecture", "variant")]
     return canonical_platform("/".join(component for component in components if component))

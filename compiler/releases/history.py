@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from compiler.external.references import split_tag
-from compiler.external.registry.client import Registries
+from compiler.external.registry.client import InvalidContentError, Registries
 from compiler.external.registry.parallel import run_parallel
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
 from compiler.releases.registry_record import pull_records, recorded_versions
@@ -14,8 +14,13 @@ _PREDICATE = "in-toto.io/predicate-type"
 _SBOM_FORMATS = ("spdx", "cyclonedx")
 
 
-def list_releases(registries: Registries, repository: str) -> list[ReleaseRecord]:
-    """Return the records of all releases, the newest first."""
+def list_releases(
+    registries: Registries, repository: str
+) -> dict[str, ReleaseRecord | InvalidContentError]:
+    """Return the records of all releases by version, the newest first.
+
+    The error of a damaged record takes its place.
+    """
     return pull_records(registries, repository, recorded_versions(registries, repository))
 
 
@@ -40,8 +45,12 @@ def _find_sboms(registries: Registries, target: ReleasedTarget) -> list[str]:
 
 def _predicates(layers: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the predicate types of an attestation's layers, in lower case."""
-    annotations = [layer.get("annotations") or {} for layer in layers if isinstance(layer, dict)]
-    return [str(values.get(_PREDICATE, "")).lower() for values in annotations]
+    annotations = [layer.get("annotations") for layer in layers if isinstance(layer, dict)]
+    return [
+        str(values.get(_PREDICATE, "")).lower()
+        for values in annotations
+        if isinstance(values, dict)
+    ]
 
 
 def current_floating_tags(

@@ -10,9 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from compiler.external.references import canonical_tag
+
 
 FORMAT_VERSION = 1
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_MAX_NUMBER = 2**53
+"""The largest number of bytes or seconds: other JSON parsers round larger integers."""
 
 
 class InvalidRecordError(ValueError):
@@ -147,13 +151,15 @@ def _parse_target(row: Any) -> ReleasedTarget:
     seconds, size = row.get("seconds"), row.get("bytes")
     if not isinstance(seconds, int | float) or isinstance(seconds, bool):
         raise InvalidRecordError("`seconds` must be a number")
-    if not isinstance(size, int) or isinstance(size, bool):
+    if not 0 <= seconds <= _MAX_NUMBER:
+        raise InvalidRecordError("`seconds` must be a number of seconds")
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _MAX_NUMBER:
         raise InvalidRecordError("`bytes` must be an integer")
     known = ReleasedTarget.__dataclass_fields__.keys() - {"unknown"}
     return ReleasedTarget(
         target=_text(row, "target"),
-        tags=_texts(row, "tags"),
-        moving=_texts(row, "moving"),
+        tags=_tags(row, "tags"),
+        moving=_tags(row, "moving"),
         digest=_digest(row, "digest"),
         platforms=_digests(row, "platforms"),
         attestations=_digests(row, "attestations"),
@@ -170,14 +176,19 @@ def _text(data: Mapping[str, Any], name: str) -> str:
     value = data.get(name)
     if not isinstance(value, str):
         raise InvalidRecordError(f"`{name}` must be a string")
+    if not value.isprintable():
+        raise InvalidRecordError(f"`{name}` must not contain control characters")
     return value
 
 
-def _texts(data: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """Return a list of strings; empty if the key is missing."""
+def _tags(data: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return a list of tags; empty if the key is missing."""
     values = data.get(name, [])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise InvalidRecordError(f"`{name}` must be a list of strings")
+    for value in values:
+        if canonical_tag(value) is None:
+            raise InvalidRecordError(f"invalid tag in `{name}`: {value!a}")
     return tuple(values)
 
 
@@ -193,4 +204,6 @@ def _digests(data: Mapping[str, Any], name: str) -> dict[str, str]:
     values = data.get(name, {})
     if not isinstance(values, dict):
         raise InvalidRecordError(f"`{name}` must be an object")
+    if not all(key.isprintable() for key in values):
+        raise InvalidRecordError(f"`{name}` must not contain control characters")
     return {key: _digest(values, key) for key in values}

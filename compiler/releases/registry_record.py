@@ -9,7 +9,12 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 from compiler.codes import Code
-from compiler.external.registry.client import MANIFEST, Manifest, Registries, RegistryError
+from compiler.external.registry.client import (
+    MANIFEST,
+    InvalidContentError,
+    Manifest,
+    Registries,
+)
 from compiler.external.registry.parallel import run_parallel
 from compiler.releases.record import InvalidRecordError, ReleaseRecord, parse_record
 from compiler.releases.version import parse_version
@@ -60,7 +65,8 @@ def pull_record(registries: Registries, repository: str, version: str) -> Releas
     """Return the record of a release; None if there is none.
 
     Raises:
-        RegistryError: the record is invalid, an image has its tag, or the registry cannot be read.
+        InvalidContentError: the record is invalid, or an image has its tag.
+        RegistryError: the registry cannot be read.
     """
     manifest = registries.manifest(repository, record_tag(version))
     if manifest is None:
@@ -73,16 +79,26 @@ def pull_record(registries: Registries, repository: str, version: str) -> Releas
 
 def pull_records(
     registries: Registries, repository: str, versions: Iterable[str]
-) -> list[ReleaseRecord]:
-    """Return the records of releases, in the given order; tags of images are ignored."""
+) -> dict[str, ReleaseRecord | InvalidContentError]:
+    """Return the records of releases by version, in the given order.
 
-    def pull(version: str) -> ReleaseRecord | None:
-        manifest = registries.manifest(repository, record_tag(version))
-        blob = _record_blob(manifest) if manifest else None
-        return _read_record(registries, repository, version, blob) if blob else None
+    A damaged record does not affect the others: its error takes its place. Tags of images are
+    ignored.
+
+    Raises:
+        RegistryError: the registry cannot be read.
+    """
+
+    def pull(version: str) -> ReleaseRecord | InvalidContentError | None:
+        try:
+            manifest = registries.manifest(repository, record_tag(version))
+            blob = _record_blob(manifest) if manifest else None
+            return _read_record(registries, repository, version, blob) if blob else None
+        except InvalidContentError as error:
+            return error
 
     records = run_parallel(pull, {version: version for version in versions})
-    return [record for record in records.values() if record is not None]
+    return {version: record for version, record in records.items() if record is not None}
 
 
 def _read_record(registries: Registries, repository: str, version: str, blob: str) -> ReleaseRecord:
@@ -90,9 +106,12 @@ def _read_record(registries: Registries, repository: str, version: str, blob: st
     if content is None:
         raise _invalid(repository, version, "its content is missing")
     try:
-        return parse_record(content)
+        record = parse_record(content)
     except InvalidRecordError as error:
         raise _invalid(repository, version, str(error)) from None
+    if record.release != version:
+        raise _invalid(repository, version, f"it is the record of {record.release!a}")
+    return record
 
 
 def _record_blob(manifest: Manifest) -> str | None:
@@ -105,8 +124,8 @@ def _record_blob(manifest: Manifest) -> str | None:
     return digest if isinstance(digest, str) else None
 
 
-def _invalid(repository: str, version: str, reason: str) -> RegistryError:
-    return RegistryError(
+def _invalid(repository: str, version: str, reason: str) -> InvalidContentError:
+    return InvalidContentError(
         f"{repository}:{record_tag(version)}",
         f"not a valid release record: {reason}",
         code=Code.BAD_RECORD,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import fnmatch
 import http.server
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import Any
 
 
@@ -15,8 +17,10 @@ Response = tuple[int, Mapping[str, str], Any]
 Routes = Mapping[str, Response]
 """`METHOD PATH` as a glob -> `[status, headers, body]`; the first match counts, 404 otherwise.
 
-`{address}` in a body is replaced by the address of the registry.
+`{address}` in a body is replaced by the address of the registry. `{digest:ROUTE}` in a body or
+header is replaced by the digest of the body of another route.
 """
+_DIGEST = re.compile(r"\{digest:([^}]*)\}")
 
 
 @contextmanager
@@ -32,10 +36,10 @@ def serve(routes: Routes) -> Iterator[str]:
             matches = [route for route in routes if fnmatch.fnmatch(request, route)]
             status, headers, body = routes[matches[0]] if matches else (404, {}, {"errors": []})
             address = f"127.0.0.1:{port}"
-            content = json.dumps(body).replace("{address}", address).encode()
+            content = _render(json.dumps(body), routes, address).encode()
             self.send_response_only(status)
             for name, value in headers.items():
-                self.send_header(name, value)
+                self.send_header(name, _render(value, routes, address))
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             if self.command != "HEAD":
@@ -52,3 +56,13 @@ def serve(routes: Routes) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"127.0.0.1:{port}"
         server.shutdown()
+
+
+def _render(text: str, routes: Routes, address: str) -> str:
+    """Return a text with its placeholders replaced."""
+
+    def digest(match: re.Match[str]) -> str:
+        body = _render(json.dumps(routes[match[1]][2]), routes, address)
+        return f"sha256:{sha256(body.encode()).hexdigest()}"
+
+    return _DIGEST.sub(digest, text.replace("{address}", address))

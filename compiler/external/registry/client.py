@@ -5,25 +5,50 @@ manifest or blob is None; a registry that cannot be read is a `RegistryError`. S
 several threads.
 """
 
-import json
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
+
+from requests.utils import parse_header_links
 
 from compiler.codes import Code
 from compiler.external.registry.http import ATTEMPTS, HttpClient
-from compiler.external.registry.responses import RegistryError, parse_json
-from compiler.external.registry.sessions import PLAIN_HTTP
+from compiler.external.registry.responses import (
+    DeniedError,
+    InvalidContentError,
+    RegistryError,
+    Response,
+    UnexpectedResponseError,
+    load_object,
+    parse_json,
+    unexpected,
+)
+from compiler.external.registry.sessions import MAX_RESPONSE, PLAIN_HTTP, join_url
 
 
-__all__ = ["INDEX", "MANIFEST", "PLAIN_HTTP", "Manifest", "Registries", "RegistryError"]
+__all__ = [
+    "INDEX",
+    "MANIFEST",
+    "PLAIN_HTTP",
+    "InvalidContentError",
+    "Manifest",
+    "Registries",
+    "RegistryError",
+]
 
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 _DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+MAX_BLOB = 16 * 2**20
+"""Maximum number of bytes of a blob: a release record or an image's configuration."""
+MAX_PAGES = 1000
+"""Maximum number of pages of a repository's tags."""
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
 _ACCEPT = f"{INDEX}, {_DOCKER_INDEX}, {MANIFEST}, {_DOCKER_MANIFEST}"
 
 
@@ -37,8 +62,7 @@ class Manifest(NamedTuple):
     @property
     def data(self) -> Mapping[str, Any]:
         """The parsed content."""
-        content = json.loads(self.content)
-        return content if isinstance(content, dict) else {}
+        return load_object(self.content) or {}
 
 
 class Registries:
@@ -57,42 +81,96 @@ class Registries:
     def digest(self, repository: str, reference: str) -> str | None:
         """Return the digest of a tag or digest; None if it is missing."""
         path = f"manifests/{reference}"
-        response = self._request("HEAD", repository, path, accept=_ACCEPT)
+        response = self._read("HEAD", repository, path, accept=_ACCEPT)
         if response is None:
             return None
-        digest = response.headers.get("Docker-Content-Digest")
-        if digest:
+        digest = response.headers.get("Docker-Content-Digest", "")
+        if _DIGEST.match(digest) and ":" not in reference:
             return digest
         manifest = self.manifest(repository, reference)
         return manifest.digest if manifest else None
 
     def manifest(self, repository: str, reference: str) -> Manifest | None:
-        """Return the manifest of a tag or digest; None if it is missing."""
+        """Return the manifest of a tag or digest; None if it is missing.
+
+        Raises:
+            InvalidContentError: the content is not JSON, or does not have the digest.
+        """
         path = f"manifests/{reference}"
-        response = self._request("GET", repository, path, accept=_ACCEPT)
+        response = self._read("GET", repository, path, accept=_ACCEPT)
         if response is None:
             return None
+        digest = _digest(response.content)
+        if ":" in reference and digest != reference:
+            raise _mismatch(repository, reference, digest)
         parse_json(response, repository)
         media_type = response.headers.get("Content-Type", "").partition(";")[0]
-        return Manifest(_digest(response.content), media_type, response.content)
+        return Manifest(digest, media_type, response.content)
 
     def tags(self, repository: str) -> list[str]:
-        """Return all tags of a repository; an empty list if it is missing."""
+        """Return all tags of a repository; an empty list if it is missing.
+
+        Raises:
+            InvalidContentError: the list is malformed or endless.
+        """
         tags: list[str] = []
         path = "tags/list?n=1000"
-        while path:
-            response = self._request("GET", repository, path)
+        for _ in range(MAX_PAGES):
+            response = self._read("GET", repository, path)
             if response is None:
-                break
-            tags += parse_json(response, repository).get("tags") or []
-            following = response.links.get("next", {}).get("url", "")
-            path = f"tags/list?{urlsplit(following).query}" if following else ""
-        return tags
+                return tags
+            page = parse_json(response, repository).get("tags") or []
+            if not isinstance(page, list):
+                raise unexpected(repository, "the registry's list of tags is malformed")
+            tags += [tag for tag in page if isinstance(tag, str) and _TAG.match(tag)]
+            following = _next_query(response, repository)
+            if following is None:
+                return tags
+            if path == f"tags/list?{following}":
+                raise unexpected(repository, "the registry's list of tags is malformed")
+            path = f"tags/list?{following}"
+        raise unexpected(repository, f"the list of tags has more than {MAX_PAGES} pages")
 
     def blob(self, repository: str, digest: str) -> bytes | None:
-        """Return the content of a blob; None if it is missing."""
-        response = self._request("GET", repository, f"blobs/{digest}")
-        return None if response is None else response.content
+        """Return the content of a blob; None if it is missing.
+
+        Raises:
+            InvalidContentError: the content does not have the digest, or is too large.
+        """
+        if not _DIGEST.match(digest):
+            raise unexpected(repository, f"invalid digest in a manifest: {digest!a}")
+        response = self._read("GET", repository, f"blobs/{digest}", limit=MAX_BLOB)
+        if response is None:
+            return None
+        actual = _digest(response.content)
+        if actual != digest:
+            raise _mismatch(repository, digest, actual)
+        return response.content
+
+    def _read(
+        self,
+        method: str,
+        repository: str,
+        path: str,
+        *,
+        accept: str = "*/*",
+        limit: int = MAX_RESPONSE,
+    ) -> Response | None:
+        """Send a request that reads; None if the content or the repository is missing.
+
+        Some registries deny reading a repository that does not exist, for example Docker Hub. If
+        the user may write to the repository, it does not exist yet.
+        """
+        try:
+            return self._request(method, repository, path, accept=accept, limit=limit)
+        except DeniedError:
+            try:
+                self.check_writable(repository)
+            except RegistryError:
+                pass
+            else:
+                return None
+            raise
 
     def put_manifest(self, repository: str, tag: str, manifest: Manifest) -> None:
         """Store a manifest under a tag; everything that it refers to must be stored already."""
@@ -125,7 +203,10 @@ class Registries:
         response = self._request("POST", repository, "blobs/uploads/")
         if response is None or not response.headers.get("Location"):
             raise _not_accepted(repository)
-        return urljoin(response.url, response.headers["Location"])
+        try:
+            return join_url(response.url, response.headers["Location"])
+        except UnexpectedResponseError as error:
+            raise unexpected(repository, f"unexpected response to an upload: {error}") from None
 
     def _put(self, repository: str, path: str, body: bytes, headers: Mapping[str, str]) -> None:
         if self._request("PUT", repository, path, body=body, headers=headers) is None:
@@ -143,3 +224,23 @@ def _not_accepted(repository: str) -> RegistryError:
 
 def _digest(content: bytes) -> str:
     return f"sha256:{sha256(content).hexdigest()}"
+
+
+def _mismatch(repository: str, expected: str, actual: str) -> InvalidContentError:
+    return InvalidContentError(
+        repository,
+        f"the registry sent other content than requested: {actual} instead of {expected}",
+        code=Code.REGISTRY_ERROR,
+        help_="do not use this content; check the registry, its mirrors and proxies",
+    )
+
+
+def _next_query(response: Response, repository: str) -> str | None:
+    """Return the query of the next page; None if this page is the last."""
+    for link in parse_header_links(response.headers.get("Link", "")):
+        if link.get("rel") == "next":
+            try:
+                return urlsplit(link["url"]).query
+            except ValueError:
+                raise unexpected(repository, "the registry's list of tags is malformed") from None
+    return None

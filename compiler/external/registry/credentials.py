@@ -21,6 +21,20 @@ _TOKEN_USER = "<token>"  # noqa: S105 - the user name of helpers whose secret is
 _HELPER_TIMEOUT = 60
 
 
+_NOT_STORED = "credentials not found"
+"""What a helper prints if it has no credentials for a registry; it then fails as well."""
+_MAX_QUOTE = 200
+"""Maximum number of characters of a helper's own message in an error."""
+
+
+class InvalidSettingsError(Exception):
+    """Docker's settings are invalid, or the credential helper that they name fails."""
+
+    def __init__(self, message: str, help_: str) -> None:
+        super().__init__(message)
+        self.message, self.help = message, help_
+
+
 class Credentials(NamedTuple):
     """A user's credentials for one registry."""
 
@@ -31,13 +45,17 @@ class Credentials(NamedTuple):
 
 
 def find_credentials(host: str, environment: Mapping[str, str]) -> Credentials | None:
-    """Return the user's credentials for a registry, in the docker command's order of precedence."""
-    settings = _read_settings(environment)
+    """Return the user's credentials for a registry, in the docker command's order of precedence.
+
+    Raises:
+        InvalidSettingsError: the settings cannot be read, or the credential helper fails.
+    """
     keys = (_HUB_KEY, "index.docker.io", DOCKER_HUB) if host == DOCKER_HUB else (host,)
-    variable = _parse_settings(environment.get(AUTH_VARIABLE, "").encode())
+    variable = _parse_settings(environment.get(AUTH_VARIABLE, "").encode()) or {}
     credentials = _stored_credentials(variable, keys)
     if credentials is not None:
         return credentials
+    settings = _read_settings(environment)
     helpers = settings.get("credHelpers")
     store = settings.get("credsStore")
     for key in keys:
@@ -66,18 +84,31 @@ def settings_folder(environment: Mapping[str, str]) -> Path:
 
 
 def _read_settings(environment: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the content of Docker's `config.json`; empty if there is none."""
+    path = settings_folder(environment) / "config.json"
     try:
-        return _parse_settings((settings_folder(environment) / "config.json").read_bytes())
-    except OSError:
+        settings = _parse_settings(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
         return {}
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InvalidSettingsError(
+            f"cannot read Docker's settings {path}: {reason}", "correct the file's permissions"
+        ) from None
+    if settings is None:
+        raise InvalidSettingsError(
+            f"Docker's settings {path} are not a JSON object", "correct or remove the file"
+        )
+    return settings
 
 
-def _parse_settings(content: bytes) -> Mapping[str, Any]:
+def _parse_settings(content: bytes) -> Mapping[str, Any] | None:
+    """Return settings; None if the text is not a JSON object."""
     try:
         settings = json.loads(content)
-    except ValueError:
-        return {}
-    return settings if isinstance(settings, dict) else {}
+    except (ValueError, RecursionError):
+        return None
+    return settings if isinstance(settings, dict) else None
 
 
 def _host(key: str) -> str:
@@ -103,19 +134,44 @@ def _decode_entry(entry: Mapping[str, Any]) -> Credentials | None:
 
 
 def _run_helper(helper: str, key: str, environment: Mapping[str, str]) -> Credentials | None:
+    """Return the credentials that a helper has for a key; None if it has none."""
+    program = f"docker-credential-{helper}"
+    named = f"credential helper {program}"
+    remedy = "correct the helper, or the name in `credsStore` or `credHelpers` of config.json"
     try:
         completed = subprocess.run(  # noqa: S603 - the user's own helper
-            [f"docker-credential-{helper}", "get"],
+            [program, "get"],
             input=key.encode(),
             env=dict(environment),
             capture_output=True,
             timeout=_HELPER_TIMEOUT,
             check=False,
         )
-        response = json.loads(completed.stdout) if completed.returncode == 0 else None
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        return None
-    if not isinstance(response, dict) or not response.get("Secret"):
+    except FileNotFoundError:
+        raise InvalidSettingsError(
+            f"{named} is not on PATH",
+            "install it, or remove its name from `credsStore` or `credHelpers` of config.json",
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise InvalidSettingsError(
+            f"{named} does not finish within {_HELPER_TIMEOUT} seconds", remedy
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InvalidSettingsError(f"cannot run {named}: {reason}", remedy) from None
+    if completed.returncode:
+        output = completed.stdout.strip() or completed.stderr.strip()
+        message = " ".join(output.decode(errors="replace").split())[:_MAX_QUOTE]
+        if message.startswith(_NOT_STORED):
+            return None
+        printable = "".join(character for character in message if character.isprintable())
+        raise InvalidSettingsError(
+            f"{named} failed: {printable or f'exit code {completed.returncode}'}", remedy
+        )
+    response = _parse_settings(completed.stdout)
+    if response is None:
+        raise InvalidSettingsError(f"{named} did not print a JSON object", remedy)
+    if not response.get("Secret"):
         return None
     user, secret = str(response.get("Username", "")), str(response["Secret"])
     return Credentials("", "", secret) if user == _TOKEN_USER else Credentials(user, secret)

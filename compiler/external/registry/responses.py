@@ -1,11 +1,13 @@
-"""Read responses of registries, and turn failures into errors.
+"""Responses of registries: limits, JSON, and the errors that failures become.
 
 Errors contain no credentials and nothing else of the request's headers.
 """
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -21,6 +23,28 @@ _UNKNOWN_HOST_MESSAGES = (
 )
 MAX_QUOTE = 200
 """Maximum number of characters of the registry's own message in an error."""
+DENIED = frozenset({401, 403})
+"""Status codes for missing or insufficient credentials."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """A complete response."""
+
+    status: int
+    reason: str
+    """The text after the status."""
+    url: str
+    """The URL that responded, after redirects."""
+    redirected: bool
+    headers: Mapping[str, str]
+    """Header fields; names in any case."""
+    content: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Return whether the request succeeded."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - the successful status codes
 
 
 class RegistryError(DiagnosticError):
@@ -39,28 +63,55 @@ class RegistryError(DiagnosticError):
         super().__init__([Diagnostic(code=code, message=message, location=location, help=help_)])
 
 
-def parse_json(response: requests.Response, repository: str) -> Mapping[str, Any]:
+class DeniedError(RegistryError):
+    """A registry denied a request that was sent with the user's credentials."""
+
+
+class InvalidContentError(RegistryError):
+    """A registry responded with content that is damaged, too large or of another kind."""
+
+
+class UnexpectedResponseError(Exception):
+    """A response exceeds a limit or violates the protocol; another attempt does not help."""
+
+
+def parse_json(response: Response, repository: str) -> Mapping[str, Any]:
     """Return the JSON object of a response.
 
     Raises:
         RegistryError: the response is something else, such as the page of a web server or proxy.
     """
-    try:
-        content = json.loads(response.content)
-    except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict):
-        raise RegistryError(
-            repository,
-            "the server did not respond as a registry",
-            code=Code.REGISTRY_ERROR,
-            help_="check the host name, and whether a proxy responds in place of the registry",
-        )
+    content = load_object(response.content)
+    if content is None:
+        raise unexpected(repository, "the server did not respond as a registry")
     return content
 
 
+def load_object(content: bytes) -> dict[str, Any] | None:
+    """Return the object in a JSON text; None if the text is something else.
+
+    >>> load_object(b"[" * 100000) is None
+    True
+    """
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def unexpected(repository: str, message: str) -> InvalidContentError:
+    """Return the error for a response that no registry should send."""
+    return InvalidContentError(
+        repository,
+        message,
+        code=Code.REGISTRY_ERROR,
+        help_="check the host name, and whether a proxy responds in place of the registry",
+    )
+
+
 def rejection(
-    response: requests.Response, method: str, repository: str, *, credentials: bool
+    response: Response, method: str, repository: str, *, credentials: bool
 ) -> RegistryError:
     """Return the error for a response with an error status.
 
@@ -70,33 +121,61 @@ def rejection(
         repository: the repository, as the user writes it.
         credentials: whether credentials for the registry are stored.
     """
-    status = response.status_code
+    status = response.status
     action = "read" if method in {"GET", "HEAD"} else "write to"
-    if status in {requests.codes.unauthorized, requests.codes.forbidden}:
+    quote = quote_reason(response)
+    if response.redirected:
+        target = urlsplit(response.url).netloc
+        return RegistryError(
+            repository,
+            f"cannot {action} {repository}: the registry redirects to {target}, which responds "
+            f"{status} {quote}".rstrip(),
+            code=Code.REGISTRY_ERROR,
+            help_="credentials are not sent along redirects; correct the registry's settings",
+        )
+    if status in DENIED:
         cause = (
             f"the stored credentials were rejected: run `docker login` with an account that may "
             f"{action} it"
             if credentials
             else "no credentials are stored: run `docker login`"
         )
-        return RegistryError(
+        reported = f": {quote}" if quote and quote != response.reason else ""
+        kind = DeniedError if credentials else RegistryError
+        return kind(
             repository,
-            f"access to {repository} denied ({status})",
+            f"access to {repository} denied ({status}){reported}",
             code=Code.REGISTRY_DENIED,
             help_=cause,
         )
-    try:
-        errors = response.json()["errors"]
-        reasons = "; ".join(str(error.get("message") or error.get("code")) for error in errors)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        reasons = response.reason or ""
-    quote = " ".join(reasons.split())[:MAX_QUOTE]
+    if status == requests.codes.not_found:
+        return RegistryError(
+            repository,
+            f"the repository {repository} does not exist, and the registry does not create it: "
+            f"{quote}",
+            code=Code.REGISTRY_ERROR,
+            help_="create the repository first, or correct its name",
+        )
     return RegistryError(
         repository,
         f"cannot {action} {repository}: {status} {quote}".rstrip(),
         code=Code.REGISTRY_ERROR,
         help_="correct what the registry reports, or retry",
     )
+
+
+def quote_reason(response: Response) -> str:
+    """Return the registry's own error messages on one line; otherwise the text of the status."""
+    errors = (load_object(response.content) or {}).get("errors")
+    messages = [
+        text
+        for error in (errors if isinstance(errors, list) else ())
+        if isinstance(error, dict)
+        and isinstance(text := error.get("message") or error.get("code"), str)
+    ]
+    text = " ".join(("; ".join(messages) or response.reason).split())
+    printable = "".join(character for character in text if character.isprintable())
+    return printable if len(printable) <= MAX_QUOTE else f"{printable[:MAX_QUOTE]}..."
 
 
 def connection_reason(error: requests.RequestException) -> str:

@@ -1,0 +1,153 @@
+"""Authorize requests: answer a registry's challenge with the user's credentials or a token.
+
+Credentials are sent only to the registry that they belong to and to the token server that it
+names, over TLS; see `Sessions.trusts_realm`. Safe to use from several threads.
+"""
+
+import base64
+import re
+import threading
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import requests
+
+from compiler.codes import Code
+from compiler.external.registry.challenges import parse_challenges
+from compiler.external.registry.credentials import (
+    Credentials,
+    InvalidSettingsError,
+    find_credentials,
+)
+from compiler.external.registry.responses import (
+    DENIED,
+    RegistryError,
+    Response,
+    parse_json,
+    quote_reason,
+    unexpected,
+)
+from compiler.external.registry.sessions import Sessions
+
+
+TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+"""Status codes after which a retry helps."""
+_MAX_TOKEN_RESPONSE = 2**20
+_VISIBLE = re.compile(r"[\x21-\x7e]+\Z")
+"""What an access token consists of: it becomes part of a header."""
+
+
+class Authorizer:
+    """Answers challenges and caches the access tokens."""
+
+    def __init__(self, environment: Mapping[str, str], sessions: Sessions) -> None:
+        """Take the environment, which defines the location of Docker's settings."""
+        self._environment, self._sessions = environment, sessions
+        self._lock = threading.Lock()
+        self._authorizations: dict[tuple[str, str], str] = {}
+
+    def cached(self, host: str, scope: str) -> str:
+        """Return the last authorization for a scope; empty if there is none."""
+        return self._authorizations.get((host, scope), "")
+
+    def authorize(self, host: str, scope: str, header: str) -> str:
+        """Return the value of `Authorization` for a challenge; empty if there is none.
+
+        Args:
+            host: the registry.
+            scope: the repository and the actions, such as `acme/server:pull`.
+            header: all `WWW-Authenticate` headers, joined with commas.
+
+        Raises:
+            RegistryError: the token server denies access or does not respond as one.
+            requests.RequestException: the token server is unreachable or overloaded.
+        """
+        credentials = self.credentials(host)
+        challenges = parse_challenges(header)
+        untrusted = ""
+        authorization = ""
+        for challenge in challenges:
+            realm = challenge.parameters.get("realm", "")
+            if challenge.scheme == "bearer" and realm:
+                if self._sessions.trusts_realm(host, realm):
+                    service = challenge.parameters.get("service", "")
+                    token = self._token(host, scope, realm, service, credentials)
+                    authorization = f"Bearer {token}" if token else ""
+                    break
+                untrusted = realm
+        if not authorization and credentials and not credentials.identity_token:
+            basic = any(challenge.scheme == "basic" for challenge in challenges)
+            authorization = _basic(credentials) if basic else ""
+        if untrusted and not authorization:
+            raise RegistryError(
+                host,
+                f"the token server of {host} does not use TLS: {untrusted!a}",
+                code=Code.REGISTRY_ERROR,
+                help_="credentials are not sent without TLS; correct the registry's settings",
+            )
+        if authorization:
+            with self._lock:
+                self._authorizations[host, scope] = authorization
+        return authorization
+
+    def credentials(self, host: str) -> Credentials | None:
+        """Return the user's credentials for a registry; None if there are none.
+
+        Raises:
+            RegistryError: Docker's settings are invalid, or a credential helper fails.
+        """
+        try:
+            return find_credentials(host, self._environment)
+        except InvalidSettingsError as error:
+            raise RegistryError(
+                host, error.message, code=Code.REGISTRY_DENIED, help_=error.help
+            ) from None
+
+    def _token(
+        self, host: str, scope: str, realm: str, service: str, credentials: Credentials | None
+    ) -> str:
+        """Return an access token; empty if the token server demands credentials and none exist."""
+        query = {"scope": f"repository:{scope}"} | ({"service": service} if service else {})
+        response = self._request_token(realm, query, credentials)
+        server = urlsplit(realm).netloc
+        if response.status in TRANSIENT:
+            raise requests.RequestException(f"token server: {response.status}")
+        if response.status in DENIED and credentials is None:
+            return ""
+        if response.status in DENIED:
+            raise RegistryError(
+                host,
+                f"the token server {server} denied access to {host} ({response.status}): "
+                f"{quote_reason(response)}",
+                code=Code.REGISTRY_DENIED,
+                help_="run `docker login` with valid credentials",
+            )
+        if not response.ok:
+            raise unexpected(host, f"the token server {server} responded with {response.status}")
+        content = parse_json(response, host)
+        token = content.get("token") or content.get("access_token")
+        if not isinstance(token, str) or not _VISIBLE.match(token):
+            raise unexpected(host, f"the token server {server} returned no valid token")
+        return token
+
+    def _request_token(
+        self, realm: str, query: Mapping[str, str], credentials: Credentials | None
+    ) -> Response:
+        if credentials and credentials.identity_token:
+            form = {
+                "grant_type": "refresh_token",
+                "refresh_token": credentials.identity_token,
+                "client_id": "compile-matrix",
+                **query,
+            }
+            return self._sessions.send("POST", realm, {}, body=form, limit=_MAX_TOKEN_RESPONSE)
+        authorization = _basic(credentials) if credentials else ""
+        url = requests.Request("GET", realm, params=dict(query)).prepare().url or realm
+        return self._sessions.send(
+            "GET", url, {}, authorization=authorization, limit=_MAX_TOKEN_RESPONSE
+        )
+
+
+def _basic(credentials: Credentials) -> str:
+    text = f"{credentials.user}:{credentials.secret}"
+    return f"Basic {base64.b64encode(text.encode()).decode()}"

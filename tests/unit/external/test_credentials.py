@@ -1,0 +1,79 @@
+"""Broken settings of Docker and broken credential helpers."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from compiler.codes import Code
+from compiler.external.registry.authorization import Authorizer
+from compiler.external.registry.credentials import InvalidSettingsError, find_credentials
+from compiler.external.registry.responses import RegistryError
+from compiler.external.registry.sessions import Sessions
+
+
+HOST = "registry.example"
+
+
+def environment(folder: Path, script: str = "") -> dict[str, str]:
+    """Return an environment whose settings name the credential helper `mine`."""
+    (folder / "config.json").write_text(json.dumps({"credHelpers": {HOST: "mine"}}))
+    if script:
+        helper = folder / "docker-credential-mine"
+        helper.write_text(f"#!/bin/sh\n{script}\n")
+        helper.chmod(0o755)
+    return {"DOCKER_CONFIG": str(folder), "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("", "credential helper docker-credential-mine is not on PATH"),
+        (
+            "echo the session has expired; exit 1",
+            "helper docker-credential-mine failed: the session",
+        ),
+        ("echo no keychain >&2; exit 2", "helper docker-credential-mine failed: no keychain"),
+        ("exit 3", "helper docker-credential-mine failed: exit code 3"),
+        ("echo hello", "helper docker-credential-mine did not print a JSON object"),
+    ],
+)
+def test_a_broken_credential_helper_is_named(tmp_path: Path, script: str, message: str) -> None:
+    """It is not the same as having no credentials: `docker login` does not help."""
+    with pytest.raises(InvalidSettingsError, match=message) as caught:
+        find_credentials(HOST, environment(tmp_path, script))
+
+    assert "docker login" not in caught.value.help
+
+
+def test_a_helper_without_credentials(tmp_path: Path) -> None:
+    """Helpers report a missing entry as an error; it means that nothing is stored."""
+    script = "echo credentials not found in native keychain; exit 1"
+
+    assert find_credentials(HOST, environment(tmp_path, script)) is None
+
+
+@pytest.mark.parametrize("content", [b'{"auths": {', b"[]", b"\xff", b"[" * 100_000])
+def test_invalid_settings_are_named(tmp_path: Path, content: bytes) -> None:
+    """The file is named, as the diagnostic of a registry."""
+    own = environment(tmp_path)
+    (tmp_path / "config.json").write_bytes(content)
+
+    with pytest.raises(RegistryError, match=r"config\.json are not a JSON object") as caught:
+        Authorizer(own, Sessions(own)).credentials(HOST)
+
+    assert caught.value.diagnostics[0].code is Code.REGISTRY_DENIED
+
+
+def test_settings_that_cannot_be_read(tmp_path: Path) -> None:
+    """A folder in place of the file is reported; a missing file is not an error."""
+    own = environment(tmp_path)
+    (tmp_path / "config.json").unlink()
+
+    assert find_credentials(HOST, own) is None
+    (tmp_path / "config.json").mkdir()
+    with pytest.raises(InvalidSettingsError, match="cannot read Docker's settings"):
+        find_credentials(HOST, own)

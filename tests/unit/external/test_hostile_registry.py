@@ -1,0 +1,465 @@
+"""Registries that respond incorrectly, redirect, or exceed limits; servers on loopback."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.server
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compiler.codes import Code
+from compiler.external.registry import client, sessions
+from compiler.external.registry.client import InvalidContentError, Registries, RegistryError
+from compiler.external.registry.responses import UnexpectedResponseError
+from compiler.external.registry.sessions import PLAIN_HTTP, Sessions
+from compiler.releases.record import ReleaseRecord
+from compiler.releases.registry_record import MEDIA_TYPE, pull_records
+
+
+SECRET = "s3cret-of-a-user"  # noqa: S105
+CONTENT = b'{"layers": []}'
+DIGEST = f"sha256:{sha256(CONTENT).hexdigest()}"
+BASIC = f"Basic {base64.b64encode(f'ann:{SECRET}'.encode()).decode()}"
+Respond = Callable[["Handler", bytes], None]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Passes each request to a function, and records it."""
+
+    protocol_version = "HTTP/1.1"
+    respond: Respond
+    seen: list[tuple[str, str, str, bytes]]
+    """Method, path, authorization and body of each request."""
+
+    def reply(self, status: int, body: bytes = b"", *headers: tuple[str, str]) -> None:
+        """Send a response."""
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _handle(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.seen.append((self.command, self.path, self.headers.get("Authorization", ""), body))
+        type(self).respond(self, body)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+class Server:
+    """A server on loopback that responds with a function."""
+
+    def __init__(self, respond: Respond) -> None:
+        self.seen: list[tuple[str, str, str, bytes]] = []
+        handler = type("OwnHandler", (Handler,), {"respond": respond, "seen": self.seen})
+        self._running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._running.handle_error = lambda *_: None  # type: ignore[method-assign]
+        threading.Thread(target=self._running.serve_forever, daemon=True).start()
+        self.host = f"127.0.0.1:{self._running.server_address[1]}"
+        self.repository = f"{self.host}/acme"
+
+    def close(self) -> None:
+        """Stop the server."""
+        self._running.shutdown()
+        self._running.server_close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Respond], Server]]:
+    """Provide a function that starts servers."""
+    servers: list[Server] = []
+
+    def start(respond: Respond) -> Server:
+        servers.append(Server(respond))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def login(tmp_path: Path) -> Callable[..., Registries]:
+    """Provide a function that returns a client with credentials for servers."""
+
+    def registries(*servers: Server, entry: dict[str, str] | None = None) -> Registries:
+        auth = entry or {"auth": BASIC.removeprefix("Basic ")}
+        settings = {"auths": {server.host: auth for server in servers}}
+        (tmp_path / "config.json").write_text(json.dumps(settings))
+        environment = {"DOCKER_CONFIG": str(tmp_path), "PATH": os.environ["PATH"]}
+        return Registries(environment, attempts=1)
+
+    return registries
+
+
+Serve = Callable[[Respond], Server]
+Login = Callable[..., Registries]
+
+
+def test_content_by_digest_is_verified(serve: Serve, login: Login) -> None:
+    """Another manifest or blob than requested is an error, and so is an invalid digest."""
+    server = serve(lambda handler, _: handler.reply(200, CONTENT))
+    registries = login()
+    other = f"sha256:{'0' * 64}"
+
+    manifest = registries.manifest(server.repository, DIGEST)
+    assert manifest is not None
+    assert manifest.content == registries.blob(server.repository, DIGEST) == CONTENT
+    for read in (registries.manifest, registries.blob, registries.digest):
+        with pytest.raises(InvalidContentError, match="sent other content than requested"):
+            read(server.repository, other)
+    with pytest.raises(InvalidContentError, match="invalid digest in a manifest: 'sha256:0"):
+        registries.blob(server.repository, "sha256:0\n")
+
+
+def test_an_invalid_digest_in_a_header_is_not_used(serve: Serve, login: Login) -> None:
+    """The digest is then computed from the content."""
+    server = serve(
+        lambda handler, _: handler.reply(200, CONTENT, ("Docker-Content-Digest", "sha256:../x"))
+    )
+
+    assert login().digest(server.repository, "v1") == DIGEST
+
+
+def test_large_responses_are_rejected(serve: Serve, login: Login) -> None:
+    """Neither the length in the header nor the end of the response is awaited."""
+
+    def respond(handler: Handler, _body: bytes) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(2**40))
+        handler.end_headers()
+        for _ in range(40):
+            handler.wfile.write(b" " * 2**20)
+
+    server = serve(respond)
+    registries = login()
+
+    with pytest.raises(InvalidContentError, match="exceeds 4 MiB"):
+        registries.manifest(server.repository, "v1")
+    with pytest.raises(InvalidContentError, match="exceeds 4 MiB"):
+        registries.tags(server.repository)
+    with pytest.raises(InvalidContentError, match="exceeds 16 MiB"):
+        registries.blob(server.repository, DIGEST)
+
+
+def test_slow_responses_are_rejected(
+    serve: Serve, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte comes in time, but the whole response does not."""
+    monkeypatch.setattr(sessions, "TIMEOUT", 0.5)
+    stop = threading.Event()
+
+    def respond(handler: Handler, _: bytes) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000000")
+        handler.end_headers()
+        while not stop.wait(0.05):
+            handler.wfile.write(b" ")
+
+    server = serve(respond)
+    started = time.monotonic()
+    with pytest.raises(InvalidContentError, match=r"takes longer than 0\.5 seconds"):
+        login().manifest(server.repository, "v1")
+    stop.set()
+    assert time.monotonic() - started < 5
+
+
+def test_endless_pages_are_rejected(
+    serve: Serve, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list of tags that never ends is an error."""
+    monkeypatch.setattr(client, "MAX_PAGES", 5)
+
+    def respond(handler: Handler, _: bytes) -> None:
+        link = ("Link", f'</v2/acme/tags/list?last={len(handler.seen)}>; rel="next"')
+        handler.reply(200, b'{"tags": ["a"]}', link)
+
+    server = serve(respond)
+
+    with pytest.raises(InvalidContentError, match="more than 5 pages"):
+        login().tags(server.repository)
+    assert len(server.seen) == 5
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"7", b"null", b"\xff", b"[" * 200_000, b'{"a":' * 200_000, b"1" * 5000, b"<html>"],
+)
+def test_malformed_json_is_an_error_of_the_registry(
+    serve: Serve, login: Login, body: bytes
+) -> None:
+    """No response causes an internal error."""
+    server = serve(lambda handler, _: handler.reply(200, body))
+    registries = login()
+
+    for call in (registries.tags, lambda name: registries.manifest(name, "v1")):
+        with pytest.raises(InvalidContentError, match="did not respond as a registry"):
+            call(server.repository)
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [([1, "a", None, "../b", "c\n"], ["a"]), (None, []), ([], []), (7, None), ("ab", None)],
+)
+def test_lists_of_tags_are_validated(
+    serve: Serve, login: Login, tags: Any, expected: list[str] | None
+) -> None:
+    """Names that are not tags are ignored; anything but a list is an error."""
+    server = serve(lambda handler, _: handler.reply(200, json.dumps({"tags": tags}).encode()))
+
+    if expected is not None:
+        assert login().tags(server.repository) == expected
+    else:
+        with pytest.raises(InvalidContentError, match="list of tags is malformed"):
+            login().tags(server.repository)
+
+
+@pytest.mark.parametrize(
+    "link", ["<http://[>; rel=next", "<>; rel=next;;=", ";", "<x>; rel=", "\xb2"]
+)
+def test_malformed_links_are_no_internal_error(serve: Serve, login: Login, link: str) -> None:
+    """The list ends, or is an error of the registry."""
+    server = serve(lambda handler, _: handler.reply(200, b'{"tags": ["a"]}', ("Link", link)))
+
+    with contextlib.suppress(InvalidContentError):
+        assert "a" in login().tags(server.repository)
+
+
+def test_a_malformed_delay_is_ignored(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A superscript digit is a digit for Python, but not a number."""
+    monkeypatch.setattr("compiler.external.registry.http._wait", lambda _: False)
+    server = serve(lambda handler, _: handler.reply(429, b"", ("Retry-After", "\xb2")))
+
+    with pytest.raises(RegistryError, match="429"):
+        Registries({}, attempts=2).tags(server.repository)
+    assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_credentials_do_not_follow_redirects(serve: Serve, login: Login, status: int) -> None:
+    """The target gets no authorization, and its challenge is not answered."""
+    target = serve(
+        lambda handler, _: handler.reply(401, b"", ("WWW-Authenticate", 'Basic realm="r"'))
+    )
+
+    def respond(handler: Handler, _: bytes) -> None:
+        if handler.headers.get("Authorization") != BASIC:
+            handler.reply(401, b"", ("WWW-Authenticate", 'Basic realm="r"'))
+        else:
+            handler.reply(status, b"", ("Location", f"http://{target.host}/elsewhere"))
+
+    server = serve(respond)
+    registries = login(server, target)
+
+    with pytest.raises(RegistryError, match=f"redirects to {target.host}, which responds 401"):
+        registries.manifest(server.repository, "v1")
+    assert [request[:3] for request in target.seen] == [("GET", "/elsewhere", "")]
+
+
+def test_uploads_are_not_redirected(serve: Serve, login: Login) -> None:
+    """Their content stays with the registry."""
+    target = serve(lambda handler, _: handler.reply(202))
+    server = serve(
+        lambda handler, _: handler.reply(307, b"", ("Location", f"http://{target.host}/"))
+    )
+
+    with pytest.raises(RegistryError, match="307"):
+        login().check_writable(server.repository)
+    assert not target.seen
+
+
+def test_a_refresh_token_is_not_forwarded(serve: Serve, login: Login) -> None:
+    """The token server's redirect is an error."""
+    target = serve(lambda handler, _: handler.reply(200, b'{"token": "x"}'))
+
+    def respond(handler: Handler, _: bytes) -> None:
+        if handler.path.startswith("/token"):
+            handler.reply(307, b"", ("Location", f"http://{target.host}/token"))
+        else:
+            realm = f'Bearer realm="http://{handler.headers["Host"]}/token"'
+            handler.reply(401, b"", ("WWW-Authenticate", realm))
+
+    server = serve(respond)
+    with pytest.raises(RegistryError, match=r"token server .* responded with 307"):
+        login(server, entry={"identitytoken": SECRET}).tags(server.repository)
+    assert not target.seen
+    assert any(SECRET.encode() in body for *_, body in server.seen)
+
+
+@pytest.mark.parametrize(
+    ("host", "realm", "trusted"),
+    [
+        ("r.example", "https://auth.example/token", True),
+        ("r.example", "http://auth.example/token", False),
+        ("r.example", "http://r.example/token", False),
+        ("lan.example:5000", "http://lan.example:5001/token", True),
+        ("lan.example:5000", "http://other.example/token", False),
+        ("lan.example:5000", "https://other.example/token", True),
+        ("127.0.0.1:5000", "http://localhost:5001/token", True),
+        ("127.0.0.1:5000", "http://auth.example/token", False),
+        ("r.example", "ftp://r.example", False),
+        ("r.example", "https://", False),
+        ("r.example", "http://[", False),
+        ("r.example", "", False),
+    ],
+)
+def test_trusted_token_servers(host: str, realm: str, trusted: bool) -> None:  # noqa: FBT001
+    """A token server needs TLS, unless the registry has none and both are one host."""
+    assert Sessions({PLAIN_HTTP: "lan.example:5000"}).trusts_realm(host, realm) is trusted
+
+
+def test_tls_is_never_left() -> None:
+    """A redirect, or the address of an upload, must not lead to plain HTTP."""
+    for location in ("http://r.example/x", "ftp://r.example/", "http://[", "file:///etc/passwd"):
+        with pytest.raises(UnexpectedResponseError):
+            sessions.join_url("https://r.example/v2/", location)
+    assert sessions.join_url("https://r.example/v2/", "/x") == "https://r.example/x"
+
+
+@pytest.mark.parametrize(
+    "challenges",
+    [
+        ["Negotiate", 'Basic realm="r"'],
+        ['Negotiate, Basic realm="r"'],
+        ["Bearer realm=http://HOST/token,service=r"],
+        ['Basic realm="r", Bearer realm="http://HOST/token", service="r"'],
+        ['Bearer realm="http://untrusted.example/token"', "Basic realm=r"],
+    ],
+)
+def test_several_challenges(serve: Serve, login: Login, challenges: list[str]) -> None:
+    """The first that can be answered is answered, in one header or in several."""
+
+    def respond(handler: Handler, _: bytes) -> None:
+        authorization = handler.headers.get("Authorization")
+        if handler.path.startswith("/token"):
+            token = b'{"access_token": "abc"}' if authorization == BASIC else b"{}"
+            handler.reply(200, token)
+        elif authorization in {BASIC, "Bearer abc"}:
+            handler.reply(200, b'{"tags": ["a"]}')
+        else:
+            host = handler.headers["Host"]
+            fields = [("WWW-Authenticate", text.replace("HOST", host)) for text in challenges]
+            handler.reply(401, b"", *fields)
+
+    server = serve(respond)
+
+    assert login(server).tags(server.repository) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b"{}", b'{"token": 7}', b'{"token": "a\\nb"}', b'{"token": "\\u00e9"}', b"[" * 99999],
+)
+def test_malformed_tokens(serve: Serve, login: Login, body: bytes) -> None:
+    """A token that cannot be part of a header is an error."""
+
+    def respond(handler: Handler, _: bytes) -> None:
+        realm = f'Bearer realm="http://{handler.headers["Host"]}/token"'
+        if handler.path.startswith("/token"):
+            handler.reply(200, body)
+        else:
+            handler.reply(401, b"", ("WWW-Authenticate", realm))
+
+    server = serve(respond)
+    with pytest.raises(RegistryError, match=r"no valid token|did not respond as a registry"):
+        login(server).tags(server.repository)
+
+
+@pytest.mark.parametrize(("writable", "code"), [(True, None), (False, Code.REGISTRY_DENIED)])
+def test_a_repository_that_does_not_exist_yet(
+    serve: Serve,
+    login: Login,
+    writable: bool,  # noqa: FBT001
+    code: Code | None,
+) -> None:
+    """Docker Hub denies reading it; whoever may write to it can create it."""
+
+    def respond(handler: Handler, _: bytes) -> None:
+        if handler.headers.get("Authorization") and handler.command == "POST" and writable:
+            handler.reply(202, b"", ("Location", "/v2/acme/blobs/uploads/1"))
+        elif handler.command == "DELETE":
+            handler.reply(204)
+        else:
+            error = b'{"errors": [{"code": "UNAUTHORIZED", "message": "no\\u001b[31m access"}]}'
+            handler.reply(401, error, ("WWW-Authenticate", "Basic realm=r"))
+
+    server = serve(respond)
+    registries = login(server)
+
+    if code is None:
+        assert registries.digest(server.repository, "v1") is None
+        assert registries.manifest(server.repository, "v1") is None
+        assert registries.tags(server.repository) == []
+    else:
+        with pytest.raises(RegistryError, match=r"denied \(401\): no\[31m access$") as caught:
+            registries.tags(server.repository)
+        assert caught.value.diagnostics[0].code is code
+
+
+def test_a_registry_that_does_not_create_repositories(serve: Serve, login: Login) -> None:
+    """Its own text is quoted, with the remedy."""
+    text = "The repository with name 'acme' does not exist in the registry with id '1'"
+    body = json.dumps({"errors": [{"code": "NAME_UNKNOWN", "message": text}, 7]}).encode()
+    server = serve(lambda handler, _: handler.reply(404, body))
+
+    with pytest.raises(RegistryError, match=text) as caught:
+        login().check_writable(server.repository)
+    assert caught.value.diagnostics[0].help.startswith("create the repository first")
+    assert login().tags(server.repository) == []
+
+
+RECORD = ReleaseRecord(release="v1", targets=()).to_text().encode()
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"",
+        b"[" * 100_000,
+        b'{"version": 1}',
+        b'{"version": 1, "release": "v1", "targets": []}',
+        b'{"version": 1, "release": "v2", "targets": [{}]}',
+        b'{"version": 1, "release": "v2", "targets": [7]}',
+        None,
+    ],
+)
+def test_a_damaged_record_does_not_block_others(
+    serve: Serve, login: Login, damaged: bytes | None
+) -> None:
+    """Its error takes its place; the other records are returned."""
+    blobs = {"v1": RECORD, "v2": b"" if damaged is None else damaged}
+    digests = {name: f"sha256:{sha256(blob).hexdigest()}" for name, blob in blobs.items()}
+
+    def respond(handler: Handler, _: bytes) -> None:
+        kind, _slash, name = handler.path.removeprefix("/v2/acme/").partition("/")
+        if kind == "manifests":
+            digest = digests[name.removeprefix("release-")]
+            layers = [{"mediaType": MEDIA_TYPE, "digest": digest}]
+            handler.reply(200, json.dumps({"layers": layers}).encode())
+        elif name == digests["v1"]:
+            handler.reply(200, RECORD)
+        else:
+            handler.reply(200, RECORD if damaged is None else damaged)
+
+    server = serve(respond)
+
+    records = pull_records(login(), server.repository, ["v2", "v1"])
+
+    assert list(records) == ["v2", "v1"]
+    assert isinstance(records["v2"], InvalidContentError)
+    assert records["v1"] == ReleaseRecord(release="v1", targets=())
