@@ -5,21 +5,14 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import (
-    FunctionLoader,
-    StrictUndefined,
-    Template,
-    TemplateSyntaxError,
-    Undefined,
-    nodes,
-)
+from jinja2 import FunctionLoader, StrictUndefined, Template, Undefined
 from jinja2.defaults import DEFAULT_NAMESPACE
-from jinja2.exceptions import SecurityError
-from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
+from jinja2.runtime import Context
+from jinja2.sandbox import safe_range
 
+from compiler.matrix.jinja_growth import limited_filter
+from compiler.matrix.jinja_sandbox import Sandbox
 
-MAX_REPEATED = 1_000_000
-"""The longest result of `*`, in characters or elements."""
 
 VALUE_DOLLAR, VALUE_BRACE = "\0", "\1"
 """Replace `$`, and a leading `{`, of values, so that a value cannot introduce a variable.
@@ -35,61 +28,9 @@ GLOBALS = {
 }
 """Functions that every template sees; `range` is limited in size."""
 
-_NO_TEXT = re.compile("[\0-\x08\x0b-\x1f\x7f\ud800-\udfff]")
-
 
 class PrintedError(TypeError):
     """A value without a text form is printed: null, a list or a mapping."""
-
-
-_DECIMAL = re.compile(r"\d\.\d")
-
-
-def _refuse_decimals(comparison: nodes.Compare, name: str | None, filename: str | None) -> None:
-    """Reject comparisons with a decimal number: values are text, and 3.10 would be 3.1."""
-    equal = [operand.expr for operand in comparison.ops if operand.op in _EQUAL]
-    for side in [comparison.expr, *equal] if equal else ():
-        for one in [side, *(side.items if isinstance(side, nodes.List | nodes.Tuple) else ())]:
-            if isinstance(one, nodes.Const) and isinstance(one.value, float):
-                message = f"{one.value} is a number and never equals text: write it in quotes"
-                raise TemplateSyntaxError(message, one.lineno, name, filename)
-
-
-_EQUAL = frozenset({"eq", "ne", "in", "notin"})
-
-
-class Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja without access to Python internals, and with limits on the size of results."""
-
-    intercepted_binops = frozenset({"*", "**"})
-
-    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        """Parse; reject escapes of characters that no file may contain."""
-        tree = super()._parse(source, name, filename)
-        for constant in tree.find_all(nodes.Const) if "\\" in source else ():
-            bad = _NO_TEXT.search(constant.value) if isinstance(constant.value, str) else None
-            if bad:
-                message = f"the character U+{ord(bad[0]):04X} is not allowed in text"
-                raise TemplateSyntaxError(message, constant.lineno, name, filename)
-        for comparison in tree.find_all(nodes.Compare) if _DECIMAL.search(source) else ():
-            _refuse_decimals(comparison, name, filename)
-        return tree
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Compute `left operator right`; reject results of excessive size."""
-        del context
-        if operator == "**":
-            if abs(left) > MAX_REPEATED or abs(right) > 64:  # noqa: PLR2004 - bits of a machine word
-                raise SecurityError("the power is too large")
-            return left**right
-        for many, times in ((left, right), (right, left)):
-            if (
-                isinstance(many, str | list | tuple)
-                and isinstance(times, int)
-                and len(many) * times > MAX_REPEATED
-            ):
-                raise SecurityError("the repetition is too long")
-        return left * right
 
 
 def finalize(value: Any) -> Any:
@@ -177,6 +118,8 @@ def environment(load: Callable[[str], str | None] | None, *, bake: bool) -> Sand
     env.globals = GLOBALS.copy()
     del env.filters["random"]
     env.filters["slug"] = slug
+    for filter_name, function in env.filters.items():
+        env.filters[filter_name] = limited_filter(filter_name, function, env.meter)
     env.tests["version"] = lru_cache(maxsize=None, typed=True)(is_version)  # type: ignore[assignment]
     return env
 
@@ -187,15 +130,21 @@ def renderer(template: Template, *, inherits: bool = False) -> Callable[[Mapping
     It equals `Template.render`, without copying the scope. If no block can be overridden, all
     scopes share one context.
     """
-    root = template.root_render_func
+    root, meter = template.root_render_func, template.environment.meter  # type: ignore[attr-defined]
+
+    def rendered(context: Context) -> str:
+        meter.start()
+        text: str = meter.finish(meter.join(root(context)))
+        return text
+
     if inherits:
-        return lambda scope: "".join(root(template.new_context(scope, shared=True)))  # type: ignore[arg-type]
+        return lambda scope: rendered(template.new_context(scope, shared=True))  # type: ignore[arg-type]
     context = template.new_context({}, shared=True)
 
     def render(scope: Mapping[str, Any]) -> str:
         context.parent = scope  # type: ignore[assignment]
         context.vars.clear()
         context.exported_vars.clear()
-        return "".join(root(context))
+        return rendered(context)
 
     return render

@@ -80,6 +80,8 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[Code, str, str, str
                 "a function is printed": "call it, or choose another name",
             }
             return Code.UNPRINTABLE, text, remedy[text], ""
+        case SecurityError() if "not allowed in text" in text:
+            return Code.UNPRINTABLE, text, "print text without control characters", ""
         case SecurityError():
             large = "too large" in text or "too long" in text
             help_ = "use a smaller value" if large else "templates cannot access Python internals"

@@ -14,7 +14,8 @@ from compiler.errors import (
     Problems,
     Severity,
 )
-from compiler.matrix.jinja import GLOBALS, Sandbox, environment
+from compiler.matrix.jinja import GLOBALS, environment
+from compiler.matrix.jinja_sandbox import Sandbox
 from compiler.matrix.matrix import Setting
 from compiler.matrix.strings import TemplateString
 from compiler.matrix.validation import Validation

@@ -9,8 +9,9 @@ from jinja2 import TemplateError, meta, nodes
 
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location, did_you_mean
-from compiler.matrix.jinja import VALUE_BRACE, VALUE_DOLLAR, Sandbox, renderer
+from compiler.matrix.jinja import VALUE_BRACE, VALUE_DOLLAR, renderer
 from compiler.matrix.jinja_errors import explain, find_name, place
+from compiler.matrix.jinja_sandbox import Sandbox
 from compiler.source.document import Route, Source
 
 
@@ -125,11 +126,11 @@ def _joiner(tree: nodes.Template, env: Sandbox) -> Callable[[Mapping[str, Any]],
                 pieces.append((True, node.name))
             else:
                 return None
-    finalize = env.finalize
+    finalize, finish = env.finalize, env.meter.finish_pieces
     assert finalize is not None  # noqa: S101 - ours has one
 
     def render(scope: Mapping[str, Any]) -> str:
-        return "".join(
+        return finish(
             [
                 str(finalize(scope[piece] if piece in scope else env.undefined(name=piece)))
                 if is_name
