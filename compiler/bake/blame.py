@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from compiler.bake.rawjson import OutputReader
-from compiler.bake.transient_errors import is_cancellation, transient_reason
+from compiler.external.transient_errors import is_cancellation, transient_reason
 
 
 class Blame(NamedTuple):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from compiler.bake.transient_errors import is_cancellation
+from compiler.external.transient_errors import is_cancellation
 
 
 MAX_STEP_OUTPUT = 32 * 1024

@@ -24,8 +24,9 @@ from compiler.bake.blame import CommonCause, find_blame
 from compiler.bake.ledger import Ledger, Stopwatch
 from compiler.bake.logs import TargetLogs
 from compiler.bake.process import BakeProcess, InterruptCounter, OutputQueue, stop_processes
+from compiler.bake.rejection import rejection
 from compiler.bake.results import BakeOptions, BuildReport, Outcome
-from compiler.bake.transient_errors import is_engine_unreachable, rejection
+from compiler.external.transient_errors import is_engine_unreachable
 from compiler.targets.graph import closure, ordered
 from compiler.targets.plan import Plan
 

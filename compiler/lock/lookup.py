@@ -5,6 +5,7 @@ The lookups use the credentials of the Docker client.
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from typing import Any
@@ -13,13 +14,16 @@ from compiler.codes import Code
 from compiler.errors import Diagnostic, Location
 from compiler.external import buildx
 from compiler.external.references import canonical_platform
-from compiler.external.registry.parallel import run_parallel
+from compiler.external.registry.parallel import MAX_WORKERS, run_parallel
+from compiler.external.transient_errors import ATTEMPTS, retry_delay, transient_reason
 from compiler.lock.lockfile import Locked
 
 
 CODE = Code.CANNOT_RESOLVE
 PATIENCE = 120
 """Timeout of one lookup, in seconds."""
+_RETRY_WORKERS = 2
+"""Maximum number of lookups at the same time after a transient error."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
@@ -41,7 +45,7 @@ class UnresolvedError(Exception):
 def resolve_all(
     images: Iterable[str], done: Callable[[str], object]
 ) -> Mapping[str, Locked | UnresolvedError]:
-    """Look up images in parallel.
+    """Look up images in parallel; retry transient errors later, with fewer lookups at a time.
 
     Args:
         images: names with tags.
@@ -50,7 +54,31 @@ def resolve_all(
     Returns:
         Image -> its digest and platforms, or why it could not be looked up; in the given order.
     """
-    return run_parallel(_caught, {image: image for image in images}, done)
+    images = tuple(images)
+    results: dict[str, Locked | UnresolvedError] = {}
+    pending, workers = images, MAX_WORKERS
+
+    def attempt_lookup(image: str) -> None:
+        results[image] = _caught(image)
+
+    for attempt in range(1, ATTEMPTS + 1):
+        final = attempt == ATTEMPTS
+
+        def report(image: str, *, final: bool = final) -> None:
+            if final or not _is_transient(results[image]):
+                done(image)
+
+        run_parallel(attempt_lookup, {image: image for image in pending}, report, workers)
+        pending = tuple(image for image in pending if _is_transient(results[image]))
+        if final or not pending:
+            break
+        time.sleep(retry_delay(attempt))
+        workers = _RETRY_WORKERS
+    return {image: results[image] for image in images}
+
+
+def _is_transient(result: Locked | UnresolvedError) -> bool:
+    return isinstance(result, UnresolvedError) and transient_reason(result.message) is not None
 
 
 def _caught(image: str) -> Locked | UnresolvedError:

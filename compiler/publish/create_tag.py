@@ -3,17 +3,13 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from compiler.bake.transient_errors import transient_reason
 from compiler.codes import Code
 from compiler.external import buildx
 from compiler.external.references import split_tag
 from compiler.external.registry.client import Registries, RegistryError
 from compiler.external.registry.parallel import run_parallel
+from compiler.external.transient_errors import ATTEMPTS, retry_delay, transient_reason
 from compiler.publish.staged_image import StagedImage
-
-
-COPY_ATTEMPTS = 6
-"""Maximum number of attempts of a copy that fails with transient errors."""
 
 
 class OvertakenError(RegistryError):
@@ -79,7 +75,7 @@ def copy_image(sources: Sequence[str], tags: Sequence[str], builder: str | None 
     arguments += [f"--builder={builder}"] if builder else []
     arguments += ["--prefer-index=false"] if len(sources) == 1 else []
     arguments += [f"--tag={tag}" for tag in tags]
-    for attempt in range(1, COPY_ATTEMPTS + 1):
+    for attempt in range(1, ATTEMPTS + 1):
         try:
             completed = buildx.run([*arguments, *sources])
         except buildx.BuildxError as error:
@@ -88,9 +84,9 @@ def copy_image(sources: Sequence[str], tags: Sequence[str], builder: str | None 
             return
         reason = buildx.reason(completed.stderr)
         stderr = completed.stderr.decode(errors="replace")
-        if attempt == COPY_ATTEMPTS or not transient_reason(stderr):
+        if attempt == ATTEMPTS or not transient_reason(stderr):
             raise _copy_error(tags[0], reason, "correct what buildx reports, or retry")
-        time.sleep(0.25 * 2.0**attempt)
+        time.sleep(retry_delay(attempt))
 
 
 def _copy_error(tag: str, reason: str, help_: str) -> RegistryError:

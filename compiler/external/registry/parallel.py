@@ -27,6 +27,7 @@ def run_parallel(
     function: Callable[[Input], Result],
     inputs: Mapping[Key, Input],
     finished: Callable[[Key], object] = lambda _: None,
+    workers: int = MAX_WORKERS,
 ) -> dict[Key, Result]:
     """Call a function for each input and return the results by key, in the order of the inputs.
 
@@ -37,6 +38,7 @@ def run_parallel(
         function: called in several threads at the same time.
         inputs: key -> input.
         finished: called in this thread with the key of each completed call.
+        workers: the maximum number of calls at the same time.
     """
     pending: SimpleQueue[tuple[Key, Input]] = SimpleQueue()
     for pair in inputs.items():
@@ -45,9 +47,9 @@ def run_parallel(
     abandoned = threading.Event()
     # Daemon threads: a call that never returns must not keep an interrupted process alive.
     arguments = (function, pending, completed, abandoned)
-    count = min(MAX_WORKERS, len(inputs))
-    workers = [threading.Thread(target=_work, args=arguments, daemon=True) for _ in range(count)]
-    for worker in workers:
+    count = min(workers, len(inputs))
+    threads = [threading.Thread(target=_work, args=arguments, daemon=True) for _ in range(count)]
+    for worker in threads:
         worker.start()
     results: dict[Key, Result] = {}
     patience = NO_LIMIT
@@ -64,7 +66,7 @@ def run_parallel(
     finally:
         abandoned.set()
         deadline = time.monotonic() + patience
-        for worker in workers:
+        for worker in threads:
             worker.join(max(0.0, deadline - time.monotonic()))
     return {key: results[key] for key in inputs}
 

@@ -1,11 +1,12 @@
-"""Recognise transient errors, for which a retry helps, in the messages of bake."""
+"""Recognise transient errors, for which a retry helps, in the messages of buildx."""
 
 import re
 
-from compiler.codes import Code
-from compiler.constants import BAKE_FILE
-from compiler.errors import CompileError, Diagnostic, Location
 
+ATTEMPTS = 6
+"""Maximum number of attempts of a command that fails with transient errors."""
+_MAX_DELAY = 15.0
+"""Maximum number of seconds between two attempts."""
 
 _COMMAND = re.compile(r'process "[^\n]*" did not complete successfully')
 """A command of the Dockerfile failed: never transient, whatever the command printed."""
@@ -55,6 +56,11 @@ def transient_reason(error: str) -> str | None:
     return next((reason for reason, pattern in _PATTERNS.items() if pattern.search(error)), None)
 
 
+def retry_delay(attempt: int) -> float:
+    """Return the seconds to wait after a failed attempt; the first attempt has the number 1."""
+    return min(0.25 * 2.0**attempt, _MAX_DELAY)
+
+
 def is_cancellation(error: str) -> bool:
     """Return whether an error only reports that a step was stopped.
 
@@ -69,18 +75,3 @@ def is_cancellation(error: str) -> bool:
 def is_engine_unreachable(error: str) -> bool:
     """Return whether an error reports that no engine answers."""
     return _ENGINE.search(error) is not None
-
-
-def rejection(output: str) -> CompileError:
-    """Return the error for input that bake rejects for every target, with bake's own message."""
-    message = " ".join(output.split()).removeprefix("ERROR: ")
-    return CompileError(
-        [
-            Diagnostic(
-                code=Code.CANNOT_BUILD,
-                message=f"docker buildx bake failed: {message[:500]}",
-                location=Location(path=BAKE_FILE, line=0),
-                help="no target was started; correct what bake reports",
-            )
-        ]
-    )

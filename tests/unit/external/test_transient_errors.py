@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compiler.bake.transient_errors import is_cancellation, transient_reason
+from compiler.external.transient_errors import is_cancellation, transient_reason
 
 
 @pytest.mark.parametrize(
