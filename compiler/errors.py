@@ -153,7 +153,7 @@ class Problems:
             self.add(diagnostic, variant)
 
     def __bool__(self) -> bool:
-        """Tell whether anything was noted."""
+        """Return whether anything was noted."""
         return bool(self._found)
 
     def diagnostics(self) -> tuple[Diagnostic, ...]:

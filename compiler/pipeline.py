@@ -17,7 +17,7 @@ from compiler.targets.resolve import resolve
 
 
 BAKE_TEMPLATE = "docker-bake.hcl.j2"
-"""The template of the bake file: the project's own beside matrix.yaml, or the packaged one."""
+"""The template of the bake file: the project's own next to matrix.yaml, or the packaged one."""
 
 
 def plan_matrix(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:

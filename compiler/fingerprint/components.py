@@ -17,13 +17,13 @@ _CARRIED = frozenset(
         *("name-canonical", "dangling-name-prefix", "danglingname", "context", "tar"),
     }
 )
-"""Keys of an output that decide where the result goes, not what it is."""
+"""Keys of an output that decide where the result is sent, not its content."""
 _IMAGES = frozenset({"type=image", "type=docker", "type=registry", "type=cacheonly"})
 """Outputs that do not change the image."""
 _FRONTEND = "BUILDKIT_"
-"""Begins the names of arguments that BuildKit itself reads."""
+"""The prefix of arguments that BuildKit itself reads."""
 _SILENT = frozenset({"BUILDKIT_INLINE_CACHE", "BUILDKIT_BUILD_NAME", "BUILDKIT_DOCKERFILE_CHECK"})
-"""Those of these arguments that do not change an image."""
+"""Arguments for BuildKit that do not change an image."""
 
 
 def text_parts(text: str) -> dict[str, str]:
@@ -35,9 +35,9 @@ def text_parts(text: str) -> dict[str, str]:
         return match["name"]
 
     rest = _PINNED.sub(without_digest, text)
-    found = {"Dockerfile": digest(rest)}
-    found |= {f"base {name}": digest(sorted(set(digests))) for name, digests in bases.items()}
-    return found
+    components = {"Dockerfile": digest(rest)}
+    components |= {f"base {name}": digest(sorted(set(digests))) for name, digests in bases.items()}
+    return components
 
 
 def pinned_bases(text: str) -> dict[str, str]:
@@ -47,23 +47,23 @@ def pinned_bases(text: str) -> dict[str, str]:
 
 def field_parts(fields: Fields, declared: frozenset[str] | None) -> dict[str, str]:
     """Return the components of bake's fields, without contexts."""
-    found: dict[str, str] = {}
+    components: dict[str, str] = {}
     for name, value in fields.items():
         if name == "args" and isinstance(value, Mapping):
-            found |= {
+            components |= {
                 f"args.{key}": digest(item)
                 for key, item in value.items()
                 if _is_read(key, declared)
             }
         elif name == "platforms":
-            found[name] = digest(sorted(value))
+            components[name] = digest(sorted(value))
         elif name == "output":
             records = sorted({kept for record in value if (kept := _image_options(record))})
             if records:
-                found[name] = digest(records)
+                components[name] = digest(records)
         elif name not in {"context", "contexts"}:
-            found[name] = digest(value)
-    return found
+            components[name] = digest(value)
+    return components
 
 
 def _is_read(argument: str, declared: frozenset[str] | None) -> bool:
@@ -74,7 +74,7 @@ def _is_read(argument: str, declared: frozenset[str] | None) -> bool:
 
 
 def _image_options(record: str) -> str:
-    """Return what an output decides about the image; empty if only where it goes."""
+    """Return the options of an output that change the image; empty if it has none."""
     kept = [
         cell
         for cell in cells(record)

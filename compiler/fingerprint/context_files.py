@@ -1,8 +1,8 @@
 """Digests of the files of build contexts that a Dockerfile can read.
 
-What counts of a file is what Git would keep: its path, its bytes, whether it is executable, and the
-target of a link. Owners, times, empty folders, other mode bits and the order on disk do not count.
-Each file is read once.
+The inputs of a fingerprint are what Git would record of a file: its path, its bytes, its executable
+bit, and the target of a link. Owners, times, empty folders, other mode bits and the order on disk
+are not inputs. Each file is read once.
 """
 
 import os
@@ -96,7 +96,7 @@ class Trees:
         return self._ignores[path]
 
     def _read(self, full: str) -> bytes:
-        """Return the bytes of an ignore file; none if it is a link to a missing file.
+        """Return the bytes of an ignore file; empty if it is a link to a missing file.
 
         It must be a regular file inside the project, or inside a context that is elsewhere.
         """
@@ -112,17 +112,17 @@ class Trees:
 
     def _digest(self, path: str) -> str:
         """Return the digest of a file's bytes and executable bit, or of a link's target."""
-        found = self._digests.get(path)
-        if found is None:
+        digest = self._digests.get(path)
+        if digest is None:
             state = os.lstat(path)
             if stat.S_ISLNK(state.st_mode):
-                found = sha256(b"link\0" + os.fsencode(os.readlink(path))).hexdigest()
+                digest = sha256(b"link\0" + os.fsencode(os.readlink(path))).hexdigest()
             else:
                 with open_regular(path) as file:
                     content = file_digest(file, "sha256").hexdigest()
-                found = f"x{content}" if state.st_mode & stat.S_IXUSR else content
-            self._digests[path] = found
-        return found
+                digest = f"x{content}" if state.st_mode & stat.S_IXUSR else content
+            self._digests[path] = digest
+        return digest
 
 
 class UnreadableError(FileError):

@@ -1,4 +1,4 @@
-"""The files of a build context that pass its ignore rules; links as BuildKit follows them."""
+"""The files of a build context that its ignore rules include; links are followed as in BuildKit."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from compiler.render.ignore_patterns import IgnoreMatcher, PatternError
 
 
 NEVER = frozenset({DOT_GIT, LOCAL_FOLDER})
-"""Names that never count: the folders of Git and of this tool's logs and state."""
+"""Names that are never inputs: the folders of Git and of this tool's logs and state."""
 _MOST_LINKS = 255
 """Links that BuildKit follows for one path."""
 
@@ -27,15 +27,15 @@ class ContextTree:
         """Return the files and links that can be read, as paths in the context."""
         if reach.whole:
             return set(self._walked(""))
-        found: set[str] = set()
+        paths: set[str] = set()
         for path in reach.paths:
-            found.update(self._followed(path))
+            paths.update(self._followed(path))
         for pattern in reach.patterns:
-            found.update(self._matching(pattern))
-        return found
+            paths.update(self._matching(pattern))
+        return paths
 
     def _matching(self, pattern: str) -> Iterator[str]:
-        """Yield what a pattern matches; links before its first wildcard are followed."""
+        """Yield the paths that a pattern matches; links before its first wildcard are followed."""
         plain = "/".join(_plain_parts(pattern))
         links, folder = self._resolved(plain)
         matcher = _matcher((f"{folder}/{pattern[len(plain) :]}",))
@@ -51,7 +51,7 @@ class ContextTree:
         yield from self._walked(target)
 
     def _resolved(self, path: str) -> tuple[list[str], str]:
-        """Return the links on the way to a path, and the path that they lead to.
+        """Return the links on the way to a path, and the path that they point to.
 
         Links are followed as BuildKit follows them for COPY: they never leave the context.
         """
@@ -120,7 +120,7 @@ class ContextTree:
 
 
 def _matcher(lines: tuple[str, ...]) -> IgnoreMatcher | None:
-    """Return what matches patterns; None if there are none, or BuildKit rejects them."""
+    """Return the matcher of patterns; None without patterns, or if BuildKit rejects them."""
     try:
         return IgnoreMatcher(lines) or None
     except PatternError:

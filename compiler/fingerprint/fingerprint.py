@@ -1,4 +1,4 @@
-"""Compute the fingerprint of each target from everything that decides its image, and nothing else.
+"""Compute the fingerprint of each target from all inputs that decide its image, and no others.
 
 The same project has the same fingerprints on every machine, in every checkout, under every umask.
 """
@@ -23,19 +23,19 @@ from compiler.targets.links import linked_target
 
 
 VERSION = 1
-"""The version of the composition of fingerprints; another version changes all of them."""
+"""The version of the composition of fingerprints; a new version changes every fingerprint."""
 
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://|^[\w.-]+@[\w.-]+:|^" + LINK_PREFIX, re.IGNORECASE)
 
 
 class _Files(NamedTuple):
-    """The files of one context that count."""
+    """The files of one context that are inputs."""
 
     folder: str
     """The prefix of their paths, with `/` at its end; empty for the project's folder."""
     listing: Listing
     whole: str
-    """The instruction because of which the whole context counts; empty if only parts count."""
+    """The instruction that makes the whole context an input; empty if only some files are."""
 
 
 class Fingerprint:
@@ -63,21 +63,26 @@ class Fingerprint:
         `Dockerfile`, `base IMAGE`, `args.NAME`, `contexts.NAME`, other fields of bake, `file PATH`
         below the project's folder, `parent TARGET`, `target TARGET`, `refreshed`.
         """
-        found = dict(self._plain)
-        for one in self._files:
-            found |= {f"file {one.folder}{name}": it for name, it in one.listing.files.items()}
-        return found
+        components = dict(self._plain)
+        for context in self._files:
+            files = context.listing.files.items()
+            components |= {f"file {context.folder}{name}": digest for name, digest in files}
+        return components
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """The build arguments that count, with the digests of their values; sorted."""
-        found = self._plain.items()
-        return tuple(sorted(f"{name}={it}" for name, it in found if name.startswith("args.")))
+        """The build arguments that are inputs, with the digests of their values; sorted."""
+        components = self._plain.items()
+        return tuple(
+            sorted(f"{name}={digest}" for name, digest in components if name.startswith("args."))
+        )
 
     @property
     def whole(self) -> tuple[tuple[str, str], ...]:
-        """Each context that counts as a whole, with the instruction that is the reason."""
-        return tuple((one.folder or "./", one.whole) for one in self._files if one.whole)
+        """Each context that is an input as a whole, with the instruction that is the reason."""
+        return tuple(
+            (context.folder or "./", context.whole) for context in self._files if context.whole
+        )
 
 
 def project_fingerprints(
@@ -90,7 +95,7 @@ def project_fingerprints(
     """Return the fingerprint of each target, in the plan's order.
 
     Args:
-        compiled: what the project compiles to.
+        compiled: the compiled project.
         resolved: its plan for the environment of bake, with the changes of `--set`.
         folder: the project's folder.
         shown: how diagnostics name that folder, in front of each path.
@@ -121,7 +126,7 @@ class _Calculation:
         }
         self._refreshed = compiled.refreshed
         self._trees = Trees(folder)
-        self._found: dict[str, Fingerprint] = {}
+        self._fingerprints: dict[str, Fingerprint] = {}
         self._known: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], Reads] = {}
 
     def all(self) -> dict[str, Fingerprint]:
@@ -131,8 +136,8 @@ class _Calculation:
             message = f"--set lets targets depend on each other: {' -> '.join(names)}"
             raise OverrideError("", message, "remove one of the contexts")
         for name in ordered(self._targets, graph):
-            self._found[name] = self._fingerprint(name)
-        return {name: self._found[name] for name in self._targets}
+            self._fingerprints[name] = self._fingerprint(name)
+        return {name: self._fingerprints[name] for name in self._targets}
 
     def _contexts(self, name: str) -> Mapping[str, str]:
         return self._fields[name].get("contexts", {})  # type: ignore[return-value]
@@ -147,9 +152,9 @@ class _Calculation:
 
     def _dependencies(self, name: str) -> Iterator[str]:
         """Yield the targets whose images a target's Dockerfile reads."""
-        asked = self._reads(name)
+        read = self._reads(name)
         for key, other in self._linked(name).items():
-            if asked.undecided or lookup_name(key) in asked.named:
+            if read.undecided or lookup_name(key) in read.named:
                 yield other
 
     def _reads(self, name: str) -> Reads:
@@ -172,32 +177,32 @@ class _Calculation:
 
     def _fingerprint(self, name: str) -> Fingerprint:
         target, fields = self._targets[name], self._fields[name]
-        linked, asked = self._linked(name), self._reads(name)
+        linked, read = self._linked(name), self._reads(name)
         text = self._texts[name]
         plain = text_parts(text)
         files: list[_Files] = []
         named: dict[str, list[str]] = {}
-        standing: list[str] = []
-        for key, value in field_parts(fields, asked.args).items():
+        children: list[str] = []
+        for key, value in field_parts(fields, read.args).items():
             plain[key] = value
         context = str(fields.get("context", "."))
         if _ADDRESS.match(context):
             plain["context"] = digest(context)
         else:
-            listing = self._trees.main(context, target.dockerfile, asked.main)
-            files.append(_Files(_folder(context), listing, asked.main.whole))
+            listing = self._trees.main(context, target.dockerfile, read.main)
+            files.append(_Files(_folder(context), listing, read.main.whole))
         for key, value in sorted(self._contexts(name).items()):
-            reach = asked.named.get(lookup_name(key))
-            if asked.undecided:
-                reach = Reach(whole=asked.undecided)
+            reach = read.named.get(lookup_name(key))
+            if read.undecided:
+                reach = Reach(whole=read.undecided)
             if reach is None:
                 continue
             if key in linked:
-                other = self._found[linked[key]]
-                word = "parent" if other.target == target.parent else "target"
-                plain[f"{word} {other.target}"] = other.digest
-                named[key] = [word, other.digest]
-                standing.append(other.target)
+                other = self._fingerprints[linked[key]]
+                relation = "parent" if other.target == target.parent else "target"
+                plain[f"{relation} {other.target}"] = other.digest
+                named[key] = [relation, other.digest]
+                children.append(other.target)
             elif _ADDRESS.match(value):
                 plain[f"contexts.{key}"] = digest(value)
                 named[key] = ["address", value]
@@ -208,8 +213,8 @@ class _Calculation:
         if name in self._refreshed:
             plain["refreshed"] = digest(self._refreshed[name])
         local = files[0].listing.digest if not _ADDRESS.match(context) else ""
-        whole = [VERSION, text, sorted(plain.items()), local, named]
-        return Fingerprint(name, digest(whole), plain, tuple(files), tuple(standing))
+        inputs = [VERSION, text, sorted(plain.items()), local, named]
+        return Fingerprint(name, digest(inputs), plain, tuple(files), tuple(children))
 
 
 def _folder(context: str) -> str:

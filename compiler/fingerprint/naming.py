@@ -1,7 +1,7 @@
 """The tag and the label that name an image's fingerprint."""
 
 LABEL = "compile-matrix.fingerprint"
-"""The label is for people; nothing relies on it."""
+"""The label that shows an image's fingerprint to people; the program does not read it."""
 
 
 def label(fingerprint: str) -> str:

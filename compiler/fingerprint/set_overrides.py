@@ -1,6 +1,6 @@
 """Apply `--set TARGET.key[.name]=value` to the fields of targets, as bake would.
 
-Rejects what bake rejects, and what would build something else than what was compiled.
+Rejects arguments that bake rejects, and those that would build another image than was compiled.
 """
 
 import re
@@ -66,7 +66,7 @@ def override(
     """Return a plan with the changes of `--set`.
 
     Args:
-        resolved: the plan; its environment has the values of arguments without one.
+        resolved: the plan; its environment has the values of arguments without a value.
         arguments: each `TARGET.key[.name]=value`; TARGET can have wildcards.
         known: names of targets that the arguments may name in addition to those of the plan.
 
@@ -75,7 +75,9 @@ def override(
     """
     names = (*(target.name for target in resolved.plan.targets), *known)
     environment = resolved.environment
-    overrides = [one for text in arguments if (one := _read(text, names, environment)) is not None]
+    overrides = [
+        change for text in arguments if (change := _read(text, names, environment)) is not None
+    ]
     if not overrides:
         return resolved
     fields = {name: _overridden(name, old, overrides) for name, old in resolved.fields.items()}
@@ -86,20 +88,20 @@ def _overridden(
     name: str, fields: Mapping[str, Any], overrides: Sequence[_Override]
 ) -> Mapping[str, Any]:
     """Return the fields of a target after the overrides that match it."""
-    matching = [one for one in overrides if _matches(one.pattern, name)]
+    matching = [change for change in overrides if _matches(change.pattern, name)]
     if not matching:
         return fields
     changed = {key: value for key, value in fields.items() if key in DECIDING}
     lists: dict[str, list[str]] = {}
-    for one in matching:
-        if one.key in _NAMED:
-            changed[one.key] = {**changed.get(one.key, {}), one.name: one.value}
-        elif one.key in _LISTS:
-            field = _LISTS[one.key]
-            before = list(changed.get(field, ())) if one.is_added else []
-            lists.setdefault(field, before).append(one.value)
+    for change in matching:
+        if change.key in _NAMED:
+            changed[change.key] = {**changed.get(change.key, {}), change.name: change.value}
+        elif change.key in _LISTS:
+            field = _LISTS[change.key]
+            before = list(changed.get(field, ())) if change.is_added else []
+            lists.setdefault(field, before).append(change.value)
         else:
-            changed[one.key] = one.value
+            changed[change.key] = change.value
     others = {key: value for key, value in fields.items() if key not in DECIDING}
     return {**others, **normal({**changed, **lists})}
 

@@ -42,7 +42,7 @@ class Base(NamedTuple):
     """An external image, and where the Dockerfile names it."""
 
     image: str
-    """The resolved name, for instance `python:3.11`; it may be invalid if there is a fault."""
+    """The resolved name, for instance `python:3.11`; it may be invalid if `fault` is set."""
     word: Word
     argument: str = ""
     """The ARG that the name consists of, or empty."""

@@ -19,14 +19,14 @@ class Pinned:
     args: Mapping[str, str]
     """Argument -> the digest to write after its value."""
     bases: tuple[Base, ...]
-    """All its external images; those that cannot be pinned have a fault."""
+    """All its external images; `fault` is set for those that cannot be pinned."""
 
 
 def pin(text: str, build: Build, digest: Callable[[str], str | None]) -> Pinned:
     """Pin the images that have a digest; others are not changed.
 
-    As BuildKit reads it, the result names the same images, each with its digest. Images for which
-    this is impossible are not changed, and have a fault.
+    BuildKit reads the same images in the result, each with its digest. An image that cannot be
+    pinned is not changed, and its `fault` says why.
 
     Raises:
         DockerfileError: the text is not a valid Dockerfile.

@@ -62,7 +62,7 @@ class BakeContext:
     rows: tuple[Expression, ...]
     """A row for each target."""
     condition: str
-    """The expression that tells whether a row passes all filters."""
+    """The expression that is true for the rows that pass all filters."""
     platforms: tuple[str, ...]
     """Each list of platforms that a target has, joined by commas."""
     every_platform: tuple[str, ...]

@@ -1,7 +1,7 @@
-"""Normalise the fields of a bake target, whichever version of buildx printed them.
+"""Normalise the fields of a bake target, so that the version of buildx does not matter.
 
-Old versions print a record as a line of CSV, new ones as an object, and they double each `${`.
-Fields that mean the same to bake are equal after normalising. Defaults are left out.
+Old versions print a record as a line of CSV. New versions print an object, and double each `${`.
+Fields with the same meaning for bake are equal after normalising. Defaults are omitted.
 """
 
 import re
@@ -25,13 +25,13 @@ _ROWS = (
 _KINDS = {row.name: row.kind for row in _ROWS}
 _DEFAULTS = {row.name: row.default for row in _ROWS if row.default}
 _DOUBLED = tuple(row.name for row in _ROWS if row.doubled)
-"""Fields whose values new versions of buildx print doubled; of annotations the keys, too."""
+"""Fields in whose values new versions of buildx double `${`; for annotations, in keys too."""
 
 COMPARED = tuple(_KINDS)
 """The fields that have a normal form, in the order of reports."""
 
 PASSED = frozenset({"dockerfile", "dockerfile-inline", "description"})
-"""Fields that differ in any case, or change no image."""
+"""Fields that are not compared: they always differ, or do not change an image."""
 
 CACHE_ONLY = "type=cacheonly"
 """The record of an output that is discarded."""
@@ -54,21 +54,21 @@ def normal(target: Mapping[str, Any]) -> dict[str, Value]:
     Raises:
         WrongKindError: a value has another type than bake prints.
     """
-    found: dict[str, Value] = {}
+    fields: dict[str, Value] = {}
     for name in COMPARED:
         raw = target.get(name)
         if raw is None:
             continue
         value = _value(name, raw)
         if value:
-            found[name] = value
-    found.setdefault("context", ".")
-    if found.get("network") == "host" and "entitlements" in found:
-        # New versions print the entitlement that it needs.
-        found["entitlements"] = tuple(e for e in found["entitlements"] if e != "network.host")
-        if not found["entitlements"]:
-            del found["entitlements"]
-    return found
+            fields[name] = value
+    fields.setdefault("context", ".")
+    if fields.get("network") == "host" and "entitlements" in fields:
+        # New versions of buildx print the entitlement that this network needs.
+        fields["entitlements"] = tuple(e for e in fields["entitlements"] if e != "network.host")
+        if not fields["entitlements"]:
+            del fields["entitlements"]
+    return fields
 
 
 def _value(name: str, raw: Any) -> Value:
@@ -109,8 +109,8 @@ def _mapping(name: str, raw: Any) -> Mapping[str, str]:
     """Return a mapping without nulls, which have no effect."""
     if not isinstance(raw, Mapping):
         raise WrongKindError((name,), "a mapping")
-    found = {key: _text(item, name, key) for key, item in raw.items() if item is not None}
-    return {key: _local(item) for key, item in found.items()} if name == "contexts" else found
+    texts = {key: _text(item, name, key) for key, item in raw.items() if item is not None}
+    return {key: _local(item) for key, item in texts.items()} if name == "contexts" else texts
 
 
 def _local(path: str) -> str:
@@ -119,15 +119,15 @@ def _local(path: str) -> str:
 
 
 def _records(name: str, entries: Iterable[Any]) -> tuple[str, ...]:
-    found: dict[str, str] = {}
+    records: dict[str, str] = {}
     for n, entry in enumerate(entries):
         if not isinstance(entry, str | Mapping):
             raise WrongKindError((name, n), "text or a mapping")
         if entry:
             text = _ssh(entry, n) if name == "ssh" else _record(name, entry, n)
-            # The last of several attestations of one type counts.
-            found[text.partition(",")[0] if name == "attest" else text] = text
-    return tuple(found.values())
+            # Bake uses the last of several attestations of one type.
+            records[text.partition(",")[0] if name == "attest" else text] = text
+    return tuple(records.values())
 
 
 def _record(name: str, entry: str | Mapping[str, Any], n: int) -> str:
@@ -198,7 +198,7 @@ def _ssh(entry: str | Mapping[str, Any], n: int) -> str:
 def doubled(targets: Iterable[Fields]) -> bool:
     """Return whether these targets may be printed with each `${` and `%{` doubled.
 
-    New versions of buildx do that in some fields; a single one shows an old version.
+    New versions of buildx do that in some fields; a single `${` there shows an old version.
     """
     return not any(
         _SINGLE.search(item) or (name == "annotations" and _SINGLE.search(key))
@@ -210,14 +210,14 @@ def doubled(targets: Iterable[Fields]) -> bool:
 
 def undoubled(fields: Fields) -> Fields:
     """Return fields with each doubled `${` and `%{` made single."""
-    found = dict(fields)
+    single = dict(fields)
     for name in _DOUBLED:
-        if name in found:
-            found[name] = {
+        if name in single:
+            single[name] = {
                 _undoubled(key) if name == "annotations" else key: _undoubled(item)
                 for key, item in _items(fields, name)
             }
-    return found
+    return single
 
 
 def _items(fields: Fields, name: str) -> Iterable[tuple[str, str]]:

@@ -74,14 +74,14 @@ class ResolvedPlan:
         return self._unique(_floating(target))
 
     def definition(self) -> Definition:
-        """Return what bake would read."""
-        waiting: tuple[str, ...] = ()
+        """Return the definition that bake would read."""
+        unpushed_tags: tuple[str, ...] = ()
         if self.environment.get("MOVING") not in TRUE:
             tags = [tag for target in self.plan.targets for tag in _floating(target)]
-            waiting = tuple(normal({"tags": self._unique(tags)}).get("tags", ()))
+            unpushed_tags = tuple(normal({"tags": self._unique(tags)}).get("tags", ()))
         return Definition(
             targets=self.fields,
-            waiting=frozenset(waiting),
+            unpushed_tags=frozenset(unpushed_tags),
             variables=tuple(self.plan.matrix.variables),
         )
 

@@ -1,4 +1,4 @@
-"""The targets that a bake file defines, from our plan, a file, or `bake --print`."""
+"""The targets that bake would build: from a plan, a bake file, or `bake --print`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ class Definition:
 
     targets: Mapping[str, Fields]
     """Name -> normalised fields, in bake's order."""
-    came_along: frozenset[str] = frozenset()
-    """Targets that were printed only because others depend on them: bake changes their output."""
+    dependencies: frozenset[str] = frozenset()
+    """Targets that bake printed only because others depend on them; bake changes their output."""
     unknown: tuple[str, ...] = ()
-    """Fields that bake printed and that we do not know, so that they are not compared."""
-    waiting: frozenset[str] = frozenset()
+    """Unknown fields that bake printed; they are not compared."""
+    unpushed_tags: frozenset[str] = frozenset()
     """Floating tags that are not pushed in this environment."""
     variables: tuple[str, ...] = ()
-    """The variables that the environment can set, as far as they are known."""
+    """The known variables that the environment can set."""
 
 
 def linked(targets: Mapping[str, Fields]) -> frozenset[str]:

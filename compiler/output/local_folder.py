@@ -1,7 +1,7 @@
 """The folder `.compile-matrix/` of a project: logs, selections, release records, saved state.
 
-Its own .gitignore keeps all of it out of Git. A checkout may contain anything under these names, so
-neither the folder nor anything in it is opened through a link. Imports nothing slow.
+Its own .gitignore keeps the folder out of Git. A checkout may contain anything under these names,
+so neither the folder nor a file in it is opened through a link. Imports nothing slow.
 """
 
 import errno

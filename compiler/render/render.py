@@ -35,9 +35,9 @@ class Dockerfile(NamedTuple):
 
     target: Target
     text: str
-    """Without the comment that names its sources, which is no input of a build."""
+    """Without the comment that names its sources, because that comment does not affect a build."""
     templates: tuple[str, ...]
-    """The template and all that it includes, below `templates/`."""
+    """The template and all included files, as paths below `templates/`."""
 
 
 class _Template:

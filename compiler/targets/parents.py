@@ -117,7 +117,7 @@ def _diagnostic(matrix: Matrix, code: Code, image: Image, failures: list[_Failur
     others, missing = len(failures) - 1, code is Code.MISSING_PARENT
     more = f", and {others} more like it" if others else ""
     parent = image.parent
-    assert parent is not None  # noqa: S101 - only children have faults
+    assert parent is not None  # noqa: S101 - only children cause failures
     base = matrix.images[parent.image]
     return Diagnostic(
         code=code,

@@ -71,7 +71,7 @@ def compare(ours: Definition, theirs: Definition, ignored: Collection[str] = ())
         other = matched.get(name)
         if other is None:
             continue
-        asked = (field for field in fields if field != "output" or other not in theirs.came_along)
+        asked = (field for field in fields if field != "output" or other not in theirs.dependencies)
         found = tuple(_differences(_renamed(there[other], names), mine, asked))
         pairs.append(Pair(ours=name, theirs=other, differences=found))
     kept = linked(there)
@@ -157,7 +157,7 @@ def _notes(ours: Definition, theirs: Definition, pairs: Collection[Pair]) -> Ite
     """Yield the notes that help to interpret the result."""
     here = {tag: None for fields in ours.targets.values() for tag in tags(fields)}
     there = {tag: None for fields in theirs.targets.values() for tag in tags(fields)}
-    if not ours.waiting.isdisjoint(there.keys() - here.keys()):
+    if not ours.unpushed_tags.isdisjoint(there.keys() - here.keys()):
         yield "they have tags that this matrix moves, which count with MOVING=true"
     if here and there and here.keys().isdisjoint(there) and not pairs:
         yield f"no tag is common to both sides: here {next(iter(here))}, theirs {next(iter(there))}"
@@ -165,7 +165,7 @@ def _notes(ours: Definition, theirs: Definition, pairs: Collection[Pair]) -> Ite
             yield f"variables are read from the environment: {', '.join(ours.variables)}"
     if theirs.unknown:
         yield f"unknown fields are not compared: {', '.join(theirs.unknown)}"
-    if theirs.came_along:
-        came = [name for name in theirs.targets if name in theirs.came_along]
+    if theirs.dependencies:
+        came = [name for name in theirs.targets if name in theirs.dependencies]
         names = shortened(came, SHOWN_NAMES)
         yield f"output is not compared where bake does not print it: {names}"

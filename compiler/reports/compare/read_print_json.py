@@ -1,7 +1,7 @@
-"""The JSON that `docker buildx bake --print` prints: its targets in one form.
+"""Read the JSON that `docker buildx bake --print` prints, with normalised targets.
 
-Takes the text; returns a `Definition`. Refuses what is no JSON, and values of a wrong kind, each at
-its place.
+Takes the text; returns a `Definition`. Refuses invalid JSON, and values of a wrong type, each with
+its location.
 """
 
 import json
@@ -47,7 +47,7 @@ def parse(page: SourceText) -> dict[str, Any]:
     """Return the JSON of a bake file or of bake --print; numbers are text as written.
 
     Raises:
-        CompileError: it is no JSON, or has no targets.
+        CompileError: the text is not JSON, or has no targets.
     """
     data: Any = None
     try:
@@ -65,10 +65,12 @@ def parse(page: SourceText) -> dict[str, Any]:
             [RawDiagnostic(code=CODE, message=message, start=error.pos, end=end, help=REMEDY)]
         )
     except (RecursionError, ValueError):
-        # A value may hold any character behind an escape: it is only shown.
-        found = [one for one in find_in_json(page.text) if one.code is not Code.CONTROL_CHARACTER]
-        if found:
-            page.refuse(found)
+        # Escaped control characters are harmless here: values are only compared and shown.
+        errors = [
+            item for item in find_in_json(page.text) if item.code is not Code.CONTROL_CHARACTER
+        ]
+        if errors:
+            page.refuse(errors)
     if not isinstance(data, dict) or (_TOP.isdisjoint(data) and "services" not in data):
         message = "the JSON has no `target`, so it is neither a bake file nor printed by bake"
         refuse_file(page.path, code=CODE, message=message, help=REMEDY)
@@ -80,10 +82,10 @@ def _refused(_: str) -> NoReturn:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         raise ValueError
-    return found
+    return mapping
 
 
 def is_source(data: Mapping[str, Any]) -> bool:
@@ -103,23 +105,23 @@ def read_printed(page: SourceText, data: Mapping[str, Any]) -> Definition:
     """Return the targets that bake --print prints.
 
     Args:
-        page: the text, for the places of what is wrong.
-        data: what it holds.
+        page: the text, for the locations of errors.
+        data: the JSON of that text.
 
     Raises:
-        CompileError: values are of a wrong kind; all are told at once.
+        CompileError: values have a wrong type; one run reports all of them.
     """
     wrong: dict[Route, str] = {}
     targets: dict[str, Fields] = {}
     unknown: dict[str, None] = {}
-    for name, given in _mappings(data, "target", wrong):
+    for name, target in _mappings(data, "target", wrong):
         try:
-            targets[name] = normal(given)
+            targets[name] = normal(target)
         except WrongKindError as error:
             wrong["target", name, *error.route] = error.expected
         known = {*COMPARED, *PASSED}
-        unknown.update((key, None) for key, item in given.items() if item and key not in known)
-    asked: set[str] = set()
+        unknown.update((key, None) for key, item in target.items() if item and key not in known)
+    named: set[str] = set()
     for name, group in _mappings(data, "group", wrong):
         members = group.get("targets") or []
         if not isinstance(members, list):
@@ -127,32 +129,32 @@ def read_printed(page: SourceText, data: Mapping[str, Any]) -> Definition:
             continue
         for n, member in enumerate(members):
             if isinstance(member, str):
-                asked.add(member)
+                named.add(member)
             else:
                 wrong["group", name, "targets", n] = "text"
     if wrong:
         page.refuse(_findings(page, data, dict(list(wrong.items())[:MOST_FINDINGS])))
-    came = frozenset(
+    dependencies = frozenset(
         name
         for name in linked(targets)
-        if name in targets and name not in asked and targets[name].get("output") == (CACHE_ONLY,)
+        if name in targets and name not in named and targets[name].get("output") == (CACHE_ONLY,)
     )
     if doubled(targets.values()):
         targets = {name: undoubled(fields) for name, fields in targets.items()}
-    return Definition(targets=targets, came_along=came, unknown=tuple(unknown))
+    return Definition(targets=targets, dependencies=dependencies, unknown=tuple(unknown))
 
 
 def _mappings(
     data: Mapping[str, Any], key: str, wrong: dict[Route, str]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Return the mappings below a key by name; record other values as errors."""
-    found = data.get(key)
-    if found is None:
-        found = {}
-    if not isinstance(found, dict):
+    mapping = data.get(key)
+    if mapping is None:
+        mapping = {}
+    if not isinstance(mapping, dict):
         wrong[key,] = "a mapping"
         return
-    for name, item in found.items():
+    for name, item in mapping.items():
         if isinstance(item, dict):
             yield name, item
         else:
@@ -194,21 +196,21 @@ def _kind(value: object) -> str:
 
 def _places(text: str, routes: Collection[Route]) -> Iterator[tuple[Route, tuple[int, int]]]:
     """Return where the values of these routes start in a valid JSON text."""
-    path: list[str | int | None] = []  # of each level the index or the key; None before a key
+    path: list[str | int | None] = []  # index or key at each level; None before a key
     for match in _TOKEN.finditer(text):
-        word = match[0]
-        if word in ("}", "]"):
+        lexeme = match[0]
+        if lexeme in ("}", "]"):
             path.pop()
-        elif word == ",":
+        elif lexeme == ",":
             last = path[-1]
             path[-1] = last + 1 if isinstance(last, int) else None
         elif path and path[-1] is None:
-            path[-1] = json.loads(word)
-        elif word != ":":
+            path[-1] = json.loads(lexeme)
+        elif lexeme != ":":
             route = tuple(path)
             if route in routes:
                 yield route, match.span()  # type: ignore[misc]
-            if word == "{":
+            if lexeme == "{":
                 path.append(None)
-            elif word == "[":
+            elif lexeme == "[":
                 path.append(0)

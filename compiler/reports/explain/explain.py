@@ -1,8 +1,8 @@
-"""A target or an excluded combination -> where everything comes from, and why.
+"""Explain targets and excluded combinations: the origin of each value, and the effect of each rule.
 
-Takes a `Plan` and words; returns one `Explanation` for each target or combination that they name.
-Promises that what it says of a target is what is built: values are the target's own, and only
-where they were written is looked up again.
+Takes a `Plan` and arguments; returns an `Explanation` for each target or combination that they
+name. The values shown are those of the plan's targets, so they are the values that are built; only
+the locations of the values are looked up in matrix.yaml again.
 """
 
 import posixpath
@@ -15,7 +15,7 @@ from compiler.errors import Location
 from compiler.matrix.matrix import Image, Matrix, Value
 from compiler.render.templates import FOLDER
 from compiler.reports.explain.provenance import Given, Origins, written
-from compiler.reports.explain.query import Combination, Open, asked
+from compiler.reports.explain.query import Combination, Open, find_queries
 from compiler.reports.explain.rule_effects import Effect, Ruling, flow, rulings
 from compiler.targets.groups import Kind
 from compiler.targets.plan import Plan
@@ -65,16 +65,16 @@ class Near(NamedTuple):
 
 
 class Content(NamedTuple):
-    """What decides the content of a target's image."""
+    """The fingerprint of a target's image, and the contexts that are inputs as a whole."""
 
     fingerprint: str
     whole: tuple[tuple[str, str], ...]
-    """Contexts of which all files count, with the instruction that causes it."""
+    """Contexts of which all files are inputs, each with the instruction that is the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """How a target is built, and where each value comes from."""
+    """The values with which a target is built, each with its origin."""
 
     target: str
     variant: str
@@ -107,33 +107,36 @@ class Explanation:
     @property
     def dropped(self) -> tuple[Ruling, ...]:
         """The rules that exclude the combination."""
-        return tuple(one for one in self.rules if one.effect is Effect.DROPPED)
+        return tuple(ruling for ruling in self.rules if ruling.effect is Effect.DROPPED)
 
 
-def explain(plan: Plan, words: Sequence[str]) -> tuple[tuple[Explanation, ...], tuple[Open, ...]]:
+def explain(
+    plan: Plan, arguments: Sequence[str]
+) -> tuple[tuple[Explanation, ...], tuple[Open, ...]]:
     """Explain the targets and combinations that arguments name.
 
     Args:
-        plan: what there is.
-        words: names of targets, or `axis=value` for each axis, and `image=`.
+        plan: the targets of the matrix.
+        arguments: names of targets, or `axis=value` for each axis, and `image=`.
 
     Returns:
-        An explanation for each target and combination; the images of which too little is said.
+        An explanation for each target and combination, and the images for which the arguments
+        leave the value of an axis open.
 
     Raises:
-        CompileError: the words name nothing, or say too little.
+        CompileError: the arguments match nothing, or leave values open for every image.
     """
-    told: list[Explanation] = []
-    left: list[Open] = []
-    for one in asked(plan, words):
-        match one:
+    explanations: list[Explanation] = []
+    incomplete: list[Open] = []
+    for query in find_queries(plan, arguments):
+        match query:
             case Target():
-                told.append(_target(plan, one))
+                explanations.append(_target(plan, query))
             case Combination():
-                told.append(_combination(plan, one))
+                explanations.append(_combination(plan, query))
             case Open():
-                left.append(one)
-    return tuple(told), tuple(left)
+                incomplete.append(query)
+    return tuple(explanations), tuple(incomplete)
 
 
 def _target(plan: Plan, target: Target) -> Explanation:
@@ -181,8 +184,8 @@ def _parent(matrix: Matrix, image: Image, target: Target) -> Link | None:
     if image.parent is None or target.parent is None:
         return None
     base, route = image.parent.image, image.parent.route
-    mine = {axis.name for axis in image.axes}
-    shared = [axis.name for axis in matrix.images[base].axes if axis.name in mine]
+    names = {axis.name for axis in image.axes}
+    shared = [axis.name for axis in matrix.images[base].axes if axis.name in names]
     why = []
     if shared:
         why.append(f"with the same {_listed(shared)}")
@@ -191,8 +194,8 @@ def _parent(matrix: Matrix, image: Image, target: Target) -> Link | None:
     return Link(target.parent, base, " and ".join(why), matrix.source.locate(route, key=True))
 
 
-def _listed(words: list[str]) -> str:
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _groups(plan: Plan, name: str) -> tuple[Member, ...]:
@@ -208,8 +211,8 @@ def _groups(plan: Plan, name: str) -> tuple[Member, ...]:
     )
 
 
-def _combination(plan: Plan, given: Combination) -> Explanation:
-    matrix, (image, values) = plan.matrix, given
+def _combination(plan: Plan, combination: Combination) -> Explanation:
+    matrix, (image, values) = plan.matrix, combination
     axes = tuple(
         Chosen(
             axis.name,
@@ -225,9 +228,9 @@ def _combination(plan: Plan, given: Combination) -> Explanation:
         place=matrix.source.locate(image.route, key=True),
         axes=axes,
         rules=tuple(
-            one
-            for one in rulings(matrix, image, values)
-            if not one.rule.startswith("override")  # they change what there is
+            ruling
+            for ruling in rulings(matrix, image, values)
+            if not ruling.rule.startswith("override")  # overrides only change existing variants
         ),
         build=None,
         near=tuple(_near(plan, image, values)[:MOST]),
@@ -236,15 +239,15 @@ def _combination(plan: Plan, given: Combination) -> Explanation:
 
 def _near(plan: Plan, image: Image, values: Sequence[Value | None]) -> list[Near]:
     """Return the targets that differ in one value."""
-    found = []
+    nearest = []
     for target in plan.targets:
         if target.image != image.name:
             continue
         others = [
-            f"{axis.name}={its.text}"
-            for axis, its, wanted in zip(image.axes, target.values, values, strict=True)
-            if wanted is not None and wanted is not its
+            f"{axis.name}={value.text}"
+            for axis, value, wanted in zip(image.axes, target.values, values, strict=True)
+            if wanted is not None and wanted is not value
         ]
         if len(others) == 1:
-            found.append(Near(target.name, others[0]))
-    return found
+            nearest.append(Near(target.name, others[0]))
+    return nearest

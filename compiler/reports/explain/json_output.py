@@ -1,4 +1,4 @@
-"""Explanations for programs."""
+"""Write explanations as JSON, for programs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,41 +11,43 @@ from compiler.reports.explain.query import Open
 
 
 def as_json(
-    told: Sequence[Explanation],
-    left: Sequence[Open],
+    explanations: Sequence[Explanation],
+    incomplete: Sequence[Open],
     contents: Mapping[str, Content] | None = None,
 ) -> str:
     """Return explanations as one JSON document; text is in bake's form, `${NAME}` and `$${`.
 
-    `contents` says of targets what decides their images, where that is known.
+    `contents` maps targets to their fingerprints; it lacks targets whose fingerprint is unknown.
     """
     document = {
         "version": 1,
-        "explanations": [{**_plain(one), **_content(one, contents or {})} for one in told],
+        "explanations": [
+            {**_plain(item), **_content(item, contents or {})} for item in explanations
+        ],
         "incomplete": [
             {
-                "image": one.image.name,
-                "targets": one.targets,
-                "axes": [axis.name for axis in one.axes],
+                "image": item.image.name,
+                "targets": item.targets,
+                "axes": [axis.name for axis in item.axes],
             }
-            for one in left
+            for item in incomplete
         ],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _content(one: Explanation, contents: Mapping[str, Content]) -> dict[str, Any]:
-    found = None if one.build is None else contents.get(one.build.target)
-    if found is None:
+def _content(explanation: Explanation, contents: Mapping[str, Content]) -> dict[str, Any]:
+    content = None if explanation.build is None else contents.get(explanation.build.target)
+    if content is None:
         return {}
-    whole = [{"folder": folder, "because": why} for folder, why in found.whole]
-    return {"fingerprint": f"sha256:{found.fingerprint}", "whole": whole}
+    whole = [{"folder": folder, "because": why} for folder, why in content.whole]
+    return {"fingerprint": f"sha256:{content.fingerprint}", "whole": whole}
 
 
-def _plain(one: Explanation) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "target": None if one.build is None else one.build.target,
-        "image": {"name": one.image, **_span(one.place)},
+def _plain(explanation: Explanation) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "target": None if explanation.build is None else explanation.build.target,
+        "image": {"name": explanation.image, **_span(explanation.place)},
         "axes": [
             {
                 "axis": axis.axis,
@@ -54,7 +56,7 @@ def _plain(one: Explanation) -> dict[str, Any]:
                 "why": axis.why,
                 **_span(axis.place),
             }
-            for axis in one.axes
+            for axis in explanation.axes
         ],
         "rules": [
             {
@@ -64,14 +66,14 @@ def _plain(one: Explanation) -> dict[str, Any]:
                 "note": rule.note,
                 **_span(rule.place),
             }
-            for rule in one.rules
+            for rule in explanation.rules
         ],
     }
-    build = one.build
+    build = explanation.build
     if build is None:
-        return {**found, "nearest": [near._asdict() for near in one.near]}
+        return {**document, "nearest": [near._asdict() for near in explanation.near]}
     return {
-        **found,
+        **document,
         "variant": build.variant,
         "dockerfile": build.dockerfile,
         "template": _given(build.template),
@@ -92,14 +94,14 @@ def _plain(one: Explanation) -> dict[str, Any]:
     }
 
 
-def _given(one: Given) -> dict[str, Any]:
+def _given(value: Given) -> dict[str, Any]:
     return {
-        "name": one.name,
-        **({"key": one.key} if one.key else {}),
-        "value": one.value,
-        "level": one.level,
-        **_span(one.place),
-        **({"replaces": list(map(_given, one.replaces))} if one.replaces else {}),
+        "name": value.name,
+        **({"key": value.key} if value.key else {}),
+        "value": value.value,
+        "level": value.level,
+        **_span(value.place),
+        **({"replaces": list(map(_given, value.replaces))} if value.replaces else {}),
     }
 
 

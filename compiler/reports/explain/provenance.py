@@ -1,6 +1,7 @@
 """The origin of each value of a variant: the level that sets it, and the values it replaces.
 
-Takes a `Matrix` and a target; returns `Given`s, in the order in which levels and keys stand there.
+Takes a `Matrix` and a target; returns a `Given` for each value, in the order of levels and keys in
+matrix.yaml.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ class Given(NamedTuple):
     key: str
     """The name in a mapping or `set`; otherwise empty."""
     value: Any
-    """As rendered; None for an entry that renders to nothing here. Of what is replaced, as written.
+    """The rendered value, or None if it renders to an empty string. A replaced value is as written.
     """
     level: str
     """`top level`, `defaults`, `image NAME`, `AXIS=VALUE` or `override`."""
@@ -46,21 +47,21 @@ def matching(image: Image, values: Sequence[Value]) -> list[Override]:
     return [
         override
         for override in image.overrides
-        if (said := rule(override.when, image)) is not None and holds(said, values)
+        if (pattern := rule(override.when, image)) is not None and holds(pattern, values)
     ]
 
 
 def written(matrix: Matrix, route: Route) -> Any:
     """Return the value at a location of matrix.yaml; None if there is none."""
-    found = matrix.source.data
+    value = matrix.source.data
     for step in route:
-        if isinstance(found, list) and isinstance(step, int):
-            found = found[step] if step < len(found) else None
-        elif isinstance(found, dict):
-            found = found.get(step)
+        if isinstance(value, list) and isinstance(step, int):
+            value = value[step] if step < len(value) else None
+        elif isinstance(value, dict):
+            value = value.get(step)
         else:
             return None
-    return found
+    return value
 
 
 class Origins:
@@ -82,8 +83,8 @@ class Origins:
         levels = [Level("top level", ()), *self._image_levels, *self._own, *self._changing]
         names: dict[str, list[Level]] = {}
         for level in levels:
-            given = written(self._matrix, (*level.route, "set"))
-            for name in given if isinstance(given, dict) else ():
+            names_of_level = written(self._matrix, (*level.route, "set"))
+            for name in names_of_level if isinstance(names_of_level, dict) else ():
                 names.setdefault(name, []).append(level)
         return tuple(
             self._given(("set", name), chain, "set", name, self._target.scope[name])
@@ -112,7 +113,8 @@ class Origins:
                 alias.tag.locate(),
             )
             for alias in image.aliases
-            if (said := rule(alias.pattern, image)) is not None and holds(said, self._target.values)
+            if (pattern := rule(alias.pattern, image)) is not None
+            and holds(pattern, self._target.values)
         )
 
     def narrowing(self) -> tuple[Given, ...]:
@@ -148,17 +150,19 @@ class Origins:
         """Yield the entries of a list; the last one carries the lists that were replaced."""
         last, *below = reversed(self._levels(field.name))
         former = tuple(self._former((field.name,), level, field.name) for level in below)
-        found = []
+        values = []
         for n, entry in enumerate(entries):
             one = Field(name=field.name, value=(entry,), route=field.route)
             rendered: Any = self._rendered(one)
             place = self._place((*last.route, field.name, n))
-            found += [Given(field.name, "", text, last.name, place) for text in rendered or (None,)]
-        if not found:
+            values += [
+                Given(field.name, "", text, last.name, place) for text in rendered or (None,)
+            ]
+        if not values:
             place = self._place((*last.route, field.name))
-            found = [Given(field.name, "", None, last.name, place)]
-        yield from found[:-1]
-        yield found[-1]._replace(replaces=former)
+            values = [Given(field.name, "", None, last.name, place)]
+        yield from values[:-1]
+        yield values[-1]._replace(replaces=former)
 
     def _rendered(self, field: Field) -> Rendered:
         return renderer(field, self._matrix.variables)(self._target.scope)

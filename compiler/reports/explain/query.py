@@ -1,7 +1,8 @@
 """Arguments of `explain` -> the targets and combinations that they name.
 
-Takes a `Plan` and words; returns what fits, in the order of the images.
-Refuses words that name nothing, and a combination that fits no image or leaves values open.
+Takes a `Plan` and arguments; returns the matching targets and combinations, in the order of images.
+Refuses unknown names, a combination that no image supports, and one that leaves values open for
+every image that supports it.
 """
 
 import re
@@ -46,68 +47,77 @@ class Open(NamedTuple):
 Query: TypeAlias = Target | Combination | Open
 
 
-def asked(plan: Plan, words: Sequence[str]) -> tuple[Query, ...]:
+def find_queries(plan: Plan, arguments: Sequence[str]) -> tuple[Query, ...]:
     """Return the targets and combinations that the arguments name, at least one.
 
     Args:
-        plan: what there is.
-        words: names of targets, or `axis=value` for each axis, and `image=`.
+        plan: the targets of the matrix.
+        arguments: names of targets, or `axis=value` for each axis, and `image=`.
 
     Raises:
-        CompileError: a word names nothing, or together they say too little or what cannot be.
+        CompileError: an argument contains an unknown name, no image supports the combination, or
+            values are missing.
     """
     problems = Problems()
-    pairs = {word: found for word in words if (found := _PAIR.match(word)) is not None}
-    if len(pairs) < len(words):
-        targets = _targets(plan, words, problems)
+    pairs = {
+        argument: pair for argument in arguments if (pair := _PAIR.match(argument)) is not None
+    }
+    if len(pairs) < len(arguments):
+        targets = _targets(plan, arguments, problems)
         problems.refuse()
         return targets
-    given = _read(plan.matrix, pairs, problems)
+    spellings = _read(plan.matrix, pairs, problems)
     problems.refuse()
-    fitting = _fitting(plan, given)
-    left = [one for one in fitting if isinstance(one, Open)]
-    if len(left) == len(fitting):
-        problems.add(_incomplete(left, words) if left else _impossible(plan.matrix, given, words))
+    queries = _fitting(plan, spellings)
+    incomplete = [query for query in queries if isinstance(query, Open)]
+    if len(incomplete) == len(queries):
+        problems.add(
+            _incomplete(incomplete, arguments)
+            if incomplete
+            else _impossible(plan.matrix, spellings, arguments)
+        )
         problems.refuse()
-    return tuple(fitting)
+    return tuple(queries)
 
 
-def _problem(code: Code, message: str, help_: str, word: str, part: str = "") -> Diagnostic:
-    where = Argument.within("FILTER", word, part)
+def _problem(code: Code, message: str, help_: str, argument: str, part: str = "") -> Diagnostic:
+    where = Argument.within("FILTER", argument, part)
     return Diagnostic(code=code, message=message, location=where, help=help_)
 
 
-def _targets(plan: Plan, words: Sequence[str], problems: Problems) -> tuple[Target, ...]:
+def _targets(plan: Plan, arguments: Sequence[str], problems: Problems) -> tuple[Target, ...]:
     """Return the targets with these names; other arguments are errors."""
     targets = {target.name: target for target in plan.targets}
     groups = {group.name: len(group.targets) for group in plan.groups}
-    named = next((word for word in words if word in targets), None)
-    for word in dict.fromkeys(words):
-        if _PAIR.match(word):
+    named = next((argument for argument in arguments if argument in targets), None)
+    for argument in dict.fromkeys(arguments):
+        if _PAIR.match(argument):
             if named is not None:
                 message = f"{named!r} already sets the value of each axis"
-                problems.add(_problem(Code.DUPLICATE_VALUE, message, "remove one of them", word))
-        elif word in targets:
+                problems.add(
+                    _problem(Code.DUPLICATE_VALUE, message, "remove one of them", argument)
+                )
+        elif argument in targets:
             continue
-        elif word in groups:
-            message = f"no target is named {word!r}; it is a group of {groups[word]}"
-            help_ = f"`compile-matrix list {word}` shows them"
-            problems.add(_problem(Code.UNKNOWN_TARGET, message, help_, word))
+        elif argument in groups:
+            message = f"no target is named {argument!r}; it is a group of {groups[argument]}"
+            help_ = f"`compile-matrix list {argument}` shows them"
+            problems.add(_problem(Code.UNKNOWN_TARGET, message, help_, argument))
         else:
-            help_ = did_you_mean(word, targets, otherwise="`compile-matrix list` shows all")
-            message = f"no target is named {word!r}"
-            problems.add(_problem(Code.UNKNOWN_TARGET, message, help_, word))
-    return tuple(targets[word] for word in dict.fromkeys(words) if word in targets)
+            help_ = did_you_mean(argument, targets, otherwise="`compile-matrix list` shows all")
+            message = f"no target is named {argument!r}"
+            problems.add(_problem(Code.UNKNOWN_TARGET, message, help_, argument))
+    return tuple(targets[argument] for argument in dict.fromkeys(arguments) if argument in targets)
 
 
 def _read(matrix: Matrix, pairs: dict[str, re.Match[str]], problems: Problems) -> dict[str, str]:
     """Return axis, or `image` -> the spelling of its value."""
-    given: dict[str, str] = {}
-    for word, pair in pairs.items():
+    spellings: dict[str, str] = {}
+    for argument, pair in pairs.items():
         name, operator, value = pair.groups()
         if operator != "=":
             value = operator + value
-        known = [one.text for one in matrix.axes[name].values] if name in matrix.axes else []
+        known = [item.text for item in matrix.axes[name].values] if name in matrix.axes else []
         if name == "image":
             known = list(matrix.images)
         elif name not in matrix.axes:
@@ -115,62 +125,62 @@ def _read(matrix: Matrix, pairs: dict[str, re.Match[str]], problems: Problems) -
                 name, [*matrix.axes, "image"], otherwise=f"the axes are {', '.join(matrix.axes)}"
             )
             message = f"no axis is named {name!r}"
-            problems.add(_problem(Code.UNKNOWN_AXIS, message, near, word, name))
+            problems.add(_problem(Code.UNKNOWN_AXIS, message, near, argument, name))
             continue
-        if name in given:
+        if name in spellings:
             message = f"duplicate value for {name!r}"
-            problems.add(_problem(Code.DUPLICATE_VALUE, message, "use one value", word))
+            problems.add(_problem(Code.DUPLICATE_VALUE, message, "use one value", argument))
         elif value not in known and (name == "image" or value != "null"):
             near = did_you_mean(value, known, otherwise=f"use one of {shortened(known, _LISTED)}")
             if name == "image":
                 code, message = Code.UNKNOWN_IMAGE, f"no image is named {value!r}"
             else:
                 code, message = Code.UNKNOWN_VALUE, f"{name!r} has no value {value!r}"
-            problems.add(_problem(code, message, near, word, value))
-        given.setdefault(name, value)
-    return given
+            problems.add(_problem(code, message, near, argument, value))
+        spellings.setdefault(name, value)
+    return spellings
 
 
-def _fitting(plan: Plan, given: dict[str, str]) -> list[Query]:
+def _fitting(plan: Plan, spellings: dict[str, str]) -> list[Query]:
     """Return for each image that supports these values the target or combination."""
-    found: list[Query] = []
+    queries: list[Query] = []
     for image in plan.matrix.images.values():
-        if _why_not(image, given)[0]:
+        if _why_not(image, spellings)[0]:
             continue
-        values = tuple(_value(axis, given) for axis in image.axes)
+        values = tuple(_value(axis, spellings) for axis in image.axes)
         targets = [
             target
             for target in plan.targets
             if target.image == image.name
             and all(
-                wanted is None or its is wanted
-                for wanted, its in zip(values, target.values, strict=True)
+                wanted is None or actual is wanted
+                for wanted, actual in zip(values, target.values, strict=True)
             )
         ]
         open_ = tuple(axis for axis, value in zip(image.axes, values, strict=True) if value is None)
         judged = rulings(plan.matrix, image, values) if not targets else ()
         if targets and not open_:
-            found.append(targets[0])
-        elif any(one.effect is Effect.DROPPED for one in judged):
-            found.append(Combination(image, values))
+            queries.append(targets[0])
+        elif any(item.effect is Effect.DROPPED for item in judged):
+            queries.append(Combination(image, values))
         else:
-            found.append(Open(image, open_, len(targets)))
-    return found
+            queries.append(Open(image, open_, len(targets)))
+    return queries
 
 
-def _value(axis: Axis, given: dict[str, str]) -> Value | None:
+def _value(axis: Axis, spellings: dict[str, str]) -> Value | None:
     """Return the value of an axis: the specified one, or the only one."""
-    if axis.name not in given:
+    if axis.name not in spellings:
         return axis.values[0] if len(axis.values) == 1 else None
-    return next(value for value in axis.values if value.text == given[axis.name])
+    return next(value for value in axis.values if value.text == spellings[axis.name])
 
 
-def _why_not(image: Image, given: dict[str, str]) -> tuple[str, str]:
+def _why_not(image: Image, spellings: dict[str, str]) -> tuple[str, str]:
     """Return why an image cannot have these values and the remedy; empty if it can."""
-    if given.get("image", image.name) != image.name:
+    if spellings.get("image", image.name) != image.name:
         return f"{image.name!r} is another image", "use that image"
     axes = {axis.name: axis for axis in image.axes}
-    for name, text in given.items():
+    for name, text in spellings.items():
         if name == "image":
             continue
         if name not in axes:
@@ -187,26 +197,30 @@ def _why_not(image: Image, given: dict[str, str]) -> tuple[str, str]:
     return "", ""
 
 
-def _impossible(matrix: Matrix, given: dict[str, str], words: Sequence[str]) -> Diagnostic:
+def _impossible(matrix: Matrix, spellings: dict[str, str], arguments: Sequence[str]) -> Diagnostic:
     """Return the error that no image supports these values."""
-    images = [matrix.images[given["image"]]] if "image" in given else matrix.images.values()
-    reasons = [_why_not(image, given) for image in images]
+    images = [matrix.images[spellings["image"]]] if "image" in spellings else matrix.images.values()
+    reasons = [_why_not(image, spellings) for image in images]
     message, help_ = reasons[0]
     if len(reasons) > 1:
         message = f"none of {len(reasons)} images supports this combination"
         help_ = "; ".join(dict.fromkeys(why for why, _ in reasons[:_MOST]))
-    return _problem(Code.NO_VARIANT_MATCHES, message, help_, " ".join(words))
+    return _problem(Code.NO_VARIANT_MATCHES, message, help_, " ".join(arguments))
 
 
-def _incomplete(left: Sequence[Open], words: Sequence[str]) -> Diagnostic:
+def _incomplete(incomplete: Sequence[Open], arguments: Sequence[str]) -> Diagnostic:
     """Return the error that the values match several targets."""
-    count = sum(one.targets for one in left)
-    of = f"image {left[0].image.name!r}" if len(left) == 1 else f"{len(left)} images"
-    named = dict.fromkeys(axis.name for one in left for axis in one.axes)
-    message = f"{counted(count, 'target')} of {of} match{'es' * (count == 1)} this"
+    count = sum(query.targets for query in incomplete)
+    images = (
+        f"image {incomplete[0].image.name!r}"
+        if len(incomplete) == 1
+        else f"{len(incomplete)} images"
+    )
+    named = dict.fromkeys(axis.name for query in incomplete for axis in query.axes)
+    message = f"{counted(count, 'target')} of {images} match{'es' * (count == 1)} this"
     help_ = f"also specify {' and '.join(named)}"
-    if len(left) > 1:
+    if len(incomplete) > 1:
         help_ += ", or the image"
     if count:
-        help_ += f"; `compile-matrix list {shlex.join(words)}` shows them"
-    return _problem(Code.INCOMPLETE_COMBINATION, message, help_, " ".join(words))
+        help_ += f"; `compile-matrix list {shlex.join(arguments)}` shows them"
+    return _problem(Code.INCOMPLETE_COMBINATION, message, help_, " ".join(arguments))

@@ -1,7 +1,7 @@
 """The effect of each rule on one combination of values: kept, changed, dropped, or none.
 
-Takes a `Matrix`, an image and a value for each of its axes, or None where any will do; a rule drops
-such a combination only if it drops all of it.
+Takes a `Matrix`, an image, and for each of its axes a value, or None for any value. A rule drops a
+combination with None only if it drops the combination for every value of that axis.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -75,9 +75,9 @@ class _Judge:
         if rows is None:
             return
         against = [
-            (row, self._against(said))
+            (row, self._against(matchers))
             for row in rows
-            if (said := rule(row, self._image)) is not None
+            if (matchers := rule(row, self._image)) is not None
         ]
         keeping = [row for row, others in against if not others]
         for row in keeping:
@@ -133,29 +133,29 @@ class _Judge:
             yield Ruling(Effect.PASSED, "overrides", "", None, count)
 
     def _changes(self, route: Route) -> Iterator[str]:
-        given = written(self._matrix, route)
+        level = written(self._matrix, route)
         for name in ("template", "set", *ROWS):
-            if given.get(name) is None:
+            if level.get(name) is None:
                 continue
             if name == "set" or name in MERGED:
-                yield from (f"{name}.{key}" for key in given[name])
+                yield from (f"{name}.{key}" for key in level[name])
             else:
                 yield name
 
-    def _matches(self, said: Rule | None) -> bool:
-        return said is not None and all(
-            (value := self._values[position]) is not None and value.index in taken
-            for position, taken in said
+    def _matches(self, matchers: Rule | None) -> bool:
+        return matchers is not None and all(
+            (value := self._values[position]) is not None and value.index in indexes
+            for position, indexes in matchers
         )
 
-    def _against(self, said: Rule) -> list[str]:
+    def _against(self, matchers: Rule) -> list[str]:
         """Return the values that do not match a rule."""
-        found = []
-        for position, taken in said:
+        values = []
+        for position, indexes in matchers:
             axis, value = self._axes[position]
-            if value is not None and value.index not in taken:
-                found.append(_worded(axis, value))
-        return found
+            if value is not None and value.index not in indexes:
+                values.append(_worded(axis, value))
+        return values
 
     def _of(self, effect: Effect, name: str, pattern: Pattern, note: str = "") -> Ruling:
         text = flow(written(self._matrix, pattern.route))
@@ -169,8 +169,8 @@ def _worded(axis: Axis, value: Value) -> str:
     return f"{axis.name}={value.text}"
 
 
-def _listed(words: list[str]) -> str:
-    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+def _listed(values: list[str]) -> str:
+    return " or ".join(filter(None, (", ".join(values[:-1]), values[-1])))
 
 
 def _others(count: int, all_: int) -> str:

@@ -1,4 +1,4 @@
-"""Explanations for people."""
+"""Write explanations as text, for people."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ def as_text(
     left: Sequence[Open],
     contents: Mapping[str, Content] | None = None,
 ) -> str:
-    """Return explanations for people, each line ended; a line `---` stands between two.
+    """Return explanations for people, each line ended; a line `---` separates two explanations.
 
     `contents` says of targets what decides their images, where that is known.
     """

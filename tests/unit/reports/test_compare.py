@@ -465,8 +465,8 @@ def test_links_go_by_what_they_lead_to() -> None:
     assert found(difference(ours, theirs)) == [("contexts.base", "target:c", "target:p")]
 
 
-def test_the_output_of_what_came_along_is_not_known() -> None:
-    """Bake prints another output for a parent that no one asked for: it is not compared."""
+def test_outputs_of_dependencies_are_not_compared() -> None:
+    """Bake changes the output of a parent that is only a dependency: it is not compared."""
     ours = {"p": target(tags=["x/p"], output=["type=image"]), "c": target(tags=["x/c"])}
     theirs = {
         "p": target(tags=["x/p"], output=[{"type": "cacheonly"}]),
