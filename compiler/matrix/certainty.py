@@ -1,7 +1,7 @@
-"""What can still be checked after errors: images whose variants are known, and text of the others.
+"""Find what can still be checked after errors: images with known variants, text of other images.
 
-Takes the images of a matrix with errors. Promises that what is reported from here on does not
-follow from an error that is reported already.
+Takes the images of a matrix with errors. Promises that no further diagnostic is a consequence of an
+error that is already reported.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _OF_ALL = frozenset({"data", "defaults", "exclude", "overrides", "set", "variabl
 
 
 def certain_images(images: Mapping[str, Image], reader: Reader) -> dict[str, Image]:
-    """Return the images that no error concerns, nor their parents."""
+    """Return the images that are free of errors, and whose parents are."""
     routes = {*reader.invalid, *reader.valid.removed()}
     certain = {
         name: image
@@ -50,7 +50,7 @@ def _concerns(route: Route, image: Image) -> bool:
 
 
 def check_printed_text(image: Image, variables: Mapping[str, Variable], reader: Reader) -> None:
-    """Report undeclared variables in fields that each variant of an image has, whatever it is."""
+    """Report undeclared variables in the fields that every variant of an image has."""
     if reader.valid.is_removed(("variables",)):
         return
     overridden = {name for override in image.overrides for name in override.fields}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Kind(Enum):
-    """What the value of a field is in matrix.yaml."""
+    """The type of a field's value in matrix.yaml."""
 
     TEXT = "text"
     FLAG = "flag"
@@ -28,7 +28,7 @@ class Kind(Enum):
 
 
 class Syntax(Enum):
-    """Which check the texts of a field must pass; `targets.field_syntax` has the checks."""
+    """The syntax of a field's texts; `targets.field_syntax` checks it."""
 
     ANNOTATION = auto()
     ATTESTATION = auto()
@@ -55,19 +55,19 @@ class FieldRow(NamedTuple):
     """For the JSON Schema and the documentation, in Markdown."""
     syntax: Syntax | None = None
     decides: bool = False
-    """Whether it is an input of the fingerprint: another value makes another image."""
+    """Whether it is an input of the fingerprint, because another value changes the image."""
     distinguishes: bool = True
     """Whether two targets with different values are different images for `same-image`."""
     since: str = ""
-    """The first version of buildx that keeps it, if that is not the oldest supported one."""
+    """The first version of buildx that supports it, if newer than the oldest supported one."""
     required: bool = False
-    """Whether `build` and `publish` reject a buildx that would ignore it: the field protects."""
+    """Whether `build` and `publish` reject a buildx that ignores it, for safety."""
     merged_by_bake: bool = False
     """Whether bake merges it by key when one target inherits another (bake/bake.go, Merge)."""
     doubled: bool = False
     """Whether new versions of buildx print `${` doubled in its values."""
     default: str = ""
-    """The text that means the same as no text."""
+    """The text with the same meaning as no text."""
     in_bake: bool = True
     """Whether bake has an attribute of this name."""
 

@@ -16,7 +16,7 @@ from compiler.source.document import Route
 
 
 class TopLevel(NamedTuple):
-    """What the top level sets for every image."""
+    """The values that the top level sets for every image."""
 
     exclude: tuple[Pattern, ...]
     overrides: tuple[Override, ...]
@@ -99,7 +99,7 @@ def read_images(
 
 
 def _lost(name: str, reader: Reader) -> bool:
-    """Return whether a key of an image, its template perhaps, was removed as invalid."""
+    """Return whether a key of an image, possibly its template, was removed as invalid."""
     return reader.valid.is_emptied(("images", name)) or reader.valid.is_emptied(("defaults",))
 
 
@@ -196,7 +196,7 @@ def _check_parent_axes(
 
 
 def _axes_are_unknown(name: str, reader: Reader) -> bool:
-    """Return whether something is wrong with the axes of an image."""
+    """Return whether the axes of an image are invalid."""
     lists = (("images", name, "axes"), ("defaults", "axes"), ("axes",))
     return not all(map(reader.is_sound, lists))
 

@@ -103,7 +103,7 @@ def _field(level: type[Level], key: str, hint: Any) -> Schema:
             return _or_null(own) if nullable else own
     found = _KINDS.get(kind)
     if found is None:
-        # A level that only this key leads to; some have a short form.
+        # A level that only this key contains; some have a short form.
         inner = next(one for one in (kind, *get_args(kind)) if isinstance(one, type))
         short = rules.SHORT.get(inner, {})
         found = {**_level(inner), **short}

@@ -45,7 +45,7 @@ def load(source: Source, files: Files) -> Matrix:
 
 
 def load_valid(source: Source, files: Files) -> Matrix:
-    """Read what is valid of a matrix: its `errors` are the rest, in the order of the file.
+    """Read the valid part of a matrix; its `errors` describe the invalid part, in the file's order.
 
     An image is left out if an error may change its variants, so that expanding and resolving the
     other images reports nothing that follows from these errors.
@@ -206,7 +206,7 @@ def _settings(axes: Mapping[str, Axis], images: Mapping[str, Image]) -> Iterable
 def _check_names(
     data: Iterable[str], axes: Iterable[str], settings: Iterable[Setting], reader: Reader
 ) -> None:
-    """Report names that templates cannot use, and names that hide each other."""
+    """Report names that templates cannot use, and names that hide other names."""
     owners: dict[str, tuple[str, Route]] = {}
     named = [
         *(("data name", name, ("data", name)) for name in data),

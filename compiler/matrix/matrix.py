@@ -167,4 +167,4 @@ class Matrix:
     """Names that strings of the document use."""
     warnings: tuple[Diagnostic, ...]
     errors: tuple[Diagnostic, ...] = ()
-    """What is invalid in the document; the rest of the matrix is what is valid."""
+    """The errors of the document; the matrix contains only its valid values."""

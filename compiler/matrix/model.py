@@ -186,7 +186,7 @@ _TYPES: Mapping[Kind, Any] = {
     Kind.CACHE: CacheOptions,
 }
 
-if TYPE_CHECKING:  # mypy knows no class that is made when the program runs
+if TYPE_CHECKING:  # mypy does not know a class that is created at run time
     BuildOptions = TemplateOptions
 else:
     BuildOptions = create_model(

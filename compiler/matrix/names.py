@@ -1,4 +1,4 @@
-"""Names: which are valid, which are reserved, and how generated names are made."""
+"""Check names, list the reserved ones, and create the names of targets and groups."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Patterns: which values of which axes a rule or a filter matches.
+"""Match patterns: find the values of axes that a rule or a filter selects.
 
 The language is the same for `only`, `exclude`, `when`, `with`, `aliases`, `groups` and filters of
 the command line.
@@ -185,7 +185,7 @@ def read_pattern(
     images: Collection[str],
     reader: Reader,
 ) -> Pattern:
-    """Read one pattern of matrix.yaml, and report what is wrong with it."""
+    """Read one pattern of matrix.yaml, and report its errors."""
     if not raw and not reader.valid.is_emptied(route):
         reader.problem(
             Code.EMPTY_PATTERN,
@@ -226,7 +226,7 @@ def _read_matcher(
 ) -> frozenset[int] | None:
     """Return the indexes of the known values that a matcher selects; None if none are known."""
     if not known:
-        return None  # the axis is invalid, and that is reported already
+        return None  # the axis is invalid, which is already reported
     words = [spelling(value) for value in values]
     matched = match(words, known, null=name != "image")
     for fault in matched.faults:

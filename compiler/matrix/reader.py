@@ -30,21 +30,21 @@ class Reader:
 
     def __init__(self, source: Source) -> None:
         self.valid = Validation(source, self.problem)
-        """The document's schema, and what it removed of the document."""
+        """The document's schema, and the values that it removed from the document."""
         self.problems = Problems()
         self.warnings = Problems()
         self.read: set[str] = set()
         """Names that strings of the document use: of Jinja, and bake variables as `${NAME}`."""
         self.broken: set[str] = set()
-        """Names of `data` and, as `${NAME}`, of variables whose values are unknown."""
+        """Names of `data`, and of variables as `${NAME}`, whose values are unknown."""
         self.invalid: set[Route] = set()
-        """Routes of what is invalid and was not repaired."""
+        """Routes of invalid values that were not repaired."""
         self._plain: Sandbox = environment(None, bake=False)
         self._bake: Sandbox = environment(None, bake=True)
 
     @property
     def source(self) -> Source:
-        """The document, without what its schema rejected."""
+        """The document without the values that its schema rejected."""
         return self.valid.source
 
     def problem(
@@ -58,7 +58,7 @@ class Reader:
         related: tuple[tuple[str, Location], ...] = (),
         repaired: bool = False,
     ) -> None:
-        """Report an error at a route; `repaired` if the remedy was applied for what follows."""
+        """Report an error at a route; `repaired` if reading continues with the remedy applied."""
         if not repaired:
             self.invalid.add(route)
         self.problems.add(
@@ -72,12 +72,12 @@ class Reader:
         )
 
     def reject(self, error: CompileError, route: Route) -> None:
-        """Report what an error carries, as the reason why the value at a route is invalid."""
+        """Report the diagnostics of an exception; the value at the route is invalid."""
         self.invalid.add(route)
         self.problems.extend(error.diagnostics)
 
     def is_sound(self, route: Route) -> bool:
-        """Return whether nothing at or below a route is invalid."""
+        """Return whether the value at a route is valid as a whole."""
         return not self.valid.is_emptied(route) and not any(
             invalid[: len(route)] == route for invalid in self.invalid
         )
@@ -110,7 +110,7 @@ class Reader:
         return text
 
     def skip_unknown(self, text: TemplateString) -> None:
-        """Skip a string that uses an unknown value, because that error is reported already.
+        """Skip a string that uses an unknown value, because that error is already reported.
 
         Raises:
             CompileError: the string uses such a value; without a diagnostic.
@@ -142,7 +142,7 @@ class Reader:
         """Evaluate one expression, `{{ ... }}`, with these names.
 
         Raises:
-            CompileError: it is not one expression, or fails.
+            CompileError: the text is not one expression, or its evaluation fails.
         """
         text = TemplateString(raw, self._plain, self.source, route)
         self.read.update(text.names)

@@ -101,7 +101,7 @@ class TemplateString:
         return self.refusal(code, message, help_, word)
 
     def printed(self) -> str:
-        """Return the text that it prints whatever the scope; an expression counts as a space."""
+        """Return the text that is printed in any scope, with a space for each expression."""
         if self.constant is not None:
             return self.constant
         return " ".join(
@@ -127,7 +127,7 @@ def _joiner(tree: nodes.Template, env: Sandbox) -> Callable[[Mapping[str, Any]],
             else:
                 return None
     finalize, finish = env.finalize, env.meter.finish_pieces
-    assert finalize is not None  # noqa: S101 - ours has one
+    assert finalize is not None  # noqa: S101 - the environment has one
 
     def render(scope: Mapping[str, Any]) -> str:
         return finish(

@@ -1,9 +1,9 @@
-"""The document against the schema, with recovery: one invalid value does not hide the others.
+"""Validate a document with recovery, so that one invalid value does not hide the others.
 
-Takes a `Source` and a level of the model; returns the model of what is valid. An invalid value is
-reported once. If the remedy is certain, reading continues as if it had been applied: a misspelt key
-counts as the key that it most likely means, a single value as a list of one. Otherwise the value is
-left out, so that no other diagnostic follows from it.
+Takes a `Source` and a level of the model; returns the model of the valid values. An invalid value
+is reported once. If the remedy is certain, reading continues as if it had been applied: a misspelt
+key is read as the key that it most likely means, a single value as a list of one. Otherwise the
+value is omitted, so that it causes no other diagnostic.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,10 +19,10 @@ from compiler.source.edits import Edit, Enclose, Remove, Rename, Replace
 
 
 _MOST_ROUNDS = 20
-"""Validations of one level; each reports what the one before it could not see."""
+"""Validations of one level; each can report errors that the previous one could not."""
 
 _REQUIRED: Mapping[type[Level], Mapping[str, Any]] = {MatrixFile: {"images": {}}}
-"""Required keys of levels that cannot be left out as a whole, with the values that replace them."""
+"""Required keys of levels that cannot be omitted as a whole, with the values that replace them."""
 
 _STAND_INS: Mapping[str, Any] = {"images": None, "axes": [], "variables": ""}
 """Sections whose names other values use: an invalid value under a name is replaced by this."""
@@ -47,14 +47,14 @@ class Report(Protocol):
 
 
 class Validation:
-    """Validates levels of one document, and remembers what was left out of it."""
+    """Validates levels of one document, and records the values that were omitted."""
 
     def __init__(self, source: Source, report: Report) -> None:
         self.source = source
         """The document without its invalid values, as far as it was validated."""
         self._report = report
         self._removed: set[Route] = set()
-        """Routes of removed values, without indexes: removing an entry moves those behind it."""
+        """Routes of removed values, without indexes: removing an entry shifts later entries."""
 
     def is_removed(self, route: Route) -> bool:
         """Return whether the value, or one that contains it, was removed or replaced."""
@@ -62,18 +62,18 @@ class Validation:
         return any(names[:n] in self._removed for n in range(1, len(names) + 1))
 
     def is_emptied(self, route: Route) -> bool:
-        """Return whether something in the mapping at a route was removed or replaced."""
+        """Return whether a value in the mapping at a route was removed or replaced."""
         names = _names(route)
         return any(removed[: len(names)] == names for removed in self._removed)
 
     def removed(self) -> frozenset[Route]:
-        """Return the routes of what was removed or replaced, without the indexes of lists."""
+        """Return the routes of removed and replaced values, without the indexes of lists."""
         return frozenset(self._removed)
 
     def level(self, level: type[L], route: Route = ()) -> L:
-        """Return what is valid of the level at a route; report the rest.
+        """Return the valid values of the level at a route; report invalid ones.
 
-        A level that is invalid as a whole counts as empty.
+        A level that is invalid as a whole is read as empty.
         """
         recovered: set[Route] = set()
         missing: Mapping[str, Any] = {}
@@ -96,7 +96,7 @@ class Validation:
                     self._describe(fault, repaired=isinstance(edit, Rename | Enclose))
                 if where == route and level in _REQUIRED:
                     missing = _REQUIRED[level]
-                elif where == route:  # nothing of this level can be kept
+                elif where == route:  # no value of this level is valid
                     self._removed.add(_names(route))
                     return level.model_validate({})
                 else:
@@ -118,7 +118,7 @@ class Validation:
         return value
 
     def _recovery(self, fault: "_Fault", where: Route) -> Edit:
-        """Return how reading continues after a fault."""
+        """Return the edit with which reading continues after an error."""
         if fault.kind == "extra_forbidden":
             meant = nearest(fault.name, fault.known)
             if meant is not None and meant not in self._value(where[:-1]):
@@ -130,7 +130,7 @@ class Validation:
         return Remove()
 
     def _describe(self, fault: "_Fault", *, repaired: bool) -> None:
-        """Report what the model rejects."""
+        """Report the values that the model rejects."""
         report, at = self._report, fault.at
         if fault.kind == "extra_forbidden":
             otherwise = f"known keys are {', '.join(sorted(fault.known))}"
@@ -169,11 +169,11 @@ class _Fault:
 
     @property
     def is_single_pattern(self) -> bool:
-        """Whether it is one pattern as `only` of an image, which is short for a list of it."""
+        """Whether it is one pattern as `only` of an image, the short form of a list."""
         return self.expected == "a list" and self.got == "a mapping" and self.name == "only"
 
     def is_misspelt(self, misspelt: Sequence[Route]) -> bool:
-        """Return whether a missing key is there under one of these misspelt names."""
+        """Return whether a missing key exists under one of these misspelt names."""
         return self.is_missing and any(
             at[:-1] == self.at[:-1] and nearest(str(at[-1]), self.known) == self.name
             for at in misspelt

@@ -1,6 +1,6 @@
 """Read a file that a command-line argument names, or stdin.
 
-Refuses what is not there or cannot be read, with near names; never more than a limit is read.
+Refuses a file that is missing or unreadable, and suggests similar names. Reads at most a limit.
 """
 
 import os
@@ -24,12 +24,12 @@ def read_given(file: str, *, what: str, remedy: str, limit: int) -> bytes:
 
     Args:
         file: as the user named it; `-` is stdin.
-        what: it should be, with its article.
-        remedy: what helps where it is not there, and no name is near.
-        limit: bytes that are read; one more comes back of a file that is longer.
+        what: the kind of file that is expected, with its article.
+        remedy: the help if the file is missing and no name is similar.
+        limit: the maximum number of bytes; of a longer file, one byte more is returned.
 
     Raises:
-        CompileError: it is not there, or cannot be read.
+        CompileError: the file is missing, or cannot be read.
     """
     shown = shown_name(file)
     try:

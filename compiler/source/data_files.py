@@ -42,11 +42,11 @@ _LETTERS = {"b": "\b", "f": "\f", "r": "\r", "e": "\x1b"}
 def load_data(name: str, text: bytes, path: str, *, limit: int = LIMIT) -> object:
     """Return the content of a data file: a mapping or a list.
 
-    The suffix of `name` says what it is; `path` is how diagnostics call it. `3.10` is the text
+    The suffix of `name` decides the format; diagnostics show `path`. `3.10` is the text
     `3.10` in each format, as are dates; only whole numbers of JSON and TOML are numbers.
 
     Raises:
-        CompileError: the file is of another kind, or anything in it is wrong.
+        CompileError: the format is unknown, or the content is invalid.
     """
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in {".yaml", ".yml"}:

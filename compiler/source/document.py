@@ -20,7 +20,7 @@ from compiler.source.yaml_strictness import refuse_directives
 
 
 Route: TypeAlias = changes.Route
-"""The way to a value: the keys and indexes that lead to it from the top."""
+"""The route of a value: its keys and indexes from the top of the document."""
 
 LIMIT = 1 << 20
 """The default size limit of a file, in bytes."""
@@ -60,7 +60,7 @@ class Source:
     """A YAML file: its data, and the location of each value."""
 
     path: str
-    """The file as the user would name it."""
+    """The path of the file, as diagnostics show it."""
     text: str
     """The text of the file, without a byte order mark."""
     data: Any
@@ -132,7 +132,7 @@ class Source:
         return self._page.at(place, place + 1)
 
     def existing(self, route: Route) -> Route:
-        """Return the longest beginning of a route that leads to a value, in the document's keys."""
+        """Return the longest beginning of a route that exists, with the document's own keys."""
         found: list[str | int | None] = []
         node = self._root
         for step in route:
@@ -154,7 +154,7 @@ class Source:
     def edited(self, edits: Mapping[Route, changes.Edit]) -> "Source":
         """Return the document with some values changed; the other values keep their locations.
 
-        Every route must lead to a value, and not to the top level.
+        Every route must exist, and must not be the top level.
         """
         root = changes.apply_edits(self._root, edits)
         return replace(self, data=root.data, _root=root)

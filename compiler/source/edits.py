@@ -1,7 +1,7 @@
 """Changes to a parsed document, so that reading continues after an invalid value.
 
-Takes the tree of a document and an edit for each route; returns a new tree. Every node of it keeps
-the location where the user wrote it, so diagnostics about the rest stay correct. The original tree
+Takes the tree of a document and an edit for each route; returns a new tree. Each of its nodes keeps
+its location in the file, so diagnostics about the other values stay correct. The original tree
 is not changed.
 """
 
@@ -13,7 +13,7 @@ from compiler.source.nodes import Node
 
 
 Route: TypeAlias = tuple[str | int | None, ...]
-"""The keys and indexes that lead from the top of a document to a value."""
+"""The keys and indexes of a value, from the top of the document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ _WHOLE: Route = ()
 def apply_edits(node: Node, edits: Mapping[Route, Edit]) -> Node:
     """Return a tree with these edits; an edit inside a value that is edited itself is ignored.
 
-    Every route must lead to a value below the node; in lists, indexes are those of the given tree.
+    Every route must exist below the node. Indexes of lists are those before the edits.
     """
     by_step: dict[Any, dict[Route, Edit]] = {}
     for (step, *rest), edit in edits.items():

@@ -22,7 +22,7 @@ _CONSTANTS = ("NaN", "Infinity", "-Infinity")
 def find_in_json(text: str) -> list[RawDiagnostic]:
     """Return duplicate keys, forbidden characters, too deep nesting and invalid numbers.
 
-    The text is what a JSON parser accepts, or gave up on because of one of these.
+    The text is one that a JSON parser accepts, or rejects because of one of these errors.
     """
     findings: list[RawDiagnostic] = []
     objects: list[dict[str, tuple[int, int]]] = []
@@ -53,7 +53,7 @@ def _in_string(
     try:
         value = json.loads(text[start:end])
     except json.JSONDecodeError:
-        return []  # Behind what the parser gave up on.
+        return []  # The parser stopped before this offset.
     findings = []
     bad = FORBIDDEN_IN_VALUE.search(value)
     if bad:

@@ -56,7 +56,7 @@ class SourceText:
         begin = starts[line - 1]
         stop = starts[line] if line < len(starts) else len(self.text)
         if self._shown[0] != line:
-            # Whoever prints the line must be able to encode it.
+            # Lone surrogates cannot be encoded when the line is printed.
             shown = _FORBIDDEN_IN_FILE.sub("\ufffd", self.text[begin:stop].rstrip("\r\n"))
             self._shown = (line, shown)
         text = self._shown[1]
@@ -96,7 +96,7 @@ class SourceText:
 def read_text(raw: str | bytes, path: str, *, limit: int) -> SourceText:
     """Decode a file, without its byte order mark.
 
-    Refuses what is larger than `limit` bytes, not UTF-8, or has control characters.
+    Refuses a file that is larger than `limit` bytes, is not UTF-8, or has control characters.
     """
     size = len(raw)
     if isinstance(raw, str) and size <= limit < 4 * size:
@@ -154,7 +154,7 @@ def _decode(raw: bytes, path: str) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
-        # Up to the bad byte all is well, so its offset among characters is known.
+        # All bytes before the invalid one are valid, so its offset in characters is known.
         start = len(raw[: error.start].decode())
         SourceText(path, raw.decode(errors="replace")).refuse(
             [

@@ -1,4 +1,4 @@
-"""The files of the project: read once, only inside its folder, and recorded as inputs."""
+"""Read the files of the project: each once, only inside its folder, and recorded as an input."""
 
 import errno
 import os
@@ -25,7 +25,7 @@ UNREADABLE = "mend the link, or give yourself the right to read it"
 
 
 _MOST_NAMES = 10_000
-"""Files of a folder of which names are compared for a hint."""
+"""The maximum number of files whose names are compared for a hint."""
 
 _HALF = re.compile("[\ud800-\udfff]")
 """Lone surrogates, which an expression can return; no file name can contain them."""
@@ -44,7 +44,7 @@ class FileError(Exception):
 
 
 def open_regular(path: str) -> BufferedReader:
-    """Open a regular file for reading; never wait for a pipe, never follow a link in its place.
+    """Open a regular file for reading; do not block on a pipe, do not follow a link.
 
     Raises:
         OSError: it cannot be read, or is not a regular file.
@@ -76,7 +76,7 @@ class Files:
         """Read a file.
 
         Raises:
-            FileError: it is missing, no file, too large, unreadable or outside the folder.
+            FileError: it is missing, not a file, too large, unreadable or outside the folder.
         """
         full = self._inside(path)
         try:
@@ -85,7 +85,7 @@ class Files:
                 raise FileError(
                     Code.NOT_A_FILE, f"{self.shown(path)} is a folder", "name a file in it"
                 )
-            if not stat.S_ISREG(state.st_mode):  # a pipe or a device would not end
+            if not stat.S_ISREG(state.st_mode):  # reading a pipe or a device may never end
                 raise FileError(
                     Code.NOT_A_FILE, f"{self.shown(path)} is not a regular file", "name a text file"
                 )
@@ -119,7 +119,7 @@ class Files:
         """Check that a folder exists.
 
         Raises:
-            FileError: it is missing, no folder, or outside the folder.
+            FileError: it is missing, not a folder, or outside the folder.
         """
         full = self._inside(path)
         try:
@@ -139,7 +139,7 @@ class Files:
     def names(self, folder: str) -> list[str]:
         """Return the paths of all files below a folder, sorted; for near-miss hints.
 
-        None of a folder that cannot be read, and not more than are worth a hint.
+        Returns none for an unreadable folder, and at most as many as a hint can use.
         """
         try:
             top = self._inside(folder)

@@ -62,7 +62,7 @@ def explain(text: str, failure: Failure, *, opened: int | None) -> RawDiagnostic
     """Return the error in a user's terms, at the location of the remedy.
 
     The code is `quote-it` if quotes around the finding's span are the remedy. `opened` is
-    where the bracket stands that is open there, if one is.
+    the offset of the innermost open bracket, if there is one.
     """
     last = len(text.rstrip())
     at = min(failure.at, max(0, last - 1))
@@ -212,7 +212,7 @@ def _quoted(raw: str) -> str:
 def _item(text: str, line: int, end: int, at: int) -> tuple[int, bool]:
     """Return where the value at the offset `at` begins, and whether it is in brackets.
 
-    Looks at that line only, and roughly: this is for help, not for reading.
+    Examines only that line, and approximately: the result is used for help, not for parsing.
     """
     opened: list[int] = []
     start = -1
