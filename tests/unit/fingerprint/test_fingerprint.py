@@ -1,4 +1,4 @@
-"""Fingerprints: what decides an image counts, in each target that it decides, and nothing else."""
+"""Fingerprints change with every input of an image, and with nothing else."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def make(folder: Path) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Give a project of a base, a child of it, and an image apart."""
+    """Return a project of a base image, its child, and an independent image."""
     return make(tmp_path / "project")
 
 
@@ -125,25 +125,25 @@ def taken(
     sets: Sequence[str] = (),
     refreshed: Mapping[str, str] | None = None,
 ) -> dict[str, Fingerprint]:
-    """Give the fingerprints of a project."""
+    """Return the fingerprints of a project."""
     compiled = compile_matrix(folder / "matrix.yaml")
     resolved = override(ResolvedPlan(compiled.plan, environment or {}), sets)
     return project_fingerprints(replace(compiled, refreshed=refreshed or {}), resolved, folder)
 
 
 def digests(found: Mapping[str, Fingerprint]) -> dict[str, str]:
-    """Give the digest of each target."""
+    """Return the digest of each target."""
     return {name: one.digest for name, one in found.items()}
 
 
 def differing(before: Mapping[str, Fingerprint], now: Mapping[str, Fingerprint]) -> tuple[str, ...]:
-    """Give the targets whose fingerprints are not the same."""
+    """Return the targets whose fingerprints differ."""
     assert before.keys() == now.keys()
     return tuple(name for name in now if now[name].digest != before[name].digest)
 
 
 def append(name: str, text: str = "\n") -> Callable[[Path], None]:
-    """Give what writes something more to a file, which may be new."""
+    """Return a change that appends to a file, which may be new."""
 
     def edit(folder: Path) -> None:
         path = folder / name
@@ -155,7 +155,7 @@ def append(name: str, text: str = "\n") -> Callable[[Path], None]:
 
 
 def rewrite(name: str, old: str, new: str) -> Callable[[Path], None]:
-    """Give what replaces a text in a file."""
+    """Return a change that replaces a text in a file."""
 
     def edit(folder: Path) -> None:
         text = (folder / name).read_text()
@@ -166,14 +166,14 @@ def rewrite(name: str, old: str, new: str) -> Callable[[Path], None]:
 
 
 def relink(folder: Path) -> None:
-    """Let the link lead to another file of the same text."""
+    """Point the link to another file with the same text."""
     shutil.copy(folder / "files/aim.txt", folder / "files/other.txt")
     (folder / "files/link").unlink()
     (folder / "files/link").symlink_to("other.txt")
 
 
 def rename(folder: Path) -> None:
-    """Give a copied file another name."""
+    """Rename a copied file."""
     (folder / "all/b.txt").rename(folder / "all/c.txt")
 
 
@@ -235,7 +235,7 @@ COUNTS: Mapping[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("case", COUNTS)
 def test_what_decides_an_image_counts_in_it_and_its_children_only(project: Path, case: str) -> None:
-    """A change shows in the targets that it decides, and is told by name."""
+    """A changed input changes the targets that have it, and is named as a component."""
     edit, expected = COUNTS[case]
     before = taken(project)
 
@@ -255,20 +255,20 @@ def tag(folder: Path) -> None:
 
 
 def touch(folder: Path) -> None:
-    """Give everything another time."""
+    """Change the time of every file."""
     for path in folder.rglob("*"):
         os.utime(path, (1, 1), follow_symlinks=False)
 
 
 def loosen(folder: Path) -> None:
-    """Give everything the modes of another umask, and of no group."""
+    """Set the modes of another umask, without permissions for the group."""
     for path in folder.rglob("*"):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode & 0o700 | (0o077 if path.is_dir() else 0o060))
 
 
 def shuffle(folder: Path) -> None:
-    """Write each file of a folder anew, in another order."""
+    """Rewrite each file of a folder, in another order."""
     files = [(path, path.read_bytes()) for path in (folder / "all").rglob("*") if path.is_file()]
     shutil.rmtree(folder / "all")
     Random(1).shuffle(files)  # noqa: S311
@@ -278,7 +278,7 @@ def shuffle(folder: Path) -> None:
 
 
 def own(folder: Path) -> None:
-    """Give everything another owner where this is allowed."""
+    """Change the owner of every file if this is allowed."""
     if os.geteuid() == 0:
         for path in folder.rglob("*"):
             os.chown(path, 4711, 4711, follow_symlinks=False)
@@ -321,7 +321,7 @@ DOES_NOT: Mapping[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize("case", DOES_NOT)
 def test_what_decides_no_image_counts_nowhere(project: Path, case: str) -> None:
-    """A change of what is around an image leaves every fingerprint."""
+    """A change that does not affect an image changes no fingerprint."""
     before = taken(project)
 
     DOES_NOT[case](project)
@@ -330,7 +330,7 @@ def test_what_decides_no_image_counts_nowhere(project: Path, case: str) -> None:
 
 
 def test_the_comment_that_names_the_templates_does_not_count(project: Path) -> None:
-    """A template split in two gives the same fingerprints if it gives the same steps."""
+    """Splitting a template in two keeps the fingerprints if the rendered text is the same."""
     before = taken(project)
 
     (project / "templates/child.j2").write_text("FROM {{ parent }}\n{% include 'rest.j2' %}")
@@ -340,7 +340,7 @@ def test_the_comment_that_names_the_templates_does_not_count(project: Path) -> N
 
 
 def test_a_comment_of_the_author_s_own_stays(project: Path) -> None:
-    """Only the first comment is ours: one like it further down counts as all text does."""
+    """Only the first comment is ignored: a similar comment further down is an input."""
     before = taken(project)
 
     append("templates/lone.j2", "# Generated by compile-matrix from nothing\n")(project)
@@ -349,7 +349,7 @@ def test_a_comment_of_the_author_s_own_stays(project: Path) -> None:
 
 
 def test_checkouts_and_hash_seeds_agree(project: Path, tmp_path: Path) -> None:
-    """Another folder, umask, hash seed and process give the same digests."""
+    """The digests do not depend on folder, umask, hash seed and process."""
     program = (
         "import json, os, sys; os.umask(int(sys.argv[2], 8))\n"
         "from pathlib import Path\n"
@@ -370,7 +370,7 @@ def test_checkouts_and_hash_seeds_agree(project: Path, tmp_path: Path) -> None:
 
 
 def test_the_environment_and_set_count_as_in_bake(project: Path) -> None:
-    """A variable that reaches an argument counts; one that reaches tags and labels does not."""
+    """A variable in a build argument is an input; one in tags and labels is not."""
     before = taken(project)
 
     assert differing(before, taken(project, environment={"VERSION": "v9", "REGISTRY": "x"})) == ()
@@ -387,12 +387,12 @@ def test_the_environment_and_set_count_as_in_bake(project: Path) -> None:
 
 
 def test_an_output_of_several_lines_decides_no_image(project: Path) -> None:
-    """A folder whose name has a line break, as `--set` can give it, is where the result goes."""
+    """The destination of an output is not an input, even if its name contains a line break."""
     assert differing(taken(project), taken(project, sets=["lone.output=out\nside"])) == ()
 
 
 def test_a_date_of_refreshing_counts(project: Path) -> None:
-    """What is to be built anew since a date has another fingerprint, and so has its child."""
+    """A refreshed target gets another fingerprint, and so does its child."""
     before = taken(project)
 
     assert differing(before, taken(project, refreshed={"base-3_12": "2026-11-23"})) == (
@@ -402,7 +402,7 @@ def test_a_date_of_refreshing_counts(project: Path) -> None:
 
 
 def test_parts_are_named_as_a_reader_would(project: Path) -> None:
-    """Files by their paths in the project, fields by bake's names, the parent by its own."""
+    """Components are named by a file's path in the project, bake's field, or the parent target."""
     found = taken(project)
 
     assert set(found["base-3_11"].parts) == {
@@ -419,7 +419,7 @@ def test_parts_are_named_as_a_reader_would(project: Path) -> None:
 
 
 def test_a_pinned_base_is_a_part_of_its_own(project: Path) -> None:
-    """Another digest of a base is told by the base's name, and the Dockerfile stays as it was."""
+    """A new digest of a base changes the component of that base, not that of the Dockerfile."""
     template = project / "templates/lone.j2"
     pinned = "FROM python:3.11@sha256:{}\nCOPY all /\n"
     template.write_text(pinned.format("0" * 64))
@@ -431,7 +431,7 @@ def test_a_pinned_base_is_a_part_of_its_own(project: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_refused_by_name(project: Path) -> None:
-    """What is wrong with it is said; nothing is taken for its content."""
+    """An unreadable file is an error; it is not read as empty."""
     (project / "files/link").unlink()
     (project / "files/copied.txt").unlink()
     (project / "files/copied.txt").symlink_to("copied.txt")
@@ -446,7 +446,7 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(project: Path) -> None:
 
 
 def test_pipes_are_passed_over(project: Path) -> None:
-    """What git does not keep is not waited for."""
+    """Files that Git cannot record, such as pipes, are skipped without blocking."""
     before = taken(project)
     os.mkfifo(project / "all/pipe")
 
@@ -468,7 +468,7 @@ UNUSABLE: Mapping[str, Callable[[Path], None]] = {
 @pytest.mark.parametrize("name", [".dockerignore", "dockerfiles/lone.Dockerfile.dockerignore"])
 @pytest.mark.parametrize("case", UNUSABLE)
 def test_ignore_files_are_read_with_limits(project: Path, case: str, name: str) -> None:
-    """A branch can contain anything under their names; neither time nor memory is lost."""
+    """Hostile ignore files are rejected quickly and without reading them whole."""
     file = project / name
     file.parent.mkdir(exist_ok=True)
     file.unlink(missing_ok=True)
@@ -480,7 +480,7 @@ def test_ignore_files_are_read_with_limits(project: Path, case: str, name: str) 
 
 
 def test_an_ignore_file_can_be_a_link_inside_the_project(project: Path) -> None:
-    """It counts as the file that it leads to; a link to nothing ignores nothing."""
+    """A linked ignore file is read from its target; a dangling link ignores nothing."""
     (project / ".dockerignore").unlink(missing_ok=True)
     before = taken(project)
     (project / ".dockerignore").symlink_to("rules")
@@ -507,7 +507,7 @@ WORDS = [
 
 @pytest.mark.parametrize("word", WORDS)
 def test_what_set_does_not_take_is_refused(project: Path, word: str) -> None:
-    """As bake refuses it, before anything is built."""
+    """A cycle made by `--set` is rejected before a build, as in bake."""
     with pytest.raises(OverrideError):
         taken(project, sets=[word])
 
@@ -529,7 +529,7 @@ SETS: list[list[str]] = [
 def test_fields_are_what_bake_resolves(
     project: Path, request: pytest.FixtureRequest, sets: list[str], which: str
 ) -> None:
-    """With the environment and --set they are what bake --print gives."""
+    """With the environment and `--set`, fields equal those that `bake --print` prints."""
     buildx: Path = request.getfixturevalue(which)
     compiled = compile_matrix(project / "matrix.yaml")
     for artifact in compiled.artifacts:
@@ -577,7 +577,7 @@ READS = {
 
 @pytest.mark.parametrize("text", READS)
 def test_what_instructions_reach(text: str) -> None:
-    """Paths are cleaned; remote sources, stages and here-documents are no files of the context."""
+    """Paths are normalised; remote sources, stages and here-documents are not context files."""
     assert reads(text).main == READS[text]
 
 
@@ -595,7 +595,7 @@ WHOLE = [
 
 @pytest.mark.parametrize("text", WHOLE)
 def test_what_cannot_be_decided_counts_whole(text: str) -> None:
-    """The reason is the instruction."""
+    """The reason for reading a whole context is the instruction."""
     whole = reads(text).main.whole
 
     assert whole
@@ -607,12 +607,12 @@ NOT_UNDERSTOOD = ["", "nonsense\n", "FROM a\nCOPY <<EOF /x\n", "# syntax=acme/ow
 
 @pytest.mark.parametrize("text", NOT_UNDERSTOOD)
 def test_what_is_not_understood_may_read_everything(text: str) -> None:
-    """Not even an argument or a context is left out."""
+    """If a Dockerfile is not understood, every argument and every context is an input."""
     assert reads(text) == EVERYTHING
 
 
 def test_a_name_that_is_not_decided_may_be_any_context() -> None:
-    """Where an argument says what to read from, every context counts."""
+    """If an argument decides the source of a copy, every context is an input."""
     assert reads("ARG B=x\nFROM $B\n").undecided == "FROM $B"
     assert reads("FROM a\nRUN --mount=from=$B,target=/x true\n").undecided
     assert not reads("FROM a\nCOPY --from=b x /\n").undecided
@@ -622,7 +622,7 @@ def test_a_name_that_is_not_decided_may_be_any_context() -> None:
     "name", ["python", "python:latest", "library/python", "docker.io/library/python:latest"]
 )
 def test_names_of_images_are_compared_as_buildkit_does(name: str) -> None:
-    """A context takes the place of an image however its name is written."""
+    """A named context replaces an image, however the image's name is written."""
     assert lookup_name(name) == "python"
     assert "python" in reads(f"FROM {name}\n").named
 
@@ -646,7 +646,7 @@ def test_the_whole_context_holds_what_each_source_reaches(
     ignored: list[tuple[str, str]],
     sources: list[str],
 ) -> None:
-    """What is reached by paths is what is reached whole, narrowed to these paths."""
+    """The files reached by paths are those of the whole context, limited to these paths."""
     folder = tmp_path_factory.mktemp("tree")
     (folder / "context").mkdir()
     for name in sorted(files):

@@ -1,4 +1,4 @@
-"""Levels of matrix.yaml laid over one another: what is null is taken away."""
+"""Merge the levels of matrix.yaml: null removes an inherited value."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ def planned(folder: Path, image: dict[str, Any], **top: Any) -> list[dict[str, A
 
 
 def test_null_takes_away_what_defaults_say(tmp_path: Path) -> None:
-    """Of an image, null is nothing: no tags, no tests, no cache, no rows."""
+    """A null of an image removes the inherited tags, tests, cache and rows."""
     nulls = dict.fromkeys(("tags", "labels", "tests", "cache", "platforms", "exclude"))
     targets = planned(tmp_path, nulls)
 
@@ -37,7 +37,7 @@ def test_null_takes_away_what_defaults_say(tmp_path: Path) -> None:
 
 
 def test_an_override_takes_away_too(tmp_path: Path) -> None:
-    """Null in an override holds for its variants alone; the next one may give anew."""
+    """Null in an override applies to its variants; a later override can set the field again."""
     targets = planned(
         tmp_path,
         {"exclude": None},
@@ -54,7 +54,7 @@ def test_an_override_takes_away_too(tmp_path: Path) -> None:
 
 
 def test_a_parent_is_taken_away(tmp_path: Path) -> None:
-    """`from: null` stands on nothing, whatever the defaults say."""
+    """An image with `from: null` has no parent, even if the defaults set one."""
     defaults = {"template": "Dockerfile.j2", "from": "base"}
     images: dict[str, Any] = {"base": {"from": None}, "child": {}}
     files = {"templates/Dockerfile.j2": "FROM {{ parent or 'scratch' }}\n"}

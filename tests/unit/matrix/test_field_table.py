@@ -1,4 +1,4 @@
-"""One row for each field: every part of the compiler knows each row, and no other field."""
+"""The field table has one row for each field, and every package supports each row."""
 
 from __future__ import annotations
 
@@ -99,20 +99,20 @@ def test_a_target_has_the_field(row: FieldRow, tmp_path: Path) -> None:
 
 @each(*BAKE_ROWS)
 def test_comparison_knows_the_row(row: FieldRow) -> None:
-    """A field is compared, or is known to change no image."""
+    """A field is compared, or is listed as one that does not change an image."""
     assert row.name in COMPARED or row.name in PASSED
 
 
 @each(*(row for row in BAKE_ROWS if row.name in COMPARED))
 def test_a_default_means_nothing(row: FieldRow) -> None:
-    """The default of a field is no difference from its absence."""
+    """A field with its default value equals a missing field."""
     if row.default:
         assert normal({row.name: row.default}) == normal({})
 
 
 @each(*BAKE_ROWS)
 def test_fingerprints_know_the_row(row: FieldRow, tmp_path: Path) -> None:
-    """A field decides the image, or `--set` of it changes nothing that counts."""
+    """A field is an input of the fingerprint, or `--set` of it does not change the fingerprint."""
     if not row.decides and row.name != "description":
         key = {"secret": "secrets"}.get(row.name, row.name)
         name = ".a" if row.kind is Kind.MAPPING else ""

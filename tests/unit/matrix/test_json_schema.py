@@ -1,4 +1,4 @@
-"""The schema of matrix.yaml: an editor is told what compiling would say, as far as it can see."""
+"""The JSON Schema rejects the errors that the compiler rejects, as far as a schema can."""
 
 import json
 import re
@@ -30,13 +30,13 @@ SHOWN = [
 
 
 def check(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run check-jsonschema, an implementation that is not ours."""
+    """Run check-jsonschema, an independent implementation."""
     command = [Path(sys.executable).with_name("check-jsonschema"), *words]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def refused(folder: Path, paths: list[Path]) -> dict[Path, str]:
-    """Return those of these files that the schema refuses, each with what is said."""
+    """Return the files that the schema rejects, each with the messages."""
     file = folder / "schema.json"
     file.write_text(schema_text())
     done = check("--schemafile", file, "--output-format", "json", *paths)
@@ -47,7 +47,7 @@ def refused(folder: Path, paths: list[Path]) -> dict[Path, str]:
 
 
 def test_it_is_a_schema(tmp_path: Path) -> None:
-    """The schema is one of its draft."""
+    """The schema is valid by its draft."""
     (tmp_path / "schema.json").write_text(schema_text())
 
     done = check("--check-metaschema", tmp_path / "schema.json")
@@ -86,13 +86,13 @@ def subclasses(level: type[Level]) -> Iterator[type[Level]]:
 
 
 def test_every_key_is_described() -> None:
-    """Each key of each level has its description in the schema, and only `x-` keys beside them."""
+    """The schema describes each key of each level, and allows no other keys than `x-`."""
     found = dict(levels(schema()))
 
     assert len(found) >= 7
     assert set(found[""]["properties"]) == set(keys(MatrixFile))
     told = {frozenset(level["properties"]) for level in found.values()}
-    # A level that others are made of alone is never met by itself.
+    # A level that only serves as a base of other levels does not occur on its own.
     assert told == {
         frozenset(keys(one))
         for one in subclasses(Level)
@@ -106,7 +106,7 @@ def test_every_key_is_described() -> None:
 
 
 def test_what_is_shown_is_accepted(tmp_path: Path) -> None:
-    """The sample, the README's matrix and every example are what the schema describes."""
+    """The sample, the matrix of the README and every example are valid by the schema."""
     paths = [PROJECT / "matrix.yaml", *sorted((PROJECT / "examples").glob("**/matrix.yaml"))]
     for n, text in enumerate(SHOWN):
         paths.append(tmp_path / f"{n}.yaml")
@@ -117,14 +117,14 @@ def test_what_is_shown_is_accepted(tmp_path: Path) -> None:
 
 
 def test_the_sample_names_its_schema() -> None:
-    """The first line of the sample leads an editor to the schema."""
+    """The first line of the sample points editors to the schema."""
     first = (PROJECT / "matrix.yaml").read_text(encoding="utf-8").partition("\n")[0]
     name = first.removeprefix("# yaml-language-server: $schema=")
 
     assert json.loads((PROJECT / name).read_text(encoding="utf-8")) == schema()
 
 
-# --- What both refuse -----------------------------------------------------------------------------
+# --- Rejected by both ----------------------------------------------------------------------------
 
 TOP = {
     "unknown key": "axs: {python: [a]}",
@@ -264,7 +264,7 @@ BAD = {
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a project that lacks its matrix, and is the current folder."""
+    """Return a project without matrix.yaml, as the current folder."""
     (tmp_path / "templates/server").mkdir(parents=True)
     (tmp_path / "templates/Dockerfile.j2").write_text("FROM python\n")
     (tmp_path / "data.json").write_text('{"pythons": ["3.10", "3.11"], "version": "1.0"}')
@@ -274,7 +274,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Give what the schema says of each bad matrix that it refuses."""
+    """Return the schema's messages for each invalid matrix that it rejects."""
     folder = tmp_path_factory.mktemp("bad")
     paths = {}
     for n, (name, text) in enumerate(BAD.items()):
@@ -285,7 +285,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_fault_is_refused_by_both(name: str, verdicts: dict[str, str], project: Path) -> None:
-    """What is wrong in one place is wrong to the schema and to the compiler."""
+    """A single error is rejected by both the schema and the compiler."""
     (project / "matrix.yaml").write_text(BAD[name])
 
     assert run([]) == 1
@@ -349,21 +349,21 @@ UNSEEN = {
         *("no-platform", "no-variants", "parent-platform", "too-many-variants"),
     ),
 }
-"""Why a schema cannot see it -> codes, or single cases where it sees others of that code."""
+"""Reason why a schema cannot detect an error -> its codes, or single cases of them."""
 
 SEEN_ALL_THE_SAME = ("duplicate-value--true", "no-platform--empty-list")
-"""Cases that it sees of codes that it otherwise does not."""
+"""Cases that the schema detects, of codes that it otherwise does not detect."""
 
 
 def test_the_goldens_are_refused(tmp_path: Path) -> None:
-    """Each golden error that a schema can see it does refuse; why it cannot see others is said."""
+    """The schema rejects each golden error, except those listed with a reason."""
     unseen = {name for names in UNSEEN.values() for name in names}
     cases = [*GOLDEN.glob("*.yaml"), *(folder / "matrix.yaml" for folder in GOLDEN.iterdir())]
     seen = []
     for path in sorted(path for path in cases if path.is_file()):
         name = path.parent.name if path.name == "matrix.yaml" else path.stem
         if (GOLDEN / f"{name}.args").exists():
-            continue  # what is wrong stands on the command line
+            continue  # the error is on the command line
         if name in SEEN_ALL_THE_SAME or not {name, name.partition("--")[0]} & unseen:
             seen.append(path)
 
@@ -375,7 +375,7 @@ def test_the_goldens_are_refused(tmp_path: Path) -> None:
     assert missed == []
 
 
-# --- What neither refuses -------------------------------------------------------------------------
+# --- Rejected by neither -------------------------------------------------------------------------
 
 POOL: dict[str, list[str]] = {
     "x-own": ["[1, {a: b}]", ""],
@@ -445,19 +445,19 @@ FIELDS = {
 
 
 NEEDED = {"data", "variables", "axes"}
-"""What others name."""
+"""Sections that other values refer to."""
 
 
 def some(random: Random, pool: dict[str, list[str]], chance: float, indent: str) -> str:
-    """Return some keys of a pool, with a value each."""
+    """Return some keys of a pool, each with a value."""
     chosen = [key for key in pool if key in NEEDED or random.random() < chance]
     return "".join(f"{indent}{key}: {random.choice(pool[key])}\n" for key in chosen)
 
 
 @pytest.mark.slow
 def test_there_is_no_false_alarm(project: Path) -> None:
-    """Of matrices put together at random, the schema accepts every one that the compiler does."""
-    random = Random(20)  # noqa: S311 - the same ones each time
+    """The schema accepts every random matrix that the compiler accepts."""
+    random = Random(20)  # noqa: S311 - the same matrices on each run
     taken = []
     for n in range(1000):
         text = (

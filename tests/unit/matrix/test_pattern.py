@@ -1,4 +1,4 @@
-"""Patterns: what each kind of word takes, alone and in lists, and what is refused."""
+"""Patterns: the values that each kind of item matches, alone and in lists, and invalid items."""
 
 import string
 
@@ -32,14 +32,14 @@ groups:
 
 
 def taken(words: str | list[str], known: list[str]) -> list[str]:
-    """Return the values that words take."""
+    """Return the values that items match."""
     found = match([words] if isinstance(words, str) else words, known)
     assert found.faults == ()
     return [known[n] for n in sorted(found.values)]
 
 
 def fault(words: str | list[str], known: list[str]) -> tuple[str, str, str]:
-    """Return code, message and help of the one fault of a matcher."""
+    """Return code, message and help of the only error of a matcher."""
     (found,) = match([words] if isinstance(words, str) else words, known).faults
     return found.code, found.message, found.help
 
@@ -51,7 +51,7 @@ def asked(pattern: str) -> tuple[Pattern, dict[str, Image]]:
 
 
 def took(pattern: str) -> dict[str, list[str]]:
-    """Return the combinations that a pattern takes, by image that it can match."""
+    """Return the combinations that a pattern matches, for each image that it can match."""
     row, images = asked(pattern)
     found: dict[str, list[str]] = {}
     for image in images.values():
@@ -68,14 +68,14 @@ def took(pattern: str) -> dict[str, list[str]]:
 
 
 def refused(pattern: str) -> list[Diagnostic]:
-    """Return what is wrong with a pattern over the axes above."""
+    """Return the errors of a pattern over the axes above."""
     with pytest.raises(CompileError) as caught:
         asked(pattern)
     return list(caught.value.diagnostics)
 
 
 class TestWords:
-    """What one word takes."""
+    """Items that stand alone."""
 
     @pytest.mark.parametrize(
         ("word", "expected"),
@@ -110,24 +110,24 @@ class TestWords:
 
     @pytest.mark.parametrize("word", ["!3.9", ">=3", "3.*", "*", "!", "!>=1", "[a]", "true", "~=2"])
     def test_an_exact_value_comes_first(self, word: str) -> None:
-        """A value that looks like another kind of word is that value."""
+        """An exact value has precedence, even if it looks like another kind of item."""
         known = ["3.9", "3.10", word, "a"]
         assert taken(word, known) == [word]
         assert taken(f"!{word}", known) == ["3.9", "3.10", "a"]
 
     def test_a_range_comes_before_a_negation(self) -> None:
-        """`!=3.9` is a range: what is no version is not taken; `!3.9` takes all else."""
+        """`!=3.9` is a range, which matches only versions; `!3.9` matches every other value."""
         known = ["3.9", "3.10", "slim"]
         found = match(["!=3.9"], known)
         assert (found.values, found.unversioned) == (frozenset({1}), ("slim",))
         assert taken("!3.9", known) == ["3.10", "slim"]
 
     def test_a_negation_comes_before_a_glob(self) -> None:
-        """`!12.*` is what the glob does not take, and never a glob that begins with `!`."""
+        """`!12.*` matches the values that the glob does not match; it is not a glob."""
         assert taken("!12.*", ["12.8", "!12.9", "11.8"]) == ["!12.9", "11.8"]
 
     def test_a_glob_takes_the_whole_value(self) -> None:
-        """`3.1*` begins where the value begins, `*1` ends where it ends, and case counts."""
+        """A glob matches the whole value, and is case-sensitive."""
         known = ["13.1", "3.1", "3.10", "a3.1b", "A", "a"]
         assert taken("3.1*", known) == ["3.1", "3.10"]
         assert taken("*.1", known) == ["13.1", "3.1"]
@@ -156,30 +156,30 @@ class TestWords:
         assert taken([f"<={bound}", "null"], known) == below
 
     def test_what_is_no_version_is_told(self) -> None:
-        """Text that no range can take is listed; switches are not, they were never versions."""
+        """Text that no range can match is listed; true, false and null are not."""
         found = match([">=3", "<4"], ["3.9", "slim", "true", "false", "null", "deb"])
         assert found == Match(frozenset({0}), (), ("slim", "deb"))
 
 
 class TestLists:
-    """What several words take."""
+    """Lists of items."""
 
     def test_any_of_them(self) -> None:
-        """Several words take what any takes, of whatever kind."""
+        """A list matches the values that any of its items matches."""
         assert taken(["3.9", ">=3.12", "3.1?"], PYTHONS) == ["3.9", "3.10", "3.11", "3.12", "4"]
 
     def test_negations_only_are_none_of_them(self) -> None:
-        """A list of negations takes what none of them names."""
+        """A list of negations matches the values that none of them excludes."""
         assert taken(["!3.9", "!3.12*", "!>=4"], PYTHONS) == ["3.10", "3.11"]
 
     def test_a_negation_among_others_is_any_of_them(self) -> None:
-        """One word that is no negation makes it a union."""
+        """A list with an item that is not a negation is a union."""
         assert taken(["!3.9", "3.9"], PYTHONS) == PYTHONS
         assert taken(["!3.1*", "3.10"], PYTHONS) == ["3.9", "3.10", "4"]
         assert taken(["!3.1*", "null"], PYTHONS) == ["3.9", "4"]
 
     def test_ranges_are_no_negations(self) -> None:
-        """`!=` in a list is any of them, as every range."""
+        """`!=` in a list is a range, and so part of a union."""
         assert taken(["!=3.9", "!=3.10"], PYTHONS) == PYTHONS
 
     def test_a_value_that_begins_like_a_negation_is_none(self) -> None:
@@ -188,7 +188,7 @@ class TestLists:
 
 
 class TestFaults:
-    """What is refused, in which words."""
+    """Invalid items, and their messages."""
 
     @pytest.mark.parametrize(
         ("words", "expected"),
@@ -230,21 +230,21 @@ class TestFaults:
         ],
     )
     def test_a_word_about_nothing(self, words: list[str], expected: tuple[str, str, str]) -> None:
-        """A value, range, glob or negation that is about no value says so, with a remedy."""
+        """An item that matches no value is an error with a remedy."""
         assert fault(words, PYTHONS) == expected
 
     def test_a_negation_written_as_a_range(self) -> None:
-        """`!=slim` is told how a negation is written."""
+        """The help for `!=slim` shows how to write a negation."""
         assert fault("!=slim", ["slim", "full"])[2] == "a negation is written '!slim'"
 
     def test_a_fault_names_the_word_as_written(self) -> None:
-        """Each faulty word of a list is told, in its order, negations with their mark."""
+        """Each invalid item of a list is reported in order; negations with their `!`."""
         found = match(["3.9", "!5.*", "7", ">=9"], PYTHONS).faults
         assert [one.word for one in found] == ["!5.*", "7", ">=9"]
         assert [one.word for one in match(["!3*", "!4"], PYTHONS).faults] == ["!3*"]
 
     def test_long_lists_of_values_are_cut(self) -> None:
-        """Ten values are named, and how many more there are."""
+        """The message names ten values, and the number of others."""
         known = [f"v{n}" for n in range(12)]
         assert (
             fault("zzzzz", known)[2]
@@ -254,17 +254,17 @@ class TestFaults:
         assert fault("zzzzz", known[:11])[2].endswith("v9 and 1 more")
 
     def test_a_faulty_negation_hides_nothing_else(self) -> None:
-        """A wrong negation is one fault: the list is not said to leave nothing, too."""
+        """An invalid negation causes one error, not also an error about an empty result."""
         assert [one.code for one in match(["!nope", "!3*"], PYTHONS).faults] == ["unknown-value"]
         assert [one.code for one in match(["!nope", "!*"], PYTHONS).faults] == ["unknown-value"]
 
     def test_a_faulty_word_takes_what_it_would_about_nothing(self) -> None:
-        """A wrong negation takes all and any other wrong word nothing: the others decide."""
+        """An invalid negation excludes no value, any other invalid item matches none."""
         assert match(["!nope", "!3*"], PYTHONS).values == frozenset({5})
         assert match(["nope", "3.9"], PYTHONS).values == frozenset({0})
 
     def test_no_words_take_nothing(self) -> None:
-        """An empty list is no list of negations."""
+        """An empty list is not a list of negations."""
         assert match([], PYTHONS) == Match(frozenset(), (), ())
 
 
@@ -272,7 +272,7 @@ class TestFaults:
 @settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(values, min_size=1, max_size=6, unique_by=spelling), st.data())
 def test_words_mean_what_their_documentation_says(given_: list[str], data: st.DataObject) -> None:
-    """Any words take the values, and are refused, as the slow way finds it."""
+    """Matches and errors of random items equal those of a simple implementation."""
     known = [*map(spelling, given_)]
     junk = st.one_of(texts, st.text("!<>=~*?[]3.1ab,- ", max_size=6), st.text(string.printable))
     about = st.sampled_from(words_about(known))
@@ -289,21 +289,21 @@ def test_words_mean_what_their_documentation_says(given_: list[str], data: st.Da
 
 
 class TestPatterns:
-    """What a mapping axis -> matcher takes, image by image."""
+    """Mappings axis -> matcher, for each image."""
 
     def test_all_must_hold(self) -> None:
-        """Matchers narrow each other; an axis that is not named is free."""
+        """All matchers must match; an axis without a matcher can have any value."""
         assert took("{py: 3.9, gpu: true}") == {
             "server": ["3.9 true null", "3.9 true deb"],
         }
 
     @pytest.mark.parametrize("word", ["true", "'!true'", "'*'", "'!null'", "[true, false]"])
     def test_a_lacking_axis_matches_null_alone(self, word: str) -> None:
-        """No value, glob or negation takes an image that lacks the axis."""
+        """No value, glob or negation matches an image that lacks the axis."""
         assert [*took(f"{{gpu: {word}}}")] == ["server"]
 
     def test_null_takes_what_lacks_the_axis(self) -> None:
-        """`null` takes images without the axis, and no value where there is none."""
+        """`null` matches images without the axis."""
         assert took("{gpu: null}") == {
             "server": [],
             "tool": [*("null 3.9", "null 3.10", "null 3.11"), *("deb 3.9", "deb 3.10", "deb 3.11")],
@@ -311,7 +311,7 @@ class TestPatterns:
         }
 
     def test_null_beside_others(self) -> None:
-        """In a list `null` is one word more, and a negation beside it takes no lacking axis."""
+        """`null` in a list is a further item; a negation does not match a missing axis."""
         assert took("{gpu: [null, true], py: 3.9}") == {
             "server": ["3.9 true null", "3.9 true deb"],
             "tool": ["null 3.9", "deb 3.9"],
@@ -319,7 +319,7 @@ class TestPatterns:
         assert [*took("{gpu: [null, '!true']}")] == ["server", "tool", "plain"]
 
     def test_null_is_a_value_where_it_is_one(self) -> None:
-        """On an axis that has null as a value, `null` takes both that and images without it."""
+        """If null is a value of the axis, `null` matches that value and images without the axis."""
         assert took("{os: null, py: [3.9, null]}") == {
             "server": ["3.9 false null", "3.9 true null"],
             "tool": ["null 3.9"],
@@ -327,7 +327,7 @@ class TestPatterns:
         }
 
     def test_image_is_matched_like_an_axis(self) -> None:
-        """`image` takes words of every kind, and no image lacks it."""
+        """`image` accepts every kind of item, and no image lacks it."""
         assert [*took("{image: tool}")] == ["tool"]
         assert [*took("{image: '!tool'}")] == ["server", "plain"]
         assert [*took("{image: ['!tool', '!p*']}")] == ["server"]
@@ -356,12 +356,12 @@ class TestPatterns:
         ],
     )
     def test_what_is_refused(self, pattern: str, code: str, message: str) -> None:
-        """Each mistake has its code and says what it is about."""
+        """Each error has its code and names the invalid value."""
         (found,) = refused(pattern)
         assert (found.code, found.message) == (code, message)
 
     def test_each_axis_is_told_once(self) -> None:
-        """An axis that names no value is no more than that, and those after it are told as well."""
+        """An axis that matches no value is one error, and later axes are checked as well."""
         assert [(one.code, one.message) for one in refused("{py: [], zz: [], os: alp}")] == [
             ("empty-pattern", "no value of 'py' is named"),
             ("empty-pattern", "no value of 'zz' is named"),
@@ -369,14 +369,14 @@ class TestPatterns:
         ]
 
     def test_an_axis_without_values_is_told_at_the_axis(self) -> None:
-        """A pattern over a faulty axis is not said to miss its values; the rest of it is read."""
+        """A pattern over an invalid axis causes no error there; its other axes are checked."""
         text = "axes: {py: [], os: [deb]}\nimages: {a: {template: a}}\ngroups: {g: %s}"
         with pytest.raises(CompileError) as caught:
             read(text % "{py: 3.9, os: alp}")
         assert [one.code for one in caught.value.diagnostics] == ["empty-axis", "unknown-value"]
 
     def test_near_misses(self) -> None:
-        """A misspelt axis or image is told which was meant; `image` is among the names."""
+        """The help for a misspelt axis or image suggests a name; `image` is one of the names."""
         assert [one.help for one in refused("{pyy: 3.9, imag: tool, zz: 1}")] == [
             "did you mean 'py'?",
             "did you mean 'image'?",
@@ -384,7 +384,7 @@ class TestPatterns:
         ]
 
     def test_the_place_is_the_words(self) -> None:
-        """A fault points at its own word of a list, an unknown axis at its key."""
+        """An error in a list is located at its item, an unknown axis at its key."""
         found = refused("{py: [3.9, '<3', 3.77], gpu: maybe, nope: 1}")
         spots = [
             one.file_location.text[one.file_location.column - 1 :][: one.file_location.length]
@@ -393,7 +393,7 @@ class TestPatterns:
         assert spots == ["'<3'", "3.77", "maybe", "nope"]
 
     def test_values_without_a_version_are_warned_of(self) -> None:
-        """A range over text says once which values it can never take, and the remedy."""
+        """A range over text causes one warning, with the values that it can never match."""
         matrix = read(
             "axes: {tag: [3.9, slim, null]}\n"
             "images: {a: {template: a}}\n"

@@ -124,7 +124,7 @@ def planted(mistakes: list[Mistake]) -> tuple[str, list[tuple[int, int, str]]]:
     expected = []
     for mistake in mistakes:
         start = text.index(mistake.new)
-        # What follows a text on the next line tells it from others alike.
+        # The text on the next line makes the position unique.
         at = text.index(mistake.at, max(0, start - len(mistake.at)))
         line = text.count("\n", 0, at) + 1
         expected.append((line, at - text.rfind("\n", 0, at), mistake.code))
@@ -143,7 +143,7 @@ def test_the_document_is_valid(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.new)
 def test_one_mistake_is_one_error(mistake: Mistake, tmp_path: Path) -> None:
-    """Nothing follows from a mistake."""
+    """A mistake causes exactly one error."""
     text, expected = planted([mistake])
 
     assert found(errors(tmp_path, text)) == expected
@@ -198,7 +198,7 @@ def test_three_mistakes_are_three_errors(tmp_path: Path) -> None:
 def test_images_without_errors_are_resolved(
     old: str, new: str, code: str, other: Mistake, tmp_path: Path
 ) -> None:
-    """An error in one image does not hide what resolving finds in another."""
+    """An error in one image does not hide errors of resolving another image."""
     text, _ = planted([other])
 
     assert sorted(one.code for one in errors(tmp_path, text.replace(old, new))) == sorted(
@@ -207,7 +207,7 @@ def test_images_without_errors_are_resolved(
 
 
 def test_schema_errors_do_not_hide_each_other(tmp_path: Path) -> None:
-    """A key that is not text hides neither its neighbours nor what is below them."""
+    """A key that is not text hides no errors in or below the other keys."""
     text = "images:\n  a: {template: x, null: c, pul: yes, tags: {t: u}}\n  true: {}\n"
 
     assert [(one.code, one.file_location.column) for one in errors(tmp_path, text)] == [
@@ -219,7 +219,7 @@ def test_schema_errors_do_not_hide_each_other(tmp_path: Path) -> None:
 
 
 def test_locations_behind_a_removed_entry(tmp_path: Path) -> None:
-    """An invalid entry of a list does not move the locations of those behind it."""
+    """An invalid entry of a list does not change the locations of later entries."""
     text = "axes: {a: [x]}\nimages: {i: {template: t}}\nexclude:\n  - 1\n  - {b: x}\n  - {c: x}\n"
 
     assert [(one.code, one.file_location.line) for one in errors(tmp_path, text)] == [
