@@ -129,7 +129,7 @@ def publish_(
         write_local(invocation.folder, "release.json", result.record.to_text().encode())
     if output_format == PublishFormat.JSON:
         for line in format_kept_tags(result):
-            invocation.note(line)
+            click.echo(line, err=True)
     click.echo(
         format_result(result, PublishFormat(output_format), time.monotonic() - start), nl=False
     )
