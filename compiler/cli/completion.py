@@ -1,5 +1,6 @@
-"""Shell completion of filters, targets and base images."""
+"""Shell completion of filters, targets, base images and releases."""
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -27,6 +28,34 @@ def complete_target(
 ) -> list[str]:
     """Return axes with their values and targets."""
     return _completions(context, incomplete, groups=False)
+
+
+def complete_target_name(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Return the names of targets."""
+    with suppress(Exception):
+        names = (target.name for target in _quiet(context).plan().targets)
+        return [name for name in names if name.startswith(incomplete)]
+    return []
+
+
+def complete_version(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Return the versions of releases in the registry, without retries."""
+    with suppress(Exception):
+        from compiler.external.registry.read_only import ReadOnlyRegistries
+        from compiler.output.bake_resolved import ResolvedPlan
+        from compiler.publish.items import record_repositories
+        from compiler.releases.registry_record import choose_repository, recorded_versions
+
+        registries = ReadOnlyRegistries(os.environ, attempts=1)
+        resolved = ResolvedPlan(_quiet(context).plan(), os.environ)
+        repository = choose_repository(registries, record_repositories(resolved))
+        versions = recorded_versions(registries, repository) if repository else []
+        return [version for version in versions if version.startswith(incomplete)]
+    return []
 
 
 def complete_base(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

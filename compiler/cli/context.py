@@ -1,7 +1,8 @@
 """What commands share: the common options, the matrix they name, warnings and notes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property, update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,7 +14,7 @@ from compiler.cli.failure import write
 from compiler.cli.matrix_file import find_matrix
 from compiler.codes import Code
 from compiler.constants import MAX_VARIANTS
-from compiler.errors import CompileError, Diagnostic, DiagnosticError, Location
+from compiler.errors import CompileError, Diagnostic, DiagnosticError, Location, Severity
 
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ class Invocation:
     def warn(self, diagnostics: tuple[Diagnostic, ...]) -> None:
         """Write warnings to stderr."""
         write(diagnostics, self.output_format)
+
+    def warn_of(self, errors: Iterable[DiagnosticError]) -> None:
+        """Write errors that do not end the command to stderr, as warnings."""
+        problems = (diagnostic for error in errors for diagnostic in error.diagnostics)
+        self.warn(tuple(replace(problem, severity=Severity.WARNING) for problem in problems))
 
     def note(self, text: str) -> None:
         """Write a note for people to stderr; nothing if diagnostics are for machines."""

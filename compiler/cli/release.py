@@ -1,29 +1,34 @@
-"""The commands `release list`, `release show` and `release promote`."""
+"""The commands `release list`, `latest`, `show` and `promote`."""
 
+import json
 import os
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from compiler.cli.common_options import Command, Group
-from compiler.cli.completion import complete_filter
+from compiler.cli.completion import complete_filter, complete_target_name, complete_version
 from compiler.cli.context import Invocation, pass_invocation
-from compiler.reports.text import counted
+from compiler.errors import DiagnosticError
+from compiler.reports.text import counted, inert, printable
 
 
 if TYPE_CHECKING:
     from compiler.external.registry.client import Registries
     from compiler.releases.record import ReleaseRecord
 
-_format_option = click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="Format of the result.",
-)
+
+def _format_option(*formats: str) -> Callable[..., Any]:
+    """Return the option `--format`, whose default is the first of these formats."""
+    return click.option(
+        "--format",
+        "output_format",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="Format of the result.",
+    )
 
 
 @click.group("release", cls=Group)
@@ -35,7 +40,7 @@ def release_() -> None:
 
 
 @release_.command("list", cls=Command)
-@_format_option
+@_format_option("table", "json", "github")
 @pass_invocation
 def list_(invocation: Invocation, /, output_format: str) -> None:
     """List all releases, the newest first.
@@ -45,57 +50,94 @@ def list_(invocation: Invocation, /, output_format: str) -> None:
       compile-matrix release list
       compile-matrix release list --format json
     """
-    from compiler.errors import Severity
     from compiler.external.registry.client import Registries
     from compiler.publish.output import PublishFormat, format_releases
     from compiler.releases.history import list_releases
     from compiler.releases.record import ReleaseRecord
 
     registries = Registries(os.environ)
-    records = list_releases(registries, _record_repository(invocation, registries))
+    repository, _ = _record_repository(invocation, registries)
+    records = list_releases(registries, repository)
     releases = [record for record in records.values() if isinstance(record, ReleaseRecord)]
     damaged = [record for record in records.values() if not isinstance(record, ReleaseRecord)]
-    problems = (diagnostic for error in damaged for diagnostic in error.diagnostics)
-    invocation.warn(tuple(replace(problem, severity=Severity.WARNING) for problem in problems))
+    invocation.warn_of(damaged)
     click.echo(format_releases(releases, PublishFormat(output_format)), nl=False)
     if not records:
         invocation.note("no release has been published")
 
 
+@release_.command("latest", cls=Command)
+@click.argument("target", metavar="[TARGET]", default="", shell_complete=complete_target_name)
+@_format_option("text", "json", "github")
+@pass_invocation
+def latest_(invocation: Invocation, /, target: str, output_format: str) -> None:
+    """Print the version that consumers should use: that of the latest release.
+
+    It is the release that floating tags name now, so that it follows `release promote`. Without
+    floating tags, it is the highest version that is completely released. With a TARGET, only
+    releases and floating tags of that target count.
+
+    Exit code 1 if there is none.
+
+    \b
+    Examples:
+      compile-matrix release latest
+      compile-matrix release latest server-3_11
+    """
+    from compiler.external.registry.client import Registries
+    from compiler.releases.latest import find_latest
+
+    registries = Registries(os.environ)
+    repository, repositories = _record_repository(invocation, registries)
+    targets = (target,) if target else ()
+    record, damaged = find_latest(registries, repository, repositories, targets)
+    invocation.warn_of(damaged)
+    if record is None:
+        raise _no_release(repository, targets)
+    version = json.dumps({"version": 1, "release": record.release})
+    click.echo(version if output_format == "json" else inert(printable(record.release)))
+
+
 @release_.command("show", cls=Command)
-@click.argument("version", metavar="VERSION")
+@click.argument("version", metavar="VERSION", shell_complete=complete_version)
 @click.argument("filters", nargs=-1, metavar="[FILTER]...", shell_complete=complete_filter)
-@_format_option
+@_format_option("table", "json", "env", "github")
 @pass_invocation
 def show_(
     invocation: Invocation, /, version: str, filters: tuple[str, ...], output_format: str
 ) -> None:
     """Show the targets of a release: digests, tags, platforms, base images, SBOMs.
 
-    Floating tags that refer to another image now are marked.
+    Floating tags that refer to another image now are marked. `json` also has each image as
+    REPOSITORY@DIGEST. `env` prints only the images, as shell variables named IMAGE_TARGET.
 
     FILTER is as in `list`, or the name of a target that the matrix no longer has.
 
     \b
     Examples:
       compile-matrix release show v1.4.0
+      compile-matrix release show v1.4.0 --format env >> "$GITHUB_ENV"
       compile-matrix release show v1.4.0 python=3.11 --format json
     """
     from compiler.external.registry.client import Registries
     from compiler.publish.output import PublishFormat, format_release
+    from compiler.releases.consumers import format_variables
     from compiler.releases.history import current_floating_tags, find_sboms
 
     registries = Registries(os.environ)
     record = _read_record(invocation, registries, version)
     if filters:
         record = record.narrowed(_selected_targets(invocation, record, filters))
+    if output_format == "env":
+        click.echo(format_variables(record), nl=False)
+        return
     sboms = find_sboms(registries, record)
     tags = current_floating_tags(registries, record)
     click.echo(format_release(record, PublishFormat(output_format), sboms, tags), nl=False)
 
 
 @release_.command("promote", cls=Command)
-@click.argument("version", metavar="VERSION")
+@click.argument("version", metavar="VERSION", shell_complete=complete_version)
 @click.option("--builder", metavar="NAME", help="Copy images with this buildx builder.")
 @pass_invocation
 def promote_(invocation: Invocation, /, version: str, builder: str | None) -> None:
@@ -119,8 +161,10 @@ def promote_(invocation: Invocation, /, version: str, builder: str | None) -> No
     click.echo(f"{counted(sum(moved.values()), 'tag')} moved to {version}")
 
 
-def _record_repository(invocation: Invocation, registries: "Registries") -> str:
-    """Return the repository of release records."""
+def _record_repository(
+    invocation: Invocation, registries: "Registries"
+) -> tuple[str, Sequence[str]]:
+    """Return the repository of release records, and all repositories of the matrix."""
     from compiler.codes import Code
     from compiler.errors import CompileError, Diagnostic, Location
     from compiler.output.bake_resolved import ResolvedPlan
@@ -128,7 +172,8 @@ def _record_repository(invocation: Invocation, registries: "Registries") -> str:
     from compiler.releases.registry_record import choose_repository
 
     resolved = ResolvedPlan(invocation.plan(), os.environ)
-    repository = choose_repository(registries, record_repositories(resolved))
+    repositories = record_repositories(resolved)
+    repository = choose_repository(registries, repositories)
     if repository is None:
         raise CompileError(
             [
@@ -140,7 +185,28 @@ def _record_repository(invocation: Invocation, registries: "Registries") -> str:
                 )
             ]
         )
-    return repository
+    return repository, repositories
+
+
+def _no_release(repository: str, targets: Iterable[str]) -> DiagnosticError:
+    """Return the error for a search that found no release."""
+    from compiler.codes import Code
+    from compiler.errors import Argument, Diagnostic
+
+    target = "".join(targets)
+    help_ = "`compile-matrix publish` publishes one"
+    if target:
+        help_ = "`compile-matrix release list` shows all releases"
+    return DiagnosticError(
+        [
+            Diagnostic(
+                code=Code.UNKNOWN_RELEASE,
+                message=f"no release{f' of {target!r}' if target else ''} in {repository}",
+                location=Argument(name="TARGET", text=target),
+                help=help_,
+            )
+        ]
+    )
 
 
 def _read_record(invocation: Invocation, registries: "Registries", version: str) -> "ReleaseRecord":
@@ -149,7 +215,7 @@ def _read_record(invocation: Invocation, registries: "Registries", version: str)
     from compiler.external.references import canonical_tag
     from compiler.releases.registry_record import pull_record, record_tag, recorded_versions
 
-    repository = _record_repository(invocation, registries)
+    repository, _ = _record_repository(invocation, registries)
     valid = canonical_tag(f"{repository}:{record_tag(version)}") is not None
     record = pull_record(registries, repository, version) if valid else None
     if record is None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from compiler.publish.request import PublishResult
+from compiler.releases.consumers import image_reference
 from compiler.releases.record import ReleasedTarget, ReleaseRecord, format_record
 from compiler.reports.text import columns, counted, printable
 
@@ -14,9 +15,11 @@ class PublishFormat(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+    GITHUB = "github"
+    """A table; only errors and warnings are annotations of a workflow."""
 
 
-_SHORT_DIGEST = 19
+SHORT_DIGEST = 19
 """Characters of a digest in tables: enough to be unique."""
 
 
@@ -36,7 +39,7 @@ def format_result(result: PublishResult, output_format: PublishFormat, seconds: 
     records = [target.record for target in result.targets]
     rows = [("TARGET", "STATE", "DIGEST", "TAGS")]
     rows += [
-        (record.target, record.state, record.digest[:_SHORT_DIGEST], " ".join(record.tags))
+        (record.target, record.state, record.digest[:SHORT_DIGEST], " ".join(record.tags))
         for record in records
     ]
     built = sum(record.state == "built" for record in records)
@@ -49,16 +52,16 @@ def format_result(result: PublishResult, output_format: PublishFormat, seconds: 
     else:
         summary = f"staged: {summary}"
     lines = columns(rows)
-    lines += format_kept_tags(result)
+    lines += format_kept_tags(result.kept_tags)
     lines.append(f"{summary}, {counted(result.requests, 'request')}, in {seconds:.0f} s")
     return "".join(f"{line}\n" for line in lines)
 
 
-def format_kept_tags(result: PublishResult) -> list[str]:
+def format_kept_tags(kept_tags: Mapping[str, str]) -> list[str]:
     """Return a line for each floating tag that was not moved, with the release that has it."""
     return [
         f"not moved: {tag} belongs to the newer release {version}"
-        for tag, version in result.kept_tags.items()
+        for tag, version in kept_tags.items()
     ]
 
 
@@ -80,6 +83,7 @@ def format_release(
         rows = [
             {
                 **target.to_json(),
+                "image": image_reference(target),
                 "sboms": list(sboms.get(target.target, ())),
                 "held": list(current_tags.get(target.target, ())),
             }

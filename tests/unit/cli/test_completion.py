@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from click.shell_completion import ShellComplete
+from support import canned_registry
 
 from compiler.cli.main import cli
 
@@ -43,6 +44,29 @@ def test_selections_are_files(command: str, small_project: Path) -> None:
     del small_project
 
     assert completions(command, "--selection", "") == ["<file>"]
+
+
+@pytest.mark.parametrize("command", ["show", "promote"])
+def test_versions_of_releases(
+    command: str, small_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are read from the registry; without one, nothing is completed."""
+    del small_project
+    tags = {"tags": ["release-v1.9", "release-v1.10", "release-v2.0", "latest"]}
+    with canned_registry.serve({"GET /v2/server/tags/list*": (200, {}, tags)}) as address:
+        monkeypatch.setenv("REGISTRY", address)
+
+        assert completions("release", command, "v1") == ["v1.10", "v1.9"]
+
+    assert completions("release", command, "v1") == []
+
+
+def test_targets(small_project: Path) -> None:
+    """`release latest` completes names of targets only."""
+    del small_project
+
+    assert completions("release", "latest", "server-3") == ["server-3_9", "server-3_10"]
+    assert completions("release", "latest", "python") == []
 
 
 def test_base_images(small_project: Path) -> None:

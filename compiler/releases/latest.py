@@ -1,0 +1,94 @@
+"""Find the release that consumers of images should use."""
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
+
+from compiler.external.references import split_tag
+from compiler.external.registry.client import InvalidContentError, Registries
+from compiler.external.registry.parallel import run_parallel
+from compiler.releases.record import ReleaseRecord
+from compiler.releases.registry_record import pull_records, recorded_versions
+from compiler.releases.version import parse_version
+
+
+class LatestRelease(NamedTuple):
+    """The result of a search."""
+
+    record: ReleaseRecord | None
+    """The release to use, with all its targets; None if there is none."""
+    damaged: tuple[InvalidContentError, ...]
+    """The errors of invalid records that were met; these releases are left out."""
+
+
+def find_latest(
+    registries: Registries,
+    record_repository: str,
+    repositories: Collection[str],
+    targets: Collection[str] = (),
+) -> LatestRelease:
+    """Return the release that floating tags name, otherwise the highest release.
+
+    Floating tags name a release if all of them refer to its images now. If several releases have
+    these same images, the highest counts. Final versions come before prereleases, and these before
+    names that are not versions; the latter count only if floating tags name them.
+
+    Args:
+        registries: the registries to read.
+        record_repository: the repository of release records.
+        repositories: the repositories of the matrix. Floating tags in others are not read, because
+            a record is untrusted.
+        targets: only these targets of each release count; all of them if empty.
+
+    Raises:
+        RegistryError: a registry cannot be read.
+    """
+    versions = _by_preference(recorded_versions(registries, record_repository))
+    tags = _CurrentTags(registries, repositories)
+    damaged: list[InvalidContentError] = []
+    highest: ReleaseRecord | None = None
+    # In most cases the first record is the answer, and the others need not be read.
+    for batch in (versions[:1], versions[1:]):
+        for record in pull_records(registries, record_repository, batch).values():
+            if isinstance(record, InvalidContentError):
+                damaged.append(record)
+                continue
+            counted = record.narrowed(targets) if targets else record
+            if not counted.targets:
+                continue
+            if tags.name_release(counted):
+                return LatestRelease(record, tuple(damaged))
+            if highest is None and parse_version(record.release):
+                highest = record
+    return LatestRelease(highest, tuple(damaged))
+
+
+def _by_preference(versions: Iterable[str]) -> list[str]:
+    """Return versions, ordered newest first, with final versions before all others."""
+
+    def rank(text: str) -> int:
+        version = parse_version(text)
+        return 2 if version is None else int(version.is_prerelease)
+
+    return sorted(versions, key=rank)
+
+
+class _CurrentTags:
+    """The images that floating tags refer to now; each tag is read once."""
+
+    def __init__(self, registries: Registries, repositories: Collection[str]) -> None:
+        self._registries, self._repositories = registries, frozenset(repositories)
+        self._digests: dict[str, str | None] = {}
+
+    def name_release(self, record: ReleaseRecord) -> bool:
+        """Return whether a release has floating tags, and all of them refer to its images."""
+        pairs = list(self._tags(record))
+        unread = {tag: tag for tag, _ in pairs if tag not in self._digests}
+        self._digests |= run_parallel(lambda tag: self._registries.digest(*split_tag(tag)), unread)
+        return bool(pairs) and all(self._digests[tag] == digest for tag, digest in pairs)
+
+    def _tags(self, record: ReleaseRecord) -> Iterator[tuple[str, str]]:
+        """Yield each floating tag of a release in these repositories, with the recorded digest."""
+        for target in record.targets:
+            for tag in target.moving:
+                if split_tag(tag)[0] in self._repositories:
+                    yield tag, target.digest

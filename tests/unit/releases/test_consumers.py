@@ -1,0 +1,72 @@
+"""The images of a release as variables of a shell."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from compiler.errors import DiagnosticError
+from compiler.releases.consumers import format_variables
+from compiler.releases.record import ReleasedTarget, ReleaseRecord
+
+
+DIGEST = f"sha256:{'1' * 64}"
+TARGET = ReleasedTarget(
+    target="server-3_11",
+    tags=("r.example/server:3.11-v1",),
+    moving=(),
+    digest=DIGEST,
+    platforms={},
+    attestations={},
+    fingerprint=DIGEST,
+    bases={},
+    state="built",
+    seconds=1.0,
+    bytes=1,
+)
+
+
+def variables(*targets: ReleasedTarget) -> str:
+    """Return the lines of a release."""
+    return format_variables(ReleaseRecord(release="v1", targets=targets))
+
+
+def test_a_line_for_each_target() -> None:
+    """A target without a tag has no image for consumers."""
+    staged = replace(TARGET, target="staged", tags=())
+    floating = replace(TARGET, target="a", tags=(), moving=("localhost:5000/a:latest",))
+
+    assert variables(TARGET, staged, floating) == (
+        f"IMAGE_SERVER_3_11=r.example/server@{DIGEST}\nIMAGE_A=localhost:5000/a@{DIGEST}\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["PATH", "a b", "$(touch x)", "a=b;c", "\u0131", "3.11", ""])
+def test_names_are_safe(name: str) -> None:
+    """Whatever a record contains, a shell assigns one variable of ours and executes nothing."""
+    target = replace(TARGET, target=name, tags=("[::1]:5000/a:1",))
+
+    lines = variables(target)
+    variable, _, _ = lines.partition("=")
+    script = f'eval "$1"; printf %s "${variable}"'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", lines], check=True, capture_output=True, text=True
+    )
+
+    assert variable.startswith("IMAGE_")
+    assert done.stdout == f"[::1]:5000/a@{DIGEST}"
+    assert done.stderr == ""
+
+
+def test_targets_with_the_same_variable() -> None:
+    """They are an error, since one would silently replace the other."""
+    with pytest.raises(DiagnosticError) as caught:
+        variables(TARGET, replace(TARGET, target="server_3-11"))
+
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.code == "name-collision"
+    assert diagnostic.message == (
+        "server-3_11 and server_3-11 have the same variable IMAGE_SERVER_3_11"
+    )

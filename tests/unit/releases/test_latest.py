@@ -1,0 +1,143 @@
+"""The release that consumers should use, from records and floating tags in memory."""
+
+from __future__ import annotations
+
+import pytest
+from support.fake_registries import FakeRegistries
+
+from compiler.external.registry.client import Manifest
+from compiler.releases.latest import find_latest
+from compiler.releases.record import ReleasedTarget, ReleaseRecord
+from compiler.releases.registry_record import push_record
+
+
+REPOSITORY = "r.example/a"
+
+
+class Releases:
+    """Releases of images with the repositories `r.example/a` and `r.example/b`."""
+
+    def __init__(self) -> None:
+        self.registries = FakeRegistries()
+
+    def image(self, content: str, *tags: str) -> Manifest:
+        """Store an image in both repositories."""
+        self.registries.add_image("r.example/b", content, *tags)
+        return self.registries.add_image(REPOSITORY, content, *tags)
+
+    def record(self, version: str, *, moving: tuple[str, ...] = ("latest",), **images: str) -> None:
+        """Record a release: target -> the content of its image."""
+        targets = (
+            ReleasedTarget(
+                target=name,
+                tags=(f"r.example/{name}:{version}",),
+                moving=tuple(f"r.example/{name}:{tag}" for tag in moving),
+                digest=self.image(content).digest,
+                platforms={},
+                attestations={},
+                fingerprint=f"sha256:{'0' * 64}",
+                bases={},
+                state="built",
+                seconds=1.0,
+                bytes=1,
+            )
+            for name, content in images.items()
+        )
+        push_record(
+            self.registries, REPOSITORY, ReleaseRecord(release=version, targets=tuple(targets))
+        )
+
+    def latest(self, *targets: str) -> str | None:
+        """Return the version that is found."""
+        repositories = (REPOSITORY, "r.example/b")
+        record = find_latest(self.registries, REPOSITORY, repositories, targets).record
+        return record.release if record else None
+
+
+@pytest.fixture
+def releases() -> Releases:
+    """Provide a registry without releases."""
+    return Releases()
+
+
+def test_no_release(releases: Releases) -> None:
+    """Images alone are no release."""
+    releases.image("1", "v1", "latest")
+
+    assert releases.latest() is None
+
+
+def test_floating_tags_decide(releases: Releases) -> None:
+    """A release that was not promoted, or was rolled back, is not the latest."""
+    releases.record("v1", a="1", b="1")
+    releases.record("v2", a="2", b="1")
+    releases.record("v3", a="3", b="3")
+    releases.image("1", "latest")
+    assert releases.latest() == "v1"
+
+    releases.image("3", "latest")
+    assert releases.latest() == "v3"
+
+
+def test_releases_of_the_same_images(releases: Releases) -> None:
+    """The highest final version counts: floating tags do not move to a prerelease."""
+    for version in ("v1", "v2", "v3-rc1", "alice-test"):
+        releases.record(version, a="1")
+    releases.image("1", "latest")
+
+    assert releases.latest() == "v2"
+
+
+def test_some_floating_tags_only(releases: Releases) -> None:
+    """A release that was interrupted, and names only some of its tags, is not the latest."""
+    releases.record("v1", a="1", b="1")
+    releases.record("v2", a="2", b="2")
+    releases.registries.add_image(REPOSITORY, "2", "latest")
+    releases.registries.add_image("r.example/b", "1", "latest")
+
+    assert releases.latest("a") == "v2"
+    assert releases.latest("b") == "v1"
+    assert releases.latest() == "v2"
+
+
+@pytest.mark.parametrize(
+    ("versions", "expected"),
+    [
+        (("v1.9", "v1.10", "v2.0-rc1", "alice-test"), "v1.10"),
+        (("v2.0-rc1", "v2.0-rc2"), "v2.0-rc2"),
+        (("alice-test",), None),
+    ],
+)
+def test_without_floating_tags(
+    versions: tuple[str, ...], expected: str | None, releases: Releases
+) -> None:
+    """The highest version counts; a name that is not a version never does."""
+    for version in versions:
+        releases.record(version, moving=(), a="1")
+
+    assert releases.latest() == expected
+
+
+def test_a_promoted_name(releases: Releases) -> None:
+    """A release without a comparable version counts if floating tags name it."""
+    releases.record("v1", a="1")
+    releases.record("alice-test", a="2")
+    releases.image("2", "latest")
+
+    assert releases.latest() == "alice-test"
+
+
+def test_damaged_and_foreign_records(releases: Releases) -> None:
+    """An invalid record is reported and left out; tags of other repositories are not read."""
+    releases.record("v1", a="1")
+    releases.record("v2", a="2", other="2")
+    releases.record("v3", a="3")
+    blob = next(digest for digest, blob in releases.registries.blobs.items() if b'"v3"' in blob)
+    releases.registries.blobs[blob] = b"{}"
+    releases.image("2", "latest")
+
+    found = find_latest(releases.registries, REPOSITORY, (REPOSITORY,))
+
+    assert found.record is not None
+    assert found.record.release == "v2"
+    assert [error.diagnostics[0].code for error in found.damaged] == ["bad-record"]
