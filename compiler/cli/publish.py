@@ -2,7 +2,6 @@
 
 import os
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -11,28 +10,21 @@ from compiler.cli.bake_options import BakeFlags, PassingOn, add_bake_options
 from compiler.cli.completion import complete_filter
 from compiler.cli.context import Invocation, on_error
 from compiler.cli.failure import INTERRUPTED
-from compiler.cli.progress_display import build_progress
+from compiler.cli.progress_display import Lines, build_progress
+from compiler.cli.publish_request import (
+    CompiledRelease,
+    PublishOptions,
+    check_options,
+    compile_release,
+)
+from compiler.reports.text import printable, shortened
 
 
 if TYPE_CHECKING:
     from compiler.external.registry.client import Registries
-    from compiler.publish.request import PublishRequest, PublishResult
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishOptions:
-    """The options of `publish`, except the format of its result."""
-
-    filters: tuple[str, ...]
-    selection: str | None
-    version: str | None
-    replace: bool
-    no_moving: bool
-    stage_only: bool
-    platform: str
-    merge: bool
-    flags: BakeFlags
-    bake_arguments: tuple[str, ...]
+    from compiler.external.registry.read_only import ReadOnlyRegistries
+    from compiler.publish.output import PublishFormat
+    from compiler.releases.record import ReleaseRecord
 
 
 @click.command("publish", cls=PassingOn)
@@ -51,11 +43,18 @@ class PublishOptions:
 @click.option("--stage-only", is_flag=True, help="Only build and stage one --platform.")
 @click.option("--platform", default="", metavar="PLATFORM", help="Platform for --stage-only.")
 @click.option("--merge", is_flag=True, help="Merge staged platforms instead of building.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done; write nothing.")
+@click.option(
+    "--if-changed",
+    is_flag=True,
+    help="Publish only if an image, target or tag differs from the latest release; otherwise print "
+    "the version of that release.",
+)
 @add_bake_options
 @click.option(
     "--format",
     "output_format",
-    type=click.Choice(["table", "json"]),
+    type=click.Choice(["table", "json", "github"]),
     default="table",
     show_default=True,
     help="Format of the result.",
@@ -73,6 +72,8 @@ def publish_(
     no_moving: bool,
     stage_only: bool,
     merge: bool,
+    dry_run: bool,
+    if_changed: bool,
     flags: BakeFlags,
     output_format: str,
 ) -> None:
@@ -87,9 +88,13 @@ def publish_(
     If a target fails, no tag is created and the exit code is 1. Another run reuses everything that
     is staged. Arguments after `--` are passed to bake; only --allow and --debug are accepted.
 
+    With --if-changed, the latest release is the one that `release latest` prints.
+
     \b
     Examples:
       compile-matrix publish
+      compile-matrix publish --dry-run
+      compile-matrix publish --if-changed --format json
       compile-matrix publish image=server --version v1.4-rc1
       compile-matrix publish --platform linux/arm64 --stage-only
       compile-matrix publish --merge
@@ -104,122 +109,114 @@ def publish_(
         stage_only=stage_only,
         platform=platform,
         merge=merge,
+        dry_run=dry_run,
+        if_changed=if_changed,
         flags=flags,
         bake_arguments=PassingOn.passed(context),
     )
-    _check(options)
-    from compiler.external.registry.client import Registries
-    from compiler.publish.output import PublishFormat, format_kept_tags, format_result
+    check_options(options)
+    from compiler.publish.output import PublishFormat
 
-    start = time.monotonic()
-    registries = Registries(os.environ)
     try:
-        request = _request(invocation, options)
-        if selection is not None and not request.targets:
-            invocation.note_empty_selection()
-            return
-        with on_error("staged images are kept, and the next run reuses them"):
-            result = _publish(request, registries)
+        _run(invocation, options, PublishFormat(output_format))
     except KeyboardInterrupt:
         click.echo("interrupted: run the same command again to continue", err=True)
         context.exit(INTERRUPTED)
-    if result.record:
-        from compiler.output.local_folder import write_local
-
-        write_local(invocation.folder, "release.json", result.record.to_text().encode())
-    if output_format == PublishFormat.JSON:
-        for line in format_kept_tags(result):
-            click.echo(line, err=True)
-    click.echo(
-        format_result(result, PublishFormat(output_format), time.monotonic() - start), nl=False
-    )
 
 
-def _check(options: PublishOptions) -> None:
-    """Reject options that exclude each other, and arguments that would change the images."""
-    if options.stage_only and options.merge:
-        raise click.UsageError("--stage-only and --merge exclude each other")
-    if options.stage_only != bool(options.platform):
-        raise click.UsageError("--stage-only and --platform require each other")
-    for argument in options.flags.sets:
-        key = argument.partition("=")[0].removesuffix("+").split(".")[1:2]
-        if key and key[0] in {"tags", "push", "load", "output"}:
-            raise click.UsageError(
-                f"--set: {key[0]} of a release cannot be overridden: {argument!r}"
+def _run(invocation: Invocation, options: PublishOptions, output_format: "PublishFormat") -> None:
+    """Publish, or print what would be published; print nothing if no target is selected."""
+    from compiler.external.registry.client import Registries
+    from compiler.external.registry.read_only import ReadOnlyRegistries
+
+    release = compile_release(invocation, options)
+    if options.selection is not None and not release.targets:
+        invocation.note_empty_selection()
+        return
+    preview = ReadOnlyRegistries(os.environ) if options.dry_run else None
+    registries = Registries(os.environ) if preview is None else preview
+    unchanged = _find_unchanged(release, registries) if options.if_changed else None
+    if unchanged is not None:
+        invocation.note(f"nothing differs from {unchanged.release}")
+        as_json = output_format == "json"
+        click.echo(unchanged.to_text() if as_json else f"{unchanged.release}\n", nl=False)
+    elif preview is not None:
+        _print_preview(release, preview, output_format)
+    else:
+        _publish(release, registries, output_format)
+
+
+def _find_unchanged(release: CompiledRelease, registries: "Registries") -> "ReleaseRecord | None":
+    """Return the latest release if a new one would not differ from it; otherwise print why."""
+    from compiler.publish.changes import find_changes
+    from compiler.publish.items import record_repositories
+    from compiler.releases.latest import find_latest
+    from compiler.releases.registry_record import choose_repository
+
+    repositories = record_repositories(release.resolved)
+    repository = choose_repository(registries, repositories)
+    if repository is None:
+        return None
+    complete = release.options.complete
+    targets = () if complete else release.targets
+    record, damaged = find_latest(registries, repository, repositories, targets)
+    release.invocation.warn_of(damaged)
+    if record is None:
+        release.invocation.note("no release has been published")
+        return None
+    request = release.request(record.release)
+    changes = find_changes(registries, request, record, complete=complete)
+    if not changes:
+        return record
+    differences = printable(shortened(changes, 3, "; "))
+    release.invocation.note(f"differs from {record.release}: {differences}")
+    return None
+
+
+def _print_preview(
+    release: CompiledRelease, registries: "ReadOnlyRegistries", output_format: "PublishFormat"
+) -> None:
+    """Print what would be published."""
+    from compiler.codes import Code
+    from compiler.errors import Diagnostic, Repository, Severity
+    from compiler.publish.preview import preview
+    from compiler.publish.preview_output import format_preview
+
+    silent = Lines(lambda _: None)
+    previewed = preview(release.request(), registries, silent)
+    release.invocation.warn(
+        tuple(
+            Diagnostic(
+                code=Code.REGISTRY_DENIED,
+                message=f"access to {repository} was denied, so its images count as missing",
+                location=Repository(name=repository),
+                help="this is normal before the first release; otherwise run `docker login`",
+                severity=Severity.WARNING,
             )
-    # Fingerprints ignore these arguments, and a target among them would be pushed as it is.
-    arguments = iter(options.bake_arguments)
-    for argument in arguments:
-        if argument == "--allow":
-            next(arguments, None)
-        elif not argument.startswith("--allow=") and argument not in {"--debug", "-D"}:
-            raise click.UsageError(
-                f"only --allow and --debug can be passed to bake, not {argument!r}: "
-                "use matrix.yaml, FILTERs or --set in front of `--`"
-            )
-
-
-def _request(invocation: Invocation, options: PublishOptions) -> "PublishRequest":
-    """Return the request that the options describe."""
-    from compiler.bake.preconditions import reject_filters, require_buildx, require_fields
-    from compiler.fingerprint.fingerprint import project_fingerprints
-    from compiler.fingerprint.set_overrides import override
-    from compiler.output.bake_resolved import ResolvedPlan
-    from compiler.publish.request import PublishRequest
-    from compiler.releases.version import release_version
-    from compiler.targets.filters import select
-    from compiler.targets.selection_file import selected
-
-    reject_filters(os.environ)
-    files = invocation.files()
-    planned = ResolvedPlan(invocation.plan(files), os.environ)
-    release = release_version(planned, options.version)
-    require_buildx()
-    compiled = invocation.compile_fresh(planned.plan, files)
-    require_fields(compiled.plan)
-    targets = select(compiled.plan, options.filters)
-    if options.selection is not None:
-        targets = selected(compiled.plan, targets, options.selection)
-    released = planned.with_plan(compiled.plan).with_variable(release.variable, release.version)
-    resolved = override(released, options.flags.sets)
-    return PublishRequest(
-        resolved=resolved,
-        fingerprints=project_fingerprints(
-            compiled, resolved, invocation.folder, shown=invocation.shown
-        ),
-        dockerfiles=compiled.dockerfiles,
-        targets=tuple(target.name for target in targets),
-        release=release,
-        options=replace(
-            options.flags.options(invocation.folder),
-            extra=options.bake_arguments,
-            environment={release.variable: release.version},
-        ),
-        refreshed=frozenset(compiled.refreshed),
-        replace=options.replace,
-        move_floating_tags=not options.no_moving,
-        merge=options.merge,
-        platform=_platform(options.platform),
+            for repository in previewed.unreadable
+        )
     )
+    click.echo(format_preview(previewed, output_format), nl=False)
 
 
-def _platform(text: str) -> str:
-    """Return the canonical form of `--platform`; empty if the option is absent."""
-    from compiler.external.references import canonical_platform
-    from compiler.targets.filters import local_platform
-
-    platform = local_platform() if text == "local" else canonical_platform(text)
-    if text and platform is None:
-        raise click.UsageError(f"invalid value for --platform: {text!r}")
-    return platform or ""
-
-
-def _publish(request: "PublishRequest", registries: "Registries") -> "PublishResult":
-    """Publish and show the progress."""
+def _publish(
+    release: CompiledRelease, registries: "Registries", output_format: "PublishFormat"
+) -> None:
+    """Publish with progress on stderr, write the record and print the result."""
+    from compiler.output.local_folder import write_local
+    from compiler.publish.output import format_kept_tags, format_result
     from compiler.publish.publish import publish
 
-    progress = build_progress()
+    request, progress, start = release.request(), build_progress(), time.monotonic()
     try:
-        return publish(request, registries, progress)
+        with on_error("staged images are kept, and the next run reuses them"):
+            result = publish(request, registries, progress)
     finally:
         progress.end()
+    if result.record:
+        folder = release.invocation.folder
+        write_local(folder, "release.json", result.record.to_text().encode())
+    if output_format == "json":
+        for line in format_kept_tags(result.kept_tags):
+            click.echo(line, err=True)
+    click.echo(format_result(result, output_format, time.monotonic() - start), nl=False)

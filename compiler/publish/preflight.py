@@ -63,12 +63,15 @@ def _find_image(
 
 
 def find_released_image(job: PublishJob, item: ReleaseItem, digest: str) -> StagedImage | None:
-    """Return an image of this release; stage it again if it is no longer staged."""
+    """Return an image of this release; stage it again if it is no longer staged.
+
+    A preview does not stage it again.
+    """
     image = find_complete_image(job, item, digest)
     if image is None and item.version_tags:
         repository = split_tag(item.version_tags[0])[0]
         image = find_complete_image(job, item._replace(repository=repository), digest)
-        if image is not None:
+        if image is not None and not job.request.preview:
             tag = f"{item.repository}:{fingerprint_tag(item.fingerprint)}"
             create_tag(job.registries, image, repository, tag, job.request.options.builder)
     return image

@@ -46,7 +46,7 @@ def publish(
         CompileError: bake rejects every target.
         KeyboardInterrupt: raised again; another run completes what was started.
     """
-    job = _prepare(request, registries, report)
+    job = prepare(request, registries, report)
     progress = PublishProgress()
     reject_reserved_tags(job)
     find_staged_images(job, progress)
@@ -56,7 +56,7 @@ def publish(
     return _stage_result(job, progress) if request.platform else _release(job, progress)
 
 
-def _prepare(request: PublishRequest, registries: Registries, report: PublishReport) -> PublishJob:
+def prepare(request: PublishRequest, registries: Registries, report: PublishReport) -> PublishJob:
     """Determine what a request is about."""
     items = release_items(request.resolved, request.fingerprints, request.dockerfiles)
     selected = {

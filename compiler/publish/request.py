@@ -46,6 +46,8 @@ class PublishRequest:
     """Whether missing images are merged from single platforms instead of built."""
     platform: str = ""
     """The only platform to stage; empty to publish a release."""
+    preview: bool = False
+    """Whether nothing may be written."""
 
 
 class PublishReport(BuildReport, Protocol):

@@ -27,6 +27,7 @@ LOADED = [
     "compiler.cli.matrix_file",
     "compiler.cli.progress_display",
     "compiler.cli.publish",
+    "compiler.cli.publish_request",
     "compiler.cli.release",
     "compiler.cli.schema",
     "compiler.cli.terminal",

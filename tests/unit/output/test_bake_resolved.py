@@ -9,12 +9,12 @@ import pytest
 
 from compiler import pipeline
 from compiler.bake import preconditions
-from compiler.cli import publish
 from compiler.cli.main import run
 from compiler.lock import apply
 from compiler.output import bake_resolved
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.pipeline import compile_matrix
+from compiler.publish import publish
 from compiler.publish.items import record_repositories, release_items
 from compiler.publish.request import PublishRequest
 
@@ -116,7 +116,7 @@ def test_a_release_resolves_its_plan_once(monkeypatch: pytest.MonkeyPatch) -> No
     counted(monkeypatch, calls, apply, "read_lock")
     requests: list[PublishRequest] = []
 
-    def prepare(request: PublishRequest, _: object) -> None:
+    def prepare(request: PublishRequest, *_: object) -> None:
         requests.append(request)
         items = release_items(request.resolved, request.fingerprints, request.dockerfiles)
         assert list(items) == ["base-3_11", "base-3_12"]
@@ -124,7 +124,7 @@ def test_a_release_resolves_its_plan_once(monkeypatch: pytest.MonkeyPatch) -> No
         raise KeyboardInterrupt
 
     monkeypatch.setattr(preconditions, "require_buildx", lambda: None)
-    monkeypatch.setattr(publish, "_publish", prepare)
+    monkeypatch.setattr(publish, "publish", prepare)
 
     assert run(["publish"]) == 130
 

@@ -58,6 +58,7 @@ def test_arguments_that_would_change_images_are_rejected(
     ("arguments", "message"),
     [
         (["--stage-only", "--merge"], "--stage-only and --merge exclude each other"),
+        (["--stage-only", "--if-changed"], "--stage-only and --if-changed exclude each other"),
         (["--stage-only"], "--stage-only and --platform require each other"),
         (["--platform=linux/amd64"], "--stage-only and --platform require each other"),
         (["--set=a.tags=x"], "--set: tags of a release cannot be overridden: 'a.tags=x'"),

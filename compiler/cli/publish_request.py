@@ -1,0 +1,160 @@
+"""Options of `publish`, and the requests that they describe."""
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import click
+
+from compiler.cli.bake_options import BakeFlags
+from compiler.cli.context import Invocation
+
+
+if TYPE_CHECKING:
+    from compiler.output.artifact import Compilation
+    from compiler.output.bake_resolved import ResolvedPlan
+    from compiler.publish.request import PublishRequest
+    from compiler.releases.version import Release
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishOptions:
+    """The options of `publish`, except the format of its result."""
+
+    filters: tuple[str, ...]
+    selection: str | None
+    version: str | None
+    replace: bool
+    no_moving: bool
+    stage_only: bool
+    platform: str
+    merge: bool
+    dry_run: bool
+    if_changed: bool
+    flags: BakeFlags
+    bake_arguments: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Return whether all targets of the matrix are to be published."""
+        return not self.filters and self.selection is None
+
+
+def check_options(options: PublishOptions) -> None:
+    """Reject options that exclude each other, and arguments that would change the images.
+
+    Raises:
+        UsageError: for the first of them.
+    """
+    if options.stage_only and options.merge:
+        raise click.UsageError("--stage-only and --merge exclude each other")
+    if options.stage_only and options.if_changed:
+        raise click.UsageError("--stage-only and --if-changed exclude each other")
+    if options.stage_only != bool(options.platform):
+        raise click.UsageError("--stage-only and --platform require each other")
+    for argument in options.flags.sets:
+        key = argument.partition("=")[0].removesuffix("+").split(".")[1:2]
+        if key and key[0] in {"tags", "push", "load", "output"}:
+            raise click.UsageError(
+                f"--set: {key[0]} of a release cannot be overridden: {argument!r}"
+            )
+    # Fingerprints ignore these arguments, and a target among them would be pushed as it is.
+    arguments = iter(options.bake_arguments)
+    for argument in arguments:
+        if argument == "--allow":
+            next(arguments, None)
+        elif not argument.startswith("--allow=") and argument not in {"--debug", "-D"}:
+            raise click.UsageError(
+                f"only --allow and --debug can be passed to bake, not {argument!r}: "
+                "use matrix.yaml, FILTERs or --set in front of `--`"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledRelease:
+    """A compiled matrix with the options of `publish`; it can describe any version."""
+
+    invocation: Invocation
+    options: PublishOptions
+    compiled: "Compilation"
+    resolved: "ResolvedPlan"
+    """The plan for the environment of the command."""
+    targets: tuple[str, ...]
+    """The names of the selected targets."""
+    release: "Release"
+    """The version that the options and the environment name."""
+
+    def request(self, version: str | None = None) -> "PublishRequest":
+        """Return the request to publish a version; by default the one that the options name."""
+        from compiler.fingerprint.fingerprint import project_fingerprints
+        from compiler.fingerprint.set_overrides import override
+        from compiler.publish.request import PublishRequest
+
+        options, compiled, folder = self.options, self.compiled, self.invocation.folder
+        release = self.release if version is None else self.release._replace(version=version)
+        released = self.resolved.with_variable(release.variable, release.version)
+        resolved = override(released, options.flags.sets)
+        return PublishRequest(
+            resolved=resolved,
+            fingerprints=project_fingerprints(
+                compiled, resolved, folder, shown=self.invocation.shown
+            ),
+            dockerfiles=compiled.dockerfiles,
+            targets=self.targets,
+            release=release,
+            options=replace(
+                options.flags.options(folder),
+                extra=options.bake_arguments,
+                environment={release.variable: release.version},
+            ),
+            refreshed=frozenset(compiled.refreshed),
+            replace=options.replace,
+            move_floating_tags=not options.no_moving,
+            merge=options.merge,
+            platform=_platform(options.platform),
+            preview=options.dry_run,
+        )
+
+
+def compile_release(invocation: Invocation, options: PublishOptions) -> CompiledRelease:
+    """Compile the matrix and select the targets to publish.
+
+    Raises:
+        CompileError: the matrix, the environment, the version or a filter is invalid, or the
+            generated files are stale.
+    """
+    from compiler.bake.preconditions import reject_filters, require_buildx, require_fields
+    from compiler.output.bake_resolved import ResolvedPlan
+    from compiler.releases.version import release_version
+    from compiler.targets.filters import select
+    from compiler.targets.selection_file import selected
+
+    reject_filters(os.environ)
+    files = invocation.files()
+    planned = ResolvedPlan(invocation.plan(files), os.environ)
+    release = release_version(planned, options.version)
+    require_buildx()
+    compiled = invocation.compile_fresh(planned.plan, files)
+    require_fields(compiled.plan)
+    targets = select(compiled.plan, options.filters)
+    if options.selection is not None:
+        targets = selected(compiled.plan, targets, options.selection)
+    return CompiledRelease(
+        invocation=invocation,
+        options=options,
+        compiled=compiled,
+        resolved=planned.with_plan(compiled.plan),
+        targets=tuple(target.name for target in targets),
+        release=release,
+    )
+
+
+def _platform(text: str) -> str:
+    """Return the canonical form of `--platform`; empty if the option is absent."""
+    from compiler.external.references import canonical_platform
+    from compiler.targets.filters import local_platform
+
+    platform = local_platform() if text == "local" else canonical_platform(text)
+    if text and platform is None:
+        raise click.UsageError(f"invalid value for --platform: {text!r}")
+    return platform or ""

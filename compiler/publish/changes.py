@@ -1,0 +1,72 @@
+"""Determine whether a new release would differ from an earlier one."""
+
+from collections.abc import Iterator, Sequence
+
+from compiler.external.references import split_tag
+from compiler.external.registry.client import Registries
+from compiler.external.registry.parallel import run_parallel
+from compiler.publish.items import ReleaseItem, release_items
+from compiler.publish.request import PublishRequest
+from compiler.releases.record import ReleasedTarget, ReleaseRecord
+
+
+def find_changes(
+    registries: Registries, request: PublishRequest, record: ReleaseRecord, *, complete: bool
+) -> list[str]:
+    """Return how a release would differ from a recorded one: a line for each difference.
+
+    Images are compared by their fingerprints. A release whose version tags no longer refer to its
+    images also differs.
+
+    Args:
+        registries: the registries of the recorded release.
+        request: what would be published. Its version must be that of the record, so that the
+            version alone makes no difference.
+        record: the earlier release.
+        complete: whether the request is about all targets of the matrix, so that other targets of
+            the record were removed.
+
+    Raises:
+        RegistryError: a registry cannot be read.
+    """
+    items = release_items(request.resolved, request.fingerprints, request.dockerfiles)
+    selected = {name: items[name] for name in request.targets if name in items}
+    recorded = record.by_name
+    changes = [
+        change
+        for name, item in selected.items()
+        for change in _target_changes(item, recorded.get(name))
+    ]
+    if complete:
+        changes += [f"{name}: removed" for name in recorded if name not in selected]
+    return changes or _changed_tags(registries, [recorded[name] for name in selected])
+
+
+def _target_changes(item: ReleaseItem, recorded: ReleasedTarget | None) -> Iterator[str]:
+    """Yield how a target differs from the recorded one."""
+    if recorded is None:
+        yield f"{item.target}: new"
+        return
+    if recorded.fingerprint != f"sha256:{item.fingerprint}":
+        yield f"{item.target}: another image"
+    tags = dict.fromkeys([*item.version_tags, *item.floating_tags])
+    earlier = dict.fromkeys([*recorded.tags, *recorded.moving])
+    yield from (f"{item.target}: new tag {tag}" for tag in tags if tag not in earlier)
+    yield from (f"{item.target}: removed tag {tag}" for tag in earlier if tag not in tags)
+    both = (tag for tag in tags if tag in earlier)
+    for tag in both:
+        if (tag in item.version_tags) != (tag in recorded.tags):
+            yield f"{item.target}: another kind of tag {tag}"
+
+
+def _changed_tags(registries: Registries, targets: Sequence[ReleasedTarget]) -> list[str]:
+    """Return a line for each version tag that does not refer to the recorded image."""
+    pairs = [(tag, target.digest) for target in targets for tag in target.tags]
+    current = run_parallel(
+        lambda pair: registries.digest(*split_tag(pair[0])), {pair: pair for pair in pairs}
+    )
+    return [
+        f"{tag}: {'another image' if found else 'missing'}"
+        for (tag, digest), found in current.items()
+        if found != digest
+    ]
