@@ -84,6 +84,9 @@ class Code(StrEnum):
     UNKNOWN_TARGET = "unknown-target"
     BAD_FROM = "bad-from"
     NO_BASE = "no-base"
+    LOST_LINE_END = "lost-line-end"
+    LATE_ARG = "late-arg"
+    UNKNOWN_STAGE = "unknown-stage"
 
     # Names of targets, tags and platforms
     NAME_COLLISION = "name-collision"
@@ -334,6 +337,15 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "`FROM IMAGE AS NAME`.",
         Code.NO_BASE: "A template renders no `FROM`, so the result is not a Dockerfile. Begin it "
         "with `FROM image`, and check whether an `{% if %}` skips the line.",
+        Code.LOST_LINE_END: "Jinja removes the line end after a tag, also where text precedes the "
+        "tag. The instruction on the next line becomes part of the one before, and BuildKit often "
+        "accepts that: `WORKDIR /srv{% if gpu %}/gpu{% endif %}` and `USER nobody` become "
+        "`WORKDIR /srvUSER nobody`. End the line with `+%}`.",
+        Code.LATE_ARG: "A `FROM` uses an argument that is only declared in a stage. BuildKit "
+        "replaces it with nothing, so the name of the image is incomplete. Declare the `ARG` "
+        "before the first `FROM`.",
+        Code.UNKNOWN_STAGE: "`target` or a number in `COPY --from` names a stage that the "
+        "Dockerfile does not have, so the build would fail. Name one of its stages.",
     },
     "Names of targets, tags and platforms": {
         Code.NAME_COLLISION: "Two variants or images have the same name in bake, or names that "
@@ -423,8 +435,9 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.BASE_PLATFORM: "A locked base image lacks a platform of a target that uses it. "
         "BuildKit would use the files of another platform, or fail. Choose another base image, or "
         "narrow `platforms`.",
-        Code.DOCKERFILE_SYNTAX: "A template renders text that BuildKit cannot parse as a "
-        "Dockerfile, so its base images are unknown. Correct the template.",
+        Code.DOCKERFILE_SYNTAX: "A template renders text that BuildKit rejects as a Dockerfile: "
+        "an unknown instruction, a here-document without an end, an instruction before the first "
+        "`FROM`. Correct the template.",
         Code.UNKNOWN_BASE: "An argument of `lock --upgrade` or `lock --check` matches no base "
         "image of this matrix. Name an image, its repository, or a glob.",
     },

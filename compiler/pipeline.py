@@ -91,12 +91,14 @@ def compile_plan(planned: Plan, files: Files, name: str, *, locked: bool = False
         CompileError: with every diagnostic of the first phase that finds any.
     """
     from compiler.output.emit import emit
+    from compiler.render.dockerfile_checks import check_dockerfiles
     from compiler.render.lint import lint
     from compiler.render.render import render
     from compiler.render.templates import Templates
 
     templates = Templates(files)
     dockerfiles = render(planned.matrix, planned.targets, templates)
+    check_dockerfiles(planned, dockerfiles, templates)
     bake_template = _bake_template(files)
     own = "" if files.absent(BAKE_TEMPLATE) else bake_template[0]
     planned = replace(planned, warnings=lint(planned, dockerfiles, templates, own))

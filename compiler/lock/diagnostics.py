@@ -1,6 +1,5 @@
 """Make the diagnostics of base images, located where matrix.yaml or a template names them."""
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,15 +11,14 @@ from compiler.external.references import canonical_platform, familiar
 from compiler.lock.base_images import Base
 from compiler.lock.lockfile import Lock, Locked
 from compiler.render.dockerfile import DockerfileError
+from compiler.render.dockerfile_checks import invalid_dockerfile
 from compiler.render.render import template_location
+from compiler.render.template_lines import origin
 from compiler.render.templates import Templates
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
 
 
-_EXPRESSION = re.compile(r"\{\{.*?\}\}")
-_PIECE = re.compile(r"(?:\{\{.*?\}\}|[^\s=,\"'])+")
-"""Text between spaces, quotes, commas and `=` in a line of a template."""
 _RANKS = {"arm": 7, "arm64": 8, "amd64": 1}
 
 
@@ -81,42 +79,13 @@ class LockDiagnostics:
             if field is None:
                 return matrix.source.locate(image.route, key=True)
             return matrix.source.locate((*field.route, use.key) if use.key else field.route)
-        return _origin(
+        return origin(
             self._templates, use.target.template, use.base.word.text
         ) or template_location(use.target, matrix)
 
     def invalid(self, target: Target, text: str, error: DockerfileError) -> Diagnostic:
         """Return the error for an invalid Dockerfile."""
-        lines = text.split("\n")
-        line = lines[error.line - 1] if 0 < error.line <= len(lines) else ""
-        origin = _origin(self._templates, target.template, line.strip()) if line.strip() else None
-        return Diagnostic(
-            code=Code.DOCKERFILE_SYNTAX,
-            message=f"the Dockerfile of {target.name!r} is invalid: {error}",
-            location=origin or template_location(target, self._plan.matrix),
-            help="correct the template: only valid Dockerfiles can be locked",
-        )
-
-
-def _origin(templates: Templates, name: str, word: str) -> Location | None:
-    """Return the line of a template, or of one that it includes, that renders to a word.
-
-    None if there is no such line.
-    """
-    matches: list[tuple[int, str, int, str]] = []
-    for file in templates.reads(name)[0]:
-        for number, line in enumerate(templates.lines(file), 1):
-            for piece in (line.strip(), *_PIECE.findall(line)):
-                literal = _EXPRESSION.split(piece)
-                size = len("".join(literal))
-                is_base = len(literal) > 1 and line.lstrip()[:5].upper() == "FROM "
-                shape = ".*".join(map(re.escape, literal))
-                if (size or is_base) and re.fullmatch(shape, word, re.DOTALL):
-                    matches.append((size, file, number, piece))
-    if not matches:
-        return None
-    _, file, number, piece = max(matches, key=lambda match: match[0])
-    return templates.locate(file, number, piece)
+        return invalid_dockerfile(self._plan, self._templates, target, text, error)
 
 
 @lru_cache(maxsize=1024)

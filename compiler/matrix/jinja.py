@@ -130,18 +130,30 @@ def renderer(template: Template, *, inherits: bool = False) -> Callable[[Mapping
     It equals `Template.render`, without copying the scope. If no block can be overridden, all
     scopes share one context.
     """
+    pieces = piece_renderer(template, inherits=inherits)
+    return lambda scope: "".join(pieces(scope))
+
+
+def piece_renderer(
+    template: Template, *, inherits: bool = False
+) -> Callable[[Mapping[str, Any]], list[str]]:
+    """Return a function that returns the pieces that `renderer` joins.
+
+    A printed value is a piece of its own; the text between two tags is one, too.
+    """
     root, meter = template.root_render_func, template.environment.meter  # type: ignore[attr-defined]
 
-    def rendered(context: Context) -> str:
+    def rendered(context: Context) -> list[str]:
         meter.start()
-        text: str = meter.finish(meter.join(root(context)))
-        return text
+        pieces: list[str] = meter.collect(root(context))
+        meter.finish("".join(pieces))
+        return pieces
 
     if inherits:
         return lambda scope: rendered(template.new_context(scope, shared=True))  # type: ignore[arg-type]
     context = template.new_context({}, shared=True)
 
-    def render(scope: Mapping[str, Any]) -> str:
+    def render(scope: Mapping[str, Any]) -> list[str]:
         context.parent = scope  # type: ignore[assignment]
         context.vars.clear()
         context.exported_vars.clear()

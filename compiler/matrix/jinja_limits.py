@@ -60,13 +60,17 @@ class Meter:
 
     def join(self, pieces: Iterable[str]) -> str:
         """Join what a template prints."""
+        return "".join(self.collect(pieces))
+
+    def collect(self, pieces: Iterable[str]) -> list[str]:
+        """Return the pieces that a template prints."""
         found: list[str] = []
         for piece in pieces:
             self.text += len(piece) + 8
             if self.text > MAX_TEXT:
                 self.charge(0)
             found.append(piece)
-        return "".join(found)
+        return found
 
     def finish(self, text: str) -> str:
         """End a rendering.

@@ -12,7 +12,7 @@ from jinja2 import TemplateNotFound, TemplateSyntaxError
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems
-from compiler.matrix.jinja import renderer
+from compiler.matrix.jinja import piece_renderer
 from compiler.matrix.jinja_errors import explain, place
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.pattern import holds, rule
@@ -49,19 +49,23 @@ class _Template:
         templates.note(names)
         self.files = tuple(files)
         """The template and all that it includes."""
-        self._body = renderer(compiled, inherits=inherits)
+        self._name, self._templates = name, templates
+        self._pieces = piece_renderer(compiled, inherits=inherits)
         self.render = self._text if names is None else remembered(self._text, names)
         """Scope -> text; scopes with equal values of the names that it reads share one object."""
 
     def _text(self, scope: Mapping[str, Any]) -> str:
-        body = self._body(scope).strip("\n")
+        pieces = self._pieces(scope)
+        body = "".join(pieces).strip("\n")
         first = _FROM.search(body)
         if first is None:
             raise NoBaseError
         line = body[first.start() : body.find("\n", first.start()) + 1 or None]
         if not _WHOLE_FROM.match(line):
             raise BadFromError(line.strip())
-        return f"{body}\n"
+        text = f"{body}\n"
+        self._templates.remember(self._name, text, pieces)
+        return text
 
 
 class NoBaseError(ValueError):
