@@ -52,6 +52,8 @@ def write(folder: Path, variants: int) -> None:
     pythons, cudas, jobs, _ = SHAPES[variants]
     (folder / "templates").mkdir(parents=True)
     (folder / "templates" / "Dockerfile.j2").write_text(TEMPLATE)
+    (folder / "requirements.txt").write_text("requests\n")
+    (folder / "control").mkdir()
     (folder / "matrix.yaml").write_text(f"""\
 variables: {{REGISTRY: docker.io/acme, VERSION_TAG: v1.0}}
 axes:

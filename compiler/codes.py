@@ -156,6 +156,13 @@ class Code(StrEnum):
     SELECTION = "selection"
 
     # Warnings
+    UNLINKED_TARGET = "unlinked-target"
+    NEAR_STAGE = "near-stage"
+    MISSING_SECRET = "missing-secret"  # noqa: S105
+    UNUSED_SECRET = "unused-secret"  # noqa: S105
+    MISSING_SOURCE = "missing-source"
+    SYNTAX_WITHOUT_EFFECT = "syntax-without-effect"
+    CONTINUED_INSTRUCTION = "continued-instruction"
     UNUSED_PARENT = "unused-parent"
     UNLOCKED_BASE = "unlocked-base"
     UNDECIDED_BASE = "undecided-base"
@@ -489,6 +496,27 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
     "Warnings": {
         Code.UNUSED_PARENT: "An image has a parent in `from`, and its Dockerfile does not use it. "
         "Begin the template with `FROM {{ parent }}`, or remove `from`.",
+        Code.UNLINKED_TARGET: "A `FROM` or `--from` names a tag of another target of this matrix, "
+        "or a target's name, without depending on that target. Bake builds both at the same time, "
+        "so the build uses the image of the last release, or fails. Write `from` and "
+        "`FROM {{ parent }}`, or a context `target:NAME`.",
+        Code.NEAR_STAGE: "A `FROM` or `--from` names neither a stage nor a target, and differs "
+        "from one of them in one character or in letter case. BuildKit looks for an image of that "
+        "name in a registry. Correct the name.",
+        Code.MISSING_SECRET: "A `RUN --mount` uses a secret or an SSH agent that matrix.yaml does "
+        "not provide. Unless the mount is `required`, BuildKit continues without it and builds "
+        "another image. Correct the id, or add it to `secret` or `ssh`.",
+        Code.UNUSED_SECRET: "matrix.yaml provides a secret or an SSH agent that no Dockerfile with "
+        "it mounts. Mount it, correct its id, or remove it.",
+        Code.MISSING_SOURCE: "A `COPY`, `ADD` or bind mount reads a path that its local build "
+        "context does not contain, so the build would fail. Create the path, or correct it. Paths "
+        "with variables or wildcards are not checked.",
+        Code.SYNTAX_WITHOUT_EFFECT: "BuildKit reads `# syntax=` only in the first lines of a "
+        "Dockerfile, before other comments and instructions. Move the directive to the first line "
+        "of the template.",
+        Code.CONTINUED_INSTRUCTION: "A line starts with an instruction in upper case, and the line "
+        "above continues on it, so it is an argument of that instruction. Most often a `\\` is "
+        "left at the end of the line above. Remove it.",
         Code.UNLOCKED_BASE: "A Dockerfile uses an external image that is missing in matrix.lock, "
         "so it is not pinned. With `--locked` this is an error. Run `compile-matrix lock`.",
         Code.UNDECIDED_BASE: "An external image cannot be pinned, because its name is not known "

@@ -30,6 +30,9 @@ LOCK = "matrix.lock"
 FOLDER = "folder"
 """Recorded instead of a digest if an input is a folder: only its existence is an input."""
 
+PRESENT = "present"
+"""Recorded in place of a digest where only the existence of an input counts."""
+
 BAKE_BATCH = 32
 """Default number of targets per bake invocation; over a hundred overload a machine of two cores."""
 BAKE_JOBS = 2

@@ -98,10 +98,10 @@ def compile_plan(planned: Plan, files: Files, name: str, *, locked: bool = False
 
     templates = Templates(files)
     dockerfiles = render(planned.matrix, planned.targets, templates)
-    check_dockerfiles(planned, dockerfiles, templates)
+    checked = check_dockerfiles(planned, dockerfiles, templates, files)
     bake_template = _bake_template(files)
     own = "" if files.absent(BAKE_TEMPLATE) else bake_template[0]
-    planned = replace(planned, warnings=lint(planned, dockerfiles, templates, own))
+    planned = replace(planned, warnings=(*lint(planned, dockerfiles, templates, own), *checked))
     refreshed: Mapping[str, str] = {}
     if not files.absent(LOCK) or locked:
         from compiler.lock.apply import load_lock, pinned

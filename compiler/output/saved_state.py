@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 
-from compiler.constants import BAKE_FILE, FOLDER, STAGING, STATE_PATH
+from compiler.constants import BAKE_FILE, FOLDER, PRESENT, STAGING, STATE_PATH
 from compiler.output.files import (
     CHUNK,
     OPEN_FOLDER,
@@ -57,7 +57,8 @@ class State:
             matrix: the matrix file's path in the project's folder.
             output: the output folder; empty for the project's folder.
             tested: the number of targets with tests.
-            inputs: path -> digest; FOLDER for a folder; None for a file that does not exist.
+            inputs: path -> digest; FOLDER for a folder; PRESENT for a path of which only the
+                existence counts; None for a path that does not exist.
             outputs: path -> digest, the Dockerfiles first.
             warnings: each as JSON.
         """
@@ -158,6 +159,9 @@ def _input_is_current(path: str, recorded: str | None, top: int) -> bool:
     try:
         if recorded == FOLDER:
             return stat.S_ISDIR(os.stat(path, dir_fd=top).st_mode)
+        if recorded == PRESENT:
+            os.stat(path, dir_fd=top, follow_symlinks=False)
+            return True
         return digest(read(path, top, READ)) == recorded
     except (FileNotFoundError, NotADirectoryError):
         return recorded is None

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 _REMEMBERED = 16_384
 """Texts whose parse is kept: more than one run usually reads."""
 
+KEYWORDS = (
+    *("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL"),
+    *("MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
+)
+"""All instructions of a Dockerfile."""
+
 _READING = frozenset({"COPY", "RUN", "ADD"})
 """Instructions that can read from images, stages and contexts."""
 _OWN = re.compile(r"docker/dockerfile(?:-upstream)?(?:[:@]|\Z)")

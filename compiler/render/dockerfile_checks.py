@@ -7,17 +7,22 @@ Only the words that a check needs are then examined for each variant.
 from typing import NamedTuple
 
 from compiler.codes import Code
-from compiler.errors import Diagnostic, Location, Problems, did_you_mean
-from compiler.matrix.matrix import Matrix
-from compiler.matrix.pattern import holds, rule
+from compiler.errors import Diagnostic, Problems, Severity, did_you_mean
 from compiler.matrix.strings import variables_in
-from compiler.render.dockerfile import DockerfileError, ParsedDockerfile, read
-from compiler.render.dockerfile_rules import Finding, rejected
+from compiler.render.dockerfile import DockerfileError, ParsedDockerfile, Word, read
+from compiler.render.dockerfile_rules import Finding, rejected, suspicious
+from compiler.render.field_location import field_location
 from compiler.render.lost_line_ends import Head, heads, lost_line_ends
-from compiler.render.render import Dockerfile, template_location
+from compiler.render.matrix_references import MatrixReferences
+from compiler.render.missing_sources import ContextPath, context_paths, exists, local_context
+from compiler.render.missing_sources import missing as missing_source
+from compiler.render.mounted_ids import Mount, ProvidedIds, mounts, provided
+from compiler.render.mounted_ids import missing as missing_id
+from compiler.render.render import Dockerfile
 from compiler.render.shapes import Shape, is_marked
-from compiler.render.template_lines import origin
+from compiler.render.template_lines import line_location
 from compiler.render.templates import Templates
+from compiler.source.project_files import Files
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
 
@@ -28,20 +33,26 @@ class Structure(NamedTuple):
     parsed: ParsedDockerfile
     findings: tuple[Finding, ...]
     """With marks, like the parsed Dockerfile."""
+    images: tuple[Word, ...]
+    """What `FROM`, `--from` and mounts name, without variables and numbers."""
+    mounts: tuple[Mount, ...]
+    paths: tuple[ContextPath, ...]
 
 
 def check_dockerfiles(
-    plan: Plan, dockerfiles: tuple[Dockerfile, ...], templates: Templates
-) -> None:
-    """Check all Dockerfiles of a plan.
+    plan: Plan, dockerfiles: tuple[Dockerfile, ...], templates: Templates, files: Files
+) -> tuple[Diagnostic, ...]:
+    """Check all Dockerfiles of a plan, and return the warnings.
 
     Raises:
         CompileError: BuildKit would reject a Dockerfile, or build something else than it says.
     """
-    checks = _Checks(plan, templates)
+    checks = _Checks(plan, templates, files)
     for dockerfile in dockerfiles:
         checks.check(dockerfile)
     checks.problems.refuse()
+    checks.warnings.extend(checks.provided.unused())
+    return checks.warnings.diagnostics()
 
 
 def invalid_dockerfile(
@@ -51,34 +62,24 @@ def invalid_dockerfile(
     return Diagnostic(
         code=Code.DOCKERFILE_SYNTAX,
         message=f"invalid Dockerfile: {error}",
-        location=_line_location(plan, templates, target, text, error.line),
+        location=line_location(plan, templates, target, text, error.line),
         help="correct the template",
     )
-
-
-def _line_location(
-    plan: Plan, templates: Templates, target: Target, text: str, line: int, word: str = ""
-) -> Location:
-    """Return the template's line of a line of a Dockerfile, or where matrix.yaml names it."""
-    lines = text.split("\n")
-    whole = lines[line - 1].strip() if 0 < line <= len(lines) else ""
-    for piece in filter(None, (whole, word)):
-        place = origin(templates, target.template, piece, word)
-        if place is not None:
-            return place
-    return template_location(target, plan.matrix)
 
 
 class _Checks:
     """Checks the Dockerfiles of one plan, one after another."""
 
-    def __init__(self, plan: Plan, templates: Templates) -> None:
-        self._plan, self._templates = plan, templates
-        self.problems = Problems()
+    def __init__(self, plan: Plan, templates: Templates, files: Files) -> None:
+        self._plan, self._templates, self._files = plan, templates, files
+        self.problems, self.warnings = Problems(), Problems()
+        self.provided = ProvidedIds(plan.matrix)
+        self._references = MatrixReferences(plan)
+        self._exists: dict[tuple[str, str], bool] = {}
         self._structures: dict[str, Structure | DockerfileError] = {}
         self._heads: dict[str, tuple[Head, ...]] = {}
         self._lost_in: dict[tuple[str, str], tuple[Diagnostic, ...]] = {}
-        self._locations: dict[tuple[str, str, int, str], Location] = {}
+        self._reported: dict[tuple[object, ...], Diagnostic] = {}
 
     def check(self, dockerfile: Dockerfile) -> None:
         """Check the Dockerfile of one target."""
@@ -98,8 +99,15 @@ class _Checks:
             return
         for finding in structure.findings:
             self._add(finding, target, shape)
-        if not structure.parsed.foreign:
-            self._check_stage(target, structure.parsed, shape)
+        if structure.parsed.foreign:
+            self.provided.note_unknown(target)
+            return
+        self._check_stage(target, structure.parsed, shape)
+        self._check_images(target, structure, shape)
+        self.provided.note(
+            target, structure.parsed, text, self._check_mounts(target, structure, shape)
+        )
+        self._check_paths(target, structure, shape)
 
     def _structure(self, text: str) -> Structure | DockerfileError:
         """Return the structure of a text or a shape; the error if it cannot be parsed."""
@@ -109,30 +117,63 @@ class _Checks:
                 parsed = read(text)
                 if _depends_on_marks(parsed):
                     raise DockerfileError("a printed word affects how it is parsed", 0)
-                findings = () if parsed.foreign else tuple(rejected(parsed))
-                structure = Structure(parsed, findings)
+                structure = _structure(parsed, text)
             except DockerfileError as error:
                 structure = error
             self._structures[text] = structure
         return structure
 
     def _add(self, finding: Finding, target: Target, shape: Shape) -> None:
-        """Note a finding with the words of this variant."""
-        key = (target.template, shape.text, finding.line, finding.word)
-        location = self._locations.get(key)
-        if location is None:
+        """Note a finding; variants in which other words are printed share one diagnostic."""
+        message = "" if is_marked(finding.word) else finding.message
+        key = (target.template, shape.text, finding.line, finding.word, finding.code, message)
+        diagnostic = self._reported.get(key)
+        if diagnostic is None:
             text, word = shape.restore(shape.text), shape.restore(finding.word)
-            location = self._locations[key] = _line_location(
-                self._plan, self._templates, target, text, finding.line, word
+            diagnostic = self._reported[key] = Diagnostic(
+                code=finding.code,
+                message=shape.restore(finding.message),
+                location=line_location(
+                    self._plan, self._templates, target, text, finding.line, word
+                ),
+                help=shape.restore(finding.help),
+                severity=finding.severity,
             )
-        diagnostic = Diagnostic(
-            code=finding.code,
-            message=shape.restore(finding.message),
-            location=location,
-            help=shape.restore(finding.help),
-            severity=finding.severity,
-        )
-        self.problems.add(diagnostic, target.name)
+        is_error = finding.severity is Severity.ERROR
+        (self.problems if is_error else self.warnings).add(diagnostic, target.name)
+
+    def _check_images(self, target: Target, structure: Structure, shape: Shape) -> None:
+        """Compare the images that a Dockerfile names with targets, tags and stages."""
+        stages = [shape.restore(stage.name).lower() for stage in structure.parsed.stages]
+        for word in structure.images:
+            name = shape.restore(word.text)
+            finding = self._references.check(name, word, target, stages)
+            if finding is not None:
+                self._add(finding, target, shape)
+
+    def _check_mounts(self, target: Target, structure: Structure, shape: Shape) -> set[Mount]:
+        """Compare mounts with what the target provides; return them with this variant's words."""
+        mounted = set()
+        for mount in structure.mounts:
+            name = shape.restore(mount.id)
+            mounted.add(mount._replace(id=name))
+            ids = provided(target, mount.kind)
+            if ids is not None and name not in ids and "$" not in name:
+                self._add(missing_id(mount, name, ids), target, shape)
+        return mounted
+
+    def _check_paths(self, target: Target, structure: Structure, shape: Shape) -> None:
+        """Look for the paths of a local build context."""
+        context = local_context(target) if structure.paths else None
+        if context is None:
+            return
+        for named in structure.paths:
+            path = shape.restore(named.path)
+            key = (context, path)
+            if key not in self._exists:
+                self._exists[key] = exists(self._files, context, path)
+            if not self._exists[key]:
+                self._add(missing_source(context, path, named), target, shape)
 
     def _lost(self, template: str, shape: str) -> tuple[Diagnostic, ...]:
         """Return an error for each instruction that lost the line end before it."""
@@ -169,11 +210,25 @@ class _Checks:
             Diagnostic(
                 code=Code.UNKNOWN_STAGE,
                 message=f"unknown stage {wanted!r}",
-                location=_field_location(target, self._plan.matrix, "target"),
+                location=field_location(target, self._plan.matrix, "target"),
                 help=did_you_mean(wanted, named, otherwise=listed),
             ),
             target.name,
         )
+
+
+def _structure(parsed: ParsedDockerfile, text: str) -> Structure:
+    if parsed.foreign:
+        return Structure(parsed, (), (), (), ())
+    words = [word for step in parsed.instructions for word in step.images]
+    bases = [stage.base for stage in parsed.stages]
+    return Structure(
+        parsed,
+        (*rejected(parsed), *suspicious(parsed, text)),
+        tuple(word for word in (*bases, *words) if not word.text.isdecimal()),
+        tuple(mounts(parsed)),
+        tuple(context_paths(parsed)),
+    )
 
 
 def _depends_on_marks(parsed: ParsedDockerfile) -> bool:
@@ -182,16 +237,3 @@ def _depends_on_marks(parsed: ParsedDockerfile) -> bool:
         return True
     heredocs = (doc for instruction in parsed.instructions for doc in instruction.heredocs)
     return any(is_marked(doc.name) for doc in heredocs)
-
-
-def _field_location(target: Target, matrix: Matrix, field: str) -> Location:
-    """Return where a target's field is written: in its image, or in an override."""
-    image = matrix.images[target.image]
-    for override in reversed(image.overrides):
-        condition = rule(override.when, image)
-        if field in override.fields and condition is not None and holds(condition, target.values):
-            return matrix.source.locate(override.fields[field].route)
-    written = image.fields.get(field)
-    if written is None:
-        return matrix.source.locate(image.route, key=True)
-    return matrix.source.locate(written.route)

@@ -9,11 +9,14 @@ from typing import NamedTuple
 
 from compiler.codes import Code
 from compiler.errors import Severity
-from compiler.render.dockerfile import Instruction, ParsedDockerfile
+from compiler.render.dockerfile import KEYWORDS, Instruction, ParsedDockerfile
 
 
 _VARIABLE = re.compile(r"(?<!\\)\$(?:(\w+)|\{(\w+)\})", re.ASCII)
 """A variable without a default of its own."""
+_SYNTAX = re.compile(r"\s*#\s*syntax\s*=\s*\S", re.IGNORECASE)
+_STARTS = re.compile(rf"\s*({'|'.join(KEYWORDS)})\s+\S")
+"""A line that starts with an instruction in upper case."""
 _AUTOMATIC = frozenset(
     f"{side}{name}"
     for side in ("BUILD", "TARGET")
@@ -104,3 +107,46 @@ def _missing_stages(parsed: ParsedDockerfile) -> Iterator[Finding]:
                         word.line,
                         f"--from={number}",
                     )
+
+
+def suspicious(parsed: ParsedDockerfile, text: str) -> Iterator[Finding]:
+    """Yield the warnings of a Dockerfile that need no knowledge of the matrix."""
+    lines = text.split("\n")
+    inside: set[int] = set()
+    for instruction in parsed.instructions:
+        inside.update(range(instruction.line, instruction.last_line + 1))
+        yield from _continued(instruction, lines)
+    for number, line in enumerate(lines, 1) if parsed.syntax is None else ():
+        if number not in inside and _SYNTAX.match(line):
+            yield Finding(
+                Code.SYNTAX_WITHOUT_EFFECT,
+                "this syntax directive has no effect: other lines precede it",
+                "move it to the first line of the template",
+                number,
+                severity=Severity.WARNING,
+            )
+
+
+def _continued(instruction: Instruction, lines: list[str]) -> Iterator[Finding]:
+    """Yield a warning for each continued line that starts like an instruction."""
+    if instruction.line == instruction.last_line or instruction.keyword == "ONBUILD":
+        return
+    before = ""
+    for number in range(instruction.line, instruction.last_line + 1):
+        line = lines[number - 1]
+        if line.lstrip().startswith("#"):
+            continue
+        match = _STARTS.match(line) if number > instruction.line else None
+        is_check = match and (instruction.keyword, match[1]) == ("HEALTHCHECK", "CMD")
+        if match and not is_check and not before.count('"') % 2 and not before.count("'") % 2:
+            yield Finding(
+                Code.CONTINUED_INSTRUCTION,
+                f"{match[1]!r} is part of {instruction.keyword}: the line above continues here",
+                "remove the escape character at the end of the line above",
+                number,
+                match[1],
+                Severity.WARNING,
+            )
+        before += line
+        if instruction.heredocs and "<<" in line:
+            return

@@ -12,15 +12,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from compiler.render.dockerfile import DockerfileError, read
+from compiler.render.dockerfile import KEYWORDS, DockerfileError, read
 from compiler.render.templates import Templates
 
-
-KEYWORDS = (
-    *("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL"),
-    *("MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
-)
-"""All instructions of a Dockerfile."""
 
 _TAG = r"(?:\{%.*?%\}|\{\#.*?\#\})"
 _HEAD = re.compile(

@@ -3,7 +3,10 @@
 import re
 
 from compiler.errors import Location
+from compiler.render.render import template_location
 from compiler.render.templates import Templates
+from compiler.targets.plan import Plan
+from compiler.targets.target import Target
 
 
 _TAGS = r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}"
@@ -38,3 +41,18 @@ def origin(templates: Templates, name: str, word: str, part: str = "") -> Locati
         return None
     _, file, number, piece = max(matches, key=lambda match: match[0])
     return templates.locate(file, number, part or piece)
+
+
+def line_location(
+    plan: Plan, templates: Templates, target: Target, text: str, line: int, word: str = ""
+) -> Location:
+    """Return the template's line of a line of a Dockerfile, or where matrix.yaml names it."""
+    lines = text.split("\n")
+    if word and line:  # an instruction may continue on the next lines
+        line = next((n for n, text in enumerate(lines[line - 1 :], line) if word in text), line)
+    whole = lines[line - 1].strip() if 0 < line <= len(lines) else ""
+    for piece in filter(None, (whole, word)):
+        place = origin(templates, target.template, piece, word)
+        if place is not None:
+            return place
+    return template_location(target, plan.matrix)

@@ -9,7 +9,7 @@ from io import BufferedReader
 from pathlib import Path, PurePosixPath
 
 from compiler.codes import Code
-from compiler.constants import DOT_GIT, FOLDER
+from compiler.constants import DOT_GIT, FOLDER, PRESENT
 from compiler.errors import Diagnostic, Location, did_you_mean
 
 
@@ -66,7 +66,7 @@ class Files:
         self._shown = shown
         self._real = os.path.realpath(root)
         self.digests: dict[str, str | None] = {}
-        """Path -> `sha256:...` of a file that was read, `folder`, or None for a missing path."""
+        """Path -> `sha256:...` of a file that was read, `folder`, `present`, or None if missing."""
 
     def shown(self, path: str) -> str:
         """Return a path as users see it."""
@@ -114,6 +114,21 @@ class Files:
             return False
         self.digests[path] = None
         return True
+
+    def exists(self, path: str) -> bool:
+        """Return whether a path below the folder exists, and record that as an input.
+
+        Paths that are not recorded as inputs, outside the folder or below `.git`, count as
+        existing.
+        """
+        try:
+            full = self._inside(path)
+        except FileError:
+            return True
+        exists = os.path.lexists(full)
+        if path != ".":
+            self.digests.setdefault(path, PRESENT if exists else None)
+        return exists
 
     def require_folder(self, path: str) -> None:
         """Check that a folder exists.

@@ -23,6 +23,7 @@ from compiler.targets.field_syntax import CHECKS
 DOCS = Path(__file__).parents[3] / "docs"
 
 SAMPLES = {
+    "target": "0",
     "annotations": {"org.example.a": "x"},
     "attest": ["type=sbom"],
     "cache": {"type": "registry", "ref": "acme/cache:{{ target }}"},

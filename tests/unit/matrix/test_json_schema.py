@@ -310,6 +310,9 @@ UNSEEN = {
         ),
         *(
             "dockerfile-syntax",
+            "late-arg",
+            "lost-line-end",
+            "unknown-stage",
             "empty-file--data",
             "git-folder",
             "missing-context",
