@@ -156,6 +156,7 @@ class Code(StrEnum):
     SELECTION = "selection"
 
     # Warnings
+    UNUSED_PARENT = "unused-parent"
     UNLINKED_TARGET = "unlinked-target"
     NEAR_STAGE = "near-stage"
     MISSING_SECRET = "missing-secret"  # noqa: S105
@@ -163,7 +164,6 @@ class Code(StrEnum):
     MISSING_SOURCE = "missing-source"
     SYNTAX_WITHOUT_EFFECT = "syntax-without-effect"
     CONTINUED_INSTRUCTION = "continued-instruction"
-    UNUSED_PARENT = "unused-parent"
     UNLOCKED_BASE = "unlocked-base"
     UNDECIDED_BASE = "undecided-base"
     ROW_WITHOUT_EFFECT = "row-without-effect"

@@ -168,7 +168,7 @@ def every_field() -> dict[str, Any]:
             'type=local,"dest=c,{{ py }}",mode=max',
             {"type": "registry", "ref": "${REGISTRY}/c:{{ py }}", "mode": "max"},
         ],
-        "target": "stage",
+        "target": "0",
         "secret": [
             "id=text,src=token",
             {"id": "mapping", "src": "token"},
