@@ -130,30 +130,29 @@ def renderer(template: Template, *, inherits: bool = False) -> Callable[[Mapping
     It equals `Template.render`, without copying the scope. If no block can be overridden, all
     scopes share one context.
     """
-    pieces = piece_renderer(template, inherits=inherits)
-    return lambda scope: "".join(pieces(scope))
+    render = piece_renderer(template, inherits=inherits)
+    return lambda scope: render(scope)[0]
 
 
 def piece_renderer(
     template: Template, *, inherits: bool = False
-) -> Callable[[Mapping[str, Any]], list[str]]:
-    """Return a function that returns the pieces that `renderer` joins.
+) -> Callable[[Mapping[str, Any]], tuple[str, list[str]]]:
+    """Return a function that renders like that of `renderer`, and returns the text and its pieces.
 
     A printed value is a piece of its own; the text between two tags is one, too.
     """
     root, meter = template.root_render_func, template.environment.meter  # type: ignore[attr-defined]
 
-    def rendered(context: Context) -> list[str]:
+    def rendered(context: Context) -> tuple[str, list[str]]:
         meter.start()
         pieces: list[str] = meter.collect(root(context))
-        meter.finish("".join(pieces))
-        return pieces
+        return meter.finish("".join(pieces)), pieces
 
     if inherits:
         return lambda scope: rendered(template.new_context(scope, shared=True))  # type: ignore[arg-type]
     context = template.new_context({}, shared=True)
 
-    def render(scope: Mapping[str, Any]) -> list[str]:
+    def render(scope: Mapping[str, Any]) -> tuple[str, list[str]]:
         context.parent = scope  # type: ignore[assignment]
         context.vars.clear()
         context.exported_vars.clear()

@@ -1,25 +1,28 @@
 """Check the Dockerfiles of a plan: by themselves, and against what the matrix declares.
 
 Dockerfiles that differ only in words that their template printed share one parse: see `shapes`.
-Only the words that a check needs are then examined for each variant.
+Only the words that a check needs are examined for each variant, and equal ones once. Before a
+finding in a shape is reported, it is confirmed in the text of a variant.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from compiler.codes import Code
-from compiler.errors import Diagnostic, Problems, Severity, did_you_mean
+from compiler.errors import Diagnostic, Location, Problems, Severity, did_you_mean
 from compiler.matrix.strings import variables_in
-from compiler.render.dockerfile import DockerfileError, ParsedDockerfile, Word, read
-from compiler.render.dockerfile_rules import Finding, rejected, suspicious
+from compiler.render.dockerfile import DockerfileError
+from compiler.render.dockerfile_rules import Finding
 from compiler.render.field_location import field_location
 from compiler.render.lost_line_ends import Head, heads, lost_line_ends
 from compiler.render.matrix_references import MatrixReferences
-from compiler.render.missing_sources import ContextPath, context_paths, exists, local_context
+from compiler.render.missing_sources import exists, local_context
 from compiler.render.missing_sources import missing as missing_source
-from compiler.render.mounted_ids import Mount, ProvidedIds, mounts, provided
 from compiler.render.mounted_ids import missing as missing_id
+from compiler.render.mounted_ids import provided
+from compiler.render.provided_ids import ProvidedIds
 from compiler.render.render import Dockerfile
-from compiler.render.shapes import Shape, is_marked
+from compiler.render.shapes import Printed, Selection, Shape, is_marked, selection
+from compiler.render.structures import Structure, invalid, read_structure
 from compiler.render.template_lines import line_location
 from compiler.render.templates import Templates
 from compiler.source.project_files import Files
@@ -27,16 +30,8 @@ from compiler.targets.plan import Plan
 from compiler.targets.target import Target
 
 
-class Structure(NamedTuple):
-    """What all Dockerfiles of one shape have in common."""
-
-    parsed: ParsedDockerfile
-    findings: tuple[Finding, ...]
-    """With marks, like the parsed Dockerfile."""
-    images: tuple[Word, ...]
-    """What `FROM`, `--from` and mounts name, without variables and numbers."""
-    mounts: tuple[Mount, ...]
-    paths: tuple[ContextPath, ...]
+_FIELDS = ("context", "contexts", "secret", "ssh", "target")
+"""The fields of a target that a check needs."""
 
 
 def check_dockerfiles(
@@ -59,12 +54,8 @@ def invalid_dockerfile(
     plan: Plan, templates: Templates, target: Target, text: str, error: DockerfileError
 ) -> Diagnostic:
     """Return the error for a Dockerfile that cannot be parsed."""
-    return Diagnostic(
-        code=Code.DOCKERFILE_SYNTAX,
-        message=f"invalid Dockerfile: {error}",
-        location=line_location(plan, templates, target, text, error.line),
-        help="correct the template",
-    )
+    location = line_location(plan, templates, target, text, error.line)
+    return _diagnostic(invalid(error), location)
 
 
 class _Checks:
@@ -76,113 +67,118 @@ class _Checks:
         self.provided = ProvidedIds(plan.matrix)
         self._references = MatrixReferences(plan)
         self._exists: dict[tuple[str, str], bool] = {}
-        self._structures: dict[str, Structure | DockerfileError] = {}
+        self._structures: dict[Shape, tuple[Structure, Selection]] = {}
+        self._wholes: dict[str, Shape] = {}
+        self._clean: set[tuple[object, ...]] = set()
+        """Structures, words and fields in which there is nothing to report, in any target."""
+        self._confirmed: set[tuple[object, ...]] = set()
         self._heads: dict[str, tuple[Head, ...]] = {}
-        self._lost_in: dict[tuple[str, str], tuple[Diagnostic, ...]] = {}
+        self._lost_in: dict[Shape, tuple[Diagnostic, ...]] = {}
         self._reported: dict[tuple[object, ...], Diagnostic] = {}
 
     def check(self, dockerfile: Dockerfile) -> None:
         """Check the Dockerfile of one target."""
         target, text, _ = dockerfile
-        shape = self._templates.shape(target.template, text)
-        lost = self._lost(target.template, shape.text)
+        printed = self._templates.shapes[target.template].of(text)
+        structure, relevant = self._structure(printed.shape)
+        key = (structure, relevant(printed.words), *map(id, map(target.fields.get, _FIELDS)))
+        if key in self._clean:
+            return
+        lost = self._lost(target.template, printed.shape)
         self.problems.extend(lost, target.name)
         if lost:
             return  # other errors would follow from it
-        structure = self._structure(shape.text)
-        if isinstance(structure, DockerfileError) and shape.words:
-            shape = Shape(text)  # a printed word may affect how the text is parsed
-            structure = self._structure(text)
-        if isinstance(structure, DockerfileError):
-            invalid = invalid_dockerfile(self._plan, self._templates, target, text, structure)
-            self.problems.add(invalid, target.name)
-            return
-        for finding in structure.findings:
-            self._add(finding, target, shape)
-        if structure.parsed.foreign:
-            self.provided.note_unknown(target)
-            return
-        self._check_stage(target, structure.parsed, shape)
-        self._check_images(target, structure, shape)
-        self.provided.note(
-            target, structure.parsed, text, self._check_mounts(target, structure, shape)
-        )
-        self._check_paths(target, structure, shape)
+        read_as, findings = self._findings(target, text, printed)
+        for finding in findings:
+            self._add(finding, target, read_as)
+        structure, _ = self._structure(read_as.shape)
+        stage = self._missing_stage(target, structure, read_as)
+        if stage is not None:
+            self.problems.add(stage, target.name)
+        is_settled = self.provided.note(target, structure, read_as, text)
+        is_clean = read_as is printed and not findings and stage is None and is_settled
+        if is_clean and not self._is_related(printed):
+            self._clean.add(key)
 
-    def _structure(self, text: str) -> Structure | DockerfileError:
-        """Return the structure of a text or a shape; the error if it cannot be parsed."""
-        structure = self._structures.get(text)
-        if structure is None:
-            try:
-                parsed = read(text)
-                if _depends_on_marks(parsed):
-                    raise DockerfileError("a printed word affects how it is parsed", 0)
-                structure = _structure(parsed, text)
-            except DockerfileError as error:
-                structure = error
-            self._structures[text] = structure
-        return structure
+    def _is_related(self, printed: Printed) -> bool:
+        """Return whether a Dockerfile names an image that may be another target's."""
+        structure, _ = self._structure(printed.shape)
+        names = (printed.restore(word.text) for word in structure.images)
+        return any(map(self._references.is_related, names))
 
-    def _add(self, finding: Finding, target: Target, shape: Shape) -> None:
+    def _structure(self, shape: Shape) -> tuple[Structure, Selection]:
+        """Return the structure of a shape, and what selects the words that a check needs."""
+        entry = self._structures.get(shape)
+        if entry is None:
+            structure = read_structure(shape.text)
+            entry = self._structures[shape] = structure, selection(structure.marks)
+        return entry
+
+    def _findings(
+        self, target: Target, text: str, printed: Printed
+    ) -> tuple[Printed, list[Finding]]:
+        """Return the findings of a Dockerfile, and what they were found in.
+
+        That is the text itself if a printed word affects how it is parsed.
+        """
+        structure, _ = self._structure(printed.shape)
+        findings = [*self._examine(target, structure, printed)]
+        if not printed.words:
+            return printed, findings
+        new = {_confirmation(finding, printed, text) for finding in findings} - self._confirmed
+        if structure.is_shared and not new:
+            return printed, findings
+        whole = Printed(self._wholes.setdefault(text, Shape((), text)))
+        actual = [*self._examine(target, self._structure(whole.shape)[0], whole)]
+        if structure.is_shared and new <= {_confirmation(f, printed, text) for f in actual}:
+            self._confirmed |= new
+            return printed, findings
+        return whole, actual
+
+    def _examine(self, target: Target, structure: Structure, printed: Printed) -> Iterator[Finding]:
+        """Yield what is wrong in a Dockerfile, with the printed words in each message."""
+        for found in structure.findings:
+            message, help_ = printed.restore(found.message), printed.restore(found.help)
+            yield found._replace(message=message, help=help_)
+        stages = [printed.restore(name).lower() for name in structure.stages]
+        for word in structure.images:
+            finding = self._references.check(printed.restore(word.text), word, target, stages)
+            if finding is not None:
+                yield finding
+        for mount in structure.mounts:
+            ids, name = provided(target, mount.kind), printed.restore(mount.id)
+            if ids is not None and name not in ids and "$" not in name:
+                yield missing_id(mount, name, ids)
+        context = local_context(target)
+        for named in structure.paths:
+            path = printed.restore(named.path)
+            if context is not None and not self._context_contains(context, path):
+                yield missing_source(context, path, named)
+
+    def _context_contains(self, context: str, path: str) -> bool:
+        key = (context, path)
+        if key not in self._exists:
+            self._exists[key] = exists(self._files, context, path)
+        return self._exists[key]
+
+    def _add(self, finding: Finding, target: Target, printed: Printed) -> None:
         """Note a finding; variants in which other words are printed share one diagnostic."""
         message = "" if is_marked(finding.word) else finding.message
-        key = (target.template, shape.text, finding.line, finding.word, finding.code, message)
+        key = (printed.shape, finding.line, finding.word, finding.code, message)
         diagnostic = self._reported.get(key)
         if diagnostic is None:
-            text, word = shape.restore(shape.text), shape.restore(finding.word)
-            diagnostic = self._reported[key] = Diagnostic(
-                code=finding.code,
-                message=shape.restore(finding.message),
-                location=line_location(
-                    self._plan, self._templates, target, text, finding.line, word
-                ),
-                help=shape.restore(finding.help),
-                severity=finding.severity,
-            )
+            text, word = printed.restore(printed.shape.text), printed.restore(finding.word)
+            location = line_location(self._plan, self._templates, target, text, finding.line, word)
+            diagnostic = self._reported[key] = _diagnostic(finding, location)
         is_error = finding.severity is Severity.ERROR
         (self.problems if is_error else self.warnings).add(diagnostic, target.name)
 
-    def _check_images(self, target: Target, structure: Structure, shape: Shape) -> None:
-        """Compare the images that a Dockerfile names with targets, tags and stages."""
-        stages = [shape.restore(stage.name).lower() for stage in structure.parsed.stages]
-        for word in structure.images:
-            name = shape.restore(word.text)
-            finding = self._references.check(name, word, target, stages)
-            if finding is not None:
-                self._add(finding, target, shape)
-
-    def _check_mounts(self, target: Target, structure: Structure, shape: Shape) -> set[Mount]:
-        """Compare mounts with what the target provides; return them with this variant's words."""
-        mounted = set()
-        for mount in structure.mounts:
-            name = shape.restore(mount.id)
-            mounted.add(mount._replace(id=name))
-            ids = provided(target, mount.kind)
-            if ids is not None and name not in ids and "$" not in name:
-                self._add(missing_id(mount, name, ids), target, shape)
-        return mounted
-
-    def _check_paths(self, target: Target, structure: Structure, shape: Shape) -> None:
-        """Look for the paths of a local build context."""
-        context = local_context(target) if structure.paths else None
-        if context is None:
-            return
-        for named in structure.paths:
-            path = shape.restore(named.path)
-            key = (context, path)
-            if key not in self._exists:
-                self._exists[key] = exists(self._files, context, path)
-            if not self._exists[key]:
-                self._add(missing_source(context, path, named), target, shape)
-
-    def _lost(self, template: str, shape: str) -> tuple[Diagnostic, ...]:
+    def _lost(self, template: str, shape: Shape) -> tuple[Diagnostic, ...]:
         """Return an error for each instruction that lost the line end before it."""
-        key = (template, shape)
-        if key not in self._lost_in:
+        if shape not in self._lost_in:
             if template not in self._heads:
                 self._heads[template] = heads(self._templates, template)
-            pieces = self._templates.pieces.get(key, ())
-            self._lost_in[key] = tuple(
+            self._lost_in[shape] = tuple(
                 Diagnostic(
                     code=Code.LOST_LINE_END,
                     message=f"Jinja removes a line end, so {lost.instruction!r} becomes part of "
@@ -191,49 +187,49 @@ class _Checks:
                     help="write `+%}` instead of `%}` at the end of the line, or move the tag to "
                     "its own line",
                 )
-                for lost in lost_line_ends(pieces, self._heads[template])
+                for lost in lost_line_ends(shape.pieces, self._heads[template])
             )
-        return self._lost_in[key]
+        return self._lost_in[shape]
 
-    def _check_stage(self, target: Target, parsed: ParsedDockerfile, shape: Shape) -> None:
-        """Check that the Dockerfile has the stage that `target:` names."""
+    def _missing_stage(
+        self, target: Target, structure: Structure, printed: Printed
+    ) -> Diagnostic | None:
+        """Return the error if the Dockerfile does not have the stage that `target:` names."""
         wanted = str(target.fields.get("target", ""))
-        if not wanted or variables_in(wanted):
-            return
-        names = [shape.restore(stage.name).lower() for stage in parsed.stages]
+        if not wanted or not structure.is_known or variables_in(wanted):
+            return None
+        names = [printed.restore(name).lower() for name in structure.stages]
         is_number = wanted.isascii() and wanted.isdigit() and int(wanted) < len(names)
         if wanted.lower() in names or is_number:
-            return
+            return None
         named = [name for name in names if name]
         listed = f"its stages: {', '.join(named)}" if named else "name a stage with `AS`"
-        self.problems.add(
-            Diagnostic(
-                code=Code.UNKNOWN_STAGE,
-                message=f"unknown stage {wanted!r}",
-                location=field_location(target, self._plan.matrix, "target"),
-                help=did_you_mean(wanted, named, otherwise=listed),
-            ),
-            target.name,
+        return Diagnostic(
+            code=Code.UNKNOWN_STAGE,
+            message=f"unknown stage {wanted!r}",
+            location=field_location(target, self._plan.matrix, "target"),
+            help=did_you_mean(wanted, named, otherwise=listed),
         )
 
 
-def _structure(parsed: ParsedDockerfile, text: str) -> Structure:
-    if parsed.foreign:
-        return Structure(parsed, (), (), (), ())
-    words = [word for step in parsed.instructions for word in step.images]
-    bases = [stage.base for stage in parsed.stages]
-    return Structure(
-        parsed,
-        (*rejected(parsed), *suspicious(parsed, text)),
-        tuple(word for word in (*bases, *words) if not word.text.isdecimal()),
-        tuple(mounts(parsed)),
-        tuple(context_paths(parsed)),
+def _confirmation(finding: Finding, printed: Printed, text: str) -> tuple[object, ...]:
+    """Return what must be found in the text of a variant before a finding is reported.
+
+    An invalid line that contains printed words is confirmed in each text, because it may be valid
+    with other words.
+    """
+    whole = ""
+    if finding.code is Code.DOCKERFILE_SYNTAX:
+        line = printed.shape.text.split("\n")[finding.line - 1 : finding.line]
+        whole = text if not line or is_marked(line[0]) else ""
+    return printed.shape, whole, finding.code, finding.line
+
+
+def _diagnostic(finding: Finding, location: Location) -> Diagnostic:
+    return Diagnostic(
+        code=finding.code,
+        message=finding.message,
+        location=location,
+        help=finding.help,
+        severity=finding.severity,
     )
-
-
-def _depends_on_marks(parsed: ParsedDockerfile) -> bool:
-    """Return whether a printed word affects how a shape is parsed."""
-    if parsed.syntax is not None and is_marked(parsed.syntax.text):
-        return True
-    heredocs = (doc for instruction in parsed.instructions for doc in instruction.heredocs)
-    return any(is_marked(doc.name) for doc in heredocs)

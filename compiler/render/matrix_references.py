@@ -28,15 +28,18 @@ class MatrixReferences:
     """The names of the targets of one plan, and their tags."""
 
     def __init__(self, plan: Plan) -> None:
-        values = {v.name: v.resolved for v in plan.matrix.variables.values()}
-        self._owners: dict[str, Target] = {}
-        """Tag, with the defaults of variables -> target."""
-        for target in plan.targets:
-            for tag in (*target.tags, *target.moving, *target.aliases):
-                self._owners.setdefault(substitute(tag, values), target)
-        repositories = {_repository(tag) for tag in self._owners}
-        self._repositories = {familiar(repository) for repository in repositories}
+        self._values = {v.name: v.resolved for v in plan.matrix.variables.values()}
         self._targets = {target.name: target for target in plan.targets}
+        self._tags = [(tag, target) for target in plan.targets for tag in _tags(target)]
+        written = {_repository(tag) for tag, _ in self._tags}
+        self._repositories = {
+            familiar(_repository(substitute(repository, self._values))) for repository in written
+        }
+
+    def is_related(self, name: str) -> bool:
+        """Return whether an image name is a tag or the name of a target, or near such a name."""
+        owner = self._owner(name) or self._targets.get(name)
+        return owner is not None or bool(self._near_target(name))
 
     def check(self, name: str, word: Word, target: Target, stages: Sequence[str]) -> Finding | None:
         """Return the warning for a name that probably means a target or a stage.
@@ -83,50 +86,79 @@ class MatrixReferences:
 
     def _owner(self, name: str) -> Target | None:
         """Return the target that has a tag."""
-        if name in self._owners or familiar(_repository(name)) not in self._repositories:
-            return self._owners.get(name)
+        if familiar(_repository(name)) not in self._repositories:
+            return None
         full = canonical_tag(name)
-        return None if full is None else self._canonical_owners.get(full)
+        return None if full is None else self._owners.get(full)
 
     @cached_property
-    def _canonical_owners(self) -> dict[str, Target]:
+    def _owners(self) -> dict[str, Target]:
+        """Tag, with the defaults of variables and in full -> target."""
         owners: dict[str, Target] = {}
-        for tag, owner in self._owners.items():
-            full = canonical_tag(tag)
+        for tag, owner in self._tags:
+            full = canonical_tag(substitute(tag, self._values))
             if full is not None:
                 owners.setdefault(full, owner)
         return owners
 
     def _nearest(self, name: str, target: Target, stages: Sequence[str]) -> str:
         """Return the stage or target whose name is one edit or only letter case away."""
-        if len(name) < _SHORTEST or not _PLAIN.match(name):
+        lower = name.lower()
+        if _is_distinctive(name):
+            for stage in stages:
+                if stage and stage != lower and one_edit(lower, stage):
+                    return stage
+        near = self._near_target(name)
+        return "" if near == target.name else near
+
+    def _near_target(self, name: str) -> str:
+        """Return the target whose name is one edit or only letter case away, or empty."""
+        if not _is_distinctive(name):
             return ""
-        for stage in stages:
-            if stage and stage != name.lower() and one_edit(name.lower(), stage):
-                return stage
-        for part in (name.lower(), *_shortened(name)):
-            for other in self._shortened.get(part, ()):
-                if other.lower() == name.lower() or one_edit(name, other):
-                    return "" if other == target.name else other
-        return ""
+        alphabet, names = self._spellings
+        lower = name.lower()
+        near = (names[text] for text in (lower, *edits(lower, alphabet)) if text in names)
+        return next(near, "")
 
     @cached_property
-    def _shortened(self) -> dict[str, list[str]]:
-        """Target names by what remains of them without one character: near names share that."""
-        names: dict[str, list[str]] = {}
-        for name in self._targets:
-            for part in {name.lower(), *_shortened(name)}:
-                names.setdefault(part, []).append(name)
-        return names
+    def _spellings(self) -> tuple[str, dict[str, str]]:
+        """The characters of all target names, and the names by what they are in lower case."""
+        names = {name.lower(): name for name in self._targets}
+        return "".join(sorted(set().union(*names))), names
 
 
-def _shortened(name: str) -> Iterator[str]:
-    return (name[:n] + name[n + 1 :] for n in range(len(name)))
+def _tags(target: Target) -> Iterator[str]:
+    yield from target.tags
+    yield from target.moving
+    yield from target.aliases
+
+
+def _is_distinctive(name: str) -> bool:
+    """Return whether a name is plain, and too long to be near an unrelated name."""
+    return len(name) >= _SHORTEST and _PLAIN.match(name) is not None
 
 
 def _repository(tag: str) -> str:
     name, colon, version = tag.rpartition(":")
     return name if colon and "/" not in version else tag
+
+
+def edits(text: str, alphabet: str) -> Iterator[str]:
+    """Yield all texts that one insertion, deletion, replacement or swap makes of a text.
+
+    >>> sorted(set(edits("ab", "a")))
+    ['a', 'aa', 'aab', 'aba', 'b', 'ba']
+    """
+    for n in range(len(text) + 1):
+        before, after = text[:n], text[n:]
+        for character in alphabet:
+            yield before + character + after
+            if after and character != after[0]:
+                yield before + character + after[1:]
+        if after:
+            yield before + after[1:]
+        if after[1:] and after[0] != after[1]:
+            yield before + after[1] + after[0] + after[2:]
 
 
 def one_edit(one: str, other: str) -> bool:
@@ -135,14 +167,7 @@ def one_edit(one: str, other: str) -> bool:
     >>> one_edit("biuld", "build"), one_edit("buil", "build"), one_edit("base", "build")
     (True, True, False)
     """
-    if abs(len(one) - len(other)) > 1 or one == other:
-        return False
-    start = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
-    if start is None:
-        return True
-    rest, others = one[start:], other[start:]
-    swapped = rest[1:2] + rest[:1] + rest[2:]
-    return others in {rest[1:], swapped} or others[1:] in {rest, rest[1:]}
+    return abs(len(one) - len(other)) <= 1 and other in edits(one, "".join(sorted(set(other))))
 
 
 def _warning(code: Code, message: str, help_: str, word: Word) -> Finding:

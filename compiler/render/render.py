@@ -49,14 +49,14 @@ class _Template:
         templates.note(names)
         self.files = tuple(files)
         """The template and all that it includes."""
-        self._name, self._templates = name, templates
+        self._shapes = templates.shapes[name]
         self._pieces = piece_renderer(compiled, inherits=inherits)
         self.render = self._text if names is None else remembered(self._text, names)
         """Scope -> text; scopes with equal values of the names that it reads share one object."""
 
     def _text(self, scope: Mapping[str, Any]) -> str:
-        pieces = self._pieces(scope)
-        body = "".join(pieces).strip("\n")
+        rendered, pieces = self._pieces(scope)
+        body = rendered.strip("\n")
         first = _FROM.search(body)
         if first is None:
             raise NoBaseError
@@ -64,7 +64,7 @@ class _Template:
         if not _WHOLE_FROM.match(line):
             raise BadFromError(line.strip())
         text = f"{body}\n"
-        self._templates.remember(self._name, text, pieces)
+        self._shapes.note(text, pieces)
         return text
 
 

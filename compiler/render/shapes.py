@@ -5,30 +5,51 @@ character of a private-use plane, so a shape has the lines and the words of the 
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import NamedTuple, TypeAlias
 
 
 FIRST_MARK = 0xF0000
 _MARKS = re.compile("[\U000f0000-\U000ffffd]")
-_SIMPLE = re.compile(r"[A-Za-z0-9_.:/@+-]{1,64}\Z")
+_MOST = 0xFFFD
+"""Marks that exist."""
+_SIMPLE = re.compile(r"[A-Za-z0-9_.:/@+][A-Za-z0-9_.:/@+-]{0,63}\Z")
 """A printed value that cannot end a word, and has no meaning for the parser."""
 
 
-class Shape(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
     """A Dockerfile with marks instead of printed words."""
 
+    pieces: tuple[str, ...]
+    """What the template rendered; each mark is a piece."""
     text: str
+
+
+class Printed(NamedTuple):
+    """A Dockerfile as its shape and the words that the marks replace, the first mark first."""
+
+    shape: Shape
     words: tuple[str, ...] = ()
-    """The words that the marks replace, the first mark first."""
 
-    def restore(self, text: str) -> str:
+    def restore(self, part: str) -> str:
         """Return a part of the shape with the printed words."""
-        return text.translate(self.table()) if self.words and is_marked(text) else text
+        if not self.words or part.isascii():
+            return part
+        return part.translate(dict(enumerate(self.words, FIRST_MARK)))
 
-    def table(self) -> Mapping[int, str]:
-        """Return what replaces each mark."""
-        return dict(enumerate(self.words, FIRST_MARK))
+
+def marks_in(parts: Iterable[str]) -> tuple[int, ...]:
+    """Return the numbers of the marks in some texts, each once, in ascending order."""
+    found = {
+        ord(mark) - FIRST_MARK
+        for part in parts
+        if not part.isascii()
+        for mark in _MARKS.findall(part)
+    }
+    return tuple(sorted(found))
 
 
 def is_marked(text: str) -> bool:
@@ -36,22 +57,63 @@ def is_marked(text: str) -> bool:
     return not text.isascii() and _MARKS.search(text) is not None
 
 
-def shape(pieces: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return pieces with marks instead of simple words, and these words.
+Selection: TypeAlias = Callable[[Sequence[str]], tuple[str, ...]]
 
-    Equal words have equal marks. If a piece contains a character that is used as a mark, no word
-    is replaced.
+
+def selection(positions: Sequence[int]) -> Selection:
+    """Return a function that returns the items of a sequence at these positions.
+
+    >>> selection([0, 2])("abc"), selection([1])("abc"), selection([])("abc")
+    (('a', 'c'), ('b',), ())
     """
-    marks: dict[str, str] = {}
-    marked: list[str] = []
-    for piece in pieces:
-        if _SIMPLE.match(piece):
-            mark = marks.get(piece)
-            if mark is None:
-                mark = marks[piece] = chr(FIRST_MARK + len(marks))
-            marked.append(mark)
-        elif is_marked(piece):
-            return list(pieces), []
+    if len(positions) > 1:
+        return itemgetter(*positions)
+    return lambda items: tuple([items[position] for position in positions])
+
+
+class Shapes:
+    """The shapes of the Dockerfiles that one template rendered."""
+
+    def __init__(self) -> None:
+        self._literals = _Literals()
+        self._by_literals: dict[tuple[str | None, ...], tuple[Shape, Selection] | None] = {}
+        self._printed: dict[str, Printed] = {}
+
+    def note(self, text: str, pieces: Sequence[str]) -> None:
+        """Note the pieces that the template rendered to a text.
+
+        The text begins with its first character that is not a newline, and ends with one newline.
+        If a piece contains a character that is used as a mark, no word is replaced.
+        """
+        literals = tuple(map(self._literals.__getitem__, pieces))
+        try:
+            shaped = self._by_literals[literals]
+        except KeyError:
+            shaped = self._by_literals[literals] = _shaped(literals)
+        if shaped is None:
+            self._printed[text] = Printed(Shape(tuple(pieces), text))
         else:
-            marked.append(piece)
-    return marked, list(marks)
+            shape, words = shaped
+            self._printed[text] = Printed(shape, words(pieces))
+
+    def of(self, text: str) -> Printed:
+        """Return the shape and the words of a text that was noted."""
+        return self._printed[text]
+
+
+class _Literals(dict[str, str | None]):
+    """Piece -> the piece, or None if a mark can replace it."""
+
+    def __missing__(self, piece: str) -> str | None:
+        literal = self[piece] = None if _SIMPLE.match(piece) else piece
+        return literal
+
+
+def _shaped(literals: tuple[str | None, ...]) -> tuple[Shape, Selection] | None:
+    """Return a shape, and what selects its words from the pieces; None if it cannot have marks."""
+    positions = [n for n, literal in enumerate(literals) if literal is None]
+    if len(positions) > _MOST or any(literal and is_marked(literal) for literal in literals):
+        return None
+    marks = map(chr, range(FIRST_MARK, FIRST_MARK + len(positions)))
+    pieces = tuple(next(marks) if literal is None else literal for literal in literals)
+    return Shape(pieces, "".join(pieces).strip("\n") + "\n"), selection(positions)

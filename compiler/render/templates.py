@@ -1,12 +1,14 @@
 """Load the project's templates, and determine which names each of them reads."""
 
+from collections import defaultdict
+
 from jinja2 import meta, nodes
 
 from compiler.codes import Code
 from compiler.errors import Location, did_you_mean
 from compiler.matrix.jinja import environment
 from compiler.matrix.jinja_errors import find_name
-from compiler.render.shapes import Shape, shape
+from compiler.render.shapes import Shapes
 from compiler.source.project_files import FileError, Files
 
 
@@ -24,9 +26,8 @@ class Templates:
         """Name of a template -> why it cannot be used."""
         self.read: frozenset[str] | None = frozenset()
         """The names that the used templates read; None if that cannot be determined."""
-        self.pieces: dict[tuple[str, str], list[str]] = {}
-        """Template and shape -> the pieces of that shape."""
-        self._shapes: dict[tuple[str, str], Shape] = {}
+        self.shapes: defaultdict[str, Shapes] = defaultdict(Shapes)
+        """Template -> the shapes of its Dockerfiles."""
         self.env = environment(self._load, bake=False)
 
     def _load(self, name: str) -> str | None:
@@ -108,17 +109,6 @@ class Templates:
     def note(self, names: frozenset[str] | None) -> None:
         """Add the names that a used template reads to `read`."""
         self.read = None if self.read is None or names is None else self.read | names
-
-    def remember(self, name: str, text: str, pieces: list[str]) -> None:
-        """Note the pieces that a template rendered to a Dockerfile."""
-        marked, words = shape(pieces)
-        body = "".join(marked).strip("\n") + "\n"
-        self.pieces.setdefault((name, body), marked)
-        self._shapes[name, text] = Shape(body, tuple(words))
-
-    def shape(self, name: str, text: str) -> Shape:
-        """Return the shape of a Dockerfile that a template rendered."""
-        return self._shapes.get((name, text)) or Shape(text)
 
     def near(self, name: str) -> str:
         """Return a suggestion for a missing template."""

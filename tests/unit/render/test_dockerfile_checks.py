@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from compiler.errors import CompileError
 from compiler.pipeline import compile_matrix
 from compiler.render.dockerfile import read
 from compiler.render.matrix_references import one_edit
-from compiler.render.shapes import Shape, shape
+from compiler.render.shapes import Shapes
 
 
 @pytest.mark.parametrize(
@@ -29,19 +30,44 @@ def test_one_edit(one: str, other: str, near: bool) -> None:  # noqa: FBT001
 
 
 def test_a_shape_restores_the_text() -> None:
-    """Printed words become marks, equal words equal marks; other pieces stay."""
+    """Printed words become marks; other pieces stay."""
+    shapes = Shapes()
     pieces = ["FROM python:", "3.11", "\nRUN echo ", "two words", " ", "3.11", "\n"]
-    marked, words = shape(pieces)
+    shapes.note("".join(pieces), pieces)
+    printed = shapes.of("".join(pieces))
 
-    assert words == ["3.11"]
-    assert marked[1] == marked[5] != "3.11"
-    assert marked[3] == "two words"
-    assert Shape("".join(marked), tuple(words)).restore("".join(marked)) == "".join(pieces)
+    assert printed.words == ("3.11", "3.11")
+    assert printed.shape.pieces[3] == "two words"
+    assert "3.11" not in printed.shape.text
+    assert printed.restore(printed.shape.text) == "".join(pieces)
 
 
-def test_a_text_with_marks_has_no_shape() -> None:
+def test_texts_of_other_words_have_one_shape() -> None:
+    """A shape does not depend on the words that it replaces, not even where they are equal."""
+    shapes = Shapes()
+    for first, second in (("a", "b"), ("a", "a")):
+        pieces = ["FROM ", first, "\nRUN ", second]
+        shapes.note("".join(pieces), pieces)
+
+    assert shapes.of("FROM a\nRUN b").shape is shapes.of("FROM a\nRUN a").shape
+
+
+@pytest.mark.parametrize("piece", ["\U000f0000", "a\U000f0000"])
+def test_a_text_with_marks_has_no_shape(piece: str) -> None:
     """Characters that would be marks keep the text as it is."""
-    assert shape(["\U000f0000", "3.11"]) == (["\U000f0000", "3.11"], [])
+    shapes = Shapes()
+    shapes.note(f"{piece}3.11\n", [piece, "3.11", "\n"])
+
+    assert shapes.of(f"{piece}3.11\n").shape.text == f"{piece}3.11\n"
+    assert shapes.of(f"{piece}3.11\n").words == ()
+
+
+def test_a_word_that_looks_like_a_flag_stays() -> None:
+    """Whether `{{ flag }}` is a flag or a path decides how the instruction is parsed."""
+    shapes = Shapes()
+    shapes.note("--link-x", ["--link", "-x"])
+
+    assert shapes.of("--link-x").words == ()
 
 
 def test_variants_share_one_parse(tmp_path: Path) -> None:
@@ -67,6 +93,45 @@ def test_a_printed_instruction_is_parsed_in_each_variant(tmp_path: Path) -> None
     )
 
     assert compile_matrix(tmp_path / "matrix.yaml").plan.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("FROM python {{ word }} build\nRUN a\n", "[as]"),
+        ("ARG VERSION=3\nFROM python:$VER{{ word }}\nARG VER\n", "[SION]"),
+        ("# {{ word }}=example.com/frontend\nFROM python\nCOPPY a b\n", "[syntax]"),
+        ("FROM python\nCOPY --from={{ word }} /a /\n", "[python, '0']"),
+        ("FROM python\nRUN <<{{ word }}\necho\nEOF\n", "[EOF]"),
+    ],
+)
+def test_a_valid_text_is_valid_whatever_its_shape_says(
+    template: str, words: str, tmp_path: Path
+) -> None:
+    """A finding in a shape is confirmed in the text of the variant."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/t.j2").write_text(template)
+    (tmp_path / "matrix.yaml").write_text(
+        f"axes: {{word: {words}}}\nimages: {{a: {{template: t.j2}}}}\n"
+    )
+
+    assert compile_matrix(tmp_path / "matrix.yaml").plan.warnings == ()
+
+
+def test_an_invalid_line_is_invalid_only_in_some_variants(tmp_path: Path) -> None:
+    """Each text whose invalid line contains a printed word is parsed."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/t.j2").write_text("FROM python\n{{ word }} https://a.example/b /\n")
+    (tmp_path / "matrix.yaml").write_text(
+        "axes: {word: [RUN, COPPY, ADD, ADDD]}\nimages: {a: {template: t.j2}}\n"
+    )
+
+    with pytest.raises(CompileError) as error:
+        compile_matrix(tmp_path / "matrix.yaml")
+    assert [d.message for d in error.value.diagnostics] == [
+        "invalid Dockerfile: unknown instruction: COPPY (in a-COPPY)",
+        "invalid Dockerfile: unknown instruction: ADDD (in a-ADDD)",
+    ]
 
 
 def test_only_the_existence_of_context_files_is_an_input(tmp_path: Path) -> None:
