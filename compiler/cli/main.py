@@ -2,33 +2,25 @@
 
 import os
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from importlib import import_module
+from typing import Any
 
 import click
 
-from compiler.cli.build import build_
-from compiler.cli.changed import changed_
-from compiler.cli.ci import ci_
 from compiler.cli.common_options import Group
-from compiler.cli.compare import compare_
-from compiler.cli.compile import add_compile_options, compile_, compile_files
+from compiler.cli.compile import add_compile_options, compile_files
 from compiler.cli.context import Invocation
-from compiler.cli.explain import explain_
 from compiler.cli.failure import INTERRUPTED, fail, is_bug, requested_format
-from compiler.cli.init import init_
-from compiler.cli.list import list_
-from compiler.cli.lock import lock_
-from compiler.cli.publish import publish_
-from compiler.cli.release import release_
-from compiler.cli.schema import schema_
 from compiler.version import VERSION
 
 
 COMMANDS = (
-    *(list_, build_, publish_, release_, changed_, explain_),
-    *(lock_, init_, ci_, compare_, schema_, compile_),
+    *("list", "build", "publish", "release", "changed", "explain"),
+    *("lock", "init", "ci", "compare", "schema", "compile"),
 )
-"""In the order in which help shows them."""
+"""In the order in which help shows them; `NAME` is `NAME_` in the module `compiler.cli.NAME`."""
 
 
 EPILOG = """\b
@@ -49,8 +41,29 @@ Shell completion, in ~/.bashrc, ~/.zshrc or config.fish:
 """
 
 
+class _Commands(Mapping[str, click.Command]):
+    """The commands; the module of a command is imported when the command is used."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in COMMANDS:
+            raise KeyError(name)
+        command: click.Command = getattr(import_module(f"compiler.cli.{name}"), f"{name}_")
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
 class Main(Group):
     """The program; it lists its commands in the order of `COMMANDS`."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        """Take what click takes."""
+        super().__init__(*arguments, **settings)
+        self.commands = _Commands()  # type: ignore[assignment]  # click changes it in add_command
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands in the order in which they were added."""
@@ -82,10 +95,6 @@ def cli(context: click.Context, *, check: bool, diff: bool, strict: bool, locked
         raise click.UsageError(
             f"{option} cannot be used before the command {context.invoked_subcommand!r}", context
         )
-
-
-for command in COMMANDS:
-    cli.add_command(command)
 
 
 def run(arguments: list[str] | None = None) -> int:

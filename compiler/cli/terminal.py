@@ -1,7 +1,6 @@
 """What a terminal can show: its width and colours."""
 
 import os
-import shutil
 import sys
 from typing import TextIO
 
@@ -18,7 +17,11 @@ def is_coloured(stream: TextIO) -> bool:
 
 def table_width() -> int | None:
     """Return the width that tables on stdout must fit into; None if it is not a terminal."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    if not sys.stdout.isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def with_header(table: str) -> str:

@@ -3,11 +3,15 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Severity
-from compiler.external.git import Git, GitError, git_on
 from compiler.external.git_repository import find_repository
+
+
+if TYPE_CHECKING:
+    from compiler.external.git import Git
 
 
 _SECONDS = 10
@@ -30,6 +34,8 @@ def git_warnings(
     repository = find_repository(root)
     if repository is None:
         return ()
+    from compiler.external.git import GitError, git_on
+
     paths, prefix = [*outputs, *([state] if state else [])], repository.prefix(root)
     try:
         with git_on(repository) as git:
@@ -48,7 +54,7 @@ def git_warnings(
     return tuple(warnings)
 
 
-def _ignored(git: Git, prefix: str, paths: Sequence[str]) -> frozenset[str]:
+def _ignored(git: "Git", prefix: str, paths: Sequence[str]) -> frozenset[str]:
     """Return the files that Git ignores."""
     stdin = b"".join(os.fsencode(f"{prefix}{path}") + b"\0" for path in paths)
     arguments = ("check-ignore", "-z", "--stdin")
@@ -56,7 +62,7 @@ def _ignored(git: Git, prefix: str, paths: Sequence[str]) -> frozenset[str]:
     return frozenset(path.removeprefix(prefix) for path in printed.split("\0") if path)
 
 
-def _is_tracked(git: Git, path: str) -> bool:
+def _is_tracked(git: "Git", path: str) -> bool:
     """Return whether Git tracks a file."""
     arguments = ("--literal-pathspecs", "ls-files", "-z", "--", path)
     return bool(git.run(arguments, timeout=_SECONDS))

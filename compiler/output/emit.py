@@ -62,12 +62,15 @@ def emit(
 def _dockerfiles(dockerfiles: tuple[Dockerfile, ...], source: str) -> Iterator[Artifact]:
     """Yield the Dockerfile of each target, and that of its tests; equal texts are encoded once."""
     encoded: dict[tuple[int, tuple[str, ...]], bytes] = {}
+    headers: dict[tuple[str, ...], str] = {}
     for target, text, templates in dockerfiles:
         key = (id(text), templates)
         content = encoded.get(key)
         if content is None:
-            sources = ", ".join(f"{FOLDER}/{name}" for name in templates)
-            header = _header([source, sources])
+            header = headers.get(templates)
+            if header is None:
+                sources = ", ".join(f"{FOLDER}/{name}" for name in templates)
+                header = headers[templates] = _header([source, sources])
             end = match.end() if (match := _DIRECTIVES.match(text)) else 0
             content = encoded[key] = f"{text[:end]}{header}{text[end:]}".encode()
         yield Artifact(target.dockerfile, content)

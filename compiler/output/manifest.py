@@ -19,6 +19,8 @@ PLAN_LINE = "# Plan: "
 
 _IDENTITY = ("target", "image", "axes", "variant", "dockerfile")
 """The fields on a target's first line; edits of a matrix rarely change them."""
+_MARK, _ENCODED_MARK = "\0", ', "\\u0000": null'
+"""A key between the fields of the first line and the others; no field has this name."""
 _HEAD = 4096
 _COMMENT = re.compile(
     rb'^(?:(?:#|//|/\*)[ \t]*|\{"version": \d+, "generated": ")%s\b' % MARKER.encode(), re.MULTILINE
@@ -41,9 +43,9 @@ def manifest(
     title = encode(f"{MARKER} from {source}; do not edit.")
 
     def described(target: Mapping[str, object]) -> str:
-        identity = encode({name: target[name] for name in _IDENTITY if name in target})
-        others = encode({name: item for name, item in target.items() if name not in _IDENTITY})
-        return identity if others == "{}" else f"{identity[:-1]},\n    {others[1:-1]}\n   }}"
+        first = {name: target[name] for name in _IDENTITY if name in target}
+        identity, _, others = encode({**first, _MARK: None, **target}).partition(_ENCODED_MARK)
+        return f"{identity},\n    {others[2:-1]}\n   }}" if others != "}" else f"{identity}}}"
 
     def group(name: str, members: Iterable[str]) -> str:
         listed = "\n   , ".join(map(encode_basestring, members))

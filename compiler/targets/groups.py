@@ -155,11 +155,20 @@ def _by_value(matrix: Matrix, targets: tuple[Target, ...]) -> dict[tuple[str, st
     groups: dict[tuple[str, str], list[str]] = {
         (axis.name, value.text): [] for axis in matrix.axes.values() for value in axis.values
     }
+    null = spelling(None)
+    absent = {
+        image.name: [
+            groups[name, null]
+            for name in matrix.axes.keys() - {axis.name for axis in image.axes}
+            if (name, null) in groups
+        ]
+        for image in matrix.images.values()
+    }
     for target in targets:
-        for axis in matrix.axes:
-            members = groups.get((axis, spelling(target.axes.get(axis))))
-            if members is not None:
-                members.append(target.name)
+        for axis, value in zip(target.axes, target.values, strict=True):
+            groups[axis, value.text].append(target.name)
+        for members in absent[target.image]:
+            members.append(target.name)
     return groups
 
 
