@@ -1,8 +1,9 @@
 """What can be wrong, where, and what to do about it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import islice
 
 from compiler.codes import Code
 
@@ -114,11 +115,37 @@ class CompileError(DiagnosticError):
     """The input is invalid: carries all diagnostics that were found."""
 
 
+_MAX_COMPARISONS = 20_000
+"""Comparisons of names that one run spends on hints: about a second."""
+_MAX_WORD = 200
+"""Longer words get no hint: comparing them takes too long."""
+_MAX_LISTED = 20
+"""Names that a help text lists."""
+
+
+class _Spent:
+    """The comparisons that hints have taken in this run."""
+
+    comparisons = 0
+
+
+def allow_hints() -> None:
+    """Begin a run, which can spend time on near-miss hints again."""
+    _Spent.comparisons = 0
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that a misspelt one most likely means, if any is near."""
+    """Return the known word that a misspelt one most likely means, if any is near.
+
+    Returns None for all words once a run has compared very many: a file with thousands of mistakes
+    would otherwise take hours.
+    """
+    if _Spent.comparisons > _MAX_COMPARISONS or len(word) > _MAX_WORD:
+        return None
     from difflib import get_close_matches
 
-    names = list(dict.fromkeys(known))
+    names = [name for name in dict.fromkeys(known) if len(name) <= _MAX_WORD]
+    _Spent.comparisons += len(names) * (1 + len(word) // 20)
     # 3.1 is most often a 3.10 that lost its zero in another tool.
     close = [f"{word}0"] if f"{word}0" in names else get_close_matches(word, names, n=1)
     if not close:
@@ -130,6 +157,17 @@ def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str
     """Return help for a misspelt word: its nearest known one, else the fallback."""
     meant = nearest(word, known)
     return otherwise if meant is None else f"did you mean {meant!r}?"
+
+
+def listed(names: Collection[str]) -> str:
+    """Return names for a help text, the first of them if there are many.
+
+    >>> listed([str(n) for n in range(1000)])[-23:]
+    '17, 18, 19 and 980 more'
+    """
+    shown = ", ".join(islice(names, _MAX_LISTED))
+    more = len(names) - _MAX_LISTED
+    return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 class Problems:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from compiler.codes import Code
 from compiler.constants import LOCK, MAX_VARIANTS
-from compiler.errors import CompileError, Diagnostic, Location, Problems
+from compiler.errors import CompileError, Diagnostic, Location, Problems, allow_hints
 from compiler.matrix.load import load_valid
 from compiler.output.artifact import Compilation
 from compiler.source.document import LIMIT, Source
@@ -32,6 +32,7 @@ def plan_matrix(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:
         CompileError: with every diagnostic of the first phase that finds any. Errors of expanding
             and resolving are added to those of the matrix, unless they follow from these.
     """
+    allow_hints()
     try:
         source = Source.parse(files.read(name, limit=LIMIT), files.shown(name))
     except FileError as error:

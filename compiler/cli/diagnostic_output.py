@@ -65,7 +65,7 @@ def _text(diagnostic: Diagnostic, *, colour: bool) -> str:
         lines += _picture(where, help_, colour=colour)
     elif help_:
         lines.append(f"      = {help_}")
-    lines += [f"      = {note}: {_place(place)}" for note, place in diagnostic.related]
+    lines += [f"      = {printable(note)}: {_place(place)}" for note, place in diagnostic.related]
     return "".join(f"{inert(line.rstrip())}\n" for line in lines)
 
 

@@ -30,9 +30,10 @@ def read_axes(
 ) -> dict[str, Axis]:
     """Read `axes`: lists of values, mappings value -> options, or expressions over data."""
     options: dict[str, list[tuple[Scalar, ValueOptions, Route]]] = {}
+    filters: dict[str, str] = {}
     for name, form in raw.items():
         options[name] = _values(name, form, data, reader)
-        _check_name(name, list(options), reader)
+        _check_name(name, filters.setdefault(only_variable(name), name), reader)
     bare = {
         name: Axis(
             name=name,
@@ -54,8 +55,14 @@ def read_axes(
     }
 
 
-def _check_name(name: str, so_far: list[str], reader: Reader) -> None:
-    """Report an axis whose `ONLY_` variable has another meaning."""
+def _check_name(name: str, same_filter: str, reader: Reader) -> None:
+    """Report an axis whose `ONLY_` variable has another meaning.
+
+    Args:
+        name: the axis.
+        same_filter: the first axis with this variable, which may be the axis itself.
+        reader: collects what is wrong.
+    """
     if name.lower() in RESERVED_AXES and name not in BUILT_IN:
         reader.problem(
             Code.RESERVED_NAME,
@@ -64,16 +71,15 @@ def _check_name(name: str, so_far: list[str], reader: Reader) -> None:
             "choose another name",
             key=True,
         )
-    for other in so_far[:-1]:
-        if only_variable(other) == only_variable(name):
-            reader.problem(
-                Code.AXIS_FILTER_COLLISION,
-                f"axes {other!r} and {name!r} would have the same filter {only_variable(name)}",
-                ("axes", name),
-                "choose names that differ in more than case",
-                key=True,
-                related=(("the other axis", reader.source.locate(("axes", other), key=True)),),
-            )
+    if same_filter != name:
+        reader.problem(
+            Code.AXIS_FILTER_COLLISION,
+            f"axes {same_filter!r} and {name!r} would have the same filter {only_variable(name)}",
+            ("axes", name),
+            "choose names that differ in more than case",
+            key=True,
+            related=(("the other axis", reader.source.locate(("axes", same_filter), key=True)),),
+        )
 
 
 def _values(

@@ -10,7 +10,6 @@ from compiler.errors import CompileError
 from compiler.matrix.matrix import Image, Variable
 from compiler.matrix.reader import Reader
 from compiler.matrix.strings import TemplateString, check_declared
-from compiler.source.document import Route
 
 
 _NO_INFLUENCE = frozenset({"groups", "output", "publish"})
@@ -19,14 +18,21 @@ _NO_INFLUENCE = frozenset({"groups", "output", "publish"})
 _OF_ALL = frozenset({"data", "defaults", "exclude", "overrides", "set", "variables"})
 """Sections that every image depends on."""
 
+_EVERYTHING = frozenset({("images", None), ("axes", None)})
+"""Places whose errors concern every image."""
+
 
 def certain_images(images: Mapping[str, Image], reader: Reader) -> dict[str, Image]:
     """Return the images that are free of errors, and whose parents are."""
-    routes = {*reader.invalid, *reader.valid.removed()}
+    # Of a route, only the section and the name in it matter: there are few of these.
+    places = {(*route, None, None)[:2] for route in (*reader.invalid, *reader.valid.removed())}
+    if not places.isdisjoint(_EVERYTHING) or any(section in _OF_ALL for section, _ in places):
+        return {}
     certain = {
         name: image
         for name, image in images.items()
-        if not any(_concerns(r, image) for r in routes)
+        if ("images", name) not in places
+        and places.isdisjoint(("axes", axis.name) for axis in image.axes)
     }
     while True:
         kept = {
@@ -37,16 +43,6 @@ def certain_images(images: Mapping[str, Image], reader: Reader) -> dict[str, Ima
         if len(kept) == len(certain):
             return kept
         certain = kept
-
-
-def _concerns(route: Route, image: Image) -> bool:
-    """Return whether an error at a route may change the variants or fields of an image."""
-    section, name = (*route, None, None)[:2]
-    if section == "images":
-        return name in (None, image.name)
-    if section == "axes":
-        return name is None or any(axis.name == name for axis in image.axes)
-    return section in _OF_ALL
 
 
 def check_printed_text(image: Image, variables: Mapping[str, Variable], reader: Reader) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from compiler.codes import Code
-from compiler.errors import did_you_mean
+from compiler.errors import did_you_mean, listed
 from compiler.matrix.build_fields import merge, read_fields, read_overrides
 from compiler.matrix.matrix import Alias, Axis, Image, Override, Parent, Pattern, Setting
 from compiler.matrix.model import ImageOptions, ParentOptions
@@ -130,7 +130,7 @@ def _parent(
                 Code.UNKNOWN_IMAGE,
                 f"no image is named {options.image!r}",
                 route,
-                did_you_mean(options.image, along, otherwise=f"images are {', '.join(along)}"),
+                did_you_mean(options.image, along, otherwise=f"images are {listed(along)}"),
             )
         return None
     fixed = None
@@ -181,7 +181,7 @@ def _check_parent_axes(
                     Code.PARENT_AXIS,
                     f"the parent {parent.image!r} has no such {axis.name!r}",
                     (*parent.route, "with", axis.name),
-                    f"its values are {', '.join(known)}",
+                    f"its values are {listed(known)}",
                 )
         if axis.name not in own and axis.name not in raw:
             reader.problem(
@@ -249,7 +249,7 @@ def _axes(
                 Code.UNKNOWN_AXIS,
                 f"no axis is named {name!r}",
                 (*route, n),
-                did_you_mean(name, axes, otherwise=f"the axes are {', '.join(axes)}"),
+                did_you_mean(name, axes, otherwise=f"the axes are {listed(axes)}"),
             )
         elif name in found:
             reader.problem(

@@ -10,7 +10,7 @@ from jinja2.filters import FILTERS as DEFAULT_FILTERS
 from jinja2.tests import TESTS as DEFAULT_TESTS
 
 from compiler.codes import Code
-from compiler.errors import did_you_mean
+from compiler.errors import did_you_mean, listed
 from compiler.matrix.jinja import PrintedError
 
 
@@ -66,7 +66,7 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[Code, str, str, str
             return Code.TEMPLATE_SYNTAX, f"Jinja: {_lower(text)}", _remedy(text, word), word
         case UndefinedError():
             names = list(known)
-            known_here = f"known names: {', '.join(sorted(names))}" if names else ""
+            known_here = f"known names: {listed(sorted(names))}" if names else ""
             help_ = did_you_mean(word, names, otherwise=known_here)
             if " has no attribute " in text:
                 word = _NAMED.findall(text)[-1]

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from compiler.codes import Code
-from compiler.errors import did_you_mean
+from compiler.errors import did_you_mean, listed
 from compiler.matrix.matrix import Axis, Image, Matcher, Pattern, Value
 from compiler.matrix.model import Scalar
 from compiler.matrix.reader import Reader
@@ -215,7 +215,7 @@ def read_pattern(
                 Code.UNKNOWN_AXIS,
                 f"no axis is named {name!r}",
                 at,
-                did_you_mean(name, [*axes, "image"], otherwise=f"the axes are {', '.join(axes)}"),
+                did_you_mean(name, [*axes, "image"], otherwise=f"the axes are {listed(axes)}"),
                 key=True,
             )
     return Pattern(matchers=matchers, images=wanted, route=route)

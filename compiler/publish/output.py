@@ -7,7 +7,7 @@ from enum import StrEnum
 from compiler.publish.request import PublishResult
 from compiler.releases.consumers import image_reference
 from compiler.releases.record import ReleasedTarget, ReleaseRecord, format_record
-from compiler.reports.text import columns, counted, printable
+from compiler.reports.text import columns, counted, inert, printable
 
 
 class PublishFormat(StrEnum):
@@ -60,7 +60,7 @@ def format_result(result: PublishResult, output_format: PublishFormat, seconds: 
 def format_kept_tags(kept_tags: Mapping[str, str]) -> list[str]:
     """Return a line for each floating tag that was not moved, with the release that has it."""
     return [
-        f"not moved: {tag} belongs to the newer release {version}"
+        printable(f"not moved: {tag} belongs to the newer release {version}")
         for tag, version in kept_tags.items()
     ]
 
@@ -97,7 +97,7 @@ def format_release(
             target, sboms.get(target.target, ()), current_tags.get(target.target, ())
         )
     )
-    return "".join(f"{printable(line)}\n" for line in lines)
+    return "".join(f"{inert(printable(line))}\n" for line in lines)
 
 
 def _target_lines(

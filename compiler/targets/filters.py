@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from compiler.codes import Code
 from compiler.constants import TEST_SUFFIX
-from compiler.errors import Argument, Diagnostic, Problems, did_you_mean
+from compiler.errors import Argument, Diagnostic, Problems, did_you_mean, listed
 from compiler.external.references import canonical_platform
 from compiler.matrix.pattern import RANGE, match, spelling, worded
 from compiler.targets.groups import Kind
@@ -81,7 +81,7 @@ def _test(text: str, plan: Plan, problems: Problems) -> Callable[[Target], bool]
         known = [value.text for value in matrix.axes[name].values]
     else:
         axes = [*matrix.axes, "image", "platform"]
-        otherwise = f"known axes: {', '.join(axes)}"
+        otherwise = f"known axes: {listed(axes)}"
         message = f"unknown axis {name!r}"
         problem(Code.UNKNOWN_AXIS, message, did_you_mean(name, axes, otherwise=otherwise), name)
         return None

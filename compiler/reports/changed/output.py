@@ -30,7 +30,7 @@ def changes_text(
         case ListFormat.NAMES:
             return "".join(f"{change.target.name}\n" for change in changes)
         case ListFormat.JSON:
-            lines = ",\n ".join(json.dumps(_described(one), ensure_ascii=False) for one in changes)
+            lines = ",\n ".join(json.dumps(_described(one)) for one in changes)
             return f"[{lines}]\n"
         case ListFormat.GITHUB:
             return listing(plan, tuple(change.target for change in changes), ListFormat.GITHUB)
