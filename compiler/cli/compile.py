@@ -14,7 +14,7 @@ from compiler.cli.terminal import coloured_diff
 from compiler.codes import Code
 from compiler.constants import LOCK, STATE_PATH
 from compiler.errors import CompileError, Diagnostic, Location, Severity
-from compiler.reports.text import counted, printable
+from compiler.reports.text import counted, escaped_lines, printable
 from compiler.version import VERSION
 
 
@@ -158,7 +158,7 @@ def _print_changes(invocation: Invocation, changes: "tuple[Change, ...]", *, dif
     from compiler.output.diff import unified
 
     if diff:
-        click.echo(coloured_diff("".join(unified(changes))), nl=False)
+        click.echo(coloured_diff(escaped_lines("".join(unified(changes)))), nl=False)
     elif invocation.output_format is DiagnosticFormat.TEXT:
         for change in changes:
             click.echo(printable(f"{invocation.shown}{change.path}: would be {change.kind}d"))

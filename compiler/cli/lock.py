@@ -10,7 +10,7 @@ from compiler.cli.common_options import Command
 from compiler.cli.completion import complete_base
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.progress_display import lookup_progress
-from compiler.reports.text import counted
+from compiler.reports.text import counted, printable
 
 
 if TYPE_CHECKING:
@@ -90,13 +90,15 @@ def _check(invocation: Invocation, project: "Project", patterns: tuple[str, ...]
     locked = project.old.bases
     changed = [image for image in current if current[image].digest != locked[image].digest]
     for image in absent:
-        click.echo(f"{image}: not locked")
+        click.echo(printable(f"{image}: not locked"))
         _print_users(project, image)
     for image in changed:
-        click.echo(f"{image}: changed from {locked[image].digest} to {current[image].digest}")
+        click.echo(
+            printable(f"{image}: changed from {locked[image].digest} to {current[image].digest}")
+        )
         _print_users(project, image)
     for image in () if patterns else unused(project):
-        click.echo(f"{image}: locked but no longer used")
+        click.echo(printable(f"{image}: locked but no longer used"))
     if absent:
         invocation.note("run compile-matrix lock")
     if changed:
@@ -136,7 +138,7 @@ def _update(
     lock = renewed(project, current, dates)
     changed = store(project, lock, invocation.folder)
     for line in _differences(project.old.bases, lock.bases):
-        click.echo(line)
+        click.echo(printable(line))
     if dates:
         click.echo(f"{counted(len(dates), 'target')} refreshed: {day}")
     _summarize(invocation, lock, changed=changed)

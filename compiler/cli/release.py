@@ -157,7 +157,7 @@ def promote_(invocation: Invocation, /, version: str, builder: str | None) -> No
     record = _read_record(invocation, registries, version)
     moved = promote_release(registries, record, builder)
     for tag, changed in moved.items():
-        click.echo(f"{tag}: {'moved' if changed else 'unchanged'}")
+        click.echo(printable(f"{tag}: {'moved' if changed else 'unchanged'}"))
     click.echo(f"{counted(sum(moved.values()), 'tag')} moved to {version}")
 
 

@@ -62,6 +62,19 @@ def inert(line: str) -> str:
     return f"{line[:start]}\\x3a{line[start + 1 :]}" if line.startswith("::", start) else line
 
 
+def escaped_lines(text: str) -> str:
+    r"""Escape each line of text such as a diff; tabs and the ends of lines stay.
+
+    >>> escaped_lines(" ::error::x\r\n-\x1b]0;x\n")
+    ' \\x3a:error::x\r\n-\\x1b]0;x\n'
+    """
+    lines = []
+    for line in text.split("\n"):
+        body = line.removesuffix("\r")
+        lines.append(inert(printable(body, keep_tabs=True)) + line[len(body) :])
+    return "\n".join(lines)
+
+
 def display_width(text: str) -> int:
     """Return the number of terminal columns that printable text occupies."""
     if text.isascii():
