@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from compiler.cli.common_options import Command
+from compiler.cli.common_options import Command, format_option
 from compiler.cli.completion import complete_filter
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.terminal import table_width, with_header
@@ -98,12 +98,12 @@ def add_question(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command("changed", cls=Command)
 @add_question
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["table", "names", "json", "github", "selection"]),
-    default="table",
-    show_default=True,
+@format_option(
+    "table",
+    "names",
+    "json",
+    "github",
+    "selection",
     help="Format of the targets: a table, one name per line, JSON with all reasons, a job matrix "
     "for GitHub, or a file for --selection.",
 )

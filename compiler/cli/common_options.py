@@ -61,6 +61,21 @@ def common_options(*, top: bool = False) -> list[click.Parameter]:
     ]
 
 
+def format_option(
+    *formats: str,
+    help: str,  # noqa: A002
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that adds a command's own `--format`; the first format is the default."""
+    return click.option(
+        "--format",
+        "output_format",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help=help,
+    )
+
+
 class _WithCommonOptions(click.Command):
     """Adds the common options to a command, in a section of their own in its help."""
 

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from compiler.cli.common_options import Command
+from compiler.cli.common_options import Command, format_option
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.output.bake_fields import COMPARED
 
@@ -19,12 +19,9 @@ from compiler.output.bake_fields import COMPARED
     metavar="FIELD",
     help=f"Do not compare this field; repeatable. One of {', '.join(COMPARED)}.",
 )
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
+@format_option(
+    "text",
+    "json",
     help="Format of the comparison.",
 )
 @pass_invocation

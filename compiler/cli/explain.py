@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.common_options import Command
+from compiler.cli.common_options import Command, format_option
 from compiler.cli.completion import complete_target
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.errors import CompileError
@@ -25,12 +25,9 @@ if TYPE_CHECKING:
     metavar="TARGET | AXIS=VALUE...",
     shell_complete=complete_target,
 )
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
+@format_option(
+    "text",
+    "json",
     help="Format of the explanation.",
 )
 @pass_invocation

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from compiler.cli.common_options import Command
+from compiler.cli.common_options import Command, format_option
 from compiler.cli.completion import complete_filter
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.terminal import table_width, with_header
@@ -12,12 +12,12 @@ from compiler.cli.terminal import table_width, with_header
 
 @click.command("list", cls=Command)
 @click.argument("filters", nargs=-1, metavar="[FILTER]...", shell_complete=complete_filter)
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["table", "names", "json", "github", "selection"]),
-    default="table",
-    show_default=True,
+@format_option(
+    "table",
+    "names",
+    "json",
+    "github",
+    "selection",
     help="Format of the targets: a table, one name per line, the JSON of matrix.json, a job "
     "matrix for GitHub, or a file for --selection.",
 )

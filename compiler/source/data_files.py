@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from compiler.codes import Code
 from compiler.source.composer import DEEPEST
 from compiler.source.document import Source
-from compiler.source.json_strictness import find_in_json
+from compiler.source.json_strictness import find_in_json, invalid_json
 from compiler.source.positions import (
     FORBIDDEN_IN_VALUE,
     RawDiagnostic,
@@ -76,8 +76,7 @@ def _read_json(page: SourceText) -> Any:
     except json.JSONDecodeError as error:
         comment = page.text[error.pos : error.pos + 1] in ("/", "#")
         remedy = "JSON has no comments: remove it" if comment else _JSON_REMEDY
-        message = f"invalid JSON: {error.msg[:1].lower()}{error.msg[1:]}"
-        _refuse(page, message, error.pos, remedy=remedy)
+        page.refuse([invalid_json(error, code=Code.DATA_SYNTAX, remedy=remedy)])
     except (RecursionError, _Suspicious):
         data = None
     if not isinstance(data, dict | list) or _too_deep(data) or _JSON_ESCAPE.search(page.text):
@@ -105,7 +104,18 @@ def _read_toml(page: SourceText) -> Any:
         last = max(0, len(page.text.rstrip()) - 1)
         offset = page.offset(int(line), int(column)) if line and column else last
         message = f"invalid TOML: {reason[:1].lower()}{reason[1:]}"
-        _refuse(page, message, offset, remedy='write `name = "text"`, with the text in quotes')
+        remedy = 'write `name = "text"`, with the text in quotes'
+        page.refuse(
+            [
+                RawDiagnostic(
+                    code=Code.DATA_SYNTAX,
+                    message=message,
+                    start=offset,
+                    end=offset + 1,
+                    help=remedy,
+                )
+            ]
+        )
     except RecursionError:
         data = None
     except ValueError:
@@ -125,13 +135,6 @@ def _read_toml(page: SourceText) -> Any:
         return _as_text(data)
     except _Suspicious:
         _refuse_number(page)
-
-
-def _refuse(page: SourceText, message: str, start: int, *, remedy: str) -> NoReturn:
-    code = Code.DATA_SYNTAX
-    page.refuse(
-        [RawDiagnostic(code=code, message=message, start=start, end=start + 1, help=remedy)]
-    )
 
 
 def _refuse_number(page: SourceText) -> NoReturn:

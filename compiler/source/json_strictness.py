@@ -47,6 +47,14 @@ def find_in_json(text: str) -> list[RawDiagnostic]:
     return findings
 
 
+def invalid_json(error: json.JSONDecodeError, *, code: Code, remedy: str) -> RawDiagnostic:
+    """Return an error of the standard library's parser, located in the text that it read."""
+    message = f"invalid JSON: {error.msg[:1].lower()}{error.msg[1:]}"
+    return RawDiagnostic(
+        code=code, message=message, start=error.pos, end=error.pos + 1, help=remedy
+    )
+
+
 def _in_string(
     text: str, start: int, end: int, objects: list[dict[str, tuple[int, int]]]
 ) -> list[RawDiagnostic]:

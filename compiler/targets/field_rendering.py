@@ -68,30 +68,15 @@ def remembered(
     if not _OF_ONE_VARIANT.isdisjoint(names):
         return render
     ordered = tuple(sorted(names))
-    memo: dict[Any, T] = {}
-    if len(ordered) == 1:
-        return _by_one(render, ordered[0])
-
-    def once(scope: Mapping[str, Any]) -> T:
-        key = tuple([scope.get(name, _MISSING) for name in ordered])
-        try:
-            result = memo.get(key)
-        except TypeError:  # a list or mapping of `set` or data
-            return render(scope)
-        if result is None:
-            result = memo[key] = render(scope)
-        return result
-
-    return once
-
-
-def _by_one(
-    render: Callable[[Mapping[str, Any]], T], name: str
-) -> Callable[[Mapping[str, Any]], T]:
+    single = ordered[0] if len(ordered) == 1 else None
     memo: dict[Any, T] = {}
 
     def once(scope: Mapping[str, Any]) -> T:
-        key = scope.get(name, _MISSING)
+        key = (
+            tuple([scope.get(name, _MISSING) for name in ordered])
+            if single is None
+            else scope.get(single, _MISSING)
+        )
         try:
             result = memo.get(key)
         except TypeError:  # a list or mapping of `set` or data

@@ -8,6 +8,7 @@ from compiler.codes import Code
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import did_you_mean
 from compiler.source.argument_file import read_given, shown_name
+from compiler.source.json_strictness import invalid_json
 from compiler.source.positions import (
     MOST_FINDINGS,
     RawDiagnostic,
@@ -85,11 +86,7 @@ def _names(page: SourceText) -> list[str]:
     try:
         data = json.loads(page.text)
     except json.JSONDecodeError as error:
-        message = f"invalid JSON: {error.msg[:1].lower()}{error.msg[1:]}"
-        end = error.pos + 1
-        page.refuse(
-            [RawDiagnostic(code=CODE, message=message, start=error.pos, end=end, help=REMEDY)]
-        )
+        page.refuse([invalid_json(error, code=CODE, remedy=REMEDY)])
     except (RecursionError, ValueError):
         pass  # nested too deeply, or a number that is too long: not a selection
     match data:

@@ -21,7 +21,7 @@ from compiler.output.bake_fields import (
     undoubled,
 )
 from compiler.output.definition import Definition, linked
-from compiler.source.json_strictness import find_in_json
+from compiler.source.json_strictness import find_in_json, invalid_json
 from compiler.source.positions import MOST_FINDINGS, RawDiagnostic, SourceText, refuse_file
 
 
@@ -59,11 +59,7 @@ def parse(page: SourceText) -> dict[str, Any]:
             object_pairs_hook=_unique,
         )
     except json.JSONDecodeError as error:
-        message = f"invalid JSON: {error.msg[:1].lower()}{error.msg[1:]}"
-        end = error.pos + 1
-        page.refuse(
-            [RawDiagnostic(code=CODE, message=message, start=error.pos, end=end, help=REMEDY)]
-        )
+        page.refuse([invalid_json(error, code=CODE, remedy=REMEDY)])
     except (RecursionError, ValueError):
         # Escaped control characters are harmless here: values are only compared and shown.
         errors = [
