@@ -1,9 +1,9 @@
-"""What the tests of bake share."""
+"""Fixtures of the tests that run bake."""
 
 import pytest
 
 
 @pytest.fixture(params=["buildx", "old_buildx"])
 def either(request: pytest.FixtureRequest) -> list[str]:
-    """Give a present buildx, and the oldest that is promised."""
+    """Return a current buildx, and the oldest supported one."""
     return [str(request.getfixturevalue(request.param))]

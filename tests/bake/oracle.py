@@ -1,4 +1,4 @@
-"""What `buildx bake --print` reads in a bake file, and what our plan says that it must read.
+"""Compare what `buildx bake --print` reads in a bake file with what the plan requires.
 
 Both are brought to one form, target by target, whatever version of buildx printed it.
 """
@@ -24,10 +24,10 @@ from compiler.matrix.field_table import BAKE_ROWS
 
 
 Command: TypeAlias = Sequence[str]
-"""A buildx, as it is called."""
+"""The command of a buildx."""
 
 Fields: TypeAlias = dict[str, Any]
-"""The fields of one target, in the form that is compared."""
+"""The fields of one target, normalised for comparison."""
 
 TEXTS = ("context", "dockerfile", "description", "network", "shm-size", "target")
 MAPPINGS = ("args", "contexts", "extra-hosts", "labels")
@@ -38,9 +38,9 @@ LISTS = (
 RECORDS = ("attest", "cache-from", "cache-to", "output", "policy", "secret", "ssh")
 FLAGS = ("no-cache", "pull")
 NEWER = frozenset(row.name for row in BAKE_ROWS if row.since)
-"""Fields that old versions drop without a word."""
+"""Fields that old versions ignore silently."""
 DOUBLED = ("annotations", "args", "labels")
-"""Fields in which new versions print `${` and `%{` as a bake file has them."""
+"""Fields in which new versions print `${` and `%{` as they are written in a bake file."""
 
 _PROBE = """
 target "default" {
@@ -56,12 +56,12 @@ target "default" {
 
 
 class BakeError(Exception):
-    """Bake refused, with these words."""
+    """Bake failed, with this error."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What is read in a bake file: groups by name, targets by name."""
+    """The contents of a bake file: groups by name, targets by name."""
 
     groups: dict[str, list[str]]
     targets: dict[str, Fields]
@@ -69,7 +69,7 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True)
 class Traits:
-    """How a version of buildx prints."""
+    """How a version of buildx prints a bake file."""
 
     doubles: bool
     drops: frozenset[str]
@@ -78,7 +78,7 @@ class Traits:
 def lay(
     folder: Path, matrix: Mapping[str, Any] | str, files: Mapping[str, str] | None = None
 ) -> Path:
-    """Write a project with one template, compile it and write what comes out.
+    """Create a project with one template, compile it and write the generated files.
 
     Args:
         folder: where to.
@@ -107,7 +107,7 @@ def plan_json(folder: Path) -> dict[str, Any]:
 
 
 def traits(buildx: Command) -> Traits:
-    """Find out how a buildx prints."""
+    """Determine how a buildx prints."""
     return _traits(tuple(buildx))
 
 
@@ -120,7 +120,7 @@ def _traits(buildx: tuple[str, ...]) -> Traits:
 
 
 def bake(buildx: Command, folder: Path, *names: str, **env: str) -> Reading:
-    """Let bake read the file of a folder.
+    """Return what bake reads in the bake file of a folder.
 
     Args:
         buildx: which one.
@@ -143,12 +143,12 @@ def bake(buildx: Command, folder: Path, *names: str, **env: str) -> Reading:
 
 
 def members(buildx: Command, folder: Path, group: str = "default", **env: str) -> list[str]:
-    """Return the names of the targets that a group leads to."""
+    """Return the names of all targets of a group, its subgroups included."""
     return list(bake(buildx, folder, group, **env).targets)
 
 
 def refusal(buildx: Command, folder: Path, *names: str, **env: str) -> str:
-    """Return the error with which bake refuses; the test fails if it does not."""
+    """Return the error with which bake fails; the test fails if bake succeeds."""
     try:
         read = bake(buildx, folder, *names, **env)
     except BakeError as error:
@@ -182,7 +182,7 @@ def plan_of(
     moving: bool = False,
     cache: str = "",
 ) -> Reading:
-    """Return what bake must read, by our plan.
+    """Return what bake must read, according to the plan.
 
     Args:
         plan: what matrix.json holds.
@@ -210,7 +210,7 @@ def plan_of(
 
 
 def _switched(entry: Mapping[str, Any], *, moving: bool, cache: str) -> dict[str, Any]:
-    """Return a target as the switches of the bake file make it."""
+    """Return a target with the switches of the bake file applied."""
     found = dict(entry)
     if moving:
         found["tags"] = [*entry["tags"], *entry["moving"], *entry["aliases"]]
@@ -224,7 +224,7 @@ def _switched(entry: Mapping[str, Any], *, moving: bool, cache: str) -> dict[str
 
 
 def _test_of(name: str, fields: Fields) -> Fields:
-    """Return the target that tests another: it keeps nothing, and is for the same platforms."""
+    """Return the test target of a target: no output, the same platforms."""
     place = f"{fields['dockerfile'].removesuffix('.Dockerfile')}-test.Dockerfile"
     found = {
         "context": ".",
@@ -236,7 +236,7 @@ def _test_of(name: str, fields: Fields) -> Fields:
 
 
 def _resolved(value: Any, variables: Mapping[str, str]) -> Any:
-    """Put values in the place of the variables that text in bake's form names."""
+    """Replace the variables in text with bake's syntax by their values."""
     match value:
         case str():
             return re.sub(
@@ -255,7 +255,7 @@ def _resolved(value: Any, variables: Mapping[str, str]) -> Any:
 
 
 def normal(target: Mapping[str, Any], *, doubled: bool) -> Fields:
-    """Bring the fields of a target to one form; what is empty is left out.
+    """Normalise the fields of a target; empty fields are omitted.
 
     An attribute that this oracle does not know is an error: it would go uncompared.
     """

@@ -77,13 +77,13 @@ ODD = (
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a project of four images: two lack axes, two have few platforms, one has none."""
+    """Create a project of four images: two lack axes, two have few platforms, one has none."""
     return lay(tmp_path_factory.mktemp("filters"), MATRIX)
 
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a project whose axis has values of odd characters."""
+    """Create a project with an axis whose values contain unusual characters."""
     matrix = {
         "axes": {"odd": {value: {"tag": f"v{n}"} for n, value in enumerate(ODD)}},
         "images": {"one": {"template": "Dockerfile.j2"}},
@@ -93,23 +93,23 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def new(buildx: Path) -> list[str]:
-    """Give a present buildx."""
+    """Return a current buildx."""
     return [str(buildx)]
 
 
 @pytest.fixture
 def old(old_buildx: Path) -> list[str]:
-    """Give the oldest buildx; it prints groups in the order of the file."""
+    """Return the oldest buildx; it prints groups in the order of the file."""
     return [str(old_buildx)]
 
 
 def spelling(value: Any) -> str:
-    """Return a value as a filter writes it."""
+    """Return a value as it is written in a filter."""
     return {None: "null", True: "true", False: "false"}.get(value) or str(value)
 
 
 def kept(project: Path, group: str = "default", **filters: str) -> list[str]:
-    """Return the targets of a group that filters leave, worked out from the plan by hand."""
+    """Return the targets of a group that filters select, derived from the plan independently."""
     plan = plan_json(project)
     asked = {
         name: {word.strip() for word in text.split(",") if word.strip()}
@@ -128,7 +128,7 @@ def kept(project: Path, group: str = "default", **filters: str) -> list[str]:
 
 
 def only(**filters: str) -> dict[str, str]:
-    """Return filters as the environment that says them."""
+    """Return filters as environment variables."""
     return {f"ONLY_{name.upper()}": text for name, text in filters.items()}
 
 
@@ -136,13 +136,13 @@ def only(**filters: str) -> dict[str, str]:
 def test_filters_narrow_everything(
     project: Path, either: list[str], filters: dict[str, str]
 ) -> None:
-    """What is left is the intersection of the filters; null is an axis that an image lacks."""
+    """Filters select their intersection; null selects images that lack the axis."""
     assert members(either, project, **only(**filters)) == sorted(kept(project, **filters))
 
 
 @pytest.mark.parametrize("filters", FILTERS[::3], ids=str)
 def test_filters_narrow_every_group(project: Path, new: list[str], filters: dict[str, str]) -> None:
-    """Every group holds what the filters leave of it, and fails where that is nothing."""
+    """Filters apply to every group; a group without a selected target fails."""
     for group in plan_json(project)["groups"]:
         expected = sorted(kept(project, group, **filters))
         if expected:
@@ -152,7 +152,7 @@ def test_filters_narrow_every_group(project: Path, new: list[str], filters: dict
 
 
 def test_several_groups_at_once(project: Path, new: list[str]) -> None:
-    """Groups that are asked for together are narrowed each, and united."""
+    """Several groups on the command line are filtered separately and united."""
     read = bake(new, project, "py-3_10", "tool", ONLY_PY="3.10,3.11", ONLY_GPU="true,null")
     assert sorted(read.targets) == [*("server-3_10-gpu", "tool-3_10", "tool-3_11")]
 
@@ -182,19 +182,19 @@ def test_several_groups_at_once(project: Path, new: list[str]) -> None:
 def test_what_is_not_there_fails(
     project: Path, either: list[str], filters: dict[str, str], name: str
 ) -> None:
-    """A filter that names nothing, or leaves nothing, fails by a name that says so."""
+    """A filter with an unknown value or without a match fails with a target name that says so."""
     assert name in refusal(either, project, **only(**filters))
 
 
 def test_an_unknown_value_fails_every_group(project: Path, new: list[str]) -> None:
-    """A mistaken filter fails whatever group is asked for, even one of another image."""
+    """An invalid filter fails for every group, also one of another image."""
     for group in ("default", "tool", "py-3_11", "gpu-true"):
         assert "no-such-py-3_9" in refusal(new, project, group, ONLY_PY="3.9")
 
 
 @pytest.mark.parametrize("platform_", ["", "linux/amd64"])
 def test_named_targets_are_not_filtered(project: Path, either: list[str], platform_: str) -> None:
-    """A target that the command line names is built, whatever the filters leave."""
+    """A target that is named on the command line is built, whatever the filters are."""
     read = bake(either, project, "tool-3_10", **only(image="server", py="3.11", platform=platform_))
     assert list(read.targets) == ["tool-3_10"]
     assert read.targets["tool-3_10"]["platforms"] == ["linux/arm64"]
@@ -220,7 +220,7 @@ def test_named_targets_are_not_filtered(project: Path, either: list[str], platfo
 def test_platforms_are_narrowed(
     project: Path, either: list[str], asked: str, expected: dict[str, list[str]]
 ) -> None:
-    """Targets keep the platforms that are asked for; those left with none are not built."""
+    """Targets keep the selected platforms; targets without one are not built."""
     found = bake(either, project, ONLY_PLATFORM=asked).targets
     names = {
         target["target"]: "gpu" if target["axes"].get("gpu") is True else target["image"]
@@ -233,7 +233,7 @@ def test_platforms_are_narrowed(
 
 
 def check_local(buildx: list[str], project: Path, local: str) -> None:
-    """Check that `local` is this platform, in words that may stand beside others."""
+    """Check that `local` is the expected platform, alone and in a list."""
     found = bake(buildx, project, ONLY_PLATFORM="local").targets
     assert found == bake(buildx, project, ONLY_PLATFORM=local).targets
     assert found["plain"].get("platforms") is None
@@ -251,7 +251,7 @@ def test_local_is_this_machine(project: Path, either: list[str]) -> None:
 
 
 def test_local_is_arm64_on_arm64(project: Path, arm64_buildx: list[str]) -> None:
-    """On ARM, where bake calls itself linux/arm64/v8, `local` is linux/arm64."""
+    """On ARM, where bake's own platform is linux/arm64/v8, `local` is linux/arm64."""
     check_local(arm64_buildx, project, "linux/arm64")
 
 
@@ -283,7 +283,7 @@ def test_local_on_other_systems(
 
 
 def check_shards(old: list[str], project: Path, of: int, group: str, **filters: str) -> None:
-    """Check that shards are even, disjoint, and together everything in order."""
+    """Check that shards are even and disjoint, and contain everything in order."""
     env = only(**filters)
     expected = kept(project, **filters)
     left = [
@@ -320,19 +320,19 @@ def test_shards_make_up_everything(project: Path, old: list[str], of: int) -> No
 def test_shards_of_what_filters_leave(
     project: Path, old: list[str], group: str, filters: dict[str, str]
 ) -> None:
-    """Shards are parts of what the other filters leave, numbered once for all groups."""
+    """Shards divide what the other filters select, and are numbered once for all groups."""
     check_shards(old, project, 5, group, **filters)
 
 
 def test_shards_on_a_present_buildx(project: Path, new: list[str]) -> None:
-    """A present bake has the same parts as an old one."""
+    """A current bake computes the same shards as an old one."""
     parts = [members(new, project, ONLY_SHARD=f" {n}/5 ") for n in range(1, 6)]
     assert sorted(chain(*parts)) == sorted(kept(project))
 
 
 @pytest.mark.parametrize("group", ["default", "server", "py-3_10"])
 def test_an_empty_shard_builds_nothing(project: Path, either: list[str], group: str) -> None:
-    """A part without targets succeeds and builds nothing."""
+    """A shard without targets succeeds and builds nothing."""
     filters = {"image": "server", "os": "deb"}
     parts = [
         members(either, project, group, ONLY_SHARD=f"{n}/5", **only(**filters)) for n in range(1, 6)
@@ -342,7 +342,7 @@ def test_an_empty_shard_builds_nothing(project: Path, either: list[str], group: 
 
 
 def test_shards_do_not_hide_that_nothing_is_left(project: Path, either: list[str]) -> None:
-    """Where the other filters leave nothing, each part says so."""
+    """If the other filters select nothing, each shard fails."""
     said = refusal(either, project, ONLY_SHARD="2/5", ONLY_IMAGE="tool", ONLY_GPU="true")
     assert "no-variant-matches" in said
 
@@ -352,12 +352,12 @@ def test_shards_do_not_hide_that_nothing_is_left(project: Path, either: list[str
     ["0/5", "6/5", "2", "2/", "/5", "a/b", "1/0", "-1/5", "1/5/2", "1.5/2", "2/5x", "2\n/5", "2 5"],
 )
 def test_malformed_shards_fail(project: Path, either: list[str], shard: str) -> None:
-    """A part that cannot be is refused by a name that says so."""
+    """A malformed shard fails with a target name that says so."""
     assert "malformed-shard-" in refusal(either, project, ONLY_SHARD=shard)
 
 
 def test_odd_values_are_filtered(odd: Path, either: list[str]) -> None:
-    """Values of any characters are filtered by what they are."""
+    """Values with unusual characters can be selected."""
     for n, value in enumerate(ODD):
         assert members(either, odd, ONLY_ODD=value) == [f"one-v{n}"]
     some = f" {ODD[4]},{ODD[0]} "
@@ -366,17 +366,17 @@ def test_odd_values_are_filtered(odd: Path, either: list[str]) -> None:
 
 @pytest.mark.parametrize("value", ["${Z}", "$${X}", "a'b", 'A"B', "\\", "null2", "{{ z }}"])
 def test_odd_values_that_are_not_there(odd: Path, either: list[str], value: str) -> None:
-    """A value of odd characters that does not exist fails as any other."""
+    """An unknown value with unusual characters fails like any other."""
     assert "no-such-odd-" in refusal(either, odd, ONLY_ODD=value)
 
 
 def test_null_is_always_allowed(odd: Path, either: list[str]) -> None:
-    """`null` is no unknown value, even where every image has the axis."""
+    """`null` is a known value, even if every image has the axis."""
     assert "no-variant-matches" in refusal(either, odd, ONLY_ODD="null")
 
 
 def test_platforms_of_variables_are_filtered(tmp_path: Path, either: list[str]) -> None:
-    """A platform that is a variable is filtered by what the environment says it is."""
+    """A platform from a variable is filtered by its value in the environment."""
     image = {"template": "Dockerfile.j2", "platforms": ["${P}", "linux/arm/v7"]}
     lay(tmp_path, {"variables": {"P": "linux/amd64"}, "images": {"one": image}})
     for given in ("linux/amd64", "linux/s390x"):

@@ -1,4 +1,4 @@
-"""What the bake file says, read by bake itself."""
+"""The contents of the bake file, as bake reads it."""
 
 import shutil
 import socket
@@ -64,12 +64,12 @@ SMUGGLED = (
     "\\${REGISTRY}",
     "{{ REGISTRY }}",
 )
-"""Values that would be bake's if anyone read them as its language."""
+"""Values that bake must not interpret as its own syntax."""
 
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the sample, compiled as its user does."""
+    """Return the sample, compiled as users do."""
     folder = tmp_path_factory.mktemp("sample")
     for name in ("matrix.yaml", "pyproject.toml", "docker-bake.hcl.j2"):
         shutil.copy(PROJECT / name, folder)
@@ -80,7 +80,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def agent(tmp_path: Path) -> Iterator[Path]:
-    """Give a socket such as an SSH agent's: bake looks at it when it prints."""
+    """Return a socket such as that of an SSH agent: bake checks it when it prints."""
     place = tmp_path / "agent"
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(place))
@@ -88,7 +88,7 @@ def agent(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_the_sample_is_read_as_planned(sample: Path, either: list[str]) -> None:
-    """Every target and group of the sample is in bake what it is in matrix.json."""
+    """Every target and group of the sample is the same in bake and in matrix.json."""
     plan = plan_json(sample)
     expected = plan_of(plan, SAMPLE_VARIABLES, drops=traits(either).drops)
 
@@ -104,19 +104,19 @@ def test_the_sample_is_read_as_planned(sample: Path, either: list[str]) -> None:
 
 
 def test_both_versions_read_the_same(sample: Path, buildx: Path, old_buildx: Path) -> None:
-    """What an old bake builds is what a new one builds."""
+    """An old and a current bake read the same."""
     assert bake([str(buildx)], sample).targets == bake([str(old_buildx)], sample).targets
 
 
 def test_groups_keep_the_authors_order(sample: Path, old_buildx: Path) -> None:
-    """A group holds its targets in the order of matrix.yaml, where bake does not sort them."""
+    """The targets of a group are in the order of matrix.yaml, if bake does not sort them."""
     plan = plan_json(sample)
     read = bake([str(old_buildx)], sample)
     assert read.groups["default"] == plan["groups"]["default"]
 
 
 def test_the_environment_overrides_variables(sample: Path, either: list[str]) -> None:
-    """Each declared variable is what the environment says, in every field that names it."""
+    """The environment sets each declared variable, in every field that uses it."""
     given = {name: f"{name.lower()}.x" for name in SAMPLE_VARIABLES}
     given["REVISION"] = 'a"b ${SOURCE} %{x}'
     expected = plan_of(plan_json(sample), given, drops=traits(either).drops)
@@ -124,7 +124,7 @@ def test_the_environment_overrides_variables(sample: Path, either: list[str]) ->
 
 
 def test_one_variant_with_its_tag(sample: Path, either: list[str]) -> None:
-    """The filters of three axes and the image leave one target, tagged as promised."""
+    """Filters of three axes and the image select one target, with the documented tags."""
     read = bake(
         either,
         sample,
@@ -141,7 +141,7 @@ def test_one_variant_with_its_tag(sample: Path, either: list[str]) -> None:
 
 
 def every_field() -> dict[str, Any]:
-    """Return an image with each field of bake that it may have, and each form of a record."""
+    """Return an image with every field of bake, in every form that is accepted."""
     texts = {f"K{n}": text for n, text in enumerate(HOSTILE)}
     return {
         "template": "Dockerfile.j2",
@@ -217,28 +217,28 @@ def full_matrix() -> dict[str, Any]:
 
 @pytest.fixture
 def full(tmp_path: Path) -> Path:
-    """Give a project in which every field is in use."""
+    """Create a project that uses every field."""
     for name in ("ctx", "other"):
         (tmp_path / name).mkdir()
     return lay(tmp_path, full_matrix(), {"token": "x"})
 
 
 def test_every_field_is_known_here() -> None:
-    """No field reaches the bake file that this oracle would not compare."""
+    """The bake file has no field that this comparison ignores."""
     names = {row.name for row in BAKE_ROWS}
     assert names <= {*TEXTS, *MAPPINGS, *LISTS, *RECORDS, *FLAGS}
     assert names == set(every_field()) & names
 
 
 def test_every_field_is_read_as_planned(full: Path, agent: Path, either: list[str]) -> None:
-    """Every field, in each of its forms and with hostile text, reads back as it was planned."""
+    """Bake reads every field as planned, in each of its forms and with hostile text."""
     expected = plan_of(plan_json(full), READ_VARIABLES, drops=traits(either).drops)
     read = bake(either, full, SSH_AUTH_SOCK=str(agent))
     assert read.targets == expected.targets
 
 
 def test_hostile_text_is_read_as_written(full: Path, agent: Path, either: list[str]) -> None:
-    """Quotes, backslashes, newlines, `$`, `%` and Unicode mean themselves; `$${` is `${`."""
+    """Quotes, backslashes, newlines, `$`, `%` and Unicode are literal; `$${` is `${`."""
     one = bake(either, full, SSH_AUTH_SOCK=str(agent)).targets["one-3_10"]
     assert [one["args"][f"K{n}"] for n in range(len(HOSTILE))] == list(HOSTILE_READ)
     assert [one["labels"][f"l.K{n}"] for n in range(len(HOSTILE))] == list(HOSTILE_READ)
@@ -264,7 +264,7 @@ def test_ssh_as_a_mapping(tmp_path: Path, agent: Path, either: list[str]) -> Non
 
 
 def test_the_plan_keeps_names_beside_stages(full: Path) -> None:
-    """A stage (`target` of an image) does not take the place of the target's name in the plan."""
+    """In the plan, a stage (`target` of an image) does not replace the target's name."""
     assert [entry["target"] for entry in plan_json(full)["targets"]] == [
         *("one-3_10", "one-3_11", "two", "three-3_10", "three-3_11")
     ]
@@ -272,7 +272,7 @@ def test_the_plan_keeps_names_beside_stages(full: Path) -> None:
 
 @pytest.mark.parametrize("source", ["axis", "set", "value", "data", "split"])
 def test_values_name_no_variable(tmp_path: Path, either: list[str], source: str) -> None:
-    """What comes out of an axis, `set` or data is text: no `${NAME}` in it is ever resolved."""
+    """Values of axes, `set` and data are literal: a `${NAME}` in them is not resolved."""
     given = [text for text in SMUGGLED if text.isprintable()]
     matrix: dict[str, Any] = {
         "variables": {"REGISTRY": "RESOLVED"},
@@ -321,7 +321,7 @@ def test_values_name_no_variable(tmp_path: Path, either: list[str], source: str)
 
 
 def test_dollars_before_a_value(tmp_path: Path, either: list[str]) -> None:
-    """A `$` or `%` that the author writes right before a value does not open it to bake."""
+    """A `$` or `%` directly before a value does not make bake interpret the value."""
     image = {
         "template": "Dockerfile.j2",
         "args": {

@@ -1,4 +1,4 @@
-"""Random matrices: what compiles is what bake reads, and what is worked out by hand."""
+"""Random matrices: bake and an independent model read what was planned."""
 
 import hashlib
 import os
@@ -49,13 +49,13 @@ BY_HAND = frozenset(
     "matches-nothing",
     "bad-range",
 }
-"""What the slow way finds wrong, too."""
+"""Codes of errors that the independent model detects as well."""
 CALLS = 6
-"""Bakes at a time: most of one is waiting."""
+"""Concurrent bakes; each mostly waits."""
 
 
 def compiled(folder: Path, matrix: Matrix) -> bool:
-    """Compile a matrix; where it is refused, check that it had to be, and says why."""
+    """Compile a matrix; if it is rejected, check that it is invalid, and why."""
     found: tuple[Diagnostic, ...] = ()
     files = {f"templates/{name}": text for name, text in TEMPLATES.items()}
     try:
@@ -74,7 +74,7 @@ def compiled(folder: Path, matrix: Matrix) -> bool:
 
 
 def _wrong(matrix: Matrix) -> str:
-    """Return why a matrix is wrong, as far as that is known here."""
+    """Return why a matrix is invalid, as far as the model knows."""
     try:
         groups_of(matrix, built(matrix, VARIABLES))
     except Wrong as wrong:
@@ -85,7 +85,7 @@ def _wrong(matrix: Matrix) -> str:
 @settings(QUICK, max_examples=250)
 @given(matrices())
 def test_the_plan_is_what_is_worked_out_by_hand(matrix: Matrix) -> None:
-    """Variants, names, fields, parents and groups are those of a product that is gone through."""
+    """Variants, names, fields, parents and groups equal those of a brute-force product."""
     with TemporaryDirectory() as name:
         if not compiled(Path(name), matrix):
             return
@@ -133,7 +133,7 @@ def _check_groups(groups: Mapping[str, list[str]], matrix: Matrix, targets: list
 
 
 def test_bake_reads_what_was_planned(buildx: Path, old_buildx: Path) -> None:
-    """Whatever compiles, bake reads back to exactly the plan, with every switch and group."""
+    """Bake reads exactly the plan of every matrix that compiles, with every switch and group."""
     pool = ThreadPoolExecutor(CALLS)
     checks: list[Future[None]] = []
 
@@ -175,7 +175,7 @@ def test_bake_reads_what_was_planned(buildx: Path, old_buildx: Path) -> None:
 
 
 def _sorted(read: Reading) -> Reading:
-    """Sort platforms, as old versions do where one target links to another."""
+    """Sort platforms, as old versions do if one target links to another."""
     for fields in read.targets.values():
         if "platforms" in fields:
             fields["platforms"] = sorted(fields["platforms"])
@@ -183,7 +183,7 @@ def _sorted(read: Reading) -> Reading:
 
 
 def _check_siblings(folder: Path, plan: Matrix, read: Reading) -> None:
-    """Check and take away the caches that a target reads beside its own."""
+    """Check and remove the caches of siblings that a target reads."""
     refs = {
         one["target"]: f"r.example/cache:{one['target']}"
         for one in plan["targets"]
@@ -212,7 +212,7 @@ def _check_siblings(folder: Path, plan: Matrix, read: Reading) -> None:
 
 
 def test_values_reach_bake_as_they_are(buildx: Path) -> None:
-    """What a value sets stands in bake's arguments character by character."""
+    """Values arrive in build arguments character by character."""
 
     @settings(QUICK, max_examples=25)
     @given(st.lists(inserted, min_size=1, max_size=8), st.lists(texts, min_size=1, max_size=8))
@@ -258,7 +258,7 @@ for artifact in compile_matrix(pathlib.Path(sys.argv[1])).artifacts:
 @settings(QUICK, max_examples=4)
 @given(matrices())
 def test_the_same_bytes_for_any_hash_seed(matrix: Matrix) -> None:
-    """What comes out does not depend on the order of anyone's sets."""
+    """The output does not depend on the order of sets."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         if not compiled(folder, matrix):

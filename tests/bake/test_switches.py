@@ -1,4 +1,4 @@
-"""The author's groups, tests, and the switches MOVING and CACHE, as bake reads them."""
+"""Custom groups, tests, and the switches MOVING and CACHE, as bake reads them."""
 
 from pathlib import Path
 from typing import Any
@@ -32,14 +32,14 @@ FILES = {"templates/Dockerfile.j2": "FROM {{ parent or 'python' }}\n"}
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a project with one of each."""
+    """Create a project with one of each."""
     folder = tmp_path_factory.mktemp("switches")
     (folder / "templates").mkdir()
     return lay(folder, MATRIX, FILES)
 
 
 def test_a_group_of_the_authors_is_filtered(project: Path, either: Command) -> None:
-    """It holds what its pattern takes, less what the filters drop; nothing left is an error."""
+    """A group contains the targets that match its pattern and the filters; none is an error."""
     everything = ["base-3_10", "base-3_10-gpu", "child-3_10"]
 
     assert sorted(members(either, project, "smoke")) == everything
@@ -50,7 +50,7 @@ def test_a_group_of_the_authors_is_filtered(project: Path, either: Command) -> N
 
 
 def test_tests_are_filtered_with_their_targets(project: Path, either: Command) -> None:
-    """The group of tests runs those of what the filters leave, and keeps nothing."""
+    """The group `test` runs the tests of the selected targets, without output."""
     read = bake(either, project, "test", ONLY_PY="3.10", ONLY_PLATFORM="linux/amd64")
     tests = {name: fields for name, fields in read.targets.items() if name.endswith("-test")}
 
@@ -64,7 +64,7 @@ def test_tests_are_filtered_with_their_targets(project: Path, either: Command) -
 
 
 def test_shards_hold_all_tests_once(project: Path, either: Command) -> None:
-    """The shards of the tests are those of their targets."""
+    """Tests are in the shards of their targets."""
     found = []
     for shard in ("1/3", "2/3", "3/3"):
         found += bake(either, project, "test", ONLY_SHARD=shard).groups["test"]
@@ -73,12 +73,12 @@ def test_shards_hold_all_tests_once(project: Path, either: Command) -> None:
 
 
 def test_default_holds_no_tests(project: Path, either: Command) -> None:
-    """A bare bake builds the targets alone."""
+    """Without arguments bake builds the targets and no tests."""
     assert [name for name in members(either, project) if name.endswith("-test")] == []
 
 
 def test_what_moves_waits_for_the_switch(project: Path, either: Command) -> None:
-    """Without MOVING a target has its `tags` alone; with it, `moving` and `aliases`, too."""
+    """Without MOVING a target has only its `tags`; with it, also `moving` and `aliases`."""
     plain = bake(either, project).targets["base-3_10"]["tags"]
     moved = bake(either, project, MOVING="true").targets["base-3_10"]["tags"]
 
@@ -88,7 +88,7 @@ def test_what_moves_waits_for_the_switch(project: Path, either: Command) -> None
 
 @pytest.mark.parametrize("mode", ["", "read", "write"])
 def test_caches_wait_for_the_switch(project: Path, either: Command, mode: str) -> None:
-    """CACHE=read reads the target's and its siblings' caches, write writes its own as well."""
+    """CACHE=read reads the caches of a target and its siblings; CACHE=write also writes its own."""
     target = bake(either, project, CACHE=mode).targets["base-3_10"]
     read = [entry["ref"] for entry in target.get("cache-from", [])]
 
@@ -102,12 +102,12 @@ def test_caches_wait_for_the_switch(project: Path, either: Command, mode: str) -
 
 
 def test_another_mode_of_the_cache_fails(project: Path, either: Command) -> None:
-    """A misspelt mode is said, not taken for none."""
+    """An unknown mode is an error."""
     assert "no-such-cache-yes" in refusal(either, project, CACHE="yes")
 
 
 def test_a_child_is_linked_to_the_parent_with_its_values(project: Path, either: Command) -> None:
-    """`with` fixes what the child lacks; asking for the child brings its parent along."""
+    """`with` sets axes that the child lacks; building the child builds its parent."""
     read = bake(either, project, "child-3_9")
 
     assert read.targets["child-3_9"]["contexts"] == {"base-3_9": "target:base-3_9"}

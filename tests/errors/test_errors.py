@@ -1,4 +1,4 @@
-"""Invalid input: each case in this folder is refused with exactly the expected text.
+"""Invalid input: each case in this folder is rejected with exactly the expected text.
 
 A case is `<code>[--note].yaml`, or a folder of that name. What a repository should not contain is
 described in files of that folder: `links`, `sizes`, `repositories`, `tracked` (by Git) and
@@ -43,7 +43,7 @@ WARNINGS = cases(HERE.parent / "warnings")
 
 
 def prepare(case: Path, folder: Path) -> None:
-    """Copy a case to a folder, with a template unless it brings its own."""
+    """Copy a case to a folder, and add a template if it has none."""
     if case.is_dir():
         shutil.copytree(case, folder, dirs_exist_ok=True)
         _prepare_described(folder)
@@ -55,7 +55,7 @@ def prepare(case: Path, folder: Path) -> None:
 
 
 def _prepare_described(folder: Path) -> None:
-    """Make what no repository should hold, from the files that describe it."""
+    """Create what a repository should not contain, from files that describe it."""
     if (folder / "links").exists():  # in words: a link that leads out would mislead other tools
         for line in (folder / "links").read_text().splitlines():
             link, _, to = line.partition(" -> ")
@@ -81,7 +81,7 @@ def _prepare_described(folder: Path) -> None:
 
 
 def surround(case: Path, folder: Path, patch: pytest.MonkeyPatch) -> None:
-    """Set what a case wants of the environment."""
+    """Set the environment variables of a case."""
     said = folder / "environment"
     if case.is_dir() and said.exists():
         for line in said.read_text().splitlines():
@@ -110,7 +110,7 @@ def registry(project: Path, patch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def listing(folder: Path) -> dict[str, tuple[int, int]]:
-    """Return every path below a folder with what changes when it is written."""
+    """Return each path below a folder with its attributes that change when it is written."""
     found = {}
     for path in folder.rglob("*"):
         if ".compile-matrix" in path.parts:  # logs of builds
@@ -121,19 +121,19 @@ def listing(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def arguments(case: Path) -> list[str]:
-    """Return the words of the command line that a case is about."""
+    """Return the command-line arguments of a case."""
     words = case.with_name(f"{case.stem}.args")
     return shlex.split(words.read_text(encoding="utf-8")) if words.exists() else []
 
 
 def code_of(case: Path) -> str:
-    """Return the code that a case is named for."""
+    """Return the code in the name of a case."""
     return case.stem.partition("--")[0]
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give an empty folder that is the current one."""
+    """Create an empty folder and make it the current one."""
     folder = tmp_path / "project"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -149,7 +149,7 @@ def test_refused_in_these_words(
     *,
     update_golden: bool,
 ) -> None:
-    """Bad input ends with exit code 1, this very text, and no file touched."""
+    """Invalid input ends with exit code 1 and exactly this text; no file is written."""
     prepare(case, project)
     surround(case, project, monkeypatch)
     with registry(project, monkeypatch) as address:
@@ -175,7 +175,7 @@ def test_refused_in_these_words(
 def test_warned_in_these_words(
     case: Path, project: Path, capsys: pytest.CaptureFixture[str], *, update_golden: bool
 ) -> None:
-    """A warning is told in this very text, also when nothing is left to do; all is compiled."""
+    """A warning has exactly this text, also in an up-to-date run; everything is compiled."""
     prepare(case, project)
 
     code = run([])
@@ -198,7 +198,7 @@ def test_warned_in_these_words(
 def test_strictly_a_warning_is_an_error(
     case: Path, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With `--strict` the same text is an error, and no file is touched: at first, and later."""
+    """With `--strict` the same text is an error, in the first run and later; no file is written."""
     golden = case.with_name(f"{case.stem}.txt").read_text(encoding="utf-8")
     count = len(re.findall(r"^\S+: warning\[", golden, re.MULTILINE))
     expected = re.sub(r"^(\S+): warning\[", r"\1: error[", golden, flags=re.MULTILINE)
@@ -276,7 +276,7 @@ FAULTS = {
 def test_every_field_says_where(
     field: str, code: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One fault in any field is one error, at the very word; nothing follows from it."""
+    """One fault in any field is one error, located at the wrong word, without further errors."""
     text, word = FAULTS[code]
     part = FIELDS[field].format(f'"{text}"')
     template = "" if field == "template" else "    template: Dockerfile.j2\n"
@@ -327,7 +327,7 @@ VALUES = {
 def test_every_value_is_refused_or_safe(
     kind: str, where: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A hostile value ends as a diagnostic with a place, or in a bake file that holds it."""
+    """A hostile value results in a diagnostic with a location, or is in the bake file unchanged."""
     value = json.dumps(VALUES[kind])
     printed = {"value": "python", "set": "name"}.get(where, "image")
     (project / "matrix.yaml").write_text(
@@ -357,7 +357,7 @@ def test_every_value_is_refused_or_safe(
 
 
 def test_a_missing_file(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without matrix.yaml the name is said, and what to do."""
+    """Without matrix.yaml the error names the file and the remedy."""
     (project / "matrix.yml").write_text("images: {}")
 
     assert run([]) == 1
@@ -369,7 +369,7 @@ def test_a_missing_file(project: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_a_folder_as_matrix(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A folder of the matrix's name is refused."""
+    """A folder named matrix.yaml is rejected."""
     (project / "matrix.yaml").mkdir()
 
     assert run([]) == 1
@@ -378,7 +378,7 @@ def test_a_folder_as_matrix(project: Path, capsys: pytest.CaptureFixture[str]) -
 
 @pytest.mark.parametrize("name", ["matrix.yaml", "data.json", "templates/Dockerfile.j2"])
 def test_fifty_megabytes(name: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file of 50 MB is refused by its size, unread."""
+    """A file of 50 MB is rejected because of its size, before it is read."""
     (project / "templates").mkdir()
     (project / "templates/Dockerfile.j2").write_text(TEMPLATE)
     (project / "data.json").write_text("{}")
@@ -404,7 +404,7 @@ def test_fifty_megabytes(name: str, project: Path, capsys: pytest.CaptureFixture
 def test_ten_axes_of_a_hundred_values(
     rows: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """100^10 variants are refused at once, in words, before memory is used."""
+    """100^10 variants are rejected immediately, before memory is used."""
     values = ", ".join(f"v{n}" for n in range(100))
     axes = "".join(f"  a{n}: [{values}]\n" for n in range(10))
     (project / "matrix.yaml").write_text(
@@ -428,7 +428,7 @@ def test_ten_axes_of_a_hundred_values(
 
 
 def compiling(project: Path) -> None:
-    """Make a project that compiles."""
+    """Create a project that compiles."""
     (project / "templates").mkdir()
     (project / "templates/Dockerfile.j2").write_text(TEMPLATE)
     (project / "matrix.yaml").write_text("images: {a: {template: Dockerfile.j2}}\n")
@@ -441,7 +441,7 @@ def compiling(project: Path) -> None:
 def test_what_is_not_ours_stays(
     kind: str, path: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A folder or a stranger's file in the place of an output is an error, and stays as it is."""
+    """A folder or another program's file at an output path is an error, and is not changed."""
     compiling(project)
     (project / path).parent.mkdir(exist_ok=True)
     if kind == "folder":
@@ -461,7 +461,7 @@ def test_what_is_not_ours_stays(
 
 
 def test_the_output_folder_is_a_file(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file where the output folder should be is an error, and stays."""
+    """A file at the path of the output folder is an error, and is not changed."""
     compiling(project)
     (project / "dockerfiles").write_text("mine\n")
     before = listing(project)
@@ -475,14 +475,14 @@ def test_the_output_folder_is_a_file(project: Path, capsys: pytest.CaptureFixtur
 
 
 def test_every_code_is_explained() -> None:
-    """Each code has an explanation, once."""
+    """Each code has exactly one explanation."""
     explained = [code for group in EXPLANATIONS.values() for code in group]
 
     assert explained == list(Code)
 
 
 def test_every_code_has_a_case() -> None:
-    """Each code is shown by a case, to the byte."""
+    """Each code has a case."""
     shown = {code_of(case) for case in CASES + WARNINGS}
     assert shown == set(Code) - {Code.INTERNAL_ERROR}  # no input is known to cause one
 
@@ -500,7 +500,7 @@ def test_every_code_is_used() -> None:
 
 
 def test_every_case_is_brief() -> None:
-    """None takes more than five lines, and each has a remedy, a place, and no traceback."""
+    """Each expected error has at most five lines, a remedy and a location, and no traceback."""
     for case in CASES + WARNINGS:
         told = case.with_name(f"{case.stem}.txt").read_text(encoding="utf-8")
         for error in re.split(r"(?m)^(?=\S+: (?:error|warning)\[)", told)[1:]:
@@ -530,7 +530,7 @@ PIECES = (
 def test_whatever_is_changed_is_a_diagnostic(
     seed: int, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Lines lost, doubled, moved, and values of another kind: the compiler says what is wrong."""
+    """Missing, duplicate and moved lines, and values of another type, result in diagnostics."""
     random = Random(seed)  # noqa: S311 - the same on each run
     root = COMPILER.parent
     shutil.copytree(root / "templates", project / "templates")

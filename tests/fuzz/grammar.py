@@ -1,4 +1,4 @@
-"""Random documents: the real keys of matrix.yaml with values right, wrong and hostile."""
+"""Random documents: the keys of matrix.yaml with valid, invalid and hostile values."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ scalars = st.one_of(texts, st.sampled_from(["3.9", "3.10"]), st.booleans(), st.n
 
 
 def lists(of: st.SearchStrategy[Any], most: int = 3) -> st.SearchStrategy[list[Any]]:
-    """Give short lists."""
+    """Generate short lists."""
     return st.lists(of, max_size=most)
 
 
 def mappings(
     names: st.SearchStrategy[Any], of: st.SearchStrategy[Any], most: int = 3
 ) -> st.SearchStrategy[dict[Any, Any]]:
-    """Give small mappings."""
+    """Generate small mappings."""
     return st.dictionaries(names, of, max_size=most)
 
 
@@ -67,12 +67,12 @@ records = st.one_of(texts, mappings(texts, texts, 2))
 
 
 def spoilt(right: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Give what is of the right kind, and now and then what is not."""
+    """Generate values of the right type, and sometimes of another."""
     return st.integers(0, 39).flatmap(lambda n: anything if n == 39 else right)
 
 
 def level(known: dict[str, st.SearchStrategy[Any]], most: int) -> st.SearchStrategy[dict[str, Any]]:
-    """Give a mapping of some of these keys, and now and then of another."""
+    """Generate mappings of some of these keys, and sometimes of an unknown key."""
     names = st.lists(st.sampled_from([*known]), max_size=most, unique=True)
 
     def fill(chosen: list[str]) -> st.SearchStrategy[dict[str, Any]]:
@@ -157,7 +157,7 @@ documents = st.fixed_dictionaries(
 
 @st.composite
 def written(draw: st.DrawFn, value: Any, depth: int = 0) -> str:
-    """Write a document down, in block or flow style, quoted or plain, now and then not as YAML."""
+    """Write a document as text: block or flow style, quoted or plain, sometimes invalid YAML."""
     if isinstance(value, dict | list) and value and depth < 3 and draw(st.booleans()):
         pad = "  " * depth
         lines = []
@@ -186,7 +186,7 @@ def written(draw: st.DrawFn, value: Any, depth: int = 0) -> str:
 
 @st.composite
 def files(draw: st.DrawFn) -> str:
-    """Give the text of a matrix.yaml, which may have been cut or stirred."""
+    """Generate the text of a matrix.yaml, sometimes cut or with lines exchanged."""
     text = draw(written(draw(documents))).lstrip("\n")
     how = draw(st.integers(0, 9))
     if how == 8:

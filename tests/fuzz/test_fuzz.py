@@ -1,4 +1,4 @@
-"""Any input: what is wrong with it is said in diagnostics, and nothing else ever comes out.
+"""Any input compiles or ends in diagnostics.
 
 `FUZZ` is the number of documents; `make fuzz` tries many.
 """
@@ -30,7 +30,7 @@ FUZZED = settings(
 )
 MOST_LINES = 6
 LIMIT = 200
-"""Variants: what is tried here is not speed."""
+"""The maximum number of variants: these tests do not measure speed."""
 
 DATA = {
     "templates/a.j2": "FROM scratch\n",
@@ -42,7 +42,7 @@ DATA = {
 
 @pytest.fixture(scope="module")
 def project() -> Iterator[Path]:
-    """Give a project in which one file after another is tried."""
+    """Create a project whose matrix is replaced by each example."""
     with TemporaryDirectory() as name:
         for path, text in DATA.items():
             (Path(name) / path).parent.mkdir(exist_ok=True)
@@ -51,7 +51,7 @@ def project() -> Iterator[Path]:
 
 
 def check(diagnostics: Iterable[Diagnostic], folder: Path) -> None:
-    """Check that each has a place inside a file, says something, and is one short block."""
+    """Check that each diagnostic has a location in a file, a message, and a short text form."""
     for one in diagnostics:
         assert one.code
         assert one.message.strip()
@@ -86,7 +86,7 @@ def _check_place(file: Path, line: int, column: int, length: int, text: str) -> 
 @example(text="\ufeff")
 @example(text="images: {one: {template: a.j2}}")
 def test_any_document_is_compiled_or_refused(project: Path, text: str) -> None:
-    """No document, however wrong, gives anything but diagnostics with a place and a message."""
+    """Any document compiles, or ends in diagnostics with a location and a message."""
     (project / "matrix.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
     found: tuple[Diagnostic, ...] = ()
     try:
@@ -106,7 +106,7 @@ def test_any_document_is_compiled_or_refused(project: Path, text: str) -> None:
 @FUZZED
 @given(st.lists(texts, max_size=4), st.lists(texts, max_size=5, unique=True))
 def test_any_words_are_matched_or_refused(words: list[str], known: list[str]) -> None:
-    """No words over any values do anything but take some of them, or say what is wrong."""
+    """Any pattern over any values matches some of them, or ends in a diagnostic."""
     found = match(words, known)
     assert found.values <= set(range(len(known)))
     assert set(found.unversioned) <= set(known)

@@ -1,4 +1,4 @@
-"""JSON, YAML and TOML files: what their values become, and what is refused where."""
+"""JSON, YAML and TOML files: their values as data, and the errors with their locations."""
 
 from contextlib import suppress
 
@@ -21,7 +21,7 @@ def load(suffix: str, text: str | bytes) -> object:
 
 
 def refused(suffix: str, text: str | bytes) -> tuple[Diagnostic, ...]:
-    """Return what is wrong with a text that must be refused."""
+    """Return the diagnostics of a text that must be rejected."""
     with pytest.raises(CompileError) as caught:
         load(suffix, text)
     assert {f"dir/data.{suffix}"} == {
@@ -36,7 +36,7 @@ def spot(wrong: Diagnostic) -> tuple[str, int, int]:
 
 
 class TestValues:
-    """What data become."""
+    """Valid data files."""
 
     @pytest.mark.parametrize(
         ("suffix", "text"),
@@ -56,7 +56,7 @@ class TestValues:
         [("json", '{"a": 12, "b": true, "c": [false]}'), ("toml", "a=12\nb=true\nc=[false]")],
     )
     def test_whole_numbers_and_booleans_stay(self, suffix: str, text: str) -> None:
-        """What is no text in JSON and TOML, and loses nothing, is no text here."""
+        """Booleans and null keep their types."""
         assert load(suffix, text) == {"a": 12, "b": True, "c": [False]}
 
     def test_null_of_json_is_none(self) -> None:
@@ -64,7 +64,7 @@ class TestValues:
         assert load("json", "[null]") == [None]
 
     def test_dates_of_toml_are_text(self) -> None:
-        """Dates and times become what ISO 8601 writes."""
+        """Dates and times become text in ISO 8601."""
         text = (
             "a = 1979-05-27T07:32:00Z\nb = 1979-05-27\nc = [07:32:00]\nd = {e = 1979-05-27T00:32}"
         )
@@ -78,39 +78,39 @@ class TestValues:
         }
 
     def test_infinity_of_toml_is_text(self) -> None:
-        """TOML has numbers that are none; they are text as written."""
+        """Special numbers of TOML such as `nan` are text as written."""
         assert load("toml", "a = inf\nb = nan\nc = -inf") == {"a": "inf", "b": "nan", "c": "-inf"}
 
     def test_endless_numbers_of_json_are_text(self) -> None:
-        """A number that Python would not print stays as written."""
+        """A number too long for Python to print stays as written."""
         digits = "1" * 5000
 
         assert [digits, int(digits[:1000])] == load("json", f"[{digits}, {digits[:1000]}]")
 
     @pytest.mark.parametrize("suffix", ["json", "yaml"])
     def test_the_top_may_be_a_list(self, suffix: str) -> None:
-        """Not all data have names."""
+        """A list is valid data."""
         assert load(suffix, '["a", {"b": "c"}]') == ["a", {"b": "c"}]
 
     @pytest.mark.parametrize("name", ["A.JSON", "x.tar.Json"])
     def test_the_suffix_may_be_in_capitals(self, name: str) -> None:
-        """A suffix is read as file managers do."""
+        """The letter case of a suffix does not matter."""
         assert load_data(name, b"{}", name) == {}
 
     def test_a_byte_order_mark_is_no_data(self) -> None:
-        """Windows editors write one."""
+        """A byte order mark is accepted."""
         assert load("json", b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
         assert load("toml", b"\xef\xbb\xbfa = 1\r\n") == {"a": 1}
 
     def test_newlines_tabs_and_pairs_may_be_escaped(self) -> None:
-        """Escapes of what a text may hold are fine, as are characters of two surrogates."""
+        """Escapes of allowed characters are accepted, surrogate pairs included."""
         text = '{"a": "b\\n\\tc\\u00e9\\\\b\\ud83d\\ude00"}'
 
         assert load("json", text) == {"a": "b\n\tcé\\b😀"}
         assert load("toml", 'a = "b\\n\\tc\\u00e9"') == {"a": "b\n\tcé"}
 
     def test_fifty_levels_are_read(self) -> None:
-        """Nesting within the limit is fine in every format."""
+        """Nesting within the limit is accepted in every format."""
         nested = "[" * 50 + "]" * 50
 
         assert load("json", nested) == load("yaml", nested)
@@ -118,11 +118,11 @@ class TestValues:
 
 
 class TestRefusals:
-    """What is wrong, and where."""
+    """Invalid data files, and the locations of their errors."""
 
     @pytest.mark.parametrize("name", ["a.ini", "a", "json", "a.json5"])
     def test_other_formats_are_refused(self, name: str) -> None:
-        """The suffix says what a file holds, and must."""
+        """The suffix selects the format, so an unknown one is rejected."""
         with pytest.raises(CompileError) as caught:
             load_data(name, b"{}", f"dir/{name}")
         (wrong,) = caught.value.diagnostics
@@ -148,26 +148,26 @@ class TestRefusals:
     def test_syntax_errors_have_a_place(
         self, suffix: str, text: str, expected: tuple[str, int, int]
     ) -> None:
-        """A syntax error is found in the data file, at its line and column."""
+        """A syntax error is located in the data file, by line and column."""
         (wrong,) = refused(suffix, text)
 
         assert expected == spot(wrong)
 
     def test_the_parser_s_words_are_kept(self) -> None:
-        """The message begins with the format, and goes on as its parser says."""
+        """The message begins with the format and continues with the parser's text."""
         json, toml = refused("json", "[1 2]"), refused("toml", "a = ")
 
         assert json[0].message == "invalid JSON: expecting ',' delimiter"
         assert toml[0].message == "invalid TOML: invalid value"
 
     def test_comments_in_json_get_help(self) -> None:
-        """The most frequent error of JSON has its remedy."""
+        """The most frequent error in JSON has a remedy of its own."""
         (wrong,) = refused("json", '{\n  // note\n  "a": 1}')
 
         assert wrong.help == "JSON has no comments: remove it"
 
     def test_duplicate_keys_of_json_are_refused(self) -> None:
-        """All of them, each with the place of the first one; same names elsewhere are fine."""
+        """Each duplicate key is reported with the location of the first; other objects may repeat it."""
         wrong = refused("json", '{"a": {"b": 1},\n "b": "a", "c": ["b"],\n "\\u0062": 1, "a": 2}')
 
         assert [spot(one) for one in wrong] == [("duplicate-key", 3, 2), ("duplicate-key", 3, 15)]
@@ -176,7 +176,7 @@ class TestRefusals:
     @pytest.mark.parametrize("suffix", SUFFIXES)
     @pytest.mark.parametrize("text", [b"a\xff", b"\xff\xfea\x00"])
     def test_only_utf_8_is_read(self, suffix: str, text: bytes) -> None:
-        """Another encoding is refused."""
+        """Another encoding is rejected."""
         (wrong,) = refused(suffix, text)
 
         assert wrong.code == "not-utf-8"
@@ -208,7 +208,7 @@ class TestRefusals:
     def test_control_characters_are_refused(
         self, suffix: str, text: str, place: tuple[int, int]
     ) -> None:
-        """Whether raw or escaped, in values or in keys."""
+        """Forbidden characters are reported, raw or escaped, in values and in keys."""
         (wrong,) = refused(suffix, text)
 
         assert ("control-character", *place) == spot(wrong)
@@ -227,14 +227,14 @@ class TestRefusals:
         ids=["json", "json-51", "json-objects", "yaml", "toml", "toml-51", "toml-keys"],
     )
     def test_depth_is_limited(self, suffix: str, text: str) -> None:
-        """No nesting ends in a RecursionError, here or in whoever walks the data."""
+        """No nesting leads to a RecursionError, while parsing or later."""
         (wrong,) = refused(suffix, text)
 
         assert wrong.code == "too-deep"
 
     @pytest.mark.parametrize("number", ["1" * 5000, "0x" + "f" * 5000], ids=["ten", "sixteen"])
     def test_endless_numbers_of_toml_are_refused(self, number: str) -> None:
-        """What Python would not print is refused here, not when it is printed."""
+        """A number too long to print is rejected when it is read, not when it is printed."""
         (wrong,) = refused("toml", f"a = {number}")
 
         assert wrong.code == "data-syntax"
@@ -242,31 +242,31 @@ class TestRefusals:
 
     @pytest.mark.parametrize("text", ["null", "3", '"a"', "1.5", '"\\n"'])
     def test_a_scalar_is_no_data(self, text: str) -> None:
-        """Names are looked up in data, so there must be some."""
+        """A scalar is rejected: data must be a mapping or a list."""
         (wrong,) = refused("json", text)
 
         assert wrong.code == "not-a-mapping"
 
     @pytest.mark.parametrize("suffix", ["json", "yaml"])
     def test_an_empty_file_is_refused(self, suffix: str) -> None:
-        """Nothing is neither a mapping nor a list; in TOML it is a mapping."""
+        """An empty file is rejected, except in TOML, where it is a mapping."""
         (wrong,) = refused(suffix, " \n")
 
         assert wrong.code == "empty-file"
         assert load("toml", "") == {}
 
     def test_many_errors_are_cut_short(self) -> None:
-        """No one reads a thousand errors."""
+        """The number of reported errors is limited."""
         assert len(refused("json", "[" + '"\\u0000",' * 1000 + "1]")) == 50
 
 
 class TestAnything:
-    """Any input gives data or diagnostics."""
+    """Any input results in data or diagnostics."""
 
     @pytest.mark.parametrize("suffix", SUFFIXES)
     @given(raw=st.binary(max_size=100) | st.text('[]{}":,=.\\untrue0x-\n# ', max_size=60))
     def test_any_content_is_answered(self, suffix: str, raw: str | bytes) -> None:
-        """No content raises anything but CompileError."""
+        """No content raises an exception other than CompileError."""
         with suppress(CompileError):
             data = load(suffix, raw)
 

@@ -1,4 +1,4 @@
-"""YAML read strictly: what is text, where it stands, and what is refused in which words."""
+"""Strict YAML: types of values, locations, and the messages of errors."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ images:
 
 @pytest.fixture(params=["libyaml", "python"], autouse=True)
 def _parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every promise holds with PyYAML's C library and without it."""
+    """Run each test with PyYAML's C library and without it."""
     chosen = yaml.CSafeLoader if request.param == "libyaml" else PythonParser
     monkeypatch.setattr(source_module, "new_parser", chosen)
 
@@ -51,93 +51,93 @@ def read(text: str | bytes) -> Any:
 
 
 def refused(text: str | bytes, **options: Any) -> tuple[Diagnostic, ...]:
-    """Return what is wrong with a text that must be refused."""
+    """Return the diagnostics of a text that must be rejected."""
     with pytest.raises(CompileError) as caught:
         Source.parse(text, "matrix.yaml", **options)
     return caught.value.diagnostics
 
 
 def brief(text: str | bytes) -> list[tuple[str, int, int]]:
-    """Return code, line and column of all that is wrong."""
+    """Return code, line and column of each error."""
     return [(d.code, d.file_location.line, d.file_location.column) for d in refused(text)]
 
 
 def spot(place: Location) -> tuple[int, str]:
-    """Return the line of a place, and the text that its caret underlines."""
+    """Return the line of a location, and the text that it underlines."""
     start = place.column - 1
     return place.line, place.text[start : start + place.length]
 
 
 class TestData:
-    """What a YAML text means."""
+    """Valid YAML."""
 
     @pytest.mark.parametrize(
         "written",
         ["3.10", "0x1F", "1e3", "012", "12:30", "on", "yes", "No", "2024-01-31", "1_000", ".inf"],
     )
     def test_scalars_are_text_as_written(self, written: str) -> None:
-        """What YAML 1.1 makes a number, a boolean or a date is text."""
+        """Numbers, booleans and dates of YAML 1.1 are text."""
         data = read(f"a: {written}\nb: [{written}]\n{written}: c")
 
         assert {"a": written, "b": [written], written: "c"} == data
 
     def test_true_false_and_null_are_values(self) -> None:
-        """Plain lower-case words, `~` and nothing at all are no text."""
+        """Plain `true`, `false`, `null`, `~` and an empty value are not text."""
         data = read("a: [true, false, null, ~]\nb:\nc: &x\n")
 
         assert data == {"a": [True, False, None, None], "b": None, "c": None}
 
     def test_quoted_scalars_are_text(self) -> None:
-        """Quotes, and blocks, make text of everything."""
+        """Quoted values and block scalars are text."""
         data = read("a: ['true', \"null\", '~', '']\nb: |-\n  true\n")
 
         assert data == {"a": ["true", "null", "~", ""], "b": "true"}
 
     def test_keys_may_be_true_false_and_null(self) -> None:
-        """A plain `true` as a key is the value, a quoted one is text, and both may stand."""
+        """A plain `true` as a key is a boolean, a quoted one is text; a mapping can have both."""
         data = read('false: 0\ntrue: 1\nnull: 2\n"true": 3\n')
 
         assert list(data.items()) == [(False, "0"), (True, "1"), (None, "2"), ("true", "3")]
 
     def test_order_is_the_author_s(self) -> None:
-        """Mappings keep the order in which they are written."""
+        """Mappings keep their order."""
         data = read("c: 1\na: 2\nb: 3\n")
 
         assert list(data) == ["c", "a", "b"]
 
     def test_aliases_share_their_object(self) -> None:
-        """What an alias stands for is the anchor's very object."""
+        """An alias is the same object as its anchor."""
         data = read("a: &x {b: [1]}\nc: *x\nd: [*x]\n")
 
         assert data["a"] is data["c"]
         assert data["a"] is data["d"][0]
 
     def test_an_alias_may_be_a_key(self) -> None:
-        """An alias of a scalar is as good a key as the scalar."""
+        """An alias of a scalar can be a key."""
         data = read("a: &x b\n*x : c\n")
 
         assert data == {"a": "b", "b": "c"}
 
     def test_an_anchor_may_be_given_again(self) -> None:
-        """Of two anchors of one name the later one counts from there on."""
+        """A second anchor of the same name replaces the first from there on."""
         data = read("a: &x 1\nb: *x\nc: &x 2\nd: *x\n")
 
         assert data == {"a": "1", "b": "1", "c": "2", "d": "2"}
 
     def test_merging_lets_the_explicit_win(self) -> None:
-        """What is written out beats what is merged, wherever it stands."""
+        """A mapping's own keys override merged ones, in any order."""
         data = read("a: &a {x: 1, y: 2, z: 3}\nb:\n  y: 5\n  <<: *a\n  w: 6\n")
 
         assert list(data["b"].items()) == [("y", "5"), ("x", "1"), ("z", "3"), ("w", "6")]
 
     def test_merging_a_list_lets_the_earlier_win(self) -> None:
-        """Of several merged mappings the first one that has a key gives it."""
+        """Of several merged mappings, the first with a key provides its value."""
         data = read("a: &a {x: 1}\nb: &b {x: 2, y: 2}\nc: {<<: [*a, *b, {z: 3}]}\n")
 
         assert data["c"] == {"x": "1", "y": "2", "z": "3"}
 
     def test_merging_goes_on_through_merged_mappings(self) -> None:
-        """What a mapping has merged it hands on."""
+        """Merged keys are merged again by other mappings."""
         data = read("a: &a {x: 1}\nb: &b {<<: *a, y: 2}\nc: {<<: *b}\n")
 
         assert data["c"] == {"x": "1", "y": "2"}
@@ -150,7 +150,7 @@ class TestData:
 
     @pytest.mark.parametrize("text", ["\ufeffa: b", b"\xef\xbb\xbfa: b", b"a: b\r\n", "--- \na: b"])
     def test_marks_and_line_ends_do_not_matter(self, text: str | bytes) -> None:
-        """A byte order mark, Windows line ends and a document's start are no part of the data."""
+        """A byte order mark, Windows line ends and `---` are not part of the data."""
         data = read(text)
 
         assert data == {"a": "b"}
@@ -163,7 +163,7 @@ class TestData:
         assert data == {"a": "b"}
 
     def test_tabs_may_separate(self) -> None:
-        """A tab is as good as a space where it does not indent."""
+        """A tab is accepted where it does not indent."""
         data = read('a:\tb\t# c\nd: [1,\n\t2]\ne: "x\ty"\n')
 
         assert data == {"a": "b", "d": ["1", "2"], "e": "x\ty"}
@@ -176,7 +176,7 @@ class TestData:
 
 
 class TestPlaces:
-    """Where data were written."""
+    """Locations of data."""
 
     @pytest.mark.parametrize(
         ("route", "expected"),
@@ -210,7 +210,7 @@ class TestPlaces:
         ids=str,
     )
     def test_a_key_is_located(self, route: Route, expected: tuple[int, str]) -> None:
-        """A key is underlined whole, a merged one where the anchor has it."""
+        """The whole key is underlined; a merged key is located at the anchor."""
         place = Source.parse(SAMPLE, "matrix.yaml").locate(route, key=True)
 
         assert expected == spot(place)
@@ -228,32 +228,32 @@ class TestPlaces:
         ids=str,
     )
     def test_what_lacks_is_located_above(self, route: Route, expected: tuple[int, str]) -> None:
-        """A route that leads nowhere is found at the nearest value above it."""
+        """A route that does not exist is located at the nearest value above it."""
         place = Source.parse(SAMPLE, "matrix.yaml").locate(route)
 
         assert expected == spot(place)
 
     @pytest.mark.parametrize(("step", "line"), [("True", 2), (True, 2), (1, 2), ("None", 3)])
     def test_special_keys_may_be_spelt(self, step: str | bool, line: int) -> None:  # noqa: FBT001
-        """Validators spell keys that are no text; they are found nevertheless."""
+        """Keys that are not text are found by the spelling of validators."""
         place = Source.parse("false: a\ntrue: b\nnull: c\n", "m").locate((step,))
 
         assert line == place.line
 
     def test_a_text_key_is_not_taken_for_a_value(self) -> None:
-        """Where both `true` and "true" are keys, each has its place."""
+        """If both `true` and "true" are keys, each has its own location."""
         place = Source.parse('true: a\n"true": b\n', "m").locate(("true",))
 
         assert place.line == 2
 
     def test_a_location_carries_its_line(self) -> None:
-        """Path, line, column, length and the line itself are told."""
+        """A location has path, line, column, length and the text of the line."""
         place = Source.parse("a:\r\n  b: cde # x\r\n", "dir/m.yaml").locate(("a", "b"))
 
         assert Location(path="dir/m.yaml", line=2, column=6, length=3, text="  b: cde # x") == place
 
     def test_anchors_are_no_part_of_a_value(self) -> None:
-        """An anchored value is found behind its anchor."""
+        """The location of an anchored value starts after its anchor."""
         source = Source.parse("a: &x b\nc: &y # note\n  d: e\nf: &z [1]\n", "m")
 
         places = [spot(source.locate((key,))) for key in "acf"]
@@ -276,7 +276,7 @@ class TestPlaces:
         ids=str,
     )
     def test_a_character_of_a_value_is_located(self, route: Route, name: str) -> None:
-        """An offset into a value leads to what was written, through quotes, blocks and aliases."""
+        """An offset in a value is located in the source, through quotes, blocks and aliases."""
         source = Source.parse(SAMPLE, "matrix.yaml")
         value: Any = source.data
         for step in route:
@@ -286,7 +286,7 @@ class TestPlaces:
         assert "{{ " + name == place.text[place.column - 4 : place.column - 1 + len(name)]
 
     def test_a_character_of_a_key_is_located(self) -> None:
-        """An offset into a key leads into the key."""
+        """An offset in a key is located in the key."""
         place = Source.parse('"a {{ b }}": c\n', "m").locate_in(("a {{ b }}",), 5, key=True)
 
         assert spot(place) == (1, "b")
@@ -301,14 +301,14 @@ class TestPlaces:
         ],
     )
     def test_white_space_and_ends_are_located(self, text: str, offset: int, column: int) -> None:
-        """White space has a place too, and so has the end of a value."""
+        """White space and the end of a value can be located."""
         place = Source.parse(text, "m").locate_in(("a",), offset)
 
         assert (1, column) == (place.line, place.column)
 
     @pytest.mark.parametrize("route", [("a",), ("b",), ("a", 0), ("c",)])
     def test_no_text_has_no_characters(self, route: Route) -> None:
-        """An offset into what is no text is the place of that value."""
+        """An offset in a value that is not text is located at the value."""
         source = Source.parse("a: [true]\nb:\n", "m")
 
         assert source.locate(route) == source.locate_in(route, 3)
@@ -351,18 +351,18 @@ QUOTE = {
 
 
 class TestQuoteIt:
-    """Plain text that YAML trips over gets the remedy."""
+    """Plain text that YAML misreads, and the remedy."""
 
     @pytest.mark.parametrize(("text", "quoted"), QUOTE.items(), ids=QUOTE)
     def test_the_remedy_is_shown(self, text: str, quoted: str) -> None:
-        """The one error says how to write the text, and underlines all of it."""
+        """A single error underlines the whole text and shows how to write it."""
         (wrong,) = refused(text)
 
         assert ("quote-it", f"quote it: {quoted}") == (wrong.code, wrong.help)
 
     @pytest.mark.parametrize("text", [text for text in QUOTE if "'it's'" not in text])
     def test_the_remedy_works(self, text: str) -> None:
-        """What the help says, put in the place that is underlined, is read as that text."""
+        """Replacing the underlined text by the help results in the intended text."""
         (wrong,) = refused(text)
         start = wrong.file_location.column - 1
         end = start + wrong.file_location.length
@@ -373,7 +373,7 @@ class TestQuoteIt:
         )
 
     def test_all_are_found_at_once(self) -> None:
-        """A parser stops at its first error; we do not."""
+        """Reading continues after an error."""
         text = "a: {{ x }}/y\nb: >=3\nc: [@x, !3]\n{{ d }}: 1\n{{ e }}: 2\nf: 1\nf: 2\n"
 
         assert brief(text) == [
@@ -387,14 +387,14 @@ class TestQuoteIt:
         ]
 
     def test_a_long_text_is_not_repeated(self) -> None:
-        """What fits no line is underlined only."""
+        """Text of several lines is only underlined."""
         (wrong,) = refused("a: @" + "x" * 100)
 
         assert wrong.help == "quote it"
         assert f"YAML cannot read '@{'x' * 56}...' as text" == wrong.message
 
     def test_what_it_was_taken_for_is_said(self) -> None:
-        """The message tells what YAML made of the text."""
+        """The message states how YAML reads the text."""
         (wrong,) = refused("a: !3.9")
 
         assert wrong.message == "YAML reads '!3.9' as a tag, not as text"
@@ -428,11 +428,11 @@ SYNTAX = {
 
 
 class TestRefusals:
-    """What is wrong is said in plain words, at its place."""
+    """Invalid YAML: messages and locations."""
 
     @pytest.mark.parametrize(("text", "expected"), SYNTAX.items(), ids=map(repr, SYNTAX))
     def test_syntax_errors_are_plain(self, text: str, expected: tuple[int, int, str]) -> None:
-        """A syntax error is told in our words, where it began."""
+        """A syntax error has a plain message and is located where it begins."""
         (wrong,) = refused(text)
         place = wrong.file_location
 
@@ -440,7 +440,7 @@ class TestRefusals:
         assert wrong.help
 
     def test_any_other_syntax_error_is_told_too(self) -> None:
-        """What we have no words for is said in the parser's."""
+        """Other syntax errors have the parser's message."""
         (wrong,) = refused("&a &b c")
 
         assert wrong.code == "yaml-syntax"
@@ -448,16 +448,16 @@ class TestRefusals:
 
     @pytest.mark.parametrize("text", ["", "\n\n", "# only\n", "---\n", b"\xef\xbb\xbf"])
     def test_an_empty_file_is_refused(self, text: str | bytes) -> None:
-        """A file without a value is no matrix."""
+        """An empty file is rejected."""
         assert brief(text) == [("empty-file", 0, 1)]
 
     @pytest.mark.parametrize("text", ["- a", "null", "foo", "[a]", "'x'"])
     def test_the_top_must_be_a_mapping(self, text: str) -> None:
-        """A list or a scalar is refused."""
+        """A list or a scalar is rejected."""
         assert brief(text) == [("not-a-mapping", 1, 1)]
 
     def test_a_scalar_is_no_data(self) -> None:
-        """Where a list is allowed, a scalar still is not."""
+        """If a list is allowed, a scalar is still rejected."""
         (wrong,) = refused("foo", mapping=False)
 
         assert wrong.message == "the top level of the file must be a mapping or a list"
@@ -472,7 +472,7 @@ class TestRefusals:
         ],
     )
     def test_only_utf_8_is_read(self, raw: bytes, place: tuple[int, int], message: str) -> None:
-        """Another encoding is refused at its first bad byte."""
+        """Another encoding is rejected at its first invalid byte."""
         (wrong,) = refused(raw)
 
         assert ("not-utf-8", message) == (wrong.code, wrong.message)
@@ -480,14 +480,14 @@ class TestRefusals:
 
     @pytest.mark.parametrize("text", ["é" * 6, b"x" * 11, "x" * 11])
     def test_a_large_file_is_refused(self, text: str | bytes) -> None:
-        """The limit is in bytes, whatever the text is made of."""
+        """The limit is in bytes, whatever the characters are."""
         (wrong,) = refused(text, limit=10)
 
         assert wrong.code == "too-large"
         assert "the limit is 10 bytes" in wrong.message
 
     def test_the_limit_is_one_mebibyte(self) -> None:
-        """A matrix of a mebibyte is read, a byte more is not."""
+        """A matrix of one mebibyte is read; one byte more is rejected."""
         text = "a: b\n".ljust(MIB, "#").replace("b\n#", "b\n #")[:MIB]
 
         assert read(text) == {"a": "b"}
@@ -511,14 +511,14 @@ class TestRefusals:
         ids=ascii,
     )
     def test_control_characters_are_refused(self, text: str, column: int) -> None:
-        """Whether raw or escaped, they are found where they stand, and can be printed."""
+        """Forbidden characters are located, raw or escaped, and the message is printable."""
         (wrong,) = refused(text)
 
         assert ("control-character", column) == (wrong.code, wrong.file_location.column)
         assert wrong.file_location.text.encode()
 
     def test_duplicate_keys_are_refused(self) -> None:
-        """Each key given again is an error that tells where it was first."""
+        """Each duplicate key is an error with the location of the first."""
         wrong = refused("a: 1\ntrue: 2\na: 3\ntrue: 4\nnull: 5\n~: 6\n")
 
         assert [one.message.split()[2] for one in wrong] == ["'a'", "'true'", "'~'"]
@@ -533,7 +533,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("merged", ["3", "[a]", "[{b: c}, 3]", "*x"])
     def test_only_mappings_are_merged(self, merged: str) -> None:
-        """`<<` with anything but mappings is refused."""
+        """`<<` with values other than mappings is rejected."""
         codes = {code for code, _, _ in brief(f"x: &x y\nd: {{<<: {merged}}}\n")}
 
         assert {"bad-merge"} == codes
@@ -541,24 +541,24 @@ class TestRefusals:
     @pytest.mark.parametrize("tag", ["!!str", "!!python/object", "!foo", "!<x>"])
     @pytest.mark.parametrize("value", ["b", "[b]"])
     def test_tags_are_refused(self, tag: str, value: str) -> None:
-        """No tag means anything here."""
+        """Every tag is rejected."""
         (wrong,) = refused(f"a: {tag} {value}")
 
         assert ("yaml-tag", (1, tag)) == (wrong.code, spot(wrong.file_location))
 
     def test_a_tag_behind_an_anchor_is_refused(self) -> None:
-        """A tag is found wherever it stands."""
+        """A tag is found in any position."""
         (wrong,) = refused("a: &b !!int 3")
 
         assert spot(wrong.file_location) == (1, "!!int")
 
     @pytest.mark.parametrize("text", ["[a]: b", "{a: 1}: b", "? [a]\n: b", "{? {b: c} : d}"])
     def test_collections_are_no_keys(self, text: str) -> None:
-        """A key that is a mapping or a list is refused."""
+        """A key that is a mapping or a list is rejected."""
         assert [code for code, _, _ in brief(text)] == ["complex-key"]
 
     def test_an_alias_of_a_collection_is_no_key(self) -> None:
-        """Nor may an alias stand for such a key."""
+        """An alias of a collection is rejected as a key."""
         assert brief("a: &x [b]\n*x : c\n") == [("complex-key", 2, 1)]
 
     @pytest.mark.parametrize(
@@ -566,19 +566,19 @@ class TestRefusals:
         [("*bsae", "did you mean 'base'?"), ("*12", 'if it is text, quote it: "*12"')],
     )
     def test_unknown_anchors_are_refused(self, alias: str, remedy: str) -> None:
-        """An alias of nothing gets the nearest anchor, or quotes."""
+        """For an unknown alias the help suggests the nearest anchor, or quotes."""
         (wrong,) = refused(f"a: &base b\nc: {alias}\n")
 
         assert ("unknown-anchor", remedy) == (wrong.code, wrong.help)
 
     def test_an_unknown_anchor_as_a_key_is_refused_once(self) -> None:
-        """Two unknown keys are not duplicates as well."""
+        """Two unknown aliases as keys are not reported as duplicates."""
         assert [code for code, _, _ in brief("*a : 1\n*b : 2\n<<: 3\n")][:2] == [
             "unknown-anchor"
         ] * 2
 
     def test_recursive_anchors_are_refused(self) -> None:
-        """A value cannot hold itself."""
+        """A value that contains itself is rejected."""
         (wrong,) = refused("a: &x [b, *x]")
 
         assert (wrong.code, spot(wrong.file_location)) == ("recursive-anchor", (1, "*x"))
@@ -586,25 +586,25 @@ class TestRefusals:
 
     @pytest.mark.parametrize("word", ["True", "TRUE", "False", "FALSE", "Null", "NULL"])
     def test_capitals_are_unclear(self, word: str) -> None:
-        """What other readers take for a value is refused rather than made text."""
+        """Text that other parsers read as another value is rejected."""
         (wrong,) = refused(f"a: {word}")
 
         assert wrong.code == "unclear-scalar"
         assert f'write {word.lower()}, or quote it: "{word}"' == wrong.help
 
     def test_several_documents_are_refused(self) -> None:
-        """Only one document is read, so there must be no other."""
+        """A second document is rejected."""
         assert brief("a: b\n---\nc: d\n") == [("several-documents", 2, 1)]
 
     def test_depth_is_limited(self) -> None:
-        """Fifty levels are read, one more is refused."""
+        """Fifty levels are accepted, one more is rejected."""
         fits = "{a: " * 50 + "b" + "}" * 50
 
         assert read(fits)
         assert brief("{a: " * 51 + "b" + "}" * 51) == [("too-deep", 1, 201)]
 
     def test_many_errors_are_cut_short(self) -> None:
-        """No one reads a thousand errors."""
+        """The number of reported errors is limited."""
         assert len(refused("a: b\n" * 1000)) == 50
 
 
@@ -617,7 +617,7 @@ MERGE_BOMB = f"a: &a {{{', '.join(f'k{n}: v' for n in range(2000))}}}\n" + "".jo
 
 
 class TestHostile:
-    """Whatever the input is, the answer is quick and in words."""
+    """Hostile input: a quick result, and diagnostics."""
 
     @pytest.mark.slow
     @pytest.mark.parametrize(
@@ -639,7 +639,7 @@ class TestHostile:
         ids=repr,
     )
     def test_a_mebibyte_of_anything_is_answered(self, unit: str, code: str) -> None:
-        """No repetition makes us slow, or fail otherwise."""
+        """A mebibyte of any repeated text is read or rejected quickly."""
         text = (unit * MIB)[:MIB]
 
         assert code in {one.code for one in refused(text)}
@@ -650,26 +650,26 @@ class TestHostile:
 
     @pytest.mark.parametrize("text", [BOMB, MERGE_BOMB], ids=["aliases", "merges"])
     def test_bombs_are_counted_not_expanded(self, text: str) -> None:
-        """What aliases would make of a file is counted, and refused above a limit."""
+        """The size of a file with its aliases expanded is limited."""
         with calls.at_most(1_000_000):
             (wrong,) = refused(text)
 
         assert wrong.code == "too-many-nodes"
 
     def test_long_names_are_not_compared(self) -> None:
-        """A near miss is looked for among names that a person may have written."""
+        """Hints for misspelt anchors are limited to plausible numbers of names."""
         (wrong,) = refused(f"a: &{'a' * 9999} x\nb: *{'a' * 9998}\n")
 
         assert (wrong.code, wrong.help) == ("unknown-anchor", "")
 
     def test_a_large_file_is_read_once(self) -> None:
-        """Looking for more to quote is for files that a person may have written."""
+        """Searching for further text to quote is limited to files of plausible size."""
         text = "a: >=3\n" + "# filler\n" * 20_000 + "b: >=3\n"
 
         assert brief(text) == [("quote-it", 1, 4)]
 
     def test_a_thousand_lines_are_read_quickly(self) -> None:
-        """Reading is no part of the waiting: generously, a tenth of a second."""
+        """Reading a usual file takes less than a tenth of a second."""
         text = "".join(f"i{n}:\n  a: [b, c]\n  d: {{e: f}}\n" for n in range(333))
         with calls.at_most(1_000_000):
             read(text)
@@ -702,7 +702,7 @@ FRAGMENTS = st.sampled_from(
 
 
 def survives(text: str | bytes) -> None:
-    """Read a text; anything but a source or diagnostics that can be printed is a failure."""
+    """Read a text; the result must be a source or printable diagnostics."""
     try:
         source = Source.parse(text, "m")
     except CompileError as error:
@@ -727,22 +727,22 @@ def survives(text: str | bytes) -> None:
 
 
 class TestAnything:
-    """Any input gives a source or diagnostics."""
+    """Any input results in a source or diagnostics."""
 
     @given(st.text(max_size=200))
     def test_any_text_is_answered(self, text: str) -> None:
-        """No text raises anything but CompileError."""
+        """No text raises an exception other than CompileError."""
         survives(text)
 
     @given(st.binary(max_size=200))
     def test_any_bytes_are_answered(self, raw: bytes) -> None:
-        """No bytes raise anything but CompileError."""
+        """No bytes raise an exception other than CompileError."""
         survives(raw)
 
     @settings(max_examples=300)
     @given(st.data())
     def test_any_mutation_is_answered(self, data: st.DataObject) -> None:
-        """Nor does a valid file with pieces added and lost."""
+        """A valid file with pieces added and removed raises no other exception either."""
         text = SAMPLE
         for _ in range(data.draw(st.integers(1, 6))):
             at = data.draw(st.integers(0, len(text)))
@@ -753,7 +753,7 @@ class TestAnything:
 
     @given(VALUES)
     def test_both_parsers_agree(self, value: str) -> None:
-        """Data and places are the same with the C library and without it."""
+        """Data and locations are the same with the C library and without it."""
         text = f"a: {value}\nb:\n- {value}\n- c: {value}\n"
         found = []
         for parser in (yaml.CSafeLoader, PythonParser):
