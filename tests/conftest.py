@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_sessionstart() -> None:
-    """Restore the default handling of signals that the shell has told this process to ignore.
+    """Restore the default handling of signals that this process ignores.
 
     Child processes inherit ignored signals, so tests could not interrupt the programs that they
     start. A shell ignores some signals in the processes that it starts with `&`.

@@ -43,7 +43,7 @@ def run(
     Args:
         arguments: the arguments after `docker buildx`.
         cwd: the folder in which it runs; default is the current folder.
-        timeout: seconds after which it is killed; default is no limit.
+        timeout: seconds after which it is killed; default: no limit.
 
     Raises:
         BuildxError: docker cannot be started, or does not end in time. The caller checks the

@@ -77,7 +77,7 @@ class Git:
             stdin: its input.
             timeout: in seconds.
             variables: further environment variables.
-            accepted: exit codes that are no failure.
+            accepted: exit codes that do not count as a failure.
 
         Raises:
             GitError: it fails, takes too long, or there is no program `git`.

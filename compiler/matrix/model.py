@@ -248,7 +248,7 @@ class PublishOptions(Level):
 
 
 class MatrixFile(Level):
-    """The whole of matrix.yaml."""
+    """The whole document, matrix.yaml."""
 
     data: TextMap = Field({}, description="Name -> JSON, YAML or TOML file.")
     variables: TextMap = Field(

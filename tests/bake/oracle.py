@@ -185,11 +185,11 @@ def plan_of(
     """Return what bake must read, according to the plan.
 
     Args:
-        plan: what matrix.json holds.
+        plan: the contents of matrix.json.
         variables: the values of the bake variables.
         drops: the fields that this buildx drops.
-        moving: whether tags that move are asked for, as by `MOVING`.
-        cache: what `CACHE` says; the caches of siblings are left to whoever knows them.
+        moving: whether `MOVING` requests floating tags.
+        cache: the value of `CACHE`; the caches of siblings are not included.
     """
     targets = {}
     for listed in plan["targets"]:

@@ -1,4 +1,4 @@
-"""What a contributor uses: targets of make, hooks, and what git is told about files."""
+"""What contributors use: targets of make, hooks, and the attributes of files."""
 
 from __future__ import annotations
 

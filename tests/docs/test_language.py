@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.language import prose, rejected
+from support.language import CODE, prose, rejected
 from support.markdown import PAGES, PROJECT
 
 
@@ -20,6 +23,31 @@ WRITTEN = sorted({*PAGES, *(page for pages in OTHERS for page in pages)})
 def test_pages_are_plain(page: Path) -> None:
     """No hand-written page contains a phrase of the table."""
     assert rejected(prose(page.read_text(encoding="utf-8"))) == []
+
+
+MODULES = [*PROJECT.glob("compiler/**/*.py"), *PROJECT.glob("tests/**/*.py")]
+INJECTED = re.compile(r"\bfaults?\b", re.IGNORECASE)
+"""The term for an error that a test injects."""
+
+
+def _texts(module: Path) -> Iterator[str]:
+    """Yield the docstrings and comments of a module."""
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                yield text
+    with module.open("rb") as file:
+        for token in tokenize.tokenize(file.readline):
+            if token.type == tokenize.COMMENT:
+                yield token.string
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(PROJECT)))
+def test_docstrings_and_comments_are_plain(module: Path) -> None:
+    """No docstring or comment contains a phrase of the table."""
+    found = [phrase for text in _texts(module) for phrase in rejected(CODE.sub("CODE", text))]
+
+    assert [phrase for phrase in found if not INJECTED.search(phrase)] == []
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(PROJECT)))

@@ -13,9 +13,9 @@ _STEP = re.compile(r"\[.*\d+/\d+\] (?:RUN|COPY) ")
 def distinct(builds: Iterable[tuple[str, str]]) -> int:
     """Count the distinct prefixes of instructions that end in RUN or COPY.
 
-    Takes pairs of a Dockerfile's text and its context. A step is known by its base, all the
-    instructions before it, and the context if it reads that; one with `--link` stands on nothing,
-    so it is known by what it copies alone.
+    Takes pairs of a Dockerfile's text and its context. A step is identified by its base, all
+    instructions before it, and the context if it reads that; one with `--link` does not depend on
+    those instructions, so it is identified only by what it copies.
     """
     found: set[object] = set()
     for text, context in builds:

@@ -121,7 +121,7 @@ def test_a_failing_parent_that_was_not_requested(engine: Engine, tmp_path: Path)
 def test_parents_without_cache_are_built_once(engine: Engine, tmp_path: Path) -> None:
     """Every child has the layers of the pushed parent, although batches are built separately.
 
-    The same holds if only the children are requested, and for targets that the lock refreshes.
+    The same is true if only the children are requested, and for targets that the lock refreshes.
     """
     matrix = """
 variables: {REGISTRY: nowhere.invalid}

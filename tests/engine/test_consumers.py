@@ -147,7 +147,7 @@ def test_a_preview_writes_nothing(project: Project) -> None:
 
 
 def test_a_release_only_if_something_differs(project: Project) -> None:
-    """Another version alone is no difference; images, targets, tags and lost tags are."""
+    """Only another version is not a difference; images, targets, tags and lost tags are."""
     assert "published v1.0: 4 built" in project.publish("v1.0", "--if-changed").stdout
     project.writes.clear()
 

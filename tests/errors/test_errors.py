@@ -68,7 +68,7 @@ def _prepare_described(folder: Path) -> None:
             (folder / name).touch()
             os.truncate(folder / name, int(size))
         (folder / "sizes").unlink()
-    if (folder / "repositories").exists():  # in words: a repository holds no other
+    if (folder / "repositories").exists():  # described, because a repository cannot contain another
         for line in (folder / "repositories").read_text().splitlines():
             subprocess.run(["git", "init", "--quiet", folder / line], check=True)
         (folder / "repositories").unlink()
@@ -504,7 +504,7 @@ def test_every_case_is_brief() -> None:
     for case in CASES + WARNINGS:
         told = case.with_name(f"{case.stem}.txt").read_text(encoding="utf-8")
         for error in re.split(r"(?m)^(?=\S+: (?:error|warning)\[)", told)[1:]:
-            assert len(error.splitlines()) <= 6, case  # the last one bears the summary
+            assert len(error.splitlines()) <= 6, case  # the last one includes the summary
             assert "help: " in error, case
         assert "Traceback" not in told, case
         assert "internal error" not in told, case

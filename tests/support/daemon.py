@@ -39,8 +39,8 @@ class Daemon:
 def running() -> Iterator[Daemon]:
     """Start the daemon, wait until it answers, and restore the machine at the end.
 
-    Images of Docker Hub come from the registry first, which holds the base images. The daemon lives
-    in PID and mount namespaces of its own: when it ends, the kernel also ends every process that it
+    Images of Docker Hub come from the registry first, which contains the base images. The daemon
+    has its own PID and mount namespaces: when it ends, the kernel also ends every process that it
     started, containers included, and unmounts everything that it mounted.
     """
     if os.geteuid():

@@ -19,7 +19,7 @@ def vertex(digest: str, name: str, **fields: object) -> dict[str, object]:
 
 
 def test_a_shared_step_fails_for_all_its_targets() -> None:
-    """All targets of a failed step are found; a cancelled step is no error."""
+    """All targets of a failed step are found; a cancelled step does not count as an error."""
     reader = OutputReader()
     output = base64.b64encode(b"no paint\n").decode()
     lines = [

@@ -110,7 +110,7 @@ def of_unknown_warnings(state: Path) -> None:
 def test_a_state_that_cannot_be_used_means_compiling(
     project: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[Path], None]
 ) -> None:
-    """A state that is not readable, or has an unknown warning, is no error."""
+    """An unreadable state, or one with an unknown warning, does not cause an error."""
     damage(project / STATE_PATH)
     capsys.readouterr()
 

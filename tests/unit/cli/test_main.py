@@ -98,7 +98,7 @@ def test_only_what_differs_is_touched(project: Path) -> None:
 
 
 def test_another_folder(project: Path, tmp_path: Path) -> None:
-    """-f compiles a matrix elsewhere, beside itself, and names its files as the user did."""
+    """-f compiles a matrix in another folder, writes there, and shows paths as the user did."""
     other = tmp_path / "elsewhere"
     other.mkdir()
     path = os.path.relpath(project / "matrix.yaml", other)
@@ -214,7 +214,7 @@ def test_usage(project: Path) -> None:
 
 
 def test_no_colour_without_a_terminal(project: Path) -> None:
-    """What is no terminal gets no escapes."""
+    """Without a terminal there are no escape sequences."""
     (project / "matrix.yaml").write_text("images: 3\n")
 
     assert "\x1b" not in run(project, code=1).stderr
@@ -259,7 +259,7 @@ def test_output_that_nobody_reads(project: Path) -> None:
 
 
 def test_stale_files_are_one_document_for_machines(project: Path) -> None:
-    """`--check --format json` tells warnings and what is stale in one; github annotates a file."""
+    """`--check --format json` lists warnings and stale files together; github annotates a file."""
     told = json.loads(run(project, "--format", "json", "--check", code=1).stderr)
     noted = run(project, "--format", "github", "--check", code=1).stderr
 

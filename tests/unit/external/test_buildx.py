@@ -4,7 +4,7 @@ from compiler.external.buildx import reason
 
 
 def test_the_reason_is_the_error_and_not_the_progress() -> None:
-    """Progress comes first and may be long; the error stands in the last lines."""
+    """The output starts with progress, which may be long; the last lines contain the error."""
     progress = "".join(f"#{n} copying sha256:{'0' * 64}\n" for n in range(9))
 
     assert reason(f"{progress}ERROR: blob unknown to\nregistry\n".encode()) == (

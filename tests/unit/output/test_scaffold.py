@@ -88,7 +88,7 @@ def test_it_is_the_sample(tmp_path: Path) -> None:
 
 
 def test_the_matrix_leads_to_its_schema(tmp_path: Path) -> None:
-    """The first line names a file beside it: the schema as it is now."""
+    """The first line names the schema file in the same folder, which is current."""
     init(tmp_path)
 
     first = (tmp_path / "matrix.yaml").read_text().partition("\n")[0]
@@ -113,7 +113,7 @@ def test_this_folder_is_the_default(
 
 
 def test_a_gitignore_stays(tmp_path: Path) -> None:
-    """A .gitignore that is there is kept, and is no reason to refuse."""
+    """An existing .gitignore is kept, and does not prevent `init`."""
     (tmp_path / ".gitignore").write_text("mine")
 
     assert set(init(tmp_path)) == FILES - {".gitignore"}
@@ -178,7 +178,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
-    """Where a file stands in the way of the folder nothing is made."""
+    """Nothing is created if a file has the name of the folder."""
     (tmp_path / "file").write_text("mine")
 
     assert refused(tmp_path / "file") == [("cannot-write", ".")]

@@ -143,7 +143,7 @@ def test_a_release_without_its_images_is_not_promoted(registries: FakeRegistries
 
 
 def test_records_are_stored_and_found(registries: FakeRegistries) -> None:
-    """Images with tags of records are no records; versions are ordered, the newest first."""
+    """Images with tags of records are not read as records; versions are newest first."""
     image = registries.add_image(REPOSITORY, "1", "v1", "release-v9")
     for version in ("v1.9", "v1.10", "alice-test"):
         push_record(registries, REPOSITORY, record(version, image))

@@ -61,7 +61,7 @@ def releases() -> Releases:
 
 
 def test_no_release(releases: Releases) -> None:
-    """Images alone are no release."""
+    """Images without a record are not a release."""
     releases.image("1", "v1", "latest")
 
     assert releases.latest() is None

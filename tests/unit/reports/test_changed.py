@@ -91,7 +91,7 @@ def project(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def changed(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Output]:
-    """Give what runs `changed` in the project: exit code, what was said, what was told."""
+    """Return a function that runs `changed` in the project: exit code, stdout and stderr."""
     monkeypatch.chdir(project)
 
     def ask(*words: str, command: str = "changed") -> Output:
@@ -118,7 +118,7 @@ def as_json(output: Output) -> dict[str, tuple[list[str], list[str]]]:
 
 
 def test_nothing_changed(changed: Callable[..., Output], project: Path) -> None:
-    """Nothing is printed, it is said, and no file is written anywhere in the repository."""
+    """Nothing is printed to stdout, and no file in the repository is written."""
     before = state(project.parents[1])
 
     assert changed("--since", "v1") == (0, "", "nothing changed\n")
@@ -145,7 +145,7 @@ def test_a_file_and_what_stands_on_it(changed: Callable[..., Output], project: P
 
 
 def test_every_kind_of_reason(changed: Callable[..., Output], project: Path) -> None:
-    """Files that come and go, arguments, Dockerfiles, locked bases and new targets are told."""
+    """Added and removed files, arguments, Dockerfiles, locked bases and new targets are listed."""
     text = FILES["matrix.yaml"].replace('"2.4"', '"2.5"').replace("[3.11,", "[3.10, 3.11,")
     (project / "matrix.yaml").write_text(text.replace("VERSION: v1", "VERSION: v2"))
     (project / "templates/lone.j2").write_text("FROM python\nRUN false\n")
@@ -165,7 +165,7 @@ def test_every_kind_of_reason(changed: Callable[..., Output], project: Path) -> 
 
 
 def test_a_base_that_moved(changed: Callable[..., Output], project: Path) -> None:
-    """A digest that is another is told by the name of the base."""
+    """A changed digest is reported with the name of the base image."""
     pinned = "FROM python:3.11-slim@sha256:{}\n"
     (project / "templates/lone.j2").write_text(pinned.format("0" * 64))
     commit(project, "v2")
@@ -177,7 +177,7 @@ def test_a_base_that_moved(changed: Callable[..., Output], project: Path) -> Non
 
 
 def test_forms_and_filters(changed: Callable[..., Output], project: Path) -> None:
-    """Each form holds the targets that the filters leave, in the plan's order."""
+    """Each format lists the selected targets, in the plan's order."""
     (project / "server/requirements.txt").write_text("two\n")
     words = ("--since", "v1", "python=3.11")
 
@@ -213,7 +213,7 @@ def test_a_matrix_that_was_not_there(changed: Callable[..., Output], project: Pa
 
 
 def test_a_matrix_that_did_not_compile(changed: Callable[..., Output], project: Path) -> None:
-    """Everything is changed, and the first error of then is told."""
+    """All targets count as changed, and the first error of the old commit is shown."""
     (project / "matrix.yaml").write_text("imagse: {}\n")
     commit(project, "v2")
     (project / "matrix.yaml").write_text(MATRIX)
@@ -227,7 +227,7 @@ def test_a_matrix_that_did_not_compile(changed: Callable[..., Output], project: 
 
 
 def test_generated_files_that_git_ignores(changed: Callable[..., Output], project: Path) -> None:
-    """Where a context holds them they are as they were: compiled from the commit."""
+    """Generated files in a context are compared with those compiled from the commit."""
     (project / ".gitignore").write_text("dockerfiles\ndocker-bake.hcl\n")
     (project / "templates/lone.j2").write_text("FROM python\nCOPY . /\n")
     commit(project, "v2")
@@ -294,7 +294,7 @@ def test_no_commit(changed: Callable[..., Output], name: str) -> None:
 
 
 def test_no_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a repository there is nothing to compare with, which is said."""
+    """Without a repository the command fails with a diagnostic."""
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -307,7 +307,7 @@ def test_no_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_repository_of_another_user(
     changed: Callable[..., Output], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That git does not read it is told apart from a commit that is not there."""
+    """A repository that Git cannot read and a missing commit are different errors."""
     monkeypatch.setattr(Repository, "is_own", lambda _: False)
 
     code, _, told = changed("--since", "v1")

@@ -80,7 +80,7 @@ target "w" {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Give a project of a base image and one that stands on it."""
+    """Create a project of a base image and a child."""
     folder = tmp_path / "project"
     (folder / "templates").mkdir(parents=True)
     (folder / "templates/Dockerfile.j2").write_text("FROM python:{{ python }}\n")
@@ -169,7 +169,7 @@ def test_a_hand_written_file_is_the_same(project: Path, docker: Path) -> None:
 
 
 def test_what_differs_is_told_by_field_and_key(project: Path, docker: Path) -> None:
-    """Each difference is told with both sides, and what only one side has."""
+    """Each difference shows both sides; fields of one side alone are listed."""
     text = HAND_WRITTEN.replace("PYTHON = v", 'PYTHON = "3.9", MORE = ""')
     text += 'target "lone" { tags = ["acme/lone", "acme/lonely"] }\n'
     (project / "old.hcl").write_text(text.replace("acme/base:${v}", "acme/base:${v}x"))
@@ -213,7 +213,7 @@ def test_what_we_generate_is_the_same(project: Path, docker: Path) -> None:
 
 
 def test_the_sample(tmp_path: Path, docker: Path) -> None:
-    """The sample is what bake prints of it; what is changed there, and only that, is told."""
+    """The sample equals what bake prints for it; exactly the changes are listed."""
     run(tmp_path, "init", ".")
     run(tmp_path)
     told = printed(tmp_path, docker)
@@ -235,7 +235,7 @@ def test_the_sample(tmp_path: Path, docker: Path) -> None:
 
 
 def test_the_environment_counts(project: Path, docker: Path) -> None:
-    """Variables, what moves and caches count on our side as they do in bake."""
+    """Variables, floating tags and caches have the same values as in bake."""
     run(project)
     told = printed(project, docker, MOVING="true", CACHE="write", TAG="v2")
 
@@ -311,7 +311,7 @@ def test_versions_of_buildx_print_the_same(buildx: Path, old_buildx: Path, tmp_p
 
 
 def test_compose_and_json_files(project: Path, docker: Path) -> None:
-    """Bake reads compose and JSON files, too; ours is told as missing in them."""
+    """Compose and JSON files are read, too; missing targets are listed."""
     bake = {"target": {"b": {"tags": ["acme/base:3.9-v1"], "platforms": ["linux/amd64"]}}}
     (project / "old.json").write_text(json.dumps(bake))
     compose = (
@@ -342,7 +342,7 @@ def test_a_refusal_is_told_in_bakes_words(project: Path, docker: Path) -> None:
 
 
 def test_without_buildx(project: Path, tmp_path: Path) -> None:
-    """Where docker or its buildx is missing, that is said, with another way."""
+    """If docker or buildx is missing, the error suggests an alternative."""
     lone = tmp_path / "lone"
     lone.mkdir()
     missing = run(project, "compare", "old.hcl", PATH=str(lone), code=1).stderr
@@ -403,7 +403,7 @@ def test_targets_are_matched_by_their_tags() -> None:
     ],
 )
 def test_what_means_the_same_is_the_same(theirs: dict[str, Any], ours: dict[str, Any]) -> None:
-    """Spellings that bake reads alike, and what says nothing, are no difference."""
+    """Equivalent spellings and empty fields do not count as differences."""
     tags = {"tags": ["x/a:latest"]}
 
     told = difference({"a": target(**{**tags, **ours})}, {"a": target(**{**tags, **theirs})})
@@ -484,7 +484,7 @@ def test_outputs_of_dependencies_are_not_compared() -> None:
 
 
 def test_what_many_targets_differ_in_is_told_once() -> None:
-    """The same difference of many targets is told once, with their count."""
+    """The same difference of many targets is shown once, with their number."""
     ours = {f"t{n}": target(tags=[f"x/{n}"]) for n in range(6)}
     theirs = {f"t{n}": target(tags=[f"x/{n}"], pull=True) for n in range(6)}
     theirs["t2"]["args"] = {"A": "b"}
@@ -504,7 +504,7 @@ def test_what_many_targets_differ_in_is_told_once() -> None:
 
 
 def test_what_is_not_known_is_said() -> None:
-    """A field of a later bake is no difference, and is not passed over in silence."""
+    """A field of a newer bake is not compared, and this is reported."""
     told = difference({"a": target(tags=["x/a"])}, {"a": target(tags=["x/a"], future=[{"a": "b"}])})
 
     assert told.same
@@ -646,7 +646,7 @@ def test_what_is_nothing_of_bake_is_refused(project: Path, text: str, code: str)
     ],
 )
 def test_what_cannot_be_read(project: Path, name: str, code: str) -> None:
-    """A file that is not there, or is no file, is refused."""
+    """A missing file and a folder are rejected."""
     told = run(project, "compare", name, code=1).stderr
 
     assert told.startswith(f"{name}: error[{code}]: ")
@@ -663,7 +663,7 @@ def test_what_is_not_utf_8_is_refused(project: Path) -> None:
 
 
 def test_many_targets_take_little_time() -> None:
-    """Thousands of targets that all share one tag, or one wrong kind, are matched and told."""
+    """Thousands of targets with the same tag or the same wrong type are compared quickly."""
     many = {f"t{n}": target(tags=["x/a", f"x/{n}"], args={"A": str(n)}) for n in range(5_000)}
     ours = {"t7": target(tags=["x/a", "x/7"], args={"A": "7"})}
 

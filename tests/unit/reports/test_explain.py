@@ -235,7 +235,7 @@ def test_a_parent(tmp_path: Path) -> None:
 
 
 def test_a_parent_by_with(tmp_path: Path) -> None:
-    """A fixed value of the parent is told as it is written, with the place of `from`."""
+    """A fixed value of the parent is shown as written, with the location of `from`."""
     text = told(
         tmp_path,
         """\
@@ -484,7 +484,7 @@ def test_what_is_told_is_what_is_built(plan: Plan) -> None:
 
 
 def test_every_place_holds_what_it_is_said_to(plan: Plan) -> None:
-    """At each place stands the key that is said, or the entry of a list, as far as it is plain."""
+    """Each location is that of the named key, or of the list entry if it is known."""
     for target in plan.targets:
         ((one,), _) = explain(plan, [target.name])
         assert one.build is not None
@@ -576,7 +576,7 @@ def test_words_that_say_nothing(
 
 
 def test_all_slips_at_once(tmp_path: Path) -> None:
-    """Every wrong word is told, not the first alone."""
+    """Every invalid argument is reported, not only the first."""
     found = refused(tmp_path, FAMILY, "pyhton=3.9", "gpu=yes", "image=x")
 
     assert [code for code, _, _ in found] == ["unknown-axis", "unknown-value", "unknown-image"]
@@ -651,7 +651,7 @@ def test_completion(project: Path) -> None:
 
 
 def test_what_counts_as_a_whole_is_said(tmp_path: Path) -> None:
-    """Where it is not decided which files are read all of the context counts, and why is said."""
+    """If the read files cannot be determined, the whole context counts, with the reason."""
     (tmp_path / "matrix.yaml").write_text("images: {i: {template: t.j2}}\n")
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates/t.j2").write_text("FROM scratch\nCOPY . /all\n")

@@ -15,7 +15,7 @@ import pytest
 RELOAD = Path(__file__).parents[3] / "templates" / "control" / "reload.py"
 SECONDS = 300  # More than anything here takes on a busy machine.
 
-# Says what app.py says, and goes on; names itself, so that a start is told from another.
+# Prints what app.py prints, and continues; prints its own id, which distinguishes starts.
 SERVE = """
 import os, pathlib, time
 print(pathlib.Path('app.py').read_text(), os.getpid(), flush=True)
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what runs in co
 
 
 class Reload:
-    """A running entry point, its watched folder and what it said."""
+    """A running entry point, its watched folder and its output."""
 
     def __init__(self, folder: Path, log: Path, *command: str, **environment: str) -> None:
         self.log = log
@@ -47,7 +47,7 @@ class Reload:
             )
 
     def watches(self) -> bool:
-        """Whether the kernel tells it of changes by now, or it has ended."""
+        """Whether the kernel already notifies it of changes, or it has ended."""
         if self.process.poll() is not None:
             return True
         with contextlib.suppress(OSError):  # What ends meanwhile.
@@ -56,7 +56,7 @@ class Reload:
         return False
 
     def lines(self, beginning: str = "") -> list[str]:
-        """What was said so far, by the command and by the entry point."""
+        """The output so far, of the command and of the entry point."""
         return [line for line in self.log.read_text().splitlines() if line.startswith(beginning)]
 
     def says(self, beginning: str, times: int = 1) -> list[str]:
@@ -161,7 +161,7 @@ def test_a_change_restarts_the_command(app: Path, reload: Callable[..., Reload])
 
 
 def test_what_python_writes_itself_is_no_change(app: Path, reload: Callable[..., Reload]) -> None:
-    """Byte code of the command's own modules does not restart it for ever."""
+    """Byte code of the command's own modules does not restart it in a loop."""
     run = reload(sys.executable, "-c", SERVE)
     run.says("one ")
 
@@ -300,7 +300,7 @@ def test_a_command_that_will_not_stop_is_killed_with_all_it_started(
 
 
 def test_orphans_are_reaped(reload: Callable[..., Reload]) -> None:
-    """They come to process 1, and would stay zombies for ever."""
+    """Orphans become children of process 1, which must reap them."""
     run = reload("sh", "-c", "(setsid sleep 999 & echo up $!); exec sleep 999")
     (orphan,) = run.says("up ")
 
@@ -310,7 +310,7 @@ def test_orphans_are_reaped(reload: Callable[..., Reload]) -> None:
 
 
 def test_a_folder_that_cannot_be_watched_ends_it(reload: Callable[..., Reload]) -> None:
-    """Rather than a container that looks like live reload and is none."""
+    """Instead of a container that only appears to support live reload."""
     run = reload("sleep", "999", RELOAD_PATH="/nowhere")
 
     assert run.ends() == 128 + signal.SIGTERM

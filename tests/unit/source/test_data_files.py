@@ -167,7 +167,7 @@ class TestRefusals:
         assert wrong.help == "JSON has no comments: remove it"
 
     def test_duplicate_keys_of_json_are_refused(self) -> None:
-        """Each duplicate key is reported with the location of the first; other objects may repeat it."""
+        """Each duplicate key is reported, with the location of the first in the same object."""
         wrong = refused("json", '{"a": {"b": 1},\n "b": "a", "c": ["b"],\n "\\u0062": 1, "a": 2}')
 
         assert [spot(one) for one in wrong] == [("duplicate-key", 3, 2), ("duplicate-key", 3, 15)]

@@ -121,7 +121,7 @@ class TestRules:
         assert left(rules) == ["3.9 false null", "3.10 true deb", "3.11 true deb"]
 
     def test_rows_with_image(self) -> None:
-        """A row for another image matches nothing; a row for this image alone matches all of it."""
+        """A row for another image matches nothing; one for this image matches every variant."""
         text = """
         axes: {py: [a, b], os: [c, d]}
         defaults: {template: t, only: [{image: two, py: b}, {image: one, os: d}, {image: three}]}
@@ -403,7 +403,7 @@ class TestLeavesAny:
         assert leaves_any(image, rules_of(image))
 
     def test_there_may_be_none(self) -> None:
-        """The answer is no if everything is excluded."""
+        """The result is false if everything is excluded."""
         image = read(ONE % "exclude: [{py: '*'}]").images["server"]
         assert not leaves_any(image, rules_of(image))
 
