@@ -7,9 +7,9 @@ Refuses what bake rejects for every target: an unknown option, the builder, the 
 """
 
 import queue
-import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from compiler.bake.bake_arguments import bake_arguments
@@ -26,6 +26,8 @@ from compiler.bake.logs import TargetLogs
 from compiler.bake.process import BakeProcess, InterruptCounter, OutputQueue, stop_processes
 from compiler.bake.rejection import rejection
 from compiler.bake.results import BakeOptions, BuildReport, Outcome
+from compiler.external import buildx
+from compiler.external.scratch import scratch_folder
 from compiler.external.transient_errors import is_engine_unreachable
 from compiler.targets.graph import closure, ordered
 from compiler.targets.plan import Plan
@@ -47,8 +49,8 @@ def build(plan: Plan, targets: Iterable[str], options: BakeOptions, report: Buil
         OSError: the logs cannot be written.
         KeyboardInterrupt: raised again after all processes have been stopped.
     """
-    prefix = "compile-matrix-"
-    with InterruptCounter() as interrupts, tempfile.TemporaryDirectory(prefix=prefix) as scratch:
+    with InterruptCounter() as interrupts, scratch_folder() as scratch:
+        options = replace(options, var_option=buildx.has_variable_option())
         scheduler = _Scheduler(plan, list(dict.fromkeys(targets)), options, report, Path(scratch))
         try:
             return scheduler.run(interrupts)

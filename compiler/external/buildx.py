@@ -16,6 +16,8 @@ Completed: TypeAlias = subprocess.CompletedProcess[bytes]
 MAX_REASON = 300
 """Maximum number of characters of buildx's own message in an error."""
 
+_VARIABLE_OPTION = (0, 31)
+"""The first version in which `bake` has the option `--var`."""
 _VERSION = re.compile(r"\bv?(\d+)\.(\d+)\.\d+")
 
 
@@ -79,6 +81,15 @@ def version() -> tuple[int, int] | None:
         raise BuildxError("docker has no buildx plugin", "install Docker's buildx plugin")
     match = _VERSION.search(completed.stdout.decode(errors="replace"))
     return (int(match[1]), int(match[2])) if match else None
+
+
+def has_variable_option() -> bool:
+    """Return whether `bake` has the option `--var`; false if buildx cannot be run."""
+    try:
+        installed = version()
+    except BuildxError:
+        return False
+    return installed is not None and installed >= _VARIABLE_OPTION
 
 
 def reason(stderr: bytes, *, limit: int = MAX_REASON) -> str:

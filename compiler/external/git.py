@@ -8,11 +8,9 @@ repository's configuration. No other setting is known to Git, whatever its name.
 """
 
 import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from compiler.external.git_config import (
     repository_settings,
@@ -21,6 +19,7 @@ from compiler.external.git_config import (
     user_settings,
 )
 from compiler.external.git_repository import Repository, read_small_file
+from compiler.external.scratch import scratch_folder
 
 
 _SHARED = ("objects", "refs", "reftable", "packed-refs", "info", "logs", "shallow")
@@ -139,15 +138,13 @@ def git_on(repository: Repository) -> Iterator[Git]:
     Raises:
         GitError: the repository cannot be read.
     """
-    try:
-        folder = tempfile.mkdtemp(prefix="compile-matrix-git-")
-    except OSError as error:
-        raise GitError(str(error)) from None
-    try:
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(scratch_folder())
+        except OSError as error:
+            raise GitError(str(error)) from None
         _populate(folder, repository)
         yield Git(repository, folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _populate(folder: str, repository: Repository) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import file_digest
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple, NoReturn
 
 from compiler.codes import Code
@@ -26,6 +25,7 @@ from compiler.external.git import (
     git_on,
 )
 from compiler.external.git_repository import find_repository, repository_at
+from compiler.external.scratch import scratch_folder
 
 
 _SECONDS = 600
@@ -67,7 +67,7 @@ def project_at(folder: Path, commit: str) -> Iterator[Path]:
             "run the command in a clone, or use `--against registry`",
         )
     prefix = repository.prefix(folder)
-    with TemporaryDirectory(prefix="compile-matrix-") as scratch:
+    with scratch_folder() as scratch:
         top = Path(scratch, "tree")
         project = top / prefix
         project.mkdir(parents=True)
@@ -96,7 +96,7 @@ def _resolve(git: Git, commit: str) -> str:
 
 def _export(git: Git, commit: str, prefix: str, top: Path) -> None:
     """Write the files below a prefix of a commit to a folder, those of submodules included."""
-    with TemporaryDirectory(prefix="compile-matrix-index-") as scratch:
+    with scratch_folder() as scratch:
         index = {"GIT_INDEX_FILE": os.path.join(scratch, "index")}
         git.run(["read-tree", commit], timeout=_SECONDS, variables=index)
         below = ["--", prefix] if prefix else []

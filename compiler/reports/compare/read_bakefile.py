@@ -9,12 +9,12 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.external import buildx
+from compiler.external.scratch import scratch_folder
 from compiler.output.definition import Definition
 from compiler.reports.compare.read_print_json import CODE, REMEDY, is_source, parse, read_printed
 from compiler.source.argument_file import read_given, shown_name
@@ -63,7 +63,7 @@ def read_definition(file: str) -> Definition:
             names.append("default")
     if path.is_file():
         return _baked(path, page, names)
-    with TemporaryDirectory(prefix="compile-matrix-") as folder:  # from stdin, or from a pipe
+    with scratch_folder() as folder:  # from stdin, or from a pipe
         copy = Path(folder, "bake-file")  # Without a suffix, bake accepts HCL, JSON and compose.
         copy.write_bytes(raw)
         return _baked(copy, page, names)
