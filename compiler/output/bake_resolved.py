@@ -6,9 +6,11 @@ from functools import cached_property
 from typing import Any
 
 from compiler.external.references import split_tag
+from compiler.matrix.names import RESERVED_VARIABLES
 from compiler.matrix.strings import substitute, variables_in
 from compiler.output.bake_fields import COMPARED, Fields, Value, normal
 from compiler.output.definition import Definition
+from compiler.output.linked_access import with_linked_access
 from compiler.targets.plan import Plan, described
 from compiler.targets.target import Target
 
@@ -29,6 +31,15 @@ class ResolvedPlan:
         """The value of each bake variable."""
         return resolve_variables(self.plan, self.environment)
 
+    @property
+    def overridden(self) -> Mapping[str, str]:
+        """The variables of the bake file that the environment sets, with their values.
+
+        `MOVING` and `CACHE` are among them.
+        """
+        names = (*self.plan.matrix.variables, *sorted(RESERVED_VARIABLES))
+        return {name: self.environment[name] for name in names if name in self.environment}
+
     @cached_property
     def fields(self) -> Mapping[str, Fields]:
         """Target -> its fields, normalised.
@@ -39,7 +50,7 @@ class ResolvedPlan:
         cache = self.environment.get("CACHE", "")
         return {
             target.name: _fields(target, self.variables, moves=moves, cache=cache)
-            for target in self.plan.targets
+            for target in with_linked_access(self.plan.targets)
         }
 
     @cached_property

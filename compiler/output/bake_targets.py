@@ -6,9 +6,17 @@ from typing import Any
 from compiler.constants import DOCKERFILE_SUFFIX, TEST_SUFFIX
 from compiler.matrix.strings import BakeString
 from compiler.output.hcl import Block, Expression, literal
+from compiler.output.linked_access import with_linked_access
 from compiler.targets.links import link_to
 from compiler.targets.plan import Plan, shared_fields
 from compiler.targets.target import Target
+
+
+_OF_TESTS = (
+    *("secret", "ssh", "platforms", "network"),
+    *("shm-size", "ulimits", "entitlements", "extra-hosts"),
+)
+"""Fields that the tests of a target have, too: how its steps run, and access for linked builds."""
 
 
 def joined_platforms(target: Target) -> BakeString:
@@ -24,7 +32,7 @@ def bake_targets(plan: Plan, near: Mapping[str, list[Target]]) -> Iterator[tuple
         near: target -> the targets whose caches it reads.
     """
     by_image: dict[str, list[Target]] = {}
-    for target in plan.targets:
+    for target in with_linked_access(plan.targets):
         by_image.setdefault(target.image, []).append(target)
     for image, targets in by_image.items():
         shared: Mapping[str, Any] = {}
@@ -50,8 +58,7 @@ def bake_targets(plan: Plan, near: Mapping[str, list[Target]]) -> Iterator[tuple
 def _test(target: Target) -> Block:
     """Return the target that runs a target's tests; its output is discarded."""
     fields: dict[str, Any] = {"contexts": {target.name: link_to(target.name)}}
-    if target.platforms:
-        fields["platforms"] = target.platforms
+    fields |= {name: target.fields[name] for name in _OF_TESTS if name in target.fields}
     stem = target.dockerfile.removesuffix(DOCKERFILE_SUFFIX)
     path = BakeString(f"cwd://{stem}{TEST_SUFFIX}{DOCKERFILE_SUFFIX}")
     return Block(dockerfile=path, **_attributes(fields), output=["type=cacheonly"])

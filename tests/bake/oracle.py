@@ -37,6 +37,11 @@ LISTS = (
 )
 RECORDS = ("attest", "cache-from", "cache-to", "output", "policy", "secret", "ssh")
 FLAGS = ("no-cache", "pull")
+OF_TESTS = (
+    *("entitlements", "extra-hosts", "network", "platforms", "secret", "shm-size", "ssh"),
+    "ulimits",
+)
+"""Fields that the target of a test has, too."""
 NEWER = frozenset(row.name for row in BAKE_ROWS if row.since)
 """Fields that old versions ignore silently."""
 DOUBLED = ("annotations", "args", "labels")
@@ -202,11 +207,37 @@ def plan_of(
         if "stage" in entry:
             given["target"] = _resolved(entry["stage"], variables or {})
         given["dockerfile"] = f"cwd://{given['dockerfile']}"
-        fields = normal(given, doubled=False)
-        targets[entry["target"]] = {k: v for k, v in fields.items() if k not in drops}
+        targets[entry["target"]] = normal(given, doubled=False)
+    accessed = {name: _access(name, targets) for name in targets}
+    for name, own in accessed.items():
+        targets[name] |= own
+    for entry in plan["targets"]:
         if "tests" in entry:
-            targets[f"{entry['target']}-test"] = _test_of(entry["target"], fields)
-    return Reading(groups=dict(plan["groups"]), targets=targets)
+            targets[f"{entry['target']}-test"] = _test_of(entry["target"], targets[entry["target"]])
+    kept = {
+        name: {key: value for key, value in fields.items() if key not in drops}
+        for name, fields in targets.items()
+    }
+    return Reading(groups=dict(plan["groups"]), targets=kept)
+
+
+def _access(name: str, targets: Mapping[str, Fields]) -> Fields:
+    """Return the secrets and SSH agents of a target and of all that it links to, each once."""
+    linked = [name]
+    for one in linked:
+        contexts = targets[one].get("contexts", {}).values()
+        others = [text.removeprefix("target:") for text in contexts if text.startswith("target:")]
+        linked += [other for other in others if other not in linked]
+    order = [name, *(other for other in targets if other in linked and other != name)]
+    access = {}
+    for field in ("secret", "ssh"):
+        entries: dict[str, Any] = {}
+        for other in order:
+            for entry in targets[other].get(field, ()):
+                entries.setdefault(entry["id"], entry)
+        if entries:
+            access[field] = list(entries.values())
+    return access
 
 
 def _switched(entry: Mapping[str, Any], *, moving: bool, cache: str) -> dict[str, Any]:
@@ -224,7 +255,7 @@ def _switched(entry: Mapping[str, Any], *, moving: bool, cache: str) -> dict[str
 
 
 def _test_of(name: str, fields: Fields) -> Fields:
-    """Return the test target of a target: no output, the same platforms."""
+    """Return the test target of a target: no output, the same platforms and settings of steps."""
     place = f"{fields['dockerfile'].removesuffix('.Dockerfile')}-test.Dockerfile"
     found = {
         "context": ".",
@@ -232,7 +263,7 @@ def _test_of(name: str, fields: Fields) -> Fields:
         "dockerfile": place,
         "output": [{"type": "cacheonly"}],
     }
-    return found | {key: value for key, value in fields.items() if key == "platforms"}
+    return found | {key: value for key, value in fields.items() if key in OF_TESTS}
 
 
 def _resolved(value: Any, variables: Mapping[str, str]) -> Any:

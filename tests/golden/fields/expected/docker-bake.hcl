@@ -168,7 +168,16 @@ target "every-3_11-test" {
   contexts = {
     "every-3_11" = "target:every-3_11"
   }
+  secret = ["type=env,id=TOKEN"]
+  ssh = ["default"]
   platforms = _platforms["linux/amd64,linux/arm64"]
+  network = "none"
+  shm-size = "2g"
+  ulimits = ["nofile=1024:2048"]
+  entitlements = ["network.host"]
+  extra-hosts = {
+    "mirror.example.com" = "192.0.2.1"
+  }
   output = ["type=cacheonly"]
 }
 
@@ -199,7 +208,16 @@ target "every-3_11-cuda-test" {
   contexts = {
     "every-3_11-cuda" = "target:every-3_11-cuda"
   }
+  secret = ["type=env,id=TOKEN"]
+  ssh = ["default"]
   platforms = _platforms["linux/amd64"]
+  network = "none"
+  shm-size = "2g"
+  ulimits = ["nofile=1024:2048"]
+  entitlements = ["network.host"]
+  extra-hosts = {
+    "mirror.example.com" = "192.0.2.1"
+  }
   output = ["type=cacheonly"]
 }
 
@@ -230,7 +248,16 @@ target "every-3_12-test" {
   contexts = {
     "every-3_12" = "target:every-3_12"
   }
+  secret = ["type=env,id=TOKEN"]
+  ssh = ["default"]
   platforms = _platforms["linux/amd64,linux/arm64"]
+  network = "none"
+  shm-size = "2g"
+  ulimits = ["nofile=1024:2048"]
+  entitlements = ["network.host"]
+  extra-hosts = {
+    "mirror.example.com" = "192.0.2.1"
+  }
   output = ["type=cacheonly"]
 }
 
@@ -261,7 +288,16 @@ target "every-3_12-cuda-test" {
   contexts = {
     "every-3_12-cuda" = "target:every-3_12-cuda"
   }
+  secret = ["type=env,id=TOKEN"]
+  ssh = ["default"]
   platforms = _platforms["linux/amd64"]
+  network = "none"
+  shm-size = "4g"
+  ulimits = ["nofile=1024:2048"]
+  entitlements = ["network.host"]
+  extra-hosts = {
+    "mirror.example.com" = "192.0.2.1"
+  }
   output = ["type=cacheonly"]
 }
 

@@ -1,0 +1,71 @@
+"""Give each target the secrets and SSH agents of the targets that it links to.
+
+Bake builds linked targets together. Released versions of buildx then lose a secret or an SSH agent
+of a linked target now and then (docker/buildx issues 3056, 3543 and 4011), so that the build fails.
+They find it if the dependent has it, too.
+"""
+
+import csv
+from collections.abc import Mapping, Sequence
+
+from compiler.matrix.field_table import ROWS
+from compiler.matrix.strings import BakeString
+from compiler.targets.field_rendering import Rendered
+from compiler.targets.graph import closure
+from compiler.targets.target import Target
+
+
+_ACCESS = ("secret", "ssh")
+"""The fields by which a build gets access to what is not part of its inputs."""
+
+
+def with_linked_access(targets: Sequence[Target]) -> tuple[Target, ...]:
+    """Return targets with the secrets and SSH agents of all their direct and indirect links.
+
+    An identifier that a target has itself keeps its source; otherwise that of the first linked
+    target in the order of the plan counts.
+    """
+    if not any(name in target.fields for target in targets for name in _ACCESS):
+        return tuple(targets)
+    links = {target.name: tuple(target.links.values()) for target in targets}
+    numbers = {target.name: number for number, target in enumerate(targets)}
+    return tuple(
+        _extended(target, [targets[number] for number in sorted(map(numbers.__getitem__, linked))])
+        if (linked := closure(links[target.name], links))
+        else target
+        for target in targets
+    )
+
+
+def _extended(target: Target, linked: Sequence[Target]) -> Target:
+    """Return a target with the access of its linked targets."""
+    added: dict[str, Rendered] = {}
+    for field in _ACCESS:
+        own = _entries(target, field)
+        entries: dict[str, BakeString] = {}
+        for other in (target, *linked):
+            for entry in _entries(other, field):
+                entries.setdefault(_identifier(field, entry), entry)
+        if len(entries) > len(own):
+            added[field] = tuple(entries.values())
+    if not added:
+        return target
+    fields: Mapping[str, Rendered] = {**target.fields, **added}
+    return target._replace(fields={name: fields[name] for name in ROWS if name in fields})
+
+
+def _entries(target: Target, field: str) -> Sequence[BakeString]:
+    return target.fields.get(field, ())  # type: ignore[return-value]
+
+
+def _identifier(field: str, entry: str) -> str:
+    """Return the identifier by which a step mounts a secret or an SSH agent.
+
+    >>> _identifier("secret", "type=env,id=token,env=TOKEN"), _identifier("ssh", "git=/run/a.sock")
+    ('token', 'git')
+    """
+    if field == "ssh":
+        return entry.partition("=")[0]
+    cells = next(csv.reader([entry]))
+    pairs = (cell.partition("=") for cell in cells)
+    return next(value for key, _, value in pairs if key.strip().lower() == "id")
