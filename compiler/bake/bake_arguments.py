@@ -11,6 +11,12 @@ NO_CACHE = "no-cache=true"
 """The override by which one target is built without the cache."""
 
 
+def bake_variables(options: BakeOptions) -> dict[str, str]:
+    """Return the variables of a build, with the filter for its platforms."""
+    platforms = {"ONLY_PLATFORM": ",".join(options.platforms)} if options.platforms else {}
+    return {**options.variables, **platforms}
+
+
 def bake_arguments(
     batch: Sequence[str],
     options: BakeOptions,

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
+from compiler.bake.bake_arguments import bake_variables
 from compiler.bake.rawjson import OutputReader
 from compiler.bake.results import BakeOptions, Metadata
 from compiler.constants import BAKE_FILE
@@ -23,6 +24,9 @@ GRACE = 10.0
 
 _SKIP_PROVENANCE = {"BUILDX_METADATA_PROVENANCE": "disabled"}
 """Each target would wait for provenance in the metadata file, which nothing reads."""
+
+_IGNORE_ENVIRONMENT = "BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP"
+"""The setting of buildx 0.31 by which bake reads no variable from the environment."""
 
 OutputQueue = queue.SimpleQueue[tuple["BakeProcess", bytes]]
 """Lines of output with their process; an empty line means that the process has ended."""
@@ -44,7 +48,7 @@ class BakeProcess:
         Args:
             batch: the targets to build.
             arguments: the arguments in front of the targets.
-            options: the folder, the environment and the platforms of the build.
+            options: the folder, the variables and the platforms of the build.
             metadata: the file for bake's metadata; an existing one is deleted.
             lines: receives each line of output, then an empty one.
         """
@@ -52,13 +56,15 @@ class BakeProcess:
         self.reader = OutputReader()
         self._metadata = metadata
         metadata.unlink(missing_ok=True)
-        platforms = {"ONLY_PLATFORM": ",".join(options.platforms)} if options.platforms else {}
+        variables = bake_variables(options)
         fixed = [f"--file={BAKE_FILE}", "--progress=rawjson", f"--metadata-file={metadata}"]
+        if options.var_option:
+            fixed += [f"--var={name}={value}" for name, value in variables.items()]
         # A session of its own: the terminal's Ctrl-C reaches only us, and we stop the whole group.
         self._process = subprocess.Popen(  # noqa: S603 - without a shell
             buildx.command("bake", *fixed, *arguments, *batch),
             cwd=options.folder,
-            env={**_SKIP_PROVENANCE, **os.environ, **platforms, **options.environment},
+            env=_environment(options, variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -94,6 +100,17 @@ class BakeProcess:
         except (ProcessLookupError, PermissionError):  # macOS denies access to a group of zombies
             return False
         return True
+
+
+def _environment(options: BakeOptions, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a bake process, with all variables for bake files that read it.
+
+    If variables cannot be passed as options, bake must not ignore those of the environment.
+    """
+    environment = {**_SKIP_PROVENANCE, **os.environ, **variables}
+    if not options.var_option:
+        environment.pop(_IGNORE_ENVIRONMENT, None)
+    return environment
 
 
 def stop_processes(processes: Sequence[BakeProcess], interrupts: "InterruptCounter") -> None:

@@ -35,8 +35,10 @@ class BakeOptions:
     """Target -> the repository to which it is pushed; later batches pin it there by digest."""
     extra: tuple[str, ...] = ()
     """Further arguments of bake, passed unchanged."""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables that are added to this process's own."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Bake variable -> the value of this build, instead of its default."""
+    var_option: bool = False
+    """Whether buildx has `--var`; otherwise variables are passed in the environment only."""
     jobs: int = BAKE_JOBS
     batch_size: int = BAKE_BATCH
     retries: int = BAKE_RETRIES

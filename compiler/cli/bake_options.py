@@ -1,6 +1,7 @@
 """What commands that bake share: their options, and arguments for bake itself."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -111,6 +112,27 @@ def add_bake_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(_OPTIONS):
         with_flags = option(with_flags)
     return with_flags
+
+
+_BUILDS_NOTHING = re.compile(
+    r"--(?:print|list|list-targets|list-variables|call|check|help)(?:=|\Z)|-[^-f=]*h"
+    r"|(?:--set=)?[^-=][^=.]*\.call="
+)
+"""Arguments with which bake prints something, or checks Dockerfiles, instead of building."""
+
+
+def reject_idle_arguments(arguments: Sequence[str]) -> None:
+    """Reject arguments for bake with which it succeeds and builds nothing.
+
+    Raises:
+        UsageError: for the first of them.
+    """
+    for argument in arguments:
+        if _BUILDS_NOTHING.match(argument):
+            raise click.UsageError(
+                f"{argument!r} cannot be passed to bake: nothing would be built; run "
+                f"`docker buildx bake {argument}` instead"
+            )
 
 
 class PassingOn(Command):

@@ -1,32 +1,32 @@
 """`compile-matrix build`: build targets in batches, and print the result."""
 
 import os
-import shlex
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.bake_options import BakeFlags, PassingOn, add_bake_options
+from compiler.cli.bake_options import (
+    BakeFlags,
+    PassingOn,
+    add_bake_options,
+    reject_idle_arguments,
+)
 from compiler.cli.completion import complete_filter
 from compiler.cli.context import Invocation
 from compiler.cli.failure import INTERRUPTED
 from compiler.cli.progress_display import build_progress
+from compiler.cli.remaining_targets import remaining_kept, remove_remaining, save_remaining
 from compiler.constants import TEST_SUFFIX
-from compiler.reports.text import counted
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from compiler.bake.results import BakeOptions, Outcome
     from compiler.output.artifact import Compilation
     from compiler.targets.plan import Plan
-
-
-_FAILED = "failed.json"
-"""The selection, in `.compile-matrix/`, of the targets that the last build did not build."""
 
 
 @click.command("build", cls=PassingOn)
@@ -78,8 +78,9 @@ def build_(
 
     FILTER selects targets as in `list`; the default is all targets. When a target fails, only its
     dependents are skipped. Transient errors of network, registry or engine are retried. Logs are
-    in .compile-matrix/logs/TARGET.log, and .compile-matrix/failed.json selects what was not built.
-    Arguments after `--` are passed to bake.
+    in .compile-matrix/logs/TARGET.log. After a failure or an interrupt,
+    .compile-matrix/failed.json selects what was not built. Arguments after `--` are passed to
+    bake, except those with which it builds nothing.
 
     The generated files must be up to date. ONLY_* variables in the environment are rejected; use
     FILTER instead.
@@ -94,6 +95,9 @@ def build_(
       compile-matrix build --selection .compile-matrix/failed.json -- --sbom=true
     """
     invocation = Invocation.of(context)
+    reject_idle_arguments(PassingOn.passed(context))
+    from compiler.output.bake_resolved import ResolvedPlan
+
     if platforms:
         filters = (*filters, f"platform={platforms}")
     try:
@@ -110,21 +114,21 @@ def build_(
             platforms=_platforms(filters),
             extra=PassingOn.passed(context),
             overrides=overrides,
+            variables=ResolvedPlan(compiled.plan, os.environ).overridden,
         )
-        outcome, seconds = _build(compiled.plan, names, options)
+        outcome, seconds = _build(invocation, compiled.plan, names, options)
     except KeyboardInterrupt:
         click.echo("interrupted: all builds are stopped; no file is half-written", err=True)
         context.exit(INTERRUPTED)
     from compiler.bake.refresh_state import record_rebuilt
-    from compiler.output.local_folder import remove_local
     from compiler.reports.build_summary import BuildFormat, summary
 
     record_rebuilt(invocation.folder, dates, outcome.built)
     click.echo(summary(outcome, BuildFormat(output_format), seconds), nl=False)
     if not outcome.sound:
-        _save_failed(invocation, outcome)
+        save_remaining(invocation, [name for name in outcome.seconds if name not in outcome.built])
         context.exit(1)
-    remove_local(invocation.folder, _FAILED)
+    remove_remaining(invocation)
 
 
 def _prepare(
@@ -210,28 +214,15 @@ def _platforms(filters: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(platforms)
 
 
-def _build(plan: "Plan", names: list[str], options: "BakeOptions") -> "tuple[Outcome, float]":
+def _build(
+    invocation: Invocation, plan: "Plan", names: "Sequence[str]", options: "BakeOptions"
+) -> "tuple[Outcome, float]":
     """Build with progress on stderr; return the outcome and the seconds that it took."""
     from compiler.bake.scheduler import build
 
     progress, start = build_progress(), time.monotonic()
-    try:
-        return build(plan, names, options, progress), time.monotonic() - start
-    finally:
-        progress.end()
-
-
-def _save_failed(invocation: Invocation, outcome: "Outcome") -> None:
-    """Write the selection of the targets that were not built, and how to build them."""
-    from compiler.output.local_folder import write_local
-    from compiler.reports.build_summary import FAILED
-    from compiler.targets.selection_file import as_selection
-
-    names = [name for name in outcome.seconds if name not in outcome.built]
-    write_local(invocation.folder, _FAILED, as_selection(names).encode())
-    selection = shlex.quote(f"{invocation.shown}{FAILED}")
-    click.echo(
-        f"{counted(len(names), 'target')} not built; "
-        f"to continue: compile-matrix build --selection {selection}",
-        err=True,
-    )
+    with remaining_kept(invocation, names, progress.finished):
+        try:
+            return build(plan, names, options, progress), time.monotonic() - start
+        finally:
+            progress.end()

@@ -30,6 +30,8 @@ class Lines:
         self._total = self._done = 0
         self._active: dict[str, tuple[str, float]] = {}
         self._last_line = time.monotonic()
+        self.finished: list[str] = []
+        """The targets that were built."""
 
     def begin(self, targets: Sequence[str]) -> None:
         """Start counting: these targets are to be built."""
@@ -42,6 +44,7 @@ class Lines:
 
     def built(self, target: str, seconds: float) -> None:
         """Print that a target is built."""
+        self.finished.append(target)
         self._finish(target, f"built {target} ({seconds:.1f} s)")
 
     def failed(self, target: str, tail: str, log: str) -> None:
@@ -111,6 +114,7 @@ class Live(Lines):
     def built(self, target: str, seconds: float) -> None:
         """Count a built target."""
         del seconds
+        self.finished.append(target)
         self._counts["built"] += 1
         self._done += 1
         self._active.pop(target, None)

@@ -105,7 +105,7 @@ class CompiledRelease:
             options=replace(
                 options.flags.options(folder),
                 extra=options.bake_arguments,
-                environment={release.variable: release.version},
+                variables=released.overridden,
             ),
             refreshed=frozenset(compiled.refreshed),
             replace=options.replace,

@@ -31,7 +31,7 @@ _RENAMED = {"secret": "secrets"}
 """Fields that have another name as keys of `--set`."""
 _WITHOUT_EFFECT = frozenset(
     {_RENAMED.get(row.name, row.name) for row in BAKE_ROWS if not row.decides} - {"description"}
-    | {"call", "load", "push"}
+    | {"load", "push"}
 )
 """Keys that do not change the content of an image."""
 _KNOWN = (*_NAMED, *_LISTS, *_PLAIN, *_WITHOUT_EFFECT)
@@ -132,6 +132,8 @@ def _check(text: str, key: str, name: str) -> None:
     if key == "dockerfile":
         message = f"{text!r} would build from a file that was not compiled"
         raise NotBuiltError(text, message, "edit the template instead")
+    if key == "call":
+        raise NotBuiltError(text, f"{text!r} would build nothing", "run `docker buildx bake`")
     if key in _LOST:
         raise NotBuiltError(text, f"bake ignores --set of {key!r}", f"set {key} in matrix.yaml")
     if key not in _KNOWN:
