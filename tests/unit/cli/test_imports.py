@@ -29,6 +29,7 @@ LOADED = [
     "compiler.cli.publish",
     "compiler.cli.publish_request",
     "compiler.cli.release",
+    "compiler.cli.remaining_targets",
     "compiler.cli.schema",
     "compiler.cli.terminal",
     "compiler.codes",
