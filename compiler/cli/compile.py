@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 import click
 
 from compiler.cli.common_options import Command
-from compiler.cli.compile_summary import print_advice, print_summary
+from compiler.cli.compile_summary import (
+    print_advice,
+    print_changes,
+    print_summary,
+    print_up_to_date,
+)
 from compiler.cli.context import Invocation, on_error, pass_invocation
-from compiler.cli.diagnostic_output import DiagnosticFormat
-from compiler.cli.terminal import coloured_diff
 from compiler.codes import Code
 from compiler.constants import LOCK, STATE_PATH
 from compiler.errors import CompileError, Diagnostic, Location, Severity
-from compiler.reports.text import counted, escaped_lines, printable
+from compiler.reports.text import counted
 from compiler.version import VERSION
 
 
@@ -85,11 +88,11 @@ def compile_files(
     if check:
         changes = compare(compiled.artifacts, folder, output)
         if changes:
-            _print_changes(invocation, changes, diff=diff)
+            print_changes(invocation, len(compiled.plan.targets), changes, diff=diff)
             invocation.warn((*warnings, _stale(invocation, changes)))
             raise click.exceptions.Exit(1)
         invocation.warn(warnings)
-        click.echo(f"{counted(len(compiled.plan.targets), 'target')}: up to date")
+        print_up_to_date(invocation, len(compiled.plan.targets))
         return
     changes = update(compiled.artifacts, folder, output)
     invocation.warn(warnings)
@@ -126,7 +129,7 @@ def _is_up_to_date(invocation: Invocation, *, strict: bool, locked: bool) -> boo
     _forbid(warnings, strict=strict, locked=locked)
     invocation.warn(warnings)
     print_advice(invocation, state.targets, state.tested)
-    click.echo(f"{counted(state.targets, 'target')}: up to date")
+    print_up_to_date(invocation, state.targets)
     return True
 
 
@@ -151,17 +154,6 @@ def _save(invocation: Invocation, compiled: "Compilation", tested: int) -> None:
         warnings=[*map(saved, compiled.plan.warnings)],
     )
     save_state(invocation.folder, state)
-
-
-def _print_changes(invocation: Invocation, changes: "tuple[Change, ...]", *, diff: bool) -> None:
-    """Print what compiling would change: the differences, or the files for people."""
-    from compiler.output.diff import unified
-
-    if diff:
-        click.echo(coloured_diff(escaped_lines("".join(unified(changes)))), nl=False)
-    elif invocation.output_format is DiagnosticFormat.TEXT:
-        for change in changes:
-            click.echo(printable(f"{invocation.shown}{change.path}: would be {change.kind}d"))
 
 
 def _stale(invocation: Invocation, changes: "tuple[Change, ...]") -> Diagnostic:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from compiler.cli.context import Invocation
-from compiler.reports.text import counted, printable
+from compiler.cli.diagnostic_output import DiagnosticFormat
+from compiler.cli.terminal import coloured_diff
+from compiler.reports.text import counted, escaped_lines, printable
 
 
 if TYPE_CHECKING:
@@ -37,8 +39,53 @@ def print_advice(invocation: Invocation, count: int, tested: int) -> None:
         )
 
 
+def print_up_to_date(invocation: Invocation, count: int) -> None:
+    """Print the number of targets of a run in which no file differs, as text or JSON."""
+    if invocation.output_format is DiagnosticFormat.JSON:
+        _print_json(invocation, count, ())
+    else:
+        click.echo(f"{counted(count, 'target')}: up to date")
+
+
+def print_changes(
+    invocation: Invocation, count: int, changes: "tuple[Change, ...]", *, diff: bool
+) -> None:
+    """Print what compiling would change: the differences, or the files; for GitHub nothing."""
+    from compiler.output.diff import unified
+
+    if invocation.output_format is DiagnosticFormat.JSON:
+        _print_json(invocation, count, changes, diff=diff)
+    elif diff:
+        click.echo(coloured_diff(escaped_lines("".join(unified(changes)))), nl=False)
+    elif invocation.output_format is DiagnosticFormat.TEXT:
+        for change in changes:
+            click.echo(printable(f"{invocation.shown}{change.path}: would be {change.kind}d"))
+
+
+def _print_json(
+    invocation: Invocation, count: int, changes: "tuple[Change, ...]", *, diff: bool = False
+) -> None:
+    """Print the number of targets and the files that differ, with the differences if wanted."""
+    import json
+
+    from compiler.output.diff import unified
+
+    files = [
+        {
+            "path": f"{invocation.shown}{change.path}",
+            "change": change.kind,
+            **({"diff": "".join(unified((change,)))} if diff else {}),
+        }
+        for change in changes
+    ]
+    click.echo(json.dumps({"version": 1, "targets": count, "files": files}, indent=1))
+
+
 def print_summary(invocation: Invocation, plan: "Plan", changes: "tuple[Change, ...]") -> None:
     """Print the number of targets, the files that changed, and what to run next."""
+    if invocation.output_format is DiagnosticFormat.JSON:
+        _print_json(invocation, len(plan.targets), changes)
+        return
     sizes = Counter(target.image for target in plan.targets)
     names = list(plan.matrix.images)
     images = ", ".join(f"{name} ({sizes[name]})" for name in names[:_IMAGES])

@@ -1,5 +1,6 @@
 """`compile-matrix init`: write a project that works."""
 
+import json
 import shlex
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import click
 
 from compiler.cli.common_options import Command
 from compiler.cli.context import Invocation, on_error, pass_invocation
+from compiler.cli.diagnostic_output import DiagnosticFormat
 from compiler.cli.matrix_file import find_matrix
 from compiler.reports.text import counted, printable
 
@@ -34,6 +36,10 @@ def init_(invocation: Invocation, /, folder: Path, *, minimal: bool) -> None:
         written = init(folder, minimal=minimal)
     if ".." in above.parts[len(folder.parts) :]:
         invocation.note(f"note: {above} is a project, too; the new one is independent of it")
+    if invocation.output_format is DiagnosticFormat.JSON:
+        files = [{"path": str(folder / path), "change": "create"} for path in written]
+        click.echo(json.dumps({"version": 1, "files": files}, indent=1))
+        return
     for path in written:
         click.echo(printable(str(folder / path)))
     click.echo(f"{counted(len(written), 'file')} written")

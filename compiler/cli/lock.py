@@ -1,6 +1,5 @@
 """`compile-matrix lock`: write matrix.lock, and print what changed in it."""
 
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -9,12 +8,14 @@ import click
 from compiler.cli.common_options import Command
 from compiler.cli.completion import complete_base
 from compiler.cli.context import Invocation, pass_invocation
+from compiler.cli.diagnostic_output import DiagnosticFormat
+from compiler.cli.lock_output import BaseChange, lock_changes, print_json, print_users
 from compiler.cli.progress_display import lookup_progress
-from compiler.reports.text import counted, printable
+from compiler.reports.text import counted
 
 
 if TYPE_CHECKING:
-    from compiler.lock.lockfile import Lock, Locked
+    from compiler.lock.lockfile import Lock
     from compiler.lock.update import Project
 
 
@@ -89,16 +90,19 @@ def _check(invocation: Invocation, project: "Project", patterns: tuple[str, ...]
         current = look_up(project, [image for image in images if image not in absent], done)
     locked = project.old.bases
     changed = [image for image in current if current[image].digest != locked[image].digest]
-    for image in absent:
-        click.echo(printable(f"{image}: not locked"))
-        _print_users(project, image)
-    for image in changed:
-        click.echo(
-            printable(f"{image}: changed from {locked[image].digest} to {current[image].digest}")
-        )
-        _print_users(project, image)
-    for image in () if patterns else unused(project):
-        click.echo(printable(f"{image}: locked but no longer used"))
+    changes = [BaseChange(image, "missing") for image in absent]
+    changes += [
+        BaseChange(image, "changed", locked[image].digest, current[image].digest)
+        for image in changed
+    ]
+    changes += [BaseChange(image, "unused") for image in (() if patterns else unused(project))]
+    if invocation.output_format is DiagnosticFormat.JSON:
+        print_json(changes, len(images), project, {})
+        return bool(absent or changed)
+    for change in changes:
+        click.echo(change.text)
+        if change.change != "unused":
+            print_users(project, change.image)
     if absent:
         invocation.note("run compile-matrix lock")
     if changed:
@@ -106,15 +110,6 @@ def _check(invocation: Invocation, project: "Project", patterns: tuple[str, ...]
     if not absent and not changed:
         click.echo(f"{counted(len(images), 'base image')}: up to date")
     return bool(absent or changed)
-
-
-def _print_users(project: "Project", image: str) -> None:
-    """Print the targets that use a base image, and their dependents."""
-    names = project.concerned(image)
-    click.echo(f"  used by {', '.join(names)}")
-    dependents = project.above(names)
-    if dependents:
-        click.echo(f"  dependents: {', '.join(dependents)}")
 
 
 def _update(
@@ -137,21 +132,15 @@ def _update(
         current = look_up(project, sorted(images), done)
     lock = renewed(project, current, dates)
     changed = store(project, lock, invocation.folder)
-    for line in _differences(project.old.bases, lock.bases):
-        click.echo(printable(line))
+    changes = lock_changes(project.old.bases, lock.bases)
+    if invocation.output_format is DiagnosticFormat.JSON:
+        print_json(changes, len(lock.bases), project, dates)
+        return
+    for change in changes:
+        click.echo(change.text)
     if dates:
         click.echo(f"{counted(len(dates), 'target')} refreshed: {day}")
     _summarize(invocation, lock, changed=changed)
-
-
-def _differences(old: "Mapping[str, Locked]", new: "Mapping[str, Locked]") -> Iterable[str]:
-    for image in sorted({*old, *new}):
-        if image not in old:
-            yield f"{image}: locked at {new[image].digest}"
-        elif image not in new:
-            yield f"{image}: removed"
-        elif old[image].digest != new[image].digest:
-            yield f"{image}: changed from {old[image].digest} to {new[image].digest}"
 
 
 def _summarize(invocation: Invocation, lock: "Lock", *, changed: bool) -> None:

@@ -1,5 +1,6 @@
 """The command `publish`: its options, progress and result."""
 
+import json
 import os
 import time
 from typing import TYPE_CHECKING
@@ -125,13 +126,15 @@ def publish_(
 
 
 def _run(invocation: Invocation, options: PublishOptions, output_format: "PublishFormat") -> None:
-    """Publish, or print what would be published; print nothing if no target is selected."""
+    """Publish, or print what would be published."""
     from compiler.external.registry.client import Registries
     from compiler.external.registry.read_only import ReadOnlyRegistries
 
     release = compile_release(invocation, options)
     if options.selection is not None and not release.targets:
         invocation.note_empty_selection()
+        if output_format == "json":
+            click.echo(json.dumps({"version": 1, "targets": []}))
         return
     preview = ReadOnlyRegistries(os.environ) if options.dry_run else None
     registries = Registries(os.environ) if preview is None else preview

@@ -101,11 +101,29 @@ def resolve(image: str) -> Locked:
     if isinstance(entries, list):
         platforms = [_platform(e.get("platform")) for e in entries if isinstance(e, dict)]
     else:  # an image without an index: its configuration has the platform
-        pinned = f"{image}@{digest}"
-        config = _imagetools(image, "--format", "{{json .Image}}", pinned)
-        platforms = [_platform(_parsed(image, config))]
+        platforms = [_platform(_parsed(image, _configuration(image, digest)))]
     known = tuple(sorted({name for name in platforms if name}))
     return Locked(digest=digest, platforms=known)
+
+
+def _configuration(image: str, digest: str) -> bytes:
+    """Return the configuration of an image without an index.
+
+    A registry that has just returned the image for its tag may not find it by digest yet, so the
+    read is retried.
+
+    Raises:
+        UnresolvedError: the lookup failed.
+    """
+    arguments = ("--format", "{{json .Image}}", f"{image}@{digest}")
+    for attempt in range(1, ATTEMPTS):
+        try:
+            return _imagetools(image, *arguments)
+        except UnresolvedError as error:
+            if "not found" not in error.message:
+                raise
+        time.sleep(retry_delay(attempt))
+    return _imagetools(image, *arguments)
 
 
 def _platform(fields: Any) -> str | None:
@@ -129,6 +147,8 @@ def _parsed(image: str, content: bytes) -> dict[str, Any]:
 def _imagetools(image: str, *arguments: str) -> bytes:
     try:
         ran = buildx.run(["imagetools", "inspect", *arguments], timeout=PATIENCE)
+        if ran.returncode:
+            buildx.version()  # Docker's own message is misleading where the plugin is missing.
     except buildx.BuildxError as error:
         raise UnresolvedError(
             f"{image} cannot be looked up: {error.message}", error.help, error.message

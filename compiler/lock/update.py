@@ -11,7 +11,7 @@ from pathlib import Path
 
 from compiler.codes import Code
 from compiler.constants import LOCK
-from compiler.errors import Argument, Diagnostic, Problems, did_you_mean
+from compiler.errors import Argument, CompileError, Diagnostic, Problems, did_you_mean
 from compiler.external.references import familiar
 from compiler.lock.apply import Pinner, load_lock
 from compiler.lock.diagnostics import Use
@@ -141,7 +141,10 @@ def look_up(
             problems.add(result.at(place))
         else:
             resolved[image] = result
-    problems.refuse()
+    if problems:
+        successes = f"; {len(resolved)} of {len(results)} lookups succeeded" if resolved else ""
+        outcome = f"{LOCK} is unchanged{successes}"
+        raise CompileError(problems.diagnostics(), outcome=outcome)
     return resolved
 
 

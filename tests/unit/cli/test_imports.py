@@ -23,6 +23,7 @@ LOADED = [
     "compiler.cli.init",
     "compiler.cli.list",
     "compiler.cli.lock",
+    "compiler.cli.lock_output",
     "compiler.cli.main",
     "compiler.cli.matrix_file",
     "compiler.cli.progress_display",

@@ -40,7 +40,7 @@ def test_each_dependent_has_them_once(plan: Plan) -> None:
     targets = {target.name: target for target in with_linked_access(plan.targets)}
 
     access = {
-        name: (list(target.fields.get("secret", ())), list(target.fields.get("ssh", ())))  # type: ignore[call-overload]
+        name: (list(target.fields.get("secret", ())), list(target.fields.get("ssh", ())))  # type: ignore[arg-type]
         for name, target in targets.items()
     }
     base = ["id=token,env=TOKEN", "type=file,id=key,src=k.pem"]
