@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,8 +10,7 @@ import click
 from compiler.cli.common_options import Command, Group
 from compiler.cli.completion import complete_filter, complete_target_name, complete_version
 from compiler.cli.context import Invocation, pass_invocation
-from compiler.errors import DiagnosticError
-from compiler.reports.text import counted, inert, printable
+from compiler.reports.text import counted, inert, printable, shortened
 
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def latest_(invocation: Invocation, /, target: str, output_format: str) -> None:
       compile-matrix release latest server-3_11
     """
     from compiler.external.registry.client import Registries
-    from compiler.releases.latest import find_latest
+    from compiler.releases.latest import find_latest, no_release
 
     registries = Registries(os.environ)
     repository, repositories = _record_repository(invocation, registries)
@@ -93,7 +92,7 @@ def latest_(invocation: Invocation, /, target: str, output_format: str) -> None:
     record, damaged = find_latest(registries, repository, repositories, targets)
     invocation.warn_of(damaged)
     if record is None:
-        raise _no_release(repository, targets)
+        raise no_release(repository, target)
     version = json.dumps({"version": 1, "release": record.release})
     click.echo(version if output_format == "json" else inert(printable(record.release)))
 
@@ -108,7 +107,7 @@ def show_(
 ) -> None:
     """Show the targets of a release: digests, tags, platforms, base images, SBOMs.
 
-    Floating tags that refer to another image now are marked. `json` also has each image as
+    Tags that refer to another image now, or are missing, are marked. `json` also has each image as
     REPOSITORY@DIGEST. `env` prints only the images, as shell variables named IMAGE_TARGET.
 
     FILTER is as in `list`, or the name of a target that the matrix no longer has.
@@ -122,7 +121,7 @@ def show_(
     from compiler.external.registry.client import Registries
     from compiler.publish.output import PublishFormat, format_release
     from compiler.releases.consumers import format_variables
-    from compiler.releases.history import current_floating_tags, find_sboms
+    from compiler.releases.history import current_digests, find_sboms, lost_version_tags
 
     registries = Registries(os.environ)
     record = _read_record(invocation, registries, version)
@@ -132,8 +131,14 @@ def show_(
         click.echo(format_variables(record), nl=False)
         return
     sboms = find_sboms(registries, record)
-    tags = current_floating_tags(registries, record)
-    click.echo(format_release(record, PublishFormat(output_format), sboms, tags), nl=False)
+    current = current_digests(registries, record)
+    click.echo(format_release(record, PublishFormat(output_format), sboms, current), nl=False)
+    lost = lost_version_tags(record, current)
+    if lost:
+        invocation.note(
+            f"{counted(len(lost), 'version tag')} no longer of release {version}: "
+            f"{printable(shortened(lost, 3))}; to repair it, publish it again with `--replace`"
+        )
 
 
 @release_.command("promote", cls=Command)
@@ -186,27 +191,6 @@ def _record_repository(
             ]
         )
     return repository, repositories
-
-
-def _no_release(repository: str, targets: Iterable[str]) -> DiagnosticError:
-    """Return the error for a search that found no release."""
-    from compiler.codes import Code
-    from compiler.errors import Argument, Diagnostic
-
-    target = "".join(targets)
-    help_ = "`compile-matrix publish` publishes one"
-    if target:
-        help_ = "`compile-matrix release list` shows all releases"
-    return DiagnosticError(
-        [
-            Diagnostic(
-                code=Code.UNKNOWN_RELEASE,
-                message=f"no release{f' of {target!r}' if target else ''} in {repository}",
-                location=Argument(name="TARGET", text=target),
-                help=help_,
-            )
-        ]
-    )
 
 
 def _read_record(invocation: Invocation, registries: "Registries", version: str) -> "ReleaseRecord":

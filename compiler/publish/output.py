@@ -36,14 +36,18 @@ def format_result(result: PublishResult, output_format: PublishFormat, seconds: 
             return result.record.to_text()
         staged = [target.record.to_json() for target in result.targets]
         return json.dumps({"version": 1, "targets": staged}) + "\n"
-    records = [target.record for target in result.targets]
     rows = [("TARGET", "STATE", "DIGEST", "TAGS")]
     rows += [
-        (record.target, record.state, record.digest[:SHORT_DIGEST], " ".join(record.tags))
-        for record in records
+        (
+            record.target,
+            "built" if built else "reused",
+            record.digest[:SHORT_DIGEST],
+            " ".join(record.tags),
+        )
+        for record, _, built in result.targets
     ]
-    built = sum(record.state == "built" for record in records)
-    summary = f"{built} built, {len(records) - built} reused"
+    built = sum(target.built for target in result.targets)
+    summary = f"{built} built, {len(result.targets) - built} reused"
     if result.record:
         created = sum(target.created_tags for target in result.targets)
         summary = (
@@ -69,7 +73,7 @@ def format_release(
     record: ReleaseRecord,
     output_format: PublishFormat,
     sboms: Mapping[str, Sequence[str]],
-    current_tags: Mapping[str, Sequence[str]],
+    current: Mapping[str, str | None],
 ) -> str:
     """Return a release with digests, platforms, base images and attestations.
 
@@ -77,7 +81,7 @@ def format_release(
         record: the record of the release.
         output_format: table or JSON.
         sboms: target -> its attestations with an SBOM, as `REPOSITORY@DIGEST`.
-        current_tags: target -> its floating tags that refer to this release now.
+        current: tag -> the digest that it refers to now; None if the tag is missing.
     """
     if output_format is PublishFormat.JSON:
         rows = [
@@ -85,7 +89,8 @@ def format_release(
                 **target.to_json(),
                 "image": image_reference(target),
                 "sboms": list(sboms.get(target.target, ())),
-                "held": list(current_tags.get(target.target, ())),
+                "held": [tag for tag in target.moving if current[tag] == target.digest],
+                "lost": [tag for tag in target.tags if current[tag] != target.digest],
             }
             for target in record.targets
         ]
@@ -93,22 +98,19 @@ def format_release(
     lines = (
         line
         for target in record.targets
-        for line in _target_lines(
-            target, sboms.get(target.target, ()), current_tags.get(target.target, ())
-        )
+        for line in _target_lines(target, sboms.get(target.target, ()), current)
     )
     return "".join(f"{inert(printable(line))}\n" for line in lines)
 
 
 def _target_lines(
-    target: ReleasedTarget, sboms: Sequence[str], current_tags: Sequence[str]
+    target: ReleasedTarget, sboms: Sequence[str], current: Mapping[str, str | None]
 ) -> Iterator[str]:
     yield f"{target.target}  {target.digest}"
-    for tag in target.tags:
-        yield f"  tag       {tag}"
-    for tag in target.moving:
-        elsewhere = "" if tag in current_tags else "  (now another image)"
-        yield f"  floating  {tag}{elsewhere}"
+    for kind, tags in (("tag     ", target.tags), ("floating", target.moving)):
+        for tag in tags:
+            state = "now another image" if current[tag] else "missing"
+            yield f"  {kind}  {tag}{'' if current[tag] == target.digest else f'  ({state})'}"
     for platform, digest in target.platforms.items():
         yield f"  platform  {platform} {digest}"
     for base, digest in target.bases.items():

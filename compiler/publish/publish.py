@@ -102,7 +102,8 @@ def _stage_result(job: PublishJob, progress: PublishProgress) -> PublishResult:
     return PublishResult(
         release=job.version,
         targets=tuple(
-            PublishedTarget(target, 0) for target in released_targets(job, progress).values()
+            PublishedTarget(target, 0, built=name in progress.build_seconds)
+            for name, target in released_targets(job, progress).items()
         ),
         kept_tags={},
         record=None,
@@ -127,7 +128,11 @@ def _release(job: PublishJob, progress: PublishProgress) -> PublishResult:
             return PublishResult(
                 release=job.version,
                 targets=tuple(
-                    PublishedTarget(target, progress.created_tags.get(name, 0))
+                    PublishedTarget(
+                        target,
+                        progress.created_tags.get(name, 0),
+                        built=name in progress.build_seconds,
+                    )
                     for name, target in targets.items()
                 ),
                 kept_tags=kept_tags,

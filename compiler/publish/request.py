@@ -63,6 +63,8 @@ class PublishedTarget(NamedTuple):
     record: ReleasedTarget
     created_tags: int
     """The number of tags that this run created or moved."""
+    built: bool
+    """Whether this run built its image; the record has the state of the first release of it."""
 
 
 class PublishResult(NamedTuple):

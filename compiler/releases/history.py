@@ -53,18 +53,22 @@ def _predicates(layers: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def current_floating_tags(
-    registries: Registries, record: ReleaseRecord
-) -> dict[str, tuple[str, ...]]:
-    """Return, for each target, its floating tags that refer to the release now."""
-    tags = dict.fromkeys(tag for target in record.targets for tag in target.moving)
-    digests = run_parallel(
-        lambda tag: registries.digest(*split_tag(tag)), {tag: tag for tag in tags}
-    )
-    return {
-        target.target: tuple(tag for tag in target.moving if digests[tag] == target.digest)
-        for target in record.targets
-    }
+def current_digests(registries: Registries, record: ReleaseRecord) -> dict[str, str | None]:
+    """Return the digest that each tag of a release refers to now; None for a missing tag."""
+    tags = {tag: tag for target in record.targets for tag in (*target.tags, *target.moving)}
+    return run_parallel(lambda tag: registries.digest(*split_tag(tag)), tags)
+
+
+def lost_version_tags(record: ReleaseRecord, current: Mapping[str, str | None]) -> list[str]:
+    """Return the version tags that no longer refer to the images of their release.
+
+    Args:
+        record: the release.
+        current: tag -> the digest that it refers to now.
+    """
+    return [
+        tag for target in record.targets for tag in target.tags if current[tag] != target.digest
+    ]
 
 
 def released_repository(target: ReleasedTarget) -> str | None:

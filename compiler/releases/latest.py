@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
+from compiler.codes import Code
+from compiler.errors import Argument, Diagnostic, DiagnosticError
 from compiler.external.references import split_tag
 from compiler.external.registry.client import InvalidContentError, Registries
 from compiler.external.registry.parallel import run_parallel
@@ -60,6 +62,29 @@ def find_latest(
             if highest is None and parse_version(record.release):
                 highest = record
     return LatestRelease(highest, tuple(damaged))
+
+
+def no_release(repository: str, target: str = "") -> DiagnosticError:
+    """Return the error for a search that found no release.
+
+    Args:
+        repository: the repository of release records.
+        target: the only target that counted; empty for all.
+    """
+    message, help_ = f"no release in {repository}", "`compile-matrix publish` publishes one"
+    if target:
+        message = f"no release of {target!r} in {repository}"
+        help_ = "`compile-matrix release list` shows all releases"
+    return DiagnosticError(
+        [
+            Diagnostic(
+                code=Code.UNKNOWN_RELEASE,
+                message=message,
+                location=Argument(name="TARGET", text=target),
+                help=help_,
+            )
+        ]
+    )
 
 
 def _by_preference(versions: Iterable[str]) -> list[str]:

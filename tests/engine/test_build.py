@@ -244,6 +244,9 @@ def test_an_interrupt_stops_all_processes(
 
     assert process.returncode == 130
     assert "interrupted: all builds are stopped" in stderr
+    remaining = json.loads((folder / ".compile-matrix/failed.json").read_text())["targets"]
+    assert f"{len(remaining)} targets not built; to continue: " in stderr
+    assert len(remaining) + stderr.count("] built ") == 40
     assert "Traceback" not in stderr
     processes = subprocess.run(
         ["ps", "-A", "-o", "args="], check=True, capture_output=True, text=True

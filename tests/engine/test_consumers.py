@@ -231,3 +231,29 @@ def test_images_for_consumers(project: Project) -> None:
     assert hotfix["base-b"]["image"] == old["base-b"]["image"]
     assert hotfix["base-a"]["image"] != old["base-a"]["image"]
     assert latest(project) == "v2.0"
+
+
+def test_a_rerun_counts_what_it_builds(project: Project) -> None:
+    """The record keeps the state of the first run."""
+    project.publish("v1.0")
+
+    again = project.publish("v1.0").stdout
+
+    assert "published v1.0: 0 built, 4 reused, 0 tags created or moved" in again
+    assert {row["state"] for row in project.record("v1.0").values()} == {"built"}
+
+
+def test_version_tags_that_were_pushed_by_hand(project: Project) -> None:
+    """`release show` names those that no longer refer to the images of the release."""
+    project.publish("v1.0")
+    project.engine.copy(f"{project.registry}/base:b", f"{project.registry}/base:a-v1.0")
+
+    shown = project.run("release", "show", "v1.0")
+    rows = project.record("v1.0")
+
+    lost = f"{project.registry}/base:a-v1.0"
+    assert f"  tag       {lost}  (now another image)\n" in shown.stdout
+    assert f"1 version tag no longer of release v1.0: {lost}; " in shown.stderr
+    assert rows["base-a"]["lost"] == [lost]
+    assert rows["base-b"]["lost"] == []
+    assert rows["base-a"]["held"] == [f"{project.registry}/base:a"]
