@@ -147,8 +147,8 @@ def _parsed(image: str, content: bytes) -> dict[str, Any]:
 def _imagetools(image: str, *arguments: str) -> bytes:
     try:
         ran = buildx.run(["imagetools", "inspect", *arguments], timeout=PATIENCE)
-        if ran.returncode:
-            buildx.version()  # Docker's own message is misleading where the plugin is missing.
+        if ran.returncode and b"ERROR: " not in ran.stderr:
+            buildx.version()  # Docker's message is misleading if the plugin is missing.
     except buildx.BuildxError as error:
         raise UnresolvedError(
             f"{image} cannot be looked up: {error.message}", error.help, error.message
