@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +15,7 @@ from compiler.reports.text import counted, inert, printable, shortened
 
 if TYPE_CHECKING:
     from compiler.external.registry.client import Registries
+    from compiler.output.bake_resolved import ResolvedPlan
     from compiler.releases.record import ReleaseRecord
 
 
@@ -84,15 +85,22 @@ def latest_(invocation: Invocation, /, target: str, output_format: str) -> None:
       compile-matrix release latest server-3_11
     """
     from compiler.external.registry.client import Registries
+    from compiler.publish.items import record_repositories
     from compiler.releases.latest import find_latest, no_release
 
     registries = Registries(os.environ)
-    repository, repositories = _record_repository(invocation, registries)
+    repository, resolved = _record_repository(invocation, registries)
     targets = (target,) if target else ()
-    record, damaged = find_latest(registries, repository, repositories, targets)
+    record, damaged = find_latest(registries, repository, record_repositories(resolved), targets)
     invocation.warn_of(damaged)
     if record is None:
         raise no_release(repository, target)
+    absent = [name for name in resolved.staging if name not in record.by_name]
+    if absent and not target:
+        invocation.note(
+            f"note: {printable(record.release)} was published without {shortened(absent, 3)}; "
+            "a TARGET selects the latest release of one target"
+        )
     version = json.dumps({"version": 1, "release": record.release})
     click.echo(version if output_format == "json" else inert(printable(record.release)))
 
@@ -168,8 +176,8 @@ def promote_(invocation: Invocation, /, version: str, builder: str | None) -> No
 
 def _record_repository(
     invocation: Invocation, registries: "Registries"
-) -> tuple[str, Sequence[str]]:
-    """Return the repository of release records, and all repositories of the matrix."""
+) -> "tuple[str, ResolvedPlan]":
+    """Return the repository of release records, and the plan for the environment."""
     from compiler.codes import Code
     from compiler.errors import CompileError, Diagnostic, Location
     from compiler.output.bake_resolved import ResolvedPlan
@@ -177,8 +185,7 @@ def _record_repository(
     from compiler.releases.registry_record import choose_repository
 
     resolved = ResolvedPlan(invocation.plan(), os.environ)
-    repositories = record_repositories(resolved)
-    repository = choose_repository(registries, repositories)
+    repository = choose_repository(registries, record_repositories(resolved))
     if repository is None:
         raise CompileError(
             [
@@ -190,7 +197,7 @@ def _record_repository(
                 )
             ]
         )
-    return repository, repositories
+    return repository, resolved
 
 
 def _read_record(invocation: Invocation, registries: "Registries", version: str) -> "ReleaseRecord":

@@ -197,6 +197,11 @@ def test_the_latest_release(project: Project) -> None:
     assert json.loads(latest(project, "--format=json")) == {"version": 1, "release": "v1.0"}
     project.publish("v3.0", "--no-moving", "image=base")
     assert latest(project, "child-a") == latest(project, "base-a", "--format=github") == "v1.0"
+    project.publish("v4.0", "image=base")
+    partial = project.run("release", "latest")
+    assert partial.stdout == "v4.0\n"
+    assert "v4.0 was published without child-a, child-b; a TARGET selects " in partial.stderr
+    assert latest(project, "child-a") == "v1.0"
     missing = project.run("release", "latest", "bse-a", "--format=github", code=1).stderr
     assert missing.startswith("::error")
     assert "no release of 'bse-a' in " in missing
