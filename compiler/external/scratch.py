@@ -55,10 +55,10 @@ def _remove_abandoned(top: str) -> None:
 
 
 def _remove_unless_locked(path: str) -> None:
-    """Remove a folder of this user unless a run holds its lock.
+    """Remove a folder of this user unless a run has locked it.
 
     Raises:
-        OSError: a run holds it, or the path is not a folder that can be locked.
+        OSError: a run has locked it, or it is not a folder that can be locked.
     """
     folder = os.open(path, _OPEN)
     try:
