@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from compiler.cli.bake_options import BakeFlags, PassingOn, add_bake_options
+from compiler.cli.common_options import format_option
 from compiler.cli.completion import complete_filter
 from compiler.cli.context import Invocation, on_error
 from compiler.cli.failure import INTERRUPTED
@@ -52,14 +53,7 @@ if TYPE_CHECKING:
     "the version of that release.",
 )
 @add_bake_options
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["table", "json", "github"]),
-    default="table",
-    show_default=True,
-    help="Format of the result.",
-)
+@format_option("table", "json", "github", help="Format of the result.")
 @click.pass_context
 def publish_(
     context: click.Context,

@@ -2,12 +2,11 @@
 
 import json
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.common_options import Command, Group
+from compiler.cli.common_options import Command, Group, format_option
 from compiler.cli.completion import complete_filter, complete_target_name, complete_version
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.reports.text import counted, inert, printable, shortened
@@ -19,18 +18,6 @@ if TYPE_CHECKING:
     from compiler.releases.record import ReleaseRecord
 
 
-def _format_option(*formats: str) -> Callable[..., Any]:
-    """Return the option `--format`, whose default is the first of these formats."""
-    return click.option(
-        "--format",
-        "output_format",
-        type=click.Choice(formats),
-        default=formats[0],
-        show_default=True,
-        help="Format of the result.",
-    )
-
-
 @click.group("release", cls=Group)
 def release_() -> None:
     """List and show releases, and move floating tags to one of them.
@@ -40,7 +27,7 @@ def release_() -> None:
 
 
 @release_.command("list", cls=Command)
-@_format_option("table", "json", "github")
+@format_option("table", "json", "github", help="Format of the result.")
 @pass_invocation
 def list_(invocation: Invocation, /, output_format: str) -> None:
     """List all releases, the newest first.
@@ -68,7 +55,7 @@ def list_(invocation: Invocation, /, output_format: str) -> None:
 
 @release_.command("latest", cls=Command)
 @click.argument("target", metavar="[TARGET]", default="", shell_complete=complete_target_name)
-@_format_option("text", "json", "github")
+@format_option("text", "json", "github", help="Format of the result.")
 @pass_invocation
 def latest_(invocation: Invocation, /, target: str, output_format: str) -> None:
     """Print the version that consumers should use: that of the latest release.
@@ -108,7 +95,7 @@ def latest_(invocation: Invocation, /, target: str, output_format: str) -> None:
 @release_.command("show", cls=Command)
 @click.argument("version", metavar="VERSION", shell_complete=complete_version)
 @click.argument("filters", nargs=-1, metavar="[FILTER]...", shell_complete=complete_filter)
-@_format_option("table", "json", "env", "github")
+@format_option("table", "json", "env", "github", help="Format of the result.")
 @pass_invocation
 def show_(
     invocation: Invocation, /, version: str, filters: tuple[str, ...], output_format: str
