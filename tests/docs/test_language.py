@@ -33,8 +33,9 @@ INJECTED = re.compile(r"\bfaults?\b", re.IGNORECASE)
 def _texts(module: Path) -> Iterator[str]:
     """Yield the docstrings and comments of a module."""
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
-        match node:
-            case ast.Expr(value=ast.Constant(value=str(text))):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            text = node.value.value
+            if isinstance(text, str):
                 yield text
     with module.open("rb") as file:
         for token in tokenize.tokenize(file.readline):
