@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: all sample setup quick test fuzz lint types bench bench-build docs dist hooks clean help
+.PHONY: all sample setup quick test fuzz search lint types bench bench-build docs dist hooks clean help
 
 all: sample ## set up .venv and compile the sample matrix (the default)
 
@@ -36,6 +36,9 @@ test: setup ## run all tests, with the Docker that is here or a throwaway engine
 
 fuzz: setup ## run the fuzzer for a long time; FUZZ=1000000 for a longer one
 	FUZZ=$${FUZZ:-100000} $(BIN)/python -m pytest tests/fuzz -q
+
+search: setup ## search interleavings of releases; SEARCH=1000000 for more, SEED=N for the first
+	SEARCH=$${SEARCH:-50000} $(BIN)/python -m pytest tests/search -q -n $(WORKERS)
 
 lint: setup ## check style, format and the direction of imports
 	$(BIN)/ruff check

@@ -483,13 +483,15 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.UNREADY_TARGET: "A target could not be built, merged or tested, so no tag was "
         "created. Correct the target and run `publish` again: staged images are reused.",
         Code.CONCURRENT_RELEASE: "Another run publishes the same version and keeps replacing "
-        "images or tags of this run. Run one release at a time.",
+        "images or tags of this run, or has moved floating tags of this run. Run one release at "
+        "a time, then decide with `compile-matrix release promote VERSION`.",
         Code.UNKNOWN_RELEASE: "The registry has no record of a release with this version. "
         "`compile-matrix release list` shows all releases.",
-        Code.BAD_RECORD: "The record of a release in the registry is invalid: it is damaged, or "
-        "another program has written its tag. Publish another version, or delete the tag.",
-        Code.MISSING_IMAGE: "An image of a release is no longer in the registry, so that no tag "
-        "can be moved to it. Publish the release again, or promote another one.",
+        Code.BAD_RECORD: "The record of a release in the registry is invalid: it is damaged, names "
+        "another image than a version tag, or another program has written its tag. Publish another "
+        "version, or delete the tag.",
+        Code.MISSING_IMAGE: "An image or a version tag of a release is no longer in the registry, "
+        "so that no tag can be moved to it. Publish the release again, or promote another one.",
         Code.SELECTION: "The file of `--selection` is not a valid selection. Write one with "
         "`compile-matrix list --format selection`. A selection without targets is valid.",
     },

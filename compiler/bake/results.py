@@ -1,6 +1,6 @@
 """Input and output of a build: its options, progress reports and outcome."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -39,6 +39,8 @@ class BakeOptions:
     """Bake variable -> the value of this build, instead of its default."""
     var_option: bool = False
     """Whether buildx has `--var`; otherwise variables are passed in the environment only."""
+    pushed: Callable[[Mapping[str, str]], None] | None = None
+    """Receives the digests of pushed targets by name after each batch, in the calling thread."""
     jobs: int = BAKE_JOBS
     batch_size: int = BAKE_BATCH
     retries: int = BAKE_RETRIES

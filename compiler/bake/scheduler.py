@@ -163,12 +163,16 @@ class _Scheduler:
     def _record_success(self, process: BakeProcess) -> None:
         metadata = process.metadata()
         self._finished |= closure(process.batch, self._dependencies)
+        pushed: dict[str, str] = {}
         for name in process.batch:
             self._ledger.record_built(name, metadata.get(name, {}))
             digest = metadata.get(name, {}).get("containerimage.digest")
             if digest and name in self._options.repositories:
                 self._pins[name] = f"{self._options.repositories[name]}@{digest}"
+                pushed[name] = digest
             self._report.built(name, self._ledger.seconds(name))
+        if pushed and self._options.pushed is not None:
+            self._options.pushed(pushed)
 
     def _handle_failure(self, process: BakeProcess) -> None:
         """Fail the targets that are to blame, and schedule the rest of the batch again."""

@@ -201,7 +201,7 @@ def _publish(
 ) -> None:
     """Publish with progress on stderr, write the record and print the result."""
     from compiler.output.local_folder import write_local
-    from compiler.publish.output import format_kept_tags, format_result
+    from compiler.publish.output import format_notes, format_result
     from compiler.publish.publish import publish
 
     request, progress, start = release.request(), build_progress(), time.monotonic()
@@ -214,6 +214,6 @@ def _publish(
         folder = release.invocation.folder
         write_local(folder, "release.json", result.record.to_text().encode())
     if output_format == "json":
-        for line in format_kept_tags(result.kept_tags):
+        for line in format_notes(result):
             click.echo(line, err=True)
     click.echo(format_result(result, output_format, time.monotonic() - start), nl=False)

@@ -107,6 +107,7 @@ class CompiledRelease:
                 extra=options.bake_arguments,
                 variables=released.overridden,
             ),
+            read_again=lambda: compile_release(self.invocation, options).request(version),
             refreshed=frozenset(compiled.refreshed),
             replace=options.replace,
             move_floating_tags=not options.no_moving,

@@ -138,26 +138,30 @@ def show_(
 
 @release_.command("promote", cls=Command)
 @click.argument("version", metavar="VERSION", shell_complete=complete_version)
-@click.option("--builder", metavar="NAME", help="Copy images with this buildx builder.")
+@click.option("--removed", is_flag=True, help="Also move tags of targets that were removed.")
 @pass_invocation
-def promote_(invocation: Invocation, /, version: str, builder: str | None) -> None:
+def promote_(invocation: Invocation, /, version: str, *, removed: bool) -> None:
     """Move the floating tags of a release to it, forward or back.
 
-    Version tags are not changed. Each tag is verified after it was moved. If the command is
-    interrupted, run it again to complete it.
+    Version tags are not changed. Only tags that the current matrix can produce are moved; others
+    are listed and left. All tags are verified at the end. Run an interrupted command again.
 
     \b
     Examples:
       compile-matrix release promote v1.3.2
     """
     from compiler.external.registry.client import Registries
+    from compiler.output.bake_resolved import ResolvedPlan
     from compiler.publish.promote import promote_release
+    from compiler.releases.tag_templates import templates_for
 
     registries = Registries(os.environ)
     record = _read_record(invocation, registries, version)
-    moved = promote_release(registries, record, builder)
-    for tag, changed in moved.items():
-        click.echo(printable(f"{tag}: {'moved' if changed else 'unchanged'}"))
+    templates = templates_for(ResolvedPlan(invocation.plan(), os.environ), version)
+    moved, left = promote_release(registries, record, templates, removed=removed)
+    states = {tag: "moved" if changed else "unchanged" for tag, changed in moved.items()}
+    for tag, state in (states | left).items():
+        click.echo(printable(f"{tag}: {state}"))
     click.echo(f"{counted(sum(moved.values()), 'tag')} moved to {version}")
 
 

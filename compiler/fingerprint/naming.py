@@ -20,3 +20,12 @@ def fingerprint_tag(fingerprint: str, platform: str = "") -> str:
     'fp-0a-linux-arm64'
     """
     return f"fp-{fingerprint}" + (f"-{platform.replace('/', '-')}" if platform else "")
+
+
+def pushed_tag(fingerprint: str, platform: str = "") -> str:
+    """Return the tag under which an image is pushed until its inputs were read again.
+
+    >>> pushed_tag("0a", "linux/arm64")
+    'fp-0a-linux-arm64-pushed'
+    """
+    return f"{fingerprint_tag(fingerprint, platform)}-pushed"

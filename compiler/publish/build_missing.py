@@ -4,14 +4,14 @@ Builds as `compile-matrix build` does. A parent that is already staged is passed
 digest, so it is never rebuilt for them.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from compiler.bake.bake_arguments import NO_CACHE
 from compiler.bake.results import BakeOptions, BuildReport, Outcome
 from compiler.bake.scheduler import build
 from compiler.constants import TEST_SUFFIX
-from compiler.fingerprint.naming import fingerprint_tag, label
+from compiler.fingerprint.naming import label, pushed_tag
 from compiler.publish.items import ReleaseItem
 from compiler.publish.staged_image import StagedImage
 from compiler.targets.plan import Plan
@@ -24,10 +24,11 @@ def build_images(
     options: BakeOptions,
     report: BuildReport,
     *,
+    pushed: Callable[[Mapping[str, str]], None],
     refreshed: Collection[str] = (),
     platform: str = "",
 ) -> Outcome:
-    """Build images and push each to its repository, only under the tag of its fingerprint.
+    """Build images and push each to its repository, under a tag that no release reads.
 
     Args:
         plan: the compiled plan.
@@ -35,6 +36,7 @@ def build_images(
         staged: target -> `REPOSITORY@DIGEST` of images that are already staged.
         options: how to build.
         report: receives the progress.
+        pushed: receives the digests of pushed targets by name, as soon as they are known.
         refreshed: targets to build without cache.
         platform: the only platform to build; empty for all.
 
@@ -45,7 +47,7 @@ def build_images(
     missing = {item.target: item for item in items}
     overrides: dict[str, tuple[str, ...]] = {
         name: (
-            f"tags={item.repository}:{fingerprint_tag(item.fingerprint, platform)}",
+            f"tags={item.repository}:{pushed_tag(item.fingerprint, platform)}",
             label(item.fingerprint),
             *([NO_CACHE] if name in refreshed else []),
         )
@@ -63,6 +65,7 @@ def build_images(
         platforms=(platform,) if platform else (),
         overrides=overrides,
         pins=staged,
+        pushed=pushed,
         repositories={name: item.repository for name, item in missing.items()},
     )
     return build(plan, missing, build_options, report)

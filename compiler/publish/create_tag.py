@@ -1,38 +1,28 @@
 """Create tags for staged images, by digest, and verify each tag afterwards."""
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
 from compiler.codes import Code
-from compiler.external import buildx
 from compiler.external.references import split_tag
-from compiler.external.registry.client import Registries, RegistryError
-from compiler.external.registry.parallel import run_parallel
-from compiler.external.transient_errors import ATTEMPTS, retry_delay, transient_reason
-from compiler.publish.staged_image import StagedImage
+from compiler.external.registry.client import Manifest, Registries, RegistryError
+from compiler.external.registry.parallel import pause, run_parallel
+
+
+_LOOKS = 3
+"""Maximum number of further looks at a tag that does not refer to the expected image."""
 
 
 class OvertakenError(RegistryError):
     """Another run assigned a tag to another image right after this run had created it."""
 
 
-def create_tag(
-    registries: Registries,
-    image: StagedImage,
-    repository: str,
-    tag: str,
-    builder: str | None = None,
-) -> bool:
+def create_tag(registries: Registries, manifest: Manifest, tag: str) -> bool:
     """Create a tag for an image, or move an existing tag to it.
 
-    The digest stays the same, and attestations are kept.
-
     Args:
-        registries: the registries of both.
-        image: the staged image.
-        repository: the repository in which it is staged.
+        registries: the registry of the tag.
+        manifest: the image or index; the repository of the tag contains all its content.
         tag: the tag, with its repository.
-        builder: the buildx builder for copies to other repositories.
 
     Returns:
         Whether the tag had to be created or moved.
@@ -41,57 +31,61 @@ def create_tag(
         OvertakenError: the tag refers to another image afterwards.
         RegistryError: the registry denies it, or the tag is missing afterwards.
     """
-    tag_repository, name = split_tag(tag)
-    if registries.digest(tag_repository, name) == image.digest:
+    repository, name = split_tag(tag)
+    if registries.digest(repository, name) == manifest.digest:
         return False
-    if tag_repository == repository:
-        registries.put_manifest(tag_repository, name, image.manifest)
-    else:
-        copy_image([f"{repository}@{image.digest}"], [tag], builder)
-    current = registries.digest(tag_repository, name)
+    registries.put_manifest(repository, name, manifest)
+    current = settled_digests(registries, [tag], {tag: {manifest.digest}})[tag]
     if current is None:
-        raise RegistryError(
-            tag,
-            f"the tag is missing after it was created for {image.digest}",
-            code=Code.REGISTRY_ERROR,
-            help_="check whether the registry or another program deletes tags",
-        )
-    if current != image.digest:
+        raise missing_tag(tag, manifest.digest)
+    if current != manifest.digest:
         raise OvertakenError(
             tag,
-            f"the tag was created for {image.digest} but refers to {current}",
+            f"the tag was created for {manifest.digest} but refers to {current}",
             code=Code.CONCURRENT_RELEASE,
         )
     return True
 
 
-def copy_image(sources: Sequence[str], tags: Sequence[str], builder: str | None = None) -> None:
-    """Copy an image to tags, or merge several images to one; retry transient errors.
+def missing_tag(tag: str, digest: str) -> RegistryError:
+    """Return the error for a tag that is missing after it was created."""
+    return RegistryError(
+        tag,
+        f"the tag is missing after it was created for {digest}",
+        code=Code.REGISTRY_ERROR,
+        help_="check whether the registry or another program deletes tags",
+    )
 
-    Raises:
-        RegistryError: buildx fails; the error quotes it.
+
+def current_digests(registries: Registries, tags: Mapping[str, object]) -> dict[str, str | None]:
+    """Return the digest that each tag refers to now; None for missing tags."""
+    return run_parallel(lambda tag: registries.digest(*split_tag(tag)), {tag: tag for tag in tags})
+
+
+def settled_digests(
+    registries: Registries, tags: Iterable[str], expected: Mapping[str, Collection[str]]
+) -> dict[str, str | None]:
+    """Return the digest of each tag, after further looks at those that are not as expected.
+
+    Some registries answer reads for a while as before the last write.
+
+    Args:
+        registries: the registries to read.
+        tags: the tags to read.
+        expected: tag -> the digests after which no further look is needed; any digest for others.
     """
-    arguments = ["imagetools", "create"]
-    arguments += [f"--builder={builder}"] if builder else []
-    arguments += ["--prefer-index=false"] if len(sources) == 1 else []
-    arguments += [f"--tag={tag}" for tag in tags]
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            completed = buildx.run([*arguments, *sources])
-        except buildx.BuildxError as error:
-            raise _copy_error(tags[0], error.message, error.help) from None
-        if not completed.returncode:
-            return
-        reason = buildx.reason(completed.stderr)
-        stderr = completed.stderr.decode(errors="replace")
-        if attempt == ATTEMPTS or not transient_reason(stderr):
-            raise _copy_error(tags[0], reason, "correct what buildx reports, or retry")
-        time.sleep(retry_delay(attempt))
-
-
-def _copy_error(tag: str, reason: str, help_: str) -> RegistryError:
-    message = f"cannot create the tag: {reason}"
-    return RegistryError(tag, message, code=Code.REGISTRY_ERROR, help_=help_)
+    current = current_digests(registries, dict.fromkeys(tags))
+    for number in range(_LOOKS):
+        unexpected = {
+            tag: tag
+            for tag, digest in current.items()
+            if tag in expected and digest not in expected[tag]
+        }
+        if not unexpected:
+            break
+        pause(0.25 * 2.0**number)
+        current |= current_digests(registries, unexpected)
+    return current
 
 
 def tags_of_other_images(
@@ -103,7 +97,5 @@ def tags_of_other_images(
         registries: the registries to read.
         digests: tag -> the intended digest; None if the image is not built yet.
     """
-    current = run_parallel(
-        lambda tag: registries.digest(*split_tag(tag)), {tag: tag for tag in digests}
-    )
+    current = current_digests(registries, digests)
     return {tag: digest for tag, digest in current.items() if digest and digest != digests[tag]}

@@ -1,125 +1,186 @@
-"""Move floating tags to a release, forward only."""
+"""Move floating tags to a release: forward only, and with a last look at other runs.
 
-import re
-from collections.abc import Iterable, Mapping
-from functools import cached_property
+Registries cannot compare and set a tag, so another run may move one at any time. `settle` looks
+again after the record is written. A run of an older release that took a tag back meanwhile finds
+the record of the newer one then, or the newer one finds the tag: at least one of both returns it.
+"""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from compiler.codes import Code
 from compiler.external.references import split_tag
-from compiler.external.registry.client import Registries
+from compiler.external.registry.client import Manifest, RegistryError
 from compiler.external.registry.parallel import run_parallel
-from compiler.publish.create_tag import create_tag
-from compiler.publish.items import ReleaseItem
-from compiler.publish.request import PublishJob, PublishProgress
+from compiler.publish.create_tag import current_digests, missing_tag, settled_digests
+from compiler.publish.request import (
+    ONE_AT_A_TIME,
+    ROUNDS,
+    KeptReason,
+    KeptTag,
+    PublishJob,
+    PublishProgress,
+)
+from compiler.publish.tag_owners import TagOwners
 from compiler.releases.record import ReleaseRecord
-from compiler.releases.registry_record import pull_records, recorded_versions
-from compiler.releases.version import Release, parse_version
 
 
-class NewerReleases:
-    """Finds out whether a floating tag belongs to a newer release; reads registries on demand."""
+@dataclass(frozen=True, slots=True)
+class FloatingTagDecision:
+    """What to do with a floating tag."""
 
-    def __init__(
-        self,
-        registries: Registries,
-        record_repository: str,
-        release: Release,
-        version_tags: Iterable[str],
-    ) -> None:
-        """Create the finder.
+    current: str | None
+    """The image that it refers to; None if it is missing."""
+    digest: str = ""
+    """The image to move it to; empty to leave it."""
+    kept: KeptTag | None = None
+    """Why it does not refer to this release."""
 
-        Args:
-            registries: the registries to read.
-            record_repository: the repository of release records.
-            release: the release that is being published.
-            version_tags: the version tags of all targets in this release.
+
+class FloatingTags:
+    """The floating tags of one run."""
+
+    def __init__(self, job: PublishJob, progress: PublishProgress) -> None:
+        """Take the job and its state before any tag is created."""
+        self._job, self._progress = job, progress
+        self._targets = {
+            tag: name
+            for name, item in job.selected.items()
+            for tag in (item.floating_tags if job.moves_floating_tags else ())
+        }
+        self._before: ReleaseRecord | None = progress.previous
+        """The record of this release before the run."""
+        self._known = self._owners().versions if self._targets else ()
+        """The versions that were recorded before the run."""
+        self._assigned: dict[str, set[str]] = {}
+        """Tag -> the images that this run has assigned it to."""
+        self.kept: dict[str, KeptTag] = {}
+        """Tag that does not refer to this release -> why."""
+
+    def preview(self) -> Mapping[str, FloatingTagDecision]:
+        """Return what `move` would do with each tag."""
+        owners = self._owners()
+        digests = current_digests(self._job.registries, self._targets)
+        return {tag: self._decide(owners, tag, digests[tag]) for tag in digests}
+
+    def move(self) -> None:
+        """Move the tags that this release may take."""
+        self._pass(final=False)
+
+    def settle(self) -> None:
+        """Check all tags again, and correct those that runs of other releases have moved.
+
+        Raises:
+            PublishError: a promotion has moved tags that this run had moved.
+            RegistryError: other runs keep moving tags, or a tag is missing after it was created.
         """
-        self._registries, self._record_repository = registries, record_repository
-        self._release = release
-        self._version_tags = dict.fromkeys(version_tags)
+        for _ in range(ROUNDS):
+            if not self._pass(final=True):
+                return
+        digests = current_digests(self._job.registries, self._targets)
+        for tag in self._assigned:
+            if digests[tag] is None:
+                raise missing_tag(tag, self._own_digest(tag))
+        raise RegistryError(
+            next(iter(self._assigned)),
+            f"another run keeps moving floating tags of {self._job.version}",
+            code=Code.CONCURRENT_RELEASE,
+            help_=ONE_AT_A_TIME,
+        )
 
-    @cached_property
-    def _records(self) -> list[ReleaseRecord]:
-        """The records of newer final releases, the newest first."""
-        versions = recorded_versions(self._registries, self._record_repository)
-        newer = filter(self._is_newer, versions)
-        records = pull_records(self._registries, self._record_repository, newer)
-        return [record for record in records.values() if isinstance(record, ReleaseRecord)]
+    def _pass(self, *, final: bool) -> bool:
+        """Look at all tags once and move those that must move; return whether any was moved."""
+        owners = self._owners()
+        digests = settled_digests(self._job.registries, self._targets, self._assigned)
+        if final:
+            self._reject_promotion(owners, digests)
+        decisions = {tag: self._decide(owners, tag, digests[tag]) for tag in digests}
+        self.kept = {tag: found.kept for tag, found in decisions.items() if found.kept}
+        moves = {tag: found.digest for tag, found in decisions.items() if found.digest}
+        run_parallel(lambda tag: self._assign(tag, moves[tag]), {tag: tag for tag in moves})
+        for tag, digest in moves.items():
+            self._progress.count_tags(self._targets[tag], tag not in self._assigned)
+            self._assigned.setdefault(tag, set()).add(digest)
+        return bool(moves)
 
-    @cached_property
-    def _newer_tags(self) -> Mapping[str, dict[str, str]]:
-        """Repository -> existing version tag of a newer release -> its version."""
-        patterns: dict[str, set[str]] = {}
-        for tag in self._version_tags:
-            repository, name = split_tag(tag)
-            around = [re.escape(text) for text in name.split(self._release.version)]
-            patterns.setdefault(repository, set()).add("(.+)".join(around[:2]))
-        newer: dict[str, dict[str, str]] = {}
-        for repository, expressions in patterns.items():
-            versions = newer.setdefault(repository, {})
-            for name in self._registries.tags(repository):
-                for expression in expressions:
-                    match = re.fullmatch(expression, name)
-                    if match and match.groups() and self._is_newer(match[1]):
-                        versions[name] = match[1]
-        return newer
+    def _owners(self) -> TagOwners:
+        """Return a finder with the state of the registry now."""
+        job = self._job
+        return TagOwners(job.registries, job.record_repository, job.request.release, job.templates)
 
-    def _is_newer(self, text: str) -> bool:
-        """Return whether a text is a final version above the one being published."""
-        own, other = parse_version(self._release.version), parse_version(text)
-        return bool(own and other and other > own and not other.is_prerelease)
+    def _own_digest(self, tag: str) -> str:
+        """Return the image of this release; empty if a preview has not built it."""
+        image = self._progress.images.get(self._targets[tag])
+        return image.digest if image else ""
 
-    def owner(self, tag: str, digest: str) -> str | None:
-        """Return the newer release that a floating tag belongs to; None if it may be moved.
+    def _decide(self, owners: TagOwners, tag: str, current: str | None) -> FloatingTagDecision:
+        """Decide about a tag and the image that it refers to now."""
+        own = self._own_digest(tag)
+        newest = owners.newest(tag)
+        if current == own:
+            return self._decide_own(tag, own, newest)
+        if current is None:
+            if newest is None:
+                return FloatingTagDecision(current, own)
+            return FloatingTagDecision(current, kept=KeptTag(newest[0], KeptReason.NEWER))
+        newer = owners.newer(tag, current)
+        if newer is not None:
+            return FloatingTagDecision(current, kept=KeptTag(newer, KeptReason.NEWER))
+        recorded = self._recorded_before(tag)
+        if recorded is not None and recorded != current and tag not in self._assigned:
+            other = owners.recorded(tag, current, owners.versions)
+            if other is not None:
+                return FloatingTagDecision(current, kept=KeptTag(other, KeptReason.RETURNED))
+        return FloatingTagDecision(current, own)
 
-        A release that was interrupted before its record was written is recognised by its version
-        tags.
+    def _decide_own(
+        self, tag: str, own: str, newest: tuple[str, str] | None
+    ) -> FloatingTagDecision:
+        """Decide about a tag that refers to this release already."""
+        if newest is None or newest[1] == own:
+            return FloatingTagDecision(own)
+        version, digest = newest
+        if tag not in self._assigned:
+            # Another run of this version took it: before its release was returned to, or from it.
+            if self._recorded_before(tag) is not None:
+                return FloatingTagDecision(own)
+            return FloatingTagDecision(own, kept=KeptTag(version, KeptReason.OLDER))
+        if version in self._known:
+            return FloatingTagDecision(own)  # a fix of a release that was returned to
+        return FloatingTagDecision(own, digest, KeptTag(version, KeptReason.NEWER))
 
-        Args:
-            tag: the floating tag.
-            digest: the image to which it is to be moved.
-        """
-        repository, name = split_tag(tag)
-        current = self._registries.digest(repository, name)
-        if current is None or current == digest:
-            return None
-        for record in self._records:
-            for target in record.targets:
-                if target.digest == current and tag in target.moving:
-                    return record.release
-        for version_tag, version in self._newer_tags.get(repository, {}).items():
-            if self._registries.digest(repository, version_tag) == current:
-                return version
+    def _recorded_before(self, tag: str) -> str | None:
+        """Return the image that this release had recorded for a tag before the run."""
+        for target in self._before.targets if self._before else ():
+            if tag in target.moving:
+                return target.digest
         return None
 
+    def _reject_promotion(self, owners: TagOwners, digests: dict[str, str | None]) -> None:
+        """Reject that releases recorded before the run have taken tags from this run."""
+        taken: list[tuple[str, str]] = []
+        for tag, assigned in self._assigned.items():
+            digest = digests[tag]
+            if digest is None or digest in assigned:
+                continue
+            version = owners.recorded(tag, digest, self._known)
+            if version is not None:
+                reason = f"another run has moved the floating tag {tag} to {version}"
+                taken.append((self._targets[tag], reason))
+        if taken:
+            raise self._job.error(
+                Code.CONCURRENT_RELEASE,
+                taken,
+                help_="decide for one release: run `compile-matrix release promote VERSION`",
+                outcome=f"{self._job.version} is released, but not all its floating tags name it",
+            )
 
-def move_floating_tags(job: PublishJob, progress: PublishProgress) -> dict[str, str]:
-    """Move the floating tags of a final version.
-
-    Returns:
-        Floating tag that was not moved -> the newer release that it belongs to.
-    """
-    release = job.request.release
-    if not job.request.move_floating_tags or not release.is_final:
-        return {}
-    version_tags = (tag for item in job.items.values() for tag in item.version_tags)
-    newer = NewerReleases(job.registries, job.record_repository, release, version_tags)
-    results = run_parallel(lambda item: _move_tags(job, progress, item, newer), job.selected)
-    for name, (moved, _) in results.items():
-        progress.count_tags(name, moved)
-    return {tag: owner for _, kept in results.values() for tag, owner in kept.items()}
-
-
-def _move_tags(
-    job: PublishJob, progress: PublishProgress, item: ReleaseItem, newer: NewerReleases
-) -> tuple[int, dict[str, str]]:
-    """Move the floating tags of a target; return how many, and the kept ones with their owner."""
-    image = progress.images[item.target]
-    builder = job.request.options.builder
-    moved, kept = 0, {}
-    for tag in item.floating_tags:
-        owner = newer.owner(tag, image.digest)
-        if owner is not None:
-            kept[tag] = owner
-        else:
-            moved += create_tag(job.registries, image, item.repository, tag, builder)
-    return moved, kept
+    def _assign(self, tag: str, digest: str) -> None:
+        """Assign a tag to an image of its repository."""
+        repository, name = split_tag(tag)
+        image = self._progress.images[self._targets[tag]]
+        manifest: Manifest | None = image.manifest
+        if digest != image.digest:
+            manifest = self._job.registries.manifest(repository, digest)
+        if manifest is not None:
+            self._job.registries.put_manifest(repository, name, manifest)

@@ -1,24 +1,25 @@
 """Merge images of single platforms, which several machines have staged, to one index."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Any
 
-from compiler.external.registry.client import Registries
+from compiler.external.registry.client import INDEX, Manifest, Registries
 from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.publish.create_tag import copy_image
 from compiler.publish.items import ReleaseItem
 from compiler.publish.staged_image import StagedImage, passed_tests_tag, read_image
 
 
 def merge_platforms(
-    registries: Registries, items: Iterable[ReleaseItem], builder: str | None
+    registries: Registries, items: Iterable[ReleaseItem]
 ) -> dict[str, tuple[str, ...]]:
-    """Merge the staged platforms of targets, attestations included.
+    """Merge the staged platforms of targets, attestations and annotations included.
 
     Args:
         registries: the registries of the staged images.
         items: the targets to merge.
-        builder: the buildx builder with the settings of the registries.
 
     Returns:
         Target that could not be merged -> its missing platforms.
@@ -27,12 +28,12 @@ def merge_platforms(
         RegistryError: a registry denies access, or does not respond.
     """
     missing = run_parallel(
-        lambda item: _merge(registries, item, builder), {item.target: item for item in items}
+        lambda item: _merge(registries, item), {item.target: item for item in items}
     )
     return {name: platforms for name, platforms in missing.items() if platforms}
 
 
-def _merge(registries: Registries, item: ReleaseItem, builder: str | None) -> tuple[str, ...]:
+def _merge(registries: Registries, item: ReleaseItem) -> tuple[str, ...]:
     """Merge the platforms of a target; return the missing ones."""
     images: dict[str, StagedImage] = {}
     for platform in item.platforms:
@@ -43,10 +44,64 @@ def _merge(registries: Registries, item: ReleaseItem, builder: str | None) -> tu
     missing = tuple(platform for platform in item.platforms if platform not in images)
     if missing or not images:
         return missing or ("any platform",)
-    digests = dict.fromkeys(image.digest for image in images.values())
-    sources = [f"{item.repository}@{digest}" for digest in digests]
-    copy_image(sources, [f"{item.repository}:{fingerprint_tag(item.fingerprint)}"], builder)
+    merged = merged_index(images.values())
+    registries.put_manifest(item.repository, fingerprint_tag(item.fingerprint), merged)
     return ()
+
+
+def merged_index(images: Iterable[StagedImage]) -> Manifest:
+    """Return one index of all entries of several images, which are in the same repository.
+
+    The annotations of an index are kept if all indexes have them. Images of other platforms and
+    attestations keep their digests, so signatures of them stay valid.
+    """
+    pieces = {image.digest: image for image in images}
+    indexes = [image for image in pieces.values() if "manifests" in image.manifest.data]
+    if len(pieces) == len(indexes) == 1:
+        return indexes[0].manifest
+    entries: dict[str, Mapping[str, Any]] = {}
+    for image in pieces.values():
+        for entry in _entries(image):
+            entries.setdefault(str(entry.get("digest")), entry)
+    types = {image.manifest.media_type for image in indexes}
+    media_type = types.pop() if len(types) == 1 else INDEX
+    data: dict[str, Any] = {
+        "schemaVersion": 2,
+        "mediaType": media_type,
+        "manifests": [*entries.values()],
+    }
+    annotations = _common_annotations(indexes)
+    if annotations:
+        data["annotations"] = annotations
+    content = json.dumps(data).encode()
+    return Manifest(f"sha256:{sha256(content).hexdigest()}", media_type, content)
+
+
+def _entries(image: StagedImage) -> list[Mapping[str, Any]]:
+    """Return the descriptors of an index, or the one of an image without an index."""
+    listed = image.manifest.data.get("manifests")
+    if isinstance(listed, list):
+        return [entry for entry in listed if isinstance(entry, dict)]
+    platform = next(iter(image.platforms)).split("/")
+    names = ("os", "architecture", "variant")
+    return [
+        {
+            "mediaType": image.manifest.media_type,
+            "digest": image.digest,
+            "size": len(image.manifest.content),
+            "platform": dict(zip(names, platform, strict=False)),
+        }
+    ]
+
+
+def _common_annotations(indexes: Iterable[StagedImage]) -> dict[str, Any]:
+    """Return the annotations that all indexes have with the same value."""
+    annotations = [image.manifest.data.get("annotations") for image in indexes]
+    mappings = [values if isinstance(values, dict) else {} for values in annotations]
+    first = mappings[0] if mappings else {}
+    return {
+        key: value for key, value in first.items() if all(m.get(key) == value for m in mappings)
+    }
 
 
 def all_platforms_tested(registries: Registries, item: ReleaseItem) -> bool:

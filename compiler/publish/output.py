@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
-from compiler.publish.request import PublishResult
+from compiler.publish.request import KeptReason, KeptTag, PublishResult
 from compiler.releases.consumers import image_reference
 from compiler.releases.record import ReleasedTarget, ReleaseRecord, format_record
 from compiler.reports.text import columns, counted, inert, printable
@@ -56,16 +56,35 @@ def format_result(result: PublishResult, output_format: PublishFormat, seconds: 
     else:
         summary = f"staged: {summary}"
     lines = columns(rows)
-    lines += format_kept_tags(result.kept_tags)
+    lines += format_notes(result)
     lines.append(f"{summary}, {counted(result.requests, 'request')}, in {seconds:.0f} s")
     return "".join(f"{line}\n" for line in lines)
 
 
-def format_kept_tags(kept_tags: Mapping[str, str]) -> list[str]:
+def format_kept_tags(kept_tags: Mapping[str, KeptTag], own: str) -> list[str]:
     """Return a line for each floating tag that was not moved, with the release that has it."""
+    texts = {
+        KeptReason.NEWER: "not moved: {tag} belongs to the newer release {other}",
+        KeptReason.RETURNED: f"not moved: {{tag}} was moved from {own} to {{other}}; to undo that, "
+        f"run `compile-matrix release promote {own}`",
+        KeptReason.OLDER: f"{{tag}} names {own} although {{other}} is newer; to move it, run "
+        "`compile-matrix release promote {other}`",
+    }
     return [
-        printable(f"not moved: {tag} belongs to the newer release {version}")
-        for tag, version in kept_tags.items()
+        printable(texts[kept.reason].format(tag=tag, other=kept.version))
+        for tag, kept in kept_tags.items()
+    ]
+
+
+def format_notes(result: PublishResult) -> list[str]:
+    """Return a line for each tag that is not as the release would have it."""
+    return [
+        *format_kept_tags(result.kept_tags, result.release),
+        *(
+            f"{result.release} is not complete: no record names the image of {tag}; run "
+            "`compile-matrix publish` without FILTERs"
+            for tag in result.unfinished_tags
+        ),
     ]
 
 

@@ -6,6 +6,7 @@ from compiler.codes import Code
 from compiler.errors import Diagnostic, DiagnosticError
 from compiler.external.references import canonical_tag, split_tag
 from compiler.external.registry.client import RegistryError
+from compiler.external.registry.copying import Copier
 from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publish.create_tag import create_tag, tags_of_other_images
@@ -72,8 +73,9 @@ def find_released_image(job: PublishJob, item: ReleaseItem, digest: str) -> Stag
         repository = split_tag(item.version_tags[0])[0]
         image = find_complete_image(job, item._replace(repository=repository), digest)
         if image is not None and not job.request.preview:
+            Copier(job.registries).copy(repository, item.repository, digest)
             tag = f"{item.repository}:{fingerprint_tag(item.fingerprint)}"
-            create_tag(job.registries, image, repository, tag, job.request.options.builder)
+            create_tag(job.registries, image.manifest, tag)
     return image
 
 

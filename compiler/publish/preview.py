@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from compiler.external.references import split_tag
 from compiler.external.registry.parallel import run_parallel
 from compiler.external.registry.read_only import ReadOnlyRegistries
-from compiler.publish.floating_tags import NewerReleases
+from compiler.publish.floating_tags import FloatingTags
 from compiler.publish.items import ReleaseItem
 from compiler.publish.preflight import (
     find_staged_images,
@@ -14,7 +14,14 @@ from compiler.publish.preflight import (
     reject_reserved_tags,
 )
 from compiler.publish.publish import prepare
-from compiler.publish.request import NOTHING_BUILT, PublishProgress, PublishReport, PublishRequest
+from compiler.publish.request import (
+    NOTHING_BUILT,
+    KeptTag,
+    PublishProgress,
+    PublishReport,
+    PublishRequest,
+)
+from compiler.publish.unfinished_tags import reject_unfinished_tags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +37,8 @@ class PreviewedTarget:
     """The tags that do not exist yet."""
     move: tuple[str, ...]
     """The tags that refer to another image now."""
-    kept: Mapping[str, str]
-    """Floating tag that would not be moved -> the newer release that it belongs to."""
+    kept: Mapping[str, KeptTag]
+    """Floating tag that would not be moved -> the other release, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,28 +66,26 @@ def preview(
     reject_reserved_tags(job)
     find_staged_images(job, progress)
     reject_existing_tags(job, progress, NOTHING_BUILT)
-    moves = request.move_floating_tags and request.release.is_final
-    version_tags = [tag for item in job.items.values() for tag in item.version_tags]
-    newer = NewerReleases(registries, job.record_repository, request.release, version_tags)
+    reject_unfinished_tags(job, progress)
+    floating = {} if request.platform else FloatingTags(job, progress).preview()
 
     def preview_target(item: ReleaseItem) -> PreviewedTarget:
         image = progress.images.get(item.target)
         digest = image.digest if image else None
-        tags: dict[str, str | None] = {}
-        if item.target in job.selected and not request.platform:
-            tags = dict.fromkeys(item.version_tags)
-            if moves:
-                tags |= {tag: newer.owner(tag, digest or "") for tag in item.floating_tags}
+        selected = item.target in job.selected and not request.platform
         current = {
-            tag: registries.digest(*split_tag(tag)) for tag, owner in tags.items() if not owner
+            tag: registries.digest(*split_tag(tag))
+            for tag in (item.version_tags if selected else ())
         }
+        changes = {tag: floating[tag] for tag in item.floating_tags if tag in floating}
+        current |= {tag: change.current for tag, change in changes.items() if not change.kept}
         return PreviewedTarget(
             target=item.target,
             state="reuse" if image else "merge" if request.merge else "build",
             digest=digest,
             create=tuple(tag for tag, found in current.items() if found is None),
             move=tuple(tag for tag, found in current.items() if found not in {None, digest}),
-            kept={tag: owner for tag, owner in tags.items() if owner},
+            kept={tag: change.kept for tag, change in changes.items() if change.kept},
         )
 
     targets = run_parallel(preview_target, job.required)

@@ -28,7 +28,7 @@ def _json(preview: Preview) -> str:
             "digest": target.digest,
             "create": list(target.create),
             "move": list(target.move),
-            "kept": dict(target.kept),
+            "kept": {tag: kept.version for tag, kept in target.kept.items()},
         }
         for target in preview.targets
     ]
@@ -50,7 +50,7 @@ def _lines(preview: Preview) -> Iterator[str]:
     ]
     yield from columns(rows)
     for target in preview.targets:
-        yield from format_kept_tags(target.kept)
+        yield from format_kept_tags(target.kept, preview.release)
     states = [target.state for target in preview.targets]
     counts = [f"{states.count(state)} to {state}" for state in dict.fromkeys(("build", *states))]
     created = sum(len(target.create) for target in preview.targets)

@@ -1,47 +1,179 @@
-"""Move the floating tags of a recorded release to its images."""
+"""Move the floating tags of a recorded release to its images.
+
+A record is untrusted input. Only tags that the templates of the matrix can produce are moved, and
+only to images that the record's version tags name.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from compiler.codes import Code
-from compiler.external.registry.client import Registries, RegistryError
-from compiler.publish.create_tag import create_tag
-from compiler.publish.staged_image import StagedImage, read_image
-from compiler.releases.history import released_repository
-from compiler.releases.record import ReleaseRecord
+from compiler.errors import Diagnostic, DiagnosticError, Repository
+from compiler.external.references import split_tag
+from compiler.external.registry.client import Manifest, Registries
+from compiler.external.registry.copying import Copier
+from compiler.external.registry.parallel import run_parallel
+from compiler.publish.create_tag import current_digests, settled_digests
+from compiler.releases.record import ReleasedTarget, ReleaseRecord
+from compiler.releases.tag_templates import TagTemplates
+
+
+_NO_TAG_MOVED = "no tag was moved"
+_PROMOTE_AGAIN = "run the command again to decide for this release"
+_RESERVED = ("fp-", "release-", "check-", "sha256-")
+"""Prefixes of tags that are not those of images for users."""
+
+
+class Promotion(NamedTuple):
+    """The result of a promotion."""
+
+    moved: dict[str, bool]
+    """Tag -> whether it was moved; False if it referred to the release already."""
+    left: dict[str, str]
+    """Tag of the record that was left -> why."""
+
+
+class _Move(NamedTuple):
+    """A floating tag that is to refer to an image."""
+
+    tag: str
+    target: ReleasedTarget
+    source: str
+    """The repository that contains the image."""
 
 
 def promote_release(
-    registries: Registries, record: ReleaseRecord, builder: str | None
-) -> dict[str, bool]:
+    registries: Registries, record: ReleaseRecord, templates: TagTemplates, *, removed: bool = False
+) -> Promotion:
     """Move all floating tags of a release to it, forward or back.
 
-    Returns:
-        Tag -> whether it was moved; False if it referred to the release already.
+    Args:
+        registries: the registries of the matrix.
+        record: the record of the release.
+        templates: the tags that the matrix can produce for this release.
+        removed: whether tags of targets that the matrix no longer has are moved, too.
 
     Raises:
-        RegistryError: an image of the release is missing, and no tag was moved; or a registry
-            denies access.
+        DiagnosticError: an image is missing, or a version tag names another image, and no tag was
+            moved; or another run has moved a tag meanwhile.
+        RegistryError: a registry denies access.
     """
-    images: dict[str, tuple[str, StagedImage]] = {}
-    missing: list[str] = []
+    moves: list[_Move] = []
+    left: dict[str, str] = {}
     for target in record.targets:
-        repository = released_repository(target) if target.moving else None
-        if repository is None:
-            continue
-        image = read_image(registries, repository, target.digest)
-        if image is None:
-            missing.append(f"{repository}@{target.digest} ({target.target})")
-        else:
-            images[target.target] = repository, image
-    if missing:
-        raise RegistryError(
-            missing[0].partition("@")[0],
-            f"missing images of release {record.release}: {', '.join(missing)}",
-            code=Code.MISSING_IMAGE,
-            help_="no tag was moved; publish the release again, or promote another one",
+        for tag in target.moving:
+            reason = _reason_to_leave(target, tag, templates, removed=removed)
+            if reason:
+                left[tag] = reason
+            else:
+                moves.append(_Move(tag, target, _source(target, tag, templates)))
+    manifests = _read_images(registries, record, moves, templates)
+    copier = Copier(registries)
+    run_parallel(
+        lambda move: copier.copy(move.source, split_tag(move.tag)[0], move.target.digest),
+        {move.tag: move for move in moves},
+    )
+    before = current_digests(registries, {move.tag: move for move in moves})
+    stale = {move.tag: move for move in moves if before[move.tag] != move.target.digest}
+    run_parallel(
+        lambda move: registries.put_manifest(
+            *split_tag(move.tag), manifests[move.source, move.target.digest]
+        ),
+        stale,
+    )
+    _check_moved(registries, record, moves)
+    return Promotion({move.tag: move.tag in stale for move in moves}, left)
+
+
+def _reason_to_leave(
+    target: ReleasedTarget, tag: str, templates: TagTemplates, *, removed: bool
+) -> str:
+    """Return why a tag must not be moved; empty if it may be moved."""
+    if tag in templates.floating_tags:
+        return ""
+    if split_tag(tag)[0] not in templates.repositories:
+        return "left: its repository is none of this matrix"
+    if target.target in templates.version_tags:
+        return "left: no floating tag of this matrix"
+    if split_tag(tag)[1].startswith(_RESERVED) or templates.is_version_tag(tag):
+        return "left: it is not a floating tag"
+    return (
+        "" if removed else f"left: the matrix has no target {target.target}; `--removed` moves it"
+    )
+
+
+def _source(target: ReleasedTarget, tag: str, templates: TagTemplates) -> str:
+    """Return the repository of this matrix that contains the image of a target."""
+    repositories = [split_tag(version_tag)[0] for version_tag in target.tags]
+    own = (name for name in repositories if name in templates.repositories)
+    return next(own, split_tag(tag)[0])
+
+
+def _read_images(
+    registries: Registries, record: ReleaseRecord, moves: Iterable[_Move], templates: TagTemplates
+) -> dict[tuple[str, str], Manifest]:
+    """Return the manifests to assign, by repository and digest.
+
+    Raises:
+        DiagnosticError: an image or a version tag is missing, or names another image.
+    """
+    images = {(move.source, move.target.digest): move for move in moves}
+    found = run_parallel(lambda image: registries.manifest(*image), {key: key for key in images})
+    expected = {
+        tag: move.target.digest
+        for move in images.values()
+        for tag in move.target.tags
+        if split_tag(tag)[0] in templates.repositories
+    }
+    current = current_digests(registries, expected)
+    problems = [
+        _problem(
+            Code.MISSING_IMAGE,
+            repository,
+            f"missing image of release {record.release}: {repository}@{digest} "
+            f"({images[repository, digest].target.target})",
         )
-    moved: dict[str, bool] = {}
-    for target in record.targets:
-        if target.target in images:
-            repository, image = images[target.target]
-            for tag in target.moving:
-                moved[tag] = create_tag(registries, image, repository, tag, builder)
-    return moved
+        for (repository, digest), manifest in found.items()
+        if manifest is None
+    ]
+    for tag, digest in expected.items():
+        if current[tag] is None:
+            message = f"missing version tag of release {record.release}: {tag}"
+            problems.append(_problem(Code.MISSING_IMAGE, split_tag(tag)[0], message))
+        elif current[tag] != digest:
+            message = f"{tag} names {current[tag]}, but the record of {record.release} has {digest}"
+            problems.append(_problem(Code.BAD_RECORD, split_tag(tag)[0], message))
+    if problems:
+        raise DiagnosticError(problems, outcome=_NO_TAG_MOVED)
+    return {key: manifest for key, manifest in found.items() if manifest is not None}
+
+
+def _problem(code: Code, repository: str, message: str) -> Diagnostic:
+    return Diagnostic(
+        code=code,
+        message=message,
+        location=Repository(name=repository),
+        help="publish the release again, or promote another one",
+    )
+
+
+def _check_moved(registries: Registries, record: ReleaseRecord, moves: Iterable[_Move]) -> None:
+    """Reject that another run has moved one of the tags meanwhile."""
+    moves = tuple(moves)
+    expected = {move.tag: {move.target.digest} for move in moves}
+    current = settled_digests(registries, expected, expected)
+    elsewhere = [move for move in moves if current[move.tag] != move.target.digest]
+    if elsewhere:
+        raise DiagnosticError(
+            [
+                Diagnostic(
+                    code=Code.CONCURRENT_RELEASE,
+                    message=f"another run has moved the floating tag {move.tag} to "
+                    f"{current[move.tag] or 'no image'}",
+                    location=Repository(name=split_tag(move.tag)[0]),
+                    help=_PROMOTE_AGAIN,
+                )
+                for move in elsewhere
+            ],
+            outcome=f"not all floating tags name {record.release}",
+        )

@@ -1,7 +1,8 @@
 """Publish a release: stage missing images, then create tags for all of them or none.
 
-Promises that no tag is created before every image is staged and has passed its tests, that
-floating tags come last and only move forward, and that another run does only what is missing.
+Promises that no tag is created before every image has passed its tests and is in every repository
+that will name it. Floating tags come after version tags and only move forward; the record is last.
+Another run does only what is missing.
 Refuses early: version tags of other images, and registries without write access.
 """
 
@@ -10,7 +11,7 @@ from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, DiagnosticError
 from compiler.external.registry.client import Registries, RegistryError
 from compiler.publish.create_tag import OvertakenError
-from compiler.publish.floating_tags import move_floating_tags
+from compiler.publish.floating_tags import FloatingTags
 from compiler.publish.items import record_repositories, release_items
 from compiler.publish.preflight import find_staged_images, reject_early, reject_reserved_tags
 from compiler.publish.request import (
@@ -25,6 +26,7 @@ from compiler.publish.request import (
     PublishResult,
 )
 from compiler.publish.stage import ensure_tested, stage_missing
+from compiler.publish.unfinished_tags import find_unfinished_tags, reject_unfinished_tags
 from compiler.publish.version_tags import (
     adopt_released_images,
     create_version_tags,
@@ -32,6 +34,7 @@ from compiler.publish.version_tags import (
 )
 from compiler.publish.write_record import released_targets, write_record
 from compiler.releases.registry_record import choose_repository
+from compiler.releases.tag_templates import TagTemplates
 from compiler.targets.graph import closure
 
 
@@ -51,6 +54,7 @@ def publish(
     reject_reserved_tags(job)
     find_staged_images(job, progress)
     reject_early(job, progress)
+    reject_unfinished_tags(job, progress)
     stage_missing(job, progress)
     ensure_tested(job, progress)
     return _stage_result(job, progress) if request.platform else _release(job, progress)
@@ -79,6 +83,7 @@ def prepare(request: PublishRequest, registries: Registries, report: PublishRepo
         items=items,
         selected=selected,
         required={name: item for name, item in items.items() if name in required},
+        templates=TagTemplates(request.resolved, request.release),
     )
 
 
@@ -106,6 +111,7 @@ def _stage_result(job: PublishJob, progress: PublishProgress) -> PublishResult:
             for name, target in released_targets(job, progress).items()
         ),
         kept_tags={},
+        unfinished_tags=(),
         record=None,
         requests=job.registries.requests,
     )
@@ -113,18 +119,20 @@ def _stage_result(job: PublishJob, progress: PublishProgress) -> PublishResult:
 
 def _release(job: PublishJob, progress: PublishProgress) -> PublishResult:
     """Create the tags and write the record; start over if another run interferes."""
+    floating_tags = FloatingTags(job, progress)
     for _ in range(ROUNDS):
         try:
             adopt_released_images(job, progress)
             create_version_tags(job, progress)
-            kept_tags = move_floating_tags(job, progress)
         except OvertakenError:
             progress.images |= find_restaged_images(job, progress, job.selected)
             progress.overtaken = True
             continue
+        floating_tags.move()
         targets = released_targets(job, progress)
         record = write_record(job, progress, targets.values())
         if record is not None:
+            floating_tags.settle()
             return PublishResult(
                 release=job.version,
                 targets=tuple(
@@ -135,7 +143,8 @@ def _release(job: PublishJob, progress: PublishProgress) -> PublishResult:
                     )
                     for name, target in targets.items()
                 ),
-                kept_tags=kept_tags,
+                kept_tags=floating_tags.kept,
+                unfinished_tags=tuple(find_unfinished_tags(job, record)),
                 record=record,
                 requests=job.registries.requests,
             )

@@ -1,7 +1,8 @@
 """Input, state and result of publishing."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from compiler.bake.results import BakeOptions, BuildReport
@@ -13,6 +14,7 @@ from compiler.output.bake_resolved import ResolvedPlan
 from compiler.publish.items import ReleaseItem
 from compiler.publish.staged_image import StagedImage
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
+from compiler.releases.tag_templates import TagTemplates
 from compiler.releases.version import Release
 from compiler.targets.plan import Plan
 
@@ -37,6 +39,8 @@ class PublishRequest:
     targets: tuple[str, ...]
     release: Release
     options: BakeOptions
+    read_again: "Callable[[], PublishRequest]"
+    """Reads the project again and returns the same request for its present inputs."""
     refreshed: Collection[str] = ()
     """Targets that the lock requires to be built without cache."""
     replace: bool = False
@@ -67,13 +71,34 @@ class PublishedTarget(NamedTuple):
     """Whether this run built its image; the record has the state of the first release of it."""
 
 
+class KeptReason(StrEnum):
+    """Why a floating tag does not refer to the published release."""
+
+    NEWER = "newer"
+    """It belongs to a newer release."""
+    RETURNED = "returned"
+    """It was moved to another release after this one had been recorded."""
+    OLDER = "older"
+    """It refers to this release although a newer one is recorded."""
+
+
+class KeptTag(NamedTuple):
+    """A floating tag that was not moved."""
+
+    version: str
+    """The other release."""
+    reason: KeptReason
+
+
 class PublishResult(NamedTuple):
     """What a run has published or staged."""
 
     release: str
     targets: tuple[PublishedTarget, ...]
-    kept_tags: Mapping[str, str]
-    """Floating tag that was not moved -> the newer release that it belongs to."""
+    kept_tags: Mapping[str, KeptTag]
+    """Floating tag that was not moved -> the other release, and why."""
+    unfinished_tags: tuple[str, ...]
+    """Version tags of targets that were not selected, whose images no record names."""
     record: ReleaseRecord | None
     """None if only one platform was staged."""
     requests: int
@@ -133,11 +158,18 @@ class PublishJob:
     """The targets to release."""
     required: Mapping[str, ReleaseItem]
     """The selected targets with all their dependencies."""
+    templates: TagTemplates
+    """The tags that the matrix can produce."""
 
     @property
     def version(self) -> str:
         """Return the version to publish."""
         return self.request.release.version
+
+    @property
+    def moves_floating_tags(self) -> bool:
+        """Return whether floating tags follow this release."""
+        return self.request.move_floating_tags and self.request.release.is_final
 
     def error(
         self, code: Code, reasons: Iterable[tuple[str, str]], *, help_: str = "", outcome: str

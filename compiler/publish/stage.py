@@ -6,6 +6,7 @@ from compiler.codes import Code
 from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publish.build_missing import build_images, run_tests
+from compiler.publish.confirmation import Confirmation, changed_inputs
 from compiler.publish.items import ReleaseItem
 from compiler.publish.merge_platforms import all_platforms_tested, merge_platforms
 from compiler.publish.request import (
@@ -33,27 +34,25 @@ def stage_missing(job: PublishJob, progress: PublishProgress) -> None:
     missing: Items = {
         name: item for name, item in job.required.items() if name not in progress.images
     }
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         if not missing:
             return
-        pushed: dict[str, str] = {}
+        confirmation = Confirmation(job, replace=number > 0)
         if job.request.merge:
             reasons = _merge(job, missing)
         else:
-            reasons, pushed = _build(job, progress, missing)
-        staged = {name: item for name, item in missing.items() if name not in reasons}
+            reasons = _build(job, progress, missing, confirmation)
+        left = {*reasons, *confirmation.outdated}
+        staged = {name: item for name, item in missing.items() if name not in left}
         progress.images |= _read_staged(job, staged, reasons)
         if reasons:
             help_ = _STAGE_FIRST if job.request.merge else _SEE_LOG
             raise job.error(Code.UNREADY_TARGET, reasons.items(), help_=help_, outcome=STAGED)
-        # If another run has pushed a parent meanwhile, its children are built again on that image.
-        replaced = {
-            name for name, digest in pushed.items() if progress.images[name].digest != digest
-        }
+        # If another run has staged a parent meanwhile, its children are built again on that image.
         missing = {
             name: item
-            for name, item in staged.items()
-            if replaced.intersection(job.dependencies[name])
+            for name, item in missing.items()
+            if name in confirmation.outdated or confirmation.differ(name, progress.images)
         }
     if missing:
         raise job.error(
@@ -66,19 +65,25 @@ def stage_missing(job: PublishJob, progress: PublishProgress) -> None:
 
 def _merge(job: PublishJob, items: Items) -> dict[str, str]:
     """Merge platforms; return the reason for each target that could not be merged."""
-    missing = merge_platforms(job.registries, items.values(), job.request.options.builder)
+    missing = merge_platforms(job.registries, items.values())
     return {
         name: f"no staged image for {', '.join(platforms)}" for name, platforms in missing.items()
     }
 
 
 def _build(
-    job: PublishJob, progress: PublishProgress, items: Items
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Build and push images.
+    job: PublishJob, progress: PublishProgress, items: Items, confirmation: Confirmation
+) -> dict[str, str]:
+    """Build images and stage those whose inputs have not changed meanwhile.
+
+    Args:
+        job: what to publish.
+        progress: the images that are staged already.
+        items: the targets to build.
+        confirmation: stages the images.
 
     Returns:
-        Target that failed -> the reason; target that was pushed -> its digest.
+        Target that failed -> the reason.
     """
     staged = {
         name: f"{job.items[name].repository}@{image.digest}"
@@ -91,18 +96,20 @@ def _build(
         staged,
         job.request.options,
         job.report,
+        pushed=confirmation.add,
         refreshed=job.request.refreshed,
         platform=job.request.platform,
     )
     for name in outcome.built:
         seconds = progress.build_seconds.get(name, 0.0) + outcome.seconds.get(name, 0.0)
         progress.build_seconds[name] = seconds
+    confirmation.add_all(name for name in outcome.built if name in items)
     reasons = {name: _last_line(tail) for name, tail in outcome.failed.items()}
+    reasons |= confirmation.changed
     reasons |= {
         name: f"depends on {parent}, which failed" for name, parent in outcome.skipped.items()
     }
-    digests = {name: data.get("containerimage.digest") for name, data in outcome.built.items()}
-    return reasons, {name: str(digest) for name, digest in digests.items() if digest}
+    return reasons
 
 
 def _read_staged(job: PublishJob, items: Items, reasons: dict[str, str]) -> dict[str, StagedImage]:
@@ -147,17 +154,14 @@ def ensure_tested(job: PublishJob, progress: PublishProgress) -> None:
         job.report,
         platform=job.request.platform,
     )
+    reasons = changed_inputs(job, untested)
+    reasons |= {name: f"its tests failed: {_last_line(tail)}" for name, tail in failed.items()}
     run_parallel(
         lambda item: _record_passed(job, progress, item, job.request.platform),
-        {name: item for name, item in untested.items() if name not in failed},
+        {name: item for name, item in untested.items() if name not in reasons},
     )
-    if failed:
-        raise job.error(
-            Code.UNREADY_TARGET,
-            [(name, f"its tests failed: {_last_line(tail)}") for name, tail in failed.items()],
-            help_=_SEE_LOG,
-            outcome=STAGED,
-        )
+    if reasons:
+        raise job.error(Code.UNREADY_TARGET, reasons.items(), help_=_SEE_LOG, outcome=STAGED)
 
 
 def _record_passed(

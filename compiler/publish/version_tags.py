@@ -6,6 +6,7 @@ from compiler.codes import Code
 from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publish.create_tag import create_tag, tags_of_other_images
+from compiler.publish.distribute import distribute
 from compiler.publish.items import ReleaseItem
 from compiler.publish.preflight import (
     find_complete_image,
@@ -45,8 +46,7 @@ def adopt_released_images(job: PublishJob, progress: PublishProgress) -> None:
             progress.images[item.target] = image
             del progress.build_seconds[item.target]
             tag = f"{item.repository}:{fingerprint_tag(item.fingerprint)}"
-            builder = job.request.options.builder
-            create_tag(job.registries, image, item.repository, tag, builder)
+            create_tag(job.registries, image.manifest, tag)
     reject_existing_tags(job, progress, STAGED)
 
 
@@ -62,13 +62,15 @@ def is_rebuilt_elsewhere(
 
 
 def create_version_tags(job: PublishJob, progress: PublishProgress) -> None:
-    """Create the version tags of all selected targets.
+    """Create the version tags of all selected targets, whose images are copied before.
 
     Raises:
+        DiagnosticError: an image cannot be copied to a repository.
         PublishError: another run keeps staging other images of the same targets.
     """
     restaged: dict[str, StagedImage] = {}
     for _ in range(ROUNDS):
+        distribute(job, progress)
         job.report.say(f"promoting {len(job.selected)} to {job.version}")
         counts = run_parallel(lambda item: _create_tags(job, progress, item), job.selected)
         for name, count in counts.items():
@@ -90,12 +92,8 @@ def create_version_tags(job: PublishJob, progress: PublishProgress) -> None:
 
 def _create_tags(job: PublishJob, progress: PublishProgress, item: ReleaseItem) -> int:
     """Create the version tags of a target; return how many had to be created."""
-    image = progress.images[item.target]
-    builder = job.request.options.builder
-    return sum(
-        create_tag(job.registries, image, item.repository, tag, builder)
-        for tag in item.version_tags
-    )
+    manifest = progress.images[item.target].manifest
+    return sum(create_tag(job.registries, manifest, tag) for tag in item.version_tags)
 
 
 def find_restaged_images(

@@ -1,14 +1,14 @@
 """Write the record of a release: the last step of publishing."""
 
-import time
 from collections.abc import Iterable
 
 from compiler.codes import Code
 from compiler.external.registry.client import RegistryError
-from compiler.external.registry.parallel import run_parallel
+from compiler.external.registry.parallel import pause, run_parallel
 from compiler.publish.items import ReleaseItem
 from compiler.publish.request import ONE_AT_A_TIME, ROUNDS, PublishJob, PublishProgress
 from compiler.publish.staged_image import image_size
+from compiler.publish.unfinished_tags import find_finished_targets
 from compiler.publish.version_tags import is_overtaken, is_rebuilt_elsewhere
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
 from compiler.releases.registry_record import pull_record, push_record, record_tag
@@ -70,14 +70,21 @@ def write_record(
             return None
         base = ReleaseRecord(release=job.version, targets=previous.targets if previous else ())
         record = base.with_targets(targets, order)
+        finished = find_finished_targets(job, record)
+        if finished:
+            job.report.say(f"recording {len(finished)} finished by another run of {job.version}")
+            progress.images |= finished
+            targets += tuple(_released_target(job, progress, job.items[name]) for name in finished)
+            record = base.with_targets(targets, order)
         if previous is not None and previous.to_text() == record.to_text():
             return record
         if is_overtaken(job, progress):
             return None
         digest = push_record(job.registries, job.record_repository, record)
-        if job.registries.digest(job.record_repository, record_tag(job.version)) == digest:
+        if job.registries.digest(job.record_repository, record_tag(job.version)) != digest:
+            pause(0.2)
+        elif not find_finished_targets(job, record):
             return None if is_overtaken(job, progress) else record
-        time.sleep(0.2)
     raise RegistryError(
         f"{job.record_repository}:{record_tag(job.version)}",
         f"another run keeps writing the record of {job.version}",

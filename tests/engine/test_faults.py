@@ -241,6 +241,11 @@ def ended(
     return stdout, stderr
 
 
+def staged(shelf: KillableRegistry) -> int:
+    """Count the tags of staged and tested images."""
+    return sum(":fp-" in tag and not tag.endswith("-pushed") for tag in shelf.tags())
+
+
 def until(true: Callable[[], object], running: subprocess.Popen[str]) -> None:
     """Wait until a condition is true; fail if the process ends before."""
     while not true():
@@ -329,7 +334,7 @@ def test_the_registry_is_killed(project: Project) -> None:
     shelf = project.shelf
     project.change(3_000_000)
     running = project.start("--version=v2", "--retries=0", "--jobs=1", "--part=2")
-    until(lambda: sum(":fp-" in tag for tag in shelf.tags()) > 9, running)
+    until(lambda: staged(shelf) > 9, running)
     shelf.kill()
     assert running.stderr
     stdout = ""
@@ -353,7 +358,7 @@ def test_the_engine_is_killed(project: Project) -> None:
     with provided(daemon.running) as own:
         project.env = dict(own.env)
         running = project.start("--version=v2", "--retries=1", "--jobs=1", "--part=2")
-        until(lambda: sum(":fp-" in tag for tag in project.shelf.tags()) > 10, running)
+        until(lambda: staged(project.shelf) > 10, running)
         os.kill(engine_process(own.folder), signal.SIGKILL)
         _, stderr = ended(running, 1)
     sys.stdout.write(stderr)
@@ -549,9 +554,9 @@ def ending(
 
 def stage(seen: Snapshot) -> str:
     """Return a summary of the progress of a release."""
-    staged = sum(":fp-" in tag for tag in seen.tags)
+    images = sum(":fp-" in tag for tag in seen.tags)
     tags = sum(tag.endswith("-v2") for tag in seen.tags)
-    return f"{staged} of fp-, {tags} of v2, {len(set(seen.tags.values()))} digests"
+    return f"{images} of fp-, {tags} of v2, {len(set(seen.tags.values()))} digests"
 
 
 def until_alone(folder: Path) -> None:
@@ -574,9 +579,9 @@ def test_two_at_once(project: Project, tmp_path: Path, behind: int) -> None:
     """Two simultaneous runs of one version result in one release."""
     other = project.twin(tmp_path / "other")
     shutil.copytree(project.folder / "content", other.folder / "content", dirs_exist_ok=True)
-    before = sum(":fp-" in tag for tag in project.shelf.tags())
+    before = staged(project.shelf)
     one = project.start("--version=v2", "--format=json", "--part=1")
-    until(lambda: sum(":fp-" in tag for tag in project.shelf.tags()) >= before + behind // 2, one)
+    until(lambda: staged(project.shelf) >= before + behind // 2, one)
     two = other.start("--version=v2", "--format=json", "--part=1")
     outputs = [ended(running, 0) for running in (one, two)]
 

@@ -21,7 +21,7 @@ class FakeRegistries(Registries):
         """Store an image of one platform and its tags; return its manifest."""
         config = json.dumps({"os": "linux", "architecture": "amd64", "content": content}).encode()
         digest = self.put_blob(repository, config)
-        manifest = make_manifest({"config": {"digest": digest}, "layers": []})
+        manifest = make_manifest({"config": {"digest": digest, "size": len(config)}, "layers": []})
         for tag in (manifest.digest, *tags):
             self.manifests[repository, tag] = manifest
         return manifest
@@ -43,6 +43,14 @@ class FakeRegistries(Registries):
         """Return a blob."""
         del repository
         return self.blobs.get(digest)
+
+    def referrers(self, repository: str, digest: str) -> list[str]:
+        """Return no artifacts."""
+        del repository, digest
+        return []
+
+    def copy_blob(self, source: str, target: str, digest: str, size: int) -> None:
+        """Do nothing: all repositories share their blobs."""
 
     def put_manifest(self, repository: str, tag: str, manifest: Manifest) -> None:
         """Store a manifest, unless the tag is lost: then another one is in its place."""

@@ -13,19 +13,19 @@ from urllib.parse import urlsplit
 
 from requests.utils import parse_header_links
 
-from compiler.codes import Code
 from compiler.external.registry.http import ATTEMPTS, HttpClient
 from compiler.external.registry.responses import (
     DeniedError,
     InvalidContentError,
     RegistryError,
     Response,
-    UnexpectedResponseError,
     load_object,
+    mismatch,
     parse_json,
     unexpected,
 )
-from compiler.external.registry.sessions import MAX_RESPONSE, PLAIN_HTTP, join_url
+from compiler.external.registry.sessions import MAX_RESPONSE, PLAIN_HTTP
+from compiler.external.registry.uploads import Uploads
 
 
 __all__ = [
@@ -72,6 +72,7 @@ class Registries:
         """Create a client; see `HttpClient`."""
         self._client = HttpClient(environment, attempts)
         self._request = self._client.request
+        self._uploads = Uploads(self._request)
 
     @property
     def requests(self) -> int:
@@ -102,7 +103,7 @@ class Registries:
             return None
         digest = _digest(response.content)
         if ":" in reference and digest != reference:
-            raise _mismatch(repository, reference, digest)
+            raise mismatch(repository, reference, digest)
         parse_json(response, repository)
         media_type = response.headers.get("Content-Type", "").partition(";")[0]
         return Manifest(digest, media_type, response.content)
@@ -144,7 +145,7 @@ class Registries:
             return None
         actual = _digest(response.content)
         if actual != digest:
-            raise _mismatch(repository, digest, actual)
+            raise mismatch(repository, digest, actual)
         return response.content
 
     def _read(
@@ -172,67 +173,42 @@ class Registries:
                 return None
             raise
 
-    def put_manifest(self, repository: str, tag: str, manifest: Manifest) -> None:
-        """Store a manifest under a tag; everything that it refers to must be stored already."""
-        headers = {"Content-Type": manifest.media_type}
-        self._put(repository, f"manifests/{tag}", manifest.content, headers)
+    def referrers(self, repository: str, digest: str) -> list[str]:
+        """Return the digests of the artifacts that refer to a manifest, such as signatures.
+
+        Registries without the API of OCI 1.1 have none: there, such artifacts have tags.
+        """
+        response = self._read("GET", repository, f"referrers/{digest}", accept=INDEX)
+        listed = (load_object(response.content) or {}).get("manifests") if response else ()
+        digests = [
+            entry.get("digest")
+            for entry in (listed if isinstance(listed, list) else ())
+            if isinstance(entry, dict)
+        ]
+        return [text for text in digests if isinstance(text, str) and _DIGEST.match(text)]
+
+    def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> None:
+        """Store a manifest under a tag or its digest.
+
+        Everything that it refers to must be stored already.
+        """
+        self._uploads.put_manifest(repository, reference, manifest.content, manifest.media_type)
 
     def put_blob(self, repository: str, content: bytes) -> str:
         """Store a blob and return its digest."""
-        digest = _digest(content)
-        if self._request("HEAD", repository, f"blobs/{digest}") is None:
-            url = self._start_upload(repository)
-            separator = "&" if "?" in url else "?"
-            headers = {"Content-Type": "application/octet-stream"}
-            self._put(repository, f"{url}{separator}digest={digest}", content, headers)
-        return digest
+        return self._uploads.put_blob(repository, content)
+
+    def copy_blob(self, source: str, target: str, digest: str, size: int) -> None:
+        """Copy a blob to another repository; see `Uploads`."""
+        self._uploads.copy_blob(source, target, digest, size)
 
     def check_writable(self, repository: str) -> None:
-        """Check that the user may write to a repository: start an upload and cancel it.
-
-        Raises:
-            RegistryError: the user may not, or the registry does not respond.
-        """
-        url = self._start_upload(repository)
-        try:
-            self._request("DELETE", repository, url)
-        except RegistryError:
-            return  # not every registry can cancel an upload; unfinished ones expire
-
-    def _start_upload(self, repository: str) -> str:
-        response = self._request("POST", repository, "blobs/uploads/")
-        if response is None or not response.headers.get("Location"):
-            raise _not_accepted(repository)
-        try:
-            return join_url(response.url, response.headers["Location"])
-        except UnexpectedResponseError as error:
-            raise unexpected(repository, f"unexpected response to an upload: {error}") from None
-
-    def _put(self, repository: str, path: str, body: bytes, headers: Mapping[str, str]) -> None:
-        if self._request("PUT", repository, path, body=body, headers=headers) is None:
-            raise _not_accepted(repository)
-
-
-def _not_accepted(repository: str) -> RegistryError:
-    return RegistryError(
-        repository,
-        f"the registry does not accept uploads to {repository}",
-        code=Code.REGISTRY_ERROR,
-        help_="create the repository, or correct its name",
-    )
+        """Check that the user may write to a repository; see `Uploads`."""
+        self._uploads.check_writable(repository)
 
 
 def _digest(content: bytes) -> str:
     return f"sha256:{sha256(content).hexdigest()}"
-
-
-def _mismatch(repository: str, expected: str, actual: str) -> InvalidContentError:
-    return InvalidContentError(
-        repository,
-        f"the registry sent other content than requested: {actual} instead of {expected}",
-        code=Code.REGISTRY_ERROR,
-        help_="do not use this content; check the registry, its mirrors and proxies",
-    )
 
 
 def _next_query(response: Response, repository: str) -> str | None:

@@ -12,7 +12,7 @@ import requests
 from compiler.external.references import split_repository
 from compiler.external.registry.authorization import TRANSIENT, Authorizer
 from compiler.external.registry.certificates import CertificateError
-from compiler.external.registry.parallel import ABANDONED
+from compiler.external.registry.parallel import pause as _wait
 from compiler.external.registry.responses import (
     UNKNOWN_HOST,
     RegistryError,
@@ -64,6 +64,7 @@ class HttpClient:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         limit: int = MAX_RESPONSE,
+        pull_from: str = "",
     ) -> Response | None:
         """Send a request and return the response; None if a read or deletion has status 404.
 
@@ -75,6 +76,7 @@ class HttpClient:
             body: the content to send.
             headers: further headers.
             limit: the maximum number of bytes of the response.
+            pull_from: the path of another repository of the registry that is read, too.
 
         Raises:
             DeniedError: the registry rejects the user's credentials.
@@ -88,12 +90,14 @@ class HttpClient:
         all_headers = {"Accept": accept, **(headers or {})}
 
         def send() -> Response:
+            scope = f"{repository_path}:{'pull' if method in {'GET', 'HEAD'} else 'pull,push'}"
+            scope += f" repository:{pull_from}:pull" if pull_from else ""
             return self._send_authorized(
-                method, host, repository_path, url, headers=all_headers, body=body, limit=limit
+                method, host, scope, url, headers=all_headers, body=body, limit=limit
             )
 
         response = self._retry(send, host)
-        reads = method not in {"POST", "PUT"}
+        reads = method not in {"POST", "PUT", "PATCH"}
         if response.status == requests.codes.not_found and reads:
             return None
         if not response.ok:
@@ -128,7 +132,7 @@ class HttpClient:
         self,
         method: str,
         host: str,
-        path: str,
+        scope: str,
         url: str,
         *,
         headers: Mapping[str, str],
@@ -136,7 +140,6 @@ class HttpClient:
         limit: int,
     ) -> Response:
         """Send a request, and again with authorization if the registry demands it."""
-        scope = f"{path}:{'pull' if method in {'GET', 'HEAD'} else 'pull,push'}"
 
         def send(authorization: str) -> Response:
             with self._lock:
@@ -192,8 +195,3 @@ def _unreachable(host: str, reason: str) -> RegistryError:
         f"cannot reach {host}: {reason}",
         help_="check the name and the network, or retry later",
     )
-
-
-def _wait(seconds: float) -> bool:
-    """Wait before another attempt; return whether the result is no longer needed."""
-    return ABANDONED.get(threading.Event()).wait(seconds)

@@ -23,6 +23,11 @@ Input = TypeVar("Input")
 Result = TypeVar("Result")
 
 
+def pause(seconds: float) -> bool:
+    """Wait before another attempt; return whether the result is no longer needed."""
+    return ABANDONED.get(threading.Event()).wait(seconds)
+
+
 def run_parallel(
     function: Callable[[Input], Result],
     inputs: Mapping[Key, Input],

@@ -5,6 +5,7 @@ from typing import Any
 
 from compiler.external.registry.client import Registries
 from compiler.external.registry.http import ATTEMPTS
+from compiler.external.registry.uploads import Uploads
 
 
 _READING = frozenset({"GET", "HEAD"})
@@ -22,6 +23,7 @@ class ReadOnlyRegistries(Registries):
         super().__init__(environment, attempts)
         self._send = self._request
         self._request = self._read_only
+        self._uploads = Uploads(self._read_only)
         self._denied: dict[str, None] = {}
 
     @property

@@ -110,6 +110,16 @@ def unexpected(repository: str, message: str) -> InvalidContentError:
     )
 
 
+def mismatch(repository: str, expected: str, actual: str) -> InvalidContentError:
+    """Return the error for content that does not have the requested digest."""
+    return InvalidContentError(
+        repository,
+        f"the registry sent other content than requested: {actual} instead of {expected}",
+        code=Code.REGISTRY_ERROR,
+        help_="do not use this content; check the registry, its mirrors and proxies",
+    )
+
+
 def rejection(
     response: Response, method: str, repository: str, *, credentials: bool
 ) -> RegistryError:

@@ -7,6 +7,7 @@ import json
 from compiler.publish.output import PublishFormat
 from compiler.publish.preview import Preview, PreviewedTarget
 from compiler.publish.preview_output import format_preview
+from compiler.publish.request import KeptReason, KeptTag
 
 
 DIGEST = f"sha256:{'1' * 64}"
@@ -22,7 +23,7 @@ PREVIEW = Preview(
             digest=None,
             create=("r/child:v2",),
             move=("r/child:a",),
-            kept={"r/child:latest": "v3"},
+            kept={"r/child:latest": KeptTag("v3", KeptReason.NEWER)},
         ),
     ),
     unreadable=(),

@@ -8,9 +8,6 @@ from support.fake_registries import FakeRegistries, make_manifest
 from compiler.codes import Code
 from compiler.external.registry.client import Manifest, RegistryError
 from compiler.publish.create_tag import OvertakenError, create_tag, tags_of_other_images
-from compiler.publish.floating_tags import NewerReleases
-from compiler.publish.promote import promote_release
-from compiler.publish.staged_image import read_image
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
 from compiler.releases.registry_record import (
     choose_repository,
@@ -18,7 +15,6 @@ from compiler.releases.registry_record import (
     push_record,
     recorded_versions,
 )
-from compiler.releases.version import Release
 
 
 REPOSITORY = "r.example/a"
@@ -56,12 +52,9 @@ def record(version: str, image: Manifest) -> ReleaseRecord:
 def test_a_tag_is_created_once(registries: FakeRegistries) -> None:
     """An existing tag of the same image is not written again."""
     image = registries.add_image(REPOSITORY, "1")
-    staged = read_image(registries, REPOSITORY, image.digest)
-    assert staged is not None
-    assert staged.platforms == {"linux/amd64": image.digest}
 
-    assert create_tag(registries, staged, REPOSITORY, f"{REPOSITORY}:v1")
-    assert not create_tag(registries, staged, REPOSITORY, f"{REPOSITORY}:v1")
+    assert create_tag(registries, image, f"{REPOSITORY}:v1")
+    assert not create_tag(registries, image, f"{REPOSITORY}:v1")
     assert registries.digest(REPOSITORY, "v1") == image.digest
 
 
@@ -77,12 +70,10 @@ def test_a_tag_is_verified(
 ) -> None:
     """A tag that is missing, or refers to another image afterwards, is an error."""
     image = registries.add_image(REPOSITORY, "1")
-    staged = read_image(registries, REPOSITORY, image.digest)
-    assert staged is not None
     registries.lost[REPOSITORY, "v1"] = stored
 
     with pytest.raises(error) as caught:
-        create_tag(registries, staged, REPOSITORY, f"{REPOSITORY}:v1")
+        create_tag(registries, image, f"{REPOSITORY}:v1")
 
     assert type(caught.value) is error
     assert caught.value.diagnostics[0].code == code
@@ -96,50 +87,6 @@ def test_tags_of_other_images_are_found(registries: FakeRegistries) -> None:
     assert tags_of_other_images(
         registries, {tags["v1"]: image.digest, tags["v2"]: None, tags["v3"]: None}
     ) == {tags["v2"]: image.digest}
-
-
-@pytest.mark.parametrize(
-    ("newer", "recorded", "owner"),
-    [
-        ("v2", True, "v2"),
-        ("v2", False, "v2"),
-        ("v2-rc1", True, None),
-        ("v0.9", True, None),
-        ("v0.9", False, None),
-    ],
-)
-def test_floating_tags_only_move_forward(
-    newer: str, owner: str | None, registries: FakeRegistries, *, recorded: bool
-) -> None:
-    """A tag of a newer final release is kept, even if the release has no record yet."""
-    image = registries.add_image(REPOSITORY, "other", newer, "latest")
-    if recorded:
-        push_record(registries, REPOSITORY, record(newer, image))
-    releases = NewerReleases(registries, REPOSITORY, Release("V", "v1"), [f"{REPOSITORY}:v1"])
-
-    assert releases.owner(f"{REPOSITORY}:latest", "sha256:own") == owner
-    assert releases.owner(f"{REPOSITORY}:latest", image.digest) is None
-    assert releases.owner(f"{REPOSITORY}:missing", "sha256:own") is None
-
-
-def test_a_release_is_promoted(registries: FakeRegistries) -> None:
-    """Its floating tags are moved back to it; a second promotion changes nothing."""
-    old = registries.add_image(REPOSITORY, "old", "v1")
-    registries.add_image(REPOSITORY, "new", "v2", "latest")
-
-    assert promote_release(registries, record("v1", old), None) == {f"{REPOSITORY}:latest": True}
-    assert registries.digest(REPOSITORY, "latest") == old.digest
-    assert promote_release(registries, record("v1", old), None) == {f"{REPOSITORY}:latest": False}
-
-
-def test_a_release_without_its_images_is_not_promoted(registries: FakeRegistries) -> None:
-    """No tag is moved if an image of the release is missing."""
-    current = registries.add_image(REPOSITORY, "new", "latest")
-
-    with pytest.raises(RegistryError, match="missing images of release v1"):
-        promote_release(registries, record("v1", OTHER), None)
-
-    assert registries.digest(REPOSITORY, "latest") == current.digest
 
 
 def test_records_are_stored_and_found(registries: FakeRegistries) -> None:

@@ -1,0 +1,94 @@
+"""Copy images between repositories, with everything that belongs to them.
+
+The digest stays the same. The top manifest is stored last: if a repository has it, the copy is
+complete.
+"""
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from compiler.codes import Code
+from compiler.external.registry.client import Manifest, Registries, RegistryError
+from compiler.external.registry.responses import unexpected
+
+
+class Copier:
+    """Copies images; reads the tags of each source repository once."""
+
+    def __init__(self, registries: Registries) -> None:
+        """Take the registries of all repositories."""
+        self._registries = registries
+        self._lock = threading.Lock()
+        self._tags: dict[str, dict[str, list[str]]] = {}
+
+    def copy(self, source: str, target: str, digest: str) -> None:
+        """Copy an image or index to another repository, with its attestations and signatures.
+
+        Args:
+            source: the repository that contains the image.
+            target: the repository to copy it to.
+            digest: the digest of the image or index.
+
+        Raises:
+            RegistryError: content is missing, or a registry rejects a request.
+        """
+        if source == target or self._registries.digest(target, digest) is not None:
+            return
+        top = self._manifest(source, digest)
+        for entry in _descriptors(top, "manifests"):
+            self.copy(source, target, str(entry.get("digest")))
+        config = top.data.get("config")
+        blobs = [config] if isinstance(config, dict) else []
+        for blob in [*blobs, *_descriptors(top, "layers")]:
+            if not blob.get("urls"):  # registries do not contain layers with addresses
+                self._copy_blob(source, target, blob)
+        self._copy_signatures(source, target, digest)
+        self._registries.put_manifest(target, digest, top)
+
+    def _manifest(self, repository: str, digest: str) -> Manifest:
+        manifest = self._registries.manifest(repository, digest)
+        if manifest is None:
+            raise RegistryError(
+                repository,
+                f"{digest} is missing in {repository}",
+                code=Code.MISSING_IMAGE,
+                help_="publish the release again, or another version",
+            )
+        return manifest
+
+    def _copy_blob(self, source: str, target: str, descriptor: Mapping[str, Any]) -> None:
+        digest, size = descriptor.get("digest"), descriptor.get("size")
+        if not isinstance(digest, str) or not isinstance(size, int):
+            raise unexpected(source, f"a manifest has an invalid descriptor: {descriptor!a}"[:300])
+        self._registries.copy_blob(source, target, digest, size)
+
+    def _copy_signatures(self, source: str, target: str, digest: str) -> None:
+        """Copy the artifacts that refer to a manifest, and those with a tag of its digest."""
+        for artifact in self._registries.referrers(source, digest):
+            self.copy(source, target, artifact)
+        for tag in self._signature_tags(source, digest):
+            manifest = self._registries.manifest(source, tag)
+            if manifest is not None and self._registries.digest(target, tag) is None:
+                self.copy(source, target, manifest.digest)
+                self._registries.put_manifest(target, tag, manifest)
+
+    def _signature_tags(self, repository: str, digest: str) -> list[str]:
+        """Return the tags that name a digest: cosign's, and OCI's for registries without its API.
+
+        They are `sha256-<hex>.sig`, `.att` and `.sbom`, and `sha256-<hex>`.
+        """
+        with self._lock:
+            if repository not in self._tags:
+                tags = self._tags[repository] = {}
+                for tag in self._registries.tags(repository):
+                    tags.setdefault(tag.partition(".")[0], []).append(tag)
+        return self._tags[repository].get(digest.replace(":", "-"), [])
+
+
+def _descriptors(manifest: Manifest, name: str) -> list[Mapping[str, Any]]:
+    """Return a list of descriptors of a manifest; empty if it has none."""
+    entries = manifest.data.get(name)
+    return (
+        [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    )

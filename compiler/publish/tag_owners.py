@@ -1,0 +1,150 @@
+"""Find the release that an image of a floating tag belongs to.
+
+Recorded releases are known from their records. A release without a record, which was interrupted or
+is running, is known from its version tags: the version is the text in the position of the
+version in the template of the tag.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from compiler.external.registry.client import Registries
+from compiler.external.registry.parallel import run_parallel
+from compiler.publish.create_tag import current_digests
+from compiler.releases.record import ReleaseRecord
+from compiler.releases.registry_record import pull_records, recorded_versions
+from compiler.releases.tag_templates import TagTemplates
+from compiler.releases.version import Release, parse_version
+
+
+class TagOwners:
+    """The releases at one moment, seen from one of them; reads registries on demand, once."""
+
+    def __init__(
+        self,
+        registries: Registries,
+        record_repository: str,
+        release: Release,
+        templates: TagTemplates,
+    ) -> None:
+        """Create the finder.
+
+        Args:
+            registries: the registries to read.
+            record_repository: the repository of release records.
+            release: the release that is being published.
+            templates: the tags that the matrix can produce.
+        """
+        self._registries, self._record_repository = registries, record_repository
+        self._release, self._templates = release, templates
+        self._records: dict[str, ReleaseRecord | None] = {}
+
+    @cached_property
+    def versions(self) -> tuple[str, ...]:
+        """The recorded versions, the newest first."""
+        return tuple(recorded_versions(self._registries, self._record_repository))
+
+    def newest(self, tag: str) -> tuple[str, str] | None:
+        """Return version and digest of the newest newer release with a floating tag.
+
+        None if no record of a newer final release has the tag.
+        """
+        return next(iter(self._newer_records.get(tag, ())), None)
+
+    def newer(self, tag: str, digest: str) -> str | None:
+        """Return the newer final release to which an image belongs; None if there is none.
+
+        Args:
+            tag: a floating tag that refers to the image.
+            digest: the digest of the image.
+        """
+        for version, recorded in self._newer_records.get(tag, ()):
+            if recorded == digest:
+                return version
+        return self._unfinished.get(digest)
+
+    def recorded(self, tag: str, digest: str, versions: Iterable[str]) -> str | None:
+        """Return which of these other releases has recorded an image for a floating tag.
+
+        Args:
+            tag: the floating tag.
+            digest: the digest of the image.
+            versions: the recorded versions to consider, in this order.
+        """
+        for version in versions:
+            if version == self._release.version:
+                continue
+            if version not in self._records:
+                self._read([version])
+            if digest in _digests(self._records[version]).get(tag, ()):
+                return version
+        return None
+
+    def _read(self, versions: list[str]) -> None:
+        pulled = pull_records(self._registries, self._record_repository, versions)
+        for version in versions:
+            record = pulled.get(version)
+            self._records[version] = record if isinstance(record, ReleaseRecord) else None
+
+    @cached_property
+    def _newer_records(self) -> Mapping[str, list[tuple[str, str]]]:
+        """Floating tag -> version and digest in the records of newer releases, newest first."""
+        versions = [version for version in self.versions if self._is_newer(version)]
+        self._read(versions)
+        found: dict[str, list[tuple[str, str]]] = {}
+        for version in versions:
+            for tag, digests in _digests(self._records[version]).items():
+                found.setdefault(tag, []).extend((version, digest) for digest in digests)
+        return found
+
+    @cached_property
+    def _unfinished(self) -> Mapping[str, str]:
+        """Digest -> newer version, for targets of newer releases that are in no record.
+
+        Floating tags follow when all version tags of a release exist: a target counts if all its
+        version tags name the same image.
+        """
+        repositories = {
+            repository: repository
+            for templates in self._templates.version_tags.values()
+            for template in templates
+            if template.has_version and (repository := template.repository)
+        }
+        listed = run_parallel(self._registries.tags, repositories)
+        tags = (f"{repository}:{name}" for repository, names in listed.items() for name in names)
+        claims: dict[tuple[str, str], list[str]] = {}
+        for target, version in dict.fromkeys(self._templates.versions(tags)):
+            if self._is_newer(version) and not self._has_recorded(target, version):
+                templates = self._templates.version_tags[target]
+                claims[target, version] = [
+                    template.tag(version) for template in templates if template.has_version
+                ]
+        digests = current_digests(
+            self._registries, {tag: tag for tags in claims.values() for tag in tags}
+        )
+        named = {claim: {digests[tag] for tag in tags} for claim, tags in claims.items()}
+        return {
+            digest: version
+            for (_, version), found in named.items()
+            if len(found) == 1 and (digest := next(iter(found)))
+        }
+
+    def _has_recorded(self, target: str, version: str) -> bool:
+        """Return whether the record of a newer release has a target."""
+        _ = self._newer_records
+        record = self._records.get(version)
+        return record is not None and target in record.by_name
+
+    def _is_newer(self, text: str) -> bool:
+        """Return whether a text is a final version above the one being published."""
+        own, other = parse_version(self._release.version), parse_version(text)
+        return bool(own and other and other > own and not other.is_prerelease)
+
+
+def _digests(record: ReleaseRecord | None) -> dict[str, list[str]]:
+    """Return floating tag -> its images in a record."""
+    found: dict[str, list[str]] = {}
+    for target in record.targets if record else ():
+        for tag in target.moving:
+            found.setdefault(tag, []).append(target.digest)
+    return found

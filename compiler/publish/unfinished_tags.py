@@ -1,0 +1,115 @@
+"""Find version tags that an unfinished run of the same version has left on other targets.
+
+A filtered run must not complete such a version silently: its version tags would name images of
+different runs.
+"""
+
+from collections.abc import Mapping
+
+from compiler.codes import Code
+from compiler.external.references import split_tag
+from compiler.external.registry.parallel import run_parallel
+from compiler.fingerprint.naming import fingerprint_tag
+from compiler.publish.create_tag import current_digests
+from compiler.publish.items import ReleaseItem
+from compiler.publish.request import NOTHING_BUILT, PublishJob, PublishProgress
+from compiler.publish.staged_image import StagedImage, fingerprint_label, read_image
+from compiler.publish.tag_owners import TagOwners
+from compiler.releases.record import ReleaseRecord
+
+
+_OTHER_INPUTS = "was created by an unfinished run of {} for an image of other inputs"
+
+
+def reject_unfinished_tags(job: PublishJob, progress: PublishProgress) -> None:
+    """Reject unfinished version tags of other inputs: no further run can complete them.
+
+    Raises:
+        PublishError: with all of these tags.
+    """
+    if job.request.platform or job.request.replace:
+        return
+    digests = find_unfinished_tags(job, progress.previous)
+    targets = _version_tags(job)
+    labels = run_parallel(
+        lambda tag: fingerprint_label(job.registries, split_tag(tag)[0], digests[tag]),
+        {tag: tag for tag in digests},
+    )
+    stale = [tag for tag in digests if labels[tag] != job.items[targets[tag]].fingerprint]
+    if stale:
+        raise job.error(
+            Code.EXISTING_TAG,
+            [(targets[tag], f"{tag} {_OTHER_INPUTS.format(job.version)}") for tag in stale],
+            help_="publish another version, or all targets with `--replace`",
+            outcome=NOTHING_BUILT,
+        )
+
+
+def find_unfinished_tags(job: PublishJob, record: ReleaseRecord | None) -> dict[str, str]:
+    """Return the existing version tags of unselected targets that a record does not name.
+
+    Args:
+        job: what to publish.
+        record: the record of the version, if there is one.
+
+    Returns:
+        Tag -> the digest of its image.
+    """
+    recorded = {
+        (tag, target.digest) for target in (record.targets if record else ()) for tag in target.tags
+    }
+    tags = _version_tags(job)
+    repositories = dict.fromkeys(split_tag(tag)[0] for tag in tags)
+    listed = run_parallel(job.registries.tags, {name: name for name in repositories})
+    existing = {f"{repository}:{name}" for repository, names in listed.items() for name in names}
+    current = current_digests(job.registries, {tag: tag for tag in tags if tag in existing})
+    return {
+        tag: digest for tag, digest in current.items() if digest and (tag, digest) not in recorded
+    }
+
+
+def find_finished_targets(job: PublishJob, record: ReleaseRecord) -> dict[str, StagedImage]:
+    """Return the unselected targets that another run has finished, apart from the record.
+
+    Two runs with different targets may write the record at the same moment, so that one of them
+    replaces the other's. All tags of such a target name the staged image of its present inputs.
+    """
+    unfinished = find_unfinished_tags(job, record)
+    digests: dict[str, set[str | None]] = {}
+    for tag, name in _version_tags(job).items():
+        if name not in record.by_name:
+            digests.setdefault(name, set()).add(unfinished.get(tag))
+    complete = {
+        name: job.items[name]
+        for name, found in digests.items()
+        if len(found) == 1 and None not in found
+    }
+
+    owners = TagOwners(job.registries, job.record_repository, job.request.release, job.templates)
+    floating_tags = {
+        tag: name
+        for name, item in complete.items()
+        for tag in (item.floating_tags if job.moves_floating_tags else ())
+    }
+    for tag, digest in current_digests(job.registries, floating_tags).items():
+        own = digest in digests[floating_tags[tag]]
+        if not own and (digest is None or owners.newer(tag, digest) is None):
+            complete.pop(floating_tags[tag], None)
+
+    def find(item: ReleaseItem) -> StagedImage | None:
+        image = read_image(job.registries, item.repository, fingerprint_tag(item.fingerprint))
+        return image if image and image.digest in digests[item.target] else None
+
+    images = run_parallel(find, complete)
+    return {name: image for name, image in images.items() if image is not None}
+
+
+def _version_tags(job: PublishJob) -> Mapping[str, str]:
+    """Return the version tags of unselected targets, with their targets."""
+    return {
+        template.tag(job.version): name
+        for name in job.items
+        if name not in job.selected
+        for template in job.templates.version_tags[name]
+        if template.has_version
+    }

@@ -1,0 +1,323 @@
+"""A search over interleavings of releases: killed, rejected, delayed and overtaken at any request.
+
+Each seed is a schedule. `make search` runs many; SEARCH sets their number, and SEED the first one.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import pytest
+from support.model_registry import ModelRegistry
+from support.release_actors import (
+    COPY,
+    FLOATING,
+    STAGING,
+    TARGETS,
+    Actor,
+    Task,
+    World,
+    fingerprint,
+    patched,
+    version_tags,
+)
+
+from compiler.errors import DiagnosticError
+from compiler.publish.request import PublishResult
+from compiler.releases.record import ReleaseRecord, parse_record
+
+
+COUNT = int(os.environ.get("SEARCH", "1200"))
+FIRST = int(os.environ.get("SEED", "0"))
+CHUNKS = 6
+FAULTS = ("kill", "kill after", "reject", "busy", "cut")
+
+
+class ViolationError(AssertionError):
+    """A schedule in which a promise is broken."""
+
+
+@lru_cache
+def released(*versions: str) -> ModelRegistry:
+    """Return a registry in which versions are released; the last is staged in part of them."""
+    world = World(0)
+    with patched(world):
+        for version in versions:
+            (actor,) = world.run(Task(version=version, content=version))
+            assert actor.succeeded, actor.error
+    return world.model
+
+
+@lru_cache
+def staged(base: tuple[str, ...], contents: tuple[str, ...]) -> ModelRegistry:
+    """Return a registry with releases, in which the images of further ones are staged."""
+    world = World(1)
+    world.model = copy.deepcopy(released(*base))
+    with patched(world):
+        for content in contents:
+            world.fault = lambda actor, _, path: (
+                "kill" if path.endswith(f"{actor.task.version}") else ""
+            )
+            world.run(Task(version=f"9{content}", content=content))
+    for store in world.model.repositories.values():
+        for name in [name for name in store.tags if name.split("-")[-1].startswith("9")]:
+            if not name.startswith("fp-"):
+                store.set_tag(name, None)
+    return world.model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """What runs at the same time, and what was released before."""
+
+    base: tuple[str, ...]
+    tasks: tuple[Task, ...]
+
+
+def task(version: str, content: str = "") -> Task:
+    """Return a publisher of all targets."""
+    return Task(version=version, content=content or version)
+
+
+BACK = Task(version="1", content="1", promotes=True)
+FORWARD = Task(version="2", content="2", promotes=True)
+SCENARIOS = (
+    Scenario(base=("1",), tasks=(task("2"),)),
+    Scenario(base=("1",), tasks=(task("2"), task("3"))),
+    Scenario(base=("1",), tasks=(task("2"), task("2"))),
+    Scenario(base=("1",), tasks=(task("2"), BACK)),
+    Scenario(base=("1", "2"), tasks=(task("3"), BACK)),
+    Scenario(base=("1", "2"), tasks=(BACK, FORWARD)),
+    Scenario(base=("1", "2"), tasks=(task("1.5"), task("3"))),
+    Scenario(base=("1", "2"), tasks=(task("3"), task("4"), BACK)),
+    Scenario(base=("1", "2"), tasks=(task("2"), BACK)),
+    Scenario(base=("1",), tasks=(task("2"), replace(task("2"), targets=("a-2",)))),
+    Scenario(base=(), tasks=(task("1"), task("2"))),
+    Scenario(
+        base=("1",),
+        tasks=(replace(task("2"), targets=("a-1",)), replace(task("2"), targets=("a-2",))),
+    ),
+    Scenario(base=("1",), tasks=(task("2"), task("3"), replace(task("2"), targets=("a-1",)))),
+)
+
+
+class Judge:
+    """Checks the promises of releases in one world."""
+
+    def __init__(self, world: World) -> None:
+        """Take the world."""
+        self.world, self.model = world, world.model
+
+    def fail(self, reason: str) -> None:
+        """Report a violation."""
+        raise ViolationError(reason)
+
+    def record(self, version: str) -> ReleaseRecord | None:
+        """Return the record of a version."""
+        store = self.model.repository(STAGING)
+        digest = store.tags.get(f"release-{version}")
+        if digest is None:
+            return None
+        blob = ModelManifest(store.manifests[digest][1]).layer
+        return parse_record(store.blobs[blob])
+
+    def recorded(self) -> dict[str, ReleaseRecord]:
+        """Return all records by version."""
+        names = [name for name in self.model.repository(STAGING).tags if name[:8] == "release-"]
+        records = {name[8:]: self.record(name[8:]) for name in names}
+        return {version: record for version, record in records.items() if record}
+
+    def version_of(self, tag: str) -> str | None:
+        """Return the version whose image a floating tag names; None for no version."""
+        digest = self.model.digest(tag)
+        return self.versions.get(digest) if digest else None
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Digest -> the version of its inputs, of all images that were ever staged."""
+        found: dict[str, str] = {}
+        contents = dict.fromkeys(
+            (actor.task.content, actor.task.version) for actor in self.world.actors
+        )
+        contents |= dict.fromkeys((version, version) for version in ("1", "2"))
+        store = self.model.repository(STAGING)
+        for content, version in contents:
+            for target in TARGETS:
+                code = fingerprint(target, content)
+                for name in (f"fp-{code}", f"fp-{code}-pushed"):
+                    for digest in [*store.history.get(name, ()), store.tags.get(name)]:
+                        if digest:
+                            found[digest] = version
+        return found
+
+    def after_write(self, actor: Actor, path: str) -> None:
+        """Check the order of a release after each request that wrote a tag."""
+        repository, _, name = path.partition("/manifests/")
+        if ":" in name or self.world.deleted:
+            return
+        store = self.model.repository(repository)
+        if store.missing(store.tags[name]):
+            self.fail(f"{repository}:{name} names an incomplete image")
+        if actor.task.promotes or name.startswith("fp-"):
+            return
+        version = actor.task.version
+        tags = [tag for target in actor.task.targets for tag in version_tags(target, version)]
+        tag = f"{repository}:{name}"
+        if tag in tags:
+            for target in actor.task.targets:
+                self.check_everywhere(target, actor.task.content, tag)
+        elif tag in FLOATING or name.startswith("release-"):
+            missing = [other for other in tags if self.model.digest(other) is None]
+            if missing:
+                self.fail(f"{tag} was created before {missing}")
+
+    def check_everywhere(self, target: str, content: str, tag: str) -> None:
+        """Check that an image of a target is in every repository."""
+        name = f"fp-{fingerprint(target, content)}"
+        store = self.model.repository(STAGING)
+        digests = {*store.history.get(name, ()), store.tags.get(name)} - {None}
+        copies = self.model.repository(COPY)
+        if not any(not copies.missing(str(digest)) for digest in digests):
+            self.fail(f"{tag} was created before the image of {target} is in {COPY}")
+
+    def check_actors(self, actors: Iterable[Actor]) -> None:
+        """Check how runs ended: no crash, and what they have promised by exit code 0."""
+        for actor in actors:
+            if actor.error is not None and not isinstance(actor.error, DiagnosticError):
+                raise ViolationError(f"{actor.task} ended with {actor.error!r}") from actor.error
+
+    def check_complete(self, actor: Actor) -> None:
+        """Check the release of a run that has succeeded: the record names what its tags name."""
+        record = self.record(actor.task.version)
+        if record is None:
+            self.fail(f"{actor.task} succeeded without a record")
+            return
+        for name in actor.task.targets:
+            if name not in record.by_name:
+                self.fail(f"{actor.task} succeeded without {name} in the record")
+        for target in record.targets:
+            for tag in target.tags:
+                if self.model.digest(tag) != target.digest:
+                    self.fail(f"{tag} names another image than the record of {record.release}")
+
+    def check_floating(self, actors: Iterable[Actor]) -> None:
+        """Check that floating tags name the newest release, or that a run says why not."""
+        told = {
+            tag
+            for actor in actors
+            if isinstance(actor.result, PublishResult)
+            for tag in actor.result.kept_tags
+        }
+        records = self.recorded()
+        for tag in FLOATING:
+            newest = max(
+                (float(v) for v, r in records.items() if any(tag in t.moving for t in r.targets)),
+                default=0.0,
+            )
+            version = self.version_of(tag)
+            if tag not in told and (version is None or float(version) < newest):
+                self.fail(f"{tag} names {version} although {newest} is recorded")
+
+
+class ModelManifest:
+    """A manifest as the judge reads it."""
+
+    def __init__(self, content: bytes) -> None:
+        """Take the content."""
+        self.layer: str = json.loads(content)["layers"][0]["digest"]
+
+
+def search(seed: int) -> int:
+    """Run one schedule and check it; return the number of requests."""
+    world = World(seed, stale=seed % 5 == 4)
+    rng = world.random
+    scenario = SCENARIOS[seed % len(SCENARIOS)]
+    contents = tuple(dict.fromkeys(t.content for t in scenario.tasks if not t.promotes))
+    ready = rng.random() < 0.6
+    start = staged(scenario.base, contents) if ready else released(*scenario.base)
+    world.model = copy.deepcopy(start)
+    judge = Judge(world)
+    world.after_write = judge.after_write
+    limit = 60 if ready else 130
+    faults = {
+        (rng.randrange(len(scenario.tasks)), rng.randrange(limit)): rng.choice(FAULTS)
+        for _ in range(rng.choice((0, 0, 1, 1, 2)))
+    }
+    deletion = rng.randrange(limit) if rng.random() < 0.15 else -1
+    counts: dict[str, int] = {}
+
+    def fault(actor: Actor, method: str, path: str) -> str:
+        del method, path
+        counts[actor.name] = counts.get(actor.name, -1) + 1
+        if world.requests == deletion:
+            world.delete_tag()
+        return faults.get((int(actor.name), counts[actor.name]), "")
+
+    world.fault = fault
+    with patched(world):
+        actors = world.run(*scenario.tasks)
+        judge.check_actors(actors)
+        calm = not world.stale and not world.deleted
+        disturbed = bool(faults) or not calm
+        if calm:
+            for actor in actors:
+                if actor.succeeded and not actor.task.promotes:
+                    judge.check_complete(actor)
+            check_promotions(judge, actors)
+        if not disturbed and not any(actor.task.promotes for actor in actors):
+            judge.check_floating(actors)
+        world.stale = False
+        finish(judge, scenario, actors)
+    return world.requests
+
+
+def check_promotions(judge: Judge, actors: list[Actor]) -> None:
+    """Check that a promotion and a release do not both succeed with a mixture of their tags."""
+    if not any(actor.task.promotes for actor in actors):
+        return
+    if not all(actor.succeeded for actor in actors):
+        return
+    told = {
+        tag
+        for actor in actors
+        if isinstance(actor.result, PublishResult)
+        for tag in actor.result.kept_tags
+    }
+    versions = {judge.version_of(tag) for tag in FLOATING if tag not in told}
+    if len(versions) > 1:
+        judge.fail(f"floating tags name {versions}, and every run succeeded")
+
+
+def finish(judge: Judge, scenario: Scenario, actors: list[Actor]) -> None:
+    """Publish all versions again, one after another, and check that everything is complete."""
+    promoted = any(actor.task.promotes for actor in actors)
+    tasks = {t.version: replace(t, targets=TARGETS) for t in scenario.tasks if not t.promotes}
+    if judge.world.deleted:
+        tasks = {t.version: t for v in scenario.base for t in [task(v)]} | tasks
+    versions = sorted(tasks, key=float, reverse=judge.world.random.random() < 0.5)
+    again: list[Actor] = []
+    for version in versions:
+        (actor,) = judge.world.run(tasks[version], faulty=False)
+        if not actor.succeeded:
+            raise ViolationError(
+                f"publishing {version} again fails: {actor.error}"
+            ) from actor.error
+        again.append(actor)
+        judge.check_complete(actor)
+    if not promoted:
+        judge.check_floating(again)
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_schedules(chunk: int) -> None:
+    """No schedule breaks a promise; a failure names the seed."""
+    for seed in range(FIRST + chunk, FIRST + COUNT, CHUNKS):
+        try:
+            search(seed)
+        except ViolationError as violation:
+            raise AssertionError(f"SEED={seed} SEARCH=1: {violation}") from violation

@@ -1,0 +1,357 @@
+"""Runs of `publish` and `release promote` that share a registry in memory, one request at a time.
+
+Each run is a thread with the real code and the real client. Before each request it waits for its
+turn, so that a schedule decides the order of all requests, and what happens to each of them. All
+decisions come from one seed.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import requests
+
+from compiler.bake.results import BakeOptions, Outcome
+from compiler.constants import TEST_SUFFIX
+from compiler.errors import DiagnosticError
+from compiler.external.registry.client import MANIFEST, Manifest, Registries
+from compiler.external.registry.responses import Response
+from compiler.fingerprint.fingerprint import Fingerprint
+from compiler.output.bake_resolved import ResolvedPlan
+from compiler.publish.promote import Promotion, promote_release
+from compiler.publish.publish import publish
+from compiler.publish.request import PublishRequest, PublishResult
+from compiler.publish.tag_owners import TagOwners
+from compiler.releases.registry_record import pull_record
+from compiler.releases.tag_templates import TagTemplates
+from compiler.releases.version import Release
+from compiler.targets.plan import Plan
+from support.model_registry import HOST, MIRROR, ModelRegistries, ModelRegistry, Perform, digest_of
+from support.releases import plan_of
+
+
+STAGING = f"{HOST}/acme/a"
+COPY = f"{MIRROR}/acme/a"
+TARGETS = ("a-1", "a-2")
+MATRIX = """\
+variables: {V: "1"}
+axes: {n: [1, 2]}
+images:
+  a:
+    template: a.j2
+    platforms: [linux/amd64]
+    tests: ["true"]
+    tags: ["STAGING:{{ n }}-${V}", "COPY:{{ n }}-${V}"]
+    moving: ["STAGING:{{ n }}"]
+    aliases: {"COPY:latest": {n: 2}}
+publish: {version: "${V}"}
+""".replace("STAGING", STAGING).replace("COPY", COPY)
+FLOATING = {f"{STAGING}:1": "a-1", f"{STAGING}:2": "a-2", f"{COPY}:latest": "a-2"}
+MODULES = (
+    "create_tag",
+    "confirmation",
+    "distribute",
+    "floating_tags",
+    "merge_platforms",
+    "preflight",
+    "promote",
+    "stage",
+    "tag_owners",
+    "unfinished_tags",
+    "version_tags",
+    "write_record",
+)
+
+
+class KilledError(BaseException):
+    """The process of a run was killed: no request of it follows."""
+
+
+def version_tags(target: str, version: str) -> list[str]:
+    """Return the version tags of a target."""
+    return [f"{repository}:{target[2:]}-{version}" for repository in (STAGING, COPY)]
+
+
+@lru_cache
+def _plan() -> Plan:
+    return plan_of(MATRIX)
+
+
+@lru_cache
+def _resolved(version: str) -> ResolvedPlan:
+    return ResolvedPlan(_plan(), {"V": version})
+
+
+def fingerprint(target: str, content: str) -> str:
+    """Return the fingerprint of a target with this content."""
+    return sha256(f"{target} {content}".encode()).hexdigest()
+
+
+class Silent:
+    """A report that nobody reads."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        """Return a function that does nothing."""
+        return lambda *_: None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What a run does."""
+
+    version: str
+    content: str
+    """The inputs: equal texts have equal fingerprints."""
+    targets: tuple[str, ...] = TARGETS
+    promotes: bool = False
+
+
+@dataclass(kw_only=True)
+class Actor:
+    """A run and its result."""
+
+    task: Task
+    registries: Registries
+    name: str
+    result: PublishResult | Promotion | None = None
+    error: BaseException | None = None
+    killed: bool = False
+    done: bool = False
+    turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    built: int = 0
+
+    @property
+    def succeeded(self) -> bool:
+        """Return whether the run ended with exit code 0."""
+        return self.result is not None
+
+    def perform(self) -> None:
+        """Do the task."""
+        task = self.task
+        if task.promotes:
+            record = pull_record(self.registries, STAGING, task.version)
+            if record is None:
+                raise DiagnosticError([])
+            release = Release("V", task.version)
+            templates = TagTemplates(_resolved(task.version), release)
+            self.result = promote_release(self.registries, record, templates)
+        else:
+            self.result = publish(self.request(), self.registries, Silent())
+
+    def request(self) -> PublishRequest:
+        """Return the request of a publisher."""
+        task = self.task
+        prints = {
+            name: Fingerprint(name, fingerprint(name, task.content), {}, (), ()) for name in TARGETS
+        }
+        return PublishRequest(
+            resolved=_resolved(task.version),
+            fingerprints=prints,
+            dockerfiles=dict.fromkeys(TARGETS, "FROM scratch\n"),
+            targets=task.targets,
+            release=Release("V", task.version),
+            options=BakeOptions(folder=Path()),
+            read_again=self.request,
+        )
+
+
+class World:
+    """A registry and the runs that share it."""
+
+    def __init__(self, seed: int, *, stale: bool = False) -> None:
+        """Create an empty registry.
+
+        Args:
+            seed: decides everything that is not decided by the caller.
+            stale: whether reads of tags may lag behind writes.
+        """
+        self.random = random.Random(seed)  # noqa: S311 - for schedules
+        self.stale = stale
+        self.model = ModelRegistry(mounts=seed % 2 == 0)
+        self.actors: list[Actor] = []
+        self.control = threading.Semaphore(0)
+        self.current: Actor | None = None
+        self.requests = 0
+        self.deleted: list[str] = []
+        self.tested = False
+        """Whether any image was tested."""
+        self.fault: Callable[[Actor, str, str], str] = lambda _actor, _method, _path: ""
+        """Returns what happens to a request: `kill`, `kill after`, `reject`, `busy` or `cut`."""
+        self.after_write: Callable[[Actor, str], None] = lambda _actor, _path: None
+        """Called after each request that may have changed a tag."""
+
+    def run(self, *tasks: Task, faulty: bool = True) -> list[Actor]:
+        """Do tasks at the same time, until all have ended; return their runs."""
+        started = []
+        for task in tasks:
+            actor = Actor(task=task, registries=Registries({}), name=f"{len(self.actors)}")
+            gate = self._gate(actor, faulty=faulty)
+            actor.registries = ModelRegistries(self.model, gate)
+            self.actors.append(actor)
+            started.append(actor)
+        for actor in started:
+            threading.Thread(target=self._live, args=(actor,), daemon=True).start()
+        waiting = [actor for actor in started if not actor.done]
+        while waiting:
+            self.current = self.random.choice(waiting)
+            self.current.turn.release()
+            self.control.acquire()
+            waiting = [actor for actor in started if not actor.done]
+        return started
+
+    def _live(self, actor: Actor) -> None:
+        actor.turn.acquire()
+        try:
+            actor.perform()
+        except KilledError:
+            actor.killed = True
+        except BaseException as error:  # noqa: BLE001 - judged by the test
+            actor.error = error
+        actor.done = True
+        self.control.release()
+
+    def _gate(self, actor: Actor, *, faulty: bool) -> Callable[[str, str, Perform], Response]:
+        def gate(method: str, path: str, perform: Perform) -> Response:
+            self.control.release()
+            actor.turn.acquire()
+            self.requests += 1
+            fault = self.fault(actor, method, path) if faulty else ""
+            if fault == "kill":
+                raise KilledError
+            if fault in {"reject", "busy"}:
+                return _rejection(path, 400 if fault == "reject" else 503)
+            response = self._perform(method, path, perform)
+            if method == "PUT" and "/manifests/" in path:
+                self.after_write(actor, path)
+            if fault == "kill after":
+                raise KilledError
+            if fault == "cut":
+                raise requests.exceptions.ConnectionError("cut")
+            return response
+
+        return gate
+
+    def _perform(self, method: str, path: str, perform: Perform) -> Response:
+        """Perform a request; a stale read of a tag returns what it was one write before."""
+        repository, _, name = path.partition("/manifests/")
+        reads = method in {"GET", "HEAD"} and name and ":" not in name
+        if not (self.stale and reads and self.random.random() < 0.2):
+            return perform()
+        store = self.model.repository(repository)
+        history = store.history.get(name, [])
+        if not history:
+            return perform()
+        current = store.tags.get(name)
+        older = history[-1]
+        try:
+            if older is None:
+                store.tags.pop(name, None)
+            else:
+                store.tags[name] = older
+            return perform()
+        finally:
+            if current is None:
+                store.tags.pop(name, None)
+            else:
+                store.tags[name] = current
+
+    def delete_tag(self) -> None:
+        """Delete any tag, as a user or another program might."""
+        tags = [
+            (repository, name)
+            for repository, store in self.model.repositories.items()
+            for name in store.tags
+        ]
+        if tags:
+            repository, name = self.random.choice(tags)
+            self.model.repository(repository).set_tag(name, None)
+            self.deleted.append(f"{repository}:{name}")
+
+    def build(self, _plan: object, targets: Any, options: BakeOptions, _report: object) -> Outcome:
+        """Push images as bake does: two builds of the same inputs have different digests."""
+        actor = self.current
+        assert actor is not None
+        built: dict[str, Mapping[str, Any]] = {}
+        for name in list(targets):
+            if name.endswith(TEST_SUFFIX):
+                built[name] = {}
+                self.tested = True
+                continue
+            actor.built += 1
+            (tag,) = [text[5:] for text in options.overrides[name] if text.startswith("tags=")]
+            repository, _, reference = tag.rpartition(":")
+            code = next(text for text in options.overrides[name] if text.startswith("labels."))
+            labels = dict([code.removeprefix("labels.").split("=", 1)])
+            config = json.dumps(
+                {"os": "linux", "architecture": "amd64", "config": {"Labels": labels}}
+            )
+            layer = f"{name} {actor.name} {actor.built}"
+            descriptors = [
+                {"digest": actor.registries.put_blob(repository, text.encode()), "size": len(text)}
+                for text in (config, layer)
+            ]
+            data = {"schemaVersion": 2, "config": descriptors[0], "layers": descriptors[1:]}
+            content = json.dumps(data).encode()
+            digest = digest_of(content)
+            manifest = Manifest(digest, MANIFEST, content)
+            actor.registries.put_manifest(repository, reference, manifest)
+            built[name] = {"containerimage.digest": digest}
+            if options.pushed is not None:
+                options.pushed({name: digest})
+        return Outcome(built=built, failed={}, skipped={}, seconds=dict.fromkeys(built, 1.0))
+
+    def run_parallel(
+        self,
+        function: Callable[[Any], Any],
+        inputs: Mapping[Any, Any],
+        _finished: object = None,
+        _workers: int = 0,
+    ) -> dict[Any, Any]:
+        """Call a function for each input, one after another, in any order."""
+        keys = list(inputs)
+        self.random.shuffle(keys)
+        results = {key: function(inputs[key]) for key in keys}
+        return {key: results[key] for key in inputs}
+
+
+@contextmanager
+def patched(world: World) -> Iterator[World]:
+    """Let releases use this world: its builds, its order of calls, and no pauses."""
+    names = [f"compiler.publish.{module}" for module in MODULES]
+    names += ["compiler.releases.registry_record"]
+    patches: list[Any] = [mock.patch(f"{name}.run_parallel", world.run_parallel) for name in names]
+    patches += [
+        mock.patch("compiler.publish.build_missing.build", world.build),
+        mock.patch("compiler.external.registry.http._wait", return_value=False),
+        mock.patch("compiler.publish.create_tag.pause", return_value=False),
+        mock.patch("compiler.publish.write_record.pause", return_value=False),
+    ]
+    for value in vars(TagOwners).values():
+        if hasattr(value, "lock"):  # Python 3.11: one lock for the property of all instances
+            value.lock = nullcontext()
+    for patch in patches:
+        patch.start()
+    try:
+        yield world
+    finally:
+        for patch in patches:
+            patch.stop()
+
+
+def _rejection(path: str, status: int) -> Response:
+    return Response(status=status, reason="no", url=path, redirected=False, headers={}, content=b"")
+
+
+def only(task: Task, *targets: str) -> Task:
+    """Return a filtered task."""
+    return replace(task, targets=targets)

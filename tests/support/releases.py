@@ -1,0 +1,52 @@
+"""Records and templates of releases, for tests without a registry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from compiler.external.registry.client import Manifest
+from compiler.output.bake_resolved import ResolvedPlan
+from compiler.releases.record import ReleasedTarget, ReleaseRecord
+from compiler.releases.tag_templates import TagTemplates
+from compiler.releases.version import Release
+from compiler.targets.expand import expand
+from compiler.targets.plan import Plan, plan
+from compiler.targets.resolve import resolve
+from support.phases import FILES, read
+
+
+def record_of(
+    version: str,
+    image: Manifest,
+    *,
+    target: str = "a",
+    tags: Sequence[str],
+    moving: Sequence[str],
+) -> ReleaseRecord:
+    """Return the record of a release of one target."""
+    released = ReleasedTarget(
+        target=target,
+        tags=tuple(tags),
+        moving=tuple(moving),
+        digest=image.digest,
+        platforms={"linux/amd64": image.digest},
+        attestations={},
+        fingerprint=f"sha256:{'0' * 64}",
+        bases={},
+        state="built",
+        seconds=1.0,
+        bytes=1,
+    )
+    return ReleaseRecord(release=version, targets=(released,))
+
+
+def plan_of(text: str) -> Plan:
+    """Return the plan of a matrix."""
+    matrix = read(text)
+    return plan(matrix, tuple(resolve(matrix, expand(matrix), FILES)))
+
+
+def templates_of(text: str, version: str, variable: str = "V") -> TagTemplates:
+    """Return the tags that a matrix can produce for a version."""
+    resolved = ResolvedPlan(plan_of(text), {variable: version})
+    return TagTemplates(resolved, Release(variable, version))

@@ -1,0 +1,120 @@
+"""Copies of images between repositories: everything that belongs to them, the top manifest last."""
+
+from __future__ import annotations
+
+import pytest
+from support.model_registry import HOST, MIRROR, ModelRegistries, ModelRegistry, Perform, add_index
+
+from compiler.external.registry import http, uploads
+from compiler.external.registry.client import MANIFEST, Manifest, RegistryError
+from compiler.external.registry.copying import Copier
+from compiler.external.registry.responses import Response
+
+
+SOURCE = f"{HOST}/acme/staging"
+TARGET = f"{HOST}/acme/server"
+ELSEWHERE = f"{MIRROR}/mirror/server"
+
+
+def with_signatures(model: ModelRegistry) -> Manifest:
+    """Store an index of two platforms, with signatures by tag and by referrer."""
+    images = {name: model.add_image(SOURCE, name, platform=name) for name in ("amd64", "arm64")}
+    index = add_index(model, SOURCE, images, "fp-1", annotations={"key": "value"})
+    model.add_image(SOURCE, "cosign", f"{index.digest.replace(':', '-')}.sig")
+    subject = {"digest": images["amd64"].digest, "size": 1, "mediaType": MANIFEST}
+    signature = model.add_image(SOURCE, "notation")
+    del model.repository(SOURCE).manifests[signature.digest]
+    model.add_manifest(SOURCE, {**signature.data, "subject": subject}, MANIFEST)
+    return index
+
+
+@pytest.mark.parametrize("target", [TARGET, ELSEWHERE])
+@pytest.mark.parametrize("mounts", [True, False])
+@pytest.mark.parametrize("chunk", [5, 2**20])
+def test_a_copy_is_complete(
+    target: str, chunk: int, monkeypatch: pytest.MonkeyPatch, *, mounts: bool
+) -> None:
+    """Digests, attestations, annotations and signatures are the same; blobs are mounted or sent."""
+    monkeypatch.setattr(uploads, "CHUNK", chunk)
+    model = ModelRegistry(mounts=mounts)
+    index = with_signatures(model)
+
+    Copier(ModelRegistries(model)).copy(SOURCE, target, index.digest)
+
+    source, copied = model.repository(SOURCE), model.repository(target)
+    assert copied.manifests == source.manifests
+    assert copied.blobs == source.blobs
+    assert copied.tags == {tag: value for tag, value in source.tags.items() if tag != "fp-1"}
+    assert model.writes[-1] == f"PUT {target}/manifests/{index.digest}"
+    sent = [write for write in model.writes if write.startswith("PATCH")]
+    assert bool(sent) == (chunk == 5 and not (mounts and target == TARGET))
+    assert not copied.uploads
+
+
+def test_a_complete_copy_is_not_repeated() -> None:
+    """A repository that has the top manifest has everything."""
+    model = ModelRegistry(referrers=False)
+    index = with_signatures(model)
+    Copier(ModelRegistries(model)).copy(SOURCE, TARGET, index.digest)
+    model.writes.clear()
+
+    registries = ModelRegistries(model)
+    Copier(registries).copy(SOURCE, TARGET, index.digest)
+
+    assert model.writes == []
+    assert registries.requests <= 2
+
+
+def test_a_copy_continues_after_any_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever request is rejected, the top manifest is missing; the next copy completes it."""
+    monkeypatch.setattr(http, "_wait", lambda _: False)
+    failures = 0
+    while True:
+        model = ModelRegistry(mounts=False)
+        index = with_signatures(model)
+        count = iter(range(failures, -1, -1))
+
+        def gate(method: str, path: str, perform: Perform, count: object = count) -> Response:
+            if not next(count, 1) and method in {"PUT", "POST", "PATCH"}:  # type: ignore[call-overload]
+                return Response(
+                    status=400, reason="no", url=path, redirected=False, headers={}, content=b""
+                )
+            return perform()
+
+        try:
+            Copier(ModelRegistries(model, gate)).copy(SOURCE, TARGET, index.digest)
+        except RegistryError as error:
+            assert "400 no" in str(error)  # noqa: PT017
+            assert index.digest not in model.repository(TARGET).manifests
+        else:
+            if next(count, None) is not None:
+                break
+        Copier(ModelRegistries(model)).copy(SOURCE, TARGET, index.digest)
+        assert model.repository(TARGET).manifests == model.repository(SOURCE).manifests
+        failures += 1
+    assert failures > 20
+
+
+def test_damaged_content_is_rejected() -> None:
+    """A source that sends other bytes than the digest says is an error."""
+    model = ModelRegistry(mounts=False)
+    image = model.add_image(SOURCE, "1")
+    layer = image.data["layers"][0]["digest"]
+    blobs = model.repository(SOURCE).blobs
+    blobs[layer] = b"x" * len(blobs[layer])
+
+    with pytest.raises(RegistryError, match="the registry sent other content than requested"):
+        Copier(ModelRegistries(model)).copy(SOURCE, TARGET, image.digest)
+
+    assert image.digest not in model.repository(TARGET).manifests
+
+
+def test_missing_content_is_reported() -> None:
+    """An index without one of its images cannot be copied."""
+    model = ModelRegistry()
+    index = with_signatures(model)
+    child = index.data["manifests"][0]["digest"]
+    del model.repository(SOURCE).manifests[child]
+
+    with pytest.raises(RegistryError, match=f"{child} is missing in {SOURCE}"):
+        Copier(ModelRegistries(model)).copy(SOURCE, TARGET, index.digest)

@@ -1,0 +1,140 @@
+"""Single runs of `publish` against a registry in memory: the order, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from support.release_actors import (
+    COPY,
+    FLOATING,
+    STAGING,
+    Actor,
+    Task,
+    World,
+    fingerprint,
+    patched,
+    version_tags,
+)
+
+from compiler.codes import Code
+from compiler.errors import DiagnosticError
+from compiler.publish.request import KeptReason, PublishRequest, PublishResult
+
+
+ONE, TWO, THREE = (Task(version=version, content=version) for version in "123")
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """Provide an empty registry and a mirror."""
+    with patched(World(1)) as found:
+        yield found
+
+
+def publish(world: World, task: Task) -> PublishResult:
+    """Publish, which must succeed."""
+    (actor,) = world.run(task)
+    assert isinstance(actor.result, PublishResult), actor.error
+    return actor.result
+
+
+def failure(world: World, task: Task) -> DiagnosticError:
+    """Publish, which must fail with an error for the user."""
+    (actor,) = world.run(task)
+    assert isinstance(actor.error, DiagnosticError)
+    return actor.error
+
+
+def test_a_mirror_that_rejects_a_blob(world: World) -> None:
+    """No version tag exists anywhere, and floating tags stay where they are."""
+    publish(world, ONE)
+    before = {tag: world.model.digest(tag) for tag in FLOATING}
+    world.fault = lambda _actor, method, path: (
+        "reject" if method == "PUT" and path.startswith(f"{COPY}/blobs/") else ""
+    )
+
+    error = failure(world, TWO)
+
+    assert f"cannot write to {COPY}: 400 no" in str(error)
+    assert error.outcome.startswith("no tag was created")
+    tags = [tag for target in TWO.targets for tag in version_tags(target, "2")]
+    assert [world.model.digest(tag) for tag in tags] == [None] * len(tags)
+    assert {tag: world.model.digest(tag) for tag in FLOATING} == before
+    world.fault = lambda *_: ""
+    publish(world, TWO)
+    assert None not in [world.model.digest(tag) for tag in tags]
+
+
+def test_publishing_again_does_not_undo_a_rollback(world: World) -> None:
+    """It says so; a newer version moves the tags."""
+    publish(world, ONE)
+    publish(world, TWO)
+    world.run(replace(ONE, promotes=True))
+    before = {tag: world.model.digest(tag) for tag in FLOATING}
+
+    kept = publish(world, TWO).kept_tags
+
+    assert kept == dict.fromkeys(FLOATING, ("1", KeptReason.RETURNED))
+    assert {tag: world.model.digest(tag) for tag in FLOATING} == before
+    assert publish(world, THREE).kept_tags == {}
+
+
+def test_a_fix_of_a_release_that_was_returned_to(world: World) -> None:
+    """It takes the tags from the older release; a fix without that leaves them to the newer one."""
+    publish(world, ONE)
+    publish(world, TWO)
+    fix = Task(version="1.1", content="1.1")
+    assert publish(world, fix).kept_tags == dict.fromkeys(FLOATING, ("2", KeptReason.NEWER))
+
+    world.run(replace(ONE, promotes=True))
+
+    assert publish(world, Task(version="1.2", content="1.2")).kept_tags == {}
+
+
+def test_a_filtered_run_of_an_interrupted_version(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tags of other inputs are rejected; tags of the same inputs are listed."""
+    world.fault = lambda _actor, method, path: (
+        "kill after" if method == "PUT" and "/manifests/1-1" in path else ""
+    )
+    monkeypatch.setattr(world.random, "shuffle", list.sort)
+    world.run(ONE)
+    world.fault = lambda *_: ""
+
+    error = failure(world, Task(version="1", content="fixed", targets=("a-2",)))
+    unfinished = publish(world, replace(ONE, targets=("a-2",))).unfinished_tags
+
+    assert {diagnostic.code for diagnostic in error.diagnostics} == {Code.EXISTING_TAG}
+    assert f"{STAGING}:1-1 was created by an unfinished run of 1" in str(error)
+    assert unfinished == (f"{STAGING}:1-1",)
+    assert publish(world, ONE).unfinished_tags == ()
+
+
+@pytest.mark.parametrize("when", ["build", "tests"])
+def test_inputs_that_change_during_a_run(
+    when: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The image is not staged under the old inputs, or not as tested; no tag is created."""
+    original = Actor.request
+    reads = iter(range(9))
+
+    def request(actor: Actor) -> PublishRequest:
+        changed = next(reads) > 0 if when == "build" else world.tested
+        task = replace(actor.task, content="changed") if changed else actor.task
+        return original(replace(actor, task=task))
+
+    monkeypatch.setattr(
+        Actor, "request", lambda actor: replace(request(actor), read_again=lambda: request(actor))
+    )
+
+    error = failure(world, ONE)
+
+    assert "its inputs changed during the run" in str(error)
+    tags = world.model.repository(STAGING).tags
+    names = [f"fp-{fingerprint(target, '1')}" for target in ONE.targets]
+    assert all((name in tags) == (when == "tests") for name in names)
+    assert not any("-tested-" in name for name in tags)
+    assert "1-1" not in tags
