@@ -139,8 +139,9 @@ def show_(
 @release_.command("promote", cls=Command)
 @click.argument("version", metavar="VERSION", shell_complete=complete_version)
 @click.option("--removed", is_flag=True, help="Also move tags of targets that were removed.")
+@format_option("text", "json", "github", help="Format of the result.")
 @pass_invocation
-def promote_(invocation: Invocation, /, version: str, *, removed: bool) -> None:
+def promote_(invocation: Invocation, /, version: str, output_format: str, *, removed: bool) -> None:
     """Move the floating tags of a release to it, forward or back.
 
     Version tags are not changed. Only tags that the current matrix can produce are moved; others
@@ -160,6 +161,10 @@ def promote_(invocation: Invocation, /, version: str, *, removed: bool) -> None:
     templates = templates_for(ResolvedPlan(invocation.plan(), os.environ), version)
     moved, left = promote_release(registries, record, templates, removed=removed)
     states = {tag: "moved" if changed else "unchanged" for tag, changed in moved.items()}
+    if output_format == "json":
+        tags = [{"tag": tag, "state": state} for tag, state in (states | left).items()]
+        click.echo(json.dumps({"version": 1, "release": version, "tags": tags}, indent=1))
+        return
     for tag, state in (states | left).items():
         click.echo(printable(f"{tag}: {state}"))
     click.echo(f"{counted(sum(moved.values()), 'tag')} moved to {version}")

@@ -192,7 +192,9 @@ def test_the_latest_release(project: Project) -> None:
     project.publish("v2.0-rc1")
 
     assert latest(project) == "v1.1"
-    project.run("release", "promote", "v1.0")
+    promoted = json.loads(project.run("release", "promote", "v1.0", "--format=json").stdout)
+    assert promoted["release"] == "v1.0"
+    assert {"tag": f"{project.registry}/base:a", "state": "moved"} in promoted["tags"]
     assert latest(project) == "v1.0"
     assert json.loads(latest(project, "--format=json")) == {"version": 1, "release": "v1.0"}
     project.publish("v3.0", "--no-moving", "image=base")
