@@ -313,6 +313,28 @@ def finish(judge: Judge, scenario: Scenario, actors: list[Actor]) -> None:
         judge.check_floating(again)
 
 
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("promotes", [False, True])
+def test_every_request(fault: str, *, promotes: bool) -> None:
+    """Whichever request of a single run fails, and however: the next run completes it."""
+    tried = BACK if promotes else task("3")
+    for position in range(200):
+        world = World(position)
+        world.model = copy.deepcopy(staged(("1", "2"), ("3",)))
+        judge = Judge(world)
+        world.after_write = judge.after_write
+        count = iter(range(position, -1, -1))
+        world.fault = lambda *_, count=count: "" if next(count, 1) else fault  # type: ignore[misc]
+        with patched(world):
+            actors = world.run(tried)
+            judge.check_actors(actors)
+            reached = next(count, None) is None
+            finish(judge, Scenario(base=("1", "2"), tasks=(task("3"),)), actors)
+        if not reached:
+            break
+    assert position > (10 if promotes else 40)
+
+
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_schedules(chunk: int) -> None:
     """No schedule breaks a promise; a failure names the seed."""
