@@ -177,6 +177,8 @@ class World:
         """
         self.random = random.Random(seed)  # noqa: S311 - for schedules
         self.stale = stale
+        self.patience = self.random.choice((0.0, 0.5, 0.9, 0.98))
+        """The probability that a run continues after a request; otherwise any run continues."""
         self.model = ModelRegistry(mounts=seed % 2 == 0)
         self.actors: list[Actor] = []
         self.control = threading.Semaphore(0)
@@ -203,7 +205,9 @@ class World:
             threading.Thread(target=self._live, args=(actor,), daemon=True).start()
         waiting = [actor for actor in started if not actor.done]
         while waiting:
-            self.current = self.random.choice(waiting)
+            if self.current not in waiting or self.random.random() >= self.patience:
+                self.current = self.random.choice(waiting)
+            assert self.current is not None
             self.current.turn.release()
             self.control.acquire()
             waiting = [actor for actor in started if not actor.done]
