@@ -339,6 +339,38 @@ def test_every_request(fault: str, *, promotes: bool) -> None:
     assert position > (10 if promotes else 40)
 
 
+PAIRS = [
+    Scenario(base=("1",), tasks=(task("2"), task("3"))),
+    Scenario(base=("1",), tasks=(task("3"), task("2"))),
+    Scenario(base=("1",), tasks=(task("2"), task("2"))),
+    Scenario(base=("1", "2"), tasks=(task("3"), BACK)),
+    Scenario(base=("1", "2"), tasks=(BACK, task("3"))),
+    Scenario(base=("1", "2"), tasks=(BACK, FORWARD)),
+]
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_every_preemption(pair: Scenario) -> None:
+    """Another run does everything between any two requests of a run."""
+    contents = tuple(dict.fromkeys(t.content for t in pair.tasks if not t.promotes))
+    for position in range(200):
+        world = World(position)
+        world.model = copy.deepcopy(staged(pair.base, contents))
+        world.first = position
+        judge = Judge(world)
+        world.after_write = judge.after_write
+        with patched(world):
+            actors = world.run(*pair.tasks)
+            world.first = None
+            judge.check_actors(actors)
+            check_promotions(judge, actors)
+            if not any(actor.task.promotes for actor in actors):
+                judge.check_floating(actors)
+            finish(judge, pair, actors)
+        if actors[0].registries.requests < position:
+            break
+
+
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_schedules(chunk: int) -> None:
     """No schedule breaks a promise; a failure names the seed."""

@@ -179,6 +179,8 @@ class World:
         self.stale = stale
         self.patience = self.random.choice((0.0, 0.5, 0.9, 0.98))
         """The probability that a run continues after a request; otherwise any run continues."""
+        self.first: int | None = None
+        """The number of requests of the first run before the last run; None for any order."""
         self.model = ModelRegistry(mounts=seed % 2 == 0)
         self.actors: list[Actor] = []
         self.control = threading.Semaphore(0)
@@ -205,7 +207,10 @@ class World:
             threading.Thread(target=self._live, args=(actor,), daemon=True).start()
         waiting = [actor for actor in started if not actor.done]
         while waiting:
-            if self.current not in waiting or self.random.random() >= self.patience:
+            if self.first is not None:
+                self.current = waiting[0 if self.first > 0 or len(waiting) == 1 else -1]
+                self.first -= 1
+            elif self.current not in waiting or self.random.random() >= self.patience:
                 self.current = self.random.choice(waiting)
             assert self.current is not None
             self.current.turn.release()
