@@ -11,10 +11,11 @@ from compiler.matrix.matrix import Matrix
 from compiler.matrix.names import MAX_FILE_NAME
 from compiler.matrix.strings import BakeString, substitute
 from compiler.source.project_files import FileError, Files
+from compiler.targets.cache_checks import Caches
 from compiler.targets.expand import Variant
 from compiler.targets.field_locations import TargetUnderCheck
 from compiler.targets.field_rendering import Rendered
-from compiler.targets.field_syntax import Shapes, cells
+from compiler.targets.field_syntax import Shapes
 from compiler.targets.links import linked_target
 from compiler.targets.parents import described
 from compiler.targets.tag_checks import Tags
@@ -37,6 +38,7 @@ class Checks:
         self._matrix, self._files, self._problems = matrix, files, problems
         self._values = values
         self._tags = Tags(values, problems)
+        self._caches = Caches(values, problems)
         self._shapes = Shapes(values, problems)
         self._names: dict[str, tuple[str, Variant]] = {}
         self._contexts: set[tuple[str, str]] = set()
@@ -61,11 +63,10 @@ class Checks:
         self._name(subject.name, subject.variant)
         self._tags.check(subject, tags)
         if cache is not None:
-            self._tags.cache(subject, "cache", cache[BakeString("ref")], short=True)
+            self._tags.cache(subject, cache[BakeString("ref")])
+            self._caches.check(subject, "cache", cache[BakeString("ref")])
         for entry in fields.get("cache-to", ()):  # type: ignore[union-attr]
-            ref = _registry(entry)
-            if ref is not None:
-                self._tags.cache(subject, "cache-to", ref)
+            self._caches.check(subject, "cache-to", entry)
         self._shapes.check(subject, fields)
         self._context(subject, fields)
 
@@ -140,16 +141,3 @@ class Checks:
             except FileError as error:
                 at = ("contexts", str(key)) if key else ("context",)
                 self._problems.add(error.at(subject.locate(*at)), subject.name)
-
-
-def _registry(entry: str) -> str | None:
-    """Return the image reference that an entry of `cache-to` writes; None if not to a registry.
-
-    >>> _registry("type=registry,ref=acme/cache:a,mode=max")
-    'acme/cache:a'
-    """
-    columns = cells(entry)
-    pairs = dict(cell.partition("=")[::2] for cell in columns)
-    if pairs.get("type") == "registry":
-        return pairs.get("ref")
-    return entry if len(columns) == 1 and "=" not in entry else None

@@ -1,4 +1,4 @@
-"""Check that tags and cache references are valid, and that no two targets share one."""
+"""Check that tags and cache references are valid, and that no two targets share a tag."""
 
 from collections.abc import Iterable, Mapping
 
@@ -16,13 +16,12 @@ _TAGS = (
 
 
 class Tags:
-    """Checks the tags and caches of each target, also against those of earlier targets."""
+    """Checks the tags of each target, also against those of earlier targets."""
 
     def __init__(self, variables: Mapping[str, str], problems: Problems) -> None:
         """Take the values of the bake variables, and the collector of errors."""
         self._values, self._problems = variables, problems
         self._owners: dict[str, tuple[TargetUnderCheck, str, BakeString]] = {}
-        self._caches: dict[str, tuple[TargetUnderCheck, str]] = {}
         self._reported: dict[tuple[object, ...], str] = {}
 
     def check(self, subject: TargetUnderCheck, tags: Mapping[str, Iterable[BakeString]]) -> None:
@@ -75,37 +74,10 @@ class Tags:
             )
         )
 
-    def cache(
-        self, subject: TargetUnderCheck, field: str, ref: str, *, short: bool = False
-    ) -> None:
-        """Check the cache that a target writes.
-
-        Args:
-            subject: the target.
-            field: `cache` or `cache-to`.
-            ref: the image reference of the cache.
-            short: whether it is the `ref` of `cache`, which must be a valid tag.
-        """
-        plain = substitute(ref, self._values)
-        full = canonical_tag(plain)
-        if short and full is None:
-            self._invalid(subject, subject.locate(field, "ref"), repr(ref), _TAGS)
-            return
-        first = self._caches.setdefault(full or plain, (subject, field))
-        if first[0].name == subject.name:
-            return
-        location, other = subject.locate(field), first[0].locate(first[1])
-        if self._is_new(Code.DUPLICATE_CACHE, location, other):
-            self._problems.add(
-                Diagnostic(
-                    code=Code.DUPLICATE_CACHE,
-                    message=f"duplicate cache {ref!r}: targets {first[0].name!r} and "
-                    f"{subject.name!r} both write it",
-                    location=location,
-                    help="the last write wins: distinguish them, for instance with {{ target }}",
-                    related=(("the other target", other),) if other != location else (),
-                )
-            )
+    def cache(self, subject: TargetUnderCheck, ref: str) -> None:
+        """Check the `ref` of a target's `cache`."""
+        if canonical_tag(substitute(ref, self._values)) is None:
+            self._invalid(subject, subject.locate("cache", "ref"), repr(ref), _TAGS)
 
     def _is_new(self, *error: object) -> bool:
         """Return whether an error is reported for the first time; many targets may have it."""
