@@ -33,6 +33,9 @@ FOLDER = "folder"
 PRESENT = "present"
 """Recorded in place of a digest where only the existence of an input counts."""
 
+GITHUB_JOBS = 256
+"""Maximum number of jobs that GitHub accepts in one job matrix."""
+
 BAKE_BATCH = 32
 """Default number of targets per bake invocation; over a hundred overload a machine of two cores."""
 BAKE_JOBS = 2

@@ -8,6 +8,7 @@ import click
 from compiler.cli.changed import Question, add_question, consider, find_changes
 from compiler.cli.common_options import Command, Group
 from compiler.cli.context import Invocation, pass_invocation
+from compiler.constants import GITHUB_JOBS
 
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ def ci_() -> None:
 _shards = click.option(
     "--shards",
     "limit",
-    type=click.IntRange(1, 256),
+    type=click.IntRange(1, GITHUB_JOBS),
     default=20,
     show_default=True,
     metavar="N",
-    help="Maximum number of jobs in all stages together, at most 256.",
+    help=f"Maximum number of jobs in all stages together, at most {GITHUB_JOBS}.",
 )
 
 

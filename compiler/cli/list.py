@@ -8,6 +8,7 @@ from compiler.cli.common_options import Command, format_option
 from compiler.cli.completion import complete_filter
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.terminal import table_width, with_header
+from compiler.constants import GITHUB_JOBS
 
 
 @click.command("list", cls=Command)
@@ -19,7 +20,7 @@ from compiler.cli.terminal import table_width, with_header
     "github",
     "selection",
     help="Format of the targets: a table, one name per line, the JSON of matrix.json, a job "
-    "matrix for GitHub, or a file for --selection.",
+    f"matrix for GitHub (at most {GITHUB_JOBS} jobs), or a file for --selection.",
 )
 @click.option(
     "--selection", type=click.Path(), metavar="FILE", help="List only targets in this file."
@@ -72,3 +73,9 @@ def list_(
     click.echo(with_header(text) if output_format == ListFormat.TABLE else text, nl=False)
     if selection is not None and not targets:
         invocation.note_empty_selection()
+    if output_format == ListFormat.GITHUB and len(targets) > GITHUB_JOBS:
+        click.echo(
+            f"note: GitHub accepts at most {GITHUB_JOBS} jobs in one matrix, and these are "
+            f"{len(targets):,}; `compile-matrix ci github` puts several targets into one job",
+            err=True,
+        )

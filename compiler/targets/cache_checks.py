@@ -43,7 +43,8 @@ def written_caches(entry: str) -> Iterator[WrittenCache]:
         case "registry" if "ref" in pairs:
             yield WrittenCache(kind, canonical_tag(pairs["ref"]) or pairs["ref"])
         case "local" if "dest" in pairs:
-            yield WrittenCache(kind, posixpath.normpath(pairs["dest"]), (pairs.get("tag", "latest"),))
+            tag = pairs.get("tag", "latest")
+            yield WrittenCache(kind, posixpath.normpath(pairs["dest"]), (tag,))
         case "gha":
             yield WrittenCache(kind, pairs.get("scope") or _NAME)
         case "s3" | "azblob":

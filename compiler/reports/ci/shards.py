@@ -6,8 +6,6 @@ from typing import NamedTuple
 from compiler.targets.graph import closure, ordered
 
 
-MOST = 256
-"""Maximum number of jobs in a GitHub job matrix."""
 USUAL = 20
 """Number of jobs that GitHub runs at the same time on its free plan."""
 

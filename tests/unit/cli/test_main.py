@@ -147,6 +147,20 @@ def test_list_for_programs(project: Path) -> None:
     }
 
 
+def test_a_job_matrix_that_github_rejects_is_noted(project: Path) -> None:
+    """Above 256 jobs a note says how to put several targets into one job."""
+    for count, noted in ((256, False), (257, True)):
+        values = ", ".join(map(str, range(count)))
+        matrix = f"axes: {{python: [{values}]}}\nimages: {{server: {{template: Dockerfile.j2}}}}\n"
+        (project / "matrix.yaml").write_text(matrix)
+
+        done = run(project, "list", "--format", "github")
+
+        assert len(json.loads(done.stdout)["include"]) == count
+        assert ("`compile-matrix ci github`" in done.stderr) is noted
+        assert not run(project, "list").stderr
+
+
 @pytest.mark.parametrize(
     ("word", "said"),
     [
