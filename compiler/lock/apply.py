@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from compiler.constants import LOCK
 from compiler.errors import CompileError, Diagnostic, Location, Problems
 from compiler.external.references import canonical_tag, familiar, lookup_name
+from compiler.lock import faults
 from compiler.lock.base_images import OPEN, Base, Build, open_fault
 from compiler.lock.diagnostics import LockDiagnostics, Use
 from compiler.lock.lockfile import Lock, read_lock
@@ -179,8 +180,8 @@ class Pinner:
             if not image.startswith(IMAGE) or "@" in image:
                 continue
             image = image.removeprefix(IMAGE)
-            fault = "" if canonical_tag(image) else "invalid image name"
-            fault = fault or open_fault(substitute(value, self._open))
+            opened = open_fault(substitute(value, self._open))
+            fault = opened if canonical_tag(image) else faults.NAME
             platforms = tuple(map(self._value, target.platforms))
             word = Word(image, UNKNOWN, 0)
             yield name, Base(image, word, platforms=platforms, fault=fault)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from compiler.external.references import canonical_tag
+from compiler.lock import faults
+from compiler.lock.faults import Fault
 from compiler.render.dockerfile import ParsedDockerfile, Word, read
 from compiler.render.dockerfile_words import UNKNOWN
 from compiler.render.stages import HERE, MACHINE, ImageWalk
@@ -50,8 +52,8 @@ class Base(NamedTuple):
     """Where the default of that ARG ends; `UNKNOWN` if `args` sets it."""
     platforms: tuple[str, ...] = ()
     """The platforms that it must have: those of the stages that need it."""
-    fault: str = ""
-    """Why it cannot be locked, or empty."""
+    fault: Fault | None = None
+    """Why it cannot be locked."""
 
 
 def find(text: str, build: Build) -> tuple[Base, ...]:
@@ -63,7 +65,7 @@ def find(text: str, build: Build) -> tuple[Base, ...]:
     parsed = read(text)
     platforms = build.platforms or ("",)
     uses_by_word: dict[Word, list[tuple[str, str]]] = {}
-    faults: dict[Word, str] = {}
+    broken: dict[Word, Fault] = {}
     several = "$" in text  # otherwise the result is the same for all platforms
     for platform in platforms if several else platforms[:1]:
         walk = _walk(parsed, build, build.args, platform)
@@ -71,7 +73,7 @@ def find(text: str, build: Build) -> tuple[Base, ...]:
         for word, image, needs in walk.images():
             wanted = here if needs == HERE else (needs,)
             uses_by_word.setdefault(word, []).extend((image, name) for name in wanted)
-        faults.update(walk.errors)
+        broken.update((word, faults.expansion(error)) for word, error in walk.errors.items())
     opened: dict[Word, str] = {}
     if build.open_args != build.args:
         walk = _walk(parsed, build, build.open_args, platforms[0])
@@ -80,7 +82,7 @@ def find(text: str, build: Build) -> tuple[Base, ...]:
     for word, uses in uses_by_word.items():
         images = [*dict.fromkeys(image for image, _ in uses)]
         needed = tuple(dict.fromkeys(p for _, p in uses if p and MACHINE not in p))
-        fault = faults.get(word) or _fault(images, opened.get(word, ""))
+        fault = broken.get(word) or _fault(images, opened.get(word, ""))
         if "@" in images[0] and not fault:
             continue
         match = _WHOLE.match(word.text)
@@ -111,25 +113,25 @@ def _frontends(parsed: ParsedDockerfile, build: Build) -> Iterator[Base]:
         yield Base(other, Word(other, UNKNOWN, 0), SYNTAX, UNKNOWN, (), fault)
 
 
-def _fault(images: list[str], opened: str) -> str:
+def _fault(images: list[str], opened: str) -> Fault | None:
     if any(MACHINE in image for image in images):
-        return "its name depends on the building machine"
+        return faults.MACHINE
     if len(images) > 1:
-        return f"its name depends on the platform: {', '.join(images)}"
+        return faults.platform(images)
     if "$" in images[0]:
-        return "`--from` and `from=` do not expand variables"
+        return faults.FLAG_VARIABLE
     if "@" in images[0]:
-        return "" if _PINNED.search(images[0]) else "invalid digest after `@`"
+        return None if _PINNED.search(images[0]) else faults.DIGEST
     return _invalid_name(images[0]) or open_fault(opened)
 
 
-def _invalid_name(image: str) -> str:
-    return "" if canonical_tag(image) else "invalid image name"
+def _invalid_name(image: str) -> Fault | None:
+    return None if canonical_tag(image) else faults.NAME
 
 
-def open_fault(image: str) -> str:
-    """Return why a name with marks `OPEN` cannot be locked; empty if only its tag is fixed."""
+def open_fault(image: str) -> Fault | None:
+    """Return why a name with marks `OPEN` cannot be locked; None if its tag is fixed."""
     _, colon, tag = image.rpartition("/")[2].partition(":")
     if colon and OPEN in tag:
-        return "its tag depends on a bake variable"
-    return ""
+        return faults.TAG
+    return None

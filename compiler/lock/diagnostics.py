@@ -53,13 +53,13 @@ class LockDiagnostics:
 
     def unlocked(self, use: Use) -> Diagnostic:
         """Return the warning that a base image is not, or cannot be, locked."""
-        if use.base.fault:
+        if use.base.fault is not None:
             name = use.base.image or use.base.word.text
             return Diagnostic(
                 code=Code.UNDECIDED_BASE,
-                message=f"{name} cannot be locked: {use.base.fault}",
+                message=f"{name} cannot be locked: {use.base.fault.reason}",
                 location=self.locate(use),
-                help="use a name that is known when compiling, for instance from `set`",
+                help=use.base.fault.remedy,
                 severity=Severity.WARNING,
             )
         return Diagnostic(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from compiler.lock.base_images import SYNTAX, Base, Build, find
+from compiler.lock.faults import NOTATION
 from compiler.render.dockerfile_words import UNKNOWN
 
 
@@ -44,8 +45,7 @@ def pin(text: str, build: Build, digest: Callable[[str], str | None]) -> Pinned:
             pinned, args, build, bases, wanted
         ):
             return Pinned(text=pinned, args=args, bases=bases)
-    hidden = "a digest cannot be written after its name in this notation"
-    faulty = tuple(base._replace(fault=hidden) if base in wanted else base for base in bases)
+    faulty = tuple(base._replace(fault=NOTATION) if base in wanted else base for base in bases)
     return Pinned(text=text, args={}, bases=faulty)
 
 
