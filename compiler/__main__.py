@@ -3,11 +3,14 @@
 import gc
 import os
 import sys
+import warnings
 
 
 def main() -> None:
     """Run the command line; exits with its code."""
     gc.disable()  # One short run, imports included: nothing that it makes is worth collecting.
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # Warnings of Python are for developers, not for users.
     from compiler.cli.main import run
 
     code = run()

@@ -3,14 +3,13 @@
 Rejects arguments that bake rejects, and those that would build another image than was compiled.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, DiagnosticError, did_you_mean
 from compiler.matrix.field_table import BAKE_ROWS, Kind
+from compiler.matrix.globs import glob_matches
 from compiler.output.bake_fields import normal
 from compiler.output.bake_resolved import ResolvedPlan
 
@@ -146,4 +145,4 @@ def _check(text: str, key: str, name: str) -> None:
 
 def _matches(pattern: str, name: str) -> bool:
     """Return whether a pattern matches a name, by Go's wildcards."""
-    return pattern == name or fnmatchcase(name, re.sub(r"\[\^", "[!", pattern))
+    return pattern == name or glob_matches(name, pattern.replace("[^", "[!"))

@@ -6,7 +6,6 @@ looked up, or that lacks a platform, is an error.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from compiler.codes import Code
@@ -17,6 +16,7 @@ from compiler.lock.apply import Pinner, load_lock
 from compiler.lock.diagnostics import Use
 from compiler.lock.lockfile import Lock, Locked, write_lock
 from compiler.lock.lookup import UnresolvedError, resolve_all
+from compiler.matrix.globs import glob_matches
 from compiler.output.diff import Change, Kind
 from compiler.output.write import write
 from compiler.render.render import Dockerfile, render
@@ -103,7 +103,7 @@ def chosen(project: Project, patterns: Iterable[str]) -> tuple[str, ...]:
             image
             for image in known
             if image in {pattern, familiar(pattern)}
-            or fnmatchcase(image, pattern)
+            or glob_matches(image, pattern)
             or (image.rpartition(":")[0] == plain and ":" not in pattern.rpartition("/")[2])
         }
         selected |= matches

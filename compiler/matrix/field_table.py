@@ -31,6 +31,7 @@ class Syntax(Enum):
     """The syntax of a field's texts; `targets.field_syntax` checks it."""
 
     ANNOTATION = auto()
+    ARGUMENT = auto()
     ATTESTATION = auto()
     CACHE = auto()
     ENTITLEMENT = auto()
@@ -70,6 +71,8 @@ class FieldRow(NamedTuple):
     """The text with the same meaning as no text."""
     in_bake: bool = True
     """Whether bake has an attribute of this name."""
+    keys: Syntax | None = None
+    """The syntax of its keys, if it is a mapping."""
 
     @property
     def merged(self) -> bool:
@@ -116,6 +119,7 @@ TABLE = (
         decides=True,
         merged_by_bake=True,
         doubled=True,
+        keys=Syntax.ARGUMENT,
     ),
     FieldRow("labels", Kind.MAPPING, "Labels of the image.", merged_by_bake=True, doubled=True),
     FieldRow(

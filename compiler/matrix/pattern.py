@@ -6,12 +6,12 @@ the command line.
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from fnmatch import translate
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from compiler.codes import Code
 from compiler.errors import did_you_mean, listed
+from compiler.matrix.globs import glob_matches
 from compiler.matrix.matrix import Axis, Image, Matcher, Pattern, Value
 from compiler.matrix.model import Scalar
 from compiler.matrix.reader import Reader
@@ -125,8 +125,7 @@ def _take(
             return found._replace(word=word)
         return frozenset(range(len(known))) - found
     if _GLOB.search(word):
-        pattern = re.compile(translate(word))
-        found = frozenset(n for n, text in enumerate(known) if pattern.match(text))
+        found = frozenset(n for n, text in enumerate(known) if glob_matches(text, word))
         return found or _nothing(word, known)
     near = did_you_mean(word, known, otherwise=_there_are(known))
     return Fault(Code.UNKNOWN_VALUE, word, f"has no value {word!r}", near)

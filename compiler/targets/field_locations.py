@@ -28,6 +28,14 @@ class TargetUnderCheck(NamedTuple):
             return self.matrix.source.locate(self.variant.image.route, key=True)
         return self.matrix.source.locate((*self.written[field].route, *inner))
 
+    def key(self, field: str, wanted: str) -> Location:
+        """Return where the key of a mapping is written that renders to this text."""
+        value = self.written[field].value if field in self.written else None
+        for key, _ in value.values() if isinstance(value, Mapping) else ():
+            if interpolate(key, key.render(self.scope), self.matrix.variables) == wanted:
+                return key.locate()
+        return self.locate(field)
+
     def entry(self, field: str, wanted: str) -> Location:
         """Return where the entry of a list is written that renders to this text."""
         value = self.written[field].value if field in self.written else ()

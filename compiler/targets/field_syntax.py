@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 
 from compiler.codes import Code
-from compiler.errors import Diagnostic, Problems
+from compiler.errors import Diagnostic, Location, Problems
 from compiler.matrix.field_table import ROWS, TABLE, Kind, Syntax
 from compiler.matrix.strings import substitute
 from compiler.targets.field_locations import TargetUnderCheck
@@ -25,6 +25,7 @@ _ANNOTATION = re.compile(
     r"(?:(?:index|manifest|index-descriptor|manifest-descriptor)(?:\[[^\]\s]+\])?"
     r"(?:,(?:index|manifest|index-descriptor|manifest-descriptor)(?:\[[^\]\s]+\])?)*:)?[^\s:=]+\Z"
 )
+_ARGUMENT = re.compile(r"[^\s=$\"'\\]+\Z")
 _CPU_SET = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*\Z", re.ASCII)
 _SSH = re.compile(r"[A-Za-z0-9_.-]+\Z")
 
@@ -119,6 +120,11 @@ def _ulimit(text: str) -> str:
     return "a soft limit that does not exceed the hard limit" if hard != -1 and soft > hard else ""
 
 
+def _argument(text: str) -> str:
+    valid = _ARGUMENT.match(text)
+    return "" if valid else "a name that `ARG` can declare: without spaces, quotes, `=` and `$`"
+
+
 def _annotation(text: str) -> str:
     key = text.partition("=")[0]
     return (
@@ -157,6 +163,7 @@ def _host(text: str) -> str:
 
 CHECKS: Mapping[Syntax, Callable[[str], str]] = {
     Syntax.ANNOTATION: _annotation,
+    Syntax.ARGUMENT: _argument,
     Syntax.ATTESTATION: _attest,
     Syntax.CACHE: _cache,
     Syntax.ENTITLEMENT: _entitlement,
@@ -173,6 +180,7 @@ CHECKS: Mapping[Syntax, Callable[[str], str]] = {
 """Checks of one text: each returns what it expects instead, or nothing for valid text."""
 
 _BY_FIELD = {row.name: CHECKS[row.syntax] for row in TABLE if row.syntax is not None}
+_BY_KEY = {row.name: CHECKS[row.keys] for row in TABLE if row.keys is not None}
 
 
 class Shapes:
@@ -195,20 +203,32 @@ class Shapes:
                 if expected:
                     self._reject(subject, field, text, expected)
 
+        for field in fields.keys() & _BY_KEY.keys():
+            self._check_keys(subject, field, fields[field])
+
+    def _check_keys(self, subject: TargetUnderCheck, field: str, value: object) -> None:
+        known = (f"{field} keys", id(value))
+        if known not in self._checked and isinstance(value, Mapping):
+            self._checked[known] = value
+            for key in value:
+                expected = _BY_KEY[field](substitute(key, self._values))
+                if expected:
+                    message = f"invalid name in `{field}`: {key[:80]!r}"
+                    self._add(subject, message, subject.key(field, key), expected)
+
     def _reject(self, subject: TargetUnderCheck, field: str, text: str, expected: str) -> None:
         location = subject.entry(field, text)
         if ROWS[field].merged:
             key = text.partition("=")[0] if ROWS[field].kind is Kind.PAIRS else ""
             location = subject.locate(field, key) if key else location
-        self._problems.add(
-            Diagnostic(
-                code=Code.BAD_FIELD,
-                message=f"invalid value for `{field}`: {text[:80]!r}",
-                location=location,
-                help=f"write {expected}",
-            ),
-            subject.name,
-        )
+        self._add(subject, f"invalid value for `{field}`: {text[:80]!r}", location, expected)
+
+    def _add(
+        self, subject: TargetUnderCheck, message: str, location: Location, expected: str
+    ) -> None:
+        help_ = f"write {expected}"
+        error = Diagnostic(code=Code.BAD_FIELD, message=message, location=location, help=help_)
+        self._problems.add(error, subject.name)
 
 
 def _texts(value: object) -> Iterable[str]:
