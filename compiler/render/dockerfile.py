@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from compiler.external.references import lookup_name
 from compiler.render.dockerfile_words import UNKNOWN, Words, mount_options, syntax_directive
+from compiler.render.onbuild_heredocs import parse
 
 
 if TYPE_CHECKING:
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
 
 _REMEMBERED = 16_384
 """Texts whose parse is kept: more than one run usually reads."""
-
-KEYWORDS = (
-    *("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL"),
-    *("MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
-)
-"""All instructions of a Dockerfile."""
 
 _READING = frozenset({"COPY", "RUN", "ADD"})
 """Instructions that can read from images, stages and contexts."""
@@ -126,13 +121,13 @@ def read(text: str) -> ParsedDockerfile:
     Raises:
         DockerfileError: the text is not a valid Dockerfile.
     """
-    from e2b_dockerfile_utils import DockerfileSyntaxError, parse_dockerfile_ast
+    from e2b_dockerfile_utils import DockerfileSyntaxError
 
     span, number = syntax_directive(text)
     syntax = Word(text[slice(*span)], span[1], number) if span else None
     try:
-        tree = parse_dockerfile_ast(text)
-        return _Reader(text, tree.escape_token).read(tree.instructions, syntax)
+        tree, triggers = parse(text)
+        return _Reader(text, tree.escape_token, triggers).read(tree.instructions, syntax)
     except (ValueError, RecursionError) as error:
         unread = ParsedDockerfile("\\", syntax, (), (), (), understood=False)
         if unread.foreign:
@@ -146,8 +141,8 @@ def read(text: str) -> ParsedDockerfile:
 class _Reader:
     """Turns the instructions of one text into stages with positions."""
 
-    def __init__(self, text: str, escape: str) -> None:
-        self.escape = escape
+    def __init__(self, text: str, escape: str, triggers: frozenset[int]) -> None:
+        self.escape, self.triggers = escape, triggers
         self.words = Words(text, escape)
 
     def read(
@@ -170,6 +165,13 @@ class _Reader:
 
     def _instruction(self, step: "DockerfileInstruction") -> Instruction:
         instruction = _converted(step)
+        if step.start_line in self.triggers:
+            lines = self.words.text.split("\n")[step.start_line - 1 : step.end_line]
+            images = tuple(self._images(instruction, 2, inherited=True))
+            text = "\n".join(lines).strip()
+            return instruction._replace(
+                keyword="ONBUILD", text=text, flags=(), arguments=(), images=images
+            )
         if step.flags and step.name in _READING:
             return instruction._replace(images=tuple(self._images(instruction)))
         if step.name == "ONBUILD":

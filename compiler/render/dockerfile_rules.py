@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from compiler.codes import Code
 from compiler.errors import Severity
-from compiler.render.dockerfile import KEYWORDS, Instruction, ParsedDockerfile
+from compiler.render.dockerfile import Instruction, ParsedDockerfile
+from compiler.render.dockerfile_words import KEYWORDS
 
 
 _VARIABLE = re.compile(r"(?<!\\)\$(?:(\w+)|\{(\w+)\})", re.ASCII)
@@ -131,14 +132,14 @@ def _continued(instruction: Instruction, lines: list[str]) -> Iterator[Finding]:
     """Yield a warning for each continued line that starts like an instruction."""
     if instruction.line == instruction.last_line or instruction.keyword == "ONBUILD":
         return
-    before = ""
+    doubles = singles = 0
     for number in range(instruction.line, instruction.last_line + 1):
         line = lines[number - 1]
         if line.lstrip().startswith("#"):
             continue
         match = _STARTS.match(line) if number > instruction.line else None
         is_check = match and (instruction.keyword, match[1]) == ("HEALTHCHECK", "CMD")
-        if match and not is_check and not before.count('"') % 2 and not before.count("'") % 2:
+        if match and not is_check and not doubles % 2 and not singles % 2:
             yield Finding(
                 Code.CONTINUED_INSTRUCTION,
                 f"{match[1]!r} is part of {instruction.keyword}: the line above continues here",
@@ -147,6 +148,6 @@ def _continued(instruction: Instruction, lines: list[str]) -> Iterator[Finding]:
                 match[1],
                 Severity.WARNING,
             )
-        before += line
+        doubles, singles = doubles + line.count('"'), singles + line.count("'")
         if instruction.heredocs and "<<" in line:
             return

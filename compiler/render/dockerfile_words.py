@@ -12,8 +12,15 @@ from collections.abc import Iterator, Mapping
 UNKNOWN = -1
 """Position of a word that is written in a way that hides where it ends."""
 
+KEYWORDS = (
+    *("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL"),
+    *("MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
+)
+"""All instructions of a Dockerfile."""
 
-_DIRECTIVE = re.compile(r"[^\S\n]*#\s*([a-zA-Z][a-zA-Z0-9]*)[^\S\n]*=[^\S\n]*(\S+)[^\n]*(?:\n|\Z)")
+_DIRECTIVE = re.compile(
+    r"[^\S\n]*#[^\S\n]*([a-zA-Z][a-zA-Z0-9]*)[^\S\n]*=[^\S\n]*(\S+)[^\n]*(?:\n|\Z)"
+)
 _KNOWN = frozenset({"syntax", "escape", "check"})
 
 

@@ -12,16 +12,16 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from compiler.render.dockerfile import KEYWORDS, DockerfileError, read
+from compiler.render.dockerfile import DockerfileError, read
+from compiler.render.dockerfile_words import KEYWORDS
 from compiler.render.templates import Templates
 
 
-_TAG = r"(?:\{%.*?%\}|\{\#.*?\#\})"
-_HEAD = re.compile(
-    rf"[ \t]*(?:{_TAG}[ \t]*)*((?:{'|'.join(KEYWORDS)})(?:[ \t][^{{]*|))", re.IGNORECASE
-)
+_TAGS = r"[ \t]*+(?:(?>\{%.*?%\}|\{\#.*?\#\})[ \t]*+)*+"
+"""Tags at the start of a line; without backtracking, which would try every group of tags."""
+_HEAD = re.compile(rf"{_TAGS}((?:{'|'.join(KEYWORDS)})(?:[ \t][^{{]*|))", re.IGNORECASE)
 """A template line that starts with an instruction; its text up to the next tag."""
-_ONLY_TAGS = re.compile(rf"[ \t]*(?:{_TAG}[ \t]*)*\Z")
+_ONLY_TAGS = re.compile(rf"{_TAGS}\Z")
 _LOSES = re.compile(r"(?:(?<!\+)[%#]\}|-\}\})[ \t]*\Z")
 """The end of a template line after which Jinja removes the line end."""
 

@@ -1,46 +1,116 @@
 """Find the line of a template from which a line or a word of a Dockerfile was rendered."""
 
 import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
 from compiler.errors import Location
+from compiler.matrix.globs import Piece, has_in_order, literal
 from compiler.render.render import template_location
 from compiler.render.templates import Templates
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
 
 
-_TAGS = r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}"
-_PRINTED = re.compile(_TAGS)
-_PIECE = re.compile(rf"(?:{_TAGS}|[^\s=,\"'])+")
-"""Text between spaces, quotes, commas and `=` in a line of a template."""
+_OPENING = re.compile(r"\{[{%#]")
+_SEPARATORS = re.compile(r"[\s=,\"']+")
 
 
-def origin(templates: Templates, name: str, word: str, part: str = "") -> Location | None:
+class Part(NamedTuple):
+    """A part of a template's line: the whole line, or a word of it."""
+
+    text: str
+    literals: tuple[Piece, ...]
+    """What is between its tags, in order."""
+    size: int
+    """The number of characters outside tags."""
+
+    def renders_to(self, word: str) -> bool:
+        """Return whether this part can render to a text."""
+        return has_in_order(word, self.literals)
+
+
+@lru_cache(maxsize=4096)
+def line_parts(line: str) -> tuple[Part, ...]:
+    """Return a line without the white space around it, and its words.
+
+    Words are separated by spaces, quotes, commas and `=` outside tags.
+    """
+    spans = [*_tags(line)]
+    tagged = "".join(_TAG if inside else line[start:end] for start, end, inside in spans)
+    texts = iter([line[start:end] for start, end, inside in spans if inside])
+    whole = tagged.strip()
+    words = [word for word in _SEPARATORS.split(whole) if word]
+    tags = [*texts]
+    parts = [_part(whole, tags)]
+    for word in words:
+        count = word.count(_TAG)
+        parts.append(_part(word, tags[:count]))
+        tags = tags[count:]
+    return tuple(parts)
+
+
+_TAG = "\0"
+"""Replaces a tag; no template contains this character."""
+
+
+def _part(tagged: str, tags: list[str]) -> Part:
+    between = tagged.split(_TAG)
+    text = "".join(f"{before}{tag}" for before, tag in zip(between, [*tags, ""], strict=False))
+    return Part(text, tuple(map(literal, between)), sum(map(len, between)))
+
+
+def _tags(line: str) -> Iterator[tuple[int, int, bool]]:
+    """Yield the spans of a line, and whether each is a tag; in time proportional to the line."""
+    at, start = 0, 0
+    unclosed: set[str] = set()
+    while match := _OPENING.search(line, at):
+        kind = line[match.start() + 1]
+        closing = "}}" if kind == "{" else f"{kind}}}"
+        end = -1 if kind in unclosed else line.find(closing, match.end())
+        if end < 0:
+            unclosed.add(kind)
+            at = match.start() + 1
+            continue
+        yield start, match.start(), False
+        at = start = end + 2
+        yield match.start(), at, True
+    yield start, len(line), False
+
+
+def origin(templates: Templates, name: str, word: str, inner: str = "") -> Location | None:
     """Return the line of a template, or of one that it includes, that renders to a text.
 
     Args:
         templates: the templates.
         name: the template of the Dockerfile.
         word: a line of the Dockerfile without the white space around it, or a word of that line.
-        part: the part of the template's line to which the location refers, if it has this part.
+        inner: the part of `word` to which the location refers; empty for all of it.
 
     Returns:
         The best match; None if no line can render to this text.
     """
-    matches: list[tuple[int, str, int, str]] = []
+    best: tuple[int, str, int, Part, str] | None = None
     for file in templates.reads(name)[0]:
         for number, line in enumerate(templates.lines(file), 1):
-            for piece in (line.strip(), *_PIECE.findall(line)):
-                literal = _PRINTED.split(piece)
-                size = len("".join(literal))
-                is_base = len(literal) > 1 and line.lstrip()[:5].upper() == "FROM "
-                shape = ".*".join(map(re.escape, literal))
-                if (size or is_base) and re.fullmatch(shape, word, re.DOTALL):
-                    matches.append((size, file, number, piece))
-    if not matches:
+            is_base = line.lstrip()[:5].upper() == "FROM "
+            for part in line_parts(line):
+                usable = part.size or (is_base and len(part.literals) > 1)
+                if usable and (best is None or part.size > best[0]) and part.renders_to(word):
+                    best = part.size, file, number, part, line
+    if best is None:
         return None
-    _, file, number, piece = max(matches, key=lambda match: match[0])
-    return templates.locate(file, number, part or piece)
+    _, file, number, part, line = best
+    return templates.locate(file, number, _within(part, line, inner) if inner else part.text)
+
+
+def _within(part: Part, line: str, inner: str) -> str:
+    """Return what a part of a template's line renders to a word; the part if that is unknown."""
+    if inner in part.text:
+        return inner
+    words = [word for word in line_parts(line)[1:] if word.renders_to(inner)]
+    return max(words, key=lambda word: word.size).text if words else part.text
 
 
 def line_location(
