@@ -11,6 +11,7 @@ from compiler.codes import Code
 from compiler.errors import Severity
 from compiler.render.dockerfile import Instruction, ParsedDockerfile
 from compiler.render.dockerfile_words import KEYWORDS
+from compiler.render.instruction_rules import reason_to_reject
 
 
 _VARIABLE = re.compile(r"(?<!\\)\$(?:(\w+)|\{(\w+)\})", re.ASCII)
@@ -23,12 +24,9 @@ _AUTOMATIC = frozenset(
     for side in ("BUILD", "TARGET")
     for name in ("PLATFORM", "OS", "ARCH", "VARIANT", "STAGE")
 )
-_LEAST_ARGUMENTS = {
-    **dict.fromkeys(("ARG", "EXPOSE", "LABEL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"), 1),
-    **dict.fromkeys(("ADD", "COPY"), 2),
-}
-_NAMED = 3
-"""The arguments of `FROM image AS name`."""
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+_LONGEST = 65_535
+"""Bytes of the longest line that BuildKit reads."""
 
 
 class Finding(NamedTuple):
@@ -44,67 +42,63 @@ class Finding(NamedTuple):
     severity: Severity = Severity.ERROR
 
 
-def rejected(parsed: ParsedDockerfile) -> Iterator[Finding]:
+def rejected(parsed: ParsedDockerfile, text: str) -> Iterator[Finding]:
     """Yield the errors of a Dockerfile that need no knowledge of the matrix."""
     before = True
     for instruction in parsed.instructions:
-        reason = ""
-        if instruction.keyword == "FROM":
-            before = False
-            reason = _invalid_from(instruction)
-        elif before and instruction.keyword != "ARG":
+        before = before and instruction.keyword != "FROM"
+        reason = reason_to_reject(instruction)
+        if before and instruction.keyword != "ARG":
             reason = f"{instruction.keyword} precedes the first FROM"
-        elif len(instruction.arguments) < _LEAST_ARGUMENTS.get(instruction.keyword, 0):
-            least = _LEAST_ARGUMENTS[instruction.keyword]
-            reason = f"{instruction.keyword} requires {least} argument{'s' * (least > 1)} or more"
         if reason:
-            yield Finding(Code.DOCKERFILE_SYNTAX, reason, "correct the template", instruction.line)
+            yield _syntax(reason, instruction.line)
+    for number, line in enumerate(text.split("\n"), 1) if len(text) > _LONGEST // 4 else ():
+        if len(line.encode(errors="surrogatepass")) > _LONGEST:
+            yield _syntax(f"the line is longer than {_LONGEST:,} bytes", number)
     yield from _late_arguments(parsed)
     yield from _missing_stages(parsed)
 
 
-def _invalid_from(instruction: Instruction) -> str:
-    arguments = instruction.arguments
-    if len(arguments) == 1 or (len(arguments) == _NAMED and arguments[1].lower() == "as"):
-        return ""
-    return "FROM requires `image` or `image AS name`"
+def _syntax(reason: str, line: int) -> Finding:
+    return Finding(Code.DOCKERFILE_SYNTAX, reason, "correct the template", line)
 
 
 def _late_arguments(parsed: ParsedDockerfile) -> Iterator[Finding]:
     """Yield an error for each `ARG` that a `FROM` uses and that only a stage declares."""
     early = {argument.name for argument in parsed.arguments} | _AUTOMATIC
     late = {
-        argument.partition("=")[0]
-        for stage in parsed.stages
-        for instruction in stage.instructions
+        argument.partition("=")[0]: argument
+        for stage in reversed(parsed.stages)
+        for instruction in reversed(stage.instructions)
         if instruction.keyword == "ARG"
         for argument in instruction.arguments
     }
     for stage in parsed.stages:
         used = _VARIABLE.findall(f"{stage.platform} {stage.base.text} {stage.name}")
         for name in dict.fromkeys(plain or braced for plain, braced in used):
-            if name in late - early:
+            if name in late and name not in early:
                 yield Finding(
                     Code.LATE_ARG,
                     f"argument {name!r} is empty in this FROM: its ARG follows the first FROM",
-                    f"declare `ARG {name}` before the first FROM",
+                    f"declare `ARG {late[name]}` before the first FROM, and repeat `ARG {name}` in "
+                    "each stage that uses it",
                     stage.base.line,
                     stage.base.text if name in stage.base.text else "",
                 )
 
 
 def _missing_stages(parsed: ParsedDockerfile) -> Iterator[Finding]:
-    """Yield an error for each number of `--from` that no stage has."""
-    last = len(parsed.stages) - 1
-    for stage in parsed.stages:
+    """Yield an error for each number of `--from` that no earlier stage has."""
+    for own, stage in enumerate(parsed.stages):
         for instruction in stage.instructions:
             for word in instruction.images if instruction.keyword == "COPY" else ():
                 number = word.text
-                if number.isascii() and number.isdigit() and int(number) > last:
+                if _NUMBER.fullmatch(number) and not 0 <= int(number) < own:
+                    earlier = f"the last one before it is {own - 1}" if own else "it is the first"
                     yield Finding(
                         Code.UNKNOWN_STAGE,
-                        f"unknown stage {number} in --from: the last stage is {last}",
-                        "write the number or the name of a stage of this Dockerfile",
+                        f"unknown stage {number} in --from: {earlier}",
+                        "write the number or the name of a stage above",
                         word.line,
                         f"--from={number}",
                     )

@@ -35,14 +35,15 @@ def sources(instruction: Instruction, escape: str) -> Iterator[Source]:
         flags = dict(flag.partition("=")[::2] for flag in instruction.flags)
         name = flags.get("--from", "")
         for argument in instruction.arguments[:-1]:
-            if _is_heredoc(argument, instruction):
+            if is_heredoc(argument, instruction):
                 continue
             path = _unquoted(argument, escape)
             if not (instruction.keyword == "ADD" and _REMOTE.match(path)):
                 yield Source(name, path, wild=True)
 
 
-def _is_heredoc(argument: str, instruction: Instruction) -> bool:
+def is_heredoc(argument: str, instruction: Instruction) -> bool:
+    """Return whether an argument is the beginning of a here-document."""
     return bool(instruction.heredocs) and any(
         re.fullmatch(rf"\d*<<-?['\"]?{re.escape(doc.name)}['\"]?", argument)
         for doc in instruction.heredocs

@@ -48,7 +48,7 @@ def read_structure(text: str) -> Structure:
     if parsed.foreign:
         return Structure(is_known=False)
     return Structure(
-        findings=(*rejected(parsed), *suspicious(parsed, text)),
+        findings=(*rejected(parsed, text), *suspicious(parsed, text)),
         stages=tuple(stage.name for stage in parsed.stages),
         images=tuple(_images(parsed)),
         mounts=tuple(mounts(parsed)),

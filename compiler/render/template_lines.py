@@ -38,26 +38,21 @@ def line_parts(line: str) -> tuple[Part, ...]:
     Words are separated by spaces, quotes, commas and `=` outside tags.
     """
     spans = [*_tags(line)]
-    tagged = "".join(_TAG if inside else line[start:end] for start, end, inside in spans)
-    texts = iter([line[start:end] for start, end, inside in spans if inside])
-    whole = tagged.strip()
-    words = [word for word in _SEPARATORS.split(whole) if word]
-    tags = [*texts]
-    parts = [_part(whole, tags)]
-    for word in words:
-        count = word.count(_TAG)
-        parts.append(_part(word, tags[:count]))
-        tags = tags[count:]
-    return tuple(parts)
+    tags = [line[start:end] for start, end, inside in spans if inside]
+    whole = "".join(_TAG if inside else line[start:end] for start, end, inside in spans).strip()
+    remaining = iter(tags)
+    words = (_part(word, remaining) for word in _SEPARATORS.split(whole) if word)
+    return (_part(whole, iter(tags)), *words)
 
 
 _TAG = "\0"
 """Replaces a tag; no template contains this character."""
 
 
-def _part(tagged: str, tags: list[str]) -> Part:
+def _part(tagged: str, tags: Iterator[str]) -> Part:
+    """Return a part, whose tags are the next ones."""
     between = tagged.split(_TAG)
-    text = "".join(f"{before}{tag}" for before, tag in zip(between, [*tags, ""], strict=False))
+    text = between[0] + "".join(f"{next(tags)}{after}" for after in between[1:])
     return Part(text, tuple(map(literal, between)), sum(map(len, between)))
 
 
@@ -106,11 +101,13 @@ def origin(templates: Templates, name: str, word: str, inner: str = "") -> Locat
 
 
 def _within(part: Part, line: str, inner: str) -> str:
-    """Return what a part of a template's line renders to a word; the part if that is unknown."""
+    """Return which word of a template's line renders to a text; the part if that is not certain."""
     if inner in part.text:
         return inner
     words = [word for word in line_parts(line)[1:] if word.renders_to(inner)]
-    return max(words, key=lambda word: word.size).text if words else part.text
+    size = max((word.size for word in words), default=0)
+    likely = [word for word in words if word.size == size]
+    return likely[0].text if len(likely) == 1 else part.text
 
 
 def line_location(

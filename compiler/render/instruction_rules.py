@@ -1,0 +1,98 @@
+"""Check the arguments of single instructions, as BuildKit does after it has parsed a Dockerfile.
+
+Only what every version of BuildKit rejects is an error; flags, for instance, may be newer.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+from compiler.render.dockerfile import Instruction
+from compiler.render.instruction_reads import is_heredoc
+
+
+_LEAST_ARGUMENTS = {
+    **dict.fromkeys(("ARG", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "MAINTAINER"), 1),
+    **dict.fromkeys(("STOPSIGNAL", "USER", "VOLUME", "WORKDIR"), 1),
+    **dict.fromkeys(("ADD", "COPY"), 2),
+}
+_STAGE = re.compile("[a-z\U000f0000-\U000ffffd][a-z0-9_.\U000f0000-\U000ffffd-]*")
+"""A name of a stage in lower case; a printed word, which is a mark in a shape, may be valid."""
+_NAMED = 3
+"""The arguments of `FROM image AS name`."""
+_NAME_AND_VALUE = 3
+"""The arguments that each `name=value` of ENV and LABEL is parsed to."""
+_NEVER_TRIGGERS = ("FROM", "MAINTAINER", "ONBUILD")
+
+
+def reason_to_reject(instruction: Instruction) -> str:
+    """Return why BuildKit rejects an instruction; empty if it does not."""
+    least = _LEAST_ARGUMENTS.get(instruction.keyword, 0)
+    if len(instruction.arguments) < least:
+        return f"{instruction.keyword} requires {least} argument{'s' * (least > 1)} or more"
+    check = _CHECKS.get(instruction.keyword)
+    return "" if check is None else check(instruction)
+
+
+def _from(instruction: Instruction) -> str:
+    arguments = instruction.arguments
+    if len(arguments) == 1:
+        return ""
+    if len(arguments) != _NAMED or arguments[1].lower() != "as":
+        return "FROM requires `image` or `image AS name`"
+    if not _STAGE.fullmatch(arguments[2].lower()):
+        return f"invalid name of a stage: {arguments[2]!r}"
+    return ""
+
+
+def _names(instruction: Instruction) -> str:
+    step = 1 if instruction.keyword == "ARG" else _NAME_AND_VALUE
+    if any(not name.partition("=")[0] for name in instruction.arguments[::step]):
+        return f"a name in {instruction.keyword} is empty"
+    return ""
+
+
+def _copy(instruction: Instruction) -> str:
+    if is_heredoc(instruction.arguments[-1], instruction):
+        return f"the destination of {instruction.keyword} is a here-document"
+    if any("$" in word.text for word in instruction.images):
+        return "`--from` does not expand variables: name the image in a `FROM` of its own"
+    return ""
+
+
+def _healthcheck(instruction: Instruction) -> str:
+    kind, *command = instruction.arguments
+    match kind.upper():
+        case "NONE":
+            return "HEALTHCHECK NONE takes no arguments" if command else ""
+        case "CMD":
+            return "" if command else "a command is missing after HEALTHCHECK CMD"
+        case _:
+            return f"HEALTHCHECK requires CMD or NONE, not {kind!r}"
+
+
+def _onbuild(instruction: Instruction) -> str:
+    words = instruction.text.split(None, 2)
+    if len(words) == 1:
+        return "ONBUILD requires an instruction"
+    trigger = words[1].upper()
+    return f"ONBUILD cannot be followed by {trigger}" if trigger in _NEVER_TRIGGERS else ""
+
+
+def _shell(instruction: Instruction) -> str:
+    written = instruction.text.strip()[len("SHELL") :].strip()
+    if not instruction.arguments or instruction.arguments == (written,):
+        return 'SHELL requires a JSON list, such as ["/bin/bash", "-c"]'
+    return ""
+
+
+_CHECKS: Mapping[str, Callable[[Instruction], str]] = {
+    "ADD": _copy,
+    "ARG": _names,
+    "COPY": _copy,
+    "ENV": _names,
+    "FROM": _from,
+    "HEALTHCHECK": _healthcheck,
+    "LABEL": _names,
+    "ONBUILD": _onbuild,
+    "SHELL": _shell,
+}

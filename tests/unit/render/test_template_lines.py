@@ -1,0 +1,78 @@
+"""Lines of templates are found for lines of Dockerfiles, in linear time also for hostile ones."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from compiler.render.lost_line_ends import heads
+from compiler.render.template_lines import line_parts, origin
+from compiler.render.templates import Templates
+from compiler.source.project_files import Files
+
+
+def templates(folder: Path, text: str) -> Templates:
+    """Return the templates of a project with one, `t.j2`."""
+    (folder / "templates").mkdir()
+    (folder / "templates/t.j2").write_text(text)
+    return Templates(Files(folder))
+
+
+def test_a_line_has_words_between_tags() -> None:
+    """Spaces inside a tag do not separate words, and separators outside do."""
+    whole, *words = line_parts('  RUN a={{ "b c" }}d, {% if e %}f{% endif %} {# g #} {{ h')
+
+    assert whole.text == 'RUN a={{ "b c" }}d, {% if e %}f{% endif %} {# g #} {{ h'
+    assert [word.text for word in words] == [
+        *("RUN", "a", '{{ "b c" }}d', "{% if e %}f{% endif %}", "{# g #}", "{{", "h")
+    ]
+    assert [word.size for word in words] == [3, 1, 1, 1, 0, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("line", "word", "inner", "column", "length"),
+    [
+        ("FROM python:{{ v }}-slim", "FROM python:3-slim", "python:3-slim", 6, 19),
+        ("FROM python:{{ v }}-slim", "python:3-slim", "", 6, 19),
+        ("COPY {{ a }} {{ b }} /", "COPY x y.txt /", "y.txt", 1, 22),
+        ("COPY {{ a }} y{{ b }} /", "COPY x y.txt /", "y.txt", 14, 8),
+    ],
+)
+def test_a_word_is_found(
+    line: str, word: str, inner: str, column: int, length: int, tmp_path: Path
+) -> None:
+    """The location is the word of the template that renders to the word."""
+    place = origin(templates(tmp_path, f"FROM a\n{line}\n"), "t.j2", word, inner)
+
+    assert place is not None
+    assert (place.line, place.column, place.length) == (2, column, length)
+
+
+class Unparsed(Templates):
+    """Lines of a template that Jinja has not parsed."""
+
+    def __init__(self, *lines: str) -> None:
+        self._lines = list(lines)
+
+    def reads(self, name: str) -> tuple[tuple[str, ...], frozenset[str] | None, bool]:
+        """Return the template as its only file."""
+        return (name,), frozenset(), False
+
+    def lines(self, name: str) -> list[str]:
+        """Return the lines of the template."""
+        return self._lines if name else []
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["{{a}}", "{{", "{%a%}", "{%a%} ", "{%", "{#", "{#a#}", "a={{b}}", "{{a}}b", "%}", "}} "],
+)
+def test_hostile_lines_take_linear_time(unit: str) -> None:
+    """A line of a hundred thousand characters that nearly matches is examined at once."""
+    line = unit * (100_000 // len(unit))
+    found = Unparsed("FROM a", f"RUN {line}!", f"{line}X", f"{line} RUN{line}")
+    start = time.process_time()
+
+    assert origin(found, "t.j2", f"RUX {'b' * 20_000}?") is None
+    assert len(heads(found, "t.j2")) <= 1
+    assert time.process_time() - start < 3
