@@ -81,7 +81,7 @@ def origin(templates: Templates, name: str, word: str, inner: str = "") -> Locat
         templates: the templates.
         name: the template of the Dockerfile.
         word: a line of the Dockerfile without the white space around it, or a word of that line.
-        inner: the part of `word` to which the location refers; empty for all of it.
+        inner: the part of `word` to which the location refers; empty for the whole text.
 
     Returns:
         The best match; None if no line can render to this text.

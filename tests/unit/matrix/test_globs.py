@@ -58,7 +58,7 @@ def test_many_wildcards_do_not_backtrack() -> None:
 
 
 def test_no_warning_of_python_is_printed(tmp_path: Path) -> None:
-    """Classes about which Python's own patterns warn are matched without a word."""
+    """Classes about which Python's own patterns warn are matched silently."""
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates/t.j2").write_text("FROM python:{{ a }}{{ '\\d'[:0] }}\n")
     (tmp_path / "matrix.yaml").write_text(
