@@ -5,14 +5,15 @@ Only the words that a check needs are examined for each variant, and equal ones 
 finding in a shape is reported, it is confirmed in the text of a variant.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems, Severity, did_you_mean
-from compiler.matrix.strings import variables_in
-from compiler.render.dockerfile import DockerfileError
+from compiler.matrix.strings import substitute, variables_in
+from compiler.render.dockerfile import DockerfileError, Word
 from compiler.render.dockerfile_rules import Finding
 from compiler.render.field_location import field_location
+from compiler.render.image_arguments import expanded
 from compiler.render.lost_line_ends import Head, heads, lost_line_ends
 from compiler.render.matrix_references import MatrixReferences
 from compiler.render.missing_sources import exists, local_context
@@ -30,7 +31,7 @@ from compiler.targets.plan import Plan
 from compiler.targets.target import Target
 
 
-_FIELDS = ("context", "contexts", "secret", "ssh", "target")
+_FIELDS = ("args", "context", "contexts", "secret", "ssh", "target")
 """The fields of a target that a check needs."""
 
 
@@ -97,14 +98,24 @@ class _Checks:
             self.problems.add(stage, target.name)
         is_settled = self.provided.note(target, structure, read_as, text)
         is_clean = read_as is printed and not findings and stage is None and is_settled
-        if is_clean and not self._is_related(printed):
+        if is_clean and not self._is_related(target, printed):
             self._clean.add(key)
 
-    def _is_related(self, printed: Printed) -> bool:
+    def _is_related(self, target: Target, printed: Printed) -> bool:
         """Return whether a Dockerfile names an image that may be another target's."""
         structure, _ = self._structure(printed.shape)
-        names = (printed.restore(word.text) for word in structure.images)
+        names = (self._image(word, target, structure, printed) for word in structure.images)
         return any(map(self._references.is_related, names))
+
+    def _image(self, word: Word, target: Target, structure: Structure, printed: Printed) -> str:
+        """Return the name of an image, with the arguments whose values are known."""
+        name = printed.restore(word.text)
+        if "$" not in name:
+            return name
+        args: Mapping[str, str] = target.fields.get("args", {})  # type: ignore[assignment]
+        values = self._references.values
+        plain = {substitute(key, values): substitute(text, values) for key, text in args.items()}
+        return expanded(name, structure.arguments, plain, printed)
 
     def _structure(self, shape: Shape) -> tuple[Structure, Selection]:
         """Return the structure of a shape, and what selects the words that a check needs."""
@@ -142,7 +153,8 @@ class _Checks:
             yield found._replace(message=message, help=help_)
         stages = [printed.restore(name).lower() for name in structure.stages]
         for word in structure.images:
-            finding = self._references.check(printed.restore(word.text), word, target, stages)
+            name = self._image(word, target, structure, printed)
+            finding = self._references.check(name, word, target, stages)
             if finding is not None:
                 yield finding
         for mount in structure.mounts:

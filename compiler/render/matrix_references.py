@@ -21,6 +21,7 @@ from compiler.targets.target import Target
 
 _SHORTEST = 4
 """Names with fewer characters are often one edit away from an unrelated image."""
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII)
 _PLAIN = re.compile(r"[\w.-]+\Z", re.ASCII)
 
 
@@ -28,16 +29,21 @@ class MatrixReferences:
     """The names of the targets of one plan, and their tags."""
 
     def __init__(self, plan: Plan) -> None:
-        self._values = {v.name: v.resolved for v in plan.matrix.variables.values()}
+        self.values = {v.name: v.resolved for v in plan.matrix.variables.values()}
+        """Bake variable -> its default."""
         self._targets = {target.name: target for target in plan.targets}
         self._tags = [(tag, target) for target in plan.targets for tag in _tags(target)]
-        written = {_repository(tag) for tag, _ in self._tags}
+        repositories = {_repository(tag): target for tag, target in reversed(self._tags)}
         self._repositories = {
-            familiar(_repository(substitute(repository, self._values))) for repository in written
+            familiar(_repository(substitute(repository, self.values))): target
+            for repository, target in repositories.items()
         }
+        """Familiar name of a repository -> the first target with a tag in it."""
 
     def is_related(self, name: str) -> bool:
         """Return whether an image name is a tag or the name of a target, or near such a name."""
+        if "$" in name:
+            return self._probable_owner(name) is not None
         owner = self._owner(name) or self._targets.get(name)
         return owner is not None or bool(self._near_target(name))
 
@@ -51,8 +57,10 @@ class MatrixReferences:
             stages: the names of the stages, in lower case.
         """
         contexts: Iterable[str] = target.fields.get("contexts", ())  # type: ignore[assignment]
-        if name in contexts or name.lower() in stages or name == "scratch" or "$" in name:
+        if name in contexts or name.lower() in stages or name == "scratch":
             return None
+        if "$" in name:
+            return self._undecided(name, word, target)
         if any(lookup_name(name) == lookup_name(context) for context in contexts):
             return None
         owner = self._owner(name)
@@ -84,6 +92,30 @@ class MatrixReferences:
             )
         return None
 
+    def _undecided(self, name: str, word: Word, target: Target) -> Finding | None:
+        """Return the warning for a name with variables in the repository of another image."""
+        owner = self._probable_owner(name)
+        if owner is None or owner.image == target.image:
+            return None
+        return _warning(
+            Code.UNLINKED_TARGET,
+            f"{name!r} is in the repository of target {owner.name!r}, which this build does not "
+            "depend on",
+            f"write `from: {owner.image}` and `FROM {{{{ parent }}}}`",
+            word,
+        )
+
+    def _probable_owner(self, name: str) -> Target | None:
+        """Return the target that a name with the variables of matrix.yaml probably means.
+
+        That is the one with this tag; if the tag is not known, the first one in the repository.
+        """
+        full = _VARIABLE.sub(lambda found: self.values.get(found[1] or found[2], found[0]), name)
+        repository = _repository(full)
+        if "$" in repository:
+            return None
+        return self._owner(full) or self._repositories.get(familiar(repository))
+
     def _owner(self, name: str) -> Target | None:
         """Return the target that has a tag."""
         if familiar(_repository(name)) not in self._repositories:
@@ -96,7 +128,7 @@ class MatrixReferences:
         """Tag, with the defaults of variables and in full -> target."""
         owners: dict[str, Target] = {}
         for tag, owner in self._tags:
-            full = canonical_tag(substitute(tag, self._values))
+            full = canonical_tag(substitute(tag, self.values))
             if full is not None:
                 owners.setdefault(full, owner)
         return owners

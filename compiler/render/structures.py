@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from compiler.codes import Code
-from compiler.render.dockerfile import DockerfileError, ParsedDockerfile, Word, read
+from compiler.render.dockerfile import Argument, DockerfileError, ParsedDockerfile, Word, read
 from compiler.render.dockerfile_rules import Finding, rejected, suspicious
 from compiler.render.missing_sources import ContextPath, context_paths
 from compiler.render.mounted_ids import Mount, mounts
@@ -20,6 +20,8 @@ class Structure:
     """The names of the stages, in lower case; empty for stages without a name."""
     images: tuple[Word, ...] = ()
     """What `FROM`, `--from` and mounts name, without numbers."""
+    arguments: tuple[Argument, ...] = ()
+    """The `ARG` before the first `FROM`."""
     mounts: tuple[Mount, ...] = ()
     paths: tuple[ContextPath, ...] = ()
     triggers: tuple[str, ...] = ()
@@ -34,6 +36,7 @@ class Structure:
     def __post_init__(self) -> None:
         parts = [*self.stages, *(word.text for word in self.images), *self.triggers]
         parts += [path.path for path in self.paths] + [mount.id for mount in self.mounts]
+        parts += [f"{argument.name} {argument.default}" for argument in self.arguments]
         object.__setattr__(self, "marks", marks_in(parts))
 
 
@@ -51,6 +54,7 @@ def read_structure(text: str) -> Structure:
         findings=(*rejected(parsed, text), *suspicious(parsed, text)),
         stages=tuple(stage.name for stage in parsed.stages),
         images=tuple(_images(parsed)),
+        arguments=parsed.arguments,
         mounts=tuple(mounts(parsed)),
         paths=tuple(context_paths(parsed)),
         triggers=tuple(step.text for step in parsed.instructions if step.keyword == "ONBUILD"),
