@@ -31,10 +31,6 @@ from compiler.targets.plan import Plan
 from compiler.targets.target import Target
 
 
-_FIELDS = ("args", "context", "contexts", "secret", "ssh", "target")
-"""The fields of a target that a check needs."""
-
-
 def check_dockerfiles(
     plan: Plan, dockerfiles: tuple[Dockerfile, ...], templates: Templates, files: Files
 ) -> tuple[Diagnostic, ...]:
@@ -82,7 +78,8 @@ class _Checks:
         target, text, _ = dockerfile
         printed = self._templates.shapes[target.template].of(text)
         structure, relevant = self._structure(printed.shape)
-        key = (structure, relevant(printed.words), *map(id, map(target.fields.get, _FIELDS)))
+        fields = map(id, map(target.fields.get, structure.fields))
+        key = (structure, relevant(printed.words), *fields)
         if key in self._clean:
             return
         lost = self._lost(target.template, printed.shape)

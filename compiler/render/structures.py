@@ -11,6 +11,9 @@ from compiler.render.mounted_ids import Mount, mounts
 from compiler.render.shapes import is_marked, marks_in
 
 
+_FIELDS = ("context", "contexts", "secret", "ssh", "target")
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Structure:
     """What all Dockerfiles of one shape have in common, with marks in place of printed words."""
@@ -30,14 +33,19 @@ class Structure:
     """Whether BuildKit's own frontend reads the text, and this project could parse it."""
     is_shared: bool = True
     """False if a printed word affects how the text is parsed."""
+    fields: tuple[str, ...] = field(init=False)
+    """The fields of a target that a check needs."""
     marks: tuple[int, ...] = field(init=False)
     """The numbers of the marks that a check needs."""
 
     def __post_init__(self) -> None:
         parts = [*self.stages, *(word.text for word in self.images), *self.triggers]
         parts += [path.path for path in self.paths] + [mount.id for mount in self.mounts]
-        parts += [f"{argument.name} {argument.default}" for argument in self.arguments]
+        expands = any("$" in word.text for word in self.images)
+        if expands:
+            parts += [f"{argument.name} {argument.default}" for argument in self.arguments]
         object.__setattr__(self, "marks", marks_in(parts))
+        object.__setattr__(self, "fields", ("args", *_FIELDS) if expands else _FIELDS)
 
 
 def read_structure(text: str) -> Structure:
