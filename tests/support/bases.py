@@ -13,6 +13,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -63,8 +64,8 @@ PYTHONS = (
 def storage(registry_program: Path) -> Path:
     """Return the storage folder of a registry with every base image; callers must copy it.
 
-    The first call takes minutes and runs programs of the other architecture. The images contain the
-    machine's certificates and its pip settings, and are built again when these change.
+    The first call takes a minute or two. The images contain the machine's certificates and its pip
+    settings, and are built again when these change.
     """
     return cache.once(f"bases/{_key()}", functools.partial(_fill, registry_program))
 
@@ -72,9 +73,7 @@ def storage(registry_program: Path) -> Path:
 def _fill(program: Path, folder: Path) -> None:
     wanted = [(python, arch) for python in PYTHONS for arch in python.architectures]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        # The emulated image takes longest, so it starts first.
-        ordered = sorted(wanted, key=lambda one: one[1] == packages.native())
-        roots = dict(zip(ordered, pool.map(lambda one: _root(*one), ordered), strict=True))
+        roots = dict(zip(wanted, pool.map(lambda one: _root(*one), wanted), strict=True))
     with tempfile.TemporaryDirectory(prefix="compile-matrix-") as scratch:
         registry, process = serve(program, folder, Path(scratch))
         try:
@@ -118,21 +117,17 @@ def _bootstrap(python: Python, architecture: str, folder: Path) -> None:
         "perl",
         program,
         "--mode=root",
-        "--variant=apt",
         "--skip=check/qemu",
         # Link /bin and the like from the beginning, so that no package has to move them later.
         f"--hook-dir={program.parents[1] / 'share' / 'mmdebstrap' / 'hooks' / 'maybe-merged-usr'}",
         f"--architectures={architecture}",
         f"--include={','.join(INCLUDED)}",
+        *_variant(python, architecture, folder),
         "--aptopt=Acquire::Retries 3",
         "--aptopt=Acquire::Languages none",
         "--dpkgopt=path-exclude=/usr/share/man/*",
         "--dpkgopt=path-exclude=/usr/share/locale/*",
         "--dpkgopt=path-exclude=/usr/share/doc/*",
-        (
-            f"--customize-hook=sh {SCRIPT} $1 {folder / 'pip.conf'} {BUNDLE} {AUTHORITIES}"
-            f" {' '.join(map(str, REQUIREMENTS))}"
-        ),
         python.suite,
         folder / "root.tar",
         folder / "sources",
@@ -141,6 +136,45 @@ def _bootstrap(python: Python, architecture: str, folder: Path) -> None:
     if done.returncode:
         raise packages.Unavailable(f"mmdebstrap of {python.suite} failed: {done.stderr[-3000:]}")
     images.compress(folder / "root.tar", folder / "layer.tar.gz")
+
+
+def _variant(python: Python, architecture: str, folder: Path) -> list[str]:
+    """Return the options of mmdebstrap for an architecture.
+
+    Packages of the other architecture are unpacked and not configured, because running Debian's
+    scripts under emulation takes minutes. Of what these scripts create, Dockerfiles need the users
+    and groups. The wheels are those that pip has chosen natively.
+    """
+    finish = f"sh {SCRIPT} $1 {folder / 'pip.conf'} {BUNDLE} {AUTHORITIES}"
+    if architecture == packages.native():
+        return ["--variant=apt", f"--customize-hook={finish} {' '.join(map(str, REQUIREMENTS))}"]
+    _download_wheels(python, architecture, folder / "wheels")
+    users = "cd $1; for name in passwd group; do cp usr/share/base-passwd/$name.master etc/$name"
+    return [
+        "--variant=extract",
+        "--include=?essential",
+        f"--extract-hook={users}; done",
+        f"--extract-hook=mkdir -p $1/opt; cp -r {folder / 'wheels'} $1/opt/wheels",
+        f"--extract-hook={finish}",
+    ]
+
+
+def _download_wheels(python: Python, architecture: str, folder: Path) -> None:
+    """Download, for another architecture, the wheels that the native stand-in contains."""
+    with tarfile.open(_root(python, packages.native())) as layer:
+        paths = [Path(name) for name in layer.getnames() if "opt/wheels/" in name]
+    versions = [path.name.split("-")[:2] for path in paths]
+    machine = emulation.QEMU[architecture]
+    platforms = [f"manylinux_2_{minor}_{machine}" for minor in range(36, 16, -1)]
+    command = [
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--retries=10", "--no-deps"),
+        *("--only-binary=:all:", "--dest", str(folder), "--python-version", python.version),
+        *(f"--platform={platform}" for platform in [*platforms, f"manylinux2014_{machine}"]),
+        *(f"{name}=={version}" for name, version in versions),
+    ]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise packages.Unavailable(f"wheels for {architecture} are missing: {done.stderr[-3000:]}")
 
 
 def _mmdebstrap() -> Path:

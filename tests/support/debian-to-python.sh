@@ -1,10 +1,12 @@
 # Make a Debian root filesystem behave like an official Python image.
 # Arguments: the root, the pip settings, the certificate bundle, the folder of local certificates,
-# and requirements files, whose wheels are added so that no test build needs a network.
+# and requirements files, whose wheels are added so that no test build needs a network; without
+# them, the root has its wheels already.
 set -eu
 root=$1 pip=$2 bundle=$3 authorities=$4
 shift 4
 
+mkdir -p "$root/usr/local/bin" "$root/usr/local/share/ca-certificates" "$root/etc/ssl/certs"
 rm -f "$root"/usr/lib/python3*/EXTERNALLY-MANAGED
 
 # As in the official images, /usr/local/bin has all of these commands.
@@ -41,13 +43,21 @@ if [ -e "$bundle" ]; then
     cp "$bundle" "$root/etc/ssl/certs/ca-certificates.crt"
 fi
 
-mkdir "$root/opt/wheels"
-for requirements in "$@"; do
-    cp "$requirements" "$root/tmp/requirements.txt"
-    chroot "$root" python3 -m pip --quiet --disable-pip-version-check --no-cache-dir --retries 10 \
-        download --only-binary=:all: --dest /opt/wheels --requirement /tmp/requirements.txt
-done
-rm -f "$root/tmp/requirements.txt"
+mkdir -p "$root/opt/wheels"
+if [ $# -gt 0 ]; then
+    mkdir "$root/tmp/requirements"
+    for requirements in "$@"; do
+        cp "$requirements" "$root/tmp/requirements/$(cksum < "$requirements" | cut -d ' ' -f 1)"
+    done
+    chroot "$root" sh -c '
+        for file in /tmp/requirements/*; do
+            set -- "$@" --requirement "$file"
+        done
+        python3 -m pip --quiet --disable-pip-version-check --no-cache-dir --retries 10 \
+            download --only-binary=:all: --dest /opt/wheels "$@"
+    ' sh
+    rm -r "$root/tmp/requirements"
+fi
 printf 'no-index = true\nfind-links = /opt/wheels\n' >> "$root/etc/pip.conf"
 
 find "$root" -xdev -name __pycache__ -prune -exec rm -rf {} +
