@@ -46,7 +46,7 @@ def test_engine_sessions_are_true(
     folder = tmp_path / "project"
     folder.mkdir()
     example.write(folder)
-    registry = f"{engine.registry}/docs{os.getpid()}-{example.matrix.line}"
+    registry = f"{engine.registry}/docs{os.getpid()}-{page.stem}-{example.matrix.line}"
     variables = {**engine.env, "REGISTRY": registry}
     for session in example.engine_sessions:
         played = markdown.play(session.text, folder, tmp_path, variables)
