@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from compiler.output.bake_fields import Fields
-from compiler.targets.field_syntax import cells
+from compiler.targets.csv_entries import cells
 
 
 _PINNED = re.compile(r"(?P<name>[^\s=,'\"]+)@sha256:(?P<digest>[0-9a-f]{64})")

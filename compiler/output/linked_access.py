@@ -5,11 +5,11 @@ of a linked target now and then (docker/buildx issues 3056, 3543 and 4011), so t
 They find it if the dependent has it, too.
 """
 
-import csv
 from collections.abc import Mapping, Sequence
 
 from compiler.matrix.field_table import ROWS
 from compiler.matrix.strings import BakeString
+from compiler.targets.csv_entries import access_id
 from compiler.targets.field_rendering import Rendered
 from compiler.targets.graph import closure
 from compiler.targets.target import Target
@@ -45,7 +45,7 @@ def _extended(target: Target, linked: Sequence[Target]) -> Target:
         entries: dict[str, BakeString] = {}
         for other in (target, *linked):
             for entry in _entries(other, field):
-                entries.setdefault(_identifier(field, entry), entry)
+                entries.setdefault(access_id(field, entry), entry)
         if len(entries) > len(own):
             added[field] = tuple(entries.values())
     if not added:
@@ -56,16 +56,3 @@ def _extended(target: Target, linked: Sequence[Target]) -> Target:
 
 def _entries(target: Target, field: str) -> Sequence[BakeString]:
     return target.fields.get(field, ())  # type: ignore[return-value]
-
-
-def _identifier(field: str, entry: str) -> str:
-    """Return the identifier by which a step mounts a secret or an SSH agent.
-
-    >>> _identifier("secret", "type=env,id=token,env=TOKEN"), _identifier("ssh", "git=/run/a.sock")
-    ('token', 'git')
-    """
-    if field == "ssh":
-        return entry.partition("=")[0]
-    cells = next(csv.reader([entry]))
-    pairs = (cell.partition("=") for cell in cells)
-    return next(value for key, _, value in pairs if key.strip().lower() == "id")

@@ -13,6 +13,7 @@ from compiler.matrix.strings import variables_in
 from compiler.render.dockerfile import ParsedDockerfile
 from compiler.render.dockerfile_rules import Finding
 from compiler.render.dockerfile_words import mount_options
+from compiler.targets.csv_entries import access_id
 from compiler.targets.target import Target
 
 
@@ -48,10 +49,7 @@ def provided(target: Target, kind: str) -> frozenset[str] | None:
     texts: tuple[str, ...] = target.fields.get(kind, ())  # type: ignore[assignment]
     ids = set()
     for text in texts:
-        if kind == "ssh":
-            name = text.partition("=")[0]
-        else:
-            name = (mount_options(text) or {}).get("id", "")
+        name = access_id(kind, text)
         if not name or variables_in(name):
             return None
         ids.add(name)

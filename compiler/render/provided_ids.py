@@ -14,7 +14,6 @@ from compiler.source.document import Route
 from compiler.targets.target import Target
 
 
-_KINDS = ("secret", "ssh")
 _READ_BY_BUILDKIT = ("GIT_AUTH_", "HTTP_AUTH_")
 """Start the ids of secrets that BuildKit uses to fetch remote contexts."""
 
@@ -38,7 +37,7 @@ class ProvidedIds:
         self._triggers.update(map(printed.restore, structure.triggers))
         mounted = {(mount.kind, printed.restore(mount.id)) for mount in structure.mounts}
         is_settled = True
-        for kind in _KINDS:
+        for kind in TITLES:
             unknown = not structure.is_known or any(k == kind and "$" in id_ for k, id_ in mounted)
             for name, route in self._provided(target, kind):
                 key = (kind, name, route)

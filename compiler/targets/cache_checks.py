@@ -8,8 +8,8 @@ from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems
 from compiler.external.references import canonical_tag
 from compiler.matrix.strings import substitute
+from compiler.targets.csv_entries import cells, key_values
 from compiler.targets.field_locations import TargetUnderCheck
-from compiler.targets.field_syntax import cells
 
 
 class WrittenCache(NamedTuple):
@@ -34,10 +34,9 @@ def written_caches(entry: str) -> Iterator[WrittenCache]:
     >>> [*written_caches("type=gha")]
     [WrittenCache(kind='gha', name='buildkit', store=())]
     """
-    columns = cells(entry)
-    pairs = {key.strip().lower(): value for key, _, value in (c.partition("=") for c in columns)}
+    pairs = key_values(entry)
     kind = pairs.get("type", "")
-    if len(columns) == 1 and "=" not in entry:
+    if len(cells(entry)) == 1 and "=" not in entry:
         kind, pairs = "registry", {"ref": entry}
     match kind:
         case "registry" if "ref" in pairs:

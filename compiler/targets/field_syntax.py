@@ -1,6 +1,5 @@
 """Check the syntax of field values that bake or BuildKit would reject, or ignore, later."""
 
-import csv
 import re
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
@@ -9,6 +8,7 @@ from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems
 from compiler.matrix.field_table import ROWS, TABLE, Kind, Syntax
 from compiler.matrix.strings import substitute
+from compiler.targets.csv_entries import cells
 from compiler.targets.field_locations import TargetUnderCheck
 
 
@@ -28,18 +28,6 @@ _ANNOTATION = re.compile(
 _ARGUMENT = re.compile(r"[^\s=$\"'\\]+\Z")
 _CPU_SET = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*\Z", re.ASCII)
 _SSH = re.compile(r"[A-Za-z0-9_.-]+\Z")
-
-
-def cells(text: str) -> list[str]:
-    r"""Return the columns of a CSV line; nothing if an unquoted line break ends it early.
-
-    >>> cells('type=local,"dest=a,b"'), cells("type=local,dest=a\nb")
-    (['type=local', 'dest=a,b'], [])
-    """
-    try:
-        return next(csv.reader([text]), [])
-    except csv.Error:
-        return []
 
 
 def _record(text: str) -> dict[str, str] | None:
