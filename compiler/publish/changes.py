@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from compiler.external.references import split_tag
 from compiler.external.registry.client import Registries
-from compiler.external.registry.parallel import run_parallel
 from compiler.publish.items import ReleaseItem, release_items
 from compiler.publish.request import PublishRequest
+from compiler.releases.history import current_digests
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
 
 
@@ -62,11 +61,9 @@ def _target_changes(item: ReleaseItem, recorded: ReleasedTarget | None) -> Itera
 def _changed_tags(registries: Registries, targets: Sequence[ReleasedTarget]) -> list[str]:
     """Return a line for each version tag that does not refer to the recorded image."""
     pairs = [(tag, target.digest) for target in targets for tag in target.tags]
-    current = run_parallel(
-        lambda pair: registries.digest(*split_tag(pair[0])), {pair: pair for pair in pairs}
-    )
+    current = current_digests(registries, (tag for tag, _ in pairs))
     return [
-        f"{tag}: {'another image' if found else 'missing'}"
-        for (tag, digest), found in current.items()
-        if found != digest
+        f"{tag}: {'another image' if current[tag] else 'missing'}"
+        for tag, digest in dict.fromkeys(pairs)
+        if current[tag] != digest
     ]

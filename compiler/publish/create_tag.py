@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable, Mapping
 from compiler.codes import Code
 from compiler.external.references import split_tag
 from compiler.external.registry.client import Manifest, Registries, RegistryError
-from compiler.external.registry.parallel import pause, run_parallel
+from compiler.external.registry.parallel import pause
+from compiler.releases.history import current_digests
 
 
 _LOOKS = 3
@@ -57,11 +58,6 @@ def missing_tag(tag: str, digest: str) -> RegistryError:
     )
 
 
-def current_digests(registries: Registries, tags: Mapping[str, object]) -> dict[str, str | None]:
-    """Return the digest that each tag refers to now; None for missing tags."""
-    return run_parallel(lambda tag: registries.digest(*split_tag(tag)), {tag: tag for tag in tags})
-
-
 def settled_digests(
     registries: Registries, tags: Iterable[str], expected: Mapping[str, Collection[str]]
 ) -> dict[str, str | None]:
@@ -74,7 +70,7 @@ def settled_digests(
         tags: the tags to read.
         expected: tag -> the digests after which no further look is needed; any digest for others.
     """
-    current = current_digests(registries, dict.fromkeys(tags))
+    current = current_digests(registries, tags)
     for number in range(_LOOKS):
         unexpected = {
             tag: tag

@@ -12,7 +12,7 @@ from compiler.codes import Code
 from compiler.external.references import split_tag
 from compiler.external.registry.client import Manifest, RegistryError
 from compiler.external.registry.parallel import run_parallel
-from compiler.publish.create_tag import current_digests, missing_tag, settled_digests
+from compiler.publish.create_tag import missing_tag, settled_digests
 from compiler.publish.request import (
     ONE_AT_A_TIME,
     ROUNDS,
@@ -22,6 +22,7 @@ from compiler.publish.request import (
     PublishProgress,
 )
 from compiler.publish.tag_owners import TagOwners
+from compiler.releases.history import current_digests
 from compiler.releases.record import ReleaseRecord
 
 

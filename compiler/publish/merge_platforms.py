@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from hashlib import sha256
 from typing import Any
 
 from compiler.external.registry.client import INDEX, Manifest, Registries
 from compiler.external.registry.parallel import run_parallel
+from compiler.external.registry.responses import content_digest
 from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publish.items import ReleaseItem
 from compiler.publish.staged_image import StagedImage, passed_tests_tag, read_image
@@ -74,7 +74,7 @@ def merged_index(images: Iterable[StagedImage]) -> Manifest:
     if annotations:
         data["annotations"] = annotations
     content = json.dumps(data).encode()
-    return Manifest(f"sha256:{sha256(content).hexdigest()}", media_type, content)
+    return Manifest(content_digest(content), media_type, content)
 
 
 def _entries(image: StagedImage) -> list[Mapping[str, Any]]:

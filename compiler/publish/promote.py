@@ -13,7 +13,8 @@ from compiler.external.references import split_tag
 from compiler.external.registry.client import Manifest, Registries
 from compiler.external.registry.copying import Copier
 from compiler.external.registry.parallel import run_parallel
-from compiler.publish.create_tag import current_digests, settled_digests
+from compiler.publish.create_tag import settled_digests
+from compiler.releases.history import current_digests
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
 from compiler.releases.tag_templates import TagTemplates
 
@@ -73,7 +74,7 @@ def promote_release(
         lambda move: copier.copy(move.source, split_tag(move.tag)[0], move.target.digest),
         {move.tag: move for move in moves},
     )
-    before = current_digests(registries, {move.tag: move for move in moves})
+    before = current_digests(registries, (move.tag for move in moves))
     stale = {move.tag: move for move in moves if before[move.tag] != move.target.digest}
     run_parallel(
         lambda move: registries.put_manifest(

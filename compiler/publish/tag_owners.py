@@ -10,7 +10,7 @@ from functools import cached_property
 
 from compiler.external.registry.client import Registries
 from compiler.external.registry.parallel import run_parallel
-from compiler.publish.create_tag import current_digests
+from compiler.releases.history import current_digests
 from compiler.releases.record import ReleaseRecord
 from compiler.releases.registry_record import pull_records, recorded_versions
 from compiler.releases.tag_templates import TagTemplates
@@ -120,7 +120,7 @@ class TagOwners:
                     template.tag(version) for template in templates if template.has_version
                 ]
         digests = current_digests(
-            self._registries, {tag: tag for tags in claims.values() for tag in tags}
+            self._registries, (tag for tags in claims.values() for tag in tags)
         )
         named = {claim: {digests[tag] for tag in tags} for claim, tags in claims.items()}
         return {

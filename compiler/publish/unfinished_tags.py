@@ -10,11 +10,11 @@ from compiler.codes import Code
 from compiler.external.references import split_tag
 from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.publish.create_tag import current_digests
 from compiler.publish.items import ReleaseItem
 from compiler.publish.request import NOTHING_BUILT, PublishJob, PublishProgress
 from compiler.publish.staged_image import StagedImage, fingerprint_label, read_image
 from compiler.publish.tag_owners import TagOwners
+from compiler.releases.history import current_digests
 from compiler.releases.record import ReleaseRecord
 
 
@@ -62,7 +62,7 @@ def find_unfinished_tags(job: PublishJob, record: ReleaseRecord | None) -> dict[
     repositories = dict.fromkeys(split_tag(tag)[0] for tag in tags)
     listed = run_parallel(job.registries.tags, {name: name for name in repositories})
     existing = {f"{repository}:{name}" for repository, names in listed.items() for name in names}
-    current = current_digests(job.registries, {tag: tag for tag in tags if tag in existing})
+    current = current_digests(job.registries, (tag for tag in tags if tag in existing))
     return {
         tag: digest for tag, digest in current.items() if digest and (tag, digest) not in recorded
     }

@@ -53,10 +53,9 @@ def _predicates(layers: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def current_digests(registries: Registries, record: ReleaseRecord) -> dict[str, str | None]:
-    """Return the digest that each tag of a release refers to now; None for a missing tag."""
-    tags = {tag: tag for target in record.targets for tag in (*target.tags, *target.moving)}
-    return run_parallel(lambda tag: registries.digest(*split_tag(tag)), tags)
+def current_digests(registries: Registries, tags: Iterable[str]) -> dict[str, str | None]:
+    """Return the digest that each tag refers to now; None for missing tags."""
+    return run_parallel(lambda tag: registries.digest(*split_tag(tag)), {tag: tag for tag in tags})
 
 
 def lost_version_tags(record: ReleaseRecord, current: Mapping[str, str | None]) -> list[str]:

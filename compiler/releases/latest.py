@@ -7,7 +7,7 @@ from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, DiagnosticError
 from compiler.external.references import split_tag
 from compiler.external.registry.client import InvalidContentError, Registries
-from compiler.external.registry.parallel import run_parallel
+from compiler.releases.history import current_digests
 from compiler.releases.record import ReleaseRecord
 from compiler.releases.registry_record import pull_records, recorded_versions
 from compiler.releases.version import parse_version
@@ -107,8 +107,8 @@ class _CurrentTags:
     def name_release(self, record: ReleaseRecord) -> bool:
         """Return whether a release has floating tags, and all of them refer to its images."""
         pairs = list(self._tags(record))
-        unread = {tag: tag for tag, _ in pairs if tag not in self._digests}
-        self._digests |= run_parallel(lambda tag: self._registries.digest(*split_tag(tag)), unread)
+        unread = (tag for tag, _ in pairs if tag not in self._digests)
+        self._digests |= current_digests(self._registries, unread)
         return bool(pairs) and all(self._digests[tag] == digest for tag, digest in pairs)
 
     def _tags(self, record: ReleaseRecord) -> Iterator[tuple[str, str]]:

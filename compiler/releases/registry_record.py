@@ -6,7 +6,6 @@ there is no release.
 
 import json
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
 
 from compiler.codes import Code
 from compiler.external.registry.client import (
@@ -16,6 +15,7 @@ from compiler.external.registry.client import (
     Registries,
 )
 from compiler.external.registry.parallel import run_parallel
+from compiler.external.registry.responses import content_digest
 from compiler.releases.record import InvalidRecordError, ReleaseRecord, parse_record
 from compiler.releases.version import parse_version
 
@@ -42,7 +42,7 @@ def push_record(registries: Registries, repository: str, record: ReleaseRecord) 
         "artifactType": MEDIA_TYPE,
         "config": {
             "mediaType": _EMPTY_MEDIA_TYPE,
-            "digest": f"sha256:{sha256(_EMPTY).hexdigest()}",
+            "digest": content_digest(_EMPTY),
             "size": len(_EMPTY),
         },
         "layers": [
@@ -55,7 +55,7 @@ def push_record(registries: Registries, repository: str, record: ReleaseRecord) 
         ],
     }
     text = json.dumps(manifest).encode()
-    digest = f"sha256:{sha256(text).hexdigest()}"
+    digest = content_digest(text)
     tag = record_tag(record.release)
     registries.put_manifest(repository, tag, Manifest(digest, MANIFEST, text))
     return digest

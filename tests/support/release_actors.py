@@ -58,7 +58,6 @@ publish: {version: "${V}"}
 """.replace("STAGING", STAGING).replace("COPY", COPY)
 FLOATING = {f"{STAGING}:1": "a-1", f"{STAGING}:2": "a-2", f"{COPY}:latest": "a-2"}
 MODULES = (
-    "create_tag",
     "confirmation",
     "distribute",
     "floating_tags",
@@ -337,7 +336,7 @@ class World:
 def patched(world: World) -> Iterator[World]:
     """Let releases use this world: its builds, its order of calls, and no pauses."""
     names = [f"compiler.publish.{module}" for module in MODULES]
-    names += ["compiler.releases.registry_record"]
+    names += ["compiler.releases.history", "compiler.releases.registry_record"]
     patches: list[Any] = [mock.patch(f"{name}.run_parallel", world.run_parallel) for name in names]
     patches += [
         mock.patch("compiler.publish.build_missing.build", world.build),

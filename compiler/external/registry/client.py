@@ -7,7 +7,6 @@ several threads.
 
 import re
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from compiler.external.registry.responses import (
     InvalidContentError,
     RegistryError,
     Response,
+    content_digest,
     load_object,
     mismatch,
     parse_json,
@@ -101,7 +101,7 @@ class Registries:
         response = self._read("GET", repository, path, accept=_ACCEPT)
         if response is None:
             return None
-        digest = _digest(response.content)
+        digest = content_digest(response.content)
         if ":" in reference and digest != reference:
             raise mismatch(repository, reference, digest)
         parse_json(response, repository)
@@ -143,7 +143,7 @@ class Registries:
         response = self._read("GET", repository, f"blobs/{digest}", limit=MAX_BLOB)
         if response is None:
             return None
-        actual = _digest(response.content)
+        actual = content_digest(response.content)
         if actual != digest:
             raise mismatch(repository, digest, actual)
         return response.content
@@ -205,10 +205,6 @@ class Registries:
     def check_writable(self, repository: str) -> None:
         """Check that the user may write to a repository; see `Uploads`."""
         self._uploads.check_writable(repository)
-
-
-def _digest(content: bytes) -> str:
-    return f"sha256:{sha256(content).hexdigest()}"
 
 
 def _next_query(response: Response, repository: str) -> str | None:

@@ -6,6 +6,7 @@ Errors contain no credentials and nothing else of the request's headers.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -108,6 +109,11 @@ def unexpected(repository: str, message: str) -> InvalidContentError:
         code=Code.REGISTRY_ERROR,
         help_="check the host name, and whether a proxy responds in place of the registry",
     )
+
+
+def content_digest(content: bytes) -> str:
+    """Return the digest under which registries store content."""
+    return f"sha256:{sha256(content).hexdigest()}"
 
 
 def mismatch(repository: str, expected: str, actual: str) -> InvalidContentError:

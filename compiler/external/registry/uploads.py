@@ -14,6 +14,7 @@ from compiler.external.registry.responses import (
     RegistryError,
     Response,
     UnexpectedResponseError,
+    content_digest,
     mismatch,
     unexpected,
 )
@@ -44,7 +45,7 @@ class Uploads:
 
     def put_blob(self, repository: str, content: bytes) -> str:
         """Store a blob and return its digest."""
-        digest = f"sha256:{sha256(content).hexdigest()}"
+        digest = content_digest(content)
         if not self._exists(repository, digest):
             self._send(repository, self._start(repository), digest, content)
         return digest
@@ -72,7 +73,7 @@ class Uploads:
 
         if size <= CHUNK:
             content = read(0, size)
-            _check(source, digest, f"sha256:{sha256(content).hexdigest()}")
+            _check(source, digest, content_digest(content))
             self._send(target, url, digest, content)
         else:
             self._send_chunks(source, target, url, digest, size, read)
