@@ -33,6 +33,9 @@ FOLDER = "folder"
 PRESENT = "present"
 """Recorded in place of a digest where only the existence of an input counts."""
 
+REMAINING_FILE = "failed.json"
+"""In the local folder: the selection of targets that the last build did not build."""
+
 GITHUB_JOBS = 256
 """Maximum number of jobs that GitHub accepts in one job matrix."""
 

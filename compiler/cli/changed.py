@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from compiler.cli.common_options import Command, format_option
+from compiler.cli.common_options import LIST_FORMATS, Command, format_option
 from compiler.cli.completion import complete_filter
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.terminal import table_width, with_header
@@ -99,11 +99,7 @@ def add_question(command: Callable[..., None]) -> Callable[..., None]:
 @click.command("changed", cls=Command)
 @add_question
 @format_option(
-    "table",
-    "names",
-    "json",
-    "github",
-    "selection",
+    *LIST_FORMATS,
     help="Format of the targets: a table, one name per line, JSON with all reasons, a job matrix "
     "for GitHub, or a file for --selection.",
 )

@@ -61,6 +61,10 @@ def common_options(*, top: bool = False) -> list[click.Parameter]:
     ]
 
 
+LIST_FORMATS = ("table", "names", "json", "github", "selection")
+"""Formats of commands that list targets."""
+
+
 def format_option(
     *formats: str,
     help: str,  # noqa: A002

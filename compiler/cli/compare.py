@@ -19,11 +19,7 @@ from compiler.output.bake_fields import COMPARED
     metavar="FIELD",
     help=f"Do not compare this field; repeatable. One of {', '.join(COMPARED)}.",
 )
-@format_option(
-    "text",
-    "json",
-    help="Format of the comparison.",
-)
+@format_option("text", "json", help="Format of the comparison.")
 @pass_invocation
 def compare_(
     invocation: Invocation, /, bake_file: str, ignored: tuple[str, ...], output_format: str

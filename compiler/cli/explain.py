@@ -25,11 +25,7 @@ if TYPE_CHECKING:
     metavar="TARGET | AXIS=VALUE...",
     shell_complete=complete_target,
 )
-@format_option(
-    "text",
-    "json",
-    help="Format of the explanation.",
-)
+@format_option("text", "json", help="Format of the explanation.")
 @pass_invocation
 def explain_(invocation: Invocation, /, filters: tuple[str, ...], output_format: str) -> None:
     """Show where each value, tag, platform and rule of a target comes from.

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from compiler.cli.common_options import Command, format_option
+from compiler.cli.common_options import LIST_FORMATS, Command, format_option
 from compiler.cli.completion import complete_filter
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.terminal import table_width, with_header
@@ -14,11 +14,7 @@ from compiler.constants import GITHUB_JOBS
 @click.command("list", cls=Command)
 @click.argument("filters", nargs=-1, metavar="[FILTER]...", shell_complete=complete_filter)
 @format_option(
-    "table",
-    "names",
-    "json",
-    "github",
-    "selection",
+    *LIST_FORMATS,
     help="Format of the targets: a table, one name per line, the JSON of matrix.json, a job "
     f"matrix for GitHub (at most {GITHUB_JOBS} jobs), or a file for --selection.",
 )

@@ -7,11 +7,8 @@ from contextlib import contextmanager, suppress
 import click
 
 from compiler.cli.context import Invocation
+from compiler.constants import LOCAL_FOLDER, REMAINING_FILE
 from compiler.reports.text import counted
-
-
-_FILE = "failed.json"
-"""Its name in `.compile-matrix/`."""
 
 
 @contextmanager
@@ -39,10 +36,8 @@ def remaining_kept(
 
 def save_remaining(invocation: Invocation, names: Sequence[str]) -> None:
     """Write the selection of the targets that were not built, and print how to build them."""
-    from compiler.reports.build_summary import FAILED
-
     _write(invocation, names)
-    selection = shlex.quote(f"{invocation.shown}{FAILED}")
+    selection = shlex.quote(f"{invocation.shown}{LOCAL_FOLDER}/{REMAINING_FILE}")
     click.echo(
         f"{counted(len(names), 'target')} not built; "
         f"to continue: compile-matrix build --selection {selection}",
@@ -54,11 +49,11 @@ def remove_remaining(invocation: Invocation) -> None:
     """Remove the selection: everything was built."""
     from compiler.output.local_folder import remove_local
 
-    remove_local(invocation.folder, _FILE)
+    remove_local(invocation.folder, REMAINING_FILE)
 
 
 def _write(invocation: Invocation, names: Sequence[str]) -> None:
     from compiler.output.local_folder import write_local
     from compiler.targets.selection_file import as_selection
 
-    write_local(invocation.folder, _FILE, as_selection(names).encode())
+    write_local(invocation.folder, REMAINING_FILE, as_selection(names).encode())

@@ -18,10 +18,6 @@ class BuildFormat(StrEnum):
     SELECTION = "selection"
 
 
-FAILED = f"{LOCAL_FOLDER}/failed.json"
-"""The selection of targets that the last build did not build."""
-
-
 def summary(outcome: Outcome, output_format: BuildFormat, seconds: float) -> str:
     """Return a result in a format, each line with its line ending.
 
