@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from compiler.external.registry.client import Manifest
 from compiler.output.bake_resolved import ResolvedPlan
@@ -24,20 +24,35 @@ def record_of(
     moving: Sequence[str],
 ) -> ReleaseRecord:
     """Return the record of a release of one target."""
-    released = ReleasedTarget(
+    released = released_target(
+        target, image.digest, tags=tags, moving=moving, platforms={"linux/amd64": image.digest}
+    )
+    return ReleaseRecord(release=version, targets=(released,))
+
+
+def released_target(
+    target: str,
+    digest: str,
+    *,
+    tags: Iterable[str],
+    moving: Iterable[str],
+    platforms: Mapping[str, str] | None = None,
+    fingerprint: str = "0" * 64,
+) -> ReleasedTarget:
+    """Return a target of a release that has built its image."""
+    return ReleasedTarget(
         target=target,
         tags=tuple(tags),
         moving=tuple(moving),
-        digest=image.digest,
-        platforms={"linux/amd64": image.digest},
+        digest=digest,
+        platforms=platforms or {},
         attestations={},
-        fingerprint=f"sha256:{'0' * 64}",
+        fingerprint=f"sha256:{fingerprint}",
         bases={},
         state="built",
         seconds=1.0,
         bytes=1,
     )
-    return ReleaseRecord(release=version, targets=(released,))
 
 
 def plan_of(text: str) -> Plan:

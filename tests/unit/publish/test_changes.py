@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.fake_registries import FakeRegistries
+from support.releases import released_target
 
 from compiler.bake.results import BakeOptions
 from compiler.fingerprint.fingerprint import project_fingerprints
@@ -15,7 +16,7 @@ from compiler.pipeline import compile_matrix
 from compiler.publish.changes import find_changes
 from compiler.publish.items import release_items
 from compiler.publish.request import PublishRequest
-from compiler.releases.record import ReleasedTarget, ReleaseRecord
+from compiler.releases.record import ReleaseRecord
 from compiler.releases.version import Release
 
 
@@ -68,18 +69,12 @@ def record(request_: PublishRequest, registries: FakeRegistries) -> ReleaseRecor
     """Provide the record of the same release."""
     items = release_items(request_.resolved, request_.fingerprints, request_.dockerfiles)
     targets = (
-        ReleasedTarget(
-            target=item.target,
+        released_target(
+            item.target,
+            str(registries.digest("r.example/base", f"{item.target[-1]}-v1")),
             tags=item.version_tags,
             moving=item.floating_tags,
-            digest=str(registries.digest("r.example/base", f"{item.target[-1]}-v1")),
-            platforms={},
-            attestations={},
-            fingerprint=f"sha256:{item.fingerprint}",
-            bases={},
-            state="built",
-            seconds=1.0,
-            bytes=1,
+            fingerprint=item.fingerprint,
         )
         for item in items.values()
     )

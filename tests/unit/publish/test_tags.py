@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 from support.fake_registries import FakeRegistries, make_manifest
+from support.releases import record_of
 
 from compiler.codes import Code
 from compiler.external.registry.client import Manifest, RegistryError
 from compiler.publish.create_tag import OvertakenError, create_tag, tags_of_other_images
-from compiler.releases.record import ReleasedTarget, ReleaseRecord
+from compiler.releases.record import ReleaseRecord
 from compiler.releases.registry_record import (
     choose_repository,
     pull_record,
@@ -29,23 +30,8 @@ def registries() -> FakeRegistries:
 
 def record(version: str, image: Manifest) -> ReleaseRecord:
     """Return the record of a release of one target."""
-    return ReleaseRecord(
-        release=version,
-        targets=(
-            ReleasedTarget(
-                target="a",
-                tags=(f"{REPOSITORY}:{version}",),
-                moving=(f"{REPOSITORY}:latest",),
-                digest=image.digest,
-                platforms={"linux/amd64": image.digest},
-                attestations={},
-                fingerprint=f"sha256:{'0' * 64}",
-                bases={},
-                state="built",
-                seconds=1.0,
-                bytes=1,
-            ),
-        ),
+    return record_of(
+        version, image, tags=[f"{REPOSITORY}:{version}"], moving=[f"{REPOSITORY}:latest"]
     )
 
 

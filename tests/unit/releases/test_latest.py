@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 from support.fake_registries import FakeRegistries
+from support.releases import released_target
 
 from compiler.external.registry.client import Manifest
 from compiler.releases.latest import find_latest
-from compiler.releases.record import ReleasedTarget, ReleaseRecord
+from compiler.releases.record import ReleaseRecord
 from compiler.releases.registry_record import push_record
 
 
@@ -28,18 +29,11 @@ class Releases:
     def record(self, version: str, *, moving: tuple[str, ...] = ("latest",), **images: str) -> None:
         """Record a release: target -> the content of its image."""
         targets = (
-            ReleasedTarget(
-                target=name,
-                tags=(f"r.example/{name}:{version}",),
-                moving=tuple(f"r.example/{name}:{tag}" for tag in moving),
-                digest=self.image(content).digest,
-                platforms={},
-                attestations={},
-                fingerprint=f"sha256:{'0' * 64}",
-                bases={},
-                state="built",
-                seconds=1.0,
-                bytes=1,
+            released_target(
+                name,
+                self.image(content).digest,
+                tags=[f"r.example/{name}:{version}"],
+                moving=[f"r.example/{name}:{tag}" for tag in moving],
             )
             for name, content in images.items()
         )
