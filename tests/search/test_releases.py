@@ -32,6 +32,8 @@ from compiler.publish.request import PublishResult
 from compiler.releases.record import ReleaseRecord, parse_record
 
 
+pytestmark = pytest.mark.slow
+
 COUNT = int(os.environ.get("SEARCH", "1200"))
 FIRST = int(os.environ.get("SEED", "0"))
 CHUNKS = 6
