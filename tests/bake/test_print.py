@@ -103,11 +103,13 @@ def test_the_sample_is_read_as_planned(sample: Path, either: list[str]) -> None:
     assert len(read.targets) == 2 * 36
 
 
+@pytest.mark.slow
 def test_both_versions_read_the_same(sample: Path, buildx: Path, old_buildx: Path) -> None:
     """An old and a current bake read the same."""
     assert bake([str(buildx)], sample).targets == bake([str(old_buildx)], sample).targets
 
 
+@pytest.mark.slow
 def test_groups_keep_the_authors_order(sample: Path, old_buildx: Path) -> None:
     """The targets of a group are in the order of matrix.yaml, if bake does not sort them."""
     plan = plan_json(sample)
@@ -115,6 +117,7 @@ def test_groups_keep_the_authors_order(sample: Path, old_buildx: Path) -> None:
     assert read.groups["default"] == plan["groups"]["default"]
 
 
+@pytest.mark.slow
 def test_the_environment_overrides_variables(sample: Path, either: list[str]) -> None:
     """The environment sets each declared variable, in every field that uses it."""
     given = {name: f"{name.lower()}.x" for name in SAMPLE_VARIABLES}
@@ -270,6 +273,7 @@ def test_the_plan_keeps_names_beside_stages(full: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["axis", "set", "value", "data", "split"])
 def test_values_name_no_variable(tmp_path: Path, either: list[str], source: str) -> None:
     """Values of axes, `set` and data are literal: a `${NAME}` in them is not resolved."""

@@ -7,6 +7,9 @@ import pytest
 from bake.oracle import Command, bake, lay, members, refusal
 
 
+pytestmark = pytest.mark.slow
+
+
 MATRIX: dict[str, Any] = {
     "variables": {"R": "r.example"},
     "axes": {"py": ["3.9", "3.10"], "gpu": {False: {}, True: {"platforms": ["linux/amd64"]}}},

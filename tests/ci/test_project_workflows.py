@@ -99,6 +99,7 @@ def runner(tmp_path: Path) -> Runner:
     return Runner(folder, tmp_path / "runner")
 
 
+@pytest.mark.slow
 def test_a_release_has_the_version_of_its_tag(runner: Runner) -> None:
     """Accept the tag of the version; refuse another tag, and a version without a changelog."""
     step = step_named(RELEASE, COMPARE)

@@ -56,6 +56,7 @@ def test_targets_that_are_named_are_there(name: str) -> None:
     assert set(re.findall(command, text)) <= PHONY
 
 
+@pytest.mark.slow
 def test_hooks_use_the_tools_of_the_environment() -> None:
     """The hooks are valid and download nothing: each is a program of .venv, make or a shell."""
     subprocess.run([BIN / "pre-commit", "validate-config", HOOKS], check=True)

@@ -36,6 +36,7 @@ def test_every_matrix_compiles(page: Path, example: Example, tmp_path: Path) -> 
     assert [(each.code, each.message) for each in compiled.plan.warnings] == [], page.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "example"),
     [(page, example) for page, example in EXAMPLES if example.sessions],

@@ -43,6 +43,7 @@ def test_the_new_buildx_is_newer(buildx: Path, old_buildx: Path) -> None:
     assert version([buildx]) > version([old_buildx])
 
 
+@pytest.mark.slow
 def test_the_arm64_buildx_is_on_arm(arm64_buildx: list[str], tmp_path: Path) -> None:
     """Bake sees the client's platform as on ARM Linux."""
     text = 'variable "BAKE_LOCAL_PLATFORM" {}\n'

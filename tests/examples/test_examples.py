@@ -134,6 +134,7 @@ def test_output_is_reproducible(name: str, tmp_path: Path) -> None:
     assert first == second
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_sessions_of_the_page_are_true(name: str, tmp_path: Path, *, update_golden: bool) -> None:
     """Check that the commands in the README of an example print what it shows."""

@@ -41,6 +41,7 @@ REJECTED = {
 }
 """Pattern of a phrase -> what to write instead."""
 
+_ANY = re.compile("|".join(REJECTED), re.IGNORECASE)
 _VERBATIM = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]*`|\]\([^)]*\)")
 """Code and link targets within a sentence."""
@@ -48,6 +49,8 @@ CODE = re.compile(r"`[^`\n]*`|\]\([^)]*\)")
 
 def rejected(text: str) -> list[str]:
     """Return the rejected phrases of a text, each with what to write instead."""
+    if not _ANY.search(text):
+        return []
     return [
         f"{phrase[0]!r}: write {better!r}"
         for pattern, better in REJECTED.items()

@@ -102,7 +102,7 @@ def before(upstream: str) -> Iterator[Proxy]:
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), fields))
     server.proxy = proxy
     proxy.sockets.add(server.socket)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
     proxy.address = f"127.0.0.1:{server.server_address[1]}"
     yield proxy
     server.shutdown()

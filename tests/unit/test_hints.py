@@ -28,6 +28,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     return lambda: count
 
 
+@pytest.mark.slow
 def test_thousands_of_mistakes_are_compared_with_few_names(compared: Callable[[], int]) -> None:
     """The first mistakes get a hint; a new run can give hints again."""
     hints = [did_you_mean(f"nmae{n}", NAMES, otherwise="none") for n in range(10_000)]

@@ -69,7 +69,7 @@ class Server:
         handler = type("OwnHandler", (Handler,), {"respond": respond, "seen": self.seen})
         self._running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._running.handle_error = lambda *_: None  # type: ignore[method-assign]
-        threading.Thread(target=self._running.serve_forever, daemon=True).start()
+        threading.Thread(target=self._running.serve_forever, args=[0.02], daemon=True).start()
         self.host = f"127.0.0.1:{self._running.server_address[1]}"
         self.repository = f"{self.host}/acme"
 

@@ -102,7 +102,7 @@ def server() -> Iterator[tuple[str, type[Handler]]]:
     """Provide the address of such a registry, and its handler."""
     handler = type("OwnHandler", (Handler,), {"failures": [], "seen": []})
     running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
+    threading.Thread(target=running.serve_forever, args=[0.02], daemon=True).start()
     yield f"127.0.0.1:{running.server_address[1]}", handler
     running.shutdown()
     running.server_close()
@@ -302,7 +302,7 @@ def secured(
     running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     running.socket = context.wrap_socket(running.socket, server_side=True)
     running.handle_error = lambda *_: None  # type: ignore[method-assign]
-    threading.Thread(target=running.serve_forever, daemon=True).start()
+    threading.Thread(target=running.serve_forever, args=[0.02], daemon=True).start()
     port = running.server_address[1]
     getaddrinfo = socket.getaddrinfo
 
@@ -324,6 +324,7 @@ def secured(
     running.server_close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [".config/docker/certs.d", "certs.d"])
 def test_certificates_of_docker(secured: tuple[str, Path], tmp_path: Path, settings: str) -> None:
     """The authority and the client certificate in Docker's settings are used."""
@@ -347,6 +348,7 @@ def test_certificates_of_docker(secured: tuple[str, Path], tmp_path: Path, setti
         Registries(environment).digest(f"{host}/acme", "present")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no certificate file")
 def test_authorities_of_the_machine(
     secured: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -376,6 +378,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("silent", [False, True])
 def test_an_interrupt_ends_requests(tmp_path: Path, *, silent: bool) -> None:
     """Neither a missing response nor a retry delays the end; no further request starts."""
@@ -398,7 +401,7 @@ def test_an_interrupt_ends_requests(tmp_path: Path, *, silent: bool) -> None:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Unavailable) as running:
         running.daemon_threads = True
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+        threading.Thread(target=running.serve_forever, args=[0.02], daemon=True).start()
         host = f"127.0.0.1:{running.server_address[1]}"
         process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, f"{host}/acme"],

@@ -348,6 +348,7 @@ def test_a_comment_of_the_author_s_own_stays(project: Path) -> None:
     assert differing(before, taken(project)) == LONE
 
 
+@pytest.mark.slow
 def test_checkouts_and_hash_seeds_agree(project: Path, tmp_path: Path) -> None:
     """The digests do not depend on folder, umask, hash seed and process."""
     program = (

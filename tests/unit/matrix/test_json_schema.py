@@ -358,6 +358,7 @@ SEEN_ALL_THE_SAME = ("duplicate-value--true", "no-platform--empty-list")
 """Cases that the schema detects, of codes that it otherwise does not detect."""
 
 
+@pytest.mark.slow
 def test_the_goldens_are_refused(tmp_path: Path) -> None:
     """The schema rejects each golden error, except those listed with a reason."""
     unseen = {name for names in UNSEEN.values() for name in names}

@@ -159,6 +159,7 @@ PAIRS = [pair for pair in combinations(MISTAKES, 2) if apart(pair)]
 TRIPLES = [triple for triple in combinations(MISTAKES, 3) if apart(triple)]
 
 
+@pytest.mark.slow
 def test_two_mistakes_are_two_errors(tmp_path: Path) -> None:
     """Whatever two mistakes a document has, both are reported, in file order, and no other."""
     for pair in PAIRS:
@@ -167,6 +168,7 @@ def test_two_mistakes_are_two_errors(tmp_path: Path) -> None:
         assert found(errors(tmp_path, text)) == expected, pair
 
 
+@pytest.mark.slow
 def test_three_mistakes_are_three_errors(tmp_path: Path) -> None:
     """Three mistakes of any kinds are three errors."""
     for triple in Random(9).sample(TRIPLES, 150):  # noqa: S311 - the same on each run

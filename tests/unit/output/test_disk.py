@@ -17,6 +17,9 @@ from compiler.output.artifact import Artifact
 from compiler.output.write import update
 
 
+pytestmark = pytest.mark.slow
+
+
 HERE = Path(__file__).parents[3]
 CHILD = """
 import json, os, sys

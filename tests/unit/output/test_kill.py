@@ -19,6 +19,9 @@ from compiler.output.saved_state import State, digests, save_state, up_to_date
 from compiler.output.write import update
 
 
+pytestmark = pytest.mark.slow
+
+
 CHILD = """
 import json, os, signal, sys, traceback
 from pathlib import Path

@@ -230,6 +230,7 @@ for moment in range(1, 500):
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_all_or_nothing(tmp_path: Path) -> None:
     """Interrupted at any step on the disk, the project is there whole, or there is no trace."""
     command = [sys.executable, "-c", CHILD, str(tmp_path)]

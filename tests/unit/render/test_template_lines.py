@@ -63,6 +63,7 @@ class Unparsed(Templates):
         return self._lines if name else []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     ["{{a}}", "{{", "{%a%}", "{%a%} ", "{%", "{#", "{#a#}", "a={{b}}", "{{a}}b", "%}", "}} "],

@@ -422,6 +422,7 @@ AXES = ("a", "b", "c")
 Row: TypeAlias = tuple[int, ...]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(built=st.dictionaries(COMBINATION, st.integers(0, 3), min_size=1))
 def test_as_defined(built: dict[Row, int]) -> None:

@@ -346,6 +346,7 @@ def test_jobs_for_github(changed: Callable[..., Output], project: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_nothing_is_handed_on(
     changed: Callable[..., Output], project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -446,6 +447,7 @@ WORLDS = st.integers(1, 24).flatmap(
 )
 
 
+@pytest.mark.slow
 @given(WORLDS)
 def test_shards_hold_each_target_once_after_what_it_stands_on(
     world: tuple[list[list[int]], list[list[str]], int],

@@ -194,6 +194,7 @@ def test_what_differs_is_told_by_field_and_key(project: Path, docker: Path) -> N
     ]
 
 
+@pytest.mark.slow
 def test_what_we_generate_is_the_same(project: Path, docker: Path) -> None:
     """The generated file is what the matrix says, as a file, as JSON and from stdin."""
     run(project)
@@ -310,6 +311,7 @@ def test_versions_of_buildx_print_the_same(buildx: Path, old_buildx: Path, tmp_p
     )
 
 
+@pytest.mark.slow
 def test_compose_and_json_files(project: Path, docker: Path) -> None:
     """Compose and JSON files are read, too; missing targets are listed."""
     bake = {"target": {"b": {"tags": ["acme/base:3.9-v1"], "platforms": ["linux/amd64"]}}}

@@ -739,6 +739,7 @@ class TestAnything:
         """No bytes raise an exception other than CompileError."""
         survives(raw)
 
+    @pytest.mark.slow
     @settings(max_examples=300)
     @given(st.data())
     def test_any_mutation_is_answered(self, data: st.DataObject) -> None:

@@ -362,6 +362,7 @@ class TestCost:
         monkeypatch.setattr(module, "_walk", begun)
         assert refused(ONE % "", limit=11).code == "too-many-variants"
 
+    @pytest.mark.slow
     def test_rows_are_followed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """30 axes of 30 values and 200 rows are 200 variants, found in a step for each axis."""
         found, steps = self.steps(monkeypatch, wide(30, 30, 200))
