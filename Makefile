@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Tests start the compiler and pytest workers many times: compiled byte code is kept.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: all sample setup quick test fuzz search lint types bench bench-build docs dist hooks clean help
 
 all: sample ## set up .venv and compile the sample matrix (the default)
