@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from compiler.output.bake_fields import Fields
+from compiler.render.canonical import EPOCH, FRONTEND
 from compiler.targets.csv_entries import cells
 
 
@@ -20,14 +21,16 @@ _CARRIED = frozenset(
 """Keys of an output that decide where the result is sent, not its content."""
 _IMAGES = frozenset({"type=image", "type=docker", "type=registry", "type=cacheonly"})
 """Outputs that do not change the image."""
-_FRONTEND = "BUILDKIT_"
-"""The prefix of arguments that BuildKit itself reads."""
 _SILENT = frozenset({"BUILDKIT_INLINE_CACHE", "BUILDKIT_BUILD_NAME", "BUILDKIT_DOCKERFILE_CHECK"})
 """Arguments for BuildKit that do not change an image."""
 
 
 def text_parts(text: str) -> dict[str, str]:
-    """Return the components of a Dockerfile: the digests in it, and its text without them."""
+    """Return the components of a Dockerfile: the digests in it, and the rest of it.
+
+    Args:
+        text: the Dockerfile in canonical form.
+    """
     bases: dict[str, list[str]] = {}
 
     def without_digest(match: re.Match[str]) -> str:
@@ -66,11 +69,18 @@ def field_parts(fields: Fields, declared: frozenset[str] | None) -> dict[str, st
     return components
 
 
+def with_epoch(fields: dict[str, Any], epoch: str) -> dict[str, Any]:
+    """Return fields with the argument that buildx takes from the environment, if it is set."""
+    if not epoch or EPOCH in fields.get("args", {}):
+        return fields
+    return {**fields, "args": {**fields.get("args", {}), EPOCH: epoch}}
+
+
 def _is_read(argument: str, declared: frozenset[str] | None) -> bool:
     """Return whether a build argument can change the image; BuildKit ignores others."""
     if declared is None or argument in declared:
         return True
-    return argument.startswith(_FRONTEND) and argument not in _SILENT
+    return argument == EPOCH or (argument.startswith(FRONTEND) and argument not in _SILENT)
 
 
 def _image_options(record: str) -> str:

@@ -1,8 +1,9 @@
 """Digests of the files of build contexts that a Dockerfile can read.
 
-The inputs of a fingerprint are what Git would record of a file: its path, its bytes, its executable
-bit, and the target of a link. Owners, times, empty folders, other mode bits and the order on disk
-are not inputs. Each file is read once.
+The inputs of a fingerprint are the path of a file, its bytes, its executable bit, and the bits
+setuid, setgid and sticky; the target of a link; that a folder is empty; and that a path is a pipe
+or a device. Owners, times, other mode bits and the order on disk are not inputs: they differ
+between checkouts of one commit. Each file is read once.
 """
 
 import os
@@ -20,8 +21,13 @@ from compiler.source.project_files import UNREADABLE, FileError, Files, open_reg
 
 
 IGNORE = ".dockerignore"
+_LAYOUT = "oci-layout://"
 _IGNORE_BYTES = 1 << 20
 """Size of an ignore file above which it is rejected."""
+_MODE = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX | stat.S_IXUSR
+"""The mode bits that are inputs."""
+_PREFIXES = {0: "", stat.S_IXUSR: "x"}
+"""Mode -> what comes before the digest of a file's bytes."""
 
 
 class Listing(NamedTuple):
@@ -29,7 +35,7 @@ class Listing(NamedTuple):
 
     digest: str
     files: Mapping[str, str]
-    """Path in the context -> digest; sorted by path."""
+    """Path in the context -> digest. Empty folders end with `/`."""
 
 
 class Trees:
@@ -63,6 +69,14 @@ class Trees:
         """
         return self._listed(context, None, reach)
 
+    def layout(self, folder: str) -> Listing:
+        """Return the index of an OCI layout, which contains the digests of its images.
+
+        Raises:
+            UnreadableError: it cannot be read.
+        """
+        return self._listed(folder, (), Reach(("index.json",)))
+
     def _listed(self, path: str, ignored: tuple[str, ...] | None, reach: Reach) -> Listing:
         root = os.path.join(self._folder, path)
         if ignored is None:
@@ -73,17 +87,15 @@ class Trees:
             if context is None:
                 context = self._contexts[root, ignored] = ContextTree(root, ignored)
             try:
-                files = {
-                    name: self._digest(os.path.join(root, name))
-                    for name in sorted(context.reached(reach))
-                }
+                entries = context.reached(reach)
+                files = {real: self._digest(os.path.join(root, real)) for real in entries.values()}
             except OSError as error:
                 path = os.path.relpath(os.fsdecode(error.filename or root), self._folder)
                 message = f"{path} cannot be read: {(error.strerror or str(error)).lower()}"
                 raise UnreadableError(path, Code.UNREADABLE_FILE, message, UNREADABLE) from None
             whole = sha256()
-            for name, digest in files.items():
-                whole.update(os.fsencode(name) + b"\0" + digest.encode() + b"\0")
+            for name, real in entries.items():
+                whole.update(os.fsencode(name) + b"\0" + files[real].encode() + b"\0")
             self._listings[key] = Listing(whole.hexdigest(), files)
         return self._listings[key]
 
@@ -111,18 +123,36 @@ class Trees:
             raise UnreadableError(path, error.code, error.message, error.help) from None
 
     def _digest(self, path: str) -> str:
-        """Return the digest of a file's bytes and executable bit, or of a link's target."""
+        """Return the digest of what is at a path."""
         digest = self._digests.get(path)
         if digest is None:
             state = os.lstat(path)
-            if stat.S_ISLNK(state.st_mode):
-                digest = sha256(b"link\0" + os.fsencode(os.readlink(path))).hexdigest()
-            else:
+            kind = stat.S_IFMT(state.st_mode)
+            if stat.S_ISREG(state.st_mode):
                 with open_regular(path) as file:
                     content = file_digest(file, "sha256").hexdigest()
-                digest = f"x{content}" if state.st_mode & stat.S_IXUSR else content
+                mode = state.st_mode & _MODE
+                digest = f"{_PREFIXES.get(mode, f'{mode:o} ')}{content}"
+            elif stat.S_ISLNK(state.st_mode):
+                digest = sha256(b"link\0" + os.fsencode(os.readlink(path))).hexdigest()
+            elif stat.S_ISDIR(state.st_mode):
+                digest = sha256(b"folder").hexdigest()
+            else:
+                digest = sha256(f"special\0{kind}\0{state.st_rdev}".encode()).hexdigest()
             self._digests[path] = digest
         return digest
+
+
+def layout_folder(address: str) -> str | None:
+    """Return the folder of an OCI layout; None for another address, and for a digest.
+
+    >>> layout_folder("oci-layout://./base:1.0"), layout_folder("oci-layout://base@sha256:0")
+    ('./base', None)
+    """
+    if not address.lower().startswith(_LAYOUT) or "@" in address:
+        return None
+    above, slash, name = address[len(_LAYOUT) :].rpartition("/")
+    return f"{above}{slash}{name.partition(':')[0]}"
 
 
 class UnreadableError(FileError):

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from compiler.constants import DOT_GIT, LOCAL_FOLDER
 from compiler.render.context_reads import Reach
@@ -23,39 +23,51 @@ class ContextTree:
         self._matcher = _matcher(ignored)
         self._below: dict[str, tuple[str, ...]] = {}
 
-    def reached(self, reach: Reach) -> set[str]:
-        """Return the files and links that can be read, as paths in the context."""
-        if reach.whole:
-            return set(self._walked(""))
-        paths: set[str] = set()
-        for path in reach.paths:
-            paths.update(self._followed(path))
-        for pattern in reach.patterns:
-            paths.update(self._matching(pattern))
-        return paths
+    def reached(self, reach: Reach) -> dict[str, str]:
+        """Return what can be read: the path that the Dockerfile names -> the path in the context.
 
-    def _matching(self, pattern: str) -> Iterator[str]:
+        The two differ behind links. A folder ends with `/`, and is included only if it is empty.
+        """
+        if reach.whole:
+            return _without_filled((path, path) for path in self._walked(""))
+        entries: dict[str, str] = {}
+        for path in reach.paths:
+            entries.update(self._followed(path, path))
+        for pattern in reach.patterns:
+            entries.update(self._matching(pattern))
+        for path, excludes in reach.partial:
+            matcher = _matcher(excludes)
+            for name, real in self._followed(path, path):
+                below = name[len(path) :].strip("/")
+                if not below or matcher is None or not matcher.matches(below):
+                    entries[name] = real
+        return _without_filled(entries.items())
+
+    def _matching(self, pattern: str) -> Iterator[tuple[str, str]]:
         """Yield the paths that a pattern matches; links before its first wildcard are followed."""
         plain = "/".join(_plain_parts(pattern))
-        links, folder = self._resolved(plain)
+        folder = self._resolved(plain)
         matcher = _matcher((f"{folder}/{pattern[len(plain) :]}",))
+        depth = f"{folder}{pattern[len(plain) :]}".strip("/").count("/")
         for path in self._walked(folder):
-            if matcher is None or matcher.matches(path):
-                yield from links
-                yield from self._followed(path)
+            bare = path.rstrip("/")
+            if matcher is None or matcher.matches(bare):
+                name = _renamed(path, folder, plain)
+                # Below a matching folder, links are copied as links.
+                is_match = bare.count("/") == depth
+                yield from self._followed(bare, name) if is_match else [(name, path)]
 
-    def _followed(self, path: str) -> Iterator[str]:
-        """Yield the links on the way to a path, the path, and everything below it."""
-        links, target = self._resolved(path)
-        yield from links
-        yield from self._walked(target)
+    def _followed(self, path: str, name: str) -> Iterator[tuple[str, str]]:
+        """Yield what a path leads to and everything below, under the name that it has."""
+        target = self._resolved(path)
+        for real in self._walked(target):
+            yield _renamed(real, target, name.rstrip("/")), real
 
-    def _resolved(self, path: str) -> tuple[list[str], str]:
-        """Return the links on the way to a path, and the path that they point to.
+    def _resolved(self, path: str) -> str:
+        """Return the path that a path leads to; itself if it has too many links.
 
         Links are followed as BuildKit follows them for COPY: they never leave the context.
         """
-        links: list[str] = []
         remaining, done, followed = path.split("/"), list[str](), 0
         while remaining:
             part = remaining.pop(0)
@@ -68,17 +80,16 @@ class ContextTree:
                 done.append(part)
                 continue
             followed += 1
-            links += [here] if self._passes(here) else []
             if followed > _MOST_LINKS:
-                return links[:1], here
+                return here
             target = os.readlink(full)
             if target.startswith("/"):
                 done.clear()
             remaining[:0] = [step for step in target.split("/") if step not in {"", "."}]
-        return list(dict.fromkeys(links)), "/".join(done)
+        return "/".join(done)
 
     def _walked(self, path: str) -> tuple[str, ...]:
-        """Return the files and links at and below a path, without ignored ones."""
+        """Return what is at and below a path, without ignored ones; folders end with `/`."""
         if path not in self._below:
             self._below[path] = tuple(self._walk(path))
         return self._below[path]
@@ -92,9 +103,9 @@ class ContextTree:
         except (FileNotFoundError, NotADirectoryError):
             return
         if not stat.S_ISDIR(state.st_mode):
-            kept = stat.S_ISREG(state.st_mode) or stat.S_ISLNK(state.st_mode)
-            yield from [path] if kept and self._passes(path) else []
+            yield from [path] if not stat.S_ISSOCK(state.st_mode) and self._passes(path) else []
             return
+        yield from [f"{path}/"] if path and self._passes(path) else []
         folders = [path]
         while folders:
             folder = folders.pop()
@@ -105,7 +116,8 @@ class ContextTree:
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         folders += [] if self._pruned(name) else [name]
-                    elif self._passes(name) and (entry.is_symlink() or entry.is_file()):
+                        yield from [f"{name}/"] if self._passes(name) else []
+                    elif self._passes(name) and not _is_socket(entry):
                         yield name
 
     def _passes(self, path: str) -> bool:
@@ -125,6 +137,34 @@ def _matcher(lines: tuple[str, ...]) -> IgnoreMatcher | None:
         return IgnoreMatcher(lines) or None
     except PatternError:
         return None
+
+
+def _is_socket(entry: os.DirEntry[str]) -> bool:
+    """Return whether BuildKit leaves an entry of a folder out of the context."""
+    return not (entry.is_symlink() or entry.is_file()) and stat.S_ISSOCK(
+        entry.stat(follow_symlinks=False).st_mode
+    )
+
+
+def _renamed(path: str, old: str, new: str) -> str:
+    """Return a path at or below a folder as if the folder had another name.
+
+    >>> _renamed("a/b", "a", "x/y"), _renamed("a/", "a", "x"), _renamed("b", "", "x")
+    ('x/y/b', 'x/', 'x/b')
+    """
+    below = path[len(old) :] if old else f"/{path}"
+    return f"{new}{below}" if new else below.lstrip("/")
+
+
+def _without_filled(entries: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return entries sorted by name, without folders that have other entries below them."""
+    listed = sorted(dict(entries).items())
+    following = (name for name, _ in [*listed[1:], ("", "")])
+    return {
+        name: real
+        for (name, real), after in zip(listed, following, strict=False)
+        if not (name.endswith("/") and after.startswith(name))
+    }
 
 
 def _plain_parts(pattern: str) -> Iterator[str]:

@@ -7,25 +7,30 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from compiler.constants import LINK_PREFIX
 from compiler.errors import CompileError, Location
 from compiler.external.references import lookup_name
-from compiler.fingerprint.components import digest, field_parts, text_parts
-from compiler.fingerprint.context_files import Listing, Trees, UnreadableError
+from compiler.fingerprint.components import digest, field_parts, text_parts, with_epoch
+from compiler.fingerprint.context_files import Listing, Trees, UnreadableError, layout_folder
 from compiler.fingerprint.set_overrides import DECIDING, OverrideError
 from compiler.output.artifact import Compilation
 from compiler.output.bake_resolved import ResolvedPlan
+from compiler.render.canonical import EPOCH
 from compiler.render.context_reads import Reach, Reads, reads
 from compiler.targets.graph import cycles, ordered
 from compiler.targets.links import linked_target
 
 
-VERSION = 1
+VERSION = 2
 """The version of the composition of fingerprints; a new version changes every fingerprint."""
 
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://|^[\w.-]+@[\w.-]+:|^" + LINK_PREFIX, re.IGNORECASE)
+
+
+_Triggers: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
+"""Named contexts, each with the instructions that its image triggers."""
 
 
 class _Files(NamedTuple):
@@ -70,12 +75,14 @@ class Fingerprint:
         return components
 
     @property
-    def arguments(self) -> tuple[str, ...]:
-        """The build arguments that are inputs, with the digests of their values; sorted."""
-        components = self._plain.items()
-        return tuple(
-            sorted(f"{name}={digest}" for name, digest in components if name.startswith("args."))
-        )
+    def arguments(self) -> dict[str, str]:
+        """The build arguments that are inputs: name -> digest of the value."""
+        prefix, components = "args.", self._plain.items()
+        return {
+            name.removeprefix(prefix): digest
+            for name, digest in components
+            if name.startswith(prefix)
+        }
 
     @property
     def whole(self) -> tuple[tuple[str, str], ...]:
@@ -120,14 +127,15 @@ class _Calculation:
     ) -> None:
         self._targets = {target.name: target for target in compiled.plan.targets}
         self._texts = compiled.dockerfiles
+        epoch = resolved.environment.get(EPOCH, "")
         self._fields = {
-            name: {key: fields[key] for key in DECIDING if key in fields}
+            name: with_epoch({key: fields[key] for key in DECIDING if key in fields}, epoch)
             for name, fields in resolved.fields.items()
         }
         self._refreshed = compiled.refreshed
         self._trees = Trees(folder)
         self._fingerprints: dict[str, Fingerprint] = {}
-        self._known: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], Reads] = {}
+        self._known: dict[tuple[str, str, tuple[str, ...], _Triggers], Reads] = {}
 
     def all(self) -> dict[str, Fingerprint]:
         """Return the fingerprint of each target, in the plan's order."""
@@ -159,27 +167,26 @@ class _Calculation:
 
     def _reads(self, name: str) -> Reads:
         """Return what a target's Dockerfile reads, the ONBUILD instructions of parents included."""
-        triggers = tuple(
-            line
-            for other in self._linked(name).values()
-            for line in self._read(self._texts[other], "", (), ()).triggers
-        )
-        stage = str(self._fields[name].get("target", ""))
-        return self._read(self._texts[name], stage, tuple(self._contexts(name)), triggers)
+        triggers = {
+            key: lines
+            for key, other in self._linked(name).items()
+            if (lines := self._read(other, ()).triggers)
+        }
+        return self._read(name, tuple(triggers.items()))
 
-    def _read(
-        self, text: str, stage: str, contexts: tuple[str, ...], triggers: tuple[str, ...]
-    ) -> Reads:
+    def _read(self, name: str, triggers: _Triggers) -> Reads:
+        text, contexts = self._texts[name], tuple(self._contexts(name))
+        stage = str(self._fields[name].get("target", ""))
         key = (text, stage, contexts, triggers)
         if key not in self._known:
-            self._known[key] = reads(text, stage=stage, contexts=contexts, triggers=triggers)
+            lines = dict(triggers)
+            self._known[key] = reads(text, stage=stage, contexts=contexts, triggers=lines)
         return self._known[key]
 
     def _fingerprint(self, name: str) -> Fingerprint:
         target, fields = self._targets[name], self._fields[name]
         linked, read = self._linked(name), self._reads(name)
-        text = self._texts[name]
-        plain = text_parts(text)
+        plain = text_parts(read.content)
         files: list[_Files] = []
         named: dict[str, list[str]] = {}
         children: list[str] = []
@@ -206,6 +213,10 @@ class _Calculation:
             elif _ADDRESS.match(value):
                 plain[f"contexts.{key}"] = digest(value)
                 named[key] = ["address", value]
+                if (layout := layout_folder(value)) is not None:
+                    listing = self._trees.layout(layout)
+                    files.append(_Files(_folder(layout), listing, ""))
+                    named[key].append(listing.digest)
             else:
                 listing = self._trees.named(value, reach)
                 files.append(_Files(_folder(value), listing, reach.whole))
@@ -213,7 +224,7 @@ class _Calculation:
         if name in self._refreshed:
             plain["refreshed"] = digest(self._refreshed[name])
         local = files[0].listing.digest if not _ADDRESS.match(context) else ""
-        inputs = [VERSION, text, sorted(plain.items()), local, named]
+        inputs = [VERSION, read.content, sorted(plain.items()), local, named]
         return Fingerprint(name, digest(inputs), plain, tuple(files), tuple(children))
 
 

@@ -7,13 +7,16 @@ context counts, and that instruction is recorded as the reason.
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from compiler.external.references import lookup_name
-from compiler.render.dockerfile import DockerfileError, Instruction, Stage, read
-from compiler.render.instruction_reads import sources
+from compiler.render.canonical import canonical, declared_arguments, needed_arguments
+from compiler.render.dockerfile import DockerfileError, Stage, read
+from compiler.render.instruction_reads import Source, sources
+from compiler.render.onbuild_heredocs import trigger
 from compiler.render.stages import possible_stages, stage_numbers
 
 
@@ -29,6 +32,8 @@ class Reach(NamedTuple):
     """Paths with wildcards, in the syntax of COPY; sorted."""
     whole: str = ""
     """The instruction because of which the whole context counts; empty if only `paths` count."""
+    partial: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Folders of which the paths that patterns match are not read; sorted."""
 
 
 class Reads(NamedTuple):
@@ -43,7 +48,9 @@ class Reads(NamedTuple):
     args: frozenset[str] | None
     """The build arguments that it declares; None if it may read any."""
     triggers: tuple[str, ...]
-    """The instructions after `ONBUILD`, which child images run."""
+    """The instructions after `ONBUILD` of the stage that is built, which child images run."""
+    content: str = ""
+    """What BuildKit reads of the Dockerfile for that stage, in canonical form."""
 
 
 EVERYTHING = Reads(Reach(whole="the Dockerfile"), {}, "the Dockerfile", None, ())
@@ -56,22 +63,26 @@ class _Gathered:
 
     paths: set[str] = field(default_factory=set)
     patterns: set[str] = field(default_factory=set)
+    partial: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
     whole: str = ""
 
-    def add(self, path: str, because: str, *, wild: bool) -> None:
+    def add(self, source: Source, because: str) -> None:
         """Add one source of an instruction."""
-        if "$" in path:
+        if "$" in source.path:
             self.whole = self.whole or because
             return
-        clean = posixpath.normpath(f"/{path}").lstrip("/")
-        match = _WILD.search(clean) if wild else None
+        clean = posixpath.normpath(f"/{source.path}").lstrip("/")
+        match = _WILD.search(clean) if source.wild else None
         if match is not None:
             # The matcher of ignore files differs from COPY in these.
-            if "**" in clean or clean[0] in "!# " or clean[-1] == " " or "\\" in clean:
+            if clean[0] in "!# " or clean[-1] == " " or "\\" in clean:
                 clean = clean[: match.start()].rpartition("/")[0]
-            else:
-                self.patterns.add(clean)
+            else:  # in COPY, `**` is `*`
+                self.patterns.add(re.sub(r"\*+", "*", clean))
                 return
+        elif source.excludes:
+            self.partial.add((clean, source.excludes))
+            return
         if clean:
             self.paths.add(clean)
         else:
@@ -81,11 +92,16 @@ class _Gathered:
         """Return the collected paths; none if the whole context counts."""
         if self.whole:
             return Reach(whole=self.whole)
-        return Reach(tuple(sorted(self.paths)), tuple(sorted(self.patterns)))
+        paths, patterns, partial = map(sorted, (self.paths, self.patterns, self.partial))
+        return Reach(tuple(paths), tuple(patterns), partial=tuple(partial))
 
 
 def reads(
-    text: str, *, stage: str = "", contexts: Iterable[str] = (), triggers: Iterable[str] = ()
+    text: str,
+    *,
+    stage: str = "",
+    contexts: Iterable[str] = (),
+    triggers: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> Reads:
     """Return what the instructions of a Dockerfile can read.
 
@@ -93,43 +109,66 @@ def reads(
         text: the Dockerfile.
         stage: the stage that is built, by name or number; empty for the last.
         contexts: names of named contexts, which replace stages of the same name.
-        triggers: the `triggers` of the images that it is based on.
+        triggers: named context -> the `triggers` of its image.
     """
+    inherited = {lookup_name(name): lines for name, lines in triggers.items()}
     try:
         parsed = read(text)
         if parsed.foreign or not parsed.stages:
-            return EVERYTHING
-        onbuild = tuple(_trigger(i) for i in parsed.instructions if i.keyword == "ONBUILD")
-        inherited, own = (
-            tuple(instruction for line in lines for instruction in read(line).instructions)
-            for lines in (triggers, onbuild)
-        )
+            return EVERYTHING._replace(content=text)
+        stages = _complete(parsed.stages, {lookup_name(name) for name in contexts}, inherited)
     except DockerfileError:
-        return EVERYTHING
-    replaced = {lookup_name(name) for name in contexts}
-    stages = [*parsed.stages]
-    stages[0] = _with(stages[0], inherited, first=True)
-    if len(stages) > 1:  # a stage that is based on another runs the ONBUILD of that one
-        stages[-1] = _with(stages[-1], own)
-    for n, one in enumerate(stages):
-        if one.name and lookup_name(one.name) in replaced:
-            stages[n] = one._replace(base=one.base._replace(text=""), instructions=())
-    escape = parsed.escape
-    needed = stages if inherited or own else possible_stages(stages, stage, escape)
-    main, named, undecided = _collect(needed, escape)
+        return EVERYTHING._replace(content=text)
+    needed = possible_stages(stages, stage, parsed.escape)
+    main, named, undecided = _collect(needed, parsed.escape)
     built = stages[stage_numbers(stages).get(stage.lower(), -1)]
+    onbuild = _triggers(built)
     if not built.base.text:  # a named context, whose files are the image
         named[lookup_name(built.name)] = Reach(whole=built.text)
+        onbuild = inherited.get(lookup_name(built.name), ())
     if parsed.syntax is not None:
         directive = f"# syntax={parsed.syntax.text}"
         named[lookup_name(parsed.syntax.text)] = Reach(whole=directive)
-    declared = {name for i in (*parsed.instructions, *inherited, *own) for name in _declared(i)}
-    return Reads(main, named, undecided, frozenset(declared), onbuild)
+    arguments = needed_arguments(parsed, needed)
+    instructions = [step for one in needed for step in one.instructions]
+    declared = {name for step in instructions for name in declared_arguments(step)}
+    declared.update(argument.name for argument in arguments)
+    if any(word.text.isdigit() for step in instructions for word in step.images):
+        needed = stages  # a number counts all stages
+    content = canonical(text, arguments, needed)
+    return Reads(main, named, undecided, frozenset(declared), onbuild, content)
 
 
-def _with(stage: Stage, added: tuple[Instruction, ...], *, first: bool = False) -> Stage:
-    before, after = (added, stage.instructions) if first else (stage.instructions, added)
-    return stage._replace(instructions=(*before, *after))
+def _complete(
+    stages: Sequence[Stage], contexts: Collection[str], inherited: Mapping[str, tuple[str, ...]]
+) -> list[Stage]:
+    """Return the stages with the `ONBUILD` instructions of their bases, without replaced ones.
+
+    Args:
+        stages: the stages of a Dockerfile.
+        contexts: named contexts, as `lookup_name` returns them.
+        inherited: named context -> the instructions that its image triggers.
+    """
+    complete: list[Stage] = []
+    own: dict[str, tuple[str, ...]] = {}
+    for stage in stages:
+        name, base = lookup_name(stage.name), lookup_name(stage.base.text)
+        if stage.name and name in contexts:
+            complete.append(stage._replace(base=stage.base._replace(text=""), instructions=()))
+            continue
+        lines = inherited.get(base) or own.get(base, ())
+        if "$" in base:
+            known = (*inherited.values(), *own.values())
+            lines = tuple(line for possible in known for line in possible)
+        added = tuple(step for line in lines for step in read(line).instructions)
+        complete.append(stage._replace(instructions=(*added, *stage.instructions)))
+        if stage.name:
+            own[name] = _triggers(stage)
+    return complete
+
+
+def _triggers(stage: Stage) -> tuple[str, ...]:
+    return tuple(trigger(step.text) for step in stage.instructions if step.keyword == "ONBUILD")
 
 
 def _collect(stages: Sequence[Stage], escape: str) -> tuple[Reach, dict[str, Reach], str]:
@@ -151,15 +190,5 @@ def _collect(stages: Sequence[Stage], escape: str) -> tuple[Reach, dict[str, Rea
                 into = main
                 if source.name:
                     into = named.setdefault(lookup_name(source.name), _Gathered())
-                into.add(source.path, instruction.text, wild=source.wild)
+                into.add(source, instruction.text)
     return main.reach(), {name: paths.reach() for name, paths in named.items()}, undecided
-
-
-def _trigger(instruction: Instruction) -> str:
-    return instruction.text.strip()[len("ONBUILD") :].strip()
-
-
-def _declared(instruction: Instruction) -> Iterator[str]:
-    if instruction.keyword == "ARG":
-        for argument in instruction.arguments:
-            yield argument.partition("=")[0].strip("'\"")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from compiler.external.references import lookup_name
 from compiler.render.dockerfile_words import UNKNOWN, Words, mount_options, syntax_directive
-from compiler.render.onbuild_heredocs import parse
+from compiler.render.onbuild_heredocs import parse, trigger
 
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class Instruction(NamedTuple):
     """`--name=value`, without quotes."""
     arguments: tuple[str, ...]
     """What follows the flags, split as the keyword requires, with quotes."""
+    is_json: bool
     heredocs: tuple[Heredoc, ...]
     images: tuple[Word, ...]
     """What `--from` and mounts name: images, stages or named contexts."""
@@ -121,8 +122,6 @@ def read(text: str) -> ParsedDockerfile:
     Raises:
         DockerfileError: the text is not a valid Dockerfile.
     """
-    from e2b_dockerfile_utils import DockerfileSyntaxError
-
     span, number = syntax_directive(text)
     syntax = Word(text[slice(*span)], span[1], number) if span else None
     try:
@@ -132,10 +131,9 @@ def read(text: str) -> ParsedDockerfile:
         unread = ParsedDockerfile("\\", syntax, (), (), (), understood=False)
         if unread.foreign:
             return unread
-        line = error.line if isinstance(error, DockerfileSyntaxError) else None
         message = str(error).removeprefix("Dockerfile parse error").lstrip(": ")
         message = re.sub(r"^on line \d+: ", "", message) or "it is nested too deeply"
-        raise DockerfileError(message, line or 0) from None
+        raise DockerfileError(message, getattr(error, "line", None) or 0) from None
 
 
 class _Reader:
@@ -229,9 +227,9 @@ class _Reader:
         """Yield what the instruction after `ONBUILD` names."""
         from e2b_dockerfile_utils import parse_dockerfile_ast
 
-        trigger = step.text.strip()[len("ONBUILD") :].strip()
-        if trigger and trigger.split(None, 1)[0].upper() in _READING:
-            for inner in parse_dockerfile_ast(trigger).instructions[:1]:
+        text = trigger(step.text)
+        if text and text.split(None, 1)[0].upper() in _READING:
+            for inner in parse_dockerfile_ast(text).instructions[:1]:
                 instruction = _converted(inner)._replace(line=step.line, last_line=step.last_line)
                 yield from self._images(instruction, 2, inherited=True)
 
@@ -242,6 +240,7 @@ def _converted(step: "DockerfileInstruction") -> Instruction:
         text=step.original,
         flags=tuple(step.flags),
         arguments=tuple(step.args),
+        is_json=step.json,
         heredocs=tuple(Heredoc(doc.name, doc.content) for doc in step.heredocs),
         images=(),
         line=step.start_line,

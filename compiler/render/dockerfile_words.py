@@ -19,9 +19,17 @@ KEYWORDS = (
 """All instructions of a Dockerfile."""
 
 _DIRECTIVE = re.compile(
-    r"[^\S\n]*#[^\S\n]*([a-zA-Z][a-zA-Z0-9]*)[^\S\n]*=[^\S\n]*(\S+)[^\n]*(?:\n|\Z)"
+    r"[^\S\n]*#[^\S\n]*([a-zA-Z][a-zA-Z0-9]*)[^\S\n]*=[^\S\n]*(\S+)([^\n]*)(?:\n|\Z)"
 )
 _KNOWN = frozenset({"syntax", "escape", "check"})
+
+_ALIASES = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly"}
+_ALIASES["rw"] = "readwrite"
+_SWITCHES = frozenset({"readonly", "readwrite", "required"})
+"""Options of a mount that are true without a value."""
+_BOOLEANS = dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True)
+_BOOLEANS |= dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False)
+"""What Go's strconv.ParseBool accepts."""
 
 
 class Words:
@@ -63,27 +71,45 @@ class Words:
 def mount_options(value: str) -> Mapping[str, str] | None:
     """Return the options of a `--mount`; None if they cannot be read.
 
-    >>> mount_options("type=bind,from=base,source=/a")
-    {'type': 'bind', 'from': 'base', 'source': '/a'}
+    Each option has one spelling: `source`, `target`, and `readonly` as `true` or `false`. The last
+    of several values holds, as in BuildKit.
+
+    >>> mount_options("from=base,src=/a,rw")
+    {'from': 'base', 'source': '/a', 'readonly': 'false'}
     """
     try:
-        fields = next(csv.reader([value], strict=True), [])
+        cells = next(csv.reader([value], strict=True), [])
     except csv.Error:
         return None
-    return {key.strip().lower(): item for key, _, item in (cell.partition("=") for cell in fields)}
+    options: dict[str, str] = {}
+    for cell in cells:
+        key, equals, text = cell.partition("=")
+        key = key.strip().lower()
+        name = _ALIASES.get(key, key)
+        switch = _BOOLEANS.get(text if equals else "true") if name in _SWITCHES else None
+        if switch is not None:
+            switch, name = (not switch, "readonly") if name == "readwrite" else (switch, name)
+            text = str(switch).lower()
+        elif name in {"type", "sharing"}:
+            text = text.lower()
+        options[name] = text
+    return options
 
 
-def syntax_directive(text: str) -> tuple[tuple[int, int] | None, int]:
-    """Return the span and the line of the frontend that `# syntax=` names; no span without one.
+def directives(text: str) -> Iterator[tuple[str, tuple[int, int], str]]:
+    """Yield the parser directives of a Dockerfile: name, span of the first word, and whole value.
 
     Directives are only recognised on the first lines.
     """
-    at, line = 0, 1
-    while match := _DIRECTIVE.match(text, at):
-        name = match[1].lower()
+    at = 0
+    while (match := _DIRECTIVE.match(text, at)) and match[1].lower() in _KNOWN:
+        yield match[1].lower(), match.span(2), (match[2] + match[3]).strip()
+        at = match.end()
+
+
+def syntax_directive(text: str) -> tuple[tuple[int, int] | None, int]:
+    """Return the span and the line of the frontend that `# syntax=` names; no span without one."""
+    for line, (name, span, _) in enumerate(directives(text), start=1):
         if name == "syntax":
-            return match.span(2), line
-        if name not in _KNOWN:
-            break
-        at, line = match.end(), line + 1
+            return span, line
     return None, 0

@@ -22,6 +22,8 @@ class Source(NamedTuple):
     """Relative to that; with `$` if it is not known before the build."""
     wild: bool
     """Whether the path may contain wildcards."""
+    excludes: tuple[str, ...] = ()
+    """Patterns of paths below it that are not read; empty if that cannot be determined."""
 
 
 def sources(instruction: Instruction, escape: str) -> Iterator[Source]:
@@ -34,12 +36,22 @@ def sources(instruction: Instruction, escape: str) -> Iterator[Source]:
     elif instruction.keyword in {"COPY", "ADD"}:
         flags = dict(flag.partition("=")[::2] for flag in instruction.flags)
         name = flags.get("--from", "")
+        excludes = _excludes(instruction)
         for argument in instruction.arguments[:-1]:
             if is_heredoc(argument, instruction):
                 continue
             path = _unquoted(argument, escape)
             if not (instruction.keyword == "ADD" and _REMOTE.match(path)):
-                yield Source(name, path, wild=True)
+                yield Source(name, path, wild=True, excludes=excludes)
+
+
+def _excludes(instruction: Instruction) -> tuple[str, ...]:
+    """Return the patterns of `--exclude`; empty if they need variables or include paths again."""
+    option = "--exclude="
+    patterns = [flag.removeprefix(option) for flag in instruction.flags if flag.startswith(option)]
+    if any("$" in pattern or not pattern or pattern[0] in "!#/ " for pattern in patterns):
+        return ()
+    return tuple(sorted(patterns))
 
 
 def is_heredoc(argument: str, instruction: Instruction) -> bool:
@@ -68,4 +80,4 @@ def _mounted(value: str) -> Iterator[Source]:
     options = _UNREADABLE if options is None else options
     kind, name = options.get("type", "bind"), options.get("from", "")
     if kind == "bind" or "$" in kind or (kind == "cache" and name):
-        yield Source(name, options.get("source", options.get("src", "")), wild=False)
+        yield Source(name, options.get("source", ""), wild=False)

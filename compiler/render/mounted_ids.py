@@ -36,8 +36,8 @@ def mounts(parsed: ParsedDockerfile) -> Iterator[Mount]:
             options = mount_options(value) if name == "--mount" else None
             if options is None:
                 continue
-            path = options.get("target") or options.get("dst") or options.get("destination") or ""
-            source = options.get("source") or options.get("src") or options.get("id")
+            path = options.get("target", "")
+            source = options.get("source") or options.get("id")
             if options.get("type") == "secret":
                 yield Mount("secret", source or posixpath.basename(path), instruction.line)
             elif options.get("type") == "ssh":

@@ -1,4 +1,4 @@
-"""Parse here-documents of `ONBUILD`, which BuildKit reads and e2b-dockerfile-utils does not."""
+"""Read `ONBUILD`, with here-documents, which BuildKit reads and e2b-dockerfile-utils does not."""
 
 import re
 from typing import TYPE_CHECKING
@@ -39,3 +39,12 @@ def parse(text: str) -> "tuple[DockerfileAst, frozenset[int]]":
     return tree, frozenset(
         step.start_line for step in tree.instructions if step.start_line in lines
     )
+
+
+def trigger(text: str) -> str:
+    """Return the instruction after `ONBUILD`.
+
+    >>> trigger("ONBUILD  RUN true")
+    'RUN true'
+    """
+    return text.strip()[len("ONBUILD") :].strip()

@@ -168,7 +168,12 @@ def stage_numbers(stages: Sequence[Stage]) -> dict[str, int]:
 
 
 def possible_stages(stages: Sequence[Stage], target: str, escape: str) -> list[Stage]:
-    """Return the stages that may be built for one of them, in order; all if that is uncertain.
+    """Return the stages that `possible_numbers` returns."""
+    return [stages[n] for n in possible_numbers(stages, target, escape)]
+
+
+def possible_numbers(stages: Sequence[Stage], target: str, escape: str) -> list[int]:
+    """Return the stages that may be built for one of them, by number, in order; all if uncertain.
 
     Args:
         stages: the stages of one Dockerfile.
@@ -188,9 +193,9 @@ def possible_stages(stages: Sequence[Stage], target: str, escape: str) -> list[S
         names += [s.name for step in stages[n].instructions for s in sources(step, escape)]
         for name in names:
             if "$" in name:
-                return list(stages)
+                return list(range(len(stages)))
             # Two stages may have the same name.
             pending += [m for m, other in enumerate(stages) if other.name == name.lower()]
             if name in numbers:
                 pending.append(numbers[name])
-    return [stages[n] for n in sorted(reached)]
+    return sorted(reached)

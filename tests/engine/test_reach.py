@@ -30,6 +30,9 @@ CASES: Mapping[str, tuple[str, Mapping[str, str], Mapping[str, str]]] = {
     "wildcards": (f"{COPIED}?.txt s*/*.txt /x/\n", {}, {}),
     "a class": (f"{COPIED}[^a].txt /x/\n", {}, {}),
     "wildcards in a folder": (f"{COPIED}sub/* /x/\n", {}, {}),
+    "two stars": (f"{COPIED}**/c.txt **/d.txt /x/\n", {}, {"in.txt": ""}),
+    "excluded": (f"{COPIED}--exclude=c.txt --exclude=deep/* sub a.txt /x/\n", {}, {}),
+    "excluded everywhere": (f"{COPIED}--exclude=**/c.txt --exclude=other . /x/\n", {}, {}),
     "everything": (f"{COPIED}. /x/\n", {}, {}),
     "ignored": (f"{COPIED}. /x/\n", {".dockerignore": "sub\n!sub/deep\n*.txt\n"}, {}),
     "ignored in part": (f"{COPIED}sub /x/\n", {".dockerignore": "**/c.*\n# sub\n"}, {}),
@@ -185,7 +188,7 @@ def test_what_a_parent_triggers_reads_the_child_s_context(engine: Engine, tmp_pa
 
     assert build()
     assert not build()
-    found = reads(child, contexts=["parent"], triggers=reads(parent).triggers).main
+    found = reads(child, contexts=["parent"], triggers={"parent": reads(parent).triggers}).main
     assert found.paths == ("a.txt", "sub")
     for name in PLAIN:
         (tmp_path / "main" / name).write_text(uuid.uuid4().hex)
