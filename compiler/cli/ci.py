@@ -1,11 +1,12 @@
 """`compile-matrix ci`: print CI jobs for the targets that must be built."""
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.changed import Question, add_question, consider, find_changes
+from compiler.cli.changed import Considered, Question, add_question, consider, find_changes
 from compiler.cli.common_options import Command, Group
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.constants import GITHUB_JOBS
@@ -89,7 +90,6 @@ def _stages(
 ) -> "tuple[tuple[Shard, ...], ...]":
     """Return the targets that must be built, as stages of at most `limit` shards in total."""
     from compiler.bake.preconditions import reject_filters
-    from compiler.render.build_steps import steps
     from compiler.reports.ci.shards import stages
 
     if question.commit is not None and question.against is not None:
@@ -102,17 +102,24 @@ def _stages(
         targets = tuple(change.target for change in changes)
         if considered.targets and not targets:
             invocation.note("nothing changed")
-    dockerfiles, fingerprints = considered.compiled.dockerfiles, considered.fingerprints
     return stages(
         [target.name for target in targets],
-        {name: one.linked for name, one in fingerprints.items()},
-        {
-            target.name: steps(
-                dockerfiles[target.name],
-                str(target.fields.get("context", ".")),
-                *fingerprints[target.name].arguments,
-            )
-            for target in targets
-        },
+        {name: one.linked for name, one in considered.fingerprints.items()},
+        {target.name: _steps(considered, target.name) for target in targets},
         limit,
+    )
+
+
+def _steps(considered: Considered, target: str) -> tuple[str, ...]:
+    """Return the steps that building a target executes."""
+    from compiler.render.build_steps import steps
+
+    fields = considered.resolved.fields[target]
+    contexts: Mapping[str, str] = fields.get("contexts", {})  # type: ignore[assignment]
+    return steps(
+        considered.compiled.dockerfiles[target],
+        context=str(fields.get("context", ".")),
+        stage=str(fields.get("target", "")),
+        arguments=considered.fingerprints[target].arguments,
+        contexts=contexts,
     )

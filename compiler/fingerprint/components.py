@@ -69,11 +69,12 @@ def field_parts(fields: Fields, declared: frozenset[str] | None) -> dict[str, st
     return components
 
 
-def with_epoch(fields: dict[str, Any], epoch: str) -> dict[str, Any]:
+def with_epoch(fields: Fields, epoch: str) -> Fields:
     """Return fields with the argument that buildx takes from the environment, if it is set."""
-    if not epoch or EPOCH in fields.get("args", {}):
+    arguments: Mapping[str, str] = fields.get("args", {})  # type: ignore[assignment]
+    if not epoch or EPOCH in arguments:
         return fields
-    return {**fields, "args": {**fields.get("args", {}), EPOCH: epoch}}
+    return {**fields, "args": {**arguments, EPOCH: epoch}}
 
 
 def _is_read(argument: str, declared: frozenset[str] | None) -> bool:

@@ -92,8 +92,11 @@ class _Gathered:
         """Return the collected paths; none if the whole context counts."""
         if self.whole:
             return Reach(whole=self.whole)
-        paths, patterns, partial = map(sorted, (self.paths, self.patterns, self.partial))
-        return Reach(tuple(paths), tuple(patterns), partial=tuple(partial))
+        return Reach(
+            paths=tuple(sorted(self.paths)),
+            patterns=tuple(sorted(self.patterns)),
+            partial=tuple(sorted(self.partial)),
+        )
 
 
 def reads(

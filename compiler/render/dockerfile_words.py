@@ -72,7 +72,7 @@ def mount_options(value: str) -> Mapping[str, str] | None:
     """Return the options of a `--mount`; None if they cannot be read.
 
     Each option has one spelling: `source`, `target`, and `readonly` as `true` or `false`. The last
-    of several values holds, as in BuildKit.
+    of several values counts, as in BuildKit.
 
     >>> mount_options("from=base,src=/a,rw")
     {'from': 'base', 'source': '/a', 'readonly': 'false'}

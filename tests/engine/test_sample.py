@@ -16,6 +16,8 @@ import pytest
 from engine.steps import distinct, executed
 from support.engine import Engine
 
+from compiler.render.build_steps import steps
+
 
 pytestmark = pytest.mark.engine
 
@@ -100,9 +102,25 @@ def test_shared_steps_are_executed_once(baked: Baked) -> None:
         )
         for target in baked.targets.values()
     ]
-    steps = executed(baked.log)
+    names = executed(baked.log)
 
-    assert distinct(builds) == len(steps), "\n".join(sorted(steps))
+    assert distinct(builds) == len(names), "\n".join(sorted(names))
+
+
+def test_the_steps_that_ci_counts_are_those_that_are_executed(baked: Baked) -> None:
+    """The number of steps by which `ci` forms shards is that of BuildKit."""
+    counted = {
+        step
+        for target in baked.targets.values()
+        for step in steps(
+            (baked.folder / target["dockerfile"].removeprefix("cwd://")).read_text(),
+            context=target["context"],
+            arguments=target.get("args", {}),
+            contexts=target.get("contexts", {}),
+        )
+    }
+
+    assert len(counted) == len(executed(baked.log))
 
 
 @pytest.mark.parametrize(("repository", "variant"), ALL, ids=[f"{r}:{v}" for r, v in ALL])

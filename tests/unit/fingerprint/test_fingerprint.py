@@ -660,7 +660,7 @@ def test_an_image_that_is_only_copied_from_triggers_nothing(project: Path) -> No
 
 
 def test_line_ends_of_an_ignore_file_do_not_count(project: Path) -> None:
-    """A carriage return before a newline is no part of a pattern."""
+    """A carriage return before a newline does not belong to a pattern."""
     ignore = project / ".dockerignore"
     before = taken(project)
     ignore.write_bytes(b"all/one\n**/c\n")

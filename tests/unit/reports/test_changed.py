@@ -426,7 +426,7 @@ def test_steps_are_known_by_all_before_them() -> None:
     assert len(one) == 2
     assert one[:1] == steps("FROM a\nENV A=1\nRUN x\n")[:0] + steps("FROM a\nRUN x\nRUN z\n")[:1]
     assert not set(one) & set(steps("FROM b\nRUN x\nRUN y\n"))
-    assert not set(one) & set(steps("FROM a\nRUN x\nRUN y\n", "args.X=1"))
+    assert not set(one) & set(steps("FROM a\nARG X\nRUN x\nRUN y\n", arguments={"X": "1"}))
     assert steps("FROM a\nRUN <<E\n1\nE\n") != steps("FROM a\nRUN <<E\n2\nE\n")
     assert len(steps("FROM a AS s\nRUN x\nFROM s\nRUN y\nCOPY --from=s / /\n")) == 3
     assert len(steps("no Dockerfile")) == 1
