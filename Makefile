@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Tests start the compiler and pytest workers many times: compiled byte code is kept.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all sample setup quick test fuzz search lint types bench bench-build docs dist hooks clean help
+.PHONY: all sample setup quick test fuzz search fingerprints lint types bench bench-build docs dist hooks clean help
 
 all: sample ## set up .venv and compile the sample matrix (the default)
 
@@ -42,6 +42,9 @@ fuzz: setup ## run the fuzzer for a long time; FUZZ=1000000 for a longer one
 
 search: setup ## search interleavings of releases; SEARCH=1000000 for more, SEED=N for the first
 	SEARCH=$${SEARCH:-50000} $(BIN)/python -m pytest tests/search -q -n $(WORKERS)
+
+fingerprints: setup ## compare fingerprints with what an engine builds; FINGERPRINT_SEEDS=10000 for longer
+	FINGERPRINT_SEEDS=$${FINGERPRINT_SEEDS:-300} $(BIN)/python -m pytest tests/engine/test_fingerprint_oracle.py -q
 
 lint: setup ## check style, format and the direction of imports
 	$(BIN)/ruff check
