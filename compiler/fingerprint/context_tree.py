@@ -41,6 +41,9 @@ class ContextTree:
                 below = name[len(path) :].strip("/")
                 if not below or matcher is None or not matcher.matches(below):
                     entries[name] = real
+                    if below and os.path.islink(os.path.join(self._root, real)):
+                        # With excludes, BuildKit's cache depends on what links lead to.
+                        entries.update(self._followed(real, f"{name}/."))
         return _without_filled(entries.items())
 
     def _matching(self, pattern: str) -> Iterator[tuple[str, str]]:

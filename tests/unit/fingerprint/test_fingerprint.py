@@ -704,6 +704,19 @@ def test_excluded_files_do_not_count(project: Path) -> None:
     assert differing(before, taken(project)) == LONE
 
 
+def test_what_links_lead_to_counts_with_excludes(project: Path) -> None:
+    """BuildKit's cache depends on it, even if the link is copied as a link."""
+    for option, expected in (("", ()), ("--exclude=x ", LONE)):
+        rewrite("templates/lone.j2", "COPY all", f"COPY {option}all")(project)
+        (project / "all/lead").unlink(missing_ok=True)
+        (project / "all/lead").symlink_to("../files")
+        before = taken(project)
+
+        append("files/idle.txt")(project)
+
+        assert differing(before, taken(project)) == expected
+
+
 @pytest.mark.parametrize(
     "name", ["python", "python:latest", "library/python", "docker.io/library/python:latest"]
 )
