@@ -72,6 +72,7 @@ class Code(StrEnum):
     NO_VARIANTS = "no-variants"
     TOO_MANY_VARIANTS = "too-many-variants"
     SET_CONFLICT = "set-conflict"
+    FIELD_CONFLICT = "field-conflict"
 
     # Images and families
     UNKNOWN_IMAGE = "unknown-image"
@@ -316,13 +317,16 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "`axes` for the image, restrict the combinations with `only`, or raise `--max-variants`.",
         Code.SET_CONFLICT: "Two axis values of a variant set the same name to different values, "
         "and neither has precedence. Exclude the combination, or set the name at one level only.",
+        Code.FIELD_CONFLICT: "Two axis values of a variant, or two rows that match it, set one "
+        "field or one key of a field to different values, and neither has precedence. Exclude the "
+        "combination, set the field in only one of them, or set it in an override.",
     },
     "Images and families": {
         Code.UNKNOWN_IMAGE: "A pattern, a filter or `from` names an image that is not declared. "
         "Correct the name.",
         Code.PARENT_AXIS: "A parent image has an axis that its child lacks and `with` does not "
-        "fix, or `with` names a different axis, so the parent is not determined. Add the axis to "
-        "the child, or fix its value: `from: {image: base, with: {ubuntu: 24.04}}`.",
+        "fix, or `with` names an axis that the parent lacks, so the parent is not determined. Add "
+        "the axis to the child, or fix its value: `from: {image: base, with: {ubuntu: 24.04}}`.",
         Code.MISSING_PARENT: "A variant depends on a variant of its parent image that the rules "
         "exclude. Bake reports that only when it builds this target. Exclude the variant from the "
         "child as well, or keep it in the parent.",

@@ -1,13 +1,15 @@
 """The axes: their values in the order of matrix.yaml, and the options of each value."""
 
 from collections.abc import Collection, Generator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any, TypeAlias
 
 from compiler.codes import Code
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import CompileError
-from compiler.matrix.matrix import Axis, Pattern, Value
+from compiler.matrix.build_fields import read_changes
+from compiler.matrix.matrix import Axis, Value
 from compiler.matrix.model import ImageOptions, Scalar, ValueOptions, keys, kind
 from compiler.matrix.names import BUILT_IN, RESERVED_AXES, only_variable
 from compiler.matrix.pattern import read_pattern, spelling
@@ -37,21 +39,22 @@ def read_axes(
     bare = {
         name: Axis(
             name=name,
-            values=tuple(_value(n, *given, only=None, reader=None) for n, given in enumerate(all_)),
+            values=tuple(_bare_value(n, value, at) for n, (value, _, at) in enumerate(all_)),
             route=("axes", name),
         )
         for name, all_ in options.items()
     }
     return {
-        name: Axis(
-            name=name,
+        axis.name: replace(
+            axis,
             values=tuple(
-                _value(n, *given, only=_only(given, bare, images, reader), reader=reader)
-                for n, given in enumerate(all_)
+                _value(bare_value, value_options, bare, images, reader)
+                for bare_value, (_, value_options, _) in zip(
+                    axis.values, options[axis.name], strict=True
+                )
             ),
-            route=("axes", name),
         )
-        for name, all_ in options.items()
+        for axis in bare.values()
     }
 
 
@@ -214,40 +217,48 @@ def _check_value(value: Scalar, at: Route, reader: Reader, *, key: bool) -> None
         )
 
 
-def _only(
-    given: tuple[Scalar, ValueOptions, Route],
-    axes: Mapping[str, Axis],
-    images: Collection[str],
-    reader: Reader,
-) -> Pattern | None:
-    _, options, at = given
-    if options.only is None:
-        return None
-    return read_pattern(options.only, (*at, "only"), axes=axes, images=images, reader=reader)
-
-
-def _value(
-    index: int,
-    value: Scalar,
-    options: ValueOptions,
-    at: Route,
-    *,
-    only: Pattern | None,
-    reader: Reader | None,
-) -> Value:
-    """Return a value; without a reader, only what patterns need."""
-    tag, platforms, settings = options.tag, options.platforms, options.set
+def _bare_value(index: int, value: Scalar, at: Route) -> Value:
+    """Return a value without its options: what patterns need."""
     return Value(
         value=value,
         text=spelling(value),
         index=index,
-        tag=reader.text(tag, (*at, "tag")) if reader and tag is not None else None,
-        platforms=tuple(
-            reader.text(text, (*at, "platforms", n), bake=True) for n, text in enumerate(platforms)
-        )
-        if reader and platforms is not None
-        else None,
-        only=only,
-        settings=reader.settings(settings, (*at, "set")) if reader else {},
+        tag=None,
+        platforms=None,
+        only=None,
+        settings={},
+        template=None,
+        parent=None,
+        fields={},
         route=at,
+    )
+
+
+def _value(
+    bare: Value,
+    options: ValueOptions,
+    axes: Mapping[str, Axis],
+    images: Collection[str],
+    reader: Reader,
+) -> Value:
+    """Return a value with its options; `platforms` narrows, so it is not among the fields."""
+    if not options.model_fields_set:
+        return bare
+    at = bare.route
+    changes = read_changes(options, at, axes=axes, images=images, reader=reader)
+    platforms = changes["fields"].get("platforms")
+    changes["fields"] = {
+        name: field for name, field in changes["fields"].items() if name != "platforms"
+    }
+    only = None
+    if options.only is not None:
+        only = read_pattern(options.only, (*at, "only"), axes=axes, images=images, reader=reader)
+    return Value(
+        value=bare.value,
+        text=bare.text,
+        index=bare.index,
+        tag=None if options.tag is None else reader.text(options.tag, (*at, "tag")),
+        platforms=None if platforms is None else platforms.value,  # type: ignore[arg-type]
+        only=only,
+        **changes,
     )

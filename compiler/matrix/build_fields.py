@@ -1,13 +1,14 @@
 """The fields of images and overrides: their strings compiled, and levels merged."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from compiler.codes import Code
 from compiler.matrix.field_table import MERGED, ROWS
-from compiler.matrix.matrix import Axis, Entry, Field, Override
+from compiler.matrix.matrix import Axis, Entry, Field, Override, Parent, Setting
 from compiler.matrix.model import BuildOptions, CacheOptions, ImageOptions
 from compiler.matrix.model import Override as OverrideOptions
+from compiler.matrix.parents import parent_of_level
 from compiler.matrix.pattern import read_pattern
 from compiler.matrix.reader import Reader
 from compiler.matrix.strings import TemplateString
@@ -47,6 +48,37 @@ def merge(below: Mapping[str, Field], above: Mapping[str, Field]) -> dict[str, F
     return found
 
 
+class LevelChanges(TypedDict):
+    """The values of `Changes` that one level sets."""
+
+    settings: Mapping[str, Setting]
+    template: TemplateString | None
+    parent: Parent | None
+    fields: Mapping[str, Field]
+    route: Route
+
+
+def read_changes(
+    options: BuildOptions,
+    route: Route,
+    *,
+    axes: Mapping[str, Axis],
+    images: Collection[str],
+    reader: Reader,
+) -> LevelChanges:
+    """Read the fields that an axis value, a row or an override sets."""
+    if not options.model_fields_set:
+        return LevelChanges(settings={}, template=None, parent=None, fields={}, route=route)
+    template = options.template
+    return LevelChanges(
+        settings=reader.settings(options.set, (*route, "set")),
+        template=None if template is None else reader.text(template, (*route, "template")),
+        parent=parent_of_level(options, route, axes=axes, images=images, reader=reader),
+        fields=read_fields(options, route, reader),
+        route=route,
+    )
+
+
 def read_overrides(
     overrides: Sequence[OverrideOptions],
     route: Route,
@@ -59,18 +91,9 @@ def read_overrides(
     found = []
     for n, options in enumerate(overrides):
         at = (*route, n)
-        template = options.template
-        found.append(
-            Override(
-                when=read_pattern(
-                    options.when, (*at, "when"), axes=axes, images=images, reader=reader
-                ),
-                settings=reader.settings(options.set, (*at, "set")),
-                template=None if template is None else reader.text(template, (*at, "template")),
-                fields=read_fields(options, at, reader),
-                route=at,
-            )
-        )
+        when = read_pattern(options.when, (*at, "when"), axes=axes, images=images, reader=reader)
+        changes = read_changes(options, at, axes=axes, images=images, reader=reader)
+        found.append(Override(when=when, **changes))
     return tuple(found)
 
 

@@ -38,7 +38,7 @@ def certain_images(images: Mapping[str, Image], reader: Reader) -> dict[str, Ima
         kept = {
             name: image
             for name, image in certain.items()
-            if image.parent is None or image.parent.image in certain
+            if all(parent.image is None or parent.image in certain for parent in image.parents())
         }
         if len(kept) == len(certain):
             return kept
@@ -49,7 +49,7 @@ def check_printed_text(image: Image, variables: Mapping[str, Variable], reader: 
     """Report undeclared variables in the fields that every variant of an image has."""
     if reader.valid.is_removed(("variables",)):
         return
-    overridden = {name for override in image.overrides for name in override.fields}
+    overridden = {name for change in image.changes() for name in change.fields}
     texts = [alias.tag for alias in image.aliases]
     for name, field in image.fields.items():
         if name not in overridden and name != "tests":

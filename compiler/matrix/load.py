@@ -16,7 +16,15 @@ from compiler.matrix.axes import read_axes
 from compiler.matrix.build_fields import read_overrides
 from compiler.matrix.certainty import certain_images, check_printed_text
 from compiler.matrix.images import TopLevel, read_images
-from compiler.matrix.matrix import Axis, Image, Matrix, Pattern, Setting, Variable
+from compiler.matrix.matrix import (
+    Axis,
+    Image,
+    Matrix,
+    Pattern,
+    Setting,
+    Variable,
+    all_settings,
+)
 from compiler.matrix.model import MatrixFile, PublishOptions
 from compiler.matrix.model import Pattern as RawPattern
 from compiler.matrix.names import TARGET, why_not_readable
@@ -72,7 +80,7 @@ def load_valid(source: Source, files: Files) -> Matrix:
     )
     groups = _groups(given.groups, axes, images, reader)
     version, staging = _publish(given.publish, data, variables, reader)
-    _check_names(data, axes, _settings(axes, images), reader)
+    _check_names(data, axes, all_settings(axes, images), reader)
     if not _OUTPUT.match(given.output):
         reader.problem(
             Code.BAD_PATH,
@@ -191,16 +199,6 @@ def _publish(
             ),
         )
     return name, staging
-
-
-def _settings(axes: Mapping[str, Axis], images: Mapping[str, Image]) -> Iterable[Setting]:
-    for image in images.values():
-        yield from image.settings.values()
-        for override in image.overrides:
-            yield from override.settings.values()
-    for axis in axes.values():
-        for value in axis.values:
-            yield from value.settings.values()
 
 
 def _check_names(

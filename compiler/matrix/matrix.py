@@ -1,6 +1,6 @@
 """The checked form of matrix.yaml: axes, values, rules and images, with compiled strings."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -46,30 +46,6 @@ class Pattern:
     route: Route
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Value:
-    """One value of an axis, with its options."""
-
-    value: Scalar
-    text: str
-    """Its spelling in names, filters and patterns: `3.11`, `true`, `null`."""
-    index: int
-    tag: TemplateString | None
-    platforms: tuple[TemplateString, ...] | None
-    only: Pattern | None
-    settings: Mapping[str, Setting]
-    route: Route
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Axis:
-    """An axis: its name, and its values in the order of matrix.yaml."""
-
-    name: str
-    values: tuple[Value, ...]
-    route: Route
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
     """A bake variable."""
@@ -98,25 +74,57 @@ class Field:
     route: Route
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Override:
-    """Fields that differ in the variants that match a pattern."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """The parent of an image, or of some of its variants."""
 
-    when: Pattern
+    image: str | None
+    """None if it removes an inherited parent."""
+    fixed: Pattern | None
+    """The parent's values of the axes that the child lacks or has with other values."""
+    route: Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Changes:
+    """Fields that one level above the image sets: an axis value, a row or an override."""
+
     settings: Mapping[str, Setting]
     template: TemplateString | None
+    parent: Parent | None
+    """None if it keeps the inherited parent."""
     fields: Mapping[str, Field]
     route: Route
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parent:
-    """The parent of an image."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Value(Changes):
+    """One value of an axis, with its options; `platforms` is not among its fields."""
 
-    image: str
-    fixed: Pattern | None
-    """The parent's values of the axes that the child lacks."""
+    value: Scalar
+    text: str
+    """Its spelling in names, filters and patterns: `3.11`, `true`, `null`."""
+    index: int
+    tag: TemplateString | None
+    platforms: tuple[TemplateString, ...] | None
+    """Narrows the platforms of the image."""
+    only: Pattern | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Axis:
+    """An axis: its name, and its values in the order of matrix.yaml."""
+
+    name: str
+    values: tuple[Value, ...]
     route: Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Override(Changes):
+    """Fields that differ in the variants that match a pattern."""
+
+    when: Pattern
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,10 +148,29 @@ class Image:
     parent: Parent | None
     aliases: tuple[Alias, ...]
     settings: Mapping[str, Setting]
-    template: TemplateString
+    template: TemplateString | None
+    """None if only axis values, rows or overrides name one."""
     fields: Mapping[str, Field]
     """Fields by name, in the order of the field table."""
     route: Route
+
+    def conditional(self) -> Iterator[Override]:
+        """Yield the changes with a pattern, in the order of precedence."""
+        yield from self.overrides
+
+    def changes(self) -> Iterator[Changes]:
+        """Yield the changes of all axis values and patterns, in the order of precedence."""
+        for axis in self.axes:
+            yield from axis.values
+        yield from self.conditional()
+
+    def parents(self) -> Iterator[Parent]:
+        """Yield every parent that some of its variants may have."""
+        if self.parent is not None:
+            yield self.parent
+        for change in self.changes():
+            if change.parent is not None:
+                yield change.parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,3 +195,19 @@ class Matrix:
     warnings: tuple[Diagnostic, ...]
     errors: tuple[Diagnostic, ...] = ()
     """The errors of the document; the matrix contains only its valid values."""
+
+
+def all_changes(axes: Mapping[str, Axis], images: Mapping[str, Image]) -> Iterator[Changes]:
+    """Yield the changes of all axis values, also of axes that no image has, and of all images."""
+    for image in images.values():
+        yield from image.conditional()
+    for axis in axes.values():
+        yield from axis.values
+
+
+def all_settings(axes: Mapping[str, Axis], images: Mapping[str, Image]) -> Iterator[Setting]:
+    """Yield the names of every `set`."""
+    for image in images.values():
+        yield from image.settings.values()
+    for change in all_changes(axes, images):
+        yield from change.settings.values()

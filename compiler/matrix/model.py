@@ -137,23 +137,15 @@ class Level(BaseModel):
         return {key: item for key, item in named.items() if not key.startswith("x-")}
 
 
-class ValueOptions(Level):
-    """The options of one value of an axis."""
-
-    tag: Text | None = Field(None, description="The fragment of the value in `{{ variant }}`.")
-    platforms: Texts | None = Field(None, description="Narrows the platforms of the image.")
-    only: Pattern | None = Field(
-        None, description="Values of other axes that it can be combined with."
-    )
-    set: Anything | None = Field(None, description="Values for templates.")
-
-
 class ParentOptions(Level):
     """The parent of an image, and which variant of the parent."""
 
     image: Text = Field(description="The parent's name.")
     with_: Pattern | None = Field(
-        None, alias="with", description="Values of the axes that only the parent has."
+        None,
+        alias="with",
+        description="Values of the parent's axes: of those that only the parent has, or instead of "
+        "the child's values.",
     )
 
 
@@ -173,6 +165,12 @@ class TemplateOptions(Level, defer_build=True):
     """The template of a Dockerfile, and values for it."""
 
     template: Text | None = Field(None, description="The Dockerfile's template in `templates/`.")
+    from_: Annotated[ParentOptions, BeforeValidator(_parent)] | None = Field(
+        None,
+        alias="from",
+        description="The parent image, available as `{{ parent }}`: its name, or "
+        "`{image: NAME, with: PATTERN}`; null removes an inherited parent.",
+    )
     set: Anything | None = Field(None, description="Values for templates.")
 
 
@@ -205,6 +203,16 @@ else:
     )
 
 
+class ValueOptions(BuildOptions, defer_build=False):
+    """The options of one value of an axis: its rules, and the fields of its variants."""
+
+    tag: Text | None = Field(None, description="The fragment of the value in `{{ variant }}`.")
+    platforms: Texts | None = Field(None, description="Narrows the platforms of the image.")
+    only: Pattern | None = Field(
+        None, description="Values of other axes that it can be combined with."
+    )
+
+
 class Override(BuildOptions, defer_build=False):
     """Fields that differ in the variants that match a pattern."""
 
@@ -217,12 +225,6 @@ Overrides = Annotated[list[Override], BeforeValidator(_list)]
 class ImageOptions(BuildOptions, defer_build=False):
     """All fields of an image; also the type of `defaults`."""
 
-    from_: Annotated[ParentOptions, BeforeValidator(_parent)] | None = Field(
-        None,
-        alias="from",
-        description="The parent image, available as `{{ parent }}`: its name, or "
-        "`{image: NAME, with: PATTERN}`.",
-    )
     axes: Texts | None = Field(None, description="The axes of the image; the default is all.")
     only: Patterns | None = Field(
         None,

@@ -7,7 +7,7 @@ from compiler.codes import Code
 from compiler.constants import OLDEST_BUILDX
 from compiler.errors import Diagnostic, Problems, Severity
 from compiler.matrix.field_table import ROWS
-from compiler.matrix.matrix import Image, Matrix, Setting
+from compiler.matrix.matrix import Image, Matrix, all_changes, all_settings
 from compiler.matrix.pattern import Rule, holds, rule
 from compiler.render.render import Dockerfile
 from compiler.render.templates import Templates
@@ -40,7 +40,7 @@ def lint(
     _values(plan.matrix, plan.targets, warn)
     _names(plan.matrix, templates.read, bake_template, warn)
     _newer(plan.matrix, warn)
-    _parents(plan.matrix, dockerfiles, warn)
+    _parents(dockerfiles, warn)
     problems.extend(effects(plan.matrix, dockerfiles))
     return problems.diagnostics()
 
@@ -169,7 +169,7 @@ def _names(
                 key=True,
             )
     reported: set[str] = set()
-    for setting in _settings(matrix):
+    for setting in all_settings(matrix.axes, matrix.images):
         if setting.name not in read and setting.name not in reported:
             reported.add(setting.name)
             help_ = f"use it as `{{{{ {setting.name} }}}}`, or remove it"
@@ -177,37 +177,29 @@ def _names(
             warn(Code.UNUSED_SET, message, setting.route, help_, key=True)
 
 
-def _settings(matrix: Matrix) -> Iterable[Setting]:
-    for image in matrix.images.values():
-        yield from image.settings.values()
-        for override in image.overrides:
-            yield from override.settings.values()
-    for axis in matrix.axes.values():
-        for value in axis.values:
-            yield from value.settings.values()
-
-
 def _newer(matrix: Matrix, warn: _Warnings) -> None:
     """Warn about fields that old versions of buildx ignore."""
-    for image in matrix.images.values():
-        levels = [image.fields, *(override.fields for override in image.overrides)]
-        for fields in levels:
-            for name in fields:
-                if version := ROWS[name].since:
-                    warn(
-                        Code.NEWER_BUILDX,
-                        f"{name!r} needs buildx {version}: {OLDEST} ignores it silently",
-                        fields[name].route,
-                        "require that version where you build, or remove the field",
-                        key=True,
-                    )
+    images = [image.fields for image in matrix.images.values()]
+    for fields in (
+        *images,
+        *(change.fields for change in all_changes(matrix.axes, matrix.images)),
+    ):
+        for name in fields:
+            if version := ROWS[name].since:
+                warn(
+                    Code.NEWER_BUILDX,
+                    f"{name!r} needs buildx {version}: {OLDEST} ignores it silently",
+                    fields[name].route,
+                    "require that version where you build, or remove the field",
+                    key=True,
+                )
 
 
-def _parents(matrix: Matrix, dockerfiles: tuple[Dockerfile, ...], warn: _Warnings) -> None:
+def _parents(dockerfiles: tuple[Dockerfile, ...], warn: _Warnings) -> None:
     """Warn about children whose Dockerfiles do not use their parents."""
     reported: set[str] = set()
     for target, text, _ in dockerfiles:
-        parent = matrix.images[target.image].parent
+        parent = target.spec.parent
         if target.parent is None or parent is None or target.image in reported:
             continue
         if target.parent not in text:

@@ -59,7 +59,7 @@ class ProvidedIds:
         key = (kind, id(value))
         if key not in self._entries:
             ids = provided(target, kind) or ()
-            field = written_field(target, self._matrix, kind)
+            field = written_field(target, kind)
             self._entries[key] = [] if field is None else [(i, _route(field, i)) for i in ids]
         return self._entries[key]
 

@@ -15,7 +15,6 @@ from compiler.errors import Diagnostic, Location, Problems
 from compiler.matrix.jinja import piece_renderer
 from compiler.matrix.jinja_errors import explain, place
 from compiler.matrix.matrix import Matrix
-from compiler.matrix.pattern import holds, rule
 from compiler.render.templates import Templates
 from compiler.targets.field_rendering import remembered
 from compiler.targets.target import Target
@@ -114,15 +113,10 @@ def _compiled(name: str, templates: Templates) -> _Template | Exception:
 
 
 def template_location(target: Target, matrix: Matrix) -> Location:
-    """Return where matrix.yaml names a target's template: in its image, or in an override."""
-    image = matrix.images[target.image]
-    for override in reversed(image.overrides):
-        condition = rule(override.when, image)
-        if override.template is None or condition is None:
-            continue
-        if holds(condition, target.values):
-            return override.template.locate()
-    return image.template.locate()
+    """Return where matrix.yaml names a target's template, or its image."""
+    if target.spec.template is None:
+        return matrix.source.locate(matrix.images[target.image].route, key=True)
+    return target.spec.template.locate()
 
 
 def _diagnosed(

@@ -1,26 +1,34 @@
-"""Merge the fields of an image with those of the overrides that match a variant."""
+"""Merge the fields of an image with those of the levels above that apply to a variant.
 
-from collections.abc import Mapping
+The levels, lowest first: the image with its `defaults`, axis values, rows, overrides.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from compiler.matrix.build_fields import merge
 from compiler.matrix.jinja import GLOBALS
-from compiler.matrix.matrix import Field, Image, Matrix, Override, Setting, Value
-from compiler.matrix.pattern import Rule, holds, rule
+from compiler.matrix.matrix import Changes, Field, Image, Matrix, Parent, Setting, Value
+from compiler.matrix.pattern import RuleIndex, rule
 from compiler.matrix.strings import TemplateString
+from compiler.targets.conflicts import Contest, contests
 from compiler.targets.field_rendering import Renderer, renderer
 
 
 class BuildSpec(NamedTuple):
-    """What the variants of an image that match the same overrides have in common."""
+    """What the variants of an image to which the same levels apply have in common."""
 
-    template: TemplateString
+    template: TemplateString | None
+    parent: Parent | None
+    """None without a parent."""
     settings: tuple[Setting, ...]
-    """`set` of the overrides."""
+    """`set` of the rows and overrides."""
     written: Mapping[str, Field]
-    """The fields as written, overrides included."""
+    """The fields as written, those of all levels included."""
     fields: tuple[tuple[str, Renderer], ...]
     """The same, ready to be rendered."""
+    contests: tuple[Contest, ...]
+    """Fields that several axis values or rows set, perhaps differently."""
 
 
 class ImageContext:
@@ -33,33 +41,57 @@ class ImageContext:
         self.plain = not any(value.settings for axis in image.axes for value in axis.values)
         """Whether none of its axis values has a `set`."""
         self._matrix = matrix
-        self._overrides: list[tuple[Rule, Override]] = [
-            (condition, override)
-            for override in image.overrides
-            if (condition := rule(override.when, image)) is not None
-        ]
-        self._specs: dict[tuple[int, ...], BuildSpec] = {}
+        self._changing = tuple(
+            position
+            for position, axis in enumerate(image.axes)
+            if any(map(_changes_fields, axis.values))
+        )
+        """The positions of the axes with values that set fields."""
+        self._overrides = RuleIndex([rule(override.when, image) for override in image.overrides])
+        self._specs: dict[tuple[tuple[int, ...], ...], BuildSpec] = {}
+        self._renderers: dict[int, tuple[Field, Renderer]] = {}
 
     def build_spec(self, values: tuple[Value, ...]) -> BuildSpec:
-        """Return the fields of a variant: the image's, with those of matching overrides."""
-        key = tuple(
-            [n for n, (condition, _) in enumerate(self._overrides) if holds(condition, values)]
-            if self._overrides
-            else ()
+        """Return the fields of a variant: the image's, with those of the levels that apply."""
+        key = (
+            tuple([values[n].index if _changes_fields(values[n]) else -1 for n in self._changing]),
+            self._overrides.matching(values),
         )
         spec = self._specs.get(key)
         if spec is None:
-            spec = self._specs[key] = self._merged([self._overrides[n][1] for n in key])
+            of_values = [values[n] for n in self._changing if _changes_fields(values[n])]
+            overrides = [self.image.overrides[n] for n in key[1]]
+            spec = self._specs[key] = self._merged(of_values, overrides)
         return spec
 
-    def _merged(self, overrides: list[Override]) -> BuildSpec:
-        template, fields = self.image.template, self.image.fields
+    def _merged(self, values: Sequence[Value], overrides: Sequence[Changes]) -> BuildSpec:
+        template, fields, parent = self.image.template, self.image.fields, self.image.parent
+        for change in (*values, *overrides):
+            template = change.template or template
+            parent = change.parent or parent
+            fields = merge(fields, change.fields) if change.fields else fields
         settings: dict[str, Setting] = {}
-        for override in overrides:
-            template = override.template or template
-            fields = merge(fields, override.fields)
-            settings |= override.settings
-        renderers = tuple(
-            (name, renderer(field, self._matrix.variables)) for name, field in fields.items()
+        for change in overrides:
+            settings |= change.settings
+        return BuildSpec(
+            template=template,
+            parent=None if parent is None or parent.image is None else parent,
+            settings=tuple(settings.values()),
+            written=fields,
+            fields=tuple((name, self._renderer(field)) for name, field in fields.items()),
+            contests=contests(
+                "axis values", values, overrides, self._matrix.variables, settings=False
+            ),
         )
-        return BuildSpec(template, tuple(settings.values()), fields, renderers)
+
+    def _renderer(self, field: Field) -> Renderer:
+        """Return the one renderer of a field, so that variants share its results."""
+        known = self._renderers.get(id(field))
+        if known is None:  # the field is kept, so that no other gets its identity
+            known = self._renderers[id(field)] = field, renderer(field, self._matrix.variables)
+        return known[1]
+
+
+def _changes_fields(value: Value) -> bool:
+    """Return whether an axis value sets more than its own `tag`, `platforms`, `only` and `set`."""
+    return bool(value.fields) or value.template is not None or value.parent is not None

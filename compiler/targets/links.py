@@ -12,7 +12,7 @@ from compiler.constants import LINK_PREFIX
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.external.references import canonical_platform, canonical_tag
 from compiler.matrix.matrix import Matrix
-from compiler.matrix.strings import BakeString, variables_in
+from compiler.matrix.strings import BakeString, interpolate, variables_in
 from compiler.targets.graph import Graph, cycles
 from compiler.targets.target import Target
 
@@ -141,21 +141,15 @@ class _Links:
             )
 
     def _location(self, target: Target, key: str) -> Location:
-        image = self._matrix.images[target.image]
-        if image.parent is not None and target.parent == key:
-            return self._matrix.source.locate(image.parent.route)
-        routes = [
-            override.fields["contexts"].route
-            for override in reversed(image.overrides)
-            if "contexts" in override.fields
-        ]
-        if "contexts" in image.fields:
-            routes.append(image.fields["contexts"].route)
-        for route in routes:
-            location = self._matrix.source.locate((*route, key))
-            if location != self._matrix.source.locate(route) or route is routes[-1]:
-                return location
-        return self._matrix.source.locate(image.route, key=True)
+        """Return where a link is written: at `from`, or under `contexts`."""
+        spec = target.spec
+        if spec.parent is not None and target.parent == key:
+            return self._matrix.source.locate(spec.parent.route)
+        contexts = spec.written["contexts"].value if "contexts" in spec.written else {}
+        for name, value in contexts.values() if isinstance(contexts, Mapping) else ():
+            if interpolate(name, name.render(target.scope), self._matrix.variables) == key:
+                return value.locate()
+        return self._matrix.source.locate(self._matrix.images[target.image].route, key=True)
 
     def _add(
         self,

@@ -1,4 +1,4 @@
-"""Find the parent of each target: the target of `from` with the same axis values."""
+"""Find the parent of each target: the target of `from`, with the child's values and `with`."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -21,7 +21,7 @@ class _ParentRule(NamedTuple):
 
     image: Image
     sources: tuple[int | tuple[Value, ...], ...]
-    """For each axis of the parent: its position in the child, or the values that `with` allows."""
+    """For each axis of the parent: the values that `with` allows, or its position in the child."""
 
 
 class _Failure(NamedTuple):
@@ -34,38 +34,48 @@ class _Failure(NamedTuple):
     """The axis values of the first of them."""
 
 
-def find_parents(matrix: Matrix, named: Sequence[Named], problems: Problems) -> list[str | None]:
+def find_parents(
+    matrix: Matrix,
+    named: Sequence[Named],
+    parents: Sequence[Parent | None],
+    problems: Problems,
+) -> list[str | None]:
     """Return the name of each target's parent, in the same order.
 
-    A parent has the child's value of each axis that both have, and the values in `with` of its
-    other axes. A missing or ambiguous parent is added to the problems.
+    A parent has the values in `with`, and of its other axes the child's values. A missing or
+    ambiguous parent, and an axis of the parent without a value, are added to the problems.
+
+    Args:
+        matrix: the matrix.
+        named: its variants.
+        parents: the `from` that applies to each of them.
+        problems: the collector of errors.
     """
-    rules = {
-        image: _parent_rule(image, image.parent, matrix)
-        for image in matrix.images.values()
-        if image.parent is not None
-    }
-    if not rules:
-        return [None] * len(named)
-    parent_images = {rule_.image for rule_ in rules.values()}
+    images = {parent.image for parent in parents if parent is not None}
     names = {
         (one.variant.image, one.variant.values): one.name
         for one in named
-        if one.variant.image in parent_images
+        if one.variant.image.name in images
     }
-    parents: list[str | None] = []
-    failures: dict[tuple[Code, Image], list[_Failure]] = {}
-    for one in named:
-        image, values = one.variant
-        if image not in rules:
-            parents.append(None)
+    found: list[str | None] = []
+    rules: dict[tuple[Image, Route], _ParentRule | None] = {}
+    failures: dict[tuple[Code, Image, Route], tuple[Parent, list[_Failure]]] = {}
+    for one, parent in zip(named, parents, strict=True):
+        found.append(None)
+        if parent is None:
             continue
-        base = rules[image].image
-        candidates = _candidates(rules[image], values)
-        existing = [name for c in candidates if (name := names.get((base, c)))]
-        parents.append(existing[0] if existing else None)
+        image, values = one.variant
+        key = (image, parent.route)
+        if key not in rules:
+            rules[key] = _parent_rule(image, parent, matrix, problems)
+        rule_ = rules[key]
+        if rule_ is None:
+            continue
+        candidates = _candidates(rule_, values)
+        existing = [name for c in candidates if (name := names.get((rule_.image, c)))]
+        found[-1] = existing[0] if existing else None
         if not existing:
-            shown = described(base, candidates[0])
+            shown = described(rule_.image, candidates[0])
             code = Code.MISSING_PARENT
         elif len(existing) > 1:
             shown = " or ".join(repr(name) for name in existing[:2])
@@ -73,10 +83,10 @@ def find_parents(matrix: Matrix, named: Sequence[Named], problems: Problems) -> 
         else:
             continue
         failure = _Failure(one.name, shown, candidates[0])
-        failures.setdefault((code, image), []).append(failure)
-    for (code, image), all_ in failures.items():
-        problems.add(_diagnostic(matrix, code, image, all_))
-    return parents
+        failures.setdefault((code, *key), (parent, []))[1].append(failure)
+    for (code, image, _), (parent, all_) in failures.items():
+        problems.add(_diagnostic(matrix, code, image, parent, all_))
+    return found
 
 
 def described(image: Image, values: Sequence[Value]) -> str:
@@ -87,23 +97,35 @@ def described(image: Image, values: Sequence[Value]) -> str:
     return f"{image.name} ({pairs})" if pairs else image.name
 
 
-def _parent_rule(image: Image, parent: Parent, matrix: Matrix) -> _ParentRule:
+def _parent_rule(
+    image: Image, parent: Parent, matrix: Matrix, problems: Problems
+) -> _ParentRule | None:
+    """Return how to find the parent of an image's variants; None if an axis has no value."""
+    assert parent.image is not None  # noqa: S101 - the caller has a parent
     base = matrix.images[parent.image]
     positions = {axis.name: n for n, axis in enumerate(image.axes)}
-    return _ParentRule(
-        base,
-        tuple(
-            positions[axis.name] if axis.name in positions else _fixed(axis, parent)
-            for axis in base.axes
-        ),
+    fixed = parent.fixed.matchers if parent.fixed is not None else {}
+    sources: list[int | tuple[Value, ...]] = []
+    for axis in base.axes:
+        if axis.name in fixed:
+            indexes = fixed[axis.name].values
+            sources.append(tuple(value for value in axis.values if value.index in indexes))
+        elif axis.name in positions:
+            sources.append(positions[axis.name])
+        else:
+            problems.add(_undetermined(axis, image, parent, matrix))
+            return None
+    return _ParentRule(base, tuple(sources))
+
+
+def _undetermined(axis: Axis, image: Image, parent: Parent, matrix: Matrix) -> Diagnostic:
+    fixed = f"{{image: {parent.image}, with: {{{axis.name}: {axis.values[0].text}}}}}"
+    return Diagnostic(
+        code=Code.PARENT_AXIS,
+        message=f"the {axis.name!r} of the parent {parent.image!r} is not determined",
+        location=matrix.source.locate(parent.route),
+        help=f"add the axis to {image.name!r}, or fix its value: {fixed}",
     )
-
-
-def _fixed(axis: Axis, parent: Parent) -> tuple[Value, ...]:
-    if parent.fixed is None or axis.name not in parent.fixed.matchers:
-        return axis.values  # an error, reported when the matrix was loaded
-    matching = parent.fixed.matchers[axis.name].values
-    return tuple(value for value in axis.values if value.index in matching)
 
 
 def _candidates(rule_: _ParentRule, values: tuple[Value, ...]) -> list[tuple[Value, ...]]:
@@ -111,13 +133,14 @@ def _candidates(rule_: _ParentRule, values: tuple[Value, ...]) -> list[tuple[Val
     return [one for one, _ in zip(product(*choices), range(_MOST_TRIED), strict=False)]
 
 
-def _diagnostic(matrix: Matrix, code: Code, image: Image, failures: list[_Failure]) -> Diagnostic:
+def _diagnostic(
+    matrix: Matrix, code: Code, image: Image, parent: Parent, failures: list[_Failure]
+) -> Diagnostic:
     """Return one diagnostic for all failures of an image: the first child, and how many more."""
     child, parents, values = failures[0]
     others, missing = len(failures) - 1, code is Code.MISSING_PARENT
     more = f", and {others} more like it" if others else ""
-    parent = image.parent
-    assert parent is not None  # noqa: S101 - only children cause failures
+    assert parent.image is not None  # noqa: S101 - only children cause failures
     base = matrix.images[parent.image]
     return Diagnostic(
         code=code,

@@ -9,13 +9,14 @@ from typing import Any
 
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Problems
-from compiler.matrix.matrix import Alias, Matrix, Setting, Value
+from compiler.matrix.matrix import Alias, Image, Matrix, Setting, Value
 from compiler.matrix.reader import grow
-from compiler.matrix.strings import BakeString, interpolate
+from compiler.matrix.strings import BakeString, TemplateString, interpolate
 from compiler.source.project_files import Files
 from compiler.targets.aliases import find_aliases
 from compiler.targets.applied_overrides import BuildSpec, ImageContext
 from compiler.targets.checks import Checks
+from compiler.targets.conflicts import conflicts
 from compiler.targets.expand import Variant
 from compiler.targets.field_locations import TargetUnderCheck
 from compiler.targets.field_rendering import Rendered
@@ -39,16 +40,18 @@ def resolve(matrix: Matrix, variants: tuple[Variant, ...], files: Files) -> tupl
     """
     problems = Problems()
     named = name_variants(matrix, variants, problems)
+    contexts = {image: ImageContext(image, matrix) for image in matrix.images.values()}
+    specs = [contexts[one.variant.image].build_spec(one.variant.values) for one in named]
     if problems:  # children of a variant without a name would seem to lack a parent
         parents: list[str | None] = [None] * len(named)
         aliases: Mapping[str, tuple[Alias, ...]] = {}
     else:
-        parents = find_parents(matrix, named, problems)
+        parents = find_parents(matrix, named, [spec.parent for spec in specs], problems)
         aliases = find_aliases(matrix, named, problems)
-    resolver = _Resolver(matrix, files, problems)
+    resolver = _Resolver(matrix, contexts, files, problems)
     targets = []
-    for variant, parent in zip(named, parents, strict=True):
-        target = resolver.target(variant, parent, aliases.get(variant.name, ()))
+    for one, spec, parent in zip(named, specs, parents, strict=True):
+        target = resolver.target(one, spec, parent, aliases.get(one.name, ()))
         if target is not None:
             targets.append(target)
     if not problems:  # links to an invalid target would seem to lead nowhere
@@ -60,23 +63,29 @@ def resolve(matrix: Matrix, variants: tuple[Variant, ...], files: Files) -> tupl
 class _Resolver:
     """Resolves the variants of one matrix; errors are added to the problems."""
 
-    def __init__(self, matrix: Matrix, files: Files, problems: Problems) -> None:
-        self._matrix, self._problems = matrix, problems
-        self._contexts = {image: ImageContext(image, matrix) for image in matrix.images.values()}
+    def __init__(
+        self,
+        matrix: Matrix,
+        contexts: Mapping[Image, ImageContext],
+        files: Files,
+        problems: Problems,
+    ) -> None:
+        self._matrix, self._contexts, self._problems = matrix, contexts, problems
         values = {
             name: variable.resolved or name.lower() for name, variable in matrix.variables.items()
         }
         self._platforms = Platforms(values, problems)
         self._checks = Checks(matrix, files, values, problems)
 
-    def target(self, named: Named, parent: str | None, aliases: tuple[Alias, ...]) -> Target | None:
+    def target(
+        self, named: Named, spec: BuildSpec, parent: str | None, aliases: tuple[Alias, ...]
+    ) -> Target | None:
         """Return the target of one variant; None if it has errors."""
         matrix, problems = self._matrix, self._problems
         variant, axes, name, joined = named
         image, values = variant
         context = self._contexts[image]
         scope = {**context.scope, **axes}
-        spec = context.build_spec(values)
         try:
             if context.settings or spec.settings or not context.plain:
                 scope.update(_settings(context.settings, values, spec.settings, scope, matrix))
@@ -84,7 +93,13 @@ class _Resolver:
         except CompileError as error:
             problems.extend(error.diagnostics, name)
             return None
-        rendered = _fields(spec, scope, name, problems)
+        if spec.contests and (found := list(conflicts(spec.contests, scope, matrix))):
+            problems.extend(found, name)
+            return None
+        if spec.template is None:
+            problems.add(_no_template(image, matrix), name)
+            return None
+        rendered = _fields(spec, spec.template, scope, name, problems)
         floating = _aliases(aliases, scope, matrix, name, problems) if aliases else ()
         if rendered is None or floating is None:
             return None
@@ -112,6 +127,7 @@ class _Resolver:
             dockerfile=f"{matrix.output}/{name}.Dockerfile",
             scope=scope,
             fields=fields,
+            spec=spec,
             parent=parent,
             links=links_in(contexts),
             moving=moving,
@@ -131,13 +147,17 @@ class _Resolver:
 
 
 def _fields(
-    spec: BuildSpec, scope: Mapping[str, Any], name: str, problems: Problems
+    spec: BuildSpec,
+    named: TemplateString,
+    scope: Mapping[str, Any],
+    name: str,
+    problems: Problems,
 ) -> tuple[str, dict[str, Rendered]] | None:
     """Return the template's name and the fields of a variant; None if one of them is invalid."""
     valid = True
     template = ""
     try:
-        template = spec.template.render(scope)
+        template = named.render(scope)
     except CompileError as error:
         problems.extend(error.diagnostics, name)
         valid = False
@@ -215,6 +235,15 @@ def _settings(
     if errors:
         raise CompileError(errors)
     return merged
+
+
+def _no_template(image: Image, matrix: Matrix) -> Diagnostic:
+    return Diagnostic(
+        code=Code.MISSING_KEY,
+        message=f"a variant of image {image.name!r} has no template",
+        location=matrix.source.locate(image.route, key=True),
+        help="add `template:` to the image; axis values, rows and overrides replace it",
+    )
 
 
 def _parent_context(parent: str, subject: TargetUnderCheck) -> Diagnostic:

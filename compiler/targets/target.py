@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from compiler.matrix.matrix import Value
 from compiler.matrix.model import Scalar
 from compiler.matrix.strings import BakeString
+from compiler.targets.applied_overrides import BuildSpec
 from compiler.targets.field_rendering import Rendered
 
 
@@ -32,6 +33,8 @@ class Target(NamedTuple):
     """The names that its templates can use."""
     fields: Mapping[str, Rendered]
     """Bake's fields by name, in bake's order; only those that are set."""
+    spec: BuildSpec
+    """The levels of matrix.yaml that set them, merged."""
     parent: str | None = None
     """The target of its base image, if `from` names one."""
     links: Mapping[str, str] = _NO_LINKS

@@ -48,6 +48,8 @@ BY_HAND = frozenset(
     "unknown-image",
     "matches-nothing",
     "bad-range",
+    "field-conflict",
+    "set-conflict",
 }
 """Codes of errors that the independent model detects as well."""
 CALLS = 6

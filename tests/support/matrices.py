@@ -227,6 +227,10 @@ def _family(
         found["platforms"] = options["platforms"][:1]
     mine, its = options.get("axes", [*axes]), base.get("axes", [*axes])
     apart = [name for name in its if name not in mine]
+    if mine and chance(draw, 5):  # an axis that both images have
+        name = draw(st.sampled_from(mine))
+        if name in its:
+            found["from"] = {"image": parent, "with": {name: draw(st.sampled_from(axes[name]))}}
     if apart:
         fixed = {name: draw(st.sampled_from(axes[name])) for name in apart}
         if chance(draw, 8):
@@ -265,6 +269,8 @@ def overrides(
         found["template"] = "base.j2"
     if chance(draw, 6):
         found["tests"] = ["override"]
+    if chance(draw, 8):
+        found["from"] = None
     return found
 
 
@@ -292,7 +298,32 @@ def _axis(
             options[value]["platforms"] = draw(platforms)
         if draw(st.booleans()):
             options[value]["set"] = {f"from_{name}": draw(inserted)}
+        if chance(draw, 4):
+            options[value] |= draw(changes(name))
     return options
+
+
+@st.composite
+def changes(draw: st.DrawFn, where: str) -> Matrix:
+    """Generate fields of an axis value or a row; those of two levels conflict now and then."""
+    found: Matrix = {}
+    if draw(st.booleans()):
+        found["args"] = {f"OF_{where}": escaped(draw(inserted)), "Z": "{{ image }}"}
+    if chance(draw, 3):
+        found["args"] = {"M": draw(st.sampled_from(["{{ variant }}", "${V}", where]))}
+    if chance(draw, 4):
+        found["labels"] = {f"by.{where}": "{{ target }}", "same": "{{ image }}"}
+    if chance(draw, 8):
+        found["tags"] = [f"${{R}}/v/{{{{ image }}}}:{where.lower()}-{{{{ target }}}}"]
+    if chance(draw, 8):
+        found["moving"] = ["${R}/v/now:{{ target }}"]
+    if chance(draw, 10):
+        found["template"] = "more.j2"
+    if chance(draw, 10):
+        found["from"] = None
+    if chance(draw, 10):
+        found["labels"] = None
+    return found
 
 
 def escaped(text: str) -> str:

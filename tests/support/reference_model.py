@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise, product
+from itertools import combinations, pairwise, product
 from typing import Any, NamedTuple, TypeAlias
 
 from packaging.specifiers import InvalidSpecifier, Specifier
@@ -279,6 +279,8 @@ def _parent(
     names: list[tuple[str, str]],
 ) -> str | None:
     given = rules.option(image, "from")
+    for level in (one for group in _levels(rules, image, chosen) for one in group):
+        given = level.get("from", given)
     if given is None:
         return None
     given = {"image": given} if isinstance(given, str) else given
@@ -290,9 +292,9 @@ def _parent(
         for (its, other), (name, _) in zip(variants, names, strict=True)
         if its == given["image"]
         and all(
-            other[axis] == chosen[axis]
-            if axis in chosen
-            else axis in fixed and matches(listed(fixed[axis]), other[axis], rules.known(axis))
+            matches(listed(fixed[axis]), other[axis], rules.known(axis))
+            if axis in fixed
+            else axis in chosen and other[axis] == chosen[axis]
             for axis in other
         )
     ]
@@ -308,26 +310,22 @@ def _fields(
     scope: dict[str, Any],
     variables: Mapping[str, str],
 ) -> dict[str, Any]:
-    values = [rules.axes[axis][text][1] for axis, text in chosen.items()]
-    above = [
-        override
-        for override in rules.overrides(image)
-        if rules.match(override["when"], image, chosen)
-    ]
-    levels = [rules.defaults, rules.images[image], *above]
+    values, above = _levels(rules, image, chosen)
+    levels = [rules.defaults, rules.images[image], *map(_without_rules, values), *above]
     settings = [rules.matrix, rules.defaults, rules.images[image], *values, *above]
     for level in settings:
         for name, text in level.get("set", {}).items():
             scope[name] = _said(text, scope, {})
+    _check_conflicts(list(map(_without_rules, values)), above, scope, variables)
     fields: dict[str, Any] = {}
     for level in levels:
         for name, value in level.items():
-            merged = name in MERGED and isinstance(fields.get(name), dict)
+            merged = name in MERGED and isinstance(fields.get(name), dict) and value is not None
             fields[name] = {**fields[name], **value} if merged else value
     fields = {
         name: _rendered(fields[name], scope, {} if name == "tests" else variables)
         for name in ("args", "labels", "tags", "moving", "tests", "cache", "platforms")
-        if name in fields
+        if fields.get(name) is not None
     }
     for value in values:
         if "platforms" in value:
@@ -336,6 +334,62 @@ def _fields(
             if not fields["platforms"]:
                 raise Wrong("no-platform")
     return fields
+
+
+def _levels(rules: Rules, image: str, chosen: dict[str, str]) -> tuple[list[Matrix], ...]:
+    """Return the levels above an image that apply to a variant, in groups, the lowest first."""
+    values = [rules.axes[axis][text][1] for axis, text in chosen.items()]
+    above = [
+        override
+        for override in rules.overrides(image)
+        if rules.match(override["when"], image, chosen)
+    ]
+    return values, above
+
+
+def _without_rules(level: Matrix) -> Matrix:
+    """Return an axis value's fields: `platforms` narrows, it does not replace."""
+    return {key: level[key] for key in level if key not in ("tag", "only", "platforms")}
+
+
+def _check_conflicts(
+    group: list[Matrix],
+    above: list[Matrix],
+    scope: Mapping[str, Any],
+    variables: Mapping[str, str],
+) -> None:
+    """Raise `Wrong` if two levels of a group differ in a field that no level above sets."""
+    decided = {item for level in above for item in _items(level)}
+    for one, other in combinations(group, 2):
+        for (name, key), value in _items(one).items():
+            if (name, key) in decided or (name, "") in decided:
+                continue
+            for (its_name, its_key), its in _items(other).items():
+                if (its_name, its_key) in decided or name != its_name:
+                    continue
+                if key in ("", its_key) or not its_key:
+                    used = {} if name in ("set", "template", "tests") else variables
+                    if _shown(value, scope, used) != _shown(its, scope, used):
+                        raise Wrong("set-conflict" if name == "set" else "field-conflict")
+
+
+def _items(level: Matrix) -> dict[tuple[str, str], Any]:
+    """Return what a level sets, the keys of mappings separately."""
+    found: dict[tuple[str, str], Any] = {}
+    for name, value in level.items():
+        if name in (*MERGED, "set") and value is not None:
+            found |= {(name, key): item for key, item in value.items()}
+        elif name != "when":
+            found[name, ""] = value
+    return found
+
+
+def _shown(value: Any, scope: Mapping[str, Any], variables: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return _said(value, scope, variables)
+    if isinstance(value, list):
+        return [word for text in value for word in _said(text, scope, variables).split()]
+    return value
 
 
 def _rendered(value: Any, scope: Mapping[str, Any], variables: Mapping[str, str]) -> Any:

@@ -181,17 +181,23 @@ def _fragment(axis: str, value: Value, target: Target) -> tuple[str, str]:
 
 
 def _parent(matrix: Matrix, image: Image, target: Target) -> Link | None:
-    if image.parent is None or target.parent is None:
+    parent = target.spec.parent
+    if parent is None or parent.image is None or target.parent is None:
         return None
-    base, route = image.parent.image, image.parent.route
     names = {axis.name for axis in image.axes}
-    shared = [axis.name for axis in matrix.images[base].axes if axis.name in names]
+    fixed = parent.fixed.matchers if parent.fixed is not None else {}
+    shared = [
+        axis.name
+        for axis in matrix.images[parent.image].axes
+        if axis.name in names and axis.name not in fixed
+    ]
     why = []
     if shared:
         why.append(f"with the same {_listed(shared)}")
-    if image.parent.fixed is not None:
-        why.append(f"with {flow(written(matrix, image.parent.fixed.route))}")
-    return Link(target.parent, base, " and ".join(why), matrix.source.locate(route, key=True))
+    if parent.fixed is not None:
+        why.append(f"with {flow(written(matrix, parent.fixed.route))}")
+    place = matrix.source.locate(parent.route, key=True)
+    return Link(target.parent, parent.image, " and ".join(why), place)
 
 
 def _listed(names: list[str]) -> str:

@@ -13,7 +13,6 @@ from compiler.matrix.matrix import Field, Image, Matrix, Override, Value
 from compiler.matrix.pattern import holds, rule
 from compiler.matrix.strings import interpolate
 from compiler.source.document import Route
-from compiler.targets.applied_overrides import ImageContext
 from compiler.targets.field_rendering import Rendered, renderer
 from compiler.targets.target import Target
 
@@ -98,7 +97,7 @@ class Origins:
 
     def fields(self) -> tuple[Given, ...]:
         """Return every field, in bake's order: a list by its entries, a mapping by its keys."""
-        fields = ImageContext(self._image, self._matrix).build_spec(self._target.values).written
+        fields = self._target.spec.written
         return tuple(one for field in fields.values() for one in self._field(field))
 
     def aliases(self) -> tuple[Given, ...]:
@@ -177,9 +176,11 @@ class Origins:
 
     def _levels(self, *steps: str) -> list[Level]:
         """Return the levels that set a field or a key; the last one takes effect."""
+        # `platforms` of an axis value narrows; `narrowing` returns it.
+        own = () if steps == ("platforms",) else self._own
         return [
             level
-            for level in (*self._image_levels, *self._changing)
+            for level in (*self._image_levels, *own, *self._changing)
             if written(self._matrix, (*level.route, *steps)) is not None
         ]
 

@@ -153,7 +153,7 @@ TOP = {
     "true twice": "axes: {gpu: [true, true]}",
     "value that is a list": "axes: {python: [[a]]}",
     "value's options as text": "axes: {python: {a: b}}",
-    "value's unknown key": "axes: {python: {a: {tags: [b]}}}",
+    "value's unknown key": "axes: {python: {a: {exclude: [b]}}}",
     "value's tag with white space": "axes: {python: {a: {tag: b c}}}",
     "value's platform": "axes: {python: {a: {platforms: [linux/x86_64]}}}",
     "value without platform": "axes: {python: {a: {platforms: []}}}",

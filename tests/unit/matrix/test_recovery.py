@@ -69,7 +69,7 @@ MISTAKES = [
     # Keys and types.
     Mistake("    context: .", "    contxt: .", "unknown-key", "contxt"),
     Mistake("  template: D", "  tmplate: D", "unknown-key", "tmplate"),
-    Mistake("      tag: gpu", "      tags: gpu", "unknown-key", "tags: gpu"),
+    Mistake("      tag: gpu", "      tga: gpu", "unknown-key", "tga: gpu"),
     Mistake("    labels: {team", "    quux: {team", "unknown-key", "quux"),
     Mistake("exclude:", "excludes:", "unknown-key", "excludes"),
     Mistake("[linux/amd64, linux/arm64]", "linux/amd64", "wrong-type", "linux/amd64"),

@@ -125,6 +125,59 @@ class TestParents:
         assert parents(f"{text}  child: {{{fixed}, axes: []}}") == {"child": "base-default"}
 
 
+class TestOfLevels:
+    """`from` in axis values, rows and overrides, and `with` for axes that both images have."""
+
+    def test_with_fixes_an_axis_of_both(self) -> None:
+        """The parent has the value in `with`; the child keeps its own."""
+        text = family("[py]", "[py]", "{image: base, with: {py: 3.9}}")
+        assert parents(text) == {f"child-3_{n}": "base-3_9" for n in (9, 10, 11)}
+        assert targets(text)["child-3_10"].axes == {"py": "3.10"}
+
+    def test_an_override_replaces_the_parent(self) -> None:
+        """A later `from` replaces an earlier one as a whole, `with` included."""
+        text = family("[py, gpu]", "[py]", "{image: base, with: {gpu: true}}")
+        text += "  other: {axes: [py]}\n"
+        overrides = "[{when: {image: child, py: 3.9}, from: other}]"
+        found = parents(f"{text}overrides: {overrides}\n")
+        assert found["child-3_9"] == "other-3_9"
+        assert found["child-3_10"] == "base-3_10-gpu"
+
+    def test_null_removes_the_parent(self) -> None:
+        """`from: null` removes an inherited parent; a later `from` adds one again."""
+        nothing = "{when: {image: child, py: '>3.9'}, from: null}"
+        again = "{when: {image: child, py: 3.11}, from: base}"
+        found = parents(f"{family()}overrides: [{nothing}, {again}]\n")
+        assert found == {"child-3_9": "base-3_9", "child-3_11": "base-3_11"}
+
+    def test_of_an_axis_value(self) -> None:
+        """A value of an axis names the parent of its variants, in every image with the axis."""
+        text = """
+axes:
+  py: [3.9]
+  kind: {sdk: {}, aot: {from: {image: app, with: {kind: sdk}}}}
+images: {app: {template: a}}
+"""
+        assert parents(text) == {"app-3_9-aot": "app-3_9-sdk"}
+
+    def test_an_axis_without_a_value_counts_only_where_the_parent_applies(self) -> None:
+        """The error is reported for images whose variants have the parent, and only once."""
+        text = family("[py, gpu]", "[py]", "null")
+        assert codes(f"{text}overrides: [{{when: {{image: child}}, from: base}}]") == ["parent-axis"]
+        nothing = "overrides: [{when: {image: child}, from: base}, {when: {py: '*'}, from: null}]"
+        assert codes(text + nothing) == []
+
+    def test_a_cycle_is_between_targets(self) -> None:
+        """An image can be its own parent; a target cannot."""
+        text = "axes: {py: [3.9, 3.10]}\nimages: {app: {template: a, from: %s}}"
+        (found,) = faults(text % "app")
+        assert found.code == "link-cycle"
+        assert found.message == "targets depend on each other: app-3_9 -> app-3_9"
+        one = "{image: app, with: {py: 3.9}}\n    overrides: [{when: {py: 3.9}, from: null}]".split("\n")
+        text = f"axes: {{py: [3.9, 3.10]}}\nimages:\n  app:\n    template: a\n    from: {one[0]}\n"
+        assert parents(f"{text}{one[1]}\n") == {"app-3_10": "app-3_9"}
+
+
 class TestRefused:
     """Invalid parents."""
 
@@ -181,7 +234,6 @@ class TestRefused:
                 "{image: base, with: {gpu: true}}",
                 "the 'ubuntu' of the parent 'base' is not determined",
             ),
-            ("[py]", "[py]", "{image: base, with: {py: 3.9}}", "'child' has the axis 'py' as well"),
             (
                 "[py]",
                 "[py]",

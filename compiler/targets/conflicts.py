@@ -1,0 +1,159 @@
+"""Find fields that two axis values, or two rows, of a variant set differently."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from compiler.codes import Code
+from compiler.errors import CompileError, Diagnostic
+from compiler.matrix.field_table import MERGED
+from compiler.matrix.matrix import Changes, Field, Matrix, Parent
+from compiler.matrix.reader import grow
+from compiler.matrix.strings import TemplateString
+from compiler.source.document import Route
+from compiler.targets.field_rendering import renderer
+
+
+_Item: TypeAlias = tuple[str, str]
+"""A field, and a key of it if levels merge its keys; otherwise an empty text."""
+
+
+class _Setter(NamedTuple):
+    """What one level sets."""
+
+    written: object
+    """As written; equal texts have equal results."""
+    render: Callable[[Mapping[str, Any]], object]
+    route: Route
+
+
+class Contest(NamedTuple):
+    """Two levels of equal precedence that set one item, perhaps to equal values."""
+
+    levels: str
+    """`axis values` or `rows`."""
+    item: _Item
+    first: _Setter
+    second: _Setter
+
+    def conflict(self, scope: Mapping[str, Any], matrix: Matrix) -> Diagnostic | None:
+        """Return the error if both render to different values with the names of a variant.
+
+        Raises:
+            CompileError: one of them cannot be rendered.
+        """
+        if self.first.render(scope) == self.second.render(scope):
+            return None
+        locate, (name, key) = matrix.source.locate, self.item
+        shown = key if name == "set" else f"{name}.{key}" if key else name
+        help_ = (
+            "exclude the combination, or set it in only one of them"
+            if self.levels == "axis values"
+            else "set it in only one of them, or in an override"
+        )
+        return Diagnostic(
+            code=Code.SET_CONFLICT if name == "set" else Code.FIELD_CONFLICT,
+            message=f"two {self.levels} set {shown!r} differently",
+            location=locate(self.second.route, key=True),
+            help=help_,
+            related=(("also set here", locate(self.first.route, key=True)),),
+        )
+
+
+def contests(
+    levels: str,
+    changes: Sequence[Changes],
+    above: Sequence[Changes],
+    variables: Collection[str],
+    *,
+    settings: bool,
+) -> tuple[Contest, ...]:
+    """Return the items that several levels of equal precedence set, and that no level above sets.
+
+    Args:
+        levels: what the levels are, for messages.
+        changes: the levels of equal precedence.
+        above: the levels above them.
+        variables: the declared bake variables.
+        settings: whether names of `set` count.
+    """
+    if len(changes) < 2:  # noqa: PLR2004
+        return ()
+    decided = {item for change in above for item in _items(change, variables, settings=settings)}
+    first: dict[_Item, _Setter] = {}
+    found: list[Contest] = []
+    for change in changes:
+        items = _items(change, variables, settings=settings)
+        for item, setter in items.items():
+            whole = (item[0], "")
+            if item in decided or whole in decided:
+                continue
+            # Null removes all keys of a mapping, so it conflicts with each of them.
+            rivals = [first[other] for other in dict.fromkeys((item, whole)) if other in first]
+            if not item[1]:
+                rivals += [it for (name, key), it in first.items() if name == item[0] and key]
+            found += [
+                Contest(levels, item, rival, setter)
+                for rival in rivals
+                if rival.written != setter.written
+            ]
+        for item, setter in items.items():
+            first.setdefault(item, setter)
+    return tuple(found)
+
+
+def conflicts(
+    found: Sequence[Contest], scope: Mapping[str, Any], matrix: Matrix
+) -> Iterator[Diagnostic]:
+    """Yield the errors of a variant: values that differ, or that cannot be compared."""
+    for contest in found:
+        try:
+            conflict = contest.conflict(scope, matrix)
+        except CompileError as error:
+            yield from error.diagnostics
+            continue
+        if conflict is not None:
+            yield conflict
+
+
+def _items(change: Changes, variables: Collection[str], *, settings: bool) -> dict[_Item, _Setter]:
+    items: dict[_Item, _Setter] = {}
+    if change.template is not None:
+        text = change.template
+        items["template", ""] = _Setter(text.raw, text.render, (*change.route, "template"))
+    if change.parent is not None:
+        named = _named(change.parent)
+        items["from", ""] = _Setter(named, lambda _: named, change.parent.route)
+    for setting in change.settings.values() if settings else ():
+        tree = setting.tree
+        items["set", setting.name] = _Setter(
+            _written(tree), lambda scope, tree=tree: grow(tree, scope), setting.route
+        )
+    for name, field in change.fields.items():
+        if field.value is None:
+            items[name, ""] = _Setter(None, lambda _: None, field.route)
+        elif name in MERGED and isinstance(field.value, Mapping):
+            for key, pair in field.value.items():
+                one = Field(name=name, value={key: pair}, route=field.route)
+                route = (*field.route, key)
+                items[name, key] = _Setter(_written(pair), renderer(one, variables), route)
+        else:
+            render = renderer(field, variables)
+            items[name, ""] = _Setter(_written(field.value), render, field.route)
+    return items
+
+
+def _named(parent: Parent) -> object:
+    """Return the parent's image and the values of `with`, which can be compared."""
+    fixed = parent.fixed.matchers if parent.fixed is not None else {}
+    return parent.image, tuple(sorted((name, one.values) for name, one in fixed.items()))
+
+
+def _written(value: Any) -> object:
+    """Return a value with its strings as written, which can be compared."""
+    if isinstance(value, TemplateString):
+        return value.raw
+    if isinstance(value, Mapping):
+        return {key: _written(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_written(item) for item in value]
+    return value
