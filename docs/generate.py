@@ -40,10 +40,11 @@ def matrix() -> str:
     for title, level in levels:
         lines.append(f"\n## {title}\n\n| key | meaning |\n|---|---|\n")
         shown = keys(level)
-        if level is Override:  # Images document the other keys.
-            shown = {key: text for key, text in shown.items() if key not in keys(BuildOptions)}
-            others = ", ".join(f"`{key}`" for key in keys(BuildOptions))
-            shown[others] = "The same as for an image."
+        if level is not ImageOptions and issubclass(level, BuildOptions):
+            common = keys(BuildOptions)  # Images document these keys.
+            own = {key: text for key, text in shown.items() if common.get(key) != text}
+            others = ", ".join(f"`{key}`" for key in common if key not in own)
+            shown = {**own, others: "The same as for an image."}
         lines += [
             f"| {key if key.startswith('`') else f'`{key}`'} | {text} |\n"
             for key, text in shown.items()

@@ -134,10 +134,10 @@ class _Judge:
 
     def _changes(self, route: Route) -> Iterator[str]:
         level = written(self._matrix, route)
-        for name in ("template", "set", *ROWS):
-            if level.get(name) is None:
+        for name in ("template", "from", "set", *ROWS):
+            if name not in level:
                 continue
-            if name == "set" or name in MERGED:
+            if level[name] is not None and (name == "set" or name in MERGED):
                 yield from (f"{name}.{key}" for key in level[name])
             else:
                 yield name
