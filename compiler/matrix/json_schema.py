@@ -54,18 +54,7 @@ def schema() -> Schema:
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "matrix.yaml of compile-matrix",
         **_level(MatrixFile),
-        # Each image has a template: its own, or that of `defaults`.
-        "if": {
-            "not": {
-                "required": ["defaults"],
-                "properties": {"defaults": {"type": "object", "required": ["template"]}},
-            }
-        },
-        "then": {
-            "properties": {
-                "images": {"additionalProperties": {"type": "object", "required": ["template"]}}
-            }
-        },
+        **_required_template(),
         "definitions": {
             "value": _level(ValueOptions),
             "image": _level(ImageOptions),
@@ -73,6 +62,38 @@ def schema() -> Schema:
             "pattern": rules.PATTERN,
         },
     }
+
+
+def _required_template() -> Schema:
+    """Return the rule that each image has a template: its own, or that of another level."""
+    named: Schema = {"type": "object", "required": ["template"]}
+    axis = _with_some({"type": "object", **_with_some(named)})
+    return {
+        "if": {
+            "not": {
+                "anyOf": [
+                    {"required": ["defaults"], "properties": {"defaults": named}},
+                    {"required": ["axes"], "properties": {"axes": axis}},
+                    {"required": ["overrides"], "properties": {"overrides": {"contains": named}}},
+                ]
+            }
+        },
+        "then": {
+            "properties": {
+                "images": {
+                    "additionalProperties": {
+                        "type": "object",
+                        "anyOf": [{"required": ["template"]}, {"required": ["overrides"]}],
+                    }
+                }
+            }
+        },
+    }
+
+
+def _with_some(schema: Schema) -> Schema:
+    """Return the schema of mappings in which at least one value matches a schema."""
+    return {"not": {"additionalProperties": {"not": schema}}}
 
 
 def _level(level: type[Level]) -> Schema:

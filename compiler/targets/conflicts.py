@@ -1,6 +1,7 @@
 """Find fields that two axis values, or two rows, of a variant set differently."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from compiler.codes import Code
@@ -124,10 +125,8 @@ def _items(change: Changes, variables: Collection[str], *, settings: bool) -> di
         named = _named(change.parent)
         items["from", ""] = _Setter(named, lambda _: named, change.parent.route)
     for setting in change.settings.values() if settings else ():
-        tree = setting.tree
-        items["set", setting.name] = _Setter(
-            _written(tree), lambda scope, tree=tree: grow(tree, scope), setting.route
-        )
+        render = partial(grow, setting.tree)
+        items["set", setting.name] = _Setter(_written(setting.tree), render, setting.route)
     for name, field in change.fields.items():
         if field.value is None:
             items[name, ""] = _Setter(None, lambda _: None, field.route)
@@ -137,8 +136,8 @@ def _items(change: Changes, variables: Collection[str], *, settings: bool) -> di
                 route = (*field.route, key)
                 items[name, key] = _Setter(_written(pair), renderer(one, variables), route)
         else:
-            render = renderer(field, variables)
-            items[name, ""] = _Setter(_written(field.value), render, field.route)
+            whole = renderer(field, variables)
+            items[name, ""] = _Setter(_written(field.value), whole, field.route)
     return items
 
 

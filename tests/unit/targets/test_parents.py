@@ -163,7 +163,8 @@ images: {app: {template: a}}
     def test_an_axis_without_a_value_counts_only_where_the_parent_applies(self) -> None:
         """The error is reported for images whose variants have the parent, and only once."""
         text = family("[py, gpu]", "[py]", "null")
-        assert codes(f"{text}overrides: [{{when: {{image: child}}, from: base}}]") == ["parent-axis"]
+        base = "overrides: [{when: {image: child}, from: base}]"
+        assert codes(text + base) == ["parent-axis"]
         nothing = "overrides: [{when: {image: child}, from: base}, {when: {py: '*'}, from: null}]"
         assert codes(text + nothing) == []
 
@@ -173,9 +174,10 @@ images: {app: {template: a}}
         (found,) = faults(text % "app")
         assert found.code == "link-cycle"
         assert found.message == "targets depend on each other: app-3_9 -> app-3_9"
-        one = "{image: app, with: {py: 3.9}}\n    overrides: [{when: {py: 3.9}, from: null}]".split("\n")
-        text = f"axes: {{py: [3.9, 3.10]}}\nimages:\n  app:\n    template: a\n    from: {one[0]}\n"
-        assert parents(f"{text}{one[1]}\n") == {"app-3_10": "app-3_9"}
+        from_ = "from: {image: app, with: {py: 3.9}}"
+        nothing = "overrides: [{when: {py: 3.9}, from: null}]"
+        text = "axes: {py: [3.9, 3.10]}\nimages: {app: {template: a, %s, %s}}"
+        assert parents(text % (from_, nothing)) == {"app-3_10": "app-3_9"}
 
 
 class TestRefused:
