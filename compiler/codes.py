@@ -82,6 +82,7 @@ class Code(StrEnum):
     BAD_PARENT_NAME = "bad-parent-name"
     PARENT_PLATFORM = "parent-platform"
     LINK_CYCLE = "link-cycle"
+    ACCESS_CONFLICT = "access-conflict"
     UNKNOWN_TARGET = "unknown-target"
     BAD_FROM = "bad-from"
     NO_BASE = "no-base"
@@ -340,6 +341,9 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.LINK_CYCLE: "Targets depend on each other in a cycle, by `from` or by contexts "
         "`target:NAME`. Bake reports that only when it builds one of them. Use an image of a "
         "registry for one of the dependencies.",
+        Code.ACCESS_CONFLICT: "Linked targets read a secret or an SSH agent with one id from "
+        "different sources. Bake builds them together, and a step may get either. Use different "
+        "ids, or one source.",
         Code.UNKNOWN_TARGET: "A context `target:NAME` or a command-line argument names a target "
         "or group that does not exist. Bake reports a missing context only when it builds the "
         "target. `compile-matrix list` shows all names.",

@@ -9,23 +9,18 @@ from collections.abc import Mapping, Sequence
 
 from compiler.matrix.field_table import ROWS
 from compiler.matrix.strings import BakeString
-from compiler.targets.csv_entries import access_id
+from compiler.targets.csv_entries import ACCESS, access_id
 from compiler.targets.field_rendering import Rendered
 from compiler.targets.graph import closure
 from compiler.targets.target import Target
 
 
-_ACCESS = ("secret", "ssh")
-"""The fields by which a build gets access to what is not part of its inputs."""
-
-
 def with_linked_access(targets: Sequence[Target]) -> tuple[Target, ...]:
     """Return targets with the secrets and SSH agents of all their direct and indirect links.
 
-    An identifier that a target has itself keeps its source; otherwise that of the first linked
-    target in the order of the plan counts.
+    The check of targets has ensured that all of them have one source for an identifier.
     """
-    if not any(name in target.fields for target in targets for name in _ACCESS):
+    if not any(name in target.fields for target in targets for name in ACCESS):
         return tuple(targets)
     links = {target.name: tuple(target.links.values()) for target in targets}
     numbers = {target.name: number for number, target in enumerate(targets)}
@@ -40,7 +35,7 @@ def with_linked_access(targets: Sequence[Target]) -> tuple[Target, ...]:
 def _extended(target: Target, linked: Sequence[Target]) -> Target:
     """Return a target with the access of its linked targets."""
     added: dict[str, Rendered] = {}
-    for field in _ACCESS:
+    for field in ACCESS:
         own = _entries(target, field)
         entries: dict[str, BakeString] = {}
         for other in (target, *linked):

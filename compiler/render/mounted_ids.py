@@ -13,11 +13,8 @@ from compiler.matrix.strings import variables_in
 from compiler.render.dockerfile import ParsedDockerfile
 from compiler.render.dockerfile_rules import Finding
 from compiler.render.dockerfile_words import mount_options
-from compiler.targets.csv_entries import access_id
+from compiler.targets.csv_entries import ACCESS, access_id
 from compiler.targets.target import Target
-
-
-TITLES = {"secret": "secret", "ssh": "SSH agent"}
 
 
 class Mount(NamedTuple):
@@ -62,7 +59,7 @@ def missing(mount: Mount, name: str, ids: frozenset[str]) -> Finding:
     add = f"add `{example}` to `{mount.kind}` of the image"
     return Finding(
         Code.MISSING_SECRET,
-        f"{TITLES[mount.kind]} {name!r} is mounted, but matrix.yaml does not provide it",
+        f"{ACCESS[mount.kind]} {name!r} is mounted, but matrix.yaml does not provide it",
         did_you_mean(name, sorted(ids), otherwise=add),
         mount.line,
         mount.id,

@@ -7,10 +7,11 @@ from compiler.errors import Diagnostic, Severity
 from compiler.matrix.matrix import Field, Matrix
 from compiler.matrix.strings import TemplateString
 from compiler.render.field_location import written_field
-from compiler.render.mounted_ids import TITLES, provided
+from compiler.render.mounted_ids import provided
 from compiler.render.shapes import Printed
 from compiler.render.structures import Structure
 from compiler.source.document import Route
+from compiler.targets.csv_entries import ACCESS
 from compiler.targets.target import Target
 
 
@@ -37,7 +38,7 @@ class ProvidedIds:
         self._triggers.update(map(printed.restore, structure.triggers))
         mounted = {(mount.kind, printed.restore(mount.id)) for mount in structure.mounts}
         is_settled = True
-        for kind in TITLES:
+        for kind in ACCESS:
             unknown = not structure.is_known or any(k == kind and "$" in id_ for k, id_ in mounted)
             for name, route in self._provided(target, kind):
                 key = (kind, name, route)
@@ -69,7 +70,7 @@ class ProvidedIds:
             if not used and not any(f"={name}" in trigger for trigger in self._triggers):
                 yield Diagnostic(
                     code=Code.UNUSED_SECRET,
-                    message=f"unused {TITLES[kind]} {name!r}: no Dockerfile mounts it",
+                    message=f"unused {ACCESS[kind]} {name!r}: no Dockerfile mounts it",
                     location=self._matrix.source.locate(route),
                     help=f"mount it with `RUN --mount=type={kind},id={name}`, or remove it",
                     severity=Severity.WARNING,

@@ -3,7 +3,7 @@
 A check adds to the problems and changes nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems
@@ -11,6 +11,7 @@ from compiler.matrix.matrix import Matrix
 from compiler.matrix.names import MAX_FILE_NAME
 from compiler.matrix.strings import BakeString, substitute
 from compiler.source.project_files import FileError, Files
+from compiler.targets.access_checks import AccessChecks
 from compiler.targets.cache_checks import Caches
 from compiler.targets.expand import Variant
 from compiler.targets.field_locations import TargetUnderCheck
@@ -19,6 +20,7 @@ from compiler.targets.field_syntax import Shapes
 from compiler.targets.links import linked_target
 from compiler.targets.parents import described
 from compiler.targets.tag_checks import Tags
+from compiler.targets.target import Target
 
 
 class Checks:
@@ -39,6 +41,7 @@ class Checks:
         self._values = values
         self._tags = Tags(values, problems)
         self._caches = Caches(values, problems)
+        self._access = AccessChecks(values, problems)
         self._shapes = Shapes(values, problems)
         self._names: dict[str, tuple[str, Variant]] = {}
         self._contexts: set[tuple[str, str]] = set()
@@ -67,8 +70,13 @@ class Checks:
             self._caches.check(subject, "cache", cache[BakeString("ref")])
         for entry in fields.get("cache-to", ()):  # type: ignore[union-attr]
             self._caches.check(subject, "cache-to", entry)
+        self._access.note(subject, fields)
         self._shapes.check(subject, fields)
         self._context(subject, fields)
+
+    def linked(self, targets: Sequence[Target]) -> None:
+        """Check what targets with links have in common; each of them was checked by itself."""
+        self._access.check(targets)
 
     def _name(self, name: str, variant: Variant) -> None:
         image = variant.image

@@ -1,6 +1,11 @@
 """Read entries of bake's fields such as `type=env,id=token`, which are lines of CSV."""
 
 import csv
+from collections.abc import Mapping
+
+
+ACCESS: Mapping[str, str] = {"secret": "secret", "ssh": "SSH agent"}
+"""The fields that give steps access to what is not an input of the build -> what an entry is."""
 
 
 def cells(text: str) -> list[str]:

@@ -56,6 +56,7 @@ def resolve(matrix: Matrix, variants: tuple[Variant, ...], files: Files) -> tupl
             targets.append(target)
     if not problems:  # links to an invalid target would seem to lead nowhere
         check_links(matrix, targets, problems)
+        resolver.checks.linked(targets)
     problems.refuse()
     return tuple(targets)
 
@@ -75,7 +76,7 @@ class _Resolver:
             name: variable.resolved or name.lower() for name, variable in matrix.variables.items()
         }
         self._platforms = Platforms(values, problems)
-        self._checks = Checks(matrix, files, values, problems)
+        self.checks = Checks(matrix, files, values, problems)
 
     def target(
         self, named: Named, spec: BuildSpec, parent: str | None, aliases: tuple[Alias, ...]
@@ -115,7 +116,7 @@ class _Resolver:
             fields["platforms"] = narrowed
         tags: Any = fields.get("tags", ())
         all_tags = {"tags": tags, "moving": moving, "aliases": floating}
-        self._checks.target(subject, fields, all_tags, cache)
+        self.checks.target(subject, fields, all_tags, cache)
         contexts: Any = fields.get("contexts", {})
         return Target(
             name=name,

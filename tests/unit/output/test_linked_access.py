@@ -27,7 +27,7 @@ def plan(tmp_path: Path) -> Plan:
     """Provide a plan with direct and indirect links."""
     return plan_of(
         tmp_path,
-        grandchild={"from": "child", "secret": ["id=token,env=MINE"], "tests": ["true"]},
+        grandchild={"from": "child", "secret": ["type=env,id=token,env=TOKEN"], "tests": ["true"]},
         child={"from": "base", "ssh": ["git=/run/git.sock"]},
         base={"secret": ["id=token,env=TOKEN", "type=file,id=key,src=k.pem"], "ssh": ["default"]},
         copies={"contexts": {"tools": "target:child"}},
@@ -36,7 +36,7 @@ def plan(tmp_path: Path) -> Plan:
 
 
 def test_each_dependent_has_them_once(plan: Plan) -> None:
-    """An own identifier keeps its source; unrelated targets and the order of fields are kept."""
+    """An own identifier is not repeated; unrelated targets and the order of fields are kept."""
     targets = {target.name: target for target in with_linked_access(plan.targets)}
 
     access = {
@@ -46,7 +46,7 @@ def test_each_dependent_has_them_once(plan: Plan) -> None:
     base = ["id=token,env=TOKEN", "type=file,id=key,src=k.pem"]
     assert access == {
         "grandchild": (
-            ["id=token,env=MINE", "type=file,id=key,src=k.pem"],
+            ["type=env,id=token,env=TOKEN", "type=file,id=key,src=k.pem"],
             ["git=/run/git.sock", "default"],
         ),
         "child": (base, ["git=/run/git.sock", "default"]),
