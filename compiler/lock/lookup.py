@@ -14,7 +14,7 @@ from compiler.codes import Code
 from compiler.errors import Diagnostic, Location
 from compiler.external import buildx
 from compiler.external.references import canonical_platform
-from compiler.external.registry.parallel import MAX_WORKERS, run_parallel
+from compiler.external.registry.parallel import MAX_TRANSFERS, run_parallel
 from compiler.external.transient_errors import ATTEMPTS, retry_delay, transient_reason
 from compiler.lock.lockfile import Locked
 
@@ -56,7 +56,7 @@ def resolve_all(
     """
     images = tuple(images)
     results: dict[str, Locked | UnresolvedError] = {}
-    pending, workers = images, MAX_WORKERS
+    pending, workers = images, MAX_TRANSFERS
 
     def attempt_lookup(image: str) -> None:
         results[image] = _caught(image)

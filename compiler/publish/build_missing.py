@@ -13,7 +13,7 @@ from compiler.bake.scheduler import build
 from compiler.constants import TEST_SUFFIX
 from compiler.fingerprint.naming import label, pushed_tag
 from compiler.publish.items import ReleaseItem
-from compiler.publish.staged_image import StagedImage
+from compiler.publish.staged_image import KnownImage
 from compiler.targets.plan import Plan
 
 
@@ -74,7 +74,7 @@ def build_images(
 def run_tests(
     plan: Plan,
     items: Iterable[ReleaseItem],
-    images: Mapping[str, StagedImage],
+    images: Mapping[str, KnownImage],
     options: BakeOptions,
     report: BuildReport,
     *,

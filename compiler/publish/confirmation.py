@@ -15,7 +15,7 @@ from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.fingerprint.naming import fingerprint_tag, pushed_tag
 from compiler.publish.items import ReleaseItem, release_items
 from compiler.publish.request import PublishJob
-from compiler.publish.staged_image import StagedImage, read_image
+from compiler.publish.staged_image import KnownImage, read_image
 from compiler.reports.text import printable, shortened
 
 
@@ -85,7 +85,7 @@ class Confirmation:
             same = [name for name in same if name not in ready]
         self._pending.clear()
 
-    def differ(self, name: str, images: Mapping[str, StagedImage]) -> bool:
+    def differ(self, name: str, images: Mapping[str, KnownImage]) -> bool:
         """Return whether a direct dependency is staged as another image now than before."""
         return any(
             self.staged.get(other, images[other].digest) != images[other].digest

@@ -17,13 +17,8 @@ class OvertakenError(RegistryError):
     """Another run assigned a tag to another image right after this run had created it."""
 
 
-def create_tag(registries: Registries, manifest: Manifest, tag: str) -> bool:
-    """Create a tag for an image, or move an existing tag to it.
-
-    Args:
-        registries: the registry of the tag.
-        manifest: the image or index; the repository of the tag contains all its content.
-        tag: the tag, with its repository.
+def ensure_tag(registries: Registries, manifest: Manifest, tag: str) -> bool:
+    """Create a tag for an image, or move it to the image, unless it refers to the image already.
 
     Returns:
         Whether the tag had to be created or moved.
@@ -32,10 +27,25 @@ def create_tag(registries: Registries, manifest: Manifest, tag: str) -> bool:
         OvertakenError: the tag refers to another image afterwards.
         RegistryError: the registry denies it, or the tag is missing afterwards.
     """
-    repository, name = split_tag(tag)
-    if registries.digest(repository, name) == manifest.digest:
+    if registries.digest(*split_tag(tag)) == manifest.digest:
         return False
-    registries.put_manifest(repository, name, manifest)
+    create_tag(registries, manifest, tag)
+    return True
+
+
+def create_tag(registries: Registries, manifest: Manifest, tag: str) -> None:
+    """Create a tag for an image, or move an existing tag to it.
+
+    Args:
+        registries: the registry of the tag.
+        manifest: the image or index; the repository of the tag contains all its content.
+        tag: the tag, with its repository.
+
+    Raises:
+        OvertakenError: the tag refers to another image afterwards.
+        RegistryError: the registry denies it, or the tag is missing afterwards.
+    """
+    registries.put_manifest(*split_tag(tag), manifest)
     current = settled_digests(registries, [tag], {tag: {manifest.digest}})[tag]
     if current is None:
         raise missing_tag(tag, manifest.digest)
@@ -45,7 +55,6 @@ def create_tag(registries: Registries, manifest: Manifest, tag: str) -> bool:
             f"the tag was created for {manifest.digest} but refers to {current}",
             code=Code.CONCURRENT_RELEASE,
         )
-    return True
 
 
 def missing_tag(tag: str, digest: str) -> RegistryError:

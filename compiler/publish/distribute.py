@@ -4,7 +4,7 @@ from compiler.errors import DiagnosticError
 from compiler.external.references import split_tag
 from compiler.external.registry.client import RegistryError
 from compiler.external.registry.copying import Copier
-from compiler.external.registry.parallel import run_parallel
+from compiler.external.registry.parallel import MAX_TRANSFERS, run_parallel
 from compiler.publish.items import ReleaseItem
 from compiler.publish.request import SOME_TAGS, STAGED, PublishJob, PublishProgress
 
@@ -18,7 +18,7 @@ def distribute(job: PublishJob, progress: PublishProgress) -> None:
     copies = {
         (repository, progress.images[name].digest): item
         for name, item in job.selected.items()
-        for repository in _repositories(job, item)
+        for repository in _repositories(job, progress, item)
     }
     if not copies:
         return
@@ -28,14 +28,22 @@ def distribute(job: PublishJob, progress: PublishProgress) -> None:
         run_parallel(
             lambda copy: copier.copy(copies[copy].repository, *copy),
             {copy: copy for copy in copies},
+            workers=MAX_TRANSFERS,
         )
     except RegistryError as error:
         outcome = SOME_TAGS if progress.overtaken else STAGED
         raise DiagnosticError(error.diagnostics, outcome=outcome) from None
 
 
-def _repositories(job: PublishJob, item: ReleaseItem) -> list[str]:
-    """Return the repositories of a target's tags, without the one in which it is staged."""
+def _repositories(job: PublishJob, progress: PublishProgress, item: ReleaseItem) -> list[str]:
+    """Return the repositories of a target's tags that may lack its image.
+
+    The image is in the repository in which it is staged, and where a version tag refers to it.
+    """
     tags = (*item.version_tags, *(item.floating_tags if job.moves_floating_tags else ()))
-    repositories = dict.fromkeys(split_tag(tag)[0] for tag in tags)
-    return [name for name in repositories if name != item.repository]
+    digest = progress.images[item.target].digest
+    present = {tag for tag in item.version_tags if progress.version_tags[tag] == digest}
+    complete = {item.repository, *(split_tag(tag)[0] for tag in present)}
+    return [
+        name for name in dict.fromkeys(split_tag(tag)[0] for tag in tags) if name not in complete
+    ]

@@ -21,6 +21,7 @@ from compiler.publish.request import (
     PublishJob,
     PublishProgress,
 )
+from compiler.publish.staged_image import image_manifest
 from compiler.publish.tag_owners import TagOwners
 from compiler.releases.history import current_digests
 from compiler.releases.record import ReleaseRecord
@@ -68,13 +69,21 @@ class FloatingTags:
         """Move the tags that this release may take."""
         self._pass(final=False)
 
-    def settle(self) -> None:
+    def settle(self, record: ReleaseRecord) -> None:
         """Check all tags again, and correct those that runs of other releases have moved.
+
+        If the run has changed neither a tag nor the record of its release, there is nothing that
+        it could have to correct.
+
+        Args:
+            record: the record of this release after the run.
 
         Raises:
             PublishError: a promotion has moved tags that this run had moved.
             RegistryError: other runs keep moving tags, or a tag is missing after it was created.
         """
+        if not self._assigned and record == self._before:
+            return
         for _ in range(ROUNDS):
             if not self._pass(final=True):
                 return
@@ -92,7 +101,13 @@ class FloatingTags:
     def _pass(self, *, final: bool) -> bool:
         """Look at all tags once and move those that must move; return whether any was moved."""
         owners = self._owners()
-        digests = settled_digests(self._job.registries, self._targets, self._assigned)
+        certain = set() if final else self._certain_moves(owners)
+        digests: dict[str, str | None] = dict.fromkeys(certain)
+        digests |= settled_digests(
+            self._job.registries,
+            (tag for tag in self._targets if tag not in certain),
+            self._assigned,
+        )
         if final:
             self._reject_promotion(owners, digests)
         decisions = {tag: self._decide(owners, tag, digests[tag]) for tag in digests}
@@ -103,6 +118,21 @@ class FloatingTags:
             self._progress.count_tags(self._targets[tag], tag not in self._assigned)
             self._assigned.setdefault(tag, set()).add(digest)
         return bool(moves)
+
+    def _certain_moves(self, owners: TagOwners) -> set[str]:
+        """Return the tags that must move, whatever they refer to: they need not be read.
+
+        These are the tags of a new version that is the newest, without those that name its image
+        probably already: they would be moved although they need not be.
+        """
+        if self._before is not None or owners.has_newer:
+            return set()
+        return {
+            tag
+            for tag, name in self._targets.items()
+            if self._progress.has_created_tags(self._job.selected[name])
+            and not owners.is_latest(tag, self._own_digest(tag))
+        }
 
     def _owners(self) -> TagOwners:
         """Return a finder with the state of the registry now."""
@@ -180,8 +210,12 @@ class FloatingTags:
         """Assign a tag to an image of its repository."""
         repository, name = split_tag(tag)
         image = self._progress.images[self._targets[tag]]
-        manifest: Manifest | None = image.manifest
-        if digest != image.digest:
-            manifest = self._job.registries.manifest(repository, digest)
+        registries = self._job.registries
+        manifest: Manifest | None
+        if digest == image.digest:
+            item = self._job.selected[self._targets[tag]]
+            manifest = image_manifest(registries, item.repository, image)
+        else:
+            manifest = registries.manifest(repository, digest)
         if manifest is not None:
-            self._job.registries.put_manifest(repository, name, manifest)
+            registries.put_manifest(repository, name, manifest)

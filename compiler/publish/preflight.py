@@ -9,10 +9,17 @@ from compiler.external.registry.client import RegistryError
 from compiler.external.registry.copying import Copier
 from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.publish.create_tag import create_tag, tags_of_other_images
+from compiler.publish.create_tag import ensure_tag
 from compiler.publish.items import ReleaseItem
 from compiler.publish.request import NOTHING_BUILT, SOME_TAGS, PublishJob, PublishProgress
-from compiler.publish.staged_image import StagedImage, fingerprint_label, read_image
+from compiler.publish.staged_image import (
+    KnownImage,
+    StagedImage,
+    fingerprint_label,
+    read_image,
+)
+from compiler.releases.history import current_digests, listed_digests
+from compiler.releases.record import ReleasedTarget
 from compiler.releases.registry_record import pull_record, record_tag
 
 
@@ -42,17 +49,32 @@ def reject_reserved_tags(job: PublishJob) -> None:
 def find_staged_images(job: PublishJob, progress: PublishProgress) -> None:
     """Find the images of required targets that are already released or staged."""
     if not job.request.platform:
-        progress.previous = pull_record(job.registries, job.record_repository, job.version)
+        read_release(job, progress)
     images = run_parallel(lambda item: _find_image(job, progress, item), job.required)
     progress.images = {name: image for name, image in images.items() if image is not None}
 
 
-def _find_image(
-    job: PublishJob, progress: PublishProgress, item: ReleaseItem
-) -> StagedImage | None:
+def read_release(job: PublishJob, progress: PublishProgress) -> None:
+    """Read the record of the release, and what the version tags of selected targets refer to.
+
+    Version tags that the release has not recorded are read only if their repository lists them.
+    """
+    progress.previous = pull_record(job.registries, job.record_repository, job.version)
+    tags = [tag for item in job.selected.values() for tag in item.version_tags]
+    previous = progress.previous.targets if progress.previous else ()
+    recorded = {tag for target in previous for tag in target.tags}
+    digests = listed_digests(job.registries, (tag for tag in tags if tag not in recorded))
+    digests |= current_digests(job.registries, (tag for tag in tags if tag in recorded))
+    progress.version_tags = digests
+    progress.is_outdated = False
+
+
+def _find_image(job: PublishJob, progress: PublishProgress, item: ReleaseItem) -> KnownImage | None:
     """Return a target's image: the recorded one of this release, otherwise the staged one."""
     recorded = progress.previous_target(item.target)
     if recorded is not None and recorded.fingerprint == f"sha256:{item.fingerprint}":
+        if _is_released(progress, item, recorded):
+            return recorded
         image = find_released_image(job, item, recorded.digest)
         if image is not None:
             return image
@@ -61,6 +83,15 @@ def _find_image(
         tag = fingerprint_tag(item.fingerprint, platform)
         return read_image(job.registries, item.repository, tag)
     return image
+
+
+def _is_released(progress: PublishProgress, item: ReleaseItem, recorded: ReleasedTarget) -> bool:
+    """Return whether a version tag shows that the recorded image is in its staging repository."""
+    return set(item.platforms) <= set(recorded.platforms) and any(
+        progress.version_tags.get(tag) == recorded.digest
+        for tag in item.version_tags
+        if split_tag(tag)[0] == item.repository
+    )
 
 
 def find_released_image(job: PublishJob, item: ReleaseItem, digest: str) -> StagedImage | None:
@@ -75,7 +106,7 @@ def find_released_image(job: PublishJob, item: ReleaseItem, digest: str) -> Stag
         if image is not None and not job.request.preview:
             Copier(job.registries).copy(repository, item.repository, digest)
             tag = f"{item.repository}:{fingerprint_tag(item.fingerprint)}"
-            create_tag(job.registries, image.manifest, tag)
+            ensure_tag(job.registries, image.manifest, tag)
     return image
 
 
@@ -130,17 +161,22 @@ def reject_existing_tags(job: PublishJob, progress: PublishProgress, outcome: st
     """
     if job.request.platform or job.request.replace:
         return
-    digests: dict[str, str | None] = {}
-    fingerprints: dict[str, str] = {}
+    others: dict[str, str] = {}
     for item in job.selected.values():
         image = progress.images.get(item.target)
         for tag in item.version_tags:
-            digests[tag] = image.digest if image else None
-            fingerprints[tag] = item.fingerprint
+            digest = progress.version_tags[tag]
+            if digest is not None and (image is None or image.digest != digest):
+                others[tag] = digest
+    labels = run_parallel(
+        lambda tag: fingerprint_label(job.registries, split_tag(tag)[0], others[tag]),
+        {tag: tag for tag in others},
+    )
     existing = {
         tag
-        for tag, digest in tags_of_other_images(job.registries, digests).items()
-        if fingerprint_label(job.registries, split_tag(tag)[0], digest) != fingerprints[tag]
+        for item in job.selected.values()
+        for tag in item.version_tags
+        if tag in others and labels[tag] != item.fingerprint
     }
     if existing:
         raise job.error(

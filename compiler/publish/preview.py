@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from compiler.external.references import split_tag
-from compiler.external.registry.parallel import run_parallel
 from compiler.external.registry.read_only import ReadOnlyRegistries
 from compiler.publish.floating_tags import FloatingTags
 from compiler.publish.items import ReleaseItem
@@ -73,10 +71,7 @@ def preview(
         image = progress.images.get(item.target)
         digest = image.digest if image else None
         selected = item.target in job.selected and not request.platform
-        current = {
-            tag: registries.digest(*split_tag(tag))
-            for tag in (item.version_tags if selected else ())
-        }
+        current = {tag: progress.version_tags[tag] for tag in item.version_tags if selected}
         changes = {tag: floating[tag] for tag in item.floating_tags if tag in floating}
         current |= {tag: change.current for tag, change in changes.items() if not change.kept}
         return PreviewedTarget(
@@ -88,7 +83,8 @@ def preview(
             kept={tag: change.kept for tag, change in changes.items() if change.kept},
         )
 
-    targets = run_parallel(preview_target, job.required)
     return Preview(
-        release=job.version, targets=tuple(targets.values()), unreadable=registries.denied
+        release=job.version,
+        targets=tuple(map(preview_target, job.required.values())),
+        unreadable=registries.denied,
     )

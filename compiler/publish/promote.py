@@ -12,7 +12,7 @@ from compiler.errors import Diagnostic, DiagnosticError, Repository
 from compiler.external.references import split_tag
 from compiler.external.registry.client import Manifest, Registries
 from compiler.external.registry.copying import Copier
-from compiler.external.registry.parallel import run_parallel
+from compiler.external.registry.parallel import MAX_TRANSFERS, run_parallel
 from compiler.publish.create_tag import settled_digests
 from compiler.releases.history import current_digests
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
@@ -73,6 +73,7 @@ def promote_release(
     run_parallel(
         lambda move: copier.copy(move.source, split_tag(move.tag)[0], move.target.digest),
         {move.tag: move for move in moves},
+        workers=MAX_TRANSFERS,
     )
     before = current_digests(registries, (move.tag for move in moves))
     stale = {move.tag: move for move in moves if before[move.tag] != move.target.digest}

@@ -126,28 +126,30 @@ def _release(job: PublishJob, progress: PublishProgress) -> PublishResult:
             create_version_tags(job, progress)
         except OvertakenError:
             progress.images |= find_restaged_images(job, progress, job.selected)
-            progress.overtaken = True
+            progress.overtaken = progress.is_outdated = True
             continue
         floating_tags.move()
         targets = released_targets(job, progress)
         record = write_record(job, progress, targets.values())
-        if record is not None:
-            floating_tags.settle()
-            return PublishResult(
-                release=job.version,
-                targets=tuple(
-                    PublishedTarget(
-                        target,
-                        progress.created_tags.get(name, 0),
-                        built=name in progress.build_seconds,
-                    )
-                    for name, target in targets.items()
-                ),
-                kept_tags=floating_tags.kept,
-                unfinished_tags=tuple(find_unfinished_tags(job, record)),
-                record=record,
-                requests=job.registries.requests,
-            )
+        if record is None:
+            progress.is_outdated = True
+            continue
+        floating_tags.settle(record)
+        return PublishResult(
+            release=job.version,
+            targets=tuple(
+                PublishedTarget(
+                    target,
+                    progress.created_tags.get(name, 0),
+                    built=name in progress.build_seconds,
+                )
+                for name, target in targets.items()
+            ),
+            kept_tags=floating_tags.kept,
+            unfinished_tags=tuple(find_unfinished_tags(job, record)),
+            record=record,
+            requests=job.registries.requests,
+        )
     raise RegistryError(
         job.record_repository,
         f"another run keeps publishing {job.version}",

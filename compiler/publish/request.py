@@ -12,7 +12,7 @@ from compiler.external.registry.client import Registries
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.publish.items import ReleaseItem
-from compiler.publish.staged_image import StagedImage
+from compiler.publish.staged_image import KnownImage
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
 from compiler.releases.tag_templates import TagTemplates
 from compiler.releases.version import Release
@@ -182,8 +182,12 @@ class PublishJob:
 class PublishProgress:
     """What a run has found and done so far."""
 
-    images: dict[str, StagedImage] = field(default_factory=dict)
+    images: dict[str, KnownImage] = field(default_factory=dict)
     """Target -> its staged image."""
+    version_tags: dict[str, str | None] = field(default_factory=dict)
+    """Version tag of a selected target -> the digest that it referred to when it was read last."""
+    is_outdated: bool = False
+    """Whether version tags and the record must be read again: something took time meanwhile."""
     build_seconds: dict[str, float] = field(default_factory=dict)
     """Target that this run has built -> the seconds of its build."""
     overtaken: bool = False
@@ -196,6 +200,10 @@ class PublishProgress:
     def count_tags(self, target: str, count: int) -> None:
         """Add to the number of tags created for a target."""
         self.created_tags[target] = self.created_tags.get(target, 0) + count
+
+    def has_created_tags(self, item: ReleaseItem) -> bool:
+        """Return whether this run has created all version tags of a target."""
+        return 0 < len(item.version_tags) <= self.created_tags.get(item.target, 0)
 
     def previous_target(self, name: str) -> ReleasedTarget | None:
         """Return a target of the release's record; None if it is not recorded."""

@@ -16,7 +16,12 @@ from compiler.publish.request import (
     PublishJob,
     PublishProgress,
 )
-from compiler.publish.staged_image import StagedImage, passed_tests_tag, read_image
+from compiler.publish.staged_image import (
+    StagedImage,
+    image_manifest,
+    passed_tests_tag,
+    read_image,
+)
 
 
 Items = Mapping[str, ReleaseItem]
@@ -37,6 +42,7 @@ def stage_missing(job: PublishJob, progress: PublishProgress) -> None:
     for number in range(ROUNDS):
         if not missing:
             return
+        progress.is_outdated = True
         confirmation = Confirmation(job, replace=number > 0)
         if job.request.merge:
             reasons = _merge(job, missing)
@@ -146,6 +152,7 @@ def ensure_tested(job: PublishJob, progress: PublishProgress) -> None:
     untested = {name: item for name, item in items.items() if not passed[name]}
     if not untested:
         return
+    progress.is_outdated = True
     failed = run_tests(
         job.request.resolved.plan,
         untested.values(),
@@ -169,7 +176,8 @@ def _record_passed(
 ) -> None:
     """Create the tag that records that an image passed its tests."""
     tag = passed_tests_tag(item.fingerprint, item.tests, platform)
-    job.registries.put_manifest(item.repository, tag, progress.images[item.target].manifest)
+    manifest = image_manifest(job.registries, item.repository, progress.images[item.target])
+    job.registries.put_manifest(item.repository, tag, manifest)
 
 
 def _has_passed(job: PublishJob, progress: PublishProgress, item: ReleaseItem) -> bool:

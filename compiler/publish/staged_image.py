@@ -1,4 +1,4 @@
-"""Read staged images from registries.
+"""Read staged images from registries, and what is known of them without reading.
 
 A staged image has the tag `fp-<sha256>` of its fingerprint. A single platform, staged for a later
 merge, has a tag such as `fp-<sha256>-linux-arm64`. An image that passed its tests has a second
@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 from compiler.external.references import canonical_platform
 from compiler.external.registry.client import Manifest, Registries
+from compiler.external.registry.copying import require_manifest
 from compiler.fingerprint.naming import LABEL, fingerprint_tag
+from compiler.releases.record import ReleasedTarget
 
 
 _ATTESTATION_SUBJECT = "vnd.docker.reference.digest"
@@ -32,6 +34,10 @@ class StagedImage(NamedTuple):
     def digest(self) -> str:
         """Return the digest of the index or only manifest."""
         return self.manifest.digest
+
+
+KnownImage = StagedImage | ReleasedTarget
+"""An image whose manifest was read, or that is known from the record of a release."""
 
 
 def passed_tests_tag(fingerprint: str, tests: Iterable[str], platform: str = "") -> str:
@@ -82,8 +88,21 @@ def fingerprint_label(registries: Registries, repository: str, reference: str) -
     return str(labels.get(LABEL, "")).removeprefix("sha256:") or None
 
 
-def image_size(registries: Registries, repository: str, image: StagedImage) -> int:
+def image_manifest(registries: Registries, repository: str, image: KnownImage) -> Manifest:
+    """Return the manifest of an image, which is read if it is known only from a record.
+
+    Raises:
+        RegistryError: the image is missing, or the registry cannot be read.
+    """
+    if isinstance(image, StagedImage):
+        return image.manifest
+    return require_manifest(registries, repository, image.digest)
+
+
+def image_size(registries: Registries, repository: str, image: KnownImage) -> int:
     """Return the compressed size of an image's layers in bytes, all platforms together."""
+    if isinstance(image, ReleasedTarget):
+        return image.bytes
     sizes: dict[str, int] = {}
     for digest in image.platforms.values():
         own = image.manifest if digest == image.digest else None

@@ -12,7 +12,7 @@ from compiler.external.registry.client import Registries
 from compiler.external.registry.parallel import run_parallel
 from compiler.releases.history import current_digests
 from compiler.releases.record import ReleaseRecord
-from compiler.releases.registry_record import pull_records, recorded_versions
+from compiler.releases.registry_record import pull_records, versions_in_tags
 from compiler.releases.tag_templates import TagTemplates
 from compiler.releases.version import Release, parse_version
 
@@ -42,7 +42,30 @@ class TagOwners:
     @cached_property
     def versions(self) -> tuple[str, ...]:
         """The recorded versions, the newest first."""
-        return tuple(recorded_versions(self._registries, self._record_repository))
+        return tuple(versions_in_tags(self._record_tags))
+
+    @cached_property
+    def _record_tags(self) -> list[str]:
+        """The tags of the repository of records."""
+        return self._registries.tags(self._record_repository)
+
+    @property
+    def has_newer(self) -> bool:
+        """Return whether there is a newer final release, with or without a record."""
+        return any(map(self._is_newer, self.versions)) or bool(self._unfinished)
+
+    def is_latest(self, tag: str, digest: str) -> bool:
+        """Return whether the newest older final release has recorded an image for a tag."""
+        return digest in self._latest_images.get(tag, ())
+
+    @cached_property
+    def _latest_images(self) -> Mapping[str, list[str]]:
+        """Floating tag -> its images in the record of the newest older final release."""
+        version = next((version for version in self.versions if self._is_older(version)), None)
+        if version is None:
+            return {}
+        self._read([version])
+        return _digests(self._records[version])
 
     def newest(self, tag: str) -> tuple[str, str] | None:
         """Return version and digest of the newest newer release with a floating tag.
@@ -110,7 +133,9 @@ class TagOwners:
             for template in templates
             if template.has_version and (repository := template.repository)
         }
-        listed = run_parallel(self._registries.tags, repositories)
+        known = {self._record_repository: self._record_tags}
+        unread = {name: name for name in repositories if name not in known}
+        listed = known | run_parallel(self._registries.tags, unread)
         tags = (f"{repository}:{name}" for repository, names in listed.items() for name in names)
         claims: dict[tuple[str, str], list[str]] = {}
         for target, version in dict.fromkeys(self._templates.versions(tags)):
@@ -139,6 +164,11 @@ class TagOwners:
         """Return whether a text is a final version above the one being published."""
         own, other = parse_version(self._release.version), parse_version(text)
         return bool(own and other and other > own and not other.is_prerelease)
+
+    def _is_older(self, text: str) -> bool:
+        """Return whether a text is a final version below the one being published."""
+        own, other = parse_version(self._release.version), parse_version(text)
+        return bool(own and other and other < own and not other.is_prerelease)
 
 
 def _digests(record: ReleaseRecord | None) -> dict[str, list[str]]:

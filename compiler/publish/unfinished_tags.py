@@ -14,7 +14,7 @@ from compiler.publish.items import ReleaseItem
 from compiler.publish.request import NOTHING_BUILT, PublishJob, PublishProgress
 from compiler.publish.staged_image import StagedImage, fingerprint_label, read_image
 from compiler.publish.tag_owners import TagOwners
-from compiler.releases.history import current_digests
+from compiler.releases.history import current_digests, listed_digests
 from compiler.releases.record import ReleaseRecord
 
 
@@ -58,11 +58,7 @@ def find_unfinished_tags(job: PublishJob, record: ReleaseRecord | None) -> dict[
     recorded = {
         (tag, target.digest) for target in (record.targets if record else ()) for tag in target.tags
     }
-    tags = _version_tags(job)
-    repositories = dict.fromkeys(split_tag(tag)[0] for tag in tags)
-    listed = run_parallel(job.registries.tags, {name: name for name in repositories})
-    existing = {f"{repository}:{name}" for repository, names in listed.items() for name in names}
-    current = current_digests(job.registries, (tag for tag in tags if tag in existing))
+    current = listed_digests(job.registries, _version_tags(job))
     return {
         tag: digest for tag, digest in current.items() if digest and (tag, digest) not in recorded
     }

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from compiler.codes import Code
 from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.publish.create_tag import create_tag, tags_of_other_images
+from compiler.publish.create_tag import create_tag, ensure_tag, tags_of_other_images
 from compiler.publish.distribute import distribute
 from compiler.publish.items import ReleaseItem
 from compiler.publish.preflight import (
     find_complete_image,
     find_released_image,
+    read_release,
     reject_existing_tags,
 )
 from compiler.publish.request import (
@@ -21,9 +22,8 @@ from compiler.publish.request import (
     PublishJob,
     PublishProgress,
 )
-from compiler.publish.staged_image import StagedImage
+from compiler.publish.staged_image import StagedImage, image_manifest
 from compiler.releases.record import ReleasedTarget
-from compiler.releases.registry_record import pull_record
 
 
 def adopt_released_images(job: PublishJob, progress: PublishProgress) -> None:
@@ -34,9 +34,9 @@ def adopt_released_images(job: PublishJob, progress: PublishProgress) -> None:
     Raises:
         PublishError: another run has created one of the tags for another image.
     """
-    if not progress.build_seconds and not progress.overtaken:
+    if not progress.is_outdated:
         return
-    progress.previous = pull_record(job.registries, job.record_repository, job.version)
+    read_release(job, progress)
     for released in progress.previous.targets if progress.previous else ():
         item = job.selected.get(released.target)
         if item is None or not is_rebuilt_elsewhere(progress, item, released):
@@ -46,7 +46,7 @@ def adopt_released_images(job: PublishJob, progress: PublishProgress) -> None:
             progress.images[item.target] = image
             del progress.build_seconds[item.target]
             tag = f"{item.repository}:{fingerprint_tag(item.fingerprint)}"
-            create_tag(job.registries, image.manifest, tag)
+            ensure_tag(job.registries, image.manifest, tag)
     reject_existing_tags(job, progress, STAGED)
 
 
@@ -92,8 +92,15 @@ def create_version_tags(job: PublishJob, progress: PublishProgress) -> None:
 
 def _create_tags(job: PublishJob, progress: PublishProgress, item: ReleaseItem) -> int:
     """Create the version tags of a target; return how many had to be created."""
-    manifest = progress.images[item.target].manifest
-    return sum(create_tag(job.registries, manifest, tag) for tag in item.version_tags)
+    image = progress.images[item.target]
+    tags = [tag for tag in item.version_tags if progress.version_tags[tag] != image.digest]
+    if not tags:
+        return 0
+    manifest = image_manifest(job.registries, item.repository, image)
+    for tag in tags:
+        create_tag(job.registries, manifest, tag)
+        progress.version_tags[tag] = image.digest
+    return len(tags)
 
 
 def find_restaged_images(

@@ -58,6 +58,19 @@ def current_digests(registries: Registries, tags: Iterable[str]) -> dict[str, st
     return run_parallel(lambda tag: registries.digest(*split_tag(tag)), {tag: tag for tag in tags})
 
 
+def listed_digests(registries: Registries, tags: Iterable[str]) -> dict[str, str | None]:
+    """Return the digest that each tag refers to now, as `current_digests` does.
+
+    Tags that their repository does not list are missing, without a request for each of them.
+    """
+    tags = list(tags)
+    repositories = {name: name for tag in tags if (name := split_tag(tag)[0])}
+    listed = run_parallel(registries.tags, repositories)
+    existing = {f"{repository}:{name}" for repository, names in listed.items() for name in names}
+    current = current_digests(registries, (tag for tag in tags if tag in existing))
+    return {tag: current.get(tag) for tag in tags}
+
+
 def lost_version_tags(record: ReleaseRecord, current: Mapping[str, str | None]) -> list[str]:
     """Return the version tags that no longer refer to the images of their release.
 

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from compiler.external.references import canonical_tag
@@ -68,16 +69,16 @@ class ReleasedTarget:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ReleaseRecord:
     """A release: its version and its targets."""
 
     release: str
     targets: tuple[ReleasedTarget, ...]
 
-    @property
-    def by_name(self) -> dict[str, ReleasedTarget]:
-        """Return the targets by name."""
+    @cached_property
+    def by_name(self) -> Mapping[str, ReleasedTarget]:
+        """The targets by name."""
         return {target.target: target for target in self.targets}
 
     def with_targets(

@@ -158,12 +158,13 @@ def _has_records(registries: Registries, repository: str) -> bool:
 
 
 def recorded_versions(registries: Registries, repository: str) -> list[str]:
+    """Return the versions of the records in a repository; see `versions_in_tags`."""
+    return versions_in_tags(registries.tags(repository))
+
+
+def versions_in_tags(tags: Iterable[str]) -> list[str]:
     """Return the versions in tags of records: the newest first, then texts without an order."""
-    names = [
-        tag.removeprefix(TAG_PREFIX)
-        for tag in registries.tags(repository)
-        if tag.startswith(TAG_PREFIX)
-    ]
+    names = [tag.removeprefix(TAG_PREFIX) for tag in tags if tag.startswith(TAG_PREFIX)]
     ordered = {name: version for name in names if (version := parse_version(name))}
     newest_first = sorted(ordered, key=lambda name: (ordered[name], name), reverse=True)
     return newest_first + sorted(name for name in names if name not in ordered)

@@ -322,10 +322,10 @@ class World:
         self,
         function: Callable[[Any], Any],
         inputs: Mapping[Any, Any],
-        _finished: object = None,
-        _workers: int = 0,
+        workers: int = 0,
     ) -> dict[Any, Any]:
         """Call a function for each input, one after another, in any order."""
+        del workers
         keys = list(inputs)
         self.random.shuffle(keys)
         results = {key: function(inputs[key]) for key in keys}

@@ -35,7 +35,7 @@ class Copier:
         """
         if source == target or self._registries.digest(target, digest) is not None:
             return
-        top = self._manifest(source, digest)
+        top = require_manifest(self._registries, source, digest)
         for entry in _descriptors(top, "manifests"):
             self.copy(source, target, str(entry.get("digest")))
         config = top.data.get("config")
@@ -45,17 +45,6 @@ class Copier:
                 self._copy_blob(source, target, blob)
         self._copy_signatures(source, target, digest)
         self._registries.put_manifest(target, digest, top)
-
-    def _manifest(self, repository: str, digest: str) -> Manifest:
-        manifest = self._registries.manifest(repository, digest)
-        if manifest is None:
-            raise RegistryError(
-                repository,
-                f"{digest} is missing in {repository}",
-                code=Code.MISSING_IMAGE,
-                help_="publish the release again, or another version",
-            )
-        return manifest
 
     def _copy_blob(self, source: str, target: str, descriptor: Mapping[str, Any]) -> None:
         digest, size = descriptor.get("digest"), descriptor.get("size")
@@ -84,6 +73,23 @@ class Copier:
                 for tag in self._registries.tags(repository):
                     tags.setdefault(tag.partition(".")[0], []).append(tag)
         return self._tags[repository].get(digest.replace(":", "-"), [])
+
+
+def require_manifest(registries: Registries, repository: str, digest: str) -> Manifest:
+    """Return the manifest of a digest that a repository must have.
+
+    Raises:
+        RegistryError: it is missing, or the registry cannot be read.
+    """
+    manifest = registries.manifest(repository, digest)
+    if manifest is None:
+        raise RegistryError(
+            repository,
+            f"{digest} is missing in {repository}",
+            code=Code.MISSING_IMAGE,
+            help_="publish the release again, or another version",
+        )
+    return manifest
 
 
 def _descriptors(manifest: Manifest, name: str) -> list[Mapping[str, Any]]:

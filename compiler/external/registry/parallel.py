@@ -8,8 +8,10 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 
-MAX_WORKERS = 8
-"""Maximum number of calls at the same time."""
+MAX_WORKERS = 32
+"""Maximum number of calls at the same time: small requests, which wait most of the time."""
+MAX_TRANSFERS = 8
+"""Maximum number at the same time of calls that hold much memory, or run a program."""
 GRACE = 3.0
 """Seconds for which running calls are awaited after an interrupt."""
 NO_LIMIT = 86400.0

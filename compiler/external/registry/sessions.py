@@ -1,9 +1,10 @@
 """HTTP sessions of registries: addresses, proxies, certificates, redirects and limits."""
 
 import re
-import threading
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -30,14 +31,18 @@ _LOOPBACK = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?\Z")
 
 
 class Sessions:
-    """The sessions of all threads; a session is used by its own thread only."""
+    """The sessions of all threads; a session is used by one thread at a time.
+
+    Idle sessions are kept with their connections, because threads live shorter than connections.
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         """Take the environment: Docker's settings, proxies, registries with plain HTTP."""
         self._environment = environment
         names = environment.get(PLAIN_HTTP, "").split(",")
         self._plain_http = {name.strip() for name in names} - {""}
-        self._threads = threading.local()
+        self._idle: dict[bool, deque[requests.Session]] = {False: deque(), True: deque()}
+        """Whether a session is for loopback addresses -> the idle ones."""
 
     def address(self, host: str) -> str:
         """Return the URL of a registry."""
@@ -113,48 +118,59 @@ class Sessions:
         *,
         redirected: bool,
     ) -> Response:
-        try:
-            started = self._session(url).request(
-                method,
-                url,
-                headers=headers,
-                data=body,
-                timeout=TIMEOUT,
-                allow_redirects=False,
-                stream=True,
-            )
-        except (
-            requests.exceptions.InvalidSchema,
-            requests.exceptions.InvalidURL,
-            requests.exceptions.MissingSchema,
-        ):
-            raise UnexpectedResponseError("it refers to an invalid address") from None
-        with started:
-            return Response(
-                status=started.status_code,
-                reason=started.reason or "",
-                url=url,
-                redirected=redirected,
-                headers=started.headers,
-                content=_read(started, limit),
-            )
+        with self._session(url) as session:
+            try:
+                started = session.request(
+                    method,
+                    url,
+                    headers=headers,
+                    data=body,
+                    timeout=TIMEOUT,
+                    allow_redirects=False,
+                    stream=True,
+                )
+            except (
+                requests.exceptions.InvalidSchema,
+                requests.exceptions.InvalidURL,
+                requests.exceptions.MissingSchema,
+            ):
+                raise UnexpectedResponseError("it refers to an invalid address") from None
+            with started:
+                return Response(
+                    status=started.status_code,
+                    reason=started.reason or "",
+                    url=url,
+                    redirected=redirected,
+                    headers=started.headers,
+                    content=_read(started, limit),
+                )
 
-    def _session(self, url: str) -> requests.Session:
-        """Return this thread's session for a URL: with proxies, except for loopback addresses."""
+    @contextmanager
+    def _session(self, url: str) -> Iterator[requests.Session]:
+        """Take a session for a URL: with proxies, except for loopback addresses."""
         host = urlsplit(url).netloc
         loopback = _LOOPBACK.match(host) is not None
-        name = "loopback" if loopback else "remote"
-        session: requests.Session | None = getattr(self._threads, name, None)
-        if session is None:
-            session = requests.Session()
-            session.trust_env = not loopback
-            session.auth = _keep_request  # otherwise ~/.netrc would replace the header
-            session.headers["User-Agent"] = "compile-matrix"
-            session.headers["Accept-Encoding"] = "identity"  # limits apply to the bytes received
-            setattr(self._threads, name, session)
+        idle = self._idle[loopback]
+        try:
+            session = idle.pop()
+        except IndexError:
+            session = _new_session(loopback=loopback)
         if url.startswith("https://") and (prefix := f"https://{host}/") not in session.adapters:
             session.mount(prefix, tls_adapter(host, self._environment))
-        return session
+        try:
+            yield session
+        finally:
+            idle.append(session)
+
+
+def _new_session(*, loopback: bool) -> requests.Session:
+    """Return a session; only those for other than loopback addresses use proxies."""
+    session = requests.Session()
+    session.trust_env = not loopback
+    session.auth = _keep_request  # otherwise ~/.netrc would replace the header
+    session.headers["User-Agent"] = "compile-matrix"
+    session.headers["Accept-Encoding"] = "identity"  # limits apply to the bytes received
+    return session
 
 
 def join_url(base: str, location: str) -> str:

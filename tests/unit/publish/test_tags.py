@@ -8,7 +8,12 @@ from support.releases import record_of
 
 from compiler.codes import Code
 from compiler.external.registry.client import Manifest, RegistryError
-from compiler.publish.create_tag import OvertakenError, create_tag, tags_of_other_images
+from compiler.publish.create_tag import (
+    OvertakenError,
+    create_tag,
+    ensure_tag,
+    tags_of_other_images,
+)
 from compiler.releases.record import ReleaseRecord
 from compiler.releases.registry_record import (
     choose_repository,
@@ -39,8 +44,8 @@ def test_a_tag_is_created_once(registries: FakeRegistries) -> None:
     """An existing tag of the same image is not written again."""
     image = registries.add_image(REPOSITORY, "1")
 
-    assert create_tag(registries, image, f"{REPOSITORY}:v1")
-    assert not create_tag(registries, image, f"{REPOSITORY}:v1")
+    assert ensure_tag(registries, image, f"{REPOSITORY}:v1")
+    assert not ensure_tag(registries, image, f"{REPOSITORY}:v1")
     assert registries.digest(REPOSITORY, "v1") == image.digest
 
 
