@@ -1,8 +1,8 @@
 """Measure how long compiling takes, as ratios of commands within one run: `make bench`.
 
-The two commands of a ratio run in turn, A B A B, after a warm-up; the ratio is the median of the
-pairs. Measured is the wall time of whole processes, on tmpfs if it exists. The environment variable
-BUILDX names the buildx binary if `docker buildx` is not available.
+Measured is the wall time of whole processes, on tmpfs if it exists. The environment variable BUILDX
+names the buildx binary if `docker buildx` is not available. `make bench` with the environment
+variable ONLY=publish measures only releases.
 """
 
 import compileall
@@ -10,19 +10,17 @@ import json
 import os
 import pickle
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import matrices
+import publish
+from commands import Command, print_row, ratio
 
 
-RUNS = int(os.environ.get("RUNS", "7"))
 COMPILE = [sys.executable, "-m", "compiler"]
 FLOOR = "import click, yaml, pydantic, jinja2"
 BARE = (
@@ -41,33 +39,6 @@ for folder, _, names in os.walk("."):
         with open(os.path.join(folder, name), "rb") as file:
             file.read()
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """A command to measure, its folder, and what prepares the folder before each run."""
-
-    arguments: list[str]
-    folder: Path
-    before: Callable[[], None] = lambda: None
-
-    def seconds(self) -> float:
-        """Run once and return the wall time."""
-        self.before()
-        start = time.perf_counter()
-        subprocess.run(self.arguments, cwd=self.folder, check=True, capture_output=True)
-        return time.perf_counter() - start
-
-
-def ratio(one: Command, other: Command) -> tuple[float, float, float]:
-    """Return the medians of both and of their ratio, pair by pair."""
-    one.seconds(), other.seconds()
-    pairs = [(one.seconds(), other.seconds()) for _ in range(RUNS)]
-    return (
-        statistics.median(a for a, _ in pairs),
-        statistics.median(b for _, b in pairs),
-        statistics.median(a / b for a, b in pairs),
-    )
 
 
 def clean(project: Path) -> Callable[[], None]:
@@ -127,18 +98,14 @@ def memory(arguments: list[str], folder: Path) -> int:
     return int(done.stdout)
 
 
-def print_row(work: str, measured: tuple[float, float, float], limit: str) -> None:
-    """Print one line of the table."""
-    ours, reference, quotient = measured
-    print(f"| {work} | {ours:.3f} s | {reference:.3f} s | {quotient:.2f} | {limit} |", flush=True)
-
-
 def main() -> None:
     """Measure everything and print the table."""
     shared = Path("/dev/shm")  # noqa: S108 - a tmpfs
     top = Path(tempfile.mkdtemp(dir=shared if shared.is_dir() else None))
     try:
-        _measure(top)
+        if os.environ.get("ONLY") != "publish":
+            _measure(top)
+        publish.measure(top)
     finally:
         shutil.rmtree(top)
 

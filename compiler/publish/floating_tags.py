@@ -22,7 +22,7 @@ from compiler.publish.request import (
     PublishProgress,
 )
 from compiler.publish.staged_image import image_manifest
-from compiler.publish.tag_owners import TagOwners
+from compiler.publish.tag_owners import TagOwners, recorded_images
 from compiler.releases.history import current_digests
 from compiler.releases.record import ReleaseRecord
 
@@ -42,8 +42,8 @@ class FloatingTagDecision:
 class FloatingTags:
     """The floating tags of one run."""
 
-    def __init__(self, job: PublishJob, progress: PublishProgress) -> None:
-        """Take the job and its state before any tag is created."""
+    def __init__(self, job: PublishJob, progress: PublishProgress, owners: TagOwners) -> None:
+        """Take the job, its state and all other releases before any tag is created."""
         self._job, self._progress = job, progress
         self._targets = {
             tag: name
@@ -52,8 +52,10 @@ class FloatingTags:
         }
         self._before: ReleaseRecord | None = progress.previous
         """The record of this release before the run."""
-        self._known = self._owners().versions if self._targets else ()
+        self._known = owners.versions if self._targets else ()
         """The versions that were recorded before the run."""
+        self._latest = recorded_images(owners.latest) if self._targets else {}
+        """Floating tag -> its images in the latest release before this one."""
         self._assigned: dict[str, set[str]] = {}
         """Tag -> the images that this run has assigned it to."""
         self.kept: dict[str, KeptTag] = {}
@@ -61,7 +63,7 @@ class FloatingTags:
 
     def preview(self) -> Mapping[str, FloatingTagDecision]:
         """Return what `move` would do with each tag."""
-        owners = self._owners()
+        owners = TagOwners.of(self._job)
         digests = current_digests(self._job.registries, self._targets)
         return {tag: self._decide(owners, tag, digests[tag]) for tag in digests}
 
@@ -100,7 +102,7 @@ class FloatingTags:
 
     def _pass(self, *, final: bool) -> bool:
         """Look at all tags once and move those that must move; return whether any was moved."""
-        owners = self._owners()
+        owners = TagOwners.of(self._job)
         certain = set() if final else self._certain_moves(owners)
         digests: dict[str, str | None] = dict.fromkeys(certain)
         digests |= settled_digests(
@@ -131,13 +133,8 @@ class FloatingTags:
             tag
             for tag, name in self._targets.items()
             if self._progress.has_created_tags(self._job.selected[name])
-            and not owners.is_latest(tag, self._own_digest(tag))
+            and self._own_digest(tag) not in self._latest.get(tag, ())
         }
-
-    def _owners(self) -> TagOwners:
-        """Return a finder with the state of the registry now."""
-        job = self._job
-        return TagOwners(job.registries, job.record_repository, job.request.release, job.templates)
 
     def _own_digest(self, tag: str) -> str:
         """Return the image of this release; empty if a preview has not built it."""

@@ -19,6 +19,7 @@ from compiler.publish.request import (
     PublishReport,
     PublishRequest,
 )
+from compiler.publish.tag_owners import TagOwners
 from compiler.publish.unfinished_tags import reject_unfinished_tags
 
 
@@ -65,7 +66,7 @@ def preview(
     find_staged_images(job, progress)
     reject_existing_tags(job, progress, NOTHING_BUILT)
     reject_unfinished_tags(job, progress)
-    floating = {} if request.platform else FloatingTags(job, progress).preview()
+    floating = {} if request.platform else FloatingTags(job, progress, TagOwners.of(job)).preview()
 
     def preview_target(item: ReleaseItem) -> PreviewedTarget:
         image = progress.images.get(item.target)

@@ -26,6 +26,7 @@ from compiler.publish.request import (
     PublishResult,
 )
 from compiler.publish.stage import ensure_tested, stage_missing
+from compiler.publish.tag_owners import TagOwners
 from compiler.publish.unfinished_tags import find_unfinished_tags, reject_unfinished_tags
 from compiler.publish.version_tags import (
     adopt_released_images,
@@ -119,7 +120,10 @@ def _stage_result(job: PublishJob, progress: PublishProgress) -> PublishResult:
 
 def _release(job: PublishJob, progress: PublishProgress) -> PublishResult:
     """Create the tags and write the record; start over if another run interferes."""
-    floating_tags = FloatingTags(job, progress)
+    owners = TagOwners.of(job)
+    floating_tags = FloatingTags(job, progress, owners)
+    latest = owners.latest.targets if owners.latest else ()
+    progress.sizes = {target.digest: target.bytes for target in latest}
     for _ in range(ROUNDS):
         try:
             adopt_released_images(job, progress)

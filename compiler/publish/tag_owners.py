@@ -10,6 +10,7 @@ from functools import cached_property
 
 from compiler.external.registry.client import Registries
 from compiler.external.registry.parallel import run_parallel
+from compiler.publish.request import PublishJob
 from compiler.releases.history import current_digests
 from compiler.releases.record import ReleaseRecord
 from compiler.releases.registry_record import pull_records, versions_in_tags
@@ -39,6 +40,11 @@ class TagOwners:
         self._release, self._templates = release, templates
         self._records: dict[str, ReleaseRecord | None] = {}
 
+    @classmethod
+    def of(cls, job: PublishJob) -> "TagOwners":
+        """Return a finder for the release of a job, with the state of the registry now."""
+        return cls(job.registries, job.record_repository, job.request.release, job.templates)
+
     @cached_property
     def versions(self) -> tuple[str, ...]:
         """The recorded versions, the newest first."""
@@ -54,18 +60,14 @@ class TagOwners:
         """Return whether there is a newer final release, with or without a record."""
         return any(map(self._is_newer, self.versions)) or bool(self._unfinished)
 
-    def is_latest(self, tag: str, digest: str) -> bool:
-        """Return whether the newest older final release has recorded an image for a tag."""
-        return digest in self._latest_images.get(tag, ())
-
     @cached_property
-    def _latest_images(self) -> Mapping[str, list[str]]:
-        """Floating tag -> its images in the record of the newest older final release."""
+    def latest(self) -> ReleaseRecord | None:
+        """The record of the newest older final release; None if it is damaged."""
         version = next((version for version in self.versions if self._is_older(version)), None)
         if version is None:
-            return {}
+            return None
         self._read([version])
-        return _digests(self._records[version])
+        return self._records[version]
 
     def newest(self, tag: str) -> tuple[str, str] | None:
         """Return version and digest of the newest newer release with a floating tag.
@@ -99,7 +101,7 @@ class TagOwners:
                 continue
             if version not in self._records:
                 self._read([version])
-            if digest in _digests(self._records[version]).get(tag, ()):
+            if digest in recorded_images(self._records[version]).get(tag, ()):
                 return version
         return None
 
@@ -116,7 +118,7 @@ class TagOwners:
         self._read(versions)
         found: dict[str, list[tuple[str, str]]] = {}
         for version in versions:
-            for tag, digests in _digests(self._records[version]).items():
+            for tag, digests in recorded_images(self._records[version]).items():
                 found.setdefault(tag, []).extend((version, digest) for digest in digests)
         return found
 
@@ -171,8 +173,8 @@ class TagOwners:
         return bool(own and other and other < own and not other.is_prerelease)
 
 
-def _digests(record: ReleaseRecord | None) -> dict[str, list[str]]:
-    """Return floating tag -> its images in a record."""
+def recorded_images(record: ReleaseRecord | None) -> Mapping[str, list[str]]:
+    """Return floating tag -> its images in a record; empty without one."""
     found: dict[str, list[str]] = {}
     for target in record.targets if record else ():
         for tag in target.moving:

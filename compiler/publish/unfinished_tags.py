@@ -81,7 +81,7 @@ def find_finished_targets(job: PublishJob, record: ReleaseRecord) -> dict[str, S
         if len(found) == 1 and None not in found
     }
 
-    owners = TagOwners(job.registries, job.record_repository, job.request.release, job.templates)
+    owners = TagOwners.of(job)
     floating_tags = {
         tag: name
         for name, item in complete.items()

@@ -30,6 +30,9 @@ def _released_target(
     recorded = progress.previous_target(item.target)
     if recorded is not None and recorded.digest == image.digest:
         state, seconds = recorded.state, recorded.seconds
+    size = progress.sizes.get(image.digest)
+    if size is None:
+        size = image_size(job.registries, item.repository, image)
     return ReleasedTarget(
         target=item.target,
         tags=item.version_tags,
@@ -41,7 +44,7 @@ def _released_target(
         bases=dict(item.bases),
         state=state,
         seconds=seconds,
-        bytes=image_size(job.registries, item.repository, image),
+        bytes=size,
     )
 
 

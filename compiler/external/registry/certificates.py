@@ -15,6 +15,7 @@ import truststore
 from requests.adapters import HTTPAdapter
 
 from compiler.external.registry.credentials import settings_folder
+from compiler.external.registry.parallel import MAX_WORKERS
 
 
 SYSTEM_SETTINGS = Path("/etc/docker")
@@ -30,7 +31,7 @@ class TlsAdapter(HTTPAdapter):
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
-        super().__init__()
+        super().__init__(pool_maxsize=MAX_WORKERS)
 
     def init_poolmanager(self, *args: Any, **more: Any) -> None:
         """Use the certificates for direct connections."""

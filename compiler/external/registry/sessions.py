@@ -1,18 +1,15 @@
-"""HTTP sessions of registries: addresses, proxies, certificates, redirects and limits."""
+"""HTTP sessions of registries: addresses, redirects and limits."""
 
-import re
 import time
-from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from urllib.parse import urljoin, urlsplit
+from collections.abc import Mapping
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
-from urllib3.exceptions import HTTPError
+from urllib3 import BaseHTTPResponse, exceptions
 
-from compiler.external.registry.certificates import tls_adapter
 from compiler.external.registry.credentials import DOCKER_HUB
 from compiler.external.registry.responses import Response, UnexpectedResponseError
+from compiler.external.registry.routes import INVALID_ADDRESS, Routes, is_loopback
 
 
 PLAIN_HTTP = "COMPILE_MATRIX_PLAIN_HTTP"
@@ -27,26 +24,23 @@ MAX_RESPONSE = 4 * 2**20
 _MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 2**16
-_LOOPBACK = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?\Z")
+_HEADERS = {"User-Agent": "compile-matrix", "Accept-Encoding": "identity"}
+"""Of all requests; limits apply to the bytes received, so nothing may be compressed."""
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class Sessions:
-    """The sessions of all threads; a session is used by one thread at a time.
-
-    Idle sessions are kept with their connections, because threads live shorter than connections.
-    """
+    """The connections of all threads."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         """Take the environment: Docker's settings, proxies, registries with plain HTTP."""
-        self._environment = environment
         names = environment.get(PLAIN_HTTP, "").split(",")
         self._plain_http = {name.strip() for name in names} - {""}
-        self._idle: dict[bool, deque[requests.Session]] = {False: deque(), True: deque()}
-        """Whether a session is for loopback addresses -> the idle ones."""
+        self._routes = Routes(environment)
 
     def address(self, host: str) -> str:
         """Return the URL of a registry."""
-        plain = host in self._plain_http or _LOOPBACK.match(host) is not None
+        plain = host in self._plain_http or is_loopback(host)
         name = "registry-1.docker.io" if host == DOCKER_HUB else host
         return f"{'http' if plain else 'https'}://{name}"
 
@@ -62,8 +56,8 @@ class Sessions:
             return False
         if server.scheme == "https" and server.hostname:
             return True
-        loopback = _LOOPBACK.match(server.netloc) and _LOOPBACK.match(registry.netloc)
-        same = server.hostname == registry.hostname or loopback is not None
+        loopback = is_loopback(server.netloc) and is_loopback(registry.netloc)
+        same = server.hostname == registry.hostname or loopback
         return server.scheme == registry.scheme == "http" and same
 
     def send(
@@ -118,59 +112,37 @@ class Sessions:
         *,
         redirected: bool,
     ) -> Response:
-        with self._session(url) as session:
-            try:
-                started = session.request(
-                    method,
-                    url,
-                    headers=headers,
-                    data=body,
-                    timeout=TIMEOUT,
-                    allow_redirects=False,
-                    stream=True,
-                )
-            except (
-                requests.exceptions.InvalidSchema,
-                requests.exceptions.InvalidURL,
-                requests.exceptions.MissingSchema,
-            ):
-                raise UnexpectedResponseError("it refers to an invalid address") from None
-            with started:
-                return Response(
-                    status=started.status_code,
-                    reason=started.reason or "",
-                    url=url,
-                    redirected=redirected,
-                    headers=started.headers,
-                    content=_read(started, limit),
-                )
-
-    @contextmanager
-    def _session(self, url: str) -> Iterator[requests.Session]:
-        """Take a session for a URL: with proxies, except for loopback addresses."""
-        host = urlsplit(url).netloc
-        loopback = _LOOPBACK.match(host) is not None
-        idle = self._idle[loopback]
+        form = urlencode(body).encode() if isinstance(body, Mapping) else None
+        connections, target = self._routes.find(url)
         try:
-            session = idle.pop()
-        except IndexError:
-            session = _new_session(loopback=loopback)
-        if url.startswith("https://") and (prefix := f"https://{host}/") not in session.adapters:
-            session.mount(prefix, tls_adapter(host, self._environment))
+            started = connections.urlopen(
+                method,
+                target,
+                body=body if form is None else form,
+                headers={**_HEADERS, **headers, **(_FORM if form is not None else {})},
+                timeout=TIMEOUT,
+                redirect=False,
+                retries=False,
+                assert_same_host=False,
+                preload_content=False,
+            )
+        except exceptions.LocationValueError:
+            raise UnexpectedResponseError(INVALID_ADDRESS) from None
+        except exceptions.SSLError as error:
+            raise requests.exceptions.SSLError(str(error)) from None
+        except (exceptions.HTTPError, OSError) as error:
+            raise _connection_error(error) from None
         try:
-            yield session
+            return Response(
+                status=started.status,
+                reason=started.reason or "",
+                url=url,
+                redirected=redirected,
+                headers=started.headers,
+                content=_read(started, limit),
+            )
         finally:
-            idle.append(session)
-
-
-def _new_session(*, loopback: bool) -> requests.Session:
-    """Return a session; only those for other than loopback addresses use proxies."""
-    session = requests.Session()
-    session.trust_env = not loopback
-    session.auth = _keep_request  # otherwise ~/.netrc would replace the header
-    session.headers["User-Agent"] = "compile-matrix"
-    session.headers["Accept-Encoding"] = "identity"  # limits apply to the bytes received
-    return session
+            started.close()  # does nothing to a connection whose response was read completely
 
 
 def join_url(base: str, location: str) -> str:
@@ -183,29 +155,34 @@ def join_url(base: str, location: str) -> str:
         url = urljoin(base, location)
         scheme = urlsplit(url).scheme
     except ValueError:
-        raise UnexpectedResponseError("it refers to an invalid address") from None
+        raise UnexpectedResponseError(INVALID_ADDRESS) from None
     if scheme not in {"http", "https"}:
-        raise UnexpectedResponseError("it refers to an invalid address")
+        raise UnexpectedResponseError(INVALID_ADDRESS)
     if scheme == "http" and base.startswith("https:"):
         raise UnexpectedResponseError("it refers to an address without TLS")
     return url
 
 
-def _read(response: requests.Response, limit: int) -> bytes:
+def _read(response: BaseHTTPResponse, limit: int) -> bytes:
     """Read a body within the limits of size and time."""
     deadline = time.monotonic() + TIMEOUT
     content = bytearray()
     try:
-        while chunk := response.raw.read1(_CHUNK, decode_content=False):
+        while chunk := response.read1(_CHUNK, decode_content=False):
             content += chunk
             if len(content) > limit:
                 raise UnexpectedResponseError(f"it exceeds {limit / 2**20:g} MiB")
             if time.monotonic() > deadline:
                 raise UnexpectedResponseError(f"it takes longer than {TIMEOUT:g} seconds")
-    except HTTPError as error:
-        raise requests.exceptions.ConnectionError(str(error)) from None
+    except exceptions.HTTPError as error:
+        raise _connection_error(error) from None
     return bytes(content)
 
 
-def _keep_request(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
+def _connection_error(error: Exception) -> requests.RequestException:
+    """Return the error of `requests` for an error of urllib3 that another attempt may avoid."""
+    timeout = isinstance(error, exceptions.TimeoutError) and not isinstance(
+        error, exceptions.NewConnectionError
+    )
+    kind = requests.exceptions.Timeout if timeout else requests.exceptions.ConnectionError
+    return kind(str(error))

@@ -25,6 +25,7 @@ from compiler.codes import Code
 from compiler.errors import Repository
 from compiler.external.registry.client import PLAIN_HTTP, Registries, RegistryError
 from compiler.external.registry.credentials import Credentials, find_credentials
+from compiler.external.registry.parallel import MAX_WORKERS
 from compiler.external.registry.sessions import Sessions
 
 
@@ -371,7 +372,7 @@ from compiler.external.registry.client import Registries
 from compiler.external.registry.parallel import run_parallel
 registries = Registries(os.environ)
 try:
-    tags = {str(n): str(n) for n in range(20)}
+    tags = {str(n): str(n) for n in range(100)}
     run_parallel(lambda tag: registries.digest(sys.argv[1], tag), tags)
 except KeyboardInterrupt:
     sys.exit(130)
@@ -388,7 +389,7 @@ def test_an_interrupt_ends_requests(tmp_path: Path, *, silent: bool) -> None:
     class Unavailable(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
             seen.append(self.path)
-            if len(seen) == 8:
+            if len(seen) == MAX_WORKERS:
                 all_received.set()
             if silent:
                 released.wait()
@@ -399,8 +400,11 @@ def test_an_interrupt_ends_requests(tmp_path: Path, *, silent: bool) -> None:
         def log_message(self, *_: object) -> None:
             """Print nothing."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Unavailable) as running:
-        running.daemon_threads = True
+    class Server(http.server.ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 2 * MAX_WORKERS
+
+    with Server(("127.0.0.1", 0), Unavailable) as running:
         threading.Thread(target=running.serve_forever, args=[0.02], daemon=True).start()
         host = f"127.0.0.1:{running.server_address[1]}"
         process = subprocess.Popen(
@@ -417,4 +421,4 @@ def test_an_interrupt_ends_requests(tmp_path: Path, *, silent: bool) -> None:
 
     assert process.returncode == 130
     assert not stderr
-    assert len(seen) == 8
+    assert len(seen) == MAX_WORKERS
