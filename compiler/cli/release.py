@@ -146,7 +146,7 @@ def promote_(invocation: Invocation, /, version: str, output_format: str, *, rem
     """Move the floating tags of a release to it, forward or back.
 
     Version tags are not changed. Only tags that the current matrix can produce are moved; others
-    are listed and left. All tags are verified at the end. Run an interrupted command again.
+    are listed and not moved. All tags are verified at the end. Run an interrupted command again.
 
     \b
     Examples:
@@ -160,13 +160,13 @@ def promote_(invocation: Invocation, /, version: str, output_format: str, *, rem
     registries = Registries(os.environ)
     record = _read_record(invocation, registries, version)
     templates = templates_for(ResolvedPlan(invocation.plan(), os.environ), version)
-    moved, left = promote_release(registries, record, templates, removed=removed)
+    moved, skipped = promote_release(registries, record, templates, removed=removed)
     states = {tag: "moved" if changed else "unchanged" for tag, changed in moved.items()}
     if output_format == "json":
-        tags = [{"tag": tag, "state": state} for tag, state in (states | left).items()]
+        tags = [{"tag": tag, "state": state} for tag, state in (states | skipped).items()]
         click.echo(json.dumps({"version": 1, "release": version, "tags": tags}, indent=1))
         return
-    for tag, state in (states | left).items():
+    for tag, state in (states | skipped).items():
         click.echo(printable(f"{tag}: {state}"))
     click.echo(f"{counted(sum(moved.values()), 'tag')} moved to {version}")
 

@@ -1,5 +1,9 @@
 """The tag and the label that name an image's fingerprint."""
 
+FINGERPRINT_PREFIX = "fp-"
+"""The start of the tags of staged images."""
+CHECK_PREFIX = "check-"
+"""The start of tags that are reserved for the marks of passed checks."""
 LABEL = "compile-matrix.fingerprint"
 """The label that shows an image's fingerprint to people; the program does not read it."""
 
@@ -19,7 +23,8 @@ def fingerprint_tag(fingerprint: str, platform: str = "") -> str:
     >>> fingerprint_tag("0a", "linux/arm64")
     'fp-0a-linux-arm64'
     """
-    return f"fp-{fingerprint}" + (f"-{platform.replace('/', '-')}" if platform else "")
+    suffix = f"-{platform.replace('/', '-')}" if platform else ""
+    return f"{FINGERPRINT_PREFIX}{fingerprint}{suffix}"
 
 
 def pushed_tag(fingerprint: str, platform: str = "") -> str:

@@ -74,8 +74,7 @@ class FloatingTags:
     def settle(self, record: ReleaseRecord) -> None:
         """Check all tags again, and correct those that runs of other releases have moved.
 
-        If the run has changed neither a tag nor the record of its release, there is nothing that
-        it could have to correct.
+        Nothing is read if the run has changed neither a tag nor the record of its release.
 
         Args:
             record: the record of this release after the run.

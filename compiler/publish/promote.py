@@ -11,17 +11,19 @@ from compiler.codes import Code
 from compiler.errors import Diagnostic, DiagnosticError, Repository
 from compiler.external.references import split_tag
 from compiler.external.registry.client import Manifest, Registries
-from compiler.external.registry.copying import Copier
+from compiler.external.registry.copying import DIGEST_PREFIX, Copier
 from compiler.external.registry.parallel import MAX_TRANSFERS, run_parallel
+from compiler.fingerprint.naming import CHECK_PREFIX, FINGERPRINT_PREFIX
 from compiler.publish.create_tag import settled_digests
 from compiler.releases.history import current_digests
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
+from compiler.releases.registry_record import RECORD_PREFIX
 from compiler.releases.tag_templates import TagTemplates
 
 
 _NO_TAG_MOVED = "no tag was moved"
 _PROMOTE_AGAIN = "run the command again to decide for this release"
-_RESERVED = ("fp-", "release-", "check-", "sha256-")
+_RESERVED = (FINGERPRINT_PREFIX, RECORD_PREFIX, CHECK_PREFIX, DIGEST_PREFIX)
 """Prefixes of tags that are not those of images for users."""
 
 
@@ -30,8 +32,8 @@ class Promotion(NamedTuple):
 
     moved: dict[str, bool]
     """Tag -> whether it was moved; False if it referred to the release already."""
-    left: dict[str, str]
-    """Tag of the record that was left -> why."""
+    skipped: dict[str, str]
+    """Tag of the record that was not moved -> why."""
 
 
 class _Move(NamedTuple):
@@ -60,12 +62,12 @@ def promote_release(
         RegistryError: a registry denies access.
     """
     moves: list[_Move] = []
-    left: dict[str, str] = {}
+    skipped: dict[str, str] = {}
     for target in record.targets:
         for tag in target.moving:
-            reason = _reason_to_leave(target, tag, templates, removed=removed)
+            reason = _reason_to_skip(target, tag, templates, removed=removed)
             if reason:
-                left[tag] = reason
+                skipped[tag] = reason
             else:
                 moves.append(_Move(tag, target, _source(target, tag, templates)))
     manifests = _read_images(registries, record, moves, templates)
@@ -84,24 +86,24 @@ def promote_release(
         stale,
     )
     _check_moved(registries, record, moves)
-    return Promotion({move.tag: move.tag in stale for move in moves}, left)
+    return Promotion({move.tag: move.tag in stale for move in moves}, skipped)
 
 
-def _reason_to_leave(
+def _reason_to_skip(
     target: ReleasedTarget, tag: str, templates: TagTemplates, *, removed: bool
 ) -> str:
     """Return why a tag must not be moved; empty if it may be moved."""
     if tag in templates.floating_tags:
         return ""
     if split_tag(tag)[0] not in templates.repositories:
-        return "left: its repository is none of this matrix"
+        return "skipped: the matrix has no tag in this repository"
     if target.target in templates.version_tags:
-        return "left: no floating tag of this matrix"
+        return "skipped: the matrix has no such floating tag"
     if split_tag(tag)[1].startswith(_RESERVED) or templates.is_version_tag(tag):
-        return "left: it is not a floating tag"
-    return (
-        "" if removed else f"left: the matrix has no target {target.target}; `--removed` moves it"
-    )
+        return "skipped: it is not a floating tag"
+    if removed:
+        return ""
+    return f"skipped: the matrix has no target {target.target}; pass `--removed` to move the tag"
 
 
 def _source(target: ReleasedTarget, tag: str, templates: TagTemplates) -> str:

@@ -20,7 +20,8 @@ from compiler.releases.record import InvalidRecordError, ReleaseRecord, parse_re
 from compiler.releases.version import parse_version
 
 
-TAG_PREFIX = "release-"
+RECORD_PREFIX = "release-"
+"""The start of the tags of records."""
 MEDIA_TYPE = "application/vnd.compile-matrix.release.v1+json"
 _EMPTY = b"{}"
 _EMPTY_MEDIA_TYPE = "application/vnd.oci.empty.v1+json"
@@ -28,7 +29,7 @@ _EMPTY_MEDIA_TYPE = "application/vnd.oci.empty.v1+json"
 
 def record_tag(version: str) -> str:
     """Return the name of the tag of a release's record."""
-    return TAG_PREFIX + version
+    return RECORD_PREFIX + version
 
 
 def push_record(registries: Registries, repository: str, record: ReleaseRecord) -> str:
@@ -164,7 +165,7 @@ def recorded_versions(registries: Registries, repository: str) -> list[str]:
 
 def versions_in_tags(tags: Iterable[str]) -> list[str]:
     """Return the versions in tags of records: the newest first, then texts without an order."""
-    names = [tag.removeprefix(TAG_PREFIX) for tag in tags if tag.startswith(TAG_PREFIX)]
+    names = [tag.removeprefix(RECORD_PREFIX) for tag in tags if tag.startswith(RECORD_PREFIX)]
     ordered = {name: version for name in names if (version := parse_version(name))}
     newest_first = sorted(ordered, key=lambda name: (ordered[name], name), reverse=True)
     return newest_first + sorted(name for name in names if name not in ordered)

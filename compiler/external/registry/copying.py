@@ -13,6 +13,10 @@ from compiler.external.registry.client import Manifest, Registries, RegistryErro
 from compiler.external.registry.responses import unexpected
 
 
+DIGEST_PREFIX = "sha256-"
+"""The start of tags that name a digest: signatures, attestations and SBOMs."""
+
+
 class Copier:
     """Copies images; reads the tags of each source repository once."""
 
@@ -72,7 +76,7 @@ class Copier:
                 tags = self._tags[repository] = {}
                 for tag in self._registries.tags(repository):
                     tags.setdefault(tag.partition(".")[0], []).append(tag)
-        return self._tags[repository].get(digest.replace(":", "-"), [])
+        return self._tags[repository].get(DIGEST_PREFIX + digest.removeprefix("sha256:"), [])
 
 
 def require_manifest(registries: Registries, repository: str, digest: str) -> Manifest:

@@ -56,27 +56,30 @@ def test_tags_move_back_and_forward(model: ModelRegistry) -> None:
     assert model.writes == []
 
 
-def test_other_tags_are_left(model: ModelRegistry) -> None:
+def test_other_tags_are_skipped(model: ModelRegistry) -> None:
     """A record cannot move tags of other repositories, version tags, or our own tags."""
     image = model.add_image(REPOSITORY, "old", "1")
     foreign = f"{HOST}/another-team/server:latest"
     names = [foreign, f"{REPOSITORY}:2", f"{REPOSITORY}:release-1", f"{REPOSITORY}:stable"]
     reasons = [
-        "left: its repository is none of this matrix",
-        "left: it is not a floating tag",
-        "left: it is not a floating tag",
+        "skipped: the matrix has no tag in this repository",
+        "skipped: it is not a floating tag",
+        "skipped: it is not a floating tag",
     ]
     released = record(image, *names, target="gone")
 
     kept = {**dict(zip(names, reasons, strict=False)), names[3]: "the matrix has no target gone"}
-    _, left = promote(model, released)
-    assert left == {**kept, names[3]: "left: the matrix has no target gone; `--removed` moves it"}
-    moved, left = promote(model, released, removed=True)
+    _, skipped = promote(model, released)
+    assert skipped == {
+        **kept,
+        names[3]: "skipped: the matrix has no target gone; pass `--removed` to move the tag",
+    }
+    moved, skipped = promote(model, released, removed=True)
     assert moved == {names[3]: True}
-    assert list(left) == names[:3]
+    assert list(skipped) == names[:3]
     assert promote(model, record(image, names[3])) == (
         {},
-        {names[3]: "left: no floating tag of this matrix"},
+        {names[3]: "skipped: the matrix has no such floating tag"},
     )
     assert model.digest(foreign) is None
 
