@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from compiler.constants import DOT_GIT, LOCAL_FOLDER
 from compiler.render.context_reads import Reach
-from compiler.render.ignore_patterns import IgnoreMatcher, PatternError
+from compiler.render.ignore_patterns import IgnoreMatcher
+from compiler.render.path_patterns import PatternError
 
 
 NEVER = frozenset({DOT_GIT, LOCAL_FOLDER})

@@ -8,8 +8,9 @@ from e2b_dockerfile_utils import PatternMatcher
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.render.ignore_patterns import IgnoreMatcher, PatternError, _Automaton, read_lines
-from compiler.render.ignore_patterns import _tokens as tokens
+from compiler.render.ignore_patterns import IgnoreMatcher, read_lines
+from compiler.render.path_patterns import PatternError, _Automaton
+from compiler.render.path_patterns import _tokens as tokens
 
 
 PIECES = ["a", "b", ".", "*", "**", "?", "/", "[ab]", "[^a]", "[a-b]", "\\*", "\\a", "é", "+", "]"]
