@@ -37,7 +37,6 @@ CACHE_ONLY = "type=cacheonly"
 """The record of an output that is discarded."""
 
 _SINGLE = re.compile(r"(?<!\$)\$\{|(?<!%)%\{")
-_ADDRESS = re.compile(r"://|^[\w.-]+@[\w.-]+:|^[a-z-]+:")
 
 
 class WrongKindError(Exception):
@@ -115,7 +114,9 @@ def _mapping(name: str, raw: Any) -> Mapping[str, str]:
 
 def _local(path: str) -> str:
     """Return a context as bake prints it: a local folder is a normalised path."""
-    return path if not path or _ADDRESS.search(path) else normpath(path)
+    from compiler.external.addresses import is_folder
+
+    return normpath(path) if path and is_folder(path) else path
 
 
 def _records(name: str, entries: Iterable[Any]) -> tuple[str, ...]:

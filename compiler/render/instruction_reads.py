@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from compiler.external.addresses import is_address
 from compiler.render.dockerfile import Instruction
 from compiler.render.dockerfile_words import mount_options
 
 
-_REMOTE = re.compile(r"^[a-z0-9+.-]+://|^git@", re.IGNORECASE)
 _UNREADABLE = {"source": "$", "from": "$"}
 """Options of a mount that cannot be parsed: it may read anything."""
 
@@ -41,7 +41,7 @@ def sources(instruction: Instruction, escape: str) -> Iterator[Source]:
             if is_heredoc(argument, instruction):
                 continue
             path = _unquoted(argument, escape)
-            if not (instruction.keyword == "ADD" and _REMOTE.match(path)):
+            if not (instruction.keyword == "ADD" and is_address(path)):
                 yield Source(name, path, wild=True, excludes=excludes)
 
 

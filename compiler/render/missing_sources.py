@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from compiler.codes import Code
 from compiler.errors import Severity
+from compiler.external.addresses import is_folder
 from compiler.matrix.strings import variables_in
 from compiler.render.dockerfile import ParsedDockerfile
 from compiler.render.dockerfile_rules import Finding
@@ -20,8 +21,6 @@ from compiler.targets.target import Target
 
 
 _WILD = re.compile(r"[*?\[\\]")
-_REMOTE = re.compile(r"[a-z0-9+.-]+:|git@|github\.com/", re.IGNORECASE)
-"""The start of a context that is not a folder."""
 
 
 class ContextPath(NamedTuple):
@@ -49,7 +48,7 @@ def context_paths(parsed: ParsedDockerfile) -> Iterator[ContextPath]:
 def local_context(target: Target) -> str | None:
     """Return the folder of a target's build context; None if it is not a known folder."""
     context = str(target.fields.get("context", "."))
-    return None if variables_in(context) or _REMOTE.match(context) else context
+    return context if is_folder(context) and not variables_in(context) else None
 
 
 def exists(files: Files, context: str, path: str) -> bool:

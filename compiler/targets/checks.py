@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems
+from compiler.external.addresses import is_folder
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.names import MAX_FILE_NAME
 from compiler.matrix.strings import BakeString, substitute
@@ -17,7 +18,6 @@ from compiler.targets.expand import Variant
 from compiler.targets.field_locations import TargetUnderCheck
 from compiler.targets.field_rendering import Rendered
 from compiler.targets.field_syntax import Shapes
-from compiler.targets.links import linked_target
 from compiler.targets.parents import described
 from compiler.targets.tag_checks import Tags
 from compiler.targets.target import Target
@@ -142,7 +142,7 @@ class Checks:
                 continue
             self._contexts.add(context)
             plain = substitute(str(path), self._values)
-            if "://" in plain or plain.startswith("git@") or linked_target(plain) is not None:
+            if not is_folder(plain):
                 continue
             try:
                 self._files.require_folder(plain)
