@@ -164,6 +164,7 @@ class Code(StrEnum):
     MISSING_SECRET = "missing-secret"  # noqa: S105
     UNUSED_SECRET = "unused-secret"  # noqa: S105
     MISSING_SOURCE = "missing-source"
+    READABLE_GIT = "readable-git"
     SYNTAX_WITHOUT_EFFECT = "syntax-without-effect"
     CONTINUED_INSTRUCTION = "continued-instruction"
     UNLOCKED_BASE = "unlocked-base"
@@ -521,6 +522,10 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.MISSING_SOURCE: "A `COPY`, `ADD` or bind mount reads a path that its local build "
         "context does not contain, so the build would fail. Create the path, or correct it. Paths "
         "with variables or wildcards are not checked.",
+        Code.READABLE_GIT: "A `COPY`, `ADD`, `FROM` or bind mount can read the folder `.git` of a "
+        "local context, which can contain credentials and the whole history. Fingerprints leave it "
+        "out, so a changed `.git` does not rebuild the image. Write `.git` in the ignore file, or "
+        "exclude it with `--exclude`. Paths with variables are not checked.",
         Code.SYNTAX_WITHOUT_EFFECT: "BuildKit reads `# syntax=` only in the first lines of a "
         "Dockerfile, before other comments and instructions. Move the directive to the first line "
         "of the template.",

@@ -49,6 +49,11 @@ BAKE_RETRIES = 6
 DOT_GIT = ".git"
 """Git's own folder, or the file that names it: it can contain credentials and is never read."""
 
+IGNORE = ".dockerignore"
+"""The ignore file of a build context."""
+OWN_IGNORE = f"{DOCKERFILE_SUFFIX}{IGNORE}"
+"""Ends the name of an ignore file that belongs to one Dockerfile, and is used instead."""
+
 LOCAL_FOLDER = ".compile-matrix"
 """The folder for logs, selections, release records and saved state; next to matrix.yaml."""
 

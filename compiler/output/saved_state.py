@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 
-from compiler.constants import BAKE_FILE, FOLDER, PRESENT, STAGING, STATE_PATH
+from compiler.constants import BAKE_FILE, FOLDER, OWN_IGNORE, PRESENT, STAGING, STATE_PATH
 from compiler.output.files import (
     CHUNK,
     OPEN_FOLDER,
@@ -148,7 +148,7 @@ def _is_current(state: State, top: int, folder: int) -> bool:
         and STAGING not in os.listdir(top)
         and all(_input_is_current(path, recorded, top) for path, recorded in state.inputs.items())
         and outputs.pop(BAKE_FILE) == digest(read(BAKE_FILE, top))
-        and _outputs_are_current(outputs, f"{state.output}/" if state.output else "", folder)
+        and _folder_is_current(state, outputs, folder)
     )
 
 
@@ -167,9 +167,13 @@ def _input_is_current(path: str, recorded: str | None, top: int) -> bool:
         return recorded is None
 
 
-def _outputs_are_current(outputs: Mapping[str, str], prefix: str, folder: int) -> bool:
-    """Return whether the output folder has each of these as recorded, and no other file of ours."""
+def _folder_is_current(state: State, outputs: Mapping[str, str], folder: int) -> bool:
+    """Return whether the output folder has each of these as recorded, and nothing else that counts.
+
+    That is another file of ours, or an ignore file that is not an input.
+    """
     others = set(os.listdir(folder))
+    prefix = f"{state.output}/" if state.output else ""
     start = len(prefix)
     for path, recorded in outputs.items():
         name = path[start:]
@@ -186,4 +190,8 @@ def _outputs_are_current(outputs: Mapping[str, str], prefix: str, folder: int) -
         if "sha256:" + sha256(content).hexdigest() != recorded:
             return False
         others.discard(name)
-    return STAGING not in others and not any(is_leftover(name, folder) for name in others)
+    return STAGING not in others and not any(
+        is_leftover(name, folder)
+        or (name.endswith(OWN_IGNORE) and f"{prefix}{name}" not in state.inputs)
+        for name in others
+    )

@@ -10,19 +10,19 @@ from collections.abc import Iterator, Mapping
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems, Severity, did_you_mean
 from compiler.matrix.strings import substitute, variables_in
+from compiler.render.build_contexts import BuildContexts
 from compiler.render.dockerfile import DockerfileError, Word
 from compiler.render.dockerfile_rules import Finding
 from compiler.render.field_location import field_location
 from compiler.render.image_arguments import expanded
 from compiler.render.lost_line_ends import Head, heads, lost_line_ends
 from compiler.render.matrix_references import MatrixReferences
-from compiler.render.missing_sources import exists, local_context
-from compiler.render.missing_sources import missing as missing_source
 from compiler.render.mounted_ids import missing as missing_id
 from compiler.render.mounted_ids import provided
 from compiler.render.provided_ids import ProvidedIds
 from compiler.render.render import Dockerfile
 from compiler.render.shapes import Printed, Selection, Shape, is_marked, selection
+from compiler.render.source_checks import source_findings
 from compiler.render.structures import Structure, invalid, read_structure
 from compiler.render.template_lines import line_location
 from compiler.render.templates import Templates
@@ -59,11 +59,11 @@ class _Checks:
     """Checks the Dockerfiles of one plan, one after another."""
 
     def __init__(self, plan: Plan, templates: Templates, files: Files) -> None:
-        self._plan, self._templates, self._files = plan, templates, files
+        self._plan, self._templates = plan, templates
         self.problems, self.warnings = Problems(), Problems()
         self.provided = ProvidedIds(plan.matrix)
         self._references = MatrixReferences(plan)
-        self._exists: dict[tuple[str, str], bool] = {}
+        self._contexts = BuildContexts(files, plan.matrix.output)
         self._structures: dict[Shape, tuple[Structure, Selection]] = {}
         self._wholes: dict[str, Shape] = {}
         self._clean: set[tuple[object, ...]] = set()
@@ -79,7 +79,8 @@ class _Checks:
         printed = self._templates.shapes[target.template].of(text)
         structure, relevant = self._structure(printed.shape)
         fields = map(id, map(target.fields.get, structure.fields))
-        key = (structure, relevant(printed.words), *fields)
+        own = self._contexts.own_ignore_file(target)
+        key = (structure, relevant(printed.words), own, *fields)
         if key in self._clean:
             return
         lost = self._lost(target.template, printed.shape)
@@ -158,17 +159,8 @@ class _Checks:
             ids, name = provided(target, mount.kind), printed.restore(mount.id)
             if ids is not None and name not in ids and "$" not in name:
                 yield missing_id(mount, name, ids)
-        context = local_context(target)
-        for named in structure.paths:
-            path = printed.restore(named.path)
-            if context is not None and not self._context_contains(context, path):
-                yield missing_source(context, path, named)
-
-    def _context_contains(self, context: str, path: str) -> bool:
-        key = (context, path)
-        if key not in self._exists:
-            self._exists[key] = exists(self._files, context, path)
-        return self._exists[key]
+        if structure.sources:
+            yield from source_findings(target, structure.sources, printed, self._contexts)
 
     def _add(self, finding: Finding, target: Target, printed: Printed) -> None:
         """Note a finding; variants in which other words are printed share one diagnostic."""

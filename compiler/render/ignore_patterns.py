@@ -1,10 +1,13 @@
 """The rules of `.dockerignore`, as BuildKit applies them: the last pattern that matches decides."""
 
+import os
 import posixpath
 import re
 from collections.abc import Iterable
 
+from compiler.codes import Code
 from compiler.render.path_patterns import PatternError, compile_pattern
+from compiler.source.project_files import FileError, Files
 
 
 _SPACE = (
@@ -13,6 +16,8 @@ _SPACE = (
 _SPACE += "\u2028\u2029\u202f\u205f\u3000"
 """What Go's strings.TrimSpace removes; Python's strip removes more."""
 _WILDCARD = re.compile(r"[*?\[\\]")
+_MOST_BYTES = 1 << 20
+"""Size of an ignore file above which it is rejected."""
 
 
 def read_lines(content: bytes) -> tuple[str, ...]:
@@ -23,6 +28,24 @@ def read_lines(content: bytes) -> tuple[str, ...]:
     """
     text = content.removeprefix(b"\xef\xbb\xbf").decode(errors="surrogateescape")
     return tuple(line.removesuffix("\r") for line in text.removesuffix("\n").split("\n"))
+
+
+def read_ignore_file(files: Files, path: str) -> tuple[str, ...] | None:
+    """Return the lines of an ignore file; None if it does not exist.
+
+    A link to a missing file is an empty ignore file, and a folder is not an ignore file.
+
+    Raises:
+        FileError: it is not a regular file, too large, unreadable, or outside the folder of files.
+    """
+    if files.absent(path) or os.path.isdir(files.root / path):
+        return None
+    try:
+        return read_lines(files.read(path, limit=_MOST_BYTES))
+    except FileError as error:
+        if error.code is Code.MISSING_FILE:
+            return ()
+        raise
 
 
 class _Pattern:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from compiler.codes import Code
+from compiler.render.context_sources import ContextSource, context_sources
 from compiler.render.dockerfile import Argument, DockerfileError, ParsedDockerfile, Word, read
 from compiler.render.dockerfile_rules import Finding, rejected, suspicious
-from compiler.render.missing_sources import ContextPath, context_paths
 from compiler.render.mounted_ids import Mount, mounts
 from compiler.render.shapes import is_marked, marks_in
 
@@ -26,7 +26,7 @@ class Structure:
     arguments: tuple[Argument, ...] = ()
     """The `ARG` before the first `FROM`."""
     mounts: tuple[Mount, ...] = ()
-    paths: tuple[ContextPath, ...] = ()
+    sources: tuple[ContextSource, ...] = ()
     triggers: tuple[str, ...] = ()
     """The `ONBUILD` instructions."""
     is_known: bool = True
@@ -40,7 +40,8 @@ class Structure:
 
     def __post_init__(self) -> None:
         parts = [*self.stages, *(word.text for word in self.images), *self.triggers]
-        parts += [path.path for path in self.paths] + [mount.id for mount in self.mounts]
+        parts += [mount.id for mount in self.mounts]
+        parts += [part for s in self.sources for part in (s.name, s.word, *s.excludes)]
         expands = any("$" in word.text for word in self.images)
         if expands:
             parts += [f"{argument.name} {argument.default}" for argument in self.arguments]
@@ -64,7 +65,7 @@ def read_structure(text: str) -> Structure:
         images=tuple(_images(parsed)),
         arguments=parsed.arguments,
         mounts=tuple(mounts(parsed)),
-        paths=tuple(context_paths(parsed)),
+        sources=tuple(context_sources(parsed)),
         triggers=tuple(step.text for step in parsed.instructions if step.keyword == "ONBUILD"),
     )
 

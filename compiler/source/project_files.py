@@ -2,6 +2,7 @@
 
 import errno
 import os
+import posixpath
 import re
 import stat
 from hashlib import sha256
@@ -129,6 +130,32 @@ class Files:
         if path != ".":
             self.digests.setdefault(path, PRESENT if exists else None)
         return exists
+
+    def dot_git(self, folder: str) -> str:
+        """Return FOLDER if a folder contains a folder `.git`, PRESENT for a file, empty without.
+
+        Whether it exists is recorded as an input. Nothing in it is read.
+        """
+        path = posixpath.normpath(f"{folder}/{DOT_GIT}")
+        try:
+            self._inside(folder)
+            mode = os.lstat(self.root / path).st_mode
+        except (FileError, OSError):
+            self.digests.setdefault(path, None)
+            return ""
+        self.digests.setdefault(path, PRESENT)
+        return FOLDER if stat.S_ISDIR(mode) else PRESENT
+
+    def named(self, folder: str, suffix: str) -> frozenset[str]:
+        """Return the paths in a folder that end with a suffix, and record that they exist."""
+        try:
+            names = os.listdir(self._inside(folder))
+        except (FileError, OSError):
+            return frozenset()
+        paths = {posixpath.normpath(f"{folder}/{n}") for n in names if n.endswith(suffix)}
+        for path in paths:
+            self.digests.setdefault(path, PRESENT)
+        return frozenset(paths)
 
     def require_folder(self, path: str) -> None:
         """Check that a folder exists.

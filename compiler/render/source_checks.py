@@ -1,0 +1,112 @@
+"""Check what a Dockerfile reads from a build context: missing, ignored and private paths."""
+
+from collections.abc import Iterable, Iterator
+
+from compiler.codes import Code
+from compiler.constants import DOT_GIT
+from compiler.errors import Severity
+from compiler.external.references import lookup_name
+from compiler.render.build_contexts import BuildContext, BuildContexts
+from compiler.render.context_sources import ContextSource
+from compiler.render.dockerfile_rules import Finding
+from compiler.render.ignore_patterns import IgnoreMatcher
+from compiler.render.path_patterns import PatternError, compile_pattern
+from compiler.render.shapes import Printed
+from compiler.targets.target import Target
+
+
+def source_findings(
+    target: Target, sources: Iterable[ContextSource], printed: Printed, contexts: BuildContexts
+) -> Iterator[Finding]:
+    """Yield the warnings for what a Dockerfile reads from contexts that are folders.
+
+    Args:
+        target: the target that is built.
+        sources: what its Dockerfile reads, in the shape.
+        printed: the words of this variant.
+        contexts: the build contexts of the plan.
+    """
+    main, named = contexts.main(target), contexts.named(target)
+    for source in sources:
+        name = printed.restore(source.name)
+        context = named.get(lookup_name(name)) if name else main
+        if context is None:
+            continue
+        actual = source._replace(
+            word=printed.restore(source.word), excludes=tuple(map(printed.restore, source.excludes))
+        )
+        if _is_missing(context, actual):
+            message = f"{actual.path!r} is not in {context.title}"
+            yield _warning(Code.MISSING_SOURCE, source, message, "create it, or correct the path")
+        elif reads_git(context, actual):
+            message = f"this {source.instruction} can read {DOT_GIT} of {context.title}"
+            help_ = f"write `{DOT_GIT}` in {context.ignore_file}"
+            if names_git(actual.path):
+                help_ = "pass what the build needs, such as a version, as a build argument"
+            yield _warning(Code.READABLE_GIT, source, message, help_)
+
+
+def _is_missing(context: BuildContext, source: ContextSource) -> bool:
+    """Return whether a context does not contain a path that has neither variables nor wildcards."""
+    path = source.path
+    is_known = path and "$" not in path and not source.is_pattern
+    return bool(is_known) and not context.contains(path)
+
+
+def reads_git(context: BuildContext, source: ContextSource) -> bool:
+    """Return whether a source can contain a file of the context's folder `.git`.
+
+    Paths with variables are followed up to the first variable.
+    """
+    if source.is_pattern:
+        return _pattern_reads_git(context, source)
+    known = source.path.partition("$")
+    path = known[0].rpartition("/")[0] if known[1] else known[0]
+    path = context.followed(path)
+    prefix = f"{path}/" if path else ""
+    below = [file[len(prefix) :] for file in context.git_files if file.startswith(prefix)]
+    if known[1] or not below:
+        return names_git(path) and not context.ignores(path)
+    return not all(_is_excluded(source, file) for file in below)
+
+
+def _pattern_reads_git(context: BuildContext, source: ContextSource) -> bool:
+    try:
+        matches = compile_pattern(source.path)
+    except PatternError:
+        return False
+    return any(
+        matches(path) and not _is_excluded(source, below)
+        for file in context.git_files
+        for path, below in _splits(file)
+    )
+
+
+def _splits(path: str) -> Iterator[tuple[str, str]]:
+    """Yield a path, and each folder above it with the path below that.
+
+    >>> [*_splits("a/b/c")]
+    [('a', 'b/c'), ('a/b', 'c'), ('a/b/c', '')]
+    """
+    parts = path.split("/")
+    for depth in range(1, len(parts) + 1):
+        yield "/".join(parts[:depth]), "/".join(parts[depth:])
+
+
+def _is_excluded(source: ContextSource, below: str) -> bool:
+    """Return whether `--exclude` excludes a path below the source."""
+    if not source.excludes or not below:
+        return False
+    try:
+        return IgnoreMatcher(source.excludes).matches(below)
+    except PatternError:
+        return False
+
+
+def names_git(path: str) -> bool:
+    """Return whether a path is, or is below, a folder `.git`."""
+    return DOT_GIT in path.split("/")
+
+
+def _warning(code: Code, source: ContextSource, message: str, help_: str) -> Finding:
+    return Finding(code, message, help_, source.line, source.word, Severity.WARNING)
