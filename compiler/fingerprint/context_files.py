@@ -14,16 +14,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from compiler.codes import Code
+from compiler.constants import IGNORE
 from compiler.fingerprint.context_tree import ContextTree
 from compiler.render.context_reads import Reach
-from compiler.render.ignore_patterns import read_lines
+from compiler.render.ignore_patterns import read_ignore_file
 from compiler.source.project_files import UNREADABLE, FileError, Files, open_regular
 
 
-IGNORE = ".dockerignore"
 _LAYOUT = "oci-layout://"
-_IGNORE_BYTES = 1 << 20
-"""Size of an ignore file above which it is rejected."""
 _MODE = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX | stat.S_IXUSR
 """The mode bits that are inputs."""
 _PREFIXES = {0: "", stat.S_IXUSR: "x"}
@@ -103,24 +101,14 @@ class Trees:
         """Return the lines of an ignore file; None if it does not exist."""
         if path not in self._ignores:
             full = os.path.join(self._folder, path)
-            exists = os.path.lexists(full) and not os.path.isdir(full)
-            self._ignores[path] = read_lines(self._read(full)) if exists else None
+            inside = os.path.normpath(full).startswith(os.path.join(self._folder, ""))
+            top = self._folder if inside else os.path.dirname(full)  # a context may be elsewhere
+            name = os.path.relpath(full, top)
+            try:
+                self._ignores[path] = read_ignore_file(Files(Path(top)), name)
+            except FileError as error:
+                raise UnreadableError(name, error.code, error.message, error.help) from None
         return self._ignores[path]
-
-    def _read(self, full: str) -> bytes:
-        """Return the bytes of an ignore file; empty if it is a link to a missing file.
-
-        It must be a regular file inside the project, or inside a context that is elsewhere.
-        """
-        inside = os.path.normpath(full).startswith(os.path.join(self._folder, ""))
-        top = self._folder if inside else os.path.dirname(full)
-        path = os.path.relpath(full, top)
-        try:
-            return Files(Path(top)).read(path, limit=_IGNORE_BYTES)
-        except FileError as error:
-            if error.code is Code.MISSING_FILE:
-                return b""
-            raise UnreadableError(path, error.code, error.message, error.help) from None
 
     def _digest(self, path: str) -> str:
         """Return the digest of what is at a path."""

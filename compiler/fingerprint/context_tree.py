@@ -8,12 +8,11 @@ from compiler.constants import DOT_GIT, LOCAL_FOLDER
 from compiler.render.context_reads import Reach
 from compiler.render.ignore_patterns import IgnoreMatcher
 from compiler.render.path_patterns import PatternError
+from compiler.source.links import followed
 
 
 NEVER = frozenset({DOT_GIT, LOCAL_FOLDER})
 """Names that are never inputs: the folders of Git and of this tool's logs and state."""
-_MOST_LINKS = 255
-"""Links that BuildKit follows for one path."""
 
 
 class ContextTree:
@@ -50,7 +49,7 @@ class ContextTree:
     def _matching(self, pattern: str) -> Iterator[tuple[str, str]]:
         """Yield the paths that a pattern matches; links before its first wildcard are followed."""
         plain = "/".join(_plain_parts(pattern))
-        folder = self._resolved(plain)
+        folder = followed(self._root, plain)
         matcher = _matcher((f"{folder}/{pattern[len(plain) :]}",))
         depth = f"{folder}{pattern[len(plain) :]}".strip("/").count("/")
         for path in self._walked(folder):
@@ -63,34 +62,9 @@ class ContextTree:
 
     def _followed(self, path: str, name: str) -> Iterator[tuple[str, str]]:
         """Yield what a path leads to and everything below, under the name that it has."""
-        target = self._resolved(path)
+        target = followed(self._root, path)
         for real in self._walked(target):
             yield _renamed(real, target, name.rstrip("/")), real
-
-    def _resolved(self, path: str) -> str:
-        """Return the path that a path leads to; itself if it has too many links.
-
-        Links are followed as BuildKit follows them for COPY: they never leave the context.
-        """
-        remaining, done, followed = path.split("/"), list[str](), 0
-        while remaining:
-            part = remaining.pop(0)
-            if part == "..":
-                del done[-1:]
-                continue
-            here = "/".join([*done, part])
-            full = os.path.join(self._root, here)
-            if not os.path.islink(full):
-                done.append(part)
-                continue
-            followed += 1
-            if followed > _MOST_LINKS:
-                return here
-            target = os.readlink(full)
-            if target.startswith("/"):
-                done.clear()
-            remaining[:0] = [step for step in target.split("/") if step not in {"", "."}]
-        return "/".join(done)
 
     def _walked(self, path: str) -> tuple[str, ...]:
         """Return what is at and below a path, without ignored ones; folders end with `/`."""

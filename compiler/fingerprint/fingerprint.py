@@ -4,13 +4,12 @@ The same project has the same fingerprints on every machine, in every checkout, 
 """
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
-from compiler.constants import LINK_PREFIX
 from compiler.errors import CompileError, Location
+from compiler.external.addresses import is_folder
 from compiler.external.references import lookup_name
 from compiler.fingerprint.components import digest, field_parts, text_parts, with_epoch
 from compiler.fingerprint.context_files import Listing, Trees, UnreadableError, layout_folder
@@ -25,9 +24,6 @@ from compiler.targets.links import linked_target
 
 VERSION = 2
 """The version of the composition of fingerprints; a new version changes every fingerprint."""
-
-_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://|^[\w.-]+@[\w.-]+:|^" + LINK_PREFIX, re.IGNORECASE)
-
 
 _Triggers: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 """Named contexts, each with the instructions that its image triggers."""
@@ -193,7 +189,7 @@ class _Calculation:
         for key, value in field_parts(fields, read.args).items():
             plain[key] = value
         context = str(fields.get("context", "."))
-        if _ADDRESS.match(context):
+        if not is_folder(context):
             plain["context"] = digest(context)
         else:
             listing = self._trees.main(context, target.dockerfile, read.main)
@@ -210,7 +206,7 @@ class _Calculation:
                 plain[f"{relation} {other.target}"] = other.digest
                 named[key] = [relation, other.digest]
                 children.append(other.target)
-            elif _ADDRESS.match(value):
+            elif not is_folder(value):
                 plain[f"contexts.{key}"] = digest(value)
                 named[key] = ["address", value]
                 if (layout := layout_folder(value)) is not None:
@@ -223,7 +219,7 @@ class _Calculation:
                 named[key] = ["files", listing.digest]
         if name in self._refreshed:
             plain["refreshed"] = digest(self._refreshed[name])
-        local = files[0].listing.digest if not _ADDRESS.match(context) else ""
+        local = files[0].listing.digest if is_folder(context) else ""
         inputs = [VERSION, read.content, sorted(plain.items()), local, named]
         return Fingerprint(name, digest(inputs), plain, tuple(files), tuple(children))
 

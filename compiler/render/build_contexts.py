@@ -5,6 +5,7 @@ What is read or looked for is recorded as an input, so that an up-to-date run no
 
 import os
 import posixpath
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
@@ -14,8 +15,8 @@ from compiler.external.addresses import is_folder
 from compiler.external.references import lookup_name
 from compiler.matrix.strings import variables_in
 from compiler.render.ignore_patterns import IgnoreMatcher, read_ignore_file
-from compiler.render.path_patterns import PatternError
-from compiler.source.links import followed
+from compiler.render.path_patterns import PatternError, compile_pattern
+from compiler.source.links import followed, matching_links
 from compiler.source.project_files import FileError, Files
 from compiler.targets.target import Target
 
@@ -56,6 +57,19 @@ class BuildContext:
     def followed(self, path: str) -> str:
         """Return the path in this context that a path leads to."""
         return followed(os.path.join(self._files.root, self.folder), path)
+
+    def linked(self, pattern: str) -> frozenset[str]:
+        """Return the paths to which the links lead that a pattern of COPY matches.
+
+        Raises:
+            PatternError: BuildKit rejects the pattern.
+        """
+        parts = [compile_pattern(re.sub(r"\*+", "*", part)) for part in pattern.split("/")]
+        root = os.path.join(self._files.root, self.folder)
+        try:
+            return frozenset(map(self.followed, matching_links(root, parts)))
+        except OSError:
+            return frozenset()
 
     def ignores(self, path: str) -> bool:
         """Return whether the ignore file excludes a path and everything below it.

@@ -73,8 +73,11 @@ def reads_git(context: BuildContext, source: ContextSource) -> bool:
 def _pattern_reads_git(context: BuildContext, source: ContextSource) -> bool:
     try:
         matches = compile_pattern(source.path)
+        linked = context.linked(source.path)
     except PatternError:
         return False
+    if any(names_git(path) and not context.ignores(path) for path in linked):
+        return True
     return any(
         matches(path) and not _is_excluded(source, below)
         for file in context.git_files

@@ -1,6 +1,7 @@
 """Follow symbolic links in a build context as BuildKit does: they never leave the context."""
 
 import os
+from collections.abc import Callable, Iterator, Sequence
 
 
 _MOST_LINKS = 255
@@ -37,3 +38,25 @@ def followed(root: str, path: str) -> str:
             done.clear()
         remaining[:0] = [step for step in target.split("/") if step not in {"", "."}]
     return "/".join(done)
+
+
+def matching_links(root: str, parts: Sequence[Callable[[str], bool]]) -> Iterator[str]:
+    """Yield the links in a folder whose paths match a pattern; links above them are not followed.
+
+    Args:
+        root: the folder.
+        parts: for each part of the pattern, whether it matches a name.
+    """
+    folders = [("", 0)]
+    while folders:
+        folder, depth = folders.pop()
+        with os.scandir(os.path.join(root, folder)) as entries:
+            for entry in entries:
+                if not parts[depth](entry.name):
+                    continue
+                path = os.path.join(folder, entry.name)
+                if depth == len(parts) - 1:
+                    if entry.is_symlink():
+                        yield path
+                elif entry.is_dir(follow_symlinks=False):
+                    folders.append((path, depth + 1))

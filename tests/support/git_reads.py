@@ -6,7 +6,7 @@ from pathlib import Path
 READ = (
     *("COPY . /", "COPY / /x/", "COPY ./a/.. /x/", "ADD . /x", "COPY . a /x/", "COPY .git /x"),
     *("COPY .git/HEAD /x", "COPY .git/* /x/", "COPY * /x/", "COPY .* /x/", "COPY .g?t /x"),
-    *("COPY ?git /x/",),
+    *("COPY ?git /x/", "COPY [^.]* /x/", "COPY l*k /x"),
     *("COPY [.]git /x", "COPY */HEAD /x/", "COPY */logs/HEAD /x", "COPY .git/refs /x"),
     *("COPY --exclude=*.md . /x", "COPY --exclude=a/.git . /x", "COPY --exclude=.git/HEAD . /x"),
     *("COPY link /x", "COPY up/HEAD /x", "COPY root /x", 'COPY ["./", "/x"]', "COPY --link . /x"),
@@ -15,7 +15,7 @@ READ = (
 """In a context with the folders `a` and `.git`, and with links to `.git`."""
 
 KEPT = (
-    *("COPY a /x", "COPY a/ /x", "COPY [^.]* /x/", "COPY *.md /x/", "COPY a/* /x/"),
+    *("COPY a /x", "COPY a/ /x", "COPY *.md /x/", "COPY a/* /x/"),
     *("COPY --exclude=.git . /x", "COPY --exclude=.git* . /x", "COPY --exclude=**/.git . /x"),
     *("COPY --exclude=.git --exclude=*.md . /x", "COPY --exclude=.git/** . /x", "COPY a b.md /x/"),
     *(
