@@ -73,6 +73,7 @@ class Code(StrEnum):
     TOO_MANY_VARIANTS = "too-many-variants"
     SET_CONFLICT = "set-conflict"
     FIELD_CONFLICT = "field-conflict"
+    AMBIGUOUS_ROW = "ambiguous-row"
 
     # Images and families
     UNKNOWN_IMAGE = "unknown-image"
@@ -310,7 +311,8 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.BAD_RANGE: "A matcher begins like a version range and is not a valid one. Write a "
         "range as `>=3.10,<3.13`. A negation is written `!VALUE`.",
         Code.MATCHES_NOTHING: "A range, a glob or a list of negations matches no value of its "
-        "axis, so the rule would have no effect. Correct it; the help lists the values.",
+        "axis, or a row of `rows` matches no variant, so the rule would have no effect. Correct "
+        "it; the help lists the values.",
         Code.EMPTY_PATTERN: "A pattern, or the list of values of an axis in it, is empty. It "
         "would match everything or nothing. Name at least one axis and one value.",
         Code.NO_VARIANTS: "The rules exclude every variant of an image, so it would be missing "
@@ -319,6 +321,8 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "`axes` for the image, restrict the combinations with `only`, or raise `--max-variants`.",
         Code.SET_CONFLICT: "Two axis values of a variant set the same name to different values, "
         "and neither has precedence. Exclude the combination, or set the name at one level only.",
+        Code.AMBIGUOUS_ROW: "A row of an image has axes and fields in one mapping, and an axis has "
+        "the name of a field, so a key could mean either. Write the axes under `when`.",
         Code.FIELD_CONFLICT: "Two axis values of a variant, or two rows that match it, set one "
         "field or one key of a field to different values, and neither has precedence. Exclude the "
         "combination, set the field in only one of them, or set it in an override.",

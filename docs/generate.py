@@ -16,6 +16,7 @@ from compiler.matrix.model import (
     Override,
     ParentOptions,
     PublishOptions,
+    Row,
     ValueOptions,
     keys,
 )
@@ -32,6 +33,7 @@ def matrix() -> str:
         ("Keys of matrix.yaml", MatrixFile),
         ("Keys of an axis value", ValueOptions),
         ("Keys of an image, and of `defaults`", ImageOptions),
+        ("Keys of `rows`", Row),
         ("Keys of `overrides`", Override),
         ("Keys of `from`", ParentOptions),
         ("Keys of `cache`", CacheOptions),

@@ -40,6 +40,7 @@ def read_axes(
         name: Axis(
             name=name,
             values=tuple(_bare_value(n, value, at) for n, (value, _, at) in enumerate(all_)),
+            indexes={spelling(value): n for n, (value, _, _) in enumerate(all_)},
             route=("axes", name),
         )
         for name, all_ in options.items()

@@ -21,8 +21,9 @@ _ATTRIBUTES = {(info.alias or name): name for name, info in ImageOptions.model_f
 def read_fields(options: BuildOptions, route: Route, reader: Reader) -> dict[str, Field]:
     """Compile the fields of one level; null removes an inherited value."""
     found = {}
+    attributes = options.model_fields_set
     for name in ROWS:
-        if _ATTRIBUTES[name] not in options.model_fields_set:
+        if _ATTRIBUTES[name] not in attributes:
             continue
         raw = getattr(options, _ATTRIBUTES[name])
         at = (*route, name)

@@ -13,6 +13,7 @@ from compiler.matrix.names import IMAGE, safe
 from compiler.matrix.parents import check_parents, read_parent
 from compiler.matrix.pattern import read_pattern
 from compiler.matrix.reader import Reader
+from compiler.matrix.rows import read_rows
 from compiler.source.document import Route
 
 
@@ -56,6 +57,7 @@ def read_images(
         route: Route = ("images", name)
         template, template_at = _chosen("template", name, options, defaults)
         only, only_at = _chosen("only", name, options, defaults)
+        rows, rows_at = _chosen("rows", name, options, defaults)
         overrides, overrides_at = _chosen("overrides", name, options, defaults)
         aliases, aliases_at = _chosen("aliases", name, options, defaults)
         parent, parent_at = _chosen("from_", name, options, defaults)
@@ -67,6 +69,9 @@ def read_images(
                 *top.exclude,
                 *patterns(*_chosen("exclude", name, options, defaults)),
             ),
+            rows=None
+            if rows is None
+            else read_rows(rows, rows_at, axes=axes, images=images, reader=reader),
             overrides=(
                 *top.overrides,
                 *read_overrides(

@@ -103,6 +103,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def __init__(self, **options: Any) -> None:
         self.meter = Meter()
+        self.compiled: dict[str, Any] = {}
+        """What strings with the same text share, by text."""
         super().__init__(**options)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:

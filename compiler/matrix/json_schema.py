@@ -20,6 +20,8 @@ from compiler.matrix.model import (
     Pattern,
     Patterns,
     Records,
+    Row,
+    Rows,
     Text,
     TextMap,
     Texts,
@@ -38,6 +40,7 @@ _KINDS: dict[Any, Schema] = {
     Pattern: _PATTERN,
     Patterns: rules.list_of(_PATTERN),
     Overrides: rules.list_of(rules.ref("override")),
+    Rows: rules.list_of(rules.ref("row")),
     ImageOptions: rules.ref("image"),
 }
 """The schema of a type, for keys without a rule of their own."""
@@ -59,6 +62,7 @@ def schema() -> Schema:
             "value": _level(ValueOptions),
             "image": _level(ImageOptions),
             "override": _level(Override),
+            "row": _row(),
             "pattern": rules.PATTERN,
         },
     }
@@ -75,6 +79,15 @@ def _required_template() -> Schema:
                     {"required": ["defaults"], "properties": {"defaults": named}},
                     {"required": ["axes"], "properties": {"axes": axis}},
                     {"required": ["overrides"], "properties": {"overrides": {"contains": named}}},
+                    {
+                        "required": ["defaults"],
+                        "properties": {
+                            "defaults": {
+                                "type": "object",
+                                "anyOf": [{"required": [key]} for key in ("rows", "overrides")],
+                            }
+                        },
+                    },
                 ]
             }
         },
@@ -83,11 +96,22 @@ def _required_template() -> Schema:
                 "images": {
                     "additionalProperties": {
                         "type": "object",
-                        "anyOf": [{"required": ["template"]}, {"required": ["overrides"]}],
+                        "anyOf": [{"required": [key]} for key in ("template", "rows", "overrides")],
                     }
                 }
             }
         },
+    }
+
+
+def _row() -> Schema:
+    """Return the schema of a row: strict with `when`; otherwise further keys are axes."""
+    strict = _level(Row)
+    return {
+        "type": "object",
+        "if": {"required": ["when"]},
+        "then": strict,
+        "else": {"properties": strict["properties"], "minProperties": 1},
     }
 
 

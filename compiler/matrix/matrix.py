@@ -117,12 +117,14 @@ class Axis:
 
     name: str
     values: tuple[Value, ...]
+    indexes: Mapping[str, int]
+    """The spelling of each value -> its index."""
     route: Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Override(Changes):
-    """Fields that differ in the variants that match a pattern."""
+    """Fields of the variants that match a pattern: an override, or a row of an image."""
 
     when: Pattern
 
@@ -144,6 +146,8 @@ class Image:
     only: tuple[Pattern, ...] | None
     """Variants that match at least one of them are kept; None keeps all."""
     exclude: tuple[Pattern, ...]
+    rows: tuple[Override, ...] | None
+    """Variants that match at least one of them exist, and have its fields; None for all."""
     overrides: tuple[Override, ...]
     parent: Parent | None
     aliases: tuple[Alias, ...]
@@ -156,6 +160,7 @@ class Image:
 
     def conditional(self) -> Iterator[Override]:
         """Yield the changes with a pattern, in the order of precedence."""
+        yield from self.rows or ()
         yield from self.overrides
 
     def changes(self) -> Iterator[Changes]:

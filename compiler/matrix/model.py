@@ -103,6 +103,13 @@ def _axis(value: object) -> object:
     raise _wrong("a list of values, a mapping value -> options, or one expression", value)
 
 
+def _row_key(value: object) -> object:
+    """Return a matcher of a flat row; a mapping is a misspelt field, which is reported later."""
+    if isinstance(value, dict):
+        return value
+    return [_scalar(item) for item in (value if isinstance(value, list) else [value])]
+
+
 def _parent(value: object) -> object:
     return {"image": value} if isinstance(value, str) else value
 
@@ -222,6 +229,21 @@ class Override(BuildOptions, defer_build=False):
 Overrides = Annotated[list[Override], BeforeValidator(_list)]
 
 
+class Row(BuildOptions, defer_build=False):
+    """One row of an image: the variants that match it exist, and have its fields.
+
+    In the flat form, matchers of axes are written between the fields instead of under `when`.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[Any, BeforeValidator(_row_key)]]
+
+    when: Pattern | None = Field(None, description="The variants of the row.")
+
+
+Rows = Annotated[list[Row], BeforeValidator(_list)]
+
+
 class ImageOptions(BuildOptions, defer_build=False):
     """All fields of an image; also the type of `defaults`."""
 
@@ -233,6 +255,11 @@ class ImageOptions(BuildOptions, defer_build=False):
     )
     exclude: Patterns | None = Field(
         None, description="Excludes the variants that match one of the patterns."
+    )
+    rows: Rows | None = Field(
+        None,
+        description="The variants of the image: those that match a row, which sets fields for "
+        "them. A row is `{when: PATTERN, FIELD: ...}`, or axes and fields in one mapping.",
     )
     overrides: Overrides | None = Field(
         None, description="Fields for the variants that match `when`, applied in order."
@@ -288,6 +315,7 @@ def level_at(top: type[Level], route: tuple[object, ...]) -> type[Level]:
         level, names = ImageOptions, names[1 + (names[0] == "images") :]
     inner: dict[str, type[Level]] = {
         "overrides": Override,
+        "rows": Row,
         "from": ParentOptions,
         "cache": CacheOptions,
         "publish": PublishOptions,
@@ -295,6 +323,12 @@ def level_at(top: type[Level], route: tuple[object, ...]) -> type[Level]:
     for name in names:
         level = inner.get(name, level)
     return level
+
+
+OTHER_TERMS: Mapping[tuple[type[Level], str], str] = {
+    (ImageOptions, "include"): "use `rows` for combinations with their own fields",
+}
+"""Keys that users know from other tools, by level, with the help for them."""
 
 
 def keys(level: type[Level]) -> Mapping[str, str]:

@@ -202,12 +202,12 @@ def read_pattern(
                 reader.problem(Code.EMPTY_PATTERN, f"no value of {name!r} is named", at, "name one")
         elif name == "image":
             known = list(images)
-            matched = _read_matcher(name, values, known, at, reader)
+            indexes = {image: n for n, image in enumerate(known)}
+            matched = _read_matcher(name, values, indexes, at, reader)
             if matched is not None:
                 wanted = frozenset(known[n] for n in matched)
         elif name in axes:
-            known = [value.text for value in axes[name].values]
-            matched = _read_matcher(name, values, known, at, reader)
+            matched = _read_matcher(name, values, axes[name].indexes, at, reader)
             if matched is not None:
                 matchers[name] = Matcher(values=matched, lacking="null" in map(spelling, values))
         elif not reader.valid.is_removed(("axes",)):
@@ -222,13 +222,15 @@ def read_pattern(
 
 
 def _read_matcher(
-    name: str, values: Sequence[Scalar], known: list[str], at: Route, reader: Reader
+    name: str, values: Sequence[Scalar], known: Mapping[str, int], at: Route, reader: Reader
 ) -> frozenset[int] | None:
     """Return the indexes of the known values that a matcher selects; None if none are known."""
     if not known:
         return None  # the axis is invalid, which is already reported
     words = [spelling(value) for value in values]
-    matched = match(words, known, null=name != "image")
+    if all(word in known for word in words):  # exact values, the most frequent matcher
+        return frozenset([known[word] for word in words])
+    matched = match(words, list(known), null=name != "image")
     for fault in matched.faults:
         code, message = worded(fault, name)
         reader.problem(code, message, (*at, words.index(fault.word)), fault.help)

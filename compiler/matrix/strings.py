@@ -51,9 +51,11 @@ class TemplateString:
         if "{{" not in raw and "{%" not in raw and "{#" not in raw:
             return
         try:
-            tree = env.parse(raw)
-            self.names = frozenset(meta.find_undeclared_variables(tree))
-            self._render = _joiner(tree, env) or renderer(env.from_string(raw))
+            if raw not in env.compiled:
+                tree = env.parse(raw)
+                names = frozenset(meta.find_undeclared_variables(tree))
+                env.compiled[raw] = names, _joiner(tree, env) or renderer(env.from_string(raw))
+            self.names, self._render = env.compiled[raw]
         except (TemplateError, RecursionError, ValueError) as error:
             raise self.failure(error, {}) from error
         self.constant = None

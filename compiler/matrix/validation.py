@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from compiler.codes import Code
 from compiler.errors import did_you_mean, nearest
-from compiler.matrix.model import Level, MatrixFile, keys, level_at
+from compiler.matrix.model import OTHER_TERMS, Level, MatrixFile, keys, level_at
 from compiler.source.document import Route, Source
 from compiler.source.edits import Edit, Enclose, Remove, Rename, Replace
 
@@ -120,6 +120,8 @@ class Validation:
     def _recovery(self, fault: "_Fault", where: Route) -> Edit:
         """Return the edit with which reading continues after an error."""
         if fault.kind == "extra_forbidden":
+            if fault.other_term:
+                return Remove()
             meant = nearest(fault.name, fault.known)
             if meant is not None and meant not in self._value(where[:-1]):
                 return Rename(meant)
@@ -134,7 +136,8 @@ class Validation:
         report, at = self._report, fault.at
         if fault.kind == "extra_forbidden":
             otherwise = f"known keys are {', '.join(sorted(fault.known))}"
-            help_ = did_you_mean(fault.name, fault.known, otherwise=otherwise)
+            near = did_you_mean(fault.name, fault.known, otherwise=otherwise)
+            help_ = fault.other_term or near
             message = f"unknown key {fault.name!r}"
             report(Code.UNKNOWN_KEY, message, at, help_, key=True, repaired=repaired)
         elif fault.is_missing:
@@ -164,8 +167,11 @@ class _Fault:
         self.expected: str = context.get("expected", "")
         self.got: str = context.get("got", "")
         self.is_missing = self.kind == "missing"
-        self.known = keys(level_at(level, inner[:-1]))
+        inner_level = level_at(level, inner[:-1])
+        self.known = keys(inner_level)
         """The keys of the level to which the value belongs."""
+        self.other_term = OTHER_TERMS.get((inner_level, self.name), "")
+        """The help for a key of another tool; empty for all others."""
 
     @property
     def is_single_pattern(self) -> bool:

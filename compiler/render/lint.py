@@ -13,7 +13,7 @@ from compiler.render.render import Dockerfile
 from compiler.render.templates import Templates
 from compiler.render.unused_axes import effects
 from compiler.source.document import Route
-from compiler.targets.expand import Rules, leaves_any, rules_of
+from compiler.targets.expand import leaves_any, rules_of
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
 
@@ -108,7 +108,7 @@ def _drops(image: Image) -> Iterable[tuple[Route, bool]]:
             continue
         only: tuple[Rule, ...] = ((),) if rules.keeps is None else rules.keeps
         keeps = [_both(condition, allowed) for allowed in only]
-        remaining = Rules(rules.requires, tuple(before), tuple(keeps))
+        remaining = rules._replace(forbids=tuple(before), keeps=tuple(keeps))
         yield row.route, leaves_any(image, remaining)
         before.append(condition)
 

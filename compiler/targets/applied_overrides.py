@@ -22,7 +22,7 @@ class BuildSpec(NamedTuple):
     parent: Parent | None
     """None without a parent."""
     settings: tuple[Setting, ...]
-    """`set` of the rows and overrides."""
+    """`set` of the rows and overrides, the last one of a name."""
     written: Mapping[str, Field]
     """The fields as written, those of all levels included."""
     fields: tuple[tuple[str, Renderer], ...]
@@ -47,6 +47,7 @@ class ImageContext:
             if any(map(_changes_fields, axis.values))
         )
         """The positions of the axes with values that set fields."""
+        self._rows = RuleIndex([rule(row.when, image) for row in image.rows or ()])
         self._overrides = RuleIndex([rule(override.when, image) for override in image.overrides])
         self._specs: dict[tuple[tuple[int, ...], ...], BuildSpec] = {}
         self._renderers: dict[int, tuple[Field, Renderer]] = {}
@@ -55,23 +56,28 @@ class ImageContext:
         """Return the fields of a variant: the image's, with those of the levels that apply."""
         key = (
             tuple([values[n].index if _changes_fields(values[n]) else -1 for n in self._changing]),
+            self._rows.matching(values),
             self._overrides.matching(values),
         )
         spec = self._specs.get(key)
         if spec is None:
             of_values = [values[n] for n in self._changing if _changes_fields(values[n])]
-            overrides = [self.image.overrides[n] for n in key[1]]
-            spec = self._specs[key] = self._merged(of_values, overrides)
+            rows = [(self.image.rows or ())[n] for n in key[1]]
+            overrides = [self.image.overrides[n] for n in key[2]]
+            spec = self._specs[key] = self._merged(of_values, rows, overrides)
         return spec
 
-    def _merged(self, values: Sequence[Value], overrides: Sequence[Changes]) -> BuildSpec:
+    def _merged(
+        self, values: Sequence[Value], rows: Sequence[Changes], overrides: Sequence[Changes]
+    ) -> BuildSpec:
         template, fields, parent = self.image.template, self.image.fields, self.image.parent
-        for change in (*values, *overrides):
+        for change in (*values, *rows, *overrides):
             template = change.template or template
             parent = change.parent or parent
             fields = merge(fields, change.fields) if change.fields else fields
         settings: dict[str, Setting] = {}
-        for change in overrides:
+        variables = self._matrix.variables
+        for change in (*rows, *overrides):
             settings |= change.settings
         return BuildSpec(
             template=template,
@@ -79,8 +85,9 @@ class ImageContext:
             settings=tuple(settings.values()),
             written=fields,
             fields=tuple((name, self._renderer(field)) for name, field in fields.items()),
-            contests=contests(
-                "axis values", values, overrides, self._matrix.variables, settings=False
+            contests=(
+                *contests("axis values", values, (*rows, *overrides), variables, settings=False),
+                *contests("rows", rows, overrides, variables, settings=True),
             ),
         )
 

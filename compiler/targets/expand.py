@@ -1,19 +1,19 @@
 """Expand a matrix into variants: one for each combination of axis values that the rules allow.
 
-Variants are in the order of the images and then of the axes; the last axis varies fastest. Rows of
-`only` are expanded one by one, never filtered out of the full product. The limit bounds the work,
-however many combinations there are.
+Variants are in the order of the images and then of the axes; the last axis varies fastest. The rows
+of `only` and `rows` are expanded one by one, never filtered out of the full product. The limit
+bounds the work, however many combinations there are.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from math import prod
 from typing import NamedTuple, TypeAlias
 
 from compiler.codes import Code
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import Diagnostic, Problems
-from compiler.matrix.matrix import Image, Matrix, Value
-from compiler.matrix.pattern import Rule, rule
+from compiler.matrix.matrix import Image, Matrix, Override, Value
+from compiler.matrix.pattern import Rule, RuleIndex, rule
 
 
 _STEPS_PER_VARIANT = 100
@@ -35,6 +35,8 @@ class Rules(NamedTuple):
     """The rows of `exclude` that can match this image."""
     keeps: tuple[Rule, ...] | None
     """The rows of `only` that can match this image; None allows all combinations."""
+    rows: tuple[Rule, ...] | None = None
+    """The same for `rows`."""
 
 
 class Variant(NamedTuple):
@@ -66,12 +68,15 @@ def expand(matrix: Matrix, limit: int = MAX_VARIANTS) -> tuple[Variant, ...]:
         before = len(variants)
         try:
             rules = rules_of(image)
-            if _size(image) > limit and rules == ({}, (), None):
+            if _size(image) > limit and rules == Rules({}, (), None):
                 raise _TooManyError  # before they are stored
+            index = RuleIndex([rule(row.when, image) for row in image.rows or ()])
+            matched: set[int] = set()
             for values in _combinations(image, rules, steps):
                 if len(variants) == limit:
                     raise _TooManyError
                 variants.append(Variant(image=image, values=values))
+                matched.update(index.matching(values))
         except _TooManyError:
             problems.add(_too_many(matrix, image, limit))
             break
@@ -81,9 +86,15 @@ def expand(matrix: Matrix, limit: int = MAX_VARIANTS) -> tuple[Variant, ...]:
                     code=Code.NO_VARIANTS,
                     message=f"image {image.name!r} has no variant: all are excluded",
                     location=matrix.source.locate(image.route, key=True),
-                    help="relax `exclude` or `only`",
+                    help="relax `exclude` or `only`"
+                    if image.rows is None
+                    else "relax `exclude` or `only`, or correct its `rows`",
                 )
             )
+            continue
+        for number, row in enumerate(image.rows or ()):
+            if number not in matched:
+                problems.add(_unmatched(matrix, image, row))
     problems.refuse()
     return tuple(variants)
 
@@ -102,9 +113,11 @@ def leaves_any(image: Image, rules: Rules) -> bool:
 
 def _combinations(image: Image, rules: Rules, steps: list[int]) -> Iterator[tuple[Value, ...]]:
     """Yield the combinations that the rules allow; each rule is applied as early as possible."""
-    live = _live(rules.keeps, len(image.axes))
-    if not all(rules.forbids) or live == []:
-        return  # a row excludes the whole image, or no row of `only` matches it
+    lists = [rows for rows in (rules.keeps, rules.rows) if rows is not None]
+    if not (all(rules.forbids) and all(lists)):
+        return  # a row excludes the whole image, or no row of `only` or `rows` matches it
+    # A row that matches the whole image allows all combinations.
+    live = tuple(_live(rows, len(image.axes)) for rows in lists if all(rows))
     if image.axes:
         yield from _walk([axis.values for axis in image.axes], rules, live, steps)
     else:
@@ -112,21 +125,21 @@ def _combinations(image: Image, rules: Rules, steps: list[int]) -> Iterator[tupl
 
 
 def _walk(
-    axes: list[tuple[Value, ...]], rules: Rules, live: list[_Row] | None, steps: list[int]
+    axes: list[tuple[Value, ...]], rules: Rules, live: tuple[list[_Row], ...], steps: list[int]
 ) -> Iterator[tuple[Value, ...]]:
     by_last: list[list[Rule]] = [[] for _ in axes]
     for row in rules.forbids:
         by_last[row[-1][0]].append(row)
     last = len(axes) - 1
     chosen: list[Value] = []
-    rows: list[list[_Row] | None] = [live]
-    stack = [_candidates(axes[0], live, 0)]
+    choices = [tuple(_Choices(rows, 0) for rows in live)]
+    stack = [_candidates(axes[0], choices[0])]
     while stack:
         value = next(stack[-1], None)
         depth = len(stack) - 1
         if value is None:
             stack.pop()
-            rows.pop()
+            choices.pop()
             if chosen:
                 chosen.pop()
             continue
@@ -136,44 +149,59 @@ def _walk(
         chosen.append(value)
         if _kept(chosen, rules.requires, by_last[depth], depth):
             if depth < last:
-                open_rows = _narrowed(rows[-1], depth, value.index)
-                rows.append(open_rows)
-                stack.append(_candidates(axes[depth + 1], open_rows, depth + 1))
+                choices.append(
+                    tuple(_Choices(rows.narrowed(value.index), depth + 1) for rows in choices[-1])
+                )
+                stack.append(_candidates(axes[depth + 1], choices[-1]))
                 continue
             yield tuple(chosen)
         chosen.pop()
 
 
-def _live(keeps: tuple[Rule, ...] | None, size: int) -> list[_Row] | None:
-    if keeps is None or any(not row for row in keeps):
-        return None  # no `only`, or a row that matches the whole image
+def _live(rules: tuple[Rule, ...], size: int) -> list[_Row]:
+    """Return rules as rows with an entry for each axis."""
     rows: list[_Row] = []
-    for row in keeps:
+    for rule_ in rules:
         allowed: list[frozenset[int] | None] = [None] * size
-        for position, values in row:
+        for position, values in rule_:
             allowed[position] = values
         rows.append(allowed)
     return rows
 
 
-def _candidates(values: tuple[Value, ...], live: list[_Row] | None, depth: int) -> Iterator[Value]:
-    """Yield the values that some row allows at this depth, in the order of the axis."""
-    if live is None:
+class _Choices:
+    """Rows that match the values chosen so far, by the values that they allow for the next axis."""
+
+    def __init__(self, rows: Sequence[_Row], position: int) -> None:
+        self._any: list[_Row] = []
+        self._by_value: dict[int, list[_Row]] = {}
+        for row in rows:
+            allowed = row[position]
+            if allowed is None:
+                self._any.append(row)
+            for index in allowed or ():
+                self._by_value.setdefault(index, []).append(row)
+
+    def allows(self, index: int) -> bool:
+        """Return whether some row allows a value."""
+        return bool(self._any) or index in self._by_value
+
+    def narrowed(self, index: int) -> list[_Row]:
+        """Return the rows that allow a value."""
+        return [*self._by_value[index], *self._any] if index in self._by_value else self._any
+
+    def few(self) -> Collection[int] | None:
+        """Return the indexes of the values that the rows allow; None for all."""
+        return None if self._any else self._by_value
+
+
+def _candidates(values: tuple[Value, ...], choices: tuple[_Choices, ...]) -> Iterator[Value]:
+    """Yield the values that some row of each list allows, in the order of the axis."""
+    limited = [few for one in choices if (few := one.few()) is not None]
+    if not limited:
         return iter(values)
-    union: set[int] = set()
-    for row in live:
-        allowed = row[depth]
-        if allowed is None:
-            return iter(values)
-        union |= allowed
-    return iter([values[index] for index in sorted(union)])
-
-
-def _narrowed(live: list[_Row] | None, depth: int, index: int) -> list[_Row] | None:
-    """Return the rows that allow this value as well."""
-    if live is None:
-        return None
-    return [row for row in live if (allowed := row[depth]) is None or index in allowed]
+    smallest = min(limited, key=len)
+    return iter([values[n] for n in sorted(smallest) if all(one.allows(n) for one in choices)])
 
 
 def _kept(
@@ -221,7 +249,19 @@ def rules_of(image: Image) -> Rules:
     keeps = None
     if image.only is not None:
         keeps = tuple(r for row in image.only if (r := rule(row, image)) is not None)
-    return Rules(requires, forbids, keeps)
+    rows = None
+    if image.rows is not None:
+        rows = tuple(r for row in image.rows if (r := rule(row.when, image)) is not None)
+    return Rules(requires, forbids, keeps, rows)
+
+
+def _unmatched(matrix: Matrix, image: Image, row: Override) -> Diagnostic:
+    return Diagnostic(
+        code=Code.MATCHES_NOTHING,
+        message=f"this row matches no variant of image {image.name!r}",
+        location=matrix.source.locate(row.when.route, key=True),
+        help="correct its pattern, or relax `exclude` or `only`",
+    )
 
 
 def _too_many(matrix: Matrix, image: Image, limit: int) -> Diagnostic:

@@ -142,7 +142,16 @@ def _rules(
         options["exclude"] = draw(st.lists(rows(axes, images), max_size=2))
     if chance(draw, 5):
         options["only"] = draw(st.lists(rows(axes, images, 0), min_size=1, max_size=5))
+    if chance(draw, 5):
+        options["rows"] = draw(st.lists(_row(axes, images), min_size=1, max_size=4))
     return options
+
+
+@st.composite
+def _row(draw: st.DrawFn, axes: Mapping[str, list[Value]], images: Sequence[str]) -> Matrix:
+    """Generate one of an image's `rows`, in one of its two forms, without fields."""
+    pattern = draw(rows(axes, images, 0))
+    return pattern if draw(st.booleans()) else {"when": pattern}
 
 
 @st.composite
@@ -190,6 +199,8 @@ def _image(
 ) -> Matrix:
     images = list(IMAGES[: len(matrix["images"]) + 1])
     options: Matrix = draw(_rules(axes, [*axes], images))
+    for number, row in enumerate(options.get("rows", [])):
+        row.update(draw(changes(f"row{number}")))
     if draw(st.booleans()):
         options["platforms"] = draw(platforms)
     if draw(st.booleans()):

@@ -170,6 +170,18 @@ class Rules:
         """Return the overrides that may apply to an image, in order."""
         return [*self.matrix.get("overrides", []), *self.option(image, "overrides", [])]
 
+    def rows(self, image: str) -> list[Matrix] | None:
+        """Return the rows of an image, each with `when`; None if it has no `rows`."""
+        rows = self.option(image, "rows")
+        if rows is None:
+            return None
+        found = []
+        for row in rows:
+            flat = {name: row[name] for name in row if name in (*self.axes, "image")}
+            fields = {name: row[name] for name in row if name not in flat}
+            found.append(fields if "when" in row else {**fields, "when": flat})
+        return found
+
     def patterns(self) -> Iterator[Matrix]:
         """Yield every pattern of the matrix except those of `with`."""
         yield from self.matrix.get("exclude", [])
@@ -181,12 +193,14 @@ class Rules:
             yield from self.option(image, "exclude", [])
             yield from self.option(image, "aliases", {}).values()
             yield from (override["when"] for override in self.overrides(image))
+            yield from (row["when"] for row in self.rows(image) or [])
 
     def variants(self, image: str) -> Iterator[dict[str, str]]:
         """Yield the variants of an image: the product of its axes without excluded combinations."""
         along = self.along(image)
         drops = [*self.matrix.get("exclude", []), *self.option(image, "exclude", [])]
         keeps = self.option(image, "only")
+        rows = self.rows(image)
         for combination in product(*(self.axes[name] for name in along)):
             chosen = dict(zip(along, combination, strict=True))
             wants = [
@@ -196,6 +210,7 @@ class Rules:
             ]
             if (
                 not any(self.match(row, image, chosen) for row in drops)
+                and (rows is None or any(self.match(row["when"], image, chosen) for row in rows))
                 and (keeps is None or any(self.match(row, image, chosen) for row in keeps))
                 and all(self.match(want, image, chosen) for want in wants)
             ):
@@ -216,6 +231,9 @@ def expanded(matrix: Matrix) -> list[tuple[str, dict[str, str]]]:
         mine = [(image, chosen) for chosen in rules.variants(image)]
         if not mine:
             raise Wrong("no-variants")
+        for row in rules.rows(image) or []:
+            if not any(rules.match(row["when"], image, chosen) for _, chosen in mine):
+                raise Wrong("matches-nothing")
         found += mine
     return found
 
@@ -310,13 +328,14 @@ def _fields(
     scope: dict[str, Any],
     variables: Mapping[str, str],
 ) -> dict[str, Any]:
-    values, above = _levels(rules, image, chosen)
-    levels = [rules.defaults, rules.images[image], *map(_without_rules, values), *above]
-    settings = [rules.matrix, rules.defaults, rules.images[image], *values, *above]
+    values, rows, above = _levels(rules, image, chosen)
+    levels = [rules.defaults, rules.images[image], *map(_without_rules, values), *rows, *above]
+    settings = [rules.matrix, rules.defaults, rules.images[image], *values, *rows, *above]
     for level in settings:
         for name, text in level.get("set", {}).items():
             scope[name] = _said(text, scope, {})
-    _check_conflicts(list(map(_without_rules, values)), above, scope, variables)
+    _check_conflicts(list(map(_without_rules, values)), [*rows, *above], scope, variables)
+    _check_conflicts(rows, above, scope, variables)
     fields: dict[str, Any] = {}
     for level in levels:
         for name, value in level.items():
@@ -344,7 +363,8 @@ def _levels(rules: Rules, image: str, chosen: dict[str, str]) -> tuple[list[Matr
         for override in rules.overrides(image)
         if rules.match(override["when"], image, chosen)
     ]
-    return values, above
+    rows = [row for row in rules.rows(image) or [] if rules.match(row["when"], image, chosen)]
+    return values, rows, above
 
 
 def _without_rules(level: Matrix) -> Matrix:

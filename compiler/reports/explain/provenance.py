@@ -28,7 +28,7 @@ class Given(NamedTuple):
     """The rendered value, or None if it renders to an empty string. A replaced value is as written.
     """
     level: str
-    """`top level`, `defaults`, `image NAME`, `AXIS=VALUE` or `override`."""
+    """`top level`, `defaults`, `image NAME`, `AXIS=VALUE`, `row` or `override`."""
     place: Location | None
     replaces: tuple["Given", ...] = ()
     """The values that it replaces, the nearest level first."""
@@ -41,11 +41,13 @@ class Level(NamedTuple):
     route: Route
 
 
-def matching(image: Image, values: Sequence[Value]) -> list[Override]:
-    """Return the overrides that match a variant, in their order."""
+def matching(
+    image: Image, overrides: Sequence[Override], values: Sequence[Value]
+) -> list[Override]:
+    """Return the rows or overrides of an image that match a variant, in their order."""
     return [
         override
-        for override in image.overrides
+        for override in overrides
         if (pattern := rule(override.when, image)) is not None and holds(pattern, values)
     ]
 
@@ -69,13 +71,18 @@ class Origins:
     def __init__(self, matrix: Matrix, target: Target) -> None:
         self._matrix, self._target = matrix, target
         self._image = image = matrix.images[target.image]
-        self._overrides = matching(image, target.values)
         self._image_levels = [Level("defaults", ("defaults",)), _level_of(image)]
         self._own = [
             Level(f"{axis.name}={value.text}", value.route)
             for axis, value in zip(image.axes, target.values, strict=True)
         ]
-        self._changing = [Level("override", override.route) for override in self._overrides]
+        self._changing = [
+            *(Level("row", row.route) for row in matching(image, image.rows or (), target.values)),
+            *(
+                Level("override", override.route)
+                for override in matching(image, image.overrides, target.values)
+            ),
+        ]
 
     def settings(self) -> tuple[Given, ...]:
         """Return every `set` name with its value for this target."""

@@ -36,7 +36,7 @@ class Ruling(NamedTuple):
 
     effect: Effect
     rule: str
-    """`only`, `only of AXIS=VALUE`, `exclude` or `override`."""
+    """`row`, `only`, `only of AXIS=VALUE`, `exclude` or `override`."""
     pattern: str
     """As written, on one line."""
     place: Location | None
@@ -47,7 +47,13 @@ class Ruling(NamedTuple):
 def rulings(matrix: Matrix, image: Image, values: Sequence[Value | None]) -> tuple[Ruling, ...]:
     """Return the effects of an image's rules on a combination, in the order of application."""
     judge = _Judge(matrix, image, values)
-    return (*judge.only(), *judge.values_only(), *judge.exclude(), *judge.overrides())
+    return (
+        *judge.rows(),
+        *judge.only(),
+        *judge.values_only(),
+        *judge.exclude(),
+        *judge.overrides(),
+    )
 
 
 def flow(raw: object) -> str:
@@ -69,11 +75,22 @@ class _Judge:
         self._matrix, self._image, self._values = matrix, image, values
         self._axes = list(zip(image.axes, values, strict=True))
 
+    def rows(self) -> Iterator[Ruling]:
+        """Yield the `rows` of the image that match, otherwise the nearest ones."""
+        rows = self._image.rows
+        if rows is not None:
+            notes = {row.when.route: ", ".join(self._changes(row.route)) for row in rows}
+            yield from self._listed_rows("rows", "row", [row.when for row in rows], notes)
+
     def only(self) -> Iterator[Ruling]:
         """Yield the rows of the image's `only` that match, otherwise the nearest ones."""
-        rows = self._image.only
-        if rows is None:
-            return
+        if self._image.only is not None:
+            yield from self._listed_rows("only", "only", self._image.only, {})
+
+    def _listed_rows(
+        self, key: str, name: str, rows: Sequence[Pattern], changes: Mapping[Route, str]
+    ) -> Iterator[Ruling]:
+        """Yield the effects of rows of which one must match: those that do, or the nearest ones."""
         against = [
             (row, self._against(matchers))
             for row in rows
@@ -81,15 +98,17 @@ class _Judge:
         ]
         keeping = [row for row, others in against if not others]
         for row in keeping:
-            yield self._of(Effect.KEPT, "only", row)
-        if keeping:
+            note = changes.get(row.route, "")
+            yield self._of(Effect.KEPT, name, row, f"changes {note}" if note else "")
+        if keeping or not rows:
             return
         count = f"none of {len(rows)} rows matches" if len(rows) > 1 else "its row does not match"
-        whole = self._place(rows[0].route[:-1])
-        yield Ruling(Effect.DROPPED, "only", "", whole, count)
+        route = rows[0].route
+        whole = self._place(route[: len(route) - route[::-1].index(key)])
+        yield Ruling(Effect.DROPPED, key, "", whole, count)
         nearest = sorted(against, key=lambda one: len(one[1]))[:_NEAREST]
         for row, others in nearest:
-            yield self._of(Effect.PASSED, "only", row, f"not for {_listed(others)}")
+            yield self._of(Effect.PASSED, name, row, f"not for {_listed(others)}")
 
     def values_only(self) -> Iterator[Ruling]:
         """Yield the effects of the `only` of axis values."""
@@ -158,7 +177,9 @@ class _Judge:
         return values
 
     def _of(self, effect: Effect, name: str, pattern: Pattern, note: str = "") -> Ruling:
-        text = flow(written(self._matrix, pattern.route))
+        raw = written(self._matrix, pattern.route)
+        axes = (*self._matrix.axes, "image")  # a flat row has fields in the same mapping
+        text = flow({name: raw[name] for name in raw if name in axes})
         return Ruling(effect, name, text, self._place(pattern.route), note)
 
     def _place(self, route: Route) -> Location:

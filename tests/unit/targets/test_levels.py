@@ -119,3 +119,79 @@ class TestConflicts:
         """An override that sets the field resolves the conflict."""
         override = f"{{when: {{image: app}}, {above}}}"
         assert codes(CONFLICT % (one, other, override)) == ([] if clean else ["field-conflict"])
+
+
+ROWS = """
+axes:
+  py: [3.9, 3.11]
+  os: [deb, alp]
+  gpu: {false: {}, true: {args: {GPU: 1}}}
+images:
+  app:
+    template: a
+    platforms: [linux/amd64]
+    args: {OWN: "{{ py }}"}
+    %s
+    rows:
+      - {py: 3.11, gpu: false, set: {pip: 26}}
+      - {when: {os: alp, gpu: true}, args: {GPU: 2}, platforms: [linux/arm64], from: base}
+      - {os: alp, py: 3.11, pull: true}
+  base: {template: a, axes: [], platforms: [linux/arm64]}
+"""
+
+
+class TestRows:
+    """`rows` are the variants of an image, with their fields."""
+
+    def test_the_image_is_their_union(self) -> None:
+        """The order of targets is that of the axes, not that of the rows."""
+        found = targets(ROWS % "")
+        assert [*found][:-1] == [
+            "app-3_9-alp-gpu",
+            "app-3_11-deb",
+            "app-3_11-alp",
+            "app-3_11-alp-gpu",
+        ]
+        both = found["app-3_11-alp-gpu"]
+        assert both.fields["args"] == {"OWN": "3.11", "GPU": "2"}
+        assert both.fields["pull"] is True
+        assert both.platforms == ("linux/arm64",)
+        assert both.parent == "base"
+        assert found["app-3_11-deb"].scope["pip"] == "26"
+
+    def test_only_and_exclude_restrict_them(self) -> None:
+        """`only`, then `exclude`, apply to the variants of the rows."""
+        rules = "only: [{os: alp}]\n    exclude: [{py: 3.9}]"
+        found = targets(ROWS.replace("    rows:", "    exclude: []\n    rows:") % "only: {os: alp}")
+        assert [*found][:-1] == ["app-3_9-alp-gpu", "app-3_11-alp", "app-3_11-alp-gpu"]
+        assert [*targets(ROWS % rules)][:-1] == ["app-3_11-alp", "app-3_11-alp-gpu"]
+
+    def test_overrides_are_above_them(self) -> None:
+        """An override replaces what a row sets."""
+        found = targets(ROWS % "overrides: [{when: {gpu: true}, args: {GPU: 3}, from: null}]")
+        assert found["app-3_9-alp-gpu"].fields["args"] == {"OWN": "3.9", "GPU": "3"}
+        assert found["app-3_9-alp-gpu"].parent is None
+
+    def test_defaults_are_inherited(self) -> None:
+        """An image inherits the rows of `defaults`; null removes them."""
+        text = "axes: {py: [1, 2]}\ndefaults: {template: a, rows: [{py: 2}]}\n"
+        text += "images: {a: {}, b: {rows: null}}"
+        assert [*targets(text)] == ["a-2", "b-1", "b-2"]
+
+    @pytest.mark.parametrize(
+        ("row", "code"),
+        [
+            ("{}", "empty-pattern"),
+            ("{pull: true}", "empty-pattern"),
+            ("{py: 4}", "unknown-value"),
+            ("{py: 3.9, when: {os: deb}}", "unknown-key"),
+            ("{pi: 3.9}", "unknown-key"),
+            ("{arg: {A: b}, py: 3.9}", "unknown-key"),
+            ("{py: {a: b}, os: deb}", "wrong-type"),
+            ("{py: 3.9, os: null}", "matches-nothing"),
+            ("{py: 3.9, image: base}", "matches-nothing"),
+        ],
+    )
+    def test_invalid_rows(self, row: str, code: str) -> None:
+        """Each mistake in a row is one error."""
+        assert codes(ROWS.replace("    rows:", f"    rows:\n      - {row}") % "") == [code]
