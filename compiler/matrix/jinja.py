@@ -11,7 +11,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import safe_range
 
 from compiler.matrix.jinja_growth import limited_filter
-from compiler.matrix.jinja_sandbox import Sandbox
+from compiler.matrix.jinja_sandbox import BakeSandbox, PrintedText, Sandbox
 
 
 VALUE_DOLLAR, VALUE_BRACE = "\0", "\1"
@@ -55,7 +55,7 @@ def finalize(value: Any) -> Any:
 def finalize_bake(value: Any) -> Any:
     """Finalize a value, and hide each `$` in it from the search for bake variables."""
     value = finalize(value)
-    if isinstance(value, Undefined):
+    if isinstance(value, Undefined | PrintedText):
         return value
     text = str(value)
     if "$" in text:
@@ -104,7 +104,7 @@ def environment(load: Callable[[str], str | None] | None, *, bake: bool) -> Sand
         text = load(name) if load is not None else None
         return None if text is None else (text, name, lambda: True)
 
-    env = Sandbox(
+    env = (BakeSandbox if bake else Sandbox)(
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -118,6 +118,7 @@ def environment(load: Callable[[str], str | None] | None, *, bake: bool) -> Sand
     env.globals = GLOBALS.copy()
     del env.filters["random"]
     env.filters["slug"] = slug
+    env.filters |= env.versions.filters()
     for filter_name, function in env.filters.items():
         env.filters[filter_name] = limited_filter(filter_name, function, env.meter)
     env.tests["version"] = lru_cache(maxsize=None, typed=True)(is_version)  # type: ignore[assignment]

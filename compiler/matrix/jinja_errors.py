@@ -12,6 +12,7 @@ from jinja2.tests import TESTS as DEFAULT_TESTS
 from compiler.codes import Code
 from compiler.errors import did_you_mean, listed
 from compiler.matrix.jinja import PrintedError
+from compiler.matrix.jinja_versions import NAMES
 
 
 def place(error: BaseException) -> tuple[str | None, int]:
@@ -107,12 +108,10 @@ def _computed(error: Exception, text: str) -> tuple[Code, str, str]:
             return Code.TEMPLATE_ERROR, "division by zero", "test for 0 first"
         case TypeError() if "'int'" in text and "'str'" in text:
             help_ = "values are text; convert them with `| int`"
-        case _ if "no loader" in text:
-            return (
-                Code.TEMPLATE_ERROR,
-                "a string cannot include templates",
-                "include it in a template",
-            )
+        case ValueError() if "no version" in text or "number of versions" in text:
+            help_ = "check the list and the range; prereleases count as versions"
+        case TypeError() if "of versions" in text:
+            help_ = "filter a list of versions, such as `pythons | newest`; a number is an integer"
         case _ if "invalid version range" in text:
             help_ = "write a range such as `>=3.12,<4`, with complete versions"
         case _:
@@ -129,7 +128,7 @@ def _remedy(text: str, word: str) -> str:
     if "No filter named 'random'" in text:
         return "remove it: the same input must always produce the same output"
     if "No filter named" in text:
-        return did_you_mean(word, [*DEFAULT_FILTERS, "slug"])
+        return did_you_mean(word, [*DEFAULT_FILTERS, *NAMES, "slug"])
     if "No test named" in text:
         return did_you_mean(word, [*DEFAULT_TESTS, "version"])
     if "unknown tag" in text:

@@ -12,12 +12,19 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 
 from compiler.matrix.jinja_growth import limited_method, method_growth, percent, width_of
 from compiler.matrix.jinja_limits import CONTROL, ELEMENT, Meter, check_integer, check_text, size
+from compiler.matrix.jinja_versions import VersionFilters
 
 
 MAX_REPEATED = 1_000_000
 """The longest result of `*`, in characters or elements."""
 
 _DECIMAL = re.compile(r"\d\.\d")
+
+
+class PrintedText(str):
+    """What a macro or block printed: text of the author, in which values are already escaped."""
+
+    __slots__ = ()
 
 
 def _refuse_decimals(comparison: nodes.Compare, name: str | None, filename: str | None) -> None:
@@ -103,8 +110,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def __init__(self, **options: Any) -> None:
         self.meter = Meter()
-        self.compiled: dict[str, Any] = {}
-        """What strings with the same text share, by text."""
+        self.versions = VersionFilters()
+        """Its filters of versions."""
         super().__init__(**options)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
@@ -195,3 +202,11 @@ def _bits(operator: str, left: int, right: int) -> int:
     if operator == "*":
         return left.bit_length() + right.bit_length()
     return max(left.bit_length(), right.bit_length()) + 1
+
+
+class BakeSandbox(Sandbox):
+    """The sandbox of strings with bake variables, which macros and blocks may print as well."""
+
+    def concat(self, pieces: Iterable[str]) -> str:
+        """Join what a macro or block prints."""
+        return PrintedText(super().concat(pieces))

@@ -58,7 +58,7 @@ def load_valid(source: Source, files: Files) -> Matrix:
     An image is left out if an error may change its variants, so that expanding and resolving the
     other images reports nothing that follows from these errors.
     """
-    reader = Reader(source)
+    reader = Reader(source, files)
     given = reader.valid.level(MatrixFile)
     data = _data(given.data, files, reader)
     variables = read_variables(given.variables, data, reader)
@@ -104,6 +104,7 @@ def load_valid(source: Source, files: Files) -> Matrix:
         staging=staging,
         read=frozenset(reader.read),
         warnings=reader.warnings.diagnostics(),
+        late_warnings=reader.late_warnings,
         errors=reader.problems.diagnostics(),
     )
 

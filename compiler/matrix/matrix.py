@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from compiler.errors import Diagnostic
+from compiler.errors import Diagnostic, Problems
 from compiler.matrix.model import Scalar
 from compiler.matrix.strings import TemplateString
 from compiler.source.document import Route, Source
@@ -198,6 +198,8 @@ class Matrix:
     read: frozenset[str]
     """Names that strings of the document use."""
     warnings: tuple[Diagnostic, ...]
+    late_warnings: Problems
+    """Warnings of its strings, which are added when they are rendered."""
     errors: tuple[Diagnostic, ...] = ()
     """The errors of the document; the matrix contains only its valid values."""
 

@@ -15,11 +15,12 @@ from compiler.errors import (
     Severity,
 )
 from compiler.matrix.jinja import GLOBALS, environment
-from compiler.matrix.jinja_sandbox import Sandbox
 from compiler.matrix.matrix import Setting
-from compiler.matrix.strings import TemplateString
+from compiler.matrix.strings import Strings, TemplateString
+from compiler.matrix.template_files import TemplateFiles
 from compiler.matrix.validation import Validation
 from compiler.source.document import Route, Source
+from compiler.source.project_files import Files
 
 
 _VARIABLE = re.compile(r"(?<!\$)(\$\{[A-Za-z][A-Za-z0-9_]*\})")
@@ -28,7 +29,8 @@ _VARIABLE = re.compile(r"(?<!\$)(\$\{[A-Za-z][A-Za-z0-9_]*\})")
 class Reader:
     """Reports diagnostics by their route in one document, and compiles its strings."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, files: Files) -> None:
+        """Take the document, and the project's files, of which strings can import templates."""
         self.valid = Validation(source, self.problem)
         """The document's schema, and the values that it removed from the document."""
         self.problems = Problems()
@@ -39,8 +41,17 @@ class Reader:
         """Names of `data`, and of variables as `${NAME}`, whose values are unknown."""
         self.invalid: set[Route] = set()
         """Routes of invalid values that were not repaired."""
-        self._plain: Sandbox = environment(None, bake=False)
-        self._bake: Sandbox = environment(None, bake=True)
+        self.late_warnings = Problems()
+        """Warnings of strings, which are added when they are rendered."""
+        templates = TemplateFiles(files)
+        self._plain, self._bake = (
+            Strings(
+                sandbox=environment(templates.load, bake=bake),
+                files=templates,
+                warnings=self.late_warnings,
+            )
+            for bake in (False, True)
+        )
 
     @property
     def source(self) -> Source:
@@ -107,6 +118,8 @@ class Reader:
             self.reject(error, route)
             return TemplateString("", env, self.source, route)
         self.read.update(text.names)
+        if bake and text.constant is None:
+            self.read.update(_VARIABLE.findall(env.compile(raw).imported))
         return text
 
     def skip_unknown(self, text: TemplateString) -> None:
@@ -158,7 +171,9 @@ class Reader:
             )
         try:
             # An undefined name must fail; by default it would become null.
-            value = self._plain.compile_expression(body, undefined_to_none=False)(**names)
+            sandbox = self._plain.sandbox
+            value = sandbox.compile_expression(body, undefined_to_none=False)(**names)
+            text.warn_of_dropped()
             if isinstance(value, Undefined):
                 str(value)  # raises: it is strict
             return value

@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
-from jinja2 import TemplateError, meta, nodes
+from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError, meta, nodes
 
 from compiler.codes import Code
-from compiler.errors import CompileError, Diagnostic, Location, did_you_mean
+from compiler.errors import CompileError, Diagnostic, Location, Problems, did_you_mean
 from compiler.matrix.jinja import VALUE_BRACE, VALUE_DOLLAR, renderer
 from compiler.matrix.jinja_errors import explain, find_name, place
 from compiler.matrix.jinja_sandbox import Sandbox
+from compiler.matrix.jinja_versions import NAMES as VERSION_FILTERS
+from compiler.matrix.template_files import TemplateFiles
 from compiler.source.document import Route, Source
 
 
@@ -21,13 +23,72 @@ class BakeString(str):
     __slots__ = ()
 
 
+_REFERENCES = (nodes.Import, nodes.FromImport, nodes.Include, nodes.Extends)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strings:
+    """What all strings of one kind have in common."""
+
+    sandbox: Sandbox
+    files: TemplateFiles
+    """The files that they can import."""
+    warnings: Problems
+    """Collects what is found while they are rendered."""
+    _compiled: dict[str, "_Compiled"] = field(default_factory=dict)
+
+    def compile(self, raw: str) -> "_Compiled":
+        """Compile a text; equal texts share the result.
+
+        Raises:
+            TemplateError: the Jinja in it is invalid, or imports such a template.
+        """
+        known = self._compiled.get(raw)
+        if known is not None:
+            return known
+        env = self.sandbox
+        tree = env.parse(raw)
+        names: frozenset[str] | None = frozenset(meta.find_undeclared_variables(tree))
+        drops = any(one.name in VERSION_FILTERS for one in tree.find_all(nodes.Filter))
+        printed: list[str] = []
+        if next(tree.find_all(_REFERENCES), None) is not None:
+            files, names, _ = self.files.references(tree, env)
+            printed = [line for file in files for line in self.files.lines(file)]
+            drops = True
+        if names is None:  # any name, of any variant
+            names = frozenset({"target"})
+        render = _joiner(tree, env) or renderer(env.from_string(raw))
+        self._compiled[raw] = _Compiled(names, render, drops, "\n".join(printed))
+        return self._compiled[raw]
+
+
+class _Compiled(NamedTuple):
+    """What strings with the same text share."""
+
+    names: frozenset[str]
+    render: Callable[[Mapping[str, Any]], str]
+    drops: bool
+    """Whether it may use a filter of versions."""
+    imported: str
+    """The text of the templates that it imports and includes."""
+
+
 class TemplateString:
     """One string of matrix.yaml, compiled once and rendered for each variant."""
 
-    __slots__ = ("_env", "_render", "constant", "names", "raw", "route", "source", "spelt_as_key")
+    __slots__ = (
+        *("_drops", "_env", "_render", "constant", "names"),
+        *("raw", "route", "source", "spelt_as_key"),
+    )
 
     def __init__(
-        self, raw: str, env: Sandbox, source: Source, route: Route, *, spelt_as_key: bool = False
+        self,
+        raw: str,
+        env: "Strings",
+        source: Source,
+        route: Route,
+        *,
+        spelt_as_key: bool = False,
     ) -> None:
         """Compile a string.
 
@@ -46,16 +107,14 @@ class TemplateString:
         self.constant: str | None = raw
         """The text it renders to, if it contains no Jinja."""
         self.names: frozenset[str] = frozenset()
-        """The names that its Jinja uses."""
+        """The names that its Jinja uses, those of imported templates included."""
+        self._drops = False
+        """Whether it may use a filter of versions, which drops other items."""
         self._render: Callable[[Mapping[str, Any]], str] = lambda _: raw
         if "{{" not in raw and "{%" not in raw and "{#" not in raw:
             return
         try:
-            if raw not in env.compiled:
-                tree = env.parse(raw)
-                names = frozenset(meta.find_undeclared_variables(tree))
-                env.compiled[raw] = names, _joiner(tree, env) or renderer(env.from_string(raw))
-            self.names, self._render = env.compiled[raw]
+            self.names, self._render, self._drops, _ = env.compile(raw)
         except (TemplateError, RecursionError, ValueError) as error:
             raise self.failure(error, {}) from error
         self.constant = None
@@ -67,10 +126,17 @@ class TemplateString:
             CompileError: a name is undefined, or an expression fails.
         """
         try:
-            return self._render(scope)
+            text = self._render(scope)
         except Exception as error:
             # Any exception of a user's expression is an error in the input.
             raise self.failure(error, scope) from error
+        if self._drops:
+            self.warn_of_dropped()
+        return text
+
+    def warn_of_dropped(self) -> None:
+        """Add a warning for each item that a filter of versions dropped."""
+        self._env.warnings.extend(self._env.sandbox.versions.warnings(self.locate()))
 
     def locate(self, word: str = "") -> Location:
         """Return the location of the string, or of a word in it."""
@@ -93,7 +159,17 @@ class TemplateString:
             nulls = [name for name in sorted(self.names) if scope.get(name, "") is None]
             if nulls:
                 message, word = f"{nulls[0]!r} is null and cannot be printed", nulls[0]
-        _, line = place(error)
+        template, line = place(error)
+        files = self._env.files
+        if isinstance(error, TemplateNotFound) and not isinstance(error, TemplateSyntaxError):
+            name = str(error.name)
+            where = self.locate(name) if template is None else files.locate(template, line, name)
+            return CompileError([files.missing(error, where)])
+        if template is not None:
+            where = files.locate(template, line, word)
+            return CompileError(
+                [Diagnostic(code=code, message=message, location=where, help=help_)]
+            )
         if line > 1 and word not in self.raw.partition("\n")[0]:
             lines = self.raw.splitlines(keepends=True)[: line - 1]
             where = self.source.locate_in(self.route, sum(map(len, lines)))
@@ -108,7 +184,7 @@ class TemplateString:
             return self.constant
         return " ".join(
             node.data
-            for output in self._env.parse(self.raw).body
+            for output in self._env.sandbox.parse(self.raw).body
             for node in (output.nodes if isinstance(output, nodes.Output) else ())
             if isinstance(node, nodes.TemplateData)
         )

@@ -15,13 +15,13 @@ from compiler.constants import BAKE_FILE, DOCKERFILE_SUFFIX, MARKER, PLAN_FILE, 
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.matrix.jinja import environment, renderer
 from compiler.matrix.jinja_errors import explain, place
+from compiler.matrix.template_files import FOLDER
 from compiler.output.artifact import Artifact
 from compiler.output.bake_context import bake_context
 from compiler.output.hcl import Literals
 from compiler.output.manifest import PLAN_LINE, manifest
 from compiler.render.render import Dockerfile
 from compiler.render.target_tests import test_dockerfile
-from compiler.render.templates import FOLDER
 from compiler.targets.plan import Plan, described
 
 

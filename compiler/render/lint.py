@@ -35,6 +35,7 @@ def lint(
     """
     problems = Problems()
     problems.extend(plan.warnings)
+    problems.extend(templates.warnings.diagnostics())
     warn = _Warnings(plan.matrix, problems)
     _rows(plan.matrix, plan.targets, warn)
     _values(plan.matrix, plan.targets, warn)

@@ -6,6 +6,7 @@ template that is missing, invalid or without a `FROM` is an error.
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from jinja2 import TemplateNotFound, TemplateSyntaxError
@@ -50,11 +51,15 @@ class _Template:
         """The template and all that it includes."""
         self._shapes = templates.shapes[name]
         self._pieces = piece_renderer(compiled, inherits=inherits)
+        self._versions = templates.env.versions
+        self._warn = partial(templates.warn_of_dropped, name)
         self.render = self._text if names is None else remembered(self._text, names)
         """Scope -> text; scopes with equal values of the names that it reads share one object."""
 
     def _text(self, scope: Mapping[str, Any]) -> str:
         rendered, pieces = self._pieces(scope)
+        if self._versions.dropped:
+            self._warn()
         body = rendered.strip("\n")
         first = _FROM.search(body)
         if first is None:
@@ -140,17 +145,8 @@ def _diagnosed(
         )
     where, line = place(error)
     if isinstance(error, TemplateNotFound) and not isinstance(error, TemplateSyntaxError):
-        missing = str(error.name)
-        location = named if where is None else templates.locate(where, line, missing)
-        fault = templates.faults.get(missing)
-        if fault is not None and fault.code is not Code.MISSING_FILE:
-            return fault.at(location)
-        return Diagnostic(
-            code=Code.MISSING_TEMPLATE,
-            message=f"missing template {missing!r}",
-            location=location,
-            help=templates.near(missing),
-        )
+        location = named if where is None else templates.locate(where, line, str(error.name))
+        return templates.missing(error, location)
     code, message, help_, word = explain(
         error, [name for name, value in target.scope.items() if not callable(value)]
     )

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Problems, Severity
 from compiler.matrix.matrix import Image, Matrix, Value
+from compiler.matrix.template_files import FOLDER
 from compiler.render.identical_images import sameness
 from compiler.render.render import Dockerfile
-from compiler.render.templates import FOLDER
 from compiler.source.document import Route
 from compiler.targets.target import Target
 

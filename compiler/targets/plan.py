@@ -29,6 +29,7 @@ def plan(matrix: Matrix, targets: tuple[Target, ...]) -> Plan:
     """
     problems, warnings = Problems(), Problems()
     warnings.extend(matrix.warnings)
+    warnings.extend(matrix.late_warnings.diagnostics())
     groups = make_groups(matrix, targets, problems, warnings)
     problems.refuse()
     return Plan(matrix=matrix, targets=targets, groups=groups, warnings=warnings.diagnostics())

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import Location
 from compiler.matrix.matrix import Image, Matrix, Value
-from compiler.render.templates import FOLDER
+from compiler.matrix.template_files import FOLDER
 from compiler.reports.explain.provenance import Given, Origins, written
 from compiler.reports.explain.query import Combination, Open, find_queries
 from compiler.reports.explain.rule_effects import Effect, Ruling, flow, rulings

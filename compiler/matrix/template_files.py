@@ -1,0 +1,123 @@
+"""Load the files in templates/: templates of Dockerfiles, and what strings and templates import."""
+
+from jinja2 import Environment, TemplateNotFound, meta, nodes
+
+from compiler.codes import Code
+from compiler.errors import Diagnostic, Location, did_you_mean
+from compiler.matrix.jinja_errors import find_name
+from compiler.source.project_files import FileError, Files
+
+
+FOLDER = "templates"
+"""The folder of templates, next to matrix.yaml."""
+
+
+class TemplateFiles:
+    """The files in the project's folder of templates; each is read when it is first used."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._texts: dict[str, str] = {}
+        self.faults: dict[str, FileError] = {}
+        """Name of a template -> why it cannot be used."""
+
+    def load(self, name: str) -> str | None:
+        """Return the text of a template; None if it cannot be used, with the reason in `faults`."""
+        if name in self._texts:
+            return self._texts[name]
+        if name.startswith(("/", "~")):
+            message = f"invalid path {name!r}: not inside {FOLDER}/"
+            help_ = f"write a path relative to {FOLDER}/"
+            self.faults[name] = FileError(Code.OUTSIDE_PROJECT, message, help_)
+            return None
+        try:
+            content = self._files.read(f"{FOLDER}/{name}")
+            self._texts[name] = text = content.decode("utf-8-sig")
+        except FileError as error:
+            self.faults[name] = error
+            return None
+        except UnicodeDecodeError:
+            shown = self._files.shown(f"{FOLDER}/{name}")
+            self.faults[name] = FileError(
+                Code.NOT_UTF_8, f"{shown} is not valid UTF-8", "save it as UTF-8"
+            )
+            return None
+        if "\0" in text:
+            shown = self._files.shown(f"{FOLDER}/{name}")
+            message = f"{shown} is not a text file: it contains a NUL byte"
+            self.faults[name] = FileError(Code.NOT_A_FILE, message, "use a text file")
+            return None
+        return text
+
+    def locate(self, name: str, line: int, word: str = "") -> Location:
+        """Return the location of a word in a line of a template; without it, that of the line."""
+        lines = self._texts.get(name, "").splitlines()
+        text = lines[line - 1] if 0 < line <= len(lines) else ""
+        column = find_name(text, word)
+        if column < 0:
+            column, word = len(text) - len(text.lstrip()), text.strip()
+        return Location(
+            path=self._files.shown(f"{FOLDER}/{name}"),
+            line=line,
+            column=column + 1,
+            length=max(len(word), 1),
+            text=text,
+        )
+
+    def lines(self, name: str) -> list[str]:
+        """Return the lines of a template that was read."""
+        return self._texts.get(name, "").splitlines()
+
+    def near(self, name: str) -> str:
+        """Return a suggestion for a missing template."""
+        names = self._files.names(FOLDER)
+        shown = self._files.shown(f"{FOLDER}/")
+        listed = f"templates in {shown}: {', '.join(names[:5])}" if names else f"{shown} is empty"
+        return did_you_mean(name, names, otherwise=listed)
+
+    def missing(self, error: TemplateNotFound, location: Location) -> Diagnostic:
+        """Return the error that a template, which is named at a location, cannot be used."""
+        name = str(error.name)
+        fault = self.faults.get(name)
+        if fault is not None and fault.code is not Code.MISSING_FILE:
+            return fault.at(location)
+        return Diagnostic(
+            code=Code.MISSING_TEMPLATE,
+            message=f"missing template {name!r}",
+            location=location,
+            help=self.near(name),
+        )
+
+    def references(
+        self, tree: nodes.Template, env: Environment
+    ) -> tuple[tuple[str, ...], frozenset[str] | None, bool]:
+        """Determine what a template reads, together with all that it includes or imports.
+
+        Args:
+            tree: the template.
+            env: the environment with which it is parsed.
+
+        Returns:
+            The names of the other templates; the names that all of them read, or None if an
+            include is only known when rendering; whether any may use inheritance.
+        """
+        files: dict[str, None] = {}
+        names: frozenset[str] | None = frozenset()
+        inherits = False
+        pending = [tree]
+        while pending:
+            one = pending.pop(0)
+            if names is not None:
+                names |= meta.find_undeclared_variables(one)
+            inherits = inherits or bool(
+                list(one.find_all(nodes.Extends)) or list(one.find_all(nodes.Block))
+            )
+            for other in meta.find_referenced_templates(one):
+                if other is None:
+                    names, inherits = None, True
+                    continue
+                text = None if other in files else self.load(other)
+                if text is not None:
+                    files[other] = None
+                    pending.append(env.parse(text, other, other))
+        return tuple(files), names, inherits
