@@ -19,7 +19,7 @@ set: {suffix: "s${X}", base: "{% from 'm.j2' import price %}{{ price(python) }}"
 images:
   app:
     template: a.j2
-    tags: ["{% from 'm.j2' import price %}a:{{ price(python) | replace('$5{', '') }}"]
+    tags: ["{% from 'm.j2' import price %}a:{{ price(python) | length }}-{{ python }}"]
     labels:
       "{% import 'm.j2' as m %}l": "{% import 'm.j2' as m with context %}{{ m.tag(python) }}"
     args: {A: "{% from 'm.j2' import price %}{{ price('$' ~ python) }}"}
@@ -36,7 +36,7 @@ def test_macros_in_every_kind_of_string(tmp_path: Path) -> None:
     compiled = compile_matrix(tmp_path / "matrix.yaml")
 
     first, second = compiled.plan.targets
-    assert first.tags == ("a:3.11",)
+    assert first.tags == ("a:7-3.11",)
     assert first.fields["labels"] == {"l": "${REGISTRY}/3.11:s$${X}"}
     assert second.fields["labels"] == {"l": "${REGISTRY}/3.12:s$${X}"}
     assert first.fields["args"] == {"A": "$3.11$5{"}
