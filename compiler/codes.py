@@ -321,11 +321,11 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "`axes` for the image, restrict the combinations with `only`, or raise `--max-variants`.",
         Code.SET_CONFLICT: "Two axis values of a variant set the same name to different values, "
         "and neither has precedence. Exclude the combination, or set the name at one level only.",
-        Code.AMBIGUOUS_ROW: "A row of an image has axes and fields in one mapping, and an axis has "
-        "the name of a field, so a key could mean either. Write the axes under `when`.",
         Code.FIELD_CONFLICT: "Two axis values of a variant, or two rows that match it, set one "
         "field or one key of a field to different values, and neither has precedence. Exclude the "
         "combination, set the field in only one of them, or set it in an override.",
+        Code.AMBIGUOUS_ROW: "A row of an image has axes and fields in one mapping, and an axis has "
+        "the name of a field, so a key could mean either. Write the axes under `when`.",
     },
     "Images and families": {
         Code.UNKNOWN_IMAGE: "A pattern, a filter or `from` names an image that is not declared. "

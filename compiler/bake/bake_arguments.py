@@ -1,10 +1,12 @@
 """Compute the command-line arguments of one bake invocation; no side effects."""
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from compiler.bake.batches import direct_dependencies
 from compiler.bake.results import BakeOptions
 from compiler.targets.graph import closure
+from compiler.targets.needed_platforms import needed_platforms
 
 
 NO_CACHE = "no-cache=true"
@@ -23,6 +25,7 @@ def bake_arguments(
     contexts: Mapping[str, Mapping[str, str]],
     pinned: Mapping[str, str],
     finished: Collection[str] = (),
+    platforms: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> list[str]:
     """Return the arguments of a bake invocation, without the names of its targets.
 
@@ -34,6 +37,8 @@ def bake_arguments(
         finished: targets that earlier invocations built. They come from the cache: a rebuild
             without the cache would be another image than the one already built. Their dependents
             are built without the cache, because the cache may have them on an older parent.
+        platforms: target -> its platforms in this build, where they are known. A target that the
+            batch only links to is built for those that the batch needs.
     """
     # A target of this batch is built, not pinned: its children use the image built with them.
     pins = {name: image for name, image in pinned.items() if name not in batch}
@@ -62,6 +67,11 @@ def bake_arguments(
         for name in sorted(needed)
         for text in options.overrides.get(name, ())
         if text != NO_CACHE
+    ]
+    arguments += [
+        f"--set={name}.platform={platform}"
+        for name, kept in sorted(needed_platforms(batch, dependencies, platforms).items())
+        for platform in kept
     ]
     arguments += [f"--set={name}.{NO_CACHE}" for name in sorted(uncached)]
     arguments += [

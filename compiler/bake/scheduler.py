@@ -18,6 +18,7 @@ from compiler.bake.batches import (
     direct_dependencies,
     halve,
     linked_contexts,
+    platforms_of_build,
     split_into_batches,
 )
 from compiler.bake.blame import CommonCause, find_blame
@@ -72,6 +73,7 @@ class _Scheduler:
     ) -> None:
         self._options, self._report, self._scratch = options, report, scratch
         self._contexts = linked_contexts(plan)
+        self._platforms = platforms_of_build(plan, options)
         self._pins = dict(options.pins)
         self._dependencies = direct_dependencies(self._contexts, self._pins)
         self._targets = ordered(targets, self._dependencies)
@@ -118,7 +120,12 @@ class _Scheduler:
     def _start(self, batch: Batch) -> None:
         self._number += 1
         arguments = bake_arguments(
-            batch.targets, self._options, self._contexts, self._pins, self._finished
+            batch.targets,
+            self._options,
+            self._contexts,
+            self._pins,
+            self._finished,
+            self._platforms,
         )
         metadata = self._scratch / f"{self._number}.json"
         process = BakeProcess(batch.targets, arguments, self._options, metadata, self._lines)

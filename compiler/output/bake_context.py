@@ -14,7 +14,9 @@ from compiler.output.hcl import Block, Expression, literal
 from compiler.output.shared_cache import siblings
 from compiler.render.render import Dockerfile
 from compiler.targets.groups import Group, Kind
+from compiler.targets.needed_platforms import partly_needed
 from compiler.targets.plan import Plan
+from compiler.targets.target import Target
 
 
 class Variable(NamedTuple):
@@ -67,6 +69,8 @@ class BakeContext:
     """Each list of platforms that a target has, joined by commas."""
     every_platform: tuple[str, ...]
     """Each platform; empty for the builder's choice."""
+    linked: tuple[tuple[str, Expression], ...]
+    """Target -> its name, platforms and dependents, for targets that may be needed partly."""
     groups: tuple[tuple[str, str], ...]
     """Name -> the expression of its targets."""
     picks: bool
@@ -82,6 +86,7 @@ def bake_context(plan: Plan, dockerfiles: tuple[Dockerfile, ...]) -> BakeContext
     """Return what the bake file of a plan consists of."""
     filters = tuple(_filters(plan.matrix))
     tests = [*(filter_.passes for filter_ in filters), "_platforms_pass"]
+    partly = partly_needed(plan.targets)
     every_platform = (name for target in plan.targets for name in target.platforms or [""])
     return BakeContext(
         usage=tuple(_usage(plan)),
@@ -101,9 +106,14 @@ def bake_context(plan: Plan, dockerfiles: tuple[Dockerfile, ...]) -> BakeContext
         condition=" && ".join(f"{passes}[t[{n}]]" for n, passes in enumerate(tests, 1)),
         platforms=tuple(dict.fromkeys(map(joined_platforms, plan.targets))),
         every_platform=tuple(dict.fromkeys(every_platform)),
+        linked=tuple(
+            (target.name, _linked(target, partly[target.name]))
+            for target in plan.targets
+            if target.name in partly
+        ),
         groups=tuple((group.name, _members(group)) for group in plan.groups),
         picks=any(group.kind in (Kind.PICKED, Kind.TESTS) for group in plan.groups),
-        targets=tuple(bake_targets(plan, siblings(dockerfiles))),
+        targets=tuple(bake_targets(plan, siblings(dockerfiles), partly)),
     )
 
 
@@ -150,6 +160,12 @@ def _rows(plan: Plan) -> Iterator[Expression]:
         yield Expression(
             f'["{target.name}", "{target.image}", {"".join(f"{c}, " for c in cells)}{platforms}]'
         )
+
+
+def _linked(target: Target, names: tuple[str, ...]) -> Expression:
+    """Return the arguments of the function that determines the needed platforms."""
+    arguments = (target.name, joined_platforms(target), names)
+    return Expression(", ".join(map(literal, arguments)))
 
 
 def _columns(axes: list[str], own: list[str]) -> list[int | None] | None:

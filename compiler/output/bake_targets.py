@@ -1,6 +1,6 @@
 """The targets of a bake file, as blocks of attributes."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from compiler.constants import DOCKERFILE_SUFFIX, TEST_SUFFIX
@@ -24,12 +24,15 @@ def joined_platforms(target: Target) -> BakeString:
     return BakeString(",".join(target.platforms))
 
 
-def bake_targets(plan: Plan, near: Mapping[str, list[Target]]) -> Iterator[tuple[str, Block]]:
+def bake_targets(
+    plan: Plan, near: Mapping[str, list[Target]], partly: Collection[str]
+) -> Iterator[tuple[str, Block]]:
     """Yield the blocks of a plan: each image's shared target, then its targets with their tests.
 
     Args:
         plan: the plan.
         near: target -> the targets whose caches it reads.
+        partly: the targets of which a build may need only some platforms.
     """
     by_image: dict[str, list[Target]] = {}
     for target in with_linked_access(plan.targets):
@@ -47,21 +50,44 @@ def bake_targets(plan: Plan, near: Mapping[str, list[Target]]) -> Iterator[tuple
             if target.moving or target.aliases:
                 tags = literal((*target.moving, *target.aliases))
                 attributes = _appended(attributes, "tags", f"_moving({tags})")
+            if target.name in partly:
+                attributes = _narrowed(attributes, target)
             if target.cache is not None:
                 attributes = _cached(attributes, target.cache, near.get(target.name, ()))
             path = BakeString(f"cwd://{target.dockerfile}")
             yield target.name, Block(**inherits, dockerfile=path, **attributes)
             if target.tests:
-                yield f"{target.name}{TEST_SUFFIX}", _test(target)
+                test = _test(target, narrowed=target.name in partly)
+                yield f"{target.name}{TEST_SUFFIX}", test
 
 
-def _test(target: Target) -> Block:
+def _narrowed(attributes: Mapping[str, Any], target: Target) -> Mapping[str, Any]:
+    """Return attributes without the platforms that the selected dependents do not need.
+
+    Such a target has no tags, because a push would replace an image by a part of it.
+    """
+    name, joined = literal(target.name), literal(joined_platforms(target))
+    narrowed = {
+        **attributes,
+        "platforms": Expression(f"try(_linked[{name}], _platforms[{joined}])"),
+    }
+    tags = attributes.get("tags", target.tags)
+    if tags:
+        kept = f"[for tag in {literal(tags)} : tag if !can(_linked[{name}])]"
+        narrowed["tags"] = Expression(kept)
+    return narrowed
+
+
+def _test(target: Target, *, narrowed: bool) -> Block:
     """Return the target that runs a target's tests; its output is discarded."""
     fields: dict[str, Any] = {"contexts": {target.name: link_to(target.name)}}
     fields |= {name: target.fields[name] for name in _OF_TESTS if name in target.fields}
     stem = target.dockerfile.removesuffix(DOCKERFILE_SUFFIX)
     path = BakeString(f"cwd://{stem}{TEST_SUFFIX}{DOCKERFILE_SUFFIX}")
-    return Block(dockerfile=path, **_attributes(fields), output=["type=cacheonly"])
+    attributes = _attributes(fields)
+    if narrowed:
+        attributes = {**attributes, "platforms": _narrowed(attributes, target)["platforms"]}
+    return Block(dockerfile=path, **attributes, output=["type=cacheonly"])
 
 
 def _appended(fields: Mapping[str, Any], name: str, expression: str) -> Mapping[str, Any]:

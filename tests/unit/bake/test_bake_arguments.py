@@ -36,3 +36,42 @@ def test_each_target_is_built_without_cache_once(
     )
 
     assert bake_arguments(["c"], options, CONTEXTS, {}, finished) == arguments
+
+
+MULTI = ("linux/amd64", "linux/arm64", "linux/s390x")
+
+
+@pytest.mark.parametrize(
+    ("batch", "platforms", "arguments"),
+    [
+        (["c"], {"a": MULTI, "b": MULTI, "c": MULTI[:2]}, ["a:amd64,arm64", "b:amd64,arm64"]),
+        (["c"], {"a": MULTI, "b": MULTI, "c": ("linux/arm64/v8",)}, ["a:arm64", "b:arm64"]),
+        (["b", "c"], {"a": MULTI, "b": MULTI[:2], "c": MULTI[:1]}, ["a:amd64,arm64"]),
+        (["a", "c"], {"a": MULTI, "b": MULTI[1:], "c": MULTI[1:2]}, ["b:arm64"]),
+        (["c"], {"a": MULTI, "c": MULTI[:2]}, ["a:amd64,arm64"]),
+        (["c"], {"a": MULTI, "b": MULTI}, []),
+        (["c"], {"a": MULTI, "b": MULTI, "c": MULTI}, []),
+        (["a", "b", "c"], {"a": MULTI, "b": MULTI, "c": MULTI[:1]}, []),
+    ],
+)
+def test_linked_targets_are_built_for_the_platforms_that_the_batch_needs(
+    batch: list[str], platforms: dict[str, tuple[str, ...]], arguments: list[str], tmp_path: Path
+) -> None:
+    """Targets of the batch keep all their platforms; others have those that the batch needs."""
+    found = bake_arguments(batch, BakeOptions(folder=tmp_path), CONTEXTS, {}, (), platforms)
+
+    assert found == [
+        f"--set={name}.platform=linux/{platform}"
+        for name, _, listed in (text.partition(":") for text in arguments)
+        for platform in listed.split(",")
+    ]
+
+
+def test_pinned_targets_need_no_platforms(tmp_path: Path) -> None:
+    """A target that an existing image replaces is not built."""
+    platforms = {"a": MULTI, "b": MULTI, "c": MULTI[:1]}
+    found = bake_arguments(
+        ["c"], BakeOptions(folder=tmp_path), CONTEXTS, {"b": "r/b@x"}, (), platforms
+    )
+
+    assert found == ["--set=c.contexts.b=docker-image://r/b@x"]

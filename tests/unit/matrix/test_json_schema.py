@@ -341,7 +341,14 @@ UNSEEN = {
     ),
     "it compares no name with another": (
         *("axis-filter-collision", "bad-parent-name", "bad-range", "matches-nothing"),
-        *("name-hidden", "parent-axis", "undeclared-variable", "unknown-axis", "unknown-image"),
+        *(
+            "ambiguous-row",
+            "name-hidden",
+            "parent-axis",
+            "undeclared-variable",
+            "unknown-axis",
+            "unknown-image",
+        ),
         *("unknown-target", "unknown-value", "variable-cycle"),
     ),
     "3.10 and '3.10' are not equal to it": ("duplicate-value",),

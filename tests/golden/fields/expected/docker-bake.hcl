@@ -105,13 +105,15 @@ target "_base" {
 target "base-3_11" {
   inherits = ["_base"]
   dockerfile = "cwd://dockerfiles/base-3_11.Dockerfile"
-  tags = ["${REGISTRY}/base:3.11-${VERSION}"]
+  tags = [for tag in ["${REGISTRY}/base:3.11-${VERSION}"] : tag if !can(_linked["base-3_11"])]
+  platforms = try(_linked["base-3_11"], _platforms["linux/amd64,linux/arm64"])
 }
 
 target "base-3_12" {
   inherits = ["_base"]
   dockerfile = "cwd://dockerfiles/base-3_12.Dockerfile"
-  tags = ["${REGISTRY}/base:3.12-${VERSION}"]
+  tags = [for tag in ["${REGISTRY}/base:3.12-${VERSION}"] : tag if !can(_linked["base-3_12"])]
+  platforms = try(_linked["base-3_12"], _platforms["linux/amd64,linux/arm64"])
 }
 
 target "_every" {
@@ -334,6 +336,24 @@ _built = [for i, t in _left : i >= _first && i < _end ? t[0] : ""]
 _by_image = merge({ for value, passes in _passes_image : value => [] }, { for i, t in _left : t[1] => _built[i]... })
 _by_python = merge({ for value, passes in _passes_python : value => [] }, { for i, t in _left : t[2] => _built[i]... })
 _by_gpu = merge({ for value, passes in _passes_gpu : value => [] }, { for i, t in _left : t[3] => _built[i]... })
+
+# A target that the filters leave out has only the platforms that the selected targets need of it, and no tags then.
+_passing = { for i, t in _left : t[0] => [for name in _platforms[t[4]] : _platform(name)] if _built[i] != "" }
+_linked = { for name, needs in {
+  "base-3_11" = _needed("base-3_11", "linux/amd64,linux/arm64", ["every-3_11", "every-3_11-cuda"])
+  "base-3_12" = _needed("base-3_12", "linux/amd64,linux/arm64", ["every-3_12", "every-3_12-cuda"])
+} : name => needs[0] if length(needs[0]) > 0 && length(needs[0]) < needs[1] }
+
+function "_needed" {
+  params = [name, list, dependents]
+  result = [
+    [
+      for p in split(",", list) : p
+      if !can(_passing[name]) && contains(flatten([for d in dependents : try(_passing[d], [])]), _platform(p))
+    ],
+    length(_platforms[list])
+  ]
+}
 
 # And by target.
 _by_name = { for i, t in _left : t[0] => _built[i] }
