@@ -355,7 +355,7 @@ UNSEEN = {
     "linux/arm64 and linux/arm64/v8 are not equal to it": ("duplicate-value--platform",),
     "it expands no matrix": (
         *("alias-mismatch", "ambiguous-parent", "duplicate-cache", "duplicate-tag", "empty-group"),
-        "field-conflict",
+        *("access-conflict", "field-conflict"),
         *("group-collision", "link-cycle", "missing-parent", "name-collision", "name-too-long"),
         *("no-platform", "no-variants", "parent-platform", "too-many-variants"),
     ),
