@@ -1,12 +1,18 @@
 """Compute the command-line arguments of one bake invocation; no side effects."""
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from types import MappingProxyType
 
 from compiler.bake.batches import direct_dependencies
 from compiler.bake.results import BakeOptions
+from compiler.constants import TEST_SUFFIX
+from compiler.external.references import canonical_platform, selects_platform
+from compiler.matrix.strings import variables_in
+from compiler.targets.filters import local_platform
 from compiler.targets.graph import closure
 from compiler.targets.needed_platforms import needed_platforms
+from compiler.targets.plan import Plan
 
 
 NO_CACHE = "no-cache=true"
@@ -17,6 +23,27 @@ def bake_variables(options: BakeOptions) -> dict[str, str]:
     """Return the variables of a build, with the filter for its platforms."""
     platforms = {"ONLY_PLATFORM": ",".join(options.platforms)} if options.platforms else {}
     return {**options.variables, **platforms}
+
+
+def platforms_of_build(plan: Plan, options: BakeOptions) -> dict[str, tuple[str, ...]]:
+    """Return target -> the platforms for which a build makes it; only where they are certain.
+
+    They are not if a bake variable decides them, or an argument of `--set` may.
+    """
+    texts = (*options.sets, *chain.from_iterable(options.overrides.values()), *options.extra)
+    if any("platform" in text for text in texts) or "ONLY_PLATFORM" in options.variables:
+        return {}
+    here = local_platform()
+    wanted = {canonical_platform(here if text == "local" else text) for text in options.platforms}
+    found: dict[str, tuple[str, ...]] = {}
+    for target in plan.targets:
+        platforms = tuple(map(str, target.platforms))
+        if platforms and not any(map(variables_in, platforms)):
+            kept = tuple(text for text in platforms if selects_platform(wanted, text))
+            found[target.name] = kept or platforms
+            if target.tests:
+                found[f"{target.name}{TEST_SUFFIX}"] = found[target.name]
+    return found
 
 
 def bake_arguments(

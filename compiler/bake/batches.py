@@ -1,13 +1,8 @@
 """Divide targets into bounded batches for bake, parents before children; no side effects."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 
-from compiler.bake.results import BakeOptions
 from compiler.constants import TEST_SUFFIX
-from compiler.external.references import canonical_platform
-from compiler.matrix.strings import variables_in
-from compiler.targets.filters import local_platform
 from compiler.targets.graph import closure, ordered
 from compiler.targets.plan import Plan
 
@@ -27,27 +22,6 @@ def linked_contexts(plan: Plan) -> dict[str, Mapping[str, str]]:
         if target.tests:
             contexts[f"{target.name}{TEST_SUFFIX}"] = {target.name: target.name}
     return contexts
-
-
-def platforms_of_build(plan: Plan, options: BakeOptions) -> dict[str, tuple[str, ...]]:
-    """Return target -> the platforms for which a build makes it; only where they are certain.
-
-    They are not if a bake variable decides them, or an argument of `--set` may.
-    """
-    texts = (*options.sets, *chain.from_iterable(options.overrides.values()), *options.extra)
-    if any("platform" in text for text in texts) or "ONLY_PLATFORM" in options.variables:
-        return {}
-    here = local_platform()
-    wanted = {canonical_platform(here if text == "local" else text) for text in options.platforms}
-    found: dict[str, tuple[str, ...]] = {}
-    for target in plan.targets:
-        platforms = tuple(map(str, target.platforms))
-        if platforms and not any(map(variables_in, platforms)):
-            kept = tuple(text for text in platforms if canonical_platform(text) in wanted)
-            found[target.name] = kept or platforms
-            if target.tests:
-                found[f"{target.name}{TEST_SUFFIX}"] = found[target.name]
-    return found
 
 
 def direct_dependencies(

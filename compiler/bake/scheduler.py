@@ -12,13 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from compiler.bake.bake_arguments import bake_arguments
+from compiler.bake.bake_arguments import bake_arguments, platforms_of_build
 from compiler.bake.batch_queue import Batch, BatchQueue
 from compiler.bake.batches import (
     direct_dependencies,
     halve,
     linked_contexts,
-    platforms_of_build,
     split_into_batches,
 )
 from compiler.bake.blame import CommonCause, find_blame

@@ -1,6 +1,7 @@
 """Parse image references and platforms as registries and BuildKit do."""
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 
 
@@ -16,7 +17,10 @@ _REFERENCE = re.compile(
 _TAG = re.compile(r"\w[\w.-]{0,127}\Z", re.ASCII)
 _MAX_REPOSITORY = 255
 
-_PLATFORM = re.compile(r"(?P<os>[a-z0-9]+)/(?P<arch>[a-z0-9_]+)(?:/(?P<variant>v[0-9]+))?\Z")
+_OS_VERSION = re.compile(r"\([^()]*\)")
+_PLATFORM = re.compile(
+    r"(?P<os>[a-z0-9]+)(?P<version>\([0-9]+(?:\.[0-9]+)*\))?/(?P<arch>[a-z0-9_]+)(?:/(?P<variant>v[0-9]+))?\Z"
+)
 
 ARCHITECTURES: dict[str, tuple[str, ...]] = {
     "linux": (
@@ -105,11 +109,34 @@ def _canonical_repository(text: str) -> str | None:
     return f"{domain}/{path}"
 
 
+def unversioned_platform(text: str) -> str:
+    """Return a platform without the version of its operating system.
+
+    >>> unversioned_platform("windows(10.0.26100)/amd64")
+    'windows/amd64'
+    """
+    return _OS_VERSION.sub("", text)
+
+
+def selects_platform(wanted: Collection[str], platform: str) -> bool:
+    """Return whether a filter by canonical platforms matches a platform.
+
+    A platform without a version of its operating system matches every version.
+
+    >>> selects_platform({"windows/amd64"}, "windows(10.0.26100)/amd64")
+    True
+    """
+    full = canonical_platform(platform) or platform
+    return full in wanted or ("(" in full and unversioned_platform(full) in wanted)
+
+
 def canonical_platform(text: str) -> str | None:
     """Return a platform in the form that BuildKit compares; None if it is unknown.
 
     >>> canonical_platform("linux/arm64/v8")
     'linux/arm64'
+    >>> canonical_platform("windows(10.0.26100)/amd64")
+    'windows(10.0.26100)/amd64'
     >>> canonical_platform("linux/amd46") is None
     True
     """
@@ -117,6 +144,10 @@ def canonical_platform(text: str) -> str | None:
     if match is None or match["arch"] not in ARCHITECTURES.get(match["os"], ()):
         return None
     os, arch, variant = match["os"], match["arch"], match["variant"]
+    if match["version"]:
+        if os != "windows":
+            return None
+        os = f"{os}{match['version']}"
     if variant is not None and variant not in _VARIANTS.get(arch, ()):
         return None
     if (arch, variant) in (("arm64", "v8"), ("amd64", "v1"), ("arm", "v7")):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from compiler.codes import Code
 from compiler.constants import LOCK
 from compiler.errors import Diagnostic, Location, Severity
-from compiler.external.references import canonical_platform, familiar
+from compiler.external.references import canonical_platform, familiar, unversioned_platform
 from compiler.lock.base_images import Base
 from compiler.lock.lockfile import Lock, Locked
 from compiler.render.dockerfile import DockerfileError
@@ -101,7 +101,7 @@ def has(platforms: tuple[str, ...], wanted: str) -> bool:
 
 def _ranked(platform: str) -> tuple[str, int]:
     """Return a platform without its variant, and the variant as a number."""
-    full = canonical_platform(platform) or platform
+    full = unversioned_platform(canonical_platform(platform) or platform)
     os, _, rest = full.partition("/")
     architecture, _, variant = rest.partition("/")
     rank = int(variant[1:]) if variant[1:].isdigit() else _RANKS.get(architecture, 0)

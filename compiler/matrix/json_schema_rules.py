@@ -8,7 +8,7 @@ because its value is known only after rendering. The schema cannot check files o
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-from compiler.external.references import KNOWN_PLATFORMS, canonical_platform
+from compiler.external.references import ARCHITECTURES, KNOWN_PLATFORMS, canonical_platform
 from compiler.matrix.axes import MAX_VALUE
 from compiler.matrix.model import (
     BuildOptions,
@@ -153,10 +153,13 @@ _AXIS: Schema = {
     "propertyNames": _VALUE,
     "additionalProperties": ref("value"),
 }
+_WINDOWS = rf"^windows\([0-9]+(\.[0-9]+)*\)/({'|'.join(ARCHITECTURES['windows'])})(/v[0-9]+)?$"
+"""A platform with the version of Windows, as BuildKit writes it."""
 _PLATFORMS = list_of(
     {
         "anyOf": [
             {"enum": [*_platforms(), ""]},
+            {"type": "string", "pattern": _WINDOWS},
             {"type": "string", "pattern": _RENDERED},
         ]
     },

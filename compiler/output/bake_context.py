@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from compiler.constants import TEST_SUFFIX
+from compiler.external.references import unversioned_platform
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.names import only_variable
 from compiler.matrix.strings import BakeString
@@ -67,6 +68,8 @@ class BakeContext:
     """The expression that is true for the rows that pass all filters."""
     platforms: tuple[str, ...]
     """Each list of platforms that a target has, joined by commas."""
+    os_versions: bool
+    """Whether a platform has a version of its operating system."""
     every_platform: tuple[str, ...]
     """Each platform; empty for the builder's choice."""
     linked: tuple[tuple[str, Expression], ...]
@@ -87,6 +90,8 @@ def bake_context(plan: Plan, dockerfiles: tuple[Dockerfile, ...]) -> BakeContext
     filters = tuple(_filters(plan.matrix))
     tests = [*(filter_.passes for filter_ in filters), "_platforms_pass"]
     partly = partly_needed(plan.targets)
+    platforms = tuple(dict.fromkeys(map(joined_platforms, plan.targets)))
+    os_versions = any("(" in joined for joined in platforms)
     every_platform = (name for target in plan.targets for name in target.platforms or [""])
     return BakeContext(
         usage=tuple(_usage(plan)),
@@ -104,8 +109,13 @@ def bake_context(plan: Plan, dockerfiles: tuple[Dockerfile, ...]) -> BakeContext
         columns=("name", *(filter_.name for filter_ in filters), "platforms"),
         rows=tuple(_rows(plan)),
         condition=" && ".join(f"{passes}[t[{n}]]" for n, passes in enumerate(tests, 1)),
-        platforms=tuple(dict.fromkeys(map(joined_platforms, plan.targets))),
-        every_platform=tuple(dict.fromkeys(every_platform)),
+        platforms=platforms,
+        os_versions=os_versions,
+        every_platform=tuple(
+            dict.fromkeys(
+                name for text in every_platform for name in (text, unversioned_platform(text))
+            )
+        ),
         linked=tuple(
             (target.name, _linked(target, partly[target.name]))
             for target in plan.targets

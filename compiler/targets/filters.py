@@ -7,7 +7,11 @@ from collections.abc import Callable, Sequence
 from compiler.codes import Code
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import Argument, Diagnostic, Problems, did_you_mean, listed
-from compiler.external.references import canonical_platform
+from compiler.external.references import (
+    canonical_platform,
+    selects_platform,
+    unversioned_platform,
+)
 from compiler.matrix.pattern import RANGE, match, spelling, worded
 from compiler.targets.groups import Kind
 from compiler.targets.plan import Plan
@@ -137,9 +141,10 @@ def _platform(
     values: list[str], plan: Plan, problem: Callable[[Code, str, str, str], None]
 ) -> Callable[[Target], bool]:
     known = {
-        canonical_platform(text) or text: None
+        name: None
         for target in plan.targets
         for text in target.platforms
+        for name in (canonical_platform(text) or text, unversioned_platform(text))
     }
     here = local_platform()
     wanted = {here if value == "local" else canonical_platform(value) or value for value in values}
@@ -151,6 +156,4 @@ def _platform(
             )
             near = did_you_mean(value, known, otherwise=otherwise)
             problem(Code.UNKNOWN_PLATFORM, f"no target has the platform {value!r}", near, value)
-    return lambda target: any(
-        (canonical_platform(text) or text) in wanted for text in target.platforms or [here]
-    )
+    return lambda target: any(selects_platform(wanted, text) for text in target.platforms or [here])

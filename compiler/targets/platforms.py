@@ -6,7 +6,11 @@ from typing import Any
 
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location, Problems, did_you_mean
-from compiler.external.references import KNOWN_PLATFORMS, canonical_platform
+from compiler.external.references import (
+    KNOWN_PLATFORMS,
+    canonical_platform,
+    unversioned_platform,
+)
 from compiler.matrix.strings import BakeString, interpolate, substitute
 from compiler.source.document import Route
 from compiler.targets.field_locations import TargetUnderCheck
@@ -59,9 +63,7 @@ class Platforms:
             route: Route = (*value.route, "platforms")
             own = self._known(texts, partial(_nth, locate, route))
             before = allowed
-            allowed = (
-                {full: text for full, text in allowed.items() if full in own} if bounded else own
-            )
+            allowed = _common(allowed, own) if bounded else own
             if not allowed and (before or not bounded) and (own or not texts):
                 self._problems.add(
                     Diagnostic(
@@ -108,6 +110,22 @@ class Platforms:
             else:
                 known[full] = text
         return known
+
+
+def _common(
+    allowed: Mapping[str, BakeString], own: Mapping[str, BakeString]
+) -> dict[str, BakeString]:
+    """Return the platforms in both, by canonical name, in the order of the first.
+
+    A platform without a version of its operating system contains those with one.
+    """
+    common: dict[str, BakeString] = {}
+    for full, text in allowed.items():
+        if full in own or unversioned_platform(full) in own:
+            common[full] = text
+        else:
+            common |= {name: its for name, its in own.items() if unversioned_platform(name) == full}
+    return common
 
 
 def _nth(locate: Callable[[Route], Location], route: Route, n: int) -> Location:
