@@ -34,7 +34,9 @@ def platforms_of_build(plan: Plan, options: BakeOptions) -> dict[str, tuple[str,
     if any("platform" in text for text in texts) or "ONLY_PLATFORM" in options.variables:
         return {}
     here = local_platform()
-    wanted = {canonical_platform(here if text == "local" else text) for text in options.platforms}
+    wanted = [
+        canonical_platform(here if text == "local" else text) or text for text in options.platforms
+    ]
     found: dict[str, tuple[str, ...]] = {}
     for target in plan.targets:
         platforms = tuple(map(str, target.platforms))
