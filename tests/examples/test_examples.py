@@ -25,7 +25,7 @@ from compiler import compile_matrix
 PROJECT = Path(__file__).parents[2]
 EXAMPLES = PROJECT / "examples"
 CASES = Path(__file__).parent / "cases"
-NAMES = ("runpod", "truss", "truss-2023")
+NAMES = ("nginx", "runpod", "truss", "truss-2023", "uv")
 FAMILIES = ("base", "pytorch", "nvidia-pytorch", "rocm", "autoresearch", "pytorch-cluster")
 
 
@@ -157,6 +157,23 @@ def test_the_tags_of_truss(name: str, case: str, tmp_path: Path, either: list[st
     read = bake(either, _compiled(name, tmp_path), VERSION_TAG="v0.2.2")
 
     assert _tags(read) == _case(case)
+
+
+@pytest.mark.parametrize(("name", "lines"), [("nginx", 22), ("uv", 38)])
+def test_tags_and_platforms_of_the_owners(
+    name: str, lines: int, tmp_path: Path, buildx: Path
+) -> None:
+    """Check for exactly the tags and platforms of the owners, in fewer lines than a first draft."""
+    folder = _compiled(name, tmp_path)
+    read = bake([str(buildx)], folder, MOVING="true")  # 0.13 rejects children with fewer platforms
+
+    found = {
+        f"{tag} {','.join(sorted(target['platforms']))}"
+        for target in read.targets.values()
+        for tag in target["tags"]
+    }
+    assert sorted(found) == sorted((CASES / f"{name}.tags").read_text("utf-8").splitlines())
+    assert len((folder / "matrix.yaml").read_text(encoding="utf-8").splitlines()) < lines
 
 
 def test_the_example_of_the_truss_manual(tmp_path: Path, either: list[str]) -> None:
