@@ -61,13 +61,16 @@ def current_digests(registries: Registries, tags: Iterable[str]) -> dict[str, st
 def listed_digests(registries: Registries, tags: Iterable[str]) -> dict[str, str | None]:
     """Return the digest that each tag refers to now, as `current_digests` does.
 
-    Tags that their repository does not list are missing, without a request for each of them.
+    Tags that their repository does not list are missing, without a request for each of them. An
+    empty list is not trusted: some registries do not list tags.
     """
     tags = list(tags)
     repositories = {name: name for tag in tags if (name := split_tag(tag)[0])}
     listed = run_parallel(registries.tags, repositories)
     existing = {f"{repository}:{name}" for repository, names in listed.items() for name in names}
-    current = current_digests(registries, (tag for tag in tags if tag in existing))
+    current = current_digests(
+        registries, (tag for tag in tags if tag in existing or not listed[split_tag(tag)[0]])
+    )
     return {tag: current.get(tag) for tag in tags}
 
 
