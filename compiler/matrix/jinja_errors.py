@@ -15,10 +15,15 @@ from compiler.matrix.jinja import PrintedError
 from compiler.matrix.jinja_versions import NAMES
 
 
+_ANALYSED = "<introspection>"
+"""Jinja's name for a text whose names are determined."""
+
+
 def place(error: BaseException) -> tuple[str | None, int]:
     """Return template name (or None) and line (from 1) at which an exception was raised."""
     if isinstance(error, TemplateSyntaxError):
-        return error.name or error.filename, error.lineno
+        name = error.name or error.filename
+        return None if name == _ANALYSED else name, error.lineno
     found: tuple[str | None, int] = (None, 1)
     trace: TracebackType | None = error.__traceback__
     while trace is not None:
