@@ -30,7 +30,7 @@ def steps(
 
     The name of a step depends on its base, on the instructions before it, on the arguments that
     these declare, and on the contexts and stages that it reads. A `COPY --link` depends only on
-    what it reads. A text that cannot be parsed is one step.
+    what it reads, without `--chmod`. A text that cannot be parsed is one step.
 
     Args:
         text: the Dockerfile.
@@ -88,8 +88,7 @@ class _Naming:
             for source in sources(step, self._parsed.escape)
         ]
         values = [self._arguments.get(name, "") for name in declared_arguments(step)]
-        is_linked = step.keyword in {"COPY", "ADD"} and "--link" in step.flags
-        name = _name("" if is_linked else state, instruction_inputs(step), inputs, values)
+        name = _name("" if _is_linked(step) else state, instruction_inputs(step), inputs, values)
         if step.keyword in _EXECUTED:
             self.executed[name] = None
         return _name(state, name)
@@ -98,6 +97,15 @@ class _Naming:
         """Return the state of a stage, or what stands for a named context or an image."""
         plain = lookup_name(name)
         return self._replaced.get(plain) or self._states.get(name.lower(), plain)
+
+
+def _is_linked(step: Instruction) -> bool:
+    """Return whether a layer depends on nothing below it; `--chmod` turns `--link` off."""
+    return (
+        step.keyword in {"COPY", "ADD"}
+        and ("--link" in step.flags or "--link=true" in step.flags)
+        and not any(flag.startswith("--chmod=") for flag in step.flags)
+    )
 
 
 def _name(*inputs: object) -> str:

@@ -15,7 +15,7 @@ def distinct(builds: Iterable[tuple[str, str]]) -> int:
 
     Takes pairs of a Dockerfile's text and its context. A step is identified by its base, all
     instructions before it, and the context if it reads that; one with `--link` does not depend on
-    those instructions, so it is identified only by what it copies.
+    those instructions, so it is identified only by what it copies, unless `--chmod` turns that off.
     """
     found: set[object] = set()
     for text, context in builds:
@@ -33,7 +33,7 @@ def distinct(builds: Iterable[tuple[str, str]]) -> int:
                     name = ""
                 continue
             read = _read(step, stages, context)
-            linked = any(flag == "--link" for flag in step.flags)
+            linked = "--link" in step.flags and not any("--chmod" in flag for flag in step.flags)
             key = (() if linked else state, step.original, read)
             if step.name.upper() in {"RUN", "COPY"}:
                 found.add(key)

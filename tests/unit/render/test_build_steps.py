@@ -23,3 +23,13 @@ def test_the_sample_has_the_steps_of_an_independent_count() -> None:
     named = {step for text, context in builds for step in steps(text, context=context)}
 
     assert len(named) == distinct(builds)
+
+
+def test_a_linked_copy_with_a_mode_depends_on_its_base() -> None:
+    """BuildKit ignores `--link` of a copy with `--chmod`."""
+    text = "FROM {}\nCOPY --link {}a /a\n"
+    linked, other = (steps(text.format(base, "")) for base in ("debian", "alpine"))
+    changed, another = (steps(text.format(base, "--chmod=644 ")) for base in ("debian", "alpine"))
+
+    assert linked == other
+    assert changed != another
