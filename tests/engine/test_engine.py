@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from support import bases, cache, undo_log
+from support import bases, cache, copied_images, undo_log
 from support.engine import Engine
 
 
 SUPPORT = Path(undo_log.__file__).parent
 BASES = [
     *(f"python:{python.tag}" for python in bases.PYTHONS),
-    *(f"nvidia/cuda:{tag}" for tag in bases.CUDA),
+    *(f"nvidia/cuda:{tag}" for tag in copied_images.CUDA),
+    f"astral/uv:{copied_images.uv_version()}",
 ]
 PLATFORMS = ("linux/amd64", "linux/arm64")
 

@@ -13,15 +13,14 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from support import cache, emulation, images, packages
-from support.registry import Registry, serve
+from support import cache, copied_images, emulation, images, packages
+from support.registry import serve
 
 
 SCRIPT = Path(__file__).with_name("debian-to-python.sh")
@@ -30,8 +29,7 @@ AUTHORITIES = Path("/usr/local/share/ca-certificates")
 INCLUDED = ("ca-certificates", "passwd", "python3", "python3-pip", "python3-venv")
 PIP_SETTINGS = (".pip/pip.conf", ".config/pip/pip.conf")
 REQUIREMENTS = sorted(Path(__file__).parents[2].glob("templates/*/requirements.txt"))
-"""Requirements of the sample: the stand-ins contain their wheels, so pip needs no network."""
-CUDA = ("12.8.1-base-ubuntu24.04", "12.8.1-runtime-ubuntu24.04")
+"""Requirements of the sample: the stand-ins contain their wheels, so pip and uv need no network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +78,7 @@ def _fill(program: Path, folder: Path) -> None:
             for python in PYTHONS:
                 layers = {arch: roots[python, arch] for arch in python.architectures}
                 images.push(registry, "library/python", python.tag, layers, _settings(python))
-            _push_cuda(registry, Path(scratch))
+            copied_images.push(registry, Path(scratch))
         finally:
             process.terminate()
             process.wait()
@@ -164,17 +162,14 @@ def _download_wheels(python: Python, architecture: str, folder: Path) -> None:
     with tarfile.open(_root(python, packages.native())) as layer:
         paths = [Path(name) for name in layer.getnames() if "opt/wheels/" in name]
     versions = [path.name.split("-")[:2] for path in paths]
-    machine = emulation.QEMU[architecture]
-    platforms = [f"manylinux_2_{minor}_{machine}" for minor in range(36, 16, -1)]
-    command = [
-        *(sys.executable, "-m", "pip", "download", "--quiet", "--retries=10", "--no-deps"),
-        *("--only-binary=:all:", "--dest", str(folder), "--python-version", python.version),
-        *(f"--platform={platform}" for platform in [*platforms, f"manylinux2014_{machine}"]),
-        *(f"{name}=={version}" for name, version in versions),
-    ]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise packages.Unavailable(f"wheels for {architecture} are missing: {done.stderr[-3000:]}")
+    platforms = [*(f"manylinux_2_{minor}" for minor in range(36, 16, -1)), "manylinux2014"]
+    copied_images.download_wheels(
+        folder,
+        [f"{name}=={version}" for name, version in versions],
+        emulation.QEMU[architecture],
+        platforms,
+        python.version,
+    )
 
 
 def _mmdebstrap() -> Path:
@@ -182,40 +177,6 @@ def _mmdebstrap() -> Path:
         return Path(found)
     folder = packages.unpacked("bootstrap", packages.codename(), ["mmdebstrap"])
     return folder / "usr" / "bin" / "mmdebstrap"
-
-
-def _push_cuda(registry: Registry, folder: Path) -> None:
-    for tag in CUDA:
-        layers = {}
-        for architecture, target in (("amd64", "x86_64-linux"), ("arm64", "sbsa-linux")):
-            tree = folder / tag / architecture
-            home = tree / "usr" / "local" / "cuda-12.8"
-            libraries = home / "targets" / target / "lib"
-            libraries.mkdir(parents=True)
-            (libraries / "libcudart.so.12.8.90").write_text(f"a stand-in for {target}\n")
-            (libraries / "libcudart.so.12").symlink_to("libcudart.so.12.8.90")
-            (home / "lib64").symlink_to(f"targets/{target}/lib")
-            (home / "version.json").write_text('{"cuda": {"version": "12.8.1"}}\n')
-            (home.parent / "cuda").symlink_to("/usr/local/cuda-12.8")
-            (home.parent / "cuda-12").symlink_to("/usr/local/cuda-12.8")
-            settings = tree / "etc" / "ld.so.conf.d"
-            settings.mkdir(parents=True)
-            (settings / "000_cuda.conf").write_text("/usr/local/cuda/lib64\n")
-            layer = folder / f"{tag}-{architecture}.tar"
-            with tarfile.open(layer, "w") as tar:
-                for name in ("etc", "usr"):
-                    tar.add(tree / name, name, filter=_plain)
-            images.compress(layer, layer.with_suffix(".tar.gz"))
-            layers[architecture] = layer.with_suffix(".tar.gz")
-        settings_ = images.Settings(environment={"CUDA_VERSION": "12.8.1"})
-        images.push(registry, "nvidia/cuda", tag, layers, settings_)
-
-
-def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    member.uid = member.gid = member.mtime = 0
-    member.uname = member.gname = "root"
-    member.mode = 0o755 if member.isdir() else 0o644
-    return member
 
 
 def _pip() -> str:
@@ -238,8 +199,9 @@ def _pip() -> str:
 @functools.cache
 def _key() -> str:
     """Return a hash of all inputs of the images; comments, docstrings and layout do not count."""
-    digest = hashlib.sha256(f"{packages.native()} {packages.source()} {_pip()}".encode())
-    for module in (Path(__file__), Path(images.__file__)):
+    machine = f"{packages.native()} {packages.source()} {_pip()} {copied_images.uv_version()}"
+    digest = hashlib.sha256(machine.encode())
+    for module in (Path(__file__), Path(copied_images.__file__), Path(images.__file__)):
         digest.update(_code(module).encode())
     for file in [SCRIPT, BUNDLE, *REQUIREMENTS, *sorted(AUTHORITIES.glob("*.crt"))]:
         digest.update(file.read_bytes() if file.exists() else b"")

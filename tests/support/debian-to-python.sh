@@ -59,6 +59,8 @@ if [ $# -gt 0 ]; then
     rm -r "$root/tmp/requirements"
 fi
 printf 'no-index = true\nfind-links = /opt/wheels\n' >> "$root/etc/pip.conf"
+mkdir -p "$root/etc/uv"
+printf 'no-index = true\nfind-links = ["/opt/wheels"]\n' > "$root/etc/uv/uv.toml"
 
 find "$root" -xdev -name __pycache__ -prune -exec rm -rf {} +
 rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/var/log/*

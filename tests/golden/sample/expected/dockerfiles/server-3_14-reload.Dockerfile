@@ -2,13 +2,14 @@
 # The watcher, built apart: one layer of it serves every image of this Python. Its venv has no pip of
 # its own, which nobody would keep up to date.
 FROM python:3.14-slim-bookworm AS watcher
-RUN --mount=type=cache,target=/root/.cache/pip \
-    --mount=type=bind,from=control,source=requirements.txt,target=/tmp/requirements.txt \
-    python -m venv --without-pip /control/venv \
- && pip --disable-pip-version-check install --requirement /tmp/requirements.txt \
-        --target /control/venv/lib/python3.14/site-packages
-RUN --mount=type=bind,from=control,source=reload.py,target=/tmp/reload.py \
-    install --mode=644 /tmp/reload.py /control/reload.py
+RUN --mount=type=bind,from=astral/uv:0.13.9,source=/uv,target=/usr/local/bin/uv \
+    --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=tmpfs,target=/tmp \
+    --mount=type=bind,from=control,source=requirements.txt,target=/requirements.txt \
+    uv venv --no-python-downloads /control/venv \
+ && uv pip install --python=/control/venv --link-mode=copy --compile-bytecode \
+        --requirement=/requirements.txt
+COPY --from=control --chmod=644 reload.py /control/reload.py
 
 FROM python:3.14-slim-bookworm
 
@@ -21,10 +22,13 @@ RUN useradd --no-log-init --uid 10001 --user-group --create-home app \
  && install --directory --owner=app --group=app /app
 WORKDIR /app
 
-# The cache mount keeps downloads out of the image, and between builds.
-RUN --mount=type=cache,target=/root/.cache/pip \
-    --mount=type=bind,source=requirements.txt,target=/tmp/requirements.txt \
-    pip install --requirement /tmp/requirements.txt
+# uv is mounted, not installed. The cache mount keeps downloads out of the image, and between builds;
+# the lock file of uv in /tmp stays out of it, too.
+RUN --mount=type=bind,from=astral/uv:0.13.9,source=/uv,target=/usr/local/bin/uv \
+    --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=tmpfs,target=/tmp \
+    --mount=type=bind,source=requirements.txt,target=/requirements.txt \
+    uv pip install --system --link-mode=copy --compile-bytecode --requirement=/requirements.txt
 
 # As a number, which is what Kubernetes can check (runAsNonRoot).
 USER 10001:10001
