@@ -1,18 +1,15 @@
-"""Measure how long cold builds take: `python benchmarks/build.py [trivial] [tested] [single]`.
+"""Measure how long cold builds take: `python benchmarks/build.py [trivial] [tested] [cold]`.
 
 trivial: `compile-matrix build` of 300 targets with one COPY each, against six bakes of 50.
 tested: `compile-matrix build --test` of the sample with a further axis, 306 targets with tests,
 against a sequence of bakes of 30 or 50 targets with their tests.
-single: one bake of the sample's 18 targets, against a sequence of `docker buildx build`, each with
-an empty cache, as separate CI jobs would run them.
+cold: one bake of the sample's 18 targets, against today's practice; see cold.py.
 
 Without arguments all three are measured. They need an engine with the sample's base images; see
 tests/support/engine.py.
 """
 
-import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,13 +17,14 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import cold
+from cold import change
 
-PROJECT = Path(__file__).parents[1]
+
 LOCAL = {**os.environ, "ONLY_PLATFORM": "local"}
-ENV = {**LOCAL, "ONLY_PYTHON": "3.9,3.11,3.13"}
 
 
-def run(*words: str, folder: Path, env: Mapping[str, str] = ENV) -> str:
+def run(*words: str, folder: Path, env: Mapping[str, str] = LOCAL) -> str:
     """Run a command and return what it prints."""
     done = subprocess.run(words, cwd=folder, env=env, check=True, capture_output=True, text=True)
     return done.stdout
@@ -80,7 +78,7 @@ def trivial(folder: Path) -> None:
 
 def tested(folder: Path) -> None:
     """Measure the sample with three Pythons and 17 teams, each of which has its own layer."""
-    sample(folder)
+    cold.copy_sample(folder)
     teams = ", ".join(f"t{n}" for n in range(17))
     change(
         folder / "matrix.yaml",
@@ -109,54 +107,15 @@ def tested(folder: Path) -> None:
     compare(f"{len(names)} targets with tests", by_hand, by_us)
 
 
-def sample(folder: Path) -> None:
-    """Copy the sample matrix."""
-    for file in ("matrix.yaml", "pyproject.toml", "docker-bake.hcl.j2"):
-        (folder / file).write_bytes((PROJECT / file).read_bytes())
-    shutil.copytree(PROJECT / "templates", folder / "templates")
-
-
-def change(file: Path, pieces: Mapping[str, str]) -> None:
-    """Replace texts of a file, each of which occurs once."""
-    text = file.read_text()
-    for old, new in pieces.items():
-        if text.count(old) != 1:
-            raise SystemExit(f"{file.name} does not contain exactly one {old!r}")
-        text = text.replace(old, new)
-    file.write_text(text)
-
-
-def single(folder: Path) -> None:
-    """Measure one bake of the sample, and a sequence of builds."""
-    sample(folder)
-    run(sys.executable, "-m", "compiler", folder=folder)
-    targets = json.loads(run("docker", "buildx", "bake", "--print", folder=folder))["target"]
-    prune(folder)
-    start = time.perf_counter()
-    run("docker", "buildx", "bake", folder=folder)
-    baked = time.perf_counter() - start
-    one_by_one = 0.0
-    for target in targets.values():
-        prune(folder)
-        words = ["docker", "buildx", "build", target["context"]]
-        words += ["--file", target["dockerfile"].removeprefix("cwd://")]
-        words += [f"--platform={','.join(target['platforms'])}"]
-        for key, path in target.get("contexts", {}).items():
-            words.append(f"--build-context={key}={path}")
-        start = time.perf_counter()
-        run(*words, folder=folder)
-        one_by_one += time.perf_counter() - start
-    print(f"one bake of {len(targets)} targets: {baked:.1f} s")
-    print(f"one build after another: {one_by_one:.1f} s")
-    print(f"ratio: {one_by_one / baked:.1f}", flush=True)
+MEASUREMENTS = {"trivial": trivial, "tested": tested, "cold": cold.measure}
 
 
 def main() -> None:
     """Run the named measurements, or all."""
-    for measure in (trivial, tested, single):
-        if not sys.argv[1:] or measure.__name__ in sys.argv[1:]:
-            with tempfile.TemporaryDirectory() as name:
-                measure(Path(name))
+    for name, measure in MEASUREMENTS.items():
+        if not sys.argv[1:] or name in sys.argv[1:]:
+            with tempfile.TemporaryDirectory() as folder:
+                measure(Path(folder))
 
 
 if __name__ == "__main__":
