@@ -10,6 +10,7 @@ from compiler.errors import CompileError, Diagnostic, Location, Problems, allow_
 from compiler.matrix.load import load_valid
 from compiler.output.artifact import Compilation
 from compiler.source.document import LIMIT, Source
+from compiler.source.file_system import DISK, FileSystem
 from compiler.source.project_files import NEAR, FileError, Files
 from compiler.targets.expand import expand
 from compiler.targets.plan import Plan, plan
@@ -61,7 +62,12 @@ def _joined(errors: Iterable[Diagnostic], later: CompileError) -> CompileError:
 
 
 def compile_matrix(
-    path: Path, *, shown: str = "", limit: int = MAX_VARIANTS, locked: bool = False
+    path: Path,
+    *,
+    shown: str = "",
+    limit: int = MAX_VARIANTS,
+    locked: bool = False,
+    disk: FileSystem = DISK,
 ) -> Compilation:
     """Compile a matrix.
 
@@ -70,11 +76,12 @@ def compile_matrix(
         shown: how diagnostics name that folder, in front of each path.
         limit: the maximum number of variants.
         locked: whether to warn about images that are not locked even without a matrix.lock.
+        disk: what the project's files are read from.
 
     Raises:
         CompileError: with every diagnostic of the first phase that finds any.
     """
-    files = Files(path.parent, shown)
+    files = Files(path.parent, shown, disk)
     planned = plan_matrix(files, path.name, limit=limit)
     return compile_plan(planned, files, path.name, locked=locked)
 

@@ -7,9 +7,8 @@ between checkouts of one commit. Each file is read once.
 """
 
 import os
-import stat
-from collections.abc import Mapping
-from hashlib import file_digest, sha256
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,14 +17,11 @@ from compiler.constants import IGNORE
 from compiler.fingerprint.context_tree import ContextTree
 from compiler.render.context_reads import Reach
 from compiler.render.ignore_patterns import read_ignore_file
-from compiler.source.project_files import UNREADABLE, FileError, Files, open_regular
+from compiler.source.file_system import DISK, FileSystem
+from compiler.source.project_files import UNREADABLE, FileError, Files
 
 
 _LAYOUT = "oci-layout://"
-_MODE = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX | stat.S_IXUSR
-"""The mode bits that are inputs."""
-_PREFIXES = {0: "", stat.S_IXUSR: "x"}
-"""Mode -> what comes before the digest of a file's bytes."""
 
 
 class Listing(NamedTuple):
@@ -36,16 +32,36 @@ class Listing(NamedTuple):
     """Path in the context -> digest. Empty folders end with `/`."""
 
 
+class ListingKey(NamedTuple):
+    """What decides which files of a context a Dockerfile can read, apart from the files."""
+
+    root: str
+    """The context's folder, without links."""
+    ignored: tuple[str, ...]
+    reach: Reach
+
+
 class Trees:
     """The digests of files of one project, each computed once."""
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        """Take the project's folder; paths of contexts are relative to it."""
-        self._folder = os.path.realpath(folder)
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        disk: FileSystem = DISK,
+        known: Callable[[ListingKey], Listing | None] = lambda _: None,
+    ) -> None:
+        """Take the project.
+
+        Args:
+            folder: the project's folder; paths of contexts are relative to it.
+            disk: what its files are read from.
+            known: returns the files of a context if they are known already.
+        """
+        self._folder, self._disk, self._known = os.path.realpath(folder), disk, known
         self._digests: dict[str, str] = {}
         self._ignores: dict[str, tuple[str, ...] | None] = {}
         self._contexts: dict[tuple[str, tuple[str, ...]], ContextTree] = {}
-        self._listings: dict[tuple[str, tuple[str, ...], Reach], Listing] = {}
+        self.listings: dict[ListingKey, Listing] = {}
 
     def main(self, context: str, dockerfile: str, reach: Reach) -> Listing:
         """Return the files of the main context that a Dockerfile can read.
@@ -76,26 +92,26 @@ class Trees:
         return self._listed(folder, (), Reach(("index.json",)))
 
     def _listed(self, path: str, ignored: tuple[str, ...] | None, reach: Reach) -> Listing:
-        root = os.path.join(self._folder, path)
         if ignored is None:
             ignored = self._ignored(f"{path}/{IGNORE}") or ()
-        key = (root, ignored, reach)
-        if key not in self._listings:
+        root = self._disk.real(os.path.join(self._folder, path))
+        key = ListingKey(root, ignored, reach)
+        listing = self.listings.get(key) or self._known(key)
+        if listing is None:
             context = self._contexts.get((root, ignored))
             if context is None:
-                context = self._contexts[root, ignored] = ContextTree(root, ignored)
+                context = self._contexts[root, ignored] = ContextTree(root, ignored, self._disk)
             try:
                 entries = context.reached(reach)
-                files = {real: self._digest(os.path.join(root, real)) for real in entries.values()}
+                files = {real: self._digest(f"{root}/{real}") for real in entries.values()}
             except OSError as error:
                 path = os.path.relpath(os.fsdecode(error.filename or root), self._folder)
                 message = f"{path} cannot be read: {(error.strerror or str(error)).lower()}"
                 raise UnreadableError(path, Code.UNREADABLE_FILE, message, UNREADABLE) from None
-            whole = sha256()
-            for name, real in entries.items():
-                whole.update(os.fsencode(name) + b"\0" + files[real].encode() + b"\0")
-            self._listings[key] = Listing(whole.hexdigest(), files)
-        return self._listings[key]
+            text = "".join(f"{name}\0{files[real]}\0" for name, real in entries.items())
+            listing = Listing(sha256(os.fsencode(text)).hexdigest(), files)
+        self.listings[key] = listing
+        return listing
 
     def _ignored(self, path: str) -> tuple[str, ...] | None:
         """Return the lines of an ignore file; None if it does not exist."""
@@ -105,7 +121,7 @@ class Trees:
             top = self._folder if inside else os.path.dirname(full)  # a context may be elsewhere
             name = os.path.relpath(full, top)
             try:
-                self._ignores[path] = read_ignore_file(Files(Path(top)), name)
+                self._ignores[path] = read_ignore_file(Files(Path(top), disk=self._disk), name)
             except FileError as error:
                 raise UnreadableError(name, error.code, error.message, error.help) from None
         return self._ignores[path]
@@ -114,20 +130,7 @@ class Trees:
         """Return the digest of what is at a path."""
         digest = self._digests.get(path)
         if digest is None:
-            state = os.lstat(path)
-            kind = stat.S_IFMT(state.st_mode)
-            if stat.S_ISREG(state.st_mode):
-                with open_regular(path) as file:
-                    content = file_digest(file, "sha256").hexdigest()
-                mode = state.st_mode & _MODE
-                digest = f"{_PREFIXES.get(mode, f'{mode:o} ')}{content}"
-            elif stat.S_ISLNK(state.st_mode):
-                digest = sha256(b"link\0" + os.fsencode(os.readlink(path))).hexdigest()
-            elif stat.S_ISDIR(state.st_mode):
-                digest = sha256(b"folder").hexdigest()
-            else:
-                digest = sha256(f"special\0{kind}\0{state.st_rdev}".encode()).hexdigest()
-            self._digests[path] = digest
+            digest = self._digests[path] = self._disk.digest(path.rstrip("/"))
         return digest
 
 

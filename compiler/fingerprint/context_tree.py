@@ -1,6 +1,5 @@
 """The files of a build context that its ignore rules include; links are followed as in BuildKit."""
 
-import os
 import stat
 from collections.abc import Iterable, Iterator
 
@@ -8,7 +7,8 @@ from compiler.constants import DOT_GIT, LOCAL_FOLDER
 from compiler.render.context_reads import Reach
 from compiler.render.ignore_patterns import IgnoreMatcher
 from compiler.render.path_patterns import PatternError
-from compiler.source.links import followed
+from compiler.source.file_system import FileSystem
+from compiler.source.links import followed, link_target
 
 
 NEVER = frozenset({DOT_GIT, LOCAL_FOLDER})
@@ -18,8 +18,9 @@ NEVER = frozenset({DOT_GIT, LOCAL_FOLDER})
 class ContextTree:
     """A folder with its ignore rules."""
 
-    def __init__(self, root: str, ignored: tuple[str, ...]) -> None:
-        self._root = root
+    def __init__(self, root: str, ignored: tuple[str, ...], disk: FileSystem) -> None:
+        """Take the folder, without links in its path, the ignore rules, and what to read from."""
+        self._root, self._disk = root, disk
         self._matcher = _matcher(ignored)
         self._below: dict[str, tuple[str, ...]] = {}
 
@@ -29,7 +30,8 @@ class ContextTree:
         The two differ behind links. A folder ends with `/`, and is included only if it is empty.
         """
         if reach.whole:
-            return _without_filled((path, path) for path in self._walked(""))
+            paths = self._walked("")
+            return _without_filled(zip(paths, paths, strict=True))
         entries: dict[str, str] = {}
         for path in reach.paths:
             entries.update(self._followed(path, path))
@@ -41,7 +43,7 @@ class ContextTree:
                 below = name[len(path) :].strip("/")
                 if not below or matcher is None or not matcher.matches(below):
                     entries[name] = real
-                    if below and os.path.islink(os.path.join(self._root, real)):
+                    if below and link_target(self._disk, self._full(real)) is not None:
                         # With excludes, BuildKit's cache depends on what links lead to.
                         entries.update(self._followed(real, f"{name}/."))
         return _without_filled(entries.items())
@@ -49,7 +51,7 @@ class ContextTree:
     def _matching(self, pattern: str) -> Iterator[tuple[str, str]]:
         """Yield the paths that a pattern matches; links before its first wildcard are followed."""
         plain = "/".join(_plain_parts(pattern))
-        folder = followed(self._root, plain)
+        folder = followed(self._disk, self._root, plain)
         matcher = _matcher((f"{folder}/{pattern[len(plain) :]}",))
         depth = f"{folder}{pattern[len(plain) :]}".strip("/").count("/")
         for path in self._walked(folder):
@@ -62,7 +64,7 @@ class ContextTree:
 
     def _followed(self, path: str, name: str) -> Iterator[tuple[str, str]]:
         """Yield what a path leads to and everything below, under the name that it has."""
-        target = followed(self._root, path)
+        target = followed(self._disk, self._root, path)
         for real in self._walked(target):
             yield _renamed(real, target, name.rstrip("/")), real
 
@@ -75,28 +77,32 @@ class ContextTree:
     def _walk(self, path: str) -> Iterator[str]:
         if not NEVER.isdisjoint(path.split("/")):
             return
-        full = os.path.join(self._root, path) if path else self._root
         try:
-            state = os.lstat(full) if path else os.stat(full)
+            mode = self._disk.mode(self._full(path))
         except (FileNotFoundError, NotADirectoryError):
             return
-        if not stat.S_ISDIR(state.st_mode):
-            yield from [path] if not stat.S_ISSOCK(state.st_mode) and self._passes(path) else []
+        if not stat.S_ISDIR(mode):
+            yield from [path] if not stat.S_ISSOCK(mode) and self._passes(path) else []
             return
         yield from [f"{path}/"] if path and self._passes(path) else []
+        self._disk.expect(self._full(path))
+        passes = self._passes if self._matcher else lambda _: True
         folders = [path]
         while folders:
             folder = folders.pop()
-            with os.scandir(os.path.join(self._root, folder) if folder else self._root) as entries:
-                for entry in entries:
-                    name = f"{folder}/{entry.name}" if folder else entry.name
-                    if entry.name in NEVER:
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        folders += [] if self._pruned(name) else [name]
-                        yield from [f"{name}/"] if self._passes(name) else []
-                    elif self._passes(name) and not _is_socket(entry):
-                        yield name
+            prefix = f"{folder}/" if folder else ""
+            for entry, kind in self._disk.entries(self._full(folder)):
+                if entry in NEVER:
+                    continue
+                name = f"{prefix}{entry}"
+                if kind == stat.S_IFDIR:
+                    folders += [] if self._pruned(name) else [name]
+                    yield from [f"{name}/"] if passes(name) else []
+                elif kind != stat.S_IFSOCK and passes(name):
+                    yield name
+
+    def _full(self, path: str) -> str:
+        return f"{self._root}/{path}" if path else self._root
 
     def _passes(self, path: str) -> bool:
         return self._matcher is None or not self._matcher.matches(path)
@@ -115,13 +121,6 @@ def _matcher(lines: tuple[str, ...]) -> IgnoreMatcher | None:
         return IgnoreMatcher(lines) or None
     except PatternError:
         return None
-
-
-def _is_socket(entry: os.DirEntry[str]) -> bool:
-    """Return whether BuildKit leaves an entry of a folder out of the context."""
-    return not (entry.is_symlink() or entry.is_file()) and stat.S_ISSOCK(
-        entry.stat(follow_symlinks=False).st_mode
-    )
 
 
 def _renamed(path: str, old: str, new: str) -> str:

@@ -4,7 +4,7 @@ The same project has the same fingerprints on every machine, in every checkout, 
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
@@ -18,6 +18,7 @@ from compiler.output.artifact import Compilation
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.render.canonical import EPOCH
 from compiler.render.context_reads import Reach, Reads, reads
+from compiler.source.file_system import DISK, FileSystem
 from compiler.targets.graph import cycles, ordered
 from compiler.targets.links import linked_target
 
@@ -27,6 +28,8 @@ VERSION = 2
 
 _Triggers: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 """Named contexts, each with the instructions that its image triggers."""
+_Parsed: TypeAlias = tuple[str, str, tuple[str, ...], _Triggers]
+"""A Dockerfile, the stage that is built, the names of named contexts, and `_Triggers`."""
 
 
 class _Files(NamedTuple):
@@ -88,6 +91,58 @@ class Fingerprint:
         )
 
 
+class ProjectInputs:
+    """The files and Dockerfiles of one project; each is read once, for any number of plans."""
+
+    def __init__(
+        self, folder: str | os.PathLike[str], *, shown: str = "", disk: FileSystem = DISK
+    ) -> None:
+        """Take the project.
+
+        Args:
+            folder: the project's folder.
+            shown: how diagnostics name that folder, in front of each path.
+            disk: what its files are read from.
+        """
+        self._folder, self._shown = folder, shown
+        self.trees = Trees(folder, disk)
+        self.parsed: dict[_Parsed, Reads] = {}
+        """What each Dockerfile reads."""
+
+    def in_state(self, disk: FileSystem, is_equal: Callable[[str], bool]) -> "ProjectInputs":
+        """Return the inputs of the same project in another state.
+
+        Args:
+            disk: what its files are read from.
+            is_equal: returns whether the folder of a context certainly has the same files, among
+                those that were read in this state.
+        """
+        other = ProjectInputs(self._folder, shown=self._shown)
+        other.parsed = self.parsed
+        known = self.trees.listings
+        other.trees = Trees(
+            self._folder, disk, lambda key: known.get(key) if is_equal(key.root) else None
+        )
+        return other
+
+    def fingerprints(self, compiled: Compilation, resolved: ResolvedPlan) -> dict[str, Fingerprint]:
+        """Return the fingerprint of each target, in the plan's order.
+
+        Args:
+            compiled: the compiled project.
+            resolved: its plan for the environment of bake, with the changes of `--set`.
+
+        Raises:
+            CompileError: a file of a context cannot be read.
+            OverrideError: `--set` lets targets depend on each other.
+        """
+        try:
+            return _Calculation(compiled, resolved, self).all()
+        except UnreadableError as error:
+            location = Location(path=f"{self._shown}{error.path}", line=0)
+            raise CompileError([error.at(location)]) from None
+
+
 def project_fingerprints(
     compiled: Compilation,
     resolved: ResolvedPlan,
@@ -95,31 +150,15 @@ def project_fingerprints(
     *,
     shown: str = "",
 ) -> dict[str, Fingerprint]:
-    """Return the fingerprint of each target, in the plan's order.
-
-    Args:
-        compiled: the compiled project.
-        resolved: its plan for the environment of bake, with the changes of `--set`.
-        folder: the project's folder.
-        shown: how diagnostics name that folder, in front of each path.
-
-    Raises:
-        CompileError: a file of a context cannot be read.
-        OverrideError: `--set` lets targets depend on each other.
-    """
-    calculation = _Calculation(compiled, resolved, folder)
-    try:
-        return calculation.all()
-    except UnreadableError as error:
-        location = Location(path=f"{shown}{error.path}", line=0)
-        raise CompileError([error.at(location)]) from None
+    """Return the fingerprint of each target of a project on disk; see `ProjectInputs`."""
+    return ProjectInputs(folder, shown=shown).fingerprints(compiled, resolved)
 
 
 class _Calculation:
     """The fingerprints of a plan, those of dependencies first."""
 
     def __init__(
-        self, compiled: Compilation, resolved: ResolvedPlan, folder: str | os.PathLike[str]
+        self, compiled: Compilation, resolved: ResolvedPlan, inputs: ProjectInputs
     ) -> None:
         self._targets = {target.name: target for target in compiled.plan.targets}
         self._texts = compiled.dockerfiles
@@ -129,9 +168,8 @@ class _Calculation:
             for name, fields in resolved.fields.items()
         }
         self._refreshed = compiled.refreshed
-        self._trees = Trees(folder)
+        self._trees, self._known = inputs.trees, inputs.parsed
         self._fingerprints: dict[str, Fingerprint] = {}
-        self._known: dict[tuple[str, str, tuple[str, ...], _Triggers], Reads] = {}
 
     def all(self) -> dict[str, Fingerprint]:
         """Return the fingerprint of each target, in the plan's order."""

@@ -3,7 +3,6 @@
 What is read or looked for is recorded as an input, so that an up-to-date run notices a change.
 """
 
-import os
 import posixpath
 import re
 from collections.abc import Mapping
@@ -40,7 +39,7 @@ class BuildContext:
             ignore_file: the path of its ignore file.
         """
         self.folder, self.ignore_file = folder, ignore_file
-        self._files = files
+        self._files, self._root = files, files.real(folder)
         self._ignored: IgnoreMatcher | None = None
         with suppress(FileError, PatternError):
             self._ignored = IgnoreMatcher(read_ignore_file(files, ignore_file) or ())
@@ -56,7 +55,7 @@ class BuildContext:
 
     def followed(self, path: str) -> str:
         """Return the path in this context that a path leads to."""
-        return followed(os.path.join(self._files.root, self.folder), path)
+        return followed(self._files.disk, self._root, path)
 
     def linked(self, pattern: str) -> frozenset[str]:
         """Return the paths to which the links lead that a pattern of COPY matches.
@@ -65,9 +64,9 @@ class BuildContext:
             PatternError: BuildKit rejects the pattern.
         """
         parts = [compile_pattern(re.sub(r"\*+", "*", part)) for part in pattern.split("/")]
-        root = os.path.join(self._files.root, self.folder)
         try:
-            return frozenset(map(self.followed, matching_links(root, parts)))
+            links = matching_links(self._files.disk, self._root, parts)
+            return frozenset(map(self.followed, links))
         except OSError:
             return frozenset()
 

@@ -1,6 +1,5 @@
 """The rules of `.dockerignore`, as BuildKit applies them: the last pattern that matches decides."""
 
-import os
 import posixpath
 import re
 from collections.abc import Iterable
@@ -38,7 +37,7 @@ def read_ignore_file(files: Files, path: str) -> tuple[str, ...] | None:
     Raises:
         FileError: it is not a regular file, too large, unreadable, or outside the folder of files.
     """
-    if files.absent(path) or os.path.isdir(files.root / path):
+    if files.absent(path) or files.is_folder(path):
         return None
     try:
         return read_lines(files.read(path, limit=_MOST_BYTES))

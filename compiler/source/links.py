@@ -1,7 +1,9 @@
 """Follow symbolic links in a build context as BuildKit does: they never leave the context."""
 
-import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
+
+from compiler.source.file_system import FileSystem
 
 
 _MOST_LINKS = 255
@@ -10,11 +12,20 @@ _LONGEST = 4096
 """Characters of the longest path that exists."""
 
 
-def followed(root: str, path: str) -> str:
+def link_target(disk: FileSystem, path: str) -> str | None:
+    """Return the target of a link; None for anything else."""
+    try:
+        return disk.link(path) if stat.S_ISLNK(disk.mode(path)) else None
+    except OSError:
+        return None
+
+
+def followed(disk: FileSystem, root: str, path: str) -> str:
     """Return the path that a path leads to; itself if it is too long or has too many links.
 
     Args:
-        root: the folder of the context.
+        disk: what is read.
+        root: the folder of the context, without links in its path.
         path: relative to it; so is the result. Nothing has to exist.
     """
     remaining, done, links = path.split("/"), list[str](), 0
@@ -26,37 +37,38 @@ def followed(root: str, path: str) -> str:
             del done[-1:]
             continue
         here = "/".join([*done, part])
-        full = os.path.join(root, here)
-        if not os.path.islink(full):
+        target = link_target(disk, f"{root}/{here}")
+        if target is None:
             done.append(part)
             continue
         links += 1
         if links > _MOST_LINKS:
             return here
-        target = os.readlink(full)
         if target.startswith("/"):
             done.clear()
         remaining[:0] = [step for step in target.split("/") if step not in {"", "."}]
     return "/".join(done)
 
 
-def matching_links(root: str, parts: Sequence[Callable[[str], bool]]) -> Iterator[str]:
+def matching_links(
+    disk: FileSystem, root: str, parts: Sequence[Callable[[str], bool]]
+) -> Iterator[str]:
     """Yield the links in a folder whose paths match a pattern; links above them are not followed.
 
     Args:
-        root: the folder.
+        disk: what is read.
+        root: the folder, without links in its path.
         parts: for each part of the pattern, whether it matches a name.
     """
     folders = [("", 0)]
     while folders:
         folder, depth = folders.pop()
-        with os.scandir(os.path.join(root, folder)) as entries:
-            for entry in entries:
-                if not parts[depth](entry.name):
-                    continue
-                path = os.path.join(folder, entry.name)
-                if depth == len(parts) - 1:
-                    if entry.is_symlink():
-                        yield path
-                elif entry.is_dir(follow_symlinks=False):
-                    folders.append((path, depth + 1))
+        for name, kind in disk.entries(f"{root}/{folder}" if folder else root):
+            if not parts[depth](name):
+                continue
+            path = f"{folder}/{name}" if folder else name
+            if depth == len(parts) - 1:
+                if stat.S_ISLNK(kind):
+                    yield path
+            elif stat.S_ISDIR(kind):
+                folders.append((path, depth + 1))

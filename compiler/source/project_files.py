@@ -5,13 +5,14 @@ import os
 import posixpath
 import re
 import stat
+from contextlib import suppress
 from hashlib import sha256
-from io import BufferedReader
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from compiler.codes import Code
 from compiler.constants import DOT_GIT, FOLDER, PRESENT
 from compiler.errors import Diagnostic, Location, did_you_mean
+from compiler.source.file_system import DISK, FileSystem
 
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -44,28 +45,13 @@ class FileError(Exception):
         return Diagnostic(code=self.code, message=self.message, location=location, help=self.help)
 
 
-def open_regular(path: str) -> BufferedReader:
-    """Open a regular file for reading; do not block on a pipe, do not follow a link.
-
-    Raises:
-        OSError: it cannot be read, or is not a regular file.
-    """
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW
-    file = os.fdopen(os.open(path, flags), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "it is not a regular file", path)
-    return file
-
-
 class Files:
     """Reads files below a folder, by paths relative to it."""
 
-    def __init__(self, root: Path, shown: str = "") -> None:
+    def __init__(self, root: Path, shown: str = "", disk: FileSystem = DISK) -> None:
         """Take the folder, and the prefix that users see before a path, such as `images/`."""
-        self.root = root
-        self._shown = shown
-        self._real = os.path.realpath(root)
+        self._shown, self.disk = shown, disk
+        self._real = disk.real(os.path.abspath(root))
         self.digests: dict[str, str | None] = {}
         """Path -> `sha256:...` of a file that was read, `folder`, `present`, or None if missing."""
 
@@ -73,32 +59,42 @@ class Files:
         """Return a path as users see it."""
         return f"{self._shown}{path}"
 
+    def real(self, path: str) -> str:
+        """Return the absolute path of what a path leads to."""
+        return self.disk.real(os.path.join(self._real, path))
+
+    def is_folder(self, path: str) -> bool:
+        """Return whether a path leads to a folder."""
+        try:
+            return stat.S_ISDIR(self.disk.mode(self.real(path)))
+        except OSError:
+            return False
+
     def read(self, path: str, *, limit: int = MAX_BYTES) -> bytes:
         """Read a file.
 
         Raises:
             FileError: it is missing, not a file, too large, unreadable or outside the folder.
         """
-        full = self._inside(path)
+        full, real = self._inside(path)
         try:
-            state = os.stat(full)
-            if stat.S_ISDIR(state.st_mode):
+            mode = self._mode(real)
+            if stat.S_ISDIR(mode):
                 raise FileError(
                     Code.NOT_A_FILE, f"{self.shown(path)} is a folder", "name a file in it"
                 )
-            if not stat.S_ISREG(state.st_mode):  # reading a pipe or a device may never end
+            if not stat.S_ISREG(mode):  # reading a pipe or a device may never end
                 raise FileError(
                     Code.NOT_A_FILE, f"{self.shown(path)} is not a regular file", "name a text file"
                 )
-            with open_regular(os.path.realpath(full)) as file:
-                size = os.fstat(file.fileno()).st_size
-                if size > limit:
-                    raise FileError(
-                        Code.TOO_LARGE,
-                        f"{self.shown(path)} has {size:,} bytes; the limit is {limit:,}",
-                        "take out what does not belong there",
-                    )
-                content = file.read(limit + 1)
+            size = self.disk.size(real)
+            if size > limit:
+                raise FileError(
+                    Code.TOO_LARGE,
+                    f"{self.shown(path)} has {size:,} bytes; the limit is {limit:,}",
+                    "take out what does not belong there",
+                )
+            content = self.disk.read(real, limit + 1)
         except FileNotFoundError:
             self.digests[path] = None
             raise FileError(
@@ -111,7 +107,7 @@ class Files:
 
     def absent(self, path: str) -> bool:
         """Return whether a path is missing, and record that as an input."""
-        if os.path.lexists(self.root / path):
+        if self.disk.exists(os.path.join(self._real, path)):
             return False
         self.digests[path] = None
         return True
@@ -123,10 +119,10 @@ class Files:
         existing.
         """
         try:
-            full = self._inside(path)
+            full, _ = self._inside(path)
         except FileError:
             return True
-        exists = os.path.lexists(full)
+        exists = self.disk.exists(full)
         if path != ".":
             self.digests.setdefault(path, PRESENT if exists else None)
         return exists
@@ -138,8 +134,7 @@ class Files:
         """
         path = posixpath.normpath(f"{folder}/{DOT_GIT}")
         try:
-            self._inside(folder)
-            mode = os.lstat(self.root / path).st_mode
+            mode = self.disk.mode(os.path.join(self._inside(folder)[1], DOT_GIT))
         except (FileError, OSError):
             self.digests.setdefault(path, None)
             return ""
@@ -149,7 +144,7 @@ class Files:
     def named(self, folder: str, suffix: str) -> frozenset[str]:
         """Return the paths in a folder that end with a suffix, and record that they exist."""
         try:
-            names = os.listdir(self._inside(folder))
+            names = [name for name, _ in self.disk.entries(self._inside(folder)[1])]
         except (FileError, OSError):
             return frozenset()
         paths = {posixpath.normpath(f"{folder}/{n}") for n in names if n.endswith(suffix)}
@@ -163,9 +158,9 @@ class Files:
         Raises:
             FileError: it is missing, not a folder, or outside the folder.
         """
-        full = self._inside(path)
+        full, real = self._inside(path)
         try:
-            found = stat.S_ISDIR(os.stat(full).st_mode)
+            found = stat.S_ISDIR(self._mode(real))
         except FileNotFoundError:
             raise FileError(
                 Code.MISSING_CONTEXT, f"there is not a folder {self.shown(path)}", self._near(full)
@@ -184,20 +179,21 @@ class Files:
         Returns none for an unreadable folder, and at most as many as a hint can use.
         """
         try:
-            top = self._inside(folder)
+            _, top = self._inside(folder)
         except FileError:
             return []
         paths: list[str] = []
-        for where, folders, files in os.walk(top):
-            folders.sort()
-            paths += [
-                PurePosixPath(Path(where, name).relative_to(top)).as_posix() for name in files
-            ]
-            if len(paths) > _MOST_NAMES:
-                break
+        folders = [""]
+        while folders and len(paths) <= _MOST_NAMES:
+            where = folders.pop()
+            with suppress(OSError):
+                for name, kind in self.disk.entries(os.path.join(top, where)):
+                    path = os.path.join(where, name)
+                    (folders if stat.S_ISDIR(kind) else paths).append(path)
         return sorted(paths)
 
-    def _inside(self, path: str) -> str:
+    def _inside(self, path: str) -> tuple[str, str]:
+        """Return the absolute path, and the same without links."""
         if "\0" in path or not path or _HALF.search(path):
             raise FileError(
                 Code.BAD_PATH,
@@ -210,8 +206,8 @@ class Files:
                 f"{path!r} is not below the folder of matrix.yaml",
                 "write it relative to matrix.yaml, with `/`",
             )
-        full = os.path.join(self.root, path)
-        real = os.path.realpath(full)
+        full = os.path.join(self._real, path)
+        real = self.disk.real(full)
         if real != self._real and not real.startswith(self._real.rstrip("/") + "/"):
             raise FileError(
                 Code.OUTSIDE_PROJECT,
@@ -225,14 +221,20 @@ class Files:
                 f"{path!r} is in the folder {DOT_GIT}, which can contain credentials",
                 f"move the file out of {DOT_GIT}",
             )
-        return full
+        return full, real
 
-    @staticmethod
-    def _near(full: str) -> str:
+    def _mode(self, real: str) -> int:
+        """Return type and mode of what is at a path without links."""
+        mode = self.disk.mode(real)
+        if stat.S_ISLNK(mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), real)
+        return mode
+
+    def _near(self, full: str) -> str:
         """Return help for a missing path: a near match in its folder."""
         folder, name = os.path.split(full)
         try:
-            neighbours = sorted(os.listdir(folder or "."))
+            neighbours = sorted(name for name, _ in self.disk.entries(self.disk.real(folder)))
         except OSError:
             return NEAR
         return did_you_mean(name, neighbours, otherwise=NEAR)
