@@ -11,6 +11,7 @@ from compiler.cli.context import Invocation
 
 
 if TYPE_CHECKING:
+    from compiler.fingerprint.fingerprint import ProjectInputs
     from compiler.output.artifact import Compilation
     from compiler.output.bake_resolved import ResolvedPlan
     from compiler.publish.request import PublishRequest
@@ -79,6 +80,8 @@ class CompiledRelease:
     compiled: "Compilation"
     resolved: "ResolvedPlan"
     """The plan for the environment of the command."""
+    inputs: "ProjectInputs"
+    """The files of contexts; each is read once for all versions."""
     targets: tuple[str, ...]
     """The names of the selected targets."""
     release: "Release"
@@ -86,7 +89,6 @@ class CompiledRelease:
 
     def request(self, version: str | None = None) -> "PublishRequest":
         """Return the request to publish a version; by default the one that the options name."""
-        from compiler.fingerprint.fingerprint import project_fingerprints
         from compiler.fingerprint.set_overrides import override
         from compiler.publish.request import PublishRequest
 
@@ -96,9 +98,7 @@ class CompiledRelease:
         resolved = override(released, options.flags.sets)
         return PublishRequest(
             resolved=resolved,
-            fingerprints=project_fingerprints(
-                compiled, resolved, folder, shown=self.invocation.shown
-            ),
+            fingerprints=self.inputs.fingerprints(compiled, resolved),
             dockerfiles=compiled.dockerfiles,
             targets=self.targets,
             release=release,
@@ -125,6 +125,7 @@ def compile_release(invocation: Invocation, options: PublishOptions) -> Compiled
             generated files are stale.
     """
     from compiler.bake.preconditions import reject_filters, require_buildx, require_fields
+    from compiler.fingerprint.fingerprint import ProjectInputs
     from compiler.output.bake_resolved import ResolvedPlan
     from compiler.releases.version import release_version
     from compiler.targets.filters import select
@@ -145,6 +146,7 @@ def compile_release(invocation: Invocation, options: PublishOptions) -> Compiled
         options=options,
         compiled=compiled,
         resolved=planned.with_plan(compiled.plan),
+        inputs=ProjectInputs(invocation.folder, shown=invocation.shown),
         targets=tuple(target.name for target in targets),
         release=release,
     )

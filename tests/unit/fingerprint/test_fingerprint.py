@@ -19,13 +19,14 @@ from hypothesis import strategies as st
 from compiler.errors import CompileError, Location
 from compiler.external.references import lookup_name
 from compiler.fingerprint.context_files import Trees
-from compiler.fingerprint.fingerprint import Fingerprint, project_fingerprints
+from compiler.fingerprint.fingerprint import Fingerprint, ProjectInputs, project_fingerprints
 from compiler.fingerprint.set_overrides import DECIDING, OverrideError, override
 from compiler.output.bake_fields import normal
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.pipeline import compile_matrix
 from compiler.render.context_reads import EVERYTHING, Reach, reads
 from compiler.reports.compare.read_print_json import parse, read_printed
+from compiler.source.file_system import Disk
 from compiler.source.positions import SourceText
 
 
@@ -368,6 +369,27 @@ def test_the_comment_that_names_the_templates_does_not_count(project: Path) -> N
     (project / "templates/rest.j2").write_text("COPY child.txt /\n")
 
     assert differing(before, taken(project)) == ()
+
+
+def test_several_plans_read_each_file_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `publish --if-changed` does, which asks for two versions."""
+    compiled = compile_matrix(project / "matrix.yaml")
+    inputs = ProjectInputs(project)
+    read: list[str] = []
+
+    def digest(self: Disk, path: str) -> str:
+        del self
+        read.append(path)
+        return path
+
+    monkeypatch.setattr(Disk, "digest", digest)
+    both = [
+        inputs.fingerprints(compiled, ResolvedPlan(compiled.plan, {"VERSION": version}))
+        for version in ("v1", "v2")
+    ]
+
+    assert digests(both[0]) != {}
+    assert len(read) == len(set(read)) > 0
 
 
 @pytest.mark.slow
