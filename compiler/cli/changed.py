@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -63,14 +63,28 @@ class Question:
     sets: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Considered:
-    """A compiled matrix with its fingerprints, and the targets that are considered."""
+    """A compiled matrix, and the targets that are considered."""
 
+    invocation: Invocation
     compiled: "Compilation"
     resolved: "ResolvedPlan"
-    fingerprints: "Mapping[str, Fingerprint]"
     targets: "tuple[Target, ...]"
+
+    @cached_property
+    def fingerprints(self) -> "Mapping[str, Fingerprint]":
+        """The fingerprint of each target; all files of contexts are read.
+
+        Raises:
+            CompileError: a file cannot be read.
+        """
+        from compiler.fingerprint.fingerprint import project_fingerprints
+
+        invocation = self.invocation
+        return project_fingerprints(
+            self.compiled, self.resolved, invocation.folder, shown=invocation.shown
+        )
 
 
 def add_question(command: Callable[..., None]) -> Callable[..., None]:
@@ -126,9 +140,13 @@ def changed_(invocation: Invocation, /, question: Question, output_format: str) 
     if (question.commit is None) == (question.against is None):
         raise click.UsageError("use either --since REV or --against registry")
     considered = consider(invocation, question)
-    changes = find_changes(invocation, question, considered)
+    changes, _ = find_changes(question, considered)
     text = changes_text(
-        considered.compiled.plan, changes, ListFormat(output_format), terminal=table_width()
+        considered.compiled.plan,
+        changes,
+        ListFormat(output_format),
+        lambda: considered.fingerprints,
+        terminal=table_width(),
     )
     click.echo(with_header(text) if output_format == ListFormat.TABLE else text, nl=False)
     if considered.targets and not changes:
@@ -136,13 +154,12 @@ def changed_(invocation: Invocation, /, question: Question, output_format: str) 
 
 
 def consider(invocation: Invocation, question: Question) -> Considered:
-    """Compile the matrix and compute the fingerprints of the targets that are considered.
+    """Compile the matrix and select the targets that are considered.
 
     Raises:
         CompileError: the matrix, a filter or the selection is invalid.
         OverrideError: `--set` is invalid.
     """
-    from compiler.fingerprint.fingerprint import project_fingerprints
     from compiler.fingerprint.set_overrides import override
     from compiler.output.bake_resolved import ResolvedPlan
     from compiler.targets.filters import select
@@ -152,43 +169,45 @@ def consider(invocation: Invocation, question: Question) -> Considered:
     targets = select(compiled.plan, question.filters)
     if question.selection is not None:
         targets = selected(compiled.plan, targets, question.selection)
+        if not targets:
+            invocation.note_empty_selection()
     resolved = override(ResolvedPlan(compiled.plan, os.environ), question.sets)
-    fingerprints = project_fingerprints(
-        compiled, resolved, invocation.folder, shown=invocation.shown
-    )
-    if question.selection is not None and not targets:
-        invocation.note_empty_selection()
-    return Considered(
-        compiled=compiled, resolved=resolved, fingerprints=fingerprints, targets=targets
-    )
+    return Considered(invocation=invocation, compiled=compiled, resolved=resolved, targets=targets)
 
 
 def find_changes(
-    invocation: Invocation, question: Question, considered: Considered
-) -> "tuple[Changed, ...]":
-    """Return which of the considered targets must be rebuilt.
+    question: Question, considered: Considered
+) -> "tuple[tuple[Changed, ...], Mapping[str, Fingerprint]]":
+    """Return which of the considered targets must be rebuilt, and the inputs of all targets.
+
+    The digests of these inputs can be compared only with each other.
 
     Raises:
         DiagnosticError: the other commit cannot be compiled, or `--set` is invalid for it; or the
             registry cannot be read.
     """
-    from compiler.external.registry.client import Registries
-    from compiler.reports.changed.changed import among, changed_since, unstaged
-    from compiler.reports.changed.registry_state import staged
+    from compiler.reports.changed.changed import among, unstaged
 
-    plan, fingerprints = considered.compiled.plan, considered.fingerprints
+    invocation, compiled = considered.invocation, considered.compiled
     if question.commit is None:
-        locations = considered.resolved.staging
+        from compiler.external.registry.client import Registries
+        from compiler.reports.changed.registry_state import staged
+
+        fingerprints, locations = considered.fingerprints, considered.resolved.staging
         wanted = {target.name: fingerprints[target.name] for target in considered.targets}
         present = staged(wanted, locations, Registries(os.environ, _ATTEMPTS))
-        return among(unstaged(plan, fingerprints, present, locations), considered.targets)
-    changes = changed_since(
-        considered.compiled,
-        invocation.path,
-        question.commit,
-        os.environ,
-        fingerprints,
+        missing = unstaged(compiled.plan, fingerprints, present, locations)
+        return among(missing, considered.targets), fingerprints
+    from compiler.reports.changed.since import Project, changed_since
+
+    project = Project(
+        path=invocation.path,
+        shown=invocation.shown,
+        compiled=compiled,
+        resolved=considered.resolved,
+        environment=os.environ,
         sets=question.sets,
         limit=invocation.limit,
     )
-    return among(changes, considered.targets)
+    changes, fingerprints = changed_since(project, question.commit)
+    return among(changes, considered.targets), fingerprints

@@ -13,6 +13,7 @@ from compiler.constants import GITHUB_JOBS
 
 
 if TYPE_CHECKING:
+    from compiler.fingerprint.fingerprint import Fingerprint
     from compiler.reports.ci.shards import Shard
 
 
@@ -98,28 +99,30 @@ def _stages(
     considered = consider(invocation, question)
     targets = considered.targets
     if question.commit is not None or question.against is not None:
-        changes = find_changes(invocation, question, considered)
+        changes, inputs = find_changes(question, considered)
         targets = tuple(change.target for change in changes)
         if considered.targets and not targets:
             invocation.note("nothing changed")
+    else:
+        inputs = considered.fingerprints
     return stages(
         [target.name for target in targets],
-        {name: one.linked for name, one in considered.fingerprints.items()},
-        {target.name: _steps(considered, target.name) for target in targets},
+        {name: one.linked for name, one in inputs.items()},
+        {target.name: _steps(considered, inputs[target.name]) for target in targets},
         limit,
     )
 
 
-def _steps(considered: Considered, target: str) -> tuple[str, ...]:
+def _steps(considered: Considered, inputs: "Fingerprint") -> tuple[str, ...]:
     """Return the steps that building a target executes."""
     from compiler.render.build_steps import steps
 
-    fields = considered.resolved.fields[target]
+    fields = considered.resolved.fields[inputs.target]
     contexts: Mapping[str, str] = fields.get("contexts", {})  # type: ignore[assignment]
     return steps(
-        considered.compiled.dockerfiles[target],
+        considered.compiled.dockerfiles[inputs.target],
         context=str(fields.get("context", ".")),
         stage=str(fields.get("target", "")),
-        arguments=considered.fingerprints[target].arguments,
+        arguments=inputs.arguments,
         contexts=contexts,
     )

@@ -8,7 +8,6 @@ repository's configuration. No other setting is known to Git, whatever its name.
 """
 
 import os
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
@@ -18,6 +17,7 @@ from compiler.external.git_config import (
     settings_text,
     user_settings,
 )
+from compiler.external.git_process import GitError, Started, run_git, started_git
 from compiler.external.git_repository import Repository, read_small_file
 from compiler.external.scratch import scratch_folder
 
@@ -40,14 +40,6 @@ _ENVIRONMENT = {
 }
 
 
-class GitError(Exception):
-    """Git failed; the message is the last line that it wrote to stderr, or empty."""
-
-
-class MissingGitError(GitError):
-    """There is no program `git`."""
-
-
 class ForeignRepositoryError(GitError):
     """The repository belongs to another user, and `safe.directory` does not list it."""
 
@@ -55,9 +47,9 @@ class ForeignRepositoryError(GitError):
 class Git:
     """Git on one repository: without hooks, filters, configured programs or the network."""
 
-    def __init__(self, repository: Repository, folder: str) -> None:
-        """Take the repository and the temporary repository folder."""
-        self.repository = repository
+    def __init__(self, repository: Repository, folder: str, settings: Mapping[str, str]) -> None:
+        """Take the repository, the temporary repository folder, and its settings of `core`."""
+        self.repository, self.settings = repository, settings
         self._folder = folder
 
     def run(
@@ -81,54 +73,36 @@ class Git:
         Raises:
             GitError: it fails, takes too long, or there is no program `git`.
         """
-        inherited = {key: text for key, text in os.environ.items() if not key.startswith("GIT_")}
-        home = {"HOME": self._folder, "XDG_CONFIG_HOME": self._folder}
-        places = (f"--git-dir={self._folder}", f"--work-tree={self.repository.work_tree}")
-        environment = {**inherited, **_ENVIRONMENT, **home, **(variables or {})}
         return run_git(
-            [*places, "--no-pager", *arguments],
+            self._complete(arguments),
             stdin,
             folder=self._folder,
-            environment=environment,
+            environment={**self._environment(), **(variables or {})},
             timeout=timeout,
             accepted=accepted,
         )
 
+    @contextmanager
+    def started(self, arguments: Sequence[str]) -> Iterator[Started]:
+        """Provide a running subcommand, which is killed at the end of the context.
 
-def run_git(
-    arguments: Sequence[str],
-    stdin: bytes = b"",
-    *,
-    folder: str,
-    environment: Mapping[str, str],
-    timeout: float,
-    accepted: Iterable[int] = (0,),
-) -> bytes:
-    """Run the program `git` in a folder that we have created, and return its output.
+        Raises:
+            GitError: there is no program `git`, or it cannot be started.
+        """
+        with started_git(
+            self._complete(arguments), folder=self._folder, environment=self._environment()
+        ) as started:
+            yield started
 
-    Raises:
-        GitError: it fails, takes too long, or does not exist.
-    """
-    try:
-        completed = subprocess.run(  # noqa: S603 - without a shell
-            ["git", *arguments],  # noqa: S607 - the user's own
-            cwd=folder,
-            env=dict(environment),
-            input=stdin,
-            capture_output=True,
-            check=False,
-            timeout=timeout,
-        )
-    except FileNotFoundError:
-        raise MissingGitError from None
-    except subprocess.TimeoutExpired:
-        raise GitError(f"it took more than {timeout:.0f} seconds") from None
-    except (OSError, ValueError) as error:
-        raise GitError(str(error)) from None
-    if completed.returncode not in accepted:
-        lines = completed.stderr.decode(errors="replace").strip().splitlines()
-        raise GitError(lines[-1] if lines else "")
-    return completed.stdout
+    def _complete(self, arguments: Sequence[str]) -> list[str]:
+        """Return arguments after those that name the repository."""
+        places = (f"--git-dir={self._folder}", f"--work-tree={self.repository.work_tree}")
+        return [*places, "--no-pager", *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {key: text for key, text in os.environ.items() if not key.startswith("GIT_")}
+        home = {"HOME": self._folder, "XDG_CONFIG_HOME": self._folder}
+        return {**inherited, **_ENVIRONMENT, **home}
 
 
 @contextmanager
@@ -143,12 +117,14 @@ def git_on(repository: Repository) -> Iterator[Git]:
             folder = stack.enter_context(scratch_folder())
         except OSError as error:
             raise GitError(str(error)) from None
-        _populate(folder, repository)
-        yield Git(repository, folder)
+        yield Git(repository, folder, _populate(folder, repository))
 
 
-def _populate(folder: str, repository: Repository) -> None:
-    """Link the parts of a repository into a temporary repository folder, and configure it."""
+def _populate(folder: str, repository: Repository) -> dict[str, str]:
+    """Link the parts of a repository into a temporary repository folder, and configure it.
+
+    Returns the settings of `core`, without the prefix.
+    """
     try:
         for source, names in ((repository.common_dir, _SHARED), (repository.git_dir, _OWN)):
             for name in names:
@@ -165,9 +141,11 @@ def _populate(folder: str, repository: Repository) -> None:
         listed = _user_configuration(folder)
         if not (repository.is_own() or repository.is_listed(safe_directories(listed))):
             raise ForeignRepositoryError
-        _write(folder, "config", settings_text([*user_settings(listed), *own]))
+        settings = [*user_settings(listed), *own]
+        _write(folder, "config", settings_text(settings))
     except OSError as error:
         raise GitError(str(error)) from None
+    return {key: value for section, _, key, value in settings if section == "core"}
 
 
 def _configuration(repository: Repository) -> bytes:

@@ -34,7 +34,8 @@ def git_warnings(
     repository = find_repository(root)
     if repository is None:
         return ()
-    from compiler.external.git import GitError, git_on
+    from compiler.external.git import git_on
+    from compiler.external.git_process import GitError
 
     paths, prefix = [*outputs, *([state] if state else [])], repository.prefix(root)
     try:

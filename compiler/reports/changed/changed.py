@@ -1,18 +1,9 @@
 """Two sets of fingerprints -> the targets that must be rebuilt, the reasons, and dependents."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from compiler.constants import MAX_VARIANTS
-from compiler.errors import CompileError
-from compiler.external.git_checkout import project_at
-from compiler.fingerprint.fingerprint import Fingerprint, project_fingerprints
-from compiler.fingerprint.set_overrides import override
-from compiler.output.artifact import Compilation
-from compiler.output.bake_resolved import ResolvedPlan
-from compiler.output.write import update
-from compiler.pipeline import compile_matrix
+from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.targets.graph import closure, dependents
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
@@ -22,65 +13,22 @@ class Changed(NamedTuple):
     """A target that must be rebuilt."""
 
     target: Target
-    fingerprint: str
     reasons: tuple[str, ...]
     """One short sentence each; the target's own reasons come before those of its dependencies."""
     downstream: tuple[str, ...]
     """Its dependents, direct and indirect, in the plan's order."""
 
 
-def changed_since(
-    compiled: Compilation,
-    path: Path,
-    commit: str,
-    environment: Mapping[str, str],
-    now: Mapping[str, Fingerprint],
-    *,
-    sets: Sequence[str] = (),
-    limit: int = MAX_VARIANTS,
-) -> tuple[Changed, ...]:
-    """Return the targets that differ from the same matrix at a commit, in the plan's order.
-
-    If the commit has no matrix, or it does not compile there, all targets are returned.
-
-    Args:
-        compiled: the matrix compiled now.
-        path: the matrix file.
-        commit: any name of a commit that git accepts.
-        environment: overrides bake variables, in both states.
-        now: the fingerprint of each target.
-        sets: the values of `--set`, for both states.
-        limit: the maximum number of variants.
-
-    Raises:
-        CompileError: git cannot read the commit.
-    """
-    with project_at(path.parent, commit) as folder:
-        if not (folder / path.name).is_file():
-            return tuple(_all(compiled.plan, now, f"{path.name} did not exist at {commit}"))
-        try:
-            before = compile_matrix(folder / path.name, limit=limit)
-            # A build context may contain generated files that git ignores.
-            update(before.artifacts, folder, before.plan.matrix.output)
-            known = [target.name for target in compiled.plan.targets]
-            resolved = override(ResolvedPlan(before.plan, environment), sets, known=known)
-            then = project_fingerprints(before, resolved, folder)
-        except CompileError as error:
-            first = error.diagnostics[0]
-            why = f"{path.name} did not compile at {commit}: {first.message}"
-            return tuple(_all(compiled.plan, now, why))
-    return tuple(_differing(compiled.plan, now, then))
-
-
-def _all(plan: Plan, now: Mapping[str, Fingerprint], reason: str) -> Iterator[Changed]:
+def all_changed(plan: Plan, now: Mapping[str, Fingerprint], reason: str) -> tuple[Changed, ...]:
+    """Return all targets, for one reason."""
     below = downstream(now)
-    for target in plan.targets:
-        yield Changed(target, now[target.name].digest, (reason,), below[target.name])
+    return tuple(Changed(target, (reason,), below[target.name]) for target in plan.targets)
 
 
-def _differing(
+def differing(
     plan: Plan, now: Mapping[str, Fingerprint], then: Mapping[str, Fingerprint]
 ) -> Iterator[Changed]:
+    """Yield the targets with another fingerprint than then, in the plan's order."""
     below = downstream(now)
     for target in plan.targets:
         mine, before = now[target.name], then.get(target.name)
@@ -92,7 +40,7 @@ def _differing(
             )
         else:
             continue
-        yield Changed(target, mine.digest, why, below[target.name])
+        yield Changed(target, why, below[target.name])
 
 
 def unstaged(
@@ -113,7 +61,6 @@ def unstaged(
     return tuple(
         Changed(
             target,
-            now[target.name].digest,
             (
                 f"{repositories[target.name]} has no image with this fingerprint"
                 if target.name in repositories

@@ -1,7 +1,9 @@
 """Changes, for people and for programs."""
 
 import json
+from collections.abc import Callable, Mapping
 
+from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.reports.changed.changed import Changed
 from compiler.reports.listing import ListFormat, listing
 from compiler.reports.text import columns, shortened
@@ -17,12 +19,18 @@ def changes_text(
     plan: Plan,
     changes: tuple[Changed, ...],
     output_format: ListFormat,
+    fingerprints: Callable[[], Mapping[str, Fingerprint]],
     *,
     terminal: int | None = None,
 ) -> str:
     """Return changes in a format, each line with its line ending; a table of none is empty.
 
-    `terminal` is the width that a table must fit into.
+    Args:
+        plan: all targets.
+        changes: those to print.
+        output_format: the format.
+        fingerprints: returns the fingerprint of each target, which only JSON contains.
+        terminal: the width that a table must fit into.
     """
     match output_format:
         case ListFormat.TABLE:
@@ -30,7 +38,9 @@ def changes_text(
         case ListFormat.NAMES:
             return "".join(f"{change.target.name}\n" for change in changes)
         case ListFormat.JSON:
-            lines = ",\n ".join(json.dumps(_described(one)) for one in changes)
+            known = fingerprints() if changes else {}
+            described = (_described(one, known[one.target.name]) for one in changes)
+            lines = ",\n ".join(map(json.dumps, described))
             return f"[{lines}]\n"
         case ListFormat.GITHUB:
             return listing(plan, tuple(change.target for change in changes), ListFormat.GITHUB)
@@ -38,14 +48,14 @@ def changes_text(
             return as_selection(change.target.name for change in changes)
 
 
-def _described(change: Changed) -> dict[str, object]:
+def _described(change: Changed, fingerprint: Fingerprint) -> dict[str, object]:
     return {
         "target": change.target.name,
         "image": change.target.image,
         "axes": change.target.axes,
         "reasons": change.reasons,
         "downstream": change.downstream,
-        "fingerprint": f"sha256:{change.fingerprint}",
+        "fingerprint": f"sha256:{fingerprint.digest}",
     }
 
 

@@ -10,9 +10,12 @@ import pytest
 
 from compiler.codes import Code
 from compiler.errors import CompileError
-from compiler.external.git_checkout import project_at
+from compiler.external.git_commit import commit_tree
 from compiler.external.git_ignore import git_warnings
 from compiler.external.git_repository import Repository, find_repository
+from compiler.reports.changed.commit_files import CommitFiles
+from compiler.reports.changed.commit_view import CommitView
+from compiler.reports.changed.work_tree_files import WorkTreeFiles
 
 
 HOOKS = (
@@ -24,14 +27,15 @@ HOOKS = (
 )
 
 SETTINGS = (
-    *("alias.check-ignore", "alias.checkout-index", "alias.ls-files", "alias.rev-parse"),
+    *("alias.cat-file", "alias.check-ignore", "alias.checkout-index", "alias.diff-index"),
+    *("alias.ls-files", "alias.ls-tree", "alias.read-tree"),
     *("browser.x.cmd", "core.alternateRefsCommand", "core.askPass", "core.editor"),
     *("core.fsmonitor", "core.gitProxy", "core.pager", "core.sshCommand", "credential.helper"),
     *("diff.external", "diff.x.command", "diff.x.textconv", "difftool.x.cmd", "filter.x.clean"),
     *("filter.x.process", "filter.x.smudge", "gpg.program", "gpg.ssh.defaultKeyCommand"),
     *("gpg.ssh.program", "gpg.x509.program", "guitool.x.cmd", "hook.x.command"),
     *("interactive.diffFilter", "man.x.cmd", "merge.x.driver", "mergetool.x.cmd"),
-    *("pager.check-ignore", "pager.config", "pager.ls-files", "pager.rev-parse"),
+    *("pager.check-ignore", "pager.config", "pager.ls-files", "pager.diff-index"),
     *("receive.procReceiveRefs", "remote.origin.receivepack", "remote.origin.uploadpack"),
     *("remote.origin.vcs", "sequence.editor", "submodule.sub.update", "trailer.x.cmd"),
     *("trailer.x.command", "uploadpack.packObjectsHook", "web.browser"),
@@ -100,14 +104,27 @@ def program(tmp_path: Path, marker: Path) -> Path:
     return file
 
 
+def contents(project: Path, commit: str, folder: str = "") -> dict[str, bytes]:
+    """Return the files that a folder of the project had at a commit, by name."""
+    with commit_tree(project, commit) as tree:
+        files = CommitFiles(CommitView(tree))
+        top = os.path.normpath(project.resolve() / folder)
+        names = [name for name, kind in files.entries(top) if kind == stat.S_IFREG]
+        return {name: files.read(f"{top}/{name}", 1000) for name in names}
+
+
 def use(project: Path) -> None:
     """Use Git in every way that this package does."""
     warnings = git_warnings(project, ["docker-bake.hcl", "matrix.json"], "", ".state")
-    with project_at(project, "HEAD") as folder:
-        texts = {path.name: path.read_text() for path in folder.iterdir()}
 
     assert [one.code for one in warnings] == [Code.PARTLY_IGNORED]
-    assert texts == {"matrix.yaml": "one\n", "b": "b\n"}
+    assert contents(project, "HEAD") == {"matrix.yaml": b"one\n", "b": b"b\n"}
+    with commit_tree(project, "HEAD") as tree:
+        then, now = CommitFiles(CommitView(tree)), WorkTreeFiles(tree)
+        for name, is_equal in (("matrix.yaml", False), ("b", True)):
+            path = os.path.join(tree.top, "images", name)
+            assert (then.digest(path) == now.digest(path)) is is_equal
+        tree.line_ends.checked_out("images", "b")
 
 
 def plant(project: Path, setting: str, program: Path) -> None:
@@ -243,23 +260,23 @@ def test_special_files_do_not_block(project: Path) -> None:
     os.mkfifo(configuration)
 
     assert git_warnings(project, ["docker-bake.hcl", "matrix.json"], "") == ()
-    with pytest.raises(CompileError, match="cannot read the files"), project_at(project, "HEAD"):
-        pass
+    with pytest.raises(CompileError, match="cannot read the files"):
+        contents(project, "HEAD")
 
 
 def test_a_linked_work_tree(project: Path, tmp_path: Path) -> None:
     """Its `.git` is a file, and its references are in the main repository."""
     other = tmp_path / "other"
     git(project, "worktree", "add", "--quiet", str(other))
-    with project_at(other / "images", "other") as folder:
-        assert (folder / "matrix.yaml").read_text() == "one\n"
+
+    assert contents(other / "images", "other")["matrix.yaml"] == b"one\n"
 
 
 def test_the_upstream_branch(project: Path, tmp_path: Path) -> None:
     """The configuration of branches says what @{upstream} is."""
     git(tmp_path, "clone", "--quiet", str(project.parent), "second")
-    with project_at(tmp_path / "second/images", "@{upstream}") as folder:
-        assert (folder / "matrix.yaml").read_text() == "one\n"
+
+    assert contents(tmp_path / "second/images", "@{upstream}")["matrix.yaml"] == b"one\n"
 
 
 @pytest.mark.parametrize("scope", ["repository", "user", "attribute"])
@@ -273,8 +290,8 @@ def test_line_ends_are_those_of_the_working_tree(project: Path, home: Path, scop
         git(top, "config", "core.autocrlf", "true")
     else:
         (home / ".gitconfig").write_text("[core]\n\tautocrlf = true\n")
-    with project_at(project, "HEAD") as folder:
-        assert (folder / "b").read_bytes() == b"b\r\n"
+
+    assert contents(project, "HEAD")["b"] == b"b\r\n"
 
 
 def test_ignore_rules_of_the_user(project: Path, home: Path) -> None:
@@ -311,14 +328,14 @@ def test_a_large_file_compares_as_its_pointer(project: Path) -> None:
         (project / name).write_bytes(b"large")
     (project / "gone").unlink()
     (project / "gone").symlink_to("same")
-    with project_at(project, "HEAD") as folder:
-        assert (folder / "same").read_bytes() == b"large"
-        assert (folder / "other").read_text() == pointer(b"other")
-        assert (folder / "pointer").read_text() == pointer(b"large")
-        assert (folder / "gone").read_text() == pointer(b"large")
+    found = contents(project, "HEAD")
+
+    assert found["same"] == b"large"
+    assert found["other"] == pointer(b"other").encode()
+    assert found["pointer"] == found["gone"] == pointer(b"large").encode()
 
 
-def test_submodules_are_exported_as_of_their_commit(project: Path, tmp_path: Path) -> None:
+def test_submodules_are_read_as_of_their_commit(project: Path, tmp_path: Path) -> None:
     """From their own repositories, also if it is deleted in the working tree's commit."""
     source = tmp_path / "source"
     source.mkdir()
@@ -332,12 +349,37 @@ def test_submodules_are_exported_as_of_their_commit(project: Path, tmp_path: Pat
     git(source, "commit", "--quiet", "--all", "--message", "two")
     git(project / "vendor", "pull", "--quiet")
     git(project, "commit", "--quiet", "--all", "--message", "moved")
-    with project_at(project, "HEAD") as now, project_at(project, "HEAD~1") as before:
-        assert (now / "vendor/f").read_text() == "2"
-        assert (before / "vendor/f").read_text() == "1"
+
+    assert contents(project, "HEAD", "vendor")["f"] == b"2"
+    assert contents(project, "HEAD~1", "vendor")["f"] == b"1"
     shutil.rmtree(project / "vendor")
-    with project_at(project, "HEAD~1") as before:
-        assert list((before / "vendor").iterdir()) == []
+    assert contents(project, "HEAD~1", "vendor") == {}
+
+
+def test_no_setting_of_a_submodule_runs_a_program(
+    project: Path, tmp_path: Path, program: Path, marker: Path
+) -> None:
+    """Git itself would look for changes in a submodule, by the submodule's configuration."""
+    source = tmp_path / "source"
+    source.mkdir()
+    git(source, "init", "--quiet")
+    (source / "f").write_text("1")
+    git(source, "add", "f")
+    git(source, "commit", "--quiet", "--message", "one")
+    git(project, "submodule", "--quiet", "add", str(source), "vendor")
+    git(project, "commit", "--quiet", "--all", "--message", "vendor")
+    git(project / "vendor", "config", "core.fsmonitor", str(program))
+    (project / "vendor/f").write_text("2")
+    git(project, "status")
+    assert marker.exists()
+
+    marker.unlink()
+    with commit_tree(project, "HEAD") as tree:
+        then, now = CommitFiles(CommitView(tree)), WorkTreeFiles(tree)
+        path = os.path.join(tree.top, "images/vendor/f")
+
+        assert then.digest(path) != now.digest(path)
+    assert not marker.exists()
 
 
 def test_missing_objects_are_not_fetched(project: Path, tmp_path: Path) -> None:
@@ -346,11 +388,8 @@ def test_missing_objects_are_not_fetched(project: Path, tmp_path: Path) -> None:
     git(top, "config", "uploadpack.allowFilter", "true")
     git(top, "commit", "--quiet", "--all", "--message", "two")
     git(tmp_path, "clone", "--quiet", "--filter=blob:none", f"file://{top}", "partial")
-    with (
-        pytest.raises(CompileError, match="cannot read the files") as caught,
-        project_at(tmp_path / "partial/images", "HEAD~1"),
-    ):
-        pass
+    with pytest.raises(CompileError, match="cannot read the files") as caught:
+        contents(tmp_path / "partial/images", "HEAD~1")
 
     assert "--filter" in caught.value.diagnostics[0].help
 
@@ -367,8 +406,8 @@ def test_repositories_of_other_users(
         value = value.format(top=top, above=top.parent)
         git(home, "config", "--global", "safe.directory", value)
     if value is None or value.startswith("/x"):
-        with pytest.raises(CompileError, match="another user"), project_at(project, "HEAD"):
-            pass
+        with pytest.raises(CompileError, match="another user"):
+            contents(project, "HEAD")
     else:
         use(project)
 
@@ -378,8 +417,8 @@ def test_without_git(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(project))
 
     assert git_warnings(project, ["docker-bake.hcl", "matrix.json"], "") == ()
-    with pytest.raises(CompileError, match="git is not installed"), project_at(project, "HEAD"):
-        pass
+    with pytest.raises(CompileError, match="git is not installed"):
+        contents(project, "HEAD")
 
 
 def test_nothing_is_left_behind(

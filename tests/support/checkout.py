@@ -1,9 +1,9 @@
-"""Check out the project as of a Git commit into a temporary folder.
+"""Compare a project with a checkout of a commit: the reference for `changed --since`.
 
-The user's working tree and the repository's index are not touched. Files are as Git stores them,
-with the line ends of the working tree: Git converts them by `core.autocrlf` and by the attributes
-`text` and `eol`, so that an unchanged checkout has equal bytes. No other filter runs. A Git LFS
-pointer is replaced by the file of the working tree if that is the file it stands for.
+Slow and simple: Git writes every file of the commit to a temporary folder. Files are as Git stores
+them, with the line ends of the working tree: Git converts them by `core.autocrlf` and by the
+attributes `text` and `eol`. A Git LFS pointer is replaced by the file of the working tree if that
+is the file it stands for.
 """
 
 import os
@@ -13,24 +13,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import file_digest
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
-from compiler.codes import Code
-from compiler.errors import Argument, CompileError, Diagnostic
-from compiler.external.git import (
-    ForeignRepositoryError,
-    Git,
-    GitError,
-    MissingGitError,
-    git_on,
-)
+from compiler.errors import CompileError
+from compiler.external.git import Git, git_on
+from compiler.external.git_process import GitError
 from compiler.external.git_repository import find_repository, repository_at
 from compiler.external.scratch import scratch_folder
+from compiler.fingerprint.fingerprint import project_fingerprints
+from compiler.fingerprint.set_overrides import override
+from compiler.output.bake_resolved import ResolvedPlan
+from compiler.output.write import update
+from compiler.pipeline import compile_matrix
+from compiler.reports.changed.changed import Changed, all_changed, differing
+from compiler.reports.changed.since import Project
 
 
 _SECONDS = 600
-"""For one command: the checkout of a large repository takes minutes."""
-
 _SUBMODULE = "160000"
 _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _POINTER_BYTES = 1024
@@ -51,47 +50,16 @@ def project_at(folder: Path, commit: str) -> Iterator[Path]:
 
     The folder is empty if the commit does not contain the project's folder. A submodule is
     exported from its own repository, as of the commit that it had.
-
-    Args:
-        folder: the project's folder, anywhere in a repository.
-        commit: any revision that Git can resolve to a commit.
-
-    Raises:
-        CompileError: Git, the repository or the commit is missing, or Git cannot read it.
     """
     repository = find_repository(folder)
-    if repository is None:
-        _fail(
-            commit,
-            "the project is not in a Git repository",
-            "run the command in a clone, or use `--against registry`",
-        )
+    assert repository is not None
     prefix = repository.prefix(folder)
-    with scratch_folder() as scratch:
+    with scratch_folder() as scratch, git_on(repository) as git:
         top = Path(scratch, "tree")
         project = top / prefix
         project.mkdir(parents=True)
-        try:
-            with git_on(repository) as git:
-                _export(git, _resolve(git, commit), prefix, top)
-        except GitError as error:
-            _fail(commit, *_explain(commit, error))
+        _export(git, git.run(("rev-parse", commit), timeout=_SECONDS).decode().strip(), prefix, top)
         yield project
-
-
-def _resolve(git: Git, commit: str) -> str:
-    """Return the object ID of a commit."""
-    arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
-    try:
-        return git.run(arguments, timeout=_SECONDS).decode().strip()
-    except (ForeignRepositoryError, MissingGitError):
-        raise
-    except GitError:
-        _fail(
-            commit,
-            f"unknown Git commit {commit!r}",
-            "fetch it first: CI often clones only the last commit (`fetch-depth: 0` fetches all)",
-        )
 
 
 def _export(git: Git, commit: str, prefix: str, top: Path) -> None:
@@ -157,24 +125,22 @@ def _resolve_pointer(exported: Path, current: str) -> None:
             shutil.copyfile(current, exported)
 
 
-def _explain(commit: str, error: GitError) -> tuple[str, str]:
-    """Return the message and the remedy for a failure of Git."""
-    match error:
-        case MissingGitError():
-            return "git is not installed", "install git, or use `--against registry`"
-        case ForeignRepositoryError():
-            return (
-                "this repository belongs to another user",
-                "run `git config --global --add safe.directory FOLDER` with the clone's folder",
+def changed_by_checkout(project: Project, commit: str) -> tuple[Changed, ...]:
+    """Return what `changed_since` should return, by compiling a checkout and reading every file."""
+    path, plan = project.path, project.compiled.plan
+    now = project_fingerprints(project.compiled, project.resolved, path.parent)
+    with project_at(path.parent, commit) as folder:
+        if not (folder / path.name).is_file():
+            return all_changed(plan, now, f"{path.name} did not exist at {commit}")
+        try:
+            before = compile_matrix(folder / path.name)
+            update(before.artifacts, folder, before.plan.matrix.output)
+            known = [target.name for target in plan.targets]
+            resolved = override(
+                ResolvedPlan(before.plan, project.environment), project.sets, known=known
             )
-        case _:
-            reason = str(error) or "no reason reported"
-            help_ = "run `git fsck`; fetch all objects first if the clone is partial (`--filter`)"
-            return f"Git cannot read the files of {commit!r}: {reason}", help_
-
-
-def _fail(commit: str, message: str, help_: str) -> NoReturn:
-    where = Argument(name="--since", text=commit)
-    raise CompileError(
-        [Diagnostic(code=Code.UNREADABLE_COMMIT, message=message, location=where, help=help_)]
-    )
+            then = project_fingerprints(before, resolved, folder)
+        except CompileError as error:
+            why = f"{path.name} did not compile at {commit}: {error.diagnostics[0].message}"
+            return all_changed(plan, now, why)
+    return tuple(differing(plan, now, then))
