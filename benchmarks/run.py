@@ -9,6 +9,7 @@ import compileall
 import json
 import os
 import pickle
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import large_context
 import matrices
 import publish
 from commands import Command, print_row, ratio
@@ -167,6 +169,7 @@ def _measure(top: Path) -> None:
             ratio(cold, listing),
             "1 at 1,000",
         )
+    _measure_changed(top)
     growth = seconds[10_000] / seconds[1_000]
     print(f"| 10,000 against 1,000 variants | | | {growth:.1f} | 11 |")
     each = (peaks[10_000] - peaks[10]) / 9_990
@@ -178,6 +181,36 @@ def _measure(top: Path) -> None:
         print_row(
             f"compile-matrix {arguments[0]}, against the imports alone", ratio(command, floor), "2"
         )
+
+
+def _measure_changed(top: Path) -> None:
+    """Print the rows about `changed`, with a large build context."""
+    project = top / "large"
+    start_up = shlex.join([*COMPILE, "list"])
+    with large_context.empty_registry() as registry:
+        large_context.write(project, registry)
+
+        def command(arguments: list[str]) -> Command:
+            return Command(arguments=[*COMPILE, "changed", *arguments], folder=project)
+
+        def reference(text: str) -> Command:
+            return Command(arguments=["sh", "-c", f"{text}; {start_up}"], folder=project)
+
+        since = command(["--since", "HEAD"])
+        work = "changed --since, 20,000 files"
+        compared = reference("git diff --quiet HEAD")
+        against = "against git diff and start-up"
+        print_row(f"{work}, none changed, {against}", ratio(since, compared), "2")
+        edited = project / large_context.EDITED
+        edited.write_bytes(edited.read_bytes()[:-1] + b"x")
+        print_row(f"{work}, one changed, {against}", ratio(since, compared), "")
+        hashed = reference("find context -type f -print0 | xargs -0 sha256sum")
+        print_row(
+            "changed --against registry, 20,000 files, against sha256sum and start-up",
+            ratio(command(["--against", "registry"]), hashed),
+            "1.2",
+        )
+    shutil.rmtree(project)
 
 
 if __name__ == "__main__":
