@@ -47,6 +47,8 @@ class Repository:
         self.history: dict[str, list[str | None]] = {}
         """Tag -> its earlier digests, the oldest first; None while it was missing."""
         self.uploads: dict[str, bytearray] = {}
+        self.started = 0
+        """The number of uploads so far."""
 
     def set_tag(self, name: str, digest: str | None) -> None:
         """Assign or delete a tag."""
@@ -154,7 +156,8 @@ class ModelRegistry:
             if digest and self.mounts and digest in self.repository(source).blobs:
                 store.blobs[digest] = self.repository(source).blobs[digest]
                 return 201, {}, b""
-            number = str(len(store.uploads) + 1)
+            store.started += 1
+            number = str(store.started)
             store.uploads[number] = bytearray()
             path = name.partition("/")[2]
             return 202, {"Location": f"/v2/{path}/blobs/uploads/{number}"}, b""
@@ -222,8 +225,9 @@ class ModelSessions(Sessions):
         authorization: str = "",
         body: bytes | Mapping[str, str] | None = None,
         limit: int = 0,
+        redirects: bool = True,
     ) -> Response:
-        del authorization, limit
+        del authorization, limit, redirects
         parts = urlsplit(url)
         path, _, rest = parts.path.removeprefix("/v2/").rpartition(_kind(parts.path))
         name, rest = f"{parts.netloc}/{path}", _kind(parts.path)[1:] + rest

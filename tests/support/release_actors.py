@@ -7,7 +7,6 @@ decisions come from one seed.
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +23,7 @@ import requests
 from compiler.bake.results import BakeOptions, Outcome
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import DiagnosticError
-from compiler.external.registry.client import MANIFEST, Manifest, Registries
+from compiler.external.registry.client import Registries
 from compiler.external.registry.responses import Response
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.output.bake_resolved import ResolvedPlan
@@ -36,7 +35,8 @@ from compiler.releases.registry_record import pull_record
 from compiler.releases.tag_templates import TagTemplates
 from compiler.releases.version import Release
 from compiler.targets.plan import Plan
-from support.model_registry import HOST, MIRROR, ModelRegistries, ModelRegistry, Perform, digest_of
+from support.model_registry import HOST, MIRROR, ModelRegistries, ModelRegistry, Perform
+from support.pushed_images import push_built
 from support.releases import plan_of
 
 
@@ -296,23 +296,8 @@ class World:
                 self.tested = True
                 continue
             actor.built += 1
-            (tag,) = [text[5:] for text in options.overrides[name] if text.startswith("tags=")]
-            repository, _, reference = tag.rpartition(":")
-            code = next(text for text in options.overrides[name] if text.startswith("labels."))
-            labels = dict([code.removeprefix("labels.").split("=", 1)])
-            config = json.dumps(
-                {"os": "linux", "architecture": "amd64", "config": {"Labels": labels}}
-            )
             layer = f"{name} {actor.name} {actor.built}"
-            descriptors = [
-                {"digest": actor.registries.put_blob(repository, text.encode()), "size": len(text)}
-                for text in (config, layer)
-            ]
-            data = {"schemaVersion": 2, "config": descriptors[0], "layers": descriptors[1:]}
-            content = json.dumps(data).encode()
-            digest = digest_of(content)
-            manifest = Manifest(digest, MANIFEST, content)
-            actor.registries.put_manifest(repository, reference, manifest)
+            digest = push_built(actor.registries, options.overrides[name], layer)
             built[name] = {"containerimage.digest": digest}
             if options.pushed is not None:
                 options.pushed({name: digest})

@@ -21,6 +21,7 @@ from compiler.external.registry.credentials import (
 )
 from compiler.external.registry.responses import (
     DENIED,
+    DeniedError,
     RegistryError,
     Response,
     parse_json,
@@ -59,7 +60,8 @@ class Authorizer:
             header: all `WWW-Authenticate` headers, joined with commas.
 
         Raises:
-            RegistryError: the token server denies access or does not respond as one.
+            DeniedError: the token server denies access.
+            RegistryError: it does not respond as a token server.
             requests.RequestException: the token server is unreachable or overloaded.
         """
         credentials = self.credentials(host)
@@ -115,7 +117,7 @@ class Authorizer:
         if response.status in DENIED and credentials is None:
             return ""
         if response.status in DENIED:
-            raise RegistryError(
+            raise DeniedError(
                 host,
                 f"the token server {server} denied access to {host} ({response.status}): "
                 f"{quote_reason(response)}",

@@ -17,6 +17,7 @@ from compiler.external.registry.responses import (
     DeniedError,
     InvalidContentError,
     RegistryError,
+    RejectedError,
     Response,
     content_digest,
     load_object,
@@ -36,6 +37,7 @@ __all__ = [
     "Manifest",
     "Registries",
     "RegistryError",
+    "RejectedError",
 ]
 
 
@@ -45,6 +47,8 @@ _DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 _DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 MAX_BLOB = 16 * 2**20
 """Maximum number of bytes of a blob: a release record or an image's configuration."""
+MAX_TAGS = 32 * 2**20
+"""Maximum number of bytes of a page of tags: some registries list all manifests with them."""
 MAX_PAGES = 1000
 """Maximum number of pages of a repository's tags."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
@@ -73,6 +77,8 @@ class Registries:
         self._client = HttpClient(environment, attempts)
         self._request = self._client.request
         self._uploads = Uploads(self._request)
+        self._missing: set[str] = set()
+        """Repositories that deny reading because they do not exist yet."""
 
     @property
     def requests(self) -> int:
@@ -111,13 +117,16 @@ class Registries:
     def tags(self, repository: str) -> list[str]:
         """Return all tags of a repository; an empty list if it is missing.
 
+        The list ends with a page that is empty or refers to no other. Some registries refer to a
+        further page in each response.
+
         Raises:
             InvalidContentError: the list is malformed or endless.
         """
         tags: list[str] = []
         path = "tags/list?n=1000"
         for _ in range(MAX_PAGES):
-            response = self._read("GET", repository, path)
+            response = self._read("GET", repository, path, limit=MAX_TAGS)
             if response is None:
                 return tags
             page = parse_json(response, repository).get("tags") or []
@@ -125,7 +134,7 @@ class Registries:
                 raise unexpected(repository, "the registry's list of tags is malformed")
             tags += [tag for tag in page if isinstance(tag, str) and _TAG.match(tag)]
             following = _next_query(response, repository)
-            if following is None:
+            if following is None or not page:
                 return tags
             if path == f"tags/list?{following}":
                 raise unexpected(repository, "the registry's list of tags is malformed")
@@ -156,6 +165,7 @@ class Registries:
         *,
         accept: str = "*/*",
         limit: int = MAX_RESPONSE,
+        redirects: bool = True,
     ) -> Response | None:
         """Send a request that reads; None if the content or the repository is missing.
 
@@ -163,22 +173,33 @@ class Registries:
         the user may write to the repository, it does not exist yet.
         """
         try:
-            return self._request(method, repository, path, accept=accept, limit=limit)
+            return self._request(
+                method, repository, path, accept=accept, limit=limit, redirects=redirects
+            )
         except DeniedError:
-            try:
-                self.check_writable(repository)
-            except RegistryError:
-                pass
-            else:
+            if repository not in self._missing:
+                try:
+                    self.check_writable(repository)
+                except RegistryError:
+                    pass
+                else:
+                    self._missing.add(repository)
+            if repository in self._missing:
                 return None
             raise
 
     def referrers(self, repository: str, digest: str) -> list[str]:
         """Return the digests of the artifacts that refer to a manifest, such as signatures.
 
-        Registries without the API of OCI 1.1 have none: there, such artifacts have tags.
+        Registries without the API of OCI 1.1 have none: there, such artifacts have tags. These
+        registries answer with any status, or redirect to a page for people.
         """
-        response = self._read("GET", repository, f"referrers/{digest}", accept=INDEX)
+        try:
+            response = self._read(
+                "GET", repository, f"referrers/{digest}", accept=INDEX, redirects=False
+            )
+        except RejectedError:
+            return []
         listed = (load_object(response.content) or {}).get("manifests") if response else ()
         digests = [
             entry.get("digest")

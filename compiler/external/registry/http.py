@@ -22,7 +22,7 @@ from compiler.external.registry.responses import (
     rejection,
     unexpected,
 )
-from compiler.external.registry.sessions import MAX_RESPONSE, PLAIN_HTTP, Sessions
+from compiler.external.registry.sessions import MAX_RESPONSE, PLAIN_HTTP, REDIRECTS, Sessions
 
 
 ATTEMPTS = 8
@@ -65,6 +65,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         limit: int = MAX_RESPONSE,
         pull_from: str = "",
+        redirects: bool = True,
     ) -> Response | None:
         """Send a request and return the response; None if a read or deletion has status 404.
 
@@ -77,6 +78,7 @@ class HttpClient:
             headers: further headers.
             limit: the maximum number of bytes of the response.
             pull_from: the path of another repository of the registry that is read, too.
+            redirects: whether a redirect is followed; otherwise it counts as status 404.
 
         Raises:
             DeniedError: the registry rejects the user's credentials.
@@ -93,12 +95,20 @@ class HttpClient:
             scope = f"{repository_path}:{'pull' if method in {'GET', 'HEAD'} else 'pull,push'}"
             scope += f" repository:{pull_from}:pull" if pull_from else ""
             return self._send_authorized(
-                method, host, scope, url, headers=all_headers, body=body, limit=limit
+                method,
+                host,
+                scope,
+                url,
+                headers=all_headers,
+                body=body,
+                limit=limit,
+                redirects=redirects,
             )
 
         response = self._retry(send, host)
         reads = method not in {"POST", "PUT", "PATCH"}
-        if response.status == requests.codes.not_found and reads:
+        missing = response.status == requests.codes.not_found
+        if reads and (missing or (response.status in REDIRECTS and not redirects)):
             return None
         if not response.ok:
             stored = self._authorizer.credentials(host) is not None
@@ -138,6 +148,7 @@ class HttpClient:
         headers: Mapping[str, str],
         body: bytes | None,
         limit: int,
+        redirects: bool,
     ) -> Response:
         """Send a request, and again with authorization if the registry demands it."""
 
@@ -145,7 +156,13 @@ class HttpClient:
             with self._lock:
                 self.requests += 1
             return self._sessions.send(
-                method, url, headers, authorization=authorization, body=body, limit=limit
+                method,
+                url,
+                headers,
+                authorization=authorization,
+                body=body,
+                limit=limit,
+                redirects=redirects,
             )
 
         own = _same_origin(url, self._sessions.address(host))

@@ -68,6 +68,15 @@ class DeniedError(RegistryError):
     """A registry denied a request that was sent with the user's credentials."""
 
 
+class RejectedError(RegistryError):
+    """A registry answered a request with an error status, for another reason than access."""
+
+    def __init__(self, repository: str, message: str, *, status: int, help_: str) -> None:
+        """Take what `RegistryError` takes, and the status."""
+        super().__init__(repository, message, code=Code.REGISTRY_ERROR, help_=help_)
+        self.status = status
+
+
 class InvalidContentError(RegistryError):
     """A registry responded with content that is damaged, too large or of another kind."""
 
@@ -172,10 +181,10 @@ def rejection(
             code=Code.REGISTRY_ERROR,
             help_="create the repository first, or correct its name",
         )
-    return RegistryError(
+    return RejectedError(
         repository,
         f"cannot {action} {repository}: {status} {quote}".rstrip(),
-        code=Code.REGISTRY_ERROR,
+        status=status,
         help_="correct what the registry reports, or retry",
     )
 

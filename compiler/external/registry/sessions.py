@@ -22,7 +22,7 @@ TIMEOUT = 60.0
 MAX_RESPONSE = 4 * 2**20
 """Maximum number of bytes of a response, unless the caller allows more."""
 _MAX_REDIRECTS = 5
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 2**16
 _HEADERS = {"User-Agent": "compile-matrix", "Accept-Encoding": "identity"}
 """Of all requests; limits apply to the bytes received, so nothing may be compressed."""
@@ -69,6 +69,7 @@ class Sessions:
         authorization: str = "",
         body: bytes | Mapping[str, str] | None = None,
         limit: int = MAX_RESPONSE,
+        redirects: bool = True,
     ) -> Response:
         """Send a request and return the complete response.
 
@@ -82,6 +83,7 @@ class Sessions:
             authorization: the value of the header `Authorization`; not sent if empty.
             body: the content, or the fields of a form.
             limit: the maximum number of bytes of the response.
+            redirects: whether redirects are followed.
 
         Raises:
             UnexpectedResponseError: the response exceeds a limit, or redirects to an address that
@@ -90,13 +92,13 @@ class Sessions:
         """
         own = {"Authorization": authorization} if authorization else {}
         response = self._exchange(method, url, {**headers, **own}, body, limit, redirected=False)
-        redirects = 0
-        while response.status in _REDIRECTS and method in {"GET", "HEAD"}:
+        count = 0
+        while redirects and response.status in REDIRECTS and method in {"GET", "HEAD"}:
             location = response.headers.get("Location", "")
             if not location:
                 return response
-            redirects += 1
-            if redirects > _MAX_REDIRECTS:
+            count += 1
+            if count > _MAX_REDIRECTS:
                 raise UnexpectedResponseError(f"more than {_MAX_REDIRECTS} redirects")
             target = join_url(response.url, location)
             response = self._exchange(method, target, headers, None, limit, redirected=True)
