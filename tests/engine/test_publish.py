@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import command
+from support import command, proxy
 from support.engine import Engine
 
 from compiler.external.registry import http
@@ -382,6 +383,63 @@ def test_a_separate_staging_repository(engine: Engine, tmp_path: Path) -> None:
     assert project.tags("staging") == ["release-v1.0"]
     project.package("1.1")
     assert set(states(project.publish("n=a,c")).values()) == {"reused"}
+
+
+MIRRORED = """\
+variables: {REGISTRY: nowhere.invalid, MIRROR: nowhere.invalid, VERSION_TAG: v1.0}
+axes: {n: [a, b, c]}
+defaults: {context: ctx, platforms: [linux/amd64]}
+images:
+  base:
+    template: base.j2
+    tags: ["${REGISTRY}/base:{{ n }}-${VERSION_TAG}", "${MIRROR}/copy:{{ n }}-${VERSION_TAG}"]
+    moving: ["${REGISTRY}/base:{{ n }}", "${MIRROR}/copy:{{ n }}"]
+publish: {version: "${VERSION_TAG}"}
+"""
+
+
+def test_a_mirror_that_rejects_a_blob(engine: Engine, tmp_path: Path) -> None:
+    """No tag is created in any registry; when the mirror accepts the blob, the release completes.
+
+    The mirror is the same registry at another address, so nothing can be mounted there.
+    """
+    with proxy.before(engine.registry) as mirror:
+        namespace = f"mirror{os.getpid()}/{tmp_path.name}"
+        project = Project(engine, tmp_path, MIRRORED)
+        project.env["MIRROR"] = f"{mirror.address}/{namespace}"
+        tags = sorted([*"abc", *(f"{n}-v1.0" for n in "abc")])
+        rejected: list[str] = []
+
+        def reject(request: proxy.Request) -> int:
+            """Reject the first blob whose upload is completed, now and later."""
+            digest = re.search(r"digest=(sha256[^&]+)", request.path)
+            if request.method != "PUT" or digest is None:
+                return 0
+            rejected.append(digest[1])
+            return 400 if digest[1] == rejected[0] else 0
+
+        mirror.fault = reject
+        failed = project.run("publish", code=1)
+
+        assert f"cannot write to {mirror.address}/{namespace}/copy: 400" in failed.stderr
+        assert "no tag was created" in failed.stderr
+        assert project.tags("base") == []
+        assert engine.tags(f"{namespace}/copy") == []
+
+        mirror.fault = lambda _: 0
+        rows = project.publish()
+
+        assert set(states(rows).values()) == {"reused"}
+        assert project.tags("base") == [*tags, "release-v1.0"]
+        assert engine.tags(f"{namespace}/copy") == tags
+        for row in rows.values():
+            for tag in (*row["tags"], *row["moving"]):
+                repository, _, name = tag.rpartition(":")
+                path = repository.partition("/")[2]
+                assert engine.digest(path, name) == row["digest"]
+                entry = engine.index(path, name)["linux/amd64"]
+                manifest = engine.manifest(path, entry["digest"])
+                assert manifest["layers"]
 
 
 PLATFORMS = """\
