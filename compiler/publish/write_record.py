@@ -1,12 +1,18 @@
 """Write the record of a release: the last step of publishing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from compiler.codes import Code
 from compiler.external.registry.client import RegistryError
 from compiler.external.registry.parallel import pause, run_parallel
 from compiler.publish.items import ReleaseItem
-from compiler.publish.request import ONE_AT_A_TIME, ROUNDS, PublishJob, PublishProgress
+from compiler.publish.request import (
+    ONE_AT_A_TIME,
+    ROUNDS,
+    SOME_TAGS,
+    PublishJob,
+    PublishProgress,
+)
 from compiler.publish.staged_image import image_size
 from compiler.publish.unfinished_tags import find_finished_targets
 from compiler.publish.version_tags import is_overtaken, is_rebuilt_elsewhere
@@ -58,6 +64,7 @@ def write_record(
         so that this run must start over with its tags.
 
     Raises:
+        PublishError: another run has recorded images of other inputs meanwhile.
         RegistryError: other runs keep writing the record.
     """
     targets = tuple(targets)
@@ -65,6 +72,7 @@ def write_record(
     for _ in range(ROUNDS):
         previous = pull_record(job.registries, job.record_repository, job.version)
         recorded = previous.by_name if previous else {}
+        _reject_other_inputs(job, progress, recorded)
         if any(
             is_rebuilt_elsewhere(progress, item, recorded[name])
             for name, item in job.selected.items()
@@ -94,3 +102,24 @@ def write_record(
         code=Code.CONCURRENT_RELEASE,
         help_=ONE_AT_A_TIME,
     )
+
+
+def _reject_other_inputs(
+    job: PublishJob, progress: PublishProgress, recorded: Mapping[str, ReleasedTarget]
+) -> None:
+    """Reject a record that another run has written since for images of other inputs."""
+    others = [
+        name
+        for name, item in job.selected.items()
+        if name in recorded
+        and recorded[name].fingerprint != f"sha256:{item.fingerprint}"
+        and recorded[name] != progress.previous_target(name)
+    ]
+    if others and not job.request.replace:
+        reason = f"another run has released {job.version} with other inputs"
+        raise job.error(
+            Code.CONCURRENT_RELEASE,
+            [(name, reason) for name in others],
+            help_="publish the inputs of one of both as another version",
+            outcome=SOME_TAGS,
+        )

@@ -79,6 +79,8 @@ class Scenario:
 
     base: tuple[str, ...]
     tasks: tuple[Task, ...]
+    builds: bool = False
+    """Whether no image is staged before."""
 
 
 def task(version: str, content: str = "") -> Task:
@@ -105,6 +107,8 @@ SCENARIOS = (
         tasks=(replace(task("2"), targets=("a-1",)), replace(task("2"), targets=("a-2",))),
     ),
     Scenario(base=("1",), tasks=(task("2"), task("3"), replace(task("2"), targets=("a-1",)))),
+    Scenario(base=("1",), tasks=(task("2"), task("2")), builds=True),
+    Scenario(base=("1",), tasks=(task("2"), task("2"), task("2")), builds=True),
 )
 
 
@@ -114,6 +118,14 @@ class Judge:
     def __init__(self, world: World) -> None:
         """Take the world."""
         self.world, self.model = world, world.model
+        self.writes: dict[str, list[Actor]] = {}
+        """Tag -> the runs that have assigned it, in order."""
+        self.broken: list[str] = []
+        """What runs that have succeeded have overlooked."""
+        world.after_write, world.ended = self.after_write, self.after_end
+        self._late: dict[str, dict[str, int]] = {}
+        """Run -> the version tags that named other images when it wrote its record, and the number
+        of their assignments then."""
 
     def fail(self, reason: str) -> None:
         """Report a violation."""
@@ -162,6 +174,7 @@ class Judge:
         repository, _, name = path.partition("/manifests/")
         if ":" in name or self.world.deleted:
             return
+        self.writes.setdefault(f"{repository}:{name}", []).append(actor)
         store = self.model.repository(repository)
         if store.missing(store.tags[name]):
             self.fail(f"{repository}:{name} names an incomplete image")
@@ -170,6 +183,10 @@ class Judge:
         version = actor.task.version
         tags = [tag for target in actor.task.targets for tag in version_tags(target, version)]
         tag = f"{repository}:{name}"
+        if name.startswith("release-"):
+            self._late[actor.name] = {
+                each: len(self.writes.get(each, ())) for each in self.differing_tags(version)
+            }
         if tag in tags:
             for target in actor.task.targets:
                 self.check_everywhere(target, actor.task.content, tag)
@@ -177,6 +194,40 @@ class Judge:
             missing = [other for other in tags if self.model.digest(other) is None]
             if missing:
                 self.fail(f"{tag} was created before {missing}")
+
+    def differing_tags(self, version: str) -> list[str]:
+        """Return the version tags that name other images than the record of their version."""
+        record = self.record(version)
+        return [
+            tag
+            for target in (record.targets if record else ())
+            for tag in target.tags
+            if self.model.digest(tag) != target.digest
+        ]
+
+    def after_end(self, actor: Actor) -> None:
+        """Note what a run has overlooked although it could know it, if it has succeeded."""
+        if not actor.succeeded or self.world.stale or self.world.deleted:
+            return
+        differing = self.differing_tags(actor.task.version)
+        for tag, count in self._late.get(actor.name, {}).items():
+            if tag in differing and len(self.writes.get(tag, ())) == count:
+                self.broken.append(f"{tag} named another image when {actor.task} was recorded")
+        for tag in FLOATING if not actor.task.promotes else ():
+            writes = self.writes.get(tag, ())
+            order = [write for write in writes if write.task.promotes or write is actor]
+            for earlier, promotion, later in zip(order, order[1:], order[2:], strict=False):
+                if earlier is later is actor and promotion.task.promotes:
+                    self.broken.append(f"{actor.task} took {tag} back from {promotion.task}")
+
+    def check_lasting(self, actors: Iterable[Actor]) -> None:
+        """Check that version tags still name the images of each run that has succeeded."""
+        for actor in actors:
+            record = actor.result.record if isinstance(actor.result, PublishResult) else None
+            for target in record.targets if record else ():
+                for tag in target.tags:
+                    if self.model.digest(tag) != target.digest:
+                        self.fail(f"{tag} was released by {actor.task} as another image")
 
     def check_everywhere(self, target: str, content: str, tag: str) -> None:
         """Check that an image of a target is in every repository."""
@@ -240,11 +291,10 @@ def search(seed: int) -> int:
     rng = world.random
     scenario = SCENARIOS[seed % len(SCENARIOS)]
     contents = tuple(dict.fromkeys(t.content for t in scenario.tasks if not t.promotes))
-    ready = rng.random() < 0.6
+    ready = rng.random() < 0.6 and not scenario.builds
     start = staged(scenario.base, contents) if ready else released(*scenario.base)
     world.model = copy.deepcopy(start)
     judge = Judge(world)
-    world.after_write = judge.after_write
     limit = 60 if ready else 130
     faults = {
         (rng.randrange(len(scenario.tasks)), rng.randrange(limit)): rng.choice(FAULTS)
@@ -264,6 +314,8 @@ def search(seed: int) -> int:
     with patched(world):
         actors = world.run(*scenario.tasks)
         judge.check_actors(actors)
+        if judge.broken:
+            judge.fail("; ".join(judge.broken))
         calm = not world.stale and not world.deleted
         disturbed = bool(faults) or not calm
         if calm:
@@ -277,9 +329,21 @@ def search(seed: int) -> int:
             check_promotions(judge, actors)
         if not disturbed and not any(actor.task.promotes for actor in actors):
             judge.check_floating(actors)
+            check_equal_runs(judge, actors)
         world.stale = False
         finish(judge, scenario, actors)
+        if calm:
+            judge.check_lasting(actors)
     return world.requests
+
+
+def check_equal_runs(judge: Judge, actors: list[Actor]) -> None:
+    """Check that runs of one version with the same inputs all succeed."""
+    contents = {(actor.task.version, actor.task.content) for actor in actors}
+    if len(contents) == len({version for version, _ in contents}):
+        for actor in actors:
+            if not actor.succeeded:
+                judge.fail(f"{actor.task} failed beside equal runs: {actor.error}")
 
 
 def check_promotions(judge: Judge, actors: list[Actor]) -> None:
@@ -328,7 +392,6 @@ def test_every_request(fault: str, *, promotes: bool) -> None:
         world = World(position)
         world.model = copy.deepcopy(staged(("1", "2"), ("3",)))
         judge = Judge(world)
-        world.after_write = judge.after_write
         count = iter(range(position, -1, -1))
         world.fault = lambda *_, count=count: "" if next(count, 1) else fault
         with patched(world):
@@ -360,7 +423,6 @@ def test_every_preemption(pair: Scenario) -> None:
         world.model = copy.deepcopy(staged(pair.base, contents))
         world.first = position
         judge = Judge(world)
-        world.after_write = judge.after_write
         with patched(world):
             actors = world.run(*pair.tasks)
             world.first = None
@@ -369,6 +431,22 @@ def test_every_preemption(pair: Scenario) -> None:
             if not any(actor.task.promotes for actor in actors):
                 judge.check_floating(actors)
             finish(judge, pair, actors)
+        if actors[0].registries.requests < position:
+            break
+
+
+def test_other_inputs_at_every_preemption() -> None:
+    """Of two runs of one version with other inputs, at most one succeeds, wherever they overlap."""
+    tasks = (task("2"), task("2", "2b"))
+    for position in range(200):
+        world = World(position)
+        world.model = copy.deepcopy(staged(("1",), ("2", "2b")))
+        world.first = position
+        judge = Judge(world)
+        with patched(world):
+            actors = world.run(*tasks)
+        judge.check_actors(actors)
+        assert not all(actor.succeeded for actor in actors), position
         if actors[0].registries.requests < position:
             break
 

@@ -176,8 +176,10 @@ class World:
         """
         self.random = random.Random(seed)  # noqa: S311 - for schedules
         self.stale = stale
-        self.patience = self.random.choice((0.0, 0.5, 0.9, 0.98))
+        self.patience = self.random.choice((0.0, 0.5, 0.9, 0.98, 1.0))
         """The probability that a run continues after a request; otherwise any run continues."""
+        self.switches = frozenset(self.random.randrange(250) for _ in range(seed % 4 + 1))
+        """Numbers of requests after which another run continues, if runs always continue."""
         self.first: int | None = None
         """The number of requests of the first run before the last run; None for any order."""
         self.model = ModelRegistry(mounts=seed % 2 == 0)
@@ -192,6 +194,8 @@ class World:
         """Returns what happens to a request: `kill`, `kill after`, `reject`, `busy` or `cut`."""
         self.after_write: Callable[[Actor, str], None] = lambda _actor, _path: None
         """Called after each request that may have changed a tag."""
+        self.ended: Callable[[Actor], None] = lambda _actor: None
+        """Called when a run has ended."""
 
     def run(self, *tasks: Task, faulty: bool = True) -> list[Actor]:
         """Do tasks at the same time, until all have ended; return their runs."""
@@ -209,6 +213,10 @@ class World:
             if self.first is not None:
                 self.current = waiting[0 if self.first > 0 or len(waiting) == 1 else -1]
                 self.first -= 1
+            elif self.patience == 1.0 and self.current in waiting:
+                others = [actor for actor in waiting if actor is not self.current]
+                if self.requests in self.switches and others:
+                    self.current = self.random.choice(others)
             elif self.current not in waiting or self.random.random() >= self.patience:
                 self.current = self.random.choice(waiting)
             assert self.current is not None
@@ -225,6 +233,7 @@ class World:
             actor.killed = True
         except BaseException as error:  # noqa: BLE001 - judged by the test
             actor.error = error
+        self.ended(actor)
         actor.done = True
         self.control.release()
 
