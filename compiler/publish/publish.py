@@ -118,6 +118,12 @@ def _stage_result(job: PublishJob, progress: PublishProgress) -> PublishResult:
     )
 
 
+def _continue_with_staged(job: PublishJob, progress: PublishProgress) -> None:
+    """Take the images that were staged last: the run that has interfered uses them, too."""
+    progress.images |= find_restaged_images(job, progress, job.selected)
+    progress.overtaken = progress.is_outdated = True
+
+
 def _release(job: PublishJob, progress: PublishProgress) -> PublishResult:
     """Create the tags and write the record; start over if another run interferes."""
     owners = TagOwners.of(job)
@@ -129,14 +135,13 @@ def _release(job: PublishJob, progress: PublishProgress) -> PublishResult:
             adopt_released_images(job, progress)
             create_version_tags(job, progress)
         except OvertakenError:
-            progress.images |= find_restaged_images(job, progress, job.selected)
-            progress.overtaken = progress.is_outdated = True
+            _continue_with_staged(job, progress)
             continue
         floating_tags.move()
         targets = released_targets(job, progress)
         record = write_record(job, progress, targets.values())
         if record is None:
-            progress.is_outdated = True
+            _continue_with_staged(job, progress)
             continue
         floating_tags.settle(record)
         return PublishResult(

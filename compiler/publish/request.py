@@ -194,6 +194,8 @@ class PublishProgress:
     """Whether another run has assigned one of the tags to another image."""
     previous: ReleaseRecord | None = None
     """The record of this release, as it was read last."""
+    recorded: Mapping[str, str] = field(default_factory=dict)
+    """Target -> digest in the record that this run has written last."""
     sizes: Mapping[str, int] = field(default_factory=dict)
     """Digest -> size of the images of the latest release, which need not be measured again."""
     created_tags: dict[str, int] = field(default_factory=dict)

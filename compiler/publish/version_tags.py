@@ -53,9 +53,13 @@ def adopt_released_images(job: PublishJob, progress: PublishProgress) -> None:
 def is_rebuilt_elsewhere(
     progress: PublishProgress, item: ReleaseItem, released: ReleasedTarget
 ) -> bool:
-    """Return whether a record has another image of the same inputs than this run has built."""
+    """Return whether another run has recorded another image of the same inputs than this run.
+
+    Only targets that this run has built count, and only records of other runs.
+    """
     return (
         item.target in progress.build_seconds
+        and released.digest != progress.recorded.get(item.target)
         and released.fingerprint == f"sha256:{item.fingerprint}"
         and released.digest != progress.images[item.target].digest
     )

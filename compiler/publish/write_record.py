@@ -92,6 +92,7 @@ def write_record(
         if is_overtaken(job, progress):
             return None
         digest = push_record(job.registries, job.record_repository, record)
+        progress.recorded = {target.target: target.digest for target in record.targets}
         if job.registries.digest(job.record_repository, record_tag(job.version)) != digest:
             pause(0.2)
         elif not find_finished_targets(job, record):

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import combinations, product, repeat, zip_longest
 
 import pytest
 from support.model_registry import ModelRegistry
@@ -435,6 +436,65 @@ def test_every_preemption(pair: Scenario) -> None:
             break
 
 
+STEPS = (
+    r"PUT .*/manifests/fp-[0-9a-f]{64}$",
+    r"PUT .*/manifests/.-2$",
+    r"PUT .*/manifests/(.|latest)$",
+    r"PUT .*/manifests/release-",
+    r"(?!)",
+)
+"""The requests with which a run starts to stage, to create version tags, to move floating tags and
+to record; and none, to run to the end."""
+
+
+EQUAL_RUNS = (task("2"), task("2"))
+BESIDE_PROMOTION = (task("2"), BACK)
+
+
+def scripts() -> list[list[tuple[int, str]]]:
+    """Return all orders of two runs in which each is interrupted at one or two of its steps."""
+    stops = [*combinations(range(len(STEPS) - 1), 1), *combinations(range(len(STEPS) - 1), 2)]
+    found = []
+    for ours, theirs in product(stops, stops):
+        turns = [zip(repeat(0), (*ours, -1)), zip(repeat(1), (*theirs, -1))]
+        pairs = zip_longest(*turns)
+        found.append([(run, STEPS[step]) for pair in pairs for run, step in filter(None, pair)])
+    return found
+
+
+@pytest.mark.parametrize("promotes", [False, True])
+def test_every_order_of_steps(*, promotes: bool) -> None:
+    """Two runs that build the same images, or one and a promotion, stop at any of their steps."""
+    tasks = BESIDE_PROMOTION if promotes else EQUAL_RUNS
+    for number, script in enumerate(scripts()):
+        try:
+            run_script(number, tasks, script)
+        except ViolationError as violation:
+            raise AssertionError(f"order {number}: {violation}") from violation
+
+
+def run_script(number: int, tasks: tuple[Task, ...], script: list[tuple[int, str]]) -> None:
+    """Run one order of steps and check it."""
+    world = World(number)
+    world.model = copy.deepcopy(released("1"))
+    world.script = list(script)
+    judge = Judge(world)
+    with patched(world):
+        actors = world.run(*tasks)
+        world.script = []
+        judge.check_actors(actors)
+        if judge.broken:
+            judge.fail("; ".join(judge.broken))
+        check_promotions(judge, actors)
+        if not any(actor.task.promotes for actor in actors):
+            check_equal_runs(judge, actors)
+            for actor in actors:
+                judge.check_complete(actor)
+            judge.check_floating(actors)
+        finish(judge, Scenario(base=("1",), tasks=tasks), actors)
+        judge.check_lasting(actors)
+
+
 def test_other_inputs_at_every_preemption() -> None:
     """Of two runs of one version with other inputs, at most one succeeds, wherever they overlap."""
     tasks = (task("2"), task("2", "2b"))
@@ -459,3 +519,24 @@ def test_schedules(chunk: int) -> None:
             search(seed)
         except ViolationError as violation:
             raise AssertionError(f"SEED={seed} SEARCH=1: {violation}") from violation
+
+
+@pytest.mark.parametrize(
+    ("checks", "number", "promotes"),
+    [
+        (["floating_tags.FloatingTags._reject_promotion"], 30, True),
+        (["write_record.is_overtaken"], 3, False),
+        (["write_record.is_rebuilt_elsewhere"], 42, False),
+        (["version_tags.find_restaged_images", "publish.find_restaged_images"], 3, False),
+    ],
+)
+def test_each_check_is_needed(
+    checks: list[str], number: int, monkeypatch: pytest.MonkeyPatch, *, promotes: bool
+) -> None:
+    """Without any of these checks, an order of steps breaks a promise."""
+    for check in checks:
+        monkeypatch.setattr(f"compiler.publish.{check}", lambda *_: {})
+    tasks = BESIDE_PROMOTION if promotes else EQUAL_RUNS
+
+    with pytest.raises(ViolationError):
+        run_script(number, tasks, scripts()[number])

@@ -8,6 +8,7 @@ decisions come from one seed.
 from __future__ import annotations
 
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -128,6 +129,8 @@ class Actor:
     done: bool = False
     turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     built: int = 0
+    pending: str = ""
+    """The request that it waits to send."""
 
     @property
     def succeeded(self) -> bool:
@@ -182,6 +185,8 @@ class World:
         """Numbers of requests after which another run continues, if runs always continue."""
         self.first: int | None = None
         """The number of requests of the first run before the last run; None for any order."""
+        self.script: list[tuple[int, str]] = []
+        """Which run continues, and the pattern of the request before which it stops."""
         self.model = ModelRegistry(mounts=seed % 2 == 0)
         self.actors: list[Actor] = []
         self.control = threading.Semaphore(0)
@@ -210,7 +215,13 @@ class World:
             threading.Thread(target=self._live, args=(actor,), daemon=True).start()
         waiting = [actor for actor in started if not actor.done]
         while waiting:
-            if self.first is not None:
+            if self.script:
+                index, stop = self.script[0]
+                self.current = started[index]
+                if self.current.done or re.search(stop, self.current.pending):
+                    self.script.pop(0)
+                    continue
+            elif self.first is not None:
                 self.current = waiting[0 if self.first > 0 or len(waiting) == 1 else -1]
                 self.first -= 1
             elif self.patience == 1.0 and self.current in waiting:
@@ -239,6 +250,7 @@ class World:
 
     def _gate(self, actor: Actor, *, faulty: bool) -> Callable[[str, str, Perform], Response]:
         def gate(method: str, path: str, perform: Perform) -> Response:
+            actor.pending = f"{method} {path}"
             self.control.release()
             actor.turn.acquire()
             self.requests += 1
