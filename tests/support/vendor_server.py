@@ -89,7 +89,7 @@ class Vendor:
         types = {part.get("mediaType") for part in parts} | {manifest.get("artifactType")}
         unknown = types - {None} - (self.accepted_types or types)
         if unknown:
-            return error(400, "MANIFEST_INVALID", f"unknown media type: {min(unknown)}")
+            return error(400, "MANIFEST_INVALID", f"unknown media type: {min(map(str, unknown))}")
         return None
 
     def tags(self, path: str, names: list[str], query: Mapping[str, str]) -> Reply:
