@@ -36,6 +36,8 @@ class Code(StrEnum):
     MISSING_KEY = "missing-key"
     WRONG_TYPE = "wrong-type"
     NO_IMAGES = "no-images"
+    MISPLACED_KEY = "misplaced-key"
+    TWO_SOURCES = "two-sources"
 
     # Names
     NOT_AN_IDENTIFIER = "not-an-identifier"
@@ -56,6 +58,7 @@ class Code(StrEnum):
     INTERPOLATION = "interpolation"
     DOLLAR_BEFORE_VARIABLE = "dollar-before-variable"
     VARIABLE_CYCLE = "variable-cycle"
+    BAD_EXPRESSION = "bad-expression"
     EMPTY_KEY = "empty-key"
 
     # Axes and rules
@@ -74,6 +77,7 @@ class Code(StrEnum):
     SET_CONFLICT = "set-conflict"
     FIELD_CONFLICT = "field-conflict"
     AMBIGUOUS_ROW = "ambiguous-row"
+    SET_CYCLE = "set-cycle"
 
     # Images and families
     UNKNOWN_IMAGE = "unknown-image"
@@ -148,6 +152,7 @@ class Code(StrEnum):
     NO_PUBLISH = "no-publish"
     BAD_VERSION = "bad-version"
     OTHER_VERSION = "other-version"
+    NO_VALUE = "no-value"
     NOTHING_TO_PUBLISH = "nothing-to-publish"
     RESERVED_TAG = "reserved-tag"
     EXISTING_TAG = "existing-tag"
@@ -241,6 +246,10 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "in the form that the help shows.",
         Code.NO_IMAGES: "`images` is empty, so there is nothing to build. Declare at least one "
         "image.",
+        Code.MISPLACED_KEY: "A part of the matrix, a file of `include`, contains a key that only "
+        "matrix.yaml may contain: `include`, `lock`, `output` or `publish`. Move it there.",
+        Code.TWO_SOURCES: "One level sets both `template` and `dockerfile`, and a Dockerfile is "
+        "either generated or used unchanged. Remove one of them. A level above replaces either.",
     },
     "Names": {
         Code.NOT_AN_IDENTIFIER: "The names of axes, `set` values, data and variables are used in "
@@ -287,6 +296,9 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.VARIABLE_CYCLE: "The defaults of variables refer to each other in a cycle, or in a "
         "chain that is too long. Bake cannot resolve them. Give one of them a default without a "
         "variable.",
+        Code.BAD_EXPRESSION: "The `match` of a derived variable cannot be evaluated by bake, or "
+        "captures no group. Write an expression of RE2 with at least one group, and without "
+        "named groups, look-around or references.",
         Code.EMPTY_KEY: "A key of a mapping renders to empty text, and a label or argument must "
         "have a name. Make the key non-empty in every variant.",
     },
@@ -326,6 +338,8 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "combination, set the field in only one of them, or set it in an override.",
         Code.AMBIGUOUS_ROW: "A row of an image has axes and fields in one mapping, and an axis has "
         "the name of a field, so a key could mean either. Write the axes under `when`.",
+        Code.SET_CYCLE: "`set` values use each other in a cycle, so none of them can be evaluated "
+        "first. Give one of them a value that does not use the others.",
     },
     "Images and families": {
         Code.UNKNOWN_IMAGE: "A pattern, a filter or `from` names an image that is not declared. "
@@ -487,6 +501,9 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "this one. Use letters, digits, `.`, `_` and `-`.",
         Code.OTHER_VERSION: "The matrix reads the version from a file, and the environment "
         "overrides it, most often by a forgotten export. Unset the variable, or pass `--version`.",
+        Code.NO_VALUE: "A target that is to be built uses a derived variable whose expression does "
+        "not match, so the variable has no value. Bake would fail, too. Set the variable in the "
+        "environment, change the variable from which it is derived, or select other targets.",
         Code.NOTHING_TO_PUBLISH: "No selected target has a tag, or none has the platform of "
         "`--platform`. Add `tags` to the images, or select other targets.",
         Code.RESERVED_TAG: "A tag of a target is the tag of the release's record, so that each "

@@ -12,12 +12,14 @@ from compiler.matrix.model import (
     CacheOptions,
     ImageOptions,
     Level,
+    ListedValue,
     MatrixFile,
     Override,
     ParentOptions,
     PublishOptions,
     Row,
     ValueOptions,
+    VariableOptions,
     keys,
 )
 
@@ -31,7 +33,9 @@ def matrix() -> str:
     lines = [NOTE, (HERE / "matrix.head.md").read_text(encoding="utf-8")]
     levels: tuple[tuple[str, type[Level]], ...] = (
         ("Keys of matrix.yaml", MatrixFile),
+        ("Keys of a derived variable", VariableOptions),
         ("Keys of an axis value", ValueOptions),
+        ("Keys of an axis value in a list", ListedValue),
         ("Keys of an image, and of `defaults`", ImageOptions),
         ("Keys of `rows`", Row),
         ("Keys of `overrides`", Override),

@@ -1,12 +1,13 @@
 """Check the environment before a build: no filters in it, and a suitable buildx."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from compiler.codes import Code
 from compiler.constants import BAKE_FILE, OLDEST_BUILDX
 from compiler.errors import Argument, CompileError, Diagnostic, Location
 from compiler.external import buildx
 from compiler.matrix.field_table import ROWS, TABLE
+from compiler.output.bake_resolved import ResolvedPlan
 from compiler.targets.plan import Plan
 
 
@@ -88,5 +89,30 @@ def require_fields(plan: Plan) -> None:
         for row in TABLE
         if row.name in used and installed < tuple(map(int, row.since.split(".")))
     ]
+    if errors:
+        raise CompileError(errors)
+
+
+def require_values(resolved: ResolvedPlan, names: Collection[str]) -> None:
+    """Check that each variable that these targets use has a value in the environment.
+
+    Raises:
+        CompileError: an error for each derived variable whose expression does not match.
+    """
+    matrix = resolved.plan.matrix
+    errors = []
+    for name in resolved.missing_in(names):
+        derivation = matrix.variables[name].derivation
+        assert derivation is not None  # noqa: S101 - only a derived variable lacks its own value
+        text = resolved.variables[derivation.source]
+        errors.append(
+            Diagnostic(
+                code=Code.NO_VALUE,
+                message=f"variable {name!r} has no value: its expression does not match {text!r}, "
+                f"the value of {derivation.source!r}",
+                location=matrix.source.locate(("variables", name)),
+                help=f"set {name} in the environment, or change {derivation.source}",
+            )
+        )
     if errors:
         raise CompileError(errors)

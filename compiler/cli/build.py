@@ -96,6 +96,7 @@ def build_(
     """
     invocation = Invocation.of(context)
     reject_idle_arguments(PassingOn.passed(context))
+    from compiler.bake.preconditions import require_values
     from compiler.output.bake_resolved import ResolvedPlan
 
     if platforms:
@@ -106,6 +107,8 @@ def build_(
             invocation.note_empty_selection()
             click.echo(_empty_summary(output_format), nl=False)
             return
+        resolved = ResolvedPlan(compiled.plan, os.environ)
+        require_values(resolved, [name.removesuffix(TEST_SUFFIX) for name in names])
         dates, overrides = _overrides(invocation, compiled, flags)
         options = replace(
             flags.options(invocation.folder),
@@ -114,7 +117,7 @@ def build_(
             platforms=_platforms(filters),
             extra=PassingOn.passed(context),
             overrides=overrides,
-            variables=ResolvedPlan(compiled.plan, os.environ).overridden,
+            variables=resolved.overridden,
         )
         outcome, seconds = _build(invocation, compiled.plan, names, options)
     except KeyboardInterrupt:

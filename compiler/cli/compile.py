@@ -149,7 +149,9 @@ def _save(invocation: Invocation, compiled: "Compilation", tested: int) -> None:
         matrix=invocation.path.name,
         output="" if output == "." else output,
         tested=tested,
+        existing=sum(target.is_existing for target in compiled.plan.targets),
         inputs=compiled.inputs,
+        globs=compiled.globs,
         outputs=digests(compiled.artifacts),
         warnings=[*map(saved, compiled.plan.warnings)],
     )

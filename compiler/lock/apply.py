@@ -15,7 +15,7 @@ from compiler.lock import faults
 from compiler.lock.base_images import OPEN, Base, Build, open_fault
 from compiler.lock.diagnostics import LockDiagnostics, Use
 from compiler.lock.lockfile import Lock, read_lock
-from compiler.lock.pin_text import Pinned, pin
+from compiler.lock.pin_text import Pinned, pin, pin_from_outside
 from compiler.matrix.strings import BakeString, substitute
 from compiler.render.dockerfile import DockerfileError, Word
 from compiler.render.dockerfile_words import UNKNOWN
@@ -126,10 +126,12 @@ class Pinner:
 
     def _pin(self, target: Target, text: str, digest: Callable[[str], str | None]) -> _Pinning:
         build = self._build(target)
-        key = (text, id(target.fields.get("args")), build.contexts, build.stage, build.platforms)
+        args = id(target.fields.get("args"))
+        key = (target.is_existing, text, args, build.contexts, build.stage, build.platforms)
         try:
             if key not in self._known:
-                self._known[key] = pin(text, build, digest)
+                pin_images = pin_from_outside if target.is_existing else pin
+                self._known[key] = pin_images(text, build, digest)
             pinned = self._known[key]
         except DockerfileError as error:
             self.problems.add(self.diagnostics.invalid(target, text, error))
@@ -154,6 +156,14 @@ class Pinner:
                 contexts[name] = locked
         if contexts:
             fields["contexts"] = self._edited(target.fields["contexts"], contexts)
+        if pinned.contexts:
+            fields["contexts"] = {
+                **fields.get("contexts", target.fields.get("contexts", {})),
+                **{
+                    BakeString(name): BakeString(f"{IMAGE}{image}")
+                    for name, image in pinned.contexts.items()
+                },
+            }
         if fields:
             target = target._replace(fields={**target.fields, **fields})
         return _Pinning(target, pinned.text, tuple(uses))

@@ -29,6 +29,15 @@ NOTATION = Fault(
     "write the name in one word, without quotes and escapes, or as the default of one ARG",
 )
 
+DIRECTIVE = Fault(
+    "a `# syntax=` in an existing Dockerfile cannot be pinned from outside",
+    "write its digest in the Dockerfile, or use the file as a template",
+)
+OPEN_NAME = Fault(
+    "its name in an existing Dockerfile depends on a bake variable",
+    "use the file as a template, or write the name into it",
+)
+
 
 def platform(images: list[str]) -> Fault:
     """Return the fault of a name that is another one for each platform."""

@@ -5,10 +5,12 @@ Overriding that ARG then selects another image, unpinned.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from compiler.lock.base_images import SYNTAX, Base, Build, find
-from compiler.lock.faults import NOTATION
+from compiler.external.references import canonical_tag, lookup_name
+from compiler.lock.base_images import OPEN, SYNTAX, Base, Build, find
+from compiler.lock.faults import DIRECTIVE, NOTATION, OPEN_NAME
+from compiler.render.dockerfile import read
 from compiler.render.dockerfile_words import UNKNOWN
 
 
@@ -21,6 +23,8 @@ class Pinned:
     """Argument -> the digest to write after its value."""
     bases: tuple[Base, ...]
     """All its external images; `fault` is set for those that cannot be pinned."""
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    """Named contexts that pin its images: full or short name of an image -> name with digest."""
 
 
 def pin(text: str, build: Build, digest: Callable[[str], str | None]) -> Pinned:
@@ -47,6 +51,37 @@ def pin(text: str, build: Build, digest: Callable[[str], str | None]) -> Pinned:
             return Pinned(text=pinned, args=args, bases=bases)
     faulty = tuple(base._replace(fault=NOTATION) if base in wanted else base for base in bases)
     return Pinned(text=text, args={}, bases=faulty)
+
+
+def pin_from_outside(text: str, build: Build, digest: Callable[[str], str | None]) -> Pinned:
+    """Pin the images of a Dockerfile that must not change: by named contexts.
+
+    BuildKit uses a named context for each image that has its name.
+
+    Raises:
+        DockerfileError: the text is not a valid Dockerfile.
+    """
+    syntax = read(text).syntax
+    opened = {base.word: base.image for base in find(text, replace(build, args=build.open_args))}
+    args: dict[str, str] = {}
+    contexts: dict[str, str] = {}
+    bases = []
+    for found in find(text, build):
+        fault = found.fault
+        if not fault and found.word == syntax and found.argument != SYNTAX:
+            fault = DIRECTIVE
+        elif not fault and OPEN in opened.get(found.word, ""):
+            fault = OPEN_NAME
+        base = found._replace(fault=fault)
+        bases.append(base)
+        locked = None if fault else digest(base.image)
+        if locked and base.argument == SYNTAX:
+            args[SYNTAX] = locked
+        elif locked:
+            # BuildKit finds an image of Docker Hub by its short name only.
+            names = (canonical_tag(base.image) or base.image, lookup_name(base.image))
+            contexts |= dict.fromkeys(names, f"{base.image}@{locked}")
+    return Pinned(text=text, args=args, bases=tuple(bases), contexts=contexts)
 
 
 def _edited(

@@ -1,16 +1,13 @@
 """The axes: their values in the order of matrix.yaml, and the options of each value."""
 
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from itertools import islice
 from typing import Any, TypeAlias
 
 from compiler.codes import Code
-from compiler.constants import MAX_VARIANTS
-from compiler.errors import CompileError
 from compiler.matrix.build_fields import read_changes
 from compiler.matrix.matrix import Axis, Value
-from compiler.matrix.model import ImageOptions, Scalar, ValueOptions, keys, kind
+from compiler.matrix.model import ImageOptions, ListedValue, Scalar, ValueOptions, keys, kind
 from compiler.matrix.names import BUILT_IN, RESERVED_AXES, only_variable
 from compiler.matrix.pattern import read_pattern, spelling
 from compiler.matrix.reader import Reader
@@ -26,15 +23,14 @@ MAX_VALUE = 200
 
 def read_axes(
     raw: Mapping[str, Any],
-    data: Mapping[str, Any],
     images: Collection[str],
     reader: Reader,
 ) -> dict[str, Axis]:
-    """Read `axes`: lists of values, mappings value -> options, or expressions over data."""
+    """Read `axes`: lists of values, or mappings value -> options."""
     options: dict[str, list[tuple[Scalar, ValueOptions, Route]]] = {}
     filters: dict[str, str] = {}
     for name, form in raw.items():
-        options[name] = _values(name, form, data, reader)
+        options[name] = _values(name, form, reader)
         _check_name(name, filters.setdefault(only_variable(name), name), reader)
     bare = {
         name: Axis(
@@ -86,12 +82,10 @@ def _check_name(name: str, same_filter: str, reader: Reader) -> None:
         )
 
 
-def _values(
-    name: str, form: Any, data: Mapping[str, Any], reader: Reader
-) -> list[tuple[Scalar, ValueOptions, Route]]:
+def _values(name: str, form: Any, reader: Reader) -> list[tuple[Scalar, ValueOptions, Route]]:
     found: list[_RawValue] = []
     first: dict[str, Route] = {}
-    for value, options, at in _given(name, form, data, reader):
+    for value, options, at in _given(name, form, reader):
         text = spelling(value)
         _check_value(value, at, reader, key=isinstance(form, dict))
         if text in first:
@@ -114,31 +108,22 @@ def _values(
     return found
 
 
-def _given(name: str, form: Any, data: Mapping[str, Any], reader: Reader) -> list[_RawValue]:
+def _given(name: str, form: Any, reader: Reader) -> list[_RawValue]:
     """Return value, options and route of each value, whatever the form of the axis."""
     route = ("axes", name)
-    expression = isinstance(form, str)
-    if expression:
-        try:
-            form = reader.expression(form, data, route)
-        except CompileError as error:
-            reader.reject(error, route)
-            return []
-        if isinstance(form, range | Generator | tuple):
-            form = list(islice(form, MAX_VARIANTS + 1))
-        if not isinstance(form, list):
-            reader.problem(
-                Code.AXIS_EXPRESSION,
-                f"the expression returns {kind(form)}, not a list",
-                route,
-                "use a list of the data, or write the values here: [a, b]",
-            )
-            return []
+    if isinstance(form, str):
+        reader.problem(
+            Code.AXIS_EXPRESSION,
+            "one expression is expected here",
+            route,
+            'write a list of values, or one expression such as "{{ releases.versions }}"',
+        )
+        return []
     if not form and not reader.valid.is_removed(route):
         reader.problem(Code.EMPTY_AXIS, f"axis {name!r} has no values", route, "add at least one")
     if isinstance(form, dict):
         return _long(form, route, reader)
-    return _short(form, route, reader, expression=expression)
+    return _short(form, route, reader)
 
 
 def _long(form: Mapping[Scalar, Any], route: Route, reader: Reader) -> list[_RawValue]:
@@ -158,22 +143,23 @@ def _long(form: Mapping[Scalar, Any], route: Route, reader: Reader) -> list[_Raw
     return found
 
 
-def _short(form: list[Any], route: Route, reader: Reader, *, expression: bool) -> list[_RawValue]:
+def _short(form: list[Any], route: Route, reader: Reader) -> list[_RawValue]:
     none = ValueOptions.model_validate({})
     listed: list[_RawValue] = []
     for n, value in enumerate(form):
-        at = route if expression else (*route, n)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            value = str(value)  # noqa: PLW2901 - a number of JSON or TOML
-        if value is not None and not isinstance(value, str | bool):
+        at = (*route, n)
+        if isinstance(value, dict) and "value" in value:
+            options = reader.valid.level(ListedValue, at)
+            listed.append((options.value, options, at))
+        elif value is None or isinstance(value, str | bool):
+            listed.append((value, none, at))
+        else:
             reader.problem(
                 Code.WRONG_TYPE,
                 f"a value of an axis is text, true, false or null, not {kind(value)}",
                 at,
-                f"check entry {n + 1} of its result" if expression else _remedy(route, value),
+                _remedy(route, value),
             )
-            continue
-        listed.append((value, none, at))
     return listed
 
 
@@ -182,6 +168,8 @@ def _remedy(route: Route, value: object) -> str:
     name = str(route[-1])
     if isinstance(value, dict) and name in keys(ImageOptions):
         return f"`{name}` belongs to the top level or to an image, not to `axes`"
+    if isinstance(value, dict):
+        return "write text, or a mapping with the key `value`"
     return "write text"
 
 

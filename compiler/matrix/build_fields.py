@@ -70,14 +70,33 @@ def read_changes(
     """Read the fields that an axis value, a row or an override sets."""
     if not options.model_fields_set:
         return LevelChanges(settings={}, template=None, parent=None, fields={}, route=route)
-    template = options.template
     return LevelChanges(
         settings=reader.settings(options.set, (*route, "set")),
-        template=None if template is None else reader.text(template, (*route, "template")),
+        template=read_source(options, route, reader),
         parent=parent_of_level(options, route, axes=axes, images=images, reader=reader),
         fields=read_fields(options, route, reader),
         route=route,
     )
+
+
+def read_source(options: BuildOptions, route: Route, reader: Reader) -> TemplateString | None:
+    """Return the template, or the existing Dockerfile, that a level names.
+
+    The last step of its route says which of the two it is; a level above replaces both.
+    """
+    if options.template is not None and options.dockerfile is not None:
+        reader.problem(
+            Code.TWO_SOURCES,
+            "a Dockerfile has either a `template` or is an existing `dockerfile`",
+            (*route, "dockerfile"),
+            "remove one of them",
+            key=True,
+        )
+    for key in ("template", "dockerfile"):
+        name = getattr(options, key)
+        if name is not None:
+            return reader.text(name, (*route, key))
+    return None
 
 
 def read_overrides(
@@ -118,6 +137,8 @@ def _compiled(raw: Any, route: Route, reader: Reader, *, bake: bool) -> Any:
     """Compile the strings of a field."""
     if isinstance(raw, str):
         return reader.text(raw, route, bake=bake)
+    if isinstance(raw, list) and all(isinstance(item, str) for item in raw):
+        return reader.texts(raw, route, bake=bake)
     if isinstance(raw, list):
         return tuple(_entry(item, (*route, n), reader, bake=bake) for n, item in enumerate(raw))
     if isinstance(raw, dict):

@@ -15,7 +15,7 @@ from compiler.matrix.strings import TemplateString, check_declared
 _NO_INFLUENCE = frozenset({"groups", "output", "publish"})
 """Sections that decide neither the variants of an image nor its fields."""
 
-_OF_ALL = frozenset({"data", "defaults", "exclude", "overrides", "set", "variables"})
+_OF_ALL = frozenset({"data", "defaults", "exclude", "include", "overrides", "set", "variables"})
 """Sections that every image depends on."""
 
 _EVERYTHING = frozenset({("images", None), ("axes", None)})

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from compiler.codes import Code
 from compiler.errors import did_you_mean, listed
-from compiler.matrix.build_fields import merge, read_fields, read_overrides
-from compiler.matrix.matrix import Alias, Axis, Image, Override, Pattern, Setting
+from compiler.matrix.build_fields import merge, read_fields, read_overrides, read_source
+from compiler.matrix.matrix import Alias, Axis, Field, Image, Override, Pattern, Setting
 from compiler.matrix.model import ImageOptions
 from compiler.matrix.model import Pattern as RawPattern
 from compiler.matrix.names import IMAGE, safe
@@ -14,37 +14,95 @@ from compiler.matrix.parents import check_parents, read_parent
 from compiler.matrix.pattern import read_pattern
 from compiler.matrix.reader import Reader
 from compiler.matrix.rows import read_rows
+from compiler.matrix.strings import TemplateString
 from compiler.source.document import Route
 
 
 class TopLevel(NamedTuple):
-    """The values that the top level sets for every image."""
+    """The values that matrix.yaml, or a part, sets for its images."""
 
     exclude: tuple[Pattern, ...]
     overrides: tuple[Override, ...]
     settings: Mapping[str, Setting]
+    defaults: ImageOptions
+    route: Route
+
+
+class _Levels(NamedTuple):
+    """What images of one file have in common."""
+
+    options: tuple[tuple[ImageOptions, Route], ...]
+    """`defaults`, the highest level first."""
+    exclude: tuple[Pattern, ...]
+    overrides: tuple[Override, ...]
+    settings: Mapping[str, Setting]
+    fields: Mapping[str, Field]
+    axes: Mapping[str, Axis]
+    """The axes of an image that names none."""
 
 
 def read_images(
     images: Mapping[str, ImageOptions],
-    defaults: ImageOptions,
     top: TopLevel,
+    parts: tuple[TopLevel, ...],
     *,
+    owners: Mapping[Route, int],
     axes: Mapping[str, Axis],
     reader: Reader,
 ) -> dict[str, Image]:
-    """Read `images`; each overrides `defaults`, which override the top level."""
+    """Read `images`; each overrides the levels of its part, which override those of matrix.yaml."""
     if not images and not reader.valid.is_emptied(("images",)):
         reader.problem(
             Code.NO_IMAGES, "no image is declared", ("images",), "declare at least one", key=True
         )
     _check_names(images, reader)
-    along = {
-        name: _axes(*_chosen("axes", name, options, defaults), axes, reader)
+    own_axes = {
+        part: {name: axis for name, axis in axes.items() if owners.get(axis.route) in (None, part)}
+        for part in (None, *range(len(parts)))
+    }
+    bottom = _Levels((), (), (), {}, {}, own_axes[None])
+    levels: dict[int | None, _Levels] = {None: _raised(bottom, top, own_axes[None], reader)}
+    for n, part in enumerate(parts):
+        levels[n] = _raised(levels[None], part, own_axes[n], reader)
+    found = {
+        name: _image(name, options, owners.get(("images", name)), levels, axes, images, reader)
         for name, options in images.items()
     }
-    below = read_fields(defaults, ("defaults",), reader)
-    settings = {**top.settings, **reader.settings(defaults.set, ("defaults", "set"))}
+    check_parents(found, reader)
+    _check_templates(found.values(), reader)
+    return found
+
+
+def _raised(below: _Levels, level: TopLevel, axes: Mapping[str, Axis], reader: Reader) -> _Levels:
+    """Return the levels of a file: those below it, and its own."""
+    route = (*level.route, "defaults")
+    return _Levels(
+        options=((level.defaults, route), *below.options),
+        exclude=(*below.exclude, *level.exclude),
+        overrides=(*below.overrides, *level.overrides),
+        settings={
+            **below.settings,
+            **level.settings,
+            **reader.settings(level.defaults.set, (*route, "set")),
+        },
+        fields=merge(below.fields, read_fields(level.defaults, route, reader)),
+        axes=axes,
+    )
+
+
+def _image(
+    name: str,
+    options: ImageOptions,
+    part: int | None,
+    levels: Mapping[int | None, _Levels],
+    axes: Mapping[str, Axis],
+    images: Mapping[str, ImageOptions],
+    reader: Reader,
+) -> Image:
+    """Read one image."""
+    route: Route = ("images", name)
+    below = levels[part]
+    chain = ((options, route), *below.options)
 
     def patterns(raw: list[RawPattern] | None, route: Route) -> tuple[Pattern, ...]:
         return tuple(
@@ -52,52 +110,41 @@ def read_images(
             for n, row in enumerate(raw or [])
         )
 
-    found = {}
-    for name, options in images.items():
-        route: Route = ("images", name)
-        template, template_at = _chosen("template", name, options, defaults)
-        only, only_at = _chosen("only", name, options, defaults)
-        rows, rows_at = _chosen("rows", name, options, defaults)
-        overrides, overrides_at = _chosen("overrides", name, options, defaults)
-        aliases, aliases_at = _chosen("aliases", name, options, defaults)
-        parent, parent_at = _chosen("from_", name, options, defaults)
-        found[name] = Image(
-            name=name,
-            axes=along[name],
-            only=None if only is None else patterns(only, only_at),
-            exclude=(
-                *top.exclude,
-                *patterns(*_chosen("exclude", name, options, defaults)),
-            ),
-            rows=None
-            if rows is None
-            else read_rows(rows, rows_at, axes=axes, images=images, reader=reader),
-            overrides=(
-                *top.overrides,
-                *read_overrides(
-                    overrides or (), overrides_at, axes=axes, images=images, reader=reader
+    only, only_at = _chosen("only", chain)
+    rows, rows_at = _chosen("rows", chain)
+    overrides, overrides_at = _chosen("overrides", chain)
+    aliases, aliases_at = _chosen("aliases", chain)
+    parent, parent_at = _chosen("from_", chain)
+    return Image(
+        name=name,
+        axes=_axes(*_chosen("axes", chain), axes, below.axes, reader),
+        only=None if only is None else patterns(only, only_at),
+        exclude=(*below.exclude, *patterns(*_chosen("exclude", chain))),
+        rows=None
+        if rows is None
+        else read_rows(rows, rows_at, axes=axes, images=images, reader=reader),
+        overrides=(
+            *below.overrides,
+            *read_overrides(overrides or (), overrides_at, axes=axes, images=images, reader=reader),
+        ),
+        parent=None
+        if parent is None
+        else read_parent(parent, parent_at, axes=axes, images=images, reader=reader),
+        aliases=tuple(
+            Alias(
+                tag=reader.text(tag, (*aliases_at, tag), bake=True, key=True),
+                pattern=read_pattern(
+                    raw, (*aliases_at, tag), axes=axes, images=images, reader=reader
                 ),
-            ),
-            parent=None
-            if parent is None
-            else read_parent(parent, parent_at, axes=axes, images=images, reader=reader),
-            aliases=tuple(
-                Alias(
-                    tag=reader.text(tag, (*aliases_at, tag), bake=True, key=True),
-                    pattern=read_pattern(
-                        raw, (*aliases_at, tag), axes=axes, images=images, reader=reader
-                    ),
-                )
-                for tag, raw in (aliases or {}).items()
-            ),
-            settings={**settings, **reader.settings(options.set, (*route, "set"))},
-            template=None if template is None else reader.text(template, template_at),
-            fields=merge(below, read_fields(options, route, reader)),
-            route=route,
-        )
-    check_parents(found, reader)
-    _check_templates(found.values(), reader)
-    return found
+            )
+            for tag, raw in (aliases or {}).items()
+        ),
+        settings={**below.settings, **reader.settings(options.set, (*route, "set"))},
+        template=_source(chain, reader),
+        fields=merge(below.fields, read_fields(options, route, reader)),
+        route=route,
+        part=part,
+    )
 
 
 def _check_templates(images: Iterable[Image], reader: Reader) -> None:
@@ -109,24 +156,33 @@ def _check_templates(images: Iterable[Image], reader: Reader) -> None:
                 Code.MISSING_KEY,
                 f"image {image.name!r} has no template",
                 image.route,
-                "add `template:` with a file of templates/, here or in `defaults`",
+                "add `template:` or `dockerfile:` with the name of a file, here or in `defaults`",
                 key=True,
             )
 
 
 def _lost(name: str, reader: Reader) -> bool:
     """Return whether a key of an image, possibly its template, was removed as invalid."""
-    return reader.valid.is_emptied(("images", name)) or reader.valid.is_emptied(("defaults",))
+    return any(map(reader.valid.is_emptied, (("images", name), ("defaults",), ("include",))))
 
 
-def _chosen(
-    key: str, name: str, options: ImageOptions, defaults: ImageOptions
-) -> tuple[Any, Route]:
-    """Return the value of a key that is not merged, from the image or `defaults`, and its route."""
-    written = key.rstrip("_")
-    if key in options.model_fields_set:  # null removes the value of `defaults`
-        return getattr(options, key), ("images", name, written)
-    return getattr(defaults, key), ("defaults", written)
+def _source(chain: Iterable[tuple[ImageOptions, Route]], reader: Reader) -> TemplateString | None:
+    """Return the template, or the existing Dockerfile, of the highest level that names one."""
+    for options, route in chain:
+        found = read_source(options, route, reader)
+        if found is not None or {"template", "dockerfile"} & options.model_fields_set:
+            return found  # null removes that of a lower level
+    return None
+
+
+def _chosen(key: str, chain: Iterable[tuple[ImageOptions, Route]]) -> tuple[Any, Route]:
+    """Return the value of a key that is not merged, from the highest level, and its route."""
+    at: Route = ()
+    for options, route in chain:
+        at = (*route, key.rstrip("_"))
+        if key in options.model_fields_set:  # null removes the value of a lower level
+            return getattr(options, key), at
+    return None, at
 
 
 def _check_names(images: Collection[str], reader: Reader) -> None:
@@ -153,10 +209,14 @@ def _check_names(images: Collection[str], reader: Reader) -> None:
 
 
 def _axes(
-    names: list[str] | None, route: Route, axes: Mapping[str, Axis], reader: Reader
+    names: list[str] | None,
+    route: Route,
+    axes: Mapping[str, Axis],
+    default: Mapping[str, Axis],
+    reader: Reader,
 ) -> tuple[Axis, ...]:
     if names is None:
-        return tuple(axes.values())
+        return tuple(default.values())
     found: dict[str, Axis] = {}
     for n, name in enumerate(names):
         if name not in axes:

@@ -11,9 +11,11 @@ from compiler.matrix import json_schema_rules as rules
 from compiler.matrix.json_schema_rules import Schema
 from compiler.matrix.model import (
     Anything,
+    Entries,
     Flag,
     ImageOptions,
     Level,
+    ListedValue,
     MatrixFile,
     Override,
     Overrides,
@@ -24,7 +26,6 @@ from compiler.matrix.model import (
     Rows,
     Text,
     TextMap,
-    Texts,
     ValueOptions,
 )
 
@@ -33,7 +34,7 @@ _PATTERN = rules.ref("pattern")
 _KINDS: dict[Any, Schema] = {
     Text: rules.BAKE_TEXT,
     Flag: {"type": "boolean"},
-    Texts: rules.list_of(rules.BAKE_TEXT),
+    Entries: rules.list_of(rules.BAKE_TEXT),
     TextMap: rules.map_of(rules.BAKE_KEY, rules.BAKE_TEXT),
     Anything: rules.map_of(rules.READABLE_NAME, {}),
     Records: rules.list_of(rules.RECORD),
@@ -53,29 +54,39 @@ def schema_text() -> str:
 
 def schema() -> Schema:
     """Return the schema, of draft 7, which every editor knows."""
+    document = _level(MatrixFile)
+    required = document.pop("required")
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "matrix.yaml of compile-matrix",
-        **_level(MatrixFile),
+        **document,
+        # Parts may declare all images.
+        "anyOf": [{"required": required}, {"required": ["include"]}],
         **_required_template(),
         "definitions": {
-            "value": _level(ValueOptions),
+            "value": rules.or_expression(_level(ValueOptions)),
+            "listed": _level(ListedValue),
             "image": _level(ImageOptions),
-            "override": _level(Override),
-            "row": _row(),
+            "override": rules.or_expression(_level(Override)),
+            "row": rules.or_expression(_row()),
             "pattern": rules.PATTERN,
         },
     }
 
 
 def _required_template() -> Schema:
-    """Return the rule that each image has a template: its own, or that of another level."""
-    named: Schema = {"type": "object", "required": ["template"]}
+    """Return the rule that each image has a Dockerfile: its own, or that of another level.
+
+    Parts of the matrix are not known here.
+    """
+    own = [{"required": ["template"]}, {"required": ["dockerfile"]}]
+    named: Schema = {"type": "object", "anyOf": own}
     axis = _with_some({"type": "object", **_with_some(named)})
     return {
         "if": {
             "not": {
                 "anyOf": [
+                    {"required": ["include"]},
                     {"required": ["defaults"], "properties": {"defaults": named}},
                     {"required": ["axes"], "properties": {"axes": axis}},
                     {"required": ["overrides"], "properties": {"overrides": {"contains": named}}},
@@ -96,7 +107,7 @@ def _required_template() -> Schema:
                 "images": {
                     "additionalProperties": {
                         "type": "object",
-                        "anyOf": [{"required": [key]} for key in ("template", "rows", "overrides")],
+                        "anyOf": [*own, {"required": ["rows"]}, {"required": ["overrides"]}],
                     }
                 }
             }

@@ -15,10 +15,12 @@ from compiler.matrix.model import (
     CacheOptions,
     ImageOptions,
     Level,
+    ListedValue,
     MatrixFile,
     ParentOptions,
     PublishOptions,
     ValueOptions,
+    VariableOptions,
 )
 from compiler.matrix.names import (
     BUILT_IN,
@@ -55,14 +57,21 @@ def ref(name: str) -> Schema:
     return {"allOf": [{"$ref": f"#/definitions/{name}"}]}
 
 
+def or_expression(structure: Schema) -> Schema:
+    """Return the schema of a structure that one expression may supply instead."""
+    kinds = structure["type"] if isinstance(structure["type"], list) else [structure["type"]]
+    return {**structure, "type": [*kinds, "string"], **_EXPRESSION}
+
+
 def list_of(items: Schema, **more: Any) -> Schema:
     """Return the schema of a list."""
-    return {"type": "array", "items": items, **more}
+    return or_expression({"type": "array", "items": items, **more})
 
 
-def map_of(keys: Schema, values: Schema, **more: Any) -> Schema:
-    """Return the schema of a mapping with free keys."""
-    return {"type": "object", "propertyNames": keys, "additionalProperties": values, **more}
+def map_of(keys: Schema, values: Schema, *, written: bool = False, **more: Any) -> Schema:
+    """Return the schema of a mapping with free keys; `written` if no expression may supply it."""
+    found = {"type": "object", "propertyNames": keys, "additionalProperties": values, **more}
+    return found if written else or_expression(found)
 
 
 def _matching(pattern: str, expected: str, unless: str = "") -> Schema:
@@ -92,6 +101,10 @@ def _platforms() -> list[str]:
     named = ((name, *(f"{name}/v{n}" for n in range(1, 10))) for name in KNOWN_PLATFORMS)
     return [one for group in named for one in group if canonical_platform(one)]
 
+
+_EXPRESSION = _matching(
+    r"\s*\{\{(?:(?!\{\{)[\s\S])*\}\}\s*", "the structure, or one expression {{ ... }}"
+)
 
 BAKE_TEXT = _text(
     r"(?![\s\S]*(?:^|[^$])\$\{(?![A-Za-z][A-Za-z0-9_]*\}))[\s\S]*",
@@ -139,11 +152,13 @@ _VALUE: Schema = {
 _AXIS: Schema = {
     "description": "An axis: a list of values, value -> options, or one expression over data.",
     "type": ["array", "object", "string"],
-    **_matching(r"\s*\{\{(?:(?!\{\{)[\s\S])*\}\}\s*", "a list, or one expression {{ ... }}"),
+    **_EXPRESSION,
     "minItems": 1,
     "items": {
-        "type": _ANY_SCALAR,
+        "type": [*_ANY_SCALAR, "object"],
         **_VALUE,
+        "if": {"type": "object"},
+        "then": ref("listed"),
         "not": {"enum": ["true", "false", "null"]},  # only in quotes are these text
     },
     # 3.1 and 3.10 are two values, and one number for other parsers.
@@ -175,6 +190,26 @@ _VARIABLE_NAME: Schema = {
         ]
     },
 }
+
+
+def _described(attribute: str) -> str:
+    """Return the description of a key of a derived variable."""
+    return VariableOptions.model_fields[attribute].description or ""
+
+
+_VARIABLE: Schema = {
+    **BAKE_TEXT,
+    "description": "The default, or `{from: NAME, match: EXPRESSION}`: the first group of an "
+    "expression of RE2 in another variable.",
+    "type": [*_SCALAR, "object"],
+    "required": ["from", "match"],
+    "properties": {
+        "from": {"description": _described("from_"), "type": "string", **_VARIABLE_NAME},
+        "match": {"description": _described("match"), "type": _SCALAR, "minLength": 1},
+    },
+    "patternProperties": {"^x-": {}},
+    "additionalProperties": False,
+}
 _IMAGE_NAME = _matching(IMAGE.pattern, "letters, digits, `-`, `_` and `.`")
 _GROUP_NAME: Schema = {
     **_matching(f"(?!_){TARGET.pattern}", "letters, digits, `-` and `_`"),
@@ -183,12 +218,14 @@ _GROUP_NAME: Schema = {
 _INSIDE = "a path below the folder of matrix.yaml, with `/`"
 
 OWN: dict[tuple[type[Any], str], Schema] = {
+    (ListedValue, "value"): {"type": _ANY_SCALAR, **_VALUE},
     (ValueOptions, "tag"): _text(r"\S*", "a text without white space", _JINJA),
     (ValueOptions, "platforms"): {**_PLATFORMS, "minItems": 1},
     (ParentOptions, "image"): {"type": _SCALAR, **_IMAGE_NAME},
     (CacheOptions, "type"): {"enum": ["registry"]},
     (CacheOptions, "mode"): {"enum": ["max", "min"]},
     (BuildOptions, "template"): _text(r"(?!/|~)[^\\]+", "a file's name below templates/", _JINJA),
+    (BuildOptions, "dockerfile"): _text(r"(?!/|~)[^\\]+", _INSIDE, _JINJA),
     (BuildOptions, "context"): _text(r"(?!/|~)[^\\]*|[\s\S]*://[\s\S]*", _INSIDE),
     (BuildOptions, "tags"): _TAGS,
     (BuildOptions, "moving"): _TAGS,
@@ -211,10 +248,14 @@ OWN: dict[tuple[type[Any], str], Schema] = {
         "type": "string",
         **_matching(r"\$\{[A-Za-z][A-Za-z0-9_]*\}", "a variable, as ${VERSION_TAG}"),
     },
-    (MatrixFile, "data"): map_of(READABLE_NAME, _text(r"(?!/|~)[^\\]+", _INSIDE, "")),
-    (MatrixFile, "variables"): map_of(_VARIABLE_NAME, BAKE_TEXT),
+    (MatrixFile, "include"): {
+        "type": "array",
+        "items": {"type": "string", **_matching(r"(?!/|~)[^\\]+", _INSIDE)},
+    },
+    (MatrixFile, "data"): map_of(READABLE_NAME, _text(r"(?!/|~)[^\\]+", _INSIDE, ""), written=True),
+    (MatrixFile, "variables"): map_of(_VARIABLE_NAME, _VARIABLE, written=True),
     (MatrixFile, "axes"): map_of(_AXIS_NAME, _AXIS),
-    (MatrixFile, "images"): map_of(_IMAGE_NAME, ref("image"), minProperties=1),
+    (MatrixFile, "images"): map_of(_IMAGE_NAME, ref("image"), written=True, minProperties=1),
     (MatrixFile, "groups"): map_of(_GROUP_NAME, ref("pattern")),
     (MatrixFile, "output"): _text(rf"{_FOLDER}(?:/{_FOLDER})*", "a folder's name", ""),
 }

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from compiler.codes import Code
-from compiler.errors import CompileError, Location, did_you_mean
+from compiler.errors import CompileError, Location, did_you_mean, nearest
 from compiler.external.references import canonical_tag
 from compiler.matrix.axes import read_axes
 from compiler.matrix.build_fields import read_overrides
@@ -25,16 +25,20 @@ from compiler.matrix.matrix import (
     Variable,
     all_settings,
 )
-from compiler.matrix.model import MatrixFile, PublishOptions
+from compiler.matrix.model import MatrixFile, PartFile, PublishOptions, keys
 from compiler.matrix.model import Pattern as RawPattern
 from compiler.matrix.names import TARGET, why_not_readable
+from compiler.matrix.parts import include_parts
 from compiler.matrix.pattern import read_pattern
 from compiler.matrix.reader import Reader
 from compiler.matrix.strings import interpolate, substitute
+from compiler.matrix.structures import supply_structures
 from compiler.matrix.variables import read_variables
 from compiler.source.data_files import load_data
 from compiler.source.document import Route, Source
+from compiler.source.positions import SourceText
 from compiler.source.project_files import FileError, Files
+from compiler.source.supplied import DataFile
 
 
 _OUTPUT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*\Z")
@@ -58,23 +62,42 @@ def load_valid(source: Source, files: Files) -> Matrix:
     An image is left out if an error may change its variants, so that expanding and resolving the
     other images reports nothing that follows from these errors.
     """
-    reader = Reader(source, files)
+    parts = include_parts(source, files)
+    reader = Reader(parts.source, files)
+    if parts.errors:
+        reader.reject(CompileError(parts.errors), ("include",))
+    data_files = _data(files, reader)
+    data = {name: file.value for name, file in data_files.items()}
+    supply_structures(data, tuple(data_files.values()), reader)
     given = reader.valid.level(MatrixFile)
-    data = _data(given.data, files, reader)
     variables = read_variables(given.variables, data, reader)
-    axes = read_axes(given.axes, data, given.images, reader)
-    settings = reader.settings(given.set, ("set",))
-    exclude = tuple(
-        read_pattern(row, ("exclude", n), axes=axes, images=given.images, reader=reader)
-        for n, row in enumerate(given.exclude)
-    )
-    overrides = read_overrides(
-        given.overrides, ("overrides",), axes=axes, images=given.images, reader=reader
-    )
+    axes = read_axes(given.axes, given.images, reader)
+
+    def level(options: PartFile, route: Route) -> TopLevel:
+        return TopLevel(
+            exclude=tuple(
+                read_pattern(
+                    row, (*route, "exclude", n), axes=axes, images=given.images, reader=reader
+                )
+                for n, row in enumerate(options.exclude)
+            ),
+            overrides=read_overrides(
+                options.overrides,
+                (*route, "overrides"),
+                axes=axes,
+                images=given.images,
+                reader=reader,
+            ),
+            settings=reader.settings(options.set, (*route, "set")),
+            defaults=options.defaults,
+            route=route,
+        )
+
     images = read_images(
         given.images,
-        given.defaults,
-        TopLevel(exclude=exclude, overrides=overrides, settings=settings),
+        level(given, ()),
+        tuple(level(part, ("include", n)) for n, part in enumerate(given.include)),
+        owners=parts.owners,
         axes=axes,
         reader=reader,
     )
@@ -100,6 +123,7 @@ def load_valid(source: Source, files: Files) -> Matrix:
         images=certain,
         groups=groups,
         output=given.output,
+        parts=parts.paths,
         version=version,
         staging=staging,
         read=frozenset(reader.read),
@@ -109,15 +133,26 @@ def load_valid(source: Source, files: Files) -> Matrix:
     )
 
 
-def _data(raw: Mapping[str, str], files: Files, reader: Reader) -> dict[str, Any]:
-    """Read the files of `data`; a file that cannot be read counts as an empty mapping."""
-    found: dict[str, Any] = {}
-    for removed in reader.valid.removed():
-        if removed[:1] == ("data",) and len(removed) > 1:
-            reader.broken.add(str(removed[1]))
-    for name, path in raw.items():
-        found[name] = {}
+def _data(files: Files, reader: Reader) -> dict[str, DataFile]:
+    """Read the files of `data`, which is not validated yet.
+
+    A file that cannot be read counts as an empty mapping.
+    """
+    found: dict[str, DataFile] = {}
+    raw = reader.source.data.get("data") or {}
+    names = [key for key in reader.source.data if key not in keys(MatrixFile)]
+    reader.data_is_unknown = not isinstance(raw, dict) or any(
+        isinstance(key, str) and nearest(key, keys(MatrixFile)) == "data" for key in names
+    )
+    for name, path in raw.items() if isinstance(raw, dict) else ():
+        if not isinstance(name, str):
+            continue
+        found[name] = DataFile({}, SourceText("", ""), lambda _: None)
         route = ("data", name)
+        if not isinstance(path, str | bool):
+            reader.broken.add(name)
+            continue
+        path = path if isinstance(path, str) else str(path).lower()  # noqa: PLW2901
         try:
             found[name] = load_data(path, files.read(path), files.shown(path))
         except FileError as error:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from compiler.errors import Diagnostic, Problems
+from compiler.matrix.derivation import Derivation
 from compiler.matrix.model import Scalar
-from compiler.matrix.strings import TemplateString
+from compiler.matrix.strings import TemplateString, variables_in
 from compiler.source.document import Route, Source
 
 
@@ -23,6 +24,8 @@ class Setting:
     """The value as YAML; each string with Jinja is a `TemplateString`."""
     constant: bool
     """Whether no string in it contains Jinja."""
+    names: frozenset[str] = frozenset()
+    """The names that its Jinja uses."""
     route: Route
 
 
@@ -46,16 +49,30 @@ class Pattern:
     route: Route
 
 
+def references(default: str, derivation: Derivation | None) -> tuple[str, ...]:
+    """Return the variables on which the value of a variable depends directly."""
+    return variables_in(default) if derivation is None else (derivation.source,)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
     """A bake variable."""
 
     name: str
     default: str
-    """The default in bake's syntax; it may refer to other variables."""
+    """The default in bake's syntax; it may refer to other variables. Empty if it is derived."""
     resolved: str
-    """The value if the environment sets no variable."""
+    """The value if the environment sets no variable; empty if there is none."""
     route: Route
+    derivation: Derivation | None = None
+    """How it is derived from another variable, if it is."""
+    can_lack_value: bool = False
+    """Whether it has no value where an expression does not match: its own, or another's."""
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The variables on which its value depends directly."""
+        return references(self.default, self.derivation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +174,8 @@ class Image:
     fields: Mapping[str, Field]
     """Fields by name, in the order of the field table."""
     route: Route
+    part: int | None = None
+    """The number of the part that declares it; None for matrix.yaml."""
 
     def conditional(self) -> Iterator[Override]:
         """Yield the changes with a pattern, in the order of precedence."""
@@ -200,6 +219,8 @@ class Matrix:
     warnings: tuple[Diagnostic, ...]
     late_warnings: Problems
     """Warnings of its strings, which are added when they are rendered."""
+    parts: tuple[str, ...] = ()
+    """The files of `include`, as diagnostics show them."""
     errors: tuple[Diagnostic, ...] = ()
     """The errors of the document; the matrix contains only its valid values."""
 

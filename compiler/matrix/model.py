@@ -36,6 +36,12 @@ def kind(value: object) -> str:
             return type(value).__name__
 
 
+def is_expression(text: str) -> bool:
+    """Return whether a text looks like one expression; errors in it are reported later."""
+    inner = text.strip()
+    return inner.startswith("{{") and inner.endswith("}}") and "{{" not in inner[2:]
+
+
 def _wrong(expected: str, value: object) -> PydanticCustomError:
     return PydanticCustomError(
         Code.WRONG_TYPE.value,
@@ -62,6 +68,10 @@ def _list(value: object) -> object:
     if not isinstance(value, list):
         raise _wrong("a list", value)
     return value
+
+
+def _list_or_expression(value: object) -> object:
+    return [value] if isinstance(value, str) and is_expression(value) else _list(value)
 
 
 def _mapping(value: object) -> dict[str, Any]:
@@ -110,6 +120,16 @@ def _row_key(value: object) -> object:
     return [_scalar(item) for item in (value if isinstance(value, list) else [value])]
 
 
+def _part(value: object) -> object:
+    """Return a part; a text is the path of a part that was not read, because of another error."""
+    return {} if isinstance(value, str) else _mapping(value)
+
+
+def _variable(value: object) -> object:
+    is_derived = isinstance(value, dict) and ("from" in value or "match" in value)
+    return value if is_derived else _text(value)
+
+
 def _parent(value: object) -> object:
     return {"image": value} if isinstance(value, str) else value
 
@@ -118,17 +138,21 @@ Text = Annotated[str, BeforeValidator(_text)]
 """Text; `true` and `false` become text."""
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Texts = Annotated[list[Text], BeforeValidator(_list)]
+Entries = Annotated[list[Text], BeforeValidator(_list_or_expression)]
+"""A list, or one expression that returns one, as the only entry."""
 TextMap = Annotated[dict[str, Text], BeforeValidator(_mapping)]
 Anything = Annotated[dict[str, Any], BeforeValidator(_mapping)]
 """Names with any YAML value."""
 Record = Annotated[Any, BeforeValidator(_record)]
 """One entry of bake's `key=value,key=value` fields, as text or as a mapping."""
-Records = Annotated[list[Record], BeforeValidator(_list)]
+Records = Annotated[list[Record], BeforeValidator(_list_or_expression)]
 Matcher = Annotated[list[Annotated[Scalar, BeforeValidator(_scalar)]], BeforeValidator(_matcher)]
 """A value of an axis, or a list of which any may match."""
 Pattern = Annotated[dict[str, Matcher], BeforeValidator(_mapping)]
 """Axis -> matcher; all must match."""
 Patterns = Annotated[list[Pattern], BeforeValidator(_list)]
+VariableForm = Annotated[str | dict[Any, Any], BeforeValidator(_variable)]
+"""The default of a variable, or a mapping from which it is derived."""
 Axis = Annotated[str | list[Any] | dict[Any, Any], BeforeValidator(_axis)]
 
 
@@ -156,6 +180,16 @@ class ParentOptions(Level):
     )
 
 
+class VariableOptions(Level):
+    """A variable that is derived from another one when baking."""
+
+    from_: Text = Field(alias="from", description="The name of the other variable.")
+    match: Text = Field(
+        description="An expression of RE2; its first group is the value. Jinja and `${}` are "
+        "literal in it."
+    )
+
+
 class CacheOptions(Level):
     """A registry cache of each target, enabled by the bake variable `CACHE`."""
 
@@ -172,6 +206,9 @@ class TemplateOptions(Level, defer_build=True):
     """The template of a Dockerfile, and values for it."""
 
     template: Text | None = Field(None, description="The Dockerfile's template in `templates/`.")
+    dockerfile: Text | None = Field(
+        None, description="An existing Dockerfile, used unchanged instead of a template."
+    )
     from_: Annotated[ParentOptions, BeforeValidator(_parent)] | None = Field(
         None,
         alias="from",
@@ -184,7 +221,7 @@ class TemplateOptions(Level, defer_build=True):
 _TYPES: Mapping[Kind, Any] = {
     Kind.TEXT: Text,
     Kind.FLAG: Flag,
-    Kind.LIST: Texts,
+    Kind.LIST: Entries,
     Kind.RECORDS: Records,
     Kind.MAPPING: TextMap,
     Kind.PAIRS: TextMap,
@@ -214,10 +251,16 @@ class ValueOptions(BuildOptions, defer_build=False):
     """The options of one value of an axis: its rules, and the fields of its variants."""
 
     tag: Text | None = Field(None, description="The fragment of the value in `{{ variant }}`.")
-    platforms: Texts | None = Field(None, description="Narrows the platforms of the image.")
+    platforms: Entries | None = Field(None, description="Narrows the platforms of the image.")
     only: Pattern | None = Field(
         None, description="Values of other axes that it can be combined with."
     )
+
+
+class ListedValue(ValueOptions):
+    """A value of an axis in a list, with its options."""
+
+    value: Annotated[Scalar, BeforeValidator(_scalar)] = Field(description="The value.")
 
 
 class Override(BuildOptions, defer_build=False):
@@ -276,12 +319,14 @@ class PublishOptions(Level):
     staging: Text | None = Field(None, description="The repository in which images are staged.")
 
 
-class MatrixFile(Level):
-    """The whole document, matrix.yaml."""
+class PartFile(Level):
+    """A part of the matrix, a file of `include`."""
 
     data: TextMap = Field({}, description="Name -> JSON, YAML or TOML file.")
-    variables: TextMap = Field(
-        {}, description="Bake variables and their defaults, which the environment overrides."
+    variables: Annotated[dict[str, VariableForm], BeforeValidator(_mapping)] = Field(
+        {},
+        description="Bake variables and their defaults, which the environment overrides. "
+        "`{from: NAME, match: EXPRESSION}` derives one from another.",
     )
     axes: Annotated[dict[str, Axis], BeforeValidator(_mapping)] = Field(
         {}, description="The axes and their values, in the order of all generated output."
@@ -298,10 +343,25 @@ class MatrixFile(Level):
         description="Fields that every image inherits.",
     )
     images: Annotated[dict[str, ImageOptions], BeforeValidator(_mapping)] = Field(
-        description="The images: name -> fields, which override `defaults`."
+        {}, description="The images: name -> fields, which override `defaults`."
     )
     groups: Annotated[dict[str, Pattern], BeforeValidator(_mapping)] = Field(
         {}, description="Groups for bake: name -> pattern of the targets."
+    )
+
+
+class MatrixFile(PartFile):
+    """The whole document, matrix.yaml."""
+
+    include: Annotated[
+        list[Annotated[PartFile, BeforeValidator(_part)]], BeforeValidator(_list)
+    ] = Field(
+        [],
+        description="Files with parts of the matrix: paths or globs. A part may contain every key "
+        "but `include`, `publish` and `output`.",
+    )
+    images: Annotated[dict[str, ImageOptions], BeforeValidator(_mapping)] = Field(
+        description="The images: name -> fields, which override `defaults`."
     )
     publish: PublishOptions | None = Field(None, description="How a release is published.")
     output: Text = Field("dockerfiles", description="The folder of the generated Dockerfiles.")
@@ -311,7 +371,9 @@ def level_at(top: type[Level], route: tuple[object, ...]) -> type[Level]:
     """Return the level at a route below another level."""
     level = top
     names = [step for step in route if isinstance(step, str)]
-    if top is MatrixFile and names and names[0] in {"defaults", "images"}:
+    if top is MatrixFile and names[:1] == ["include"]:
+        level, names = PartFile, names[1:]
+    if level in (MatrixFile, PartFile) and names and names[0] in {"defaults", "images"}:
         level, names = ImageOptions, names[1 + (names[0] == "images") :]
     inner: dict[str, type[Level]] = {
         "overrides": Override,

@@ -1,10 +1,8 @@
 """Shared state while a document is read: its diagnostics, and the compiling of its strings."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-
-from jinja2 import Undefined
 
 from compiler.codes import Code
 from compiler.errors import (
@@ -16,6 +14,7 @@ from compiler.errors import (
 )
 from compiler.matrix.jinja import GLOBALS, environment
 from compiler.matrix.matrix import Setting
+from compiler.matrix.model import is_expression
 from compiler.matrix.strings import Strings, TemplateString
 from compiler.matrix.template_files import TemplateFiles
 from compiler.matrix.validation import Validation
@@ -52,6 +51,10 @@ class Reader:
             )
             for bake in (False, True)
         )
+        self.data_is_unknown = False
+        """Whether the section `data` is invalid as a whole."""
+        self.has_supplied = False
+        """Whether an expression supplies a structure of the document."""
 
     @property
     def source(self) -> Source:
@@ -110,6 +113,8 @@ class Reader:
     ) -> TemplateString:
         """Compile a string; report invalid Jinja and return an empty string instead."""
         env = self._bake if bake else self._plain
+        if self.has_supplied and self.source.is_supplied(route):
+            return TemplateString(raw, env, self.source, route, spelt_as_key=key, is_value=True)
         if bake:
             self.read.update(_VARIABLE.findall(raw))
         try:
@@ -122,14 +127,22 @@ class Reader:
             self.read.update(_VARIABLE.findall(env.compile(raw).imported))
         return text
 
+    def texts(
+        self, raw: Sequence[str], route: Route, *, bake: bool = True
+    ) -> tuple[TemplateString, ...]:
+        """Compile the entries of a list, or the expression that supplies it."""
+        if len(raw) == 1 and is_expression(raw[0]) and not self.source.is_list(route):
+            return (self.text(raw[0], route, bake=bake),)
+        return tuple(self.text(text, (*route, n), bake=bake) for n, text in enumerate(raw))
+
     def skip_unknown(self, text: TemplateString) -> None:
         """Skip a string that uses an unknown value, because that error is already reported.
 
         Raises:
             CompileError: the string uses such a value; without a diagnostic.
         """
-        data_is_unknown = self.valid.is_removed(("data",)) and not text.names <= GLOBALS.keys()
-        if data_is_unknown or not self.broken.isdisjoint(text.names):
+        is_unknown = self.data_is_unknown and not text.names <= GLOBALS.keys()
+        if is_unknown or not self.broken.isdisjoint(text.names):
             raise CompileError([])
 
     def settings(self, raw: Mapping[str, Any] | None, route: Route) -> dict[str, Setting]:
@@ -138,7 +151,9 @@ class Reader:
         for name, value in (raw or {}).items():
             at = (*route, name)
             tree = self._tree(value, at)
-            found[name] = Setting(name=name, tree=tree, constant=_constant(tree), route=at)
+            texts = list(_texts(tree))
+            names = frozenset[str]().union(*(text.names for text in texts))
+            found[name] = Setting(name=name, tree=tree, constant=not texts, names=names, route=at)
         return found
 
     def _tree(self, value: Any, route: Route) -> Any:
@@ -160,43 +175,34 @@ class Reader:
         text = TemplateString(raw, self._plain, self.source, route)
         self.read.update(text.names)
         self.skip_unknown(text)
-        inner = raw.strip()
-        body = inner.removeprefix("{{").removesuffix("}}")
-        if len(inner) - len(body) != len("{{}}") or "{{" in body:
+        if not text.is_expression:
             raise text.refusal(
                 Code.AXIS_EXPRESSION,
                 "one expression is expected here",
                 "write a list of values, or one expression such as "
                 '"{{ pyproject.tool.images.pythons }}"',
             )
-        try:
-            # An undefined name must fail; by default it would become null.
-            sandbox = self._plain.sandbox
-            value = sandbox.compile_expression(body, undefined_to_none=False)(**names)
-            text.warn_of_dropped()
-            if isinstance(value, Undefined):
-                str(value)  # raises: it is strict
-            return value
-        except Exception as error:
-            raise text.failure(error, names) from error
+        return text.evaluate({**GLOBALS, **names})
 
 
-def _constant(tree: Any) -> bool:
-    if isinstance(tree, list):
-        return all(map(_constant, tree))
-    if isinstance(tree, dict):
-        return all(map(_constant, tree.values()))
-    return not isinstance(tree, TemplateString)
+def _texts(tree: Any) -> Iterator[TemplateString]:
+    """Yield the strings with Jinja in a `set` value."""
+    if isinstance(tree, TemplateString):
+        yield tree
+    elif isinstance(tree, list | dict):
+        for item in tree.values() if isinstance(tree, dict) else tree:
+            yield from _texts(item)
 
 
 def grow(tree: Any, scope: Mapping[str, Any]) -> Any:
-    """Return a `set` value with its strings rendered.
+    """Return a `set` value with its strings evaluated; one expression keeps its type.
 
     Raises:
-        CompileError: a string cannot be rendered.
+        CompileError: a string cannot be evaluated.
     """
     if isinstance(tree, TemplateString):
-        return tree.render(scope)
+        exact = tree.raw.strip("\n")  # a block of YAML ends in a newline
+        return tree.evaluate(scope) if exact == exact.strip() else tree.render(scope)
     if isinstance(tree, list):
         return [grow(item, scope) for item in tree]
     if isinstance(tree, dict):

@@ -9,7 +9,8 @@ from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError, meta, n
 
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location, Problems, did_you_mean
-from compiler.matrix.jinja import VALUE_BRACE, VALUE_DOLLAR, renderer
+from compiler.matrix.expressions import evaluator, expression_in, joiner
+from compiler.matrix.jinja import VALUE_BRACE, VALUE_DOLLAR, PrintedError, renderer
 from compiler.matrix.jinja_errors import explain, find_name, place
 from compiler.matrix.jinja_sandbox import Sandbox
 from compiler.matrix.jinja_versions import NAMES as VERSION_FILTERS
@@ -57,8 +58,9 @@ class Strings:
             drops = True
         if names is None:  # any name, of any variant
             names = frozenset({"target"})
-        render = _joiner(tree, env) or renderer(env.from_string(raw))
-        self._compiled[raw] = _Compiled(names, render, drops, "\n".join(printed))
+        render = joiner(tree, env) or renderer(env.from_string(raw))
+        expression = expression_in(tree)
+        self._compiled[raw] = _Compiled(names, render, drops, "\n".join(printed), expression)
         return self._compiled[raw]
 
 
@@ -71,13 +73,15 @@ class _Compiled(NamedTuple):
     """Whether it may use a filter of versions."""
     imported: str
     """The text of the templates that it imports and includes."""
+    expression: nodes.Expr | None
+    """The expression that it consists of."""
 
 
 class TemplateString:
     """One string of matrix.yaml, compiled once and rendered for each variant."""
 
     __slots__ = (
-        *("_drops", "_env", "_render", "constant", "names"),
+        *("_drops", "_env", "_evaluate", "_expression", "_render", "constant", "names"),
         *("raw", "route", "source", "spelt_as_key"),
     )
 
@@ -89,6 +93,7 @@ class TemplateString:
         route: Route,
         *,
         spelt_as_key: bool = False,
+        is_value: bool = False,
     ) -> None:
         """Compile a string.
 
@@ -98,6 +103,7 @@ class TemplateString:
             source: the file that contains it.
             route: its route in the file.
             spelt_as_key: whether the string is the key at the route, not the value.
+            is_value: whether it is a value of data, in which Jinja and variables are literal.
 
         Raises:
             CompileError: the Jinja in it is invalid.
@@ -111,10 +117,18 @@ class TemplateString:
         self._drops = False
         """Whether it may use a filter of versions, which drops other items."""
         self._render: Callable[[Mapping[str, Any]], str] = lambda _: raw
+        self._evaluate: Callable[[Mapping[str, Any]], Any] | None = None
+        self._expression: nodes.Expr | None = None
+        if is_value:
+            finalize = env.sandbox.finalize
+            assert finalize is not None  # noqa: S101 - the environment has one
+            self.constant = value = str(finalize(raw))
+            self._render = lambda _: value
+            return
         if "{{" not in raw and "{%" not in raw and "{#" not in raw:
             return
         try:
-            self.names, self._render, self._drops, _ = env.compile(raw)
+            self.names, self._render, self._drops, _, self._expression = env.compile(raw)
         except (TemplateError, RecursionError, ValueError) as error:
             raise self.failure(error, {}) from error
         self.constant = None
@@ -137,6 +151,47 @@ class TemplateString:
     def warn_of_dropped(self) -> None:
         """Add a warning for each item that a filter of versions dropped."""
         self._env.warnings.extend(self._env.sandbox.versions.warnings(self.locate()))
+
+    @property
+    def is_expression(self) -> bool:
+        """Whether the string is exactly one expression."""
+        return self._expression is not None
+
+    def evaluate(self, scope: Mapping[str, Any]) -> Any:
+        """Render the string; if it is exactly one expression, return its value instead.
+
+        Raises:
+            CompileError: a name is undefined, or an expression fails.
+        """
+        if self._expression is None:
+            return self.render(scope)
+        try:
+            if self._evaluate is None:
+                self._evaluate = evaluator(self._expression, self._env.sandbox)
+            value = self._evaluate(scope)
+        except Exception as error:
+            # Any exception of a user's expression is an error in the input.
+            raise self.failure(error, scope) from error
+        if self._drops:
+            self.warn_of_dropped()
+        return value
+
+    def items(self, scope: Mapping[str, Any]) -> list[str]:
+        """Return the texts of the list that the string supplies, or the text that it renders to.
+
+        An entry of a list supplies none.
+
+        Raises:
+            CompileError: a name is undefined, or an expression fails.
+        """
+        is_whole = self.is_expression and not isinstance(self.route[-1], int)
+        if is_whole and isinstance(value := self.evaluate(scope), list):
+            try:
+                finalize = self._env.sandbox.finalize
+                return [str(finalize(item)) for item in value]  # type: ignore[misc]
+            except PrintedError as error:
+                raise self.failure(error, scope) from error
+        return [self.render(scope)]
 
     def locate(self, word: str = "") -> Location:
         """Return the location of the string, or of a word in it."""
@@ -188,36 +243,6 @@ class TemplateString:
             for node in (output.nodes if isinstance(output, nodes.Output) else ())
             if isinstance(node, nodes.TemplateData)
         )
-
-
-def _joiner(tree: nodes.Template, env: Sandbox) -> Callable[[Mapping[str, Any]], str] | None:
-    """Return a fast renderer for text that contains only plain names; None for other Jinja.
-
-    The result equals Jinja's, which needs a context for each rendering.
-    """
-    pieces: list[tuple[bool, str]] = []
-    for output in tree.body:
-        for node in output.nodes if isinstance(output, nodes.Output) else [None]:
-            if isinstance(node, nodes.TemplateData):
-                pieces.append((False, node.data))
-            elif isinstance(node, nodes.Name):
-                pieces.append((True, node.name))
-            else:
-                return None
-    finalize, finish = env.finalize, env.meter.finish_pieces
-    assert finalize is not None  # noqa: S101 - the environment has one
-
-    def render(scope: Mapping[str, Any]) -> str:
-        return finish(
-            [
-                str(finalize(scope[piece] if piece in scope else env.undefined(name=piece)))
-                if is_name
-                else piece
-                for is_name, piece in pieces
-            ]
-        )
-
-    return render
 
 
 _SPECIAL = re.compile(

@@ -12,6 +12,10 @@ FOLDER = "templates"
 """The folder of templates, next to matrix.yaml."""
 
 
+EXISTING = "\0"
+"""Begins the name of an existing Dockerfile instead of a template; its path follows."""
+
+
 class TemplateFiles:
     """The files in the project's folder of templates; each is read when it is first used."""
 
@@ -21,29 +25,44 @@ class TemplateFiles:
         self.faults: dict[str, FileError] = {}
         """Name of a template -> why it cannot be used."""
 
+    def path(self, name: str) -> str:
+        """Return the path of a template, or of an existing Dockerfile, in the project's folder."""
+        return name[len(EXISTING) :] if name.startswith(EXISTING) else f"{FOLDER}/{name}"
+
+    def existing(self, name: str) -> str:
+        """Return the text of an existing Dockerfile.
+
+        Raises:
+            FileError: it cannot be used.
+        """
+        text = self.load(name)
+        if text is None:
+            raise self.faults[name]
+        return text
+
     def load(self, name: str) -> str | None:
         """Return the text of a template; None if it cannot be used, with the reason in `faults`."""
         if name in self._texts:
             return self._texts[name]
-        if name.startswith(("/", "~")):
+        if not name.startswith(EXISTING) and name.startswith(("/", "~")):
             message = f"invalid path {name!r}: not inside {FOLDER}/"
             help_ = f"write a path relative to {FOLDER}/"
             self.faults[name] = FileError(Code.OUTSIDE_PROJECT, message, help_)
             return None
         try:
-            content = self._files.read(f"{FOLDER}/{name}")
+            content = self._files.read(self.path(name))
             self._texts[name] = text = content.decode("utf-8-sig")
         except FileError as error:
             self.faults[name] = error
             return None
         except UnicodeDecodeError:
-            shown = self._files.shown(f"{FOLDER}/{name}")
+            shown = self._files.shown(self.path(name))
             self.faults[name] = FileError(
                 Code.NOT_UTF_8, f"{shown} is not valid UTF-8", "save it as UTF-8"
             )
             return None
         if "\0" in text:
-            shown = self._files.shown(f"{FOLDER}/{name}")
+            shown = self._files.shown(self.path(name))
             message = f"{shown} is not a text file: it contains a NUL byte"
             self.faults[name] = FileError(Code.NOT_A_FILE, message, "use a text file")
             return None
@@ -57,7 +76,7 @@ class TemplateFiles:
         if column < 0:
             column, word = len(text) - len(text.lstrip()), text.strip()
         return Location(
-            path=self._files.shown(f"{FOLDER}/{name}"),
+            path=self._files.shown(self.path(name)),
             line=line,
             column=column + 1,
             length=max(len(word), 1),

@@ -6,14 +6,22 @@ key is read as the key that it most likely means, a single value as a list of on
 value is omitted, so that it causes no other diagnostic.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
 
 from compiler.codes import Code
 from compiler.errors import did_you_mean, nearest
-from compiler.matrix.model import OTHER_TERMS, Level, MatrixFile, keys, level_at
+from compiler.matrix.model import (
+    OTHER_TERMS,
+    Level,
+    ListedValue,
+    MatrixFile,
+    VariableOptions,
+    keys,
+    level_at,
+)
 from compiler.source.document import Route, Source
 from compiler.source.edits import Edit, Enclose, Remove, Rename, Replace
 
@@ -21,11 +29,18 @@ from compiler.source.edits import Edit, Enclose, Remove, Rename, Replace
 _MOST_ROUNDS = 20
 """Validations of one level; each can report errors that the previous one could not."""
 
-_REQUIRED: Mapping[type[Level], Mapping[str, Any]] = {MatrixFile: {"images": {}}}
+_REQUIRED: Mapping[type[Level], Mapping[str, Any]] = {
+    MatrixFile: {"images": {}},
+    VariableOptions: {"from": "", "match": ""},
+    ListedValue: {"value": None},
+}
 """Required keys of levels that cannot be omitted as a whole, with the values that replace them."""
 
 _STAND_INS: Mapping[str, Any] = {"images": None, "axes": [], "variables": ""}
 """Sections whose names other values use: an invalid value under a name is replaced by this."""
+
+_NAMED = 2
+"""Steps of the route of a name in a section."""
 
 L = TypeVar("L", bound=Level)
 
@@ -69,6 +84,16 @@ class Validation:
     def removed(self) -> frozenset[Route]:
         """Return the routes of removed and replaced values, without the indexes of lists."""
         return frozenset(self._removed)
+
+    def replace(self, edits: Mapping[Route, Edit], failed: Iterable[Route]) -> None:
+        """Replace values of the document, and remove values that are known to be invalid."""
+        for route in failed:
+            is_named = len(route) == _NAMED and route[0] in _STAND_INS
+            removal = Replace(_STAND_INS[str(route[0])]) if is_named else Remove()
+            edits = {**edits, route: removal}
+            self._removed.add(_names(route))
+        if edits:
+            self.source = self.source.edited(edits)
 
     def level(self, level: type[L], route: Route = ()) -> L:
         """Return the valid values of the level at a route; report invalid ones.

@@ -1,30 +1,85 @@
-"""The bake variables: their names, defaults and resolved values."""
+"""The bake variables: their names, defaults, derivations and resolved values."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from compiler.codes import Code
-from compiler.errors import CompileError
-from compiler.matrix.matrix import Variable
+from compiler.errors import CompileError, did_you_mean
+from compiler.matrix.derivation import Derivation, ExpressionError, check_expression
+from compiler.matrix.matrix import Variable, references
+from compiler.matrix.model import VariableOptions
 from compiler.matrix.names import HCL_WORDS, RESERVED_VARIABLES, VARIABLE
 from compiler.matrix.reader import Reader
-from compiler.matrix.strings import interpolate, substitute, variables_in
+from compiler.matrix.strings import interpolate, substitute
 
 
 MAX_CHAIN = 100
 """The longest chain of variables that refer to each other."""
 
 
+class Values(NamedTuple):
+    """The values of variables in one environment."""
+
+    values: dict[str, str]
+    """Variable -> value; empty for one that has none."""
+    missing: dict[str, str]
+    """Variable without a value -> the derived variable whose expression does not match."""
+
+
+def evaluate(variables: Mapping[str, Variable], environment: Mapping[str, str]) -> Values:
+    """Return the value of each variable, as bake does: of the environment, or else its default.
+
+    A derived variable whose expression does not match has no value, and neither has a variable
+    that depends on it. The environment can give a value to any of them.
+    """
+    values: dict[str, str] = {}
+    missing: dict[str, str] = {}
+
+    def resolve(name: str) -> None:
+        if name in values:
+            return
+        if name in environment:
+            values[name] = environment[name]
+            return
+        variable = variables[name]
+        for other in variable.references:
+            resolve(other)
+        values[name] = ""
+        without = next((missing[one] for one in variable.references if one in missing), None)
+        if variable.derivation is None and without is None:
+            values[name] = substitute(variable.default, values)
+        elif variable.derivation is not None and without is None:
+            found = variable.derivation.apply(values[variable.derivation.source])
+            values[name] = found or ""
+            without = name if found is None else None
+        if without is not None:
+            missing[name] = without
+
+    for name in variables:
+        resolve(name)
+    return Values(values, missing)
+
+
 def read_variables(
-    raw: Mapping[str, str], data: Mapping[str, Any], reader: Reader
+    raw: Mapping[str, Any], data: Mapping[str, Any], reader: Reader
 ) -> dict[str, Variable]:
     """Read `variables`; defaults can use data, and other variables as `${NAME}`."""
     defaults: dict[str, str] = {}
+    derivations: dict[str, Derivation] = {}
     for name, default in raw.items():
         route = ("variables", name)
         _check_name(name, reader)
         if reader.valid.is_removed(route):
             reader.broken.add(f"${{{name}}}")
+        defaults[name] = ""
+        if isinstance(default, dict):
+            derivation = _derivation(name, raw, reader)
+            if derivation is None:
+                reader.broken.add(f"${{{name}}}")
+            else:
+                derivations[name] = derivation
+            continue
         try:
             text = reader.text(default, route, bake=True)
             reader.skip_unknown(text)
@@ -32,16 +87,55 @@ def read_variables(
         except CompileError as error:
             reader.reject(error, route)
             reader.broken.add(f"${{{name}}}")
-            defaults[name] = ""
-    resolved: dict[str, str] = {}
+    depends = {name: references(defaults[name], derivations.get(name)) for name in raw}
+    order: dict[str, None] = {}
     for name in raw:
-        _resolve(name, defaults, resolved, (), reader)
-    return {
+        _order(name, depends, order, (), defaults, derivations, reader)
+    can_lack: set[str] = set()
+    for name in order:
+        if name in derivations or not can_lack.isdisjoint(depends[name]):
+            can_lack.add(name)
+    unresolved = {
         name: Variable(
-            name=name, default=default, resolved=resolved[name], route=("variables", name)
+            name=name,
+            default=defaults[name],
+            resolved="",
+            route=("variables", name),
+            derivation=derivations.get(name),
+            can_lack_value=name in can_lack,
         )
-        for name, default in defaults.items()
+        for name in raw
     }
+    values = evaluate(unresolved, {}).values
+    return {name: replace(variable, resolved=values[name]) for name, variable in unresolved.items()}
+
+
+def _derivation(name: str, raw: Mapping[str, Any], reader: Reader) -> Derivation | None:
+    """Read the mapping of a derived variable; None if it is invalid."""
+    route = ("variables", name)
+    options = reader.valid.level(VariableOptions, route)
+    if not options.from_ and not options.match and not reader.is_sound(route):
+        return None
+    reader.read.add(f"${{{options.from_}}}")
+    is_valid = True
+    if options.from_ not in raw:
+        is_valid = False
+        reader.problem(
+            Code.UNDECLARED_VARIABLE,
+            f"no variable is named {options.from_!r}",
+            (*route, "from"),
+            did_you_mean(
+                options.from_.removeprefix("${").removesuffix("}"),
+                raw,
+                otherwise="name another one of `variables`",
+            ),
+        )
+    try:
+        check_expression(options.match)
+    except ExpressionError as error:
+        is_valid = False
+        reader.problem(Code.BAD_EXPRESSION, error.message, (*route, "match"), error.help)
+    return Derivation(options.from_, options.match) if is_valid else None
 
 
 def _check_name(name: str, reader: Reader) -> None:
@@ -72,35 +166,35 @@ def _check_name(name: str, reader: Reader) -> None:
         )
 
 
-def _resolve(
+def _order(
     name: str,
-    defaults: Mapping[str, str],
-    resolved: dict[str, str],
+    depends: Mapping[str, tuple[str, ...]],
+    order: dict[str, None],
     path: tuple[str, ...],
+    defaults: dict[str, str],
+    derivations: dict[str, Derivation],
     reader: Reader,
 ) -> None:
-    """Resolve a variable, after the variables in its default."""
-    if name in resolved:
+    """Add a variable to the order, after those on which it depends.
+
+    A variable that closes a cycle, or a chain that is too long, is an error; it then counts as
+    empty.
+    """
+    if name in order:
         return
+    message = ""
     if name in path:
         cycle = [*path[path.index(name) :], name]
-        reader.problem(
-            Code.VARIABLE_CYCLE,
-            f"variables refer to each other in a cycle: {' -> '.join(cycle)}",
-            ("variables", name),
-            "give one of them a default without a variable",
-        )
-        resolved[name] = ""
+        message = f"variables refer to each other in a cycle: {' -> '.join(cycle)}"
+    elif len(path) == MAX_CHAIN:
+        message = f"a chain of more than {MAX_CHAIN} variables refer to each other"
+    if message:
+        help_ = "give one of them a default without a variable"
+        reader.problem(Code.VARIABLE_CYCLE, message, ("variables", name), help_)
+        defaults[name] = ""
+        derivations.pop(name, None)
+        order[name] = None
         return
-    if len(path) == MAX_CHAIN:
-        reader.problem(
-            Code.VARIABLE_CYCLE,
-            f"a chain of more than {MAX_CHAIN} variables refer to each other",
-            ("variables", name),
-            "give one of them a default without a variable",
-        )
-        resolved[name] = ""
-        return
-    for other in variables_in(defaults[name]):
-        _resolve(other, defaults, resolved, (*path, name), reader)
-    resolved.setdefault(name, substitute(defaults[name], resolved))
+    for other in depends[name]:
+        _order(other, depends, order, (*path, name), defaults, derivations, reader)
+    order.setdefault(name)

@@ -1,6 +1,6 @@
 """What a matrix compiles to, before anything is written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,3 +28,5 @@ class Compilation:
     """Target -> the date since which matrix.lock requires it to be built without cache."""
     inputs: Mapping[str, str | None]
     """The digest of each file that was read, the matrix file first; see `saved_state.State`."""
+    globs: Mapping[str, Sequence[str]]
+    """Each entry of `include` with the files that it finds."""

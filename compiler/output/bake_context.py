@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from compiler.constants import TEST_SUFFIX
 from compiler.external.references import unversioned_platform
 from compiler.matrix.matrix import Matrix
+from compiler.matrix.matrix import Variable as MatrixVariable
 from compiler.matrix.names import only_variable
 from compiler.matrix.strings import BakeString
 from compiler.output.bake_targets import bake_targets, joined_platforms
@@ -24,7 +25,7 @@ class Variable(NamedTuple):
     """A variable of the matrix."""
 
     name: str
-    default: BakeString
+    default: BakeString | Expression
 
 
 class Switch(NamedTuple):
@@ -96,7 +97,7 @@ def bake_context(plan: Plan, dockerfiles: tuple[Dockerfile, ...]) -> BakeContext
     return BakeContext(
         usage=tuple(_usage(plan)),
         variables=tuple(
-            Variable(variable.name, BakeString(variable.default))
+            Variable(variable.name, _default(variable))
             for variable in plan.matrix.variables.values()
         ),
         switches=tuple(_switches(plan)),
@@ -125,6 +126,17 @@ def bake_context(plan: Plan, dockerfiles: tuple[Dockerfile, ...]) -> BakeContext
         picks=any(group.kind in (Kind.PICKED, Kind.TESTS) for group in plan.groups),
         targets=tuple(bake_targets(plan, siblings(dockerfiles), partly)),
     )
+
+
+def _default(variable: MatrixVariable) -> BakeString | Expression:
+    """Return the default of a variable; null if it has no value."""
+    derivation = variable.derivation
+    if derivation is not None:
+        return Expression(
+            f"try(regex({literal(derivation.pattern)}, {derivation.source})[0], null)"
+        )
+    default = BakeString(variable.default)
+    return Expression(f"try({literal(default)}, null)") if variable.can_lack_value else default
 
 
 def _switches(plan: Plan) -> Iterator[Switch]:

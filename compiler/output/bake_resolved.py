@@ -1,6 +1,6 @@
 """A plan as bake resolves the generated file: its variables replaced by the values of one run."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from copy import copy
 from functools import cached_property
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 from compiler.external.references import split_tag
 from compiler.matrix.names import RESERVED_VARIABLES
 from compiler.matrix.strings import substitute, variables_in
+from compiler.matrix.variables import Values, evaluate
 from compiler.output.bake_fields import COMPARED, Fields, Value, normal
 from compiler.output.definition import Definition
 from compiler.output.linked_access import with_linked_access
+from compiler.targets.graph import closure
 from compiler.targets.plan import Plan, described
 from compiler.targets.target import Target
 
@@ -27,9 +29,18 @@ class ResolvedPlan:
         self.plan, self.environment = plan, environment
 
     @cached_property
-    def variables(self) -> Mapping[str, str]:
-        """The value of each bake variable."""
+    def _values(self) -> Values:
         return resolve_variables(self.plan, self.environment)
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """The value of each bake variable; empty for one that has none."""
+        return self._values.values
+
+    @property
+    def missing_values(self) -> Mapping[str, str]:
+        """Variable without a value -> the derived variable whose expression does not match."""
+        return self._values.missing
 
     @property
     def overridden(self) -> Mapping[str, str]:
@@ -76,12 +87,25 @@ class ResolvedPlan:
             (target.name for target in self.plan.targets), substitute(common, self.variables)
         )
 
+    def missing_in(self, names: Collection[str]) -> list[str]:
+        """Return the derived variables without a value that these targets and their links use."""
+        if not self.missing_values:
+            return []
+        targets = {target.name: target for target in with_linked_access(self.plan.targets)}
+        links = {name: tuple(target.links.values()) for name, target in targets.items()}
+        texts: list[Any] = []
+        for target in map(targets.__getitem__, closure([n for n in names if n in links], links)):
+            texts += [target.fields, target.cache if self.environment.get("CACHE") else ()]
+            texts += [_floating(target) if self.environment.get("MOVING") in TRUE else ()]
+        used = {name for text in texts for name in _variables_of(text)}
+        return list(dict.fromkeys(one for name, one in self.missing_values.items() if name in used))
+
     def version_tags(self, target: Target) -> tuple[str, ...]:
-        """Return a target's version tags, without duplicates."""
+        """Return a target's version tags that have a value, without duplicates."""
         return self._unique(target.tags)
 
     def floating_tags(self, target: Target) -> tuple[str, ...]:
-        """Return a target's floating tags, aliases included, without duplicates."""
+        """Return a target's floating tags that have a value, aliases included, each once."""
         return self._unique(_floating(target))
 
     def definition(self) -> Definition:
@@ -99,14 +123,14 @@ class ResolvedPlan:
     def with_variable(self, name: str, value: str) -> "ResolvedPlan":
         """Return the plan for an environment in which a variable has a value."""
         changed = ResolvedPlan(self.plan, {**self.environment, name: value})
-        if self.variables[name] == value:
-            changed.variables = self.variables
+        if self.variables[name] == value and name not in self.missing_values:
+            changed._values = self._values
         return changed
 
     def with_plan(self, plan: Plan) -> "ResolvedPlan":
         """Return another plan of the same matrix, such as the compiled one."""
         changed = ResolvedPlan(plan, self.environment)
-        changed.variables = self.variables
+        changed._values = self._values
         return changed
 
     def with_fields(self, fields: Mapping[str, Fields]) -> "ResolvedPlan":
@@ -116,28 +140,14 @@ class ResolvedPlan:
         return changed
 
     def _unique(self, tags: Any) -> tuple[str, ...]:
+        if self.missing_values:
+            tags = [tag for tag in tags if self.missing_values.keys().isdisjoint(variables_in(tag))]
         return tuple(dict.fromkeys(substitute(tag, self.variables) for tag in tags))
 
 
-def resolve_variables(plan: Plan, environment: Mapping[str, str]) -> dict[str, str]:
+def resolve_variables(plan: Plan, environment: Mapping[str, str]) -> Values:
     """Return the value of each bake variable: that of the environment, or else its default."""
-    variables = plan.matrix.variables
-    values: dict[str, str] = {}
-
-    def resolve(name: str) -> None:
-        if name in values:
-            return
-        if name in environment:
-            values[name] = environment[name]
-            return
-        default = variables[name].default
-        for other in variables_in(default):
-            resolve(other)
-        values[name] = substitute(default, values)
-
-    for name in variables:
-        resolve(name)
-    return values
+    return evaluate(plan.matrix.variables, environment)
 
 
 def _floating(target: Target) -> tuple[Any, ...]:
@@ -159,6 +169,21 @@ def _fields(
             record += f",mode={target.cache['mode']}"
             fields["cache-to"] = (*fields.get("cache-to", ()), record)
     return normal({name: _resolved(fields.get(name), values) for name in COMPARED})
+
+
+def _variables_of(value: Any) -> Iterator[str]:
+    """Yield the variables that a field names."""
+    match value:
+        case str():
+            yield from variables_in(value)
+        case Mapping():
+            for pair in value.items():
+                yield from _variables_of(pair)
+        case tuple():
+            for item in value:
+                yield from _variables_of(item)
+        case _:
+            pass
 
 
 def _resolved(value: Any, values: Mapping[str, str]) -> Any:

@@ -7,6 +7,7 @@ from compiler.constants import DOCKERFILE_SUFFIX, TEST_SUFFIX
 from compiler.matrix.strings import BakeString
 from compiler.output.hcl import Block, Expression, literal
 from compiler.output.linked_access import with_linked_access
+from compiler.output.missing_values import MissingValues, inherited
 from compiler.targets.links import link_to
 from compiler.targets.plan import Plan, shared_fields
 from compiler.targets.target import Target
@@ -34,6 +35,7 @@ def bake_targets(
         near: target -> the targets whose caches it reads.
         partly: the targets of which a build may need only some platforms.
     """
+    missing = MissingValues(plan.matrix.variables)
     by_image: dict[str, list[Target]] = {}
     for target in with_linked_access(plan.targets):
         by_image.setdefault(target.image, []).append(target)
@@ -42,26 +44,38 @@ def bake_targets(
         parent = f"_{image.replace('.', '_')}"
         if len(targets) > 1:
             shared = shared_fields(targets)
-            yield parent, Block(_attributes(shared))
-        inherits = {"inherits": Expression(literal([parent]))} if shared else {}
+            guards = inherited([], missing.parents(shared))
+            yield parent, Block(**guards, **_attributes(missing.fields(shared)))
         trimmed: dict[tuple[str, int], Any] = {}
         for target in targets:
-            attributes = _attributes(_own(target, shared, trimmed))
+            own = _own(target, shared, trimmed)
+            unknown = missing.parents(own)
+            attributes = _attributes(missing.fields(own))
             if target.moving or target.aliases:
-                tags = literal((*target.moving, *target.aliases))
-                attributes = _appended(attributes, "tags", f"_moving({tags})")
+                tags = (*target.moving, *target.aliases)
+                unknown += missing.parents(tags, "MOVING")
+                moving = literal(missing.guarded(tags, "[]"))
+                attributes = _appended(attributes, "tags", f"_moving({moving})")
             if target.name in partly:
-                attributes = _narrowed(attributes, target)
+                attributes = _narrowed(attributes, target, missing)
             if target.cache is not None:
-                attributes = _cached(attributes, target.cache, near.get(target.name, ()))
+                written, read = _cache_entries(target.cache, near.get(target.name, ()))
+                unknown += missing.parents([*read, *written], 'CACHE != ""')
+                read, written = (missing.guarded(entries, "[]") for entries in (read, written))
+                attributes = _appended(attributes, "cache-from", f"_cache_read({literal(read)})")
+                expression = f"_cache_written({literal(written)})"
+                attributes = _appended(attributes, "cache-to", expression)
+            inherits = inherited([parent] if shared else [], unknown)
             path = BakeString(f"cwd://{target.dockerfile}")
             yield target.name, Block(**inherits, dockerfile=path, **attributes)
             if target.tests:
-                test = _test(target, narrowed=target.name in partly)
+                test = _test(target, missing, narrowed=target.name in partly)
                 yield f"{target.name}{TEST_SUFFIX}", test
 
 
-def _narrowed(attributes: Mapping[str, Any], target: Target) -> Mapping[str, Any]:
+def _narrowed(
+    attributes: Mapping[str, Any], target: Target, missing: MissingValues
+) -> Mapping[str, Any]:
     """Return attributes without the platforms that the selected dependents do not need.
 
     Such a target has no tags, because a push would replace an image by a part of it.
@@ -71,23 +85,26 @@ def _narrowed(attributes: Mapping[str, Any], target: Target) -> Mapping[str, Any
         **attributes,
         "platforms": Expression(f"try(_linked[{name}], _platforms[{joined}])"),
     }
-    tags = attributes.get("tags", target.tags)
+    tags = attributes.get("tags", missing.guarded(target.tags, "[]"))
     if tags:
-        kept = f"[for tag in {literal(tags)} : tag if !can(_linked[{name}])]"
+        listed = f"({tags})" if isinstance(tags, Expression) else literal(tags)
+        kept = f"[for tag in {listed} : tag if !can(_linked[{name}])]"
         narrowed["tags"] = Expression(kept)
     return narrowed
 
 
-def _test(target: Target, *, narrowed: bool) -> Block:
+def _test(target: Target, missing: MissingValues, *, narrowed: bool) -> Block:
     """Return the target that runs a target's tests; its output is discarded."""
     fields: dict[str, Any] = {"contexts": {target.name: link_to(target.name)}}
     fields |= {name: target.fields[name] for name in _OF_TESTS if name in target.fields}
-    stem = target.dockerfile.removesuffix(DOCKERFILE_SUFFIX)
+    stem = target.generated.removesuffix(DOCKERFILE_SUFFIX)
     path = BakeString(f"cwd://{stem}{TEST_SUFFIX}{DOCKERFILE_SUFFIX}")
-    attributes = _attributes(fields)
+    guards = inherited([], missing.parents(fields))
+    attributes = _attributes(missing.fields(fields))
     if narrowed:
-        attributes = {**attributes, "platforms": _narrowed(attributes, target)["platforms"]}
-    return Block(dockerfile=path, **attributes, output=["type=cacheonly"])
+        platforms = _narrowed(attributes, target, missing)["platforms"]
+        attributes = {**attributes, "platforms": platforms}
+    return Block(**guards, dockerfile=path, **attributes, output=["type=cacheonly"])
 
 
 def _appended(fields: Mapping[str, Any], name: str, expression: str) -> Mapping[str, Any]:
@@ -97,15 +114,13 @@ def _appended(fields: Mapping[str, Any], name: str, expression: str) -> Mapping[
     return {**fields, name: Expression(expression)}
 
 
-def _cached(
-    fields: Mapping[str, Any], cache: Mapping[str, str], near: Iterable[Target]
-) -> Mapping[str, Any]:
-    """Return fields that read the target's own cache and those near it, and write its own."""
+def _cache_entries(
+    cache: Mapping[str, str], near: Iterable[Target]
+) -> tuple[list[BakeString], list[BakeString]]:
+    """Return the entries that write a target's own cache, and read it and those near it."""
     refs = [cache["ref"], *(other.cache["ref"] for other in near if other.cache is not None)]
-    read = [BakeString(f"type=registry,ref={ref}") for ref in refs]
     written = [BakeString(f"type=registry,ref={cache['ref']},mode={cache['mode']}")]
-    fields = _appended(fields, "cache-from", f"_cache_read({literal(read)})")
-    return _appended(fields, "cache-to", f"_cache_written({literal(written)})")
+    return written, [BakeString(f"type=registry,ref={ref}") for ref in refs]
 
 
 def _own(

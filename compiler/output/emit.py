@@ -23,6 +23,7 @@ from compiler.output.manifest import PLAN_LINE, manifest
 from compiler.render.render import Dockerfile
 from compiler.render.target_tests import test_dockerfile
 from compiler.targets.plan import Plan, described
+from compiler.targets.target import Target
 
 
 _DIRECTIVES = re.compile(r"(?:[ \t]*#[ \t]*(?:syntax|escape|check)[ \t]*=[^\n]*\n)*", re.IGNORECASE)
@@ -64,6 +65,10 @@ def _dockerfiles(dockerfiles: tuple[Dockerfile, ...], source: str) -> Iterator[A
     encoded: dict[tuple[int, tuple[str, ...]], bytes] = {}
     headers: dict[tuple[str, ...], str] = {}
     for target, text, templates in dockerfiles:
+        if target.tests:
+            yield _tests(target, source)
+        if target.is_existing:
+            continue
         key = (id(text), templates)
         content = encoded.get(key)
         if content is None:
@@ -74,10 +79,13 @@ def _dockerfiles(dockerfiles: tuple[Dockerfile, ...], source: str) -> Iterator[A
             end = match.end() if (match := _DIRECTIVES.match(text)) else 0
             content = encoded[key] = f"{text[:end]}{header}{text[end:]}".encode()
         yield Artifact(target.dockerfile, content)
-        if target.tests:
-            path = target.dockerfile.removesuffix(DOCKERFILE_SUFFIX)
-            tests = f"{_header([source])}{test_dockerfile(target)}"
-            yield Artifact(f"{path}{TEST_SUFFIX}{DOCKERFILE_SUFFIX}", tests.encode())
+
+
+def _tests(target: Target, source: str) -> Artifact:
+    """Return the Dockerfile that runs the tests of a target."""
+    path = target.generated.removesuffix(DOCKERFILE_SUFFIX)
+    tests = f"{_header([source])}{test_dockerfile(target)}"
+    return Artifact(f"{path}{TEST_SUFFIX}{DOCKERFILE_SUFFIX}", tests.encode())
 
 
 def _header(sources: Iterable[str]) -> str:

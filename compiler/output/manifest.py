@@ -17,7 +17,7 @@ VERSION = 1
 PLAN_LINE = "# Plan: "
 """Begins the line, near the top of docker-bake.hcl, that names matrix.json with its folder."""
 
-_IDENTITY = ("target", "image", "axes", "variant", "dockerfile")
+_IDENTITY = ("target", "image", "axes", "variant", "dockerfile", "generated")
 """The fields on a target's first line; edits of a matrix rarely change them."""
 _MARK, _ENCODED_MARK = "\0", ', "\\u0000": null'
 """A key between the fields of the first line and the others; no field has this name."""
@@ -81,7 +81,8 @@ def listed_files(plan: bytes) -> frozenset[str]:
         entry = _fields(line)
         if "target" in entry:
             stem = str(entry.get("dockerfile")).removesuffix(DOCKERFILE_SUFFIX)
-            if stem.rpartition("/")[2] != entry["target"]:
+            is_ours = entry.get("generated") is not False
+            if not is_ours or stem.rpartition("/")[2] != entry["target"]:
                 stem = ""
         if stem:
             paths.add(stem + DOCKERFILE_SUFFIX)

@@ -27,17 +27,21 @@ from compiler.output.files import (
 )
 from compiler.output.local_folder import read_local, write_local
 from compiler.output.manifest import is_leftover
+from compiler.source.file_globs import find_files
 
 
 _STATE = STATE_PATH.rpartition("/")[2]
-VERSION = 1
+VERSION = 2
 """The version of the format of the state."""
 
 
 class State:
     """What a run compiled, and the files that it read and wrote."""
 
-    __slots__ = (*("compiler", "inputs", "matrix", "output"), *("outputs", "tested", "warnings"))
+    __slots__ = (
+        *("compiler", "existing", "globs", "inputs", "matrix", "output", "outputs"),
+        *("tested", "warnings"),
+    )
 
     def __init__(
         self,
@@ -46,7 +50,9 @@ class State:
         matrix: str,
         output: str,
         tested: int,
+        existing: int,
         inputs: Mapping[str, str | None],
+        globs: Mapping[str, Sequence[str]],
         outputs: Mapping[str, str],
         warnings: Sequence[object],
     ) -> None:
@@ -57,18 +63,25 @@ class State:
             matrix: the matrix file's path in the project's folder.
             output: the output folder; empty for the project's folder.
             tested: the number of targets with tests.
+            existing: the number of targets with existing Dockerfiles.
             inputs: path -> digest; FOLDER for a folder; PRESENT for a path of which only the
                 existence counts; None for a path that does not exist.
+            globs: pattern -> the files that it finds, in order.
             outputs: path -> digest, the Dockerfiles first.
             warnings: each as JSON.
         """
         self.compiler, self.matrix, self.output, self.tested = compiler, matrix, output, tested
-        self.inputs, self.outputs, self.warnings = inputs, outputs, warnings
+        self.existing, self.inputs, self.globs = existing, inputs, globs
+        self.outputs, self.warnings = outputs, warnings
 
     @property
     def targets(self) -> int:
-        """The number of targets: of all outputs but test Dockerfiles, bake file and matrix.json."""
-        return len(self.outputs) - self.tested - 2
+        """The number of targets.
+
+        Those with a generated Dockerfile are all outputs but test Dockerfiles, bake file and
+        matrix.json.
+        """
+        return len(self.outputs) - self.tested - 2 + self.existing
 
 
 def digests(files: Iterable[tuple[str, bytes]]) -> dict[str, str]:
@@ -82,8 +95,9 @@ def save_state(project: str | os.PathLike[str], state: State) -> None:
     lines = [
         f' "version": {VERSION}, "compiler": {encode(state.compiler)},',
         f' "matrix": {encode(state.matrix)}, "output": {encode(state.output)},',
-        f' "tested": {state.tested}, "warnings": {encode(state.warnings)},',
-        f' "inputs": {encode(state.inputs)},',
+        f' "tested": {state.tested}, "existing": {state.existing},',
+        f' "warnings": {encode(state.warnings)},',
+        f' "inputs": {encode(state.inputs)}, "globs": {encode(state.globs)},',
         f' "outputs": {encode(state.outputs)}}}\n',
     ]
     # A lone surrogate becomes \udc80: backslashreplace happens to write JSON.
@@ -111,6 +125,9 @@ def up_to_date(project: str | os.PathLike[str], matrix: str, *, compiler: str) -
         if not leads_inside(project, state.output):
             return None
         opened.append(os.open(state.output or ".", OPEN_FOLDER, dir_fd=opened[0]))
+        globs = state.globs.items()
+        if any(find_files(project, pattern) != paths for pattern, paths in globs):
+            return None
         return state if _is_current(state, *opened) else None
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None

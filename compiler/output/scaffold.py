@@ -89,7 +89,7 @@ def _require_version(data: Path) -> None:
     """Require that a pyproject.toml states the version that the sample reads."""
     from compiler.source.data_files import load_data
 
-    found = load_data(_DATA, data.read_bytes(), str(data)) if data.is_file() else None
+    found = load_data(_DATA, data.read_bytes(), str(data)).value if data.is_file() else None
     table = found.get("project") if isinstance(found, dict) else None
     if not isinstance(table, dict) or not isinstance(table.get("version"), str):
         raise CompileError(

@@ -1,10 +1,11 @@
 """Templates of tags: which version a tag belongs to, by the position of the version in it.
 
-A template is a tag of the matrix in which the version of the release is left open. All other
-variables have the values of the environment.
+A template is a tag of the matrix in which the version of the release is left open, and so are the
+variables that are derived from it. All other variables have the values of the environment.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
@@ -16,11 +17,18 @@ from compiler.releases.version import Release, parse_version, release_version
 _OPEN = "\0"
 """Stands for the version in a template; no tag can contain it."""
 
+_DERIVED = re.compile("\1([A-Za-z0-9_]+)\2")
+"""Stands for a variable that is derived from the version."""
+
+_LEFT_OPEN = re.compile(f"{_OPEN}|{_DERIVED.pattern}")
+
 
 class TagTemplate(NamedTuple):
     """A version tag in which the version is left open."""
 
     text: str
+    derive: Callable[[str, str], str] = lambda _name, _version: ""
+    """Return the value of a derived variable for a version."""
 
     @property
     def has_version(self) -> bool:
@@ -28,14 +36,21 @@ class TagTemplate(NamedTuple):
         return _OPEN in self.text
 
     @property
+    def ends(self) -> tuple[str, str]:
+        """Return the text in front of everything that is left open, and the text behind it."""
+        pieces = _LEFT_OPEN.split(self.text)
+        return pieces[0], pieces[-1]
+
+    @property
     def repository(self) -> str | None:
         """Return the repository of the tags; None if the repository contains the version."""
         repository = split_tag(self.text)[0]
-        return None if _OPEN in repository else repository
+        return None if _LEFT_OPEN.search(repository) else repository
 
     def tag(self, version: str) -> str:
         """Return the tag of a version."""
-        return self.text.replace(_OPEN, version)
+        text = _DERIVED.sub(lambda match: self.derive(match[1], version), self.text)
+        return text.replace(_OPEN, version)
 
     def version(self, tag: str) -> str | None:
         r"""Return the version of a tag; None if the template cannot produce the tag.
@@ -45,6 +60,8 @@ class TagTemplate(NamedTuple):
         >>> TagTemplate("r/app:v\0-\0").version("r/app:v1-2") is None
         True
         """
+        if _DERIVED.search(self.text):
+            return self._derived_version(tag)
         pieces = self.text.split(_OPEN)
         count = len(pieces) - 1
         length, remainder = divmod(len(tag) - sum(map(len, pieces)), count) if count else (0, 1)
@@ -53,6 +70,20 @@ class TagTemplate(NamedTuple):
         version = tag[len(pieces[0]) : len(pieces[0]) + length]
         return version if self.tag(version) == tag else None
 
+    def _derived_version(self, tag: str) -> str | None:
+        """Return the version of a tag that also contains values derived from the version."""
+        for derived in (".*?", ".*"):
+            expression, start = "", 0
+            for match in _LEFT_OPEN.finditer(self.text):
+                first = "(?P<version>.+)" if "?P<version>" not in expression else "(?P=version)"
+                expression += re.escape(self.text[start : match.start()])
+                expression += first if match[0] == _OPEN else derived
+                start = match.end()
+            found = re.fullmatch(expression + re.escape(self.text[start:]), tag)
+            if found and "version" in found.groupdict() and self.tag(found["version"]) == tag:
+                return found["version"]
+        return None
+
 
 class TagTemplates:
     """The tags that a matrix can produce for the releases of one environment."""
@@ -60,12 +91,26 @@ class TagTemplates:
     def __init__(self, resolved: ResolvedPlan, release: Release) -> None:
         """Take the plan for the version of a release."""
         self._resolved, self._release = resolved, release
+        self._derived_values: dict[str, Mapping[str, str]] = {}
         opened = resolved.with_variable(release.variable, _OPEN)
+        derived = {name: f"\1{name}\2" for name in _derived_from(resolved, release.variable)}
+        if derived:
+            opened = ResolvedPlan(resolved.plan, {**opened.environment, **derived})
         self.version_tags: Mapping[str, tuple[TagTemplate, ...]] = {
-            target.name: tuple(map(TagTemplate, opened.version_tags(target)))
+            target.name: tuple(
+                TagTemplate(text, self._derive) for text in opened.version_tags(target)
+            )
             for target in resolved.plan.targets
         }
         """Target -> the templates of its version tags."""
+
+    def _derive(self, name: str, version: str) -> str:
+        """Return the value of a variable for another version; empty if it has none."""
+        values = self._derived_values.get(version)
+        if values is None:
+            changed = self._resolved.with_variable(self._release.variable, version)
+            values = self._derived_values[version] = changed.variables
+        return values[name]
 
     @cached_property
     def floating_tags(self) -> frozenset[str]:
@@ -131,14 +176,28 @@ class TagTemplates:
         for name, templates in self.version_tags.items():
             for template in templates:
                 if template.has_version:
-                    pieces = template.text.split(_OPEN)
-                    found.setdefault((pieces[0], pieces[-1]), []).append((template, name))
+                    found.setdefault(template.ends, []).append((template, name))
         return found
 
     @cached_property
     def _lengths(self) -> tuple[tuple[int, int], ...]:
         """The different pairs of lengths among `_by_ends`."""
         return tuple(dict.fromkeys((len(start), len(end)) for start, end in self._by_ends))
+
+
+def _derived_from(resolved: ResolvedPlan, variable: str) -> list[str]:
+    """Return the derived variables without a value of the environment that depend on another."""
+    variables = resolved.plan.matrix.variables
+
+    def depends(name: str) -> bool:
+        others = () if name in resolved.environment else variables[name].references
+        return variable in others or any(map(depends, others))
+
+    return [
+        name
+        for name, one in variables.items()
+        if one.derivation and name not in resolved.environment and depends(name)
+    ]
 
 
 def templates_for(resolved: ResolvedPlan, version: str) -> TagTemplates:

@@ -8,7 +8,6 @@ from packaging.version import InvalidVersion, Version
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.external.references import canonical_tag
-from compiler.matrix.strings import variables_in
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.targets.plan import Plan
 
@@ -90,8 +89,8 @@ def _referenced_variables(plan: Plan, name: str) -> list[str]:
     """Return a variable and all variables that its default refers to, directly or not."""
     names = [name]
     for variable in names:
-        references = variables_in(plan.matrix.variables[variable].default)
-        names += [reference for reference in references if reference not in names]
+        others = plan.matrix.variables[variable].references
+        names += [other for other in others if other not in names]
     return names
 
 

@@ -104,7 +104,8 @@ class BuildContexts:
     def own_ignore_file(self, target: Target) -> str:
         """Return the ignore file that belongs to a target's Dockerfile, or empty."""
         path = f"{target.dockerfile}{IGNORE}"
-        return path if path in self._own else ""
+        is_known = self._files.exists(path) if target.is_existing else path in self._own
+        return path if is_known else ""
 
     def main(self, target: Target) -> BuildContext | None:
         """Return the build context of a target; None if it is not a known folder."""

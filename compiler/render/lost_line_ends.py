@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from compiler.matrix.template_files import EXISTING
 from compiler.render.dockerfile import DockerfileError, read
 from compiler.render.dockerfile_words import KEYWORDS
 from compiler.render.templates import Templates
@@ -47,7 +48,9 @@ class Head(NamedTuple):
 
 def heads(templates: Templates, name: str) -> tuple[Head, ...]:
     """Return the instructions of a template that may follow a removed line end."""
-    result = []
+    result: list[Head] = []
+    if name.startswith(EXISTING):
+        return ()
     for n, file in enumerate(templates.reads(name)[0]):
         losing, first = 0, n > 0
         for number, line in enumerate(templates.lines(file), 1):

@@ -5,7 +5,7 @@ template that is missing, invalid or without a `FROM` is an error.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,7 +16,9 @@ from compiler.errors import Diagnostic, Location, Problems
 from compiler.matrix.jinja import piece_renderer
 from compiler.matrix.jinja_errors import explain, place
 from compiler.matrix.matrix import Matrix
+from compiler.matrix.template_files import EXISTING
 from compiler.render.templates import Templates
+from compiler.source.project_files import FileError
 from compiler.targets.field_rendering import remembered
 from compiler.targets.target import Target
 
@@ -72,6 +74,16 @@ class _Template:
         return text
 
 
+class _Existing:
+    """An existing Dockerfile, which is used unchanged."""
+
+    def __init__(self, name: str, templates: "Templates") -> None:
+        text = templates.existing(name)
+        self.files = (name,)
+        self.render: Callable[[Mapping[str, Any]], str] = lambda _: text
+        templates.shapes[name].note(text, [text])
+
+
 class NoBaseError(ValueError):
     """A template rendered no `FROM`."""
 
@@ -89,12 +101,19 @@ def render(
         CompileError: with the errors of all templates.
     """
     problems = Problems()
-    compiled: dict[str, _Template | Exception] = {}
+    compiled: dict[str, _Template | _Existing | Exception] = {}
+    generated = {target.generated for target in targets}
 
     dockerfiles = []
     for target in targets:
         name = target.template
         try:
+            if target.is_existing and target.dockerfile in generated:
+                raise FileError(
+                    Code.NOT_A_FILE,
+                    f"{target.dockerfile} is a file that compiling writes",
+                    "name a Dockerfile outside the output folder",
+                )
             if name not in compiled:
                 compiled[name] = _compiled(name, templates)
             template = compiled[name]
@@ -109,9 +128,11 @@ def render(
     return tuple(dockerfiles)
 
 
-def _compiled(name: str, templates: Templates) -> _Template | Exception:
+def _compiled(name: str, templates: Templates) -> "_Template | _Existing | Exception":
     """Return a template, or the error that all targets with this template share."""
     try:
+        if name.startswith(EXISTING):
+            return _Existing(name, templates)
         return _Template(name, templates)
     except Exception as error:  # noqa: BLE001 - templates may raise anything
         return error
@@ -129,6 +150,8 @@ def _diagnosed(
 ) -> Diagnostic:
     """Return the diagnostic of an error, in the template or where matrix.yaml names it."""
     named = template_location(target, matrix)
+    if isinstance(error, FileError):
+        return error.at(named)
     if isinstance(error, NoBaseError):
         return Diagnostic(
             code=Code.NO_BASE,

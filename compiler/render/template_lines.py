@@ -115,6 +115,8 @@ def line_location(
 ) -> Location:
     """Return the template's line of a line of a Dockerfile, or where matrix.yaml names it."""
     lines = text.split("\n")
+    if target.is_existing and line:
+        return templates.locate(target.template, line, word)
     if word and line:  # an instruction may continue on the next lines
         line = next((n for n, text in enumerate(lines[line - 1 :], line) if word in text), line)
     whole = lines[line - 1].strip() if 0 < line <= len(lines) else ""

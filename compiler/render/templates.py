@@ -5,7 +5,7 @@ from collections import defaultdict
 from compiler.errors import Problems
 from compiler.matrix.jinja import environment
 from compiler.matrix.jinja_versions import VERSION_FILTER
-from compiler.matrix.template_files import TemplateFiles
+from compiler.matrix.template_files import EXISTING, TemplateFiles
 from compiler.render.shapes import Shapes
 from compiler.source.project_files import Files
 
@@ -30,6 +30,8 @@ class Templates(TemplateFiles):
             The names of these templates, the template itself first; the names that they read, or
             None if an include is only known when rendering; whether any may use inheritance.
         """
+        if name.startswith(EXISTING):
+            return (name,), frozenset(), False
         text = self.load(name)
         if text is None:
             return (), frozenset(), False

@@ -141,8 +141,14 @@ def _idle_axis(
 def _templates(compared: _Compared, numbers: list[int]) -> list[str]:
     """Return the paths of the templates of some targets, as diagnostics show them."""
     folder = posixpath.join(posixpath.dirname(compared.matrix.source.path), FOLDER)
-    names = dict.fromkeys(compared.targets[n].template for n in numbers)
-    return [f"{folder}/{name}" for name in names]
+    targets = [compared.targets[n] for n in numbers]
+    paths = (
+        posixpath.join(posixpath.dirname(folder), target.dockerfile)
+        if target.is_existing
+        else f"{folder}/{target.template}"
+        for target in targets
+    )
+    return list(dict.fromkeys(paths))
 
 
 def _when(image: Image, position: int, idle: list[_Line], alive: list[_Line]) -> str:

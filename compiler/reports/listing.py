@@ -42,7 +42,8 @@ def listing(
         terminal: the width that a table must fit into.
     """
     if environment is not None:
-        values = resolve_variables(plan, environment)
+        found = resolve_variables(plan, environment)
+        values = found.values | {name: f"${{{name}}}" for name in found.missing}
         targets = tuple(_resolved(target, values) for target in targets)
     match output_format:
         case ListFormat.NAMES:

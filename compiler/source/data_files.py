@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from compiler.codes import Code
 from compiler.source.composer import DEEPEST
+from compiler.source.data_positions import json_nodes, toml_nodes
 from compiler.source.document import Source
 from compiler.source.json_strictness import find_in_json, invalid_json
 from compiler.source.positions import (
@@ -21,6 +22,7 @@ from compiler.source.positions import (
     refuse_file,
     show,
 )
+from compiler.source.supplied import DataFile
 
 
 LIMIT = 16 << 20
@@ -39,8 +41,8 @@ _TOML_ESCAPE = re.compile(r"\\(?:([bfre])|[xuU]([\dA-Fa-f]+)|.)", re.DOTALL)
 _LETTERS = {"b": "\b", "f": "\f", "r": "\r", "e": "\x1b"}
 
 
-def load_data(name: str, text: bytes, path: str, *, limit: int = LIMIT) -> object:
-    """Return the content of a data file: a mapping or a list.
+def load_data(name: str, text: bytes, path: str, *, limit: int = LIMIT) -> DataFile:
+    """Return a data file, whose content is a mapping or a list.
 
     The suffix of `name` decides the format; diagnostics show `path`. `3.10` is the text
     `3.10` in each format, as are dates; only whole numbers of JSON and TOML are numbers.
@@ -50,7 +52,9 @@ def load_data(name: str, text: bytes, path: str, *, limit: int = LIMIT) -> objec
     """
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in {".yaml", ".yml"}:
-        return Source.parse(text, path, limit=limit, mapping=False).data
+        source = Source.parse(text, path, limit=limit, mapping=False)
+        root, page = source.root
+        return DataFile(source.data, page, lambda _: root)
     if suffix not in {".json", ".toml"}:
         refuse_file(
             path,
@@ -59,7 +63,9 @@ def load_data(name: str, text: bytes, path: str, *, limit: int = LIMIT) -> objec
             help="rename it to .json, .yaml, .yml or .toml",
         )
     page = read_text(text, path, limit=limit)
-    return _read_json(page) if suffix == ".json" else _read_toml(page)
+    if suffix == ".json":
+        return DataFile(_read_json(page), page, json_nodes)
+    return DataFile(_read_toml(page), page, toml_nodes)
 
 
 def _read_json(page: SourceText) -> Any:

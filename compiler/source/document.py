@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import yaml
 from yaml.parser import Parser
@@ -15,6 +15,7 @@ from compiler.source import edits as changes
 from compiler.source.composer import Composer, StopComposing, compose
 from compiler.source.nodes import Node
 from compiler.source.positions import RawDiagnostic, SourceText, read_text, refuse_file
+from compiler.source.supplied import SuppliedNode
 from compiler.source.yaml_hints import Failure
 from compiler.source.yaml_strictness import refuse_directives
 
@@ -71,6 +72,11 @@ class Source:
     _page: SourceText = field(repr=False)
     _root: Node = field(repr=False)
 
+    @property
+    def root(self) -> tuple[Node, SourceText]:
+        """The tree of the document, and its text."""
+        return self._root, self._page
+
     @classmethod
     def parse(
         cls, text: str | bytes, path: str, *, limit: int = LIMIT, mapping: bool = True
@@ -113,23 +119,41 @@ class Source:
         The location of an empty value is that of its key. If nothing has this route, it is the
         location of the nearest value above: of a mapping or list, that of its key.
         """
-        name, node, complete = self._walk(route)
+        found = self._walk(route)
+        node, page = found.node.located(found.page)
         empty = node.start == node.end and node.children is None
-        lacking = not complete and node.children is not None
-        if name is not None and (key or empty or lacking):
-            return self._page.at(name.start, name.end)
-        return self._page.at(*node.span(self.text))
+        lacking = not found.complete and node.children is not None
+        if found.name is not None and (key or empty or lacking):
+            name, page = found.name.located(found.outer)
+            return page.at(name.start, name.end)
+        return page.at(*node.span(page.text))
 
     def locate_in(self, route: Route, offset: int, *, key: bool = False) -> Location:
         """Return the location of the character at `offset` of a text or key."""
-        name, node, complete = self._walk(route)
-        if key and name is not None:
-            node = name
+        found = self._walk(route)
+        node, page = found.node.located(found.page)
+        if key and found.name is not None:
+            node, page = found.name.located(found.outer)
         node = node.origin
-        if not complete or not isinstance(node.data, str):
+        if not found.complete or not isinstance(node.data, str):
             return self.locate(route, key=key)
-        place = node.place(self.text, max(0, min(offset, len(node.data))))
-        return self._page.at(place, place + 1)
+        place = node.place(page.text, max(0, min(offset, len(node.data))))
+        return page.at(place, place + 1)
+
+    def node(self, route: Route) -> Node:
+        """Return the node of an existing value, which knows the text that contains it."""
+        found = self._walk(route)
+        if found.node.page is None:
+            found.node.page = found.page
+        return found.node
+
+    def is_list(self, route: Route) -> bool:
+        """Return whether the value at a route is a list."""
+        return isinstance(self._walk(route).node.children, list)
+
+    def is_supplied(self, route: Route) -> bool:
+        """Return whether an expression supplied the value at a route, or one around it."""
+        return self._walk(route).supplied
 
     def existing(self, route: Route) -> Route:
         """Return the longest beginning of a route that exists, with the document's own keys."""
@@ -159,25 +183,46 @@ class Source:
         root = changes.apply_edits(self._root, edits)
         return replace(self, data=root.data, _root=root)
 
-    def _walk(self, route: Route) -> tuple[Node | None, Node, bool]:
-        """Return key and value at the end of a route, and whether the whole route exists."""
+    def with_root(self, root: Node) -> "Source":
+        """Return the document with another tree; its nodes know the texts that contain them."""
+        return replace(self, data=root.data, _root=root)
+
+    def _walk(self, route: Route) -> "_Found":
+        """Return key and value at the end of a route, or of the part of it that exists."""
         name: Node | None = None
-        node = self._root
+        node, supplied = self._root, False
+        outer = page = self._page
         for step in route:
             children = node.children
-            if isinstance(children, list):
-                if not isinstance(step, int) or not 0 <= step < len(children):
-                    return name, node, False
+            if isinstance(children, list) and isinstance(step, int) and 0 <= step < len(children):
                 name, node = None, children[step]
             elif isinstance(children, dict):
                 if step not in children and isinstance(step, str):
                     step = _SPELT.get(step, step)  # noqa: PLW2901
                 if step not in children:
-                    return name, node, False
+                    return _Found(name, node, outer, page, supplied, complete=False)
                 name, node = children[step]
             else:
-                return name, node, False
-        return name, node, True
+                return _Found(name, node, outer, page, supplied, complete=False)
+            outer, page = page, node.page or page
+            supplied = supplied or isinstance(node, SuppliedNode)
+        return _Found(name, node, outer, page, supplied, complete=True)
+
+
+class _Found(NamedTuple):
+    """A value of a document."""
+
+    name: Node | None
+    """Its key."""
+    node: Node
+    outer: SourceText
+    """The text that contains the key, unless the key says otherwise."""
+    page: SourceText
+    """The text that contains the value, unless the value says otherwise."""
+    supplied: bool
+    """Whether an expression supplied it."""
+    complete: bool
+    """Whether the whole route exists."""
 
 
 def _feed(composer: Composer) -> Failure | None:

@@ -40,7 +40,14 @@ class Replace:
     data: Any
 
 
-Edit: TypeAlias = Remove | Enclose | Rename | Replace
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """Put the value of an expression in the place of the expression."""
+
+    node: Node
+
+
+Edit: TypeAlias = Remove | Enclose | Rename | Replace | Supply
 
 _WHOLE: Route = ()
 
@@ -53,7 +60,7 @@ def apply_edits(node: Node, edits: Mapping[Route, Edit]) -> Node:
     by_step: dict[Any, dict[Route, Edit]] = {}
     for (step, *rest), edit in edits.items():
         by_step.setdefault(step, {})[tuple(rest)] = edit
-    changed = Node(node.start, node.end, node.style)
+    changed = node.emptied()
     if isinstance(node.children, dict):
         pairs: dict[Any, tuple[Node, Node]] = {}
         for step, (key, value) in node.children.items():
@@ -81,12 +88,16 @@ def _edited(node: Node, edits: Mapping[Route, Edit]) -> Node:
         case None:
             return apply_edits(node, edits) if edits else node
         case Enclose():
-            changed = Node(node.start, node.end, "")
+            changed = node.emptied()
+            changed.style = ""
             changed.children = [node]
             changed.data = [node.data]
             return changed
+        case Supply(supplied):
+            return supplied
         case Replace(data):
-            changed = Node(node.start, node.end, node.style, data)
+            changed = node.emptied()
+            changed.data = data
             changed.children = [] if data == [] else None
             return changed
         case _:

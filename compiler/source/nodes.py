@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from compiler.source.positions import SourceText
+
 
 _UNIT = re.compile(r"\\(?:x..|u....|U.{8}|\r\n|.)|.", re.DOTALL)
 _HEAD = re.compile(r"[|>][-+\d]*")
@@ -15,7 +17,7 @@ _CONTINUED = ("\\\n", "\\\r", "\\\r\n")
 class Node:
     """A value and its position; the children of a mapping are pairs of key and value."""
 
-    __slots__ = ("children", "data", "end", "origin", "size", "start", "style")
+    __slots__ = ("children", "data", "end", "origin", "page", "size", "start", "style")
 
     def __init__(self, start: int, end: int, style: str, data: Any = None) -> None:
         self.start = start
@@ -28,6 +30,22 @@ class Node:
         """The node itself, or the anchored node of an alias."""
         self.size = 1
         """The number of nodes with aliases expanded; 0 while the node is incomplete."""
+        self.page: SourceText | None = None
+        """The text that contains the node, and the nodes below it; None for that of its parent."""
+
+    def located(self, page: SourceText) -> tuple["Node", SourceText]:
+        """Return the node with the position for diagnostics, and the text that contains it.
+
+        Args:
+            page: the text of the nodes above.
+        """
+        return self, self.page or page
+
+    def emptied(self) -> "Node":
+        """Return a node at the same position, without data and children."""
+        changed = Node(self.start, self.end, self.style)
+        changed.page = self.page
+        return changed
 
     def span(self, text: str) -> tuple[int, int]:
         """Return the span for a diagnostic: a scalar, brackets, or the head of a block."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from compiler.codes import Code
 from compiler.constants import DOT_GIT, FOLDER, PRESENT
 from compiler.errors import Diagnostic, Location, did_you_mean
+from compiler.source.file_globs import find_files, is_glob
 from compiler.source.file_system import DISK, FileSystem
 
 
@@ -54,6 +55,8 @@ class Files:
         self._real = disk.real(os.path.abspath(root))
         self.digests: dict[str, str | None] = {}
         """Path -> `sha256:...` of a file that was read, `folder`, `present`, or None if missing."""
+        self.found: dict[str, list[str]] = {}
+        """Glob, or path of a part -> the files that it finds."""
 
     def shown(self, path: str) -> str:
         """Return a path as users see it."""
@@ -104,6 +107,28 @@ class Files:
             raise self._unreadable(path, error) from None
         self.digests[path] = f"sha256:{sha256(content).hexdigest()}"
         return content
+
+    def find(self, pattern: str) -> list[str]:
+        """Return the files that match a glob, and record the result as an input.
+
+        Raises:
+            FileError: it finds none, or leads out of the folder.
+        """
+        full, _ = self._inside(pattern)
+        paths = self.found[pattern] = find_files(self._real, pattern, self.disk.entries)
+        if paths:
+            return paths
+        if not is_glob(pattern) and self.disk.exists(full):
+            raise FileError(
+                Code.NOT_A_FILE,
+                f"{self.shown(pattern)} is hidden, a link or not a regular file",
+                "name a regular file below the folder of matrix.yaml",
+            )
+        raise FileError(
+            Code.MISSING_FILE,
+            f"no file matches {pattern!r}" if is_glob(pattern) else f"there is no file {pattern!r}",
+            "hidden files and links do not count" if is_glob(pattern) else self._near(full),
+        )
 
     def absent(self, path: str) -> bool:
         """Return whether a path is missing, and record that as an input."""

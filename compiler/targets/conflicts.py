@@ -120,7 +120,7 @@ def _items(change: Changes, variables: Collection[str], *, settings: bool) -> di
     items: dict[_Item, _Setter] = {}
     if change.template is not None:
         text = change.template
-        items["template", ""] = _Setter(text.raw, text.render, (*change.route, "template"))
+        items["template", ""] = _Setter(text.raw, text.render, text.route)
     if change.parent is not None:
         named = _named(change.parent)
         items["from", ""] = _Setter(named, lambda _: named, change.parent.route)

@@ -39,11 +39,12 @@ class TargetUnderCheck(NamedTuple):
     def entry(self, field: str, wanted: str) -> Location:
         """Return where the entry of a list is written that renders to this text."""
         value = self.written[field].value if field in self.written else ()
-        for n, entry in enumerate(value if isinstance(value, tuple) else ()):
+        for entry in value if isinstance(value, tuple) else ():
             if isinstance(entry, TemplateString):
-                rendered = interpolate(entry, entry.render(self.scope), self.matrix.variables)
-                if wanted in (rendered, *rendered.split()):
-                    return self.locate(field, n)
+                for text in entry.items(self.scope):
+                    rendered = interpolate(entry, text, self.matrix.variables)
+                    if wanted in (rendered, *rendered.split()):
+                        return self.matrix.source.locate(entry.route)
         if field == "aliases":
             for alias in self.variant.image.aliases:
                 tag = interpolate(alias.tag, alias.tag.render(self.scope), self.matrix.variables)

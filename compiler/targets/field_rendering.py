@@ -73,9 +73,9 @@ def remembered(
 
     def once(scope: Mapping[str, Any]) -> T:
         key = (
-            tuple([scope.get(name, _MISSING) for name in ordered])
+            tuple([_distinct(scope.get(name, _MISSING)) for name in ordered])
             if single is None
-            else scope.get(single, _MISSING)
+            else _distinct(scope.get(single, _MISSING))
         )
         try:
             result = memo.get(key)
@@ -86,6 +86,12 @@ def remembered(
         return result
 
     return once
+
+
+def _distinct(value: Any) -> Any:
+    """Return a key for a value: `true` and 1 are equal, and are printed differently."""
+    kind = value.__class__
+    return value if kind is str else (kind, value)
 
 
 def _remembered(render: Renderer, texts: list[TemplateString]) -> Renderer:
@@ -106,12 +112,12 @@ def _list(
                 pairs = _mapping(entry, scope, variables)
                 texts.append(_agent(entry, pairs) if field == "ssh" else _record(pairs))
                 continue
-            rendered = entry.render(scope)
-            if field == "tests":
-                texts += [BakeString(rendered)] if rendered.strip() else []
-                continue
-            parts = rendered.split() if field in ("tags", "moving") else [rendered]
-            texts += [interpolate(entry, part, variables) for part in parts if part]
+            for rendered in entry.items(scope):
+                if field == "tests":
+                    texts += [BakeString(rendered)] if rendered.strip() else []
+                    continue
+                parts = rendered.split() if field in ("tags", "moving") else [rendered]
+                texts += [interpolate(entry, part, variables) for part in parts if part]
         except CompileError as error:
             errors += error.diagnostics
     if errors:

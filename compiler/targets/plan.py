@@ -79,6 +79,7 @@ def described(target: Target) -> dict[str, Any]:
         "axes": target.axes,
         "variant": target.variant,
         "dockerfile": target.dockerfile,
+        **({"generated": False} if target.is_existing else {}),
         "context": fields.get("context", "."),
         "tags": fields.get("tags", ()),
         "moving": target.moving,

@@ -54,8 +54,9 @@ class Platforms:
                 continue
             try:
                 texts = tuple(
-                    interpolate(text, text.render(subject.scope), self._values)
+                    interpolate(text, item, self._values)
                     for text in value.platforms
+                    for item in text.items(subject.scope)
                 )
             except CompileError as error:
                 self._problems.extend(error.diagnostics, subject.name)

@@ -4,14 +4,15 @@ All targets that `resolve` returns have valid, unique names and tags, known plat
 that exist. Fields that do not depend on the variant are the same object in all targets of an image.
 """
 
-from collections.abc import Iterable, Mapping
+import posixpath
+from collections.abc import Mapping
 from typing import Any
 
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Problems
-from compiler.matrix.matrix import Alias, Image, Matrix, Setting, Value
-from compiler.matrix.reader import grow
+from compiler.matrix.matrix import Alias, Image, Matrix
 from compiler.matrix.strings import BakeString, TemplateString, interpolate
+from compiler.matrix.template_files import EXISTING
 from compiler.source.project_files import Files
 from compiler.targets.aliases import find_aliases
 from compiler.targets.applied_overrides import BuildSpec, ImageContext
@@ -24,6 +25,7 @@ from compiler.targets.links import check_links, link_to, links_in
 from compiler.targets.naming import Named, name_variants
 from compiler.targets.parents import find_parents
 from compiler.targets.platforms import Platforms
+from compiler.targets.settings import Settings
 from compiler.targets.target import Target
 
 
@@ -76,6 +78,7 @@ class _Resolver:
             name: variable.resolved or name.lower() for name, variable in matrix.variables.items()
         }
         self._platforms = Platforms(values, problems)
+        self._settings = Settings(matrix)
         self.checks = Checks(matrix, files, values, problems)
 
     def target(
@@ -89,7 +92,8 @@ class _Resolver:
         scope = {**context.scope, **axes}
         try:
             if context.settings or spec.settings or not context.plain:
-                scope.update(_settings(context.settings, values, spec.settings, scope, matrix))
+                scope["image"] = image.name
+                scope.update(self._settings.of(context.settings, values, spec.settings, scope))
             scope.update(image=image.name, target=name, variant=joined, parent=parent)
         except CompileError as error:
             problems.extend(error.diagnostics, name)
@@ -114,6 +118,7 @@ class _Resolver:
         platforms: Any = fields.get("platforms", ())
         if narrowed := self._platforms.narrowed(subject, platforms):
             fields["platforms"] = narrowed
+        generated = f"{matrix.output}/{name}.Dockerfile"
         tags: Any = fields.get("tags", ())
         all_tags = {"tags": tags, "moving": moving, "aliases": floating}
         self.checks.target(subject, fields, all_tags, cache)
@@ -125,7 +130,8 @@ class _Resolver:
             values=values,
             variant=joined,
             template=template,
-            dockerfile=f"{matrix.output}/{name}.Dockerfile",
+            dockerfile=template[1:] if template.startswith(EXISTING) else generated,
+            generated=generated,
             scope=scope,
             fields=fields,
             spec=spec,
@@ -159,6 +165,8 @@ def _fields(
     template = ""
     try:
         template = named.render(scope)
+        if named.route[-1] == "dockerfile":
+            template = EXISTING + posixpath.normpath(template)
     except CompileError as error:
         problems.extend(error.diagnostics, name)
         valid = False
@@ -192,52 +200,6 @@ def _aliases(
         return None
 
 
-def _settings(
-    settings: Iterable[Setting],
-    values: tuple[Value, ...],
-    overriding: Iterable[Setting],
-    scope: Mapping[str, Any],
-    matrix: Matrix,
-) -> dict[str, Any]:
-    """Merge `set` of an image, its axis values and its overrides, the last winning.
-
-    Two values must not set one name differently. A setting that is replaced is not rendered, since
-    it may be valid only in variants that keep it.
-    """
-    merged: dict[str, Any] = {}
-    errors: list[Diagnostic] = []
-
-    def add(setting: Setting) -> None:
-        try:
-            merged[setting.name] = setting.tree if setting.constant else grow(setting.tree, scope)
-        except CompileError as error:
-            errors.extend(error.diagnostics)
-
-    overrides = {setting.name: setting for setting in overriding}
-    of_values = [
-        setting
-        for value in values
-        for setting in value.settings.values()
-        if setting.name not in overrides
-    ]
-    replaced = {*overrides, *(setting.name for setting in of_values)}
-    for setting in settings:
-        if setting.name not in replaced:
-            add(setting)
-    owners: dict[str, Setting] = {}
-    for setting in of_values:
-        name, before = setting.name, merged.get(setting.name)
-        add(setting)
-        if name in owners and not errors and merged[name] != before:
-            errors.append(_conflict(setting, owners[name], matrix))
-        owners[name] = setting
-    for setting in overrides.values():
-        add(setting)
-    if errors:
-        raise CompileError(errors)
-    return merged
-
-
 def _no_template(image: Image, matrix: Matrix) -> Diagnostic:
     return Diagnostic(
         code=Code.MISSING_KEY,
@@ -253,15 +215,4 @@ def _parent_context(parent: str, subject: TargetUnderCheck) -> Diagnostic:
         message=f"duplicate context {parent!r}: `from` defines it already",
         location=subject.locate("contexts", parent),
         help="remove it",
-    )
-
-
-def _conflict(setting: Setting, other: Setting, matrix: Matrix) -> Diagnostic:
-    locate = matrix.source.locate
-    return Diagnostic(
-        code=Code.SET_CONFLICT,
-        message=f"two axis values set {setting.name!r} differently",
-        location=locate(setting.route, key=True),
-        help="exclude the combination, or set it in only one of them",
-        related=(("also set here", locate(other.route, key=True)),),
     )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from compiler.matrix.matrix import Value
 from compiler.matrix.model import Scalar
 from compiler.matrix.strings import BakeString
+from compiler.matrix.template_files import EXISTING
 from compiler.targets.applied_overrides import BuildSpec
 from compiler.targets.field_rendering import Rendered
 
@@ -26,9 +27,11 @@ class Target(NamedTuple):
     variant: str
     """The non-empty fragments joined with `-`."""
     template: str
-    """The path of the Dockerfile's template below `templates/`."""
+    """The path of the Dockerfile's template below `templates/`; EXISTING for an existing one."""
     dockerfile: str
     """The Dockerfile's path, relative to matrix.yaml."""
+    generated: str
+    """The path of the Dockerfile that is generated for it, unless it has an existing one."""
     scope: Mapping[str, Any]
     """The names that its templates can use."""
     fields: Mapping[str, Rendered]
@@ -47,6 +50,11 @@ class Target(NamedTuple):
     """`ref` and `mode` of its registry cache, if it has one."""
     tests: tuple[str, ...] = ()
     """Commands that test the built image."""
+
+    @property
+    def is_existing(self) -> bool:
+        """Whether its Dockerfile is an existing one, used unchanged."""
+        return self.template.startswith(EXISTING)
 
     @property
     def platforms(self) -> tuple[BakeString, ...]:

@@ -66,9 +66,28 @@ patterns = mappings(axis_names, st.one_of(scalars, lists(scalars)), 2)
 records = st.one_of(texts, mappings(texts, texts, 2))
 
 
+expressions = st.sampled_from(
+    [
+        *("{{ d.axes }}", "{{ d.axes.py }}", "{{ d.rows }}", "{{ d.rows[0] }}", "{{ d.nope }}"),
+        *(
+            "{{ d.text }}",
+            "{{ [d.text, 1, none] }}",
+            "{{ d }}",
+            "{{ py }}",
+            "{{ [py] }}",
+            "{{ 1 + }}",
+        ),
+        *("{{ d.rows | map(attribute='py') }}", "{{ {'a': d.rows} }}", "{{ range(3) }}"),
+    ]
+)
+"""One expression in the place of a structure."""
+
+
 def spoilt(right: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Generate values of the right type, and sometimes of another."""
-    return st.integers(0, 39).flatmap(lambda n: anything if n == 39 else right)
+    return st.integers(0, 39).flatmap(
+        lambda n: anything if n == 39 else expressions if n > 34 else right
+    )
 
 
 def level(known: dict[str, st.SearchStrategy[Any]], most: int) -> st.SearchStrategy[dict[str, Any]]:
@@ -101,6 +120,7 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "set": mappings(texts, anything, 2),
     "platforms": lists(st.sampled_from(["linux/amd64", "linux/arm64", "${R}", "{{ py }}", "x"])),
     "template": st.sampled_from(["a.j2", "{{ image }}.j2", "nope.j2", "../x", ""]),
+    "dockerfile": st.sampled_from(["Dockerfile", "{{ image }}", "./Dockerfile", "../x", "", "."]),
     "cache": st.fixed_dictionaries({"type": st.just("registry"), "ref": texts}),
     "context": st.sampled_from([".", "templates", "nope", "https://x", "..", "{{ py }}"]),
     **dict.fromkeys(
@@ -129,8 +149,18 @@ _axis = st.one_of(
     texts,
 )
 _TOP: dict[str, st.SearchStrategy[Any]] = {
+    "include": lists(
+        st.sampled_from(
+            ["part.yaml", "p*.yaml", "nope.yaml", "**/*.yaml", "[", "..", "", "{{ d }}"]
+        ),
+        2,
+    ),
     "data": mappings(texts, st.sampled_from(["data.yaml", "nope.yaml", "data.toml", ".", ""]), 2),
-    "variables": mappings(st.one_of(st.sampled_from(["R", "V"]), texts), texts, 2),
+    "variables": mappings(
+        st.one_of(st.sampled_from(["R", "V"]), texts),
+        st.one_of(texts, mappings(st.sampled_from(["from", "match", "x"]), texts, 2)),
+        3,
+    ),
     "axes": st.fixed_dictionaries(
         {"py": spoilt(_axis), "gpu": spoilt(_axis)}, optional={"nope": _axis}
     ),
@@ -152,7 +182,14 @@ documents = st.fixed_dictionaries(
         )
     },
     optional={name: spoilt(made) for name, made in _TOP.items() if name != "images"},
-).map(lambda made: {"variables": {"R": "r.x"}, "defaults": {"template": "a.j2"}, **made})
+).map(
+    lambda made: {
+        "data": {"d": "d.json"},
+        "variables": {"R": "r.x"},
+        "defaults": {"template": "a.j2"},
+        **made,
+    }
+)
 
 
 @st.composite

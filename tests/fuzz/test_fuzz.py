@@ -37,6 +37,11 @@ DATA = {
     "templates/one.j2": "FROM {{ parent }}\nENV A={{ py }}\n",
     "data.yaml": "a: [1, 2]\nb: {c: d}\n",
     "data.toml": "x = [1.5, true]\n",
+    "d.json": '{"axes": {"py": {"3.9": {}, "true": {"tag": "x"}}, "gpu": [1, {"value": null}]},\n'
+    ' "rows": [{"py": "3.9"}, {"gpu": [true, "{{ x }}${R}"]}], "text": "a b"}\n',
+    "part.yaml": "axes: {part: [a, b]}\nset: {own: 1}\nexclude: [{py: 3.9, part: a}]\n"
+    "defaults: {labels: &l {a: b}}\nimages: {part: {labels: *l}}\n",
+    "Dockerfile": "# syntax=x\nFROM a\n",
 }
 
 

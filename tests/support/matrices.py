@@ -18,7 +18,10 @@ AXES = ("py", "gpu", "os", "Job_2")
 IMAGES = ("server", "worker.x", "tool-2")
 ODD = "ab3.-_+\"'\\ $${{}}%#*!:/@[]?|&<>~=`é日😀"
 JINJA = ("{{", "{%", "{#")
-VARIABLES = {"R": "r.example", "V": 'a "b" \\ %{c}'}
+VARIABLES = {"R": "r.example", "V": 'a "b" \\ %{c}', "E": "example", "N": "x-example"}
+"""The values of the variables of each matrix."""
+_DERIVED = {"E": {"from": "R", "match": r"\.(\w+)$"}, "N": "x-${E}"}
+"""Variables with another form than their values."""
 TEMPLATES = {
     "base.j2": "FROM scratch\n",
     "more.j2": "FROM scratch\n{% if variant %}\nENV A=1\n{% endif %}\n# {{ image }}\n"
@@ -163,16 +166,22 @@ def matrices(draw: st.DrawFn) -> Matrix:
         name: draw(st.lists(values, min_size=1, max_size=3, unique_by=spelling)) for name in names
     }
     matrix: Matrix = {
-        "variables": VARIABLES,
+        "variables": {**VARIABLES, **_DERIVED},
         "axes": {name: draw(_axis(name, axes)) for name in names},
-        "set": {f"from_{name}": draw(inserted) for name in names},
+        "set": {
+            **{f"from_{name}": draw(inserted) for name in names},
+            "last": "{{ both }}",
+            "both": f"{{{{ from_{names[0]} }}}} {{{{ image }}}} {{{{ {names[-1]} }}}}"
+            if None not in axes[names[-1]]
+            else "{{ image }}",
+        },
         "exclude": draw(st.lists(rows(axes, images), max_size=1)),
         "overrides": draw(st.lists(overrides(axes, images, "top"), max_size=2)),
         "defaults": {
             "template": draw(st.sampled_from(["base.j2", "more.j2"])),
             "tags": ["${R}/{{ image }}:{{ target }}"],
-            "labels": {"l{{ variant }}": "${V}{{ image }}"},
-            "args": {name: f"{{{{ from_{name} }}}}" for name in names},
+            "labels": {"l{{ variant }}": "${V}{{ image }}${N}"},
+            "args": {**{name: f"{{{{ from_{name} }}}}" for name in names}, "last": "{{ last }}"},
         },
         "images": {},
     }

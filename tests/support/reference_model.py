@@ -331,9 +331,14 @@ def _fields(
     values, rows, above = _levels(rules, image, chosen)
     levels = [rules.defaults, rules.images[image], *map(_without_rules, values), *rows, *above]
     settings = [rules.matrix, rules.defaults, rules.images[image], *values, *rows, *above]
-    for level in settings:
-        for name, text in level.get("set", {}).items():
-            scope[name] = _said(text, scope, {})
+    final = {name: text for level in settings for name, text in level.get("set", {}).items()}
+
+    def value_of(name: str) -> Any:
+        if name not in final:
+            return scope[name]
+        return re.sub(r"\{\{ (\w+) \}\}", lambda found: spelling(value_of(found[1])), final[name])
+
+    scope |= {name: value_of(name) for name in final}
     _check_conflicts(list(map(_without_rules, values)), [*rows, *above], scope, variables)
     _check_conflicts(rows, above, scope, variables)
     fields: dict[str, Any] = {}

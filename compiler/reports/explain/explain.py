@@ -159,7 +159,11 @@ def _target(plan: Plan, target: Target) -> Explanation:
             target=target.name,
             variant=target.variant,
             dockerfile=posixpath.join(folder, target.dockerfile),
-            template=template._replace(value=posixpath.join(folder, FOLDER, template.value)),
+            template=template._replace(
+                value=posixpath.join(
+                    folder, *([] if target.is_existing else [FOLDER]), template.value
+                )
+            ),
             settings=origins.settings(),
             fields=(*origins.fields(), *origins.aliases()),
             platforms=target.platforms,

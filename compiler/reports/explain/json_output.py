@@ -76,7 +76,7 @@ def _plain(explanation: Explanation) -> dict[str, Any]:
         **document,
         "variant": build.variant,
         "dockerfile": build.dockerfile,
-        "template": _given(build.template),
+        "template": _given(build.template) if build.template.name == "template" else None,
         "set": list(map(_given, build.settings)),
         "fields": list(map(_given, build.fields)),
         "platforms": build.platforms,

@@ -71,7 +71,11 @@ class Origins:
     def __init__(self, matrix: Matrix, target: Target) -> None:
         self._matrix, self._target = matrix, target
         self._image = image = matrix.images[target.image]
-        self._image_levels = [Level("defaults", ("defaults",)), _level_of(image)]
+        self._image_levels = [
+            Level("defaults", ("defaults",)),
+            *_levels_of_part(image, matrix),
+            _level_of(image),
+        ]
         self._own = [
             Level(f"{axis.name}={value.text}", value.route)
             for axis, value in zip(image.axes, target.values, strict=True)
@@ -98,9 +102,18 @@ class Origins:
         )
 
     def template(self) -> Given:
-        """Return the value that names the template."""
-        chain = self._levels("template")
-        return self._given(("template",), chain, "template", "", self._target.template)
+        """Return the value that names the template, or the existing Dockerfile."""
+        named = [
+            (level, key)
+            for level in (*self._image_levels, *self._own, *self._changing)
+            for key in ("template", "dockerfile")
+            if written(self._matrix, (*level.route, key)) is not None
+        ]
+        (last, name), *below = reversed(named)
+        target = self._target
+        value = target.dockerfile if target.is_existing else target.template
+        former = tuple(self._former((key,), level, key) for level, key in below)
+        return Given(name, "", value, last.name, self._place((*last.route, name)), former)
 
     def fields(self) -> tuple[Given, ...]:
         """Return every field, in bake's order: a list by its entries, a mapping by its keys."""
@@ -115,7 +128,11 @@ class Origins:
                 "aliases",
                 "",
                 interpolate(alias.tag, alias.tag.render(scope), variables),
-                "defaults" if alias.tag.route[0] == "defaults" else _level_of(image).name,
+                next(
+                    level.name
+                    for level in self._image_levels
+                    if alias.tag.route[: len(level.route)] == level.route
+                ),
                 alias.tag.locate(),
             )
             for alias in image.aliases
@@ -130,7 +147,11 @@ class Origins:
             Given(
                 "platforms",
                 "",
-                tuple(interpolate(text, text.render(scope), variables) for text in value.platforms),
+                tuple(
+                    interpolate(text, item, variables)
+                    for text in value.platforms
+                    for item in text.items(scope)
+                ),
                 level.name,
                 self._place((*level.route, "platforms")),
             )
@@ -204,6 +225,15 @@ class Origins:
 
     def _place(self, route: Route) -> Location:
         return self._matrix.source.locate(route, key=True)
+
+
+def _levels_of_part(image: Image, matrix: Matrix) -> list[Level]:
+    """Return the levels of the part that declares an image, if one does."""
+    if image.part is None:
+        return []
+    path = matrix.parts[image.part]
+    route: Route = ("include", image.part)
+    return [Level(path, route), Level(f"defaults of {path}", (*route, "defaults"))]
 
 
 def _level_of(image: Image) -> Level:

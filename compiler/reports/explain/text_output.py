@@ -92,8 +92,8 @@ def _head(one: Explanation, build: Build) -> list[_Row]:
         ("target", build.target),
         ("image", one.image, "", _at(one.place)),
         ("variant", build.variant or "(no fragment)"),
-        ("dockerfile", build.dockerfile),
-        ("template", template.value, template.level, _at(template.place)),
+        *([("dockerfile", build.dockerfile)] if template.name == "template" else []),
+        (template.name, template.value, template.level, _at(template.place)),
         *_replaced(template),
     ]
     if build.parent is not None:

@@ -14,7 +14,7 @@ import pytest
 from compiler.cli.main import run
 from compiler.errors import CompileError
 from compiler.matrix.json_schema import schema, schema_text
-from compiler.matrix.model import BuildOptions, Level, MatrixFile, TemplateOptions, keys
+from compiler.matrix.model import BuildOptions, Level, MatrixFile, PartFile, TemplateOptions, keys
 from compiler.pipeline import plan_matrix
 from compiler.source.project_files import Files
 
@@ -96,7 +96,7 @@ def test_every_key_is_described() -> None:
     assert told == {
         frozenset(keys(one))
         for one in subclasses(Level)
-        if one not in {BuildOptions, TemplateOptions}
+        if one not in {BuildOptions, PartFile, TemplateOptions}
     }
     for where, level in found.items():
         assert level["additionalProperties"] is False, where
@@ -201,7 +201,7 @@ TOP = {
 IMAGE = {
     "unknown key": "tag: [a]",
     "bake's underscore": "cache_from: [a]",
-    "dockerfile": "dockerfile: Dockerfile",
+    "dockerfile outside": "dockerfile: /Dockerfile",
     "tags as text": "tags: acme/server",
     "tag in capitals": "tags: [Acme/Server]",
     "tag of no repository": "tags: [':1.0']",
@@ -307,6 +307,8 @@ UNSEEN = {
             "data-format",
             "data-syntax",
             "empty-axis--expression",
+            "misplaced-key",
+            "wrong-type--toml",
         ),
         *(
             "dockerfile-syntax",
@@ -336,9 +338,11 @@ UNSEEN = {
             "empty-key",
             "illegal-tag",
         ),
-        *("set-conflict", "template-error", "template-syntax", "undefined-name"),
+        *("set-conflict", "set-cycle", "template-error", "template-syntax", "undefined-name"),
         *("unprintable", "unsafe-template"),
     ),
+    "it compiles no regular expression": ("bad-expression",),
+    "a level above may replace either": ("two-sources",),
     "it compares no name with another": (
         *("axis-filter-collision", "bad-parent-name", "bad-range", "matches-nothing"),
         *(

@@ -45,7 +45,7 @@ def run(root, output, moment, number, files, inputs):
     update(artifacts, Path(root), output)
     state = State(
         compiler="1", matrix="README.md", output=output, tested=0, inputs=json.loads(inputs),
-        outputs=digests(artifacts), warnings=[],
+        existing=0, globs={}, outputs=digests(artifacts), warnings=[],
     )
     save_state(root, state)
 
@@ -90,6 +90,8 @@ def save(root: Path, output: str, artifacts: list[Artifact]) -> None:
         matrix="README.md",
         output=output,
         tested=0,
+        existing=0,
+        globs={},
         inputs=INPUTS,
         outputs=digests(artifacts),
         warnings=[],

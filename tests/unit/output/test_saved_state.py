@@ -36,6 +36,8 @@ def lay(
         matrix="matrix.yaml",
         output=output,
         tested=0,
+        existing=0,
+        globs={},
         inputs={path: digest(text.encode()) for path, text in INPUTS.items()}
         | {"docker-bake.hcl.j2": None, "no/such": None, "templates": FOLDER, ".": FOLDER}
         | (inputs or {}),

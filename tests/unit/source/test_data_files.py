@@ -17,7 +17,7 @@ DEEP = 200_000
 def load(suffix: str, text: str | bytes) -> object:
     """Return the data of a text in a file of that suffix."""
     raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
-    return load_data(f"data.{suffix}", raw, f"dir/data.{suffix}")
+    return load_data(f"data.{suffix}", raw, f"dir/data.{suffix}").value
 
 
 def refused(suffix: str, text: str | bytes) -> tuple[Diagnostic, ...]:
@@ -95,7 +95,7 @@ class TestValues:
     @pytest.mark.parametrize("name", ["A.JSON", "x.tar.Json"])
     def test_the_suffix_may_be_in_capitals(self, name: str) -> None:
         """The letter case of a suffix does not matter."""
-        assert load_data(name, b"{}", name) == {}
+        assert load_data(name, b"{}", name).value == {}
 
     def test_a_byte_order_mark_is_no_data(self) -> None:
         """A byte order mark is accepted."""

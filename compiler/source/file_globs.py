@@ -1,0 +1,100 @@
+"""Find the files of a project by globs; imports nothing slow, because up-to-date runs use it.
+
+Hidden files, links, and what is in a hidden folder or behind a link are never found.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable
+
+
+_CLASS = re.compile(r"\[(!?)(\]?[^\]]*)\]")
+_WILD = re.compile(r"[*?\[]")
+
+
+def _disk_entries(folder: str) -> Iterable[tuple[str, int]]:
+    """Return the names in a folder of the disk, each with its type."""
+    with os.scandir(folder) as entries:
+        return [
+            (
+                one.name,
+                stat.S_IFDIR
+                if one.is_dir(follow_symlinks=False)
+                else stat.S_IFREG
+                if one.is_file(follow_symlinks=False)
+                else 0,
+            )
+            for one in entries
+        ]
+
+
+def find_files(
+    root: str | os.PathLike[str],
+    pattern: str,
+    entries: Callable[[str], Iterable[tuple[str, int]]] = _disk_entries,
+) -> list[str]:
+    """Return the regular files below a folder that match a glob, in the order of their bytes.
+
+    Args:
+        root: the folder.
+        pattern: a path relative to it. `*`, `?` and `[...]` match inside one name, `**` matches
+            any number of folders.
+        entries: returns the names in a folder, each with its type as in `st_mode`.
+    """
+    steps = [step for step in pattern.split("/") if step != "."]
+    found: set[str] = set()
+    pending = [("", tuple(steps))]
+    seen = set(pending)
+    while pending:
+        folder, (step, *rest) = pending.pop()
+        following = []
+        if step == "**" and rest:
+            following.append((folder, tuple(rest)))
+        matcher = None if step == "**" else _matcher(step)
+        for name, kind in _visible(os.path.join(root, folder), entries):
+            path = f"{folder}{name}"
+            if matcher is not None and not matcher.fullmatch(name):
+                continue
+            if stat.S_ISDIR(kind):
+                if step == "**" or rest:
+                    following.append((f"{path}/", (step, *rest) if step == "**" else tuple(rest)))
+            elif not rest and stat.S_ISREG(kind):
+                found.add(path)
+        pending += [one for one in following if one not in seen]
+        seen.update(following)
+    return sorted(found, key=os.fsencode)
+
+
+def is_glob(pattern: str) -> bool:
+    """Return whether a path has wildcards."""
+    return _WILD.search(pattern) is not None
+
+
+def _visible(
+    folder: str, entries: Callable[[str], Iterable[tuple[str, int]]]
+) -> list[tuple[str, int]]:
+    """Return the names in a folder that are not hidden; nothing if it cannot be read."""
+    try:
+        return [(name, kind) for name, kind in entries(folder) if name[:1] != "."]
+    except OSError:
+        return []
+
+
+def _matcher(step: str) -> re.Pattern[str]:
+    """Return the expression of one name of a glob."""
+    expression, at = "", 0
+    while at < len(step):
+        match = _CLASS.match(step, at)
+        if match and match[2]:
+            inner = re.sub(r"([\\\[\]^&~|])", r"\\\1", match[2])
+            expression += f"[{'^' if match[1] else ''}{inner}]"
+            at = match.end()
+            continue
+        character = step[at]
+        expression += {"*": ".*", "?": "."}.get(character) or re.escape(character)
+        at += 1
+    try:
+        return re.compile(expression, re.DOTALL)
+    except re.error:  # a range such as `[z-a]`
+        return re.compile(re.escape(step))
