@@ -93,15 +93,17 @@ def require_fields(plan: Plan) -> None:
         raise CompileError(errors)
 
 
-def require_values(resolved: ResolvedPlan, names: Collection[str]) -> None:
+def require_values(resolved: ResolvedPlan, names: Collection[str], *, moves: bool = False) -> None:
     """Check that each variable that these targets use has a value in the environment.
+
+    Floating tags count if they move, or if `MOVING` is true.
 
     Raises:
         CompileError: an error for each derived variable whose expression does not match.
     """
     matrix = resolved.plan.matrix
     errors = []
-    for name in resolved.missing_in(names):
+    for name in resolved.missing_in(names, moves=moves):
         derivation = matrix.variables[name].derivation
         assert derivation is not None  # noqa: S101 - only a derived variable lacks its own value
         text = resolved.variables[derivation.source]

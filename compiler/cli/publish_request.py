@@ -91,14 +91,13 @@ class CompiledRelease:
         """Return the request to publish a version; by default the one that the options name."""
         from compiler.bake.preconditions import require_values
         from compiler.fingerprint.set_overrides import override
-        from compiler.output.bake_resolved import ResolvedPlan
         from compiler.publish.request import PublishRequest
 
         options, compiled, folder = self.options, self.compiled, self.invocation.folder
         release = self.release if version is None else self.release._replace(version=version)
         released = self.resolved.with_variable(release.variable, release.version)
-        moves = {"MOVING": "true"} if release.is_final and not options.no_moving else {}
-        require_values(ResolvedPlan(released.plan, {**released.environment, **moves}), self.targets)
+        moves = release.is_final and not options.no_moving
+        require_values(released, self.targets, moves=moves)
         resolved = override(released, options.flags.sets)
         return PublishRequest(
             resolved=resolved,

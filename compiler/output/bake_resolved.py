@@ -87,8 +87,12 @@ class ResolvedPlan:
             (target.name for target in self.plan.targets), substitute(common, self.variables)
         )
 
-    def missing_in(self, names: Collection[str]) -> list[str]:
-        """Return the derived variables without a value that these targets and their links use."""
+    def missing_in(self, names: Collection[str], *, moves: bool = False) -> list[str]:
+        """Return the derived variables without a value that these targets and their links use.
+
+        Floating tags count if they move, or if `MOVING` is true.
+        """
+        moves = moves or self.environment.get("MOVING") in TRUE
         if not self.missing_values:
             return []
         targets = {target.name: target for target in with_linked_access(self.plan.targets)}
@@ -96,7 +100,7 @@ class ResolvedPlan:
         texts: list[Any] = []
         for target in map(targets.__getitem__, closure([n for n in names if n in links], links)):
             texts += [target.fields, target.cache if self.environment.get("CACHE") else ()]
-            texts += [_floating(target) if self.environment.get("MOVING") in TRUE else ()]
+            texts += [_floating(target) if moves else ()]
         used = {name for text in texts for name in _variables_of(text)}
         return list(dict.fromkeys(one for name, one in self.missing_values.items() if name in used))
 

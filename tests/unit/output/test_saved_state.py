@@ -177,7 +177,7 @@ REPLACED = [
     (b' "warnings": [', b' "warnings": 7, "x": ['),
     (b' "warnings": [', b' "warnings": ' + b"[" * 100_000),
     (b' "compiler": "1"', b' "compiler": 1'),
-    (b'"version": 1', b'"version": 2'),
+    (b'"version": 2', b'"version": 3'),
     (b': "sha256:', b": 5, "),
     (b': "sha256:', b': ["sha256"], "x": "'),
     (b"matrix.yaml", b"\xff"),
