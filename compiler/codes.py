@@ -102,6 +102,7 @@ class Code(StrEnum):
     GROUP_COLLISION = "group-collision"
     EMPTY_GROUP = "empty-group"
     DUPLICATE_TAG = "duplicate-tag"
+    SHARED_PLATFORM = "shared-platform"
     BAD_FIELD = "bad-field"
     ILLEGAL_TAG = "illegal-tag"
     ALIAS_MISMATCH = "alias-mismatch"
@@ -157,6 +158,7 @@ class Code(StrEnum):
     RESERVED_TAG = "reserved-tag"
     EXISTING_TAG = "existing-tag"
     UNREADY_TARGET = "unready-target"
+    PARTIAL_INDEX = "partial-index"
     CONCURRENT_RELEASE = "concurrent-release"
     UNKNOWN_RELEASE = "unknown-release"
     BAD_RECORD = "bad-record"
@@ -395,7 +397,11 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "succeed. Loosen its pattern, or remove the group.",
         Code.DUPLICATE_TAG: "Two targets have the same tag. Bake builds and pushes both, and the "
         "tag refers to whichever is pushed last. Make the tags differ, for example with `{{ "
-        "variant }}`.",
+        "variant }}`. If their platforms differ, list the tag under `shared`: `publish` then joins "
+        "their images in one index.",
+        Code.SHARED_PLATFORM: "Targets with one tag under `shared` have a platform in common. The "
+        "tag names an index, in which each platform is one image, so a user would get any of them. "
+        "Distinguish the tags, or narrow the platforms of the targets.",
         Code.BAD_FIELD: "Bake or BuildKit rejects this value of a field: reading the bake file or "
         "the build would fail. Write the value as the help shows.",
         Code.ILLEGAL_TAG: "No registry accepts this tag. Bake accepts it, so the push would fail "
@@ -512,6 +518,9 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "immutable: publish another version, or pass `--replace`.",
         Code.UNREADY_TARGET: "A target could not be built, merged or tested, so no tag was "
         "created. Correct the target and run `publish` again: staged images are reused.",
+        Code.PARTIAL_INDEX: "A shared version tag also belongs to targets that are neither "
+        "selected nor staged. Its index would lack their platforms, and version tags are "
+        "immutable. Publish these targets in the same run, or stage them first.",
         Code.CONCURRENT_RELEASE: "Another run publishes the same version and keeps replacing "
         "images or tags of this run, or has moved floating tags of this run. Run one release at "
         "a time, then decide with `compile-matrix release promote VERSION`.",

@@ -93,17 +93,27 @@ def require_fields(plan: Plan) -> None:
         raise CompileError(errors)
 
 
-def require_values(resolved: ResolvedPlan, names: Collection[str], *, moves: bool = False) -> None:
+def require_values(
+    resolved: ResolvedPlan,
+    names: Collection[str],
+    *,
+    moves: bool = False,
+    published: bool = False,
+) -> None:
     """Check that each variable that these targets use has a value in the environment.
 
-    Floating tags count if they move, or if `MOVING` is true.
+    Args:
+        resolved: the plan for the environment.
+        names: the targets.
+        moves: whether floating tags count, as they do if `MOVING` is true.
+        published: whether the tags that only `publish` creates count.
 
     Raises:
         CompileError: an error for each derived variable whose expression does not match.
     """
     matrix = resolved.plan.matrix
     errors = []
-    for name in resolved.missing_in(names, moves=moves):
+    for name in resolved.missing_in(names, moves=moves, published=published):
         derivation = matrix.variables[name].derivation
         assert derivation is not None  # noqa: S101 - only a derived variable lacks its own value
         text = resolved.variables[derivation.source]

@@ -99,7 +99,7 @@ def compile_files(
     tested = sum(bool(target.tests) for target in compiled.plan.targets)
     if not _is_tracked(from_git):
         _save(invocation, compiled, tested)
-    print_advice(invocation, len(compiled.plan.targets), tested)
+    print_advice(invocation, len(compiled.plan.targets), tested, compiled.plan.unbaked_tags)
     print_summary(invocation, compiled.plan, changes)
 
 
@@ -128,7 +128,7 @@ def _is_up_to_date(invocation: Invocation, *, strict: bool, locked: bool) -> boo
             return False
     _forbid(warnings, strict=strict, locked=locked)
     invocation.warn(warnings)
-    print_advice(invocation, state.targets, state.tested)
+    print_advice(invocation, state.targets, state.tested, state.unbaked)
     print_up_to_date(invocation, state.targets)
     return True
 
@@ -150,6 +150,7 @@ def _save(invocation: Invocation, compiled: "Compilation", tested: int) -> None:
         output="" if output == "." else output,
         tested=tested,
         existing=sum(target.is_existing for target in compiled.plan.targets),
+        unbaked=compiled.plan.unbaked_tags,
         inputs=compiled.inputs,
         globs=compiled.globs,
         outputs=digests(compiled.artifacts),

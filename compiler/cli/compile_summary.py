@@ -27,8 +27,20 @@ _IMAGES = 5
 """Images that the summary names."""
 
 
-def print_advice(invocation: Invocation, count: int, tested: int) -> None:
-    """Print how to build targets that are too many for one bake."""
+def print_advice(invocation: Invocation, count: int, tested: int, unbaked: int) -> None:
+    """Print what bake does not do, and how to build targets that are too many for one bake.
+
+    Args:
+        invocation: the run.
+        count: the number of targets.
+        tested: the number of targets with tests.
+        unbaked: the number of tags that only `publish` creates.
+    """
+    if unbaked:
+        invocation.note(
+            f"note: only `compile-matrix publish` creates "
+            f"{counted(unbaked, 'shared or platform tag')}; bake does not know them"
+        )
     limit = MANY_TESTED if tested > MANY_TESTED else MANY
     if max(count, tested) > limit:
         targets = f"{count:,} targets{' with their tests' if limit == MANY_TESTED else ''}"

@@ -97,7 +97,7 @@ class CompiledRelease:
         release = self.release if version is None else self.release._replace(version=version)
         released = self.resolved.with_variable(release.variable, release.version)
         moves = release.is_final and not options.no_moving
-        require_values(released, self.targets, moves=moves)
+        require_values(released, self.targets, moves=moves, published=True)
         resolved = override(released, options.flags.sets)
         return PublishRequest(
             resolved=resolved,

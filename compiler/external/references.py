@@ -1,8 +1,9 @@
 """Parse image references and platforms as registries and BuildKit do."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import lru_cache
+from typing import Self
 
 
 # The grammar of distribution/reference: [domain/]path[:tag]. A digest is not part of a tag.
@@ -109,6 +110,45 @@ def _canonical_repository(text: str) -> str | None:
     return f"{domain}/{path}"
 
 
+def is_tag_name(text: str) -> bool:
+    """Return whether a text is the name of a tag, without a repository.
+
+    >>> is_tag_name("3.11-slim"), is_tag_name("acme/x:1")
+    (True, False)
+    """
+    return _TAG.match(text) is not None
+
+
+class PlatformName(str):
+    """A platform in the normal form of BuildKit, with its parts; `variant` may be empty.
+
+    >>> PlatformName("linux/arm").variant, PlatformName("linux/arm64/v8")
+    ('v7', 'linux/arm64')
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Take a valid platform in any form."""
+        name = canonical_platform(text) or text
+        return super().__new__(cls, f"{name}/v7" if name == "linux/arm" else name)
+
+    @property
+    def os(self) -> str:
+        """The operating system, without a version."""
+        return unversioned_platform(self).split("/")[0]
+
+    @property
+    def arch(self) -> str:
+        """The architecture."""
+        return self.split("/")[1]
+
+    @property
+    def variant(self) -> str:
+        """The variant of the architecture, such as `v7`; empty if there is none."""
+        return "".join(self.split("/")[2:])
+
+
 def unversioned_platform(text: str) -> str:
     """Return a platform without the version of its operating system.
 
@@ -128,6 +168,53 @@ def selects_platform(wanted: Collection[str], platform: str) -> bool:
     """
     full = canonical_platform(platform) or platform
     return full in wanted or ("(" in full and unversioned_platform(full) in wanted)
+
+
+def os_version(text: str) -> str:
+    """Return the version of the operating system in a platform; empty if there is none.
+
+    >>> os_version("windows(10.0.26100)/amd64")
+    '10.0.26100'
+    """
+    found = _OS_VERSION.search(text)
+    return found[0][1:-1] if found else ""
+
+
+def find_platform(wanted: str, platforms: Iterable[str]) -> str | None:
+    """Return the platform of an image that a canonical platform asks for; None if it lacks it.
+
+    The version of an operating system may be incomplete: an image has one with more parts.
+
+    >>> find_platform("windows/amd64", ["linux/amd64", "windows(10.0.26100.1)/amd64"])
+    'windows(10.0.26100.1)/amd64'
+    """
+    known = tuple(platforms)
+    if wanted in known:
+        return wanted
+    for platform in known:
+        if unversioned_platform(platform) == unversioned_platform(wanted):
+            version = os_version(platform)
+            if not version or f"{version}.".startswith(f"{os_version(wanted)}.".lstrip(".")):
+                return platform
+    return None
+
+
+def missing_platforms(wanted: Iterable[str], platforms: Iterable[str]) -> list[str]:
+    """Return the canonical platforms that an image with these platforms lacks."""
+    known = tuple(platforms)
+    return [name for name in wanted if find_platform(name, known) is None]
+
+
+def overlapping_platforms(platform: str, other: str) -> bool:
+    """Return whether an index cannot contain both canonical platforms.
+
+    >>> overlapping_platforms("windows/amd64", "windows(10.0.26100)/amd64")
+    True
+    """
+    if platform == other:
+        return True
+    plain, other_plain = unversioned_platform(platform), unversioned_platform(other)
+    return plain == other_plain and (platform == plain or other == other_plain)
 
 
 def canonical_platform(text: str) -> str | None:

@@ -5,8 +5,8 @@ from typing import Any, TypedDict
 
 from compiler.codes import Code
 from compiler.matrix.field_table import MERGED, ROWS
-from compiler.matrix.matrix import Axis, Entry, Field, Override, Parent, Setting
-from compiler.matrix.model import BuildOptions, CacheOptions, ImageOptions
+from compiler.matrix.matrix import Axis, Entry, Field, Override, Parent, Setting, TagLists
+from compiler.matrix.model import BuildOptions, CacheOptions, ImageOptions, TagOptions
 from compiler.matrix.model import Override as OverrideOptions
 from compiler.matrix.parents import parent_of_level
 from compiler.matrix.pattern import read_pattern
@@ -30,7 +30,11 @@ def read_fields(options: BuildOptions, route: Route, reader: Reader) -> dict[str
         if isinstance(raw, CacheOptions):
             raw = _cache(raw, at, reader)
         # Shell commands have their own `${}`.
-        value = _compiled(raw, at, reader, bake=name != "tests")
+        value = (
+            _tags(raw, at, reader)
+            if isinstance(raw, TagOptions)
+            else _compiled(raw, at, reader, bake=name != "tests")
+        )
         found[name] = Field(name=name, value=value, route=at)
     return found
 
@@ -131,6 +135,17 @@ def _cache(options: CacheOptions, route: Route, reader: Reader) -> dict[str, str
                 else "write max or min",
             )
     return {"ref": options.ref, "mode": options.mode}
+
+
+def _tags(options: TagOptions, route: Route, reader: Reader) -> TagLists:
+    """Compile the tags of `shared` or `platform-tags`."""
+
+    def compiled(raw: Sequence[str] | None, key: str) -> tuple[TemplateString, ...]:
+        # The short form is a list at the route itself.
+        at = reader.source.existing((*route, key))
+        return tuple(reader.text(text, (*at, n), bake=True) for n, text in enumerate(raw or ()))
+
+    return TagLists(tags=compiled(options.tags, "tags"), moving=compiled(options.moving, "moving"))
 
 
 def _compiled(raw: Any, route: Route, reader: Reader, *, bake: bool) -> Any:

@@ -25,6 +25,8 @@ class Kind(Enum):
     """A mapping that bake reads as a list of `key=value`; levels are merged by key."""
     CACHE = "cache"
     """The short form of a cache in a registry."""
+    TAGS = "tags"
+    """A list of version tags, or `{tags: [...], moving: [...]}`."""
 
 
 class Syntax(Enum):
@@ -209,6 +211,27 @@ TABLE = (
         "moving",
         Kind.LIST,
         "Floating tags, which follow the newest build; pushed if `MOVING` is `true`.",
+        in_bake=False,
+    ),
+    FieldRow(
+        "repositories",
+        Kind.LIST,
+        "Repositories of the image. Tags are then written without a repository, and each tag "
+        "exists in every repository. Images are staged in the first.",
+        in_bake=False,
+    ),
+    FieldRow(
+        "shared",
+        Kind.TAGS,
+        "Tags that several targets share: `{tags: [...], moving: [...]}`. Each is an index of the "
+        "images of all targets that have it; only `publish` creates it.",
+        in_bake=False,
+    ),
+    FieldRow(
+        "platform-tags",
+        Kind.TAGS,
+        "Tags of a single platform, in addition to those of the index: a list of version tags, or "
+        "`{tags: [...], moving: [...]}`. The strings see `platform`; only `publish` creates them.",
         in_bake=False,
     ),
     FieldRow(

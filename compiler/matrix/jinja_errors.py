@@ -74,6 +74,8 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[Code, str, str, str
             names = list(known)
             known_here = f"known names: {listed(sorted(names))}" if names else ""
             help_ = did_you_mean(word, names, otherwise=known_here)
+            if word == "platform":
+                help_ = "only the strings of `platform-tags` see `platform`"
             if " has no attribute " in text:
                 word = _NAMED.findall(text)[-1]
                 help_ = "check the data, or add a fallback with `| default(...)`"

@@ -19,6 +19,7 @@ from compiler.matrix.model import (
     MatrixFile,
     ParentOptions,
     PublishOptions,
+    TagOptions,
     ValueOptions,
     VariableOptions,
 )
@@ -42,12 +43,13 @@ _SCALAR = ["string", "number", "boolean"]
 _ANY_SCALAR = [*_SCALAR, "null"]
 _JINJA = r"^(?=[\s\S]*\{[{%#])"
 _RENDERED = r"^(?=[\s\S]*(?:\{[{%#]|\$\{))"
-_TAG = (
+_NAME = (
     r"(?:(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?/)?"
     r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
-    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
 )
-"""A tag; slightly more permissive than registries."""
+"""A repository; slightly more permissive than registries."""
+_TAG = rf"(?:{_NAME}(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?|[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})"
+"""A tag, or its name alone; slightly more permissive than registries."""
 _PYTHONS_END = r"\Z"
 _FOLDER = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 
@@ -229,6 +231,11 @@ OWN: dict[tuple[type[Any], str], Schema] = {
     (BuildOptions, "context"): _text(r"(?!/|~)[^\\]*|[\s\S]*://[\s\S]*", _INSIDE),
     (BuildOptions, "tags"): _TAGS,
     (BuildOptions, "moving"): _TAGS,
+    (BuildOptions, "repositories"): list_of(
+        _text(rf"\s*(?:{_NAME}(?:\s+{_NAME})*)?\s*", "[REGISTRY/]name")
+    ),
+    (TagOptions, "tags"): _TAGS,
+    (TagOptions, "moving"): _TAGS,
     (BuildOptions, "platforms"): _PLATFORMS,
     (BuildOptions, "tests"): list_of(_PLAIN_TEXT),
     (BuildOptions, "ssh"): list_of(
@@ -261,5 +268,8 @@ OWN: dict[tuple[type[Any], str], Schema] = {
 }
 """Rules of single keys, by the level that declares them."""
 
-SHORT: dict[type[Level], Schema] = {ParentOptions: {"type": _SCALAR, **_IMAGE_NAME}}
+SHORT: dict[type[Level], Schema] = {
+    ParentOptions: {"type": _SCALAR, **_IMAGE_NAME},
+    TagOptions: {"type": ["array"], "items": _TAGS["items"]},
+}
 """Short forms of levels, allowed instead of a mapping."""

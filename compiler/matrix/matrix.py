@@ -76,6 +76,16 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TagLists:
+    """The tags of `shared` or `platform-tags`."""
+
+    tags: tuple[TemplateString, ...]
+    """Version tags."""
+    moving: tuple[TemplateString, ...]
+    """Floating tags."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """A field of an image, merged with `defaults`."""
 
@@ -85,9 +95,10 @@ class Field:
         | TemplateString
         | tuple[Entry, ...]
         | Mapping[str, tuple[TemplateString, TemplateString]]
+        | TagLists
         | None
     )
-    """A flag, text, a list, or a mapping: raw key -> (key, value); None removes it."""
+    """A flag, text, a list, a mapping (raw key -> (key, value)), or tags; None removes it."""
     route: Route
 
 

@@ -130,6 +130,10 @@ def _variable(value: object) -> object:
     return value if is_derived else _text(value)
 
 
+def _tags(value: object) -> object:
+    return {"tags": value} if isinstance(value, list) else value
+
+
 def _parent(value: object) -> object:
     return {"image": value} if isinstance(value, str) else value
 
@@ -202,6 +206,15 @@ class CacheOptions(Level):
     )
 
 
+class TagOptions(Level):
+    """Version tags and floating tags."""
+
+    tags: Texts | None = Field(None, description="Version tags, which are immutable.")
+    moving: Texts | None = Field(
+        None, description="Floating tags, which follow the newest release."
+    )
+
+
 class TemplateOptions(Level, defer_build=True):
     """The template of a Dockerfile, and values for it."""
 
@@ -226,6 +239,7 @@ _TYPES: Mapping[Kind, Any] = {
     Kind.MAPPING: TextMap,
     Kind.PAIRS: TextMap,
     Kind.CACHE: CacheOptions,
+    Kind.TAGS: Annotated[TagOptions, BeforeValidator(_tags)],
 }
 
 if TYPE_CHECKING:  # mypy does not know a class that is created at run time
@@ -380,6 +394,8 @@ def level_at(top: type[Level], route: tuple[object, ...]) -> type[Level]:
         "rows": Row,
         "from": ParentOptions,
         "cache": CacheOptions,
+        "shared": TagOptions,
+        "platform-tags": TagOptions,
         "publish": PublishOptions,
     }
     for name in names:

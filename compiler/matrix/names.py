@@ -18,8 +18,8 @@ TARGET = re.compile(r"[A-Za-z0-9_-]+\Z")
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 """The name of an image. A leading `_` is reserved for shared targets of the bake file."""
 
-BUILT_IN = ("image", "target", "variant", "parent")
-"""Names that every template sees in addition to axes, `set` and `data`."""
+BUILT_IN = ("image", "target", "variant", "parent", "platform")
+"""Names that strings see in addition to axes, `set` and `data`: `platform` in `platform-tags`."""
 
 JINJA_WORDS = (
     frozenset({"and", "block", "call", "caller", "elif", "else", "extends", "False", "false"})

@@ -1,20 +1,22 @@
 """A plan as bake resolves the generated file: its variables replaced by the values of one run."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from copy import copy
 from functools import cached_property
 from typing import Any
 
 from compiler.external.references import split_tag
 from compiler.matrix.names import RESERVED_VARIABLES
-from compiler.matrix.strings import substitute, variables_in
+from compiler.matrix.strings import BakeString, substitute, variables_in
 from compiler.matrix.variables import Values, evaluate
 from compiler.output.bake_fields import COMPARED, Fields, Value, normal
 from compiler.output.definition import Definition
 from compiler.output.linked_access import with_linked_access
 from compiler.targets.graph import closure
+from compiler.targets.indexes import make_indexes
 from compiler.targets.plan import Plan, described
 from compiler.targets.target import Target
+from compiler.targets.target_tags import PlatformTags
 
 
 TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
@@ -66,15 +68,15 @@ class ResolvedPlan:
 
     @cached_property
     def repositories(self) -> Mapping[str, str]:
-        """Target -> the repository of its first tag, or of its first floating tag.
+        """Target -> the first of its repositories, or the repository of its first tag.
 
         Targets without tags are not among them.
         """
-        tags = {target.name: [*target.tags, *_floating(target)] for target in self.plan.targets}
+        tags = {target.name: next(_all_tags(target), None) for target in self.plan.targets}
         return {
-            name: split_tag(substitute(found[0], self.variables))[0]
-            for name, found in tags.items()
-            if found
+            name: split_tag(substitute(tag, self.variables))[0]
+            for name, tag in tags.items()
+            if tag is not None
         }
 
     @cached_property
@@ -87,10 +89,15 @@ class ResolvedPlan:
             (target.name for target in self.plan.targets), substitute(common, self.variables)
         )
 
-    def missing_in(self, names: Collection[str], *, moves: bool = False) -> list[str]:
+    def missing_in(
+        self, names: Collection[str], *, moves: bool = False, published: bool = False
+    ) -> list[str]:
         """Return the derived variables without a value that these targets and their links use.
 
-        Floating tags count if they move, or if `MOVING` is true.
+        Args:
+            names: the targets.
+            moves: whether floating tags count, as they do if `MOVING` is true.
+            published: whether the tags that only `publish` creates count.
         """
         moves = moves or self.environment.get("MOVING") in TRUE
         if not self.missing_values:
@@ -101,6 +108,7 @@ class ResolvedPlan:
         for target in map(targets.__getitem__, closure([n for n in names if n in links], links)):
             texts += [target.fields, target.cache if self.environment.get("CACHE") else ()]
             texts += [_floating(target) if moves else ()]
+            texts += [tuple(_published(target, moves=moves)) if published else ()]
         used = {name for text in texts for name in _variables_of(text)}
         return list(dict.fromkeys(one for name, one in self.missing_values.items() if name in used))
 
@@ -112,15 +120,32 @@ class ResolvedPlan:
         """Return a target's floating tags that have a value, aliases included, each once."""
         return self._unique(_floating(target))
 
+    def platform_tags(self, target: Target) -> tuple[PlatformTags, ...]:
+        """Return the tags of a target's platforms, without duplicates."""
+        return tuple(
+            PlatformTags(one.platform, self._unique(one.tags), self._unique(one.moving))
+            for one in target.platform_tags
+        )
+
+    @cached_property
+    def shared_tags(self) -> Mapping[tuple[str, ...], tuple[list[str], list[str]]]:
+        """Targets -> the version tags and the floating tags of their index."""
+        found: dict[tuple[str, ...], tuple[list[str], list[str]]] = {}
+        indexes = make_indexes(self.plan.targets, lambda tag: next(iter(self._unique([tag])), ""))
+        for index in indexes:
+            found.setdefault(index.targets, ([], []))[index.moving].append(index.tag)
+        return found
+
     def definition(self) -> Definition:
         """Return the definition that bake would read."""
-        unpushed_tags: tuple[str, ...] = ()
+        unpushed: Iterable[BakeString] = ()
         if self.environment.get("MOVING") not in TRUE:
-            tags = [tag for target in self.plan.targets for tag in _floating(target)]
-            unpushed_tags = tuple(normal({"tags": self._unique(tags)}).get("tags", ()))
+            unpushed = (tag for target in self.plan.targets for tag in _floating(target))
+        published = (tag for target in self.plan.targets for tag in _published(target))
         return Definition(
             targets=self.fields,
-            unpushed_tags=frozenset(unpushed_tags),
+            unpushed_tags=self._normal(unpushed),
+            published_tags=self._normal(published),
             variables=tuple(self.plan.matrix.variables),
         )
 
@@ -143,7 +168,11 @@ class ResolvedPlan:
         changed.fields = fields
         return changed
 
-    def _unique(self, tags: Any) -> tuple[str, ...]:
+    def _normal(self, tags: Iterable[BakeString]) -> frozenset[str]:
+        """Return tags in the form in which they are compared."""
+        return frozenset(normal({"tags": self._unique(tags)}).get("tags", ()))
+
+    def _unique(self, tags: Any) -> tuple[Any, ...]:
         if self.missing_values:
             tags = [tag for tag in tags if self.missing_values.keys().isdisjoint(variables_in(tag))]
         return tuple(dict.fromkeys(substitute(tag, self.variables) for tag in tags))
@@ -154,8 +183,25 @@ def resolve_variables(plan: Plan, environment: Mapping[str, str]) -> Values:
     return evaluate(plan.matrix.variables, environment)
 
 
-def _floating(target: Target) -> tuple[Any, ...]:
+def _floating(target: Target) -> tuple[BakeString, ...]:
     return (*target.moving, *target.aliases)
+
+
+def _published(target: Target, *, moves: bool = True) -> Iterator[BakeString]:
+    """Yield the tags that only `publish` creates: shared tags, and tags of platforms.
+
+    Args:
+        target: the target.
+        moves: whether floating tags are among them.
+    """
+    pairs = [target.shared, *((one.tags, one.moving) for one in target.platform_tags)]
+    for tags, moving in pairs:
+        yield from (*tags, *(moving if moves else ()))
+
+
+def _all_tags(target: Target) -> Iterator[BakeString]:
+    """Yield all tags of a target, in the order in which the first one names its repository."""
+    yield from (*target.tags, *_floating(target), *_published(target))
 
 
 def _fields(

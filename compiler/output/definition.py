@@ -19,6 +19,8 @@ class Definition:
     """Unknown fields that bake printed; they are not compared."""
     unpushed_tags: frozenset[str] = frozenset()
     """Floating tags that are not pushed in this environment."""
+    published_tags: frozenset[str] = frozenset()
+    """Shared tags and platform tags, which bake does not know."""
     variables: tuple[str, ...] = ()
     """The known variables that the environment can set."""
 

@@ -52,6 +52,7 @@ def emit(
         source=source,
         targets=map(described, plan.targets),
         groups={group.name: group.targets for group in plan.groups},
+        indexes=[index._asdict() for index in plan.indexes],
     )
     return (
         *_dockerfiles(dockerfiles, source),

@@ -31,7 +31,11 @@ _NAMED = re.compile(
 
 
 def manifest(
-    *, source: str, targets: Iterable[Mapping[str, object]], groups: Mapping[str, Iterable[str]]
+    *,
+    source: str,
+    targets: Iterable[Mapping[str, object]],
+    groups: Mapping[str, Iterable[str]],
+    indexes: Iterable[Mapping[str, object]] = (),
 ) -> bytes:
     """Return the text of matrix.json.
 
@@ -51,9 +55,11 @@ def manifest(
         listed = "\n   , ".join(map(encode_basestring, members))
         return f"{encode(name)}: [\n     {listed}\n   ]" if listed else f"{encode(name)}: []"
 
+    shared = "\n , ".join(map(encode, indexes))
     pieces = (
         f'{{"version": {VERSION}, "generated": {title},\n "targets": [\n   ',
         "\n , ".join(map(described, targets)),
+        *(['\n ],\n "indexes": [\n   ', shared] if shared else ()),
         '\n ],\n "groups": {\n   ',
         "\n , ".join(group(*item) for item in groups.items()),
         "\n }\n}\n",

@@ -40,7 +40,7 @@ class State:
 
     __slots__ = (
         *("compiler", "existing", "globs", "inputs", "matrix", "output", "outputs"),
-        *("tested", "warnings"),
+        *("tested", "unbaked", "warnings"),
     )
 
     def __init__(
@@ -51,6 +51,7 @@ class State:
         output: str,
         tested: int,
         existing: int,
+        unbaked: int,
         inputs: Mapping[str, str | None],
         globs: Mapping[str, Sequence[str]],
         outputs: Mapping[str, str],
@@ -64,6 +65,7 @@ class State:
             output: the output folder; empty for the project's folder.
             tested: the number of targets with tests.
             existing: the number of targets with existing Dockerfiles.
+            unbaked: the number of tags that only `publish` creates.
             inputs: path -> digest; FOLDER for a folder; PRESENT for a path of which only the
                 existence counts; None for a path that does not exist.
             globs: pattern -> the files that it finds, in order.
@@ -71,7 +73,7 @@ class State:
             warnings: each as JSON.
         """
         self.compiler, self.matrix, self.output, self.tested = compiler, matrix, output, tested
-        self.existing, self.inputs, self.globs = existing, inputs, globs
+        self.existing, self.unbaked, self.inputs, self.globs = existing, unbaked, inputs, globs
         self.outputs, self.warnings = outputs, warnings
 
     @property
@@ -95,7 +97,7 @@ def save_state(project: str | os.PathLike[str], state: State) -> None:
     lines = [
         f' "version": {VERSION}, "compiler": {encode(state.compiler)},',
         f' "matrix": {encode(state.matrix)}, "output": {encode(state.output)},',
-        f' "tested": {state.tested}, "existing": {state.existing},',
+        f' "tested": {state.tested}, "existing": {state.existing}, "unbaked": {state.unbaked},',
         f' "warnings": {encode(state.warnings)},',
         f' "inputs": {encode(state.inputs)}, "globs": {encode(state.globs)},',
         f' "outputs": {encode(state.outputs)}}}\n',

@@ -163,6 +163,10 @@ def _tags(target: Target) -> Iterator[str]:
     yield from target.tags
     yield from target.moving
     yield from target.aliases
+    yield from target.shared.tags
+    yield from target.shared.moving
+    for of_platform in target.platform_tags:
+        yield from (*of_platform.tags, *of_platform.moving)
 
 
 def _is_distinctive(name: str) -> bool:

@@ -1,16 +1,18 @@
 """The targets of a plan, for people and for programs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 
 from compiler.matrix.pattern import spelling
 from compiler.matrix.strings import BakeString, substitute
 from compiler.output.bake_resolved import resolve_variables
 from compiler.reports.text import columns
+from compiler.targets.field_rendering import RenderedTags
 from compiler.targets.plan import Plan, described
 from compiler.targets.selection_file import as_selection
 from compiler.targets.target import Target
+from compiler.targets.target_tags import PlatformTags
 
 
 class ListFormat(StrEnum):
@@ -74,13 +76,30 @@ def _resolved(target: Target, values: Mapping[str, str]) -> Target:
         fields={**target.fields, "tags": resolved(target.tags)},
         moving=resolved(target.moving),
         aliases=resolved(target.aliases),
+        repositories=target.repositories and resolved(target.repositories),
+        shared=RenderedTags(*map(resolved, target.shared)),
+        platform_tags=tuple(
+            PlatformTags(one.platform, resolved(one.tags), resolved(one.moving))
+            for one in target.platform_tags
+        ),
     )
+
+
+def _platform_tags(target: Target) -> list[BakeString]:
+    return [tag for one in target.platform_tags for tag in (*one.tags, *one.moving)]
+
+
+_OTHER_TAGS: Mapping[str, Callable[[Target], Iterable[str]]] = {
+    "FLOATING TAGS": lambda target: [*target.moving, *target.aliases],
+    "SHARED TAGS": lambda target: [*target.shared.tags, *target.shared.moving],
+    "PLATFORM TAGS": _platform_tags,
+}
+"""Columns of tables that are left out if no target has such tags."""
 
 
 def _table(plan: Plan, targets: tuple[Target, ...], terminal: int | None) -> str:
     """Return aligned columns; the cell of an axis that an image lacks is empty."""
     axes = list(plan.matrix.axes)
-    floating = any(target.moving or target.aliases for target in targets)
     rows = [["TARGET", "IMAGE", *(axis.upper() for axis in axes), "PLATFORMS", "TAGS"]]
     rows += [
         [
@@ -92,8 +111,9 @@ def _table(plan: Plan, targets: tuple[Target, ...], terminal: int | None) -> str
         ]
         for target in targets
     ]
-    if floating:
-        rows[0].append("FLOATING TAGS")
-        for row, target in zip(rows[1:], targets, strict=True):
-            row.append(" ".join([*target.moving, *target.aliases]))
+    for title, tags_of in _OTHER_TAGS.items():
+        cells = [" ".join(tags_of(target)) for target in targets]
+        if any(cells):
+            for row, cell in zip(rows, [title, *cells], strict=True):
+                row.append(cell)
     return "".join(f"{line}\n" for line in columns(rows, terminal=terminal))

@@ -26,7 +26,9 @@ class BuildSpec(NamedTuple):
     written: Mapping[str, Field]
     """The fields as written, those of all levels included."""
     fields: tuple[tuple[str, Renderer], ...]
-    """The same, ready to be rendered."""
+    """The same, ready to be rendered; without `platform-tags`."""
+    platform_tags: Renderer | None
+    """Renders `platform-tags` in a scope with `platform`."""
     contests: tuple[Contest, ...]
     """Fields that several axis values or rows set, perhaps differently."""
 
@@ -79,12 +81,15 @@ class ImageContext:
         variables = self._matrix.variables
         for change in (*rows, *overrides):
             settings |= change.settings
+        renderers = {name: self._renderer(field) for name, field in fields.items()}
+        platform_tags = renderers.pop("platform-tags", None)
         return BuildSpec(
             template=template,
             parent=None if parent is None or parent.image is None else parent,
             settings=tuple(settings.values()),
             written=fields,
-            fields=tuple((name, self._renderer(field)) for name, field in fields.items()),
+            fields=tuple(renderers.items()),
+            platform_tags=platform_tags,
             contests=(
                 *contests("axis values", values, (*rows, *overrides), variables, settings=False),
                 *contests("rows", rows, overrides, variables, settings=True),

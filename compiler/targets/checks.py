@@ -3,10 +3,11 @@
 A check adds to the problems and changes nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from compiler.codes import Code
-from compiler.errors import Diagnostic, Location, Problems
+from compiler.errors import Diagnostic, Problems
 from compiler.external.addresses import is_folder
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.names import MAX_FILE_NAME
@@ -15,12 +16,13 @@ from compiler.source.project_files import FileError, Files
 from compiler.targets.access_checks import AccessChecks
 from compiler.targets.cache_checks import Caches
 from compiler.targets.expand import Variant
-from compiler.targets.field_locations import TargetUnderCheck
+from compiler.targets.field_locations import TargetUnderCheck, apart
 from compiler.targets.field_rendering import Rendered
 from compiler.targets.field_syntax import Shapes
 from compiler.targets.parents import described
 from compiler.targets.tag_checks import Tags
 from compiler.targets.target import Target
+from compiler.targets.target_tags import TargetTags
 
 
 class Checks:
@@ -52,7 +54,7 @@ class Checks:
         self,
         subject: TargetUnderCheck,
         fields: Mapping[str, Rendered],
-        tags: Mapping[str, Iterable[BakeString]],
+        tags: TargetTags,
         cache: Mapping[BakeString, BakeString] | None,
     ) -> None:
         """Check one target.
@@ -60,15 +62,16 @@ class Checks:
         Args:
             subject: the target.
             fields: its fields, as bake reads them.
-            tags: its version and floating tags, by the field that they come from.
+            tags: all its tags.
             cache: its `cache`, if it has one.
         """
         self._name(subject.name, subject.variant)
-        self._tags.check(subject, tags)
+        self._tags.check(subject, tags, fields.get("platforms", ()))  # type: ignore[arg-type]
         if cache is not None:
             self._tags.cache(subject, cache[BakeString("ref")])
             self._caches.check(subject, "cache", cache[BakeString("ref")])
-        for entry in fields.get("cache-to", ()):  # type: ignore[union-attr]
+        written: Any = fields.get("cache-to", ())
+        for entry in written:
             self._caches.check(subject, "cache-to", entry)
         self._access.note(subject, fields)
         self._shapes.check(subject, fields)
@@ -84,7 +87,7 @@ class Checks:
         first = self._names.setdefault(name.lower(), (name, variant))
         if first[1] is not variant:
             other = first[1]
-            here, there = self._apart(variant, other)
+            here, there = apart(self._matrix, variant, other)
             if self._is_new(Code.NAME_COLLISION, here, there):
                 self._problems.add(
                     Diagnostic(
@@ -110,15 +113,6 @@ class Checks:
                         help="set shorter `tag`s for its values",
                     )
                 )
-
-    def _apart(self, variant: Variant, other: Variant) -> tuple[Location, Location]:
-        """Return where two variants differ: at a value of each, or at their images."""
-        locate = self._matrix.source.locate
-        if variant.image is other.image:
-            for value, other_value in zip(variant.values, other.values, strict=True):
-                if value is not other_value:
-                    return locate(value.route, key=True), locate(other_value.route, key=True)
-        return locate(variant.image.route, key=True), locate(other.image.route, key=True)
 
     def _is_new(self, *error: object) -> bool:
         """Return whether an error is reported for the first time; many variants may have it."""

@@ -7,12 +7,14 @@ from typing import Any, NamedTuple, TypeAlias
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic
 from compiler.matrix.field_table import MERGED
-from compiler.matrix.matrix import Changes, Field, Matrix, Parent
+from compiler.matrix.matrix import Changes, Field, Matrix, Parent, TagLists
 from compiler.matrix.reader import grow
 from compiler.matrix.strings import TemplateString
 from compiler.source.document import Route
 from compiler.targets.field_rendering import renderer
 
+
+_LATE = "platform-tags"
 
 _Item: TypeAlias = tuple[str, str]
 """A field, and a key of it if levels merge its keys; otherwise an empty text."""
@@ -136,9 +138,15 @@ def _items(change: Changes, variables: Collection[str], *, settings: bool) -> di
                 route = (*field.route, key)
                 items[name, key] = _Setter(_written(pair), renderer(one, variables), route)
         else:
-            whole = renderer(field, variables)
-            items[name, ""] = _Setter(_written(field.value), whole, field.route)
+            written = _written(field.value)
+            # Strings of `platform-tags` need a platform, so they are compared as written.
+            whole = partial(_same, written) if name == _LATE else renderer(field, variables)
+            items[name, ""] = _Setter(written, whole, field.route)
     return items
+
+
+def _same(value: object, _: Mapping[str, Any]) -> object:
+    return value
 
 
 def _named(parent: Parent) -> object:
@@ -151,6 +159,8 @@ def _written(value: Any) -> object:
     """Return a value with its strings as written, which can be compared."""
     if isinstance(value, TemplateString):
         return value.raw
+    if isinstance(value, TagLists):
+        return [_written(value.tags), _written(value.moving)]
     if isinstance(value, Mapping):
         return {key: _written(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from compiler.errors import Location
-from compiler.matrix.matrix import Field, Matrix
+from compiler.external.references import PlatformName
+from compiler.matrix.matrix import Field, Matrix, TagLists
 from compiler.matrix.strings import TemplateString, interpolate
 from compiler.targets.expand import Variant
 
@@ -18,6 +19,12 @@ class TargetUnderCheck(NamedTuple):
     written: Mapping[str, Field]
     """The fields of this variant as written, overrides included."""
     scope: Mapping[str, Any]
+
+    def of_platform(self, platform: PlatformName | None) -> "TargetUnderCheck":
+        """Return the target with the names that `platform-tags` see for one platform."""
+        if platform is None:
+            return self
+        return self._replace(scope={**self.scope, "platform": platform})
 
     def locate(self, field: str, *inner: str | int) -> Location:
         """Return where a field is written: in the image, `defaults` or an override.
@@ -39,6 +46,8 @@ class TargetUnderCheck(NamedTuple):
     def entry(self, field: str, wanted: str) -> Location:
         """Return where the entry of a list is written that renders to this text."""
         value = self.written[field].value if field in self.written else ()
+        if isinstance(value, TagLists):
+            value = (*value.tags, *value.moving)
         for entry in value if isinstance(value, tuple) else ():
             if isinstance(entry, TemplateString):
                 for text in entry.items(self.scope):
@@ -51,3 +60,13 @@ class TargetUnderCheck(NamedTuple):
                 if tag == wanted:
                     return alias.tag.locate()
         return self.locate(field)
+
+
+def apart(matrix: Matrix, variant: Variant, other: Variant) -> tuple[Location, Location]:
+    """Return where two variants differ: at a value of each, or at their images."""
+    locate = matrix.source.locate
+    if variant.image is other.image:
+        for value, other_value in zip(variant.values, other.values, strict=True):
+            if value is not other_value:
+                return locate(value.route, key=True), locate(other_value.route, key=True)
+    return locate(variant.image.route, key=True), locate(other.image.route, key=True)

@@ -3,16 +3,27 @@
 import csv
 import io
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic
 from compiler.matrix.field_table import ROWS, Kind
-from compiler.matrix.matrix import Entry, Field
+from compiler.matrix.matrix import Entry, Field, TagLists
 from compiler.matrix.strings import BakeString, TemplateString, interpolate
 
 
-Rendered: TypeAlias = bool | BakeString | tuple[BakeString, ...] | Mapping[BakeString, BakeString]
+class RenderedTags(NamedTuple):
+    """The tags of `shared` or `platform-tags`."""
+
+    tags: tuple[BakeString, ...]
+    """Version tags."""
+    moving: tuple[BakeString, ...]
+    """Floating tags."""
+
+
+Rendered: TypeAlias = (
+    bool | BakeString | tuple[BakeString, ...] | Mapping[BakeString, BakeString] | RenderedTags
+)
 """A field's value for bake."""
 
 Renderer: TypeAlias = Callable[[Mapping[str, Any]], Rendered]
@@ -21,13 +32,15 @@ Renderer: TypeAlias = Callable[[Mapping[str, Any]], Rendered]
 T = TypeVar("T")
 
 _OF_ONE_VARIANT = frozenset({"target", "variant"})
+_SPLIT = frozenset({"tags", "moving", "repositories", "shared", "platform-tags"})
+"""Fields of which an entry may render to several values, separated by white space."""
 _MISSING = object()
 
 
 def renderer(field: Field, variables: Collection[str]) -> Renderer:
     """Return the function that renders a field.
 
-    A list entry that renders to nothing is left out. An entry of `tags` or `moving` may render to
+    A list entry that renders to nothing is left out. An entry of a field with tags may render to
     several tags, separated by white space. Annotations become bake's list of `key=value`. In
     `tests`, `${}` belongs to the shell.
     """
@@ -41,6 +54,15 @@ def renderer(field: Field, variables: Collection[str]) -> Renderer:
         return _remembered(
             lambda scope: _list(value, scope, variables, field=field.name),
             [text for entry in value for text in _texts(entry)],
+        )
+    if isinstance(value, TagLists):
+        lists = value
+        return _remembered(
+            lambda scope: RenderedTags(
+                _list(lists.tags, scope, variables, field=field.name),
+                _list(lists.moving, scope, variables, field=field.name),
+            ),
+            [*lists.tags, *lists.moving],
         )
     assert value is not None  # noqa: S101 - merging removes fields that are null
     pairs = tuple(value.values())
@@ -116,7 +138,7 @@ def _list(
                 if field == "tests":
                     texts += [BakeString(rendered)] if rendered.strip() else []
                     continue
-                parts = rendered.split() if field in ("tags", "moving") else [rendered]
+                parts = rendered.split() if field in _SPLIT else [rendered]
                 texts += [interpolate(entry, part, variables) for part in parts if part]
         except CompileError as error:
             errors += error.diagnostics

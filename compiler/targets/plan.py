@@ -8,17 +8,26 @@ from compiler.errors import Diagnostic, Problems
 from compiler.matrix.field_table import ROWS
 from compiler.matrix.matrix import Matrix
 from compiler.targets.groups import Group, make_groups
+from compiler.targets.indexes import Index, make_indexes
 from compiler.targets.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that one bake file contains."""
+    """Everything that one bake file contains, and the indexes that `publish` creates."""
 
     matrix: Matrix
     targets: tuple[Target, ...]
     groups: tuple[Group, ...]
+    indexes: tuple[Index, ...] = ()
+    """The tags that several targets share."""
     warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def unbaked_tags(self) -> int:
+        """The number of tags that only `publish` creates: of indexes and of single platforms."""
+        of_platforms = (tags for target in self.targets for tags in target.platform_tags)
+        return len(self.indexes) + sum(len(one.tags) + len(one.moving) for one in of_platforms)
 
 
 def plan(matrix: Matrix, targets: tuple[Target, ...]) -> Plan:
@@ -32,7 +41,13 @@ def plan(matrix: Matrix, targets: tuple[Target, ...]) -> Plan:
     warnings.extend(matrix.late_warnings.diagnostics())
     groups = make_groups(matrix, targets, problems, warnings)
     problems.refuse()
-    return Plan(matrix=matrix, targets=targets, groups=groups, warnings=warnings.diagnostics())
+    return Plan(
+        matrix=matrix,
+        targets=targets,
+        groups=groups,
+        indexes=make_indexes(targets),
+        warnings=warnings.diagnostics(),
+    )
 
 
 def shared_fields(targets: list[Target]) -> dict[str, object]:
@@ -87,6 +102,12 @@ def described(target: Target) -> dict[str, Any]:
         "platforms": fields.get("platforms", ()),
         "parent": target.parent,
     }
+    if target.repositories is not None:
+        entry["repositories"] = target.repositories
+    if any(target.shared):
+        entry["shared"] = target.shared._asdict()
+    if target.platform_tags:
+        entry["platform_tags"] = [tags._asdict() for tags in target.platform_tags]
     if target.tests:
         entry["tests"] = target.tests
     if target.cache is not None:

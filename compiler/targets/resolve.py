@@ -11,7 +11,7 @@ from typing import Any
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Problems
 from compiler.matrix.matrix import Alias, Image, Matrix
-from compiler.matrix.strings import BakeString, TemplateString, interpolate
+from compiler.matrix.strings import BakeString, TemplateString, interpolate, substitute
 from compiler.matrix.template_files import EXISTING
 from compiler.source.project_files import Files
 from compiler.targets.aliases import find_aliases
@@ -27,6 +27,7 @@ from compiler.targets.parents import find_parents
 from compiler.targets.platforms import Platforms
 from compiler.targets.settings import Settings
 from compiler.targets.target import Target
+from compiler.targets.target_tags import take_tags, with_platform_tags
 
 
 def resolve(matrix: Matrix, variants: tuple[Variant, ...], files: Files) -> tuple[Target, ...]:
@@ -77,6 +78,7 @@ class _Resolver:
         values = {
             name: variable.resolved or name.lower() for name, variable in matrix.variables.items()
         }
+        self._values = values
         self._platforms = Platforms(values, problems)
         self._settings = Settings(matrix)
         self.checks = Checks(matrix, files, values, problems)
@@ -109,7 +111,7 @@ class _Resolver:
         if rendered is None or floating is None:
             return None
         template, fields = rendered
-        moving: Any = fields.pop("moving", ())
+        tags = take_tags(fields, floating, named="repositories" in spec.written)
         cache: Any = fields.pop("cache", None)
         tests: Any = fields.pop("tests", ())
         subject = TargetUnderCheck(matrix, name, variant, spec.written, scope)
@@ -119,9 +121,10 @@ class _Resolver:
         if narrowed := self._platforms.narrowed(subject, platforms):
             fields["platforms"] = narrowed
         generated = f"{matrix.output}/{name}.Dockerfile"
-        tags: Any = fields.get("tags", ())
-        all_tags = {"tags": tags, "moving": moving, "aliases": floating}
-        self.checks.target(subject, fields, all_tags, cache)
+        if spec.platform_tags is not None:
+            names = tuple(substitute(text, self._values) for text in narrowed)
+            tags = with_platform_tags(tags, spec.platform_tags, subject, names, problems)
+        self.checks.target(subject, fields, tags, cache)
         contexts: Any = fields.get("contexts", {})
         return Target(
             name=name,
@@ -137,8 +140,11 @@ class _Resolver:
             spec=spec,
             parent=parent,
             links=links_in(contexts),
-            moving=moving,
-            aliases=floating,
+            moving=tags.of("moving"),
+            aliases=tags.of("aliases"),
+            repositories=tags.repositories,
+            shared=tags.shared(),
+            platform_tags=tags.platform_tags(),
             cache=cache,
             tests=tests,
         )

@@ -1,18 +1,31 @@
-"""Check that tags and cache references are valid, and that no two targets share a tag."""
+"""Check that tags and cache references are valid, and that no two images have the same tag."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems
-from compiler.external.references import canonical_tag
+from compiler.external.references import (
+    canonical_platform,
+    canonical_tag,
+    is_tag_name,
+    overlapping_platforms,
+    split_repository,
+)
 from compiler.matrix.strings import BakeString, substitute
+from compiler.targets.duplicate_tags import TagOwner, duplicate_tag, overlap
 from compiler.targets.field_locations import TargetUnderCheck
+from compiler.targets.target_tags import TagGroup, TargetTags
 
 
 _TAGS = (
     "write [REGISTRY/]name[:tag]: the name in lower case, "
     "the tag of at most 128 letters, digits, `_`, `.`, `-`"
 )
+_NAMES = (
+    "write only the name after the colon, because `repositories` is set; "
+    "`repositories: null` turns that off"
+)
+_REPOSITORY = "write [REGISTRY/]name in lower case, without a tag"
 
 
 class Tags:
@@ -21,63 +34,103 @@ class Tags:
     def __init__(self, variables: Mapping[str, str], problems: Problems) -> None:
         """Take the values of the bake variables, and the collector of errors."""
         self._values, self._problems = variables, problems
-        self._owners: dict[str, tuple[TargetUnderCheck, str, BakeString]] = {}
+        self._owners: dict[str, TagOwner] = {}
+        self._shared: dict[str, list[TagOwner]] = {}
+        """Shared tag -> the targets that have it."""
         self._reported: dict[tuple[object, ...], str] = {}
 
-    def check(self, subject: TargetUnderCheck, tags: Mapping[str, Iterable[BakeString]]) -> None:
-        """Check the tags of a target, by the field that they come from."""
-        for field, texts in tags.items():
-            for tag in texts:
+    def check(
+        self, subject: TargetUnderCheck, tags: TargetTags, platforms: tuple[BakeString, ...]
+    ) -> None:
+        """Check the tags of a target, which has these platforms."""
+        if tags.repositories is not None:
+            self._repositories(subject, tags.repositories)
+        known = tuple(
+            canonical_platform(substitute(text, self._values)) or text for text in platforms
+        )
+        for group in tags.groups:
+            if tags.repositories is not None and not self._names(subject, group):
+                continue
+            for n, tag in enumerate(group.tags):
+                owner = TagOwner(subject, group, group.name(n), tag, known)
                 full = canonical_tag(substitute(tag, self._values))
-                if full is None:
-                    self._invalid(subject, subject.entry(field, tag), f"{str(tag)!r}", _TAGS)
-                    continue
-                owner = self._owners.get(full)
-                if owner is None:
-                    self._owners[full] = (subject, field, tag)
-                elif owner[0].name != subject.name or (owner[1] == "tags") != (field == "tags"):
-                    self._duplicate(subject, field, tag, owner)
+                if full is not None:
+                    self._own(full, owner)
+                elif tags.repositories is None:
+                    self._invalid(subject, owner.location, f"tag {str(tag)!r}", _TAGS)
 
-    def _invalid(self, subject: TargetUnderCheck, location: Location, tag: str, help_: str) -> None:
-        message = self._reported.setdefault((Code.ILLEGAL_TAG, location), f"invalid tag {tag}")
+    def _own(self, full: str, new: TagOwner) -> None:
+        """Record a tag in its full form; report a tag that another image has."""
+        first = self._owners.setdefault(full, new)
+        if first is not new and first.image != new.image and not first.shares(new):
+            self._duplicate(new, first)
+        elif new.is_shared:
+            self._join(self._shared.setdefault(full, []), new)
+
+    def _join(self, members: list[TagOwner], new: TagOwner) -> None:
+        """Add a target to the index of a shared tag; report an overlap of platforms."""
+        if any(member.subject.name == new.subject.name for member in members):
+            return
+        for member in members:
+            platform = next(_common(member, new), None)
+            if platform is not None and self._is_new(
+                Code.SHARED_PLATFORM, new.location, member.subject.variant.image
+            ):
+                self._problems.add(overlap(new, member, platform))
+        members.append(new)
+
+    def _repositories(
+        self, subject: TargetUnderCheck, repositories: tuple[BakeString, ...]
+    ) -> None:
+        """Check that repositories are valid and differ."""
+        first: dict[tuple[str, str], BakeString] = {}
+        for repository in repositories:
+            full = split_repository(substitute(repository, self._values))
+            if full is None:
+                location = subject.entry("repositories", repository)
+                self._invalid(subject, location, f"repository {str(repository)!r}", _REPOSITORY)
+            elif first.setdefault(full, repository) is not repository:
+                location = subject.entry("repositories", repository)
+                if self._is_new(Code.DUPLICATE_VALUE, location):
+                    self._problems.add(
+                        Diagnostic(
+                            code=Code.DUPLICATE_VALUE,
+                            message=f"duplicate repository {str(repository)!r}",
+                            location=location,
+                            help="remove one of them",
+                        ),
+                        subject.name,
+                    )
+
+    def _names(self, subject: TargetUnderCheck, group: TagGroup) -> bool:
+        """Return whether the names of tags are valid; report those that are not."""
+        invalid = [name for name in group.names if not is_tag_name(substitute(name, self._values))]
+        for name in invalid:
+            location = subject.of_platform(group.platform).entry(group.field, name)
+            self._invalid(subject, location, f"tag name {str(name)!r}", _NAMES)
+        return not invalid
+
+    def _invalid(
+        self, subject: TargetUnderCheck, location: Location, what: str, help_: str
+    ) -> None:
+        message = self._reported.setdefault((Code.ILLEGAL_TAG, location), f"invalid {what}")
         self._problems.add(
             Diagnostic(code=Code.ILLEGAL_TAG, message=message, location=location, help=help_),
             subject.name,
         )
 
-    def _duplicate(
-        self,
-        subject: TargetUnderCheck,
-        field: str,
-        tag: BakeString,
-        owner: tuple[TargetUnderCheck, str, BakeString],
-    ) -> None:
-        location, other = subject.entry(field, tag), owner[0].entry(*owner[1:])
-        if not self._is_new(Code.DUPLICATE_TAG, location, other):
+    def _duplicate(self, new: TagOwner, first: TagOwner) -> None:
+        if not self._is_new(Code.DUPLICATE_TAG, new.location, first.location):
             return
-        same = owner[0].name == subject.name
         # Equal texts are shown as written; others with the defaults of their variables.
-        shown = str(tag) if tag == owner[2] else substitute(tag, self._values)
-        self._problems.add(
-            Diagnostic(
-                code=Code.DUPLICATE_TAG,
-                message=f"tag {str(tag)!r} of target {subject.name!r} is both a version tag "
-                "and a floating tag"
-                if same
-                else f"duplicate tag {shown!r}: "
-                f"targets {owner[0].name!r} and {subject.name!r} both have it",
-                location=location,
-                help="put the version into `tags`, and remove it from `moving` and `aliases`"
-                if same
-                else "distinguish them, for instance with {{ variant }}",
-                related=(("the other target", other),) if other != location else (),
-            )
-        )
+        shown = str(new.tag) if new.tag == first.tag else substitute(new.tag, self._values)
+        joinable = next(_common(first, new), None) is None
+        self._problems.add(duplicate_tag(new, first, shown, joinable=joinable))
 
     def cache(self, subject: TargetUnderCheck, ref: str) -> None:
         """Check the `ref` of a target's `cache`."""
         if canonical_tag(substitute(ref, self._values)) is None:
-            self._invalid(subject, subject.locate("cache", "ref"), repr(ref), _TAGS)
+            self._invalid(subject, subject.locate("cache", "ref"), f"tag {ref!r}", _TAGS)
 
     def _is_new(self, *error: object) -> bool:
         """Return whether an error is reported for the first time; many targets may have it."""
@@ -85,3 +138,15 @@ class Tags:
             return False
         self._reported[error] = ""
         return True
+
+
+def _common(owner: TagOwner, other: TagOwner) -> Iterator[str]:
+    """Yield the platforms of a target that overlap with those of another.
+
+    A target without platforms is built for an unknown one: yields an empty text.
+    """
+    if not owner.platforms or not other.platforms:
+        yield ""
+    for platform in other.platforms:
+        if any(overlapping_platforms(platform, mine) for mine in owner.platforms):
+            yield platform

@@ -9,7 +9,8 @@ from compiler.matrix.model import Scalar
 from compiler.matrix.strings import BakeString
 from compiler.matrix.template_files import EXISTING
 from compiler.targets.applied_overrides import BuildSpec
-from compiler.targets.field_rendering import Rendered
+from compiler.targets.field_rendering import Rendered, RenderedTags
+from compiler.targets.target_tags import PlatformTags
 
 
 _NO_LINKS: Mapping[str, str] = MappingProxyType({})
@@ -46,6 +47,12 @@ class Target(NamedTuple):
     """Floating tags, in bake's syntax."""
     aliases: tuple[BakeString, ...] = ()
     """Floating tags from `aliases`, in bake's syntax."""
+    repositories: tuple[BakeString, ...] | None = None
+    """Its repositories, the first of which contains the staged image; None if tags name them."""
+    shared: RenderedTags = RenderedTags((), ())
+    """Tags of the indexes that it is part of, in bake's syntax."""
+    platform_tags: tuple[PlatformTags, ...] = ()
+    """Tags of single platforms."""
     cache: Mapping[str, str] | None = None
     """`ref` and `mode` of its registry cache, if it has one."""
     tests: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """Random matrices: bake and an independent model read what was planned."""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from bake.oracle import Reading, bake, lay, plan_json, plan_of, traits
@@ -21,6 +23,7 @@ from support.reference_model import (
     built,
     groups_by_value,
     groups_of,
+    indexes_of,
     siblings_of,
     spelling,
 )
@@ -50,6 +53,7 @@ BY_HAND = frozenset(
     "bad-range",
     "field-conflict",
     "set-conflict",
+    "shared-platform",
 }
 """Codes of errors that the independent model detects as well."""
 CALLS = 6
@@ -78,7 +82,9 @@ def compiled(folder: Path, matrix: Matrix) -> bool:
 def _wrong(matrix: Matrix) -> str:
     """Return why a matrix is invalid, as far as the model knows."""
     try:
-        groups_of(matrix, built(matrix, VARIABLES))
+        targets = built(matrix, VARIABLES)
+        groups_of(matrix, targets)
+        indexes_of(targets)
     except Wrong as wrong:
         return str(wrong)
     return ""
@@ -101,22 +107,27 @@ def test_the_plan_is_what_is_worked_out_by_hand(matrix: Matrix) -> None:
         (one.name, one.parent) for one in targets
     ]
     read = plan_of(plan, VARIABLES, moving=True).targets
-    for one in targets:
+    for one, target in zip(targets, plan["targets"], strict=True):
         _check_fields(one, read)
+        assert _known(target.get("platform_tags", [])) == one.fields["platform_tags"]
+    assert _known(plan.get("indexes", [])) == indexes_of(targets)
     _check_groups(plan["groups"], matrix, targets)
+
+
+def _known(value: Any) -> Any:
+    """Return a part of matrix.json with the values of the variables."""
+    text = json.dumps(value)
+    for name, known in VARIABLES.items():
+        text = text.replace(f"${{{name}}}", json.dumps(known)[1:-1])
+    return json.loads(text)
 
 
 def _check_fields(one: Built, read: Mapping[str, Matrix]) -> None:
     found, fields = read[one.name], one.fields
     for name in ("args", "labels", "platforms"):
         assert found.get(name, {}) == (fields.get(name) or {})
-    tags = [
-        word
-        for name in ("tags", "moving")
-        for text in fields.get(name, [])
-        for word in text.split()
-    ]
-    assert found.get("tags", []) == list(dict.fromkeys([*tags, *fields["aliases"]]))
+    tags = [*fields["tags"], *fields["moving"], *fields["aliases"]]
+    assert found.get("tags", []) == list(dict.fromkeys(tags))
     link = {one.parent: f"target:{one.parent}"} if one.parent else {}
     assert found.get("contexts", {}) == link
     assert (f"{one.name}-test" in read) == bool(fields.get("tests"))

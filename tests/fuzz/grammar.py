@@ -107,6 +107,9 @@ def level(known: dict[str, st.SearchStrategy[Any]], most: int) -> st.SearchStrat
     return names.flatmap(fill)
 
 
+_TAGS = st.one_of(texts, st.sampled_from(["r/x:1", "{{ platform.arch }}", "{{ platform }}"]))
+_TAG_LISTS = st.dictionaries(st.sampled_from(["tags", "moving", "tag"]), lists(_TAGS), max_size=2)
+
 _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "from": st.one_of(
         st.sampled_from(["one", "two", "base"]),
@@ -126,7 +129,10 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(
         ["args", "labels", "annotations", "contexts", "extra-hosts"], mappings(texts, texts)
     ),
-    **dict.fromkeys(["tags", "moving", "tests", "ulimits", "entitlements"], lists(texts)),
+    **dict.fromkeys(
+        ["tags", "moving", "repositories", "tests", "ulimits", "entitlements"], lists(texts)
+    ),
+    **dict.fromkeys(["shared", "platform-tags"], st.one_of(lists(_TAGS), _TAG_LISTS)),
     **dict.fromkeys(
         ["cache-from", "cache-to", "output", "attest", "secret", "ssh"], lists(records)
     ),

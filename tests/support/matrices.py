@@ -29,6 +29,23 @@ TEMPLATES = {
     "child.j2": "FROM {{ parent }}\nENV D=3\n",
 }
 
+REPOSITORIES: tuple[list[str], ...] = (
+    ["${R}/one"],
+    ["${R}/one ${R}/two/{{ image }}"],
+    ["${R}/one/{{ image }}", "", "${R}/two"],
+    [],
+)
+SHARED: tuple[Matrix, ...] = (
+    {"tags": ["${R}/shared:{{ target }}"]},
+    {"tags": ["${R}/shared:{{ target }}"], "moving": ["${R}/shared:now-{{ image }}"]},
+    {"moving": ["${R}/shared:now ${R}/shared:now-{{ variant }}x"]},
+)
+"""Many targets cannot share the last tags: only those of different platforms."""
+PLATFORM_TAGS = (
+    ["${R}/platform:{{ target }}-{{ platform.os }}-{{ platform.arch }}{{ platform.variant }}"],
+    {"moving": ["${R}/platform:{{ target }}-{{ platform.arch }}", ""]},
+)
+
 VERSIONS = ["3.9", "3.10", "3.11", "3.11.2", "3.12rc1", "3.13.0b2", "3.13", "12.8", "12.8.1", "4"]
 
 texts = st.text(ODD, min_size=1, max_size=12).filter(
@@ -199,7 +216,24 @@ def matrices(draw: st.DrawFn) -> Matrix:
         }
     for n, image in enumerate(images):
         matrix["images"][image] = draw(_image(image, n, axes, matrix))
+    if chance(draw, 4):
+        matrix = _with_names_of_tags(matrix)
+        matrix["defaults"]["repositories"] = draw(st.sampled_from(REPOSITORIES))
     return matrix
+
+
+def _with_names_of_tags(value: Any) -> Any:
+    """Return a matrix in which tags are names: `${R}/a/b:c` becomes `a-b-c`."""
+    if isinstance(value, dict):
+        return {
+            _with_names_of_tags(key): item if key == "cache" else _with_names_of_tags(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_with_names_of_tags(item) for item in value]
+    if not isinstance(value, str) or not value.startswith("${R}/"):
+        return value
+    return value.replace("${R}/", "").replace("/", "-").replace(":", "-")
 
 
 @st.composite
@@ -216,8 +250,7 @@ def _image(
         options["args"] = {"OWN": escaped(draw(inserted)), "py": "{{ variant }}"}
     if chance(draw, 3):
         options["overrides"] = draw(st.lists(overrides(axes, images, image), max_size=2))
-    if chance(draw, 4):
-        options["moving"] = ["${R}/{{ image }}:now-{{ target }} ${R}/also:{{ target }}", ""]
+    options |= draw(_tags())
     if chance(draw, 4):
         options["tests"] = draw(st.sampled_from([[], ["echo '${HOME}'"], ["a\nb\n"]]))
     if chance(draw, 4):
@@ -227,6 +260,19 @@ def _image(
         }
     if n and chance(draw, 2):
         options |= draw(_family(IMAGES[draw(st.integers(0, n - 1))], axes, matrix, options))
+    return options
+
+
+@st.composite
+def _tags(draw: st.DrawFn) -> Matrix:
+    """Generate the tags of an image, except for version tags and aliases."""
+    options: Matrix = {}
+    if chance(draw, 4):
+        options["moving"] = ["${R}/{{ image }}:now-{{ target }} ${R}/also:{{ target }}", ""]
+    if chance(draw, 4):
+        options["shared"] = draw(st.sampled_from(SHARED))
+    if chance(draw, 4):
+        options["platform-tags"] = draw(st.sampled_from(PLATFORM_TAGS))
     return options
 
 

@@ -18,6 +18,7 @@ Value: TypeAlias = str | bool | None
 Matrix: TypeAlias = dict[str, Any]
 
 OPERATORS = ("<", ">", "==", "!=", "~=")
+TAGS = ("repositories", "tags", "moving", "shared", "platform-tags")
 MERGED = ("args", "labels", "annotations", "contexts", "extra-hosts")
 
 
@@ -258,11 +259,12 @@ def built(matrix: Matrix, variables: Mapping[str, str]) -> list[Built]:
             "parent": parent,
         }
         fields = _fields(rules, image, chosen, scope, variables)
-        fields["aliases"] = [
+        aliases = [
             _said(tag, scope, variables)
             for tag, pattern in rules.option(image, "aliases", {}).items()
             if rules.match(pattern, image, chosen)
         ]
+        _name_tags(fields, aliases, scope, variables)
         found.append(Built(name, image, chosen, fields, parent))
     for image in rules.images:
         for pattern in rules.option(image, "aliases", {}).values():
@@ -347,8 +349,10 @@ def _fields(
             merged = name in MERGED and isinstance(fields.get(name), dict) and value is not None
             fields[name] = {**fields[name], **value} if merged else value
     fields = {
-        name: _rendered(fields[name], scope, {} if name == "tests" else variables)
-        for name in ("args", "labels", "tags", "moving", "tests", "cache", "platforms")
+        name: fields[name]
+        if name in TAGS
+        else _rendered(fields[name], scope, {} if name == "tests" else variables)
+        for name in (*TAGS, "args", "labels", "tests", "cache", "platforms")
         if fields.get(name) is not None
     }
     for value in values:
@@ -417,6 +421,64 @@ def _shown(value: Any, scope: Mapping[str, Any], variables: Mapping[str, str]) -
     return value
 
 
+def _name_tags(
+    fields: dict[str, Any], aliases: list[str], scope: dict[str, Any], variables: Mapping[str, str]
+) -> None:
+    """Render the fields that name tags, and prepend the repositories to each."""
+    repositories = fields.pop("repositories", None)
+
+    def words(texts: Sequence[str], **more: str) -> list[str]:
+        rendered = (_said(text, {**scope, **more}, variables) for text in texts)
+        return [word for text in rendered for word in text.split()]
+
+    def full(texts: Sequence[str], **more: str) -> list[str]:
+        names = words(texts, **more)
+        if repositories is None:
+            return names
+        return [f"{repository}:{name}" for repository in words(repositories) for name in names]
+
+    def both(field: str, **more: str) -> Matrix:
+        lists = fields.get(field) or {}
+        lists = {"tags": lists} if isinstance(lists, list) else lists
+        return {key: full(lists.get(key, []), **more) for key in ("tags", "moving")}
+
+    fields["platform_tags"] = []
+    if "platform-tags" in fields and not fields.get("platforms"):
+        raise Wrong("no-platform")
+    for platform in fields.get("platforms") or []:
+        os, arch, *variant = platform.split("/")
+        parts = {"platform.os": os, "platform.arch": arch, "platform.variant": "".join(variant)}
+        tags = both("platform-tags", **parts)
+        if any(tags.values()):
+            fields["platform_tags"].append({"platform": platform, **tags})
+    fields["shared"] = both("shared")
+    fields["tags"] = full(fields.get("tags", []))
+    fields["moving"] = full(fields.get("moving", []))
+    fields["aliases"] = full(aliases)
+
+
+def indexes_of(targets: Sequence[Built]) -> list[Matrix]:
+    """Return the indexes of shared tags.
+
+    Raises:
+        Wrong: targets that share a tag have a platform in common, or none.
+    """
+    found: dict[tuple[str, bool], list[Built]] = {}
+    for one in targets:
+        for key in ("tags", "moving"):
+            for tag in dict.fromkeys(one.fields["shared"][key]):
+                found.setdefault((tag, key == "moving"), []).append(one)
+    for members in found.values():
+        platforms = [one.fields.get("platforms") or [None] for one in members]
+        flat = [platform for own in platforms for platform in own]
+        if len(members) > 1 and (None in flat or len(set(flat)) < len(flat)):
+            raise Wrong("shared-platform")
+    return [
+        {"tag": tag, "moving": moving, "targets": [one.name for one in members]}
+        for (tag, moving), members in found.items()
+    ]
+
+
 def _rendered(value: Any, scope: Mapping[str, Any], variables: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return {
@@ -436,7 +498,7 @@ def _said(text: str, scope: Mapping[str, Any], variables: Mapping[str, str]) -> 
 
     if not variables:  # only Jinja is rendered
         return re.sub(r"\{\{ (\w+) \}\}()", say, text)
-    return re.sub(r"\{\{ (\w+) \}\}|\$\{(\w+)\}|\$\$\{", say, text)
+    return re.sub(r"\{\{ ([\w.]+) \}\}|\$\{(\w+)\}|\$\$\{", say, text)
 
 
 def groups_of(matrix: Matrix, targets: Sequence[Built]) -> dict[str, list[str]]:

@@ -159,6 +159,8 @@ def _notes(ours: Definition, theirs: Definition, pairs: Collection[Pair]) -> Ite
     there = {tag: None for fields in theirs.targets.values() for tag in tags(fields)}
     if not ours.unpushed_tags.isdisjoint(there.keys() - here.keys()):
         yield "they have tags that this matrix moves, which count with MOVING=true"
+    if not ours.published_tags.isdisjoint(there):
+        yield "they have shared tags or platform tags of this matrix, which only `publish` creates"
     if here and there and here.keys().isdisjoint(there) and not pairs:
         yield f"no tag is common to both sides: here {next(iter(here))}, theirs {next(iter(there))}"
         if ours.variables:

@@ -4,14 +4,15 @@ Takes a `Matrix` and a target; returns a `Given` for each value, in the order of
 matrix.yaml.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from compiler.errors import Location
 from compiler.matrix.field_table import MERGED
-from compiler.matrix.matrix import Field, Image, Matrix, Override, Value
+from compiler.matrix.matrix import Field, Image, Matrix, Override, TagLists, Value
 from compiler.matrix.pattern import holds, rule
-from compiler.matrix.strings import interpolate
+from compiler.matrix.strings import TemplateString, interpolate
 from compiler.source.document import Route
 from compiler.targets.field_rendering import Rendered, renderer
 from compiler.targets.target import Target
@@ -23,7 +24,7 @@ class Given(NamedTuple):
     name: str
     """A field of an image, or `set`."""
     key: str
-    """The name in a mapping or `set`; otherwise empty."""
+    """The name in a mapping or `set`, or `moving` of shared or platform tags; otherwise empty."""
     value: Any
     """The rendered value, or None if it renders to an empty string. A replaced value is as written.
     """
@@ -163,6 +164,8 @@ class Origins:
         name, value = field.name, field.value
         if isinstance(value, tuple):
             yield from self._entries(field, value)
+        elif isinstance(value, TagLists):
+            yield from self._tag_lists(field, value)
         elif name in MERGED and not isinstance(value, bool | str):
             for key in value:  # type: ignore[union-attr]
                 one = Field(name=name, value={key: value[key]}, route=field.route)  # type: ignore[index]
@@ -191,8 +194,36 @@ class Origins:
         yield from values[:-1]
         yield values[-1]._replace(replaces=former)
 
-    def _rendered(self, field: Field) -> Rendered:
-        return renderer(field, self._matrix.variables)(self._target.scope)
+    def _tag_lists(self, field: Field, lists: TagLists) -> Iterator[Given]:
+        """Yield the tags of `shared` or `platform-tags`: version tags, then floating tags.
+
+        Tags are as the field renders them, of all platforms that the target has.
+        """
+        last, *below = reversed(self._levels(field.name))
+        values = [
+            Given(field.name, "moving" if moving else "", text, last.name, entry.locate())
+            for entries, moving in ((lists.tags, False), (lists.moving, True))
+            for entry in entries
+            for text in self._rendered_tags(field, entry)
+        ] or [Given(field.name, "", None, last.name, self._place((*last.route, field.name)))]
+        former = tuple(self._former((field.name,), level, field.name) for level in below)
+        yield from values[:-1]
+        yield values[-1]._replace(replaces=former)
+
+    def _rendered_tags(self, field: Field, entry: TemplateString) -> list[str | None]:
+        """Return what an entry renders to, for each platform if it is one of `platform-tags`."""
+        one = Field(name=field.name, value=(entry,), route=field.route)
+        scopes: list[dict[str, Any]] = [{}]
+        if field.name == "platform-tags":
+            scopes = [{"platform": tags.platform} for tags in self._target.platform_tags]
+        texts: list[str | None] = []
+        for scope in scopes:
+            rendered: Any = self._rendered(one, scope)
+            texts += rendered
+        return [*dict.fromkeys(texts)] or [None]
+
+    def _rendered(self, field: Field, scope: Mapping[str, Any] = MappingProxyType({})) -> Rendered:
+        return renderer(field, self._matrix.variables)({**self._target.scope, **scope})
 
     @staticmethod
     def _pair(rendered: Any) -> tuple[str, str]:

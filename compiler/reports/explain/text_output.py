@@ -22,7 +22,7 @@ _WIDEST = 80
 _LONGEST = 60
 """Maximum number of characters of a long value; `--format json` has the whole value."""
 _CUT = frozenset({"description", "set", "tests"})
-_NAMES = ("tags", "moving", "aliases")
+_NAMES = ("tags", "moving", "aliases", "repositories", "shared", "platform-tags")
 
 
 def as_text(
@@ -183,7 +183,7 @@ def _givens(given: Iterable[Given], *, named: bool = False) -> list[_Row]:
     rows: list[_Row] = []
     before = ""
     for one in given:
-        name = one.name if named else one.key
+        name = " ".join(filter(None, (one.name, one.key))) if named else one.key
         rows.append(
             ("" if named and name == before else name, _value(one), one.level, _at(one.place))
         )

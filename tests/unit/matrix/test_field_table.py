@@ -52,6 +52,7 @@ BY_KIND = {
     Kind.RECORDS: ["type=a"],
     Kind.MAPPING: {"a": "b"},
     Kind.PAIRS: {"a": "b"},
+    Kind.TAGS: {"tags": ["acme/a:1"], "moving": ["acme/a:2"]},
 }
 
 
@@ -90,10 +91,12 @@ def test_a_row_without_description_is_incomplete(row: FieldRow) -> None:
 @each(*TABLE)
 def test_a_target_has_the_field(row: FieldRow, tmp_path: Path) -> None:
     """The field is compiled into matrix.json, and those of bake into the bake file as well."""
-    lay(tmp_path, {"images": {"a": {"template": "Dockerfile.j2", row.name: sample(row)}}})
+    image = {"template": "Dockerfile.j2", "platforms": ["linux/arm64"], row.name: sample(row)}
+    lay(tmp_path, {"images": {"a": image}})
     (target,) = plan_json(tmp_path)["targets"]
 
-    assert {"target": "stage"}.get(row.name, row.name) in target
+    key = {"target": "stage", "platform-tags": "platform_tags"}.get(row.name, row.name)
+    assert target[key]
     if row.in_bake:
         assert f"  {row.name} = " in (tmp_path / "docker-bake.hcl").read_text()
 

@@ -206,7 +206,11 @@ IMAGE = {
     "tag in capitals": "tags: [Acme/Server]",
     "tag of no repository": "tags: [':1.0']",
     "moving tag with plus": "moving: ['acme/server:1+cu12']",
-    "alias in capitals": "aliases: {'Acme': {image: server}}",
+    "alias in capitals": "aliases: {'acme/X': {image: server}}",
+    "repository with a tag": "repositories: ['acme/x:1']",
+    "repositories as text": "repositories: acme/x",
+    "shared tags as text": "shared: latest",
+    "floating tag of a platform in capitals": "platform-tags: {moving: [acme/X]}",
     "alias of nothing": "aliases: {acme/server: {}}",
     "aliases as a list": "aliases: [acme/server]",
     "platform as text": "platforms: linux/amd64",
@@ -361,7 +365,7 @@ UNSEEN = {
         *("alias-mismatch", "ambiguous-parent", "duplicate-cache", "duplicate-tag", "empty-group"),
         *("access-conflict", "field-conflict"),
         *("group-collision", "link-cycle", "missing-parent", "name-collision", "name-too-long"),
-        *("no-platform", "no-variants", "parent-platform", "too-many-variants"),
+        *("no-platform", "no-variants", "parent-platform", "shared-platform", "too-many-variants"),
     ),
 }
 """Reason why a schema cannot detect an error -> its codes, or single cases of them."""

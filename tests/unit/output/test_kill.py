@@ -45,7 +45,7 @@ def run(root, output, moment, number, files, inputs):
     update(artifacts, Path(root), output)
     state = State(
         compiler="1", matrix="README.md", output=output, tested=0, inputs=json.loads(inputs),
-        existing=0, globs={}, outputs=digests(artifacts), warnings=[],
+        existing=0, unbaked=0, globs={}, outputs=digests(artifacts), warnings=[],
     )
     save_state(root, state)
 
@@ -92,6 +92,7 @@ def save(root: Path, output: str, artifacts: list[Artifact]) -> None:
         tested=0,
         existing=0,
         globs={},
+        unbaked=0,
         inputs=INPUTS,
         outputs=digests(artifacts),
         warnings=[],

@@ -38,6 +38,7 @@ def lay(
         tested=0,
         existing=0,
         globs={},
+        unbaked=0,
         inputs={path: digest(text.encode()) for path, text in INPUTS.items()}
         | {"docker-bake.hcl.j2": None, "no/such": None, "templates": FOLDER, ".": FOLDER}
         | (inputs or {}),

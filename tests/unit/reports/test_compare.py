@@ -254,6 +254,31 @@ def test_the_environment_counts(project: Path, docker: Path) -> None:
     assert alike.stdout == "4 targets here, 4 in stdin: all the same\n"
 
 
+def test_tags_that_publish_creates_are_noted(tmp_path: Path) -> None:
+    """A bake file can have a tag that only `publish` creates here."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/a.j2").write_text("FROM scratch\n")
+    (tmp_path / "matrix.yaml").write_text(
+        """
+images:
+  a: {template: a.j2, platforms: [linux/amd64], tags: [acme/a:1], shared: [acme/a:1-all]}
+"""
+    )
+    target = {
+        "context": ".",
+        "dockerfile": "Dockerfile",
+        "platforms": ["linux/amd64"],
+        "tags": ["acme/a:1", "acme/a:1-all"],
+    }
+    told = json.dumps({"group": {"default": {"targets": ["a"]}}, "target": {"a": target}})
+
+    compared = run(tmp_path, "compare", "-", "--format", "json", stdin=told, code=1)
+
+    assert json.loads(compared.stdout)["notes"] == [
+        "they have shared tags or platform tags of this matrix, which only `publish` creates"
+    ]
+
+
 def test_versions_of_buildx_print_the_same(buildx: Path, old_buildx: Path, tmp_path: Path) -> None:
     """What versions print in other forms is one form here, except the fields that the old drop."""
     (tmp_path / "secret").write_text("s")

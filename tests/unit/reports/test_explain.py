@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from itertools import product
 from pathlib import Path
@@ -326,6 +327,37 @@ images:
         "           replaces c                 image a   matrix.yaml:5\n"
         "           replaces a, b              defaults  matrix.yaml:2"
     )
+
+
+RELEASED = """\
+axes:
+  os: {a: {platforms: [linux/amd64, linux/arm64/v8]}, b: {platforms: [linux/s390x]}}
+defaults:
+  template: Dockerfile.j2
+  repositories: [r.example/x, s.example/x]
+  shared: {tags: ["0"]}
+images:
+  one:
+    tags: ["1-{{ os }}"]
+    shared: {tags: ["1"], moving: [latest]}
+    platform-tags: {moving: ["{{ os }}-{{ platform.arch }}"]}
+"""
+
+
+def test_tags_that_publish_creates(tmp_path: Path) -> None:
+    """Shared tags and platform tags, as written, with their levels and what they replace."""
+    explained = told(tmp_path, RELEASED, "one-a")
+
+    assert [re.split("  +", line.strip()) for line in part(explained, "tags").splitlines()] == [
+        ["tags", "1-a", "image one", "matrix.yaml:9"],
+        ["repositories", "r.example/x", "defaults", "matrix.yaml:5"],
+        ["s.example/x", "defaults", "matrix.yaml:5"],
+        ["shared", "1", "image one", "matrix.yaml:10"],
+        ["shared moving", "latest", "image one", "matrix.yaml:10"],
+        ['replaces {"tags": ["0"]}', "defaults", "matrix.yaml:6"],
+        ["platform-tags moving", "a-amd64", "image one", "matrix.yaml:11"],
+        ["a-arm64", "image one", "matrix.yaml:11"],
+    ]
 
 
 def test_what_is_long_or_odd_is_one_line(tmp_path: Path) -> None:

@@ -64,8 +64,11 @@ group "base" {
 group "every" {
   targets = _group(_by_image["every"])
 }
+group "released" {
+  targets = _group(_by_image["released"])
+}
 group "newest" {
-  targets = _group(_pick(["base-3_12", "every-3_12", "every-3_12-cuda"]))
+  targets = _group(_pick(["base-3_12", "every-3_12", "every-3_12-cuda", "released-3_12", "released-3_12-cuda"]))
 }
 group "test" {
   targets = _group(_tests(["every-3_11", "every-3_11-cuda", "every-3_12", "every-3_12-cuda"]))
@@ -93,6 +96,10 @@ _targets = [
   ["every-3_11-cuda", "every", "3.11", "true", "linux/amd64"],
   ["every-3_12", "every", "3.12", "false", "linux/amd64,linux/arm64"],
   ["every-3_12-cuda", "every", "3.12", "true", "linux/amd64"],
+  ["released-3_11", "released", "3.11", "false", "linux/amd64,linux/arm64"],
+  ["released-3_11-cuda", "released", "3.11", "true", "linux/amd64"],
+  ["released-3_12", "released", "3.12", "false", "linux/arm64,linux/arm/v7"],
+  ["released-3_12-cuda", "released", "3.12", "true", "linux/amd64"],
 ]
 
 target "_base" {
@@ -157,12 +164,12 @@ target "every-3_11" {
   labels = {
     "com.example.3.11" = "quoted \"text\""
   }
-  tags = concat(["${REGISTRY}/every:3.11-${VERSION}"], _moving(["${REGISTRY}/every:3.11"]))
   cache-from = concat(["type=registry,ref=${REGISTRY}/cache:shared"], _cache_read(["type=registry,ref=${REGISTRY}/cache:every-3_11", "type=registry,ref=${REGISTRY}/cache:every-3_11-cuda"]))
   cache-to = concat(["type=inline"], _cache_written(["type=registry,ref=${REGISTRY}/cache:every-3_11,mode=min"]))
   platforms = _platforms["linux/amd64,linux/arm64"]
   shm-size = "2g"
   resources = ["memory=2g", "cpu-quota=50000"]
+  tags = concat(["${REGISTRY}/every:3.11-${VERSION}"], _moving(["${REGISTRY}/every:3.11"]))
 }
 
 target "every-3_11-test" {
@@ -197,12 +204,12 @@ target "every-3_11-cuda" {
   labels = {
     "com.example.3.11-cuda" = "quoted \"text\""
   }
-  tags = concat(["${REGISTRY}/every:3.11-cuda-${VERSION}", "${REGISTRY}/every-cuda:3.11-${VERSION}"], _moving(["${REGISTRY}/every:3.11-cuda"]))
   cache-from = concat(["type=registry,ref=${REGISTRY}/cache:shared"], _cache_read(["type=registry,ref=${REGISTRY}/cache:every-3_11-cuda", "type=registry,ref=${REGISTRY}/cache:every-3_11"]))
   cache-to = concat(["type=inline"], _cache_written(["type=registry,ref=${REGISTRY}/cache:every-3_11-cuda,mode=min"]))
   platforms = _platforms["linux/amd64"]
   shm-size = "2g"
   resources = ["memory=2g", "cpu-quota=100000"]
+  tags = concat(["${REGISTRY}/every:3.11-cuda-${VERSION}", "${REGISTRY}/every-cuda:3.11-${VERSION}"], _moving(["${REGISTRY}/every:3.11-cuda"]))
 }
 
 target "every-3_11-cuda-test" {
@@ -237,12 +244,12 @@ target "every-3_12" {
   labels = {
     "com.example.3.12" = "quoted \"text\""
   }
-  tags = concat(["${REGISTRY}/every:3.12-${VERSION}"], _moving(["${REGISTRY}/every:3.12", "${REGISTRY}/every:latest"]))
   cache-from = concat(["type=registry,ref=${REGISTRY}/cache:shared"], _cache_read(["type=registry,ref=${REGISTRY}/cache:every-3_12", "type=registry,ref=${REGISTRY}/cache:every-3_12-cuda"]))
   cache-to = concat(["type=inline"], _cache_written(["type=registry,ref=${REGISTRY}/cache:every-3_12,mode=min"]))
   platforms = _platforms["linux/amd64,linux/arm64"]
   shm-size = "2g"
   resources = ["memory=2g", "cpu-quota=50000"]
+  tags = concat(["${REGISTRY}/every:3.12-${VERSION}"], _moving(["${REGISTRY}/every:3.12", "${REGISTRY}/every:latest"]))
 }
 
 target "every-3_12-test" {
@@ -277,12 +284,12 @@ target "every-3_12-cuda" {
   labels = {
     "com.example.3.12-cuda" = "quoted \"text\""
   }
-  tags = concat(["${REGISTRY}/every:3.12-cuda-${VERSION}", "${REGISTRY}/every-cuda:3.12-${VERSION}"], _moving(["${REGISTRY}/every:3.12-cuda"]))
   cache-from = concat(["type=registry,ref=${REGISTRY}/cache:shared"], _cache_read(["type=registry,ref=${REGISTRY}/cache:every-3_12-cuda", "type=registry,ref=${REGISTRY}/cache:every-3_12"]))
   cache-to = concat(["type=inline"], _cache_written(["type=registry,ref=${REGISTRY}/cache:every-3_12-cuda,mode=min"]))
   platforms = _platforms["linux/amd64"]
   shm-size = "4g"
   resources = ["memory=2g", "cpu-quota=100000"]
+  tags = concat(["${REGISTRY}/every:3.12-cuda-${VERSION}", "${REGISTRY}/every-cuda:3.12-${VERSION}"], _moving(["${REGISTRY}/every:3.12-cuda"]))
 }
 
 target "every-3_12-cuda-test" {
@@ -303,17 +310,52 @@ target "every-3_12-cuda-test" {
   output = ["type=cacheonly"]
 }
 
+target "_released" {
+  labels = {
+    "org.opencontainers.image.version" = "${VERSION}"
+  }
+}
+
+target "released-3_11" {
+  inherits = ["_released"]
+  dockerfile = "cwd://dockerfiles/released-3_11.Dockerfile"
+  platforms = _platforms["linux/amd64,linux/arm64"]
+  tags = concat(["${REGISTRY}/released:3.11-${VERSION}", "${MIRROR}/released:3.11-${VERSION}"], _moving(["${REGISTRY}/released:3.11", "${MIRROR}/released:3.11"]))
+}
+
+target "released-3_11-cuda" {
+  inherits = ["_released"]
+  dockerfile = "cwd://dockerfiles/released-3_11-cuda.Dockerfile"
+  platforms = _platforms["linux/amd64"]
+  tags = concat(["${REGISTRY}/released:3.11-cuda-${VERSION}", "${MIRROR}/released:3.11-cuda-${VERSION}"], _moving(["${REGISTRY}/released:3.11-cuda", "${MIRROR}/released:3.11-cuda"]))
+}
+
+target "released-3_12" {
+  inherits = ["_released"]
+  dockerfile = "cwd://dockerfiles/released-3_12.Dockerfile"
+  platforms = _platforms["linux/arm64,linux/arm/v7"]
+  tags = concat(["${REGISTRY}/released:3.12-${VERSION}", "${MIRROR}/released:3.12-${VERSION}"], _moving(["${REGISTRY}/released:3.12", "${MIRROR}/released:3.12"]))
+}
+
+target "released-3_12-cuda" {
+  inherits = ["_released"]
+  dockerfile = "cwd://dockerfiles/released-3_12-cuda.Dockerfile"
+  platforms = _platforms["linux/amd64"]
+  shm-size = "4g"
+  tags = concat(["${REGISTRY}/released:3.12-cuda-${VERSION}", "${MIRROR}/released:3.12-cuda-${VERSION}"], _moving(["${REGISTRY}/released:3.12-cuda", "${MIRROR}/released:3.12-cuda", "${REGISTRY}/released:latest", "${MIRROR}/released:latest"]))
+}
+
 # --- How the filters work -------------------------------------------------------------------------
 
 # Each value of each axis: does its filter let it pass?
-_passes_image = _passes(ONLY_IMAGE, ["base", "every"])
+_passes_image = _passes(ONLY_IMAGE, ["base", "every", "released"])
 _passes_python = _passes(ONLY_PYTHON, ["3.11", "3.12", "null"])
 _passes_gpu = _passes(ONLY_GPU, ["false", "true", "null"])
 
 # Each list of platforms that a target has: what is asked of it, does it pass, what is it narrowed to?
 _asked_platforms = [for name in _asked(ONLY_PLATFORM) : _platform(name)]
 _platforms_asked = {
-  for list in ["linux/amd64,linux/arm64", "linux/amd64"] :
+  for list in ["linux/amd64,linux/arm64", "linux/amd64", "linux/arm64,linux/arm/v7"] :
   list => [for name in split(",", list) : name if contains(_asked_platforms, _platform(name))]
 }
 _platforms_pass = { for list, asked in _platforms_asked : list => length(_asked_platforms) == 0 || length(asked) > 0 }
@@ -363,7 +405,7 @@ _wrong = concat(
   _unknown("image", _asked(ONLY_IMAGE), _passes_image),
   _unknown("python", _asked(ONLY_PYTHON), _passes_python),
   _unknown("gpu", _asked(ONLY_GPU), _passes_gpu),
-  _unknown("platform", _asked_platforms, { for name in ["linux/amd64", "linux/arm64"] : _platform(name) => true... }),
+  _unknown("platform", _asked_platforms, { for name in ["linux/amd64", "linux/arm64", "linux/arm/v7"] : _platform(name) => true... }),
   contains(["", "read", "write"], CACHE) ? [] : ["no-such-cache-${_plain(CACHE)}"],
   _shard[0] >= 1 && _shard[0] <= _shard[1] ? [] : ["malformed-shard-${_plain(trimspace(ONLY_SHARD))}"]
 )

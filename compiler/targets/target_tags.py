@@ -1,0 +1,161 @@
+"""All tags of a target: its own, those that it shares, and those of its platforms.
+
+With `repositories`, the matrix contains names of tags only, and each exists in every repository.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from compiler.codes import Code
+from compiler.errors import CompileError, Diagnostic, Problems
+from compiler.external.references import PlatformName
+from compiler.matrix.strings import BakeString
+from compiler.targets.field_locations import TargetUnderCheck
+from compiler.targets.field_rendering import Rendered, RenderedTags, Renderer
+
+
+class PlatformTags(NamedTuple):
+    """The tags of one platform of a target, in bake's syntax."""
+
+    platform: PlatformName
+    tags: tuple[BakeString, ...]
+    """Version tags."""
+    moving: tuple[BakeString, ...]
+    """Floating tags."""
+
+
+class TagGroup(NamedTuple):
+    """Tags of one kind and their origin."""
+
+    field: str
+    """`tags`, `moving`, `aliases`, `shared` or `platform-tags`."""
+    moving: bool
+    """Whether they are floating tags."""
+    names: tuple[BakeString, ...]
+    """The tags as the field renders them: without a repository if `repositories` is set."""
+    tags: tuple[BakeString, ...]
+    """The tags with their repositories, all of one repository before those of the next."""
+    platform: PlatformName | None = None
+    """The only platform that they name."""
+
+    def name(self, position: int) -> BakeString:
+        """Return what the field renders for the tag at a position."""
+        return self.names[position % len(self.names)]
+
+
+class TargetTags(NamedTuple):
+    """All tags of one target."""
+
+    repositories: tuple[BakeString, ...] | None
+    """None if tags contain their repositories."""
+    groups: tuple[TagGroup, ...]
+    """The groups that are not empty."""
+
+    def of(self, *fields: str) -> tuple[BakeString, ...]:
+        """Return all tags of these fields."""
+        return tuple(tag for group in self.groups if group.field in fields for tag in group.tags)
+
+    def shared(self) -> RenderedTags:
+        """Return the shared tags."""
+        return _pair(group for group in self.groups if group.field == "shared")
+
+    def platform_tags(self) -> tuple[PlatformTags, ...]:
+        """Return the tags of single platforms, in the order of the target's platforms."""
+        by_platform: dict[PlatformName, list[TagGroup]] = {}
+        for group in self.groups:
+            if group.platform is not None:
+                by_platform.setdefault(group.platform, []).append(group)
+        return tuple(
+            PlatformTags(platform, *_pair(iter(groups))) for platform, groups in by_platform.items()
+        )
+
+
+def take_tags(
+    fields: dict[str, Rendered], aliases: tuple[BakeString, ...], *, named: bool
+) -> TargetTags:
+    """Remove the fields that name tags from a target's fields, and return its tags.
+
+    Args:
+        fields: the rendered fields of the target; `tags` is replaced by the complete tags.
+        aliases: its rendered aliases.
+        named: whether `repositories` is set, so that tags are names.
+    """
+    repositories: Any = fields.pop("repositories", ())
+    taken = TargetTags(repositories if named else None, ())
+    shared: Any = fields.pop("shared", RenderedTags((), ()))
+    tags: Any = fields.pop("tags", ())
+    moving: Any = fields.pop("moving", ())
+    groups = [
+        _group(taken, "tags", tags),
+        _group(taken, "moving", moving, moving=True),
+        _group(taken, "aliases", aliases, moving=True),
+        _group(taken, "shared", shared.tags),
+        _group(taken, "shared", shared.moving, moving=True),
+    ]
+    if groups[0].tags:
+        fields["tags"] = groups[0].tags
+    return taken._replace(groups=tuple(group for group in groups if group.names))
+
+
+def with_platform_tags(
+    tags: TargetTags,
+    render: Renderer,
+    subject: TargetUnderCheck,
+    platforms: Iterable[str],
+    problems: Problems,
+) -> TargetTags:
+    """Return a target's tags with those of its platforms; errors are added to the problems.
+
+    Args:
+        tags: the other tags of the target.
+        render: renders `platform-tags`.
+        subject: the target.
+        platforms: its platforms, without variables.
+        problems: the collector of errors.
+    """
+    names = tuple(PlatformName(text) for text in platforms)
+    if not names:
+        problems.add(_no_platforms(subject), subject.name)
+    groups: list[TagGroup] = []
+    for platform in names:
+        try:
+            rendered: Any = render(subject.of_platform(platform).scope)
+        except CompileError as error:
+            problems.extend(error.diagnostics, subject.name)
+            break
+        for texts, moving in ((rendered.tags, False), (rendered.moving, True)):
+            group = _group(tags, "platform-tags", texts, moving=moving)
+            groups += [group._replace(platform=platform)] if texts else []
+    return tags._replace(groups=(*tags.groups, *groups))
+
+
+def _no_platforms(subject: TargetUnderCheck) -> Diagnostic:
+    return Diagnostic(
+        code=Code.NO_PLATFORM,
+        message=f"target {subject.name!r} has `platform-tags` but no `platforms`",
+        location=subject.locate("platform-tags"),
+        help="add `platforms` to the image",
+    )
+
+
+def _group(
+    target: TargetTags, field: str, names: tuple[BakeString, ...], *, moving: bool = False
+) -> TagGroup:
+    """Return the tags of a field: each name in every repository."""
+    if target.repositories is None:
+        return TagGroup(field, moving, names, names)
+    tags = tuple(
+        BakeString(f"{repository}:{name}") for repository in target.repositories for name in names
+    )
+    return TagGroup(field, moving, names, tags)
+
+
+def _pair(groups: Iterator[TagGroup]) -> RenderedTags:
+    tags: tuple[BakeString, ...] = ()
+    moving: tuple[BakeString, ...] = ()
+    for group in groups:
+        if group.moving:
+            moving += group.tags
+        else:
+            tags += group.tags
+    return RenderedTags(tags, moving)
