@@ -126,7 +126,7 @@ def show_(
         click.echo(format_variables(record), nl=False)
         return
     sboms = find_sboms(registries, record)
-    tags = (tag for target in record.targets for tag in (*target.tags, *target.moving))
+    tags = (tag for image in record.images.values() for tag in (*image.tags, *image.moving))
     current = current_digests(registries, tags)
     click.echo(format_release(record, PublishFormat(output_format), sboms, current), nl=False)
     lost = lost_version_tags(record, current)

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from compiler.external.registry.client import Registries
-from compiler.publish.items import ReleaseItem, release_items
+from compiler.publish.items import ReleaseItem, composed_items, release_items
 from compiler.publish.request import PublishRequest
 from compiler.releases.history import current_digests
-from compiler.releases.record import ReleasedTarget, ReleaseRecord
+from compiler.releases.record import RecordedImage, ReleasedTarget, ReleaseRecord
 
 
 def find_changes(
@@ -36,9 +36,24 @@ def find_changes(
         for name, item in selected.items()
         for change in _target_changes(item, recorded.get(name))
     ]
+    composed = composed_items(request.resolved, items)
+    for name, item in composed.items():
+        if not selected.keys().isdisjoint(item.members):
+            changes += _tag_changes(item, record.images.get(name))
     if complete:
+        changes += [
+            f"{name}: removed"
+            for name in record.images
+            if name not in composed and name not in recorded
+        ]
         changes += [f"{name}: removed" for name in recorded if name not in selected]
-    return changes or _changed_tags(registries, [recorded[name] for name in selected])
+    images = [
+        image
+        for name, image in record.images.items()
+        if name in selected
+        or (name in composed and not selected.keys().isdisjoint(composed[name].members))
+    ]
+    return changes or _changed_tags(registries, images)
 
 
 def _target_changes(item: ReleaseItem, recorded: ReleasedTarget | None) -> Iterator[str]:
@@ -48,6 +63,16 @@ def _target_changes(item: ReleaseItem, recorded: ReleasedTarget | None) -> Itera
         return
     if recorded.fingerprint != f"sha256:{item.fingerprint}":
         yield f"{item.target}: another image"
+    yield from _tag_changes(item, recorded)
+
+
+def _tag_changes(
+    item: ReleaseItem, recorded: ReleasedTarget | RecordedImage | None
+) -> Iterator[str]:
+    """Yield how the tags of an image differ from the recorded ones."""
+    if recorded is None:
+        yield f"{item.target}: new"
+        return
     tags = dict.fromkeys([*item.version_tags, *item.floating_tags])
     earlier = dict.fromkeys([*recorded.tags, *recorded.moving])
     yield from (f"{item.target}: new tag {tag}" for tag in tags if tag not in earlier)
@@ -58,9 +83,9 @@ def _target_changes(item: ReleaseItem, recorded: ReleasedTarget | None) -> Itera
             yield f"{item.target}: another kind of tag {tag}"
 
 
-def _changed_tags(registries: Registries, targets: Sequence[ReleasedTarget]) -> list[str]:
+def _changed_tags(registries: Registries, images: Sequence[RecordedImage]) -> list[str]:
     """Return a line for each version tag that does not refer to the recorded image."""
-    pairs = [(tag, target.digest) for target in targets for tag in target.tags]
+    pairs = [(tag, image.digest) for image in images for tag in image.tags]
     current = current_digests(registries, (tag for tag, _ in pairs))
     return [
         f"{tag}: {'another image' if current[tag] else 'missing'}"

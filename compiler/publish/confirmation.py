@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from compiler.errors import DiagnosticError
+from compiler.external.references import missing_platforms
 from compiler.external.registry.client import RegistryError
 from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.fingerprint import Fingerprint
@@ -121,7 +122,7 @@ class Confirmation:
         if not self._replace:
             required = {platform} if platform else set(item.platforms)
             staged = read_image(job.registries, item.repository, tag)
-            if staged is not None and required <= set(staged.platforms):
+            if staged is not None and not missing_platforms(required, staged.platforms):
                 return staged.digest
         job.registries.put_manifest(item.repository, tag, manifest)
         return manifest.digest

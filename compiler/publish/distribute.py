@@ -1,23 +1,35 @@
 """Copy images to every repository that will name them, before the first tag is created."""
 
+from collections.abc import Mapping
+
 from compiler.errors import DiagnosticError
 from compiler.external.references import split_tag
 from compiler.external.registry.client import RegistryError
 from compiler.external.registry.copying import Copier
 from compiler.external.registry.parallel import MAX_TRANSFERS, run_parallel
+from compiler.publish.composed_images import compose_images
 from compiler.publish.items import ReleaseItem
 from compiler.publish.request import SOME_TAGS, STAGED, PublishJob, PublishProgress
 
 
 def distribute(job: PublishJob, progress: PublishProgress) -> None:
-    """Copy the images of all selected targets by digest, with attestations and signatures.
+    """Copy all images by digest, with attestations and signatures; compose indexes.
 
     Raises:
         DiagnosticError: a registry rejects content; no tag was created.
     """
+    composed = {name: item for name, item in job.tagged.items() if item.members}
+    _copy(job, progress, job.selected)
+    if composed:
+        compose_images(job, progress)
+        _copy(job, progress, composed)
+
+
+def _copy(job: PublishJob, progress: PublishProgress, items: Mapping[str, ReleaseItem]) -> None:
+    """Copy images to the repositories of their tags."""
     copies = {
-        (repository, progress.images[name].digest): item
-        for name, item in job.selected.items()
+        (repository, progress.digest(item)): item
+        for item in items.values()
         for repository in _repositories(job, progress, item)
     }
     if not copies:
@@ -41,7 +53,7 @@ def _repositories(job: PublishJob, progress: PublishProgress, item: ReleaseItem)
     The image is in the repository in which it is staged, and where a version tag refers to it.
     """
     tags = (*item.version_tags, *(item.floating_tags if job.moves_floating_tags else ()))
-    digest = progress.images[item.target].digest
+    digest = progress.digest(item)
     present = {tag for tag in item.version_tags if progress.version_tags[tag] == digest}
     complete = {item.repository, *(split_tag(tag)[0] for tag in present)}
     return [

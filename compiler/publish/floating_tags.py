@@ -12,6 +12,7 @@ from compiler.codes import Code
 from compiler.external.references import split_tag
 from compiler.external.registry.client import Manifest, RegistryError
 from compiler.external.registry.parallel import run_parallel
+from compiler.publish.composed_images import known_digest, tagged_manifest
 from compiler.publish.create_tag import missing_tag, settled_digests
 from compiler.publish.request import (
     ONE_AT_A_TIME,
@@ -21,7 +22,6 @@ from compiler.publish.request import (
     PublishJob,
     PublishProgress,
 )
-from compiler.publish.staged_image import image_manifest
 from compiler.publish.tag_owners import TagOwners, recorded_images
 from compiler.releases.history import current_digests
 from compiler.releases.record import ReleaseRecord
@@ -47,7 +47,7 @@ class FloatingTags:
         self._job, self._progress = job, progress
         self._targets = {
             tag: name
-            for name, item in job.selected.items()
+            for name, item in job.tagged.items()
             for tag in (item.floating_tags if job.moves_floating_tags else ())
         }
         self._before: ReleaseRecord | None = progress.previous
@@ -131,14 +131,15 @@ class FloatingTags:
         return {
             tag
             for tag, name in self._targets.items()
-            if self._progress.has_created_tags(self._job.selected[name])
+            if self._progress.has_created_tags(self._job.tagged[name])
             and self._own_digest(tag) not in self._latest.get(tag, ())
         }
 
     def _own_digest(self, tag: str) -> str:
         """Return the image of this release; empty if a preview has not built it."""
-        image = self._progress.images.get(self._targets[tag])
-        return image.digest if image else ""
+        item = self._job.tagged[self._targets[tag]]
+        composed = self._progress.composed.get(item.target)
+        return composed.digest if composed else known_digest(self._progress, item) or ""
 
     def _decide(self, owners: TagOwners, tag: str, current: str | None) -> FloatingTagDecision:
         """Decide about a tag and the image that it refers to now."""
@@ -178,10 +179,7 @@ class FloatingTags:
 
     def _recorded_before(self, tag: str) -> str | None:
         """Return the image that this release had recorded for a tag before the run."""
-        for target in self._before.targets if self._before else ():
-            if tag in target.moving:
-                return target.digest
-        return None
+        return next(iter(recorded_images(self._before).get(tag, ())), None)
 
     def _reject_promotion(self, owners: TagOwners, digests: dict[str, str | None]) -> None:
         """Reject that releases recorded before the run have taken tags from this run."""
@@ -205,12 +203,11 @@ class FloatingTags:
     def _assign(self, tag: str, digest: str) -> None:
         """Assign a tag to an image of its repository."""
         repository, name = split_tag(tag)
-        image = self._progress.images[self._targets[tag]]
+        item = self._job.tagged[self._targets[tag]]
         registries = self._job.registries
         manifest: Manifest | None
-        if digest == image.digest:
-            item = self._job.selected[self._targets[tag]]
-            manifest = image_manifest(registries, item.repository, image)
+        if digest == self._progress.digest(item):
+            manifest = tagged_manifest(self._job, self._progress, item)
         else:
             manifest = registries.manifest(repository, digest)
         if manifest is not None:

@@ -8,12 +8,15 @@ from compiler.fingerprint.components import pinned_bases
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.output.bake_fields import Fields
 from compiler.output.bake_resolved import ResolvedPlan
+from compiler.publish.staged_image import joined_fingerprints
+from compiler.releases.record import RecordedPlatformTags, index_name, platform_name
 
 
 class ReleaseItem(NamedTuple):
-    """One target of a release."""
+    """One image of a release: of a target, of one of its platforms, or an index of targets."""
 
     target: str
+    """The target; for other images, a text that no target has as its name."""
     fingerprint: str
     """64 hexadecimal digits."""
     repository: str
@@ -26,6 +29,17 @@ class ReleaseItem(NamedTuple):
     tests: tuple[str, ...]
     bases: Mapping[str, str]
     """Locked base image -> digest."""
+    members: tuple[str, ...] = ()
+    """The targets of whose images it consists; empty for the image of a target."""
+    platform: str = ""
+    """The only platform of its member, canonical; empty for an index."""
+    platform_tags: tuple[RecordedPlatformTags, ...] = ()
+    """The tags of a target's platforms, which are items of their own as well."""
+
+    @property
+    def first_target(self) -> str:
+        """The target, or the first of the targets of whose images it consists."""
+        return self.members[0] if self.members else self.target
 
 
 def release_items(
@@ -50,10 +64,54 @@ def release_items(
             platforms=_platforms(resolved.fields[target.name]),
             tests=target.tests,
             bases=_locked_bases(dockerfiles[target.name], resolved.fields[target.name]),
+            platform_tags=tuple(
+                RecordedPlatformTags(*one) for one in resolved.platform_tags(target)
+            ),
         )
         for target in resolved.plan.targets
         if target.name in resolved.staging
     }
+
+
+def composed_items(
+    resolved: ResolvedPlan, items: Mapping[str, ReleaseItem]
+) -> dict[str, ReleaseItem]:
+    """Return the images that consist of those of targets, by name: of platforms, and indexes.
+
+    Each is in the repository in which its first target is staged. Its fingerprint is that of its
+    target, or of all its targets.
+
+    Args:
+        resolved: the plan for the version to publish.
+        items: the targets.
+    """
+    found = [
+        item._replace(
+            target=platform_name(item.target, one.platform),
+            version_tags=one.tags,
+            floating_tags=one.moving,
+            platforms=(canonical_platform(one.platform) or one.platform,),
+            members=(item.target,),
+            platform=canonical_platform(one.platform) or one.platform,
+            platform_tags=(),
+        )
+        for item in items.values()
+        for one in item.platform_tags
+    ]
+    for targets, (tags, moving) in resolved.shared_tags.items():
+        members = [items[name] for name in targets]
+        found.append(
+            members[0]._replace(
+                target=index_name(targets),
+                fingerprint=joined_fingerprints(member.fingerprint for member in members),
+                version_tags=tuple(tags),
+                floating_tags=tuple(moving),
+                platforms=tuple(name for member in members for name in member.platforms),
+                members=targets,
+                platform_tags=(),
+            )
+        )
+    return {item.target: item for item in found}
 
 
 def _platforms(fields: Fields) -> tuple[str, ...]:

@@ -1,15 +1,24 @@
 """Merge images of single platforms, which several machines have staged, to one index."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from compiler.external.references import os_version, unversioned_platform
 from compiler.external.registry.client import INDEX, Manifest, Registries
 from compiler.external.registry.parallel import run_parallel
 from compiler.external.registry.responses import content_digest
 from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publish.items import ReleaseItem
-from compiler.publish.staged_image import StagedImage, passed_tests_tag, read_image
+from compiler.publish.staged_image import (
+    StagedImage,
+    config_os_version,
+    passed_tests_tag,
+    read_image,
+)
+
+
+_PARTS = ("os", "architecture", "variant")
 
 
 def merge_platforms(
@@ -77,19 +86,68 @@ def merged_index(images: Iterable[StagedImage]) -> Manifest:
     return Manifest(content_digest(content), media_type, content)
 
 
+def joined_index(
+    registries: Registries, items: Sequence[ReleaseItem], images: Sequence[StagedImage]
+) -> Manifest:
+    """Return one index of the images of several targets.
+
+    Each image for Windows has `os.version`: that of its target's platform, otherwise that of its
+    configuration. Without it, Windows cannot choose among the images.
+
+    Args:
+        registries: the registries of the images.
+        items: the targets.
+        images: the image of each target.
+    """
+    merged = merged_index(images)
+    if len({image.digest for image in images}) == 1:
+        return merged
+    owners = {
+        str(entry.get("digest")): item
+        for item, image in zip(items, images, strict=True)
+        for entry in _entries(image)
+    }
+    entries = [
+        _with_os_version(registries, owners[str(entry.get("digest"))], entry)
+        for entry in merged.data["manifests"]
+    ]
+    if entries == merged.data["manifests"]:
+        return merged
+    content = json.dumps({**merged.data, "manifests": entries}).encode()
+    return Manifest(content_digest(content), merged.media_type, content)
+
+
+def _with_os_version(
+    registries: Registries, item: ReleaseItem, entry: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    platform = entry.get("platform")
+    if not isinstance(platform, dict) or platform.get("os") != "windows":
+        return entry
+    if platform.get("os.version"):
+        return entry
+    plain = f"windows/{platform.get('architecture')}"
+    named = (os_version(name) for name in item.platforms if unversioned_platform(name) == plain)
+    version = next(filter(None, named), "") or config_os_version(
+        registries, item.repository, str(entry.get("digest"))
+    )
+    return {**entry, "platform": {**platform, "os.version": version}} if version else entry
+
+
 def _entries(image: StagedImage) -> list[Mapping[str, Any]]:
     """Return the descriptors of an index, or the one of an image without an index."""
     listed = image.manifest.data.get("manifests")
     if isinstance(listed, list):
         return [entry for entry in listed if isinstance(entry, dict)]
-    platform = next(iter(image.platforms)).split("/")
-    names = ("os", "architecture", "variant")
+    name = next(iter(image.platforms))
+    parts = dict(zip(_PARTS, unversioned_platform(name).split("/"), strict=False))
+    if version := os_version(name):
+        parts["os.version"] = version
     return [
         {
             "mediaType": image.manifest.media_type,
             "digest": image.digest,
             "size": len(image.manifest.content),
-            "platform": dict(zip(names, platform, strict=False)),
+            "platform": parts,
         }
     ]
 

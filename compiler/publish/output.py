@@ -6,7 +6,13 @@ from enum import StrEnum
 
 from compiler.publish.request import KeptReason, KeptTag, PublishResult
 from compiler.releases.consumers import image_reference
-from compiler.releases.record import ReleasedTarget, ReleaseRecord, format_record
+from compiler.releases.record import (
+    RecordedImage,
+    ReleasedTarget,
+    ReleaseRecord,
+    format_record,
+    index_name,
+)
 from compiler.reports.text import columns, counted, inert, printable
 
 
@@ -108,28 +114,55 @@ def format_release(
                 **target.to_json(),
                 "image": image_reference(target),
                 "sboms": list(sboms.get(target.target, ())),
-                "held": [tag for tag in target.moving if current[tag] == target.digest],
-                "lost": [tag for tag in target.tags if current[tag] != target.digest],
+                **_current_tags(target.images(), current),
             }
             for target in record.targets
         ]
-        return format_record(record.release, rows)
-    lines = (
+        indexes = [
+            {
+                **index.to_json(),
+                **_current_tags([record.images[index_name(index.targets)]], current),
+            }
+            for index in record.indexes
+        ]
+        return format_record(record.release, rows, indexes)
+    lines = [
         line
         for target in record.targets
         for line in _target_lines(target, sboms.get(target.target, ()), current)
-    )
+    ]
+    for index in record.indexes:
+        image = record.images[index_name(index.targets)]
+        lines += [f"{image.name}  {image.digest}", *_tag_lines(image, current)]
     return "".join(f"{inert(printable(line))}\n" for line in lines)
+
+
+def _current_tags(
+    images: Iterable[RecordedImage], current: Mapping[str, str | None]
+) -> dict[str, list[str]]:
+    """Return the floating tags that refer to images now, and the version tags that do not."""
+    pairs = list(images)
+    return {
+        "held": [tag for one in pairs for tag in one.moving if current[tag] == one.digest],
+        "lost": [tag for one in pairs for tag in one.tags if current[tag] != one.digest],
+    }
+
+
+def _tag_lines(image: RecordedImage, current: Mapping[str, str | None]) -> Iterator[str]:
+    for kind, tags in (("tag     ", image.tags), ("floating", image.moving)):
+        for tag in tags:
+            state = "now another image" if current[tag] else "missing"
+            yield f"  {kind}  {tag}{'' if current[tag] == image.digest else f'  ({state})'}"
 
 
 def _target_lines(
     target: ReleasedTarget, sboms: Sequence[str], current: Mapping[str, str | None]
 ) -> Iterator[str]:
     yield f"{target.target}  {target.digest}"
-    for kind, tags in (("tag     ", target.tags), ("floating", target.moving)):
-        for tag in tags:
-            state = "now another image" if current[tag] else "missing"
-            yield f"  {kind}  {tag}{'' if current[tag] == target.digest else f'  ({state})'}"
+    own, *of_platforms = target.images()
+    yield from _tag_lines(own, current)
+    for image in of_platforms:
+        yield from _tag_lines(image, current)
     for platform, digest in target.platforms.items():
         yield f"  platform  {platform} {digest}"
     for base, digest in target.bases.items():

@@ -4,11 +4,12 @@ from collections.abc import Collection
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, DiagnosticError
-from compiler.external.references import canonical_tag, split_tag
+from compiler.external.references import canonical_tag, missing_platforms, split_tag
 from compiler.external.registry.client import RegistryError
 from compiler.external.registry.copying import Copier
 from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
+from compiler.publish.composed_images import known_digest
 from compiler.publish.create_tag import ensure_tag
 from compiler.publish.items import ReleaseItem
 from compiler.publish.request import NOTHING_BUILT, SOME_TAGS, PublishJob, PublishProgress
@@ -33,7 +34,7 @@ def reject_reserved_tags(job: PublishJob) -> None:
     reserved = canonical_tag(tag)
     targets = [
         item.target
-        for item in job.items.values()
+        for item in (*job.items.values(), *job.composed.values())
         if reserved and reserved in map(canonical_tag, (*item.version_tags, *item.floating_tags))
     ]
     if targets:
@@ -50,7 +51,7 @@ def find_staged_images(job: PublishJob, progress: PublishProgress) -> None:
     """Find the images of required targets that are already released or staged."""
     if not job.request.platform:
         read_release(job, progress)
-    images = run_parallel(lambda item: _find_image(job, progress, item), job.required)
+    images = run_parallel(lambda item: _find_image(job, progress, item), job.staged)
     progress.images = {name: image for name, image in images.items() if image is not None}
 
 
@@ -60,9 +61,9 @@ def read_release(job: PublishJob, progress: PublishProgress) -> None:
     Version tags that the release has not recorded are read only if their repository lists them.
     """
     progress.previous = pull_record(job.registries, job.record_repository, job.version)
-    tags = [tag for item in job.selected.values() for tag in item.version_tags]
-    previous = progress.previous.targets if progress.previous else ()
-    recorded = {tag for target in previous for tag in target.tags}
+    tags = [tag for item in job.tagged.values() for tag in item.version_tags]
+    previous = progress.previous.images.values() if progress.previous else ()
+    recorded = {tag for image in previous for tag in image.tags}
     digests = listed_digests(job.registries, (tag for tag in tags if tag not in recorded))
     digests |= current_digests(job.registries, (tag for tag in tags if tag in recorded))
     progress.version_tags = digests
@@ -87,7 +88,7 @@ def _find_image(job: PublishJob, progress: PublishProgress, item: ReleaseItem) -
 
 def _is_released(progress: PublishProgress, item: ReleaseItem, recorded: ReleasedTarget) -> bool:
     """Return whether a version tag shows that the recorded image is in its staging repository."""
-    return set(item.platforms) <= set(recorded.platforms) and any(
+    return not missing_platforms(item.platforms, recorded.platforms) and any(
         progress.version_tags.get(tag) == recorded.digest
         for tag in item.version_tags
         if split_tag(tag)[0] == item.repository
@@ -113,7 +114,7 @@ def find_released_image(job: PublishJob, item: ReleaseItem, digest: str) -> Stag
 def find_complete_image(job: PublishJob, item: ReleaseItem, reference: str) -> StagedImage | None:
     """Return the image of a tag or digest if it has all platforms of its target."""
     image = read_image(job.registries, item.repository, reference)
-    return image if image and not set(item.platforms) - set(image.platforms) else None
+    return image if image and not missing_platforms(item.platforms, image.platforms) else None
 
 
 def reject_early(job: PublishJob, progress: PublishProgress) -> None:
@@ -126,9 +127,7 @@ def reject_early(job: PublishJob, progress: PublishProgress) -> None:
     repositories = [item.repository for item in job.required.values()]
     if not job.request.platform:
         tags = [
-            tag
-            for item in job.selected.values()
-            for tag in (*item.version_tags, *item.floating_tags)
+            tag for item in job.tagged.values() for tag in (*item.version_tags, *item.floating_tags)
         ]
         repositories += [*(split_tag(tag)[0] for tag in tags), job.record_repository]
     results = run_parallel(
@@ -161,29 +160,28 @@ def reject_existing_tags(job: PublishJob, progress: PublishProgress, outcome: st
     """
     if job.request.platform or job.request.replace:
         return
-    others: dict[str, str] = {}
-    for item in job.selected.values():
-        image = progress.images.get(item.target)
+    others: dict[str, ReleaseItem] = {}
+    for item in job.tagged.values():
+        own = known_digest(progress, item)
         for tag in item.version_tags:
-            digest = progress.version_tags[tag]
-            if digest is not None and (image is None or image.digest != digest):
-                others[tag] = digest
+            if progress.version_tags[tag] not in {None, own}:
+                others[tag] = item
     labels = run_parallel(
-        lambda tag: fingerprint_label(job.registries, split_tag(tag)[0], others[tag]),
+        lambda tag: fingerprint_label(
+            job.registries,
+            split_tag(tag)[0],
+            progress.version_tags[tag] or "",
+            every_platform=len(others[tag].members) > 1,
+        ),
         {tag: tag for tag in others},
     )
-    existing = {
-        tag
-        for item in job.selected.values()
-        for tag in item.version_tags
-        if tag in others and labels[tag] != item.fingerprint
-    }
+    existing = {tag for tag, item in others.items() if labels[tag] != item.fingerprint}
     if existing:
         raise job.error(
             Code.EXISTING_TAG,
             [
                 (item.target, f"the tag {tag} already exists for another image")
-                for item in job.selected.values()
+                for item in job.tagged.values()
                 for tag in item.version_tags
                 if tag in existing
             ],

@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from compiler.external.registry.read_only import ReadOnlyRegistries
+from compiler.publish.composed_images import (
+    known_digest,
+    preview_images,
+    without_partial_indexes,
+)
 from compiler.publish.floating_tags import FloatingTags
 from compiler.publish.items import ReleaseItem
 from compiler.publish.preflight import (
@@ -29,7 +34,7 @@ class PreviewedTarget:
 
     target: str
     state: str
-    """`build`, `merge` or `reuse`."""
+    """`build`, `merge` or `reuse`; `compose` for indexes and platforms with their own tags."""
     digest: str | None
     """The digest of the image to reuse; None if it is still to be built or merged."""
     create: tuple[str, ...]
@@ -46,7 +51,7 @@ class Preview:
 
     release: str
     targets: tuple[PreviewedTarget, ...]
-    """The selected targets and those that they depend on, in the order of the plan."""
+    """The selected targets, those that they depend on, and images composed of their images."""
     unreadable: tuple[str, ...]
     """Repositories that deny reading and so count as missing."""
 
@@ -66,26 +71,35 @@ def preview(
     find_staged_images(job, progress)
     reject_existing_tags(job, progress, NOTHING_BUILT)
     reject_unfinished_tags(job, progress)
+    job = without_partial_indexes(job, progress)
+    preview_images(job, progress)
     floating = {} if request.platform else FloatingTags(job, progress, TagOwners.of(job)).preview()
 
     def preview_target(item: ReleaseItem) -> PreviewedTarget:
-        image = progress.images.get(item.target)
-        digest = image.digest if image else None
-        selected = item.target in job.selected and not request.platform
+        composed = progress.composed.get(item.target)
+        digest = composed.digest if composed else known_digest(progress, item)
+        selected = item.target in job.tagged and not request.platform
         current = {tag: progress.version_tags[tag] for tag in item.version_tags if selected}
         changes = {tag: floating[tag] for tag in item.floating_tags if tag in floating}
         current |= {tag: change.current for tag, change in changes.items() if not change.kept}
         return PreviewedTarget(
             target=item.target,
-            state="reuse" if image else "merge" if request.merge else "build",
+            state="compose"
+            if item.members
+            else "reuse"
+            if digest
+            else "merge"
+            if request.merge
+            else "build",
             digest=digest,
             create=tuple(tag for tag, found in current.items() if found is None),
             move=tuple(tag for tag, found in current.items() if found not in {None, digest}),
             kept={tag: change.kept for tag, change in changes.items() if change.kept},
         )
 
+    composed_items = (item for item in job.tagged.values() if item.members)
     return Preview(
         release=job.version,
-        targets=tuple(map(preview_target, job.required.values())),
+        targets=tuple(map(preview_target, (*job.required.values(), *composed_items))),
         unreadable=registries.denied,
     )

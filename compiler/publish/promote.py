@@ -16,7 +16,7 @@ from compiler.external.registry.parallel import MAX_TRANSFERS, run_parallel
 from compiler.fingerprint.naming import CHECK_PREFIX, FINGERPRINT_PREFIX
 from compiler.publish.create_tag import settled_digests
 from compiler.releases.history import current_digests
-from compiler.releases.record import ReleasedTarget, ReleaseRecord
+from compiler.releases.record import RecordedImage, ReleaseRecord
 from compiler.releases.registry_record import RECORD_PREFIX
 from compiler.releases.tag_templates import TagTemplates
 
@@ -40,7 +40,7 @@ class _Move(NamedTuple):
     """A floating tag that is to refer to an image."""
 
     tag: str
-    target: ReleasedTarget
+    image: RecordedImage
     source: str
     """The repository that contains the image."""
 
@@ -63,25 +63,25 @@ def promote_release(
     """
     moves: list[_Move] = []
     skipped: dict[str, str] = {}
-    for target in record.targets:
-        for tag in target.moving:
-            reason = _reason_to_skip(target, tag, templates, removed=removed)
+    for image in record.images.values():
+        for tag in image.moving:
+            reason = _reason_to_skip(image, tag, templates, removed=removed)
             if reason:
                 skipped[tag] = reason
             else:
-                moves.append(_Move(tag, target, _source(target, tag, templates)))
+                moves.append(_Move(tag, image, _source(image, tag, templates)))
     manifests = _read_images(registries, record, moves, templates)
     copier = Copier(registries)
     run_parallel(
-        lambda move: copier.copy(move.source, split_tag(move.tag)[0], move.target.digest),
+        lambda move: copier.copy(move.source, split_tag(move.tag)[0], move.image.digest),
         {move.tag: move for move in moves},
         workers=MAX_TRANSFERS,
     )
     before = current_digests(registries, (move.tag for move in moves))
-    stale = {move.tag: move for move in moves if before[move.tag] != move.target.digest}
+    stale = {move.tag: move for move in moves if before[move.tag] != move.image.digest}
     run_parallel(
         lambda move: registries.put_manifest(
-            *split_tag(move.tag), manifests[move.source, move.target.digest]
+            *split_tag(move.tag), manifests[move.source, move.image.digest]
         ),
         stale,
     )
@@ -90,25 +90,25 @@ def promote_release(
 
 
 def _reason_to_skip(
-    target: ReleasedTarget, tag: str, templates: TagTemplates, *, removed: bool
+    image: RecordedImage, tag: str, templates: TagTemplates, *, removed: bool
 ) -> str:
     """Return why a tag must not be moved; empty if it may be moved."""
     if tag in templates.floating_tags:
         return ""
     if split_tag(tag)[0] not in templates.repositories:
         return "skipped: the matrix has no tag in this repository"
-    if target.target in templates.version_tags:
+    if image.target in templates.version_tags:
         return "skipped: the matrix has no such floating tag"
     if split_tag(tag)[1].startswith(_RESERVED) or templates.is_version_tag(tag):
         return "skipped: it is not a floating tag"
     if removed:
         return ""
-    return f"skipped: the matrix has no target {target.target}; pass `--removed` to move the tag"
+    return f"skipped: the matrix has no target {image.target}; pass `--removed` to move the tag"
 
 
-def _source(target: ReleasedTarget, tag: str, templates: TagTemplates) -> str:
-    """Return the repository of this matrix that contains the image of a target."""
-    repositories = [split_tag(version_tag)[0] for version_tag in target.tags]
+def _source(image: RecordedImage, tag: str, templates: TagTemplates) -> str:
+    """Return the repository of this matrix that contains a recorded image."""
+    repositories = [split_tag(version_tag)[0] for version_tag in image.tags]
     own = (name for name in repositories if name in templates.repositories)
     return next(own, split_tag(tag)[0])
 
@@ -121,12 +121,12 @@ def _read_images(
     Raises:
         DiagnosticError: an image or a version tag is missing, or names another image.
     """
-    images = {(move.source, move.target.digest): move for move in moves}
+    images = {(move.source, move.image.digest): move for move in moves}
     found = run_parallel(lambda image: registries.manifest(*image), {key: key for key in images})
     expected = {
-        tag: move.target.digest
+        tag: move.image.digest
         for move in images.values()
-        for tag in move.target.tags
+        for tag in move.image.tags
         if split_tag(tag)[0] in templates.repositories
     }
     current = current_digests(registries, expected)
@@ -135,7 +135,7 @@ def _read_images(
             Code.MISSING_IMAGE,
             repository,
             f"missing image of release {record.release}: {repository}@{digest} "
-            f"({images[repository, digest].target.target})",
+            f"({images[repository, digest].image.name})",
         )
         for (repository, digest), manifest in found.items()
         if manifest is None
@@ -164,9 +164,9 @@ def _problem(code: Code, repository: str, message: str) -> Diagnostic:
 def _check_moved(registries: Registries, record: ReleaseRecord, moves: Iterable[_Move]) -> None:
     """Reject that another run has moved one of the tags meanwhile."""
     moves = tuple(moves)
-    expected = {move.tag: {move.target.digest} for move in moves}
+    expected = {move.tag: {move.image.digest} for move in moves}
     current = settled_digests(registries, expected, expected)
-    elsewhere = [move for move in moves if current[move.tag] != move.target.digest]
+    elsewhere = [move for move in moves if current[move.tag] != move.image.digest]
     if elsewhere:
         raise DiagnosticError(
             [

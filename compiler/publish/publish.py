@@ -1,7 +1,8 @@
 """Publish a release: stage missing images, then create tags for all of them or none.
 
 Promises that no tag is created before every image has passed its tests and is in every repository
-that will name it. Floating tags come after version tags and only move forward; the record is last.
+that will name it. Shared tags and tags of platforms come after the version tags of their targets.
+Floating tags come after version tags and only move forward; the record is last.
 Another run does only what is missing.
 Refuses early: version tags of other images, and registries without write access.
 """
@@ -10,9 +11,10 @@ from compiler.bake.batches import direct_dependencies, linked_contexts
 from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, DiagnosticError
 from compiler.external.registry.client import Registries, RegistryError
+from compiler.publish.composed_images import without_partial_indexes
 from compiler.publish.create_tag import OvertakenError
 from compiler.publish.floating_tags import FloatingTags
-from compiler.publish.items import record_repositories, release_items
+from compiler.publish.items import composed_items, record_repositories, release_items
 from compiler.publish.preflight import find_staged_images, reject_early, reject_reserved_tags
 from compiler.publish.request import (
     NOTHING_BUILT,
@@ -56,6 +58,7 @@ def publish(
     find_staged_images(job, progress)
     reject_early(job, progress)
     reject_unfinished_tags(job, progress)
+    job = without_partial_indexes(job, progress)
     stage_missing(job, progress)
     ensure_tested(job, progress)
     return _stage_result(job, progress) if request.platform else _release(job, progress)
@@ -73,6 +76,14 @@ def prepare(request: PublishRequest, registries: Registries, report: PublishRepo
         raise _nothing_selected(request)
     repositories = record_repositories(request.resolved)
     repository = None if request.platform else choose_repository(registries, repositories)
+    composed = composed_items(request.resolved, items)
+    tagged = dict(selected)
+    if not request.platform:
+        tagged |= {
+            name: item
+            for name, item in composed.items()
+            if not selected.keys().isdisjoint(item.members)
+        }
     dependencies = direct_dependencies(linked_contexts(request.resolved.plan))
     required = closure(selected, dependencies)
     return PublishJob(
@@ -84,6 +95,8 @@ def prepare(request: PublishRequest, registries: Registries, report: PublishRepo
         items=items,
         selected=selected,
         required={name: item for name, item in items.items() if name in required},
+        composed=composed,
+        tagged=tagged,
         templates=TagTemplates(request.resolved, request.release),
     )
 
@@ -124,6 +137,12 @@ def _continue_with_staged(job: PublishJob, progress: PublishProgress) -> None:
     progress.overtaken = progress.is_outdated = True
 
 
+def _created_tags(job: PublishJob, progress: PublishProgress, target: str) -> int:
+    """Return how many tags were created for a target, its platforms and the indexes it begins."""
+    names = [name for name, item in job.tagged.items() if item.first_target == target]
+    return sum(progress.created_tags.get(name, 0) for name in names)
+
+
 def _release(job: PublishJob, progress: PublishProgress) -> PublishResult:
     """Create the tags and write the record; start over if another run interferes."""
     owners = TagOwners.of(job)
@@ -149,7 +168,7 @@ def _release(job: PublishJob, progress: PublishProgress) -> PublishResult:
             targets=tuple(
                 PublishedTarget(
                     target,
-                    progress.created_tags.get(name, 0),
+                    _created_tags(job, progress, name),
                     built=name in progress.build_seconds,
                 )
                 for name, target in targets.items()

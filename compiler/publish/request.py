@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from compiler.bake.results import BakeOptions, BuildReport
@@ -12,7 +13,7 @@ from compiler.external.registry.client import Registries
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.publish.items import ReleaseItem
-from compiler.publish.staged_image import KnownImage
+from compiler.publish.staged_image import ComposedImage, KnownImage
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
 from compiler.releases.tag_templates import TagTemplates
 from compiler.releases.version import Release
@@ -114,6 +115,7 @@ class PublishError(DiagnosticError):
         code: Code,
         reasons: Iterable[tuple[str, str]],
         *,
+        targets: Mapping[str, str] = MappingProxyType({}),
         help_: str = "",
         outcome: str,
     ) -> None:
@@ -122,7 +124,8 @@ class PublishError(DiagnosticError):
         Args:
             plan: locates the image of each target in the matrix.
             code: what prevents the release.
-            reasons: pairs of a target's name and why it is not ready.
+            reasons: pairs of the name of a target or composed image, and why it is not ready.
+            targets: composed image -> the target that locates it.
             help_: the remedy.
             outcome: what was and was not done.
         """
@@ -132,7 +135,9 @@ class PublishError(DiagnosticError):
                 Diagnostic(
                     code=code,
                     message=f"{name}: {reason}",
-                    location=plan.matrix.source.locate(("images", images[name]), key=True),
+                    location=plan.matrix.source.locate(
+                        ("images", images[targets.get(name, name)]), key=True
+                    ),
                     help=help_,
                 )
                 for name, reason in reasons
@@ -158,6 +163,10 @@ class PublishJob:
     """The targets to release."""
     required: Mapping[str, ReleaseItem]
     """The selected targets with all their dependencies."""
+    composed: Mapping[str, ReleaseItem]
+    """All images that consist of those of targets: of single platforms, and indexes."""
+    tagged: Mapping[str, ReleaseItem]
+    """The images that get tags: the selected targets, then composed images."""
     templates: TagTemplates
     """The tags that the matrix can produce."""
 
@@ -175,7 +184,21 @@ class PublishJob:
         self, code: Code, reasons: Iterable[tuple[str, str]], *, help_: str = "", outcome: str
     ) -> PublishError:
         """Return the error for targets that prevent the release."""
-        return PublishError(self.request.resolved.plan, code, reasons, help_=help_, outcome=outcome)
+        return PublishError(
+            self.request.resolved.plan,
+            code,
+            reasons,
+            targets={name: item.first_target for name, item in self.composed.items()},
+            help_=help_,
+            outcome=outcome,
+        )
+
+    @property
+    def staged(self) -> Mapping[str, ReleaseItem]:
+        """Return the required targets, and the other targets of their indexes."""
+        members = {member for item in self.tagged.values() for member in item.members}
+        names = {*self.required, *members}
+        return {name: item for name, item in self.items.items() if name in names}
 
 
 @dataclass(slots=True)
@@ -188,6 +211,8 @@ class PublishProgress:
     """Version tag of a selected target -> the digest that it referred to when it was read last."""
     is_outdated: bool = False
     """Whether version tags and the record must be read again: something took time meanwhile."""
+    composed: Mapping[str, ComposedImage] = field(default_factory=dict)
+    """Composed image by its name."""
     build_seconds: dict[str, float] = field(default_factory=dict)
     """Target that this run has built -> the seconds of its build."""
     overtaken: bool = False
@@ -208,6 +233,11 @@ class PublishProgress:
     def has_created_tags(self, item: ReleaseItem) -> bool:
         """Return whether this run has created all version tags of a target."""
         return 0 < len(item.version_tags) <= self.created_tags.get(item.target, 0)
+
+    def digest(self, item: ReleaseItem) -> str:
+        """Return the digest of an image of the run."""
+        images = self.composed if item.members else self.images
+        return images[item.target].digest
 
     def previous_target(self, name: str) -> ReleasedTarget | None:
         """Return a target of the release's record; None if it is not recorded."""

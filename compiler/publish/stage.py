@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from compiler.codes import Code
+from compiler.external.references import missing_platforms
 from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publish.build_missing import build_images, run_tests
@@ -133,7 +134,7 @@ def _read_staged(job: PublishJob, items: Items, reasons: dict[str, str]) -> dict
             reasons[name] = f"{tag} is missing although it was pushed"
             continue
         required = {platform} if platform else set(item.platforms)
-        missing = sorted(required - set(image.platforms))
+        missing = sorted(missing_platforms(required, image.platforms))
         if missing:
             reasons[name] = f"{tag} lacks the platform {', '.join(missing)}"
         else:

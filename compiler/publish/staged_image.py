@@ -36,6 +36,14 @@ class StagedImage(NamedTuple):
         return self.manifest.digest
 
 
+class ComposedImage(NamedTuple):
+    """An image that consists of images of targets."""
+
+    digest: str
+    manifest: Manifest | None
+    """None if it is known without reading it."""
+
+
 KnownImage = StagedImage | ReleasedTarget
 """An image whose manifest was read, or that is known from the record of a release."""
 
@@ -74,15 +82,33 @@ def read_image(registries: Registries, repository: str, reference: str) -> Stage
     return StagedImage(manifest, platforms, attestations)
 
 
-def fingerprint_label(registries: Registries, repository: str, reference: str) -> str | None:
+def joined_fingerprints(fingerprints: Iterable[str]) -> str:
+    """Return one text for the fingerprints of an index; that of a single target is unchanged."""
+    return "+".join(sorted(set(fingerprints)))
+
+
+def fingerprint_label(
+    registries: Registries, repository: str, reference: str, *, every_platform: bool = False
+) -> str | None:
     """Return the fingerprint in an image's label; None if it has none.
+
+    An index of several targets has several: with `every_platform`, all of them are joined.
 
     The label distinguishes a rebuild of the same inputs from another image with the same tag. It
     is never a reason to reuse an image.
     """
     image = read_image(registries, repository, reference)
-    digest = next(iter(image.platforms.values()), None) if image else None
-    manifest = registries.manifest(repository, digest) if digest else None
+    digests = [*image.platforms.values()] if image else []
+    labels = [
+        _label(registries, repository, digest)
+        for digest in (digests if every_platform else digests[:1])
+    ]
+    found = [label for label in labels if label]
+    return joined_fingerprints(found) if found and len(found) == len(labels) else None
+
+
+def _label(registries: Registries, repository: str, digest: str) -> str | None:
+    manifest = registries.manifest(repository, digest)
     config = _read_config(registries, repository, manifest) if manifest else {}
     labels = _mapping(_mapping(config.get("config")).get("Labels"))
     return str(labels.get(LABEL, "")).removeprefix("sha256:") or None
@@ -129,6 +155,17 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def config_os_version(registries: Registries, repository: str, digest: str) -> str:
+    """Return the version of the operating system in an image's configuration; it may be empty."""
+    manifest = registries.manifest(repository, digest)
+    config = _read_config(registries, repository, manifest) if manifest else {}
+    return str(config.get("os.version") or "")
+
+
 def _platform(fields: Mapping[str, Any]) -> str | None:
     components = [str(fields.get(name) or "") for name in ("os", "architecture", "variant")]
-    return canonical_platform("/".join(component for component in components if component))
+    name = canonical_platform("/".join(component for component in components if component))
+    version = str(fields.get("os.version") or "")
+    if name is None or components[0] != "windows" or not version:
+        return name
+    return name.replace("/", f"({version})/", 1)

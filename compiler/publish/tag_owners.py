@@ -156,11 +156,11 @@ class TagOwners:
             if len(found) == 1 and (digest := next(iter(found)))
         }
 
-    def _has_recorded(self, target: str, version: str) -> bool:
-        """Return whether the record of a newer release has a target."""
+    def _has_recorded(self, image: str, version: str) -> bool:
+        """Return whether the record of a newer release has an image."""
         _ = self._newer_records
         record = self._records.get(version)
-        return record is not None and target in record.by_name
+        return record is not None and image in record.images
 
     def _is_newer(self, text: str) -> bool:
         """Return whether a text is a final version above the one being published."""
@@ -176,7 +176,7 @@ class TagOwners:
 def recorded_images(record: ReleaseRecord | None) -> Mapping[str, list[str]]:
     """Return floating tag -> its images in a record; empty without one."""
     found: dict[str, list[str]] = {}
-    for target in record.targets if record else ():
-        for tag in target.moving:
-            found.setdefault(tag, []).append(target.digest)
+    for image in record.images.values() if record else ():
+        for tag in image.moving:
+            found.setdefault(tag, []).append(image.digest)
     return found

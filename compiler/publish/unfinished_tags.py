@@ -10,12 +10,18 @@ from compiler.codes import Code
 from compiler.external.references import split_tag
 from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
+from compiler.publish.composed_images import compose_index
 from compiler.publish.items import ReleaseItem
 from compiler.publish.request import NOTHING_BUILT, PublishJob, PublishProgress
-from compiler.publish.staged_image import StagedImage, fingerprint_label, read_image
+from compiler.publish.staged_image import (
+    KnownImage,
+    StagedImage,
+    fingerprint_label,
+    read_image,
+)
 from compiler.publish.tag_owners import TagOwners
 from compiler.releases.history import current_digests, listed_digests
-from compiler.releases.record import ReleaseRecord
+from compiler.releases.record import ReleasedIndex, ReleaseRecord
 
 
 _OTHER_INPUTS = "was created by an unfinished run of {} for an image of other inputs"
@@ -31,11 +37,17 @@ def reject_unfinished_tags(job: PublishJob, progress: PublishProgress) -> None:
         return
     digests = find_unfinished_tags(job, progress.previous)
     targets = _version_tags(job)
+    items = {**job.items, **job.composed}
     labels = run_parallel(
-        lambda tag: fingerprint_label(job.registries, split_tag(tag)[0], digests[tag]),
+        lambda tag: fingerprint_label(
+            job.registries,
+            split_tag(tag)[0],
+            digests[tag],
+            every_platform=len(items[targets[tag]].members) > 1,
+        ),
         {tag: tag for tag in digests},
     )
-    stale = [tag for tag in digests if labels[tag] != job.items[targets[tag]].fingerprint]
+    stale = [tag for tag in digests if labels[tag] != items[targets[tag]].fingerprint]
     if stale:
         raise job.error(
             Code.EXISTING_TAG,
@@ -46,7 +58,7 @@ def reject_unfinished_tags(job: PublishJob, progress: PublishProgress) -> None:
 
 
 def find_unfinished_tags(job: PublishJob, record: ReleaseRecord | None) -> dict[str, str]:
-    """Return the existing version tags of unselected targets that a record does not name.
+    """Return the existing version tags of images outside the run that a record does not name.
 
     Args:
         job: what to publish.
@@ -55,9 +67,8 @@ def find_unfinished_tags(job: PublishJob, record: ReleaseRecord | None) -> dict[
     Returns:
         Tag -> the digest of its image.
     """
-    recorded = {
-        (tag, target.digest) for target in (record.targets if record else ()) for tag in target.tags
-    }
+    images = record.images.values() if record else ()
+    recorded = {(tag, image.digest) for image in images for tag in image.tags}
     current = listed_digests(job.registries, _version_tags(job))
     return {
         tag: digest for tag, digest in current.items() if digest and (tag, digest) not in recorded
@@ -75,10 +86,12 @@ def find_finished_targets(job: PublishJob, record: ReleaseRecord) -> dict[str, S
     for tag, name in _version_tags(job).items():
         if name not in record.by_name:
             digests.setdefault(name, set()).add(unfinished.get(tag))
+    incomplete = {name for name, found in digests.items() if len(found) > 1 or None in found}
+    for name, item in job.composed.items():
+        if item.platform and name in incomplete:
+            incomplete.add(item.first_target)
     complete = {
-        name: job.items[name]
-        for name, found in digests.items()
-        if len(found) == 1 and None not in found
+        name: job.items[name] for name in digests if name in job.items and name not in incomplete
     }
 
     owners = TagOwners.of(job)
@@ -100,12 +113,40 @@ def find_finished_targets(job: PublishJob, record: ReleaseRecord) -> dict[str, S
     return {name: image for name, image in images.items() if image is not None}
 
 
+def find_finished_indexes(job: PublishJob, record: ReleaseRecord) -> list[ReleasedIndex]:
+    """Return the indexes of targets of a record that another run has finished, as above."""
+    unfinished = find_unfinished_tags(job, record)
+    digests: dict[str, set[str | None]] = {}
+    for tag, name in _version_tags(job).items():
+        item = job.composed.get(name)
+        if item is None or item.platform or name in record.images:
+            continue
+        if record.by_name.keys() >= set(item.members):
+            digests.setdefault(name, set()).add(unfinished.get(tag))
+    found = []
+    for name, existing in digests.items():
+        item = job.composed[name]
+        images: dict[str, KnownImage] = {member: record.by_name[member] for member in item.members}
+        if existing != {None} and existing == {
+            compose_index(job, PublishProgress(images=images), item).digest
+        }:
+            found.append(
+                ReleasedIndex(
+                    targets=item.members,
+                    tags=item.version_tags,
+                    moving=item.floating_tags,
+                    digest=str(next(iter(existing))),
+                )
+            )
+    return found
+
+
 def _version_tags(job: PublishJob) -> Mapping[str, str]:
-    """Return the version tags of unselected targets, with their targets."""
+    """Return the version tags of images outside the run, with the names of the images."""
     return {
         template.tag(job.version): name
-        for name in job.items
-        if name not in job.selected
+        for name in (*job.items, *job.composed)
+        if name not in job.tagged
         for template in job.templates.version_tags[name]
         if template.has_version
     }

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from compiler.codes import Code
 from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
+from compiler.publish.composed_images import tagged_manifest
 from compiler.publish.create_tag import create_tag, ensure_tag, tags_of_other_images
 from compiler.publish.distribute import distribute
 from compiler.publish.items import ReleaseItem
@@ -22,7 +23,7 @@ from compiler.publish.request import (
     PublishJob,
     PublishProgress,
 )
-from compiler.publish.staged_image import StagedImage, image_manifest
+from compiler.publish.staged_image import StagedImage
 from compiler.releases.record import ReleasedTarget
 
 
@@ -76,9 +77,11 @@ def create_version_tags(job: PublishJob, progress: PublishProgress) -> None:
     for _ in range(ROUNDS):
         distribute(job, progress)
         job.report.say(f"promoting {len(job.selected)} to {job.version}")
-        counts = run_parallel(lambda item: _create_tags(job, progress, item), job.selected)
-        for name, count in counts.items():
-            progress.count_tags(name, count)
+        composed = {name: item for name, item in job.tagged.items() if item.members}
+        for items in (job.selected, composed):
+            counts = run_parallel(lambda item: _create_tags(job, progress, item), items)
+            for name, count in counts.items():
+                progress.count_tags(name, count)
         built = {
             name: item for name, item in job.selected.items() if name in progress.build_seconds
         }
@@ -95,15 +98,15 @@ def create_version_tags(job: PublishJob, progress: PublishProgress) -> None:
 
 
 def _create_tags(job: PublishJob, progress: PublishProgress, item: ReleaseItem) -> int:
-    """Create the version tags of a target; return how many had to be created."""
-    image = progress.images[item.target]
-    tags = [tag for tag in item.version_tags if progress.version_tags[tag] != image.digest]
+    """Create the version tags of an image; return how many had to be created."""
+    digest = progress.digest(item)
+    tags = [tag for tag in item.version_tags if progress.version_tags[tag] != digest]
     if not tags:
         return 0
-    manifest = image_manifest(job.registries, item.repository, image)
+    manifest = tagged_manifest(job, progress, item)
     for tag in tags:
         create_tag(job.registries, manifest, tag)
-        progress.version_tags[tag] = image.digest
+        progress.version_tags[tag] = digest
     return len(tags)
 
 
@@ -125,9 +128,9 @@ def find_restaged_images(
 def is_overtaken(job: PublishJob, progress: PublishProgress) -> bool:
     """Return whether another run has moved a version tag away from an image built by this run."""
     digests: dict[str, str | None] = {
-        tag: progress.images[name].digest
-        for name, item in job.selected.items()
-        if name in progress.build_seconds
+        tag: progress.digest(item)
+        for item in job.tagged.values()
+        if not progress.build_seconds.keys().isdisjoint(item.members or (item.target,))
         for tag in item.version_tags
     }
     return bool(tags_of_other_images(job.registries, digests))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from compiler.codes import Code
 from compiler.external.registry.client import RegistryError
 from compiler.external.registry.parallel import pause, run_parallel
+from compiler.publish.composed_images import released_indexes
 from compiler.publish.items import ReleaseItem
 from compiler.publish.request import (
     ONE_AT_A_TIME,
@@ -14,7 +15,7 @@ from compiler.publish.request import (
     PublishProgress,
 )
 from compiler.publish.staged_image import image_size
-from compiler.publish.unfinished_tags import find_finished_targets
+from compiler.publish.unfinished_tags import find_finished_indexes, find_finished_targets
 from compiler.publish.version_tags import is_overtaken, is_rebuilt_elsewhere
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
 from compiler.releases.registry_record import pull_record, push_record, record_tag
@@ -51,6 +52,7 @@ def _released_target(
         state=state,
         seconds=seconds,
         bytes=size,
+        platform_tags=item.platform_tags,
     )
 
 
@@ -79,7 +81,8 @@ def write_record(
             if name in recorded
         ):
             return None
-        base = ReleaseRecord(release=job.version, targets=previous.targets if previous else ())
+        base = previous or ReleaseRecord(release=job.version, targets=())
+        base = base.with_indexes(released_indexes(job, progress))
         record = base.with_targets(targets, order)
         finished = find_finished_targets(job, record)
         if finished:
@@ -87,6 +90,7 @@ def write_record(
             progress.images |= finished
             targets += tuple(_released_target(job, progress, job.items[name]) for name in finished)
             record = base.with_targets(targets, order)
+        record = record.with_indexes(find_finished_indexes(job, record))
         if previous is not None and previous.to_text() == record.to_text():
             return record
         if is_overtaken(job, progress):

@@ -81,9 +81,8 @@ def lost_version_tags(record: ReleaseRecord, current: Mapping[str, str | None]) 
         record: the release.
         current: tag -> the digest that it refers to now.
     """
-    return [
-        tag for target in record.targets for tag in target.tags if current[tag] != target.digest
-    ]
+    images = record.images.values()
+    return [tag for image in images for tag in image.tags if current[tag] != image.digest]
 
 
 def released_repository(target: ReleasedTarget) -> str | None:

@@ -113,7 +113,7 @@ class _CurrentTags:
 
     def _tags(self, record: ReleaseRecord) -> Iterator[tuple[str, str]]:
         """Yield each floating tag of a release in these repositories, with the recorded digest."""
-        for target in record.targets:
-            for tag in target.moving:
+        for image in record.images.values():
+            for tag in image.moving:
                 if split_tag(tag)[0] in self._repositories:
-                    yield tag, target.digest
+                    yield tag, image.digest

@@ -6,12 +6,12 @@ registry are untrusted input: `parse_record` validates them.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
-from compiler.external.references import canonical_tag
+from compiler.external.references import canonical_platform, canonical_tag, find_platform
 
 
 FORMAT_VERSION = 1
@@ -22,6 +22,61 @@ _MAX_NUMBER = 2**53
 
 class InvalidRecordError(ValueError):
     """A text is not a valid record; the message states the first problem."""
+
+
+class RecordedImage(NamedTuple):
+    """An image with the tags that name it: of a target, of one of its platforms, or an index."""
+
+    name: str
+    """The target; for other images, a text that no target has as its name."""
+    target: str
+    """The target, or the first target of an index."""
+    tags: tuple[str, ...]
+    """Its version tags."""
+    moving: tuple[str, ...]
+    """Its floating tags."""
+    digest: str
+
+
+def platform_name(target: str, platform: str) -> str:
+    """Name the image of one platform of a target."""
+    return f"{target} ({platform})"
+
+
+def index_name(targets: Iterable[str]) -> str:
+    """Name the index of several targets."""
+    return f"index of {', '.join(targets)}"
+
+
+class RecordedPlatformTags(NamedTuple):
+    """The tags of one platform of a target. The fields have the names of the JSON format."""
+
+    platform: str
+    tags: tuple[str, ...]
+    """Its version tags."""
+    moving: tuple[str, ...]
+    """Its floating tags."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasedIndex:
+    """An index of the images of several targets. The fields have the names of the JSON format."""
+
+    targets: tuple[str, ...]
+    tags: tuple[str, ...]
+    """Its version tags."""
+    moving: tuple[str, ...]
+    """Its floating tags."""
+    digest: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the index as JSON data, in the order of the format."""
+        return {
+            "targets": list(self.targets),
+            "tags": list(self.tags),
+            "moving": list(self.moving),
+            "digest": self.digest,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +103,14 @@ class ReleasedTarget:
     """The duration of the build."""
     bytes: int
     """The compressed size of its layers, all platforms together."""
+    platform_tags: tuple[RecordedPlatformTags, ...] = ()
+    """Tags of single platforms."""
     unknown: Mapping[str, Any] = field(default_factory=dict)
     """Fields that a newer version has written; they are kept."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the target as JSON data, in the order of the format."""
+        platform_tags = [one._asdict() for one in self.platform_tags]
         return {
             "target": self.target,
             "tags": list(self.tags),
@@ -65,8 +123,18 @@ class ReleasedTarget:
             "state": self.state,
             "seconds": self.seconds,
             "bytes": self.bytes,
+            **({"platform_tags": platform_tags} if platform_tags else {}),
             **self.unknown,
         }
+
+    def images(self) -> Iterator[RecordedImage]:
+        """Yield the image, and those of its platforms that have tags of their own."""
+        yield RecordedImage(self.target, self.target, self.tags, self.moving, self.digest)
+        for platform, tags, moving in self.platform_tags:
+            known = find_platform(canonical_platform(platform) or platform, self.platforms)
+            if known is not None:
+                name = platform_name(self.target, platform)
+                yield RecordedImage(name, self.target, tags, moving, self.platforms[known])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +143,18 @@ class ReleaseRecord:
 
     release: str
     targets: tuple[ReleasedTarget, ...]
+    indexes: tuple[ReleasedIndex, ...] = ()
+    """The indexes of shared tags."""
+
+    @cached_property
+    def images(self) -> Mapping[str, RecordedImage]:
+        """All images with their tags, by name: of targets, of platforms, and indexes."""
+        found = {image.name: image for target in self.targets for image in target.images()}
+        for index in self.indexes:
+            name = index_name(index.targets)
+            first = index.targets[0]
+            found[name] = RecordedImage(name, first, index.tags, index.moving, index.digest)
+        return found
 
     @cached_property
     def by_name(self) -> Mapping[str, ReleasedTarget]:
@@ -92,32 +172,53 @@ class ReleaseRecord:
         """
         rows = {**self.by_name, **{target.target: target for target in targets}}
         names = dict.fromkeys([*order, *rows])
-        return ReleaseRecord(
-            release=self.release, targets=tuple(rows[name] for name in names if name in rows)
-        )
+        return replace(self, targets=tuple(rows[name] for name in names if name in rows))
+
+    def with_indexes(self, indexes: Iterable[ReleasedIndex]) -> "ReleaseRecord":
+        """Return the record with indexes added; they replace those that have one of their tags."""
+        added = tuple(indexes)
+        taken = {tag for index in added for tag in (*index.tags, *index.moving)}
+        kept = [one for one in self.indexes if taken.isdisjoint((*one.tags, *one.moving))]
+        return replace(self, indexes=(*kept, *added))
 
     def narrowed(self, names: Iterable[str]) -> "ReleaseRecord":
-        """Return the record with only the named targets."""
+        """Return the record with only the named targets, and the indexes of no other targets."""
         selected = frozenset(names)
-        targets = tuple(target for target in self.targets if target.target in selected)
-        return ReleaseRecord(release=self.release, targets=targets)
+        return ReleaseRecord(
+            release=self.release,
+            targets=tuple(target for target in self.targets if target.target in selected),
+            indexes=tuple(index for index in self.indexes if selected.issuperset(index.targets)),
+        )
 
     def to_text(self) -> str:
         """Return the record as JSON text with one target per line."""
-        return format_record(self.release, (target.to_json() for target in self.targets))
+        return format_record(
+            self.release,
+            (target.to_json() for target in self.targets),
+            [index.to_json() for index in self.indexes],
+        )
 
 
-def format_record(release: str, targets: Iterable[Mapping[str, Any]]) -> str:
-    """Return a record as JSON text with one target per line.
+def format_record(
+    release: str,
+    targets: Iterable[Mapping[str, Any]],
+    indexes: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """Return a record as JSON text with one target or index per line.
 
     Args:
         release: the version.
         targets: the targets as JSON data.
+        indexes: the indexes as JSON data.
     """
-    rows = ",\n".join(f"  {json.dumps(target, ensure_ascii=False)}" for target in targets)
+
+    def rows(values: Iterable[Mapping[str, Any]]) -> str:
+        return ",\n".join(f"  {json.dumps(value, ensure_ascii=False)}" for value in values)
+
+    more = f', "indexes": [\n{rows(indexes)}\n]' if indexes else ""
     return (
         f'{{"version": {FORMAT_VERSION}, "release": {json.dumps(release)}, '
-        f'"targets": [\n{rows}\n]}}\n'
+        f'"targets": [\n{rows(targets)}\n]{more}}}\n'
     )
 
 
@@ -140,10 +241,43 @@ def parse_record(content: bytes) -> ReleaseRecord:
     if not isinstance(rows, list):
         raise InvalidRecordError("`targets` must be a list")
     targets = tuple(_parse_target(row) for row in rows)
-    record = ReleaseRecord(release=_text(data, "release"), targets=targets)
+    indexes = data.get("indexes", [])
+    if not isinstance(indexes, list):
+        raise InvalidRecordError("`indexes` must be a list")
+    record = ReleaseRecord(
+        release=_text(data, "release"),
+        targets=targets,
+        indexes=tuple(_parse_index(row) for row in indexes),
+    )
     if len(record.by_name) < len(targets):
         raise InvalidRecordError("duplicate targets")
     return record
+
+
+def _parse_index(row: Any) -> ReleasedIndex:
+    if not isinstance(row, dict):
+        raise InvalidRecordError("each of `indexes` must be an object")
+    names = row.get("targets")
+    if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
+        raise InvalidRecordError("`targets` of an index must be a list of names")
+    if not all(name.isprintable() for name in names):
+        raise InvalidRecordError("`targets` must not contain control characters")
+    return ReleasedIndex(
+        targets=tuple(names),
+        tags=_tags(row, "tags"),
+        moving=_tags(row, "moving"),
+        digest=_digest(row, "digest"),
+    )
+
+
+def _platform_tags(row: Mapping[str, Any]) -> tuple[RecordedPlatformTags, ...]:
+    rows = row.get("platform_tags", [])
+    if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
+        raise InvalidRecordError("`platform_tags` must be a list of objects")
+    return tuple(
+        RecordedPlatformTags(_text(one, "platform"), _tags(one, "tags"), _tags(one, "moving"))
+        for one in rows
+    )
 
 
 def _parse_target(row: Any) -> ReleasedTarget:
@@ -169,6 +303,7 @@ def _parse_target(row: Any) -> ReleasedTarget:
         state=_text(row, "state"),
         seconds=seconds,
         bytes=size,
+        platform_tags=_platform_tags(row),
         unknown={name: value for name, value in row.items() if name not in known},
     )
 

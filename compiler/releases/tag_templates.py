@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from compiler.external.references import split_tag
 from compiler.output.bake_resolved import ResolvedPlan
+from compiler.releases.record import index_name, platform_name
 from compiler.releases.version import Release, parse_version, release_version
 
 
@@ -97,12 +98,10 @@ class TagTemplates:
         if derived:
             opened = ResolvedPlan(resolved.plan, {**opened.environment, **derived})
         self.version_tags: Mapping[str, tuple[TagTemplate, ...]] = {
-            target.name: tuple(
-                TagTemplate(text, self._derive) for text in opened.version_tags(target)
-            )
-            for target in resolved.plan.targets
+            name: tuple(TagTemplate(text, self._derive) for text in tags)
+            for name, tags, _ in _tagged(opened)
         }
-        """Target -> the templates of its version tags."""
+        """Image -> the templates of its version tags: of targets, of platforms, and indexes."""
 
     def _derive(self, name: str, version: str) -> str:
         """Return the value of a variable for another version; empty if it has none."""
@@ -114,12 +113,8 @@ class TagTemplates:
 
     @cached_property
     def floating_tags(self) -> frozenset[str]:
-        """The floating tags of all targets, aliases included."""
-        return frozenset(
-            tag
-            for target in self._resolved.plan.targets
-            for tag in self._resolved.floating_tags(target)
-        )
+        """The floating tags of all images, aliases included."""
+        return frozenset(tag for _, _, moving in _tagged(self._resolved) for tag in moving)
 
     @cached_property
     def repositories(self) -> frozenset[str]:
@@ -198,6 +193,18 @@ def _derived_from(resolved: ResolvedPlan, variable: str) -> list[str]:
         for name, one in variables.items()
         if one.derivation and name not in resolved.environment and depends(name)
     ]
+
+
+def _tagged(resolved: ResolvedPlan) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """Yield each image of a plan by the name that records have, with version and floating tags."""
+    for target in resolved.plan.targets:
+        yield target.name, resolved.version_tags(target), resolved.floating_tags(target)
+        for platform, tags, moving in resolved.platform_tags(target):
+            yield platform_name(target.name, platform), tags, moving
+    yield from (
+        (index_name(targets), tuple(tags), tuple(moving))
+        for targets, (tags, moving) in resolved.shared_tags.items()
+    )
 
 
 def templates_for(resolved: ResolvedPlan, version: str) -> TagTemplates:

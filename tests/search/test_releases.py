@@ -23,6 +23,7 @@ from support.release_actors import (
     Actor,
     Task,
     World,
+    composed_tags,
     fingerprint,
     patched,
     version_tags,
@@ -168,6 +169,12 @@ class Judge:
                     for digest in [*store.history.get(name, ()), store.tags.get(name)]:
                         if digest:
                             found[digest] = version
+        for digest, (_, text) in store.manifests.items():
+            members = {
+                found.get(entry["digest"]) for entry in json.loads(text).get("manifests", ())
+            }
+            if members and members <= {*found.values()}:
+                found[digest] = str(members.pop()) if len(members) == 1 else "0"
         return found
 
     def after_write(self, actor: Actor, path: str) -> None:
@@ -183,18 +190,20 @@ class Judge:
             return
         version = actor.task.version
         tags = [tag for target in actor.task.targets for tag in version_tags(target, version)]
+        composed = composed_tags(actor.task.targets, version)
         tag = f"{repository}:{name}"
         if name.startswith("release-"):
             self._late[actor.name] = {
                 each: len(self.writes.get(each, ())) for each in self.differing_tags(version)
             }
-        if tag in tags:
+        if tag in (*tags, *composed):
             for target in actor.task.targets:
                 self.check_everywhere(target, actor.task.content, tag)
+        if tag in composed:
+            self.check_exist(tags, tag)
         elif tag in FLOATING or name.startswith("release-"):
-            missing = [other for other in tags if self.model.digest(other) is None]
-            if missing:
-                self.fail(f"{tag} was created before {missing}")
+            tags += composed
+            self.check_exist(tags, tag)
 
     def differing_tags(self, version: str) -> list[str]:
         """Return the version tags that name other images than the record of their version."""
@@ -230,6 +239,12 @@ class Judge:
                     if self.model.digest(tag) != target.digest:
                         self.fail(f"{tag} was released by {actor.task} as another image")
 
+    def check_exist(self, tags: Iterable[str], tag: str) -> None:
+        """Check that tags exist when another one is created."""
+        missing = [other for other in tags if self.model.digest(other) is None]
+        if missing:
+            self.fail(f"{tag} was created before {missing}")
+
     def check_everywhere(self, target: str, content: str, tag: str) -> None:
         """Check that an image of a target is in every repository."""
         name = f"fp-{fingerprint(target, content)}"
@@ -254,9 +269,11 @@ class Judge:
         for name in actor.task.targets:
             if name not in record.by_name:
                 self.fail(f"{actor.task} succeeded without {name} in the record")
-        for target in record.targets:
-            for tag in target.tags:
-                if self.model.digest(tag) != target.digest:
+        if not record.indexes:
+            self.fail(f"{actor.task} succeeded without an index in the record")
+        for image in record.images.values():
+            for tag in image.tags:
+                if self.model.digest(tag) != image.digest:
                     self.fail(f"{tag} names another image than the record of {record.release}")
 
     def check_floating(self, actors: Iterable[Actor]) -> None:
@@ -270,7 +287,11 @@ class Judge:
         records = self.recorded()
         for tag in FLOATING:
             newest = max(
-                (float(v) for v, r in records.items() if any(tag in t.moving for t in r.targets)),
+                (
+                    float(v)
+                    for v, r in records.items()
+                    if any(tag in i.moving for i in r.images.values())
+                ),
                 default=0.0,
             )
             version = self.version_of(tag)

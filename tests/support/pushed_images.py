@@ -9,7 +9,9 @@ from compiler.external.registry.client import MANIFEST, Manifest, Registries
 from support.model_registry import digest_of
 
 
-def push_built(registries: Registries, overrides: Iterable[str], layer: str) -> str:
+def push_built(
+    registries: Registries, overrides: Iterable[str], layer: str, architecture: str = "amd64"
+) -> str:
     """Push an image with one layer to the tag and with the label in overrides of bake.
 
     Returns:
@@ -19,7 +21,7 @@ def push_built(registries: Registries, overrides: Iterable[str], layer: str) -> 
     repository, _, reference = tag.rpartition(":")
     label = next(text for text in overrides if text.startswith("labels."))
     labels = dict([label.removeprefix("labels.").split("=", 1)])
-    config = json.dumps({"os": "linux", "architecture": "amd64", "config": {"Labels": labels}})
+    config = json.dumps({"os": "linux", "architecture": architecture, "config": {"Labels": labels}})
     types = ("application/vnd.oci.image.config.v1+json", "application/vnd.oci.image.layer.v1.tar")
     descriptors = [
         {

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -46,19 +46,30 @@ COPY = f"{MIRROR}/acme/a"
 TARGETS = ("a-1", "a-2")
 MATRIX = """\
 variables: {V: "1"}
-axes: {n: [1, 2]}
+axes: {n: {1: {platforms: [linux/amd64]}, 2: {platforms: [linux/arm64]}}}
 images:
   a:
     template: a.j2
-    platforms: [linux/amd64]
     tests: ["true"]
     tags: ["STAGING:{{ n }}-${V}", "COPY:{{ n }}-${V}"]
     moving: ["STAGING:{{ n }}"]
     aliases: {"COPY:latest": {n: 2}}
+    shared: {tags: ["STAGING:all-${V}", "COPY:all-${V}"], moving: ["STAGING:all"]}
+    platform-tags: {tags: ["COPY:{{ n }}-{{ platform.arch }}-${V}"], moving: ["COPY:{{ n }}-now"]}
 publish: {version: "${V}"}
 """.replace("STAGING", STAGING).replace("COPY", COPY)
-FLOATING = {f"{STAGING}:1": "a-1", f"{STAGING}:2": "a-2", f"{COPY}:latest": "a-2"}
+ARCHITECTURES = {"a-1": "amd64", "a-2": "arm64"}
+FLOATING = {
+    f"{STAGING}:1": ("a-1",),
+    f"{STAGING}:2": ("a-2",),
+    f"{COPY}:latest": ("a-2",),
+    f"{COPY}:1-now": ("a-1",),
+    f"{COPY}:2-now": ("a-2",),
+    f"{STAGING}:all": TARGETS,
+}
+"""Floating tag -> the targets whose images it names."""
 MODULES = (
+    "composed_images",
     "confirmation",
     "distribute",
     "floating_tags",
@@ -80,6 +91,12 @@ class KilledError(BaseException):
 def version_tags(target: str, version: str) -> list[str]:
     """Return the version tags of a target."""
     return [f"{repository}:{target[2:]}-{version}" for repository in (STAGING, COPY)]
+
+
+def composed_tags(targets: Iterable[str], version: str) -> list[str]:
+    """Return the version tags of the platforms of targets, and of the index of all targets."""
+    tags = [f"{COPY}:{target[2:]}-{ARCHITECTURES[target]}-{version}" for target in targets]
+    return [*tags, f"{STAGING}:all-{version}", f"{COPY}:all-{version}"]
 
 
 @lru_cache
@@ -318,7 +335,9 @@ class World:
                 continue
             actor.built += 1
             layer = f"{name} {actor.name} {actor.built}"
-            digest = push_built(actor.registries, options.overrides[name], layer)
+            digest = push_built(
+                actor.registries, options.overrides[name], layer, ARCHITECTURES[name]
+            )
             built[name] = {"containerimage.digest": digest}
             if options.pushed is not None:
                 options.pushed({name: digest})

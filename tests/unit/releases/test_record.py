@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -110,3 +111,67 @@ def test_a_record_is_narrowed_to_some_targets() -> None:
     full = ReleaseRecord(release="v1", targets=tuple(target(name, "built") for name in "abc"))
 
     assert [row.target for row in full.narrowed(["c", "a", "x"]).targets] == ["a", "c"]
+
+
+INDEX = {
+    "targets": ["a", "b"],
+    "tags": ["r.example/x:v1"],
+    "moving": ["r.example/x:latest"],
+    "digest": DIGEST,
+}
+PLATFORM_TAGS = [
+    {"platform": "linux/amd64", "tags": ["r.example/a:v1-amd64"], "moving": []},
+    {"platform": "linux/arm/v7", "tags": ["r.example/a:v1-arm"], "moving": []},
+]
+
+
+def test_indexes_and_platform_tags() -> None:
+    """Both keep their bytes; a platform that the image lacks names no image."""
+    row = {**ROW, "platform_tags": PLATFORM_TAGS}
+    text = (
+        f'{{"version": 1, "release": "v1", "targets": [\n  {json.dumps(row)}\n], '
+        f'"indexes": [\n  {json.dumps(INDEX)}\n]}}\n'
+    )
+
+    parsed = parse_record(text.encode())
+
+    assert parsed.to_text() == text
+    assert [(one.name, one.target, one.tags) for one in parsed.images.values()] == [
+        ("a", "a", ("r.example/a:v1",)),
+        ("a (linux/amd64)", "a", ("r.example/a:v1-amd64",)),
+        ("index of a, b", "a", ("r.example/x:v1",)),
+    ]
+    assert parsed.narrowed(["a"]).indexes == ()
+    assert parsed.narrowed(["a", "b"]).indexes == parsed.indexes
+
+
+def test_an_index_replaces_those_with_one_of_its_tags() -> None:
+    """A record never names a tag twice."""
+    text = {"version": 1, "release": "v1", "targets": [ROW], "indexes": [INDEX]}
+    first = parse_record(json.dumps(text).encode())
+    (old,) = first.indexes
+    new = replace(old, targets=("a",), tags=("r.example/x:v1", "r.example/y:v1"), moving=())
+
+    assert first.with_indexes([new]).indexes == (new,)
+    assert first.with_indexes([]).indexes == (old,)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"indexes": {}}, "`indexes` must be a list"),
+        ({"indexes": [1]}, "each of `indexes` must be an object"),
+        ({"indexes": [{**INDEX, "targets": []}]}, "a list of names"),
+        ({"indexes": [{**INDEX, "targets": ["a\x1b"]}]}, "control characters"),
+        ({"indexes": [{**INDEX, "digest": "1"}]}, "sha256"),
+        ({"indexes": [{**INDEX, "tags": ["A B"]}]}, "invalid tag"),
+        ({"targets": [{**ROW, "platform_tags": {}}]}, "`platform_tags` must be a list"),
+        ({"targets": [{**ROW, "platform_tags": [{}]}]}, "`platform` must be a string"),
+    ],
+)
+def test_invalid_indexes_and_platform_tags(changes: dict[str, Any], message: str) -> None:
+    """Records are untrusted input."""
+    text = {"version": 1, "release": "v1", "targets": [ROW], **changes}
+
+    with pytest.raises(InvalidRecordError, match=message):
+        parse_record(json.dumps(text).encode())
