@@ -12,7 +12,7 @@ from compiler.errors import DiagnosticError
 from compiler.external.references import find_platform, overlapping_platforms
 from compiler.external.registry.client import Manifest, RegistryError
 from compiler.external.registry.copying import Copier, require_manifest
-from compiler.external.registry.parallel import MAX_TRANSFERS, run_parallel
+from compiler.external.registry.parallel import run_parallel
 from compiler.publish.items import ReleaseItem
 from compiler.publish.merge_platforms import joined_index
 from compiler.publish.request import (
@@ -101,11 +101,16 @@ def compose_images(job: PublishJob, progress: PublishProgress) -> None:
         DiagnosticError: two images of an index have the same platform, or a registry rejects one.
     """
     items = {name: item for name, item in job.tagged.items() if item.members}
+    copies = {
+        (job.items[name].repository, item.repository, progress.images[name].digest)
+        for item in items.values()
+        for name in item.members
+        if not item.platform
+    }
     copier = Copier(job.registries)
     try:
-        progress.composed = run_parallel(
-            lambda item: _compose(job, progress, item, copier), items, workers=MAX_TRANSFERS
-        )
+        run_parallel(lambda copy: copier.copy(*copy), {copy: copy for copy in sorted(copies)})
+        progress.composed = run_parallel(lambda item: _compose(job, progress, item), items)
     except RegistryError as error:
         outcome = SOME_TAGS if progress.overtaken else STAGED
         raise DiagnosticError(error.diagnostics, outcome=outcome) from None
@@ -130,9 +135,7 @@ def preview_images(job: PublishJob, progress: PublishProgress) -> None:
     progress.composed = run_parallel(preview_image, items)
 
 
-def _compose(
-    job: PublishJob, progress: PublishProgress, item: ReleaseItem, copier: Copier
-) -> ComposedImage:
+def _compose(job: PublishJob, progress: PublishProgress, item: ReleaseItem) -> ComposedImage:
     digest = known_digest(progress, item)
     if digest is not None and (item.platform or _is_present(progress, item, digest)):
         return ComposedImage(digest, None)
@@ -144,8 +147,6 @@ def _compose(
             help_="check which platforms the builder has pushed",
         )
     manifest = compose_index(job, progress, item)
-    for name in item.members:
-        copier.copy(job.items[name].repository, item.repository, progress.images[name].digest)
     job.registries.put_manifest(item.repository, manifest.digest, manifest)
     return ComposedImage(manifest.digest, manifest)
 

@@ -18,11 +18,12 @@ def distribute(job: PublishJob, progress: PublishProgress) -> None:
     Raises:
         DiagnosticError: a registry rejects content; no tag was created.
     """
-    composed = {name: item for name, item in job.tagged.items() if item.members}
-    _copy(job, progress, job.selected)
-    if composed:
+    targets, indexes, platforms = job.passes()
+    _copy(job, progress, targets)
+    if indexes or platforms:
         compose_images(job, progress)
-        _copy(job, progress, composed)
+        _copy(job, progress, indexes)
+        _copy(job, progress, platforms)
 
 
 def _copy(job: PublishJob, progress: PublishProgress, items: Mapping[str, ReleaseItem]) -> None:

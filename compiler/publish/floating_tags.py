@@ -114,7 +114,9 @@ class FloatingTags:
         decisions = {tag: self._decide(owners, tag, digests[tag]) for tag in digests}
         self.kept = {tag: found.kept for tag, found in decisions.items() if found.kept}
         moves = {tag: found.digest for tag, found in decisions.items() if found.digest}
-        run_parallel(lambda tag: self._assign(tag, moves[tag]), {tag: tag for tag in moves})
+        for items in self._job.passes():
+            tags = {tag: tag for tag in moves if self._targets[tag] in items}
+            run_parallel(lambda tag: self._assign(tag, moves[tag]), tags)
         for tag, digest in moves.items():
             self._progress.count_tags(self._targets[tag], tag not in self._assigned)
             self._assigned.setdefault(tag, set()).add(digest)

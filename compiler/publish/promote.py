@@ -79,12 +79,13 @@ def promote_release(
     )
     before = current_digests(registries, (move.tag for move in moves))
     stale = {move.tag: move for move in moves if before[move.tag] != move.image.digest}
-    run_parallel(
-        lambda move: registries.put_manifest(
-            *split_tag(move.tag), manifests[move.source, move.image.digest]
-        ),
-        stale,
-    )
+    for is_platform in (False, True):  # see `PublishJob.passes`
+        run_parallel(
+            lambda move: registries.put_manifest(
+                *split_tag(move.tag), manifests[move.source, move.image.digest]
+            ),
+            {tag: move for tag, move in stale.items() if move.image.is_platform == is_platform},
+        )
     _check_moved(registries, record, moves)
     return Promotion({move.tag: move.tag in stale for move in moves}, skipped)
 

@@ -1,6 +1,6 @@
 """Input, state and result of publishing."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -193,12 +193,33 @@ class PublishJob:
             outcome=outcome,
         )
 
+    def passes(self) -> Iterator[Mapping[str, ReleaseItem]]:
+        """Yield the images that get tags in the order of their tags.
+
+        Platforms come after the indexes that contain them. Some registries reject an index while
+        another request stores one of its manifests again.
+        """
+        for is_pass in (_is_target, _is_index, _is_platform):
+            yield {name: item for name, item in self.tagged.items() if is_pass(item)}
+
     @property
     def staged(self) -> Mapping[str, ReleaseItem]:
         """Return the required targets, and the other targets of their indexes."""
         members = {member for item in self.tagged.values() for member in item.members}
         names = {*self.required, *members}
         return {name: item for name, item in self.items.items() if name in names}
+
+
+def _is_target(item: ReleaseItem) -> bool:
+    return not item.members
+
+
+def _is_index(item: ReleaseItem) -> bool:
+    return bool(item.members) and not item.platform
+
+
+def _is_platform(item: ReleaseItem) -> bool:
+    return bool(item.platform)
 
 
 @dataclass(slots=True)

@@ -77,8 +77,7 @@ def create_version_tags(job: PublishJob, progress: PublishProgress) -> None:
     for _ in range(ROUNDS):
         distribute(job, progress)
         job.report.say(f"promoting {len(job.selected)} to {job.version}")
-        composed = {name: item for name, item in job.tagged.items() if item.members}
-        for items in (job.selected, composed):
+        for items in job.passes():
             counts = run_parallel(lambda item: _create_tags(job, progress, item), items)
             for name, count in counts.items():
                 progress.count_tags(name, count)

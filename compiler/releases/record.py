@@ -36,6 +36,8 @@ class RecordedImage(NamedTuple):
     moving: tuple[str, ...]
     """Its floating tags."""
     digest: str
+    is_platform: bool = False
+    """Whether it is the image of a single platform."""
 
 
 def platform_name(target: str, platform: str) -> str:
@@ -134,7 +136,8 @@ class ReleasedTarget:
             known = find_platform(canonical_platform(platform) or platform, self.platforms)
             if known is not None:
                 name = platform_name(self.target, platform)
-                yield RecordedImage(name, self.target, tags, moving, self.platforms[known])
+                digest = self.platforms[known]
+                yield RecordedImage(name, self.target, tags, moving, digest, is_platform=True)
 
 
 @dataclass(frozen=True, kw_only=True)
