@@ -380,8 +380,9 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.LATE_ARG: "A `FROM` uses an argument that is only declared in a stage. BuildKit "
         "replaces it with nothing, so the name of the image is incomplete. Declare the `ARG` "
         "before the first `FROM`.",
-        Code.UNKNOWN_STAGE: "`target` or a number in `COPY --from` names a stage that the "
-        "Dockerfile does not have, so the build would fail. Name one of its stages.",
+        Code.UNKNOWN_STAGE: "`target`, `COPY --from` or a mount names a stage that the "
+        "Dockerfile does not have, or not above the instruction, so the build would fail. Name "
+        "one of its stages, or move that stage up.",
     },
     "Names of targets, tags and platforms": {
         Code.NAME_COLLISION: "Two variants or images have the same name in bake, or names that "
@@ -550,8 +551,9 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.UNUSED_SECRET: "matrix.yaml provides a secret or an SSH agent that no Dockerfile with "
         "it mounts. Mount it, correct its id, or remove it.",
         Code.MISSING_SOURCE: "A `COPY`, `ADD` or bind mount reads a path that its local build "
-        "context does not contain, so the build would fail. Create the path, or correct it. Paths "
-        "with variables or wildcards are not checked.",
+        "context does not contain, or that its ignore file excludes, so the build would fail. "
+        "Create the path, correct it, or include it again with `!PATH`. Paths with variables or "
+        "wildcards are not checked.",
         Code.READABLE_GIT: "A `COPY`, `ADD`, `FROM` or bind mount can read the folder `.git` of a "
         "local context, which can contain credentials and the whole history. Fingerprints leave it "
         "out, so a changed `.git` does not rebuild the image. Write `.git` in the ignore file, or "

@@ -23,6 +23,7 @@ from compiler.render.provided_ids import ProvidedIds
 from compiler.render.render import Dockerfile
 from compiler.render.shapes import Printed, Selection, Shape, is_marked, selection
 from compiler.render.source_checks import source_findings
+from compiler.render.stage_order import misplaced
 from compiler.render.structures import Structure, invalid, read_structure
 from compiler.render.template_lines import line_location
 from compiler.render.templates import Templates
@@ -150,6 +151,10 @@ class _Checks:
             message, help_ = printed.restore(found.message), printed.restore(found.help)
             yield found._replace(message=message, help=help_)
         stages = [printed.restore(name).lower() for name in structure.stages]
+        for use in structure.stage_uses:
+            misplaced_use = misplaced(use, printed.restore(use.word.text), stages)
+            if misplaced_use is not None:
+                yield misplaced_use
         for word in structure.images:
             name = self._image(word, target, structure, printed)
             finding = self._references.check(name, word, target, stages)

@@ -24,7 +24,6 @@ _AUTOMATIC = frozenset(
     for side in ("BUILD", "TARGET")
     for name in ("PLATFORM", "OS", "ARCH", "VARIANT", "STAGE")
 )
-_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 _LONGEST = 65_535
 """Bytes of the longest line that BuildKit reads."""
 
@@ -56,7 +55,6 @@ def rejected(parsed: ParsedDockerfile, text: str) -> Iterator[Finding]:
         if len(line.encode(errors="surrogatepass")) > _LONGEST:
             yield _syntax(f"the line is longer than {_LONGEST:,} bytes", number)
     yield from _late_arguments(parsed)
-    yield from _missing_stages(parsed)
 
 
 def _syntax(reason: str, line: int) -> Finding:
@@ -85,23 +83,6 @@ def _late_arguments(parsed: ParsedDockerfile) -> Iterator[Finding]:
                     stage.base.line,
                     stage.base.text if name in stage.base.text else "",
                 )
-
-
-def _missing_stages(parsed: ParsedDockerfile) -> Iterator[Finding]:
-    """Yield an error for each number of `--from` that no earlier stage has."""
-    for own, stage in enumerate(parsed.stages):
-        for instruction in stage.instructions:
-            for word in instruction.images if instruction.keyword == "COPY" else ():
-                number = word.text
-                if _NUMBER.fullmatch(number) and not 0 <= int(number) < own:
-                    earlier = f"the last one before it is {own - 1}" if own else "it is the first"
-                    yield Finding(
-                        Code.UNKNOWN_STAGE,
-                        f"unknown stage {number} in --from: {earlier}",
-                        "write the number or the name of a stage above",
-                        word.line,
-                        f"--from={number}",
-                    )
 
 
 def suspicious(parsed: ParsedDockerfile, text: str) -> Iterator[Finding]:

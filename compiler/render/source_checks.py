@@ -35,9 +35,9 @@ def source_findings(
         actual = source._replace(
             word=printed.restore(source.word), excludes=tuple(map(printed.restore, source.excludes))
         )
-        if _is_missing(context, actual):
-            message = f"{actual.path!r} is not in {context.title}"
-            yield _warning(Code.MISSING_SOURCE, source, message, "create it, or correct the path")
+        absence = _absence(context, actual)
+        if absence:
+            yield _warning(Code.MISSING_SOURCE, source, *absence)
         elif reads_git(context, actual):
             message = f"this {source.instruction} can read {DOT_GIT} of {context.title}"
             help_ = f"write `{DOT_GIT}` in {context.ignore_file}"
@@ -46,11 +46,23 @@ def source_findings(
             yield _warning(Code.READABLE_GIT, source, message, help_)
 
 
-def _is_missing(context: BuildContext, source: ContextSource) -> bool:
-    """Return whether a context does not contain a path that has neither variables nor wildcards."""
+def _absence(context: BuildContext, source: ContextSource) -> tuple[str, str] | None:
+    """Return why a context does not contain a path, and the remedy; None if it may contain it.
+
+    A path with variables or wildcards may be contained.
+    """
     path = source.path
-    is_known = path and "$" not in path and not source.is_pattern
-    return bool(is_known) and not context.contains(path)
+    if not path or "$" in path or source.is_pattern:
+        return None
+    if not context.contains(path):
+        return f"{path!r} is not in {context.title}", "create it, or correct the path"
+    if context.ignores(path) or context.ignores(context.followed(path)):
+        ignore_file = context.ignore_file
+        return (
+            f"{path!r} is not in {context.title}: {ignore_file} excludes it",
+            f"write `!{path}` at the end of {ignore_file}, or correct the path",
+        )
+    return None
 
 
 def reads_git(context: BuildContext, source: ContextSource) -> bool:

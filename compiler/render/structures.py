@@ -9,6 +9,7 @@ from compiler.render.dockerfile import Argument, DockerfileError, ParsedDockerfi
 from compiler.render.dockerfile_rules import Finding, rejected, suspicious
 from compiler.render.mounted_ids import Mount, mounts
 from compiler.render.shapes import is_marked, marks_in
+from compiler.render.stage_order import StageUse, stage_uses
 
 
 _FIELDS = ("context", "contexts", "secret", "ssh", "target")
@@ -23,6 +24,8 @@ class Structure:
     """The names of the stages, in lower case; empty for stages without a name."""
     images: tuple[Word, ...] = ()
     """What `FROM`, `--from` and mounts name, without numbers."""
+    stage_uses: tuple[StageUse, ...] = ()
+    """What `--from` and mounts name, with their stages."""
     arguments: tuple[Argument, ...] = ()
     """The `ARG` before the first `FROM`."""
     mounts: tuple[Mount, ...] = ()
@@ -63,6 +66,7 @@ def read_structure(text: str) -> Structure:
         findings=(*rejected(parsed, text), *suspicious(parsed, text)),
         stages=tuple(stage.name for stage in parsed.stages),
         images=tuple(_images(parsed)),
+        stage_uses=tuple(stage_uses(parsed)),
         arguments=parsed.arguments,
         mounts=tuple(mounts(parsed)),
         sources=tuple(context_sources(parsed)),

@@ -16,6 +16,7 @@ ACCEPTED = (
     "FROM ${A:-scratch} AS a-b_c.d\n",
     "FROM scratch AS a\nFROM scratch AS b\nCOPY --from=0 / /\n",
     "FROM scratch AS a\nFROM scratch AS b\nCOPY --from=A / /\n",
+    "FROM scratch AS a\nFROM scratch AS b\nRUN --mount=from=a,target=/a true\n",
     "ARG X=\nFROM scratch${X}\nARG X=1\n",
     "FROM scratch AS a\nARG X=1\nFROM ${X:-scratch}\n",
     *_after(
@@ -72,6 +73,12 @@ REJECTED = (
     *_after(_TWO, "COPY --from=1 / /", "COPY --from=2 / /", "COPY --from=-1 / /"),
     *_after(_TWO, "COPY --from=$X / /"),
     "FROM scratch AS a\nCOPY --from=1 / /\nFROM scratch\n",
+    "FROM scratch AS a\nCOPY --from=b / /\nFROM scratch AS b\n",
+    "FROM scratch AS a\nCOPY --from=B / /\nFROM a AS b\n",
+    "FROM scratch AS a\nCOPY --from=A / /\n",
+    "FROM scratch AS a\nCOPY a.txt /\nFROM scratch AS a\nCOPY --from=a / /\n",
+    "FROM scratch AS a\nRUN --mount=from=b,target=/b true\nFROM scratch AS b\n",
+    "FROM scratch AS a\nRUN --mount=type=cache,from=a,target=/a true\n",
     *_after(
         _BASE,
         "COPPY a b",

@@ -7,12 +7,16 @@ from compiler.errors import Severity
 from compiler.render.context_reads import reads
 from compiler.render.dockerfile import read
 from compiler.render.dockerfile_rules import Finding
+from compiler.render.stage_order import misplaced
 from compiler.render.structures import read_structure
 
 
 def errors(text: str) -> list[Finding]:
     """Return the errors of a Dockerfile."""
-    return [f for f in read_structure(text).findings if f.severity is Severity.ERROR]
+    structure = read_structure(text)
+    found = [finding for finding in structure.findings if finding.severity is Severity.ERROR]
+    uses = (misplaced(use, use.word.text, structure.stages) for use in structure.stage_uses)
+    return [*found, *filter(None, uses)]
 
 
 @pytest.mark.parametrize("text", ACCEPTED)

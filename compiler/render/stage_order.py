@@ -1,0 +1,60 @@
+"""Check that a stage reads only from stages above it, as BuildKit requires.
+
+BuildKit finds a stage by its name in the whole Dockerfile, the last one of several, and then
+rejects a `COPY --from` or a mount of the same stage or of a later one.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from compiler.codes import Code
+from compiler.render.dockerfile import ParsedDockerfile, Word
+from compiler.render.dockerfile_rules import Finding
+
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+
+
+class StageUse(NamedTuple):
+    """What a `COPY --from` or a mount names."""
+
+    stage: int
+    """The stage with the instruction, from 0."""
+    keyword: str
+    word: Word
+
+
+def stage_uses(parsed: ParsedDockerfile) -> Iterator[StageUse]:
+    """Yield what the instructions of each stage name."""
+    for number, stage in enumerate(parsed.stages):
+        for instruction in stage.instructions:
+            for word in instruction.images:
+                if not word.inherited:
+                    yield StageUse(number, instruction.keyword, word)
+
+
+def misplaced(use: StageUse, name: str, stages: Sequence[str]) -> Finding | None:
+    """Return the error for a stage that is not above the instruction that reads from it.
+
+    Args:
+        use: the use, in the shape.
+        name: what it names, with the words of this variant.
+        stages: the names of all stages, in lower case.
+    """
+    own, lower = use.stage, name.lower()
+    if use.keyword == "COPY" and _NUMBER.fullmatch(name):
+        if 0 <= int(name) < own:
+            return None
+        above = f"the last one before it is {own - 1}" if own else "it is the first"
+        message = f"unknown stage {name} in --from: {above}"
+    elif lower and lower in stages[own:]:
+        is_own = lower == stages[own] and lower not in stages[own + 1 :]
+        where = "it is the same stage" if is_own else "it follows this one"
+        message = f"stage {name!r} cannot be read here: {where}"
+    else:
+        return None
+    help_ = "write the number or the name of a stage above"
+    option = "--from=" if use.keyword == "COPY" else "from="
+    word = f"{option}{use.word.text}"
+    return Finding(Code.UNKNOWN_STAGE, message, help_, use.word.line, word)
