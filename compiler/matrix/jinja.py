@@ -10,7 +10,7 @@ from jinja2.defaults import DEFAULT_NAMESPACE
 from jinja2.runtime import Context
 from jinja2.sandbox import safe_range
 
-from compiler.matrix.jinja_growth import limited_filter
+from compiler.matrix.jinja_metered import limited_filter, limited_test
 from compiler.matrix.jinja_sandbox import BakeSandbox, PrintedText, Sandbox
 
 
@@ -27,6 +27,12 @@ GLOBALS = {
     if name != "lipsum"  # random: one input must give one output
 }
 """Functions that every template sees; `range` is limited in size."""
+
+
+_LONGEST_VERSION = 1000
+"""Characters of the longest text that may be a version."""
+_MOST_VERSIONS = 65_536
+"""Results of the test `version` that are remembered."""
 
 
 class PrintedError(TypeError):
@@ -78,6 +84,13 @@ def is_version(value: object, specifier: str) -> bool:
     >>> is_version("3.10", ">=3.9,<4")
     True
     """
+    if isinstance(value, str) and len(value) > _LONGEST_VERSION:
+        return False
+    return _is_version(value, specifier)
+
+
+@lru_cache(maxsize=_MOST_VERSIONS, typed=True)
+def _is_version(value: object, specifier: str) -> bool:
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
     from packaging.version import InvalidVersion, Version
 
@@ -121,7 +134,9 @@ def environment(load: Callable[[str], str | None] | None, *, bake: bool) -> Sand
     env.filters |= env.versions.filters()
     for filter_name, function in env.filters.items():
         env.filters[filter_name] = limited_filter(filter_name, function, env.meter)
-    env.tests["version"] = lru_cache(maxsize=None, typed=True)(is_version)  # type: ignore[assignment]
+    env.tests["version"] = is_version
+    for test_name, test in env.tests.items():
+        env.tests[test_name] = limited_test(test_name, test, env.meter)  # type: ignore[arg-type]
     return env
 
 

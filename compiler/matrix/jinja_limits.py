@@ -112,6 +112,10 @@ class Meter:
 
 _ATTRIBUTES = "_Namespace__attrs"
 """Where the `namespace()` of a template keeps its values."""
+_PLAIN = frozenset({int, bool, float, type(None)})
+_FLAT = _PLAIN | {str}
+_ESCAPED = 10
+"""The longest escape of one character in the text of a list, such as `\\U0001f600`."""
 NESTED = (list, tuple, dict, set, frozenset, range, KeysView, ValuesView, ItemsView, Namespace)
 
 
@@ -130,19 +134,33 @@ def size(value: Any) -> int:
     while left:
         one = left.pop()
         count += 1
+        if type(one) in _PLAIN:
+            continue
         if isinstance(one, str):
-            total += len(one)
-        elif isinstance(one, range):
-            count += len(one)
-        elif isinstance(one, dict):
-            left += [*one.keys(), *one.values()]
-        elif isinstance(one, Namespace):
-            left.append(getattr(one, _ATTRIBUTES))
-        elif isinstance(one, list | tuple | set | frozenset | KeysView | ValuesView | ItemsView):
-            left += one
+            total += len(one) if one.isascii() else _ESCAPED * len(one)
+        else:
+            left += children(one)
         if count + len(left) > MAX_NODES:
             raise SecurityError(f"the value is too large: over {MAX_NODES:,} nested values")
     return total + 8 * count
+
+
+def depth(value: Any) -> int:
+    """Return how deeply a value is nested: 0 for text, 1 for a list of text; see `size` first."""
+    level, levels = children(value), 0
+    while level:
+        levels += 1
+        level = [inner for one in level if type(one) not in _FLAT for inner in children(one)]
+    return levels
+
+
+def children(value: Any) -> list[Any]:
+    """Return the values in a list, a mapping or a view of one; none for any other value."""
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    if isinstance(value, Namespace):
+        return [getattr(value, _ATTRIBUTES)]
+    return [*value] if isinstance(value, NESTED) else []
 
 
 def check_integer(bits: int) -> None:

@@ -1,17 +1,20 @@
 """The sandbox of templates: without access to Python internals, and with limits on results."""
 
+import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from jinja2 import Environment, TemplateSyntaxError, nodes
-from jinja2.compiler import CodeGenerator, Frame
+from jinja2 import Template, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError
-from jinja2.runtime import Context
+from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
+from jinja2.utils import Namespace
 
-from compiler.matrix.jinja_growth import limited_method, method_growth, percent, width_of
-from compiler.matrix.jinja_limits import CONTROL, ELEMENT, Meter, check_integer, check_text, size
+from compiler.matrix import jinja_costs as costs
+from compiler.matrix.jinja_code import Generator, meter_steps
+from compiler.matrix.jinja_limits import CONTROL, ELEMENT, MAX_BITS, NESTED, Meter, check_text, size
+from compiler.matrix.jinja_metered import limited_method, method_cost
 from compiler.matrix.jinja_versions import VersionFilters
 
 
@@ -40,50 +43,6 @@ def _refuse_decimals(comparison: nodes.Compare, name: str | None, filename: str 
 _EQUAL = frozenset({"eq", "ne", "in", "notin"})
 
 
-class _Generator(CodeGenerator):
-    """Generates code that asks the environment before texts and lists are made."""
-
-    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - Jinja's
-        """Write `a ~ b`."""
-        self._write_call("environment.concatenate", node.nodes, frame)
-
-    def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802 - Jinja's
-        """Write `a[b]` or `a[b:c]`."""
-        if isinstance(node.arg, nodes.Slice):
-            cut = node.arg
-            self._write_call("environment.cut", [node.node, cut.start, cut.stop, cut.step], frame)
-        else:
-            super().visit_Getitem(node, frame)
-
-    def _write_call(
-        self, function: str, arguments: Iterable[nodes.Expr | None], frame: Frame
-    ) -> None:
-        self.write(f"{function}(")
-        for argument in arguments:
-            if argument is None:
-                self.write("None")
-            else:
-                self.visit(argument, frame)
-            self.write(", ")
-        self.write(")")
-
-
-def _meter_steps(tree: nodes.Template, environment: Environment) -> None:
-    """Let each pass of a loop, macro, block and template count itself, with its size."""
-    counted_nodes = (nodes.For, nodes.Macro, nodes.CallBlock, nodes.Block)
-    found: list[Any] = [tree, *tree.find_all(counted_nodes)]
-    for node in found:
-        weight = 0
-        if isinstance(node, nodes.For):
-            weight = 8 * sum(1 for statement in node.body for _ in statement.find_all(nodes.Node))
-            if node.test is not None:  # Items that it excludes never reach the body.
-                counted = nodes.EnvironmentAttribute("meter.counted", lineno=node.lineno)
-                node.iter = nodes.Call(counted, [node.iter], [], None, None, lineno=node.lineno)
-        step = nodes.EnvironmentAttribute(f"meter.step({weight})", lineno=node.lineno)
-        node.body.insert(0, nodes.ExprStmt(step, lineno=node.lineno))
-    tree.set_environment(environment)
-
-
 class _Formatter(SandboxedFormatter):
     """Formats `'{:>8}'.format(...)`; charges widths before they are used."""
 
@@ -93,20 +52,20 @@ class _Formatter(SandboxedFormatter):
 
     def format_field(self, value: Any, format_spec: str) -> Any:
         """Format one field, whose specification is final."""
-        self._meter.charge(size(value) + width_of(format_spec))
+        self._meter.charge(size(value) + costs.width_of(format_spec))
         return super().format_field(value, format_spec)
 
     def convert_field(self, value: Any, conversion: Any) -> Any:
         """Apply `!r`, `!s` or `!a`."""
-        self._meter.charge(size(value))
+        self._meter.charge(costs.REPRESENTED * size(value))
         return super().convert_field(value, conversion)
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
     """Jinja without access to Python internals, and with limits on the size of results."""
 
-    intercepted_binops = frozenset({"+", "*", "**", "%"})
-    code_generator_class = _Generator
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "**", "%"})
+    code_generator_class = Generator
 
     def __init__(self, **options: Any) -> None:
         self.meter = Meter()
@@ -117,7 +76,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         """Parse; reject escapes of characters that no file may contain."""
         tree = super()._parse(source, name, filename)
-        for constant in tree.find_all(nodes.Const) if "\\" in source else ():
+        has_special = "\\" in source or len(source) > MAX_BITS // 4
+        for constant in tree.find_all(nodes.Const) if has_special else ():
+            if isinstance(constant.value, int) and constant.value.bit_length() > MAX_BITS:
+                raise TemplateSyntaxError(
+                    "the number is too large", constant.lineno, name, filename
+                )
             bad = CONTROL.search(constant.value) if isinstance(constant.value, str) else None
             if bad:
                 message = f"the character U+{ord(bad[0]):04X} is not allowed in text"
@@ -137,14 +101,18 @@ class Sandbox(ImmutableSandboxedEnvironment):
         filename: str | None,
         defer_init: bool = False,  # noqa: FBT001, FBT002 - Jinja's signature
     ) -> str:
-        _meter_steps(source, self)
+        meter_steps(source, self)
         return super()._generate(source, name, filename, defer_init=defer_init)
 
     def call(self, context: Context, called: Any, *arguments: Any, **named: Any) -> Any:
         """Call a function or method; reject methods whose result is too large."""
-        growth = method_growth(called)
-        if growth is not None:
-            called = limited_method(called, growth, self.meter)
+        cost = method_cost(called)
+        if cost is not None:
+            called = limited_method(called, cost, self.meter)
+        elif arguments or named:
+            self.meter.charge(8 * len(arguments) + ELEMENT * len(named))
+            if called in _COPYING:
+                self.meter.charge(ELEMENT * sum(map(size, arguments)))
         return super().call(context, called, *arguments, **named)
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
@@ -176,32 +144,82 @@ class Sandbox(ImmutableSandboxedEnvironment):
             self.meter.charge(count if isinstance(value, str) else ELEMENT * count)
         return value[part]
 
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Compute `left operator right`; reject results of excessive size."""
+    def compare(self, left: Any, operation: str, right: Any) -> Any:
+        """Return `left == right`, or the result of another comparison."""
+        if operation in _SEARCHES:
+            self.meter.charge(costs.contained(left, right))
+        elif type(left) not in _NUMBERS and type(right) not in _NUMBERS:
+            self.meter.charge(costs.compared(left, right))
+        return _COMPARISONS[operation](left, right)
+
+    def compare_chain(self, left: Any, *chain: Any) -> Any:
+        """Return a chain of comparisons, such as `a < b < c`.
+
+        Args:
+            left: the first operand.
+            chain: comparisons, each with a function that returns its right operand.
+        """
+        result: Any = True
+        for operation, operand in zip(chain[::2], chain[1::2], strict=True):
+            right = operand()
+            result = self.compare(left, operation, right)
+            if not result:
+                break
+            left = right
+        return result
+
+    def key(self, key: Any) -> Any:
+        """Return the key of a mapping."""
+        self.meter.charge(costs.hashed(key))
+        return key
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """Return `obj[argument]`."""
+        if isinstance(argument, NESTED):
+            self.meter.charge(size(argument))
+        return super().getitem(obj, argument)
+
+    def select_template(self, names: Any, *arguments: Any, **named: Any) -> Template:
+        """Return the first template that exists."""
+        counted = names if isinstance(names, Undefined) else [*self.meter.counted(names)]
+        return super().select_template(counted, *arguments, **named)
+
+    def call_binop(self, context: Any, operation: str, left: Any, right: Any) -> Any:
+        """Compute `left + right`, or another operation; reject results of excessive size."""
         if isinstance(left, int) and isinstance(right, int):
-            check_integer(_bits(operator, left, right))
-        elif operator == "%" and isinstance(left, str):
-            self.meter.charge(percent(left, right))
+            self.meter.charge(costs.integer(operation, left, right))
+        elif operation == "%" and isinstance(left, str):
+            self.meter.charge(costs.percent(left, right))
             return check_text(left % right)
-        elif operator == "+" and hasattr(left, "__len__") and hasattr(right, "__len__"):
-            unit = 1 if isinstance(left, str) else ELEMENT
+        elif operation == "+" and hasattr(left, "__len__") and hasattr(right, "__len__"):
+            unit = costs.growth_of_markup(left, right) if isinstance(left, str) else ELEMENT
             self.meter.charge(unit * (len(left) + len(right)))
-        elif operator == "*":
+        elif operation == "-":
+            for operand in (left, right):
+                self.meter.charge(ELEMENT * size(operand))
+        elif operation == "*":
             for many, times in ((left, right), (right, left)):
                 if isinstance(many, str | list | tuple) and isinstance(times, int):
                     if len(many) * times > MAX_REPEATED:
                         raise SecurityError("the repetition is too long")
                     self.meter.charge((1 if isinstance(many, str) else ELEMENT) * len(many) * times)
-        return super().call_binop(context, operator, left, right)
+        return super().call_binop(context, operation, left, right)
 
 
-def _bits(operator: str, left: int, right: int) -> int:
-    """Return an upper bound of the bits of a result."""
-    if operator == "**":
-        return left.bit_length() * max(right, 0)
-    if operator == "*":
-        return left.bit_length() + right.bit_length()
-    return max(left.bit_length(), right.bit_length()) + 1
+_NUMBERS = frozenset({bool, int, float, type(None)})
+_COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "lteq": operator.le,
+    "gt": operator.gt,
+    "gteq": operator.ge,
+    "in": lambda item, container: item in container,
+    "notin": lambda item, container: item not in container,
+}
+_SEARCHES = frozenset({"in", "notin"})
+_COPYING = (dict, Namespace)
+"""Functions of templates that copy what they get."""
 
 
 class BakeSandbox(Sandbox):

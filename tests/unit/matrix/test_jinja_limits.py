@@ -11,7 +11,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from compiler.matrix import jinja_limits
 from compiler.matrix.jinja import environment, renderer
-from compiler.matrix.jinja_growth import FILTERS, METHODS, SHALLOW
+from compiler.matrix.jinja_growth import FILTERS, METHODS, SHALLOW, TESTS
 from compiler.matrix.jinja_versions import NAMES
 
 
@@ -264,6 +264,7 @@ def test_every_filter_is_known() -> None:
     )
     assert set(FILTERS) >= set(environment(None, bake=False).filters)
     assert set(FILTERS) > SHALLOW
+    assert set(TESTS) == set(environment(None, bake=False).tests)
 
 
 REJECTED = {
