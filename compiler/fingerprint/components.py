@@ -11,7 +11,7 @@ from compiler.render.canonical import EPOCH, FRONTEND
 from compiler.targets.csv_entries import cells
 
 
-_PINNED = re.compile(r"(?P<name>[^\s=,'\"]+)@sha256:(?P<digest>[0-9a-f]{64})")
+_PINNED = re.compile(r"(?<![^\s=,'\"])(?P<name>[^\s=,'\"]+)@sha256:(?P<digest>[0-9a-f]{64})")
 _CARRIED = frozenset(
     {
         *("push", "name", "dest", "push-by-digest", "store", "unpack", "registry.insecure"),

@@ -1,7 +1,7 @@
 """Exceptions of Jinja as diagnostics: location, message and remedy."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 
 from jinja2 import TemplateSyntaxError, UndefinedError
@@ -38,7 +38,8 @@ def place(error: BaseException) -> tuple[str | None, int]:
 
 _NAMED = re.compile(r"'([^']+)'")
 _TAGS = ("if", "endif", "for", "endfor", "set", "include", "import", "macro", "raw", "block")
-_EXPRESSION = re.compile(r"\{[{%](.*?)[}%]\}", re.DOTALL)
+_OPENING = re.compile(r"\{[{%]")
+_CLOSING = re.compile(r"[}%]\}")
 
 
 def find_name(text: str, name: str) -> int:
@@ -50,11 +51,21 @@ def find_name(text: str, name: str) -> int:
     if not name:
         return -1
     word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
-    for expression in _EXPRESSION.finditer(text):
-        found = word.search(text, *expression.span(1))
+    for start, end in _expressions(text):
+        found = word.search(text, start, end)
         if found:
             return found.start()
     return text.find(name)
+
+
+def _expressions(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where the expressions and statements of a text begin and end, without delimiters."""
+    at = 0
+    while (opening := _OPENING.search(text, at)) and (
+        closing := _CLOSING.search(text, opening.end())
+    ):
+        yield opening.end(), closing.start()
+        at = closing.end()
 
 
 def explain(error: Exception, known: Iterable[str]) -> tuple[Code, str, str, str]:

@@ -14,7 +14,7 @@ from compiler.source.positions import (
 )
 
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]|-?Infinity|NaN', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[{}\[\]]|-?Infinity|NaN', re.DOTALL)
 _IS_KEY = re.compile(r"\s*:")
 _CONSTANTS = ("NaN", "Infinity", "-Infinity")
 

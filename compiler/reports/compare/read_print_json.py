@@ -32,7 +32,7 @@ _TOP = frozenset({"group", "target"})
 _ALWAYS = frozenset({"context", "dockerfile"})
 _RESOLVED = frozenset({"inherits", "matrix", "name"})
 """Fields of a bake file that bake --print does not print."""
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[{}\[\],:]|[^\s{}\[\],:"]+')
 
 Route: TypeAlias = tuple[str | int, ...]
 
