@@ -102,10 +102,11 @@ def percent(text: Any, arguments: Any) -> int:
     if len(values) == 1 and isinstance(values[0], Mapping):
         values = tuple(values[0].values())
     unit = growth_of_markup(text)
-    total, stars = (4 if "%(" in text else 1) * unit * len(text), 0
+    total, stars = (16 if "%(" in text else 1) * unit * len(text), 0
     longest = unit * max((size(value) for value in values), default=0)
+    total += longest
     for width, precision, conversion in _conversions(text):
-        total += 8 + longest * (REPRESENTED if conversion in "ra" else 1)
+        total += ELEMENT + longest * (REPRESENTED if conversion in "ra" else 1)
         for digits in (width, precision):
             stars += digits == "*"
             total += int(digits[:20]) if digits.isdecimal() else 0
@@ -165,7 +166,7 @@ def as_json(value: Any, indent: Any = None) -> int:
 
 def pretty(value: Any) -> int:
     """Return what `pprint` costs, which formats a value again at each depth."""
-    return 4 * size(value) * (depth(value) + 1)
+    return 8 * size(value) * (depth(value) + 1)
 
 
 def linked(text: Any, *rest: Any, **more: Any) -> int:

@@ -69,7 +69,7 @@ def values(n: int) -> dict[str, Any]:
         "list": ["a"] * n,
         "strings": words,
         "lists": [["x"] * 8] * (n // 8),
-        "deep": nested(list, 300, ["a"] * (n // 4)),
+        "deep": nested(list, 100, ["a"] * (n // 4)),
         "pairs": list(enumerate(words)),
         "shared": shared(tuple, 11),
         "bomb": shared(tuple, 60),
@@ -88,7 +88,7 @@ def values(n: int) -> dict[str, Any]:
 VALUES = values(SIZE)
 ENVIRONMENT = environment(None, bake=False)
 ARGUMENTS = ("n", "path", "list", "bomb")
-OPERANDS = ("a", "deep", "dict", "range", "big", "bomb")
+OPERANDS = ("a", "dict", "big", "bomb")
 OPERATORS = ("+", "-", "*", "/", "//", "%", "**", "~", "==", "!=", "<", ">=", "in", "not in")
 HARD = [
     *(f"{name}|urlize" for name in ("parens", "addresses", "balanced", "dashes", "tags")),
