@@ -101,7 +101,7 @@ def test_a_printed_instruction_is_parsed_in_each_variant(tmp_path: Path) -> None
         ("FROM python {{ word }} build\nRUN a\n", "[as]"),
         ("ARG VERSION=3\nFROM python:$VER{{ word }}\nARG VER\n", "[SION]"),
         ("# {{ word }}=example.com/frontend\nFROM python\nCOPPY a b\n", "[syntax]"),
-        ("FROM python\nCOPY --from={{ word }} /a /\n", "[python, '0']"),
+        ("FROM python\nFROM python\nCOPY --from={{ word }} /a /\n", "[python, '0']"),
         ("FROM python\nRUN <<{{ word }}\necho\nEOF\n", "[EOF]"),
     ],
 )
