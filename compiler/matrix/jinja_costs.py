@@ -214,4 +214,4 @@ def remainder(value: Any, divisor: Any = 2) -> int:
 
 def per_item(_: Any, *arguments: Any, **named: Any) -> int:
     """Return what the text arguments of a filter cost for each item, such as a path of names."""
-    return 4 * sum(map(number_of_characters, (*arguments, *named.values())))
+    return 16 * sum(map(number_of_characters, (*arguments, *named.values())))

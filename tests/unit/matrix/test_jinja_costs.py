@@ -155,6 +155,7 @@ def run(text: str, *, is_traced: bool) -> tuple[float, int, int]:
     return spent, charged, peak
 
 
+@pytest.mark.slow
 def test_every_operation_costs_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time is measured again where it is too long, because other programs run as well."""
     monkeypatch.setattr(jinja_limits, "MAX_NODES", jinja_limits.MAX_NODES // 50)
