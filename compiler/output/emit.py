@@ -66,20 +66,19 @@ def _dockerfiles(dockerfiles: tuple[Dockerfile, ...], source: str) -> Iterator[A
     encoded: dict[tuple[int, tuple[str, ...]], bytes] = {}
     headers: dict[tuple[str, ...], str] = {}
     for target, text, templates in dockerfiles:
+        if not target.is_existing:
+            key = (id(text), templates)
+            content = encoded.get(key)
+            if content is None:
+                header = headers.get(templates)
+                if header is None:
+                    sources = ", ".join(f"{FOLDER}/{name}" for name in templates)
+                    header = headers[templates] = _header([source, sources])
+                end = match.end() if (match := _DIRECTIVES.match(text)) else 0
+                content = encoded[key] = f"{text[:end]}{header}{text[end:]}".encode()
+            yield Artifact(target.dockerfile, content)
         if target.tests:
             yield _tests(target, source)
-        if target.is_existing:
-            continue
-        key = (id(text), templates)
-        content = encoded.get(key)
-        if content is None:
-            header = headers.get(templates)
-            if header is None:
-                sources = ", ".join(f"{FOLDER}/{name}" for name in templates)
-                header = headers[templates] = _header([source, sources])
-            end = match.end() if (match := _DIRECTIVES.match(text)) else 0
-            content = encoded[key] = f"{text[:end]}{header}{text[end:]}".encode()
-        yield Artifact(target.dockerfile, content)
 
 
 def _tests(target: Target, source: str) -> Artifact:

@@ -291,7 +291,7 @@ def test_a_value_written_by_an_expression(tmp_path: Path) -> None:
     )
 
     assert part(text, "axes") == (
-        "  python  3.10  fragment 3.10: the value itself  matrix.yaml:3\n"
+        "  python  3.10  fragment 3.10: the value itself  p.json:1\n"
         "  gpu     null  no fragment: null gives none     matrix.yaml:5"
     )
 
