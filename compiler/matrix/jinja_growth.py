@@ -111,10 +111,11 @@ TESTS: Mapping[str, Cost] = {
     **dict.fromkeys(("odd", "even", "divisibleby"), costs.remainder),
     **dict.fromkeys(("lower", "upper", "version"), lambda *values: sum(map(size, values))),
     "in": costs.contained,
+    **dict.fromkeys(("filter", "test"), costs.hashed),
     **dict.fromkeys(
         (
-            *("boolean", "callable", "defined", "escaped", "false", "filter", "float", "integer"),
-            *("iterable", "mapping", "none", "number", "sameas", "sequence", "string", "test"),
+            *("boolean", "callable", "defined", "escaped", "false", "float", "integer"),
+            *("iterable", "mapping", "none", "number", "sameas", "sequence", "string"),
             *("true", "undefined"),
         ),
         free,

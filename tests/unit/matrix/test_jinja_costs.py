@@ -20,7 +20,7 @@ from compiler.matrix.jinja_limits import MAX_TEXT
 
 
 SIZE = 3_000
-UNIT = 500e-9
+UNIT = 1e-6
 """Seconds that one character of the limit may stand for on a slow machine."""
 FREE = 0.003
 """Seconds that any operation may take."""
