@@ -54,7 +54,7 @@ class _Template:
         self._shapes = templates.shapes[name]
         self._pieces = piece_renderer(compiled, inherits=inherits)
         self._versions = templates.env.versions
-        self._warn = partial(templates.warn_of_dropped, name)
+        self._warn = partial(templates.warn_of_dropped, self.files)
         self.render = self._text if names is None else remembered(self._text, names)
         """Scope -> text; scopes with equal values of the names that it reads share one object."""
 

@@ -1,6 +1,7 @@
 """Load the project's templates, and determine which names each of them reads."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from compiler.errors import Problems
 from compiler.matrix.jinja import environment
@@ -38,16 +39,19 @@ class Templates(TemplateFiles):
         others, names, inherits = self.references(self.env.parse(text, name, name), self.env)
         return tuple(dict.fromkeys((name, *others))), names, inherits
 
-    def warn_of_dropped(self, name: str) -> None:
-        """Add a warning about items that filters of versions dropped while rendering a template."""
-        files = [name, *self.reads(name)[0]]
+    def warn_of_dropped(self, files: Sequence[str]) -> None:
+        """Add a warning about items that filters of versions dropped during a rendering.
+
+        Args:
+            files: the template that was rendered, then all that it includes.
+        """
         named = (
             (file, number, found[1])
             for file in files
             for number, line in enumerate(self.lines(file), 1)
             if (found := VERSION_FILTER.search(line))
         )
-        file, line, word = next(named, (name, 1, ""))
+        file, line, word = next(named, (files[0], 1, ""))
         location = self.locate(file, line, word)
         self.warnings.extend(self.env.versions.warnings(location))
 
