@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
+from compiler.bake.results import BakeOptions
 from compiler.external.registry.client import Manifest
+from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.output.bake_resolved import ResolvedPlan
+from compiler.publish.request import PublishRequest
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
 from compiler.releases.tag_templates import TagTemplates
 from compiler.releases.version import Release
@@ -59,6 +63,30 @@ def plan_of(text: str) -> Plan:
     """Return the plan of a matrix."""
     matrix = read(text)
     return plan(matrix, tuple(resolve(matrix, expand(matrix), FILES)))
+
+
+def request_of(planned: Plan, version: str, fingerprint_of: Callable[[str], str]) -> PublishRequest:
+    """Return the request to publish all targets of a plan whose version is the variable `V`.
+
+    Args:
+        planned: the plan.
+        version: the version to publish.
+        fingerprint_of: target -> its fingerprint, which does not change during the run.
+    """
+    prints = {
+        target.name: Fingerprint(target.name, fingerprint_of(target.name), {}, (), ())
+        for target in planned.targets
+    }
+    request = PublishRequest(
+        resolved=ResolvedPlan(planned, {"V": version}),
+        fingerprints=prints,
+        dockerfiles=dict.fromkeys(prints, "FROM scratch\n"),
+        targets=tuple(prints),
+        release=Release("V", version),
+        options=BakeOptions(folder=Path()),
+        read_again=lambda: request,
+    )
+    return request
 
 
 def templates_of(text: str, version: str, variable: str = "V") -> TagTemplates:

@@ -92,6 +92,11 @@ class Vendor:
             return error(400, "MANIFEST_INVALID", f"unknown media type: {min(map(str, unknown))}")
         return None
 
+    def has_version_tag(self, path: str, reference: str) -> bool:
+        """Return whether a tag exists and has the form of version tags, which may be immutable."""
+        tags = self.model.repository(f"{self.address}/{path}").tags
+        return reference in tags and reference[-2:] in {"-1", "-2"}
+
     def tags(self, path: str, names: list[str], query: Mapping[str, str]) -> Reply:
         """Return a page of tags."""
         following = [name for name in names if name > query.get("last", "")]

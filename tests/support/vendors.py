@@ -62,8 +62,7 @@ class Ecr(Vendor):
         self, path: str, reference: str, manifest: Mapping[str, Any]
     ) -> Reply | None:
         del manifest
-        tags = self.model.repository(f"{self.address}/{path}").tags
-        if reference in tags and reference[-2:] in {"-1", "-2"}:
+        if self.has_version_tag(path, reference):
             text = f"The image tag '{reference}' already exists and the repository is immutable."
             return error(400, "TAG_INVALID", text)
         return None
@@ -132,8 +131,7 @@ class Harbor(Vendor):
         self, path: str, reference: str, manifest: Mapping[str, Any]
     ) -> Reply | None:
         del manifest
-        tags = self.model.repository(f"{self.address}/{path}").tags
-        if reference in tags and reference[-2:] in {"-1", "-2"}:
+        if self.has_version_tag(path, reference):
             return error(412, "PRECONDITION", f"configured as immutable: {path}:{reference}")
         return None
 

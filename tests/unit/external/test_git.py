@@ -335,8 +335,8 @@ def test_a_large_file_compares_as_its_pointer(project: Path) -> None:
     assert found["pointer"] == found["gone"] == pointer(b"large").encode()
 
 
-def test_submodules_are_read_as_of_their_commit(project: Path, tmp_path: Path) -> None:
-    """From their own repositories, also if it is deleted in the working tree's commit."""
+def add_submodule(project: Path, tmp_path: Path) -> Path:
+    """Commit the submodule `vendor` with a file `f`, which contains 1; return its source."""
     source = tmp_path / "source"
     source.mkdir()
     git(source, "init", "--quiet")
@@ -345,6 +345,12 @@ def test_submodules_are_read_as_of_their_commit(project: Path, tmp_path: Path) -
     git(source, "commit", "--quiet", "--message", "one")
     git(project, "submodule", "--quiet", "add", str(source), "vendor")
     git(project, "commit", "--quiet", "--all", "--message", "vendor")
+    return source
+
+
+def test_submodules_are_read_as_of_their_commit(project: Path, tmp_path: Path) -> None:
+    """From their own repositories, also if it is deleted in the working tree's commit."""
+    source = add_submodule(project, tmp_path)
     (source / "f").write_text("2")
     git(source, "commit", "--quiet", "--all", "--message", "two")
     git(project / "vendor", "pull", "--quiet")
@@ -360,14 +366,7 @@ def test_no_setting_of_a_submodule_runs_a_program(
     project: Path, tmp_path: Path, program: Path, marker: Path
 ) -> None:
     """Git itself would look for changes in a submodule, by the submodule's configuration."""
-    source = tmp_path / "source"
-    source.mkdir()
-    git(source, "init", "--quiet")
-    (source / "f").write_text("1")
-    git(source, "add", "f")
-    git(source, "commit", "--quiet", "--message", "one")
-    git(project, "submodule", "--quiet", "add", str(source), "vendor")
-    git(project, "commit", "--quiet", "--all", "--message", "vendor")
+    add_submodule(project, tmp_path)
     git(project / "vendor", "config", "core.fsmonitor", str(program))
     (project / "vendor/f").write_text("2")
     git(project, "status")

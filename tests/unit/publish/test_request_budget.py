@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 from support.model_registry import HOST, ModelRegistries, ModelRegistry, Perform, add_index
 from support.release_actors import Silent
-from support.releases import plan_of
+from support.releases import plan_of, request_of
 
-from compiler.bake.results import BakeOptions
 from compiler.external.registry.responses import Response
-from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.output.bake_resolved import ResolvedPlan
 from compiler.publish.publish import publish
-from compiler.publish.request import PublishRequest, PublishResult
+from compiler.publish.request import PublishResult
 from compiler.publish.staged_image import passed_tests_tag
-from compiler.releases.version import Release
 
 
 REPOSITORY = f"{HOST}/acme/a"
@@ -83,21 +78,7 @@ class Project:
 
     def publish(self, version: str, content: str) -> PublishResult:
         """Publish all targets; count from zero."""
-        prints = {
-            target.name: Fingerprint(
-                target.name, self.fingerprint(target.name, content), {}, (), ()
-            )
-            for target in self.plan.targets
-        }
-        request = PublishRequest(
-            resolved=ResolvedPlan(self.plan, {"V": version}),
-            fingerprints=prints,
-            dockerfiles=dict.fromkeys(prints, "FROM scratch\n"),
-            targets=tuple(prints),
-            release=Release("V", version),
-            options=BakeOptions(folder=Path()),
-            read_again=lambda: request,
-        )
+        request = request_of(self.plan, version, lambda name: self.fingerprint(name, content))
         self.requests.clear()
         self.written.clear()
         return publish(request, ModelRegistries(self.model, self.gate), Silent())

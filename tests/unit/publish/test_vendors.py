@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from support.pushed_images import push_built
 from support.release_actors import Silent
-from support.releases import plan_of
+from support.releases import plan_of, request_of
 from support.vendor_server import SECRET, USER, Vendor, serve
 from support.vendors import VENDORS
 
@@ -22,7 +22,6 @@ from compiler.constants import TEST_SUFFIX
 from compiler.errors import DiagnosticError
 from compiler.external.registry.client import Registries
 from compiler.external.registry.read_only import ReadOnlyRegistries
-from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.publish.preview import preview
 from compiler.publish.promote import promote_release
@@ -79,22 +78,9 @@ class Project:
 
     def request(self, version: str) -> PublishRequest:
         """Return the request to publish a version, whose images are new."""
-        prints = {
-            target.name: Fingerprint(
-                target.name, sha256(f"{target.name} {version}".encode()).hexdigest(), {}, (), ()
-            )
-            for target in self.plan.targets
-        }
-        request = PublishRequest(
-            resolved=ResolvedPlan(self.plan, {"V": version}),
-            fingerprints=prints,
-            dockerfiles=dict.fromkeys(prints, "FROM scratch\n"),
-            targets=tuple(prints),
-            release=Release("V", version),
-            options=BakeOptions(folder=Path()),
-            read_again=lambda: request,
+        return request_of(
+            self.plan, version, lambda name: sha256(f"{name} {version}".encode()).hexdigest()
         )
-        return request
 
     def publish(self, version: str) -> PublishResult:
         """Publish a version."""
