@@ -100,15 +100,12 @@ def seconds(expression: Expression, text: str) -> float:
     best = float("inf")
     for _ in range(3):
         start = time.thread_time()
-        for method in expression.methods & SEARCHING:
-            if method == "search":
-                expression.pattern.search(data)
+        for method in expression.methods:
+            if method in {"search", "match", "fullmatch"}:
+                getattr(expression.pattern, method)(data)
             else:
                 for _match in expression.pattern.finditer(data):
                     pass
-        if not expression.methods <= SEARCHING:
-            expression.pattern.match(data)
-            expression.pattern.fullmatch(data)
         best = min(best, time.thread_time() - start)
         if best < ENOUGH:
             break
