@@ -7,7 +7,7 @@ from types import MappingProxyType
 from compiler.bake.batches import direct_dependencies
 from compiler.bake.results import BakeOptions
 from compiler.constants import TEST_SUFFIX
-from compiler.external.references import canonical_platform, selects_platform
+from compiler.external.platforms import canonical_platform, selects_platform
 from compiler.matrix.strings import variables_in
 from compiler.targets.filters import local_platform
 from compiler.targets.graph import closure

@@ -157,7 +157,7 @@ def compile_release(invocation: Invocation, options: PublishOptions) -> Compiled
 
 def _platform(text: str) -> str:
     """Return the canonical form of `--platform`; empty if the option is absent."""
-    from compiler.external.references import canonical_platform
+    from compiler.external.platforms import canonical_platform
     from compiler.targets.filters import local_platform
 
     platform = local_platform() if text == "local" else canonical_platform(text)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from compiler.codes import Code
 from compiler.constants import LOCK
 from compiler.errors import Diagnostic, Location, Severity
-from compiler.external.references import canonical_platform, familiar, unversioned_platform
+from compiler.external.platforms import canonical_platform, unversioned_platform
+from compiler.external.references import familiar
 from compiler.lock.base_images import Base
 from compiler.lock.lockfile import Lock, Locked
 from compiler.render.dockerfile import DockerfileError

@@ -11,7 +11,8 @@ from datetime import date
 from compiler.codes import Code
 from compiler.constants import LOCK
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
-from compiler.external.references import canonical_platform, familiar
+from compiler.external.platforms import canonical_platform
+from compiler.external.references import familiar
 from compiler.source.document import Route, Source
 
 

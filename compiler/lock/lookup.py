@@ -13,7 +13,7 @@ from typing import Any
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location
 from compiler.external import buildx
-from compiler.external.references import canonical_platform
+from compiler.external.platforms import canonical_platform
 from compiler.external.registry.parallel import MAX_TRANSFERS, run_parallel
 from compiler.external.transient_errors import ATTEMPTS, retry_delay, transient_reason
 from compiler.lock.lockfile import Locked

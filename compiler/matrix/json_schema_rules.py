@@ -8,7 +8,7 @@ because its value is known only after rendering. The schema cannot check files o
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-from compiler.external.references import ARCHITECTURES, KNOWN_PLATFORMS, canonical_platform
+from compiler.external.platforms import ARCHITECTURES, KNOWN_PLATFORMS, canonical_platform
 from compiler.matrix.axes import MAX_VALUE
 from compiler.matrix.model import (
     BuildOptions,

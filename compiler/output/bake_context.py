@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from compiler.constants import TEST_SUFFIX
-from compiler.external.references import unversioned_platform
+from compiler.external.platforms import unversioned_platform
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.matrix import Variable as MatrixVariable
 from compiler.matrix.names import only_variable

@@ -89,7 +89,8 @@ def _value(name: str, raw: Any) -> Value:
     if kind is Kind.PAIRS:
         pairs = (text.removeprefix("manifest:").partition("=") for text in texts)
         return {key: value for key, _, value in pairs}
-    from compiler.external.references import canonical_platform, canonical_tag
+    from compiler.external.platforms import canonical_platform
+    from compiler.external.references import canonical_tag
 
     if name == "tags":
         texts = [canonical_tag(text) or text for text in texts]

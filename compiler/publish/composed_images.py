@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from compiler.codes import Code
 from compiler.errors import DiagnosticError
-from compiler.external.references import find_platform, overlapping_platforms
+from compiler.external.platforms import find_platform, overlapping_platforms
 from compiler.external.registry.client import Manifest, RegistryError
 from compiler.external.registry.copying import Copier, require_manifest
 from compiler.external.registry.parallel import run_parallel

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from compiler.errors import DiagnosticError
-from compiler.external.references import missing_platforms
+from compiler.external.platforms import missing_platforms
 from compiler.external.registry.client import RegistryError
 from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.fingerprint import Fingerprint

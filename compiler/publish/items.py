@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from compiler.external.references import canonical_platform
+from compiler.external.platforms import canonical_platform
 from compiler.fingerprint.components import pinned_bases
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.output.bake_fields import Fields

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from compiler.external.references import os_version, unversioned_platform
+from compiler.external.platforms import os_version, unversioned_platform
 from compiler.external.registry.client import INDEX, Manifest, Registries
 from compiler.external.registry.parallel import run_parallel
 from compiler.external.registry.responses import content_digest

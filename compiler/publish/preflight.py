@@ -4,7 +4,8 @@ from collections.abc import Collection
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, DiagnosticError
-from compiler.external.references import canonical_tag, missing_platforms, split_tag
+from compiler.external.platforms import missing_platforms
+from compiler.external.references import canonical_tag, split_tag
 from compiler.external.registry.client import RegistryError
 from compiler.external.registry.copying import Copier
 from compiler.external.registry.parallel import run_parallel

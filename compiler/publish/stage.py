@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from compiler.codes import Code
-from compiler.external.references import missing_platforms
+from compiler.external.platforms import missing_platforms
 from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publish.build_missing import build_images, run_tests

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from compiler.external.references import canonical_platform
+from compiler.external.platforms import canonical_platform
 from compiler.external.registry.client import Manifest, Registries
 from compiler.external.registry.copying import require_manifest
 from compiler.fingerprint.naming import LABEL, fingerprint_tag

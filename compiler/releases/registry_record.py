@@ -18,7 +18,8 @@ from compiler.external.registry.client import (
 )
 from compiler.external.registry.parallel import run_parallel
 from compiler.external.registry.responses import content_digest
-from compiler.releases.record import InvalidRecordError, ReleaseRecord, parse_record
+from compiler.releases.parse_record import InvalidRecordError, parse_record
+from compiler.releases.record import ReleaseRecord
 from compiler.releases.version import parse_version
 
 

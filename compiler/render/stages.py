@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from compiler.external.references import canonical_platform, lookup_name
+from compiler.external.platforms import canonical_platform
+from compiler.external.references import lookup_name
 from compiler.render.dockerfile import Argument, ParsedDockerfile, Stage, Word
 from compiler.render.instruction_reads import sources
 from compiler.targets.graph import closure

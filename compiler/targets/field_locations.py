@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from compiler.errors import Location
-from compiler.external.references import PlatformName
+from compiler.external.platforms import PlatformName
 from compiler.matrix.matrix import Field, Matrix, TagLists
 from compiler.matrix.strings import TemplateString, interpolate
 from compiler.targets.expand import Variant

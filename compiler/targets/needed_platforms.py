@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from compiler.external.references import canonical_platform
+from compiler.external.platforms import canonical_platform
 from compiler.targets.graph import Graph, closure, dependents
 from compiler.targets.target import Target
 

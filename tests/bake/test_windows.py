@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from bake.oracle import bake, lay, refusal
 
-from compiler.external.references import canonical_platform
+from compiler.external.platforms import canonical_platform
 from compiler.pipeline import compile_matrix
 from compiler.targets.filters import select
 

@@ -32,7 +32,8 @@ from support.release_actors import (
 from compiler.codes import Code
 from compiler.errors import DiagnosticError
 from compiler.publish.request import PublishResult
-from compiler.releases.record import ReleaseRecord, parse_record
+from compiler.releases.parse_record import parse_record
+from compiler.releases.record import ReleaseRecord
 
 
 pytestmark = pytest.mark.slow

@@ -34,7 +34,8 @@ from compiler.publish.preview import preview
 from compiler.publish.promote import Promotion
 from compiler.publish.request import PublishResult
 from compiler.publish.staged_image import read_image
-from compiler.releases.record import ReleaseRecord, parse_record
+from compiler.releases.parse_record import parse_record
+from compiler.releases.record import ReleaseRecord
 
 
 ONE, TWO = (Task(version=version, content=version) for version in "12")

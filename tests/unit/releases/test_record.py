@@ -8,12 +8,8 @@ from typing import Any
 
 import pytest
 
-from compiler.releases.record import (
-    InvalidRecordError,
-    ReleasedTarget,
-    ReleaseRecord,
-    parse_record,
-)
+from compiler.releases.parse_record import InvalidRecordError, parse_record
+from compiler.releases.record import ReleasedTarget, ReleaseRecord
 
 
 DIGEST = f"sha256:{'0' * 64}"

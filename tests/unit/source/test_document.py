@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from support import calls
 
 from compiler.errors import CompileError, Diagnostic, Location
-from compiler.source import document as source_module
-from compiler.source.document import PythonParser, Route, Source
+from compiler.source import parser_events
+from compiler.source.document import Route, Source
+from compiler.source.parser_events import PythonParser
 
 
 MIB = 1 << 20
@@ -42,7 +43,7 @@ images:
 def _parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run each test with PyYAML's C library and without it."""
     chosen = yaml.CSafeLoader if request.param == "libyaml" else PythonParser
-    monkeypatch.setattr(source_module, "new_parser", chosen)
+    monkeypatch.setattr(parser_events, "new_parser", chosen)
 
 
 def read(text: str | bytes) -> Any:
@@ -759,7 +760,7 @@ class TestAnything:
         found = []
         for parser in (yaml.CSafeLoader, PythonParser):
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(source_module, "new_parser", parser)
+                patch.setattr(parser_events, "new_parser", parser)
                 source = Source.parse(text, "m")
             found.append((source.data, source.locate(("a",)), source.locate(("b", 1, "c"))))
 

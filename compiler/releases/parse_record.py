@@ -1,0 +1,147 @@
+"""Read the record of a release from JSON: a record in a registry is untrusted input."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from compiler.external.references import canonical_tag
+from compiler.releases.record import (
+    FORMAT_VERSION,
+    RecordedPlatformTags,
+    ReleasedIndex,
+    ReleasedTarget,
+    ReleaseRecord,
+)
+
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_MAX_NUMBER = 2**53
+"""The largest number of bytes or seconds: other JSON parsers round larger integers."""
+
+
+class InvalidRecordError(ValueError):
+    """A text is not a valid record; the message states the first problem."""
+
+
+def parse_record(content: bytes) -> ReleaseRecord:
+    """Return the record in a JSON text.
+
+    Raises:
+        InvalidRecordError: it is not JSON, or a field is missing or has the wrong type.
+    """
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError):
+        raise InvalidRecordError("not valid JSON") from None
+    if not isinstance(data, dict):
+        raise InvalidRecordError("not a JSON object")
+    version = data.get("version")
+    if version != FORMAT_VERSION or isinstance(version, bool):
+        raise InvalidRecordError(f"unsupported version {version!r}")
+    rows = data.get("targets")
+    if not isinstance(rows, list):
+        raise InvalidRecordError("`targets` must be a list")
+    targets = tuple(_parse_target(row) for row in rows)
+    indexes = data.get("indexes", [])
+    if not isinstance(indexes, list):
+        raise InvalidRecordError("`indexes` must be a list")
+    record = ReleaseRecord(
+        release=_text(data, "release"),
+        targets=targets,
+        indexes=tuple(_parse_index(row) for row in indexes),
+    )
+    if len(record.by_name) < len(targets):
+        raise InvalidRecordError("duplicate targets")
+    return record
+
+
+def _parse_index(row: Any) -> ReleasedIndex:
+    if not isinstance(row, dict):
+        raise InvalidRecordError("each of `indexes` must be an object")
+    names = row.get("targets")
+    if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
+        raise InvalidRecordError("`targets` of an index must be a list of names")
+    if not all(name.isprintable() for name in names):
+        raise InvalidRecordError("`targets` must not contain control characters")
+    return ReleasedIndex(
+        targets=tuple(names),
+        tags=_tags(row, "tags"),
+        moving=_tags(row, "moving"),
+        digest=_digest(row, "digest"),
+    )
+
+
+def _platform_tags(row: Mapping[str, Any]) -> tuple[RecordedPlatformTags, ...]:
+    rows = row.get("platform_tags", [])
+    if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
+        raise InvalidRecordError("`platform_tags` must be a list of objects")
+    return tuple(
+        RecordedPlatformTags(_text(one, "platform"), _tags(one, "tags"), _tags(one, "moving"))
+        for one in rows
+    )
+
+
+def _parse_target(row: Any) -> ReleasedTarget:
+    if not isinstance(row, dict):
+        raise InvalidRecordError("each of `targets` must be an object")
+    seconds, size = row.get("seconds"), row.get("bytes")
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        raise InvalidRecordError("`seconds` must be a number")
+    if not 0 <= seconds <= _MAX_NUMBER:
+        raise InvalidRecordError("`seconds` must be a number of seconds")
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _MAX_NUMBER:
+        raise InvalidRecordError("`bytes` must be an integer")
+    known = ReleasedTarget.__dataclass_fields__.keys() - {"unknown"}
+    return ReleasedTarget(
+        target=_text(row, "target"),
+        tags=_tags(row, "tags"),
+        moving=_tags(row, "moving"),
+        digest=_digest(row, "digest"),
+        platforms=_digests(row, "platforms"),
+        attestations=_digests(row, "attestations"),
+        fingerprint=_digest(row, "fingerprint"),
+        bases=_digests(row, "bases"),
+        state=_text(row, "state"),
+        seconds=seconds,
+        bytes=size,
+        platform_tags=_platform_tags(row),
+        unknown={name: value for name, value in row.items() if name not in known},
+    )
+
+
+def _text(data: Mapping[str, Any], name: str) -> str:
+    value = data.get(name)
+    if not isinstance(value, str):
+        raise InvalidRecordError(f"`{name}` must be a string")
+    if not value.isprintable():
+        raise InvalidRecordError(f"`{name}` must not contain control characters")
+    return value
+
+
+def _tags(data: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return a list of tags; empty if the key is missing."""
+    values = data.get(name, [])
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise InvalidRecordError(f"`{name}` must be a list of strings")
+    for value in values:
+        if canonical_tag(value) is None:
+            raise InvalidRecordError(f"invalid tag in `{name}`: {value!a}")
+    return tuple(values)
+
+
+def _digest(data: Mapping[str, Any], name: str) -> str:
+    value = _text(data, name)
+    if not _DIGEST.match(value):
+        raise InvalidRecordError(f"`{name}` must be a sha256 digest")
+    return value
+
+
+def _digests(data: Mapping[str, Any], name: str) -> dict[str, str]:
+    """Return a mapping of names to digests; empty if the key is missing."""
+    values = data.get(name, {})
+    if not isinstance(values, dict):
+        raise InvalidRecordError(f"`{name}` must be an object")
+    if not all(key.isprintable() for key in values):
+        raise InvalidRecordError(f"`{name}` must not contain control characters")
+    return {key: _digest(values, key) for key in values}
