@@ -8,7 +8,7 @@ from compiler.bake.batches import direct_dependencies
 from compiler.bake.results import BakeOptions
 from compiler.constants import TEST_SUFFIX
 from compiler.external.platforms import canonical_platform, selects_platform
-from compiler.matrix.strings import variables_in
+from compiler.matrix.bake_strings import variables_in
 from compiler.targets.filters import local_platform
 from compiler.targets.graph import closure
 from compiler.targets.needed_platforms import needed_platforms

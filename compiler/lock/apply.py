@@ -16,7 +16,7 @@ from compiler.lock.base_images import OPEN, Base, Build, open_fault
 from compiler.lock.diagnostics import LockDiagnostics, Use
 from compiler.lock.lockfile import Lock, read_lock
 from compiler.lock.pin_text import Pinned, pin, pin_from_outside
-from compiler.matrix.strings import BakeString, substitute
+from compiler.matrix.bake_strings import BakeString, substitute
 from compiler.render.dockerfile import DockerfileError, Word
 from compiler.render.dockerfile_words import UNKNOWN
 from compiler.render.render import Dockerfile

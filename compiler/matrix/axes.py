@@ -6,10 +6,11 @@ from typing import Any, TypeAlias
 
 from compiler.codes import Code
 from compiler.matrix.build_fields import read_changes
+from compiler.matrix.matcher import spelling
 from compiler.matrix.matrix import Axis, Value
 from compiler.matrix.model import ImageOptions, ListedValue, Scalar, ValueOptions, keys, kind
 from compiler.matrix.names import BUILT_IN, RESERVED_AXES, only_variable
-from compiler.matrix.pattern import read_pattern, spelling
+from compiler.matrix.pattern import read_pattern
 from compiler.matrix.reader import Reader
 from compiler.source.document import Route
 

@@ -7,9 +7,10 @@ error that is already reported.
 from collections.abc import Mapping
 
 from compiler.errors import CompileError
+from compiler.matrix.bake_strings import check_declared
 from compiler.matrix.matrix import Image, Variable
 from compiler.matrix.reader import Reader
-from compiler.matrix.strings import TemplateString, check_declared
+from compiler.matrix.strings import TemplateString
 
 
 _NO_INFLUENCE = frozenset({"groups", "output", "publish"})

@@ -13,6 +13,7 @@ from compiler.codes import Code
 from compiler.errors import CompileError, Location, did_you_mean, nearest
 from compiler.external.references import canonical_tag
 from compiler.matrix.axes import read_axes
+from compiler.matrix.bake_strings import interpolate, substitute
 from compiler.matrix.build_fields import read_overrides
 from compiler.matrix.certainty import certain_images, check_printed_text
 from compiler.matrix.images import TopLevel, read_images
@@ -31,7 +32,6 @@ from compiler.matrix.names import TARGET, why_not_readable
 from compiler.matrix.parts import include_parts
 from compiler.matrix.pattern import read_pattern
 from compiler.matrix.reader import Reader
-from compiler.matrix.strings import interpolate, substitute
 from compiler.matrix.structures import supply_structures
 from compiler.matrix.variables import read_variables
 from compiler.source.data_files import load_data

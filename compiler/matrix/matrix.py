@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from compiler.errors import Diagnostic, Problems
+from compiler.matrix.bake_strings import variables_in
 from compiler.matrix.derivation import Derivation
 from compiler.matrix.model import Scalar
-from compiler.matrix.strings import TemplateString, variables_in
+from compiler.matrix.strings import TemplateString
 from compiler.source.document import Route, Source
 
 

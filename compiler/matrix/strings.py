@@ -1,27 +1,20 @@
-"""Strings of matrix.yaml: Jinja is rendered when compiling, `${NAME}` when baking."""
+"""Strings of matrix.yaml: their Jinja is rendered when compiling."""
 
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError, meta, nodes
 
 from compiler.codes import Code
-from compiler.errors import CompileError, Diagnostic, Location, Problems, did_you_mean
+from compiler.errors import CompileError, Diagnostic, Location, Problems
 from compiler.matrix.expressions import evaluator, expression_in, joiner
-from compiler.matrix.jinja import VALUE_BRACE, VALUE_DOLLAR, PrintedError, renderer
+from compiler.matrix.jinja import PrintedError, renderer
 from compiler.matrix.jinja_errors import explain, find_name, place
 from compiler.matrix.jinja_sandbox import Sandbox
 from compiler.matrix.jinja_versions import NAMES as VERSION_FILTERS
 from compiler.matrix.template_files import TemplateFiles
 from compiler.source.document import Route, Source
-
-
-class BakeString(str):
-    """Text in bake's syntax: `${NAME}` is a variable, `$${` and `%%{` are literal."""
-
-    __slots__ = ()
 
 
 _REFERENCES = (nodes.Import, nodes.FromImport, nodes.Include, nodes.Extends)
@@ -243,108 +236,3 @@ class TemplateString:
             for node in (output.nodes if isinstance(output, nodes.Output) else ())
             if isinstance(node, nodes.TemplateData)
         )
-
-
-_SPECIAL = re.compile(
-    r"\$\$\{"  # a literal `${`, as the author writes it
-    r"|\$\{(?:([A-Za-z][A-Za-z0-9_]*)\})?"  # a variable, or the beginning of something else
-    rf"|\$(?={VALUE_BRACE})|{VALUE_DOLLAR}|{VALUE_BRACE}"  # `${` out of a value
-    rf"|%(?=[{{{VALUE_BRACE}])"
-)
-_MARKED = re.compile(rf"[$%{VALUE_DOLLAR}{VALUE_BRACE}]")
-_BRACES = frozenset({"{", VALUE_BRACE})
-_TO_BAKE = {VALUE_BRACE: "{", "%": "%%", "$": "$$", "$${": "$${"}
-_FROM_BAKE = re.compile(r"\$\$\{|%%\{|\$\{([A-Za-z][A-Za-z0-9_]*)\}")
-
-
-def interpolate(text: TemplateString, rendered: str, variables: Collection[str]) -> BakeString:
-    """Return rendered text in bake's syntax; only text of the author can name a variable.
-
-    Args:
-        text: the string that was rendered, for the location of an error.
-        rendered: the text that Jinja rendered.
-        variables: the declared bake variables.
-
-    Raises:
-        CompileError: `${` is not followed by the name of a declared variable and `}`.
-    """
-    if not _MARKED.search(rendered) or _is_plain(rendered, variables):
-        return BakeString(rendered)
-
-    def replaced(match: re.Match[str]) -> str:
-        found, name = match[0], match[1]
-        if name is not None:
-            if name not in variables:
-                raise _undeclared(text, name, variables)
-            if match.start() and rendered[match.start() - 1] in ("$", VALUE_DOLLAR):
-                raise text.refusal(
-                    Code.DOLLAR_BEFORE_VARIABLE,
-                    f"a bake file cannot contain a `$` directly before `${{{name}}}`",
-                    "put another character between them",
-                    found,
-                )
-            return found
-        if found == "${":
-            raise text.refusal(
-                Code.INTERPOLATION,
-                "`${` must be followed by the name of a bake variable and `}`",
-                "write `${NAME}` for a variable, or `$${` for a literal `${`",
-                found,
-            )
-        if found == VALUE_DOLLAR:
-            return "$$" if rendered[match.end() : match.end() + 1] in _BRACES else "$"
-        return _TO_BAKE[found]
-
-    return BakeString(_SPECIAL.sub(replaced, rendered))
-
-
-def check_declared(text: TemplateString, variables: Collection[str]) -> None:
-    """Check, without rendering a string, the bake variables that it names in any scope.
-
-    Raises:
-        CompileError: one of them is not declared, or a constant string is invalid for bake.
-    """
-    if text.constant is not None:
-        interpolate(text, text.constant, variables)
-        return
-    for name in variables_in(text.printed().replace("%%{", "")):
-        if name not in variables:
-            raise _undeclared(text, name, variables)
-
-
-def _undeclared(text: TemplateString, name: str, variables: Collection[str]) -> CompileError:
-    return text.refusal(
-        Code.UNDECLARED_VARIABLE,
-        f"no variable is named {name!r}",
-        did_you_mean(name, variables, otherwise="declare it under `variables`"),
-        f"${{{name}}}",
-    )
-
-
-def _is_plain(rendered: str, variables: Collection[str]) -> bool:
-    """Return whether text is literal except for declared variables: a fast check for most text."""
-    if VALUE_DOLLAR in rendered or VALUE_BRACE in rendered or "$$" in rendered or "%" in rendered:
-        return False
-    for part in rendered.split("${")[1:]:
-        name, brace, _ = part.partition("}")
-        if not brace or name not in variables:
-            return False
-    return True
-
-
-def substitute(text: str, values: Mapping[str, str]) -> str:
-    """Resolve text in bake's syntax with these values of variables, as bake does."""
-    if "{" not in text:
-        return text
-    if "$${" not in text and "%%{" not in text:  # most text
-        before, *parts = text.split("${")
-        for part in parts:
-            name, _, after = part.partition("}")
-            before += values[name] + after
-        return before
-    return _FROM_BAKE.sub(lambda match: values[match[1]] if match[1] else match[0][1:], text)
-
-
-def variables_in(text: str) -> tuple[str, ...]:
-    """Return the variables in a text of bake's syntax, in order, without repetitions."""
-    return tuple(dict.fromkeys(match[1] for match in _FROM_BAKE.finditer(text) if match[1]))

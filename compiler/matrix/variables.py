@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 from compiler.codes import Code
 from compiler.errors import CompileError, did_you_mean
+from compiler.matrix.bake_strings import interpolate, substitute
 from compiler.matrix.derivation import Derivation, ExpressionError, check_expression
 from compiler.matrix.matrix import Variable, references
 from compiler.matrix.model import VariableOptions
 from compiler.matrix.names import HCL_WORDS, RESERVED_VARIABLES, VARIABLE
 from compiler.matrix.reader import Reader
-from compiler.matrix.strings import interpolate, substitute
 
 
 MAX_CHAIN = 100

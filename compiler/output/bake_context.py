@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from compiler.constants import TEST_SUFFIX
 from compiler.external.platforms import unversioned_platform
+from compiler.matrix.bake_strings import BakeString
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.matrix import Variable as MatrixVariable
 from compiler.matrix.names import only_variable
-from compiler.matrix.strings import BakeString
 from compiler.output.bake_targets import bake_targets, joined_platforms
 from compiler.output.hcl import Block, Expression, literal
 from compiler.output.shared_cache import siblings

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from compiler.external.references import split_tag
+from compiler.matrix.bake_strings import BakeString, substitute, variables_in
 from compiler.matrix.names import RESERVED_VARIABLES
-from compiler.matrix.strings import BakeString, substitute, variables_in
 from compiler.matrix.variables import Values, evaluate
 from compiler.output.bake_fields import COMPARED, Fields, Value, normal
 from compiler.output.definition import Definition

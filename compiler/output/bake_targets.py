@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from compiler.constants import DOCKERFILE_SUFFIX, TEST_SUFFIX
-from compiler.matrix.strings import BakeString
+from compiler.matrix.bake_strings import BakeString
 from compiler.output.hcl import Block, Expression, literal
 from compiler.output.linked_access import with_linked_access
 from compiler.output.missing_values import MissingValues, inherited

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from json.encoder import encode_basestring
 from typing import Any
 
-from compiler.matrix.strings import BakeString
+from compiler.matrix.bake_strings import BakeString
 
 
 class Expression(str):

@@ -7,8 +7,8 @@ They find it if the dependent has it, too.
 
 from collections.abc import Mapping, Sequence
 
+from compiler.matrix.bake_strings import BakeString
 from compiler.matrix.field_table import ROWS
-from compiler.matrix.strings import BakeString
 from compiler.targets.csv_entries import ACCESS, access_id
 from compiler.targets.field_rendering import Rendered
 from compiler.targets.graph import closure

@@ -9,8 +9,8 @@ then fails only if it builds that target, and the name shows the text.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from compiler.matrix.bake_strings import BakeString, variables_in
 from compiler.matrix.matrix import Variable
-from compiler.matrix.strings import BakeString, variables_in
 from compiler.output.hcl import Expression, literal
 
 

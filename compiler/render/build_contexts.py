@@ -12,7 +12,7 @@ from functools import cached_property
 from compiler.constants import DOT_GIT, FOLDER, IGNORE, OWN_IGNORE
 from compiler.external.addresses import is_folder
 from compiler.external.references import lookup_name
-from compiler.matrix.strings import variables_in
+from compiler.matrix.bake_strings import variables_in
 from compiler.render.ignore_patterns import IgnoreMatcher, read_ignore_file
 from compiler.render.path_patterns import PatternError, compile_pattern
 from compiler.source.links import followed, matching_links

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems, Severity, did_you_mean
-from compiler.matrix.strings import substitute, variables_in
+from compiler.matrix.bake_strings import substitute, variables_in
 from compiler.render.build_contexts import BuildContexts
 from compiler.render.dockerfile import DockerfileError, Word
 from compiler.render.dockerfile_rules import Finding

@@ -8,8 +8,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
+from compiler.matrix.bake_strings import BakeString
 from compiler.matrix.field_table import TABLE
-from compiler.matrix.strings import BakeString
 from compiler.render.dockerfile import DockerfileError, read
 from compiler.render.dockerfile_words import UNKNOWN
 from compiler.render.render import Dockerfile

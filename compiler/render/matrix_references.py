@@ -11,7 +11,7 @@ from functools import cached_property
 from compiler.codes import Code
 from compiler.errors import Severity
 from compiler.external.references import canonical_tag, familiar, lookup_name
-from compiler.matrix.strings import substitute
+from compiler.matrix.bake_strings import substitute
 from compiler.render.dockerfile import Word
 from compiler.render.dockerfile_rules import Finding
 from compiler.targets.links import link_to

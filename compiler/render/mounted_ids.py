@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from compiler.codes import Code
 from compiler.errors import Severity, did_you_mean
-from compiler.matrix.strings import variables_in
+from compiler.matrix.bake_strings import variables_in
 from compiler.render.dockerfile import ParsedDockerfile
 from compiler.render.dockerfile_rules import Finding
 from compiler.render.dockerfile_words import mount_options

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 
-from compiler.matrix.pattern import spelling
-from compiler.matrix.strings import BakeString, substitute
+from compiler.matrix.bake_strings import BakeString, substitute
+from compiler.matrix.matcher import spelling
 from compiler.output.bake_resolved import resolve_variables
 from compiler.reports.text import columns
 from compiler.targets.field_rendering import RenderedTags

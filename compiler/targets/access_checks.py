@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems
-from compiler.matrix.strings import BakeString, substitute
+from compiler.matrix.bake_strings import BakeString, substitute
 from compiler.targets.csv_entries import ACCESS, access_id, key_values
 from compiler.targets.field_locations import TargetUnderCheck
 from compiler.targets.field_rendering import Rendered

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems
 from compiler.external.references import canonical_tag
-from compiler.matrix.strings import substitute
+from compiler.matrix.bake_strings import substitute
 from compiler.targets.csv_entries import cells, key_values
 from compiler.targets.field_locations import TargetUnderCheck
 

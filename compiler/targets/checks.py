@@ -9,9 +9,9 @@ from typing import Any
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Problems
 from compiler.external.addresses import is_folder
+from compiler.matrix.bake_strings import BakeString, substitute
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.names import MAX_FILE_NAME
-from compiler.matrix.strings import BakeString, substitute
 from compiler.source.project_files import FileError, Files
 from compiler.targets.access_checks import AccessChecks
 from compiler.targets.cache_checks import Caches

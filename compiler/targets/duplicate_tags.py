@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location
-from compiler.matrix.strings import BakeString
+from compiler.matrix.bake_strings import BakeString
 from compiler.targets.field_locations import TargetUnderCheck, apart
 from compiler.targets.target_tags import TagGroup
 

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 from compiler.errors import Location
 from compiler.external.platforms import PlatformName
+from compiler.matrix.bake_strings import interpolate
 from compiler.matrix.matrix import Field, Matrix, TagLists
-from compiler.matrix.strings import TemplateString, interpolate
+from compiler.matrix.strings import TemplateString
 from compiler.targets.expand import Variant
 
 

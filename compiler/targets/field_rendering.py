@@ -7,9 +7,10 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic
+from compiler.matrix.bake_strings import BakeString, interpolate
 from compiler.matrix.field_table import ROWS, Kind
 from compiler.matrix.matrix import Entry, Field, TagLists
-from compiler.matrix.strings import BakeString, TemplateString, interpolate
+from compiler.matrix.strings import TemplateString
 
 
 class RenderedTags(NamedTuple):

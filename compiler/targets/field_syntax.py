@@ -6,8 +6,8 @@ from ipaddress import ip_address
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems
+from compiler.matrix.bake_strings import substitute
 from compiler.matrix.field_table import ROWS, TABLE, Kind, Syntax
-from compiler.matrix.strings import substitute
 from compiler.targets.csv_entries import cells
 from compiler.targets.field_locations import TargetUnderCheck
 

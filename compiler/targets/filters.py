@@ -8,7 +8,8 @@ from compiler.codes import Code
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import Argument, Diagnostic, Problems, did_you_mean, listed
 from compiler.external.platforms import canonical_platform, selects_platform, unversioned_platform
-from compiler.matrix.pattern import RANGE, match, spelling, worded
+from compiler.matrix.matcher import RANGE, match, spelling
+from compiler.matrix.pattern import worded
 from compiler.targets.groups import Kind
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target

@@ -11,9 +11,10 @@ from enum import Enum
 from compiler.codes import Code
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import Diagnostic, Problems, Severity
+from compiler.matrix.matcher import spelling
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.names import MAX_FILE_NAME, group_name, safe
-from compiler.matrix.pattern import holds, rule, spelling
+from compiler.matrix.pattern import holds, rule
 from compiler.targets.target import Target
 
 

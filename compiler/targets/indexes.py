@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from compiler.matrix.strings import BakeString
+from compiler.matrix.bake_strings import BakeString
 from compiler.targets.target import Target
 
 

@@ -12,8 +12,8 @@ from compiler.constants import LINK_PREFIX
 from compiler.errors import Diagnostic, Location, Problems, did_you_mean
 from compiler.external.platforms import canonical_platform
 from compiler.external.references import canonical_tag
+from compiler.matrix.bake_strings import BakeString, interpolate, variables_in
 from compiler.matrix.matrix import Matrix
-from compiler.matrix.strings import BakeString, interpolate, variables_in
 from compiler.targets.graph import Graph, cycles
 from compiler.targets.target import Target
 

@@ -7,7 +7,7 @@ from typing import Any
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location, Problems, did_you_mean
 from compiler.external.platforms import KNOWN_PLATFORMS, canonical_platform, unversioned_platform
-from compiler.matrix.strings import BakeString, interpolate, substitute
+from compiler.matrix.bake_strings import BakeString, interpolate, substitute
 from compiler.source.document import Route
 from compiler.targets.field_locations import TargetUnderCheck
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Problems
+from compiler.matrix.bake_strings import BakeString, interpolate, substitute
 from compiler.matrix.matrix import Alias, Image, Matrix
-from compiler.matrix.strings import BakeString, TemplateString, interpolate, substitute
+from compiler.matrix.strings import TemplateString
 from compiler.matrix.template_files import EXISTING
 from compiler.source.project_files import Files
 from compiler.targets.aliases import find_aliases

@@ -6,7 +6,7 @@ from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems
 from compiler.external.platforms import canonical_platform, overlapping_platforms
 from compiler.external.references import canonical_tag, is_tag_name, split_repository
-from compiler.matrix.strings import BakeString, substitute
+from compiler.matrix.bake_strings import BakeString, substitute
 from compiler.targets.duplicate_tags import TagOwner, duplicate_tag, overlap
 from compiler.targets.field_locations import TargetUnderCheck
 from compiler.targets.target_tags import TagGroup, TargetTags

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from compiler.matrix.bake_strings import BakeString
 from compiler.matrix.matrix import Value
 from compiler.matrix.model import Scalar
-from compiler.matrix.strings import BakeString
 from compiler.matrix.template_files import EXISTING
 from compiler.targets.applied_overrides import BuildSpec
 from compiler.targets.field_rendering import Rendered, RenderedTags

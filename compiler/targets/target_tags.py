@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Problems
 from compiler.external.platforms import PlatformName
-from compiler.matrix.strings import BakeString
+from compiler.matrix.bake_strings import BakeString
 from compiler.targets.field_locations import TargetUnderCheck
 from compiler.targets.field_rendering import Rendered, RenderedTags, Renderer
 

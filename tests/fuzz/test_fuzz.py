@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from compiler import CompileError, compile_matrix
 from compiler.cli.diagnostic_output import DiagnosticFormat, report
 from compiler.errors import Diagnostic
-from compiler.matrix.pattern import match
+from compiler.matrix.matcher import match
 
 
 IN_CI = os.environ.get("CI") == "true"

@@ -9,10 +9,11 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from compiler.errors import Location
+from compiler.matrix.bake_strings import interpolate
 from compiler.matrix.field_table import MERGED
 from compiler.matrix.matrix import Field, Image, Matrix, Override, TagLists, Value
 from compiler.matrix.pattern import holds, rule
-from compiler.matrix.strings import TemplateString, interpolate
+from compiler.matrix.strings import TemplateString
 from compiler.source.document import Route
 from compiler.targets.field_rendering import Rendered, renderer
 from compiler.targets.target import Target

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from compiler.errors import Location
 from compiler.matrix.field_table import MERGED, ROWS
+from compiler.matrix.matcher import spelling
 from compiler.matrix.matrix import Axis, Image, Matrix, Pattern, Value
 from compiler.matrix.model import Scalar
-from compiler.matrix.pattern import Rule, rule, spelling
+from compiler.matrix.pattern import Rule, rule
 from compiler.reports.explain.provenance import written
 from compiler.source.document import Route
 

@@ -11,8 +11,9 @@ from support.phases import read
 from support.reference_model import faulty, matches, spelling
 
 from compiler.errors import CompileError, Diagnostic
+from compiler.matrix.matcher import Match, match
 from compiler.matrix.matrix import Image, Pattern, Value
-from compiler.matrix.pattern import Match, holds, match, rule
+from compiler.matrix.pattern import holds, rule
 
 
 PYTHONS = ["3.9", "3.10", "3.11", "3.12rc1", "3.12", "4"]
