@@ -144,6 +144,7 @@ class Code(StrEnum):
     NO_VARIANT_MATCHES = "no-variant-matches"
     INCOMPLETE_COMBINATION = "incomplete-combination"
     BAKE_FILE = "bake-file"
+    NOT_ADOPTED = "not-adopted"
     USAGE = "usage"
     INTERNAL_ERROR = "internal-error"
 
@@ -487,9 +488,11 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "them. Remove one of the filters.",
         Code.INCOMPLETE_COMBINATION: "Several targets match the values, and only one can be "
         "explained. Add a value of each remaining axis.",
-        Code.BAKE_FILE: "The file for `compare` is neither a bake file nor the JSON of `bake "
-        "--print`, or buildx is not installed to read it. Correct it at the location shown, or "
-        "pass the JSON of `bake --print`.",
+        Code.BAKE_FILE: "The file for `compare` or `init --from` is neither a bake file nor the "
+        "JSON of `bake --print`, or buildx is not installed to read it. Correct it at the location "
+        "shown, or pass the JSON of `bake --print`.",
+        Code.NOT_ADOPTED: "`init --from` found nothing that a matrix can contain; each error names "
+        "a part and the reason. Correct the reason, or write the matrix by hand.",
         Code.USAGE: "An option or argument of the command line is unknown, missing or invalid; the "
         "exit code is 2. `compile-matrix COMMAND --help` shows the usage.",
         Code.INTERNAL_ERROR: "This is a bug in compile-matrix; the exit code is 3. Please report "

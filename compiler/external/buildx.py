@@ -5,7 +5,7 @@ Commands run without a shell. Output is bytes, as the program wrote it.
 
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TypeAlias
 
@@ -39,6 +39,7 @@ def run(
     *,
     cwd: str | PathLike[str] | None = None,
     timeout: float | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Completed:
     """Run buildx without input, wait for its end, and return its output.
 
@@ -46,6 +47,7 @@ def run(
         arguments: the arguments after `docker buildx`.
         cwd: the folder in which it runs; default is the current folder.
         timeout: seconds after which it is killed; default: no limit.
+        environment: the environment variables; default are those of this process.
 
     Raises:
         BuildxError: docker cannot be started, or does not end in time. The caller checks the
@@ -55,6 +57,7 @@ def run(
         return subprocess.run(  # noqa: S603 - without a shell
             command(*arguments),
             cwd=cwd,
+            env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,

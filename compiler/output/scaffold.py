@@ -5,7 +5,7 @@ overwrite files.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -55,7 +55,21 @@ def init(folder: Path, *, minimal: bool = False) -> tuple[str, ...]:
     if _DATA in new and os.path.lexists(folder / _DATA):
         _require_version(folder / _DATA)
         del new[_DATA]
-    _refuse_present(folder, new)
+    create(folder, new)
+    return tuple(new)
+
+
+def create(folder: Path, new: Mapping[str, bytes]) -> None:
+    """Write new files, and the missing folders above them; all of them or none.
+
+    Args:
+        folder: the folder of the project.
+        new: path below the folder -> content.
+
+    Raises:
+        CompileError: a file exists already, or cannot be written; nothing is written.
+    """
+    refuse_present(folder, new)
     made: list[Path] = []
     try:
         _make(folder, made)
@@ -67,7 +81,6 @@ def init(folder: Path, *, minimal: bool = False) -> tuple[str, ...]:
             with suppress(OSError):  # It was not made yet, or someone else uses it now.
                 place.rmdir()
         raise
-    return tuple(new)
 
 
 def _minimal_files() -> dict[str, bytes]:
@@ -115,7 +128,7 @@ def _sample_files() -> dict[str, bytes]:
     return found
 
 
-def _refuse_present(folder: Path, new: Iterable[str]) -> None:
+def refuse_present(folder: Path, new: Iterable[str]) -> None:
     """Refuse to overwrite a file, or to replace what exists where a folder is needed."""
     present = {}
     for path in new:

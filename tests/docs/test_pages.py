@@ -43,15 +43,36 @@ def test_every_matrix_compiles(page: Path, example: Example, tmp_path: Path) -> 
     ids=[name for name, (_, example) in zip(NAMES, EXAMPLES, strict=True) if example.sessions],
 )
 def test_every_session_is_true(
-    page: Path, example: Example, tmp_path: Path, *, update_golden: bool
+    page: Path,
+    example: Example,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    *,
+    update_golden: bool,
 ) -> None:
-    """The commands of a page print what the page shows."""
+    """The commands of a page print what the page shows, and write the matrix that it shows."""
     folder = tmp_path / "project"
     folder.mkdir()
-    example.write(folder)
+    example.write(folder, matrix=not example.origins)
+    if example.origins:
+        _provide_docker(tmp_path, request.getfixturevalue("buildx"))
+    for session in example.origins:
+        played = markdown.play(session.text, folder, tmp_path)
+        markdown.check(page, session, played, update=update_golden)
+    if example.origins:
+        text = (folder / "matrix.yaml").read_text(encoding="utf-8")
+        markdown.check_block(page, example.matrix, text, update=update_golden)
     for session in example.sessions:
         played = markdown.play(session.text, folder, tmp_path)
         markdown.check(page, session, played, update=update_golden)
+
+
+def _provide_docker(scratch: Path, buildx: Path) -> None:
+    """Provide a `docker` whose only plugin is buildx to the commands of a page."""
+    program = scratch / "bin/docker"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(f'#!/bin/sh\nshift\nexec {shlex.quote(str(buildx))} "$@"\n')
+    program.chmod(0o755)
 
 
 def test_every_session_has_a_project() -> None:
@@ -60,7 +81,7 @@ def test_every_session_has_a_project() -> None:
         text = page.read_text(encoding="utf-8")
         sessions = [b for b in markdown.blocks(text) if b.language in {"console", "shell-session"}]
         for example in markdown.examples(text):
-            for session in (*example.sessions, *example.engine_sessions):
+            for session in (*example.origins, *example.sessions, *example.engine_sessions):
                 sessions.remove(session)
         assert sessions == [], page.name
         for block in markdown.blocks(text):

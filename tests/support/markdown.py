@@ -5,6 +5,7 @@ A page follows three conventions, which its readers see:
 * A `yaml` block is a complete matrix.yaml, and begins a project. A block of another file has a
   paragraph above it that consists of the file's path in backquotes.
 * A file belongs to its project and to the projects after it on the page.
+* A `console` block above the first matrix of a page writes that matrix, which the page then shows.
 * A `console` block is a session in the folder of its project: each line that begins with `$ ` is
   run by a shell, and the lines below it are what a terminal shows. A line `...` stands for lines
   that are left out. A `shell-session` block is the same, and needs an engine and a registry.
@@ -65,12 +66,15 @@ class Example:
 
     matrix: Block
     files: dict[str, str]
+    origins: list[Block] = field(default_factory=list)
+    """The sessions that write the matrix, from the files that the page shows above it."""
     sessions: list[Block] = field(default_factory=list)
     engine_sessions: list[Block] = field(default_factory=list)
 
-    def write(self, folder: Path) -> None:
-        """Write the files of the project."""
-        for path, text in {**self.files, "matrix.yaml": self.matrix.text}.items():
+    def write(self, folder: Path, *, matrix: bool = True) -> None:
+        """Write the files of the project, with the matrix or without."""
+        written = {"matrix.yaml": self.matrix.text} if matrix else {}
+        for path, text in {**self.files, **written}.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text, encoding="utf-8")
 
@@ -90,15 +94,17 @@ def examples(text: str) -> list[Example]:
     """Return the projects of a page, in order."""
     found: list[Example] = []
     files: dict[str, str] = {}
+    origins: list[Block] = []
     for block in blocks(text):
         if block.is_matrix:
-            found.append(Example(block, dict(files)))
+            found.append(Example(block, dict(files), origins))
+            origins = []
         elif block.path is not None and not block.path.startswith("."):
             files[block.path] = block.text
             if found:
                 found[-1].files[block.path] = block.text
-        elif block.language == "console" and found:
-            found[-1].sessions.append(block)
+        elif block.language == "console":
+            (found[-1].sessions if found else origins).append(block)
         elif block.language == "shell-session" and found:
             found[-1].engine_sessions.append(block)
     return found
@@ -148,15 +154,24 @@ def check(page: Path, session: Block, played: str, *, update: bool) -> None:
     Raises:
         AssertionError: they differ.
     """
+    check_block(page, session, played, update=update)
+
+
+def check_block(page: Path, block: Block, text: str, *, update: bool) -> None:
+    """Compare a block with its true text; or update the page.
+
+    Raises:
+        AssertionError: they differ.
+    """
     if not update:
         remedy = "run this test with --update-golden to rewrite the page"
-        assert session.text == played, f"{page.name}:{session.line}: {remedy}"
-    elif session.text != played:
-        text = page.read_text(encoding="utf-8")
-        old = f"```{session.language}\n{session.text}```\n"
-        assert text.count(old) == 1, f"line {session.line}: another block has the same text"
-        new = f"```{session.language}\n{played}```\n"
-        page.write_text(text.replace(old, new), encoding="utf-8")
+        assert block.text == text, f"{page.name}:{block.line}: {remedy}"
+    elif block.text != text:
+        whole = page.read_text(encoding="utf-8")
+        old = f"```{block.language}\n{block.text}```\n"
+        assert whole.count(old) == 1, f"line {block.line}: another block has the same text"
+        new = f"```{block.language}\n{text}```\n"
+        page.write_text(whole.replace(old, new), encoding="utf-8")
 
 
 def commands(text: str) -> Iterator[str]:

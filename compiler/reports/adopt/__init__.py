@@ -1,0 +1,1 @@
+"""A first matrix.yaml from other build definitions: `compile-matrix init --from`."""
