@@ -1,7 +1,7 @@
 """Stand-ins for the base images of Docker Hub, made of Debian packages and kept between runs.
 
-They behave like the real ones for what Dockerfiles use: `python`, `pip`, `venv`, `useradd` and
-`apt-get`. Their contents come from Debian, so versions differ slightly from the real ones.
+They behave like the real ones for what Dockerfiles use: `python`, `pip`, `venv` and `useradd`.
+Their contents come from Debian, so versions differ slightly from the real ones.
 """
 
 from __future__ import annotations
@@ -123,9 +123,6 @@ def _bootstrap(python: Python, architecture: str, folder: Path) -> None:
         *_variant(python, architecture, folder),
         "--aptopt=Acquire::Retries 3",
         "--aptopt=Acquire::Languages none",
-        "--dpkgopt=path-exclude=/usr/share/man/*",
-        "--dpkgopt=path-exclude=/usr/share/locale/*",
-        "--dpkgopt=path-exclude=/usr/share/doc/*",
         python.suite,
         folder / "root.tar",
         folder / "sources",
@@ -139,22 +136,21 @@ def _bootstrap(python: Python, architecture: str, folder: Path) -> None:
 def _variant(python: Python, architecture: str, folder: Path) -> list[str]:
     """Return the options of mmdebstrap for an architecture.
 
-    Packages of the other architecture are unpacked and not configured, because running Debian's
-    scripts under emulation takes minutes. Of what these scripts create, Dockerfiles need the users
-    and groups. The wheels are those that pip has chosen natively.
+    Packages are unpacked and not configured: Debian's scripts take most of the time, and under
+    emulation minutes. Of what these scripts create, Dockerfiles need the users and groups. The
+    wheels of another architecture are those that pip has chosen natively.
     """
-    finish = f"sh {SCRIPT} $1 {folder / 'pip.conf'} {BUNDLE} {AUTHORITIES}"
-    if architecture == packages.native():
-        return ["--variant=apt", f"--customize-hook={finish} {' '.join(map(str, REQUIREMENTS))}"]
-    _download_wheels(python, architecture, folder / "wheels")
     users = "cd $1; for name in passwd group; do cp usr/share/base-passwd/$name.master etc/$name"
-    return [
-        "--variant=extract",
-        "--include=?essential",
-        f"--extract-hook={users}; done",
-        f"--extract-hook=mkdir -p $1/opt; cp -r {folder / 'wheels'} $1/opt/wheels",
-        f"--extract-hook={finish}",
-    ]
+    hooks = [f"{users}; done"]
+    requirements = ""
+    if architecture == packages.native():
+        requirements = " ".join(map(str, REQUIREMENTS))
+    else:
+        _download_wheels(python, architecture, folder / "wheels")
+        hooks.append(f"mkdir -p $1/opt; cp -r {folder / 'wheels'} $1/opt/wheels")
+    hooks.append(f"sh {SCRIPT} $1 {folder / 'pip.conf'} {BUNDLE} {AUTHORITIES} {requirements}")
+    options = ["--variant=extract", "--include=?essential"]
+    return [*options, *(f"--extract-hook={hook}" for hook in hooks)]
 
 
 def _download_wheels(python: Python, architecture: str, folder: Path) -> None:

@@ -9,6 +9,15 @@ shift 4
 mkdir -p "$root/usr/local/bin" "$root/usr/local/share/ca-certificates" "$root/etc/ssl/certs"
 rm -f "$root"/usr/lib/python3*/EXTERNALLY-MANAGED
 
+# Trust the certificates of the machine, also after update-ca-certificates runs inside.
+cp "$pip" "$root/etc/pip.conf"
+if [ -d "$authorities" ]; then
+    find -L "$authorities" -name '*.crt' -exec cp {} "$root/usr/local/share/ca-certificates/" ';'
+fi
+if [ -e "$bundle" ]; then
+    cp "$bundle" "$root/etc/ssl/certs/ca-certificates.crt"
+fi
+
 # As in the official images, /usr/local/bin has all of these commands.
 minor=$(basename "$(readlink -f "$root/usr/bin/python3")")
 for name in python python3 "$minor"; do
@@ -17,11 +26,9 @@ done
 # The pip of some suites lacks a record of its files and could not be upgraded.
 if ! ls "$root"/usr/lib/python3/dist-packages/pip-*/RECORD > /dev/null 2>&1 &&
     ls -d "$root"/usr/lib/python3/dist-packages/pip-*.dist-info > /dev/null 2>&1; then
-    chroot "$root" sh -c '
-        wheel=$(ls /usr/share/python-wheels/pip-*.whl)
-        python3 "$wheel/pip" install --quiet --no-index --ignore-installed \
-            --root-user-action=ignore "$wheel"
-    '
+    # Unpacked, not installed: programs of another architecture are slow.
+    python3 -m zipfile -e "$(ls "$root"/usr/share/python-wheels/pip-*.whl)" \
+        "$root/usr/local/lib/$minor/dist-packages"
 fi
 for name in pip pip3; do
     rm -f "$root/usr/local/bin/$name"
@@ -33,15 +40,6 @@ sys.exit(main())
 END
     chmod 755 "$root/usr/local/bin/$name"
 done
-
-# Trust the certificates of the machine, also after update-ca-certificates runs inside.
-cp "$pip" "$root/etc/pip.conf"
-if [ -d "$authorities" ]; then
-    find -L "$authorities" -name '*.crt' -exec cp {} "$root/usr/local/share/ca-certificates/" ';'
-fi
-if [ -e "$bundle" ]; then
-    cp "$bundle" "$root/etc/ssl/certs/ca-certificates.crt"
-fi
 
 mkdir -p "$root/opt/wheels"
 if [ $# -gt 0 ]; then
@@ -63,4 +61,5 @@ mkdir -p "$root/etc/uv"
 printf 'no-index = true\nfind-links = ["/opt/wheels"]\n' > "$root/etc/uv/uv.toml"
 
 find "$root" -xdev -name __pycache__ -prune -exec rm -rf {} +
-rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/var/log/*
+rm -rf "$root"/usr/share/man/* "$root"/usr/share/locale/* "$root"/usr/share/doc/* \
+    "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/var/log/*
