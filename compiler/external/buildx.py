@@ -3,15 +3,20 @@
 Commands run without a shell. Output is bytes, as the program wrote it.
 """
 
+import os
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from os import PathLike
 from typing import TypeAlias
 
 
 Completed: TypeAlias = subprocess.CompletedProcess[bytes]
 """A finished run: exit code, stdout and stderr."""
+
+_DOCKER = "docker"
 
 MAX_REASON = 300
 """Maximum number of characters of buildx's own message in an error."""
@@ -31,7 +36,7 @@ class BuildxError(Exception):
 
 def command(*arguments: str) -> list[str]:
     """Return the command line of buildx with these arguments."""
-    return ["docker", "buildx", *arguments]
+    return [_DOCKER, "buildx", *arguments]
 
 
 def run(
@@ -76,9 +81,16 @@ def run(
 def version() -> tuple[int, int] | None:
     """Return the major and minor version of buildx; None if its output contains no version.
 
+    Each program is asked once.
+
     Raises:
         BuildxError: docker cannot be started, or has no buildx plugin.
     """
+    return _version(shutil.which(_DOCKER), os.environ.get("DOCKER_CONFIG"))
+
+
+@lru_cache
+def _version(_program: str | None, _settings: str | None) -> tuple[int, int] | None:
     completed = run(["version"])
     if completed.returncode:
         raise BuildxError("docker has no buildx plugin", "install Docker's buildx plugin")
