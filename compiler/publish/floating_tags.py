@@ -14,14 +14,8 @@ from compiler.external.registry.client import Manifest, RegistryError
 from compiler.external.registry.parallel import run_parallel
 from compiler.publish.composed_images import known_digest, tagged_manifest
 from compiler.publish.create_tag import missing_tag, settled_digests
-from compiler.publish.request import (
-    ONE_AT_A_TIME,
-    ROUNDS,
-    KeptReason,
-    KeptTag,
-    PublishJob,
-    PublishProgress,
-)
+from compiler.publish.request import ONE_AT_A_TIME, ROUNDS, PublishJob, PublishProgress
+from compiler.publish.result import KeptReason, KeptTag
 from compiler.publish.tag_owners import TagOwners, recorded_images
 from compiler.releases.history import current_digests
 from compiler.releases.record import ReleaseRecord

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
-from compiler.publish.request import KeptReason, KeptTag, PublishResult
+from compiler.publish.result import KeptReason, KeptTag, PublishResult
 from compiler.releases.consumers import image_reference
 from compiler.releases.record import (
     RecordedImage,

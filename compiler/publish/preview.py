@@ -17,13 +17,8 @@ from compiler.publish.preflight import (
     reject_reserved_tags,
 )
 from compiler.publish.publish import prepare
-from compiler.publish.request import (
-    NOTHING_BUILT,
-    KeptTag,
-    PublishProgress,
-    PublishReport,
-    PublishRequest,
-)
+from compiler.publish.request import NOTHING_BUILT, PublishProgress, PublishReport, PublishRequest
+from compiler.publish.result import KeptTag
 from compiler.publish.tag_owners import TagOwners
 from compiler.publish.unfinished_tags import reject_unfinished_tags
 

@@ -20,13 +20,12 @@ from compiler.publish.request import (
     NOTHING_BUILT,
     ONE_AT_A_TIME,
     ROUNDS,
-    PublishedTarget,
     PublishJob,
     PublishProgress,
     PublishReport,
     PublishRequest,
-    PublishResult,
 )
+from compiler.publish.result import PublishedTarget, PublishResult
 from compiler.publish.stage import ensure_tested, stage_missing
 from compiler.publish.tag_owners import TagOwners
 from compiler.publish.unfinished_tags import find_unfinished_tags, reject_unfinished_tags

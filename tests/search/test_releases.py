@@ -31,7 +31,7 @@ from support.release_actors import (
 
 from compiler.codes import Code
 from compiler.errors import DiagnosticError
-from compiler.publish.request import PublishResult
+from compiler.publish.result import PublishResult
 from compiler.releases.parse_record import parse_record
 from compiler.releases.record import ReleaseRecord
 

@@ -30,7 +30,8 @@ from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.publish.promote import Promotion, promote_release
 from compiler.publish.publish import publish
-from compiler.publish.request import PublishRequest, PublishResult
+from compiler.publish.request import PublishRequest
+from compiler.publish.result import PublishResult
 from compiler.publish.tag_owners import TagOwners
 from compiler.releases.registry_record import pull_record
 from compiler.releases.tag_templates import TagTemplates

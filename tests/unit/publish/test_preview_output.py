@@ -7,7 +7,7 @@ import json
 from compiler.publish.output import PublishFormat
 from compiler.publish.preview import Preview, PreviewedTarget
 from compiler.publish.preview_output import format_preview
-from compiler.publish.request import KeptReason, KeptTag
+from compiler.publish.result import KeptReason, KeptTag
 
 
 DIGEST = f"sha256:{'1' * 64}"

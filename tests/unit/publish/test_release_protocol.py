@@ -20,7 +20,8 @@ from support.release_actors import (
 
 from compiler.codes import Code
 from compiler.errors import DiagnosticError
-from compiler.publish.request import KeptReason, PublishRequest, PublishResult
+from compiler.publish.request import PublishRequest
+from compiler.publish.result import KeptReason, PublishResult
 
 
 ONE, TWO, THREE = (Task(version=version, content=version) for version in "123")

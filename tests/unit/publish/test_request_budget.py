@@ -14,7 +14,7 @@ from support.releases import plan_of, request_of
 from compiler.external.registry.responses import Response
 from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publish.publish import publish
-from compiler.publish.request import PublishResult
+from compiler.publish.result import PublishResult
 from compiler.publish.staged_image import passed_tests_tag
 
 

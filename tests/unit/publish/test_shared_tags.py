@@ -32,7 +32,7 @@ from compiler.publish.items import ReleaseItem
 from compiler.publish.merge_platforms import joined_index
 from compiler.publish.preview import preview
 from compiler.publish.promote import Promotion
-from compiler.publish.request import PublishResult
+from compiler.publish.result import PublishResult
 from compiler.publish.staged_image import read_image
 from compiler.releases.parse_record import parse_record
 from compiler.releases.record import ReleaseRecord

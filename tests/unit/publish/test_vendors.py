@@ -26,7 +26,8 @@ from compiler.output.bake_resolved import ResolvedPlan
 from compiler.publish.preview import preview
 from compiler.publish.promote import promote_release
 from compiler.publish.publish import publish
-from compiler.publish.request import PublishRequest, PublishResult
+from compiler.publish.request import PublishRequest
+from compiler.publish.result import PublishResult
 from compiler.releases.history import find_sboms, list_releases
 from compiler.releases.latest import find_latest
 from compiler.releases.record import ReleaseRecord
