@@ -154,6 +154,11 @@ def _measure(top: Path) -> None:
         print_row(
             f"compile {count:,} again, against reading", ratio(unchanged, reading), "2 at 10,000"
         )
+        layers = Command(arguments=[*COMPILE, "layers", "--platform=linux/amd64"], folder=project)
+        checked = Command(arguments=[*COMPILE, "--check"], folder=project)
+        print_row(
+            f"layers of {count:,}, against compiling", ratio(layers, checked), "+ 1 s at 1,000"
+        )
         floor = Command(arguments=[sys.executable, "-c", FLOOR], folder=project)
         print_row(f"compile {count:,}, against the imports alone", ratio(cold, floor), "")
         if bake is None or count == max(matrices.SHAPES):

@@ -139,6 +139,7 @@ def compile_plan(planned: Plan, files: Files, name: str, *, locked: bool = False
         artifacts=artifacts,
         refreshed=refreshed,
         inputs=dict(files.digests),
+        shapes=templates.shapes,
         globs=dict(files.found),
     )
 

@@ -40,6 +40,17 @@ def complete_target_name(
     return []
 
 
+def complete_platform(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Return the platforms of the targets, and `local`."""
+    with suppress(Exception):
+        targets = _quiet(context).plan().targets
+        names = dict.fromkeys(name for target in targets for name in target.platforms)
+        return [name for name in (*names, "local") if name.startswith(incomplete)]
+    return []
+
+
 def complete_version(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[str]:

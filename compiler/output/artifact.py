@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from compiler.render.shapes import Shapes
 from compiler.targets.plan import Plan
 
 
@@ -28,5 +29,7 @@ class Compilation:
     """Target -> the date since which matrix.lock requires it to be built without cache."""
     inputs: Mapping[str, str | None]
     """The digest of each file that was read, the matrix file first; see `saved_state.State`."""
+    shapes: Mapping[str, Shapes]
+    """Template -> the shapes of the Dockerfiles that it rendered."""
     globs: Mapping[str, Sequence[str]]
     """Each entry of `include` with the files that it finds."""

@@ -29,6 +29,10 @@ from compiler.targets.target import Target
 _DIRECTIVES = re.compile(r"(?:[ \t]*#[ \t]*(?:syntax|escape|check)[ \t]*=[^\n]*\n)*", re.IGNORECASE)
 
 
+HEADER_LINES = 1
+"""The lines of the first comment of a generated Dockerfile; all instructions follow it."""
+
+
 def emit(
     plan: Plan,
     dockerfiles: tuple[Dockerfile, ...],

@@ -1,21 +1,119 @@
-"""Name the steps that building a Dockerfile executes; equal names are shared steps."""
+"""Name the steps that building a Dockerfile executes; equal names are shared steps.
+
+A name stands for the cache key that BuildKit computes. A `RUN` depends on the files below it, on
+its command, environment, folder and user, and on what it mounts. A `COPY` depends on the files
+below it, and on what it copies to where; variables count only where its words use them. A `COPY
+--link` depends on nothing below it. Two different steps are assumed to write different files.
+"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
 
 from compiler.external.references import lookup_name
-from compiler.render.canonical import declared_arguments, instruction_inputs
-from compiler.render.dockerfile import DockerfileError, Instruction, ParsedDockerfile, read
-from compiler.render.instruction_reads import sources
-from compiler.render.stages import possible_numbers
+from compiler.render.dockerfile import DockerfileError, ParsedDockerfile, read
+from compiler.render.instruction_reads import Source
 
 
-_EXECUTED = frozenset({"RUN", "COPY", "ADD"})
-_METADATA = frozenset({"CMD", "ENTRYPOINT", "EXPOSE", "HEALTHCHECK", "LABEL", "MAINTAINER"})
-_METADATA |= {"ONBUILD", "STOPSIGNAL", "VOLUME"}
-"""Instructions that no later step depends on."""
+SHELL = ("/bin/sh", "-c")
+EXECUTED = frozenset({"RUN", "COPY", "ADD"})
+"""Instructions that BuildKit executes as steps."""
+
+
+class Step(NamedTuple):
+    """A step that BuildKit executes."""
+
+    id: str
+    instruction: str
+    """As written, continuation lines joined."""
+    line: int
+    """In the file of the Dockerfile that contains it, from 1."""
+    pattern: str
+    """The instruction with `…` for each word that its template printed, if that is known."""
+
+
+class ImageState(NamedTuple):
+    """What the instructions of a stage depend on, and what following instructions inherit."""
+
+    files: str = ""
+    """Stands for the file system; empty for `scratch`."""
+    base: str = ""
+    """The external image at the bottom, whose configuration is unknown; empty for none."""
+    environment: Mapping[str, str] = MappingProxyType({})
+    """The variables of a `RUN`, those of `ARG` included, in BuildKit's order."""
+    inherited: Mapping[str, str] = MappingProxyType({})
+    """The variables of the image, which `ENV` sets."""
+    folder: str = ""
+    """The working directory; empty if the base image decides."""
+    user: str = ""
+    shell: tuple[str, ...] = SHELL
+    triggers: tuple[str, ...] = ()
+    """The instructions after `ONBUILD`."""
+    steps: Mapping[str, Step] = MappingProxyType({})
+    """The steps that were executed for it, by id; dependencies come first."""
+
+
+KnownStates: TypeAlias = dict[tuple[object, ...], tuple[ImageState, object]]
+"""What a state follows from, by identity -> the state, and the objects that must stay alive."""
+
+
+class Build(NamedTuple):
+    """What a Dockerfile is built with."""
+
+    contents: Callable[[str, Source], str]
+    """Returns what stands for the files that an instruction reads of a context.
+
+    The context is the value of a named context, or empty for the build context.
+    """
+    header: int = 0
+    """The number of lines of the file that are above the text."""
+    stage: str = ""
+    """The stage that is built; empty for the last."""
+    platform: str = ""
+    """The platform that is built for, which is also that of the builder; empty if unknown."""
+    arguments: Mapping[str, str] = MappingProxyType({})
+    """The build arguments, with anything that stands for their values."""
+    contexts: Mapping[str, "str | ImageState"] = MappingProxyType({})
+    """Named context -> its address, or the state of another target."""
+    execution: str = ""
+    """Stands for the other fields on which a `RUN` depends, such as `network`."""
+    uncached: tuple[str, ...] | None = ()
+    """The stages that are built without cache; None for all."""
+
+
+def final_state(
+    parsed: ParsedDockerfile, text: str, build: Build, known: KnownStates | None = None
+) -> ImageState:
+    """Return the state of a built image, with its steps in the order of their dependencies.
+
+    A Dockerfile of another frontend is one step.
+
+    Args:
+        parsed: the Dockerfile.
+        text: its text.
+        build: what it is built with.
+        known: the states that were computed for equal builds, if Dockerfiles share instructions.
+    """
+    from compiler.render.stage_walk import StageWalk
+
+    if parsed.foreign or not parsed.stages:
+        return opaque_state(text, build)
+    return StageWalk(parsed, build, {} if known is None else known).final()
+
+
+def opaque_state(text: str, build: Build) -> ImageState:
+    """Return the state of an image whose Dockerfile is not understood: one step."""
+    contexts = [
+        (name, one.files if isinstance(one, ImageState) else one)
+        for name, one in build.contexts.items()
+    ]
+    content = build.contents("", Source("", "", wild=False))
+    name = name_of(text, content, build.stage, [*build.arguments.items()], contexts)
+    first = text.strip().partition("\n")[0]
+    step = Step(name, first, 1 + build.header, first)
+    return ImageState(files=name, base=name, steps={name: step})
 
 
 def steps(
@@ -26,11 +124,10 @@ def steps(
     arguments: Mapping[str, str] = MappingProxyType({}),
     contexts: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[str, ...]:
-    """Return a name for each step, in order; two builds share a step exactly if its name is equal.
+    """Return the names of the steps of one Dockerfile, in the order of their dependencies.
 
-    The name of a step depends on its base, on the instructions before it, on the arguments that
-    these declare, and on the contexts and stages that it reads. A `COPY --link` depends only on
-    what it reads, without `--chmod`. A text that cannot be parsed is one step.
+    A context stands for its files here. Steps of other targets are not among them. A text that
+    cannot be parsed is one step.
 
     Args:
         text: the Dockerfile.
@@ -39,74 +136,27 @@ def steps(
         arguments: the build arguments, with anything that stands for their values.
         contexts: the named contexts.
     """
+
+    def whole(name: str, _source: Source) -> str:
+        return f"context {name or context}"
+
+    build = Build(contents=whole, stage=stage, arguments=arguments, contexts=contexts)
     try:
-        parsed = read(text)
+        return tuple(final_state(read(text), text, build).steps)
     except DockerfileError:
-        parsed = None
-    if parsed is None or parsed.foreign:
-        return (_name(text, context, stage, [*arguments.items()], [*contexts.items()]),)
-    naming = _Naming(parsed, context, arguments, contexts)
-    for number in possible_numbers(parsed.stages, stage, parsed.escape):
-        naming.walk(number)
-    return tuple(naming.executed)
+        return tuple(opaque_state(text, build).steps)
 
 
-class _Naming:
-    """Names the steps of one Dockerfile, stage by stage."""
+def image_name(image: str) -> str:
+    """Return what stands for an external image: its digest, or else its full name.
 
-    def __init__(
-        self,
-        parsed: ParsedDockerfile,
-        context: str,
-        arguments: Mapping[str, str],
-        contexts: Mapping[str, str],
-    ) -> None:
-        self._parsed, self._context, self._arguments = parsed, context, arguments
-        self._replaced = {lookup_name(name): value for name, value in contexts.items()}
-        self._states: dict[str, str] = {}
-        self.executed: dict[str, None] = {}
-
-    def walk(self, number: int) -> None:
-        """Name the steps of a stage, whose bases were walked before."""
-        stage = self._parsed.stages[number]
-        if stage.name and lookup_name(stage.name) in self._replaced:
-            return
-        state = _name(self._state(stage.base.text), stage.platform)
-        if "$" in stage.base.text + stage.platform:
-            state = _name(state, sorted(self._arguments.items()))
-        for step in stage.instructions:
-            if step.keyword not in _METADATA:
-                state = self._step(step, state)
-        self._states[str(number)] = state
-        if stage.name:
-            self._states[stage.name] = state
-
-    def _step(self, step: Instruction, state: str) -> str:
-        """Return the state after an instruction."""
-        inputs = [
-            self._state(source.name) if source.name else f"context {self._context}"
-            for source in sources(step, self._parsed.escape)
-        ]
-        values = [self._arguments.get(name, "") for name in declared_arguments(step)]
-        name = _name("" if _is_linked(step) else state, instruction_inputs(step), inputs, values)
-        if step.keyword in _EXECUTED:
-            self.executed[name] = None
-        return _name(state, name)
-
-    def _state(self, name: str) -> str:
-        """Return the state of a stage, or what stands for a named context or an image."""
-        plain = lookup_name(name)
-        return self._replaced.get(plain) or self._states.get(name.lower(), plain)
+    >>> image_name("docker-image://python:3.11") == image_name("docker.io/library/python:3.11")
+    True
+    """
+    plain = image.removeprefix("docker-image://")
+    return plain.rpartition("@")[2] if "@sha256:" in plain else lookup_name(plain)
 
 
-def _is_linked(step: Instruction) -> bool:
-    """Return whether a layer depends on nothing below it; `--chmod` turns `--link` off."""
-    return (
-        step.keyword in {"COPY", "ADD"}
-        and ("--link" in step.flags or "--link=true" in step.flags)
-        and not any(flag.startswith("--chmod=") for flag in step.flags)
-    )
-
-
-def _name(*inputs: object) -> str:
+def name_of(*inputs: object) -> str:
+    """Return a name that stands for some inputs."""
     return sha256(json.dumps(inputs).encode()).hexdigest()[:16]

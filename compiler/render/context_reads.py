@@ -99,6 +99,13 @@ class _Gathered:
         )
 
 
+def source_reach(source: Source) -> Reach:
+    """Return the paths of a context that one source of an instruction can read."""
+    gathered = _Gathered()
+    gathered.add(source, "its source")
+    return gathered.reach()
+
+
 def reads(
     text: str,
     *,

@@ -73,6 +73,8 @@ class Instruction(NamedTuple):
     """What `--from` and mounts name: images, stages or named contexts."""
     line: int
     last_line: int
+    pattern: str = ""
+    """The text with `…` for each word that its template printed, if that is known."""
 
 
 class Stage(NamedTuple):

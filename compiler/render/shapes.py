@@ -52,6 +52,11 @@ def marks_in(parts: Iterable[str]) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
+def without_marks(text: str, replacement: str = "…") -> str:
+    """Return a text with something else for each mark."""
+    return text if text.isascii() else _MARKS.sub(replacement, text)
+
+
 def is_marked(text: str) -> bool:
     """Return whether a text contains a mark."""
     return not text.isascii() and _MARKS.search(text) is not None
@@ -99,6 +104,10 @@ class Shapes:
     def of(self, text: str) -> Printed:
         """Return the shape and the words of a text that was noted."""
         return self._printed[text]
+
+    def get(self, text: str) -> Printed | None:
+        """Return the shape and the words of a text; None if it was not noted."""
+        return self._printed.get(text)
 
 
 class _Literals(dict[str, str | None]):

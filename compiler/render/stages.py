@@ -56,7 +56,7 @@ class ImageWalk:
         self._parsed, self._contexts, self._stage = parsed, contexts, stage
         self.errors: dict[Word, str] = {}
         """Names that cannot be resolved, and the reason."""
-        automatic = _automatic_arguments(platform, stage)
+        automatic = automatic_arguments(platform, stage)
         self._values = {name: args.get(name, value) for name, value in automatic.items()}
         for argument in parsed.arguments:
             self._declare(argument, args)
@@ -143,22 +143,32 @@ class ImageWalk:
         return closure(wanted or {len(stages) - 1}, dict(enumerate(links)))
 
 
-def _automatic_arguments(platform: str, stage: str) -> dict[str, str]:
-    """Return the arguments that BuildKit defines in every Dockerfile."""
-    building = {f"BUILD{name}": MACHINE for name in ("PLATFORM", "OS", "ARCH", "VARIANT")}
+def automatic_arguments(platform: str, stage: str, *, builder: str = "") -> dict[str, str]:
+    """Return the arguments that BuildKit defines in every Dockerfile.
+
+    Args:
+        platform: the platform that is built for; empty if it is unknown.
+        stage: the stage that is built; empty for the last.
+        builder: the platform of the builder; empty if it is unknown.
+    """
+    return {
+        **_platform_arguments("BUILD", builder),
+        **_platform_arguments("TARGET", platform),
+        "TARGETSTAGE": stage or "default",
+    }
+
+
+def _platform_arguments(prefix: str, platform: str) -> dict[str, str]:
     os, arch, variant = ([*platform.split("/"), "", ""] if platform else [MACHINE] * 3)[:3]
     if (arch, variant) in {("arm64", "v8"), ("amd64", "v1")}:
         variant = ""
     if (arch, variant) == ("arm", ""):
         variant = "v7"
-    whole = "/".join(filter(None, (os, arch, variant))) if platform else MACHINE
     return {
-        **building,
-        "TARGETPLATFORM": whole,
-        "TARGETOS": os,
-        "TARGETARCH": arch,
-        "TARGETVARIANT": variant,
-        "TARGETSTAGE": stage or "default",
+        f"{prefix}PLATFORM": "/".join(filter(None, (os, arch, variant))) if platform else MACHINE,
+        f"{prefix}OS": os,
+        f"{prefix}ARCH": arch,
+        f"{prefix}VARIANT": variant,
     }
 
 

@@ -58,7 +58,7 @@ def read_structure(text: str) -> Structure:
         parsed = read(text)
     except DockerfileError as error:
         return Structure(findings=(invalid(error),), is_known=False)
-    if _depends_on_marks(parsed):
+    if depends_on_marks(parsed):
         return Structure(is_known=False, is_shared=False)
     if parsed.foreign:
         return Structure(is_known=False)
@@ -89,7 +89,7 @@ def _images(parsed: ParsedDockerfile) -> Iterator[Word]:
                 yield word
 
 
-def _depends_on_marks(parsed: ParsedDockerfile) -> bool:
+def depends_on_marks(parsed: ParsedDockerfile) -> bool:
     """Return whether a printed word affects how a shape is parsed."""
     if parsed.syntax is not None and is_marked(parsed.syntax.text):
         return True

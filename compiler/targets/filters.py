@@ -27,6 +27,12 @@ def local_platform() -> str:
     return f"linux/{_ARCHITECTURES.get(machine, machine)}"
 
 
+def has_platform(target: Target, platform: str) -> bool:
+    """Return whether a target has a platform; `local` is this machine's."""
+    name = local_platform() if platform == "local" else canonical_platform(platform) or platform
+    return any(selects_platform({name}, text) for text in target.platforms)
+
+
 def select(plan: Plan, filters: Sequence[str]) -> tuple[Target, ...]:
     """Return the targets that match every filter, in the plan's order.
 

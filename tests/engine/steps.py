@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from e2b_dockerfile_utils import DockerfileInstruction, parse_dockerfile_ast
 
 
-_STEP = re.compile(r"\[.*\d+/\d+\] (?:RUN|COPY) ")
+_STEP = re.compile(r"\[.*\d+/\d+\] (?:ONBUILD )?(?:RUN|COPY|ADD) ")
 
 
 def distinct(builds: Iterable[tuple[str, str]]) -> int:
-    """Count the distinct prefixes of instructions that end in RUN or COPY.
+    """Count the distinct prefixes of instructions that end in RUN, COPY or ADD.
 
     Takes pairs of a Dockerfile's text and its context. A step is identified by its base, all
     instructions before it, and the context if it reads that; one with `--link` does not depend on
@@ -35,7 +35,7 @@ def distinct(builds: Iterable[tuple[str, str]]) -> int:
             read = _read(step, stages, context)
             linked = "--link" in step.flags and not any("--chmod" in flag for flag in step.flags)
             key = (() if linked else state, step.original, read)
-            if step.name.upper() in {"RUN", "COPY"}:
+            if step.name.upper() in {"RUN", "COPY", "ADD"}:
                 found.add(key)
             state = (state, key)
             if name:
@@ -58,7 +58,7 @@ def _read(step: DockerfileInstruction, stages: dict[str, object], context: str) 
 
 
 def executed(rawjson: str) -> list[str]:
-    """Return the RUN and COPY steps that BuildKit executed, by `--progress=rawjson`."""
+    """Return the RUN, COPY and ADD steps that BuildKit executed, by `--progress=rawjson`."""
     names: dict[str, str] = {}
     cached: set[str] = set()
     for line in rawjson.splitlines():

@@ -24,6 +24,7 @@ def completions(*arguments: str) -> list[str]:
         ["publish"],
         ["changed"],
         ["explain"],
+        ["layers"],
         ["ci", "github"],
         ["ci", "gitlab"],
         ["lock", "--refresh"],

@@ -21,6 +21,7 @@ LOADED = [
     "compiler.cli.explain",
     "compiler.cli.failure",
     "compiler.cli.init",
+    "compiler.cli.layers",
     "compiler.cli.list",
     "compiler.cli.lock",
     "compiler.cli.lock_output",

@@ -1,0 +1,82 @@
+"""`compile-matrix layers`: print the steps of targets, and which of them are shared."""
+
+import os
+
+import click
+
+from compiler.cli.common_options import Command, format_option
+from compiler.cli.completion import complete_filter, complete_platform
+from compiler.cli.context import Invocation, pass_invocation
+from compiler.cli.terminal import table_width
+
+
+@click.command("layers", cls=Command)
+@click.argument("filters", nargs=-1, metavar="[FILTER]...", shell_complete=complete_filter)
+@click.option(
+    "--platform",
+    default="local",
+    metavar="PLATFORM",
+    shell_complete=complete_platform,
+    help="Show the steps on this platform.  [default: local, this machine's platform]",
+)
+@click.option(
+    "--selection", type=click.Path(), metavar="FILE", help="Show only targets in this file."
+)
+@format_option("text", "json", help="Format of the steps: a tree, or JSON.")
+@pass_invocation
+def layers_(
+    invocation: Invocation,
+    /,
+    filters: tuple[str, ...],
+    platform: str,
+    selection: str | None,
+    output_format: str,
+) -> None:
+    """Show the steps that targets share, and where they begin to differ.
+
+    A step is a RUN, COPY or ADD. The steps of a target include those of its parents and of the
+    stages that it needs. Steps are distinct if BuildKit executes each of them: their cache keys
+    differ. Branches of the tree with the same instructions are one branch. Below the tree are the
+    first step that depends on each axis, and changes with which fewer steps are distinct.
+
+    FILTER selects targets as in `list`; targets without the platform are left out. The matrix is
+    compiled; no file is written.
+
+    \b
+    Examples:
+      compile-matrix layers
+      compile-matrix layers image=server python=3.11,3.13
+      compile-matrix layers --platform linux/arm64
+      compile-matrix layers --format json > layers.json
+    """
+    from compiler.output.bake_resolved import ResolvedPlan
+    from compiler.reports.layers.output import layers_json, layers_text
+    from compiler.reports.layers.report import find_layers
+    from compiler.targets.filters import has_platform, local_platform, select
+    from compiler.targets.selection_file import selected
+
+    if "," in platform:
+        raise click.UsageError("--platform takes one platform")
+    compiled = invocation.compile()
+    targets = select(compiled.plan, filters)
+    if not all(target.platforms for target in targets):  # Those without have any platform.
+        targets = tuple(one for one in targets if not one.platforms or has_platform(one, platform))
+    else:
+        targets = select(compiled.plan, (*filters, f"platform={platform}"))
+    if selection is not None:
+        targets = selected(compiled.plan, targets, selection)
+        if not targets:
+            invocation.note_empty_selection()
+    layers = find_layers(
+        compiled,
+        ResolvedPlan(compiled.plan, os.environ),
+        targets,
+        local_platform() if platform == "local" else platform,
+        invocation.folder,
+        shown=invocation.shown,
+    )
+    if output_format == "json":
+        for text in layers_json(layers):
+            click.echo(text, nl=False)
+    else:
+        click.echo(layers_text(layers, terminal=table_width()), nl=False)

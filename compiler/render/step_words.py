@@ -1,0 +1,85 @@
+"""Expand the words of instructions as BuildKit does, where the base image is not known.
+
+The variables of an external base image are unknown before the build. They become placeholders, so
+that two words are equal exactly if they are equal for every value of these variables.
+"""
+
+import json
+import posixpath
+import re
+from collections.abc import Mapping
+
+
+_OPEN, _CLOSE = "\ue003", "\ue004"
+"""Around what depends on the configuration of a base image."""
+_USED = re.compile(r"\$(?:\{(?P<braced>\w+)(?P<plain>\})?|(?P<bare>\w+))")
+
+
+def is_unknown(word: str) -> bool:
+    """Return whether an expanded word depends on the configuration of a base image."""
+    return _OPEN in word
+
+
+def expand(word: str, values: Mapping[str, str], base: str, escape: str) -> str:
+    """Return a word without quotes, its variables replaced; the word itself if it is invalid.
+
+    Args:
+        word: the word.
+        values: the known variables.
+        base: the external image whose variables are unknown; empty if there are no others.
+        escape: the escape character of the Dockerfile.
+    """
+    if not any(mark in word for mark in ("$", '"', "'", escape)):
+        return word
+    from e2b_dockerfile_utils import ShellLex
+
+    found = [*_USED.finditer(word)] if base else []
+    names = [match["braced"] or match["bare"] for match in found]
+    unknown = [name for name in names if name not in values]
+    if unknown and any(match["braced"] and not match["plain"] for match in found):
+        known = {name: values[name] for name in names if name in values}
+        return _placeholder(base, word, json.dumps(known))
+    known = {**values, **{name: _placeholder(base, name) for name in unknown}}
+    try:
+        return ShellLex(escape, env=known, skip_unset_env=False).process_word(word)
+    except ValueError:
+        return word
+
+
+def expand_document(content: str, values: Mapping[str, str], base: str) -> str:
+    """Return a here-document with its variables replaced.
+
+    Args:
+        content: the document; its quotes are part of it.
+        values: the known variables.
+        base: the external image whose variables are unknown; empty if there are no others.
+    """
+    used: dict[str, str] = {}
+
+    def replaced(match: re.Match[str]) -> str:
+        name = match["braced"] or match["bare"]
+        value = values.get(name, _placeholder(base, name) if base else "")
+        if match["braced"] and not match["plain"]:
+            used[name] = value
+            return match[0]
+        return value
+
+    text = _USED.sub(replaced, content)
+    return text + _placeholder(base, json.dumps(used)) if used or "\\$" in content else text
+
+
+def absolute(path: str, folder: str, base: str) -> str:
+    """Return a path in the image; the slash at its end stays.
+
+    Args:
+        path: the path, which may be relative to the working directory.
+        folder: the working directory; empty if only the base image decides.
+        base: the external base image.
+    """
+    if not path.startswith("/"):
+        path = f"{folder or _placeholder(base, 'WORKDIR')}/{path}"
+    return posixpath.normpath(path).replace("//", "/") + ("/" if path.endswith("/") else "")
+
+
+def _placeholder(base: str, *parts: str) -> str:
+    return _OPEN + ":".join((base, *parts)) + _CLOSE

@@ -1,0 +1,71 @@
+"""The steps of the selected targets on one platform, and which targets share them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from compiler.render.build_steps import Step
+from compiler.targets.target import Target
+
+
+NULL = "null"
+"""The value of an axis that an image lacks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """A change of a file after which fewer distinct steps are executed."""
+
+    code: str
+    message: str
+    path: str
+    line: int
+    """From 1."""
+    saves: int
+    """The number of distinct steps that are no longer executed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layers:
+    """The steps of targets on one platform; those of a parent are steps of its children."""
+
+    platform: str
+    targets: tuple[Target, ...]
+    """In the plan's order."""
+    steps: Mapping[str, tuple[Step, ...]]
+    """Target -> its steps, dependencies first."""
+    advice: tuple[Advice, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """The number of steps, shared ones counted for each target."""
+        return sum(map(len, self.steps.values()))
+
+    def users(self) -> dict[str, list[str]]:
+        """Return the targets of each distinct step, by its id, in the plan's order."""
+        users: dict[str, list[str]] = {}
+        for target in self.targets:
+            for step in self.steps[target.name]:
+                users.setdefault(step.id, []).append(target.name)
+        return users
+
+
+def distinct(steps: Mapping[str, tuple[Step, ...]]) -> int:
+    """Return the number of distinct steps of targets."""
+    return len({step.id for sequence in steps.values() for step in sequence})
+
+
+def axis_values(targets: tuple[Target, ...]) -> dict[str, Callable[[Target], str]]:
+    """Return how the value of each axis that differs is read from a target, `image` first.
+
+    The value is `null` for an axis that an image lacks.
+    """
+    from compiler.matrix.matcher import spelling
+
+    names = dict.fromkeys(name for target in targets for name in target.axes)
+
+    def reader(name: str) -> Callable[[Target], str]:
+        return lambda one: spelling(one.axes[name]) if name in one.axes else NULL
+
+    readers: dict[str, Callable[[Target], str]] = {"image": lambda one: one.image}
+    readers |= {name: reader(name) for name in names}
+    return {name: read for name, read in readers.items() if len(set(map(read, targets))) > 1}

@@ -1,0 +1,124 @@
+"""Layers as text for people, and as JSON for programs."""
+
+import json
+from collections.abc import Iterator
+
+from compiler.reports.layers.layers import Layers, distinct
+from compiler.reports.layers.tree import Branch, TreeStep, axis_starts, fold
+from compiler.reports.text import columns, counted, printable, shortened
+
+
+_MOST_VALUES = 6
+"""Values of an axis that the tree shows in one line; the rest is counted."""
+_WIDEST = 72
+"""Characters of an instruction that are shown."""
+_LEAST = 24
+
+
+def layers_text(layers: Layers, *, terminal: int | None = None) -> str:
+    """Return the tree of steps, where each axis starts to matter, and advice.
+
+    Args:
+        layers: the steps.
+        terminal: the width that lines should fit into.
+    """
+    return "".join(f"{line}\n" for line in _lines(layers, terminal))
+
+
+def _lines(layers: Layers, terminal: int | None) -> Iterator[str]:
+    yield (
+        f"{counted(len(layers.targets), 'target')} on {layers.platform}: "
+        f"{counted(distinct(layers.steps), 'distinct step')}, {layers.total:,} without sharing"
+    )
+    if layers.total:
+        width = _WIDEST if terminal is None else max(_LEAST, terminal - 24)
+        yield ""
+        rows = [["STEP", "DISTINCT", "TARGETS"], *_rows(fold(layers), 0, width)]
+        yield from columns(rows)
+        if any(row[1].endswith("*") for row in rows):
+            yield "* also in other branches"
+    starts = list(axis_starts(layers))
+    if starts:
+        yield ""
+        rows = [["AXIS", "SHARED BEFORE", "FIRST STEP THAT DEPENDS ON IT"]]
+        rows += [
+            [start.axis, counted(start.shared, "step"), _short(start.step, _WIDEST)]
+            if start.step
+            else [start.axis, "all steps", "none"]
+            for start in starts
+        ]
+        yield from columns(rows, terminal=terminal)
+    for advice in layers.advice:
+        yield ""
+        yield f"{printable(advice.path)}:{advice.line}: {printable(advice.message)}"
+
+
+def _rows(branch: Branch, depth: int, width: int) -> Iterator[list[str]]:
+    """Yield the lines of a branch, and of the branches below it."""
+    if branch.values or depth:
+        selects = "; ".join(
+            f"{'each ' if name in branch.folded else ''}{name}: {shortened(values, _MOST_VALUES)}"
+            for name, values in branch.values
+        )
+        ends = "" if branch.steps or branch.branches else " (no further step)"
+        label = _short(selects or "other targets", width - len(_indent(depth)) - len(ends))
+        yield [f"{_indent(depth)}{label}{ends}", "", f"{branch.targets:,}"]
+        depth += 1
+    for step in branch.steps:
+        indent = _indent(depth)
+        yield [f"{indent}{_short(step.text, width - len(indent))}", _count(step)]
+    for below in branch.branches:
+        yield from _rows(below, depth, width)
+
+
+def _indent(depth: int) -> str:
+    return "  " * depth
+
+
+def _count(step: TreeStep) -> str:
+    return f"{step.distinct:,}{'*' if step.is_elsewhere else ''}"
+
+
+def _short(text: str, width: int) -> str:
+    """Return one line of an instruction, shortened at its end."""
+    plain = " ".join(text.split())
+    limit = max(_LEAST, width)
+    return plain if len(plain) <= limit else f"{plain[: limit - 1]}…"
+
+
+def layers_json(layers: Layers) -> Iterator[str]:
+    """Yield the JSON of layers in pieces, because `shared_with` can be long.
+
+    `{"version": 1, "platform", "steps": {"all", "distinct"}, "targets": [{"target", "steps":
+    [{"instruction", "line", "id", "shared_with"}]}], "advice": [{"code", "message", "location",
+    "saves"}]}`. A line is in the Dockerfile of the target, or of the parent to which the step
+    belongs.
+    """
+    users = layers.users()
+    head = {
+        "version": 1,
+        "platform": layers.platform,
+        "steps": {"all": layers.total, "distinct": distinct(layers.steps)},
+    }
+    yield json.dumps(head)[:-1] + ', "targets": ['
+    for number, target in enumerate(layers.targets):
+        steps = [
+            {
+                "instruction": step.instruction,
+                "line": step.line,
+                "id": step.id,
+                "shared_with": [name for name in users[step.id] if name != target.name],
+            }
+            for step in layers.steps[target.name]
+        ]
+        yield (",\n " if number else "\n ") + json.dumps({"target": target.name, "steps": steps})
+    advice = [
+        {
+            "code": one.code,
+            "message": one.message,
+            "location": {"path": one.path, "line": one.line},
+            "saves": one.saves,
+        }
+        for one in layers.advice
+    ]
+    yield '\n], "advice": ' + json.dumps(advice) + "}\n"
