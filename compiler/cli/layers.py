@@ -1,6 +1,7 @@
 """`compile-matrix layers`: print the steps of targets, and which of them are shared."""
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,6 +9,10 @@ from compiler.cli.common_options import Command, format_option
 from compiler.cli.completion import complete_filter, complete_platform
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.terminal import table_width
+
+
+if TYPE_CHECKING:
+    from compiler.reports.layers.layers import Layers
 
 
 @click.command("layers", cls=Command)
@@ -49,8 +54,37 @@ def layers_(
       compile-matrix layers --platform linux/arm64
       compile-matrix layers --format json > layers.json
     """
-    from compiler.output.bake_resolved import ResolvedPlan
     from compiler.reports.layers.output import layers_json, layers_text
+
+    layers = compiled_layers(invocation, filters, platform, selection)
+    if output_format == "json":
+        for text in layers_json(layers):
+            click.echo(text, nl=False)
+    else:
+        click.echo(layers_text(layers, terminal=table_width()), nl=False)
+
+
+def compiled_layers(
+    invocation: Invocation,
+    filters: tuple[str, ...],
+    platform: str,
+    selection: str | None,
+    *,
+    advise: bool = True,
+) -> "Layers":
+    """Compile the matrix and return the layers of the selected targets.
+
+    Args:
+        invocation: the run of the command line.
+        filters: the filters.
+        platform: the platform, or `local`.
+        selection: the file that selects targets, if any.
+        advise: whether to look for advice.
+
+    Raises:
+        CompileError: the matrix, a filter, the platform or the selection is invalid.
+    """
+    from compiler.output.bake_resolved import ResolvedPlan
     from compiler.reports.layers.report import find_layers
     from compiler.targets.filters import has_platform, local_platform, select
     from compiler.targets.selection_file import selected
@@ -67,16 +101,12 @@ def layers_(
         targets = selected(compiled.plan, targets, selection)
         if not targets:
             invocation.note_empty_selection()
-    layers = find_layers(
+    return find_layers(
         compiled,
         ResolvedPlan(compiled.plan, os.environ),
         targets,
         local_platform() if platform == "local" else platform,
         invocation.folder,
         shown=invocation.shown,
+        advise=advise,
     )
-    if output_format == "json":
-        for text in layers_json(layers):
-            click.echo(text, nl=False)
-    else:
-        click.echo(layers_text(layers, terminal=table_width()), nl=False)

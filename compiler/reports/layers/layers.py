@@ -1,7 +1,7 @@
 """The steps of the selected targets on one platform, and which targets share them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from compiler.render.build_steps import Step
 from compiler.targets.target import Target
@@ -33,6 +33,8 @@ class Layers:
     """In the plan's order."""
     steps: Mapping[str, tuple[Step, ...]]
     """Target -> its steps, dependencies first."""
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The groups of matrix.yaml -> their targets."""
     advice: tuple[Advice, ...] = ()
 
     @property

@@ -42,7 +42,7 @@ def _lines(layers: Layers, terminal: int | None) -> Iterator[str]:
         yield ""
         rows = [["AXIS", "SHARED BEFORE", "FIRST STEP THAT DEPENDS ON IT"]]
         rows += [
-            [start.axis, counted(start.shared, "step"), _short(start.step, _WIDEST)]
+            [start.axis, counted(start.shared, "step"), short(start.step, _WIDEST)]
             if start.step
             else [start.axis, "all steps", "none"]
             for start in starts
@@ -56,17 +56,13 @@ def _lines(layers: Layers, terminal: int | None) -> Iterator[str]:
 def _rows(branch: Branch, depth: int, width: int) -> Iterator[list[str]]:
     """Yield the lines of a branch, and of the branches below it."""
     if branch.values or depth:
-        selects = "; ".join(
-            f"{'each ' if name in branch.folded else ''}{name}: {shortened(values, _MOST_VALUES)}"
-            for name, values in branch.values
-        )
         ends = "" if branch.steps or branch.branches else " (no further step)"
-        label = _short(selects or "other targets", width - len(_indent(depth)) - len(ends))
+        label = short(selection(branch) or "other targets", width - len(_indent(depth)) - len(ends))
         yield [f"{_indent(depth)}{label}{ends}", "", f"{branch.targets:,}"]
         depth += 1
     for step in branch.steps:
         indent = _indent(depth)
-        yield [f"{indent}{_short(step.text, width - len(indent))}", _count(step)]
+        yield [f"{indent}{short(step.text, width - len(indent))}", _count(step)]
     for below in branch.branches:
         yield from _rows(below, depth, width)
 
@@ -79,7 +75,19 @@ def _count(step: TreeStep) -> str:
     return f"{step.distinct:,}{'*' if step.is_elsewhere else ''}"
 
 
-def _short(text: str, width: int) -> str:
+def selection(branch: Branch) -> str:
+    """Return what selects the targets of a branch; empty for all targets.
+
+    >>> selection(Branch((("py", ("3.11", "3.12")),), frozenset(["py"]), 2, (), ()))
+    'each py: 3.11, 3.12'
+    """
+    return "; ".join(
+        f"{'each ' if name in branch.folded else ''}{name}: {shortened(values, _MOST_VALUES)}"
+        for name, values in branch.values
+    )
+
+
+def short(text: str, width: int) -> str:
     """Return one line of an instruction, shortened at its end."""
     plain = " ".join(text.split())
     limit = max(_LEAST, width)

@@ -1,6 +1,7 @@
 """Find the layers of the selected targets of a compiled project."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from compiler.external.platforms import canonical_platform
@@ -11,6 +12,7 @@ from compiler.reports.layers.advice import Adviser
 from compiler.reports.layers.layers import Layers
 from compiler.reports.layers.target_steps import TargetSteps
 from compiler.source.project_files import Files
+from compiler.targets.groups import Kind
 from compiler.targets.target import Target
 
 
@@ -22,6 +24,7 @@ def find_layers(
     folder: str | os.PathLike[str],
     *,
     shown: str = "",
+    advise: bool = True,
 ) -> Layers:
     """Return the steps of targets on one platform, with advice.
 
@@ -32,6 +35,7 @@ def find_layers(
         platform: the platform that is built for.
         folder: the project's folder.
         shown: how diagnostics name that folder, in front of each path.
+        advise: whether to look for advice.
 
     Raises:
         CompileError: a file of a context cannot be read.
@@ -40,6 +44,9 @@ def find_layers(
     known = TargetSteps(compiled, resolved, platform, folder, shown=shown)
     states = known.states([target.name for target in targets])
     steps = {name: tuple(state.steps.values()) for name, state in states.items()}
+    groups = {one.name: one.targets for one in compiled.plan.groups if one.kind is Kind.PICKED}
+    layers = Layers(platform=platform, targets=targets, steps=steps, groups=groups)
+    if not advise:
+        return layers
     templates = Templates(Files(Path(folder), shown))
-    advice = Adviser(known, targets, steps, templates).advise()
-    return Layers(platform=platform, targets=targets, steps=steps, advice=advice)
+    return replace(layers, advice=Adviser(known, targets, steps, templates).advise())

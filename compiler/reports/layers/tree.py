@@ -34,6 +34,15 @@ class Branch(NamedTuple):
     steps: tuple[TreeStep, ...]
     """The steps that all these targets have next."""
     branches: tuple["Branch", ...]
+    last: tuple[Target, ...] = ()
+    """The targets that have no further step; empty if there are branches."""
+
+
+def tree_steps(branch: Branch) -> Iterator[TreeStep]:
+    """Yield the steps of a branch and of all branches below it."""
+    yield from branch.steps
+    for below in branch.branches:
+        yield from tree_steps(below)
 
 
 class _Node:
@@ -111,8 +120,9 @@ class _Folding:
         ended = [target for node in nodes for target in node.last]
         if ended and branches:
             end = self._values(ended, targets)
-            branches.insert(0, Branch(end, frozenset(), len(ended), (), ()))
-        return Branch(values, folded, len(targets), tuple(steps), tuple(branches))
+            branches.insert(0, Branch(end, frozenset(), len(ended), (), (), tuple(ended)))
+            ended = []
+        return Branch(values, folded, len(targets), tuple(steps), tuple(branches), tuple(ended))
 
     def _line(self, nodes: Sequence[_Node]) -> TreeStep:
         steps = {node.step.id: node.step for node in nodes if node.step is not None}

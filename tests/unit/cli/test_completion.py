@@ -25,6 +25,7 @@ def completions(*arguments: str) -> list[str]:
         ["changed"],
         ["explain"],
         ["layers"],
+        ["graph"],
         ["ci", "github"],
         ["ci", "gitlab"],
         ["lock", "--refresh"],

@@ -20,6 +20,7 @@ LOADED = [
     "compiler.cli.diagnostic_output",
     "compiler.cli.explain",
     "compiler.cli.failure",
+    "compiler.cli.graph",
     "compiler.cli.init",
     "compiler.cli.layers",
     "compiler.cli.list",
