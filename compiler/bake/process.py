@@ -53,7 +53,7 @@ class BakeProcess:
             lines: receives each line of output, then an empty one.
         """
         self.batch = tuple(batch)
-        self.reader = OutputReader()
+        self.reader = OutputReader(options.trace)
         self._metadata = metadata
         metadata.unlink(missing_ok=True)
         variables = bake_variables(options)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from compiler.bake.trace import BuildTrace
 from compiler.external.transient_errors import is_cancellation
 
 
@@ -52,7 +53,9 @@ class _Step:
 class OutputReader:
     """Reads the output of one bake process line by line."""
 
-    def __init__(self) -> None:
+    def __init__(self, trace: BuildTrace | None = None) -> None:
+        """Take what collects the steps, if they are to be kept."""
+        self._trace = trace
         self._steps: dict[str, _Step] = {}
         self._messages: list[str] = []
         self._unfinished: list[bytes] = []
@@ -71,6 +74,8 @@ class OutputReader:
         if not isinstance(status, dict):
             self._messages.append(line.decode(errors="replace").rstrip())
             return
+        if self._trace is not None:
+            self._trace.add(status)
         for vertex in status.get("vertexes") or ():
             yield from self._read_vertex(vertex)
         for log in status.get("logs") or ():

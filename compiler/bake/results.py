@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from compiler.bake.trace import BuildTrace
 from compiler.constants import BAKE_BATCH, BAKE_JOBS, BAKE_RETRIES
 
 
@@ -41,6 +42,8 @@ class BakeOptions:
     """Whether buildx has `--var`; otherwise variables are passed in the environment only."""
     pushed: Callable[[Mapping[str, str]], None] | None = None
     """Receives the digests of pushed targets by name after each batch, in the calling thread."""
+    trace: BuildTrace = field(default_factory=BuildTrace)
+    """Collects the steps of all builds with these options."""
     jobs: int = BAKE_JOBS
     batch_size: int = BAKE_BATCH
     retries: int = BAKE_RETRIES

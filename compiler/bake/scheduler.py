@@ -46,7 +46,7 @@ def build(plan: Plan, targets: Iterable[str], options: BakeOptions, report: Buil
 
     Raises:
         CompileError: bake rejects every target; the error quotes bake.
-        OSError: the logs cannot be written.
+        OSError: the logs or the trace cannot be written.
         KeyboardInterrupt: raised again after all processes have been stopped.
     """
     with InterruptCounter() as interrupts, scratch_folder() as scratch:
@@ -57,6 +57,7 @@ def build(plan: Plan, targets: Iterable[str], options: BakeOptions, report: Buil
         finally:
             stop_processes(scheduler.running, interrupts)
             scheduler.logs.flush()
+            options.trace.save(options.folder)
 
 
 class _Scheduler:

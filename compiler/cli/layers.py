@@ -9,6 +9,9 @@ from compiler.cli.common_options import Command, format_option
 from compiler.cli.completion import complete_filter, complete_platform
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.terminal import table_width
+from compiler.codes import Code
+from compiler.constants import LOCAL_FOLDER
+from compiler.errors import CompileError, Diagnostic, Location
 
 
 if TYPE_CHECKING:
@@ -27,6 +30,11 @@ if TYPE_CHECKING:
 @click.option(
     "--selection", type=click.Path(), metavar="FILE", help="Show only targets in this file."
 )
+@click.option(
+    "--recorded",
+    is_flag=True,
+    help="Add what the last `build` or `publish` took: seconds, bytes, and its critical path.",
+)
 @format_option("text", "json", help="Format of the steps: a tree, or JSON.")
 @pass_invocation
 def layers_(
@@ -35,6 +43,8 @@ def layers_(
     filters: tuple[str, ...],
     platform: str,
     selection: str | None,
+    *,
+    recorded: bool,
     output_format: str,
 ) -> None:
     """Show the steps that targets share, and where they begin to differ.
@@ -53,15 +63,51 @@ def layers_(
       compile-matrix layers image=server python=3.11,3.13
       compile-matrix layers --platform linux/arm64
       compile-matrix layers --format json > layers.json
+      compile-matrix build --no-cache && compile-matrix layers --recorded
     """
     from compiler.reports.layers.output import layers_json, layers_text
 
     layers = compiled_layers(invocation, filters, platform, selection)
+    if recorded:
+        layers = _with_recorded(invocation, layers)
     if output_format == "json":
         for text in layers_json(layers):
             click.echo(text, nl=False)
     else:
         click.echo(layers_text(layers, terminal=table_width()), nl=False)
+
+
+def _with_recorded(invocation: Invocation, layers: "Layers") -> "Layers":
+    """Return layers with what the last build took.
+
+    Raises:
+        DiagnosticError: no build is recorded, or the record is damaged.
+    """
+    from dataclasses import replace
+
+    from compiler.bake.trace import TRACE, read_trace
+    from compiler.reports.layers.recorded import match
+
+    try:
+        build = read_trace(invocation.folder)
+    except (OSError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError)
+        raise CompileError(
+            [
+                Diagnostic(
+                    code=Code.MISSING_FILE if missing else Code.UNREADABLE_FILE,
+                    message="no build is recorded"
+                    if missing
+                    else f"the recorded build cannot be read: {error}",
+                    location=Location(
+                        path=f"{invocation.shown}{LOCAL_FOLDER}/{TRACE}",
+                        line=0,
+                    ),
+                    help="run `compile-matrix build` first",
+                )
+            ]
+        ) from None
+    return replace(layers, recorded=match(layers, build))
 
 
 def compiled_layers(

@@ -15,7 +15,7 @@ from compiler.render.build_steps import (
     name_of,
 )
 from compiler.render.canonical import EPOCH, instruction_inputs
-from compiler.render.dockerfile import Instruction, ParsedDockerfile, Stage, read
+from compiler.render.dockerfile import Instruction, ParsedDockerfile, Stage, Word, read
 from compiler.render.instruction_reads import Source, is_heredoc, sources
 from compiler.render.onbuild_heredocs import trigger
 from compiler.render.stages import automatic_arguments, stage_numbers
@@ -81,13 +81,21 @@ class StageWalk:
         if step.keyword not in _CHANGING:
             return state
         key: tuple[object, ...] = (id(step), id(state), stage.name)
-        if step.images or step.keyword == "ARG":  # Other stages and global arguments count, too.
+        if step.keyword == "ARG" or not all(map(self._is_external, step.images)):
+            # Global arguments and other stages count, too.
             after = self._after(step, state, stage)
             key = (*key, after.files, *after.steps, *after.environment.values())
             return self._known.setdefault(key, (after, (step, state)))[0]
         if key not in self._known:
             self._known[key] = (self._after(step, state, stage), (step, state))
         return self._known[key][0]
+
+    def _is_external(self, word: Word) -> bool:
+        """Return whether a name is certainly that of an external image."""
+        text = word.text
+        if "$" in text or text.lower() in self._numbers:
+            return False
+        return not self._named or lookup_name(text) not in self._named
 
     def _base(self, stage: Stage, number: int) -> ImageState:
         """Return the state that a `FROM` begins with."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from random import Random
 
 import pytest
 from engine.steps import executed
+from support import command
 from support.engine import Engine
 
 from compiler.output.bake_resolved import ResolvedPlan
@@ -150,3 +152,37 @@ def _counts(steps: Iterable[Step | str]) -> Counter[str]:
     """Count the keywords of steps; BuildKit shows the instructions with variables replaced."""
     texts = [_text(step) if isinstance(step, str) else step.instruction for step in steps]
     return Counter(text.split()[0] for text in texts)
+
+
+RECORDED = {
+    "matrix.yaml": "axes: {n: [1, 2, 3]}\n"
+    "images: {app: {template: t.j2, output: [type=cacheonly]}}\n",
+    "templates/t.j2": f"FROM python:3.11-slim-bookworm\nRUN {NEW} > /took && sleep 2\n"
+    "COPY f /f\nRUN echo {{ n }} && sleep 1\n",
+    "f": "f",
+}
+
+
+def test_what_a_recorded_build_took(engine: Engine, tmp_path: Path) -> None:
+    """`build` keeps BuildKit's trace; `layers --recorded` finds every step in it."""
+    for name, content in RECORDED.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    env = dict(engine.env)
+    command.run(tmp_path, env=env)
+    command.run(tmp_path, "build", env=env)
+    printed = command.run(tmp_path, "layers", "--recorded", "--format=json", env=env).stdout
+    document = json.loads(printed)
+    recorded = document["recorded"]
+
+    for target in document["targets"]:
+        first, copied, last = (step["seconds"] for step in target["steps"])
+        assert first >= 2
+        assert 0 <= copied < 2
+        assert last >= 1
+        assert target["seconds"] >= 3
+    assert recorded["saved"] >= 4
+    assert recorded["lower_bound"] >= 3
+    assert recorded["seconds"] >= recorded["lower_bound"] * 0.99
+    assert sum(step["seconds"] for step in recorded["critical_path"]) >= 3
+    assert 3 <= len(recorded["expensive"]) <= 10

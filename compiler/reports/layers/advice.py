@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from compiler.render.build_steps import EXECUTED, Step
-from compiler.render.dockerfile import DockerfileError, Instruction, ParsedDockerfile
+from compiler.render.dockerfile import Instruction, ParsedDockerfile
 from compiler.render.templates import Templates
 from compiler.reports.layers.instruction_uses import (
     Use,
@@ -57,9 +57,8 @@ class Adviser:
         places: defaultdict[Place, list[Use]] = defaultdict(list)
         repeated: set[Place] = set()
         for target in self._targets:
-            try:
-                parsed = self._known.parsed(target.name)
-            except DockerfileError:
+            parsed = self._known.parsed(target.name)
+            if parsed is None:
                 continue
             own: set[Place] = set()
             for number, stage in enumerate(parsed.stages):

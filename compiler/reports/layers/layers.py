@@ -2,9 +2,54 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from compiler.render.build_steps import Step
 from compiler.targets.target import Target
+
+
+class Cost(NamedTuple):
+    """What something took in a recorded build."""
+
+    seconds: float
+    transferred: int
+    """Bytes that were downloaded, pushed or transferred from a context."""
+
+
+class Timed(NamedTuple):
+    """A step of a recorded build."""
+
+    name: str
+    cost: Cost
+    targets: int
+    """The number of targets that have it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What the last build says about layers."""
+
+    steps: Mapping[str, Cost]
+    """Id -> what the step took; 0 if it was cached. Steps that were not built are left out."""
+    targets: Mapping[str, Cost]
+    """Target -> what its steps took, shared ones included."""
+    cores: int
+    seconds: float
+    """From the start of the first step to the end of the last."""
+    executed: float
+    """The sum of the seconds of all executed steps, downloads and exports included."""
+    saved: float
+    """The seconds of steps that other targets did not execute again."""
+    critical_path: tuple[Timed, ...]
+    """The longest chain of steps that depend on each other."""
+    expensive: tuple[Timed, ...]
+    """The steps that took most, the longest first."""
+
+    @property
+    def lower_bound(self) -> float:
+        """The seconds below which these cores cannot execute these steps."""
+        chain = sum(step.cost.seconds for step in self.critical_path)
+        return max(self.executed / self.cores, chain)
 
 
 NULL = "null"
@@ -36,6 +81,8 @@ class Layers:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The groups of matrix.yaml -> their targets."""
     advice: tuple[Advice, ...] = ()
+    recorded: Recorded | None = None
+    """What the last build says about these steps, if that is asked for."""
 
     @property
     def total(self) -> int:

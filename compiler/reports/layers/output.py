@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterator
 
-from compiler.reports.layers.layers import Layers, distinct
+from compiler.reports.layers.layers import Cost, Layers, Recorded, distinct
+from compiler.reports.layers.recorded_output import recorded_json, recorded_lines, size
 from compiler.reports.layers.tree import Branch, TreeStep, axis_starts, fold
 from compiler.reports.text import columns, counted, printable, shortened
 
@@ -13,6 +14,8 @@ _MOST_VALUES = 6
 _WIDEST = 72
 """Characters of an instruction that are shown."""
 _LEAST = 24
+_COSTS = 20
+"""Characters that the columns of a recorded build take."""
 
 
 def layers_text(layers: Layers, *, terminal: int | None = None) -> str:
@@ -33,7 +36,11 @@ def _lines(layers: Layers, terminal: int | None) -> Iterator[str]:
     if layers.total:
         width = _WIDEST if terminal is None else max(_LEAST, terminal - 24)
         yield ""
-        rows = [["STEP", "DISTINCT", "TARGETS"], *_rows(fold(layers), 0, width)]
+        head = ["STEP", "DISTINCT", "TARGETS"]
+        if layers.recorded is not None:
+            head += ["SECONDS", "BYTES"]
+            width -= _COSTS
+        rows = [head, *_rows(fold(layers), 0, width, layers.recorded)]
         yield from columns(rows)
         if any(row[1].endswith("*") for row in rows):
             yield "* also in other branches"
@@ -48,12 +55,14 @@ def _lines(layers: Layers, terminal: int | None) -> Iterator[str]:
             for start in starts
         ]
         yield from columns(rows, terminal=terminal)
+    if layers.recorded is not None:
+        yield from recorded_lines(layers.recorded, terminal)
     for advice in layers.advice:
         yield ""
         yield f"{printable(advice.path)}:{advice.line}: {printable(advice.message)}"
 
 
-def _rows(branch: Branch, depth: int, width: int) -> Iterator[list[str]]:
+def _rows(branch: Branch, depth: int, width: int, recorded: Recorded | None) -> Iterator[list[str]]:
     """Yield the lines of a branch, and of the branches below it."""
     if branch.values or depth:
         ends = "" if branch.steps or branch.branches else " (no further step)"
@@ -62,9 +71,19 @@ def _rows(branch: Branch, depth: int, width: int) -> Iterator[list[str]]:
         depth += 1
     for step in branch.steps:
         indent = _indent(depth)
-        yield [f"{indent}{short(step.text, width - len(indent))}", _count(step)]
+        row = [f"{indent}{short(step.text, width - len(indent))}", _count(step)]
+        yield row if recorded is None else [*row, "", *_costs(step, recorded)]
     for below in branch.branches:
-        yield from _rows(below, depth, width)
+        yield from _rows(below, depth, width, recorded)
+
+
+def _costs(step: TreeStep, recorded: Recorded) -> list[str]:
+    """Return the seconds and bytes of steps; empty if none of them was built."""
+    costs = [recorded.steps[name] for name in step.ids if name in recorded.steps]
+    if not costs:
+        return []
+    transferred = sum(cost.transferred for cost in costs)
+    return [f"{sum(cost.seconds for cost in costs):.1f}", size(transferred) if transferred else ""]
 
 
 def _indent(depth: int) -> str:
@@ -100,9 +119,10 @@ def layers_json(layers: Layers) -> Iterator[str]:
     `{"version": 1, "platform", "steps": {"all", "distinct"}, "targets": [{"target", "steps":
     [{"instruction", "line", "id", "shared_with"}]}], "advice": [{"code", "message", "location",
     "saves"}]}`. A line is in the Dockerfile of the target, or of the parent to which the step
-    belongs.
+    belongs. With a recorded build, steps and targets also have "seconds" and "bytes", and there is
+    "recorded": what the build took, its critical path, and the most expensive steps.
     """
-    users = layers.users()
+    users, recorded = layers.users(), layers.recorded
     head = {
         "version": 1,
         "platform": layers.platform,
@@ -116,10 +136,13 @@ def layers_json(layers: Layers) -> Iterator[str]:
                 "line": step.line,
                 "id": step.id,
                 "shared_with": [name for name in users[step.id] if name != target.name],
+                **_cost(recorded.steps.get(step.id) if recorded else None),
             }
             for step in layers.steps[target.name]
         ]
-        yield (",\n " if number else "\n ") + json.dumps({"target": target.name, "steps": steps})
+        costs = _cost(recorded.targets.get(target.name) if recorded else None)
+        described = {"target": target.name, "steps": steps, **costs}
+        yield (",\n " if number else "\n ") + json.dumps(described)
     advice = [
         {
             "code": one.code,
@@ -129,4 +152,11 @@ def layers_json(layers: Layers) -> Iterator[str]:
         }
         for one in layers.advice
     ]
-    yield '\n], "advice": ' + json.dumps(advice) + "}\n"
+    last: dict[str, object] = {"advice": advice}
+    if recorded is not None:
+        last["recorded"] = recorded_json(recorded)
+    yield "\n], " + json.dumps(last)[1:] + "\n"
+
+
+def _cost(cost: Cost | None) -> dict[str, object]:
+    return {} if cost is None else {"seconds": round(cost.seconds, 3), "bytes": cost.transferred}

@@ -1,16 +1,13 @@
 """Determine the steps that building each target executes on one platform."""
 
 import os
-import posixpath
-import re
 from collections.abc import Callable, Iterable, Mapping
-from hashlib import sha256
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from compiler.errors import CompileError, Location
-from compiler.external.addresses import is_folder
-from compiler.fingerprint.context_files import Listing, Trees, UnreadableError
+from compiler.fingerprint.context_files import UnreadableError
 from compiler.output.artifact import Compilation
 from compiler.output.bake_fields import Fields
 from compiler.output.bake_resolved import ResolvedPlan
@@ -25,21 +22,17 @@ from compiler.render.build_steps import (
     opaque_state,
 )
 from compiler.render.canonical import EPOCH
-from compiler.render.context_reads import source_reach
 from compiler.render.dockerfile import DockerfileError, Instruction, ParsedDockerfile
 from compiler.render.instruction_reads import Source, sources
 from compiler.render.shared_parses import SharedParses
+from compiler.reports.layers.context_contents import ContextContents
 from compiler.source.project_files import Files
 from compiler.targets.graph import closure, ordered
 from compiler.targets.links import linked_target
-from compiler.targets.target import Target
 
 
 _EXECUTION = ("network", "shm-size", "ulimits")
 """Fields on which a `RUN` depends."""
-_MOST_TEXT = 1024 * 1024
-"""Bytes of context files in which names are looked for."""
-_WILD = re.compile(r"[*?\[\\]")
 
 
 class TargetSteps:
@@ -65,28 +58,31 @@ class TargetSteps:
         """
         self._compiled, self._resolved, self._platform = compiled, resolved, platform
         self._targets = {target.name: target for target in compiled.plan.targets}
-        self._trees, self._shown = Trees(folder), shown
+        self._shown = shown
+        self._contents = ContextContents(folder)
+        self._ignored = BuildContexts(Files(Path(folder), shown), compiled.plan.matrix.output)
         self._parses = SharedParses()
-        self._contexts = BuildContexts(Files(Path(folder), shown), compiled.plan.matrix.output)
+        self._parsed: dict[str, ParsedDockerfile | None] = {}
         self._known: dict[tuple[object, ...], KnownStates] = {}
         """What steps depend on besides a Dockerfile and its arguments -> known states."""
-        self._folder = folder
-        self._texts: dict[object, tuple[str, ...] | None] = {}
-        self._digests: dict[tuple[str, str, bool], str] = {}
+        self._computed: dict[str, tuple[tuple[ImageState, ...], ImageState]] = {}
+        """Target -> the states of what it links to, and its state without a change."""
 
     def text(self, name: str) -> str:
         """Return the text of a target's Dockerfile, without the lines above it."""
         return self._compiled.dockerfiles[name]
 
-    def parsed(self, name: str) -> ParsedDockerfile:
-        """Return the Dockerfile of a target.
-
-        Raises:
-            DockerfileError: another frontend reads it, and this project cannot parse it.
-        """
-        target, text = self._targets[name], self._compiled.dockerfiles[name]
-        shapes = self._compiled.shapes.get(target.template)
-        return self._parses.parse(text, None if shapes is None else shapes.get(text))
+    def parsed(self, name: str) -> ParsedDockerfile | None:
+        """Return the Dockerfile of a target; None if another frontend reads it."""
+        if name not in self._parsed:
+            text = self.text(name)
+            shapes = self._compiled.shapes.get(self._targets[name].template)
+            printed = None if shapes is None else shapes.get(text)
+            try:
+                self._parsed[name] = self._parses.parse(text, printed)
+            except DockerfileError:
+                self._parsed[name] = None
+        return self._parsed[name]
 
     def states(
         self,
@@ -103,7 +99,7 @@ class TargetSteps:
             CompileError: a file of a context cannot be read.
         """
         names = list(names)
-        links = {name: tuple(self._links(name).values()) for name in self._targets}
+        links = {name: tuple(linked.values()) for name, linked in self._links.items()}
         found: dict[str, ImageState] = {}
         try:
             for name in ordered(closure(names, links), links):
@@ -123,55 +119,25 @@ class TargetSteps:
         Returns:
             The texts; None if they are too large to be examined, or not in a known folder.
         """
-        target, escape = self._targets[name], self.parsed(name).escape
-        main = str(self._resolved.fields[name].get("context", "."))
-        own = self._contexts.own_ignore_file(target)
-        named = self._named(name)
+        target, parsed = self._targets[name], self.parsed(name)
+        escape = "" if parsed is None else parsed.escape
         read = frozenset(source for step in instructions for source in sources(step, escape))
-        key = (main, own, tuple(named.items()), read)
-        if key not in self._texts:
-            self._texts[key] = self._file_texts(target, main, named, read)
-        return self._texts[key]
-
-    def _file_texts(
-        self,
-        target: Target,
-        main: str,
-        named: Mapping[str, str],
-        read: Iterable[Source],
-    ) -> tuple[str, ...] | None:
-        texts: dict[str, str] = {}
-        size = 0
-        for source in read:
-            folder = named.get(source.name, "") if source.name else main
-            if not folder:
-                continue  # a stage or an image
-            if not is_folder(folder):
-                return None
-            reach = source_reach(source)
-            listing = (
-                self._trees.named(folder, reach)
-                if source.name
-                else self._trees.main(folder, target.dockerfile, reach)
-            )
-            for path in listing.files:
-                full = os.path.join(self._folder, folder, path)
-                if full in texts or not os.path.isfile(full):
-                    continue
-                size += os.path.getsize(full)
-                if size > _MOST_TEXT:
-                    return None
-                texts[full] = Path(full).read_text(errors="replace")
-        return tuple(texts.values())
+        main = str(self._resolved.fields[name].get("context", "."))
+        return self._contents.texts(main, target.dockerfile, self._named(name), read)
 
     def _named(self, name: str) -> Mapping[str, str]:
         return self._resolved.fields[name].get("contexts", {})  # type: ignore[return-value]
 
-    def _links(self, name: str) -> dict[str, str]:
+    @cached_property
+    def _links(self) -> Mapping[str, Mapping[str, str]]:
+        """Each target -> its named contexts that are targets."""
         return {
-            key: other
-            for key, text in self._named(name).items()
-            if (other := linked_target(text)) is not None and other in self._targets
+            name: {
+                key: other
+                for key, text in self._named(name).items()
+                if (other := linked_target(text)) is not None and other in self._targets
+            }
+            for name in self._targets
         }
 
     def _state(
@@ -180,16 +146,39 @@ class TargetSteps:
         found: Mapping[str, ImageState],
         changed: Callable[[str, ParsedDockerfile], ParsedDockerfile] | None,
     ) -> ImageState:
-        fields, text = self._resolved.fields[name], self._compiled.dockerfiles[name]
-        target = self._targets[name]
-        own = self._contexts.own_ignore_file(target)
-        main = str(fields.get("context", "."))
-        linked = {key: found[other] for key, other in self._links(name).items()}
-        named = self._named(name)
+        linked = {key: found[other] for key, other in self._links[name].items()}
+        below = tuple(map(id, linked.values()))
+        parsed = original = self.parsed(name)
+        if changed is not None and original is not None:
+            parsed = changed(name, original)
+        if parsed is original and name in self._computed:
+            states, state = self._computed[name]
+            if tuple(map(id, states)) == below:
+                return state
+        build, known = self._build(name, linked)
+        text = self.text(name)
+        if parsed is None:
+            state = opaque_state(text, build)
+        else:
+            state = final_state(parsed, text, build, known)
+        if parsed is original:
+            self._computed[name] = (tuple(linked.values()), state)
+        return state
+
+    def _build(self, name: str, linked: Mapping[str, ImageState]) -> tuple[Build, KnownStates]:
+        """Return what a target is built with, and the states that are known for equal builds."""
+        fields, target = self._resolved.fields[name], self._targets[name]
+        main, named = str(fields.get("context", ".")), self._named(name)
         uncached: Any = fields.get("no-cache-filter", ())
         arguments: Any = fields.get("args", {})
+
+        def contents(context: str, source: Source) -> str:
+            if context:
+                return self._contents.identity(context, None, source)
+            return self._contents.identity(main, target.dockerfile, source)
+
         build = Build(
-            contents=self._contents(target, main),
+            contents=contents,
             header=0 if target.is_existing else HEADER_LINES,
             stage=str(fields.get("target", "")),
             platform=self._platform,
@@ -199,46 +188,11 @@ class TargetSteps:
             uncached=None if fields.get("no-cache") == "true" else tuple(uncached),
         )
         key = (
-            *(own, main, build.header, build.stage, build.execution, build.uncached),
-            *(build.arguments.get(EPOCH), tuple(named.items())),
+            *(self._ignored.own_ignore_file(target), main, build.header, build.stage),
+            *(build.execution, build.uncached, build.arguments.get(EPOCH), tuple(named.items())),
             tuple((key, id(state)) for key, state in linked.items()),
         )
-        known = self._known.setdefault(key, {})
-        try:
-            parsed = self.parsed(name)
-        except DockerfileError:
-            return opaque_state(text, build)
-        return final_state(parsed if changed is None else changed(name, parsed), text, build, known)
-
-    def _contents(self, target: Target, main: str) -> Callable[[str, Source], str]:
-        """Return what returns what stands for the files that an instruction reads."""
-
-        def contents(context: str, source: Source) -> str:
-            folder = context or main
-            if not is_folder(folder):
-                return name_of(folder, source.path)
-            reach = source_reach(source)
-            if context:
-                listing = self._trees.named(folder, reach)
-            else:
-                listing = self._trees.main(folder, target.dockerfile, reach)
-            return self._digest(listing, source)
-
-        return contents
-
-    def _digest(self, listing: Listing, source: Source) -> str:
-        """Return the digest of files under their paths below what an instruction names."""
-        key = (listing.digest, source.path, source.wild)
-        if key not in self._digests:
-            top = posixpath.normpath(f"/{source.path}").lstrip("/")
-            if source.wild and (match := _WILD.search(top)):
-                top = top[: match.start()].rpartition("/")[0]
-            names = {name: one for name, one in listing.files.items() if name != top}
-            top = f"{top}/" if top else ""
-            text = "".join(f"{path.removeprefix(top)}\0{one}\0" for path, one in names.items())
-            own = listing.files.get(top.rstrip("/"), "")
-            self._digests[key] = sha256(os.fsencode(own + text)).hexdigest()[:16]
-        return self._digests[key]
+        return build, self._known.setdefault(key, {})
 
 
 def _execution(fields: Fields) -> str:

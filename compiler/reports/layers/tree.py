@@ -17,10 +17,15 @@ class TreeStep(NamedTuple):
 
     text: str
     """The instruction; `…` for what differs between the folded branches."""
-    distinct: int
-    """The number of distinct steps that it is."""
+    ids: frozenset[str]
+    """The distinct steps that it is."""
     is_elsewhere: bool
     """Whether some of these steps are in other branches, too."""
+
+    @property
+    def distinct(self) -> int:
+        """The number of distinct steps."""
+        return len(self.ids)
 
 
 class Branch(NamedTuple):
@@ -130,7 +135,7 @@ class _Folding:
         same = all(step.instruction == first.instruction for step in steps.values())
         own = Counter(node.step.id for node in nodes if node.step is not None)
         elsewhere = any(self._places[name] > count for name, count in own.items())
-        return TreeStep(first.instruction if same else first.pattern, len(steps), elsewhere)
+        return TreeStep(first.instruction if same else first.pattern, frozenset(steps), elsewhere)
 
     def _selection(
         self, nodes: Sequence[_Node], above: Sequence[_Node]
