@@ -1,7 +1,7 @@
 """Combine layers with the last build: seconds and bytes of steps, and what bounds the build."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from compiler.bake.trace import RecordedBuild, TracedStep
@@ -27,11 +27,12 @@ def match(layers: Layers, build: RecordedBuild) -> Recorded:
             if found is not None and _is_on(found["where"], layers.platform):
                 by_target[target].append((_plain(found["text"]), traced))
     costs: dict[str, Cost] = {}
+    built: Counter[str] = Counter()
     for name, steps in layers.steps.items():
         for step, traced in _pairs(steps, by_target.get(name, ())):
             cost = Cost(traced.seconds, traced.transferred)
             costs[step.id] = max(cost, costs.get(step.id, cost))
-    users = layers.users()
+            built[step.id] += 1
     known = [step for step in build.steps if not step.cached]
     return Recorded(
         steps=costs,
@@ -42,7 +43,7 @@ def match(layers: Layers, build: RecordedBuild) -> Recorded:
         cores=build.cores,
         seconds=max((step.completed for step in build.steps), default=0.0),
         executed=sum(step.seconds for step in known),
-        saved=sum(cost.seconds * (len(users[name]) - 1) for name, cost in costs.items()),
+        saved=sum(cost.seconds * (built[name] - 1) for name, cost in costs.items()),
         critical_path=tuple(map(_timed, _longest_chain(build.steps))),
         expensive=tuple(
             _timed(step) for step in sorted(known, key=lambda one: -one.seconds)[:MOST]
