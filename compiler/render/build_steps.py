@@ -8,6 +8,7 @@ below it, and on what it copies to where; variables count only where its words u
 
 import json
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
@@ -147,6 +148,7 @@ def steps(
         return tuple(opaque_state(text, build).steps)
 
 
+@lru_cache(maxsize=4096)
 def image_name(image: str) -> str:
     """Return what stands for an external image: its digest, or else its full name.
 

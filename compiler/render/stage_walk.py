@@ -64,7 +64,7 @@ class StageWalk:
 
     def _walk(self, number: int) -> ImageState:
         stage = self._parsed.stages[number]
-        if stage.name and lookup_name(stage.name) in self._named:
+        if stage.name and self._is_named(stage.name):
             return self._image(stage.name, self._build.platform)
         state = self._base(stage, number)
         inherited = tuple(read(f"FROM x\n{line}\n").instructions[1] for line in state.triggers)
@@ -93,9 +93,11 @@ class StageWalk:
     def _is_external(self, word: Word) -> bool:
         """Return whether a name is certainly that of an external image."""
         text = word.text
-        if "$" in text or text.lower() in self._numbers:
-            return False
-        return not self._named or lookup_name(text) not in self._named
+        return not ("$" in text or text.lower() in self._numbers or self._is_named(text))
+
+    def _is_named(self, name: str) -> bool:
+        """Return whether a named context replaces a stage or an image."""
+        return bool(self._named) and lookup_name(name) in self._named
 
     def _base(self, stage: Stage, number: int) -> ImageState:
         """Return the state that a `FROM` begins with."""
@@ -105,7 +107,7 @@ class StageWalk:
         if name == "scratch":
             return ImageState()
         earlier = [n for n in range(number) if self._parsed.stages[n].name == name.lower()]
-        if lookup_name(name) not in self._named and earlier:
+        if earlier and not self._is_named(name):
             state = self._stage(earlier[-1])
             environment = dict(state.environment)
             for key, value in state.inherited.items():
@@ -116,7 +118,7 @@ class StageWalk:
 
     def _image(self, name: str, platform: str) -> ImageState:
         """Return the state of a named context or, if there is none, of an external image."""
-        context = self._named.get(lookup_name(name))
+        context = self._named.get(lookup_name(name)) if self._named else None
         if isinstance(context, ImageState):
             return context._replace(environment=context.inherited)
         if context is not None and is_folder(context):
@@ -183,8 +185,7 @@ class StageWalk:
             linked = is_linked(step)
             name = self._copy(step, state._replace(files="") if linked else state, state, found)
             files = name_of(state.files, name) if linked and state.files else name
-        without = self._build.uncached
-        if without is None or stage.name in without:
+        if self._build.uncached is None or stage.name in self._build.uncached:
             name = files = name_of("no-cache", name)
         found[name] = Step(
             name, step.text, step.line + self._build.header, step.pattern or step.text

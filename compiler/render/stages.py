@@ -7,6 +7,7 @@ rather than too few.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from compiler.external.platforms import canonical_platform
@@ -143,7 +144,8 @@ class ImageWalk:
         return closure(wanted or {len(stages) - 1}, dict(enumerate(links)))
 
 
-def automatic_arguments(platform: str, stage: str, *, builder: str = "") -> dict[str, str]:
+@lru_cache(maxsize=256)
+def automatic_arguments(platform: str, stage: str, *, builder: str = "") -> Mapping[str, str]:
     """Return the arguments that BuildKit defines in every Dockerfile.
 
     Args:

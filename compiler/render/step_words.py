@@ -8,6 +8,7 @@ import json
 import posixpath
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 
 _OPEN, _CLOSE = "\ue003", "\ue004"
@@ -31,15 +32,23 @@ def expand(word: str, values: Mapping[str, str], base: str, escape: str) -> str:
     """
     if not any(mark in word for mark in ("$", '"', "'", escape)):
         return word
+    names = [match["braced"] or match["bare"] for match in _USED.finditer(word)]
+    known = tuple((name, values[name]) for name in names if name in values)
+    return _expand(word, known, base, escape)
+
+
+@lru_cache(maxsize=4096)
+def _expand(word: str, values: tuple[tuple[str, str], ...], base: str, escape: str) -> str:
+    """Return what `expand` returns, given the values of the variables that a word uses."""
     from e2b_dockerfile_utils import ShellLex
 
+    known = dict(values)
     found = [*_USED.finditer(word)] if base else []
-    names = [match["braced"] or match["bare"] for match in found]
-    unknown = [name for name in names if name not in values]
+    unknown = [match["braced"] or match["bare"] for match in found]
+    unknown = [name for name in unknown if name not in known]
     if unknown and any(match["braced"] and not match["plain"] for match in found):
-        known = {name: values[name] for name in names if name in values}
         return _placeholder(base, word, json.dumps(known))
-    known = {**values, **{name: _placeholder(base, name) for name in unknown}}
+    known |= {name: _placeholder(base, name) for name in unknown}
     try:
         return ShellLex(escape, env=known, skip_unset_env=False).process_word(word)
     except ValueError:
