@@ -11,12 +11,16 @@ from jinja2.tests import TESTS as DEFAULT_TESTS
 
 from compiler.codes import Code
 from compiler.errors import did_you_mean, listed
+from compiler.external.platforms import PlatformName
 from compiler.matrix.jinja import PrintedError
 from compiler.matrix.jinja_versions import NAMES
 
 
 _ANALYSED = "<introspection>"
 """Jinja's name for a text whose names are determined."""
+
+_PLATFORM = f"'{PlatformName.__module__}.{PlatformName.__name__} object'"
+"""Jinja's name for a platform."""
 
 
 def place(error: BaseException) -> tuple[str | None, int]:
@@ -90,6 +94,9 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[Code, str, str, str
             if " has no attribute " in text:
                 word = _NAMED.findall(text)[-1]
                 help_ = "check the data, or add a fallback with `| default(...)`"
+                if _PLATFORM in text:
+                    text = text.replace(_PLATFORM, "'platform'")
+                    help_ = "a platform has `os`, `arch` and `variant`"
             return Code.UNDEFINED_NAME, text, help_, word
         case PrintedError():
             remedy = {
