@@ -32,8 +32,8 @@ _KEPT = "old-bake.hcl"
     "origin",
     metavar="FILE",
     type=click.Path(),
-    help="Write a matrix of the builds that this file declares: a bake file, or the JSON of "
-    "`bake --print`.",
+    help="Write a matrix of existing builds: of a bake file, the JSON of `bake --print`, a GitHub "
+    "Actions workflow, or a folder of Dockerfiles.",
 )
 @pass_invocation
 def init_(invocation: Invocation, /, folder: Path, *, minimal: bool, origin: str | None) -> None:
@@ -53,6 +53,8 @@ def init_(invocation: Invocation, /, folder: Path, *, minimal: bool, origin: str
       compile-matrix init base-images
       compile-matrix init --minimal
       compile-matrix init --from docker-bake.hcl
+      compile-matrix init --from .github/workflows/images.yml
+      compile-matrix init --from images
     """
     if origin is not None:
         if minimal:
@@ -74,7 +76,7 @@ def _adopt(invocation: Invocation, origin: str, folder: Path) -> None:
     from compiler.output.scaffold import create, refuse_present
     from compiler.reports.adopt.adopt import adopt
     from compiler.reports.adopt.model import MATRIX
-    from compiler.reports.adopt.read_bake import read_bake
+    from compiler.reports.adopt.read_definition import read_given_definition
     from compiler.source.positions import refuse_file
 
     with on_error("nothing is written"):
@@ -82,10 +84,14 @@ def _adopt(invocation: Invocation, origin: str, folder: Path) -> None:
             message, help_ = f"there is no folder '{folder}'", "name the folder in which bake runs"
             refuse_file(str(folder), code=Code.MISSING_FILE, message=message, help=help_)
         refuse_present(folder, [MATRIX])
-        adoption = adopt(read_bake(origin), folder, limit=invocation.limit)
+        adoption = adopt(read_given_definition(origin, folder), folder, limit=invocation.limit)
         create(folder, adoption.files)
     steps = ["compile-matrix"]
     compared = Path(origin)
+    if not adoption.comparable:
+        steps.append("docker buildx bake --print")
+        _show(invocation, folder, tuple(adoption.files), steps, adoption)
+        return
     if compared.absolute() == (folder / _BAKE).absolute():
         steps.insert(0, f"mv {_BAKE} {_KEPT}")
         compared = Path(_KEPT)

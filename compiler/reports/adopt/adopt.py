@@ -28,6 +28,8 @@ class Adoption:
     targets: int
     """The number of targets of the matrix."""
     images: int
+    comparable: bool
+    """Whether `compare` can read the definition."""
     leftovers: tuple[Leftover, ...]
     """What is not in the matrix, in the order of the definition."""
 
@@ -58,6 +60,7 @@ def adopt(given: Given, folder: Path, *, limit: int) -> Adoption:
                 files={MATRIX: text.text.encode(), **given.files},
                 targets=len(draft.names),
                 images=len(draft.images),
+                comparable=given.named,
                 leftovers=tuple(sorted(found, key=lambda one: one.line)),
             )
         families, targets, groups = _blamed(draft, failures)
@@ -147,7 +150,7 @@ def _text(draft: Draft, given: Given) -> YamlText:
             return {named(key): named(item) for key, item in value.items()}
         return value
 
-    origin = printable(PurePath(given.path).name)
+    origin = printable(PurePath(given.path).name or given.path)
     return write_yaml(named(draft.data), f"Written by `compile-matrix init --from {origin}`.")
 
 

@@ -1,28 +1,19 @@
 """Find the fewest fields, at images, axis values and overrides, that give each target its own."""
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any, NamedTuple, TypeAlias
 
 from compiler.matrix.field_table import ROWS, Kind
 from compiler.reports.adopt.image import scalar
 from compiler.reports.adopt.model import GivenTarget
-from compiler.reports.adopt.patterns import patterns
-from compiler.reports.adopt.strings import choices, common_string, literal
+from compiler.reports.adopt.splits import When, split
+from compiler.reports.adopt.strings import literal
 from compiler.targets.links import link_to, linked_target
 
 
 Leaf: TypeAlias = tuple[str, str | None]
 """A field, and a key of it if it is a mapping."""
-When: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
-"""A pattern: axes with the values that it matches."""
-
-_DIFFERENT = object()
-"""There is no common value."""
-_MOST_AXES = 3
-"""The most axes on which a field depends before every variant is looked at by itself."""
 
 
 class Variant(NamedTuple):
@@ -83,7 +74,7 @@ def image_fields(variants: Sequence[Variant], *, own: Collection[str]) -> Layout
     leaves = sorted({leaf: None for table in tables for leaf in table}, key=lambda x: order[x[0]])
     for leaf in leaves:
         values = [table.get(leaf) for table in tables]
-        base, changes = _split(values, rows, seen)
+        base, changes = split(values, rows, seen)
         if base is not None:
             _put(layout.fields, leaf, base)
         for when, value in changes:
@@ -146,90 +137,3 @@ def _put(place: dict[str, Any], leaf: Leaf, value: Any) -> None:
         place[name] = True
     else:
         place[name] = value
-
-
-def _split(
-    values: Sequence[str | tuple[str, ...] | None],
-    rows: Sequence[Mapping[str, str]],
-    seen: Sequence[Mapping[str, str]],
-) -> tuple[Any, list[tuple[When, Any]]]:
-    """Return the value of most variants, and those of the others with their patterns.
-
-    The first value is None if the field cannot be the same for all and then be overridden.
-    """
-    for axes in _axis_sets(rows):
-        classes: dict[When, list[int]] = {}
-        for n, row in enumerate(rows):
-            classes.setdefault(tuple((axis, (row[axis],)) for axis in axes), []).append(n)
-        if len(axes) > 1 and len(classes) == len(rows):
-            exceptions = _split_by_length(values, rows, seen)
-            if exceptions is not None:
-                return exceptions
-        found: dict[When, Any] = {}
-        for when, numbers in classes.items():
-            value = _common([values[n] for n in numbers], [seen[n] for n in numbers])
-            if value is _DIFFERENT:
-                break
-            found[when] = value
-        else:
-            if any(value is None for value in found.values()):
-                return None, [(when, one) for when, one in found.items() if one is not None]
-            frequent = Counter(map(repr, found.values())).most_common(1)[0][0]
-            base = next(one for one in found.values() if repr(one) == frequent)
-            return base, [(when, one) for when, one in found.items() if one != base]
-    raise AssertionError("a single variant always has a common value")
-
-
-def _split_by_length(
-    values: Sequence[str | tuple[str, ...] | None],
-    rows: Sequence[Mapping[str, str]],
-    seen: Sequence[Mapping[str, str]],
-) -> tuple[Any, list[tuple[When, Any]]] | None:
-    """Return the most common list, and those of other lengths; None if that is not exact.
-
-    An example is a tag `latest` that one variant has in addition.
-    """
-    classes: dict[int, list[int]] = {}
-    for n, value in enumerate(values):
-        if not isinstance(value, tuple):
-            return None
-        classes.setdefault(len(value), []).append(n)
-    base, *others = sorted(classes.values(), key=len, reverse=True)
-    axes = {axis: list(dict.fromkeys(row[axis] for row in rows)) for axis in rows[0]}
-    changes: list[tuple[When, Any]] = []
-    for numbers in (base, *others):
-        common = _common([values[n] for n in numbers], [seen[n] for n in numbers])
-        if common is _DIFFERENT:
-            return None
-        if numbers is not base:
-            boxes = patterns([rows[n] for n in numbers], axes)
-            whens = (tuple((axis, tuple(items)) for axis, items in box.items()) for box in boxes)
-            changes += [(when, common) for when in whens]
-    first = _common([values[n] for n in base], [seen[n] for n in base])
-    return first, changes
-
-
-def _axis_sets(rows: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, ...]]:
-    """Yield the sets of axes on which a value may depend, small ones first."""
-    axes = tuple(rows[0])
-    for size in range(min(len(axes), _MOST_AXES) + 1):
-        yield from combinations(axes, size)
-    if len(axes) > _MOST_AXES:
-        yield axes
-
-
-def _common(
-    values: Sequence[str | tuple[str, ...] | None], seen: Sequence[Mapping[str, str]]
-) -> Any:
-    """Return one value of matrix.yaml for several variants, None for none, or `_DIFFERENT`."""
-    if all(value is None for value in values):
-        return None
-    expressions = choices(seen)
-    if all(isinstance(value, str) for value in values):
-        text = common_string([str(value) for value in values], expressions)
-        return _DIFFERENT if text is None else text
-    lists = [value for value in values if isinstance(value, tuple)]
-    if len(lists) < len(values) or len({len(one) for one in lists}) > 1:
-        return _DIFFERENT
-    items = [common_string(column, expressions) for column in zip(*lists, strict=True)]
-    return _DIFFERENT if None in items else items

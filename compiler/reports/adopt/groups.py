@@ -5,7 +5,7 @@ from typing import Any
 
 from compiler.reports.adopt.image import Image, matcher, written_patterns
 from compiler.reports.adopt.model import Given, Leftover
-from compiler.reports.adopt.patterns import patterns
+from compiler.reports.adopt.patterns import selecting
 
 
 def make_groups(
@@ -61,7 +61,7 @@ def _pattern(group: str, members: set[str], touched: Sequence[Image]) -> dict[st
         return "it contains parts of several images"
     (image,) = touched
     rows = [row for row, name in zip(image.rows, image.names, strict=True) if name in members]
-    boxes = written_patterns(patterns(rows, image.axes))
+    boxes = written_patterns(selecting(rows, image.rows, image.axes))
     if len(boxes) > 1:
         return "its targets do not match one pattern"
     return {"image": image.name, **boxes[0]}

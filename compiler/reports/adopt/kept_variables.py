@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from compiler.errors import CompileError
-from compiler.matrix.names import HCL_WORDS, RESERVED_VARIABLES, VARIABLE
 from compiler.output.bake_fields import Fields
 from compiler.reports.adopt.hcl import Block
-from compiler.reports.adopt.model import MAX_VARIABLES, GivenTarget, variable_mark
+from compiler.reports.adopt.model import MAX_VARIABLES, GivenTarget, variable_mark, why_not_variable
 from compiler.reports.adopt.strings import literal
 from compiler.reports.adopt.variable_uses import decided_variables, default_in_matrix
 from compiler.reports.compare.read_bakefile import BakeFile, Printed
@@ -72,7 +71,9 @@ def keep_variables(
     decided = decided_variables(blocks)
     names = []
     for name, block in declared.items():
-        why = _why_not(name, decided)
+        why = why_not_variable(name)
+        if not why and name in decided:
+            why = "more than a text depends on it"
         if why:
             report(block.line, f"variable '{name}'", f"{why}; its value is written")
         else:
@@ -99,15 +100,6 @@ def keep_variables(
         others=others,
         printed=changed,
     )
-
-
-def _why_not(name: str, decided: frozenset[str]) -> str:
-    """Return why a matrix cannot keep a variable; empty if it can."""
-    if not VARIABLE.match(name) or name in RESERVED_VARIABLES | HCL_WORDS:
-        return "a matrix cannot have a variable of this name"
-    if name.startswith("ONLY_"):
-        return "names that begin with ONLY_ are reserved"
-    return "more than a text depends on it" if name in decided else ""
 
 
 def _names(printed: Printed) -> frozenset[str]:

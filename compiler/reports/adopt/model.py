@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from compiler.matrix.names import HCL_WORDS, RESERVED_VARIABLES, VARIABLE
 from compiler.output.bake_fields import Fields
 from compiler.output.definition import Definition
 
@@ -23,6 +24,13 @@ def variable_mark(number: int) -> str:
 def is_variable(character: str) -> bool:
     """Return whether a character can stand for a variable."""
     return bool(character) and _FIRST <= ord(character) < _FIRST + MAX_VARIABLES
+
+
+def why_not_variable(name: str) -> str:
+    """Return why a matrix cannot have a variable of this name; empty if it can."""
+    if not VARIABLE.match(name) or name in RESERVED_VARIABLES | HCL_WORDS:
+        return "a matrix cannot have a variable of this name"
+    return "names that begin with ONLY_ are reserved" if name.startswith("ONLY_") else ""
 
 
 def with_variables(text: str, names: Sequence[str]) -> str:

@@ -38,6 +38,29 @@ def patterns(rows: Iterable[Row], axes: Mapping[str, Sequence[str]]) -> list[dic
     ]
 
 
+def selecting(
+    rows: Sequence[Row], every: Sequence[Row], axes: Mapping[str, Sequence[str]]
+) -> list[dict[str, list[str]]]:
+    """Return patterns that together match exactly these of all rows.
+
+    Args:
+        rows: the variants to match, each once.
+        every: all variants; a combination that is not one of them may match or not.
+        axes: every axis with its values.
+    """
+    chosen = {tuple(row[axis] for axis in axes) for row in rows}
+    others = [row for row in every if tuple(row[axis] for axis in axes) not in chosen]
+    found: list[dict[str, list[str]]] = []
+    for box in patterns(rows, axes):
+        for axis in list(box):
+            shorter = {name: items for name, items in box.items() if name != axis}
+            if not any(all(row[n] in items for n, items in shorter.items()) for row in others):
+                box = shorter  # noqa: PLW2901 - one condition less
+        if box not in found:
+            found.append(box)
+    return found
+
+
 def missing(rows: Sequence[Row], axes: Mapping[str, Sequence[str]]) -> list[Row] | None:
     """Return the combinations of all values without a row; None if there are too many."""
     count = 1

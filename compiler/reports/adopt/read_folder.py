@@ -1,0 +1,102 @@
+"""Read a folder of Dockerfiles as given targets: one image for each.
+
+A Dockerfile does not say what its context is. It is the Dockerfile's own folder if that contains
+what the Dockerfile copies, otherwise the project's folder if that does.
+"""
+
+import os
+from pathlib import Path
+from posixpath import basename, dirname
+
+from compiler.matrix.names import IMAGE
+from compiler.output.bake_fields import normal
+from compiler.output.definition import Definition
+from compiler.render.context_sources import context_sources
+from compiler.render.dockerfile import DockerfileError, read
+from compiler.reports.adopt.model import Given, GivenTarget, Leftover
+from compiler.source.file_globs import find_files
+from compiler.source.project_files import FileError, Files
+
+
+_PATTERNS = ("**/Dockerfile", "**/Dockerfile[.-]*", "**/*.Dockerfile")
+_IGNORED = ".dockerignore"
+MAX_FILES = 1000
+"""The most Dockerfiles that are read."""
+
+
+def read_folder(folder: str, project: Path) -> Given:
+    """Return an image for each Dockerfile in a folder or below, without hidden folders and links.
+
+    Args:
+        folder: the folder, as the user named it.
+        project: the folder of the matrix, to which all paths are relative.
+    """
+    files = Files(project)
+    below = os.path.relpath(os.path.realpath(folder), os.path.realpath(project))
+    leftovers: list[Leftover] = []
+    targets: list[GivenTarget] = []
+    found = {path for pattern in _PATTERNS for path in find_files(folder, pattern)}
+    paths = sorted(path for path in found if not path.endswith(_IGNORED))
+    for path in paths[:MAX_FILES]:
+        whole = os.path.normpath(f"{below}/{path}")
+        name = _name(path, folder)
+        shown = os.path.join(folder, path)
+        if name in {target.name for target in targets} or not IMAGE.match(name):
+            why = f"its image would be named '{name}', which is taken or invalid"
+            leftovers.append(Leftover(path=shown, line=0, what="Dockerfile", why=why))
+            continue
+        context, why = _context(whole, files)
+        if why:
+            leftovers.append(Leftover(path=shown, line=0, what=f"context of '{name}'", why=why))
+        fields = normal({"context": context})
+        targets.append(GivenTarget(name=name, fields=fields, dockerfile=whole))
+    if len(paths) > MAX_FILES:
+        why = f"only the first {MAX_FILES:,} are read"
+        leftovers.append(Leftover(path=folder, line=0, what="further Dockerfiles", why=why))
+    if targets:
+        why = "Dockerfiles do not contain them; add `tags` to the images"
+        leftovers.append(Leftover(path=folder, line=0, what="tags", why=why))
+    definition = Definition(targets={target.name: target.fields for target in targets})
+    return Given(
+        path=folder,
+        targets=tuple(targets),
+        named=False,
+        definitions=(({}, definition),),
+        leftovers=tuple(leftovers),
+    )
+
+
+def _name(path: str, folder: str) -> str:
+    """Return the image's name: the folders, and what the file's name adds to `Dockerfile`.
+
+    >>> _name("python/Dockerfile", "."), _name("Dockerfile.gpu", "."), _name("a/b.Dockerfile", ".")
+    ('python', 'gpu', 'a-b')
+    """
+    name = basename(path)
+    suffix = name.removesuffix(".Dockerfile") if name.endswith(".Dockerfile") else name[11:]
+    folders = [part for part in dirname(path).split("/") if part]
+    parts = [*folders, suffix] if suffix else folders
+    return "-".join(parts) or os.path.basename(os.path.realpath(folder))
+
+
+def _context(path: str, files: Files) -> tuple[str, str]:
+    """Return the context of a Dockerfile, and why it is a guess; empty if it is not."""
+    own = dirname(path) or "."
+    try:
+        parsed = read(files.read(path).decode())
+    except (DockerfileError, FileError, UnicodeDecodeError):
+        return own, ""  # Compiling says what is wrong.
+    copied = [
+        source.path
+        for source in context_sources(parsed)
+        if source.instruction != "FROM" and not source.name and "$" not in source.word
+        if not source.is_pattern and ":" not in source.word
+    ]
+    if own == ".":
+        return own, ""
+    for context in (own, "."):
+        if all(files.exists(os.path.normpath(f"{context}/{one}")) for one in copied):
+            if context == own and copied and all(map(files.exists, filter(None, copied))):
+                return own, "the top folder contains the copied files, too; this is the own folder"
+            return context, ""
+    return own, "no folder contains all files that it copies"
