@@ -94,12 +94,15 @@ def examples(text: str) -> list[Example]:
     """Return the projects of a page, in order."""
     found: list[Example] = []
     files: dict[str, str] = {}
+    hidden: dict[str, str] = {}
     origins: list[Block] = []
     for block in blocks(text):
         if block.is_matrix:
-            found.append(Example(block, dict(files), origins))
+            found.append(Example(block, {**files, **(hidden if origins else {})}, origins))
             origins = []
-        elif block.path is not None and not block.path.startswith("."):
+        elif block.path is not None and block.path.startswith("."):
+            hidden[block.path] = block.text
+        elif block.path is not None:
             files[block.path] = block.text
             if found:
                 found[-1].files[block.path] = block.text
