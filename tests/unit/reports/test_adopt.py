@@ -277,6 +277,31 @@ def test_random_definitions(
     assert not [one for one in found.leftovers if not one.what.startswith("names of")]
 
 
+@pytest.mark.slow
+@settings(max_examples=10, phases=[Phase.generate])
+@given(targets=families())
+def test_random_prints(
+    tmp_path_factory: pytest.TempPathFactory, targets: list[GivenTarget]
+) -> None:
+    """`init --from` and `compare` agree on the JSON of bake --print."""
+    folder = tmp_path_factory.mktemp("random")
+    printed(folder, {one.name: doubled(one.fields) for one in targets})
+
+    told = command.call(folder, "init", "--from", "theirs.json").stdout
+
+    assert "not in the matrix" not in told
+    assert "all the same" in command.call(folder, "compare", "theirs.json").stdout
+
+
+def doubled(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields with arguments as bake prints them."""
+    args = {
+        key: text.replace("${", "$${").replace("%{", "%%{")
+        for key, text in fields.get("args", {}).items()
+    }
+    return {**fields, "args": args, "tags": list(fields["tags"])}
+
+
 def test_a_definition_without_anything_to_take_over(tmp_path: Path) -> None:
     """Every reason is an error, and nothing is written."""
     file = printed(tmp_path, {"check": {"call": "check"}})

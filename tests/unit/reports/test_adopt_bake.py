@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 from pathlib import Path
+from random import Random
 
 import pytest
 from support import command
@@ -128,6 +130,70 @@ def test_a_bake_file_with_everything(tmp_path: Path, environment: dict[str, str]
         "  old.hcl:19: group 'computed': its targets are computed\n"
         "  old.hcl:47: names of target 'tool': its targets have other names here: fmt is tool-fmt\n"
     )
+
+
+def random_block(random: Random, n: int) -> str:
+    """Return a target with a random matrix, whose fields depend on it in random ways."""
+    axes = {
+        axis: random.sample(values, random.randint(1, len(values)))
+        for axis, values in (
+            ("py", ["3.9", "3.10", "3.11"]),
+            ("os", ["slim", "alpine", ""]),
+            ("gpu", [True, False]),
+            ("opt", [{"k": "x", "n": 1}, {"k": "y", "n": 2}]),
+        )
+        if random.random() < 0.6
+    }
+    axes = axes or {"py": ["3.9"]}
+    plain = {"py": "py", "os": "os", "gpu": 'gpu ? "g" : "c"', "opt": "opt.k"}
+    words = [f'replace({plain[axis]}, ".", "{random.choice("-_")}")' for axis in axes]
+    name = "-".join([f"t{n}", *(f"${{{word}}}" for word in words)])
+    label = "-".join(f"${{{plain[axis]}}}" for axis in axes)
+
+    def text() -> str:
+        axis = random.choice(list(axes))
+        value = json.dumps(random.choice(["a", "3.9", "${VERSION}", "$${x}", "{{ y }}"]))
+        condition = {"py": 'py == "3.9"', "os": 'os == ""', "gpu": "gpu", "opt": "opt.n == 1"}[axis]
+        known = random.choice([f'"<${{{plain[axis]}}}>${{REPO}}"', value])
+        return random.choice(
+            [known, f'{condition} ? {known} : "z"', f"{condition} ? null : {known}"]
+        )
+
+    args = ", ".join(f"A{m} = {text()}" for m in range(random.randint(0, 4)))
+    return f"""
+target "t{n}" {{
+  name = "{name}"
+  matrix = {json.dumps(axes).replace(": ", " = ")}
+  args = {{ {args} }}
+  labels = {{ "a.b" = {text()} }}
+  tags = ["${{REPO}}/t{n}:v{label}-${{VERSION}}"]
+  platforms = {random.choice(['["linux/amd64"]', '["linux/amd64", "linux/arm64"]'])}
+}}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+def test_random_bake_files(seed: int, tmp_path: Path, environment: dict[str, str]) -> None:
+    """Of random files, nothing differs, for other values of the variables too."""
+    random = Random(seed)  # noqa: S311
+    head = (
+        'variable "REPO" { default = "docker.io/acme" }\nvariable "VERSION" { default = "1.0" }\n'
+    )
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    (folder / "old.hcl").write_text(head + "".join(random_block(random, n) for n in range(8)))
+
+    told = command.call(folder, "init", "--from", "old.hcl", env=environment).stdout
+    compared = command.call(folder, "compare", "old.hcl", env=environment).stdout
+    other = {**environment, "REPO": "localhost:5000/x", "VERSION": "2"}
+    again = command.call(folder, "compare", "old.hcl", env=other).stdout
+
+    assert "all the same" in compared
+    assert "all the same" in again
+    left = told.partition("not in the matrix:\n")[2].partition("next:")[0].splitlines()
+    assert not [line for line in left if "names of target" not in line]
 
 
 @pytest.mark.parametrize(
