@@ -7,7 +7,7 @@ fewer blocks, never an error: bake has already accepted the file.
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +91,17 @@ def json_blocks(text: str, data: Mapping[str, Any]) -> list[Block]:
                 line = lines.get(label, 0)
                 blocks.append(Block(kind=kind, label=label, line=line, attributes=found))
     return blocks
+
+
+def listed_names(blocks: Iterable[Block], kind: str, attribute: str) -> set[str]:
+    """Return the texts in an attribute of all blocks of a kind: names of targets, for example."""
+    return {
+        token.text
+        for block in blocks
+        if block.kind == kind and attribute in block.attributes
+        for token in block.attributes[attribute].tokens
+        if token.kind == "text"
+    }
 
 
 def key_lines(text: str) -> dict[str, int]:

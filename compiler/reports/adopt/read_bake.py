@@ -14,7 +14,7 @@ from typing import Any
 from compiler.external.addresses import is_folder
 from compiler.output.bake_fields import Fields
 from compiler.output.definition import Definition, linked
-from compiler.reports.adopt.hcl import Block, hcl_blocks, json_blocks, key_lines
+from compiler.reports.adopt.hcl import Block, hcl_blocks, json_blocks, key_lines, listed_names
 from compiler.reports.adopt.kept_variables import KeptVariables, keep_variables
 from compiler.reports.adopt.marks import Marker
 from compiler.reports.adopt.model import Given, GivenTarget, Leftover
@@ -99,7 +99,8 @@ class _Reader:
         keys = key_lines(self._file.source.text)
         family_of = {name: family for family in families.values() for name in family.rows}
         changed = variables.printed.definition().targets if variables.printed else {}
-        inherited, grouped = _inherited(self._blocks), _grouped(self._blocks)
+        inherited = listed_names(self._blocks, "target", "inherits")
+        grouped = listed_names(self._blocks, "group", "targets")
         kept = linked(definition.targets)
         marker = Marker(variables.defaults, variables.others)
         targets: list[GivenTarget] = []
@@ -180,26 +181,6 @@ def _limited(definition: Definition, names: set[str]) -> Definition:
     """Return a definition with some of its targets."""
     targets = {name: fields for name, fields in definition.targets.items() if name in names}
     return replace(definition, targets=targets)
-
-
-def _inherited(blocks: Iterable[Block]) -> set[str]:
-    """Return the targets that others inherit, as far as they are named."""
-    return _texts(blocks, "target", "inherits")
-
-
-def _grouped(blocks: Iterable[Block]) -> set[str]:
-    """Return the targets and groups that groups contain, as far as they are named."""
-    return _texts(blocks, "group", "targets")
-
-
-def _texts(blocks: Iterable[Block], kind: str, attribute: str) -> set[str]:
-    return {
-        token.text
-        for block in blocks
-        if block.kind == kind and attribute in block.attributes
-        for token in block.attributes[attribute].tokens
-        if token.kind == "text"
-    }
 
 
 def _details(family: Family, name: str) -> dict[str, Mapping[str, str]]:

@@ -11,6 +11,9 @@ from compiler.source.positions import refuse_file
 
 
 _FOLDER = ("/.github/workflows/", "/.gitea/workflows/", "/.forgejo/workflows/")
+"""The folders whose YAML files are workflows."""
+_LIMIT = 1 << 20
+"""The maximum size of a workflow, in bytes."""
 
 
 def read_given_definition(origin: str, project: Path) -> Given:
@@ -54,10 +57,6 @@ def _workflow(origin: str) -> Source | None:
     if not in_folder and not _has_jobs(raw):
         return None
     return Source.parse(raw, origin, limit=_LIMIT)
-
-
-_LIMIT = 1 << 20
-"""The maximum size of a workflow, in bytes."""
 
 
 def _has_jobs(raw: bytes) -> bool:

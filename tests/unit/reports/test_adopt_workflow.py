@@ -157,7 +157,7 @@ def test_combinations(matrix: dict[str, Any], expected: list[dict[str, str]] | N
 
 
 def test_as_few_axes_as_distinguish_the_combinations() -> None:
-    """What does not distinguish them is no axis."""
+    """A key with the same value everywhere does not become an axis."""
     rows = [{"name": "a", "file": "x", "py": "3"}, {"name": "b", "file": "y", "py": "3"}]
 
     assert axis_keys(rows, []) == ["name"]
