@@ -21,7 +21,6 @@ ARGUMENTS = {
     "matrix/matrix.py": "the frozen types of a validated matrix, without logic",
     "matrix/model.py": "the models of matrix.yaml: the JSON Schema is generated from them",
     "render/unused_axes.py": "one algorithm: its parts have no other use",
-    "reports/adopt/read_bake.py": "one reader: the targets of a bake file, as bake prints them",
     "reports/explain/explain.py": "one report, in the order in which it is printed",
     "reports/explain/provenance.py": "one class: the origins of the values of a target",
     "source/composer.py": "one state machine over the events of a YAML parser",
