@@ -1,5 +1,7 @@
 """Matrices of a given number of variants, like those that teams have."""
 
+import json
+from itertools import product
 from pathlib import Path
 
 
@@ -47,25 +49,40 @@ ENTRYPOINT ["/control/run"]
 """
 
 
-def write(folder: Path, variants: int) -> None:
-    """Write a project with that many variants into a folder."""
+def write(folder: Path, variants: int, *, rows: bool = False) -> None:
+    """Write a project with that many variants into a folder.
+
+    With `rows`, the same variants and arguments are the rows of a JSON file.
+    """
     pythons, cudas, jobs, _ = SHAPES[variants]
+    axes = {
+        "python": [f"3.{n}" for n in range(pythons)],
+        "cuda": [f"12.{n}.1" for n in range(cudas)],
+        "job": [f"job{n}" for n in range(jobs)],
+        "reload": [False, True],
+    }
     (folder / "templates").mkdir(parents=True)
     (folder / "templates" / "Dockerfile.j2").write_text(TEMPLATE)
     (folder / "requirements.txt").write_text("requests\n")
     (folder / "control").mkdir()
+    data, own = "", 'args: {JOB: "{{ job }}"}'
+    if rows:
+        data, own = "data: {builds: builds.json}\n", 'rows: "{{ builds }}"'
+        table = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+        builds = [{**row, "args": {"JOB": row["job"]}} for row in table]
+        (folder / "builds.json").write_text(json.dumps(builds, indent=1))
     (folder / "matrix.yaml").write_text(f"""\
-variables: {{REGISTRY: docker.io/acme, VERSION_TAG: v1.0}}
+{data}variables: {{REGISTRY: docker.io/acme, VERSION_TAG: v1.0}}
 axes:
-  python: [{", ".join(f"3.{n}" for n in range(pythons))}]
-  cuda: [{", ".join(f"12.{n}.1" for n in range(cudas))}]
-  job: [{", ".join(f"job{n}" for n in range(jobs))}]
+  python: [{", ".join(map(str, axes["python"]))}]
+  cuda: [{", ".join(map(str, axes["cuda"]))}]
+  job: [{", ".join(map(str, axes["job"]))}]
   reload: {{false: {{}}, true: {{}}}}
 images:
   server:
     template: Dockerfile.j2
     platforms: [linux/amd64, linux/arm64]
     labels: {{org.opencontainers.image.title: server, com.example.job: "{{{{ job }}}}"}}
-    args: {{JOB: "{{{{ job }}}}"}}
+    {own}
     tags: ["${{REGISTRY}}/server:{{{{ variant }}}}-${{VERSION_TAG}}"]
 """)

@@ -84,25 +84,34 @@ def materialized(value: Any) -> Any:
         PrintedError: it contains a function.
         SecurityError: it is too large.
     """
+    return _materialized(value, is_counted=False)
+
+
+def _materialized(value: Any, *, is_counted: bool) -> Any:
+    """Return a value for `materialized`; the size of a counted one is known to be allowed."""
     if isinstance(value, str | bool | int | float | None):
         return value
     if isinstance(value, Undefined):
         str(value)  # raises: it is strict
     if isinstance(value, NESTED):
-        size(value)
+        if not is_counted:
+            size(value)
+            is_counted = True  # with all nested values
     elif callable(value):
         raise PrintedError("a function is printed")
-    return _copied(value)
+    else:
+        is_counted = False
+    return _copied(value, is_counted=is_counted)
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: Any, *, is_counted: bool) -> Any:
     """Return a list or mapping of materialized items: the same object if nothing changes."""
     if isinstance(value, Mapping):
-        pairs = {key: materialized(item) for key, item in value.items()}
+        pairs = {key: _materialized(item, is_counted=is_counted) for key, item in value.items()}
         same = type(value) is dict and all(item is value[key] for key, item in pairs.items())
         return value if same else pairs
     if hasattr(value, "__iter__"):
-        items = [materialized(item) for item in value]
+        items = [_materialized(item, is_counted=is_counted) for item in value]
         same = type(value) is list and all(map(operator.is_, items, value))
         return value if same else items
     return value

@@ -4,7 +4,6 @@ The language is the same for `only`, `exclude`, `when`, `with`, `aliases`, `grou
 the command line.
 """
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
@@ -114,38 +113,3 @@ def rule(pattern: Pattern, image: Image) -> Rule | None:
 def holds(rule_: Rule, values: Sequence[Value]) -> bool:
     """Return whether a rule matches the values of a variant."""
     return all(values[position].index in taken for position, taken in rule_)
-
-
-class RuleIndex:
-    """Finds the rules that match a variant without trying all of them."""
-
-    def __init__(self, rules: Sequence[Rule | None]) -> None:
-        """Take the rules of one image; None matches nothing."""
-        counts = Counter(position for rule_ in rules for position, _ in rule_ or ())
-        self._position = max(counts, key=counts.__getitem__, default=0)
-        """The axis that most rules restrict."""
-        self._any: list[tuple[int, Rule]] = []
-        """The rules that do not restrict it."""
-        self._by_value: dict[int, list[tuple[int, Rule]]] = {}
-        for number, rule_ in enumerate(rules):
-            if rule_ is None:
-                continue
-            allowed = dict(rule_).get(self._position)
-            if allowed is None:
-                self._any.append((number, rule_))
-            for index in allowed or ():
-                self._by_value.setdefault(index, []).append((number, rule_))
-        self._is_empty = not self._any and not self._by_value
-
-    def matching(self, values: Sequence[Value]) -> tuple[int, ...]:
-        """Return the numbers of the rules that match the values of a variant, ascending."""
-        if self._is_empty:
-            return ()
-        tried = self._by_value.get(values[self._position].index, ()) if values else ()
-        return tuple(
-            [
-                number
-                for number, rule_ in (sorted((*tried, *self._any)) if tried else self._any)
-                if holds(rule_, values)
-            ]
-        )

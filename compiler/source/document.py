@@ -121,25 +121,25 @@ class Source:
 
     def is_supplied(self, route: Route) -> bool:
         """Return whether an expression supplied the value at a route, or one around it."""
-        return self._walk(route).supplied
+        node = self._root
+        for step in route:
+            below = _below(node, step)
+            if below is None:
+                return False
+            _, _, node = below
+            if isinstance(node, SuppliedNode):
+                return True
+        return False
 
     def existing(self, route: Route) -> Route:
         """Return the longest beginning of a route that exists, with the document's own keys."""
         found: list[str | int | None] = []
         node = self._root
         for step in route:
-            if isinstance(node.children, list):
-                if not isinstance(step, int) or not 0 <= step < len(node.children):
-                    break
-                node = node.children[step]
-            elif isinstance(node.children, dict):
-                if step not in node.children and isinstance(step, str):
-                    step = _SPELT.get(step, step)  # noqa: PLW2901
-                if step not in node.children:
-                    break
-                node = node.children[step][1]
-            else:
+            below = _below(node, step)
+            if below is None:
                 break
+            step, _, node = below  # noqa: PLW2901
             found.append(step)
         return tuple(found)
 
@@ -158,23 +158,31 @@ class Source:
     def _walk(self, route: Route) -> "_Found":
         """Return key and value at the end of a route, or of the part of it that exists."""
         name: Node | None = None
-        node, supplied = self._root, False
+        node = self._root
         outer = page = self._page
         for step in route:
-            children = node.children
-            if isinstance(children, list) and isinstance(step, int) and 0 <= step < len(children):
-                name, node = None, children[step]
-            elif isinstance(children, dict):
-                if step not in children and isinstance(step, str):
-                    step = _SPELT.get(step, step)  # noqa: PLW2901
-                if step not in children:
-                    return _Found(name, node, outer, page, supplied, complete=False)
-                name, node = children[step]
-            else:
-                return _Found(name, node, outer, page, supplied, complete=False)
+            below = _below(node, step)
+            if below is None:
+                return _Found(name, node, outer, page, complete=False)
+            _, name, node = below
             outer, page = page, node.page or page
-            supplied = supplied or isinstance(node, SuppliedNode)
-        return _Found(name, node, outer, page, supplied, complete=True)
+        return _Found(name, node, outer, page, complete=True)
+
+
+def _below(node: Node, step: str | int | None) -> tuple[str | int | None, Node | None, Node] | None:
+    """Return the own name of a step below a node, the node of its key, and that of its value.
+
+    Returns None if there is no such step; the items of a list have no key.
+    """
+    children = node.children
+    if isinstance(children, list):
+        is_index = isinstance(step, int) and 0 <= step < len(children)
+        return (step, None, children[step]) if is_index else None  # type: ignore[index]
+    if children is None:
+        return None
+    if step not in children and isinstance(step, str):
+        step = _SPELT.get(step, step)
+    return (step, *children[step]) if step in children else None
 
 
 class _Found(NamedTuple):
@@ -187,7 +195,5 @@ class _Found(NamedTuple):
     """The text that contains the key, unless the key says otherwise."""
     page: SourceText
     """The text that contains the value, unless the value says otherwise."""
-    supplied: bool
-    """Whether an expression supplied it."""
     complete: bool
     """Whether the whole route exists."""

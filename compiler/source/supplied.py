@@ -55,10 +55,14 @@ def _pairs(value: object, node: Node) -> Iterator[tuple[int, Node]]:
 class SuppliedNode(Node):
     """A value that an expression supplies; its data are texts, true, false, null, lists, mappings.
 
-    Numbers are texts.
+    Numbers are texts. The nodes below it are created when something asks for them: reading needs
+    the data, and only diagnostics and `explain` need positions.
     """
 
-    __slots__ = ("_above", "_find", "_is_key", "_place", "_raw", "_step")
+    __slots__ = (
+        *("_above", "_children", "_find", "_is_key", "_is_pending", "_place", "_raw", "_step"),
+        "_words_at",
+    )
 
     def __init__(
         self,
@@ -69,6 +73,7 @@ class SuppliedNode(Node):
         above: Node,
         step: object = None,
         is_key: bool = False,
+        words_at: int = -1,
     ) -> None:
         """Describe a value.
 
@@ -79,11 +84,47 @@ class SuppliedNode(Node):
             above: the supplied value that contains it, or the expression.
             step: its key or index there.
             is_key: whether it is a key of a mapping.
+            words_at: the depth of mappings in which the keys `true`, `false` and `null` are values.
         """
         super().__init__(0, 0, "", data)
         self._raw, self._find, self._above = raw, find, above
-        self._step, self._is_key = step, is_key
+        self._step, self._is_key, self._words_at = step, is_key, words_at
         self._place: tuple[Node, SourceText | None] | None = None
+        self._is_pending = not is_key and isinstance(raw, dict | list)
+
+    @property
+    def children(self) -> dict[Any, tuple[Node, Node]] | list[Node] | None:
+        """The nodes of its items, or its pairs of key and value."""
+        if self._is_pending:
+            self.children = self._grown()
+        return self._children
+
+    @children.setter
+    def children(self, nodes: dict[Any, tuple[Node, Node]] | list[Node] | None) -> None:
+        self._children = nodes
+        self._is_pending = False
+
+    def _grown(self) -> dict[Any, tuple[Node, Node]] | list[Node]:
+        def below(raw: object, data: Any, step: object, *, is_key: bool = False) -> SuppliedNode:
+            return SuppliedNode(
+                raw,
+                data,
+                self._find,
+                above=self,
+                step=step,
+                is_key=is_key,
+                words_at=self._words_at - 1,
+            )
+
+        if isinstance(self._raw, list):
+            items = zip(self._raw, self.data, strict=True)
+            return [below(item, data, n) for n, (item, data) in enumerate(items)]
+        assert isinstance(self._raw, dict)  # noqa: S101 - no other value is pending
+        pairs = {}
+        for key, item in self._raw.items():
+            name = _name(key, self._words_at)
+            pairs[name] = (below(key, name, key, is_key=True), below(item, self.data[name], key))
+        return pairs
 
     def located(self, page: SourceText) -> tuple[Node, SourceText]:
         """Return the node in the data file; or the expression, if the value is not in a file."""
@@ -137,24 +178,21 @@ def supplied(
         words_at: the depth of mappings in which the keys `true`, `false` and `null` are values;
             0 is the value itself.
     """
+    return SuppliedNode(raw, _data(raw, words_at), find, above=expression, words_at=words_at)
 
-    def grown(raw: object, above: Node, step: object, depth: int) -> SuppliedNode:
-        node = SuppliedNode(raw, _plain(raw), find, above=above, step=step)
-        if isinstance(raw, dict):
-            pairs: dict[Any, tuple[Node, Node]] = {}
-            for key, item in raw.items():
-                name = _WORDS.get(key, key) if depth == words_at else _plain(key)
-                above_key = SuppliedNode(key, name, find, above=node, step=key, is_key=True)
-                pairs[name] = (above_key, grown(item, node, key, depth + 1))
-            node.children = pairs
-            node.data = {name: item.data for name, (_, item) in pairs.items()}
-        elif isinstance(raw, list):
-            items: list[Node] = [grown(item, node, n, depth + 1) for n, item in enumerate(raw)]
-            node.children = items
-            node.data = [item.data for item in items]
-        return node
 
-    return grown(raw, expression, None, 0)
+def _data(raw: object, words_at: int) -> Any:
+    """Return a value for the document."""
+    if isinstance(raw, dict):
+        return {_name(key, words_at): _data(item, words_at - 1) for key, item in raw.items()}
+    if isinstance(raw, list):
+        return [_data(item, words_at - 1) for item in raw]
+    return _plain(raw)
+
+
+def _name(key: Any, words_at: int) -> Any:
+    """Return the key of a mapping for the document."""
+    return _WORDS.get(key, key) if words_at == 0 else _plain(key)
 
 
 def _plain(raw: object) -> object:

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from compiler.matrix.build_fields import merge
 from compiler.matrix.jinja import GLOBALS
 from compiler.matrix.matrix import Changes, Field, Image, Matrix, Parent, Setting, Value
-from compiler.matrix.pattern import RuleIndex, rule
+from compiler.matrix.pattern import rule
+from compiler.matrix.rule_index import RuleIndex
 from compiler.matrix.strings import TemplateString
 from compiler.targets.conflicts import Contest, contests
 from compiler.targets.field_rendering import Renderer, renderer

@@ -13,7 +13,8 @@ from compiler.codes import Code
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import Diagnostic, Problems
 from compiler.matrix.matrix import Image, Matrix, Override, Value
-from compiler.matrix.pattern import Rule, RuleIndex, rule
+from compiler.matrix.pattern import Rule, rule
+from compiler.matrix.rule_index import RuleIndex
 
 
 _STEPS_PER_VARIANT = 100
