@@ -8,7 +8,7 @@ from compiler.matrix.field_table import MERGED, ROWS
 from compiler.matrix.matrix import Axis, Entry, Field, Override, Parent, Setting, TagLists
 from compiler.matrix.model import BuildOptions, CacheOptions, ImageOptions, TagOptions
 from compiler.matrix.model import Override as OverrideOptions
-from compiler.matrix.parents import parent_of_level
+from compiler.matrix.parents import read_parent
 from compiler.matrix.pattern import read_pattern
 from compiler.matrix.reader import Reader
 from compiler.matrix.strings import TemplateString
@@ -77,7 +77,7 @@ def read_changes(
     return LevelChanges(
         settings=reader.settings(options.set, (*route, "set")),
         template=read_source(options, route, reader),
-        parent=parent_of_level(options, route, axes=axes, images=images, reader=reader),
+        parent=read_parent(options, route, axes=axes, images=images, reader=reader),
         fields=read_fields(options, route, reader),
         route=route,
     )

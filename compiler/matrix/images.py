@@ -1,12 +1,14 @@
 """The images: `defaults` merged in, and every string compiled."""
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from types import MappingProxyType
+from typing import NamedTuple
 
 from compiler.codes import Code
 from compiler.errors import did_you_mean, listed
 from compiler.matrix.build_fields import merge, read_fields, read_overrides, read_source
-from compiler.matrix.matrix import Alias, Axis, Field, Image, Override, Pattern, Setting
+from compiler.matrix.matrix import Alias, Axis, Field, Image, Override, Parent, Pattern, Setting
 from compiler.matrix.model import ImageOptions
 from compiler.matrix.model import Pattern as RawPattern
 from compiler.matrix.names import IMAGE, safe
@@ -28,16 +30,32 @@ class TopLevel(NamedTuple):
     route: Route
 
 
+class _Own(NamedTuple):
+    """What a level itself sets of the keys that replace the value of a lower level as a whole."""
+
+    written: AbstractSet[str] = frozenset()
+    """The keys that it contains; null removes the value of a lower level."""
+    axes: tuple[Axis, ...] | None = None
+    only: tuple[Pattern, ...] | None = None
+    exclude: tuple[Pattern, ...] = ()
+    rows: tuple[Override, ...] | None = None
+    overrides: tuple[Override, ...] = ()
+    aliases: tuple[Alias, ...] = ()
+    parent: Parent | None = None
+    source: TemplateString | None = None
+    """The template, or the existing Dockerfile."""
+
+
 class _Levels(NamedTuple):
     """What images of one file have in common."""
 
-    options: tuple[tuple[ImageOptions, Route], ...]
+    own: tuple[_Own, ...] = ()
     """`defaults`, the highest level first."""
-    exclude: tuple[Pattern, ...]
-    overrides: tuple[Override, ...]
-    settings: Mapping[str, Setting]
-    fields: Mapping[str, Field]
-    axes: Mapping[str, Axis]
+    exclude: tuple[Pattern, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    settings: Mapping[str, Setting] = MappingProxyType({})
+    fields: Mapping[str, Field] = MappingProxyType({})
+    axes: tuple[Axis, ...] = ()
     """The axes of an image that names none."""
 
 
@@ -57,94 +75,114 @@ def read_images(
         )
     _check_names(images, reader)
     own_axes = {
-        part: {name: axis for name, axis in axes.items() if owners.get(axis.route) in (None, part)}
+        part: tuple(axis for axis in axes.values() if owners.get(axis.route) in (None, part))
         for part in (None, *range(len(parts)))
     }
-    bottom = _Levels((), (), (), {}, {}, own_axes[None])
-    levels: dict[int | None, _Levels] = {None: _raised(bottom, top, own_axes[None], reader)}
+    one = _LevelReader(axes, images, reader)
+    levels: dict[int | None, _Levels] = {None: one.raised(_Levels(), top, own_axes[None])}
     for n, part in enumerate(parts):
-        levels[n] = _raised(levels[None], part, own_axes[n], reader)
-    found = {
-        name: _image(name, options, owners.get(("images", name)), levels, axes, images, reader)
-        for name, options in images.items()
-    }
+        levels[n] = one.raised(levels[None], part, own_axes[n])
+    found = {}
+    for name, options in images.items():
+        owner = owners.get(("images", name))
+        found[name] = one.image(name, options, levels[owner], owner)
     check_parents(found, reader)
     _check_templates(found.values(), reader)
     return found
 
 
-def _raised(below: _Levels, level: TopLevel, axes: Mapping[str, Axis], reader: Reader) -> _Levels:
-    """Return the levels of a file: those below it, and its own."""
-    route = (*level.route, "defaults")
-    return _Levels(
-        options=((level.defaults, route), *below.options),
-        exclude=(*below.exclude, *level.exclude),
-        overrides=(*below.overrides, *level.overrides),
-        settings={
-            **below.settings,
-            **level.settings,
-            **reader.settings(level.defaults.set, (*route, "set")),
-        },
-        fields=merge(below.fields, read_fields(level.defaults, route, reader)),
-        axes=axes,
-    )
+class _LevelReader:
+    """Reads images and the levels below them; each level once, whether an image inherits it."""
 
+    def __init__(
+        self, axes: Mapping[str, Axis], images: Mapping[str, ImageOptions], reader: Reader
+    ) -> None:
+        self._axes, self._images, self._reader = axes, images, reader
 
-def _image(
-    name: str,
-    options: ImageOptions,
-    part: int | None,
-    levels: Mapping[int | None, _Levels],
-    axes: Mapping[str, Axis],
-    images: Mapping[str, ImageOptions],
-    reader: Reader,
-) -> Image:
-    """Read one image."""
-    route: Route = ("images", name)
-    below = levels[part]
-    chain = ((options, route), *below.options)
-
-    def patterns(raw: list[RawPattern] | None, route: Route) -> tuple[Pattern, ...]:
-        return tuple(
-            read_pattern(row, (*route, n), axes=axes, images=images, reader=reader)
-            for n, row in enumerate(raw or [])
+    def raised(self, below: _Levels, level: TopLevel, axes: tuple[Axis, ...]) -> _Levels:
+        """Return the levels of a file: those below it, and its own."""
+        route = (*level.route, "defaults")
+        return _Levels(
+            own=(self._own(level.defaults, route), *below.own),
+            exclude=(*below.exclude, *level.exclude),
+            overrides=(*below.overrides, *level.overrides),
+            settings={
+                **below.settings,
+                **level.settings,
+                **self._reader.settings(level.defaults.set, (*route, "set")),
+            },
+            fields=merge(below.fields, read_fields(level.defaults, route, self._reader)),
+            axes=axes,
         )
 
-    only, only_at = _chosen("only", chain)
-    rows, rows_at = _chosen("rows", chain)
-    overrides, overrides_at = _chosen("overrides", chain)
-    aliases, aliases_at = _chosen("aliases", chain)
-    parent, parent_at = _chosen("from_", chain)
-    return Image(
-        name=name,
-        axes=_axes(*_chosen("axes", chain), axes, below.axes, reader),
-        only=None if only is None else patterns(only, only_at),
-        exclude=(*below.exclude, *patterns(*_chosen("exclude", chain))),
-        rows=None
-        if rows is None
-        else read_rows(rows, rows_at, axes=axes, images=images, reader=reader),
-        overrides=(
-            *below.overrides,
-            *read_overrides(overrides or (), overrides_at, axes=axes, images=images, reader=reader),
-        ),
-        parent=None
-        if parent is None
-        else read_parent(parent, parent_at, axes=axes, images=images, reader=reader),
-        aliases=tuple(
-            Alias(
-                tag=reader.text(tag, (*aliases_at, tag), bake=True, key=True),
-                pattern=read_pattern(
-                    raw, (*aliases_at, tag), axes=axes, images=images, reader=reader
-                ),
+    def image(self, name: str, options: ImageOptions, below: _Levels, part: int | None) -> Image:
+        """Read one image, above the levels of its file."""
+        route: Route = ("images", name)
+        chain = (self._own(options, route), *below.own)
+        axes, parent = _chosen(chain, "axes").axes, _chosen(chain, "from_").parent
+        return Image(
+            name=name,
+            axes=below.axes if axes is None else axes,
+            only=_chosen(chain, "only").only,
+            exclude=(*below.exclude, *_chosen(chain, "exclude").exclude),
+            rows=_chosen(chain, "rows").rows,
+            overrides=(*below.overrides, *_chosen(chain, "overrides").overrides),
+            parent=None if parent is None or parent.image is None else parent,
+            aliases=_chosen(chain, "aliases").aliases,
+            settings={**below.settings, **self._reader.settings(options.set, (*route, "set"))},
+            template=_chosen(chain, "template", "dockerfile").source,
+            fields=merge(below.fields, read_fields(options, route, self._reader)),
+            route=route,
+            part=part,
+        )
+
+    def _own(self, options: ImageOptions, route: Route) -> _Own:
+        """Read the keys of a level that replace those of a lower level."""
+        axes, images, reader = self._axes, self._images, self._reader
+        at = (*route, "aliases")
+        return _Own(
+            written=options.model_fields_set,
+            axes=_axes(options.axes, (*route, "axes"), axes, reader),
+            only=self._patterns(options.only, (*route, "only")),
+            exclude=self._patterns(options.exclude, (*route, "exclude")) or (),
+            rows=None
+            if options.rows is None
+            else read_rows(options.rows, (*route, "rows"), axes=axes, images=images, reader=reader),
+            overrides=read_overrides(
+                options.overrides or (),
+                (*route, "overrides"),
+                axes=axes,
+                images=images,
+                reader=reader,
+            ),
+            aliases=tuple(
+                Alias(
+                    tag=reader.text(tag, (*at, tag), bake=True, key=True),
+                    pattern=read_pattern(raw, (*at, tag), axes=axes, images=images, reader=reader),
+                )
+                for tag, raw in (options.aliases or {}).items()
+            ),
+            parent=read_parent(options, route, axes=axes, images=images, reader=reader),
+            source=read_source(options, route, reader),
+        )
+
+    def _patterns(
+        self, rows: Sequence[RawPattern] | None, route: Route
+    ) -> tuple[Pattern, ...] | None:
+        """Read a list of patterns; None if there is none."""
+        if rows is None:
+            return None
+        return tuple(
+            read_pattern(
+                row, (*route, n), axes=self._axes, images=self._images, reader=self._reader
             )
-            for tag, raw in (aliases or {}).items()
-        ),
-        settings={**below.settings, **reader.settings(options.set, (*route, "set"))},
-        template=_source(chain, reader),
-        fields=merge(below.fields, read_fields(options, route, reader)),
-        route=route,
-        part=part,
-    )
+            for n, row in enumerate(rows)
+        )
+
+
+def _chosen(chain: Iterable[_Own], *names: str) -> _Own:
+    """Return the highest level that contains one of these keys, if only with null."""
+    return next((own for own in chain if not own.written.isdisjoint(names)), _Own())
 
 
 def _check_templates(images: Iterable[Image], reader: Reader) -> None:
@@ -166,26 +204,7 @@ def _lost(name: str, reader: Reader) -> bool:
     return any(map(reader.valid.is_emptied, (("images", name), ("defaults",), ("include",))))
 
 
-def _source(chain: Iterable[tuple[ImageOptions, Route]], reader: Reader) -> TemplateString | None:
-    """Return the template, or the existing Dockerfile, of the highest level that names one."""
-    for options, route in chain:
-        found = read_source(options, route, reader)
-        if found is not None or {"template", "dockerfile"} & options.model_fields_set:
-            return found  # null removes that of a lower level
-    return None
-
-
-def _chosen(key: str, chain: Iterable[tuple[ImageOptions, Route]]) -> tuple[Any, Route]:
-    """Return the value of a key that is not merged, from the highest level, and its route."""
-    at: Route = ()
-    for options, route in chain:
-        at = (*route, key.rstrip("_"))
-        if key in options.model_fields_set:  # null removes the value of a lower level
-            return getattr(options, key), at
-    return None, at
-
-
-def _check_names(images: Collection[str], reader: Reader) -> None:
+def _check_names(images: Mapping[str, ImageOptions], reader: Reader) -> None:
     first: dict[str, str] = {}
     for name in images:
         if not IMAGE.match(name):
@@ -209,14 +228,11 @@ def _check_names(images: Collection[str], reader: Reader) -> None:
 
 
 def _axes(
-    names: list[str] | None,
-    route: Route,
-    axes: Mapping[str, Axis],
-    default: Mapping[str, Axis],
-    reader: Reader,
-) -> tuple[Axis, ...]:
+    names: list[str] | None, route: Route, axes: Mapping[str, Axis], reader: Reader
+) -> tuple[Axis, ...] | None:
+    """Return the axes that a level lists; None if it lists none."""
     if names is None:
-        return tuple(default.values())
+        return None
     found: dict[str, Axis] = {}
     for n, name in enumerate(names):
         if name not in axes:

@@ -232,7 +232,7 @@ class Matrix:
     late_warnings: Problems
     """Warnings of its strings, which are added when they are rendered."""
     parts: tuple[str, ...] = ()
-    """The files of `include`, as diagnostics show them."""
+    """The files of `include`, as paths in the project's folder."""
     errors: tuple[Diagnostic, ...] = ()
     """The errors of the document; the matrix contains only its valid values."""
 

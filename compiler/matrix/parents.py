@@ -5,58 +5,47 @@ from collections.abc import Collection, Mapping
 from compiler.codes import Code
 from compiler.errors import did_you_mean, listed
 from compiler.matrix.matrix import Axis, Image, Parent
-from compiler.matrix.model import ParentOptions, TemplateOptions
+from compiler.matrix.model import TemplateOptions
 from compiler.matrix.pattern import read_pattern
 from compiler.matrix.reader import Reader
 from compiler.source.document import Route
 
 
 def read_parent(
-    options: ParentOptions | None,
+    level: TemplateOptions,
     route: Route,
     *,
     axes: Mapping[str, Axis],
     images: Collection[str],
     reader: Reader,
 ) -> Parent | None:
-    """Read the value of `from`; null is a parent without an image.
+    """Read `from` of the level at a route; null is a parent without an image.
 
     Returns:
-        None if the image does not exist, which is reported.
+        None if the level has no `from`, or if the image does not exist, which is reported.
     """
+    if "from_" not in level.model_fields_set:
+        return None
+    options, at = level.from_, (*route, "from")
     if options is None:
-        return Parent(image=None, fixed=None, route=route)
+        return Parent(image=None, fixed=None, route=at)
     if options.image not in images:
         if not reader.valid.is_removed(("images",)):
             reader.problem(
                 Code.UNKNOWN_IMAGE,
                 f"no image is named {options.image!r}",
-                route,
+                at,
                 did_you_mean(options.image, images, otherwise=f"images are {listed(images)}"),
             )
         return None
     fixed = None
     if options.with_ is not None:
-        at = (*route, "with")
-        fixed = read_pattern(options.with_, at, axes=axes, images=(), reader=reader)
+        inner = (*at, "with")
+        fixed = read_pattern(options.with_, inner, axes=axes, images=(), reader=reader)
         if "image" in options.with_:
             message = f"'image' is not an axis; the parent is {options.image!r}"
-            _report(message, "`with` names axes of the parent", (*at, "image"), reader, key=True)
-    return Parent(image=options.image, fixed=fixed, route=route)
-
-
-def parent_of_level(
-    options: TemplateOptions,
-    route: Route,
-    *,
-    axes: Mapping[str, Axis],
-    images: Collection[str],
-    reader: Reader,
-) -> Parent | None:
-    """Read `from` of an axis value, a row or an override; None if it keeps the inherited parent."""
-    if "from_" not in options.model_fields_set:
-        return None
-    return read_parent(options.from_, (*route, "from"), axes=axes, images=images, reader=reader)
+            _report(message, "`with` names axes of the parent", (*inner, "image"), reader, key=True)
+    return Parent(image=options.image, fixed=fixed, route=at)
 
 
 def check_parents(images: Mapping[str, Image], reader: Reader) -> None:

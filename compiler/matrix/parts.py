@@ -35,7 +35,7 @@ class Parts(NamedTuple):
     owners: Mapping[Route, int]
     """Section and name -> the number of the part that declares it; none for matrix.yaml."""
     paths: tuple[str, ...]
-    """The files of the parts, as diagnostics show them."""
+    """The files of the parts, as paths in the project's folder."""
     errors: tuple[Diagnostic, ...] = ()
     """Names that are declared twice, and keys that a part must not contain; they are left out."""
 
@@ -60,22 +60,21 @@ def include_parts(source: Source, files: Files) -> Parts:
             paths |= dict.fromkeys(files.find(entry))
         except FileError as error:
             problems.add(error.at(source.locate(("include", n))))
-    parts: list[Source] = []
+    parts: dict[str, Source] = {}
     for path in paths:
         if files.shown(path) == source.path:
             continue
         try:
-            parts.append(Source.parse(files.read(path, limit=LIMIT), files.shown(path)))
+            parts[path] = Source.parse(files.read(path, limit=LIMIT), files.shown(path))
         except FileError as error:
             problems.add(error.at(Location(path=files.shown(path), line=0)))
         except CompileError as error:
             problems.extend(error.diagnostics)
     problems.refuse()
     merger = _Merger(source, problems)
-    for n, part in enumerate(parts):
+    for n, part in enumerate(parts.values()):
         merger.add(n, part)
-    shown = tuple(part.path for part in parts)
-    return Parts(merger.source(), merger.owners, shown, problems.diagnostics())
+    return Parts(merger.source(), merger.owners, tuple(parts), problems.diagnostics())
 
 
 class _Merger:

@@ -15,6 +15,7 @@ from compiler.constants import BAKE_FILE, DOCKERFILE_SUFFIX, MARKER, PLAN_FILE, 
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.matrix.jinja import environment, renderer
 from compiler.matrix.jinja_errors import explain, place
+from compiler.matrix.matrix import Matrix
 from compiler.matrix.template_files import FOLDER
 from compiler.output.artifact import Artifact
 from compiler.output.bake_context import bake_context
@@ -59,36 +60,43 @@ def emit(
         indexes=[index._asdict() for index in plan.indexes],
     )
     return (
-        *_dockerfiles(dockerfiles, source),
+        *_dockerfiles(plan.matrix, dockerfiles, source),
         Artifact(BAKE_FILE, bake.encode()),
         Artifact(str(PurePosixPath(plan.matrix.output, PLAN_FILE)), listing),
     )
 
 
-def _dockerfiles(dockerfiles: tuple[Dockerfile, ...], source: str) -> Iterator[Artifact]:
+def _dockerfiles(
+    matrix: Matrix, dockerfiles: tuple[Dockerfile, ...], source: str
+) -> Iterator[Artifact]:
     """Yield the Dockerfile of each target, and that of its tests; equal texts are encoded once."""
-    encoded: dict[tuple[int, tuple[str, ...]], bytes] = {}
-    headers: dict[tuple[str, ...], str] = {}
+    origins = {
+        name: source if image.part is None else f"{source}, {matrix.parts[image.part]}"
+        for name, image in matrix.images.items()
+    }
+    encoded: dict[tuple[int, tuple[str, ...], str], bytes] = {}
+    headers: dict[tuple[tuple[str, ...], str], str] = {}
     for target, text, templates in dockerfiles:
+        origin = origins[target.image]
         if not target.is_existing:
-            key = (id(text), templates)
+            key = (id(text), templates, origin)
             content = encoded.get(key)
             if content is None:
-                header = headers.get(templates)
+                header = headers.get(key[1:])
                 if header is None:
                     sources = ", ".join(f"{FOLDER}/{name}" for name in templates)
-                    header = headers[templates] = _header([source, sources])
+                    header = headers[key[1:]] = _header([origin, sources])
                 end = match.end() if (match := _DIRECTIVES.match(text)) else 0
                 content = encoded[key] = f"{text[:end]}{header}{text[end:]}".encode()
             yield Artifact(target.dockerfile, content)
         if target.tests:
-            yield _tests(target, source)
+            yield _tests(target, origin)
 
 
-def _tests(target: Target, source: str) -> Artifact:
+def _tests(target: Target, origin: str) -> Artifact:
     """Return the Dockerfile that runs the tests of a target."""
     path = target.generated.removesuffix(DOCKERFILE_SUFFIX)
-    tests = f"{_header([source])}{test_dockerfile(target)}"
+    tests = f"{_header([origin])}{test_dockerfile(target)}"
     return Artifact(f"{path}{TEST_SUFFIX}{DOCKERFILE_SUFFIX}", tests.encode())
 
 

@@ -120,7 +120,7 @@ class SuppliedNode(Node):
             items = zip(self._raw, self.data, strict=True)
             return [below(item, data, n) for n, (item, data) in enumerate(items)]
         assert isinstance(self._raw, dict)  # noqa: S101 - no other value is pending
-        pairs = {}
+        pairs: dict[Any, tuple[Node, Node]] = {}
         for key, item in self._raw.items():
             name = _name(key, self._words_at)
             pairs[name] = (below(key, name, key, is_key=True), below(item, self.data[name], key))

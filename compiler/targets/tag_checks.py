@@ -20,6 +20,7 @@ _NAMES = (
     "write only the name after the colon, because `repositories` is set; "
     "`repositories: null` turns that off"
 )
+_LITERAL = "Jinja in a value of data is literal: write the tag in matrix.yaml"
 _REPOSITORY = "write [REGISTRY/]name in lower case, without a tag"
 
 
@@ -52,7 +53,8 @@ class Tags:
                 if full is not None:
                     self._own(full, owner)
                 elif tags.repositories is None:
-                    self._invalid(subject, owner.location, f"tag {str(tag)!r}", _TAGS)
+                    help_ = _LITERAL if "{{" in tag else _TAGS
+                    self._invalid(subject, owner.location, f"tag {str(tag)!r}", help_)
 
     def _own(self, full: str, new: TagOwner) -> None:
         """Record a tag in its full form; report a tag that another image has."""

@@ -263,8 +263,8 @@ def _levels_of_part(image: Image, matrix: Matrix) -> list[Level]:
     """Return the levels of the part that declares an image, if one does."""
     if image.part is None:
         return []
-    path = matrix.parts[image.part]
     route: Route = ("include", image.part)
+    path = matrix.source.locate(route).path
     return [Level(path, route), Level(f"defaults of {path}", (*route, "defaults"))]
 
 
