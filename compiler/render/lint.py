@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from compiler.codes import Code
 from compiler.constants import OLDEST_BUILDX
@@ -203,11 +204,15 @@ def _parents(dockerfiles: tuple[Dockerfile, ...], warn: _Warnings) -> None:
         parent = target.spec.parent
         if target.parent is None or parent is None or target.image in reported:
             continue
-        if target.parent not in text:
+        args: Any = target.fields.get("args", {})
+        if not any(target.parent in one for one in (text, *args.values())):
             reported.add(target.image)
             warn(
                 Code.UNUSED_PARENT,
                 f"the Dockerfile of {target.name!r} does not use its parent {target.parent!r}",
                 parent.route,
-                "begin its template with `FROM {{ parent }}`, or remove `from`",
+                "begin it with `ARG BASE` and `FROM ${BASE}`, and pass "
+                '`args: {BASE: "{{ parent }}"}`; or remove `from`'
+                if target.is_existing
+                else "begin its template with `FROM {{ parent }}`, or remove `from`",
             )
