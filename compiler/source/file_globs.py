@@ -52,7 +52,8 @@ def find_files(
         if step == "**" and rest:
             following.append((folder, tuple(rest)))
         matcher = None if step == "**" else _matcher(step)
-        for name, kind in _visible(os.path.join(root, folder), entries):
+        here = os.path.join(root, folder.removesuffix("/")) if folder else root
+        for name, kind in _visible(os.fspath(here), entries):
             path = f"{folder}{name}"
             if matcher is not None and not matcher.fullmatch(name):
                 continue

@@ -30,6 +30,7 @@ from compiler.reports.changed.since import Project, changed_since
 
 SEEDS = int(os.environ.get("SINCE_SEEDS", "12"))
 MATRIX = """\
+include: [teams/*.yaml]
 data: {values: values.yaml}
 defaults: {template: t.j2}
 images:
@@ -39,8 +40,15 @@ images:
   named: {axes: [], template: named.j2, context: other, contexts: {c: ctx}, tags: ["x/named:1"]}
   child: {axes: [], template: child.j2, from: some, context: other, tags: ["x/child:1"]}
 """
+PART = """\
+defaults: {labels: {team: a}}
+images:
+  part: {axes: [], context: other, tags: ["x/part:1"]}
+  below: {axes: [], template: child.j2, from: part, context: ctx, tags: ["x/below:1"]}
+"""
 FILES = {
     "matrix.yaml": MATRIX,
+    "teams/a.yaml": PART,
     "values.yaml": "tag: one\n",
     "templates/t.j2": "FROM scratch\nCOPY . /all\n",
     "templates/some.j2": "FROM scratch\nCOPY a.txt sub/*.txt link linked/d.txt /some/\n",
@@ -179,13 +187,25 @@ def compiled(folder: Path) -> None:
 
 
 CHANGES: tuple[Callable[[Path], object], ...] = (
-    *(written(name, f"{text}more\n") for name, text in FILES.items() if "/" in name),
+    *(
+        written(name, f"{text}more\n")
+        for name, text in FILES.items()
+        if name.count("/") and text != PART
+    ),
     *(removed(name) for name in FILES if name.startswith(("ctx", "other"))),
     *(touched(name) for name in FILES),
     written("matrix.yaml", MATRIX.replace("set: {a: 1}", "set: {a: 2}, args: {B: c}")),
     written("matrix.yaml", "".join(MATRIX.splitlines(keepends=True)[:-1])),
     written("matrix.yaml", "images: {}\n"),
     written("matrix.yaml", MATRIX),
+    written("teams/a.yaml", PART.replace("team: a", "team: b")),
+    written("teams/a.yaml", PART.replace("  part: {", "  part: {args: {A: b}, ")),
+    written("teams/a.yaml", f"set: {{a: 2}}\n{PART}"),
+    written("teams/b.yaml", "images: {late: {axes: [], from: part, template: child.j2}}\n"),
+    written("teams/b.yaml", "overrides: [{when: {image: part}, args: {B: c}}]\n"),
+    told("mv", "teams/a.yaml", "teams/c.yaml"),
+    removed("teams/a.yaml"),
+    removed("teams/b.yaml"),
     written("values.yaml", "tag: two\n"),
     written("ctx/new.txt", "new\n"),
     written("ctx/sub/out/x", "ignored by git\n"),
