@@ -55,7 +55,7 @@ def write(folder: Path, variants: int, *, rows: bool = False) -> None:
     With `rows`, the same variants and arguments are the rows of a JSON file.
     """
     pythons, cudas, jobs, _ = SHAPES[variants]
-    axes = {
+    axes: dict[str, list[str | bool]] = {
         "python": [f"3.{n}" for n in range(pythons)],
         "cuda": [f"12.{n}.1" for n in range(cudas)],
         "job": [f"job{n}" for n in range(jobs)],
