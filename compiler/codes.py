@@ -89,6 +89,7 @@ class Code(StrEnum):
     LINK_CYCLE = "link-cycle"
     ACCESS_CONFLICT = "access-conflict"
     UNKNOWN_TARGET = "unknown-target"
+    UNKNOWN_COLUMN = "unknown-column"
     BAD_FROM = "bad-from"
     NO_BASE = "no-base"
     LOST_LINE_END = "lost-line-end"
@@ -369,6 +370,8 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.UNKNOWN_TARGET: "A context `target:NAME` or a command-line argument names a target "
         "or group that does not exist. Bake reports a missing context only when it builds the "
         "target. `compile-matrix list` shows all names.",
+        Code.UNKNOWN_COLUMN: "`--columns` or `--sort` of `list` names a column that does not "
+        "exist. The columns are the axes of the matrix, and those in `compile-matrix list --help`.",
         Code.BAD_FROM: "The first `FROM` that a template renders has too few or too many words. "
         "Most often, a line that ends in a Jinja tag loses its newline. Write `FROM IMAGE` or "
         "`FROM IMAGE AS NAME`.",

@@ -51,6 +51,24 @@ def complete_platform(
     return []
 
 
+def complete_columns(
+    context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Return the columns of `list`, after those that are already listed."""
+    with suppress(Exception):
+        from compiler.reports.list_columns import known_columns
+
+        before, comma, last = incomplete.rpartition(",")
+        sign = "-" if last.startswith("-") else ""
+        listed = {name.strip().removeprefix("-") for name in before.split(",")}
+        return [
+            f"{before}{comma}{sign}{name}"
+            for name in known_columns(_quiet(context).plan())
+            if name.startswith(last.removeprefix("-")) and name not in listed
+        ]
+    return []
+
+
 def complete_version(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[str]:

@@ -1,13 +1,14 @@
 """The targets of a plan, for people and for programs."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from compiler.matrix.bake_strings import BakeString, substitute
-from compiler.matrix.matcher import spelling
 from compiler.output.bake_resolved import resolve_variables
-from compiler.reports.text import columns
+from compiler.reports.grid import draw, grid_of
+from compiler.reports.list_columns import OPTIONAL, default_columns, known_columns
+from compiler.reports.text import columns as aligned
 from compiler.targets.field_rendering import RenderedTags
 from compiler.targets.plan import Plan, described
 from compiler.targets.selection_file import as_selection
@@ -23,6 +24,7 @@ class ListFormat(StrEnum):
     JSON = "json"
     GITHUB = "github"
     SELECTION = "selection"
+    GRID = "grid"
 
 
 def listing(
@@ -32,6 +34,7 @@ def listing(
     *,
     environment: Mapping[str, str] | None = None,
     terminal: int | None = None,
+    columns: Sequence[str] | None = None,
 ) -> str:
     """Return targets in a format, each line with its line ending.
 
@@ -41,7 +44,10 @@ def listing(
         output_format: `json` is the list of targets of matrix.json, `github` the job matrix of a
             workflow, `selection` a file for `--selection`.
         environment: if given, bake variables in tags are replaced by its values or their defaults.
-        terminal: the width that a table must fit into.
+        terminal: the width that a table or grid must fit into.
+        columns: the names of a table's columns; None for the default ones.
+
+    A grid of targets that do not differ in exactly two axes, or that does not fit, is a table.
     """
     if environment is not None:
         found = resolve_variables(plan, environment)
@@ -62,8 +68,12 @@ def listing(
             return json.dumps({"include": include}, ensure_ascii=False) + "\n"
         case ListFormat.SELECTION:
             return as_selection(target.name for target in targets)
+        case ListFormat.GRID:
+            grid = grid_of(plan, targets)
+            drawn = None if grid is None else draw(grid, terminal)
+            return drawn or _table(plan, targets, terminal, columns)
         case ListFormat.TABLE:
-            return _table(plan, targets, terminal)
+            return _table(plan, targets, terminal, columns)
 
 
 def _resolved(target: Target, values: Mapping[str, str]) -> Target:
@@ -85,35 +95,14 @@ def _resolved(target: Target, values: Mapping[str, str]) -> Target:
     )
 
 
-def _platform_tags(target: Target) -> list[BakeString]:
-    return [tag for one in target.platform_tags for tag in (*one.tags, *one.moving)]
-
-
-_OTHER_TAGS: Mapping[str, Callable[[Target], Iterable[str]]] = {
-    "FLOATING TAGS": lambda target: [*target.moving, *target.aliases],
-    "SHARED TAGS": lambda target: [*target.shared.tags, *target.shared.moving],
-    "PLATFORM TAGS": _platform_tags,
-}
-"""Columns of tables that are left out if no target has such tags."""
-
-
-def _table(plan: Plan, targets: tuple[Target, ...], terminal: int | None) -> str:
+def _table(
+    plan: Plan, targets: tuple[Target, ...], terminal: int | None, names: Sequence[str] | None
+) -> str:
     """Return aligned columns; the cell of an axis that an image lacks is empty."""
-    axes = list(plan.matrix.axes)
-    rows = [["TARGET", "IMAGE", *(axis.upper() for axis in axes), "PLATFORMS", "TAGS"]]
-    rows += [
-        [
-            target.name,
-            target.image,
-            *(spelling(target.axes[axis]) if axis in target.axes else "" for axis in axes),
-            ",".join(target.platforms),
-            " ".join(target.tags),
-        ]
-        for target in targets
-    ]
-    for title, tags_of in _OTHER_TAGS.items():
-        cells = [" ".join(tags_of(target)) for target in targets]
-        if any(cells):
-            for row, cell in zip(rows, [title, *cells], strict=True):
-                row.append(cell)
-    return "".join(f"{line}\n" for line in columns(rows, terminal=terminal))
+    known = known_columns(plan)
+    shown = [known[name] for name in names or default_columns(plan)]
+    if names is None:
+        shown += [one for name in OPTIONAL if any(map((one := known[name]).cell, targets))]
+    rows = [[one.title for one in shown]]
+    rows += [[one.cell(target) for one in shown] for target in targets]
+    return "".join(f"{line}\n" for line in aligned(rows, terminal=terminal))

@@ -33,7 +33,7 @@ def changes_text(
         terminal: the width that a table must fit into.
     """
     match output_format:
-        case ListFormat.TABLE:
+        case ListFormat.TABLE | ListFormat.GRID:  # changes have no grid
             return _table(changes, terminal)
         case ListFormat.NAMES:
             return "".join(f"{change.target.name}\n" for change in changes)

@@ -71,6 +71,16 @@ def test_targets(small_project: Path) -> None:
     assert completions("release", "latest", "python") == []
 
 
+def test_columns(small_project: Path) -> None:
+    """Columns are completed after those that are listed already, with the sign of `--sort`."""
+    del small_project
+
+    assert completions("list", "--columns", "ta") == ["target", "tags"]
+    assert completions("list", "--columns", "target,ta") == ["target,tags"]
+    assert completions("list", "--sort", "image,-c") == ["image,-cuda", "image,-context"]
+    assert completions("list", "--columns", "nothing") == []
+
+
 def test_base_images(small_project: Path) -> None:
     """`lock --upgrade` completes the base images in matrix.lock."""
     digest = f"sha256:{'0' * 64}"

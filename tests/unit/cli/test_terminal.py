@@ -69,13 +69,29 @@ def on_terminal(folder: Path, *arguments: str, **environment: str) -> str:
 
 def test_list_on_a_terminal(small_project: Path) -> None:
     """The header is bold, unless NO_COLOR is set; no line is wider than the terminal."""
-    coloured = on_terminal(small_project, "list", COLUMNS="60", NO_COLOR="")
-    plain = on_terminal(small_project, "list", COLUMNS="60", NO_COLOR="1")
+    table = ("list", "--format", "table")
+    coloured = on_terminal(small_project, *table, COLUMNS="60", NO_COLOR="")
+    plain = on_terminal(small_project, *table, COLUMNS="60", NO_COLOR="1")
 
     assert coloured.startswith("\x1b[1mTARGET")
     assert "\x1b" not in plain
     assert max(map(len, plain.splitlines())) <= 60
     assert "linux/amd64," in plain
+
+
+def test_a_grid_on_a_terminal(small_project: Path) -> None:
+    """Two axes are a grid, with its header in bold, unless the user chooses what to see."""
+    grid = on_terminal(small_project, "list", COLUMNS="60", NO_COLOR="")
+    narrow = on_terminal(small_project, "list", COLUMNS="24", NO_COLOR="1")
+    chosen = [
+        on_terminal(small_project, "list", *words, COLUMNS="60", NO_COLOR="1")
+        for words in (["--columns", "target"], ["--sort", "python"], ["--resolved"], ["cuda=null"])
+    ]
+
+    assert grid.startswith("\x1b[1mCUDA  python=3.9   python=3.10\x1b[0m\nnull  amd64,arm64  ")
+    assert grid.endswith("\n4 targets, all with image=server\n")
+    assert narrow.startswith("TARGET")
+    assert all(text.startswith("TARGET") for text in chosen)
 
 
 def test_a_diff_on_a_terminal(small_project: Path) -> None:
