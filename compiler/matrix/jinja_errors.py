@@ -165,6 +165,8 @@ def _remedy(text: str, word: str) -> str:
         return f"add the `{{% end{opened[1]} %}}` of its `{{% {opened[1]} %}}`"
     if "is not allowed in text" in text:
         return "remove the escape"
+    if text.endswith("unexpected '*'"):
+        return "Jinja does not unpack lists: join them with `+`, as in `[a] + b`"
     return _meant_for_a_shell(text)
 
 

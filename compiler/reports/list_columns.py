@@ -63,7 +63,7 @@ _FIXED: Mapping[str, Column] = {
 }
 """Columns that do not depend on the matrix; an axis of such a name has no column."""
 
-OPTIONAL = ("floating-tags", "shared-tags", "platform-tags")
+_OPTIONAL = ("floating-tags", "shared-tags", "platform-tags")
 """Columns that a table has by default only if a target has such tags."""
 
 
@@ -90,9 +90,15 @@ def _axis(name: str) -> Column:
     return Column(name.upper(), cell, key)
 
 
-def default_columns(plan: Plan) -> tuple[str, ...]:
-    """Return the names of the columns that a table has unless the user chooses them."""
-    return tuple(dict.fromkeys(("target", "image", *plan.matrix.axes, "platforms", "tags")))
+def default_columns(plan: Plan, targets: Sequence[Target]) -> tuple[str, ...]:
+    """Return the names of the columns that a table has unless the user chooses them.
+
+    An axis that no target has is left out, and so are kinds of tags that none has.
+    """
+    axes = [name for name in plan.matrix.axes if any(name in one.axes for one in targets)]
+    known = known_columns(plan)
+    others = [name for name in _OPTIONAL if any(map(known[name].cell, targets))]
+    return tuple(dict.fromkeys(("target", "image", *axes, "platforms", "tags", *others)))
 
 
 def sort_targets(plan: Plan, targets: Sequence[Target], names: str) -> tuple[Target, ...]:

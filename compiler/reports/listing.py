@@ -7,7 +7,7 @@ from enum import StrEnum
 from compiler.matrix.bake_strings import BakeString, substitute
 from compiler.output.bake_resolved import resolve_variables
 from compiler.reports.grid import draw, grid_of
-from compiler.reports.list_columns import OPTIONAL, default_columns, known_columns
+from compiler.reports.list_columns import default_columns, known_columns
 from compiler.reports.text import columns as aligned
 from compiler.targets.field_rendering import RenderedTags
 from compiler.targets.plan import Plan, described
@@ -100,9 +100,7 @@ def _table(
 ) -> str:
     """Return aligned columns; the cell of an axis that an image lacks is empty."""
     known = known_columns(plan)
-    shown = [known[name] for name in names or default_columns(plan)]
-    if names is None:
-        shown += [one for name in OPTIONAL if any(map((one := known[name]).cell, targets))]
+    shown = [known[name] for name in names or default_columns(plan, targets)]
     rows = [[one.title for one in shown]]
     rows += [[one.cell(target) for one in shown] for target in targets]
     return "".join(f"{line}\n" for line in aligned(rows, terminal=terminal))

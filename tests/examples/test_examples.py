@@ -25,7 +25,7 @@ from compiler import compile_matrix
 PROJECT = Path(__file__).parents[2]
 EXAMPLES = PROJECT / "examples"
 CASES = Path(__file__).parent / "cases"
-NAMES = ("dockerfiles", "nginx", "runpod", "truss", "truss-2023", "uv")
+NAMES = ("dockerfiles", "nginx", "runpod", "teams", "truss", "truss-2023", "uv")
 FAMILIES = ("base", "pytorch", "nvidia-pytorch", "rocm", "autoresearch", "pytorch-cluster")
 
 

@@ -7,7 +7,7 @@ from support.command import call, run
 
 from compiler.pipeline import plan_matrix
 from compiler.reports.grid import draw, grid_of
-from compiler.reports.list_columns import OPTIONAL, default_columns, known_columns
+from compiler.reports.list_columns import default_columns, known_columns
 from compiler.source.project_files import Files
 
 
@@ -119,7 +119,15 @@ def test_every_column_has_cells(project: Path) -> None:
         assert all(isinstance(column.cell(target), str) for target in plan.targets)
         sorted(plan.targets, key=column.key)
 
-    assert {*default_columns(plan), *OPTIONAL} <= {*known}
+    assert {*default_columns(plan, plan.targets)} <= {*known}
+
+
+def test_default_columns(project: Path) -> None:
+    """Axes and kinds of tags that no listed target has are left out."""
+    assert table(project, "image=tool")[0] == ["TARGET", "IMAGE", "OS", "PLATFORMS", "TAGS"]
+    assert table(project, "server")[0] == [
+        *("TARGET", "IMAGE", "PYTHON", "GPU", "PLATFORMS", "TAGS", "FLOATING TAGS"),
+    ]
 
 
 def test_columns_are_those_of_a_table(project: Path) -> None:
