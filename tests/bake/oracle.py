@@ -98,6 +98,7 @@ def lay(
     text = matrix if isinstance(matrix, str) else yaml.safe_dump(matrix, sort_keys=False)
     (folder / "matrix.yaml").write_text(text)
     for name, content in (files or {}).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content)
     for artifact in compile_matrix(folder / "matrix.yaml").artifacts:
         (folder / artifact.path).parent.mkdir(parents=True, exist_ok=True)

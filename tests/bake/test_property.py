@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from support.reference_model import (
     siblings_of,
     spelling,
 )
+from support.spread import on_windows, spread
 
 from compiler import CompileError
 from compiler.errors import Diagnostic
@@ -60,12 +62,24 @@ CALLS = 6
 """Concurrent bakes; each mostly waits."""
 
 
-def compiled(folder: Path, matrix: Matrix) -> bool:
-    """Compile a matrix; if it is rejected, check that it is invalid, and why."""
+def compiled(
+    folder: Path,
+    matrix: Matrix,
+    written: Matrix | None = None,
+    others: Mapping[str, str] = MappingProxyType({}),
+) -> bool:
+    """Compile a matrix; if it is rejected, check that it is invalid, and why.
+
+    Args:
+        folder: the project.
+        matrix: the matrix as the independent model reads it.
+        written: the same matrix as it is compiled, if that differs.
+        others: the other files of the project.
+    """
     found: tuple[Diagnostic, ...] = ()
-    files = {f"templates/{name}": text for name, text in TEMPLATES.items()}
+    files = {**{f"templates/{name}": text for name, text in TEMPLATES.items()}, **others}
     try:
-        lay(folder, flow(matrix), files)
+        lay(folder, flow(matrix if written is None else written), files)
     except CompileError as error:
         found = error.diagnostics
         event(f"refused: {', '.join(sorted({diagnostic.code for diagnostic in found}))}")
@@ -91,11 +105,17 @@ def _wrong(matrix: Matrix) -> str:
 
 
 @settings(QUICK, max_examples=150)
-@given(matrices())
-def test_the_plan_is_what_is_worked_out_by_hand(matrix: Matrix) -> None:
-    """Variants, names, fields, parents and groups equal those of a brute-force product."""
+@given(matrices(), st.data())
+def test_the_plan_is_what_is_worked_out_by_hand(matrix: Matrix, data: st.DataObject) -> None:
+    """Variants, names, fields, parents and groups equal those of a brute-force product.
+
+    The same matrix, written with data files, parts, macros and other forms, has the same plan.
+    """
+    if data.draw(st.booleans()):
+        matrix = on_windows(matrix)
+    written, others = data.draw(spread(matrix)) if data.draw(st.booleans()) else (matrix, {})
     with TemporaryDirectory() as name:
-        if not compiled(Path(name), matrix):
+        if not compiled(Path(name), matrix, written, others):
             return
         plan = plan_json(Path(name))
     targets = built(matrix, VARIABLES)

@@ -447,6 +447,7 @@ def _name_tags(
         raise Wrong("no-platform")
     for platform in fields.get("platforms") or []:
         os, arch, *variant = platform.split("/")
+        os = os.partition("(")[0]  # without the version of Windows
         parts = {"platform.os": os, "platform.arch": arch, "platform.variant": "".join(variant)}
         tags = both("platform-tags", **parts)
         if any(tags.values()):
