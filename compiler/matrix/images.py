@@ -189,7 +189,9 @@ def _check_templates(images: Iterable[Image], reader: Reader) -> None:
     """Report images that name a template nowhere, not even for some variants."""
     for image in images:
         named = (image.template, *(change.template for change in image.changes()))
-        if not any(named) and not _lost(image.name, reader):
+        # A removed key may have been the template.
+        lost = any(map(reader.valid.is_emptied, (image.route, ("defaults",), ("include",))))
+        if not any(named) and not lost:
             reader.problem(
                 Code.MISSING_KEY,
                 f"image {image.name!r} has no template",
@@ -197,11 +199,6 @@ def _check_templates(images: Iterable[Image], reader: Reader) -> None:
                 "add `template:` or `dockerfile:` with the name of a file, here or in `defaults`",
                 key=True,
             )
-
-
-def _lost(name: str, reader: Reader) -> bool:
-    """Return whether a key of an image, possibly its template, was removed as invalid."""
-    return any(map(reader.valid.is_emptied, (("images", name), ("defaults",), ("include",))))
 
 
 def _check_names(images: Mapping[str, ImageOptions], reader: Reader) -> None:

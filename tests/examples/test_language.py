@@ -32,7 +32,7 @@ def tags_of(case: str) -> tuple[Tags, int, int]:
     plan = compile_matrix(CASES / case / "matrix.yaml").plan
     assert [warning.message for warning in plan.warnings] == []
     values = {name: variable.resolved for name, variable in plan.matrix.variables.items()}
-    platforms = {target.name: set(target.platforms) for target in plan.targets}
+    platforms = {target.name: set(map(str, target.platforms)) for target in plan.targets}
     found: list[tuple[str, set[str]]] = []
     of_platforms = 0
     for target in plan.targets:
@@ -43,7 +43,7 @@ def tags_of(case: str) -> tuple[Tags, int, int]:
             of_platforms += len(names)
             found += [(substitute(tag, values), {one.platform}) for tag in names]
     for index in plan.indexes:
-        members = set().union(*(platforms[name] for name in index.targets))
+        members = set[str]().union(*(platforms[name] for name in index.targets))
         found.append((substitute(index.tag, values), members))
     assert len(dict(found)) == len(found), "a tag is listed twice"
     return dict(found), len(plan.indexes), of_platforms

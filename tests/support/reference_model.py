@@ -174,8 +174,9 @@ class Rules:
     def rows(self, image: str) -> list[Matrix] | None:
         """Return the rows of an image, each with `when`; None if it has no `rows`."""
         rows = self.option(image, "rows")
-        if rows is None:
-            return None
+        return None if rows is None else self._with_when(rows)
+
+    def _with_when(self, rows: Sequence[Matrix]) -> list[Matrix]:
         found = []
         for row in rows:
             flat = {name: row[name] for name in row if name in (*self.axes, "image")}
@@ -184,17 +185,18 @@ class Rules:
         return found
 
     def patterns(self) -> Iterator[Matrix]:
-        """Yield every pattern of the matrix except those of `with`."""
+        """Yield every pattern of the matrix except those of `with`, inherited or not."""
         yield from self.matrix.get("exclude", [])
         yield from self.matrix.get("groups", {}).values()
         for values in self.axes.values():
             yield from (options["only"] for _, options in values.values() if "only" in options)
-        for image in self.images:
-            yield from self.option(image, "only", [])
-            yield from self.option(image, "exclude", [])
-            yield from self.option(image, "aliases", {}).values()
-            yield from (override["when"] for override in self.overrides(image))
-            yield from (row["when"] for row in self.rows(image) or [])
+        for level in (self.matrix, self.defaults, *self.images.values()):
+            yield from (override["when"] for override in level.get("overrides", []))
+        for level in (self.defaults, *self.images.values()):
+            yield from level.get("only", [])
+            yield from level.get("exclude", [])
+            yield from level.get("aliases", {}).values()
+            yield from (row["when"] for row in self._with_when(level.get("rows", [])))
 
     def variants(self, image: str) -> Iterator[dict[str, str]]:
         """Yield the variants of an image: the product of its axes without excluded combinations."""
