@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from compiler.matrix.field_table import ROWS, Kind
 from compiler.matrix.model import ImageOptions, MatrixFile, Override, ValueOptions, keys
 
 
@@ -22,6 +23,10 @@ HOSTILE = (
     *("{{ parent }}", "{{ loop }}", "{{ self }}", "{{ caller() }}", "{{ py | nope }}", "-", "_"),
     *("{{ py | slug }}", "{{ py is version('>=3') }}", "{{ (py).__class__ }}", "{{ cycler(1) }}"),
     *("{% if %}", "{% raw %}", "{{ py is nope }}", "\\", "#", "x\r\ny"),
+    *("{% from 'm.j2' import m %}{{ m(py) }}", "{% from 'm.j2' import n %}", "{% include py %}"),
+    *("{% from 'm.j2' import m with context %}{{ m(gpu) }}", "{{ [py] | newest }}"),
+    *("{{ d.versions | matching('>=3') | oldest(2) }}", "{{ d.versions | newest(0) }}"),
+    *("windows(10.0.26100)/amd64", "windows/amd64", "windows()/amd64", "{{ platform.os }}"),
 )
 RAW = (
     "\u200b",
@@ -78,6 +83,7 @@ expressions = st.sampled_from(
             "{{ 1 + }}",
         ),
         *("{{ d.rows | map(attribute='py') }}", "{{ {'a': d.rows} }}", "{{ range(3) }}"),
+        *("{{ d.versions | newest(2) }}", "{{ d.rows + d.rows }}", "{{ d.axes | dictsort }}"),
     ]
 )
 """One expression in the place of a structure."""
@@ -112,7 +118,7 @@ _TAG_LISTS = st.dictionaries(st.sampled_from(["tags", "moving", "tag"]), lists(_
 
 _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "from": st.one_of(
-        st.sampled_from(["one", "two", "base"]),
+        st.sampled_from(["one", "two", "base", None]),
         st.fixed_dictionaries({"image": st.sampled_from(["one", "base"]), "with": patterns}),
     ),
     "when": patterns,
@@ -121,7 +127,11 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "axes": lists(st.sampled_from(["py", "gpu"])),
     "aliases": mappings(texts, patterns, 2),
     "set": mappings(texts, anything, 2),
-    "platforms": lists(st.sampled_from(["linux/amd64", "linux/arm64", "${R}", "{{ py }}", "x"])),
+    "platforms": lists(
+        st.sampled_from(
+            ["linux/amd64", "linux/arm64", "windows(10.0.1)/amd64", "${R}", "{{ py }}", "x"]
+        )
+    ),
     "template": st.sampled_from(["a.j2", "{{ image }}.j2", "nope.j2", "../x", ""]),
     "dockerfile": st.sampled_from(["Dockerfile", "{{ image }}", "./Dockerfile", "../x", "", "."]),
     "cache": st.fixed_dictionaries({"type": st.just("registry"), "ref": texts}),
@@ -132,9 +142,10 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(
         ["tags", "moving", "repositories", "tests", "ulimits", "entitlements"], lists(texts)
     ),
+    **dict.fromkeys(["no-cache-filter", "resources"], lists(texts)),
     **dict.fromkeys(["shared", "platform-tags"], st.one_of(lists(_TAGS), _TAG_LISTS)),
     **dict.fromkeys(
-        ["cache-from", "cache-to", "output", "attest", "secret", "ssh"], lists(records)
+        ["cache-from", "cache-to", "output", "attest", "secret", "ssh", "policy"], lists(records)
     ),
     **dict.fromkeys(["no-cache", "pull"], st.booleans()),
 }
@@ -143,17 +154,27 @@ _BY_NAME["overrides"] = lists(
     level(_OVERRIDE, 3).flatmap(lambda made: patterns.map(lambda when: {"when": when, **made})),
     2,
 )
+_BY_NAME["rows"] = lists(
+    st.tuples(patterns, level(_OVERRIDE, 2), st.booleans()).map(
+        lambda row: {"when": row[0], **row[1]} if row[2] else {**row[0], **row[1]}
+    ),
+    3,
+)
 _IMAGE = {name: _BY_NAME.get(name, texts) for name in keys(ImageOptions)}
 _VALUE = {
     name: patterns if name == "only" else _BY_NAME.get(name, texts) for name in keys(ValueOptions)
 }
+_WORDS = {name for name in (*_IMAGE, *_VALUE) if name not in _BY_NAME} - {"tag"}
+assert all(ROWS[name].kind is Kind.TEXT for name in _WORDS), "each other key has a strategy"
 images = level(_IMAGE, 6)
 _axis = st.one_of(
     lists(st.sampled_from(["3.9", "3.10", "3.11", "a", True, False, None]), 4),
     lists(scalars, 4),
     mappings(scalars, level(_VALUE, 2), 4),
+    lists(st.tuples(scalars, level(_VALUE, 2)).map(lambda one: {"value": one[0], **one[1]}), 3),
     texts,
 )
+_DERIVED = st.sampled_from([r"(\d+)", r"^(\w)\w*$", "(", "a", "(?P<n>a)", "(?i)(x)", "(é|😀)+", ""])
 _TOP: dict[str, st.SearchStrategy[Any]] = {
     "include": lists(
         st.sampled_from(
@@ -164,7 +185,11 @@ _TOP: dict[str, st.SearchStrategy[Any]] = {
     "data": mappings(texts, st.sampled_from(["data.yaml", "nope.yaml", "data.toml", ".", ""]), 2),
     "variables": mappings(
         st.one_of(st.sampled_from(["R", "V"]), texts),
-        st.one_of(texts, mappings(st.sampled_from(["from", "match", "x"]), texts, 2)),
+        st.one_of(
+            texts,
+            mappings(st.sampled_from(["from", "match", "x"]), texts, 2),
+            st.fixed_dictionaries({"from": st.sampled_from(["R", "V", "x"]), "match": _DERIVED}),
+        ),
         3,
     ),
     "axes": st.fixed_dictionaries(

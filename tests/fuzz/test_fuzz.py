@@ -38,7 +38,9 @@ DATA = {
     "data.yaml": "a: [1, 2]\nb: {c: d}\n",
     "data.toml": "x = [1.5, true]\n",
     "d.json": '{"axes": {"py": {"3.9": {}, "true": {"tag": "x"}}, "gpu": [1, {"value": null}]},\n'
-    ' "rows": [{"py": "3.9"}, {"gpu": [true, "{{ x }}${R}"]}], "text": "a b"}\n',
+    ' "rows": [{"py": "3.9"}, {"gpu": [true, "{{ x }}${R}"]}], "text": "a b",\n'
+    ' "versions": ["3.9", "3.10", "x", 4]}\n',
+    "templates/m.j2": "{% macro m(x) %}{{ x }}${R}{% endmacro %}{% set n = py %}\n",
     "part.yaml": "axes: {part: [a, b]}\nset: {own: 1}\nexclude: [{py: 3.9, part: a}]\n"
     "defaults: {labels: &l {a: b}}\nimages: {part: {labels: *l}}\n",
     "Dockerfile": "# syntax=x\nFROM a\n",
