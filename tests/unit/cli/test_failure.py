@@ -65,7 +65,7 @@ def test_usage_errors_have_the_format(capsys: Capture) -> None:
     annotation = capsys.readouterr().err
 
     assert (found["code"], found["argument"]) == ("usage", "--formt")
-    assert found["help"] == "did you mean --format?"
+    assert found["help"] == "did you mean --format or --sort?"
     assert annotation.startswith("::error title=usage::compile-matrix: unknown command 'biuld'")
     assert "did you mean 'build'?" in annotation
 
