@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Tests start the compiler and pytest workers many times: compiled byte code is kept.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all sample setup quick test fuzz search fingerprints lint types bench bench-build docs dist hooks clean help
+.PHONY: all sample setup quick test fuzz search fingerprints dockerfiles lint types bench bench-build docs dist hooks clean help
 
 all: sample ## set up .venv and compile the sample matrix (the default)
 
@@ -45,6 +45,9 @@ search: setup ## search interleavings of releases; SEARCH=1000000 for more, SEED
 
 fingerprints: setup ## compare fingerprints with what an engine builds; FINGERPRINT_SEEDS=10000 for longer
 	FINGERPRINT_SEEDS=$${FINGERPRINT_SEEDS:-300} $(BIN)/python -m pytest tests/engine/test_fingerprint_oracle.py -q
+
+dockerfiles: setup ## compare checks of Dockerfiles with an engine; DOCKERFILE_SEEDS=50000 for longer
+	DOCKERFILE_SEEDS=$${DOCKERFILE_SEEDS:-5000} $(BIN)/python -m pytest tests/engine/test_dockerfile_checks.py -q
 
 lint: setup ## check style, format and the direction of imports
 	$(BIN)/ruff check

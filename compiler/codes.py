@@ -481,8 +481,8 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "BuildKit would use the files of another platform, or fail. Choose another base image, or "
         "narrow `platforms`.",
         Code.DOCKERFILE_SYNTAX: "A template renders text that BuildKit rejects as a Dockerfile: "
-        "an unknown instruction, a here-document without an end, an instruction before the first "
-        "`FROM`. Correct the template.",
+        "an unknown instruction or flag, a here-document without an end, an instruction before the "
+        "first `FROM`, an invalid value in a stage that is built. Correct the template.",
         Code.UNKNOWN_BASE: "An argument of `lock --upgrade` or `lock --check` matches no base "
         "image of this matrix. Name an image, its repository, or a glob.",
     },

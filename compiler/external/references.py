@@ -14,6 +14,9 @@ _REFERENCE = re.compile(
     rf"(?:(?P<domain>{_DOMAIN})/)?(?P<path>{_COMPONENT}(?:/{_COMPONENT})*)\Z", re.ASCII
 )
 _TAG = re.compile(r"\w[\w.-]{0,127}\Z", re.ASCII)
+_DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}")
+_ID = re.compile(r"[0-9a-f]{64}")
+"""What would be confused with the ID of an image."""
 _MAX_REPOSITORY = 255
 
 
@@ -77,6 +80,21 @@ def _canonical_repository(text: str) -> str | None:
     if len(path) > _MAX_REPOSITORY:
         return None
     return f"{domain}/{path}"
+
+
+def is_image_name(text: str) -> bool:
+    """Return whether BuildKit can read a text as the name of an image, with a tag or a digest.
+
+    >>> is_image_name("python:3.11"), is_image_name("python@sha256:0"), is_image_name("Python")
+    (True, False, False)
+    """
+    name, at, digest = text.partition("@")
+    if at and not _DIGEST.fullmatch(digest):
+        return False
+    host, slash, path = name.partition("/")
+    # A first component with upper-case letters is a host.
+    plain = f"{host.lower()}.{slash}{path}" if slash and host != host.lower() else name
+    return canonical_tag(plain.replace(".:", ":")) is not None and not _ID.fullmatch(name)
 
 
 def is_tag_name(text: str) -> bool:

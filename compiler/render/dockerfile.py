@@ -11,7 +11,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from compiler.external.references import lookup_name
-from compiler.render.dockerfile_words import UNKNOWN, Words, mount_options, syntax_directive
+from compiler.render.dockerfile_words import (
+    UNKNOWN,
+    Words,
+    mount_options,
+    split_plainly,
+    syntax_directive,
+)
 from compiler.render.onbuild_heredocs import parse, trigger
 
 
@@ -55,6 +61,8 @@ class Heredoc(NamedTuple):
 
     name: str
     content: str
+    expands: bool
+    """Whether variables in it are expanded in files: the name has no quotes."""
 
 
 class Instruction(NamedTuple):
@@ -237,13 +245,15 @@ class _Reader:
 
 
 def _converted(step: "DockerfileInstruction") -> Instruction:
+    # Quotes do not join the paths of a COPY.
+    is_list = step.name in {"ADD", "COPY"} and not step.json
     return Instruction(
         keyword=step.name,
         text=step.original,
         flags=tuple(step.flags),
-        arguments=tuple(step.args),
+        arguments=split_plainly(step.original, step.args) if is_list else tuple(step.args),
         is_json=step.json,
-        heredocs=tuple(Heredoc(doc.name, doc.content) for doc in step.heredocs),
+        heredocs=tuple(Heredoc(doc.name, doc.content, doc.expand) for doc in step.heredocs),
         images=(),
         line=step.start_line,
         last_line=step.end_line,

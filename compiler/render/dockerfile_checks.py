@@ -20,6 +20,7 @@ from compiler.render.matrix_references import MatrixReferences
 from compiler.render.mounted_ids import missing as missing_id
 from compiler.render.mounted_ids import provided
 from compiler.render.provided_ids import ProvidedIds
+from compiler.render.rejections import invalid_bases, rejected_instructions
 from compiler.render.render import Dockerfile
 from compiler.render.shapes import Printed, Selection, Shape, is_marked, selection
 from compiler.render.source_checks import source_findings
@@ -111,10 +112,13 @@ class _Checks:
         name = printed.restore(word.text)
         if "$" not in name:
             return name
+        return expanded(name, structure.arguments, self._args(target), printed)
+
+    def _args(self, target: Target) -> Mapping[str, str]:
+        """Return the build arguments of a target, with the defaults of bake variables."""
         args: Mapping[str, str] = target.fields.get("args", {})  # type: ignore[assignment]
         values = self._references.values
-        plain = {substitute(key, values): substitute(text, values) for key, text in args.items()}
-        return expanded(name, structure.arguments, plain, printed)
+        return {substitute(key, values): substitute(text, values) for key, text in args.items()}
 
     def _structure(self, shape: Shape) -> tuple[Structure, Selection]:
         """Return the structure of a shape, and what selects the words that a check needs."""
@@ -151,15 +155,18 @@ class _Checks:
             message, help_ = printed.restore(found.message), printed.restore(found.help)
             yield found._replace(message=message, help=help_)
         stages = [printed.restore(name).lower() for name in structure.stages]
+        yield from rejected_instructions(target, structure, printed, stages)
+        invalid = invalid_bases(target, structure, printed, stages, self._references.values)
         for use in structure.stage_uses:
             misplaced_use = misplaced(use, printed.restore(use.word.text), stages)
             if misplaced_use is not None:
                 yield misplaced_use
         for word in structure.images:
             name = self._image(word, target, structure, printed)
-            finding = self._references.check(name, word, target, stages)
+            probable = self._references.check(name, word, target, stages)
+            finding = invalid.get(word, probable)
             if finding is not None:
-                yield finding
+                yield finding._replace(help=probable.help) if probable else finding
         for mount in structure.mounts:
             ids, name = provided(target, mount.kind), printed.restore(mount.id)
             if ids is not None and name not in ids and "$" not in name:
@@ -205,8 +212,7 @@ class _Checks:
         if not wanted or not structure.is_known or variables_in(wanted):
             return None
         names = [printed.restore(name).lower() for name in structure.stages]
-        is_number = wanted.isascii() and wanted.isdigit() and int(wanted) < len(names)
-        if wanted.lower() in names or is_number:
+        if wanted.lower() in names:
             return None
         named = [name for name in names if name]
         listed = f"its stages: {', '.join(named)}" if named else "name a stage with `AS`"

@@ -10,8 +10,7 @@ from typing import NamedTuple
 from compiler.codes import Code
 from compiler.errors import Severity
 from compiler.render.dockerfile import Instruction, ParsedDockerfile
-from compiler.render.dockerfile_words import KEYWORDS
-from compiler.render.instruction_rules import reason_to_reject
+from compiler.render.dockerfile_words import GO_BOOLEANS, KEYWORDS, directives
 
 
 _VARIABLE = re.compile(r"(?<!\\)\$(?:(\w+)|\{(\w+)\})", re.ASCII)
@@ -19,11 +18,12 @@ _VARIABLE = re.compile(r"(?<!\\)\$(?:(\w+)|\{(\w+)\})", re.ASCII)
 _SYNTAX = re.compile(r"\s*#\s*syntax\s*=\s*\S", re.IGNORECASE)
 _STARTS = re.compile(rf"\s*({'|'.join(KEYWORDS)})\s+\S")
 """A line that starts with an instruction in upper case."""
-_AUTOMATIC = frozenset(
+AUTOMATIC_ARGUMENTS = frozenset(
     f"{side}{name}"
     for side in ("BUILD", "TARGET")
     for name in ("PLATFORM", "OS", "ARCH", "VARIANT", "STAGE")
 )
+"""Arguments that BuildKit defines in every Dockerfile."""
 _LONGEST = 65_535
 """Bytes of the longest line that BuildKit reads."""
 
@@ -43,27 +43,38 @@ class Finding(NamedTuple):
 
 def rejected(parsed: ParsedDockerfile, text: str) -> Iterator[Finding]:
     """Yield the errors of a Dockerfile that need no knowledge of the matrix."""
-    before = True
     for instruction in parsed.instructions:
-        before = before and instruction.keyword != "FROM"
-        reason = reason_to_reject(instruction)
-        if before and instruction.keyword != "ARG":
-            reason = f"{instruction.keyword} precedes the first FROM"
-        if reason:
-            yield _syntax(reason, instruction.line)
+        if instruction.keyword == "FROM":
+            break
+        if instruction.keyword != "ARG":
+            yield syntax(f"{instruction.keyword} precedes the first FROM", instruction.line)
+    if not parsed.stages:
+        yield syntax("it has no FROM", 1)
+    yield from _check_options(text)
     for number, line in enumerate(text.split("\n"), 1) if len(text) > _LONGEST // 4 else ():
         if len(line.encode(errors="surrogatepass")) > _LONGEST:
-            yield _syntax(f"the line is longer than {_LONGEST:,} bytes", number)
+            yield syntax(f"the line is longer than {_LONGEST:,} bytes", number)
     yield from _late_arguments(parsed)
 
 
-def _syntax(reason: str, line: int) -> Finding:
-    return Finding(Code.DOCKERFILE_SYNTAX, reason, "correct the template", line)
+def syntax(reason: str, line: int, help_: str = "correct the template") -> Finding:
+    """Return the error for what BuildKit rejects in a line."""
+    return Finding(Code.DOCKERFILE_SYNTAX, reason, help_, line)
+
+
+def _check_options(text: str) -> Iterator[Finding]:
+    """Yield an error for each invalid option of a `# check=`."""
+    for line, (name, _, value) in enumerate(directives(text), start=1):
+        for option in value.split(";") if name == "check" else ():
+            key, equals, setting = map(str.strip, option.partition("="))
+            is_known = equals and key in {"skip", "error", "experimental"}
+            if not is_known or (key == "error" and setting not in GO_BOOLEANS):
+                yield syntax(f"invalid check option {option!r}", line)
 
 
 def _late_arguments(parsed: ParsedDockerfile) -> Iterator[Finding]:
     """Yield an error for each `ARG` that a `FROM` uses and that only a stage declares."""
-    early = {argument.name for argument in parsed.arguments} | _AUTOMATIC
+    early = {argument.name for argument in parsed.arguments} | AUTOMATIC_ARGUMENTS
     late = {
         argument.partition("=")[0]: argument
         for stage in reversed(parsed.stages)

@@ -4,9 +4,8 @@ The parser joins continuation lines and drops comments, so its words have no pos
 finds them again in the text.
 """
 
-import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 
 UNKNOWN = -1
@@ -23,12 +22,13 @@ _DIRECTIVE = re.compile(
 )
 _KNOWN = frozenset({"syntax", "escape", "check"})
 
+_WHITE_SPACE = re.compile(r"[\t\v\f\r ]+")
 _ALIASES = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly"}
 _ALIASES["rw"] = "readwrite"
 _SWITCHES = frozenset({"readonly", "readwrite", "required"})
 """Options of a mount that are true without a value."""
-_BOOLEANS = dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True)
-_BOOLEANS |= dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False)
+GO_BOOLEANS = dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True)
+GO_BOOLEANS |= dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False)
 """What Go's strconv.ParseBool accepts."""
 
 
@@ -68,6 +68,46 @@ class Words:
         return span[0] + match.end() if match else UNKNOWN
 
 
+def split_plainly(instruction: str, words: Sequence[str]) -> tuple[str, ...]:
+    """Return the arguments of an instruction, split at each white space.
+
+    Args:
+        instruction: the instruction.
+        words: its arguments, split at white space outside quotes.
+
+    >>> split_plainly("COPY --link 'a b' /", ["'a b'", "/"])
+    ("'a", "b'", '/')
+    """
+    before = instruction.rstrip()
+    for word in reversed(words):
+        before = before.rstrip().removesuffix(word)
+    rest = instruction[len(before) :].strip()
+    return tuple(_WHITE_SPACE.split(rest)) if words else ()
+
+
+_FIELD = re.compile(r'(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^",]*))(?:,|\Z)')
+"""An option of a mount, as Go reads a field of CSV."""
+
+
+def mount_fields(value: str) -> list[str] | None:
+    """Return the options of a `--mount` as they are written; None if they cannot be read.
+
+    >>> mount_fields('target=/a,"source=b,c"'), mount_fields('target="/a"'), mount_fields("")
+    (['target=/a', 'source=b,c'], None, None)
+    """
+    fields, at = [], 0
+    while value:
+        match = _FIELD.match(value, at)
+        if match is None:
+            return None
+        quoted = match["quoted"]
+        fields.append(match["plain"] if quoted is None else quoted.replace('""', '"'))
+        at = match.end()
+        if not match[0].endswith(","):
+            return fields
+    return None
+
+
 def mount_options(value: str) -> Mapping[str, str] | None:
     """Return the options of a `--mount`; None if they cannot be read.
 
@@ -77,16 +117,15 @@ def mount_options(value: str) -> Mapping[str, str] | None:
     >>> mount_options("from=base,src=/a,rw")
     {'from': 'base', 'source': '/a', 'readonly': 'false'}
     """
-    try:
-        cells = next(csv.reader([value], strict=True), [])
-    except csv.Error:
+    cells = mount_fields(value)
+    if cells is None:
         return None
     options: dict[str, str] = {}
     for cell in cells:
         key, equals, text = cell.partition("=")
         key = key.strip().lower()
         name = _ALIASES.get(key, key)
-        switch = _BOOLEANS.get(text if equals else "true") if name in _SWITCHES else None
+        switch = GO_BOOLEANS.get(text if equals else "true") if name in _SWITCHES else None
         if switch is not None:
             switch, name = (not switch, "readonly") if name == "readwrite" else (switch, name)
             text = str(switch).lower()

@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable, Mapping
 
 from compiler.render.dockerfile import Instruction
+from compiler.render.dockerfile_words import KEYWORDS
 from compiler.render.instruction_reads import is_heredoc
+from compiler.render.onbuild_heredocs import invalid_trigger, trigger
 
 
 _LEAST_ARGUMENTS = {
@@ -74,8 +76,10 @@ def _onbuild(instruction: Instruction) -> str:
     words = instruction.text.split(None, 2)
     if len(words) == 1:
         return "ONBUILD requires an instruction"
-    trigger = words[1].upper()
-    return f"ONBUILD cannot be followed by {trigger}" if trigger in _NEVER_TRIGGERS else ""
+    keyword = words[1].upper()
+    if keyword in _NEVER_TRIGGERS:
+        return f"ONBUILD cannot be followed by {keyword}"
+    return invalid_trigger(trigger(instruction.text)) if keyword in KEYWORDS else ""
 
 
 def _shell(instruction: Instruction) -> str:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from e2b_dockerfile_utils import DockerfileAst
 
 _ONBUILD = re.compile(
-    r"^(?P<before>[ \t]*)(?P<name>ONBUILD)(?=[ \t]+(?:RUN|COPY|ADD)[ \t])",
+    r"^(?P<before>[ \t]*)(?P<name>ONBUILD)(?=(?:[ \t]|[\\`][ \t]*\n)+(?:RUN|COPY|ADD)[ \t])",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -48,3 +48,18 @@ def trigger(text: str) -> str:
     'RUN true'
     """
     return text.strip()[len("ONBUILD") :].strip()
+
+
+def invalid_trigger(text: str) -> str:
+    """Return why the arguments of a known instruction after `ONBUILD` cannot be parsed.
+
+    BuildKit looks at flags and values only in the stage that inherits the instruction.
+    """
+    from e2b_dockerfile_utils import DockerfileSyntaxError, parse_dockerfile_ast
+
+    first = text.partition("\n")[0].replace("<<", "")
+    try:
+        parse_dockerfile_ast(first)
+    except DockerfileSyntaxError as error:
+        return f"invalid instruction after ONBUILD: {error}"
+    return ""

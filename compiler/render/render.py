@@ -81,7 +81,7 @@ class _Existing:
         text = templates.existing(name)
         self.files = (name,)
         self.render: Callable[[Mapping[str, Any]], str] = lambda _: text
-        templates.shapes[name].note(text, [text])
+        templates.shapes[name].note_unchanged(text)
 
 
 class NoBaseError(ValueError):

@@ -101,6 +101,10 @@ class Shapes:
             shape, words = shaped
             self._printed[text] = Printed(shape, words(pieces))
 
+    def note_unchanged(self, text: str) -> None:
+        """Note a text that no template rendered: no word is replaced, and all lines are kept."""
+        self._printed[text] = Printed(Shape((text,), text))
+
     def of(self, text: str) -> Printed:
         """Return the shape and the words of a text that was noted."""
         return self._printed[text]

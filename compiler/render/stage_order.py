@@ -5,7 +5,7 @@ rejects a `COPY --from` or a mount of the same stage or of a later one.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from compiler.codes import Code
@@ -13,7 +13,8 @@ from compiler.render.dockerfile import ParsedDockerfile, Word
 from compiler.render.dockerfile_rules import Finding
 
 
-_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+"""How `COPY --from` numbers a stage."""
 
 
 class StageUse(NamedTuple):
@@ -43,11 +44,13 @@ def misplaced(use: StageUse, name: str, stages: Sequence[str]) -> Finding | None
         stages: the names of all stages, in lower case.
     """
     own, lower = use.stage, name.lower()
-    if use.keyword == "COPY" and _NUMBER.fullmatch(name):
+    if use.keyword == "COPY" and NUMBER.fullmatch(name):
         if 0 <= int(name) < own:
             return None
         above = f"the last one before it is {own - 1}" if own else "it is the first"
         message = f"unknown stage {name} in --from: {above}"
+    elif use.keyword == "RUN" and lower.isascii() and lower.isdigit() and lower not in stages:
+        message = f"a mount cannot name a stage by its number: BuildKit looks for an image {name!r}"
     elif lower and lower in stages[own:]:
         is_own = lower == stages[own] and lower not in stages[own + 1 :]
         where = "it is the same stage" if is_own else "it follows this one"
@@ -58,3 +61,23 @@ def misplaced(use: StageUse, name: str, stages: Sequence[str]) -> Finding | None
     option = "--from=" if use.keyword == "COPY" else "from="
     word = f"{option}{use.word.text}"
     return Finding(Code.UNKNOWN_STAGE, message, help_, use.word.line, word)
+
+
+def certain_links(parsed: ParsedDockerfile) -> Mapping[int, frozenset[int]]:
+    """Return the stages that each stage surely reads from, by number.
+
+    What a variable names is not certain, so it is left out.
+    """
+    stages = parsed.stages
+    named = {stage.name: number for number, stage in enumerate(stages) if stage.name}
+    links: dict[int, set[int]] = {number: set() for number in range(len(stages))}
+    for number, stage in enumerate(stages):
+        above = [n for n in range(number) if stages[n].name and stages[n].name == stage.base.text]
+        links[number].update(above[-1:])
+    for use in stage_uses(parsed):
+        name = use.word.text
+        if use.keyword == "COPY" and NUMBER.fullmatch(name):
+            links[use.stage].update({int(name)} & set(range(use.stage)))
+        elif name.lower() in named:
+            links[use.stage].add(named[name.lower()])
+    return {number: frozenset(reached) for number, reached in links.items()}

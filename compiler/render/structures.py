@@ -1,15 +1,18 @@
 """Read what the checks of Dockerfiles need from one Dockerfile, or from a shape of several."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from compiler.codes import Code
+from compiler.render.base_rules import Base
 from compiler.render.context_sources import ContextSource, context_sources
 from compiler.render.dockerfile import Argument, DockerfileError, ParsedDockerfile, Word, read
 from compiler.render.dockerfile_rules import Finding, rejected, suspicious
 from compiler.render.mounted_ids import Mount, mounts
-from compiler.render.shapes import is_marked, marks_in
-from compiler.render.stage_order import StageUse, stage_uses
+from compiler.render.shapes import Printed, Shape, is_marked, marks_in
+from compiler.render.stage_findings import StageFinding, StageInstruction, stage_instructions
+from compiler.render.stage_order import NUMBER, StageUse, certain_links, stage_uses
 
 
 _FIELDS = ("context", "contexts", "secret", "ssh", "target")
@@ -19,7 +22,16 @@ _FIELDS = ("context", "contexts", "secret", "ssh", "target")
 class Structure:
     """What all Dockerfiles of one shape have in common, with marks in place of printed words."""
 
+    escape: str = "\\"
     findings: tuple[Finding, ...] = ()
+    stage_findings: tuple[StageFinding, ...] = ()
+    """What is wrong in all variants, in instructions."""
+    unsettled: tuple[StageInstruction, ...] = ()
+    """Instructions that may be wrong in some variants."""
+    links: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    """The stages that each stage surely reads from, by number."""
+    bases: tuple[Base, ...] = ()
+    """What `FROM`, `--from` and mounts name, with the platforms."""
     stages: tuple[str, ...] = ()
     """The names of the stages, in lower case; empty for stages without a name."""
     images: tuple[Word, ...] = ()
@@ -45,11 +57,14 @@ class Structure:
         parts = [*self.stages, *(word.text for word in self.images), *self.triggers]
         parts += [mount.id for mount in self.mounts]
         parts += [part for s in self.sources for part in (s.name, s.word, *s.excludes)]
-        expands = any("$" in word.text for word in self.images)
+        parts += [base.platform for base in self.bases]
+        parts += [word for instruction in self.unsettled for word in instruction.words()]
+        expands = any("$" in f"{base.word.text} {base.platform}" for base in self.bases)
         if expands:
             parts += [f"{argument.name} {argument.default}" for argument in self.arguments]
+        needs_args = expands or any(found.argument for found in self.stage_findings)
         object.__setattr__(self, "marks", marks_in(parts))
-        object.__setattr__(self, "fields", ("args", *_FIELDS) if expands else _FIELDS)
+        object.__setattr__(self, "fields", ("args", *_FIELDS) if needs_args else _FIELDS)
 
 
 def read_structure(text: str) -> Structure:
@@ -62,7 +77,19 @@ def read_structure(text: str) -> Structure:
         return Structure(is_known=False, is_shared=False)
     if parsed.foreign:
         return Structure(is_known=False)
+    instructions = tuple(stage_instructions(parsed))
+    plain = Printed(Shape((), text))
     return Structure(
+        escape=parsed.escape,
+        stage_findings=tuple(
+            found
+            for instruction in instructions
+            if not instruction.depends_on_marks
+            for found in instruction.findings(plain)
+        ),
+        unsettled=tuple(filter(attrgetter("depends_on_marks"), instructions)),
+        links=certain_links(parsed),
+        bases=tuple(_bases(parsed)),
         findings=(*rejected(parsed, text), *suspicious(parsed, text)),
         stages=tuple(stage.name for stage in parsed.stages),
         images=tuple(_images(parsed)),
@@ -78,6 +105,14 @@ def invalid(error: DockerfileError) -> Finding:
     """Return the error for a Dockerfile that cannot be parsed."""
     message = f"invalid Dockerfile: {error}"
     return Finding(Code.DOCKERFILE_SYNTAX, message, "correct the template", error.line)
+
+
+def _bases(parsed: ParsedDockerfile) -> Iterator[Base]:
+    for number, stage in enumerate(parsed.stages):
+        yield Base(stage.base, stage.platform, stage=number)
+    for use in stage_uses(parsed):
+        if use.keyword != "COPY" or not NUMBER.fullmatch(use.word.text):
+            yield Base(use.word, is_from=False, stage=use.stage)
 
 
 def _images(parsed: ParsedDockerfile) -> Iterator[Word]:

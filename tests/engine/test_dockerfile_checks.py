@@ -1,32 +1,120 @@
-"""BuildKit accepts and rejects the Dockerfiles of the unit tests as they say."""
+"""BuildKit accepts and rejects Dockerfiles as compiling does.
+
+`DOCKERFILE_SEEDS=5000 make dockerfiles` tries many more random Dockerfiles.
+"""
+
+from __future__ import annotations
 
 import json
+import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
+from random import Random
+from typing import Any
 
+from support.dockerfile_mutants import mutant
+from support.dockerfile_verdicts import verdicts
 from support.dockerfiles import ACCEPTED, REJECTED
 from support.engine import Engine
 
+from compiler.render.dockerfile import DockerfileError, read
+from compiler.render.stages import possible_numbers
+
+
+SEEDS = int(os.environ.get("DOCKERFILE_SEEDS", "100"))
+BATCH = 100
+"""Dockerfiles that one bake checks: most of the time of a single check is the start of buildx."""
+NEWER = re.compile(r"unknown flag: --(?:parents|device|security)|in Dockerfile frontend .*-labs")
+"""What BuildKit rejects because this version does not have it yet."""
+LINT = re.compile("lint violation found for rules")
+"""What `# check=error=true` makes of warnings; compiling does not have the linter's rules."""
+
+
+def checked(engine: Engine, folder: Path, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """Return BuildKit's error for each `NUMBER.Dockerfile`; empty if it accepts it."""
+    targets = {
+        f"t{number}": {"context": "context", "dockerfile": f"../{number}.Dockerfile"}
+        for number in numbers
+    }
+    bakefile = {"group": {"default": {"targets": list(targets)}}, "target": targets}
+    (folder / "docker-bake.json").write_text(json.dumps(bakefile))
+    # `--call=check` reads Dockerfiles up to the point where a build would begin.
+    done = engine.docker("buildx", "bake", "--call=check,format=json", cwd=folder, check=False)
+    if not done.stdout and len(numbers) == 1:
+        return [{"message": done.stderr}]
+    if not done.stdout:  # bake stops at some errors
+        middle = len(numbers) // 2
+        return [
+            error
+            for part in (numbers[:middle], numbers[middle:])
+            for error in checked(engine, folder, part)
+        ]
+    checks = json.loads(done.stdout)["target"]
+    return [checks[name]["check"].get("buildError", {}) for name in targets]
+
+
+def explained(text: str, error: dict[str, Any]) -> bool:
+    """Return whether compiling need not report an error of BuildKit."""
+    message = error["message"]
+    if NEWER.search(message) or LINT.search(message):
+        return True
+    ranges = error.get("location", {}).get("ranges")
+    try:
+        parsed = read(text)
+    except DockerfileError:
+        return False
+    if not ranges or not parsed.stages:
+        return False
+    line = ranges[0]["start"]["line"]
+    if any("$" in step.text for step in parsed.instructions if step.line <= line <= step.last_line):
+        return True  # values with variables are not checked
+    # Without a target, a check evaluates also the stages that a build leaves out.
+    stage = sum(stage.base.line <= line for stage in parsed.stages) - 1
+    is_built = stage in possible_numbers(parsed.stages, "", parsed.escape)
+    return not is_built and not message.startswith("dockerfile parse error")
+
 
 def test_buildkit_decides_as_the_unit_tests_say(engine: Engine, tmp_path: Path) -> None:
-    """`--call=check` reads Dockerfiles up to the point where a build would begin.
+    """The lists of the unit tests contain what BuildKit accepts and rejects."""
+    texts = (*ACCEPTED, *REJECTED)
+    verdicts(tmp_path, texts)
+    errors = [error.get("message", "") for error in checked(engine, tmp_path, range(len(texts)))]
 
-    One bake checks all of them, because most of the time of a single check is the start of buildx.
-    """
-    (tmp_path / "context").mkdir()
-    (tmp_path / "context/a.txt").touch()
-    targets = {}
-    for number, text in enumerate((*ACCEPTED, *REJECTED)):
-        (tmp_path / f"{number}.Dockerfile").write_text(text)
-        targets[f"t{number}"] = {"context": "context", "dockerfile": f"../{number}.Dockerfile"}
-    bakefile = {"group": {"default": {"targets": list(targets)}}, "target": targets}
-    (tmp_path / "docker-bake.json").write_text(json.dumps(bakefile))
-
-    done = engine.docker("buildx", "bake", "--call=check,format=json", cwd=tmp_path, check=False)
-
-    checks = [json.loads(done.stdout)["target"][name]["check"] for name in targets]
-    errors = [check.get("buildError", {}).get("message", "") for check in checks]
     assert dict(zip(ACCEPTED, errors, strict=False)) == dict.fromkeys(ACCEPTED, "")
-    missing = [
-        text for text, error in zip(REJECTED, errors[len(ACCEPTED) :], strict=True) if not error
-    ]
-    assert missing == []
+    rejected = zip(REJECTED, errors[len(ACCEPTED) :], strict=True)
+    assert [text for text, error in rejected if not error] == []
+
+
+def test_random_dockerfiles(engine: Engine, tmp_path: Path) -> None:
+    """Mutated Dockerfiles are rejected exactly if BuildKit rejects them."""
+    golden = Path(__file__).parents[1] / "golden"
+    bases = [*ACCEPTED, *map(_local, sorted(golden.glob("**/*ockerfile")))]
+    differences = []
+    for start in range(0, SEEDS, BATCH):
+        seeds = range(start, min(start + BATCH, SEEDS))
+        texts = [mutant(bases, Random(seed)) for seed in seeds]  # noqa: S311 - reproducible
+        folder = tmp_path / str(start)
+        folder.mkdir()
+        found = verdicts(folder, texts)
+        for seed, text, ours, theirs in zip(
+            seeds, texts, found, checked(engine, folder, range(len(texts))), strict=True
+        ):
+            # `late-arg` is an error by design: BuildKit takes an empty value.
+            is_late = {str(diagnostic.code) for diagnostic in ours} == {"late-arg"}
+            is_explained = is_late or (theirs and explained(text, theirs))
+            if bool(ours) != bool(theirs) and not is_explained:
+                differences.append((seed, text, ours, theirs.get("message")))
+
+    assert differences == []
+
+
+def _local(path: Path) -> str:
+    """Return a Dockerfile whose images are all `scratch`."""
+    text = path.read_text()
+    parsed = read(text)
+    names = {stage.name for stage in parsed.stages}
+    for word in {word for stage in parsed.stages for word in (stage.base.text,)}:
+        if word not in names:
+            text = text.replace(f"FROM {word}", "FROM scratch")
+    return re.sub(r"from=[\w.]*[/:][^,\s]*", "from=scratch", text)

@@ -32,7 +32,7 @@ class UndoLog:
         self._file = file
 
     def undo_by(self, *command: str | Path) -> None:
-        """Record a command that undoes the next change; its exit code is ignored."""
+        """Record a command that undoes the next change; whether it fails is ignored."""
         self._append({"command": [str(word) for word in command]})
 
     def ends(self, pid: int) -> None:
@@ -46,7 +46,9 @@ class UndoLog:
             if "pid" in step:
                 end(step["pid"], step["born"])
             else:
-                subprocess.run(step["command"], check=False, capture_output=True)
+                # The virtual environment of a killed run may be gone.
+                with contextlib.suppress(FileNotFoundError):
+                    subprocess.run(step["command"], check=False, capture_output=True)
         self._file.unlink()
 
     def _append(self, step: dict[str, object]) -> None:

@@ -1,35 +1,106 @@
 """Dockerfiles are rejected exactly if BuildKit rejects them; an engine test compares the lists."""
 
+from pathlib import Path
+
 import pytest
+from support.dockerfile_verdicts import verdicts
 from support.dockerfiles import ACCEPTED, REJECTED
 
-from compiler.errors import Severity
+from compiler.errors import CompileError, Location
+from compiler.pipeline import compile_matrix
 from compiler.render.context_reads import reads
 from compiler.render.dockerfile import read
-from compiler.render.dockerfile_rules import Finding
-from compiler.render.stage_order import misplaced
 from compiler.render.structures import read_structure
 
 
-def errors(text: str) -> list[Finding]:
-    """Return the errors of a Dockerfile."""
-    structure = read_structure(text)
-    found = [finding for finding in structure.findings if finding.severity is Severity.ERROR]
-    uses = (misplaced(use, use.word.text, structure.stages) for use in structure.stage_uses)
-    return [*found, *filter(None, uses)]
-
-
-@pytest.mark.parametrize("text", ACCEPTED)
-def test_an_accepted_dockerfile_has_no_error(text: str) -> None:
+def test_an_accepted_dockerfile_has_no_error(tmp_path: Path) -> None:
     """What BuildKit reads is not an error."""
-    assert errors(text) == []
+    found = dict(zip(ACCEPTED, verdicts(tmp_path, ACCEPTED), strict=True))
+
+    assert {text: errors for text, errors in found.items() if errors} == {}
 
 
-@pytest.mark.parametrize("text", REJECTED, ids=lambda text: text[:40])
-def test_a_rejected_dockerfile_has_an_error(text: str) -> None:
+def test_a_rejected_dockerfile_has_an_error(tmp_path: Path) -> None:
     """What BuildKit rejects is an error, in a line of the Dockerfile."""
-    assert errors(text)
-    assert all(0 < error.line <= text.count("\n") for error in errors(text))
+    found = dict(zip(REJECTED, verdicts(tmp_path, REJECTED), strict=True))
+
+    assert [text[:80] for text, errors in found.items() if not errors] == []
+    for text, errors in found.items():
+        for error in errors:
+            assert isinstance(error.location, Location)
+            assert 0 < error.location.line <= text.count("\n")
+
+
+@pytest.mark.parametrize(
+    ("instruction", "valid", "invalid"),
+    [
+        ("EXPOSE {{ word }}", "80", "8O"),
+        ("COPY --chmod={{ word }} a.txt /", "755", "888"),
+        ("RUN --network={{ word }} true", "none", "bridge"),
+        ("RUN --mount=type={{ word }},target=/a true", "cache", "cash"),
+        ("STOPSIGNAL SIG{{ word }}", "TERM", "TREM"),
+        ("RUN true\nFROM python:{{ word }}", "3.11", "3::11"),
+        ("RUN true\nFROM --platform=linux{{ word }} python", "/arm64", "-arm64"),
+        ("COPY {{ word }}://a.example/b /", "a", "https"),
+    ],
+)
+def test_the_words_of_a_variant_decide(
+    instruction: str, valid: str, invalid: str, tmp_path: Path
+) -> None:
+    """One shape of several variants is rejected only with the words that BuildKit rejects."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/t.j2").write_text(f"FROM python\n{instruction}\n")
+    (tmp_path / "a.txt").touch()
+    (tmp_path / "matrix.yaml").write_text(
+        f"axes: {{word: ['{valid}', '{invalid}']}}\nimages: {{a: {{template: t.j2}}}}\n"
+    )
+
+    with pytest.raises(CompileError) as caught:
+        compile_matrix(tmp_path / "matrix.yaml")
+    assert [d.code for d in caught.value.diagnostics] == ["dockerfile-syntax"]
+    assert invalid in caught.value.diagnostics[0].message
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_valid"),
+    [
+        ("", False),
+        ("target: first", True),
+        ("target: last", False),
+        ("args: {PORT: '80'}", False),
+        ("contexts: {Middle: context}", True),
+    ],
+)
+def test_values_matter_in_stages_that_are_built(
+    fields: str,
+    is_valid: bool,  # noqa: FBT001
+    tmp_path: Path,
+) -> None:
+    """BuildKit does not evaluate a stage that nothing reads, or that a context replaces."""
+    (tmp_path / "context").mkdir()
+    (tmp_path / "a.Dockerfile").write_text(
+        "FROM scratch AS first\nFROM scratch AS middle\nEXPOSE port\n"
+        "FROM scratch AS last\nCOPY --from=middle / /\n"
+    )
+    (tmp_path / "matrix.yaml").write_text(
+        f"images: {{a: {{dockerfile: a.Dockerfile, {fields}}}}}\n"
+    )
+
+    if is_valid:
+        compile_matrix(tmp_path / "matrix.yaml")
+    else:
+        with pytest.raises(CompileError, match="invalid port"):
+            compile_matrix(tmp_path / "matrix.yaml")
+
+
+def test_a_frontend_may_have_other_flags(tmp_path: Path) -> None:
+    """A `# syntax=` may name a newer BuildKit, so an unknown flag is accepted."""
+    new = "FROM scratch\nCOPY --newer a.txt /\n"
+
+    without, with_syntax = verdicts(tmp_path, [new, f"# syntax=docker/dockerfile:1\n{new}"])
+
+    assert "# syntax=docker/dockerfile:1" in without[0].help
+    assert with_syntax == []
 
 
 def test_a_here_document_of_onbuild_is_part_of_its_trigger() -> None:
@@ -51,7 +122,7 @@ def test_a_here_document_of_onbuild_is_part_of_its_trigger() -> None:
 )
 def test_a_late_argument_is_declared_with_its_default(stage: str, declared: str) -> None:
     """The help repeats the default that the stage gives the argument."""
-    (error,) = errors(f"FROM a\n{stage}\nFROM b:$V\n")
+    (error,) = read_structure(f"FROM a\n{stage}\nFROM b:$V\n").findings
 
     assert error.code == "late-arg"
     assert f"`{declared}`" in error.help

@@ -1,0 +1,82 @@
+"""Check single instructions: what BuildKit rejects although its parser reads it.
+
+BuildKit examines the flags and the number of arguments of every instruction, but values only in
+stages that it builds.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from compiler.errors import did_you_mean
+from compiler.render.dockerfile import Instruction
+from compiler.render.instruction_flags import (
+    flag_values,
+    invalid_flag,
+    known_flags,
+    unknown_flag,
+)
+from compiler.render.instruction_rules import reason_to_reject
+from compiler.render.instruction_values import invalid_value
+from compiler.render.mount_rules import mount_problem
+from compiler.render.shapes import is_marked
+from compiler.render.word_syntax import invalid_word
+
+
+_NEWER = "if a newer BuildKit has this flag, name its frontend: `# syntax=docker/dockerfile:1`"
+_CORRECT = "correct the template"
+
+
+class Checked(NamedTuple):
+    """An instruction, and what its check depends on."""
+
+    instruction: Instruction
+    escape: str
+    """The Dockerfile's escape character."""
+    names_frontend: bool
+    """Whether the Dockerfile has a `# syntax=`: its frontend may know other flags."""
+
+
+class Problem(NamedTuple):
+    """Why BuildKit rejects an instruction."""
+
+    reason: str
+    help: str = _CORRECT
+    is_late: bool = False
+    """Whether BuildKit rejects it only in a stage that it builds."""
+    argument: str = ""
+    """The `ARG` that does not matter if the target overrides it."""
+
+
+def problems(checked: Checked) -> Iterator[Problem]:
+    """Yield why BuildKit rejects an instruction."""
+    instruction, escape, names_frontend = checked
+    reason = reason_to_reject(instruction) or invalid_flag(instruction)
+    if reason:
+        yield Problem(reason)
+        return
+    name = "" if names_frontend else unknown_flag(instruction)
+    if name:
+        help_ = did_you_mean(name, known_flags(instruction.keyword), otherwise=_NEWER)
+        yield Problem(f"{instruction.keyword} does not have the flag --{name}", help_)
+        return
+    if instruction.keyword == "RUN":
+        for value in flag_values(instruction, "mount"):
+            if mount := mount_problem(value, escape):
+                yield Problem(mount.reason, is_late=mount.is_late)
+    elif instruction.keyword == "ARG":
+        for argument in instruction.arguments:
+            key, _, value = argument.partition("=")
+            if reason := invalid_word(value, escape):
+                yield Problem(reason, is_late=True, argument=key)
+    elif reason := invalid_value(instruction, escape):
+        yield Problem(reason, is_late=True)
+
+
+def depends_on_marks(instruction: Instruction) -> bool:
+    """Return whether printed words may decide what `problems` finds."""
+    arguments = " ".join(instruction.arguments)
+    if any(map(is_marked, instruction.flags)):
+        return True
+    if not is_marked(arguments):
+        return False
+    return "$" in arguments or instruction.keyword in {"COPY", "EXPOSE", "FROM", "STOPSIGNAL"}

@@ -1,0 +1,134 @@
+"""Check the values of single instructions, as BuildKit does when it builds their stage."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+from compiler.external.addresses import is_address
+from compiler.render.dockerfile import Instruction
+from compiler.render.instruction_flags import flag_values
+from compiler.render.instruction_reads import is_heredoc
+from compiler.render.word_syntax import invalid_word, plain_word
+
+
+_URL = re.compile(r"(?:https?|git|ssh)://|[\w-]+@[\w.-]+:", re.ASCII)
+"""What BuildKit does not read as a path of the context in a COPY."""
+_OCTAL = re.compile(r"[0-7]{1,11}")
+_SYMBOLIC = re.compile(r"[ugoa]*(?:[-+=](?:[rwxXst]+|[ugo])?)+")
+_LARGEST_MODE = 0o7777
+_PORTS = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
+_LARGEST_PORT = 65_535
+_PROTOCOLS = ("", "sctp", "tcp", "udp")
+_MOST_PARTS = 3
+"""Parts of `address:port:port`."""
+_SIGNALS = frozenset(
+    (
+        *("ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT"),
+        *("KILL", "PIPE", "POLL", "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM"),
+        *("TRAP", "TSTP", "TTIN", "TTOU", "URG", "USR1", "USR2", "VTALRM", "WINCH", "XCPU"),
+        *("XFSZ", "RTMIN", "RTMAX", *(f"RTMIN+{n}" for n in range(1, 16))),
+        *(f"RTMAX-{n}" for n in range(1, 15)),
+    )
+)
+
+
+def invalid_value(instruction: Instruction, escape: str) -> str:
+    """Return why BuildKit cannot build an instruction that it can read; empty if it may.
+
+    `ARG` is not checked: its value does not matter if the target overrides it.
+    """
+    for word in _expanded(instruction):
+        if reason := invalid_word(word, escape):
+            return reason
+    for document in instruction.heredocs if instruction.keyword in {"ADD", "COPY"} else ():
+        reason = invalid_word(document.content, "\\", skip_quotes=True) if document.expands else ""
+        if reason:
+            return reason.partition(", in ")[0] + f", in the here-document {document.name!r}"
+    check = _CHECKS.get(instruction.keyword)
+    return check(instruction, escape) if check else ""
+
+
+def _expanded(instruction: Instruction) -> Iterator[str]:
+    """Yield the words whose variables BuildKit expands."""
+    match instruction.keyword:
+        case "ENV" | "LABEL":
+            yield from instruction.arguments[::3]
+            yield from instruction.arguments[1::3]
+        case "EXPOSE" | "STOPSIGNAL" | "USER" | "VOLUME" | "WORKDIR":
+            yield from instruction.arguments
+        case "ADD" | "COPY":
+            for name in ("chmod", "chown", "checksum", "exclude"):
+                yield from flag_values(instruction, name)
+            yield from (word for word in instruction.arguments if not is_heredoc(word, instruction))
+        case _:
+            return
+
+
+def _expose(instruction: Instruction, escape: str) -> str:
+    for word in instruction.arguments:
+        ports = plain_word(word, escape)
+        if ports is not None and not _are_ports(ports):
+            return f"invalid port {ports!r}: write for instance `80` or `80-90/udp`"
+    return ""
+
+
+def _are_ports(text: str) -> bool:
+    """Return whether a text is `[[address:]port:]port[/protocol]`; ports may be ranges."""
+    *rest, own = text.split(":")
+    ports, _, protocol = own.partition("/")
+    if protocol.lower() not in _PROTOCOLS or len(rest) >= _MOST_PARTS:
+        return False
+    sizes = []
+    for match in map(_PORTS.fullmatch, [ports, *(part for part in rest[-1:] if part)]):
+        if match is None or not int(match[1]) <= int(match[2] or match[1]) <= _LARGEST_PORT:
+            return False
+        sizes.append(int(match[2] or match[1]) - int(match[1]))
+    return not sizes[0] or sizes[0] == sizes[-1]
+
+
+def _stopsignal(instruction: Instruction, escape: str) -> str:
+    signal = plain_word(instruction.arguments[0], escape)
+    if signal is None:
+        return ""
+    is_number = re.fullmatch(r"[-+]?[0-9]{1,18}", signal) and int(signal)
+    if is_number or signal.upper().removeprefix("SIG") in _SIGNALS:
+        return ""
+    return f"invalid signal {signal!r}"
+
+
+def _volume(instruction: Instruction, escape: str) -> str:
+    volumes = (plain_word(word, escape) for word in instruction.arguments)
+    return "a path in VOLUME is empty" if "" in volumes else ""
+
+
+def _copy(instruction: Instruction, escape: str) -> str:
+    for word in flag_values(instruction, "chmod"):
+        mode = plain_word(word, escape)
+        if mode and not _is_mode(mode):
+            return f"invalid value for --chmod: {mode!r}, write for instance `755` or `u+x`"
+    sources = [
+        plain_word(word, escape)
+        for word in instruction.arguments[:-1]
+        if not is_heredoc(word, instruction)
+    ]
+    remote = [source is None or is_address(source) for source in sources]
+    if instruction.keyword == "COPY":
+        if source := next((source for source in filter(None, sources) if _URL.match(source)), ""):
+            return f"COPY does not download {source!r}: use ADD"
+    elif any(flag_values(instruction, "checksum")) and (len(sources) != 1 or not all(remote)):
+        return "--checksum requires one source that is a URL or a Git repository"
+    return ""
+
+
+def _is_mode(text: str) -> bool:
+    if _OCTAL.fullmatch(text):
+        return int(text, 8) <= _LARGEST_MODE
+    return all(map(_SYMBOLIC.fullmatch, text.split(",")))
+
+
+_CHECKS: Mapping[str, Callable[[Instruction, str], str]] = {
+    "ADD": _copy,
+    "COPY": _copy,
+    "EXPOSE": _expose,
+    "STOPSIGNAL": _stopsignal,
+    "VOLUME": _volume,
+}

@@ -1,0 +1,82 @@
+"""Return what BuildKit rejects in the Dockerfile of one target, although its parser reads it."""
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+
+from compiler.codes import Code
+from compiler.matrix.strings import substitute, variables_in
+from compiler.render.base_rules import argument_values, base_finding
+from compiler.render.dockerfile import Word
+from compiler.render.dockerfile_rules import Finding
+from compiler.render.shapes import Printed
+from compiler.render.stage_findings import StageFinding
+from compiler.render.structures import Structure
+from compiler.targets.graph import closure
+from compiler.targets.target import Target
+
+
+def rejected_instructions(
+    target: Target, structure: Structure, printed: Printed, stages: list[str]
+) -> Iterator[Finding]:
+    """Yield the errors in the instructions of a Dockerfile.
+
+    Args:
+        target: the target that is built.
+        structure: the structure of its Dockerfile.
+        printed: the words that the marks replace.
+        stages: the names of the stages, in lower case.
+    """
+    unsettled = chain.from_iterable(each.findings(printed) for each in structure.unsettled)
+    for found in (*structure.stage_findings, *unsettled):
+        if _matters(found, target, stages, structure.links):
+            yield found.finding
+
+
+def invalid_bases(
+    target: Target,
+    structure: Structure,
+    printed: Printed,
+    stages: list[str],
+    variables: Mapping[str, str],
+) -> Mapping[Word, Finding]:
+    """Return the errors in what a Dockerfile names in `FROM`, `--from` and mounts.
+
+    Args:
+        target: the target that is built.
+        structure: the structure of its Dockerfile.
+        printed: the words that the marks replace.
+        stages: the names of the stages, in lower case.
+        variables: bake variable -> its default.
+    """
+    args: Mapping[str, str] = target.fields.get("args", {})  # type: ignore[assignment]
+    known = {
+        substitute(name, variables): None if variables_in(text) else substitute(text, variables)
+        for name, text in args.items()
+    }
+    values = argument_values(structure.arguments, known, structure.escape, printed)
+    # A late argument is the reason why the name is empty.
+    late = {found.line for found in structure.findings if found.code is Code.LATE_ARG}
+    found = {
+        base.word: base_finding(base, stages, values, structure.escape, printed)
+        for base in structure.bases
+        if base.word.line not in late
+    }
+    return {word: finding for word, finding in found.items() if finding is not None}
+
+
+def _matters(
+    found: StageFinding, target: Target, stages: list[str], links: Mapping[int, frozenset[int]]
+) -> bool:
+    """Return whether BuildKit rejects a Dockerfile for a target because of a finding."""
+    args: Mapping[str, str] = target.fields.get("args", {})  # type: ignore[assignment]
+    if found.argument and found.argument in args:
+        return False
+    if not found.is_late or found.stage < 0:
+        return True
+    wanted = str(target.fields.get("target", "")).lower()
+    last = [number for number, name in enumerate(stages) if not wanted or name == wanted][-1:]
+    contexts: Mapping[str, str] = target.fields.get("contexts", {})  # type: ignore[assignment]
+    named = frozenset(map(str.lower, contexts))
+    replaced = {number for number, name in enumerate(stages) if name in named}
+    built = {number: reads for number, reads in links.items() if number not in replaced}
+    return found.stage in closure(last, built) - replaced

@@ -1,0 +1,54 @@
+"""Read the words of instructions that expand variables, as BuildKit's shell lexer does."""
+
+
+class _AnyValues(dict[str, str]):
+    """Variables that all have a value, so that the lexer looks at every modifier."""
+
+    def get(self, key: str, default: object = None) -> str:
+        """Return the same value for any name."""
+        del key, default
+        return self["value"]
+
+
+_ANY, _OTHER = _AnyValues(value="a"), _AnyValues(value="b")
+
+
+def invalid_word(word: str, escape: str, *, skip_quotes: bool = False) -> str:
+    r"""Return why a word cannot be read, whatever the values of its variables; empty if it can.
+
+    Args:
+        word: the word.
+        escape: the Dockerfile's escape character.
+        skip_quotes: whether quotes have no meaning, as in a here-document.
+
+    >>> invalid_word("a${B", "\\"), invalid_word("a$B", "\\")
+    ("syntax error: missing '}', in 'a${B'", '')
+    """
+    if not _is_special(word, escape):
+        return ""
+    from e2b_dockerfile_utils import ShellLex
+
+    try:
+        ShellLex(escape, skip_process_quotes=skip_quotes, env=_ANY).process_word(word)
+    except ValueError as error:
+        reason = str(error).removeprefix(f"failed to process {word!r}: ")
+        return f"{reason}, in {word.strip()!r}"
+    return ""
+
+
+def plain_word(word: str, escape: str) -> str | None:
+    r"""Return a valid word without its quotes; None if it has variables.
+
+    >>> plain_word("'a'b", "\\"), plain_word("$a", "\\")
+    ('ab', None)
+    """
+    if not _is_special(word, escape):
+        return word
+    from e2b_dockerfile_utils import ShellLex
+
+    value, other = (ShellLex(escape, env=env).process_word(word) for env in (_ANY, _OTHER))
+    return value if value == other else None
+
+
+def _is_special(word: str, escape: str) -> bool:
+    return any(mark in word for mark in ("$", '"', "'", escape))
