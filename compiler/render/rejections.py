@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from compiler.codes import Code
-from compiler.matrix.strings import substitute, variables_in
+from compiler.matrix.bake_strings import substitute, variables_in
 from compiler.render.base_rules import argument_values, base_finding
 from compiler.render.dockerfile import Word
 from compiler.render.dockerfile_rules import Finding

@@ -611,11 +611,11 @@ READS = {
     "FROM a\nRUN --mount=type=BIND,Src=x,destination=/d true\n": Reach(("x",)),
     "FROM a AS b\nONBUILD COPY x /x\nFROM a\nCOPY --from=b / /d\n": Reach(),
     "FROM a AS b\nONBUILD COPY x /x\nFROM b\n": Reach(("x",)),
-    "FROM a\nCOPY a\\ b /d/\n": Reach(("a b",)),
+    "FROM a\nCOPY a\\ b /d/\n": Reach(("a", "b")),
     "FROM a\nCOPY <<EOF /d\nx\nEOF\n": Reach(),
     "FROM a\nRUN --mount=type=cache,target=/c --mount=type=secret,id=x true\n": Reach(),
     'FROM a\nRUN --mount="type=bind,source=x,target=/d" true\n': Reach(("x",)),
-    "# escape=`\nFROM a\nCOPY a` b /d/\n": Reach(("a b",)),
+    "# escape=`\nFROM a\nCOPY a` b /d/\n": Reach(("a", "b")),
     "FROM a\nRUN <<EOF\nCOPY no /d\nEOF\n": Reach(),
 }
 
