@@ -11,13 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from compiler.external.references import lookup_name
-from compiler.render.dockerfile_words import (
-    UNKNOWN,
-    Words,
-    mount_options,
-    split_plainly,
-    syntax_directive,
-)
+from compiler.render.dockerfile_words import UNKNOWN, Words, mount_options, syntax_directive
 from compiler.render.onbuild_heredocs import parse, trigger
 
 
@@ -187,12 +181,8 @@ class _Reader:
         return instruction
 
     def _stage(self, step: Instruction, instructions: tuple[Instruction, ...]) -> Stage:
-        end = UNKNOWN
         name = step.arguments[0] if step.arguments else ""
-        for start, stop in self.words.spans(step.line, step.last_line):
-            if not self.words.text.startswith("--", start):
-                end = stop if self.words.text[start:stop] == name else UNKNOWN
-                break
+        end = self.words.base_end(step.line, step.last_line, name)
         named = len(step.arguments) == 3 and step.arguments[1].lower() == "as"  # noqa: PLR2004
         platforms = [flag for flag in step.flags if flag.startswith("--platform=")]
         return Stage(
@@ -251,7 +241,7 @@ def _converted(step: "DockerfileInstruction") -> Instruction:
         keyword=step.name,
         text=step.original,
         flags=tuple(step.flags),
-        arguments=split_plainly(step.original, step.args) if is_list else tuple(step.args),
+        arguments=Words.split_plainly(step.original, step.args) if is_list else tuple(step.args),
         is_json=step.json,
         heredocs=tuple(Heredoc(doc.name, doc.content, doc.expand) for doc in step.heredocs),
         images=(),

@@ -61,28 +61,35 @@ class Words:
             else:
                 yield word.span()
 
+    def base_end(self, line: int, last_line: int, name: str) -> int:
+        """Return where the image name of the `FROM` on these lines ends, or `UNKNOWN`."""
+        for start, end in self.spans(line, last_line):
+            if not self.text.startswith("--", start):
+                return end if self.text[start:end] == name else UNKNOWN
+        return UNKNOWN
+
+    @staticmethod
+    def split_plainly(instruction: str, words: Sequence[str]) -> tuple[str, ...]:
+        """Return the arguments of an instruction, split at each white space.
+
+        Args:
+            instruction: the instruction.
+            words: its arguments, split at white space outside quotes.
+
+        >>> Words.split_plainly("COPY --link 'a b' /", ["'a b'", "/"])
+        ("'a", "b'", '/')
+        """
+        before = instruction.rstrip()
+        for word in reversed(words):
+            before = before.rstrip().removesuffix(word)
+        rest = instruction[len(before) :].strip()
+        return tuple(_WHITE_SPACE.split(rest)) if words else ()
+
     def source_end(self, span: tuple[int, int], name: str) -> int:
         """Return where the name after `from=` ends in a flag, or `UNKNOWN`."""
         flag = self.text[slice(*span)]
         match = re.search(rf"(?i:\bfrom=)[\"']?{re.escape(name)}(?=[\s,\"']|\Z)", flag)
         return span[0] + match.end() if match else UNKNOWN
-
-
-def split_plainly(instruction: str, words: Sequence[str]) -> tuple[str, ...]:
-    """Return the arguments of an instruction, split at each white space.
-
-    Args:
-        instruction: the instruction.
-        words: its arguments, split at white space outside quotes.
-
-    >>> split_plainly("COPY --link 'a b' /", ["'a b'", "/"])
-    ("'a", "b'", '/')
-    """
-    before = instruction.rstrip()
-    for word in reversed(words):
-        before = before.rstrip().removesuffix(word)
-    rest = instruction[len(before) :].strip()
-    return tuple(_WHITE_SPACE.split(rest)) if words else ()
 
 
 _FIELD = re.compile(r'(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^",]*))(?:,|\Z)')

@@ -98,7 +98,7 @@ def _read_shape(shape: Shape) -> _Shared | None:
 
 
 def _texts(step: Instruction) -> list[str]:
-    documents = [text for document in step.heredocs for text in document]
+    documents = [text for one in step.heredocs for text in (one.name, one.content)]
     return [step.text, *step.flags, *step.arguments, *documents]
 
 

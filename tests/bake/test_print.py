@@ -171,7 +171,7 @@ def every_field() -> dict[str, Any]:
             'type=local,"dest=c,{{ py }}",mode=max',
             {"type": "registry", "ref": "${REGISTRY}/c:{{ py }}", "mode": "max"},
         ],
-        "target": "0",
+        "target": "final",
         "secret": [
             "id=text,src=token",
             {"id": "mapping", "src": "token"},
@@ -223,7 +223,8 @@ def full(tmp_path: Path) -> Path:
     """Create a project that uses every field."""
     for name in ("ctx", "other"):
         (tmp_path / name).mkdir()
-    return lay(tmp_path, full_matrix(), {"token": "x"})
+    files = {"token": "x", "templates/Dockerfile.j2": "FROM scratch AS final\n"}
+    return lay(tmp_path, full_matrix(), files)
 
 
 def test_every_field_is_known_here() -> None:
