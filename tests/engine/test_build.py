@@ -70,7 +70,7 @@ images:
   runner-leaf: {from: runner-child, template: child.j2, tags: ["${REGISTRY}/runner-leaf:{{ n }}"]}
 """
 BASE = """\
-FROM python:3.11-slim-bookworm
+FROM busybox:1.36
 RUN echo {{ n }} > /said
 {% if n == "a3" %}
 RUN echo out of paint; exit 7
@@ -130,7 +130,7 @@ images:
   fresh-base: {axes: [], template: base.j2, tags: ["${REGISTRY}/fresh-base:x"]}
   fresh-child: {from: fresh-base, template: child.j2, tags: ["${REGISTRY}/fresh-child:{{ n }}"]}
 """
-    base = "FROM python:3.11-slim-bookworm\nRUN date +%N > /said\n"
+    base = "FROM busybox:1.36\nRUN cat /proc/sys/kernel/random/uuid > /said\n"
     child = "FROM {{ parent }}\nRUN echo {{ n }} > /c\n"
     folder = project(tmp_path, matrix, base=base, child=child)
 
@@ -164,7 +164,7 @@ def test_a_failing_shared_step_runs_once(engine: Engine, tmp_path: Path) -> None
     values = ", ".join(f"v{n}" for n in range(12))
     matrix = f"axes: {{n: [{values}]}}\nimages: {{runner-same: {{template: same.j2}}}}\n"
     run = "echo run $(cat /proc/sys/kernel/random/uuid); sleep 2; exit"
-    same = f"FROM python:3.11-slim-bookworm\nRUN {run} {os.getpid() % 250 + 1}\n"
+    same = f"FROM busybox:1.36\nRUN {run} {os.getpid() % 250 + 1}\n"
     folder = project(tmp_path, matrix, same=f"{same}COPY matrix.yaml /{{{{ n }}}}\n")
 
     done = build(engine, folder, code=1)
@@ -221,7 +221,7 @@ def test_an_interrupt_stops_all_processes(
 ) -> None:
     """Ctrl-C and SIGTERM stop every bake process; the exit code is 130."""
     own = f"{{{{ n }}}} {os.getpid()}{number}"
-    slow = f"FROM python:3.11-slim-bookworm\nRUN sleep {2 * PATIENCE} # {own}\n"
+    slow = f"FROM busybox:1.36\nRUN sleep {2 * PATIENCE} # {own}\n"
     folder = project(tmp_path, many(40), trivial=slow)
     process = subprocess.Popen(
         [*command.COMMAND, "build", "--part=2", "--jobs=2"],

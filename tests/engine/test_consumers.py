@@ -33,7 +33,7 @@ images:
     moving: ["${REGISTRY}/child:{{ n }}"]
 publish: {version: "${VERSION}"}
 """
-BASE = "FROM python:3.11-slim-bookworm\nCOPY {{ n }}.txt /content\n"
+BASE = "FROM busybox:1.36\nCOPY {{ n }}.txt /content\n"
 CHILD = "FROM {{ parent }}\nARG VERSION\nRUN echo {{ target }} $VERSION > /child\n"
 
 

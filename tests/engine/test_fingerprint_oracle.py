@@ -87,8 +87,8 @@ def project(folder: Path, random: Random) -> None:
         text for text, needs in INSTRUCTIONS.items() if set(needs).isdisjoint(IGNORED[ignored])
     ]
     chosen = [text.format(n=n) for n, text in enumerate(random.choices(possible, k=5), start=1)]
-    first = "FROM python:3.11-slim-bookworm AS first\nCOPY idle.txt /first/\n"
-    text = f"# {random.random()}\n{first}FROM python:3.11-slim-bookworm\n"
+    first = "FROM busybox:1.36 AS first\nCOPY idle.txt /first/\n"
+    text = f"# {random.random()}\n{first}FROM busybox:1.36\n"
     (folder / "templates").mkdir()
     (folder / "matrix.yaml").write_text(MATRIX)
     # A step of its own keeps builds of other seeds out of the cache.

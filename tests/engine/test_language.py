@@ -45,7 +45,7 @@ images:
     template: child.j2
     tags: ["${REGISTRY}/roof:${VERSION_TAG}"]
 """
-GROUND = "FROM python:3.11-slim-bookworm\nRUN echo all > /common\nRUN echo {{ job }} > /ground\n"
+GROUND = "FROM busybox:1.36\nRUN echo all > /common\nRUN echo {{ job }} > /ground\n"
 CHILD = "FROM {{ parent }}\nRUN echo {{ target }} > /child\n"
 LOCAL: Any = {"ONLY_PLATFORM": "local"}
 OWN = f"language{os.getpid()}"

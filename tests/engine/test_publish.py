@@ -39,7 +39,7 @@ images:
     tests: ["test -s /child"]
 publish: {version: "${VERSION_TAG}"}
 """
-BASE = "FROM python:3.11-slim-bookworm\nCOPY r-{{ n }}.txt /r\nRUN date +%N > /said\n"
+BASE = "FROM busybox:1.36\nCOPY r-{{ n }}.txt /r\nRUN cat /proc/sys/kernel/random/uuid > /said\n"
 CHILD = "FROM {{ parent }}\nRUN echo {{ target }} > /child\n"
 NAMES = [f"{image}-{n}" for image in ("base", "child") for n in "abc"]
 
@@ -484,7 +484,7 @@ def test_platforms_of_several_machines(engine: Engine, tmp_path: Path) -> None:
 
 
 GENERATOR = """\
-FROM python:3.11-slim-bookworm
+FROM busybox:1.36
 COPY scan.py /scan.py
 ENTRYPOINT ["python", "/scan.py"]
 """

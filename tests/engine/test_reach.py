@@ -16,7 +16,7 @@ from compiler.fingerprint.context_files import Trees
 from compiler.render.context_reads import Reach, reads
 
 
-BASE = "FROM python:3.11-slim-bookworm\n"
+BASE = "FROM busybox:1.36\n"
 PLAIN = ("a.txt", "b.txt", "sub/c.txt", "sub/deep/d.txt", "other/e.txt")
 COPIED = "FROM scratch\nCOPY "
 

@@ -1,4 +1,4 @@
-"""Stand-ins for images from which Dockerfiles only copy or mount files: CUDA and uv."""
+"""Stand-ins for images of programs and files that need no package manager: busybox, CUDA and uv."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from support.registry import Registry
 
 
 CUDA = ("12.8.1-base-ubuntu24.04", "12.8.1-runtime-ubuntu24.04")
+BUSYBOX = "1.36"
 MATRIX = Path(__file__).parents[2] / "matrix.yaml"
 
 
@@ -31,6 +32,7 @@ def push(registry: Registry, folder: Path) -> None:
     Raises:
         Unavailable: PyPI does not provide the wheels of uv.
     """
+    _push_busybox(registry, folder)
     _push_cuda(registry, folder)
     _push_uv(registry, folder)
 
@@ -59,6 +61,35 @@ def download_wheels(
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         raise packages.Unavailable(f"wheels for {machine} are missing: {done.stderr[-3000:]}")
+
+
+def _push_busybox(registry: Registry, folder: Path) -> None:
+    """Push Debian's static program, with a link for each of its commands."""
+    layers = {}
+    commands = ""
+    for architecture in (packages.native(), emulation.other()):
+        found = packages.unpacked("busybox", packages.codename(), ["busybox-static"], architecture)
+        program = found / "usr" / "bin" / "busybox"
+        if not commands:
+            commands = subprocess.run(
+                [program, "--list"], check=True, capture_output=True, text=True
+            ).stdout
+        tree = folder / "busybox" / architecture
+        for name in ("bin", "etc", "root", "tmp"):
+            (tree / name).mkdir(parents=True)
+        for name in commands.split():
+            (tree / "bin" / name).symlink_to("busybox")
+        (tree / "bin" / "busybox").unlink(missing_ok=True)
+        (tree / "bin" / "busybox").write_bytes(program.read_bytes())
+        (tree / "bin" / "busybox").chmod(0o755)
+        (tree / "etc" / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+        (tree / "etc" / "group").write_text("root:x:0:\n")
+        layers[architecture] = _layer(tree)
+    settings = images.Settings(
+        command=("sh",),
+        environment={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+    )
+    images.push(registry, "library/busybox", BUSYBOX, layers, settings)
 
 
 def _push_cuda(registry: Registry, folder: Path) -> None:
