@@ -24,6 +24,7 @@ from compiler.render.rejections import invalid_bases, rejected_instructions
 from compiler.render.render import Dockerfile
 from compiler.render.shapes import Printed, Selection, Shape, is_marked, selection
 from compiler.render.source_checks import source_findings
+from compiler.render.stage_findings import UnsettledFindings
 from compiler.render.stage_order import misplaced
 from compiler.render.structures import Structure, invalid, read_structure
 from compiler.render.template_lines import line_location
@@ -71,6 +72,7 @@ class _Checks:
         self._clean: set[tuple[object, ...]] = set()
         """Structures, words and fields in which there is nothing to report, in any target."""
         self._confirmed: set[tuple[object, ...]] = set()
+        self._unsettled = UnsettledFindings()
         self._heads: dict[str, tuple[Head, ...]] = {}
         self._lost_in: dict[Shape, tuple[Diagnostic, ...]] = {}
         self._reported: dict[tuple[object, ...], Diagnostic] = {}
@@ -82,7 +84,8 @@ class _Checks:
         structure, relevant = self._structure(printed.shape)
         fields = map(id, map(target.fields.get, structure.fields))
         own = self._contexts.own_ignore_file(target)
-        key = (structure, relevant(printed.words), own, *fields)
+        wrong = self._unsettled.of(structure.unsettled, printed)
+        key = (structure, relevant(printed.words), own, wrong, *fields)
         if key in self._clean:
             return
         lost = self._lost(target.template, printed.shape)
@@ -155,7 +158,8 @@ class _Checks:
             message, help_ = printed.restore(found.message), printed.restore(found.help)
             yield found._replace(message=message, help=help_)
         stages = [printed.restore(name).lower() for name in structure.stages]
-        yield from rejected_instructions(target, structure, printed, stages)
+        words = self._unsettled.of(structure.unsettled, printed)
+        yield from rejected_instructions(target, structure, words, stages)
         invalid = invalid_bases(target, structure, printed, stages, self._references.values)
         for use in structure.stage_uses:
             misplaced_use = misplaced(use, printed.restore(use.word.text), stages)
@@ -164,8 +168,7 @@ class _Checks:
         for word in structure.images:
             name = self._image(word, target, structure, printed)
             probable = self._references.check(name, word, target, stages)
-            finding = invalid.get(word, probable)
-            if finding is not None:
+            if finding := invalid.get(word, probable):
                 yield finding._replace(help=probable.help) if probable else finding
         for mount in structure.mounts:
             ids, name = provided(target, mount.kind), printed.restore(mount.id)

@@ -1,7 +1,6 @@
 """Return what BuildKit rejects in the Dockerfile of one target, although its parser reads it."""
 
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping
 
 from compiler.codes import Code
 from compiler.matrix.bake_strings import substitute, variables_in
@@ -16,17 +15,19 @@ from compiler.targets.target import Target
 
 
 def rejected_instructions(
-    target: Target, structure: Structure, printed: Printed, stages: list[str]
+    target: Target,
+    structure: Structure,
+    unsettled: Iterable[StageFinding],
+    stages: list[str],
 ) -> Iterator[Finding]:
     """Yield the errors in the instructions of a Dockerfile.
 
     Args:
         target: the target that is built.
         structure: the structure of its Dockerfile.
-        printed: the words that the marks replace.
+        unsettled: what the words of this variant make invalid.
         stages: the names of the stages, in lower case.
     """
-    unsettled = chain.from_iterable(each.findings(printed) for each in structure.unsettled)
     for found in (*structure.stage_findings, *unsettled):
         if _matters(found, target, stages, structure.links):
             yield found.finding

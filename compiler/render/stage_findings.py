@@ -9,7 +9,7 @@ from typing import NamedTuple
 from compiler.render.dockerfile import ParsedDockerfile
 from compiler.render.dockerfile_rules import Finding, syntax
 from compiler.render.instruction_checks import Checked, depends_on_marks, problems
-from compiler.render.shapes import Printed, is_marked
+from compiler.render.shapes import Printed, Selection, marks_in, selection
 
 
 class StageFinding(NamedTuple):
@@ -35,11 +35,6 @@ class StageInstruction(NamedTuple):
         """Whether printed words may decide what is found."""
         return depends_on_marks(self.checked.instruction)
 
-    def words(self) -> Iterator[str]:
-        """Yield the words of the instruction that contain marks."""
-        instruction = self.checked.instruction
-        yield from filter(is_marked, (*instruction.flags, *instruction.arguments))
-
     def findings(self, printed: Printed) -> Iterator[StageFinding]:
         """Yield what BuildKit rejects, with the words of a variant."""
         instruction = self.checked.instruction
@@ -59,3 +54,29 @@ def stage_instructions(parsed: ParsedDockerfile) -> Iterator[StageInstruction]:
         stage += instruction.keyword == "FROM"
         checked = Checked(instruction, parsed.escape, parsed.syntax is not None)
         yield StageInstruction(stage, checked)
+
+
+class UnsettledFindings:
+    """What BuildKit rejects in instructions whose printed words decide, each combination once."""
+
+    def __init__(self) -> None:
+        self._selections: dict[int, Selection] = {}
+        self._found: dict[tuple[object, ...], tuple[StageFinding, ...]] = {}
+
+    def of(
+        self, instructions: tuple[StageInstruction, ...], printed: Printed
+    ) -> tuple[StageFinding, ...]:
+        """Return the findings in some instructions, with the words of a variant."""
+        return tuple(found for each in instructions for found in self._of_one(each, printed))
+
+    def _of_one(self, each: StageInstruction, printed: Printed) -> tuple[StageFinding, ...]:
+        instruction = each.checked.instruction
+        select = self._selections.get(id(instruction))
+        if select is None:
+            marks = marks_in((*instruction.flags, *instruction.arguments))
+            select = self._selections[id(instruction)] = selection(marks)
+        key = (id(instruction), select(printed.words))
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = tuple(each.findings(printed))
+        return found

@@ -58,7 +58,6 @@ class Structure:
         parts += [mount.id for mount in self.mounts]
         parts += [part for s in self.sources for part in (s.name, s.word, *s.excludes)]
         parts += [base.platform for base in self.bases]
-        parts += [word for instruction in self.unsettled for word in instruction.words()]
         expands = any("$" in f"{base.word.text} {base.platform}" for base in self.bases)
         if expands:
             parts += [f"{argument.name} {argument.default}" for argument in self.arguments]
