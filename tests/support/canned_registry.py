@@ -6,11 +6,12 @@ import fnmatch
 import http.server
 import json
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
+
+from support.loopback import serving
 
 
 Response = tuple[int, Mapping[str, str], Any]
@@ -50,12 +51,9 @@ def serve(routes: Routes) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Print nothing."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with serving(Handler) as server:
         port = server.server_address[1]
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"127.0.0.1:{port}"
-        server.shutdown()
+        yield server.host
 
 
 def _render(text: str, routes: Routes, address: str) -> str:

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from support import loopback
+
 
 CUT = -1
 """Instead of a status: reset the connection; the registry does not see the request."""
@@ -102,16 +104,14 @@ def before(upstream: str) -> Iterator[Proxy]:
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), fields))
     server.proxy = proxy
     proxy.sockets.add(server.socket)
-    threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
-    proxy.address = f"127.0.0.1:{server.server_address[1]}"
+    loopback.start(server)
+    proxy.address = server.host
     yield proxy
     server.shutdown()
     server.server_close()
 
 
-class _Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
+class _Server(loopback.Server):
     proxy: Proxy
 
     def get_request(self) -> tuple[socket.socket, Any]:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+from support.loopback import serving
 from support.model_registry import ModelRegistry
 
 
@@ -256,15 +257,6 @@ def serve(vendor: Vendor) -> Iterator[None]:
 
         do_GET = _respond  # noqa: N815 - as inherited
 
-    class Server(http.server.ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 64
-
-    with Server(("127.0.0.1", 0), Handler) as server, Server(("127.0.0.1", 0), Storage) as storage:
-        vendor.address = f"127.0.0.1:{server.server_address[1]}"
-        vendor.storage = f"127.0.0.1:{storage.server_address[1]}"
-        for running in (server, storage):
-            threading.Thread(target=running.serve_forever, args=[0.02], daemon=True).start()
+    with serving(Handler) as server, serving(Storage) as storage:
+        vendor.address, vendor.storage = server.host, storage.host
         yield
-        server.shutdown()
-        storage.shutdown()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import loopback
 
 from compiler.codes import Code
 from compiler.external.registry import client, sessions
@@ -67,10 +68,9 @@ class Server:
     def __init__(self, respond: Respond) -> None:
         self.seen: list[tuple[str, str, str, bytes]] = []
         handler = type("OwnHandler", (Handler,), {"respond": respond, "seen": self.seen})
-        self._running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._running.handle_error = lambda *_: None  # type: ignore[method-assign]
-        threading.Thread(target=self._running.serve_forever, args=[0.02], daemon=True).start()
-        self.host = f"127.0.0.1:{self._running.server_address[1]}"
+        self._running = loopback.Server(("127.0.0.1", 0), handler)
+        loopback.start(self._running)
+        self.host = self._running.host
         self.repository = f"{self.host}/acme"
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import trustme
+from support.loopback import Server, serving, start
 
 from compiler.codes import Code
 from compiler.errors import Repository
@@ -102,11 +103,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def server() -> Iterator[tuple[str, type[Handler]]]:
     """Provide the address of such a registry, and its handler."""
     handler = type("OwnHandler", (Handler,), {"failures": [], "seen": []})
-    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=running.serve_forever, args=[0.02], daemon=True).start()
-    yield f"127.0.0.1:{running.server_address[1]}", handler
-    running.shutdown()
-    running.server_close()
+    with serving(handler) as running:
+        yield running.host, handler
 
 
 def with_settings(folder: Path, settings: object) -> dict[str, str]:
@@ -300,10 +298,9 @@ def secured(
     authority.issue_cert("registry.test").configure_cert(context)
     authority.configure_trust(context)
     context.verify_mode = ssl.CERT_REQUIRED
-    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    running = Server(("127.0.0.1", 0), handler)
     running.socket = context.wrap_socket(running.socket, server_side=True)
-    running.handle_error = lambda *_: None  # type: ignore[method-assign]
-    threading.Thread(target=running.serve_forever, args=[0.02], daemon=True).start()
+    start(running)
     port = running.server_address[1]
     getaddrinfo = socket.getaddrinfo
 
@@ -400,15 +397,9 @@ def test_an_interrupt_ends_requests(tmp_path: Path, *, silent: bool) -> None:
         def log_message(self, *_: object) -> None:
             """Print nothing."""
 
-    class Server(http.server.ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 2 * MAX_WORKERS
-
-    with Server(("127.0.0.1", 0), Unavailable) as running:
-        threading.Thread(target=running.serve_forever, args=[0.02], daemon=True).start()
-        host = f"127.0.0.1:{running.server_address[1]}"
+    with serving(Unavailable) as running:
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, f"{host}/acme"],
+            [sys.executable, "-c", PROGRAM, f"{running.host}/acme"],
             env={**os.environ, "DOCKER_CONFIG": str(tmp_path)},
             stderr=subprocess.PIPE,
             text=True,
@@ -417,7 +408,6 @@ def test_an_interrupt_ends_requests(tmp_path: Path, *, silent: bool) -> None:
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=55)
         released.set()
-        running.shutdown()
 
     assert process.returncode == 130
     assert not stderr
