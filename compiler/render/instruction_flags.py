@@ -27,7 +27,7 @@ _VALUES = {"network": ("default", "host", "none"), "security": ("insecure", "san
 _DURATION = re.compile(
     r"(?P<sign>[-+]?)(?:0|(?P<parts>(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|[µμ]s|ms|s|m|h))+))", re.ASCII
 )
-_PART = re.compile(r"([\d.]+)([a-zµμ]+)")
+_PART = re.compile(r"(?<![\d.])([\d.]+)([a-zµμ]+)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 _SHORTEST = 1e-3
 """Seconds of the shortest interval of a health check that is not 0."""

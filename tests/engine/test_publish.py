@@ -484,7 +484,7 @@ def test_platforms_of_several_machines(engine: Engine, tmp_path: Path) -> None:
 
 
 GENERATOR = """\
-FROM busybox:1.36
+FROM python:3.11-slim-bookworm
 COPY scan.py /scan.py
 ENTRYPOINT ["python", "/scan.py"]
 """
