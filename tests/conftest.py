@@ -61,7 +61,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if isinstance(item, pytest.Function) and "engine" in item.fixturenames:
             item.add_marker("engine")
-    if config.getoption("loadgroup", False):  # as a worker knows it
+    if getattr(config.option, "loadgroup", None):  # set in workers, which do not know --dist
         shared = engines.is_shared()
         for item in items:
             if item.get_closest_marker("engine"):
