@@ -13,6 +13,7 @@ from compiler.cli.bake_options import (
     add_bake_options,
     reject_idle_arguments,
 )
+from compiler.cli.common_options import selection_option
 from compiler.cli.completion import complete_filter
 from compiler.cli.context import Invocation
 from compiler.cli.failure import INTERRUPTED
@@ -36,9 +37,7 @@ if TYPE_CHECKING:
     metavar="[FILTER]... [-- BAKE_ARGUMENT...]",
     shell_complete=complete_filter,
 )
-@click.option(
-    "--selection", type=click.Path(), metavar="FILE", help="Build only targets in this file."
-)
+@selection_option("Build only targets in this file.")
 @click.option(
     "--platform",
     "platforms",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from compiler.cli.common_options import LIST_FORMATS, Command, format_option
+from compiler.cli.common_options import LIST_FORMATS, Command, format_option, selection_option
 from compiler.cli.completion import complete_filter
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.terminal import table_width, with_header
@@ -36,12 +36,7 @@ _PARAMETERS = (
         type=click.Choice(["registry"]),
         help="Compare with the images already staged in the registry.",
     ),
-    click.option(
-        "--selection",
-        type=click.Path(),
-        metavar="FILE",
-        help="Consider only targets in this file.",
-    ),
+    selection_option("Consider only targets in this file."),
     click.option(
         "--set",
         "sets",

@@ -80,6 +80,13 @@ def format_option(
     )
 
 
+def selection_option(
+    help: str,  # noqa: A002
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that adds `--selection`: a file that selects targets."""
+    return click.option("--selection", type=click.Path(), metavar="FILE", help=help)
+
+
 class _WithCommonOptions(click.Command):
     """Adds the common options to a command, in a section of their own in its help."""
 

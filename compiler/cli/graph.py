@@ -3,23 +3,12 @@
 import click
 
 from compiler.cli.common_options import Command, format_option
-from compiler.cli.completion import complete_filter, complete_platform
 from compiler.cli.context import Invocation, pass_invocation
-from compiler.cli.layers import compiled_layers
+from compiler.cli.layers import add_layer_options, compiled_layers
 
 
 @click.command("graph", cls=Command)
-@click.argument("filters", nargs=-1, metavar="[FILTER]...", shell_complete=complete_filter)
-@click.option(
-    "--platform",
-    default="local",
-    metavar="PLATFORM",
-    shell_complete=complete_platform,
-    help="Draw the steps on this platform.  [default: local, this machine's platform]",
-)
-@click.option(
-    "--selection", type=click.Path(), metavar="FILE", help="Draw only targets in this file."
-)
+@add_layer_options("Draw")
 @format_option(
     "mermaid",
     "dot",

@@ -1,11 +1,12 @@
 """`compile-matrix layers`: print the steps of targets, and which of them are shared."""
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.common_options import Command, format_option
+from compiler.cli.common_options import Command, format_option, selection_option
 from compiler.cli.completion import complete_filter, complete_platform
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.terminal import table_width
@@ -18,18 +19,34 @@ if TYPE_CHECKING:
     from compiler.reports.layers.layers import Layers
 
 
+def add_layer_options(verb: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that adds filters, `--platform` and `--selection`.
+
+    Args:
+        verb: what the command does with steps and targets, for the help.
+    """
+    options = (
+        click.argument("filters", nargs=-1, metavar="[FILTER]...", shell_complete=complete_filter),
+        click.option(
+            "--platform",
+            default="local",
+            metavar="PLATFORM",
+            shell_complete=complete_platform,
+            help=f"{verb} the steps on this platform.  [default: local, this machine's platform]",
+        ),
+        selection_option(f"{verb} only targets in this file."),
+    )
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
 @click.command("layers", cls=Command)
-@click.argument("filters", nargs=-1, metavar="[FILTER]...", shell_complete=complete_filter)
-@click.option(
-    "--platform",
-    default="local",
-    metavar="PLATFORM",
-    shell_complete=complete_platform,
-    help="Show the steps on this platform.  [default: local, this machine's platform]",
-)
-@click.option(
-    "--selection", type=click.Path(), metavar="FILE", help="Show only targets in this file."
-)
+@add_layer_options("Show")
 @click.option(
     "--recorded",
     is_flag=True,

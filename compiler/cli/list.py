@@ -4,7 +4,7 @@ import os
 
 import click
 
-from compiler.cli.common_options import LIST_FORMATS, Command, format_option
+from compiler.cli.common_options import LIST_FORMATS, Command, format_option, selection_option
 from compiler.cli.completion import complete_columns, complete_filter
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.terminal import table_width, with_header
@@ -34,9 +34,7 @@ from compiler.constants import GITHUB_JOBS
     shell_complete=complete_columns,
     help="Sort by these columns instead of the order of the matrix; -NAME sorts downwards.",
 )
-@click.option(
-    "--selection", type=click.Path(), metavar="FILE", help="List only targets in this file."
-)
+@selection_option("List only targets in this file.")
 @click.option(
     "--resolved",
     is_flag=True,

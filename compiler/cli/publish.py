@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from compiler.cli.bake_options import BakeFlags, PassingOn, add_bake_options
-from compiler.cli.common_options import format_option
+from compiler.cli.common_options import format_option, selection_option
 from compiler.cli.completion import complete_filter
 from compiler.cli.context import Invocation, on_error
 from compiler.cli.failure import INTERRUPTED
@@ -36,9 +36,7 @@ if TYPE_CHECKING:
     metavar="[FILTER]... [-- BAKE_ARGUMENT...]",
     shell_complete=complete_filter,
 )
-@click.option(
-    "--selection", type=click.Path(), metavar="FILE", help="Publish only targets of this selection."
-)
+@selection_option("Publish only targets of this selection.")
 @click.option("--version", metavar="VERSION", help="Publish this version.")
 @click.option("--replace", is_flag=True, help="Replace existing version tags.")
 @click.option("--no-moving", is_flag=True, help="Do not move floating tags.")

@@ -216,7 +216,7 @@ def undoubled(fields: Fields) -> Fields:
     for name in _DOUBLED:
         if name in single:
             single[name] = {
-                _undoubled(key) if name == "annotations" else key: _undoubled(item)
+                undoubled_text(key) if name == "annotations" else key: undoubled_text(item)
                 for key, item in _items(fields, name)
             }
     return single
@@ -227,5 +227,6 @@ def _items(fields: Fields, name: str) -> Iterable[tuple[str, str]]:
     return value.items() if isinstance(value, Mapping) else ()
 
 
-def _undoubled(text: str) -> str:
+def undoubled_text(text: str) -> str:
+    """Return a printed text as it is: new versions of buildx double each `${` and `%{`."""
     return text.replace("$${", "${").replace("%%{", "%{")

@@ -8,7 +8,7 @@ from compiler.external.references import is_image_name
 from compiler.render.dockerfile import Argument, Word
 from compiler.render.dockerfile_rules import AUTOMATIC_ARGUMENTS, Finding, syntax
 from compiler.render.shapes import Printed
-from compiler.render.word_syntax import invalid_word
+from compiler.render.word_syntax import expand_word, invalid_word
 
 
 _UNKNOWN = "\ue003"
@@ -80,12 +80,8 @@ def _expanded(text: str, values: Mapping[str, str], escape: str) -> tuple[str | 
     """Return a text with its arguments, None if unknown; and why it cannot be read."""
     if reason := invalid_word(text, escape):
         return None, reason
-    if not any(mark in text for mark in ("$", '"', "'", escape)):
-        return text, ""
-    from e2b_dockerfile_utils import ShellLex
-
     try:
-        value = ShellLex(escape, env=values, skip_unset_env=False).process_word(text)
+        value = expand_word(text, values, escape)
     except ValueError as error:
         return None, str(error).removeprefix("failed to process ")
     return (None if _UNKNOWN in value else value), ""

@@ -14,6 +14,7 @@ from compiler.external.platforms import canonical_platform
 from compiler.external.references import lookup_name
 from compiler.render.dockerfile import Argument, ParsedDockerfile, Stage, Word
 from compiler.render.instruction_reads import sources
+from compiler.render.word_syntax import expand_word
 from compiler.targets.graph import closure
 
 
@@ -72,12 +73,7 @@ class ImageWalk:
                 self._values[argument.name] = ""
 
     def _expand(self, word: str) -> str:
-        if not any(mark in word for mark in ("$", '"', "'", self._parsed.escape)):
-            return word
-        from e2b_dockerfile_utils import ShellLex
-
-        lexer = ShellLex(self._parsed.escape, env=self._values, skip_unset_env=False)
-        return lexer.process_word(word)
+        return expand_word(word, self._values, self._parsed.escape)
 
     def images(self) -> Iterator[NamedImage]:
         """Yield each external image that the Dockerfile names, in its order."""

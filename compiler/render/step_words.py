@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+from compiler.render.word_syntax import expand_word, is_special
+
 
 _OPEN, _CLOSE = "\ue003", "\ue004"
 """Around what depends on the configuration of a base image."""
@@ -30,7 +32,7 @@ def expand(word: str, values: Mapping[str, str], base: str, escape: str) -> str:
         base: the external image whose variables are unknown; empty if there are no others.
         escape: the escape character of the Dockerfile.
     """
-    if not any(mark in word for mark in ("$", '"', "'", escape)):
+    if not is_special(word, escape):
         return word
     names = [match["braced"] or match["bare"] for match in _USED.finditer(word)]
     known = tuple((name, values[name]) for name in names if name in values)
@@ -40,8 +42,6 @@ def expand(word: str, values: Mapping[str, str], base: str, escape: str) -> str:
 @lru_cache(maxsize=4096)
 def _expand(word: str, values: tuple[tuple[str, str], ...], base: str, escape: str) -> str:
     """Return what `expand` returns, given the values of the variables that a word uses."""
-    from e2b_dockerfile_utils import ShellLex
-
     known = dict(values)
     found = [*_USED.finditer(word)] if base else []
     unknown = [match["braced"] or match["bare"] for match in found]
@@ -50,7 +50,7 @@ def _expand(word: str, values: tuple[tuple[str, str], ...], base: str, escape: s
         return _placeholder(base, word, json.dumps(known))
     known |= {name: _placeholder(base, name) for name in unknown}
     try:
-        return ShellLex(escape, env=known, skip_unset_env=False).process_word(word)
+        return expand_word(word, known, escape)
     except ValueError:
         return word
 

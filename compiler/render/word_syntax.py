@@ -1,5 +1,7 @@
 """Read the words of instructions that expand variables, as BuildKit's shell lexer does."""
 
+from collections.abc import Mapping
+
 
 class _AnyValues(dict[str, str]):
     """Variables that all have a value, so that the lexer looks at every modifier."""
@@ -24,7 +26,7 @@ def invalid_word(word: str, escape: str, *, skip_quotes: bool = False) -> str:
     >>> invalid_word("a${B", "\\"), invalid_word("a$B", "\\")
     ("syntax error: missing '}', in 'a${B'", '')
     """
-    if not _is_special(word, escape):
+    if not is_special(word, escape):
         return ""
     from e2b_dockerfile_utils import ShellLex
 
@@ -42,7 +44,7 @@ def plain_word(word: str, escape: str) -> str | None:
     >>> plain_word("'a'b", "\\"), plain_word("$a", "\\")
     ('ab', None)
     """
-    if not _is_special(word, escape):
+    if not is_special(word, escape):
         return word
     from e2b_dockerfile_utils import ShellLex
 
@@ -50,5 +52,22 @@ def plain_word(word: str, escape: str) -> str | None:
     return value if value == other else None
 
 
-def _is_special(word: str, escape: str) -> bool:
+def expand_word(word: str, values: Mapping[str, str], escape: str) -> str:
+    r"""Return a word without quotes, with these values of its variables; `$NAME` without one stays.
+
+    Raises:
+        ValueError: it cannot be read.
+
+    >>> expand_word("'a'$B$C", {"B": "b"}, "\\")
+    'ab$C'
+    """
+    if not is_special(word, escape):
+        return word
+    from e2b_dockerfile_utils import ShellLex
+
+    return ShellLex(escape, env=values, skip_unset_env=False).process_word(word)
+
+
+def is_special(word: str, escape: str) -> bool:
+    """Return whether a word may contain variables, quotes or escapes."""
     return any(mark in word for mark in ("$", '"', "'", escape))

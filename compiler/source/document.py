@@ -172,7 +172,7 @@ class Source:
 def _below(node: Node, step: str | int | None) -> tuple[str | int | None, Node | None, Node] | None:
     """Return the own name of a step below a node, the node of its key, and that of its value.
 
-    Returns None if there is no such step; the items of a list have no key.
+    Returns None if nothing has such a step; the items of a list have no key.
     """
     children = node.children
     if isinstance(children, list):

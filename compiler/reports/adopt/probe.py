@@ -13,6 +13,7 @@ from typing import Any
 
 from compiler.errors import CompileError
 from compiler.external.scratch import scratch_folder
+from compiler.output.bake_fields import undoubled_text
 from compiler.reports.adopt.hcl import Attribute, Block
 from compiler.reports.adopt.values import axis_values, value_details
 from compiler.reports.compare.read_bakefile import BakeFile
@@ -84,7 +85,7 @@ def probe(
     defaults = {
         name: value
         for n, name in enumerate(variables)
-        if isinstance(value := json.loads(_undoubled(values.get(f"v{n}", "null"))), str)
+        if isinstance(value := json.loads(undoubled_text(values.get(f"v{n}", "null"))), str)
     }
     families = {
         block.label: family
@@ -165,7 +166,7 @@ def _family(prefix: str, block: Block, found: Mapping[str, Any]) -> Family | Non
     order: dict[str, list[Any]] = _parsed(json.dumps(block.attributes["matrix"].value)) or {}
     for name, target in found.items():
         if name.startswith(prefix):
-            args = {key: _undoubled(text) for key, text in target["args"].items()}
+            args = {key: undoubled_text(text) for key, text in target["args"].items()}
             rows[name.removeprefix(prefix)] = [args[f"k{m}"] for m in range(len(keys))]
             if "all" in args:
                 order = _parsed(args["all"])
@@ -199,8 +200,3 @@ def _family(prefix: str, block: Block, found: Mapping[str, Any]) -> Family | Non
 def _parsed(text: str) -> Any:
     """Return a value of JSON; numbers are texts."""
     return json.loads(text, parse_int=str, parse_float=str)
-
-
-def _undoubled(text: str) -> str:
-    """Return a printed text as it is: new versions of buildx double each `${` and `%{`."""
-    return text.replace("$${", "${").replace("%%{", "%{")

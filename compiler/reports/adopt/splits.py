@@ -13,7 +13,7 @@ When: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 """A pattern: axes with the values that it matches."""
 
 _DIFFERENT = object()
-"""There is no common value."""
+"""The targets have different values."""
 _MOST_AXES = 3
 """The most axes on which a field depends before every variant is looked at by itself."""
 

@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import TypeAlias
 
 from compiler.errors import CompileError, Diagnostic, Location
-from compiler.output.bake_fields import Fields
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.output.definition import Definition
 from compiler.pipeline import compile_plan, plan_matrix
 from compiler.reports.adopt.draft import Draft
 from compiler.reports.adopt.model import MATRIX, Given
 from compiler.reports.adopt.yaml_text import YamlText
-from compiler.reports.compare.compare import compare
+from compiler.reports.compare.compare import compare, renamed
 from compiler.source.file_system import DISK, Disk
 from compiler.source.project_files import Files
-from compiler.targets.links import link_to, linked_target
 from compiler.targets.plan import Plan
 
 
@@ -88,19 +86,9 @@ def _differences(
 
 def _renamed(definition: Definition, names: Mapping[str, str]) -> Definition:
     """Return a definition with the names of the matrix."""
-    targets: dict[str, Fields] = {}
-    for name, fields in definition.targets.items():
-        contexts = fields.get("contexts")
-        if isinstance(contexts, Mapping):
-            links = {
-                key: link_to(names[linked])
-                if (linked := linked_target(text)) and linked in names
-                else text
-                for key, text in contexts.items()
-            }
-            targets[names.get(name, name)] = {**fields, "contexts": links}
-        else:
-            targets[names.get(name, name)] = fields
+    targets = {
+        names.get(name, name): renamed(fields, names) for name, fields in definition.targets.items()
+    }
     return replace(definition, targets=targets)
 
 

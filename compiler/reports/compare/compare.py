@@ -72,7 +72,7 @@ def compare(ours: Definition, theirs: Definition, ignored: Collection[str] = ())
         if other is None:
             continue
         asked = (field for field in fields if field != "output" or other not in theirs.dependencies)
-        found = tuple(_differences(_renamed(there[other], names), mine, asked))
+        found = tuple(_differences(renamed(there[other], names), mine, asked))
         pairs.append(Pair(ours=name, theirs=other, differences=found))
     kept = linked(there)
     left = [
@@ -119,7 +119,7 @@ def _matched(ours: Mapping[str, Fields], theirs: Mapping[str, Fields]) -> dict[s
     return found
 
 
-def _renamed(fields: Fields, names: Mapping[str, str]) -> Fields:
+def renamed(fields: Fields, names: Mapping[str, str]) -> Fields:
     """Return their fields, with links to their targets replaced by links to ours."""
     contexts = fields.get("contexts")
     if not isinstance(contexts, Mapping):
