@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -51,21 +51,36 @@ def pytest_sessionstart() -> None:
             signal.signal(number, signal.default_int_handler if interrupt else signal.SIG_DFL)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests that use an engine, and assign those of a file to one worker.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that use an engine."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "engine" in item.fixturenames:
+            item.add_marker("engine")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Run the tests of a file of tests/engine on one worker, with `--dist loadgroup`.
 
     Each worker starts an engine of its own, because tests count executed build steps and prune the
     build cache. If the workers share the user's engine, one worker runs all tests that use it.
     """
-    for item in items:
-        if isinstance(item, pytest.Function) and "engine" in item.fixturenames:
-            item.add_marker("engine")
-    if getattr(config.option, "loadgroup", None):  # set in workers, which do not know --dist
-        shared = engines.is_shared()
-        for item in items:
-            if item.get_closest_marker("engine"):
-                item.add_marker(pytest.mark.xdist_group("engine" if shared else item.path.stem))
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+    shared = engines.is_shared()
+
+    class EngineScheduling(LoadScopeScheduling):  # type: ignore[misc]
+        """Any other test can run on any worker."""
+
+        def _split_scope(self, nodeid: str) -> str:
+            path = Path(nodeid.partition("::")[0])
+            if path.parent.name != "engine":
+                return nodeid
+            return "engine" if shared else path.as_posix()
+
+    return EngineScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
