@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Tests start the compiler and pytest workers many times: compiled byte code is kept.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all sample setup quick test fuzz search fingerprints dockerfiles lint types bench bench-build docs dist hooks clean help
+.PHONY: all sample setup quick test fuzz search fingerprints dockerfiles lint types bench bench-build references site docs dist hooks clean help
 
 all: sample ## set up .venv and compile the sample matrix (the default)
 
@@ -56,11 +56,16 @@ lint: setup ## check style, format and the direction of imports
 
 types: setup ## check types
 	$(BIN)/mypy
-	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases tests docs/generate.py
+	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases tests docs/generate.py docs/build_site.py
 	MYPYPATH=benchmarks $(BIN)/mypy --explicit-package-bases benchmarks
 
-docs: setup ## write the pages of docs/ that are generated from the code
+references: setup ## write the pages of docs/ that are generated from the code
 	$(BIN)/python docs/generate.py
+
+site: setup ## build the documentation site into build/site, and check its links
+	$(BIN)/python docs/build_site.py
+
+docs: references site ## write the generated pages, then build the site
 
 bench: setup ## measure how long compiling takes
 	@$(BIN)/python -m compileall -q compiler
@@ -76,5 +81,5 @@ dist: setup ## build the wheel and the source archive into dist/
 hooks: setup ## check each commit, by the hooks of .pre-commit-config.yaml
 	$(BIN)/pre-commit install
 
-clean: ## remove .venv and dist/
-	rm -rf .venv dist
+clean: ## remove .venv, build/ and dist/
+	rm -rf .venv build dist

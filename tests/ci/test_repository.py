@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.scripts import load_script
 
 
 PROJECT = Path(__file__).parents[2]
@@ -71,12 +71,7 @@ def test_hooks_use_the_tools_of_the_environment() -> None:
 
 def test_generated_files_are_marked() -> None:
     """Mark exactly the pages that docs/generate.py writes, and the copy of the version."""
-    path = PROJECT / "docs/generate.py"
-    spec = importlib.util.spec_from_file_location("generate", path)
-    assert spec is not None
-    assert spec.loader is not None
-    generator = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generator)
+    generator = load_script(PROJECT / "docs/generate.py")
     attributes = (PROJECT / ".gitattributes").read_text(encoding="utf-8")
 
     marked = set(re.findall(r"(?m)^(\S+) linguist-generated$", attributes))

@@ -1,31 +1,21 @@
 """The reference pages are generated from the current code, and are complete."""
 
-import importlib.util
 import re
-from types import ModuleType
 
 import pytest
 from support.markdown import PROJECT, blocks
+from support.scripts import load_script
 
 from compiler.codes import Code
 from compiler.matrix import model
 
 
-def _generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate", PROJECT / "docs/generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-GENERATOR = _generator()
+GENERATOR = load_script(PROJECT / "docs/generate.py")
 
 
 @pytest.mark.parametrize("page", GENERATOR.PAGES)
 def test_the_reference_is_current(page: str) -> None:
-    """A generated page is what `make docs` writes now."""
+    """A generated page is what `make references` writes now."""
     expected = GENERATOR.PAGES[page]()
 
     assert expected == (PROJECT / "docs" / page).read_text(encoding="utf-8")
