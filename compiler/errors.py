@@ -1,6 +1,7 @@
 """What can be wrong, where, and what to do about it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
@@ -113,6 +114,16 @@ class DiagnosticError(Exception):
 
 class CompileError(DiagnosticError):
     """The input is invalid: carries all diagnostics that were found."""
+
+
+@contextmanager
+def on_error(outcome: str) -> Iterator[None]:
+    """State in every error raised within what was not done because of it."""
+    try:
+        yield
+    except DiagnosticError as error:
+        error.outcome = error.outcome or outcome
+        raise
 
 
 _MAX_COMPARISONS = 20_000

@@ -13,10 +13,10 @@ from compiler.cli.compile_summary import (
     print_summary,
     print_up_to_date,
 )
-from compiler.cli.context import Invocation, on_error, pass_invocation
+from compiler.cli.context import Invocation, pass_invocation
 from compiler.codes import Code
 from compiler.constants import LOCK, STATE_PATH
-from compiler.errors import CompileError, Diagnostic, Location, Severity
+from compiler.errors import CompileError, Diagnostic, Location, Severity, on_error
 from compiler.reports.text import counted
 from compiler.version import VERSION
 

@@ -1,7 +1,6 @@
 """What commands share: the common options, the matrix they name, warnings and notes."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property, update_wrapper
 from pathlib import Path
@@ -163,13 +162,3 @@ def pass_invocation(command: Callable[..., Result]) -> Callable[..., Result]:
         return command(Invocation.of(click.get_current_context()), *arguments, **options)
 
     return update_wrapper(with_invocation, command)
-
-
-@contextmanager
-def on_error(outcome: str) -> Iterator[None]:
-    """State in every error raised within what was not done because of it."""
-    try:
-        yield
-    except DiagnosticError as error:
-        error.outcome = error.outcome or outcome
-        raise

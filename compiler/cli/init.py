@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from compiler.cli.common_options import Command
-from compiler.cli.context import Invocation, on_error, pass_invocation
+from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.diagnostic_output import DiagnosticFormat
 from compiler.cli.matrix_file import find_matrix
 from compiler.codes import Code
+from compiler.errors import on_error
 from compiler.reports.text import counted, inert, printable
 
 

@@ -10,7 +10,7 @@ import click
 from compiler.cli.bake_options import BakeFlags, PassingOn, add_bake_options
 from compiler.cli.common_options import format_option, selection_option
 from compiler.cli.completion import complete_filter
-from compiler.cli.context import Invocation, on_error
+from compiler.cli.context import Invocation
 from compiler.cli.failure import INTERRUPTED
 from compiler.cli.progress_display import Lines, build_progress
 from compiler.cli.publish_request import (
@@ -19,6 +19,7 @@ from compiler.cli.publish_request import (
     check_options,
     compile_release,
 )
+from compiler.errors import on_error
 from compiler.reports.text import printable, shortened
 
 

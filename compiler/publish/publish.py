@@ -9,7 +9,7 @@ Refuses early: version tags of other images, and registries without write access
 
 from compiler.bake.batches import direct_dependencies, linked_contexts
 from compiler.codes import Code
-from compiler.errors import Argument, Diagnostic, DiagnosticError
+from compiler.errors import Argument, Diagnostic, DiagnosticError, on_error
 from compiler.external.registry.client import Registries, RegistryError
 from compiler.publish.composed_images import without_partial_indexes
 from compiler.publish.create_tag import OvertakenError
@@ -20,6 +20,7 @@ from compiler.publish.request import (
     NOTHING_BUILT,
     ONE_AT_A_TIME,
     ROUNDS,
+    STAGED,
     PublishJob,
     PublishProgress,
     PublishReport,
@@ -51,15 +52,17 @@ def publish(
         CompileError: bake rejects every target.
         KeyboardInterrupt: raised again; another run completes what was started.
     """
-    job = prepare(request, registries, report)
     progress = PublishProgress()
-    reject_reserved_tags(job)
-    find_staged_images(job, progress)
-    reject_early(job, progress)
-    reject_unfinished_tags(job, progress)
-    job = without_partial_indexes(job, progress)
-    stage_missing(job, progress)
-    ensure_tested(job, progress)
+    with on_error(NOTHING_BUILT):
+        job = prepare(request, registries, report)
+        reject_reserved_tags(job)
+        find_staged_images(job, progress)
+        reject_early(job, progress)
+        reject_unfinished_tags(job, progress)
+        job = without_partial_indexes(job, progress)
+    with on_error(STAGED):
+        stage_missing(job, progress)
+        ensure_tested(job, progress)
     return _stage_result(job, progress) if request.platform else _release(job, progress)
 
 

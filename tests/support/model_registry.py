@@ -127,6 +127,10 @@ class ModelRegistry:
         if kind == "manifests":
             return _manifest_request(store, method, reference, headers, body)
         if reference.startswith("uploads/"):
+            start = headers.get("Content-Range", "").partition("-")[0]
+            uploaded = store.uploads.get(reference.removeprefix("uploads/"), b"")
+            if start and int(start) != len(uploaded):
+                return 416, {}, b""
             return self._upload(name, method, reference, query, body)
         content = store.blobs.get(reference)
         if content is None:
@@ -163,7 +167,7 @@ class ModelRegistry:
             return 202, {"Location": f"/v2/{path}/blobs/uploads/{number}"}, b""
         number = reference.removeprefix("uploads/")
         if number not in store.uploads:
-            return 404, {}, b""
+            return 404, {}, b'{"errors": [{"code": "BLOB_UPLOAD_UNKNOWN"}]}'
         if method == "DELETE":
             del store.uploads[number]
             return 204, {}, b""

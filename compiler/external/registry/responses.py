@@ -68,8 +68,16 @@ class DeniedError(RegistryError):
     """A registry denied a request that was sent with the user's credentials."""
 
 
+class MissingRepositoryError(RegistryError):
+    """A registry has no such repository, and does not create it."""
+
+
 class RejectedError(RegistryError):
-    """A registry answered a request with an error status, for another reason than access."""
+    """A registry answered a request with an error status, for another reason than access.
+
+    Status 404 is part of it only if the registry reports that something else than the repository
+    is missing.
+    """
 
     def __init__(self, repository: str, message: str, *, status: int, help_: str) -> None:
         """Take what `RegistryError` takes, and the status."""
@@ -173,8 +181,8 @@ def rejection(
             code=Code.REGISTRY_DENIED,
             help_=cause,
         )
-    if status == requests.codes.not_found:
-        return RegistryError(
+    if status == requests.codes.not_found and not _misses_content(response):
+        return MissingRepositoryError(
             repository,
             f"the repository {repository} does not exist, and the registry does not create it: "
             f"{quote}",
@@ -189,14 +197,24 @@ def rejection(
     )
 
 
+def _reported_errors(response: Response) -> list[dict[str, Any]]:
+    """Return the errors in the body of a response, of any shape, as in OCI's specification."""
+    errors = (load_object(response.content) or {}).get("errors")
+    return [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
+
+
+def _misses_content(response: Response) -> bool:
+    """Return whether a registry reports that a blob, manifest or upload is missing."""
+    codes = [str(error.get("code")) for error in _reported_errors(response)]
+    return any(code.startswith(("BLOB_", "MANIFEST_")) for code in codes)
+
+
 def quote_reason(response: Response) -> str:
     """Return the registry's own error messages on one line; otherwise the text of the status."""
-    errors = (load_object(response.content) or {}).get("errors")
     messages = [
         text
-        for error in (errors if isinstance(errors, list) else ())
-        if isinstance(error, dict)
-        and isinstance(text := error.get("message") or error.get("code"), str)
+        for error in _reported_errors(response)
+        if isinstance(text := error.get("message") or error.get("code"), str)
     ]
     text = " ".join(("; ".join(messages) or response.reason).split())
     printable = "".join(character for character in text if character.isprintable())

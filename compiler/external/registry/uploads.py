@@ -2,6 +2,9 @@
 
 Large blobs are mounted within a registry, otherwise sent in chunks: proxies in front of registries
 reject large requests, and a chunk that fails is sent again without the others.
+
+A request whose response is lost is sent again, although the registry may have carried it out: it
+then has another state of the upload than we expect. Such an upload starts over.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +14,9 @@ from urllib.parse import quote
 from compiler.codes import Code
 from compiler.external.references import split_repository
 from compiler.external.registry.responses import (
+    MissingRepositoryError,
     RegistryError,
+    RejectedError,
     Response,
     UnexpectedResponseError,
     content_digest,
@@ -25,6 +30,10 @@ CHUNK = 16 * 2**20
 """Maximum number of bytes of one request that sends a part of a blob."""
 _BINARY = {"Content-Type": "application/octet-stream"}
 _CREATED = 201
+_UPLOADS = 5
+"""Maximum number of times that the upload of one blob starts."""
+_LOST = frozenset({400, 404, 416})
+"""Status codes for an upload that the registry does not know, or knows in another state."""
 
 ReadRange = Callable[[int, int], bytes]
 """Returns the bytes of a blob from the first position up to, not including, the second."""
@@ -47,7 +56,12 @@ class Uploads:
         """Store a blob and return its digest."""
         digest = content_digest(content)
         if not self._exists(repository, digest):
-            self._send(repository, self._start(repository), digest, content)
+            self._upload(
+                repository,
+                digest,
+                self._start(repository),
+                lambda url: self._send(repository, url, digest, content),
+            )
         return digest
 
     def copy_blob(self, source: str, target: str, digest: str, size: int) -> None:
@@ -71,12 +85,15 @@ class Uploads:
         def read(start: int, end: int) -> bytes:
             return self._read_range(source, digest, start, end, size)
 
-        if size <= CHUNK:
-            content = read(0, size)
-            _check(source, digest, content_digest(content))
-            self._send(target, url, digest, content)
-        else:
-            self._send_chunks(source, target, url, digest, size, read)
+        def send(url: str) -> None:
+            if size <= CHUNK:
+                content = read(0, size)
+                _check(source, digest, content_digest(content))
+                self._send(target, url, digest, content)
+            else:
+                self._send_chunks(source, target, url, digest, size, read)
+
+        self._upload(target, digest, url, send)
 
     def check_writable(self, repository: str) -> None:
         """Check that the user may write to a repository: start an upload and cancel it.
@@ -88,6 +105,31 @@ class Uploads:
 
     def _exists(self, repository: str, digest: str) -> bool:
         return self._request("HEAD", repository, f"blobs/{digest}") is not None
+
+    def _upload(self, repository: str, digest: str, url: str, send: Callable[[str], None]) -> None:
+        """Upload a blob; start over if the registry has lost the upload.
+
+        Args:
+            repository: the repository that gets the blob.
+            digest: the digest of the blob.
+            url: the URL of an upload that was started.
+            send: sends the whole blob to the URL of an upload.
+
+        Raises:
+            RegistryError: a registry rejects a request, or has lost every upload.
+        """
+        for remaining in reversed(range(_UPLOADS)):
+            try:
+                return send(url)
+            except (MissingRepositoryError, RejectedError) as error:
+                if isinstance(error, RejectedError) and error.status not in _LOST:
+                    raise
+                if self._exists(repository, digest):
+                    return None  # what was lost is the response to the last request
+                if not remaining:
+                    raise
+            url = self._start(repository)
+        raise AssertionError  # the last attempt has returned or raised
 
     def _mount(self, source: str, target: str, digest: str) -> str | None:
         """Mount a blob within a registry; return the URL of an upload if that is impossible."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
+
 import pytest
+import requests
 from support.model_registry import HOST, MIRROR, ModelRegistries, ModelRegistry, Perform, add_index
 
 from compiler.external.registry import http, uploads
@@ -72,10 +76,10 @@ def test_a_copy_continues_after_any_failure(monkeypatch: pytest.MonkeyPatch) -> 
     while True:
         model = ModelRegistry(mounts=False)
         index = with_signatures(model)
-        count = iter(range(failures, -1, -1))
+        turn = iter(range(failures, -1, -1))
 
-        def gate(method: str, path: str, perform: Perform, count: object = count) -> Response:
-            if not next(count, 1) and method in {"PUT", "POST", "PATCH"}:  # type: ignore[call-overload]
+        def gate(method: str, path: str, perform: Perform, turn: object = turn) -> Response:
+            if not next(turn, 1) and method in {"PUT", "POST", "PATCH"}:  # type: ignore[call-overload]
                 return Response(
                     status=400, reason="no", url=path, redirected=False, headers={}, content=b""
                 )
@@ -87,12 +91,58 @@ def test_a_copy_continues_after_any_failure(monkeypatch: pytest.MonkeyPatch) -> 
             assert "400 no" in str(error)  # noqa: PT017
             assert index.digest not in model.repository(TARGET).manifests
         else:
-            if next(count, None) is not None:
+            if next(turn, None) is not None:
                 break
         Copier(ModelRegistries(model)).copy(SOURCE, TARGET, index.digest)
         assert model.repository(TARGET).manifests == model.repository(SOURCE).manifests
         failures += 1
     assert failures > 20
+
+
+@pytest.mark.parametrize("chunk", [5, 2**20])
+def test_a_lost_response_is_made_up_for(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registry carries out a request and its response is lost: the copy is complete."""
+    monkeypatch.setattr(http, "_wait", lambda _: False)
+    monkeypatch.setattr(uploads, "CHUNK", chunk)
+    number, requests_ = 0, 1
+    while number < requests_:
+        model = ModelRegistry(mounts=False)
+        index = with_signatures(model)
+        turn = count()
+
+        def gate(
+            method: str, path: str, perform: Perform, turn: Iterator[int] = turn, lost: int = number
+        ) -> Response:
+            del method, path
+            response = perform()
+            if next(turn) == lost:
+                raise requests.exceptions.ConnectionError
+            return response
+
+        Copier(ModelRegistries(model, gate)).copy(SOURCE, TARGET, index.digest)
+
+        assert model.repository(TARGET).manifests == model.repository(SOURCE).manifests
+        assert model.repository(TARGET).blobs == model.repository(SOURCE).blobs
+        number, requests_ = number + 1, next(turn)
+    assert number > 40
+
+
+def test_a_registry_that_loses_every_upload_is_reported() -> None:
+    """The number of attempts is limited; the repository is not called missing."""
+    model = ModelRegistry()
+    starts = 0
+
+    def gate(method: str, path: str, perform: Perform) -> Response:
+        nonlocal starts
+        del path
+        starts += method == "POST"
+        response = perform()
+        model.repository(TARGET).uploads.clear()
+        return response
+
+    with pytest.raises(RegistryError, match=f"cannot write to {TARGET}: 404 BLOB_UPLOAD_UNKNOWN"):
+        ModelRegistries(model, gate).put_blob(TARGET, b"x")
+    assert starts == 5
 
 
 def test_damaged_content_is_rejected() -> None:
