@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +16,7 @@ from compiler.cli.compile_summary import (
     print_up_to_date,
 )
 from compiler.cli.context import Invocation, pass_invocation
+from compiler.cli.diagnostic_output import DiagnosticFormat
 from compiler.codes import Code
 from compiler.constants import LOCK, STATE_PATH
 from compiler.errors import CompileError, Diagnostic, Location, Severity, on_error
@@ -24,6 +27,7 @@ from compiler.version import VERSION
 if TYPE_CHECKING:
     from compiler.output.artifact import Compilation
     from compiler.output.diff import Change
+    from compiler.source.project_files import Files
 
 
 UNLOCKED = frozenset({Code.UNLOCKED_BASE, Code.UNDECIDED_BASE})
@@ -36,22 +40,60 @@ _OPTIONS = (
     click.option("--diff", is_flag=True, help="Like --check, and show the differences."),
     click.option("--strict", is_flag=True, help="Treat warnings as errors."),
     click.option("--locked", is_flag=True, help="Fail if a base image is missing in matrix.lock."),
+    click.option(
+        "--watch",
+        is_flag=True,
+        help="Compile again whenever a file changes that compiling reads, until interrupted.",
+    ),
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompileOptions:
+    """The options of compiling."""
+
+    check: bool
+    diff: bool
+    strict: bool
+    locked: bool
+    watch: bool
+
+    @property
+    def is_dry(self) -> bool:
+        """Return whether nothing is written."""
+        return self.check or self.diff
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """The result of compiling, compared with the files on disk or written."""
+
+    compilation: "Compilation"
+    changes: "tuple[Change, ...]"
+    warnings: tuple[Diagnostic, ...]
+    is_tracked: bool
+    """Whether Git tracks the saved state."""
+
+
 def add_compile_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of compiling to a command."""
+    """Add the options of compiling to a command, which takes them as `CompileOptions`."""
+
+    @wraps(command)
+    def with_options(
+        *arguments: Any, check: bool, diff: bool, strict: bool, locked: bool, watch: bool
+    ) -> None:
+        options = CompileOptions(check=check, diff=diff, strict=strict, locked=locked, watch=watch)
+        command(*arguments, options=options)
+
     for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+        with_options = option(with_options)
+    return with_options
 
 
 @click.command("compile", cls=Command)
-@add_compile_options
 @pass_invocation
-def compile_(
-    invocation: Invocation, /, *, check: bool, diff: bool, strict: bool, locked: bool
-) -> None:
+@add_compile_options
+def compile_(invocation: Invocation, /, *, options: CompileOptions) -> None:
     """Compile the matrix, as `compile-matrix` without a command does.
 
     \b
@@ -59,55 +101,117 @@ def compile_(
       compile-matrix compile
       compile-matrix compile --check
     """
-    compile_files(invocation, check=check or diff, diff=diff, strict=strict, locked=locked)
+    run_compile(invocation, options)
 
 
-@on_error("nothing is written")
-def compile_files(
-    invocation: Invocation, *, check: bool, diff: bool, strict: bool, locked: bool
-) -> None:
-    """Compile, or with `check` only compare; without it an up-to-date run ends early.
+def run_compile(invocation: Invocation, options: CompileOptions) -> None:
+    """Compile once, or with --watch until interrupted.
 
     Raises:
         CompileError: the input is invalid; nothing is written.
-        click.exceptions.Exit: with `check`, the generated files are stale.
+        UsageError: --watch with the format of workflow annotations.
+        click.exceptions.Exit: with --check, the generated files are stale.
     """
-    if not check and _is_up_to_date(invocation, strict=strict, locked=locked):
+    if not options.watch:
+        compile_files(invocation, options)
         return
+    if invocation.output_format is DiagnosticFormat.GITHUB:
+        raise click.UsageError("--watch cannot be used with --format github")
+    from compiler.cli.watch import watch_files
+
+    watch_files(invocation, options)
+
+
+@on_error("nothing is written")
+def compile_files(invocation: Invocation, options: CompileOptions) -> None:
+    """Compile, or with --check only compare; without it an up-to-date run ends early.
+
+    Raises:
+        CompileError: the input is invalid; nothing is written.
+        click.exceptions.Exit: with --check, the generated files are stale.
+    """
+    if not options.is_dry and _is_up_to_date(invocation, options):
+        return
+    files = invocation.files()
+    compilation = compile_project(invocation, options, files)
+    compiled = apply_changes(invocation, options, compilation)
+    if options.is_dry:
+        print_comparison(invocation, options, compiled)
+        return
+    invocation.warn(compiled.warnings)
+    tested = sum(bool(target.tests) for target in compilation.plan.targets)
+    print_advice(invocation, len(compilation.plan.targets), tested, compilation.plan.unbaked_tags)
+    print_summary(invocation, compilation.plan, compiled.changes)
+
+
+def compile_project(
+    invocation: Invocation, options: CompileOptions, files: "Files"
+) -> "Compilation":
+    """Compile the matrix without looking at generated files.
+
+    Args:
+        invocation: the run.
+        options: the options of compiling.
+        files: the project's files, none of which has been read.
+
+    Raises:
+        CompileError: the input is invalid.
+    """
+    from compiler.pipeline import compile_plan
+
+    return compile_plan(invocation.plan(files), files, invocation.path.name, locked=options.locked)
+
+
+def apply_changes(
+    invocation: Invocation, options: CompileOptions, compilation: "Compilation"
+) -> Compiled:
+    """Compare a compilation with the files on disk, and write what differs unless --check.
+
+    Raises:
+        CompileError: an option forbids a warning, or a file cannot be read or written.
+    """
     from compiler.external.git_ignore import git_warnings
     from compiler.output.diff import diff as compare
     from compiler.output.write import update
 
-    folder, shown = invocation.folder, invocation.shown
-    compiled = invocation.compile(locked=locked)
-    paths = [artifact.path for artifact in (*compiled.artifacts[:1], *compiled.artifacts[-2:])]
-    from_git = git_warnings(folder, paths, shown, None if check else STATE_PATH)
-    warnings = (*compiled.plan.warnings, *from_git)
-    _forbid(warnings, strict=strict, locked=locked)
-    output = compiled.plan.matrix.output
-    if check:
-        changes = compare(compiled.artifacts, folder, output)
-        if changes:
-            print_changes(invocation, len(compiled.plan.targets), changes, diff=diff)
-            invocation.warn((*warnings, _stale(invocation, changes)))
-            raise click.exceptions.Exit(1)
-        invocation.warn(warnings)
-        print_up_to_date(invocation, len(compiled.plan.targets))
-        return
-    changes = update(compiled.artifacts, folder, output)
-    invocation.warn(warnings)
-    tested = sum(bool(target.tests) for target in compiled.plan.targets)
-    if not _is_tracked(from_git):
-        _save(invocation, compiled, tested)
-    print_advice(invocation, len(compiled.plan.targets), tested, compiled.plan.unbaked_tags)
-    print_summary(invocation, compiled.plan, changes)
+    folder, artifacts = invocation.folder, compilation.artifacts
+    paths = [artifact.path for artifact in (*artifacts[:1], *artifacts[-2:])]
+    from_git = git_warnings(folder, paths, invocation.shown, None if options.is_dry else STATE_PATH)
+    warnings = (*compilation.plan.warnings, *from_git)
+    _forbid(warnings, options)
+    output = compilation.plan.matrix.output
+    changes = (compare if options.is_dry else update)(artifacts, folder, output)
+    compiled = Compiled(
+        compilation=compilation,
+        changes=changes,
+        warnings=warnings,
+        is_tracked=_is_tracked(from_git),
+    )
+    if not options.is_dry and not compiled.is_tracked:
+        _save(invocation, compilation)
+    return compiled
 
 
-def _is_up_to_date(invocation: Invocation, *, strict: bool, locked: bool) -> bool:
+def print_comparison(invocation: Invocation, options: CompileOptions, compiled: Compiled) -> None:
+    """Print how the files on disk differ.
+
+    Raises:
+        click.exceptions.Exit: they are stale.
+    """
+    count, changes = len(compiled.compilation.plan.targets), compiled.changes
+    if changes:
+        print_changes(invocation, count, changes, diff=options.diff)
+        invocation.warn((*compiled.warnings, _stale(invocation, changes)))
+        raise click.exceptions.Exit(1)
+    invocation.warn(compiled.warnings)
+    print_up_to_date(invocation, count)
+
+
+def _is_up_to_date(invocation: Invocation, options: CompileOptions) -> bool:
     """Return whether saved state shows that nothing would change; repeat its warnings if so."""
     from compiler.output.saved_state import up_to_date
 
-    if locked and not os.path.lexists(invocation.folder / LOCK):
+    if options.locked and not os.path.lexists(invocation.folder / LOCK):
         return False  # Without matrix.lock, only --locked warns about what is not locked.
     state = up_to_date(invocation.folder, invocation.path.name, compiler=VERSION)
     if state is None or state.targets > invocation.limit:
@@ -126,7 +230,7 @@ def _is_up_to_date(invocation: Invocation, *, strict: bool, locked: bool) -> boo
             warnings = (*map(restored, state.warnings), *from_git)
         except (LookupError, TypeError, ValueError):
             return False
-    _forbid(warnings, strict=strict, locked=locked)
+    _forbid(warnings, options)
     invocation.warn(warnings)
     print_advice(invocation, state.targets, state.tested, state.unbaked)
     print_up_to_date(invocation, state.targets)
@@ -138,7 +242,7 @@ def _is_tracked(warnings: tuple[Diagnostic, ...]) -> bool:
     return any(warning.code is Code.TRACKED_STATE for warning in warnings)
 
 
-def _save(invocation: Invocation, compiled: "Compilation", tested: int) -> None:
+def _save(invocation: Invocation, compiled: "Compilation") -> None:
     """Save the state by which the next run sees that nothing changed."""
     from compiler.output.saved_state import State, digests, save_state
     from compiler.output.saved_warnings import saved
@@ -148,7 +252,7 @@ def _save(invocation: Invocation, compiled: "Compilation", tested: int) -> None:
         compiler=VERSION,
         matrix=invocation.path.name,
         output="" if output == "." else output,
-        tested=tested,
+        tested=sum(bool(target.tests) for target in compiled.plan.targets),
         existing=sum(target.is_existing for target in compiled.plan.targets),
         unbaked=compiled.plan.unbaked_tags,
         inputs=compiled.inputs,
@@ -170,10 +274,10 @@ def _stale(invocation: Invocation, changes: "tuple[Change, ...]") -> Diagnostic:
     )
 
 
-def _forbid(warnings: tuple[Diagnostic, ...], *, strict: bool, locked: bool) -> None:
+def _forbid(warnings: tuple[Diagnostic, ...], options: CompileOptions) -> None:
     """Raise warnings as errors: all of them, or those about base images that are not locked."""
-    forbidden = [one for one in warnings if strict or (locked and one.code in UNLOCKED)]
+    forbidden = [
+        one for one in warnings if options.strict or (options.locked and one.code in UNLOCKED)
+    ]
     if forbidden:
-        from dataclasses import replace
-
         raise CompileError(replace(one, severity=Severity.ERROR) for one in forbidden)

@@ -111,6 +111,20 @@ def print_summary(invocation: Invocation, plan: "Plan", changes: "tuple[Change, 
         click.echo(f"      {folder}{variable} docker buildx bake     only these targets")
 
 
+def print_written(invocation: Invocation, count: int, changes: "tuple[Change, ...]") -> None:
+    """Print a short difference of what a later run of --watch wrote."""
+    if invocation.output_format is DiagnosticFormat.JSON:
+        _print_json(invocation, count, changes)
+        return
+    from compiler.reports.short_diff import short_diff
+
+    text = "".join(f"{line}\n" for line in short_diff(changes))
+    click.echo(coloured_diff(escaped_lines(text)), nl=False)
+    click.echo(
+        printable(f"{counted(count, 'target')}: {_changed_files(changes, invocation.shown)}")
+    )
+
+
 def _changed_files(changes: "tuple[Change, ...]", shown: str) -> str:
     """Return what was written, updated and removed: the files if they are few, else the folders."""
     texts = []

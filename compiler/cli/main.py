@@ -4,13 +4,14 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
 import click
 
 from compiler.cli.common_options import Group
-from compiler.cli.compile import add_compile_options, compile_files
+from compiler.cli.compile import CompileOptions, add_compile_options, run_compile
 from compiler.cli.context import Invocation
 from compiler.cli.failure import INTERRUPTED, fail, is_bug, requested_format
 from compiler.version import VERSION
@@ -78,23 +79,23 @@ class Main(Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EPILOG,
 )
-@add_compile_options
 @click.version_option(VERSION, prog_name="compile-matrix", message="%(prog)s %(version)s")
 @click.pass_context
-def cli(context: click.Context, *, check: bool, diff: bool, strict: bool, locked: bool) -> None:
+@add_compile_options
+def cli(context: click.Context, *, options: CompileOptions) -> None:
     """Compile matrix.yaml and templates/ to docker-bake.hcl and a Dockerfile for each target.
 
     Writes only files that differ, and nothing if there is an error.
     """
     if context.invoked_subcommand is None:
-        compile_files(
-            Invocation.of(context), check=check or diff, diff=diff, strict=strict, locked=locked
-        )
-    elif check or diff or strict or locked:
-        option = "--check" if check else "--diff" if diff else "--strict" if strict else "--locked"
-        raise click.UsageError(
-            f"{option} cannot be used before the command {context.invoked_subcommand!r}", context
-        )
+        run_compile(Invocation.of(context), options)
+        return
+    for name, is_given in asdict(options).items():
+        if is_given:
+            raise click.UsageError(
+                f"--{name} cannot be used before the command {context.invoked_subcommand!r}",
+                context,
+            )
 
 
 def run(arguments: list[str] | None = None) -> int:

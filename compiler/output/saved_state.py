@@ -165,13 +165,13 @@ def _is_current(state: State, top: int, folder: int) -> bool:
     return (
         state.matrix in state.inputs
         and STAGING not in os.listdir(top)
-        and all(_input_is_current(path, recorded, top) for path, recorded in state.inputs.items())
+        and all(input_is_current(path, recorded, top) for path, recorded in state.inputs.items())
         and outputs.pop(BAKE_FILE) == digest(read(BAKE_FILE, top))
         and _folder_is_current(state, outputs, folder)
     )
 
 
-def _input_is_current(path: str, recorded: str | None, top: int) -> bool:
+def input_is_current(path: str, recorded: str | None, top: int) -> bool:
     """Return whether an input is as recorded."""
     if not is_inside(path) and (path, recorded) != (".", FOLDER):
         return False

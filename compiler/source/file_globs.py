@@ -13,7 +13,7 @@ _CLASS = re.compile(r"\[(!?)(\]?[^\]]*)\]")
 _WILD = re.compile(r"[*?\[]")
 
 
-def _disk_entries(folder: str) -> Iterable[tuple[str, int]]:
+def disk_entries(folder: str) -> Iterable[tuple[str, int]]:
     """Return the names in a folder of the disk, each with its type."""
     with os.scandir(folder) as entries:
         return [
@@ -32,7 +32,7 @@ def _disk_entries(folder: str) -> Iterable[tuple[str, int]]:
 def find_files(
     root: str | os.PathLike[str],
     pattern: str,
-    entries: Callable[[str], Iterable[tuple[str, int]]] = _disk_entries,
+    entries: Callable[[str], Iterable[tuple[str, int]]] = disk_entries,
 ) -> list[str]:
     """Return the regular files below a folder that match a glob, in the order of their bytes.
 

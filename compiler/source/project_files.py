@@ -57,6 +57,8 @@ class Files:
         """Path -> `sha256:...` of a file that was read, `folder`, `present`, or None if missing."""
         self.found: dict[str, list[str]] = {}
         """Glob, or path of a part -> the files that it finds."""
+        self.asked: set[str] = set()
+        """Paths that were looked up, even if they could not be read."""
 
     def shown(self, path: str) -> str:
         """Return a path as users see it."""
@@ -231,6 +233,7 @@ class Files:
                 f"{path!r} is not below the folder of matrix.yaml",
                 "write it relative to matrix.yaml, with `/`",
             )
+        self.asked.add(path)
         full = os.path.join(self._real, path)
         real = self.disk.real(full)
         if real != self._real and not real.startswith(self._real.rstrip("/") + "/"):
