@@ -152,9 +152,7 @@ def test_several_files_at_once_are_one_run(
 
 
 @pytest.mark.parametrize("option", ["--check", "--diff"])
-def test_nothing_is_written(
-    option: str, small_project: Path, start: Callable[..., Watch]
-) -> None:
+def test_nothing_is_written(option: str, small_project: Path, start: Callable[..., Watch]) -> None:
     """--check and --diff say whether files are stale, also after another process wrote them."""
     watch = start(option)
     assert not (small_project / "docker-bake.hcl").exists()
@@ -188,7 +186,9 @@ def test_workflow_annotations_are_rejected(
 
 def test_only_watching_imports_the_library(small_project: Path) -> None:
     """Compiling once does not load the library that watches files."""
-    code = "import sys; from compiler.cli.main import run; run([]); print('watchfiles' in sys.modules)"
+    code = (
+        "import sys; from compiler.cli.main import run; run([]); print('watchfiles' in sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=small_project,
