@@ -104,30 +104,43 @@ def _print(
 def _wait(watched: "WatchedFiles") -> tuple[str, ...]:
     """Wait until files differ, and return their paths.
 
-    The folders are watched anew after an event without a difference, because it can be a folder
-    that was replaced.
+    Raises:
+        OSError: the project's folder cannot be watched.
+    """
+    while True:
+        try:
+            changed = _next_difference(watched)
+        except FileNotFoundError:  # A folder was removed before it could be watched.
+            changed = watched.differences()
+        if changed:
+            return changed
+
+
+def _next_difference(watched: "WatchedFiles") -> tuple[str, ...]:
+    """Watch the folders until files differ; return nothing if the folders must be listed anew.
+
+    That is so after an event without a difference, because it can be a folder that was replaced.
     """
     from watchfiles import watch
 
-    while True:
-        is_relevant, is_checked = watched.filter(), False
-        with closing(
-            watch(
-                *watched.folders(),
-                watch_filter=lambda _, path: is_relevant(path),  # noqa: B023 - used in this round
-                step=_STEP,
-                debounce=_LONGEST,
-                recursive=False,
-                rust_timeout=_FIRST,
-                yield_on_timeout=True,
-            )
-        ) as batches:
-            for batch in batches:
-                if is_checked and not batch:
-                    continue
-                is_checked = True
-                changed = watched.differences(path for _, path in batch)
-                if changed:
-                    return changed
-                if batch:
-                    break
+    is_relevant, is_checked = watched.filter(), False
+    with closing(
+        watch(
+            *watched.folders(),
+            watch_filter=lambda _, path: is_relevant(path),
+            step=_STEP,
+            debounce=_LONGEST,
+            recursive=False,
+            rust_timeout=_FIRST,
+            yield_on_timeout=True,
+            ignore_permission_denied=True,
+        )
+    ) as batches:
+        for batch in batches:
+            if is_checked and not batch:
+                continue
+            is_checked = True
+            changed = watched.differences(path for _, path in batch)
+            if changed or batch:
+                return changed
+    return ()

@@ -1,6 +1,5 @@
 """`--watch` as a process of its own: files are edited, and its output is awaited line by line."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -192,7 +191,6 @@ def test_only_watching_imports_the_library(small_project: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=small_project,
-        env=os.environ,
         capture_output=True,
         text=True,
         check=True,
