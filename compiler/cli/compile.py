@@ -1,14 +1,13 @@
 """`compile-matrix`: compile, or with --check and --diff compare with the files on disk."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from compiler.cli.common_options import Command
+from compiler.cli.compile_options import CompileOptions, add_compile_options
 from compiler.cli.compile_summary import (
     print_advice,
     print_changes,
@@ -33,36 +32,6 @@ if TYPE_CHECKING:
 UNLOCKED = frozenset({Code.UNLOCKED_BASE, Code.UNDECIDED_BASE})
 """Codes of the warnings that `--locked` turns into errors."""
 
-_OPTIONS = (
-    click.option(
-        "--check", is_flag=True, help="Write nothing; exit 1 if the generated files are stale."
-    ),
-    click.option("--diff", is_flag=True, help="Like --check, and show the differences."),
-    click.option("--strict", is_flag=True, help="Treat warnings as errors."),
-    click.option("--locked", is_flag=True, help="Fail if a base image is missing in matrix.lock."),
-    click.option(
-        "--watch",
-        is_flag=True,
-        help="Compile again whenever a file changes that compiling reads, until interrupted.",
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompileOptions:
-    """The options of compiling."""
-
-    check: bool
-    diff: bool
-    strict: bool
-    locked: bool
-    watch: bool
-
-    @property
-    def is_dry(self) -> bool:
-        """Return whether nothing is written."""
-        return self.check or self.diff
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
@@ -73,21 +42,6 @@ class Compiled:
     warnings: tuple[Diagnostic, ...]
     is_tracked: bool
     """Whether Git tracks the saved state."""
-
-
-def add_compile_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of compiling to a command, which takes them as `CompileOptions`."""
-
-    @wraps(command)
-    def with_options(
-        *arguments: Any, check: bool, diff: bool, strict: bool, locked: bool, watch: bool
-    ) -> None:
-        options = CompileOptions(check=check, diff=diff, strict=strict, locked=locked, watch=watch)
-        command(*arguments, options=options)
-
-    for option in reversed(_OPTIONS):
-        with_options = option(with_options)
-    return with_options
 
 
 @click.command("compile", cls=Command)

@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from compiler.cli.common_options import Group
-from compiler.cli.compile import CompileOptions, add_compile_options, run_compile
+from compiler.cli.compile import run_compile
+from compiler.cli.compile_options import CompileOptions, add_compile_options
 from compiler.cli.context import Invocation
 from compiler.cli.failure import INTERRUPTED, fail, is_bug, requested_format
 from compiler.version import VERSION

@@ -7,15 +7,15 @@ import click
 
 from compiler.cli.compile import (
     Compiled,
-    CompileOptions,
     apply_changes,
     compile_project,
     print_comparison,
 )
+from compiler.cli.compile_options import CompileOptions
 from compiler.cli.compile_summary import print_advice, print_summary, print_written
-from compiler.cli.context import Invocation, on_error
+from compiler.cli.context import Invocation
 from compiler.cli.failure import fail
-from compiler.errors import DiagnosticError
+from compiler.errors import DiagnosticError, on_error
 from compiler.reports.text import counted, printable, shortened
 
 
@@ -117,7 +117,7 @@ def _wait(watched: "WatchedFiles") -> tuple[str, ...]:
 
 
 def _next_difference(watched: "WatchedFiles") -> tuple[str, ...]:
-    """Watch the folders until files differ; return nothing if the folders must be listed anew.
+    """Watch the folders until files differ; return nothing if other folders may have to be watched.
 
     That is so after an event without a difference, because it can be a folder that was replaced.
     """

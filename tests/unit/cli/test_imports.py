@@ -14,6 +14,7 @@ LOADED = [
     "compiler.cli.common_options",
     "compiler.cli.compare",
     "compiler.cli.compile",
+    "compiler.cli.compile_options",
     "compiler.cli.compile_summary",
     "compiler.cli.completion",
     "compiler.cli.context",
