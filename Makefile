@@ -56,11 +56,12 @@ lint: setup ## check style, format and the direction of imports
 
 types: setup ## check types
 	$(BIN)/mypy
-	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases tests docs/generate.py docs/build_site.py
+	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases tests docs/*.py
 	MYPYPATH=benchmarks $(BIN)/mypy --explicit-package-bases benchmarks
 
-references: setup ## write the pages of docs/ that are generated from the code
+references: setup ## write the pages and pictures of docs/ that are generated
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/pictures.py
 
 site: setup ## build the documentation site into build/site, and check its links
 	$(BIN)/python docs/build_site.py

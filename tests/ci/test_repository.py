@@ -70,12 +70,13 @@ def test_hooks_use_the_tools_of_the_environment() -> None:
 
 
 def test_generated_files_are_marked() -> None:
-    """Mark exactly the pages that docs/generate.py writes, and the copy of the version."""
+    """Mark exactly the pages and pictures that are generated, and the copy of the version."""
     generator = load_script(PROJECT / "docs/generate.py")
     attributes = (PROJECT / ".gitattributes").read_text(encoding="utf-8")
 
     marked = set(re.findall(r"(?m)^(\S+) linguist-generated$", attributes))
-    assert marked == {"compiler/version.py", *(f"docs/{page}" for page in generator.PAGES)}
+    pages = {f"docs/{page}" for page in generator.PAGES}
+    assert marked == {"compiler/version.py", "docs/pictures/*.svg", *pages}
 
 
 def test_git_accepts_the_attributes(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from support import markdown
 from support.markdown import PROJECT, blocks
 from support.scripts import load_script
 
@@ -11,6 +12,7 @@ from compiler.matrix import model
 
 
 GENERATOR = load_script(PROJECT / "docs/generate.py")
+PICTURES = load_script(PROJECT / "docs/pictures.py")
 
 
 @pytest.mark.parametrize("page", GENERATOR.PAGES)
@@ -19,6 +21,16 @@ def test_the_reference_is_current(page: str) -> None:
     expected = GENERATOR.PAGES[page]()
 
     assert expected == (PROJECT / "docs" / page).read_text(encoding="utf-8")
+
+
+def test_pictures_are_current_and_used() -> None:
+    """Each picture is what `make references` draws now, and is on a page."""
+    folder = PROJECT / "docs/pictures"
+    drawn = {name: PICTURES.draw(picture) for name, picture in PICTURES.PICTURES.items()}
+
+    assert drawn == {path.stem: path.read_text("utf-8") for path in folder.glob("*.svg")}
+    pages = "".join(page.read_text(encoding="utf-8") for page in markdown.PAGES)
+    assert [name for name in drawn if f"pictures/{name}.svg)" not in pages] == []
 
 
 def test_every_code_is_documented() -> None:

@@ -54,7 +54,7 @@ def test_every_session_is_true(
     folder = tmp_path / "project"
     folder.mkdir()
     example.write(folder, matrix=not example.origins)
-    if example.origins:
+    if example.origins or any("docker " in session.text for session in example.sessions):
         _provide_docker(tmp_path, request.getfixturevalue("buildx"))
     for session in example.origins:
         played = markdown.play(session.text, folder, tmp_path)

@@ -57,6 +57,6 @@ def test_engine_sessions_are_true(
 
 def _registry(example: Example) -> str:
     """Return the registry that an example names."""
-    named = re.search(r"REGISTRY: ([\w./-]+)", example.matrix.text)
+    named = re.search(r"REGISTRY: ([\w./:-]+)", example.matrix.text)
     assert named is not None
     return named[1]
