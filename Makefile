@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Tests start the compiler and pytest workers many times: compiled byte code is kept.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all sample setup quick test fuzz search fingerprints dockerfiles lint types bench bench-build references site docs dist hooks clean help
+.PHONY: all sample setup quick test fuzz search fingerprints dockerfiles lint types bench bench-build references site docs page dist hooks clean help
 
 all: sample ## set up .venv and compile the sample matrix (the default)
 
@@ -74,6 +74,9 @@ bench: setup ## measure how long compiling takes
 
 bench-build: setup ## measure how long building takes; needs a Docker engine
 	$(BIN)/python benchmarks/build.py
+
+page: ## build the front end of `report`; needs Node.js and the npm registry
+	cd compiler/reports/page/front && npm ci --no-audit --no-fund --silent && node build.mjs
 
 dist: setup ## build the wheel and the source archive into dist/
 	rm -rf dist

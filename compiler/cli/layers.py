@@ -102,29 +102,29 @@ def _with_recorded(invocation: Invocation, layers: "Layers") -> "Layers":
     """
     from dataclasses import replace
 
-    from compiler.bake.trace import TRACE, read_trace
+    from compiler.bake.trace import read_trace
     from compiler.reports.layers.recorded import match
 
     try:
         build = read_trace(invocation.folder)
     except (OSError, ValueError) as error:
-        missing = isinstance(error, FileNotFoundError)
-        raise CompileError(
-            [
-                Diagnostic(
-                    code=Code.MISSING_FILE if missing else Code.UNREADABLE_FILE,
-                    message="no build is recorded"
-                    if missing
-                    else f"the recorded build cannot be read: {error}",
-                    location=Location(
-                        path=f"{invocation.shown}{LOCAL_FOLDER}/{TRACE}",
-                        line=0,
-                    ),
-                    help="run `compile-matrix build` first",
-                )
-            ]
-        ) from None
+        raise CompileError([damaged_record(invocation, error)]) from None
     return replace(layers, recorded=match(layers, build))
+
+
+def damaged_record(invocation: Invocation, error: OSError | ValueError) -> Diagnostic:
+    """Return the diagnostic of a record of the last build that is missing or cannot be read."""
+    from compiler.bake.trace import TRACE
+
+    missing = isinstance(error, FileNotFoundError)
+    return Diagnostic(
+        code=Code.MISSING_FILE if missing else Code.UNREADABLE_FILE,
+        message="no build is recorded"
+        if missing
+        else f"the recorded build cannot be read: {error}",
+        location=Location(path=f"{invocation.shown}{LOCAL_FOLDER}/{TRACE}", line=0),
+        help="run `compile-matrix build` first",
+    )
 
 
 def compiled_layers(

@@ -20,7 +20,7 @@ from compiler.version import VERSION
 
 COMMANDS = (
     *("list", "build", "publish", "release", "changed", "explain", "layers", "graph"),
-    *("lock", "init", "ci", "compare", "schema", "compile"),
+    *("report", "lock", "init", "ci", "compare", "schema", "compile"),
 )
 """In the order in which help shows them; `NAME` is `NAME_` in the module `compiler.cli.NAME`."""
 

@@ -37,20 +37,30 @@ def list_(invocation: Invocation, /, output_format: str) -> None:
       compile-matrix release list
       compile-matrix release list --format json
     """
-    from compiler.external.registry.client import Registries
     from compiler.publish.output import PublishFormat, format_releases
+
+    releases = read_releases(invocation)
+    click.echo(format_releases(releases, PublishFormat(output_format)), nl=False)
+
+
+def read_releases(invocation: Invocation) -> "list[ReleaseRecord]":
+    """Return all releases, the newest first; warn of damaged records.
+
+    Raises:
+        DiagnosticError: the matrix is invalid, or the registry cannot be read.
+    """
+    from compiler.external.registry.client import Registries
     from compiler.releases.history import list_releases
     from compiler.releases.record import ReleaseRecord
 
     registries = Registries(os.environ)
     repository, _ = _record_repository(invocation, registries)
     records = list_releases(registries, repository)
-    releases = [record for record in records.values() if isinstance(record, ReleaseRecord)]
     damaged = [record for record in records.values() if not isinstance(record, ReleaseRecord)]
     invocation.warn_of(damaged)
-    click.echo(format_releases(releases, PublishFormat(output_format)), nl=False)
     if not records:
         invocation.note("no release has been published")
+    return [record for record in records.values() if isinstance(record, ReleaseRecord)]
 
 
 @release_.command("latest", cls=Command)

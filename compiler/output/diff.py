@@ -57,17 +57,7 @@ def diff(artifacts: Iterable[Artifact], root: Path, output: str) -> tuple[Change
     with ExitStack() as stack:
         disk = _Disk(root, output, stack)
         folders: dict[str, _Folder] = {}
-        changes: list[Change] = []
-        for artifact in artifacts:
-            path = artifact.path
-            parent, _, name = path.rpartition("/")
-            if (folder := folders.get(parent)) is None:
-                folder = folders[parent] = disk.folder(parent)
-            folder.wanted.add(name)
-            if name not in folder.entries and not folder.differs_in_case(name):
-                changes.append(Change(Kind.CREATE, path, None, artifact.content))
-            elif (old := disk.replaceable(folder, name, path, artifact.content)) is not None:
-                changes.append(Change(Kind.UPDATE, path, old, artifact.content))
+        changes = list(_differing(artifacts, disk, folders))
         if disk.problems:
             raise CompileError(disk.problems)
         current = folders.get(output) or disk.folder(output)
@@ -76,6 +66,40 @@ def diff(artifacts: Iterable[Artifact], root: Path, output: str) -> tuple[Change
             if former != output:
                 changes += _stale(former, disk.folder(former), lambda _: False)
         return tuple(changes)
+
+
+def diff_file(artifact: Artifact, root: Path) -> tuple[Change, ...]:
+    """Return what has to change on disk for one file that is no part of a matrix's output.
+
+    Args:
+        artifact: the file that should exist.
+        root: the folder that its path is relative to, and that links must not leave.
+
+    Raises:
+        CompileError: something is in the way, was not written by us, or cannot be read.
+    """
+    with ExitStack() as stack:
+        disk = _Disk(root, "", stack, "name another file")
+        changes = tuple(_differing([artifact], disk, {}))
+        if disk.problems:
+            raise CompileError(disk.problems)
+        return changes
+
+
+def _differing(
+    artifacts: Iterable[Artifact], disk: "_Disk", folders: dict[str, "_Folder"]
+) -> Iterator[Change]:
+    """Yield the files that have to be created or updated; note problems."""
+    for artifact in artifacts:
+        path = artifact.path
+        parent, _, name = path.rpartition("/")
+        if (folder := folders.get(parent)) is None:
+            folder = folders[parent] = disk.folder(parent)
+        folder.wanted.add(name)
+        if name not in folder.entries and not folder.differs_in_case(name):
+            yield Change(Kind.CREATE, path, None, artifact.content)
+        elif (old := disk.replaceable(folder, name, path, artifact.content)) is not None:
+            yield Change(Kind.UPDATE, path, old, artifact.content)
 
 
 def former_folders(top: int) -> tuple[str, ...]:
@@ -166,9 +190,11 @@ class _Folder:
 class _Disk:
     """The project's folder, and the problems found in it."""
 
-    def __init__(self, root: Path, output: str, stack: ExitStack) -> None:
-        self.root = root
-        self.output = output
+    def __init__(
+        self, root: Path, output: str, stack: ExitStack, other: str = "set another `output`"
+    ) -> None:
+        """Open a folder; `other` is how a user writes to another folder, for diagnostics."""
+        self.root, self.output, self._other = root, output, other
         self.problems: list[Diagnostic] = []
         self._stack = stack
         self.top = self._open(str(root), None)
@@ -182,9 +208,7 @@ class _Disk:
         """Return a folder's listing; note a problem if it cannot be an output folder."""
         if not leads_inside(self.root, path):
             message = f"'{path}' is a link that leads outside the project or into {DOT_GIT}"
-            self._refuse(
-                Code.OUTPUT_FOLDER, path, message, "remove the link, or set another `output`"
-            )
+            self._refuse(Code.OUTPUT_FOLDER, path, message, f"remove the link, or {self._other}")
             return _Folder()
         try:
             return _Folder(self._open(path or ".", self.top))
@@ -194,12 +218,10 @@ class _Disk:
                 self._refuse(Code.OUTPUT_FOLDER, path, message, "remove the link")
         except NotADirectoryError:
             message = f"'{path}' cannot be a folder: a file is in the way"
-            self._refuse(
-                Code.OUTPUT_FOLDER, path, message, "move the file, or set another `output`"
-            )
+            self._refuse(Code.OUTPUT_FOLDER, path, message, f"move the file, or {self._other}")
         except OSError as error:
             message = f"cannot read '{path}': {error.strerror}"
-            self._refuse(Code.CANNOT_READ, path, message, "repair it, or set another `output`")
+            self._refuse(Code.CANNOT_READ, path, message, f"repair it, or {self._other}")
         return _Folder()
 
     def _dangling(self, path: str) -> str:

@@ -23,7 +23,8 @@ _MARK, _ENCODED_MARK = "\0", ', "\\u0000": null'
 """A key between the fields of the first line and the others; no field has this name."""
 _HEAD = 4096
 _COMMENT = re.compile(
-    rb'^(?:(?:#|//|/\*)[ \t]*|\{"version": \d+, "generated": ")%s\b' % MARKER.encode(), re.MULTILINE
+    rb'^(?:(?:#|//|/\*|<!--)[ \t]*|\{"version": \d+, "generated": ")%s\b' % MARKER.encode(),
+    re.MULTILINE,
 )
 _NAMED = re.compile(
     rb"^%s((?:[^\r\n]*/)?)%s\r?$" % (PLAN_LINE.encode(), PLAN_FILE.encode()), re.MULTILINE

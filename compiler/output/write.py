@@ -14,7 +14,7 @@ from compiler.codes import Code
 from compiler.constants import STAGING
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.output.artifact import Artifact
-from compiler.output.diff import JOURNAL, Change, Kind, ancestors, diff
+from compiler.output.diff import JOURNAL, Change, Kind, ancestors, diff, diff_file
 from compiler.output.files import OPEN_FOLDER
 from compiler.output.staging import StagedFolder, remove_empty, remove_leftovers
 
@@ -45,6 +45,25 @@ def update(artifacts: Iterable[Artifact], root: Path, output: str) -> tuple[Chan
     """
     with _locked(root) as top:
         changes = diff(artifacts, root, output)
+        _replace(changes, root, top)
+    return changes
+
+
+def update_file(artifact: Artifact, root: Path) -> tuple[Change, ...]:
+    """Make one file on disk equal to an artifact that is no part of a matrix's output.
+
+    Args:
+        artifact: the file that should exist; MARKER must be in its first lines.
+        root: the folder that its path is relative to, and that links must not leave.
+
+    Returns:
+        The change; nothing if the file is up to date.
+
+    Raises:
+        CompileError: something is in the way, was not written by us, or cannot be written.
+    """
+    with _locked(root) as top:
+        changes = diff_file(artifact, root)
         _replace(changes, root, top)
     return changes
 

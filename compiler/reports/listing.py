@@ -52,7 +52,7 @@ def listing(
     if environment is not None:
         found = resolve_variables(plan, environment)
         values = found.values | {name: f"${{{name}}}" for name in found.missing}
-        targets = tuple(_resolved(target, values) for target in targets)
+        targets = tuple(with_resolved_tags(target, values) for target in targets)
     match output_format:
         case ListFormat.NAMES:
             return "".join(f"{target.name}\n" for target in targets)
@@ -76,7 +76,7 @@ def listing(
             return _table(plan, targets, terminal, columns)
 
 
-def _resolved(target: Target, values: Mapping[str, str]) -> Target:
+def with_resolved_tags(target: Target, values: Mapping[str, str]) -> Target:
     """Return a target whose tags contain no variables."""
 
     def resolved(tags: tuple[BakeString, ...]) -> tuple[BakeString, ...]:

@@ -17,6 +17,8 @@ from support import cache
 
 
 SOURCES = Path("/etc/apt")
+INSTALLED = Path("/var/lib/dpkg/status")
+"""What is installed on the machine."""
 
 
 class Unavailable(Exception):  # noqa: N818 - a state of the machine, not an error
@@ -85,10 +87,13 @@ def _lines() -> Iterator[Mapping[str, str]]:
             }
 
 
-def unpacked(name: str, suite: str, packages: Sequence[str], architecture: str = "") -> Path:
+def unpacked(
+    name: str, suite: str, packages: Sequence[str], architecture: str = "", *, resolve: bool = False
+) -> Path:
     """Return a folder with these packages of a suite unpacked in it; download them at most once.
 
-    Maintainer scripts do not run, and dependencies are not resolved.
+    Maintainer scripts do not run. With `resolve`, the folder also has the dependencies that the
+    machine lacks; the suite must then be the machine's own.
     """
     arch = architecture or native()
 
@@ -96,11 +101,11 @@ def unpacked(name: str, suite: str, packages: Sequence[str], architecture: str =
         with cache.locked("apt"):
             debs = folder / "debs"
             debs.mkdir()
-            _download(debs, suite, packages, arch)
+            _download(debs, suite, packages, arch, resolve=resolve)
         for deb in sorted(debs.glob("*.deb")):
             _run(["dpkg", "-x", str(deb), str(folder)])
             deb.unlink()
-        debs.rmdir()
+        shutil.rmtree(debs)
         for top in ("bin", "sbin", "lib"):
             _merge(folder, top)
 
@@ -118,7 +123,9 @@ def _merge(folder: Path, top: str) -> None:
     (folder / top).symlink_to(Path("usr", top))
 
 
-def _download(folder: Path, suite: str, packages: Sequence[str], architecture: str) -> None:
+def _download(
+    folder: Path, suite: str, packages: Sequence[str], architecture: str, *, resolve: bool
+) -> None:
     """Download with sources and state of the tests, which are kept to fetch indexes only once."""
     state = cache.root() / "apt" / f"{suite}-{architecture}"
     for below in ("sources", "lists/partial", "cache/archives/partial"):
@@ -136,11 +143,17 @@ def _download(folder: Path, suite: str, packages: Sequence[str], architecture: s
         "Dir::Etc::SourceParts": state / "sources",
         "Dir::State": state,
         "Dir::State::Lists": state / "lists",
-        "Dir::State::Status": state / "status",
+        "Dir::State::Status": INSTALLED if resolve else state / "status",
     }
+    if resolve:
+        (folder / "partial").mkdir()
+        options |= {"Dir::Cache::Archives": folder, "Debug::NoLocking": "true"}
+        command = ["install", "--download-only", "--no-install-recommends", "--yes"]
+    else:
+        command = ["download"]
     apt = ["apt-get", "-q", *(f"-o{key}={value}" for key, value in options.items())]
     _run([*apt, "update"], cwd=folder)
-    _run([*apt, "download", *packages], cwd=folder)
+    _run([*apt, *command, *packages], cwd=folder)
 
 
 def native() -> str:
