@@ -63,7 +63,7 @@ def print_changes(
     invocation: Invocation, count: int, changes: "tuple[Change, ...]", *, diff: bool
 ) -> None:
     """Print what compiling would change: the differences, or the files; for GitHub nothing."""
-    from compiler.output.diff import unified
+    from compiler.output.unified_diff import unified
 
     if invocation.output_format is DiagnosticFormat.JSON:
         _print_json(invocation, count, changes, diff=diff)
@@ -80,7 +80,7 @@ def _print_json(
     """Print the number of targets and the files that differ, with the differences if wanted."""
     import json
 
-    from compiler.output.diff import unified
+    from compiler.output.unified_diff import unified
 
     files = [
         {

@@ -69,7 +69,7 @@ def diff(artifacts: Iterable[Artifact], root: Path, output: str) -> tuple[Change
 
 
 def diff_file(artifact: Artifact, root: Path) -> tuple[Change, ...]:
-    """Return what has to change on disk for one file that is no part of a matrix's output.
+    """Return what has to change on disk for one file that does not belong to a matrix's output.
 
     Args:
         artifact: the file that should exist.
@@ -132,28 +132,6 @@ def ancestors(path: str) -> list[str]:
     """Return a folder with every folder above it, the outermost first."""
     parts = path.split("/")
     return ["/".join(parts[: n + 1]) for n in range(len(parts))] if path else []
-
-
-def unified(changes: Iterable[Change]) -> Iterator[str]:
-    """Yield the lines of a unified diff as `patch` and Git read it."""
-    import difflib
-
-    for change in changes:
-        before, after = f"a/{change.path}", f"b/{change.path}"
-        lines = difflib.unified_diff(
-            _lines(change.old),
-            _lines(change.new),
-            "/dev/null" if change.old is None else before,
-            "/dev/null" if change.new is None else after,
-        )
-        for line in lines:
-            yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-
-
-def _lines(content: bytes | None) -> list[str]:
-    # Not splitlines: in a diff a form feed does not end a line.
-    lines = (content or b"").decode(errors="replace").split("\n")
-    return [line + "\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
 
 
 class _Folder:

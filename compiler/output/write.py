@@ -50,7 +50,7 @@ def update(artifacts: Iterable[Artifact], root: Path, output: str) -> tuple[Chan
 
 
 def update_file(artifact: Artifact, root: Path) -> tuple[Change, ...]:
-    """Make one file on disk equal to an artifact that is no part of a matrix's output.
+    """Make one file on disk equal to an artifact that does not belong to a matrix's output.
 
     Args:
         artifact: the file that should exist; MARKER must be in its first lines.

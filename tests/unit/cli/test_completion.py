@@ -26,6 +26,7 @@ def completions(*arguments: str) -> list[str]:
         ["explain"],
         ["layers"],
         ["graph"],
+        ["report"],
         ["ci", "github"],
         ["ci", "gitlab"],
         ["lock", "--refresh"],

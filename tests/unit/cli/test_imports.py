@@ -34,6 +34,7 @@ LOADED = [
     "compiler.cli.publish_request",
     "compiler.cli.release",
     "compiler.cli.remaining_targets",
+    "compiler.cli.report",
     "compiler.cli.schema",
     "compiler.cli.terminal",
     "compiler.codes",

@@ -8,8 +8,9 @@ import pytest
 from support.disk import HEAD, brief, files, project, refused
 
 from compiler.constants import MARKER
-from compiler.output.diff import Change, Kind, diff, unified
+from compiler.output.diff import Change, Kind, diff
 from compiler.output.manifest import PLAN_LINE
+from compiler.output.unified_diff import unified
 from compiler.output.write import update, write
 
 
