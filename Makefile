@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Tests start the compiler and pytest workers many times: compiled byte code is kept.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all sample setup quick test fuzz search fingerprints dockerfiles lint types bench bench-build references site docs page dist hooks clean help
+.PHONY: all sample setup quick test fuzz search fingerprints dockerfiles lint types bench bench-build comparison references site docs page dist hooks clean help
 
 all: sample ## set up .venv and compile the sample matrix (the default)
 
@@ -58,6 +58,11 @@ types: setup ## check types
 	$(BIN)/mypy
 	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases tests docs/*.py
 	MYPYPATH=benchmarks $(BIN)/mypy --explicit-package-bases benchmarks
+
+comparison: setup ## run every other tool of docs/comparison.md; installs posit-bakery into build/
+	$(BIN)/python -m venv build/comparison
+	$(BIN)/python -m pip --python build/comparison/bin/python install --quiet --group comparison
+	PATH=$(CURDIR)/build/comparison/bin:$$PATH $(BIN)/python -m pytest -q tests/docs/test_comparison.py
 
 references: setup ## write the pages and pictures of docs/ that are generated
 	$(BIN)/python docs/generate.py
