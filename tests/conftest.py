@@ -105,6 +105,12 @@ def old_buildx() -> Path:
 
 
 @pytest.fixture(scope="session")
+def compose() -> Path:
+    """Return the path of a current Docker Compose, which runs without Docker: `COMPOSE config`."""
+    return _provide(tools.compose)
+
+
+@pytest.fixture(scope="session")
 def arm64_buildx() -> list[str]:
     """Return the command of a buildx whose own platform is linux/arm64."""
     return _provide(tools.buildx_arm64)

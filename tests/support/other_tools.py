@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pytest
-
-from support import packages, tools
 
 
 @dataclass
@@ -21,6 +16,7 @@ class OtherTools:
 
     folder: Path
     buildx: Path
+    compose_plugin: Path
 
     def run(self, *command: str | Path, **files: str) -> subprocess.CompletedProcess[str]:
         """Write files, with `__` for a dot in their names, and run a command."""
@@ -38,9 +34,7 @@ class OtherTools:
 
     def compose(self, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Docker Compose with a compose file; by default, print what it reads."""
-        unpacked = packages.unpacked("docker-compose", tools.NEWEST, ["docker-compose"])
-        program = unpacked / tools.PLUGIN.with_name("docker-compose")
-        return self.run(program, *(arguments or ("config",)), compose__yaml=text)
+        return self.run(self.compose_plugin, *(arguments or ("config",)), compose__yaml=text)
 
     def loop(self, script: str) -> tuple[list[str], int]:
         """Run a script; return the calls of `docker` and the exit code. Python 3.10 fails."""
@@ -50,9 +44,6 @@ class OtherTools:
 
     def bakery(self, matrix: str, extra: str = "") -> subprocess.CompletedProcess[str]:
         """Run `bakery build --plan` for an image with a matrix."""
-        program = shutil.which("bakery")
-        if program is None:
-            pytest.skip("posit-bakery is not installed: run `make comparison`")
         (self.folder / "worker/matrix").mkdir(parents=True, exist_ok=True)
         text = (
             'repository: {url: "https://example.com/acme"}\n'
@@ -61,5 +52,5 @@ class OtherTools:
             "      namePattern: 'py{{ Values.py }}-{{ Values.gpu }}'\n"
             f"      os: [{{name: Ubuntu 24.04, primary: true}}]\n{matrix}"
         )
-        command = (program, "build", "--plan", "--matrix-versions", "include")
-        return self.run(*command, bakery__yaml=text)
+        options = ("--plan", "--matrix-versions", "include")
+        return self.run("bakery", "build", *options, bakery__yaml=text)

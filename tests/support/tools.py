@@ -35,6 +35,13 @@ def buildx_new() -> Path:
     return own_buildx() or docker() / PLUGIN
 
 
+def compose() -> Path:
+    """Return the path of Debian's newest Docker Compose."""
+    return packages.unpacked("docker-compose", NEWEST, ["docker-compose"]) / PLUGIN.with_name(
+        "docker-compose"
+    )
+
+
 def buildx_old() -> Path:
     """Return the path of buildx 0.13.1, which suffices for `bake --print`."""
     return packages.unpacked("docker-buildx", OLDEST, ["docker-buildx"]) / PLUGIN
