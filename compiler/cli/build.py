@@ -14,7 +14,7 @@ from compiler.cli.bake_options import (
     reject_idle_arguments,
 )
 from compiler.cli.common_options import selection_option
-from compiler.cli.completion import complete_filter
+from compiler.cli.completion import complete_filter, complete_platform
 from compiler.cli.context import Invocation
 from compiler.cli.failure import INTERRUPTED
 from compiler.cli.progress_display import build_progress
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     "--platform",
     "platforms",
     metavar="PLATFORM[,...]",
+    shell_complete=complete_platform,
     help="Build only targets that support one of these platforms, and only for those. `local` is "
     "this machine's platform.",
 )

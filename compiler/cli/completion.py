@@ -1,19 +1,37 @@
 """Shell completion of filters, targets, base images and releases."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import click
 
+from compiler.cli.common_options import Command
+from compiler.cli.completion_names import find_names
 from compiler.cli.context import Invocation
 from compiler.cli.diagnostic_output import DiagnosticFormat
 from compiler.constants import LOCK
 
 
-if TYPE_CHECKING:
-    from compiler.targets.plan import Plan
+_COMPARISON = re.compile(r"(\w+(?:[<>]=?|[!~=]=|=))((?:.*,)?!?(?:[<>]=?|[!~=]=)?)([^,]*)")
+"""Axis with operator, listed values with the operator of the last one, and the last value."""
+
+
+@click.command("completion", cls=Command)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion_(shell: str) -> None:
+    """Print the script with which a shell completes commands, options, filters and releases.
+
+    \b
+    Examples:
+      eval "$(compile-matrix completion bash)"     in ~/.bashrc
+      eval "$(compile-matrix completion zsh)"      in ~/.zshrc, after compinit
+      compile-matrix completion fish | source      in ~/.config/fish/config.fish
+    """
+    from compiler.cli.shells import script
+
+    click.echo(script(shell), nl=False)
 
 
 def complete_filter(
@@ -35,19 +53,19 @@ def complete_target_name(
 ) -> list[str]:
     """Return the names of targets."""
     with suppress(Exception):
-        names = (target.name for target in _quiet(context).plan().targets)
-        return [name for name in names if name.startswith(incomplete)]
+        return _starting(find_names(_quiet(context)).targets, incomplete)
     return []
 
 
 def complete_platform(
     context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[str]:
-    """Return the platforms of the targets, and `local`."""
+    """Return the platforms of the targets, and `local`, after those that are already listed."""
     with suppress(Exception):
-        targets = _quiet(context).plan().targets
-        names = dict.fromkeys(name for target in targets for name in target.platforms)
-        return [name for name in (*names, "local") if name.startswith(incomplete)]
+        before, comma, last = incomplete.rpartition(",")
+        names = find_names(_quiet(context)).values["platform"]
+        unused = (name for name in names if name not in before.split(","))
+        return [f"{before}{comma}{name}" for name in _starting(unused, last)]
     return []
 
 
@@ -100,11 +118,24 @@ def complete_base(context: click.Context, parameter: click.Parameter, incomplete
 
 
 def _completions(context: click.Context, incomplete: str, *, groups: bool) -> list[str]:
-    """Return the filters that start with a text; none if the matrix is invalid."""
+    """Return the filters that start with a text; none if the matrix is invalid.
+
+    After an axis and an operator these are its values, except those that are already listed.
+    """
     with suppress(Exception):
-        candidates = _filters(_quiet(context).plan(), groups=groups)
-        return [text for text in candidates if text.startswith(incomplete)]
+        names = find_names(_quiet(context))
+        comparison = _COMPARISON.fullmatch(incomplete)
+        if comparison is None:
+            return _starting(names.filters(groups=groups), incomplete)
+        start, before, last = comparison.groups()
+        listed = before.split(",")
+        values = (value for value in names.values[start.rstrip("<>=!~")] if value not in listed)
+        return [f"{start}{before}{value}" for value in _starting(values, last)]
     return []
+
+
+def _starting(names: Iterable[str], start: str) -> list[str]:
+    return [name for name in names if name.startswith(start)]
 
 
 def _quiet(context: click.Context) -> Invocation:
@@ -112,12 +143,3 @@ def _quiet(context: click.Context) -> Invocation:
     invocation = Invocation.of(context)
     invocation.output_format = DiagnosticFormat.JSON
     return invocation
-
-
-def _filters(plan: "Plan", *, groups: bool) -> Iterator[str]:
-    yield from (f"image={name}" for name in plan.matrix.images)
-    for axis in plan.matrix.axes.values():
-        yield from (f"{axis.name}={value.text}" for value in axis.values)
-    if groups:
-        yield from (group.name for group in plan.groups)
-    yield from (target.name for target in plan.targets)

@@ -20,7 +20,7 @@ from compiler.version import VERSION
 
 COMMANDS = (
     *("list", "build", "publish", "release", "changed", "explain", "layers", "graph"),
-    *("report", "lock", "init", "ci", "compare", "schema", "compile"),
+    *("report", "lock", "init", "ci", "compare", "schema", "completion", "compile"),
 )
 """In the order in which help shows them; `NAME` is `NAME_` in the module `compiler.cli.NAME`."""
 
@@ -33,13 +33,6 @@ Examples:
   compile-matrix build              build all targets in batches
   docker buildx bake                build all targets at once
   ONLY_GPU=true docker buildx bake  build the targets with gpu=true
-
-\b
-Shell completion, in ~/.bashrc, ~/.zshrc or config.fish:
-  bash  eval "$(_COMPILE_MATRIX_COMPLETE=bash_source compile-matrix)"
-        COMP_WORDBREAKS=${COMP_WORDBREAKS//=}  # completes values after =
-  zsh   eval "$(_COMPILE_MATRIX_COMPLETE=zsh_source compile-matrix)"
-  fish  _COMPILE_MATRIX_COMPLETE=fish_source compile-matrix | source
 """
 
 
@@ -109,6 +102,10 @@ def run(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     arguments = sys.argv[1:] if arguments is None else arguments
     output_format = requested_format(arguments)
+    if "_COMPILE_MATRIX_COMPLETE" in os.environ:
+        from compiler.cli.shells import register_shells
+
+        register_shells()
     try:
         code = cli.main(
             arguments, prog_name="compile-matrix", standalone_mode=False, obj=output_format

@@ -9,7 +9,7 @@ import click
 
 from compiler.cli.bake_options import BakeFlags, PassingOn, add_bake_options
 from compiler.cli.common_options import format_option, selection_option
-from compiler.cli.completion import complete_filter
+from compiler.cli.completion import complete_filter, complete_platform
 from compiler.cli.context import Invocation
 from compiler.cli.failure import INTERRUPTED
 from compiler.cli.progress_display import Lines, build_progress
@@ -42,7 +42,13 @@ if TYPE_CHECKING:
 @click.option("--replace", is_flag=True, help="Replace existing version tags.")
 @click.option("--no-moving", is_flag=True, help="Do not move floating tags.")
 @click.option("--stage-only", is_flag=True, help="Only build and stage one --platform.")
-@click.option("--platform", default="", metavar="PLATFORM", help="Platform for --stage-only.")
+@click.option(
+    "--platform",
+    default="",
+    metavar="PLATFORM",
+    shell_complete=complete_platform,
+    help="Platform for --stage-only.",
+)
 @click.option("--merge", is_flag=True, help="Merge staged platforms instead of building.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done; write nothing.")
 @click.option(

@@ -6,7 +6,7 @@ import pytest
 from click.shell_completion import ShellComplete
 from support import canned_registry
 
-from compiler.cli.main import cli
+from compiler.cli.main import cli, run
 
 
 def completions(*arguments: str) -> list[str]:
@@ -70,6 +70,49 @@ def test_targets(small_project: Path) -> None:
 
     assert completions("release", "latest", "server-3") == ["server-3_9", "server-3_10"]
     assert completions("release", "latest", "python") == []
+
+
+def test_values(small_project: Path) -> None:
+    """Values are completed after commas, negations and operators; listed ones are left out."""
+    del small_project
+
+    assert completions("list", "cu") == ["cuda=", "cuda-null", "cuda-12_8"]
+    assert completions("list", "python=3.9,") == ["python=3.9,3.10"]
+    assert completions("list", "python=!") == ["python=!3.9", "python=!3.10"]
+    assert completions("list", "python=!3.9,!") == ["python=!3.9,!3.9", "python=!3.9,!3.10"]
+    assert completions("list", "python>=3.1") == ["python>=3.10"]
+    assert completions("list", "python=>=3.9,<") == ["python=>=3.9,<3.9", "python=>=3.9,<3.10"]
+    assert completions("list", "platform=l") == [
+        *("platform=linux/amd64", "platform=linux/arm64", "platform=local"),
+    ]
+    assert completions("list", "nothing=") == []
+
+
+def test_platforms(small_project: Path) -> None:
+    """Platforms of the targets are completed, after commas as well."""
+    del small_project
+
+    for command in ("build", "publish", "layers"):
+        assert completions(command, "--platform", "linux/ar") == ["linux/arm64"]
+    assert completions("build", "--platform", "linux/amd64,l") == [
+        *("linux/amd64,linux/arm64", "linux/amd64,local"),
+    ]
+
+
+def test_saved_state_gives_the_same_names(
+    small_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The names in matrix.json are used only if it is up to date, and are the same."""
+    texts = ("", "cuda=", "python=", "image=", "platform=")
+    planned = [completions("list", text) for text in texts]
+    assert run([]) == 0
+
+    with monkeypatch.context() as patch:
+        patch.setattr("compiler.pipeline.plan_matrix", None)
+        assert [completions("list", text) for text in texts] == planned
+    matrix = small_project / "matrix.yaml"
+    matrix.write_text(matrix.read_text().replace("3.10]", "3.10, 3.11]"))
+    assert "python=3.11" in completions("list", "python=")
 
 
 def test_columns(small_project: Path) -> None:

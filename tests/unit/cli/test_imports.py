@@ -17,6 +17,7 @@ LOADED = [
     "compiler.cli.compile_options",
     "compiler.cli.compile_summary",
     "compiler.cli.completion",
+    "compiler.cli.completion_names",
     "compiler.cli.context",
     "compiler.cli.diagnostic_output",
     "compiler.cli.explain",

@@ -239,12 +239,11 @@ def test_completion_offers_filters(project: Path) -> None:
     said = run(
         project,
         _COMPILE_MATRIX_COMPLETE="bash_complete",
-        COMP_WORDS="compile-matrix list pyth",
-        COMP_CWORD="2",
+        COMPILE_MATRIX_LINE="compile-matrix list pyth",
     ).stdout
 
-    assert "plain,python=3.10" in said
-    assert "plain,python-3_9" in said
+    assert "open\tpython=\t\n" in said
+    assert "plain\tpython-3_9\t\n" in said
 
 
 def test_the_limit_is_a_setting(project: Path) -> None:
