@@ -25,8 +25,8 @@ def completion_(shell: str) -> None:
 
     \b
     Examples:
-      eval "$(compile-matrix completion bash)"     in ~/.bashrc
-      eval "$(compile-matrix completion zsh)"      in ~/.zshrc, after compinit
+      source <(compile-matrix completion bash)     in ~/.bashrc
+      source <(compile-matrix completion zsh)      in ~/.zshrc, after compinit
       compile-matrix completion fish | source      in ~/.config/fish/config.fish
     """
     from compiler.cli.shells import script

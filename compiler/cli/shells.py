@@ -138,7 +138,7 @@ class Bash(Shell):
         if quote and re.search("'" if quote == "'" else r'["$`\\!]', value):
             return self.raw
         escaped = value if quote else _UNSAFE.sub(lambda match: f"\\{match[0]}", value)
-        word = os.environ.get(_WORD, "").removeprefix(quote) if quote else os.environ.get(_WORD, "")
+        word = os.environ.get(_WORD, self.raw).removeprefix(quote)
         typed = self.raw.removeprefix(quote)
         return escaped[len(typed) - len(word) :] if typed.endswith(word) else escaped
 

@@ -123,7 +123,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def shell(name: str, home: Path, environment: dict[str, str]) -> list[str]:
     """Write the start-up file of a shell, which enables completion; return the shell's command."""
-    install = f"eval \"$('{sys.executable}' -m compiler completion {name})\"\n"
+    install = f"source <('{sys.executable}' -m compiler completion {name})\n"
     if name == "bash":
         (home / "bashrc").write_text(f"{install}HISTFILE=\n")
         return [shutil.which("bash") or pytest.skip("no bash"), "--rcfile", str(home / "bashrc")]
