@@ -1,15 +1,14 @@
 """Runs of `publish` and `release promote` that share a registry in memory, one request at a time.
 
-Each run is a thread with the real code and the real client. Before each request it waits for its
-turn, so that a schedule decides the order of all requests, and what happens to each of them. All
-decisions come from one seed.
+Each run is a coroutine with the real code and the real client. Before each request it waits for
+its turn, so that a schedule decides the order of all requests, and what happens to each of them.
+All decisions come from one seed.
 """
 
 from __future__ import annotations
 
 import random
 import re
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from typing import Any
 from unittest import mock
 
 import requests
+from greenlet import getcurrent, greenlet
 
 from compiler.bake.results import BakeOptions, Outcome
 from compiler.constants import TEST_SUFFIX
@@ -145,7 +145,8 @@ class Actor:
     error: BaseException | None = None
     killed: bool = False
     done: bool = False
-    turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    run: greenlet = field(default_factory=greenlet)
+    """Where it continues when it is its turn."""
     built: int = 0
     pending: str = ""
     """The request that it waits to send."""
@@ -207,7 +208,8 @@ class World:
         """Which run continues, and the pattern of the request before which it stops."""
         self.model = ModelRegistry(mounts=seed % 2 == 0)
         self.actors: list[Actor] = []
-        self.control = threading.Semaphore(0)
+        self.control = getcurrent()
+        """Where the schedule continues when a run waits for its turn."""
         self.current: Actor | None = None
         self.requests = 0
         self.deleted: list[str] = []
@@ -229,8 +231,7 @@ class World:
             actor.registries = ModelRegistries(self.model, gate)
             self.actors.append(actor)
             started.append(actor)
-        for actor in started:
-            threading.Thread(target=self._live, args=(actor,), daemon=True).start()
+            actor.run = greenlet(lambda actor=actor: self._live(actor))
         waiting = [actor for actor in started if not actor.done]
         while waiting:
             if self.script:
@@ -249,13 +250,11 @@ class World:
             elif self.current not in waiting or self.random.random() >= self.patience:
                 self.current = self.random.choice(waiting)
             assert self.current is not None
-            self.current.turn.release()
-            self.control.acquire()
+            self.current.run.switch()
             waiting = [actor for actor in started if not actor.done]
         return started
 
     def _live(self, actor: Actor) -> None:
-        actor.turn.acquire()
         try:
             actor.perform()
         except KilledError:
@@ -264,13 +263,11 @@ class World:
             actor.error = error
         self.ended(actor)
         actor.done = True
-        self.control.release()
 
     def _gate(self, actor: Actor, *, faulty: bool) -> Callable[[str, str, Perform], Response]:
         def gate(method: str, path: str, perform: Perform) -> Response:
             actor.pending = f"{method} {path}"
-            self.control.release()
-            actor.turn.acquire()
+            self.control.switch()
             self.requests += 1
             fault = self.fault(actor, method, path) if faulty else ""
             if fault == "kill":
