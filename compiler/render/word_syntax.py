@@ -53,13 +53,13 @@ def plain_word(word: str, escape: str) -> str | None:
 
 
 def expand_word(word: str, values: Mapping[str, str], escape: str) -> str:
-    r"""Return a word without quotes, with these values of its variables; `$NAME` without one stays.
+    r"""Return a word without quotes, with the values of its variables; those without one are empty.
 
     Raises:
         ValueError: it cannot be read.
 
     >>> expand_word("'a'$B$C", {"B": "b"}, "\\")
-    'ab$C'
+    'ab'
     """
     if not is_special(word, escape):
         return word
