@@ -15,10 +15,6 @@ from compiler.targets.needed_platforms import needed_platforms
 from compiler.targets.plan import Plan
 
 
-NO_CACHE = "no-cache=true"
-"""The override by which one target is built without the cache."""
-
-
 def bake_variables(options: BakeOptions) -> dict[str, str]:
     """Return the variables of a build, with the filter for its platforms."""
     platforms = {"ONLY_PLATFORM": ",".join(options.platforms)} if options.platforms else {}
@@ -74,12 +70,12 @@ def bake_arguments(
     dependencies = direct_dependencies(contexts, pins)
     needed = closure(batch, dependencies)
     cached = {name for name in needed if name in finished and name not in batch}
-    rebuilt = {name for name in cached if NO_CACHE in options.overrides.get(name, ())}
+    rebuilt = cached & options.uncached
     uncached = {
         name
         for name in needed - cached
         if (options.no_cache and cached)
-        or NO_CACHE in options.overrides.get(name, ())
+        or name in options.uncached
         or closure([name], dependencies) & rebuilt
     }
     flags = {
@@ -95,14 +91,13 @@ def bake_arguments(
         f"--set={name}.{text}"
         for name in sorted(needed)
         for text in options.overrides.get(name, ())
-        if text != NO_CACHE
     ]
     arguments += [
         f"--set={name}.platform={platform}"
         for name, kept in sorted(needed_platforms(batch, dependencies, platforms).items())
         for platform in kept
     ]
-    arguments += [f"--set={name}.{NO_CACHE}" for name in sorted(uncached)]
+    arguments += [f"--set={name}.no-cache=true" for name in sorted(uncached)]
     arguments += [
         f"--set={name}.contexts.{context}=docker-image://{pins[other]}"
         for name in sorted(needed)

@@ -30,6 +30,8 @@ class BakeOptions:
     """Arguments of `--set`, such as `*.args.NAME=VALUE`, passed to every bake invocation."""
     overrides: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Target -> `KEY=VALUE` arguments, passed as `--set TARGET.KEY=VALUE` when it is baked."""
+    uncached: frozenset[str] = frozenset()
+    """Targets that are built without the cache."""
     pins: Mapping[str, str] = field(default_factory=dict)
     """Target -> `REPOSITORY@DIGEST` of an existing image that its dependents use."""
     repositories: Mapping[str, str] = field(default_factory=dict)

@@ -28,7 +28,7 @@ from compiler.bake.rejection import rejection
 from compiler.bake.results import BakeOptions, BuildReport, Outcome
 from compiler.external import buildx
 from compiler.external.scratch import scratch_folder
-from compiler.external.transient_errors import is_engine_unreachable
+from compiler.external.transient_errors import LOST_LAYER, is_engine_unreachable
 from compiler.targets.graph import closure, ordered
 from compiler.targets.plan import Plan
 
@@ -215,6 +215,8 @@ class _Scheduler:
         if not self._step_seen and is_engine_unreachable(message):
             raise rejection(message)
         attempts = {name: self._ledger.record_attempt(name) for name in reasons}
+        lost = {name for name, reason in reasons.items() if reason == LOST_LAYER}
+        self._options = replace(self._options, uncached=self._options.uncached | lost)
         exhausted = {
             name: f"{message}\nfailed after {attempts[name]} attempts: {reason}"
             for name, reason in reasons.items()

@@ -109,7 +109,7 @@ def build_(
             return
         resolved = ResolvedPlan(compiled.plan, os.environ)
         require_values(resolved, [name.removesuffix(TEST_SUFFIX) for name in names])
-        dates, overrides = _overrides(invocation, compiled, flags)
+        dates, overrides, uncached = _overrides(invocation, compiled, flags)
         options = replace(
             flags.options(invocation.folder),
             push=push,
@@ -117,6 +117,7 @@ def build_(
             platforms=_platforms(filters),
             extra=PassingOn.passed(context),
             overrides=overrides,
+            uncached=uncached,
             variables=resolved.overridden,
         )
         outcome, seconds = _build(invocation, compiled.plan, names, options)
@@ -167,9 +168,8 @@ def _prepare(
 
 def _overrides(
     invocation: Invocation, compiled: "Compilation", flags: BakeFlags
-) -> "tuple[Mapping[str, str], Mapping[str, tuple[str, ...]]]":
-    """Return the refresh date of each target, and the `--set` options that it needs."""
-    from compiler.bake.bake_arguments import NO_CACHE
+) -> "tuple[Mapping[str, str], Mapping[str, tuple[str, ...]], frozenset[str]]":
+    """Return the refresh dates, the `--set` options, and the targets to build without the cache."""
     from compiler.bake.batches import direct_dependencies, linked_contexts
     from compiler.bake.refresh_state import dates_with_dependents, outdated_targets
     from compiler.fingerprint.fingerprint import project_fingerprints
@@ -184,14 +184,12 @@ def _overrides(
     except NotBuiltError:
         raise
     except OverrideError:
-        return {}, {}  # Bake reports what is wrong with it.
+        return {}, {}, frozenset()  # Bake reports what is wrong with it.
     dependencies = direct_dependencies(linked_contexts(compiled.plan))
     refreshed = dates_with_dependents(compiled.refreshed, dependencies)
     outdated = outdated_targets(folder, refreshed)
-    return refreshed, {
-        name: (label(one.digest), *([NO_CACHE] if name in outdated else []))
-        for name, one in fingerprints.items()
-    }
+    labels = {name: (label(one.digest),) for name, one in fingerprints.items()}
+    return refreshed, labels, frozenset(outdated)
 
 
 def _empty_summary(output_format: str) -> str:

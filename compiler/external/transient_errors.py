@@ -21,11 +21,13 @@ _ENGINE = re.compile(
 )
 
 _NETWORK = "the network connection failed"
+LOST_LAYER = "the engine lost a layer of its cache"
+"""Happens when an engine or a build is killed; lasts until the layer is built without the cache."""
 _PATTERNS = {
     reason: re.compile(pattern, re.IGNORECASE)
     for reason, pattern in {
         "bake lost a build": r"no such job|failed to receive status",
-        "the engine lost a layer that is in use": r"snapshot \S+ does not exist",
+        LOST_LAYER: r"snapshot \S+ does not exist",
         "another build created the same name": r'image "[^"\n]*": already exists',
         "too many requests": r"\b429\b|too ?many ?requests|rate limit|\bslow ?down\b",
         "server error": r"unexpected status[^\n]*: (?:408|5\d\d)\b|\b50[0234] (?:Internal Server"

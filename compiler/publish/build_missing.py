@@ -7,7 +7,6 @@ digest, so it is never rebuilt for them.
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
-from compiler.bake.bake_arguments import NO_CACHE
 from compiler.bake.results import BakeOptions, BuildReport, Outcome
 from compiler.bake.scheduler import build
 from compiler.constants import TEST_SUFFIX
@@ -49,21 +48,17 @@ def build_images(
         name: (
             f"tags={item.repository}:{pushed_tag(item.fingerprint, platform)}",
             label(item.fingerprint),
-            *([NO_CACHE] if name in refreshed else []),
         )
         for name, item in missing.items()
     }
     # A target without tags is never staged: it is built together with its dependents.
-    overrides |= {
-        target.name: (NO_CACHE,)
-        for target in plan.targets
-        if target.name in refreshed and target.name not in {*missing, *staged}
-    }
+    unstaged = {target.name for target in plan.targets} - staged.keys()
     build_options = replace(
         options,
         push=True,
         platforms=(platform,) if platform else (),
         overrides=overrides,
+        uncached=frozenset(refreshed) & (unstaged | missing.keys()),
         pins=staged,
         pushed=pushed,
         repositories={name: item.repository for name, item in missing.items()},

@@ -6,17 +6,20 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from support import daemon, proxy
+from support import command, daemon, minimal_base, proxy, tools
+from support import engine as engines
 from support.engine import Engine
 from support.interrupted_project import (
     PATIENCE,
@@ -141,6 +144,38 @@ def engine_process(folder: Path) -> int:
             ):
                 return int(file.parent.name)
     raise AssertionError(f"no engine runs in {folder}")
+
+
+def test_the_engine_has_lost_layers(engine: Engine, tmp_path: Path) -> None:
+    """Retries build without the cache what the cache has lost."""
+    containerd = engine.folder / "exec/containerd/containerd.sock"
+    if engines.is_shared():
+        pytest.skip("this engine contains the layers of others")
+    base = f"{engine.registry}/lost-layers/base:1"
+    minimal_base.push(engine, tmp_path, [base])
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/a.j2").write_text(
+        f"FROM {base}\nRUN echo {{{{ n }}}} > /{uuid.uuid4()}\n"
+    )
+    tag = f"{engine.registry}/lost-layers/a:{{{{ n }}}}"
+    (tmp_path / "matrix.yaml").write_text(
+        f'axes: {{n: [1, 2]}}\nimages: {{a: {{template: a.j2, tags: ["{tag}"]}}}}\n'
+    )
+    command.run(tmp_path)
+    engine.docker("buildx", "prune", "--all", "--force")
+    engine.docker("buildx", "bake", "--set=*.output=type=cacheonly", cwd=tmp_path)
+    snapshots = [tools.docker() / "usr/bin/ctr", "--namespace=moby", "snapshots"]
+    env = {"CONTAINERD_ADDRESS": str(containerd)}
+    listed = subprocess.run([*snapshots, "ls"], env=env, check=True, capture_output=True, text=True)
+    # The steps are not committed yet; snapshots without a parent contain build contexts.
+    steps = re.findall(r"^(\w+) +\S+ +Active", listed.stdout, re.MULTILINE)
+    subprocess.run([*snapshots, "rm", *steps], env=env, check=True)
+
+    done = command.run(tmp_path, "build", "--push", env=engine.env)
+
+    assert len(steps) > 1
+    assert "retrying a-1 and 1 more in 1 s: the engine lost a layer of its cache" in done.stderr
+    assert "2 built" in done.stdout
 
 
 def test_a_third_of_requests_fails(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from compiler.bake.bake_arguments import NO_CACHE, bake_arguments
+from compiler.bake.bake_arguments import bake_arguments
 from compiler.bake.results import BakeOptions
 
 
@@ -16,12 +16,12 @@ CONTEXTS = {"a": {}, "b": {"a": "a"}, "c": {"b": "b"}}
 @pytest.mark.parametrize(
     ("no_cache", "finished", "arguments"),
     [
-        (True, [], ["--no-cache", "--set=b.labels.x=1", f"--set=b.{NO_CACHE}"]),
-        (True, ["a", "b"], ["--set=b.labels.x=1", f"--set=c.{NO_CACHE}"]),
-        (True, ["a"], ["--set=b.labels.x=1", f"--set=b.{NO_CACHE}", f"--set=c.{NO_CACHE}"]),
-        (False, [], ["--set=b.labels.x=1", f"--set=b.{NO_CACHE}"]),
-        (False, ["a"], ["--set=b.labels.x=1", f"--set=b.{NO_CACHE}"]),
-        (False, ["a", "b"], ["--set=b.labels.x=1", f"--set=c.{NO_CACHE}"]),
+        (True, [], ["--no-cache", "--set=b.labels.x=1", "--set=b.no-cache=true"]),
+        (True, ["a", "b"], ["--set=b.labels.x=1", "--set=c.no-cache=true"]),
+        (True, ["a"], ["--set=b.labels.x=1", "--set=b.no-cache=true", "--set=c.no-cache=true"]),
+        (False, [], ["--set=b.labels.x=1", "--set=b.no-cache=true"]),
+        (False, ["a"], ["--set=b.labels.x=1", "--set=b.no-cache=true"]),
+        (False, ["a", "b"], ["--set=b.labels.x=1", "--set=c.no-cache=true"]),
     ],
 )
 def test_each_target_is_built_without_cache_once(
@@ -32,7 +32,10 @@ def test_each_target_is_built_without_cache_once(
 ) -> None:
     """A parent that an earlier batch built without the cache is not rebuilt for its children."""
     options = BakeOptions(
-        folder=tmp_path, no_cache=no_cache, overrides={"b": ["labels.x=1", NO_CACHE]}
+        folder=tmp_path,
+        no_cache=no_cache,
+        overrides={"b": ["labels.x=1"]},
+        uncached=frozenset("b"),
     )
 
     assert bake_arguments(["c"], options, CONTEXTS, {}, finished) == arguments
