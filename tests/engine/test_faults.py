@@ -164,7 +164,7 @@ def test_the_engine_has_lost_layers(engine: Engine, tmp_path: Path) -> None:
     command.run(tmp_path)
     engine.docker("buildx", "prune", "--all", "--force")
     engine.docker("buildx", "bake", "--set=*.output=type=cacheonly", cwd=tmp_path)
-    snapshots = [tools.docker() / "usr/bin/ctr", "--namespace=moby", "snapshots"]
+    snapshots = [str(tools.docker() / "usr/bin/ctr"), "--namespace=moby", "snapshots"]
     env = {"CONTAINERD_ADDRESS": str(containerd)}
     listed = subprocess.run([*snapshots, "ls"], env=env, check=True, capture_output=True, text=True)
     # The steps are not committed yet; snapshots without a parent contain build contexts.

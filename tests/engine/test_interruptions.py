@@ -1,4 +1,4 @@
-"""`compile-matrix publish` is stopped, or runs beside another run: releases stay complete."""
+"""`compile-matrix publish` is stopped or overlaps with another run: releases stay complete."""
 
 from __future__ import annotations
 
