@@ -102,6 +102,8 @@ class Code(StrEnum):
     BAD_FRAGMENT = "bad-fragment"
     GROUP_COLLISION = "group-collision"
     EMPTY_GROUP = "empty-group"
+    BAD_CHECK = "bad-check"
+    UNKNOWN_CHECK = "unknown-check"
     DUPLICATE_TAG = "duplicate-tag"
     SHARED_PLATFORM = "shared-platform"
     BAD_FIELD = "bad-field"
@@ -160,6 +162,7 @@ class Code(StrEnum):
     RESERVED_TAG = "reserved-tag"
     EXISTING_TAG = "existing-tag"
     UNREADY_TARGET = "unready-target"
+    FAILED_CHECK = "failed-check"
     PARTIAL_INDEX = "partial-index"
     CONCURRENT_RELEASE = "concurrent-release"
     UNKNOWN_RELEASE = "unknown-release"
@@ -400,6 +403,10 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "would silently use one for the other. Rename one of them.",
         Code.EMPTY_GROUP: "A group matches no target, so baking it would build nothing and "
         "succeed. Loosen its pattern, or remove the group.",
+        Code.BAD_CHECK: "A check of `publish.checks` has an invalid name, command, duration, date "
+        "or number, or checks need each other. Correct the value as the message says.",
+        Code.UNKNOWN_CHECK: "No check of `publish.checks` has this name. Correct the name in "
+        "`needs` or `--checks`.",
         Code.DUPLICATE_TAG: "Two targets have the same tag. Bake builds and pushes both, and the "
         "tag refers to whichever is pushed last. Make the tags differ, for example with `{{ "
         "variant }}`. If their platforms differ, list the tag under `shared`: `publish` then joins "
@@ -525,6 +532,9 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "immutable: publish another version, or pass `--replace`.",
         Code.UNREADY_TARGET: "A target could not be built, merged or tested, so no tag was "
         "created. Correct the target and run `publish` again: staged images are reused.",
+        Code.FAILED_CHECK: "A check of `publish.checks` failed for a staged image, so no tag was "
+        "created. The log in .compile-matrix/logs/ has its output. Correct the image or the check, "
+        "or accept the failure until a date under `accept`. Checks that passed are not repeated.",
         Code.PARTIAL_INDEX: "A shared version tag also belongs to targets that are neither "
         "selected nor staged. Its index would lack their platforms, and version tags are "
         "immutable. Publish these targets in the same run, or stage them first.",

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from compiler.bake.bake_arguments import bake_variables
 from compiler.bake.rawjson import OutputReader
@@ -95,11 +95,23 @@ class BakeProcess:
 
     def send_signal(self, number: int) -> bool:
         """Send a signal to all processes of the group; return whether any process exists."""
-        try:
-            os.killpg(self._process.pid, number)
-        except (ProcessLookupError, PermissionError):  # macOS denies access to a group of zombies
-            return False
-        return True
+        return signal_group(self._process.pid, number)
+
+
+def signal_group(group: int, number: int) -> bool:
+    """Send a signal to all processes of a group; return whether any process exists."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):  # macOS denies access to a group of zombies
+        return False
+    return True
+
+
+class ProcessGroup(Protocol):
+    """A process with all its child processes."""
+
+    def send_signal(self, number: int) -> bool:
+        """Send a signal to all of them; return whether any process exists."""
 
 
 def _environment(options: BakeOptions, variables: Mapping[str, str]) -> dict[str, str]:
@@ -113,8 +125,8 @@ def _environment(options: BakeOptions, variables: Mapping[str, str]) -> dict[str
     return environment
 
 
-def stop_processes(processes: Sequence[BakeProcess], interrupts: "InterruptCounter") -> None:
-    """Stop bake processes and wait until all have ended; another interrupt kills them at once."""
+def stop_processes(processes: Sequence[ProcessGroup], interrupts: "InterruptCounter") -> None:
+    """Stop processes and wait until all have ended; another interrupt kills them at once."""
     interrupts_before = interrupts.count
     remaining = list(processes)
     number, deadline = signal.SIGTERM, time.monotonic() + GRACE

@@ -59,13 +59,13 @@ _OPTIONS = (
 class BakeFlags:
     """The options about baking that `build` and `publish` share."""
 
-    builder: str | None
-    sets: tuple[str, ...]
-    no_cache: bool
-    pull: bool
-    jobs: int
-    batch_size: int
-    retries: int
+    builder: str | None = None
+    sets: tuple[str, ...] = ()
+    no_cache: bool = False
+    pull: bool = False
+    jobs: int = BAKE_JOBS
+    batch_size: int = BAKE_BATCH
+    retries: int = BAKE_RETRIES
 
     def options(self, folder: Path) -> "BakeOptions":
         """Return the options of a build in this project's folder."""

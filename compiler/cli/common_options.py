@@ -87,6 +87,24 @@ def selection_option(
     return click.option("--selection", type=click.Path(), metavar="FILE", help=help)
 
 
+def checks_option(
+    help: str,  # noqa: A002
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that adds `--checks`: names, separated by commas; repeatable."""
+
+    def split(
+        _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        names = [name.strip() for value in values for name in value.split(",")]
+        if values and not all(names):
+            raise click.BadParameter("name at least one check")
+        return tuple(dict.fromkeys(names))
+
+    return click.option(
+        "--checks", multiple=True, metavar="NAMES", callback=split, help=f"{help} Repeatable."
+    )
+
+
 class _WithCommonOptions(click.Command):
     """Adds the common options to a command, in a section of their own in its help."""
 

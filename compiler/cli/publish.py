@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from compiler.cli.bake_options import BakeFlags, PassingOn, add_bake_options
-from compiler.cli.common_options import format_option, selection_option
+from compiler.cli.common_options import checks_option, format_option, selection_option
 from compiler.cli.completion import complete_filter, complete_platform
 from compiler.cli.context import Invocation
 from compiler.cli.failure import INTERRUPTED
@@ -41,15 +41,16 @@ if TYPE_CHECKING:
 @click.option("--version", metavar="VERSION", help="Publish this version.")
 @click.option("--replace", is_flag=True, help="Replace existing version tags.")
 @click.option("--no-moving", is_flag=True, help="Do not move floating tags.")
-@click.option("--stage-only", is_flag=True, help="Only build and stage one --platform.")
+@click.option("--stage-only", is_flag=True, help="Only build, stage and test; create no tag.")
 @click.option(
     "--platform",
     default="",
     metavar="PLATFORM",
     shell_complete=complete_platform,
-    help="Platform for --stage-only.",
+    help="Stage only this platform, for --merge.",
 )
 @click.option("--merge", is_flag=True, help="Merge staged platforms instead of building.")
+@checks_option("Only run these checks of staged images; create no tag.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done; write nothing.")
 @click.option(
     "--if-changed",
@@ -72,6 +73,7 @@ def publish_(
     no_moving: bool,
     stage_only: bool,
     merge: bool,
+    checks: tuple[str, ...],
     dry_run: bool,
     if_changed: bool,
     flags: BakeFlags,
@@ -81,12 +83,14 @@ def publish_(
 
     The version is the value of the variable in `publish.version` of matrix.yaml. Images that are
     already staged with the same fingerprint are reused. All others are built as by `build`, pushed
-    to the staging repository and tested. When every image is ready, its tags are created by
+    to the staging repository and tested. Then the checks of `publish.checks` run that an image has
+    not passed yet, here or on another machine. When every image is ready, its tags are created by
     digest. Floating tags come last, and are never moved to an older version. The record of the
     release is pushed as release-VERSION and written to .compile-matrix/release.json.
 
-    If a target fails, no tag is created and the exit code is 1. Another run reuses everything that
-    is staged. Arguments after `--` are passed to bake; only --allow and --debug are accepted.
+    If a target or check fails, no tag is created and the exit code is 1. Another run reuses
+    everything that is staged, and repeats no check that passed. Arguments after `--` are passed to
+    bake; only --allow and --debug are accepted.
 
     With --if-changed, the latest release is the one that `release latest` prints.
 
@@ -96,6 +100,8 @@ def publish_(
       compile-matrix publish --dry-run
       compile-matrix publish --if-changed --format json
       compile-matrix publish image=server --version v1.4-rc1
+      compile-matrix publish --stage-only
+      compile-matrix publish --checks gpu --selection gpu.json
       compile-matrix publish --platform linux/arm64 --stage-only
       compile-matrix publish --merge
     """
@@ -109,6 +115,8 @@ def publish_(
         stage_only=stage_only,
         platform=platform,
         merge=merge,
+        checks=checks,
+        builds=not checks,
         dry_run=dry_run,
         if_changed=if_changed,
         flags=flags,

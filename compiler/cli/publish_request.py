@@ -25,20 +25,31 @@ class PublishOptions:
     filters: tuple[str, ...]
     selection: str | None
     version: str | None
-    replace: bool
-    no_moving: bool
-    stage_only: bool
-    platform: str
-    merge: bool
-    dry_run: bool
-    if_changed: bool
+    replace: bool = False
+    no_moving: bool = False
+    stage_only: bool = False
+    platform: str = ""
+    merge: bool = False
+    checks: tuple[str, ...] = ()
+    """The only checks to run; empty to publish or stage images."""
+    dry_run: bool = False
+    if_changed: bool = False
     flags: BakeFlags
-    bake_arguments: tuple[str, ...]
+    bake_arguments: tuple[str, ...] = ()
+    builds: bool = True
+    """Whether images may be built, so that buildx is required."""
 
     @property
     def complete(self) -> bool:
         """Return whether all targets of the matrix are to be published."""
         return not self.filters and self.selection is None
+
+
+_EXCLUSIVE = {
+    "--stage-only": ("--merge", "--if-changed", "--checks"),
+    "--checks": ("--merge", "--if-changed", "--replace", "--dry-run", "--platform"),
+}
+"""Option -> the options that cannot be combined with it."""
 
 
 def check_options(options: PublishOptions) -> None:
@@ -47,12 +58,21 @@ def check_options(options: PublishOptions) -> None:
     Raises:
         UsageError: for the first of them.
     """
-    if options.stage_only and options.merge:
-        raise click.UsageError("--stage-only and --merge exclude each other")
-    if options.stage_only and options.if_changed:
-        raise click.UsageError("--stage-only and --if-changed exclude each other")
-    if options.stage_only != bool(options.platform):
-        raise click.UsageError("--stage-only and --platform require each other")
+    given = {
+        "--stage-only": options.stage_only,
+        "--checks": bool(options.checks),
+        "--merge": options.merge,
+        "--if-changed": options.if_changed,
+        "--replace": options.replace,
+        "--dry-run": options.dry_run,
+        "--platform": bool(options.platform),
+    }
+    for one, others in _EXCLUSIVE.items():
+        for other in others:
+            if given[one] and given[other]:
+                raise click.UsageError(f"{one} and {other} exclude each other")
+    if options.platform and not options.stage_only:
+        raise click.UsageError("--platform requires --stage-only")
     for argument in options.flags.sets:
         key = argument.partition("=")[0].removesuffix("+").split(".")[1:2]
         if key and key[0] in {"tags", "push", "load", "output"}:
@@ -116,6 +136,8 @@ class CompiledRelease:
             move_floating_tags=not options.no_moving,
             merge=options.merge,
             platform=_platform(options.platform),
+            stage_only=options.stage_only,
+            checks=options.checks,
             preview=options.dry_run,
         )
 
@@ -138,9 +160,11 @@ def compile_release(invocation: Invocation, options: PublishOptions) -> Compiled
     files = invocation.files()
     planned = ResolvedPlan(invocation.plan(files), os.environ)
     release = release_version(planned, options.version)
-    require_buildx()
+    if options.builds:
+        require_buildx()
     compiled = invocation.compile_fresh(planned.plan, files)
-    require_fields(compiled.plan)
+    if options.builds:
+        require_fields(compiled.plan)
     targets = select(compiled.plan, options.filters)
     if options.selection is not None:
         targets = selected(compiled.plan, targets, options.selection)

@@ -10,7 +10,9 @@ from typing import Any, get_args, get_type_hints
 from compiler.matrix import json_schema_rules as rules
 from compiler.matrix.json_schema_rules import Schema
 from compiler.matrix.model import (
+    AcceptOptions,
     Anything,
+    CheckOptions,
     Entries,
     Flag,
     ImageOptions,
@@ -70,6 +72,8 @@ def schema() -> Schema:
             "override": rules.or_expression(_level(Override)),
             "row": rules.or_expression(_row()),
             "pattern": rules.PATTERN,
+            "check": _or_short(CheckOptions),
+            "exception": _level(AcceptOptions),
         },
     }
 
@@ -166,6 +170,12 @@ def _field(level: type[Level], key: str, hint: Any) -> Schema:
         found["type"] = ["object", *short.get("type", ())]
         del found["description"]
     return _or_null(found) if nullable else found
+
+
+def _or_short(level: type[Level]) -> Schema:
+    """Return the schema of a level that has a short form."""
+    short = rules.SHORT[level]
+    return {**_level(level), **short, "type": ["object", *short["type"]]}
 
 
 def _or_null(found: Schema) -> Schema:

@@ -11,8 +11,10 @@ from typing import Any, TypeAlias
 from compiler.external.platforms import ARCHITECTURES, KNOWN_PLATFORMS, canonical_platform
 from compiler.matrix.axes import MAX_VALUE
 from compiler.matrix.model import (
+    AcceptOptions,
     BuildOptions,
     CacheOptions,
+    CheckOptions,
     ImageOptions,
     Level,
     ListedValue,
@@ -25,13 +27,16 @@ from compiler.matrix.model import (
 )
 from compiler.matrix.names import (
     BUILT_IN,
+    CHECK,
     HCL_WORDS,
     IDENTIFIER,
     IMAGE,
     JINJA_GLOBALS,
     JINJA_WORDS,
     RESERVED_AXES,
+    RESERVED_PREFIXES,
     RESERVED_VARIABLES,
+    SECRET_VARIABLES,
     TARGET,
     VARIABLE,
 )
@@ -187,8 +192,8 @@ _VARIABLE_NAME: Schema = {
     **_matching(VARIABLE.pattern, "letters, digits and underscores; begin with a letter"),
     "not": {
         "anyOf": [
-            {"enum": sorted({*HCL_WORDS, *RESERVED_VARIABLES})},
-            {"pattern": "^(?:ONLY|BAKE|BUILDX)_"},
+            {"enum": sorted({*HCL_WORDS, *RESERVED_VARIABLES, *SECRET_VARIABLES})},
+            {"pattern": f"^(?:{'|'.join(RESERVED_PREFIXES)})"},
         ]
     },
 }
@@ -216,6 +221,11 @@ _IMAGE_NAME = _matching(IMAGE.pattern, "letters, digits, `-`, `_` and `.`")
 _GROUP_NAME: Schema = {
     **_matching(f"(?!_){TARGET.pattern}", "letters, digits, `-` and `_`"),
     "not": {"enum": ["default", "test"]},
+}
+_CHECK_NAME = _matching(CHECK.pattern, "letters, digits, `-` and `_`")
+_DURATION: Schema = {
+    "type": "string",
+    **_matching("[1-9][0-9]{0,5}[smhd]", "a number with its unit, such as 10m"),
 }
 _INSIDE = "a path below the folder of matrix.yaml, with `/`"
 
@@ -255,6 +265,25 @@ OWN: dict[tuple[type[Any], str], Schema] = {
         "type": "string",
         **_matching(r"\$\{[A-Za-z][A-Za-z0-9_]*\}", "a variable, as ${VERSION_TAG}"),
     },
+    (CheckOptions, "run"): {"type": "string", "pattern": r"\S"},
+    (CheckOptions, "needs"): list_of(_CHECK_NAME),
+    (CheckOptions, "inputs"): list_of(_text(r"(?!/|~)[^\\]+", _INSIDE, "")),
+    (CheckOptions, "timeout"): _DURATION,
+    (CheckOptions, "valid"): _DURATION,
+    (CheckOptions, "jobs"): {
+        "type": ["string", "integer"],
+        "pattern": "^[1-9][0-9]{0,3}$",
+        "minimum": 1,
+        "maximum": 1000,
+    },
+    (CheckOptions, "skip"): {"enum": ["allowed"]},
+    (CheckOptions, "accept"): list_of(ref("exception")),
+    (AcceptOptions, "reason"): {"type": "string", "pattern": r"\S"},
+    (AcceptOptions, "until"): {
+        "type": "string",
+        **_matching("[0-9]{4}-[0-9]{2}-[0-9]{2}", "a day, as 2027-01-31"),
+    },
+    (PublishOptions, "checks"): map_of(_CHECK_NAME, ref("check"), written=True),
     (MatrixFile, "include"): {
         "type": "array",
         "items": {"type": "string", **_matching(r"(?!/|~)[^\\]+", _INSIDE)},
@@ -269,6 +298,7 @@ OWN: dict[tuple[type[Any], str], Schema] = {
 """Rules of single keys, by the level that declares them."""
 
 SHORT: dict[type[Level], Schema] = {
+    CheckOptions: {"type": ["string"], "pattern": r"\S"},
     ParentOptions: {"type": _SCALAR, **_IMAGE_NAME},
     TagOptions: {"type": ["array"], "items": _TAGS["items"]},
 }

@@ -7,13 +7,10 @@ name in a rule exists. Reports all errors of the document at once, each with its
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from compiler.codes import Code
-from compiler.errors import CompileError, Location, did_you_mean, nearest
-from compiler.external.references import canonical_tag
+from compiler.errors import CompileError, Location, nearest
 from compiler.matrix.axes import read_axes
-from compiler.matrix.bake_strings import interpolate, substitute
 from compiler.matrix.build_fields import read_overrides
 from compiler.matrix.certainty import certain_images, check_printed_text
 from compiler.matrix.images import TopLevel, read_images
@@ -23,14 +20,14 @@ from compiler.matrix.matrix import (
     Matrix,
     Pattern,
     Setting,
-    Variable,
     all_settings,
 )
-from compiler.matrix.model import MatrixFile, PartFile, PublishOptions, keys
+from compiler.matrix.model import MatrixFile, PartFile, keys
 from compiler.matrix.model import Pattern as RawPattern
 from compiler.matrix.names import TARGET, why_not_readable
 from compiler.matrix.parts import include_parts
 from compiler.matrix.pattern import read_pattern
+from compiler.matrix.publish import read_publish
 from compiler.matrix.reader import Reader
 from compiler.matrix.structures import supply_structures
 from compiler.matrix.variables import read_variables
@@ -102,7 +99,9 @@ def load_valid(source: Source, files: Files) -> Matrix:
         reader=reader,
     )
     groups = _groups(given.groups, axes, images, reader)
-    version, staging = _publish(given.publish, data, variables, reader)
+    published = read_publish(
+        given.publish, data, variables, axes=axes, images=given.images, files=files, reader=reader
+    )
     _check_names(data, axes, all_settings(axes, images), reader)
     if not _OUTPUT.match(given.output):
         reader.problem(
@@ -124,8 +123,9 @@ def load_valid(source: Source, files: Files) -> Matrix:
         groups=groups,
         output=given.output,
         parts=parts.paths,
-        version=version,
-        staging=staging,
+        version=published.version,
+        staging=published.staging,
+        checks=published.checks,
         read=frozenset(reader.read),
         warnings=reader.warnings.diagnostics(),
         late_warnings=reader.late_warnings,
@@ -192,49 +192,6 @@ def _groups(
         name: read_pattern(row, ("groups", name), axes=axes, images=images, reader=reader)
         for name, row in raw.items()
     }
-
-
-def _publish(
-    publish: PublishOptions | None,
-    data: Mapping[str, Any],
-    variables: Mapping[str, Variable],
-    reader: Reader,
-) -> tuple[str | None, str]:
-    """Return the variable with the version of a release, and the staging repository."""
-    if publish is None:
-        return None, ""
-    staging = ""
-    if publish.staging is not None:
-        route = ("publish", "staging")
-        try:
-            text = reader.text(publish.staging, route, bake=True)
-            staging = interpolate(text, text.render(data), variables)
-        except CompileError as error:
-            if reader.is_sound(("variables",)):
-                reader.reject(error, route)
-        values = {name: variable.resolved for name, variable in variables.items()}
-        where = substitute(staging, values)
-        is_known = staging and reader.is_sound(("variables",))
-        if is_known and canonical_tag(f"{where}:latest") is None:
-            reader.problem(
-                Code.ILLEGAL_TAG,
-                f"invalid repository: {where!r}",
-                route,
-                "write a name without a tag, such as docker.io/acme/staging",
-            )
-    reader.read.add(publish.version)
-    name = publish.version.removeprefix("${").removesuffix("}")
-    is_declared = name in variables or reader.valid.is_removed(("variables",))
-    if publish.version != f"${{{name}}}" or not is_declared:
-        reader.problem(
-            Code.UNDECLARED_VARIABLE,
-            f"unknown variable {publish.version!r}",
-            ("publish", "version"),
-            did_you_mean(
-                name, variables, otherwise="use one of `variables`, such as ${VERSION_TAG}"
-            ),
-        )
-    return name, staging
 
 
 def _check_names(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, TypeAlias
 
 from compiler.errors import Diagnostic, Problems
@@ -210,6 +211,38 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedFailure:
+    """An exception: the failure of a check is accepted for some targets until a date."""
+
+    pattern: Pattern
+    reason: str
+    until: date
+    """The last day, in UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A command that each staged image must pass before any tag is created."""
+
+    name: str
+    command: str
+    """For `sh -c`."""
+    pattern: Pattern | None
+    """The targets to check; None for all."""
+    needs: tuple[str, ...]
+    inputs: tuple[str, ...]
+    """Paths of the files that it reads."""
+    timeout: int
+    """The maximum duration in seconds."""
+    jobs: int
+    """The maximum number of runs at a time."""
+    may_skip: bool
+    valid: int | None
+    """Seconds for which a passed check is remembered; None for no limit."""
+    accepted: tuple[AcceptedFailure, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
     """The whole matrix, checked as far as possible before expansion."""
 
@@ -226,6 +259,8 @@ class Matrix:
     """The bake variable that contains the version of a release."""
     staging: str
     """The staging repository in bake's syntax; if empty, images are staged in their own."""
+    checks: Mapping[str, Check]
+    """The checks of `publish`, each after those that it needs."""
     read: frozenset[str]
     """Names that strings of the document use."""
     warnings: tuple[Diagnostic, ...]

@@ -134,6 +134,10 @@ def _tags(value: object) -> object:
     return {"tags": value} if isinstance(value, list) else value
 
 
+def _check(value: object) -> object:
+    return {"run": value} if isinstance(value, str) else value
+
+
 def _parent(value: object) -> object:
     return {"image": value} if isinstance(value, str) else value
 
@@ -326,11 +330,50 @@ class ImageOptions(BuildOptions, defer_build=False):
     )
 
 
+class AcceptOptions(Level):
+    """An exception: the failure of a check is accepted for some targets until a date."""
+
+    when: Pattern = Field(description="The targets for which the failure is accepted.")
+    reason: Text = Field(description="Why; it is listed in the record of the release.")
+    until: Text = Field(description="The last day on which it is accepted: `2027-01-31` (UTC).")
+
+
+class CheckOptions(Level):
+    """A command that each staged image must pass before any tag is created."""
+
+    run: Text = Field(description="The command, run by `sh -c`. Nothing is interpolated in it.")
+    when: Pattern | None = Field(
+        None, description="The targets to check; the default is all that are released."
+    )
+    needs: Texts = Field([], description="Checks that the same image must pass before.")
+    inputs: Texts = Field(
+        [], description="Files that the command reads: if one changes, images are checked again."
+    )
+    timeout: Text = Field("30m", description="The maximum duration of a run: `90s`, `10m`, `2h`.")
+    jobs: Text = Field("4", description="The maximum number of runs of this check at a time.")
+    skip: Text | None = Field(
+        None, description="`allowed`: exit code 77 skips the check instead of failing it."
+    )
+    valid: Text | None = Field(
+        None, description="How long a passed check is remembered: `24h`, `7d`; unlimited by default."
+    )
+    accept: Annotated[list[AcceptOptions], BeforeValidator(_list)] = Field(
+        [], description="Exceptions: failures that are accepted until a date."
+    )
+
+
 class PublishOptions(Level):
     """How a release is published."""
 
     version: Text = Field(description="The variable that contains the version: `${NAME}`.")
     staging: Text | None = Field(None, description="The repository in which images are staged.")
+    checks: Annotated[
+        dict[str, Annotated[CheckOptions, BeforeValidator(_check)]], BeforeValidator(_mapping)
+    ] = Field(
+        {},
+        description="Commands that each staged image must pass before any tag is created: name -> "
+        "command, or a mapping.",
+    )
 
 
 class PartFile(Level):
@@ -389,6 +432,8 @@ def level_at(top: type[Level], route: tuple[object, ...]) -> type[Level]:
         level, names = PartFile, names[1:]
     if level in (MatrixFile, PartFile) and names and names[0] in {"defaults", "images"}:
         level, names = ImageOptions, names[1 + (names[0] == "images") :]
+    if names[:2] == ["publish", "checks"] and len(names) > 2:  # noqa: PLR2004 - below a name
+        return AcceptOptions if names[3:4] == ["accept"] else CheckOptions
     inner: dict[str, type[Level]] = {
         "overrides": Override,
         "rows": Row,

@@ -15,6 +15,9 @@ VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 TARGET = re.compile(r"[A-Za-z0-9_-]+\Z")
 """The name of a target or group in bake (bake/bake.go, validTargetNameChars)."""
 
+CHECK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
+"""The name of a check; it is part of the name of a log."""
+
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 """The name of an image. A leading `_` is reserved for shared targets of the bake file."""
 
@@ -37,6 +40,12 @@ RESERVED_AXES = frozenset({"platform", "shard", "image", "target"})
 
 RESERVED_VARIABLES = frozenset({"CACHE", "MOVING"})
 """Variables that the generated bake file declares, in addition to `ONLY_*`."""
+
+SECRET_VARIABLES = frozenset({"DOCKER_AUTH_CONFIG", "GITHUB_TOKEN"})
+"""Variables of the environment that contain credentials: none may become part of an image."""
+_SECRET_PREFIXES = ("ACTIONS_", "COSIGN_")
+RESERVED_PREFIXES = ("ONLY_", "BAKE_", "BUILDX_", *_SECRET_PREFIXES)
+"""The start of variables that the bake file, bake or credentials use."""
 
 HCL_WORDS = frozenset(
     {"else", "endfor", "endif", "false", "for", "function", "group", "if", "in", "null"}
@@ -122,3 +131,12 @@ def why_not_readable(name: str, kind: str) -> tuple[Code, str, str] | None:
             f"choose another name than {', '.join(BUILT_IN)}",
         )
     return None
+
+
+def is_secret_variable(name: str) -> bool:
+    """Return whether a variable of the environment is reserved for credentials.
+
+    >>> is_secret_variable("COSIGN_PASSWORD"), is_secret_variable("HOME")
+    (True, False)
+    """
+    return name in SECRET_VARIABLES or name.startswith(_SECRET_PREFIXES)

@@ -10,7 +10,13 @@ from compiler.matrix.bake_strings import interpolate, substitute
 from compiler.matrix.derivation import Derivation, ExpressionError, check_expression
 from compiler.matrix.matrix import Variable, references
 from compiler.matrix.model import VariableOptions
-from compiler.matrix.names import HCL_WORDS, RESERVED_VARIABLES, VARIABLE
+from compiler.matrix.names import (
+    HCL_WORDS,
+    RESERVED_PREFIXES,
+    RESERVED_VARIABLES,
+    VARIABLE,
+    is_secret_variable,
+)
 from compiler.matrix.reader import Reader
 
 
@@ -156,7 +162,15 @@ def _check_name(name: str, reader: Reader) -> None:
             "choose another name",
             key=True,
         )
-    elif name in RESERVED_VARIABLES or name.startswith(("ONLY_", "BAKE_", "BUILDX_")):
+    elif is_secret_variable(name):
+        reader.problem(
+            Code.RESERVED_NAME,
+            f"variable {name!r} is reserved for credentials of the environment",
+            route,
+            "choose another name; the value of a variable becomes part of tags and images",
+            key=True,
+        )
+    elif name in RESERVED_VARIABLES or name.startswith(RESERVED_PREFIXES):
         reader.problem(
             Code.RESERVED_NAME,
             f"variable {name!r} is reserved for the generated file or for bake",

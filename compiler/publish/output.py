@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
+from compiler.publish.check_results import CheckState
 from compiler.publish.result import KeptReason, KeptTag, PublishResult
 from compiler.releases.consumers import image_reference
 from compiler.releases.record import (
@@ -42,12 +43,14 @@ def format_result(result: PublishResult, output_format: PublishFormat, seconds: 
             return result.record.to_text()
         staged = [target.record.to_json() for target in result.targets]
         return json.dumps({"version": 1, "targets": staged}) + "\n"
-    rows = [("TARGET", "STATE", "DIGEST", "TAGS")]
+    is_checked = any(target.record.checks for target in result.targets)
+    rows = [("TARGET", "STATE", "DIGEST", *(["CHECKS"] if is_checked else []), "TAGS")]
     rows += [
         (
             record.target,
             "built" if built else "reused",
             record.digest[:SHORT_DIGEST],
+            *([_checks(record)] if is_checked else []),
             " ".join(record.tags),
         )
         for record, _, built in result.targets
@@ -65,6 +68,14 @@ def format_result(result: PublishResult, output_format: PublishFormat, seconds: 
     lines += format_notes(result)
     lines.append(f"{summary}, {counted(result.requests, 'request')}, in {seconds:.0f} s")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _checks(target: ReleasedTarget) -> str:
+    """Return the checks of a target in one cell; the result of those that passed is left out."""
+    return " ".join(
+        one.check if one.result == CheckState.PASSED else f"{one.check}({one.result})"
+        for one in target.checks
+    )
 
 
 def format_kept_tags(kept_tags: Mapping[str, KeptTag], own: str) -> list[str]:
@@ -167,6 +178,9 @@ def _target_lines(
         yield f"  platform  {platform} {digest}"
     for base, digest in target.bases.items():
         yield f"  base      {base} {digest}"
+    for check in target.checks:
+        accepted = f" until {check.until}: {check.reason}" if check.until else ""
+        yield f"  check     {check.check} {check.result}{accepted}"
     for attestation in sboms:
         yield f"  sbom      {attestation}"
     yield f"  {target.state:<9} from fingerprint {target.fingerprint}"

@@ -50,7 +50,7 @@ def reject_reserved_tags(job: PublishJob) -> None:
 
 def find_staged_images(job: PublishJob, progress: PublishProgress) -> None:
     """Find the images of required targets that are already released or staged."""
-    if not job.request.platform:
+    if job.request.creates_tags:
         read_release(job, progress)
     images = run_parallel(lambda item: _find_image(job, progress, item), job.staged)
     progress.images = {name: image for name, image in images.items() if image is not None}
@@ -126,7 +126,7 @@ def reject_early(job: PublishJob, progress: PublishProgress) -> None:
         PublishError: with all existing tags of other images.
     """
     repositories = [item.repository for item in job.required.values()]
-    if not job.request.platform:
+    if job.request.creates_tags:
         tags = [
             tag for item in job.tagged.values() for tag in (*item.version_tags, *item.floating_tags)
         ]
@@ -159,7 +159,7 @@ def reject_existing_tags(job: PublishJob, progress: PublishProgress, outcome: st
     Raises:
         PublishError: with all of these tags.
     """
-    if job.request.platform or job.request.replace:
+    if not job.request.creates_tags or job.request.replace:
         return
     others: dict[str, ReleaseItem] = {}
     for item in job.tagged.values():

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from compiler.external.registry.read_only import ReadOnlyRegistries
+from compiler.publish.checks import find_marks, find_passed
 from compiler.publish.composed_images import (
     known_digest,
     preview_images,
@@ -17,10 +18,17 @@ from compiler.publish.preflight import (
     reject_reserved_tags,
 )
 from compiler.publish.publish import prepare
-from compiler.publish.request import NOTHING_BUILT, PublishProgress, PublishReport, PublishRequest
+from compiler.publish.request import (
+    NOTHING_BUILT,
+    PublishJob,
+    PublishProgress,
+    PublishReport,
+    PublishRequest,
+)
 from compiler.publish.result import KeptTag
 from compiler.publish.tag_owners import TagOwners
 from compiler.publish.unfinished_tags import reject_unfinished_tags
+from compiler.targets.applicable_checks import applicable_checks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +46,8 @@ class PreviewedTarget:
     """The tags that refer to another image now."""
     kept: Mapping[str, KeptTag]
     """Floating tag that would not be moved -> the other release, and why."""
+    checks: tuple[str, ...]
+    """The checks that would run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +78,14 @@ def preview(
     reject_unfinished_tags(job, progress)
     job = without_partial_indexes(job, progress)
     preview_images(job, progress)
-    floating = {} if request.platform else FloatingTags(job, progress, TagOwners.of(job)).preview()
+    tags = FloatingTags(job, progress, TagOwners.of(job))
+    floating = tags.preview() if request.creates_tags else {}
+    checks = _pending_checks(job, progress) if request.creates_tags else {}
 
     def preview_target(item: ReleaseItem) -> PreviewedTarget:
         composed = progress.composed.get(item.target)
         digest = composed.digest if composed else known_digest(progress, item)
-        selected = item.target in job.tagged and not request.platform
+        selected = item.target in job.tagged and request.creates_tags
         current = {tag: progress.version_tags[tag] for tag in item.version_tags if selected}
         changes = {tag: floating[tag] for tag in item.floating_tags if tag in floating}
         current |= {tag: change.current for tag, change in changes.items() if not change.kept}
@@ -90,6 +102,7 @@ def preview(
             create=tuple(tag for tag, found in current.items() if found is None),
             move=tuple(tag for tag, found in current.items() if found not in {None, digest}),
             kept={tag: change.kept for tag, change in changes.items() if change.kept},
+            checks=checks.get(item.target, ()),
         )
 
     composed_items = (item for item in job.tagged.values() if item.members)
@@ -98,3 +111,18 @@ def preview(
         targets=tuple(map(preview_target, (*job.required.values(), *composed_items))),
         unreadable=registries.denied,
     )
+
+
+def _pending_checks(job: PublishJob, progress: PublishProgress) -> dict[str, tuple[str, ...]]:
+    """Return the checks that would run, by target; images that are missing have passed none."""
+    staged = [name for name in job.selected if name in progress.images]
+    passed = find_passed(job, find_marks(job, progress, staged))
+    matrix = job.request.resolved.plan.matrix
+    return {
+        name: tuple(
+            check.name
+            for check in applicable_checks(matrix, job.targets[name])
+            if (name, check.name) not in passed
+        )
+        for name in job.selected
+    }

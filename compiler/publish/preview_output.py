@@ -29,6 +29,7 @@ def _json(preview: Preview) -> str:
             "create": list(target.create),
             "move": list(target.move),
             "kept": {tag: kept.version for tag, kept in target.kept.items()},
+            **({"checks": list(target.checks)} if target.checks else {}),
         }
         for target in preview.targets
     ]
@@ -50,6 +51,8 @@ def _lines(preview: Preview) -> Iterator[str]:
     ]
     yield from columns(rows)
     for target in preview.targets:
+        if target.checks:
+            yield f"{target.target}: checks to run: {' '.join(target.checks)}"
         yield from format_kept_tags(target.kept, preview.release)
     states = [target.state for target in preview.targets]
     counts = [f"{states.count(state)} to {state}" for state in dict.fromkeys(("build", *states))]

@@ -1,8 +1,8 @@
 """Publish a release: stage missing images, then create tags for all of them or none.
 
-Promises that no tag is created before every image has passed its tests and is in every repository
-that will name it. Shared tags and tags of platforms come after the version tags of their targets.
-Floating tags come after version tags and only move forward; the record is last.
+Promises that no tag is created before every image has passed its tests and checks, and is in every
+repository that will name it. Shared tags and tags of platforms come after the version tags of
+their targets. Floating tags come after version tags and only move forward; the record is last.
 Another run does only what is missing.
 Refuses early: version tags of other images, and registries without write access.
 """
@@ -11,6 +11,7 @@ from compiler.bake.batches import direct_dependencies, linked_contexts
 from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, DiagnosticError, on_error
 from compiler.external.registry.client import Registries, RegistryError
+from compiler.publish.checks import ensure_checked, reject_unknown_checks
 from compiler.publish.composed_images import without_partial_indexes
 from compiler.publish.create_tag import OvertakenError
 from compiler.publish.floating_tags import FloatingTags
@@ -27,7 +28,7 @@ from compiler.publish.request import (
     PublishRequest,
 )
 from compiler.publish.result import PublishedTarget, PublishResult
-from compiler.publish.stage import ensure_tested, stage_missing
+from compiler.publish.stage import ensure_tested, reject_unready, stage_missing
 from compiler.publish.tag_owners import TagOwners
 from compiler.publish.unfinished_tags import find_unfinished_tags, reject_unfinished_tags
 from compiler.publish.version_tags import (
@@ -55,15 +56,21 @@ def publish(
     progress = PublishProgress()
     with on_error(NOTHING_BUILT):
         job = prepare(request, registries, report)
+        reject_unknown_checks(job)
         reject_reserved_tags(job)
         find_staged_images(job, progress)
         reject_early(job, progress)
         reject_unfinished_tags(job, progress)
         job = without_partial_indexes(job, progress)
     with on_error(STAGED):
-        stage_missing(job, progress)
-        ensure_tested(job, progress)
-    return _stage_result(job, progress) if request.platform else _release(job, progress)
+        if request.checks:
+            reject_unready(job, progress)
+        else:
+            stage_missing(job, progress)
+            ensure_tested(job, progress)
+        if request.checks or request.creates_tags:
+            ensure_checked(job, progress)
+    return _release(job, progress) if request.creates_tags else _stage_result(job, progress)
 
 
 def prepare(request: PublishRequest, registries: Registries, report: PublishReport) -> PublishJob:
@@ -77,10 +84,11 @@ def prepare(request: PublishRequest, registries: Registries, report: PublishRepo
     if not selected:
         raise _nothing_selected(request)
     repositories = record_repositories(request.resolved)
-    repository = None if request.platform else choose_repository(registries, repositories)
+    creates_tags = request.creates_tags
+    repository = choose_repository(registries, repositories) if creates_tags else None
     composed = composed_items(request.resolved, items)
     tagged = dict(selected)
-    if not request.platform:
+    if creates_tags:
         tagged |= {
             name: item
             for name, item in composed.items()
@@ -100,6 +108,7 @@ def prepare(request: PublishRequest, registries: Registries, report: PublishRepo
         composed=composed,
         tagged=tagged,
         templates=TagTemplates(request.resolved, request.release),
+        targets={target.name: target for target in request.resolved.plan.targets},
     )
 
 
@@ -119,7 +128,7 @@ def _nothing_selected(request: PublishRequest) -> DiagnosticError:
 
 
 def _stage_result(job: PublishJob, progress: PublishProgress) -> PublishResult:
-    """Return the result of staging a single platform: no tag is created."""
+    """Return the result of staging or checking images: no tag is created."""
     return PublishResult(
         release=job.version,
         targets=tuple(

@@ -9,12 +9,14 @@ from compiler.codes import Code
 from compiler.external.registry.client import Registries
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.output.bake_resolved import ResolvedPlan
+from compiler.publish.check_results import CheckResult, Key
 from compiler.publish.items import ReleaseItem
 from compiler.publish.result import PublishError
 from compiler.publish.staged_image import ComposedImage, KnownImage
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
 from compiler.releases.tag_templates import TagTemplates
 from compiler.releases.version import Release
+from compiler.targets.target import Target
 
 
 ROUNDS = 4
@@ -47,9 +49,18 @@ class PublishRequest:
     merge: bool = False
     """Whether missing images are merged from single platforms instead of built."""
     platform: str = ""
-    """The only platform to stage; empty to publish a release."""
+    """The only platform to stage; empty for all."""
+    stage_only: bool = False
+    """Whether no tag is created: images are only built, staged and tested."""
+    checks: tuple[str, ...] = ()
+    """The only checks to run, on images that are already staged; no tag is created."""
     preview: bool = False
     """Whether nothing may be written."""
+
+    @property
+    def creates_tags(self) -> bool:
+        """Return whether a release is published, and not only a part of its work done."""
+        return not (self.stage_only or self.platform or self.checks)
 
 
 class PublishReport(BuildReport, Protocol):
@@ -82,6 +93,8 @@ class PublishJob:
     """The images that get tags: the selected targets, then composed images."""
     templates: TagTemplates
     """The tags that the matrix can produce."""
+    targets: Mapping[str, Target]
+    """All targets of the matrix."""
 
     @property
     def version(self) -> str:
@@ -157,6 +170,10 @@ class PublishProgress:
     """Target -> digest in the record that this run has written last."""
     sizes: Mapping[str, int] = field(default_factory=dict)
     """Digest -> size of the images of the latest release, which need not be measured again."""
+    tested: set[str] = field(default_factory=set)
+    """The digests of images that have passed their tests."""
+    checked: dict[Key, tuple[str, CheckResult]] = field(default_factory=dict)
+    """Target and check -> the digest of the checked image, and the result."""
     created_tags: dict[str, int] = field(default_factory=dict)
     """Target -> the number of tags that this run created or moved."""
 

@@ -11,8 +11,10 @@ from compiler.publish.confirmation import Confirmation, changed_inputs
 from compiler.publish.items import ReleaseItem
 from compiler.publish.merge_platforms import all_platforms_tested, merge_platforms
 from compiler.publish.request import (
+    NOTHING_BUILT,
     ONE_AT_A_TIME,
     ROUNDS,
+    SOME_TAGS,
     STAGED,
     PublishJob,
     PublishProgress,
@@ -148,9 +150,7 @@ def ensure_tested(job: PublishJob, progress: PublishProgress) -> None:
     Raises:
         PublishError: with all targets whose tests failed.
     """
-    items = {name: item for name, item in job.selected.items() if item.tests}
-    passed = run_parallel(lambda item: _has_passed(job, progress, item), items)
-    untested = {name: item for name, item in items.items() if not passed[name]}
+    untested = find_untested(job, progress)
     if not untested:
         return
     progress.is_outdated = True
@@ -169,7 +169,37 @@ def ensure_tested(job: PublishJob, progress: PublishProgress) -> None:
         {name: item for name, item in untested.items() if name not in reasons},
     )
     if reasons:
-        raise job.error(Code.UNREADY_TARGET, reasons.items(), help_=_SEE_LOG, outcome=STAGED)
+        outcome = SOME_TAGS if progress.overtaken else STAGED
+        raise job.error(Code.UNREADY_TARGET, reasons.items(), help_=_SEE_LOG, outcome=outcome)
+    progress.tested |= {progress.images[name].digest for name in untested}
+
+
+def find_untested(job: PublishJob, progress: PublishProgress) -> dict[str, ReleaseItem]:
+    """Return the selected staged images that have not passed their tests."""
+    items = {
+        name: item
+        for name, item in job.selected.items()
+        if item.tests
+        and name in progress.images
+        and progress.images[name].digest not in progress.tested
+    }
+    passed = run_parallel(lambda item: _has_passed(job, progress, item), items)
+    progress.tested |= {progress.images[name].digest for name in items if passed[name]}
+    return {name: item for name, item in items.items() if not passed[name]}
+
+
+def reject_unready(job: PublishJob, progress: PublishProgress) -> None:
+    """Reject selected images that are not staged and tested, because they cannot be checked.
+
+    Raises:
+        PublishError: with all of these targets.
+    """
+    reasons = {name: "it is not staged" for name in job.selected if name not in progress.images}
+    if not reasons:
+        reasons = dict.fromkeys(find_untested(job, progress), "it has not passed its tests")
+    if reasons:
+        help_ = "run `compile-matrix publish --stage-only` for the same commit first"
+        raise job.error(Code.UNREADY_TARGET, reasons.items(), help_=help_, outcome=NOTHING_BUILT)
 
 
 def _record_passed(

@@ -33,7 +33,7 @@ def reject_unfinished_tags(job: PublishJob, progress: PublishProgress) -> None:
     Raises:
         PublishError: with all of these tags.
     """
-    if job.request.platform or job.request.replace:
+    if not job.request.creates_tags or job.request.replace:
         return
     digests = find_unfinished_tags(job, progress.previous)
     targets = _version_tags(job)

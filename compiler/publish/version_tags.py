@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from compiler.codes import Code
 from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
+from compiler.publish.checks import ensure_checked
 from compiler.publish.composed_images import tagged_manifest
 from compiler.publish.create_tag import create_tag, ensure_tag, tags_of_other_images
 from compiler.publish.distribute import distribute
@@ -23,6 +24,7 @@ from compiler.publish.request import (
     PublishJob,
     PublishProgress,
 )
+from compiler.publish.stage import ensure_tested
 from compiler.publish.staged_image import StagedImage
 from compiler.releases.record import ReleasedTarget
 
@@ -67,14 +69,18 @@ def is_rebuilt_elsewhere(
 
 
 def create_version_tags(job: PublishJob, progress: PublishProgress) -> None:
-    """Create the version tags of all selected targets, whose images are copied before.
+    """Create the version tags of all selected targets, whose images are ready and copied before.
 
     Raises:
         DiagnosticError: an image cannot be copied to a repository.
-        PublishError: another run keeps staging other images of the same targets.
+        PublishError: another run keeps staging other images of the same targets, or such an image
+            fails a test or a check.
     """
     restaged: dict[str, StagedImage] = {}
     for _ in range(ROUNDS):
+        # An image that another run has staged meanwhile may not be tested and checked yet.
+        ensure_tested(job, progress)
+        ensure_checked(job, progress)
         distribute(job, progress)
         job.report.say(f"promoting {len(job.selected)} to {job.version}")
         for items in job.passes():
@@ -87,6 +93,7 @@ def create_version_tags(job: PublishJob, progress: PublishProgress) -> None:
         restaged = find_restaged_images(job, progress, built)
         if not restaged:
             return
+        progress.overtaken = True
         progress.images |= restaged  # both runs continue with the image that was staged last
     raise job.error(
         Code.CONCURRENT_RELEASE,

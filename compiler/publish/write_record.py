@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from compiler.codes import Code
 from compiler.external.registry.client import RegistryError
 from compiler.external.registry.parallel import pause, run_parallel
+from compiler.publish.checks import find_known_checks, recorded_checks
 from compiler.publish.composed_images import released_indexes
 from compiler.publish.items import ReleaseItem
 from compiler.publish.request import (
@@ -53,6 +54,7 @@ def _released_target(
         seconds=seconds,
         bytes=size,
         platform_tags=item.platform_tags,
+        checks=recorded_checks(job, progress, item.target),
     )
 
 
@@ -88,6 +90,7 @@ def write_record(
         if finished:
             job.report.say(f"recording {len(finished)} finished by another run of {job.version}")
             progress.images |= finished
+            find_known_checks(job, progress, finished)
             targets += tuple(_released_target(job, progress, job.items[name]) for name in finished)
             record = base.with_targets(targets, order)
         record = record.with_indexes(find_finished_indexes(job, record))

@@ -8,6 +8,7 @@ from typing import Any
 from compiler.external.references import canonical_tag
 from compiler.releases.record import (
     FORMAT_VERSION,
+    RecordedCheck,
     RecordedPlatformTags,
     ReleasedIndex,
     ReleasedTarget,
@@ -82,6 +83,21 @@ def _platform_tags(row: Mapping[str, Any]) -> tuple[RecordedPlatformTags, ...]:
     )
 
 
+def _checks(row: Mapping[str, Any]) -> tuple[RecordedCheck, ...]:
+    rows = row.get("checks", [])
+    if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
+        raise InvalidRecordError("`checks` must be a list of objects")
+    return tuple(
+        RecordedCheck(
+            _text(one, "check"),
+            _text(one, "result"),
+            _text({"reason": "", **one}, "reason"),
+            _text({"until": "", **one}, "until"),
+        )
+        for one in rows
+    )
+
+
 def _parse_target(row: Any) -> ReleasedTarget:
     if not isinstance(row, dict):
         raise InvalidRecordError("each of `targets` must be an object")
@@ -106,6 +122,7 @@ def _parse_target(row: Any) -> ReleasedTarget:
         seconds=seconds,
         bytes=size,
         platform_tags=_platform_tags(row),
+        checks=_checks(row),
         unknown={name: value for name, value in row.items() if name not in known},
     )
 

@@ -52,6 +52,22 @@ class RecordedPlatformTags(NamedTuple):
     """Its floating tags."""
 
 
+class RecordedCheck(NamedTuple):
+    """The result of one check of a target. The fields have the names of the JSON format."""
+
+    check: str
+    result: str
+    """`passed`, `skipped`, or `accepted` for a failure that an exception accepts."""
+    reason: str = ""
+    """The reason of the exception."""
+    until: str = ""
+    """The last day of the exception: `YYYY-MM-DD`."""
+
+    def to_json(self) -> dict[str, str]:
+        """Return the result as JSON data, without fields that do not apply."""
+        return {name: value for name, value in self._asdict().items() if value}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasedIndex:
     """An index of the images of several targets. The fields have the names of the JSON format."""
@@ -99,6 +115,8 @@ class ReleasedTarget:
     """The compressed size of its layers, all platforms together."""
     platform_tags: tuple[RecordedPlatformTags, ...] = ()
     """Tags of single platforms."""
+    checks: tuple[RecordedCheck, ...] = ()
+    """The checks that did not prevent the release."""
     unknown: Mapping[str, Any] = field(default_factory=dict)
     """Fields that a newer version has written; they are kept."""
 
@@ -118,6 +136,7 @@ class ReleasedTarget:
             "seconds": self.seconds,
             "bytes": self.bytes,
             **({"platform_tags": platform_tags} if platform_tags else {}),
+            **({"checks": [check.to_json() for check in self.checks]} if self.checks else {}),
             **self.unknown,
         }
 

@@ -4,20 +4,12 @@ An artifact has the record as its only blob. It is the last thing that a release
 there is no release.
 """
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from compiler.codes import Code
-from compiler.external.registry.client import (
-    MANIFEST,
-    InvalidContentError,
-    Manifest,
-    Registries,
-    RejectedError,
-)
+from compiler.external.registry.artifacts import Artifact, artifact_blob, push_artifact
+from compiler.external.registry.client import InvalidContentError, Manifest, Registries
 from compiler.external.registry.parallel import run_parallel
-from compiler.external.registry.responses import content_digest
 from compiler.releases.parse_record import InvalidRecordError, parse_record
 from compiler.releases.record import ReleaseRecord
 from compiler.releases.version import parse_version
@@ -26,11 +18,6 @@ from compiler.releases.version import parse_version
 RECORD_PREFIX = "release-"
 """The start of the tags of records."""
 MEDIA_TYPE = "application/vnd.compile-matrix.release.v1+json"
-_RECORD_ANNOTATION = "com.compile-matrix.artifact-type"
-_IMAGE_CONFIG = "application/vnd.oci.image.config.v1+json"
-_IMAGE_LAYER = "application/vnd.oci.image.layer.v1.tar"
-_EMPTY = b"{}"
-_EMPTY_MEDIA_TYPE = "application/vnd.oci.empty.v1+json"
 
 
 def record_tag(version: str) -> str:
@@ -39,55 +26,9 @@ def record_tag(version: str) -> str:
 
 
 def push_record(registries: Registries, repository: str, record: ReleaseRecord) -> str:
-    """Store a record and return its digest.
-
-    Some registries accept only media types that they know. They store the record as an image of
-    one layer, with an annotation instead.
-    """
-    content = record.to_text().encode()
-    registries.put_blob(repository, content)
-    registries.put_blob(repository, _EMPTY)
-    tag = record_tag(record.release)
-    artifact = _record_manifest(
-        content, _EMPTY_MEDIA_TYPE, MEDIA_TYPE, {"artifactType": MEDIA_TYPE}
-    )
-    try:
-        registries.put_manifest(repository, tag, artifact)
-    except RejectedError:
-        annotations = {"annotations": {_RECORD_ANNOTATION: MEDIA_TYPE}}
-        image = _record_manifest(content, _IMAGE_CONFIG, _IMAGE_LAYER, annotations)
-        registries.put_manifest(repository, tag, image)
-        return image.digest
-    return artifact.digest
-
-
-def _record_manifest(
-    content: bytes, config_type: str, layer_type: str, more: Mapping[str, Any]
-) -> Manifest:
-    """Return a manifest with a record as its only layer.
-
-    Args:
-        content: the text of the record.
-        config_type: the media type of the empty configuration.
-        layer_type: the media type of the record.
-        more: further fields.
-    """
-    config = {"mediaType": config_type, "digest": content_digest(_EMPTY), "size": len(_EMPTY)}
-    layer = {
-        "mediaType": layer_type,
-        "digest": content_digest(content),
-        "size": len(content),
-        "annotations": {"org.opencontainers.image.title": "release.json"},
-    }
-    data = {
-        "schemaVersion": 2,
-        "mediaType": MANIFEST,
-        **more,
-        "config": config,
-        "layers": [layer],
-    }
-    text = json.dumps(data).encode()
-    return Manifest(content_digest(text), MANIFEST, text)
+    """Store a record and return its digest."""
+    artifact = Artifact(record.to_text().encode(), "release.json", MEDIA_TYPE)
+    return push_artifact(registries, repository, record_tag(record.release), artifact)
 
 
 def pull_record(registries: Registries, repository: str, version: str) -> ReleaseRecord | None:
@@ -145,16 +86,7 @@ def _read_record(registries: Registries, repository: str, version: str, blob: st
 
 def _record_blob(manifest: Manifest) -> str | None:
     """Return the digest of a record's blob; None if the manifest is not that of a record."""
-    data = manifest.data
-    layers, annotations = data.get("layers"), data.get("annotations")
-    layer = layers[0] if isinstance(layers, list) and layers else None
-    if not isinstance(layer, dict):
-        return None
-    annotated = isinstance(annotations, dict) and annotations.get(_RECORD_ANNOTATION)
-    if MEDIA_TYPE not in {layer.get("mediaType"), annotated}:
-        return None
-    digest = layer.get("digest")
-    return digest if isinstance(digest, str) else None
+    return artifact_blob(manifest, MEDIA_TYPE)
 
 
 def _invalid(repository: str, version: str, reason: str) -> InvalidContentError:

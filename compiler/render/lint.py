@@ -14,6 +14,7 @@ from compiler.render.render import Dockerfile
 from compiler.render.templates import Templates
 from compiler.render.unused_axes import effects
 from compiler.source.document import Route
+from compiler.targets.applicable_checks import matches
 from compiler.targets.expand import leaves_any, rules_of
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
@@ -82,6 +83,10 @@ def _rows(matrix: Matrix, targets: tuple[Target, ...], warn: _Warnings) -> None:
                 )
         for route, drops in _drops(image):
             used[route] = used.get(route, False) or drops
+    for check in matrix.checks.values():
+        patterns = [check.pattern, *(one.pattern for one in check.accepted)]
+        for pattern in filter(None, patterns):
+            used[pattern.route] = any(matches(matrix, pattern, target) for target in targets)
     for route, matched in used.items():
         if not matched:
             dropping = "exclude" in route

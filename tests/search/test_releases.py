@@ -198,6 +198,8 @@ class Judge:
             self._late[actor.name] = {
                 each: len(self.writes.get(each, ())) for each in self.differing_tags(version)
             }
+        if tag in tags and tag in version_tags("a-1", version):
+            self.check_checked(str(store.tags[name]), tag)
         if tag in (*tags, *composed):
             for target in actor.task.targets:
                 self.check_everywhere(target, actor.task.content, tag)
@@ -240,6 +242,13 @@ class Judge:
                 for tag in target.tags:
                     if self.model.digest(tag) != target.digest:
                         self.fail(f"{tag} was released by {actor.task} as another image")
+
+    def check_checked(self, digest: str, tag: str) -> None:
+        """Check that an image has passed its check when a version tag is created for it."""
+        store = self.model.repository(STAGING)
+        marks = [store.manifests[d][1] for name, d in store.tags.items() if name[:6] == "check-"]
+        if not any(digest.encode() in mark for mark in marks):
+            self.fail(f"{tag} was created for an image that has not passed its check")
 
     def check_exist(self, tags: Iterable[str], tag: str) -> None:
         """Check that tags exist when another one is created."""

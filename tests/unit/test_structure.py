@@ -17,7 +17,6 @@ ARGUMENTS = {
     "matrix/axes.py": "one reader: axes, their values and what a value carries",
     "matrix/field_table.py": "one table: a row for each field of an image",
     "matrix/json_schema_rules.py": "one table: the rules that pydantic does not export",
-    "matrix/load.py": "the one list of phases that make a matrix of a file",
     "matrix/matrix.py": "the frozen types of a validated matrix, without logic",
     "matrix/model.py": "the models of matrix.yaml: the JSON Schema is generated from them",
     "render/unused_axes.py": "one algorithm: its parts have no other use",

@@ -3,7 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from compiler.matrix.names import HCL_WORDS, RESERVED_VARIABLES, VARIABLE
+from compiler.matrix.names import (
+    HCL_WORDS,
+    RESERVED_PREFIXES,
+    RESERVED_VARIABLES,
+    SECRET_VARIABLES,
+    VARIABLE,
+)
 from compiler.output.bake_fields import Fields
 from compiler.output.definition import Definition
 
@@ -28,9 +34,10 @@ def is_variable(character: str) -> bool:
 
 def why_not_variable(name: str) -> str:
     """Return why a matrix cannot have a variable of this name; empty if it can."""
-    if not VARIABLE.match(name) or name in RESERVED_VARIABLES | HCL_WORDS:
+    if not VARIABLE.match(name) or name in RESERVED_VARIABLES | SECRET_VARIABLES | HCL_WORDS:
         return "a matrix cannot have a variable of this name"
-    return "names that begin with ONLY_ are reserved" if name.startswith("ONLY_") else ""
+    found = next((prefix for prefix in RESERVED_PREFIXES if name.startswith(prefix)), "")
+    return found and f"names that begin with {found} are reserved"
 
 
 def with_variables(text: str, names: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from compiler.matrix.template_files import FOLDER
 from compiler.reports.explain.provenance import Given, Origins, written
 from compiler.reports.explain.query import Combination, Open, find_queries
 from compiler.reports.explain.rule_effects import Effect, Ruling, flow, rulings
+from compiler.targets.applicable_checks import applicable_checks
 from compiler.targets.groups import Kind
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
@@ -49,7 +50,7 @@ class Link(NamedTuple):
 
 
 class Member(NamedTuple):
-    """A group that contains the target."""
+    """A group that contains the target, or a check of its image."""
 
     name: str
     place: Location | None
@@ -90,6 +91,8 @@ class Build:
     parent: Link | None
     children: tuple[str, ...]
     groups: tuple[Member, ...]
+    checks: tuple[Member, ...]
+    """The checks of `publish` that its image must pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +174,12 @@ def _target(plan: Plan, target: Target) -> Explanation:
             parent=_parent(matrix, image, target),
             children=tuple(one.name for one in plan.targets if one.parent == target.name),
             groups=_groups(plan, target.name),
+            checks=tuple(
+                Member(
+                    check.name, matrix.source.locate(("publish", "checks", check.name), key=True)
+                )
+                for check in applicable_checks(matrix, target)
+            ),
         ),
     )
 

@@ -91,6 +91,7 @@ def _plain(explanation: Explanation) -> dict[str, Any]:
         },
         "children": build.children,
         "groups": [{"name": group.name, **_span(group.place)} for group in build.groups],
+        "checks": [{"name": check.name, **_span(check.place)} for check in build.checks],
     }
 
 

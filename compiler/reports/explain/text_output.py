@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from compiler.errors import Location
 from compiler.matrix.field_table import MERGED
-from compiler.reports.explain.explain import Build, Content, Explanation
+from compiler.reports.explain.explain import Build, Content, Explanation, Member
 from compiler.reports.explain.provenance import Given
 from compiler.reports.explain.query import Open
 from compiler.reports.explain.rule_effects import Effect, Ruling
@@ -102,11 +102,12 @@ def _head(one: Explanation, build: Build) -> list[_Row]:
             ("parent", parent.target, f"from {parent.image}", _at(parent.place), parent.why)
         )
     rows += _wrapped("children", build.children)
-    groups = [
-        group.name if group.place is None else f"{group.name} ({_at(group.place)})"
-        for group in build.groups
-    ]
-    return rows + _wrapped("groups", groups)
+    rows += _wrapped("groups", map(_member, build.groups))
+    return rows + _wrapped("checks", map(_member, build.checks))
+
+
+def _member(member: Member) -> str:
+    return member.name if member.place is None else f"{member.name} ({_at(member.place)})"
 
 
 def _wrapped(name: str, words: Iterable[str]) -> list[_Row]:

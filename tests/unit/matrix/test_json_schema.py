@@ -355,6 +355,7 @@ UNSEEN = {
             "parent-axis",
             "undeclared-variable",
             "unknown-axis",
+            "unknown-check",
             "unknown-image",
         ),
         *("unknown-target", "unknown-value", "variable-cycle"),

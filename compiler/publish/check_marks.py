@@ -1,0 +1,111 @@
+"""Remember in the registry which checks an image has passed, so that no machine repeats them.
+
+A mark is a small artifact in the repository of the staged image. Its tag is `check-<sha256>`,
+which is a digest of the check's name and command, of the content of its inputs, and of the image.
+So an edited check, another input or another image has no mark. Everyone who may push can write
+one.
+"""
+
+import json
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from compiler.errors import DiagnosticError
+from compiler.external.registry.artifacts import (
+    Artifact,
+    artifact_annotations,
+    artifact_blob,
+    push_artifact,
+)
+from compiler.external.registry.client import InvalidContentError, Registries
+from compiler.fingerprint.naming import CHECK_PREFIX
+from compiler.matrix.matrix import Check, Matrix
+from compiler.source.project_files import FileError, Files
+
+
+MEDIA_TYPE = "application/vnd.compile-matrix.check.v1+json"
+CREATED = "org.opencontainers.image.created"
+"""The annotation with the time of an artifact."""
+_IMAGE = "com.compile-matrix.image"
+_CHECK = "com.compile-matrix.check"
+_MAX_SKEW = 300
+"""Seconds by which the clock of another machine may be ahead of this one's."""
+
+
+class Mark(NamedTuple):
+    """The mark of one check of one image."""
+
+    check: Check
+    repository: str
+    digest: str
+    """The digest of the image."""
+    inputs: tuple[str, ...]
+    """The digests of the check's inputs."""
+
+    @property
+    def tag(self) -> str:
+        """Return the mark's tag."""
+        parts = [self.check.name, self.check.command, list(self.inputs), self.digest]
+        return CHECK_PREFIX + sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def read_inputs(matrix: Matrix, check: Check, folder: Path) -> tuple[str, ...]:
+    """Return the digests of the files that a check reads, as they are now.
+
+    Raises:
+        DiagnosticError: a file is missing or cannot be read.
+    """
+    files = Files(folder)
+    digests = []
+    for number, path in enumerate(check.inputs):
+        try:
+            digests.append(sha256(files.read(path)).hexdigest())
+        except FileError as error:
+            route = ("publish", "checks", check.name, "inputs", number)
+            raise DiagnosticError([error.at(matrix.source.locate(route))]) from None
+    return tuple(digests)
+
+
+def write_mark(registries: Registries, mark: Mark) -> None:
+    """Record that an image has passed a check."""
+    annotations = {
+        CREATED: _now().isoformat(timespec="seconds"),
+        _CHECK: mark.check.name,
+        _IMAGE: mark.digest,
+    }
+    content = json.dumps({"version": 1, "check": mark.check.name, "image": mark.digest}).encode()
+    artifact = Artifact(content, "check.json", MEDIA_TYPE, annotations)
+    push_artifact(registries, mark.repository, mark.tag, artifact)
+
+
+def has_passed(registries: Registries, mark: Mark) -> bool:
+    """Return whether a valid mark is in the registry; an image or a damaged mark is none.
+
+    Raises:
+        RegistryError: the registry cannot be read.
+    """
+    try:
+        manifest = registries.manifest(mark.repository, mark.tag)
+    except InvalidContentError:
+        return False
+    if manifest is None or artifact_blob(manifest, MEDIA_TYPE) is None:
+        return False
+    annotations = artifact_annotations(manifest)
+    if annotations.get(_IMAGE) != mark.digest:
+        return False
+    return mark.check.valid is None or _is_recent(annotations.get(CREATED), mark.check.valid)
+
+
+def _is_recent(created: object, seconds: int) -> bool:
+    """Return whether a time is at most so many seconds ago."""
+    try:
+        age = (_now() - datetime.fromisoformat(str(created))).total_seconds()
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return -_MAX_SKEW <= age <= seconds
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
