@@ -355,7 +355,7 @@ class CheckOptions(Level):
         None, description="`allowed`: exit code 77 skips the check instead of failing it."
     )
     valid: Text | None = Field(
-        None, description="How long a passed check is remembered: `24h`, `7d`; unlimited by default."
+        None, description="How long a passed check is remembered: `24h`; unlimited by default."
     )
     accept: Annotated[list[AcceptOptions], BeforeValidator(_list)] = Field(
         [], description="Exceptions: failures that are accepted until a date."

@@ -244,11 +244,14 @@ class Judge:
                         self.fail(f"{tag} was released by {actor.task} as another image")
 
     def check_checked(self, digest: str, tag: str) -> None:
-        """Check that an image has passed its check when a version tag is created for it."""
+        """Check that an image has passed check and tests when a version tag is created for it."""
         store = self.model.repository(STAGING)
         marks = [store.manifests[d][1] for name, d in store.tags.items() if name[:6] == "check-"]
         if not any(digest.encode() in mark for mark in marks):
             self.fail(f"{tag} was created for an image that has not passed its check")
+        tests = [name for name in store.tags if "-tested-" in name]
+        if not any(digest in (store.tags[name], *store.history[name]) for name in tests):
+            self.fail(f"{tag} was created for an image that has not passed its tests")
 
     def check_exist(self, tags: Iterable[str], tag: str) -> None:
         """Check that tags exist when another one is created."""
@@ -580,3 +583,14 @@ def test_each_check_is_needed(
 
     with pytest.raises(ViolationError):
         run_script(number, tasks, scripts()[number])
+
+
+@pytest.mark.parametrize("check", ["ensure_checked", "ensure_tested"])
+def test_an_image_that_another_run_has_staged_is_examined(
+    check: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without that, a version tag names an image that has not passed its check."""
+    monkeypatch.setattr(f"compiler.publish.version_tags.{check}", lambda *_: None)
+
+    with pytest.raises(ViolationError):
+        search(14)

@@ -37,6 +37,7 @@ LOADED = [
     "compiler.cli.remaining_targets",
     "compiler.cli.report",
     "compiler.cli.schema",
+    "compiler.cli.staged",
     "compiler.cli.terminal",
     "compiler.codes",
     "compiler.constants",

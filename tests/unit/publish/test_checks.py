@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -24,6 +25,8 @@ from compiler.publish import check_marks, check_process, check_results
 from compiler.publish.publish import publish
 from compiler.publish.request import PublishRequest
 from compiler.publish.result import PublishResult
+from compiler.publish.unchecked import find_unchecked
+from compiler.publish.unchecked_output import UncheckedFormat, format_unchecked
 from compiler.releases.registry_record import pull_record
 
 
@@ -243,6 +246,43 @@ def test_checks_on_another_machine(project: Project) -> None:
     project.publish(checks)
     assert (project.ran("scan"), project.ran("gpu")) == (["a-1", "a-2"], ["a-2"])
     assert [one["check"] for one in results(project)["a-2"]] == ["scan", "gpu"]
+
+
+def test_the_staged_images_that_lack_a_check(project: Project) -> None:
+    """Each format lists the checks that an image has not passed; nothing is written."""
+    checks = "scan: 'true'\ngpu: {run: 'true', when: {n: 2}}"
+
+    def staged(output_format: UncheckedFormat, *names: str) -> tuple[str, int]:
+        request = project.request(checks, stage_only=True, checks=names)
+        found = find_unchecked(request, ModelRegistries(project.model), project)
+        return format_unchecked(found.images, output_format), found.unready
+
+    assert staged(UncheckedFormat.TABLE) == ("", 2)
+    project.publish(checks, stage_only=True)
+    project.publish(checks, checks=("scan",))
+    tags = project.tags
+    text, unready = staged(UncheckedFormat.JSON)
+    (image,) = json.loads(text)
+    reference = f"{REPOSITORY}@{image.pop('reference').rpartition('@')[2]}"
+    assert unready == 0
+    assert image == {
+        "target": "a-2",
+        "image": "a",
+        "axes": {"n": "2"},
+        "pending": ["gpu"],
+        "passed": ["scan"],
+    }
+    assert json.loads(staged(UncheckedFormat.GITHUB)[0]) == {
+        "include": [
+            {"target": "a-2", "image": "a", "n": "2", "check": "gpu", "reference": reference}
+        ]
+    }
+    assert "a-2" in staged(UncheckedFormat.SELECTION)[0]
+    assert staged(UncheckedFormat.TABLE)[0].split()[:7] == (
+        ["TARGET", "PENDING", "PASSED", "IMAGE", "a-2", "gpu", "scan"]
+    )
+    assert staged(UncheckedFormat.TABLE, "scan") == ("", 0)
+    assert project.tags == tags
 
 
 def test_an_unknown_check(project: Project) -> None:

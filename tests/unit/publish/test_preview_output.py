@@ -15,7 +15,13 @@ PREVIEW = Preview(
     release="v2",
     targets=(
         PreviewedTarget(
-            target="base", state="reuse", digest=DIGEST, create=("r/base:v2",), move=(), kept={}
+            target="base",
+            state="reuse",
+            digest=DIGEST,
+            create=("r/base:v2",),
+            move=(),
+            kept={},
+            checks=(),
         ),
         PreviewedTarget(
             target="child",
@@ -24,6 +30,7 @@ PREVIEW = Preview(
             create=("r/child:v2",),
             move=("r/child:a",),
             kept={"r/child:latest": KeptTag("v3", KeptReason.NEWER)},
+            checks=("scan", "gpu"),
         ),
     ),
     unreadable=(),
@@ -36,6 +43,7 @@ def test_text() -> None:
         "TARGET  STATE  DIGEST               CREATED TAGS  MOVED TAGS\n"
         "base    reuse  sha256:111111111111  r/base:v2\n"
         "child   build                       r/child:v2    r/child:a\n"
+        "child: checks to run: scan gpu\n"
         "not moved: r/child:latest belongs to the newer release v3\n"
         "dry run of v2: 1 to build, 1 to reuse, 2 tags to create, 1 to move; nothing was written\n"
     )
@@ -56,4 +64,5 @@ def test_json() -> None:
         "create": ["r/child:v2"],
         "move": ["r/child:a"],
         "kept": {"r/child:latest": "v3"},
+        "checks": ["scan", "gpu"],
     }

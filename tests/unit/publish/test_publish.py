@@ -59,8 +59,11 @@ def test_arguments_that_would_change_images_are_rejected(
     [
         (["--stage-only", "--merge"], "--stage-only and --merge exclude each other"),
         (["--stage-only", "--if-changed"], "--stage-only and --if-changed exclude each other"),
-        (["--stage-only"], "--stage-only and --platform require each other"),
-        (["--platform=linux/amd64"], "--stage-only and --platform require each other"),
+        (["--platform=linux/amd64"], "--platform requires --stage-only"),
+        (["--checks=a", "--stage-only"], "--stage-only and --checks exclude each other"),
+        (["--checks=a", "--merge"], "--checks and --merge exclude each other"),
+        (["--checks=a", "--dry-run"], "--checks and --dry-run exclude each other"),
+        (["--checks=a,"], "name at least one check"),
         (["--set=a.tags=x"], "--set: tags of a release cannot be overridden: 'a.tags=x'"),
     ],
 )
