@@ -110,6 +110,7 @@ def test_bake_derives_from_the_environment(project: Path, either: Command) -> No
     assert read["floating-a"]["tags"][1:] == ["r/floating-a:7.1", "r/floating-a:v7"]
 
 
+@pytest.mark.slow
 def test_only_what_is_built_needs_a_value(project: Path, either: Command) -> None:
     """Bake fails, and shows the text, only if it builds a target that uses the variable."""
     read = bake(either, project, "floating", "cached", VERSION="rc").targets

@@ -87,6 +87,7 @@ def agent(tmp_path: Path) -> Iterator[Path]:
         yield place
 
 
+@pytest.mark.slow
 def test_the_sample_is_read_as_planned(sample: Path, either: list[str]) -> None:
     """Every target and group of the sample is the same in bake and in matrix.json."""
     plan = plan_json(sample)

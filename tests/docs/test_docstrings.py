@@ -6,9 +6,12 @@ import doctest
 import importlib
 import pkgutil
 
+import pytest
+
 import compiler
 
 
+@pytest.mark.slow
 def test_examples_in_docstrings() -> None:
     """All of them, in every module."""
     attempted = 0

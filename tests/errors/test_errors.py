@@ -194,6 +194,7 @@ def test_warned_in_these_words(
     assert capsys.readouterr().err == told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", WARNINGS, ids=lambda case: case.stem)
 def test_strictly_a_warning_is_an_error(
     case: Path, project: Path, capsys: pytest.CaptureFixture[str]

@@ -169,6 +169,7 @@ def test_the_tags_of_truss(name: str, case: str, tmp_path: Path, either: list[st
     assert _tags(read) == _case(case)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "lines"), [("nginx", 22), ("uv", 38)])
 def test_tags_and_platforms_of_the_owners(
     name: str, lines: int, tmp_path: Path, buildx: Path

@@ -115,6 +115,7 @@ def seconds(expression: Expression, text: str) -> float:
 EXPRESSIONS = [*expressions()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expression", EXPRESSIONS, ids=[one.name for one in EXPRESSIONS])
 def test_time_is_linear(expression: Expression) -> None:
     """Four times the text takes less than nine times as long."""

@@ -71,6 +71,7 @@ def test_compile_is_a_command(small_project: Path, capsys: Capture) -> None:
     assert run(["--check"]) == 0
 
 
+@pytest.mark.slow
 def test_the_matrix_of_the_folder_above(
     small_project: Path, capsys: Capture, monkeypatch: Patch
 ) -> None:

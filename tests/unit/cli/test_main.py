@@ -111,6 +111,7 @@ def test_another_folder(project: Path, tmp_path: Path) -> None:
     assert wrong.stderr.startswith("../matrix.yaml:1:9: error[wrong-type]")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", ["0", "1", "77"])
 def test_same_input_same_bytes(project: Path, seed: str) -> None:
     """Hash seed, folder, locale and time zone leave no trace in what is generated."""

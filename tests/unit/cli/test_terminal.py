@@ -79,6 +79,7 @@ def test_list_on_a_terminal(small_project: Path) -> None:
     assert "linux/amd64," in plain
 
 
+@pytest.mark.slow
 def test_a_grid_on_a_terminal(small_project: Path) -> None:
     """Two axes are a grid, with its header in bold, unless the user chooses what to see."""
     grid = on_terminal(small_project, "list", COLUMNS="60", NO_COLOR="")

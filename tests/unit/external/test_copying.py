@@ -99,6 +99,7 @@ def test_a_copy_continues_after_any_failure(monkeypatch: pytest.MonkeyPatch) -> 
     assert failures > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", [5, 2**20])
 def test_a_lost_response_is_made_up_for(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The registry carries out a request and its response is lost: the copy is complete."""

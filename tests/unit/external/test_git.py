@@ -133,6 +133,7 @@ def plant(project: Path, setting: str, program: Path) -> None:
     git(project, "config", setting, value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_no_setting_of_a_repository_runs_a_program(
     project: Path, setting: str, program: Path, marker: Path

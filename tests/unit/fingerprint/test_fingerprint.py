@@ -255,6 +255,7 @@ COUNTS: Mapping[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", COUNTS)
 def test_what_decides_an_image_counts_in_it_and_its_children_only(project: Path, case: str) -> None:
     """A changed input changes the targets that have it, and is named as a component."""
@@ -351,6 +352,7 @@ DOES_NOT: Mapping[str, Callable[[Path], None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", DOES_NOT)
 def test_what_decides_no_image_counts_nowhere(project: Path, case: str) -> None:
     """A change that does not affect an image changes no fingerprint."""
@@ -561,6 +563,7 @@ SETS: list[list[str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["buildx", "old_buildx"])
 @pytest.mark.parametrize("sets", SETS, ids=lambda sets: " ".join(sets) or "nothing")
 def test_fields_are_what_bake_resolves(

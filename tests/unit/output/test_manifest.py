@@ -172,6 +172,7 @@ def compile_and_write(folder: Path) -> None:
     update(compiled.artifacts, folder, compiled.plan.matrix.output)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edits", EDITS.values(), ids=EDITS)
 def test_branches_that_edit_different_lines_merge(
     repository: Path, edits: tuple[tuple[str, str], tuple[str, str]]

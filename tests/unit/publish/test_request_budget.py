@@ -118,6 +118,7 @@ def again(project: Project) -> None:
     assert project.written == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("release", "limit"),
     [(first, 6), (second, 6), (second_of_equal_images, 5), (hotfix, 6), (again, 2)],

@@ -111,6 +111,7 @@ class Project:
         assert promoted.skipped == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_releases(vendor: type[Vendor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Preview, two releases, one of them again, return to the first, list and show."""

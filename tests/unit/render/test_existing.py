@@ -104,6 +104,7 @@ def test_its_file_decides_the_fingerprint(tmp_path: Path, monkeypatch: pytest.Mo
     assert run(["--check"]) == 0
 
 
+@pytest.mark.slow
 def test_a_removed_image_leaves_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that matrix.json lists without having generated it is never removed."""
     monkeypatch.chdir(tmp_path)

@@ -103,6 +103,7 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str
     return {**own, "PATH": path}
 
 
+@pytest.mark.slow
 def test_a_bake_file_with_everything(tmp_path: Path, environment: dict[str, str]) -> None:
     """Axes, fragments, variables, groups and inline Dockerfiles are taken over exactly."""
     folder = tmp_path / "project"
@@ -272,6 +273,7 @@ def test_defaults_keep_their_variables() -> None:
     assert default_in_matrix(c, {"B"}) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -117,6 +117,7 @@ def as_json(output: Output) -> dict[str, tuple[list[str], list[str]]]:
     return {one["target"]: (one["reasons"], one["downstream"]) for one in json.loads(output[1])}
 
 
+@pytest.mark.slow
 def test_nothing_changed(changed: Callable[..., Output], project: Path) -> None:
     """Nothing is printed to stdout, and no file in the repository is written."""
     before = state(project.parents[1])
@@ -176,6 +177,7 @@ def test_a_base_that_moved(changed: Callable[..., Output], project: Path) -> Non
     }
 
 
+@pytest.mark.slow
 def test_forms_and_filters(changed: Callable[..., Output], project: Path) -> None:
     """Each format lists the selected targets, in the plan's order."""
     (project / "server/requirements.txt").write_text("two\n")

@@ -310,6 +310,7 @@ def compare(folder: Path, commit: str) -> None:
     assert list(map(described, changes)) == list(map(described, expected))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_random_repositories(project: Path, seed: int) -> None:
     """After any changes, committed or not, the result is that of a checkout."""
@@ -324,6 +325,7 @@ def test_random_repositories(project: Path, seed: int) -> None:
         compare(project, f"HEAD~{random.randrange(commits)}")
 
 
+@pytest.mark.slow
 def test_a_context_in_a_submodule(project: Path) -> None:
     """A file that is gone from the working tree of a submodule is noticed."""
     submodule(project)
@@ -339,6 +341,7 @@ def test_a_context_in_a_submodule(project: Path) -> None:
     assert ("all", ("ctx/vendor/g/h is gone",), ()) in map(described, changes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attributes", ["", "* text=auto\n", "*.txt text eol=lf\n"])
 def test_only_files_that_differ_are_read(
     project: Path, monkeypatch: pytest.MonkeyPatch, attributes: str

@@ -135,6 +135,7 @@ def test_a_replaced_value_is_part_of_no_cycle(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_long_chain_is_evaluated(tmp_path: Path) -> None:
     """The depth of a chain is not that of Python's stack."""
     set_: dict[str, Any] = {f"n{n}": f"{{{{ n{n + 1} }}}}" for n in range(2000)}
