@@ -673,10 +673,9 @@ def test_completion(project: Path) -> None:
         said = run(
             project,
             _COMPILE_MATRIX_COMPLETE="bash_complete",
-            COMP_WORDS=f"compile-matrix explain {word}",
-            COMP_CWORD="2",
+            COMPILE_MATRIX_LINE=f"compile-matrix explain {word}",
         )
-        return [line.removeprefix("plain,") for line in said.stdout.split()]
+        return [line.split("\t")[1] for line in said.stdout.splitlines()]
 
     assert offered("base") == ["base-3_9", "base-3_10", "base-3_11"]
     assert offered("gpu") == ["gpu=false", "gpu=true"]
