@@ -40,11 +40,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_sessionstart() -> None:
-    """Restore the default handling of signals that this process ignores.
+    """Restore the default handling of signals that this process ignores, and hide the summary.
 
     Child processes inherit ignored signals, so tests could not interrupt the programs that they
-    start. A shell ignores some signals in the processes that it starts with `&`.
+    start. A shell ignores some signals in the processes that it starts with `&`. The commands that
+    tests run in a workflow must not write to its summary.
     """
+    os.environ.pop("GITHUB_STEP_SUMMARY", None)
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             interrupt = number == signal.SIGINT

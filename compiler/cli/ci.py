@@ -1,7 +1,8 @@
 """`compile-matrix ci`: print CI jobs for the targets that must be built."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -9,7 +10,16 @@ import click
 from compiler.cli.changed import Considered, Question, add_question, consider, find_changes
 from compiler.cli.common_options import Command, Group
 from compiler.cli.context import Invocation, pass_invocation
+from compiler.cli.summary_file import (
+    append_summary,
+    last_record,
+    previous_release,
+    released_sizes,
+    summary_option,
+    wants_summary,
+)
 from compiler.constants import GITHUB_JOBS
+from compiler.reports.text import counted
 
 
 if TYPE_CHECKING:
@@ -43,8 +53,9 @@ _shards = click.option(
 @ci_.command("github", cls=Command)
 @add_question
 @_shards
+@summary_option
 @pass_invocation
-def github_(invocation: Invocation, /, question: Question, limit: int) -> None:
+def github_(invocation: Invocation, /, question: Question, limit: int, summary: str | None) -> None:
     """Print job matrices for GitHub: {"stages": [{"include": [...]}, ...], "shards": N}.
 
     Each job has the keys `name`, `stage`, `shard`, `steps`, `targets`, and `selection`: the
@@ -57,7 +68,9 @@ def github_(invocation: Invocation, /, question: Question, limit: int) -> None:
     """
     from compiler.reports.ci.jobs import github
 
-    click.echo(github(_stages(invocation, question, limit)), nl=False)
+    jobs = _find_jobs(invocation, question, limit)
+    click.echo(github(jobs.stages), nl=False)
+    _summarize(jobs, question, summary)
 
 
 @ci_.command("gitlab", cls=Command)
@@ -69,8 +82,16 @@ def github_(invocation: Invocation, /, question: Question, limit: int) -> None:
     metavar="FILE",
     help="Let the jobs extend the hidden job `.compile-matrix` of this project file.",
 )
+@summary_option
 @pass_invocation
-def gitlab_(invocation: Invocation, /, question: Question, limit: int, include: str) -> None:
+def gitlab_(
+    invocation: Invocation,
+    /,
+    question: Question,
+    limit: int,
+    include: str,
+    summary: str | None,
+) -> None:
     """Print a child pipeline for GitLab, with one job for each shard.
 
     The variable SELECTION contains the job's selection. A job compiles, builds and tests its
@@ -83,12 +104,24 @@ def gitlab_(invocation: Invocation, /, question: Question, limit: int, include: 
     """
     from compiler.reports.ci.jobs import gitlab
 
-    click.echo(gitlab(_stages(invocation, question, limit), include), nl=False)
+    jobs = _find_jobs(invocation, question, limit)
+    click.echo(gitlab(jobs.stages, include), nl=False)
+    _summarize(jobs, question, summary)
 
 
-def _stages(
-    invocation: Invocation, question: Question, limit: int
-) -> "tuple[tuple[Shard, ...], ...]":
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Jobs:
+    """The jobs, and what they build."""
+
+    considered: Considered
+    reasons: "Mapping[str, Sequence[str]]"
+    """Target to be built -> why; without a comparison there is no reason."""
+    steps: Mapping[str, tuple[str, ...]]
+    """Target to be built -> its steps."""
+    stages: "tuple[tuple[Shard, ...], ...]"
+
+
+def _find_jobs(invocation: Invocation, question: Question, limit: int) -> _Jobs:
     """Return the targets that must be built, as stages of at most `limit` shards in total."""
     from compiler.bake.preconditions import reject_filters
     from compiler.reports.ci.shards import stages
@@ -97,20 +130,68 @@ def _stages(
         raise click.UsageError("use at most one of --since REV and --against registry")
     reject_filters(os.environ)
     considered = consider(invocation, question)
-    targets = considered.targets
+    reasons: dict[str, Sequence[str]] = {target.name: () for target in considered.targets}
     if question.commit is not None or question.against is not None:
         changes, inputs = find_changes(question, considered)
-        targets = tuple(change.target for change in changes)
-        if considered.targets and not targets:
+        reasons = {change.target.name: change.reasons for change in changes}
+        if considered.targets and not reasons:
             invocation.note("nothing changed")
     else:
         inputs = considered.fingerprints
-    return stages(
-        [target.name for target in targets],
-        {name: one.linked for name, one in inputs.items()},
-        {target.name: _steps(considered, inputs[target.name]) for target in targets},
-        limit,
+    steps = {name: _steps(considered, inputs[name]) for name in reasons}
+    linked = {name: one.linked for name, one in inputs.items()}
+    return _Jobs(
+        considered=considered,
+        reasons=reasons,
+        steps=steps,
+        stages=stages(list(reasons), linked, steps, limit),
     )
+
+
+def _summarize(jobs: _Jobs, question: Question, summary: str | None) -> None:
+    """Append the summary of the jobs: what they build and why, and the sizes of the last release.
+
+    The sizes are those in the registry, with `--against registry`, or else in the record that the
+    last `publish` in this folder has written.
+    """
+    if not wants_summary(summary):
+        return
+    from compiler.reports.run_summary import RunSummary, format_summary
+
+    plan, considered = jobs.considered.compiled.plan, jobs.considered
+    all_steps = [step for steps in jobs.steps.values() for step in steps]
+    distinct = counted(len(set(all_steps)), "distinct step")
+    in_jobs = counted(sum(map(len, jobs.stages)), "job")
+    facts = [
+        f"Compared with {question.commit}."
+        if question.commit is not None
+        else "Compared with the images in the registry."
+        if question.against
+        else "All selected targets are built.",
+        f"{distinct} in {in_jobs}; {len(all_steps):,} without sharing.",
+    ]
+    if question.against is None:
+        record = last_record(considered.invocation.folder)
+    else:
+        from compiler.external.registry.client import Registries
+
+        record = previous_release(Registries(os.environ), considered.resolved)
+    text = format_summary(
+        plan,
+        RunSummary(
+            title=f"{len(jobs.reasons):,} of {counted(len(considered.targets), 'target')} to build",
+            facts=facts,
+            states={
+                target.name: "build" if target.name in jobs.reasons else "unchanged"
+                for target in considered.targets
+            },
+            changed=frozenset(jobs.reasons),
+            reasons=jobs.reasons,
+            release=record.release if record else "",
+            released_sizes=released_sizes(record),
+        ),
+    )
+    append_summary(summary, text)
 
 
 def _steps(considered: Considered, inputs: "Fingerprint") -> tuple[str, ...]:

@@ -18,16 +18,22 @@ from compiler.cli.publish_request import (
     PublishOptions,
     check_options,
     compile_release,
+    find_unchanged,
+)
+from compiler.cli.summary_file import (
+    RECORD_FILE,
+    append_summary,
+    previous_release,
+    summary_option,
+    wants_summary,
 )
 from compiler.errors import on_error
-from compiler.reports.text import printable, shortened
 
 
 if TYPE_CHECKING:
     from compiler.external.registry.client import Registries
     from compiler.external.registry.read_only import ReadOnlyRegistries
     from compiler.publish.output import PublishFormat
-    from compiler.releases.record import ReleaseRecord
 
 
 @click.command("publish", cls=PassingOn)
@@ -58,6 +64,7 @@ if TYPE_CHECKING:
     help="Publish only if an image, target or tag differs from the latest release; otherwise print "
     "the version of that release.",
 )
+@summary_option
 @add_bake_options
 @format_option("table", "json", "github", help="Format of the result.")
 @click.pass_context
@@ -68,6 +75,7 @@ def publish_(
     selection: str | None,
     version: str | None,
     platform: str,
+    summary: str | None,
     *,
     replace: bool,
     no_moving: bool,
@@ -119,6 +127,7 @@ def publish_(
         builds=not checks,
         dry_run=dry_run,
         if_changed=if_changed,
+        summary=summary,
         flags=flags,
         bake_arguments=PassingOn.passed(context),
     )
@@ -145,42 +154,20 @@ def _run(invocation: Invocation, options: PublishOptions, output_format: "Publis
         return
     preview = ReadOnlyRegistries(os.environ) if options.dry_run else None
     registries = Registries(os.environ) if preview is None else preview
-    unchanged = _find_unchanged(release, registries) if options.if_changed else None
+    unchanged = find_unchanged(release, registries) if options.if_changed else None
     if unchanged is not None:
         invocation.note(f"nothing differs from {unchanged.release}")
         as_json = output_format == "json"
         click.echo(unchanged.to_text() if as_json else f"{unchanged.release}\n", nl=False)
+        if wants_summary(options.summary):
+            from compiler.reports.markdown import markdown
+
+            release_name = markdown(unchanged.release)
+            append_summary(options.summary, f"### Nothing differs from {release_name}\n\n")
     elif preview is not None:
         _print_preview(release, preview, output_format)
     else:
         _publish(release, registries, output_format)
-
-
-def _find_unchanged(release: CompiledRelease, registries: "Registries") -> "ReleaseRecord | None":
-    """Return the latest release if a new one would not differ from it; otherwise print why."""
-    from compiler.publish.changes import find_changes
-    from compiler.publish.items import record_repositories
-    from compiler.releases.latest import find_latest
-    from compiler.releases.registry_record import choose_repository
-
-    repositories = record_repositories(release.resolved)
-    repository = choose_repository(registries, repositories)
-    if repository is None:
-        return None
-    complete = release.options.complete
-    targets = () if complete else release.targets
-    record, damaged = find_latest(registries, repository, repositories, targets)
-    release.invocation.warn_of(damaged)
-    if record is None:
-        release.invocation.note("no release has been published")
-        return None
-    request = release.request(record.release)
-    changes = find_changes(registries, request, record, complete=complete)
-    if not changes:
-        return record
-    differences = printable(shortened(changes, 3, "; "))
-    release.invocation.note(f"differs from {record.release}: {differences}")
-    return None
 
 
 def _print_preview(
@@ -207,6 +194,12 @@ def _print_preview(
         )
     )
     click.echo(format_preview(previewed, output_format), nl=False)
+    if wants_summary(release.options.summary):
+        from compiler.publish.summary import preview_summary
+
+        earlier = previous_release(registries, release.resolved, previewed.release)
+        text = preview_summary(release.compiled.plan, previewed, earlier)
+        append_summary(release.options.summary, text)
 
 
 def _publish(
@@ -217,6 +210,9 @@ def _publish(
     from compiler.publish.output import format_notes, format_result
     from compiler.publish.publish import publish
 
+    is_summarized = wants_summary(release.options.summary)
+    version = release.release.version
+    earlier = previous_release(registries, release.resolved, version) if is_summarized else None
     request, progress, start = release.request(), build_progress(), time.monotonic()
     try:
         with on_error("staged images are kept, and the next run reuses them"):
@@ -225,8 +221,13 @@ def _publish(
         progress.end()
     if result.record:
         folder = release.invocation.folder
-        write_local(folder, "release.json", result.record.to_text().encode())
+        write_local(folder, RECORD_FILE, result.record.to_text().encode())
     if output_format == "json":
         for line in format_notes(result):
             click.echo(line, err=True)
     click.echo(format_result(result, output_format, time.monotonic() - start), nl=False)
+    if is_summarized:
+        from compiler.publish.summary import result_summary
+
+        text = result_summary(release.compiled.plan, result, earlier)
+        append_summary(release.options.summary, text)

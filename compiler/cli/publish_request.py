@@ -8,13 +8,16 @@ import click
 
 from compiler.cli.bake_options import BakeFlags
 from compiler.cli.context import Invocation
+from compiler.reports.text import printable, shortened
 
 
 if TYPE_CHECKING:
+    from compiler.external.registry.client import Registries
     from compiler.fingerprint.fingerprint import ProjectInputs
     from compiler.output.artifact import Compilation
     from compiler.output.bake_resolved import ResolvedPlan
     from compiler.publish.request import PublishRequest
+    from compiler.releases.record import ReleaseRecord
     from compiler.releases.version import Release
 
 
@@ -34,6 +37,8 @@ class PublishOptions:
     """The only checks to run; empty to publish or stage images."""
     dry_run: bool = False
     if_changed: bool = False
+    summary: str | None = None
+    """The file to which a summary is appended."""
     flags: BakeFlags
     bake_arguments: tuple[str, ...] = ()
     builds: bool = True
@@ -188,3 +193,30 @@ def _platform(text: str) -> str:
     if text and platform is None:
         raise click.UsageError(f"invalid value for --platform: {text!r}")
     return platform or ""
+
+
+def find_unchanged(release: CompiledRelease, registries: "Registries") -> "ReleaseRecord | None":
+    """Return the latest release if a new one would not differ from it; otherwise print why."""
+    from compiler.publish.changes import find_changes
+    from compiler.publish.items import record_repositories
+    from compiler.releases.latest import find_latest
+    from compiler.releases.registry_record import choose_repository
+
+    repositories = record_repositories(release.resolved)
+    repository = choose_repository(registries, repositories)
+    if repository is None:
+        return None
+    complete = release.options.complete
+    targets = () if complete else release.targets
+    record, damaged = find_latest(registries, repository, repositories, targets)
+    release.invocation.warn_of(damaged)
+    if record is None:
+        release.invocation.note("no release has been published")
+        return None
+    request = release.request(record.release)
+    changes = find_changes(registries, request, record, complete=complete)
+    if not changes:
+        return record
+    differences = printable(shortened(changes, 3, "; "))
+    release.invocation.note(f"differs from {record.release}: {differences}")
+    return None

@@ -64,6 +64,32 @@ def find_latest(
     return LatestRelease(highest, tuple(damaged))
 
 
+def find_previous(
+    registries: Registries, record_repository: str, version: str = ""
+) -> ReleaseRecord | None:
+    """Return the highest release below a version, in a few requests; floating tags are not read.
+
+    Final versions come before prereleases. Damaged records are left out.
+
+    Args:
+        registries: the registries to read.
+        record_repository: the repository of release records.
+        version: the version; empty, or not a version, if every other release counts.
+
+    Raises:
+        RegistryError: a registry cannot be read.
+    """
+    limit = parse_version(version)
+    for name in _by_preference(recorded_versions(registries, record_repository)):
+        found = parse_version(name)
+        if name == version or (limit and (found is None or found >= limit)):
+            continue
+        (record,) = pull_records(registries, record_repository, [name]).values()
+        if isinstance(record, ReleaseRecord):
+            return record
+    return None
+
+
 def no_release(repository: str, target: str = "") -> DiagnosticError:
     """Return the error for a search that found no release.
 

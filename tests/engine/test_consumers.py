@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,8 +118,11 @@ def test_a_preview_writes_nothing(project: Project) -> None:
     project.write("ctx/a.txt", "changed")
     project.writes.clear()
     before, tags = project.files(), project.tags()
+    summary = project.folder.parent / "summary.md"
 
-    done = project.run("publish", "--dry-run", "--format=json", VERSION="v1.1")
+    done = project.run(
+        *("publish", "--dry-run", "--format=json", "--summary", str(summary)), VERSION="v1.1"
+    )
 
     rows = {row["target"]: row for row in json.loads(done.stdout)["targets"]}
     assert {name: row["state"] for name, row in rows.items()} == {
@@ -134,9 +138,16 @@ def test_a_preview_writes_nothing(project: Project) -> None:
     assert project.writes == []
     assert project.tags() == tags
     assert project.files() == before
-    text = project.publish("v1.1").stdout
+    previewed = summary.read_text()
+    assert "### Dry run of v1.1&#58; 3 of 4 targets to build\n" in previewed
+    assert re.search(r"\| base-a \| another image \| [\d.]+ [kM]?B \|\n", previewed)
+    text = project.publish("v1.1", "--summary", str(summary)).stdout
     assert "3 built, 1 reused" in text
     assert "7 tags created or moved" in text
+    published = summary.read_text().removeprefix(previewed)
+    assert published.startswith("### Published v1.1&#58; 4 targets\n")
+    assert re.search(r"\| base-a \| another image \| [\d.]+ [kM]?B \| .* \| [+-].*% \|", published)
+    assert "base-b" not in published
 
     older = project.run("publish", "--dry-run", VERSION="v0.9").stdout
     existing = project.run("publish", "--dry-run", "n=a", VERSION="v1.0", code=1).stderr

@@ -7,7 +7,7 @@ from support.fake_registries import FakeRegistries
 from support.releases import released_target
 
 from compiler.external.registry.client import Manifest
-from compiler.releases.latest import find_latest
+from compiler.releases.latest import find_latest, find_previous
 from compiler.releases.record import ReleaseRecord
 from compiler.releases.registry_record import push_record
 
@@ -135,3 +135,25 @@ def test_damaged_and_foreign_records(releases: Releases) -> None:
     assert found.record is not None
     assert found.record.release == "v2"
     assert [error.diagnostics[0].code for error in found.damaged] == ["bad-record"]
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ("v3.0", "v2.0"),
+        ("v2.0", "v1.0"),
+        ("v2.5", "v2.0"),
+        ("v1.5", "v1.0"),
+        ("v1.0", None),
+        ("nightly", "v3.0"),
+        ("", "v3.0"),
+    ],
+)
+def test_previous_release(releases: Releases, version: str, expected: str | None) -> None:
+    """It is the highest one below a version; final releases come before prereleases."""
+    for number, name in enumerate(("v1.0", "v2.0", "v3.0", "v3.1-rc1", "nightly")):
+        releases.record(name, a=str(number))
+
+    found = find_previous(releases.registries, REPOSITORY, version)
+
+    assert (found.release if found else None) == expected

@@ -1,0 +1,93 @@
+"""A release, or its preview, as a summary in Markdown."""
+
+from collections.abc import Mapping
+
+from compiler.publish.output import format_kept_tags, format_notes
+from compiler.publish.preview import Preview
+from compiler.publish.result import PublishResult
+from compiler.releases.record import ReleaseRecord
+from compiler.reports.run_summary import RunSummary, format_summary
+from compiler.reports.text import counted
+from compiler.targets.plan import Plan
+
+
+_PREVIEWED = {"build": "to build", "merge": "to merge", "reuse": "reused"}
+
+
+def preview_summary(plan: Plan, preview: Preview, earlier: ReleaseRecord | None) -> str:
+    """Return what a release would do: what is built, and how large it was in the last release.
+
+    Args:
+        plan: all targets.
+        preview: what the release would do.
+        earlier: the last release, if one is known.
+    """
+    names = {target.name for target in plan.targets}
+    targets = [target for target in preview.targets if target.target in names]
+    changed = frozenset(target.target for target in targets if target.state != "reuse")
+    created = sum(len(target.create) for target in preview.targets)
+    moved = sum(len(target.move) for target in preview.targets)
+    kept = [line for one in targets for line in format_kept_tags(one.kept, preview.release)]
+    return format_summary(
+        plan,
+        RunSummary(
+            title=f"Dry run of {preview.release}: {len(changed):,} of "
+            f"{counted(len(targets), 'target')} to build",
+            facts=[f"{counted(created, 'tag')} to create, {moved:,} to move.", *kept],
+            states={target.target: _PREVIEWED[target.state] for target in targets},
+            changed=changed,
+            reasons=_reasons(changed, earlier),
+            release=earlier.release if earlier else "",
+            released_sizes=_sizes(earlier),
+        ),
+    )
+
+
+def result_summary(plan: Plan, result: PublishResult, earlier: ReleaseRecord | None) -> str:
+    """Return what a run has published or staged, with sizes compared with the last release.
+
+    Args:
+        plan: all targets.
+        result: what the run has done.
+        earlier: the last release, if one is known.
+    """
+    built = frozenset(one.record.target for one in result.targets if one.built)
+    created = sum(one.created_tags for one in result.targets)
+    recorded = earlier.by_name if earlier else {}
+    changed = frozenset(
+        one.record.target
+        for one in result.targets
+        if one.record.target not in recorded
+        or recorded[one.record.target].digest != one.record.digest
+    )
+    counts = f"{len(built):,} built, {len(result.targets) - len(built):,} reused"
+    verb = "Published" if result.record else "Staged"
+    return format_summary(
+        plan,
+        RunSummary(
+            title=f"{verb} {result.release}: {counted(len(result.targets), 'target')}",
+            facts=[
+                f"{counts}, {counted(created, 'tag')} created or moved.",
+                *format_notes(result),
+            ],
+            states={
+                one.record.target: "built" if one.built else "reused" for one in result.targets
+            },
+            changed=changed,
+            reasons=_reasons(changed, earlier),
+            sizes={one.record.target: one.record.bytes for one in result.targets},
+            release=earlier.release if earlier else "",
+            released_sizes=_sizes(earlier),
+        ),
+    )
+
+
+def _reasons(changed: frozenset[str], earlier: ReleaseRecord | None) -> Mapping[str, list[str]]:
+    """Return how targets differ from the last release."""
+    if earlier is None:
+        return {}
+    return {name: ["another image" if name in earlier.by_name else "new"] for name in changed}
+
+
+def _sizes(earlier: ReleaseRecord | None) -> dict[str, int]:
+    return {target.target: target.bytes for target in earlier.targets} if earlier else {}
