@@ -13,6 +13,7 @@ from compiler.targets.target import Target
 
 _MOST_ROWS = 100
 """Rows of a table; a summary of a GitHub workflow is limited to 1 MiB."""
+_MOST_COLUMNS = 8
 _MOST_REASONS = 3
 
 
@@ -66,27 +67,31 @@ def _lines(plan: Plan, summary: RunSummary) -> Iterator[str]:
 
 
 def _grid(plan: Plan, targets: Sequence[Target], summary: RunSummary) -> list[str]:
-    """Return a table of states: the last axis in which targets differ across, the others down."""
-    varying = [
-        axis.name
-        for axis in plan.matrix.axes.values()
-        if len({spelling(target.axes.get(axis.name)) for target in targets}) > 1
-    ]
-    *down, across = varying or [""]
-    values = dict.fromkeys(spelling(target.axes.get(across)) for target in targets)
-    order = [value.text for value in plan.matrix.axes[across].values] if across else []
-    columns = sorted(values, key=lambda text: order.index(text) if text in order else -1)
+    """Return a table of states, with the shortest axis across and the others down."""
+
+    def values(name: str) -> list[str]:
+        present = {spelling(target.axes.get(name)) for target in targets}
+        order = [value.text for value in plan.matrix.axes[name].values]
+        return sorted(present, key=lambda text: order.index(text) if text in order else -1)
+
+    varying = [name for name in plan.matrix.axes if len(values(name)) > 1]
+    across = min(reversed(varying), key=lambda name: len(values(name)), default="")
+    columns = values(across) if across else []
+    if len(columns) > _MOST_COLUMNS:
+        across, columns = "", []
+    down = [name for name in varying if name != across]
     rows: dict[tuple[str, ...], dict[str, str]] = {}
     for target in targets:
         key = tuple(spelling(target.axes.get(name)) for name in down)
         state = markdown(summary.states[target.name])
-        cell = f"**{state}**" if target.name in summary.changed else state
-        rows.setdefault(key, {})[spelling(target.axes.get(across))] = cell
-    header = [*map(markdown, down), *(markdown(f"{across}={value}") for value in columns)]
+        column = spelling(target.axes.get(across)) if across else ""
+        cells = rows.setdefault(key, {})
+        cells[column] = f"**{state}**" if target.name in summary.changed else state
+    titles = [markdown(f"{across}={value}") for value in columns] or ["state"]
     return _shortened_table(
-        header if across else ["state"],
+        [*map(markdown, down), *titles],
         [
-            [*map(markdown, key), *(cells.get(one, "") for one in columns)]
+            [*map(markdown, key), *(cells.get(one, "") for one in columns or [""])]
             for key, cells in rows.items()
         ],
     )

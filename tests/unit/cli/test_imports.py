@@ -38,6 +38,7 @@ LOADED = [
     "compiler.cli.report",
     "compiler.cli.schema",
     "compiler.cli.staged",
+    "compiler.cli.summary_file",
     "compiler.cli.terminal",
     "compiler.codes",
     "compiler.constants",
