@@ -1,5 +1,6 @@
 """A release, or its preview, as a summary in Markdown."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from compiler.publish.output import format_kept_tags, format_notes
@@ -27,13 +28,19 @@ def preview_summary(plan: Plan, preview: Preview, earlier: ReleaseRecord | None)
     changed = frozenset(target.target for target in targets if target.state != "reuse")
     created = sum(len(target.create) for target in preview.targets)
     moved = sum(len(target.move) for target in preview.targets)
+    checks = Counter(name for target in preview.targets for name in target.checks)
+    runs = [f"{name} on {counted(count, 'image')}" for name, count in checks.items()]
     kept = [line for one in targets for line in format_kept_tags(one.kept, preview.release)]
     return format_summary(
         plan,
         RunSummary(
             title=f"Dry run of {preview.release}: {len(changed):,} of "
             f"{counted(len(targets), 'target')} to build",
-            facts=[f"{counted(created, 'tag')} to create, {moved:,} to move.", *kept],
+            facts=[
+                f"{counted(created, 'tag')} to create, {moved:,} to move.",
+                *([f"Checks to run: {', '.join(runs)}."] if runs else []),
+                *kept,
+            ],
             states={target.target: _PREVIEWED[target.state] for target in targets},
             changed=changed,
             reasons=_reasons(changed, earlier),

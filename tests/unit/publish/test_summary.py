@@ -72,7 +72,13 @@ def test_preview(earlier: ReleaseRecord | None) -> None:
         release="v2",
         targets=tuple(
             PreviewedTarget(
-                target=name, state=state, digest=None, create=("r/a:v2",), move=(), kept={}
+                target=name,
+                state=state,
+                digest=None,
+                create=("r/a:v2",),
+                move=(),
+                kept={},
+                checks=("scan",) if state == "build" else (),
             )
             for name, state in states.items()
         ),
@@ -83,5 +89,6 @@ def test_preview(earlier: ReleaseRecord | None) -> None:
 
     assert "### Dry run of v2&#58; 1 of 2 targets to build\n" in text
     assert "3 tags to create, 0 to move.\n" in text
+    assert "Checks to run&#58; scan on 1 image.\n" in text
     assert "| **to build** | reused |\n" in text
     assert ("| a-3&#95;9 | another image | 1.0 kB |\n" in text) == (earlier is not None)
