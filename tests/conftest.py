@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,6 +22,9 @@ from support import engine as engines
 from support import tools
 from support.packages import Unavailable
 
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 T = TypeVar("T")
 
@@ -62,10 +65,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Run the tests of a file of tests/engine on one worker, with `--dist loadgroup`.
+    """Run the tests of a file of tests/engine or tests/browser on one worker.
 
-    Each worker starts an engine of its own, because tests count executed build steps and prune the
-    build cache. If the workers share the user's engine, one worker runs all tests that use it.
+    That is for `--dist loadgroup`. Each worker starts an engine of its own, because tests count
+    executed build steps and prune the build cache. If the workers share the user's engine, one
+    worker runs all tests that use it.
     """
     if config.getoption("dist") != "loadgroup":
         return None
@@ -78,9 +82,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
         def _split_scope(self, nodeid: str) -> str:
             path = Path(nodeid.partition("::")[0])
-            if path.parent.name != "engine":
+            if path.parent.name not in {"browser", "engine"}:
                 return nodeid
-            return "engine" if shared else path.as_posix()
+            return "engine" if shared and path.parent.name == "engine" else path.as_posix()
 
     return EngineScheduling(config, log)
 
@@ -122,6 +126,16 @@ def arm64_buildx() -> list[str]:
 def engine() -> Iterator[engines.Engine]:
     """Start an engine with a registry; tests share it, so each uses names of its own."""
     running = engines.running()
+    yield _provide(running.__enter__)
+    running.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Start a browser; each test has a context of its own."""
+    from support import browser
+
+    running = browser.chromium()
     yield _provide(running.__enter__)
     running.__exit__(None, None, None)
 

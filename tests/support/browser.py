@@ -1,4 +1,4 @@
-"""Start Chromium: the machine's own, or Debian's, unpacked with the fonts of the screenshots."""
+"""Start Debian's Chromium, unpacked with the fonts of the screenshots."""
 
 from __future__ import annotations
 
@@ -41,16 +41,17 @@ def chromium() -> Iterator[Browser]:
     """Provide a running browser that makes no connections of its own.
 
     Raises:
-        Unavailable: the machine has no Chromium, and cannot get one.
+        Unavailable: the machine cannot get a Chromium.
     """
     folder = packages.unpacked("chromium", packages.codename(), PACKAGES, resolve=True)
+    executable = folder / "usr/lib/chromium/chromium"
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         fonts = Path(scratch, "fonts.conf")
         fonts.write_text(FONTS.format(folder=folder))
         libraries = {str(path.parent) for path in folder.glob("usr/lib/*-linux-*/**/*.so*")}
         search = [*sorted(libraries), os.environ.get("LD_LIBRARY_PATH", "")]
         browser = playwright.chromium.launch(
-            executable_path=folder / "usr/lib/chromium/chromium",
+            executable_path=executable,
             args=ARGUMENTS,
             env={
                 **os.environ,

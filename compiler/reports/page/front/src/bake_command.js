@@ -32,15 +32,14 @@ function equal(one, other) {
 /** `ONLY_AXIS=VALUE docker buildx bake`, if the targets are all those with some values. */
 function variables(model, targets) {
   if (model.filters.length) return undefined // The page does not have all targets.
-  const chosen = []
-  for (const dimension of model.dimensions) {
-    const values = new Set(targets.map(target => valueText(dimension, target)))
-    if (model.targets.every(target => values.has(valueText(dimension, target)))) continue
-    if (![...values].every(value => PLAIN.test(value))) return undefined
-    chosen.push({ dimension, values })
+  let chosen = model.dimensions.map(dimension => ({ dimension, values: new Set(targets.map(target => valueText(dimension, target))) }))
+  const count = conditions => model.targets.filter(target => conditions.every(({ dimension, values }) => values.has(valueText(dimension, target)))).length
+  if (count(chosen) !== targets.length) return undefined
+  for (const condition of [...chosen].reverse()) {
+    const others = chosen.filter(one => one !== condition)
+    if (count(others) === targets.length) chosen = others
   }
-  const selected = model.targets.filter(target => chosen.every(({ dimension, values }) => values.has(valueText(dimension, target))))
-  if (selected.length !== targets.length) return undefined
+  if (chosen.some(({ values }) => ![...values].every(value => PLAIN.test(value)))) return undefined
   const words = chosen.map(({ dimension, values }) => `ONLY_${dimension.name.toUpperCase()}=${shellWord([...values].join(','))}`)
   return [...words, 'docker buildx bake'].join(' ')
 }

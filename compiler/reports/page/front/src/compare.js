@@ -62,7 +62,7 @@ function differences(model, left, right) {
 function Values({ model, left, right }) {
   const rows = useMemo(() => differences(model, left, right), [model, left, right])
   return html`<section aria-labelledby="values"><h2 id="values">Values that differ</h2>
-    <div class="scroll" tabindex="0" role="region" aria-label="Values that differ"><table class="rows">
+    <div class="scroll" tabindex="0" role="group" aria-label="Values that differ"><table class="rows">
       <thead><tr><th scope="col">Name</th><th scope="col"><${TargetLink} name=${left.name} /></th><th scope="col"><${TargetLink} name=${right.name} /></th></tr></thead>
       <tbody>${rows.map(([name, one, other]) => html`<tr><th scope="row">${name}</th><td><code>${one || '(nothing)'}</code></td><td><code>${other || '(nothing)'}</code></td></tr>`)}</tbody>
     </table></div></section>`
@@ -106,7 +106,7 @@ function Diff({ model, left, right }) {
   })
   return html`<p class="hint">${changed ? `${counted(changed, 'line')} differ` : 'The Dockerfiles are equal'}
       ${changed > 0 && html` <button type="button" onClick=${() => setWhole(!isWhole)}>${isWhole ? 'Show only differences' : 'Show all lines'}</button>`}</p>
-    <div class="scroll" tabindex="0" role="region" aria-label="Differences of the Dockerfiles"><table class="code diff">
+    <div class="scroll" tabindex="0" role="group" aria-label="Differences of the Dockerfiles"><table class="code diff">
       <colgroup><col class="number" /><col /><col class="number" /><col /></colgroup>
       <thead><tr><th scope="col" colspan="2">${left.dockerfile}</th><th scope="col" colspan="2">${right.dockerfile}</th></tr></thead>
       <tbody>${shown}</tbody></table></div>`

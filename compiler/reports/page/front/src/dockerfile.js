@@ -15,7 +15,7 @@ export function code(line) {
 
 export function Dockerfile({ model, target }) {
   const steps = new Map(target.steps.filter(([, line]) => line > 0).map(([step, line]) => [line, step]))
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${target.dockerfile}>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label=${target.dockerfile}>
     <table class="code">
       <thead class="hidden"><tr><th scope="col">Line</th><th scope="col">Text</th><th scope="col">Shared with</th></tr></thead>
       <tbody>${dockerfile(model, target).map((line, index) => {

@@ -43,17 +43,17 @@ function Controls({ dimensions, layout, change, colours, colour }) {
   }
   return html`<div class="controls">
     ${dimensions.map(
-      dimension => html`<label>${dimension.name}
-        <select value=${place(dimension)} onChange=${event => move(dimension, event.currentTarget.value)}>
+      dimension => html`<span class="control"><label for=${`axis-${dimension.name}`}>${dimension.name}</label>
+        <select id=${`axis-${dimension.name}`} value=${place(dimension)} onChange=${event => move(dimension, event.currentTarget.value)}>
           <option value="rows">in rows</option>
           <option value="columns">in columns</option>
           <option value="cells">within cells</option>
-        </select></label>`,
+        </select></span>`,
     )}
-    <label class="colour">Colour
-      <select value=${colour} onChange=${event => change({ colour: event.currentTarget.value })}>
+    <span class="control colour"><label for="colour">Colour</label>
+      <select id="colour" value=${colour} onChange=${event => change({ colour: event.currentTarget.value })}>
         ${Object.entries(colours).map(([name, one]) => html`<option value=${name}>${one.title}</option>`)}
-      </select></label>
+      </select></span>
   </div>`
 }
 

@@ -15,7 +15,7 @@ export function Releases({ model, targets }) {
   return html`
     <section aria-labelledby="sizes"><h2 id="sizes">Sizes</h2><${Sizes} model=${model} rows=${rows.slice(-MOST)} /></section>
     <section aria-labelledby="changes"><h2 id="changes">What changed</h2>
-      <div class="scroll" tabindex="0" role="region" aria-label="What changed"><table class="rows">
+      <div class="scroll" tabindex="0" role="group" aria-label="What changed"><table class="rows">
         <thead><tr><th scope="col">Release</th><th scope="col">Targets</th><th scope="col">Size</th><th scope="col">Difference</th><th scope="col">Images</th></tr></thead>
         <tbody>${[...rows].reverse().map(row => html`<tr><th scope="row">${row.release}</th><td>${row.targets.size}</td><td>${bytes(row.size)}</td>
           <td>${difference(row.difference)}</td><td><${Changes} model=${model} row=${row} /></td></tr>`)}</tbody>

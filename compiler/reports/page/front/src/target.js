@@ -71,7 +71,7 @@ export function originName([name, key]) {
 }
 
 function Origins({ model, target }) {
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Where values come from"><table class="rows">
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="Where values come from"><table class="rows">
     <thead><tr><th scope="col">Name</th><th scope="col">Value</th><th scope="col">Set by</th><th scope="col">Location</th><th scope="col">Replaces</th></tr></thead>
     <tbody>${target.origins.map(number => {
       const row = model.origins[number]

@@ -26,9 +26,9 @@ export function Timeline({ model, targets, options, change }) {
     </dl>
     <section aria-labelledby="cores"><h2 id="cores">Steps at the same time</h2><${Load} build=${build} steps=${steps} /></section>
     <section aria-labelledby="steps"><h2 id="steps">Steps</h2>
-      <div class="controls"><label>Steps of at least
-        <select value=${String(least)} onChange=${event => change({ least: event.currentTarget.value })}>
-          ${LEAST.map(one => html`<option value=${one}>${one ? `${one} s` : 'any duration'}</option>`)}</select></label>
+      <div class="controls"><span class="control"><label for="least">Steps of at least</label>
+        <select id="least" value=${String(least)} onChange=${event => change({ least: event.currentTarget.value })}>
+          ${LEAST.map(one => html`<option value=${one}>${one ? `${one} s` : 'any duration'}</option>`)}</select></span>
         <ul class="legend" aria-label="Colours"><li><span class="swatch bar-step" aria-hidden="true"></span>runs</li>
           <li><span class="swatch bar-critical" aria-hidden="true"></span>on the critical path</li>
           <li><span class="swatch bar-wait" aria-hidden="true"></span>waits, although its inputs are complete</li></ul></div>
