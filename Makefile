@@ -57,7 +57,7 @@ lint: setup ## check style, format and the direction of imports
 types: setup ## check types
 	$(BIN)/mypy
 	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases tests docs/*.py
-	MYPYPATH=benchmarks $(BIN)/mypy --explicit-package-bases benchmarks
+	MYPYPATH=benchmarks:tests $(BIN)/mypy --explicit-package-bases benchmarks
 
 comparison: setup ## run every other tool of docs/comparison.md; installs posit-bakery into build/
 	$(BIN)/python -m venv build/comparison

@@ -13,6 +13,9 @@ SHAPES = {
 }
 """Variants -> values of the axes python, cuda, job and reload."""
 
+PAGE_SHAPE = (10, 10, 10, 2)
+"""The values of the axes of the matrix whose page is measured."""
+
 TEMPLATE = """\
 # The base image of one kind of job.
 FROM python:{{ python }}-slim-bookworm
@@ -54,7 +57,7 @@ def write(folder: Path, variants: int, *, rows: bool = False) -> None:
 
     With `rows`, the same variants and arguments are the rows of a JSON file.
     """
-    pythons, cudas, jobs, _ = SHAPES[variants]
+    pythons, cudas, jobs, _ = SHAPES.get(variants, PAGE_SHAPE)
     axes: dict[str, list[str | bool]] = {
         "python": [f"3.{n}" for n in range(pythons)],
         "cuda": [f"12.{n}.1" for n in range(cudas)],

@@ -2,7 +2,7 @@
 
 Measured is the wall time of whole processes, on tmpfs if it exists. The environment variable BUILDX
 names the buildx binary if `docker buildx` is not available. `make bench` with the environment
-variable ONLY=publish measures only releases.
+variable ONLY=publish measures only releases, with ONLY=page only the page of `report`.
 """
 
 import compileall
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import large_context
 import matrices
+import page
 import publish
 from commands import Command, print_row, ratio
 
@@ -105,10 +106,14 @@ def main() -> None:
     shared = Path("/dev/shm")  # noqa: S108 - a tmpfs
     top = Path(tempfile.mkdtemp(dir=shared if shared.is_dir() else None))
     try:
-        if os.environ.get("ONLY") != "publish":
+        only = os.environ.get("ONLY", "")
+        if not only:
             _measure(top)
             _measure_rows(top)
-        publish.measure(top)
+        if only in {"", "publish"}:
+            publish.measure(top)
+        if only in {"", "page"}:
+            page.measure(top)
     finally:
         shutil.rmtree(top)
 

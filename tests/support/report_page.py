@@ -63,19 +63,19 @@ def build(steps: Mapping[str, tuple[Step, ...]]) -> RecordedBuild:
             names.setdefault(step.id, {})[target] = text
             previous = step.id
     numbers = {name: n for n, name in enumerate(order)}
+    after: dict[str | None, list[str]] = {}
+    for name, previous in before.items():
+        after.setdefault(previous, []).append(name)
     times: dict[str, tuple[float, float]] = {}
     free = [0.0] * CORES
-    while len(times) < len(order):
-        core = heapq.heappop(free)
-        ready = {
-            name: times[previous][1] if previous else 0.0
-            for name, previous in before.items()
-            if name not in times and (previous is None or previous in times)
-        }
-        name = min(ready, key=lambda one: (max(ready[one], core), numbers[one]))
-        start = max(core, ready[name])
+    ready = [(0.0, numbers[name], name) for name in after[None]]
+    while ready:
+        complete, _, name = heapq.heappop(ready)
+        start = max(heapq.heappop(free), complete)
         times[name] = (round(start, 3), round(start + _seconds(order[name]), 3))
         heapq.heappush(free, times[name][1])
+        for other in after.get(name, ()):
+            heapq.heappush(ready, (times[name][1], numbers[other], other))
     traced = [
         TracedStep(
             names=names[name],

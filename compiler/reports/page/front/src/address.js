@@ -3,9 +3,16 @@ import { useEffect, useState } from 'preact/hooks'
 
 const DEFAULT = 'grid'
 
+let known // the last address, because each link of a view asks for it
+
 /** @returns {{view: string, names: string[], options: Object<string, string>}} */
 export function readAddress() {
-  const [path, query = ''] = location.hash.replace(/^#\/?/, '').split('?', 2)
+  if (known?.hash !== location.hash) known = { hash: location.hash, address: parse(location.hash) }
+  return known.address
+}
+
+function parse(hash) {
+  const [path, query = ''] = hash.replace(/^#\/?/, '').split('?', 2)
   const [view, ...names] = path.split('/').map(decode)
   return { view: view || DEFAULT, names, options: Object.fromEntries(new URLSearchParams(query)) }
 }

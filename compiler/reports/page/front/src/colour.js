@@ -28,13 +28,18 @@ export function colourings(model, today = new Date()) {
   return found
 }
 
-function colouring(title, model, of) {
-  const legend = new Map()
-  for (const target of model.targets) {
-    const { key, text, className, label } = of(target)
-    if (!legend.has(key)) legend.set(key, { text: label ?? text, className, order: key })
+/** A colouring; its legend is made when it is first needed, in the order of the targets. */
+function colouring(title, model, of, sorted = legend => legend) {
+  let known
+  const makeLegend = () => {
+    const legend = new Map()
+    for (const target of model.targets) {
+      const { key, text, className, label } = of(target)
+      if (!legend.has(key)) legend.set(key, { text: label ?? text, className, order: key })
+    }
+    return sorted([...legend.values()])
   }
-  return { title, of, legend: [...legend.values()] }
+  return { title, of, get legend() { return (known ??= makeLegend()) } }
 }
 
 function categories(title, model, textOf) {
@@ -61,14 +66,14 @@ function amounts(title, model, amountOf, format, missing) {
   const known = model.targets.map(amountOf).filter(amount => amount !== undefined)
   const [least, most] = [Math.min(...known), Math.max(...known)]
   const scale = scaleQuantize([least, most], [...Array(LEVELS).keys()])
-  const result = colouring(title, model, target => {
+  const inOrder = legend => legend.sort((one, other) => one.order - other.order)
+  return colouring(title, model, target => {
     const amount = amountOf(target)
     if (amount === undefined) return { key: LEVELS, text: missing, className: 'state-none' }
     const level = least === most ? 0 : scale(amount)
     const [from, to] = least === most ? [least, most] : scale.invertExtent(level)
     return { key: level, text: format(amount), className: `level-${level}`, label: `${format(from)} \u2013 ${format(to)}` }
-  })
-  return { ...result, legend: result.legend.sort((one, other) => one.order - other.order) }
+  }, inOrder)
 }
 
 /** End of life, relative to the day on which the page is read: only the browser knows it. */

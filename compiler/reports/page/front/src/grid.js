@@ -94,10 +94,16 @@ function splits(dimensions) {
 
 /** How far a table is from a good shape, and how many of its cells are empty. */
 function costOf(targets, { rows, columns }) {
-  const [height, width] = [rows, columns].map(chosen => groupBy(targets, chosen).size)
+  const [height, width] = [rows, columns].map(chosen => combinations(targets, chosen))
   if (width > MOST_COLUMNS) return width * 1000
-  const used = groupBy(targets, [...rows, ...columns]).size
+  const used = combinations(targets, [...rows, ...columns])
   return Math.abs(Math.log(height / width / SHAPE)) + EMPTINESS * (1 - used / (height * width))
+}
+
+/** How many combinations of values of some dimensions the targets have. */
+function combinations(targets, dimensions) {
+  const keys = targets.map(target => dimensions.reduce((key, one) => key * (one.values.length + 1) + one.of(target) + 1, 0))
+  return new Set(keys).size
 }
 
 /** Targets by their values of some dimensions, in the order of the values. */
@@ -167,12 +173,12 @@ function spans(groups, depth) {
 
 function Cell({ found, colouring, filter, isFirst, chosen }) {
   const tabindex = isFirst ? 0 : -1
-  if (!found.length) return html`<td class="none"><span class="hidden">no target</span></td>`
+  if (!found.length) return html`<td class="none" aria-label="no target"></td>`
   if (found.length === 1) {
     const [target] = found
     const { text, className } = colouring.of(target)
     return html`<td><a class="cell ${className}" tabindex=${tabindex} href=${linkTo('target', [target.name])}
-      title=${target.name}><span class="hidden">${target.name}: </span>${text}</a></td>`
+      title=${target.name} aria-label=${`${target.name}: ${text}`}>${text}</a></td>`
   }
   if (found.length > MOST_IN_CELL) {
     const words = chosen.map(one => shellWord(`${one.name}=${valueText(one, found[0])}`))
@@ -182,7 +188,7 @@ function Cell({ found, colouring, filter, isFirst, chosen }) {
   return html`<td class="several">${found.map((target, number) => {
     const { text, className } = colouring.of(target)
     return html`<a class="chip ${className}" tabindex=${number ? -1 : tabindex} href=${linkTo('target', [target.name])}
-      title=${`${target.name}: ${text}`}><span class="hidden">${target.name}: ${text}</span></a>`
+      title=${`${target.name}: ${text}`} aria-label=${`${target.name}: ${text}`}></a>`
   })}</td>`
 }
 
