@@ -23,6 +23,7 @@ pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).parents[2]
 IMAGES = PROJECT / "docs/images"
+BLANK = "about:blank"
 SIZE = (1280, 800)
 MOST = 200_000
 """Bytes of a screenshot."""
@@ -134,23 +135,26 @@ def open_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
             ),
         )
         page.goto(address)
-        expect(page.locator("h1")).to_be_visible()
+        if address != BLANK:
+            expect(page.locator("h1")).to_be_visible()
         return page
 
     yield opened
     for context in contexts:
         context.close()
     assert problems == []
-    assert [url for url in requests if not url.startswith("file:")] == []
+    assert [url for url in requests if not url.startswith(("file:", BLANK))] == []
 
 
 def go(page: Page, fragment: str) -> None:
     """Change the address, and wait until the page shows it."""
     page.evaluate(
-        """fragment => {
+        """fragment => new Promise(done => {
+            const painted = () => requestAnimationFrame(() => requestAnimationFrame(done))
+            addEventListener('hashchange', painted, {once: true})
+            if (location.hash === fragment) painted()
             location.hash = fragment
-            return new Promise(done => requestAnimationFrame(() => setTimeout(done, 20)))
-        }""",
+        })""",
         fragment,
     )
 
@@ -337,7 +341,7 @@ def test_text_is_never_html(
         row[:5] = [hostile] * 5
     document["layers"]["tree"]["label"] = hostile
     document["build"]["steps"][0][0] = hostile
-    document["releases"][0]["release"] = hostile
+    document["releases"]["list"][0][0] = hostile
     path = tmp_path / "page.html"
     path.write_bytes(page_html(document))
     page = open_page(f"{path.as_uri()}#/target/{first['name']}")
@@ -362,6 +366,25 @@ def test_a_page_without_optional_data(
     colours = page.get_by_label("Colour", exact=True).locator("option")
     assert colours.all_text_contents() == ["Image", "Platform"]
     expect(page.locator(".commands code").nth(1)).to_have_text("compile-matrix build 'python>3.8'")
+
+
+def test_ends_of_support(open_page: Callable[..., Page], content: Content, tmp_path: Path) -> None:
+    """An axis with dates of end of life colours targets by the day on which the page is read."""
+    document = page_document(content)
+    dates = ["2025-10-31", "2026-10-31", "2027-10-31", "2028-10-31", "2029-10-31", None]
+    document["axes"][0]["eol"] = dates
+    path = tmp_path / "page.html"
+    path.write_bytes(page_html(document))
+    page = open_page(BLANK)
+    page.clock.set_fixed_time("2026-09-01T12:00:00Z")
+    page.goto(f"{path.as_uri()}#/grid?colour=eol")
+
+    assert page.locator(".legend li").all_text_contents() == [
+        "ended6",
+        "within 90 days6",
+        "later18",
+        "none known6",
+    ]
 
 
 def test_paper(open_page: Callable[..., Page], address: str) -> None:

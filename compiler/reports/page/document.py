@@ -6,11 +6,12 @@
      "targets": [{"name", "image": N, "values": [N], "variant", "dockerfile", "context", "tags":
      [TEXT], "floating": [TEXT], "others": [[KIND, TEXT]], "platforms": [N], "parent": TEXT | null,
      "lines": [N], "origins": [N], "rules": [N], "steps": [[N, line]]}],
-     "layers": {...}, "build": {...}, "changes": {...}, "releases": [...]}
+     "layers": {...}, "build": {...}, "changes": {...}, "releases": {...}}
 
 A number `N` is an index of the list of that name; for a value, of its axis, or -1 if the image
-lacks the axis. `build`, `changes` and `releases` are null unless the page shows them. The same
-project, environment, recorded build and releases give the same document.
+lacks the axis. An axis can also have `eol`: the date of each value at which its support ends.
+`build`, `changes` and `releases` are null unless the page shows them. The same project,
+environment, recorded build and releases give the same document.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

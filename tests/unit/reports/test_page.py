@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from base64 import b64encode
 from dataclasses import replace
 from hashlib import sha256
@@ -14,9 +15,12 @@ from typing import Any
 
 import pytest
 from support import command, report_page
+from support.model_registry import ModelRegistries, ModelRegistry
 
+from compiler.external.registry import client
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.pipeline import compile_matrix
+from compiler.releases.registry_record import push_record
 from compiler.reports.explain.explain import explain
 from compiler.reports.page.document import page_document
 from compiler.reports.page.html import page_html
@@ -160,8 +164,39 @@ def test_changes_and_releases_are_parts_of_the_document() -> None:
 
     assert document["changes"]["against"] == "origin/main"
     assert document["changes"]["targets"]["server-3_9"] == ["templates/Dockerfile.j2 changed"]
-    assert [one["release"] for one in document["releases"]] == [f"v0.{n}" for n in range(6)]
-    assert all(len(row[0]) == 12 for row in document["releases"][0]["targets"].values())
+    assert [version for version, _ in document["releases"]["list"]] == [f"v0.{n}" for n in range(6)]
+    assert {len(row[1]) for row in document["releases"]["images"]} == {12}
+
+
+def test_releases_are_read_from_the_registry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--releases` reads the records of all releases; without it, no registry is needed."""
+    write(tmp_path)
+    model = ModelRegistry()
+    for record in report_page.releases(["app-3_11", "app-3_12"], versions=2):
+        push_record(ModelRegistries(model), "docker.io/acme/app", record)
+    monkeypatch.setattr(client, "Registries", lambda *_: ModelRegistries(model))
+    document = document_of(tmp_path, "--releases")
+    monkeypatch.setattr(client, "Registries", None)
+
+    assert document["releases"]["list"] == [["v0.0", [0]], ["v0.1", [0, 1]]]
+    assert [row[0] for row in document["releases"]["images"]] == ["app-3_11", "app-3_12"]
+    assert document_of(tmp_path)["releases"] is None
+
+
+def test_changes_since_a_commit(tmp_path: Path) -> None:
+    """`--since` compares with a commit, as `changed` does."""
+    write(tmp_path)
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "a"]):
+        subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    (tmp_path / "templates/child.j2").write_text("FROM {{ parent }}\nRUN new {{ gpu }}\n")
+    document = document_of(tmp_path, "--since=HEAD")
+    changes, names = document["changes"], [row["name"] for row in document["targets"]]
+
+    assert changes["against"] == "HEAD"
+    assert [*changes["targets"]] == [name for name in names if name.startswith("child-")]
 
 
 def test_text_of_the_project_is_only_data(tmp_path: Path) -> None:

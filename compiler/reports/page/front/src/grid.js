@@ -8,7 +8,7 @@ import { Copyable, linkTo } from './parts.js'
 import { shellWord } from './filter.js'
 import { counted } from './text.js'
 
-const MOST_COLUMNS = 24
+const MOST_COLUMNS = 16
 const SHAPE = 2.5 // rows for each column, of the layout that is chosen unless the user chooses one
 const MOST_IN_CELL = 12
 const MOST_SPLIT = 7 // dimensions of which all splits are tried

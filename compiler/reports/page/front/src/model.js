@@ -28,7 +28,17 @@ export function loadModel(document_) {
       users.get(step).push(target)
     }
   }
-  return { ...document_, targets, byName, dimensions, lines, users, groups: new Map(Object.entries(document_.groups)) }
+  const releases = document_.releases && readReleases(document_.releases)
+  return { ...document_, releases, targets, byName, dimensions, lines, users, groups: new Map(Object.entries(document_.groups)) }
+}
+
+/** Releases, the oldest first: `{release, images}`, where images are `[digest, fingerprint, bytes]` by target. */
+function readReleases({ images, list }) {
+  return list.map(([release, numbers]) => {
+    let known
+    const read = () => new Map(numbers.map(number => [images[number][0], images[number].slice(1)]))
+    return { release, get images() { return (known ??= read()) } }
+  })
 }
 
 /** The spelling of a target's value, as in filters. */
@@ -59,7 +69,7 @@ export function dockerfile(model, target) {
 /** The image's compressed size: of the latest release that has the target; undefined if unknown. */
 export function releasedSize(model, target) {
   for (let n = (model.releases?.length ?? 0) - 1; n >= 0; n--) {
-    const row = model.releases[n].targets[target.name]
+    const row = model.releases[n].images.get(target.name)
     if (row) return row[2]
   }
   return undefined

@@ -28,8 +28,8 @@ function compared(model, targets) {
   const names = new Set(targets.map(target => target.name))
   const isAll = targets.length === model.targets.length
   let before = new Map()
-  return model.releases.map(({ release, targets: all }) => {
-    const found = new Map(Object.entries(all).filter(([name]) => names.has(name) || (isAll && !model.filters.length)))
+  return model.releases.map(({ release, images }) => {
+    const found = new Map([...images].filter(([name]) => names.has(name) || (isAll && !model.filters.length)))
     const rows = [...found].map(([name, [digest, fingerprint, size]]) => {
       const old = before.get(name)
       const kind = !old ? 'added' : old[0] === digest ? 'equal' : old[1] === fingerprint ? 'rebuilt' : 'changed'

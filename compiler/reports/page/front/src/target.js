@@ -89,11 +89,13 @@ function Rules({ model, target }) {
 }
 
 function History({ model, name }) {
-  const rows = model.releases.filter(one => one.targets[name]).reverse()
-  if (!rows.length) return html`<p class="hint">No release has this target.</p>`
+  const found = model.releases.filter(one => one.images.has(name))
+  if (!found.length) return html`<p class="hint">No release has this target.</p>`
+  const rows = found.map(({ release, images }, at) => {
+    const [digest, , size] = images.get(name)
+    return { release, digest, size, state: found[at - 1]?.images.get(name)[0] === digest ? 'unchanged' : 'new' }
+  })
   return html`<table class="rows"><thead><tr><th scope="col">Release</th><th scope="col">Size</th><th scope="col">Image</th><th scope="col">State</th></tr></thead>
-    <tbody>${rows.map(({ release, targets }) => {
-      const [digest, , size, state] = targets[name]
-      return html`<tr><th scope="row">${release}</th><td>${bytes(size)}</td><td><code>${digest}</code></td><td>${state}</td></tr>`
-    })}</tbody></table>`
+    <tbody>${rows.reverse().map(({ release, digest, size, state }) => html`<tr><th scope="row">${release}</th><td>${bytes(size)}</td>
+      <td><code>${digest}</code></td><td>${state}</td></tr>`)}</tbody></table>`
 }

@@ -12,11 +12,12 @@ export function bytes(count) {
   return `${unit && amount < 100 ? amount.toFixed(1) : Math.round(amount)} ${UNITS[unit]}`
 }
 
-/** `4.2 s`, `3 min 20 s`. */
+/** `4.2 s`, `3 min 20 s`, `2 h 5 min`. */
 export function seconds(amount) {
   if (amount < 99.95) return `${amount.toFixed(1)} s`
   const whole = Math.round(amount)
-  return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  const minutes = Math.floor(whole / 60)
+  return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
 /** `1 target`, `2,000 targets`. */
