@@ -25,8 +25,8 @@ from compiler.constants import GITHUB_JOBS
     metavar="NAMES",
     shell_complete=complete_columns,
     help="Columns of the table, separated by commas: axes, target, image, variant, platforms, "
-    "tags, floating-tags, shared-tags, platform-tags, repositories, parent, dockerfile, context, "
-    "groups.",
+    "tags, floating-tags, shared-tags, platform-tags, repositories, parent, dockerfile, eol, "
+    "context, groups.",
 )
 @click.option(
     "--sort",

@@ -20,7 +20,7 @@ from compiler.version import VERSION
 
 COMMANDS = (
     *("list", "build", "publish", "staged", "release", "changed", "explain", "layers", "graph"),
-    *("report", "lock", "init", "ci", "compare", "schema", "completion", "compile"),
+    *("report", "lock", "eol", "init", "ci", "compare", "schema", "completion", "compile"),
 )
 """In the order in which help shows them; `NAME` is `NAME_` in the module `compiler.cli.NAME`."""
 

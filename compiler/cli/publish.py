@@ -28,6 +28,7 @@ from compiler.cli.summary_file import (
     wants_summary,
 )
 from compiler.errors import on_error
+from compiler.reports.text import shortened
 
 
 if TYPE_CHECKING:
@@ -64,6 +65,11 @@ if TYPE_CHECKING:
     help="Publish only if an image, target or tag differs from the latest release; otherwise print "
     "the version of that release.",
 )
+@click.option(
+    "--skip-eol",
+    is_flag=True,
+    help="Leave out targets with a value whose support has ended, and keep their tags.",
+)
 @summary_option
 @add_bake_options
 @format_option("table", "json", "github", help="Format of the result.")
@@ -84,6 +90,7 @@ def publish_(
     checks: tuple[str, ...],
     dry_run: bool,
     if_changed: bool,
+    skip_eol: bool,
     flags: BakeFlags,
     output_format: str,
 ) -> None:
@@ -127,6 +134,7 @@ def publish_(
         builds=not checks,
         dry_run=dry_run,
         if_changed=if_changed,
+        skip_eol=skip_eol,
         summary=summary,
         flags=flags,
         bake_arguments=PassingOn.passed(context),
@@ -147,7 +155,10 @@ def _run(invocation: Invocation, options: PublishOptions, output_format: "Publis
     from compiler.external.registry.read_only import ReadOnlyRegistries
 
     release = compile_release(invocation, options)
-    if options.selection is not None and not release.targets:
+    if release.ended:
+        names = shortened(release.ended, 3)
+        invocation.note(f"not published, because support has ended: {names}")
+    if not release.targets:
         invocation.note_empty_selection()
         if output_format == "json":
             click.echo(json.dumps({"version": 1, "targets": []}))

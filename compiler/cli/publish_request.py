@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from compiler.publish.request import PublishRequest
     from compiler.releases.record import ReleaseRecord
     from compiler.releases.version import Release
+    from compiler.targets.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class PublishOptions:
     """The only checks to run; empty to publish or stage images."""
     dry_run: bool = False
     if_changed: bool = False
+    skip_eol: bool = False
+    """Whether targets whose support has ended are left out."""
     summary: str | None = None
     """The file to which a summary is appended."""
     flags: BakeFlags
@@ -47,7 +50,7 @@ class PublishOptions:
     @property
     def complete(self) -> bool:
         """Return whether all targets of the matrix are to be published."""
-        return not self.filters and self.selection is None
+        return not self.filters and self.selection is None and not self.skip_eol
 
 
 _EXCLUSIVE = {
@@ -109,6 +112,8 @@ class CompiledRelease:
     """The files of contexts; each is read once for all versions."""
     targets: tuple[str, ...]
     """The names of the selected targets."""
+    ended: tuple[str, ...]
+    """Targets that --skip-eol leaves out."""
     release: "Release"
     """The version that the options and the environment name."""
 
@@ -173,13 +178,15 @@ def compile_release(invocation: Invocation, options: PublishOptions) -> Compiled
     targets = select(compiled.plan, options.filters)
     if options.selection is not None:
         targets = selected(compiled.plan, targets, options.selection)
+    ended = _ended(targets) if options.skip_eol else frozenset[str]()
     return CompiledRelease(
         invocation=invocation,
         options=options,
         compiled=compiled,
         resolved=planned.with_plan(compiled.plan),
         inputs=ProjectInputs(invocation.folder, shown=invocation.shown),
-        targets=tuple(target.name for target in targets),
+        targets=tuple(target.name for target in targets if target.name not in ended),
+        ended=tuple(target.name for target in targets if target.name in ended),
         release=release,
     )
 
@@ -193,6 +200,15 @@ def _platform(text: str) -> str:
     if text and platform is None:
         raise click.UsageError(f"invalid value for --platform: {text!r}")
     return platform or ""
+
+
+def _ended(targets: "tuple[Target, ...]") -> frozenset[str]:
+    """Return the names of the targets whose support has ended."""
+    from compiler.cli.today import utc_today
+    from compiler.reports.end_of_life import has_ended
+
+    today = utc_today()
+    return frozenset(target.name for target in targets if has_ended(target, today))
 
 
 def find_unchanged(release: CompiledRelease, registries: "Registries") -> "ReleaseRecord | None":

@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any, TypeAlias
 
 from compiler.codes import Code
 from compiler.matrix.build_fields import read_changes
+from compiler.matrix.dates import parse_date
 from compiler.matrix.matcher import spelling
 from compiler.matrix.matrix import Axis, Value
 from compiler.matrix.model import ImageOptions, ListedValue, Scalar, ValueOptions, keys, kind
@@ -250,5 +252,19 @@ def _value(
         tag=None if options.tag is None else reader.text(options.tag, (*at, "tag")),
         platforms=None if platforms is None else platforms.value,  # type: ignore[arg-type]
         only=only,
+        eol=None if options.eol is None else _end_of_life(options.eol, (*at, "eol"), reader),
         **changes,
     )
+
+
+def _end_of_life(text: str, route: Route, reader: Reader) -> date | None:
+    """Return the last day of support; report an invalid date."""
+    found = parse_date(text)
+    if found is None:
+        reader.problem(
+            Code.BAD_FIELD,
+            f"invalid value for `eol`: {text!r}",
+            route,
+            "write the last day of support as YYYY-MM-DD",
+        )
+    return found

@@ -223,6 +223,10 @@ _GROUP_NAME: Schema = {
     "not": {"enum": ["default", "test"]},
 }
 _CHECK_NAME = _matching(CHECK.pattern, "letters, digits, `-` and `_`")
+_DAY: Schema = {
+    "type": "string",
+    **_matching("[0-9]{4}-[0-9]{2}-[0-9]{2}", "a day, as 2027-01-31"),
+}
 _DURATION: Schema = {
     "type": "string",
     **_matching("[1-9][0-9]{0,5}[smhd]", "a number with its unit, such as 10m"),
@@ -232,6 +236,7 @@ _INSIDE = "a path below the folder of matrix.yaml, with `/`"
 OWN: dict[tuple[type[Any], str], Schema] = {
     (ListedValue, "value"): {"type": _ANY_SCALAR, **_VALUE},
     (ValueOptions, "tag"): _text(r"\S*", "a text without white space", _JINJA),
+    (ValueOptions, "eol"): _DAY,
     (ValueOptions, "platforms"): {**_PLATFORMS, "minItems": 1},
     (ParentOptions, "image"): {"type": _SCALAR, **_IMAGE_NAME},
     (CacheOptions, "type"): {"enum": ["registry"]},
@@ -279,10 +284,7 @@ OWN: dict[tuple[type[Any], str], Schema] = {
     (CheckOptions, "skip"): {"enum": ["allowed"]},
     (CheckOptions, "accept"): list_of(ref("exception")),
     (AcceptOptions, "reason"): {"type": "string", "pattern": r"\S"},
-    (AcceptOptions, "until"): {
-        "type": "string",
-        **_matching("[0-9]{4}-[0-9]{2}-[0-9]{2}", "a day, as 2027-01-31"),
-    },
+    (AcceptOptions, "until"): _DAY,
     (PublishOptions, "checks"): map_of(_CHECK_NAME, ref("check"), written=True),
     (MatrixFile, "include"): {
         "type": "array",

@@ -139,6 +139,8 @@ class Value(Changes):
     platforms: tuple[TemplateString, ...] | None
     """Narrows the platforms of the image."""
     only: Pattern | None
+    eol: date | None = None
+    """The last day of support."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

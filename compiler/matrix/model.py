@@ -273,6 +273,10 @@ class ValueOptions(BuildOptions, defer_build=False):
     only: Pattern | None = Field(
         None, description="Values of other axes that it can be combined with."
     )
+    eol: Text | None = Field(
+        None,
+        description="The last day of support, as YYYY-MM-DD. `compile-matrix eol` lists them.",
+    )
 
 
 class ListedValue(ValueOptions):

@@ -6,6 +6,7 @@ from datetime import date
 
 from compiler.codes import Code
 from compiler.errors import CompileError, did_you_mean, listed
+from compiler.matrix.dates import parse_date
 from compiler.matrix.matrix import AcceptedFailure, Axis, Check, Pattern
 from compiler.matrix.model import AcceptOptions, CheckOptions
 from compiler.matrix.model import Pattern as RawPattern
@@ -22,7 +23,6 @@ MAX_COMMAND = 100_000
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _COUNT = re.compile(r"[1-9][0-9]{0,3}\Z")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _ALLOWED = "allowed"
 
 
@@ -148,11 +148,8 @@ def _read_date(options: AcceptOptions, route: Route, reader: Reader) -> date:
             (*route, "reason"),
             "write why the failure is accepted; the record of the release lists it",
         )
-    try:
-        if _DATE.match(options.until):
-            return date.fromisoformat(options.until)
-    except ValueError:
-        pass
+    if (until := parse_date(options.until)) is not None:
+        return until
     reader.problem(
         Code.BAD_CHECK,
         f"invalid date: {options.until!r}",

@@ -9,6 +9,7 @@ from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, Problems, did_you_mean, listed
 from compiler.matrix.bake_strings import BakeString
 from compiler.matrix.matcher import spelling
+from compiler.reports.end_of_life import earliest_end
 from compiler.targets.plan import Plan, described
 from compiler.targets.target import Target
 
@@ -59,6 +60,7 @@ _FIXED: Mapping[str, Column] = {
     "repositories": _joined("REPOSITORIES", lambda target: target.repositories or ()),
     "parent": _column("PARENT", lambda target: target.parent or ""),
     "dockerfile": _column("DOCKERFILE", attrgetter("dockerfile")),
+    "eol": _column("EOL", lambda target: str(earliest_end(target) or "")),
     "context": _column("CONTEXT", lambda target: str(described(target)["context"])),
 }
 """Columns that do not depend on the matrix; an axis of such a name has no column."""

@@ -37,6 +37,8 @@ class Chosen(NamedTuple):
     fragment: str
     why: str
     """The source of the fragment, such as `its tag`; empty without a target."""
+    eol: str = ""
+    """The last day of support; empty if it is not declared."""
 
 
 class Link(NamedTuple):
@@ -152,7 +154,7 @@ def _target(plan: Plan, target: Target) -> Explanation:
     for axis, value in zip(image.axes, target.values, strict=True):
         fragment, why = _fragment(axis.name, value, target)
         place = matrix.source.locate(value.route, key=True)
-        axes.append(Chosen(axis.name, value.text, place, fragment, why))
+        axes.append(Chosen(axis.name, value.text, place, fragment, why, str(value.eol or "")))
     return Explanation(
         image=image.name,
         place=matrix.source.locate(image.route, key=True),

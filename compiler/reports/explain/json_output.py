@@ -54,6 +54,7 @@ def _plain(explanation: Explanation) -> dict[str, Any]:
                 "value": axis.value,
                 "fragment": axis.fragment,
                 "why": axis.why,
+                **({"eol": axis.eol} if axis.eol else {}),
                 **_span(axis.place),
             }
             for axis in explanation.axes

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from compiler.errors import Location
 from compiler.matrix.field_table import MERGED
-from compiler.reports.explain.explain import Build, Content, Explanation, Member
+from compiler.reports.explain.explain import Build, Chosen, Content, Explanation, Member
 from compiler.reports.explain.provenance import Given
 from compiler.reports.explain.query import Open
 from compiler.reports.explain.rule_effects import Effect, Ruling
@@ -128,15 +128,20 @@ def _axes(one: Explanation) -> list[_Row]:
         (
             axis.axis,
             axis.value,
-            ""
-            if not axis.why
-            else f"fragment {axis.fragment}: {axis.why}"
-            if axis.fragment
-            else f"no fragment: {axis.why}",
+            _meaning(axis),
             _at(axis.place),
         )
         for axis in one.axes
     ]
+
+
+def _meaning(axis: Chosen) -> str:
+    """Return what a value adds to names, and when its support ends."""
+    if not axis.why:
+        return ""
+    fragment = f"fragment {axis.fragment}" if axis.fragment else "no fragment"
+    end = f"; support ends on {axis.eol}" if axis.eol else ""
+    return f"{fragment}: {axis.why}{end}"
 
 
 def _rules(rules: Iterable[Ruling]) -> list[_Row]:

@@ -1,7 +1,8 @@
 """The data of the page as one JSON document.
 
-    {"version": 1, "source", "filters": [TEXT], "axes": [{"name", "values": [TEXT]}],
-     "images": [NAME], "platforms": [NAME], "groups": {NAME: [number of a target]},
+    {"version": 1, "source", "filters": [TEXT], "axes": [{"name", "values": [TEXT],
+     "eol": {N: DATE}}], "images": [NAME], "platforms": [NAME],
+     "groups": {NAME: [number of a target]},
      "lines": [TEXT], "origins": [...], "rules": [...], "steps": [...],
      "targets": [{"name", "image": N, "values": [N], "variant", "dockerfile", "context", "tags":
      [TEXT], "floating": [TEXT], "others": [[KIND, TEXT]], "platforms": [N], "parent": TEXT | null,
@@ -24,6 +25,7 @@ from compiler.output.bake_resolved import ResolvedPlan, resolve_variables
 from compiler.output.emit import HEADER_LINES
 from compiler.releases.record import ReleaseRecord
 from compiler.reports.changed.changed import Changed
+from compiler.reports.end_of_life import ends_by_index
 from compiler.reports.layers.layers import Layers
 from compiler.reports.layers.recorded import match
 from compiler.reports.listing import with_resolved_tags
@@ -77,7 +79,11 @@ def page_document(content: Content) -> dict[str, Any]:
         "source": content.source,
         "filters": list(content.filters),
         "axes": [
-            {"name": axis.name, "values": [value.text for value in axis.values]}
+            {
+                "name": axis.name,
+                "values": [value.text for value in axis.values],
+                **({"eol": ends} if (ends := ends_by_index(axis)) else {}),
+            }
             for axis in matrix.axes.values()
         ],
         "images": list(matrix.images),

@@ -1,0 +1,97 @@
+"""When the support of axis values ends, and which targets have these values."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from compiler.matrix.matrix import Axis
+from compiler.reports.text import columns, shortened
+from compiler.targets.plan import Plan
+from compiler.targets.target import Target
+
+
+_MOST_TARGETS = 3
+"""Targets of a value that the table names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndOfLife:
+    """A value of an axis with its last day of support."""
+
+    axis: str
+    value: str
+    end: date
+    targets: tuple[str, ...]
+    """The targets with this value."""
+
+    def days(self, today: date) -> int:
+        """Return the number of days from a day to the last day of support."""
+        return (self.end - today).days
+
+
+def earliest_end(target: Target) -> date | None:
+    """Return the first day on which the support of one of a target's values ends, if any does."""
+    return min((value.eol for value in target.values if value.eol is not None), default=None)
+
+
+def has_ended(target: Target, today: date) -> bool:
+    """Return whether a day is after the last day of support of one of a target's values."""
+    end = earliest_end(target)
+    return end is not None and end < today
+
+
+def ends_by_index(axis: Axis) -> dict[int, str]:
+    """Return the last day of each value of an axis that has one, by the value's index."""
+    return {value.index: value.eol.isoformat() for value in axis.values if value.eol is not None}
+
+
+def find_ends(plan: Plan, targets: Iterable[Target]) -> tuple[EndOfLife, ...]:
+    """Return the values of targets whose support ends, the earliest first."""
+    names: dict[tuple[str, int], list[str]] = {}
+    for target in targets:
+        for axis, value in zip(target.axes, target.values, strict=True):
+            names.setdefault((axis, value.index), []).append(target.name)
+    ends = [
+        EndOfLife(axis=axis.name, value=value.text, end=value.eol, targets=tuple(found))
+        for axis in plan.matrix.axes.values()
+        for value in axis.values
+        if value.eol is not None and (found := names.get((axis.name, value.index)))
+    ]
+    return tuple(sorted(ends, key=lambda one: one.end))
+
+
+def format_ends(ends: Sequence[EndOfLife], today: date, *, as_json: bool) -> str:
+    """Return values whose support ends, as a table or JSON; a table of none is empty.
+
+    Args:
+        ends: the values.
+        today: the day from which days are counted.
+        as_json: whether to return one JSON document.
+    """
+    if as_json:
+        values = [
+            {
+                "axis": one.axis,
+                "value": one.value,
+                "eol": one.end.isoformat(),
+                "days": one.days(today),
+                "targets": list(one.targets),
+            }
+            for one in ends
+        ]
+        return json.dumps({"version": 1, "values": values}, indent=1) + "\n"
+    if not ends:
+        return ""
+    rows = [["AXIS", "VALUE", "EOL", "DAYS", "TARGETS"]]
+    rows += [
+        [
+            one.axis,
+            one.value,
+            one.end.isoformat(),
+            str(one.days(today)) if one.days(today) >= 0 else "ended",
+            shortened(one.targets, _MOST_TARGETS),
+        ]
+        for one in ends
+    ]
+    return "".join(f"{line}\n" for line in columns(rows))
