@@ -20,6 +20,7 @@ LOADED = [
     "compiler.cli.completion_names",
     "compiler.cli.context",
     "compiler.cli.diagnostic_output",
+    "compiler.cli.eol",
     "compiler.cli.explain",
     "compiler.cli.failure",
     "compiler.cli.graph",

@@ -678,7 +678,7 @@ def test_completion(project: Path) -> None:
         return [line.split("\t")[1] for line in said.stdout.splitlines()]
 
     assert offered("base") == ["base-3_9", "base-3_10", "base-3_11"]
-    assert offered("gpu") == ["gpu=false", "gpu=true"]
+    assert offered("gpu=") == ["gpu=false", "gpu=true"]
 
 
 def test_what_counts_as_a_whole_is_said(tmp_path: Path) -> None:
