@@ -1,8 +1,9 @@
-"""Start Debian's Chromium, unpacked with the fonts of the screenshots."""
+"""Start Chromium: the machine's own or Debian's, with the fonts of the screenshots."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,9 @@ from playwright.sync_api import Browser, sync_playwright
 from support import packages
 
 
-PACKAGES = ("chromium", "fonts-inter", "fonts-jetbrains-mono")
+OWN = ("chromium", "chromium-browser", "google-chrome")
+"""Names of a browser that the machine may have."""
+FONTS = ("fonts-inter", "fonts-jetbrains-mono")
 ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
@@ -23,12 +26,12 @@ ARGUMENTS = (
     "--no-first-run",
     "--no-sandbox",  # root needs it, and the pages are our own
 )
-FONTS = """\
+CONFIGURATION = """\
 <?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>
   <dir>{folder}/usr/share/fonts</dir>
-  <cachedir>{folder}/fonts</cachedir>
+  <cachedir>{cache}</cachedir>
   <alias binding="same"><family>system-ui</family><prefer><family>Inter</family></prefer></alias>
   <alias binding="same"><family>monospace</family>
     <prefer><family>JetBrains Mono</family></prefer></alias>
@@ -41,25 +44,38 @@ def chromium() -> Iterator[Browser]:
     """Provide a running browser that makes no connections of its own.
 
     Raises:
-        Unavailable: the machine cannot get a Chromium.
+        Unavailable: the machine has no Chromium, and cannot get one.
     """
-    folder = packages.unpacked("chromium", packages.codename(), PACKAGES, resolve=True)
-    executable = folder / "usr/lib/chromium/chromium"
+    executable, libraries = _executable()
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
-        fonts = Path(scratch, "fonts.conf")
-        fonts.write_text(FONTS.format(folder=folder))
-        libraries = {str(path.parent) for path in folder.glob("usr/lib/*-linux-*/**/*.so*")}
-        search = [*sorted(libraries), os.environ.get("LD_LIBRARY_PATH", "")]
+        environment = {**os.environ, "LD_LIBRARY_PATH": libraries, **_fonts(Path(scratch))}
         browser = playwright.chromium.launch(
-            executable_path=executable,
-            args=ARGUMENTS,
-            env={
-                **os.environ,
-                "FONTCONFIG_FILE": str(fonts),
-                "LD_LIBRARY_PATH": ":".join(filter(None, search)),
-            },
+            executable_path=executable, args=ARGUMENTS, env=environment
         )
         try:
             yield browser
         finally:
             browser.close()
+
+
+def _executable() -> tuple[str, str]:
+    """Return the machine's own browser, or Debian's with the folders of its libraries."""
+    search = os.environ.get("LD_LIBRARY_PATH", "")
+    own = next(filter(None, map(shutil.which, OWN)), None)
+    if own is not None:
+        return own, search
+    folder = packages.unpacked("chromium", packages.codename(), ["chromium"], resolve=True)
+    libraries = {str(path.parent) for path in folder.glob("usr/lib/*-linux-*/**/*.so*")}
+    executable = folder / "usr/lib/chromium/chromium"
+    return str(executable), ":".join(filter(None, [*sorted(libraries), search]))
+
+
+def _fonts(scratch: Path) -> dict[str, str]:
+    """Return the variable that selects the fonts of the screenshots; nothing without Debian."""
+    try:
+        folder = packages.unpacked("fonts", packages.codename(), FONTS)
+    except packages.Unavailable:
+        return {}
+    file = scratch / "fonts.conf"
+    file.write_text(CONFIGURATION.format(folder=folder, cache=scratch))
+    return {"FONTCONFIG_FILE": str(file)}

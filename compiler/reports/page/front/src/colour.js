@@ -55,7 +55,7 @@ function categories(title, model, textOf) {
 }
 
 function changes(model) {
-  return colouring(`Change since ${model.changes.against}`, model, target => {
+  return colouring(`Compared with ${model.changes.against}`, model, target => {
     const changed = Boolean(model.changes.targets[target.name])
     return { key: changed, text: changed ? 'changed' : 'unchanged', className: changed ? 'state-warn' : 'state-none' }
   })

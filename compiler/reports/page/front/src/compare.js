@@ -104,7 +104,7 @@ function Diff({ model, left, right }) {
       shown.push(html`<tr class="gap"><td colspan="4">${counted((end < 0 ? rows.length : end) - at, 'equal line')}</td></tr>`)
     }
   })
-  return html`<p class="hint">${changed ? `${counted(changed, 'line')} differ` : 'The Dockerfiles are equal'}
+  return html`<p class="hint">${changed ? `${counted(changed, 'line')} differ${changed === 1 ? 's' : ''}` : 'The Dockerfiles are equal'}
       ${changed > 0 && html` <button type="button" onClick=${() => setWhole(!isWhole)}>${isWhole ? 'Show only differences' : 'Show all lines'}</button>`}</p>
     <div class="scroll" tabindex="0" role="group" aria-label="Differences of the Dockerfiles"><table class="code diff">
       <colgroup><col class="number" /><col /><col class="number" /><col /></colgroup>
