@@ -48,9 +48,10 @@ def chromium() -> Iterator[Browser]:
     """
     executable, libraries = _executable()
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
-        environment = {**os.environ, "LD_LIBRARY_PATH": libraries, **_fonts(Path(scratch))}
         browser = playwright.chromium.launch(
-            executable_path=executable, args=ARGUMENTS, env=environment
+            executable_path=executable,
+            args=ARGUMENTS,
+            env={**os.environ, "LD_LIBRARY_PATH": libraries, **_fonts(Path(scratch))},
         )
         try:
             yield browser
