@@ -371,8 +371,7 @@ def test_a_page_without_optional_data(
 def test_ends_of_support(open_page: Callable[..., Page], content: Content, tmp_path: Path) -> None:
     """An axis with dates of end of life colours targets by the day on which the page is read."""
     document = page_document(content)
-    dates = ["2025-10-31", "2026-10-31", "2027-10-31", "2028-10-31", "2029-10-31", None]
-    document["axes"][0]["eol"] = dates
+    document["axes"][0]["eol"] = {n: f"{2025 + n}-10-31" for n in range(5)}
     path = tmp_path / "page.html"
     path.write_bytes(page_html(document))
     page = open_page(BLANK)
