@@ -32,8 +32,9 @@ FRONT = PROJECT / "compiler/reports/page/front"
 EXAMPLES = sorted(path.parent for path in PROJECT.glob("examples/*/matrix.yaml"))
 LABEL = "</script><script>alert(1)</script><!-- & ]]>"
 HOSTILE = f"{LABEL} \u2028 ${{x}}"
+AXES = "{py: [3.11, 3.12], gpu: [false, true]}"
 FILES = {
-    "matrix.yaml": "axes: {py: [3.11, 3.12], gpu: [false, true]}\n"
+    "matrix.yaml": f"axes: {AXES}\n"
     "images:\n"
     '  app: {template: app.j2, axes: [py], tags: ["acme/app:{{ py }}"], platforms: [linux/amd64]}\n'
     "  child: {template: child.j2, from: app, platforms: [linux/amd64]}\n"
@@ -125,6 +126,18 @@ def test_a_step_of_a_parent_is_not_in_the_dockerfile_of_its_child(tmp_path: Path
     assert row["parent"] == "app-3_11"
     assert row["values"] == [0, 1]
     assert document["groups"]["new"] == [1, 4, 5]
+
+
+def test_the_end_of_life_of_values(tmp_path: Path) -> None:
+    """An axis has the dates of its values by their numbers, and none if no value has a date."""
+    axes = "{py: {3.11: {eol: 2027-10-31}, 3.12: {}}, gpu: [false, true]}"
+    files = {**FILES, "matrix.yaml": FILES["matrix.yaml"].replace(AXES, axes)}
+    write(tmp_path, files)
+
+    assert [axis.get("eol") for axis in document_of(tmp_path)["axes"]] == [
+        {"0": "2027-10-31"},
+        None,
+    ]
 
 
 def test_filters_limit_the_page(tmp_path: Path) -> None:
