@@ -126,7 +126,7 @@ def reads(
         parsed = read(text)
         if parsed.foreign or not parsed.stages:
             return EVERYTHING._replace(content=text)
-        stages = _complete(parsed.stages, {lookup_name(name) for name in contexts}, inherited)
+        stages = complete_stages(parsed.stages, {lookup_name(name) for name in contexts}, inherited)
     except DockerfileError:
         return EVERYTHING._replace(content=text)
     needed = possible_stages(stages, stage, parsed.escape)
@@ -149,7 +149,7 @@ def reads(
     return Reads(main, named, undecided, frozenset(declared), onbuild, content)
 
 
-def _complete(
+def complete_stages(
     stages: Sequence[Stage], contexts: Collection[str], inherited: Mapping[str, tuple[str, ...]]
 ) -> list[Stage]:
     """Return the stages with the `ONBUILD` instructions of their bases, without replaced ones.

@@ -5,16 +5,17 @@ Only the words that a check needs are examined for each variant, and equal ones 
 finding in a shape is reported, it is confirmed in the text of a variant.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from compiler.codes import Code
-from compiler.errors import Diagnostic, Location, Problems, Severity, did_you_mean
+from compiler.errors import Diagnostic, Problems, Severity, did_you_mean
 from compiler.matrix.bake_strings import substitute, variables_in
 from compiler.render.build_contexts import BuildContexts
 from compiler.render.dockerfile import DockerfileError, Word
 from compiler.render.dockerfile_rules import Finding
 from compiler.render.field_location import field_location
 from compiler.render.image_arguments import expanded
+from compiler.render.inherited_triggers import InheritedTriggers
 from compiler.render.lost_line_ends import Head, heads, lost_line_ends
 from compiler.render.matrix_references import MatrixReferences
 from compiler.render.mounted_ids import missing as missing_id
@@ -42,7 +43,7 @@ def check_dockerfiles(
     Raises:
         CompileError: BuildKit would reject a Dockerfile, or build something else than it says.
     """
-    checks = _Checks(plan, templates, files)
+    checks = _Checks(plan, dockerfiles, templates, files)
     for dockerfile in dockerfiles:
         checks.check(dockerfile)
     checks.problems.refuse()
@@ -55,18 +56,21 @@ def invalid_dockerfile(
 ) -> Diagnostic:
     """Return the error for a Dockerfile that cannot be parsed."""
     location = line_location(plan, templates, target, text, error.line)
-    return _diagnostic(invalid(error), location)
+    return invalid(error).at(location)
 
 
 class _Checks:
     """Checks the Dockerfiles of one plan, one after another."""
 
-    def __init__(self, plan: Plan, templates: Templates, files: Files) -> None:
+    def __init__(
+        self, plan: Plan, dockerfiles: Iterable[Dockerfile], templates: Templates, files: Files
+    ) -> None:
         self._plan, self._templates = plan, templates
         self.problems, self.warnings = Problems(), Problems()
         self.provided = ProvidedIds(plan.matrix)
         self._references = MatrixReferences(plan)
         self._contexts = BuildContexts(files, plan.matrix.output)
+        self._triggers = InheritedTriggers(dockerfiles, self._contexts)
         self._structures: dict[Shape, tuple[Structure, Selection]] = {}
         self._wholes: dict[str, Shape] = {}
         self._clean: set[tuple[object, ...]] = set()
@@ -86,6 +90,8 @@ class _Checks:
         own = self._contexts.own_ignore_file(target)
         wrong = self._unsettled.of(structure.unsettled, printed)
         key = (structure, relevant(printed.words), own, wrong, *fields)
+        for finding in self._triggers.findings(target, text):
+            self._add(finding, target, printed)
         if key in self._clean:
             return
         lost = self._lost(target.template, printed.shape)
@@ -185,7 +191,7 @@ class _Checks:
         if diagnostic is None:
             text, word = printed.restore(printed.shape.text), printed.restore(finding.word)
             location = line_location(self._plan, self._templates, target, text, finding.line, word)
-            diagnostic = self._reported[key] = _diagnostic(finding, location)
+            diagnostic = self._reported[key] = finding.at(location)
         is_error = finding.severity is Severity.ERROR
         (self.problems if is_error else self.warnings).add(diagnostic, target.name)
 
@@ -238,13 +244,3 @@ def _confirmation(finding: Finding, printed: Printed, text: str) -> tuple[object
         line = printed.shape.text.split("\n")[finding.line - 1 : finding.line]
         whole = text if not line or is_marked(line[0]) else ""
     return printed.shape, whole, finding.code, finding.line
-
-
-def _diagnostic(finding: Finding, location: Location) -> Diagnostic:
-    return Diagnostic(
-        code=finding.code,
-        message=finding.message,
-        location=location,
-        help=finding.help,
-        severity=finding.severity,
-    )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from compiler.codes import Code
-from compiler.errors import Severity
+from compiler.errors import Diagnostic, Location, Severity
 from compiler.render.dockerfile import Instruction, ParsedDockerfile
 from compiler.render.dockerfile_words import GO_BOOLEANS, KEYWORDS, directives
 
@@ -39,6 +39,16 @@ class Finding(NamedTuple):
     word: str = ""
     """The word of this line that is wrong; empty for the line."""
     severity: Severity = Severity.ERROR
+
+    def at(self, location: Location) -> Diagnostic:
+        """Return the diagnostic for it."""
+        return Diagnostic(
+            code=self.code,
+            message=self.message,
+            location=location,
+            help=self.help,
+            severity=self.severity,
+        )
 
 
 def rejected(parsed: ParsedDockerfile, text: str) -> Iterator[Finding]:

@@ -37,7 +37,10 @@ def source_findings(
         )
         absence = _absence(context, actual)
         if absence:
-            yield _warning(Code.MISSING_SOURCE, source, *absence)
+            message, help_ = absence
+            if " " in source.instruction:  # an inherited one, which the marked line does not show
+                message = f"{message}; this {source.instruction} reads it"
+            yield _warning(Code.MISSING_SOURCE, source, message, help_)
         elif reads_git(context, actual):
             message = f"this {source.instruction} can read {DOT_GIT} of {context.title}"
             help_ = f"write `{DOT_GIT}` in {context.ignore_file}"

@@ -133,3 +133,47 @@ def test_a_new_project_has_no_warnings(minimal: bool, tmp_path: Path) -> None:  
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
 
     assert compile_matrix(tmp_path / "matrix.yaml").plan.warnings == ()
+
+
+PARENTS = [
+    ("FROM busybox\nONBUILD COPY . /src\n", "FROM {{ parent }}\n", ["readable-git"]),
+    (
+        "FROM busybox\nonbuild add --link . /src\n",
+        "FROM {{ parent }} AS b\nFROM b\n",
+        ["readable-git"],
+    ),
+    (
+        "FROM busybox\nONBUILD COPY t .git /src/\n",
+        "FROM {{ parent }}\n",
+        ["missing-source", "readable-git"],
+    ),
+    (
+        "FROM busybox\nONBUILD RUN --mount=target=/src true\n",
+        "FROM {{ parent }}\n",
+        ["readable-git"],
+    ),
+    (
+        "FROM busybox\nONBUILD RUN --mount=type=secret,id=s true\n",
+        "FROM {{ parent }}\n",
+        ["missing-secret"],
+    ),
+    ("FROM busybox\nONBUILD COPY templates /src\n", "FROM {{ parent }}\n", []),
+    ("FROM busybox\nONBUILD COPY . /src\n", "FROM busybox\nCOPY --from={{ parent }} / /\n", []),
+    ("FROM busybox AS a\nONBUILD COPY . /\nFROM busybox\n", "FROM {{ parent }}\n", []),
+    ("FROM busybox AS a\nONBUILD COPY . /\nFROM a\n", "FROM {{ parent }}\n", ["readable-git"]),
+]
+
+
+@pytest.mark.parametrize(("parent", "child", "expected"), PARENTS)
+def test_instructions_that_a_parent_triggers(
+    parent: str, child: str, expected: list[str], tmp_path: Path
+) -> None:
+    """`ONBUILD` runs in the context of the child, and only in an image that extends the parent."""
+    project(tmp_path)
+    (tmp_path / "templates/t.j2").write_text(parent)
+    (tmp_path / "templates/c.j2").write_text(child)
+    (tmp_path / "matrix.yaml").write_text(
+        "images:\n  a: {template: t.j2}\n  b: {template: c.j2, from: a}\n"
+    )
+
+    assert sorted(set(codes(tmp_path))) == expected

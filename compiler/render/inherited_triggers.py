@@ -1,0 +1,89 @@
+"""Check the `ONBUILD` instructions that a build runs: those of its parents, and of its stages.
+
+They run directly after `FROM`, in the context of the child, so the parent alone cannot be checked.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from compiler.external.references import lookup_name
+from compiler.render.build_contexts import BuildContexts
+from compiler.render.context_reads import complete_stages, reads
+from compiler.render.context_sources import context_sources
+from compiler.render.dockerfile import DockerfileError, ParsedDockerfile, Stage, read
+from compiler.render.dockerfile_rules import Finding
+from compiler.render.mounted_ids import missing, mounts, provided
+from compiler.render.render import Dockerfile
+from compiler.render.shapes import Printed, Shape
+from compiler.render.source_checks import source_findings
+from compiler.targets.target import Target
+
+
+_KEYWORD = "onbuild"
+
+
+class InheritedTriggers:
+    """Checks what the `ONBUILD` instructions of one plan do in the builds that run them."""
+
+    def __init__(self, dockerfiles: Iterable[Dockerfile], contexts: BuildContexts) -> None:
+        """Take all Dockerfiles of the plan with their targets, and the build contexts."""
+        self._dockerfiles = {one.target.name: one for one in dockerfiles}
+        self._contexts = contexts
+        self._triggers: dict[str, tuple[str, ...]] = {}
+
+    def findings(self, target: Target, text: str) -> tuple[Finding, ...]:
+        """Return what is wrong with the instructions that a target's build runs after `FROM`.
+
+        Each finding is located at that `FROM`.
+        """
+        inherited = {
+            lookup_name(name): lines
+            for name, parent in target.links.items()
+            if (lines := self._of(parent))
+        }
+        if not inherited and _KEYWORD not in text.lower():
+            return ()
+        try:
+            parsed = read(text)
+            stages = complete_stages(parsed.stages, (), inherited)
+        except DockerfileError:
+            return ()  # reported by the checks of the Dockerfile
+        if parsed.foreign:
+            return ()
+        return tuple(
+            finding
+            for before, after in zip(parsed.stages, stages, strict=True)
+            for finding in self._added(target, parsed, before, after)
+        )
+
+    def _of(self, name: str) -> tuple[str, ...]:
+        """Return the instructions that the image of a target triggers in its children."""
+        dockerfile = self._dockerfiles.get(name)
+        if dockerfile is None or _KEYWORD not in dockerfile.text.lower():
+            return ()
+        if name not in self._triggers:
+            stage = str(dockerfile.target.fields.get("target", ""))
+            self._triggers[name] = reads(dockerfile.text, stage=stage).triggers
+        return self._triggers[name]
+
+    def _added(
+        self, target: Target, parsed: ParsedDockerfile, before: Stage, after: Stage
+    ) -> Iterator[Finding]:
+        """Yield the findings in the instructions that a stage runs in addition to its own."""
+        count = len(after.instructions) - len(before.instructions)
+        added = after.instructions[:count]
+        if not added:
+            return
+        alone = parsed._replace(stages=(before._replace(instructions=added),), instructions=added)
+        base = before.base
+        plain = Printed(Shape((), ""))
+        sources = [
+            source._replace(instruction=f"ONBUILD {source.instruction} of {base.text}")
+            for source in context_sources(alone)
+            if source.instruction != "FROM"
+        ]
+        for finding in source_findings(target, sources, plain, self._contexts):
+            yield finding._replace(line=base.line, word=base.text)
+        for mount in mounts(alone):
+            ids = provided(target, mount.kind)
+            if ids is not None and mount.id not in ids and "$" not in mount.id:
+                yield missing(mount, mount.id, ids)._replace(line=base.line, word=base.text)
