@@ -91,6 +91,14 @@ class Fingerprint:
         )
 
 
+class _Composed(NamedTuple):
+    """The fingerprints of a plan, and what they were composed of besides files."""
+
+    compiled: Compilation
+    fields: Mapping[str, Mapping[str, object]]
+    fingerprints: dict[str, Fingerprint]
+
+
 class ProjectInputs:
     """The files and Dockerfiles of one project; each is read once, for any number of plans."""
 
@@ -108,6 +116,7 @@ class ProjectInputs:
         self.trees = Trees(folder, disk)
         self.parsed: dict[_Parsed, Reads] = {}
         """What each Dockerfile reads."""
+        self._composed: _Composed | None = None
 
     def in_state(self, disk: FileSystem, is_equal: Callable[[str], bool]) -> "ProjectInputs":
         """Return the inputs of the same project in another state.
@@ -128,6 +137,9 @@ class ProjectInputs:
     def fingerprints(self, compiled: Compilation, resolved: ResolvedPlan) -> dict[str, Fingerprint]:
         """Return the fingerprint of each target, in the plan's order.
 
+        They are composed again only if a field that decides an image differs from the last call,
+        for example because it contains the version of a release.
+
         Args:
             compiled: the compiled project.
             resolved: its plan for the environment of bake, with the changes of `--set`.
@@ -136,8 +148,14 @@ class ProjectInputs:
             CompileError: a file of a context cannot be read.
             OverrideError: `--set` lets targets depend on each other.
         """
+        calculation = _Calculation(compiled, resolved, self)
+        last = self._composed
+        if last and last.compiled is compiled and last.fields == calculation.fields:
+            return last.fingerprints
         try:
-            return _Calculation(compiled, resolved, self).all()
+            fingerprints = calculation.all()
+            self._composed = _Composed(compiled, calculation.fields, fingerprints)
+            return fingerprints
         except UnreadableError as error:
             location = Location(path=f"{self._shown}{error.path}", line=0)
             raise CompileError([error.at(location)]) from None
@@ -163,10 +181,11 @@ class _Calculation:
         self._targets = {target.name: target for target in compiled.plan.targets}
         self._texts = compiled.dockerfiles
         epoch = resolved.environment.get(EPOCH, "")
-        self._fields = {
+        self.fields = {
             name: with_epoch({key: fields[key] for key in DECIDING if key in fields}, epoch)
             for name, fields in resolved.fields.items()
         }
+        """The fields of each target that decide its image."""
         self._refreshed = compiled.refreshed
         self._trees, self._known = inputs.trees, inputs.parsed
         self._fingerprints: dict[str, Fingerprint] = {}
@@ -182,7 +201,7 @@ class _Calculation:
         return {name: self._fingerprints[name] for name in self._targets}
 
     def _contexts(self, name: str) -> Mapping[str, str]:
-        return self._fields[name].get("contexts", {})  # type: ignore[return-value]
+        return self.fields[name].get("contexts", {})  # type: ignore[return-value]
 
     def _linked(self, name: str) -> dict[str, str]:
         """Return named context -> target, as `--set` leaves them; unknown targets are left out."""
@@ -210,7 +229,7 @@ class _Calculation:
 
     def _read(self, name: str, triggers: _Triggers) -> Reads:
         text, contexts = self._texts[name], tuple(self._contexts(name))
-        stage = str(self._fields[name].get("target", ""))
+        stage = str(self.fields[name].get("target", ""))
         key = (text, stage, contexts, triggers)
         if key not in self._known:
             lines = dict(triggers)
@@ -218,7 +237,7 @@ class _Calculation:
         return self._known[key]
 
     def _fingerprint(self, name: str) -> Fingerprint:
-        target, fields = self._targets[name], self._fields[name]
+        target, fields = self._targets[name], self.fields[name]
         linked, read = self._linked(name), self._reads(name)
         plain = text_parts(read.content)
         files: list[_Files] = []

@@ -395,6 +395,20 @@ def test_several_plans_read_each_file_once(project: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.slow
+def test_fingerprints_are_composed_once_for_plans_that_build_the_same(project: Path) -> None:
+    """A variable that only tags contain does not compose them again; one that decides does."""
+    compiled, inputs = compile_matrix(project / "matrix.yaml"), ProjectInputs(project)
+
+    def composed(**environment: str) -> Mapping[str, Fingerprint]:
+        return inputs.fingerprints(compiled, ResolvedPlan(compiled.plan, environment))
+
+    first = composed()
+    assert composed(REGISTRY="other.example") is first
+    assert composed(TORCH="2.5")["base-3_11"].digest != first["base-3_11"].digest
+    assert composed(SOURCE_DATE_EPOCH="1")["base-3_11"].digest != first["base-3_11"].digest
+    assert digests(composed()) == digests(first)
+
+
 def test_checkouts_and_hash_seeds_agree(project: Path, tmp_path: Path) -> None:
     """The digests do not depend on folder, umask, hash seed and process."""
     program = (
