@@ -19,13 +19,12 @@ from compiler.external.registry.credentials import (
     InvalidSettingsError,
     find_credentials,
 )
+from compiler.external.registry.rejections import DENIED, quote_reason
 from compiler.external.registry.responses import (
-    DENIED,
     DeniedError,
     RegistryError,
     Response,
     parse_json,
-    quote_reason,
     unexpected,
 )
 from compiler.external.registry.sessions import Sessions

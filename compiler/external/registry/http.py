@@ -5,6 +5,8 @@ Safe to use from several threads. No secret is ever part of an error.
 
 import threading
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import requests
@@ -13,13 +15,13 @@ from compiler.external.references import split_repository
 from compiler.external.registry.authorization import TRANSIENT, Authorizer
 from compiler.external.registry.certificates import CertificateError
 from compiler.external.registry.parallel import pause as _wait
+from compiler.external.registry.rejections import is_busy, is_missing, rejection
 from compiler.external.registry.responses import (
     UNKNOWN_HOST,
     RegistryError,
     Response,
     UnexpectedResponseError,
     connection_reason,
-    rejection,
     unexpected,
 )
 from compiler.external.registry.sessions import MAX_RESPONSE, PLAIN_HTTP, REDIRECTS, Sessions
@@ -107,8 +109,7 @@ class HttpClient:
 
         response = self._retry(send, host)
         reads = method not in {"POST", "PUT", "PATCH"}
-        missing = response.status == requests.codes.not_found
-        if reads and (missing or (response.status in REDIRECTS and not redirects)):
+        if reads and (is_missing(response) or (response.status in REDIRECTS and not redirects)):
             return None
         if not response.ok:
             stored = self._authorizer.credentials(host) is not None
@@ -129,11 +130,10 @@ class HttpClient:
                 if attempt == self._attempts or unknown:
                     raise _unreachable(host, reason) from None
             else:
-                if response.status not in TRANSIENT or attempt == self._attempts:
+                is_transient = response.status in TRANSIENT or is_busy(response)
+                if not is_transient or attempt == self._attempts:
                     return response
-                requested = response.headers.get("Retry-After", "")
-                if requested.isdecimal():
-                    delay = min(float(requested), _MAX_REQUESTED_DELAY)
+                delay = _requested_delay(response, delay)
             if _wait(delay):
                 raise _unreachable(host, "no further attempt")
         raise AssertionError  # the last attempt has returned or raised
@@ -172,6 +172,20 @@ class HttpClient:
         challenge = response.headers.get("WWW-Authenticate", "")
         authorization = self._authorizer.authorize(host, scope, challenge)
         return send(authorization) if authorization else response
+
+
+def _requested_delay(response: Response, default: float) -> float:
+    """Return the seconds to wait that `Retry-After` asks for, as a number or a date."""
+    requested = response.headers.get("Retry-After", "")
+    if not requested.isdecimal():
+        try:
+            then = parsedate_to_datetime(requested)
+        except (ValueError, OverflowError):
+            return default
+        if then.tzinfo is None:
+            return default
+        requested = str((then - datetime.now(UTC)).total_seconds())
+    return min(max(float(requested), 0.0), _MAX_REQUESTED_DELAY)
 
 
 def _same_origin(url: str, address: str) -> bool:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 
@@ -22,10 +21,6 @@ _UNKNOWN_HOST_MESSAGES = (
     "nodename nor servname provided",
     "No address associated",
 )
-MAX_QUOTE = 200
-"""Maximum number of characters of the registry's own message in an error."""
-DENIED = frozenset({401, 403})
-"""Status codes for missing or insufficient credentials."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,84 +136,6 @@ def mismatch(repository: str, expected: str, actual: str) -> InvalidContentError
         code=Code.REGISTRY_ERROR,
         help_="do not use this content; check the registry, its mirrors and proxies",
     )
-
-
-def rejection(
-    response: Response, method: str, repository: str, *, credentials: bool
-) -> RegistryError:
-    """Return the error for a response with an error status.
-
-    Args:
-        response: the registry's response.
-        method: the HTTP method of the request.
-        repository: the repository, as the user writes it.
-        credentials: whether credentials for the registry are stored.
-    """
-    status = response.status
-    action = "read" if method in {"GET", "HEAD"} else "write to"
-    quote = quote_reason(response)
-    if response.redirected:
-        target = urlsplit(response.url).netloc
-        return RegistryError(
-            repository,
-            f"cannot {action} {repository}: the registry redirects to {target}, which responds "
-            f"{status} {quote}".rstrip(),
-            code=Code.REGISTRY_ERROR,
-            help_="credentials are not sent along redirects; correct the registry's settings",
-        )
-    if status in DENIED:
-        cause = (
-            f"the stored credentials were rejected: run `docker login` with an account that may "
-            f"{action} it"
-            if credentials
-            else "no credentials are stored: run `docker login`"
-        )
-        reported = f": {quote}" if quote and quote != response.reason else ""
-        kind = DeniedError if credentials else RegistryError
-        return kind(
-            repository,
-            f"access to {repository} denied ({status}){reported}",
-            code=Code.REGISTRY_DENIED,
-            help_=cause,
-        )
-    if status == requests.codes.not_found and not _misses_content(response):
-        return MissingRepositoryError(
-            repository,
-            f"the repository {repository} does not exist, and the registry does not create it: "
-            f"{quote}",
-            code=Code.REGISTRY_ERROR,
-            help_="create the repository first, or correct its name",
-        )
-    return RejectedError(
-        repository,
-        f"cannot {action} {repository}: {status} {quote}".rstrip(),
-        status=status,
-        help_="correct what the registry reports, or retry",
-    )
-
-
-def _reported_errors(response: Response) -> list[dict[str, Any]]:
-    """Return the errors in the body of a response, of any shape, as in OCI's specification."""
-    errors = (load_object(response.content) or {}).get("errors")
-    return [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
-
-
-def _misses_content(response: Response) -> bool:
-    """Return whether a registry reports that a blob, manifest or upload is missing."""
-    codes = [str(error.get("code")) for error in _reported_errors(response)]
-    return any(code.startswith(("BLOB_", "MANIFEST_")) for code in codes)
-
-
-def quote_reason(response: Response) -> str:
-    """Return the registry's own error messages on one line; otherwise the text of the status."""
-    messages = [
-        text
-        for error in _reported_errors(response)
-        if isinstance(text := error.get("message") or error.get("code"), str)
-    ]
-    text = " ".join(("; ".join(messages) or response.reason).split())
-    printable = "".join(character for character in text if character.isprintable())
-    return printable if len(printable) <= MAX_QUOTE else f"{printable[:MAX_QUOTE]}..."
 
 
 def connection_reason(error: requests.RequestException) -> str:

@@ -7,9 +7,12 @@ import contextlib
 import http.server
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -463,3 +466,92 @@ def test_a_damaged_record_does_not_block_others(
     assert list(records) == ["v2", "v1"]
     assert isinstance(records["v2"], InvalidContentError)
     assert records["v1"] == ReleaseRecord(release="v1", targets=())
+
+
+NO_REPOSITORY, DENIED, REJECTED = "does not exist, and", "denied (404)", "cannot write to"
+CODES = {
+    "NAME_UNKNOWN": (NO_REPOSITORY, True),
+    "NOT_FOUND": (NO_REPOSITORY, True),  # Harbor
+    "BLOB_UNKNOWN": (REJECTED, True),
+    "BLOB_UPLOAD_INVALID": (REJECTED, True),
+    "BLOB_UPLOAD_UNKNOWN": (REJECTED, True),
+    "DIGEST_INVALID": (REJECTED, True),
+    "MANIFEST_BLOB_UNKNOWN": (REJECTED, True),
+    "MANIFEST_INVALID": (REJECTED, True),
+    "MANIFEST_UNKNOWN": (REJECTED, True),
+    "NAME_INVALID": (REJECTED, True),
+    "SIZE_INVALID": (REJECTED, True),
+    "UNSUPPORTED": (REJECTED, True),
+    "TOOMANYREQUESTS": (REJECTED, False),
+    "DENIED": (DENIED, False),
+    "UNAUTHORIZED": (DENIED, False),
+}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_codes_of_a_missing_page(code: str, serve: Serve, login: Login) -> None:
+    """A 404 with a code of the distribution specification: what is missing, or who is denied."""
+    message, is_missing = CODES[code]
+    body = json.dumps({"errors": [{"code": code, "message": "why"}]}).encode()
+    server = serve(lambda handler, _: handler.reply(404, body))
+    registries = login()
+
+    with pytest.raises(RegistryError, match=re.escape(message)):
+        registries.put_manifest(server.repository, "t", client.Manifest(DIGEST, "a/b", CONTENT))
+    if is_missing:
+        assert registries.manifest(server.repository, "t") is None
+    else:
+        with pytest.raises(RegistryError):
+            registries.manifest(server.repository, "t")
+
+
+def _date(seconds: float) -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "after", "least", "most"),
+    [
+        (429, "TOOMANYREQUESTS", "7", 7, 7),
+        (400, "TOOMANYREQUESTS", "7", 7, 7),
+        (429, "", "date", 25, 30),
+        (503, "", "9" * 400, 60, 60),
+        (503, "", "Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
+        (503, "", "Wed, 21 Oct 99999 07:28:00 GMT", 0.5, 0.5),
+        (503, "", "soon", 0.5, 0.5),
+    ],
+)
+def test_the_delay_that_a_registry_asks_for(
+    status: int,
+    code: str,
+    after: str,
+    least: float,
+    most: float,
+    serve: Serve,
+    login: Login,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As a number of seconds or as a date, with any status."""
+    delays: list[float] = []
+    body = json.dumps({"errors": [{"code": code}]}).encode()
+    after = _date(30) if after == "date" else after
+
+    def respond(handler: Handler, _: bytes) -> None:
+        answer = (200, CONTENT) if delays else (status, body)
+        handler.reply(*answer, ("Retry-After", after))
+
+    monkeypatch.setattr("compiler.external.registry.http._wait", delays.append)
+    server = serve(respond)
+    login()
+
+    assert Registries({}, attempts=2).manifest(server.repository, "t") is not None
+    assert least <= delays[0] <= most
+
+
+@pytest.mark.parametrize("kind", [["x"], {}, 5, None])
+def test_the_type_of_an_artifact_of_any_shape(kind: object, serve: Serve, login: Login) -> None:
+    """It is no record and no mark."""
+    content = json.dumps({"layers": [{"mediaType": kind, "digest": DIGEST}]}).encode()
+    server = serve(lambda handler, _: handler.reply(200, content))
+
+    assert pull_records(login(), server.repository, ["1"]) == {}

@@ -1,0 +1,127 @@
+"""Error statuses of registries, as errors for the user; the registry's own words are quoted."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from compiler.codes import Code
+from compiler.external.registry.responses import (
+    DeniedError,
+    MissingRepositoryError,
+    RegistryError,
+    RejectedError,
+    Response,
+    load_object,
+)
+
+
+MAX_QUOTE = 200
+"""Maximum number of characters of the registry's own message in an error."""
+DENIED = frozenset({401, 403})
+"""Status codes for missing or insufficient credentials."""
+_DENIED_CODES = ("DENIED", "UNAUTHORIZED")
+"""Codes of the distribution specification for the same; some registries send them with a 404."""
+_BUSY_CODES = ("TOOMANYREQUESTS",)
+_OTHER_CODES = (
+    "BLOB_",
+    "MANIFEST_",
+    "DIGEST_",
+    "SIZE_",
+    "NAME_INVALID",
+    "UNSUPPORTED",
+    *_BUSY_CODES,
+)
+"""The start of codes that say why a request failed although the repository exists."""
+
+
+def rejection(
+    response: Response, method: str, repository: str, *, credentials: bool
+) -> RegistryError:
+    """Return the error for a response with an error status.
+
+    Args:
+        response: the registry's response.
+        method: the HTTP method of the request.
+        repository: the repository, as the user writes it.
+        credentials: whether credentials for the registry are stored.
+    """
+    status = response.status
+    action = "read" if method in {"GET", "HEAD"} else "write to"
+    quote = quote_reason(response)
+    if response.redirected:
+        target = urlsplit(response.url).netloc
+        return RegistryError(
+            repository,
+            f"cannot {action} {repository}: the registry redirects to {target}, which responds "
+            f"{status} {quote}".rstrip(),
+            code=Code.REGISTRY_ERROR,
+            help_="credentials are not sent along redirects; correct the registry's settings",
+        )
+    if status in DENIED or _reports(response, _DENIED_CODES):
+        cause = (
+            f"the stored credentials were rejected: run `docker login` with an account that may "
+            f"{action} it"
+            if credentials
+            else "no credentials are stored: run `docker login`"
+        )
+        reported = f": {quote}" if quote and quote != response.reason else ""
+        kind = DeniedError if credentials else RegistryError
+        return kind(
+            repository,
+            f"access to {repository} denied ({status}){reported}",
+            code=Code.REGISTRY_DENIED,
+            help_=cause,
+        )
+    if status == requests.codes.not_found and not _reports(response, _OTHER_CODES):
+        return MissingRepositoryError(
+            repository,
+            f"the repository {repository} does not exist, and the registry does not create it: "
+            f"{quote}",
+            code=Code.REGISTRY_ERROR,
+            help_="create the repository first, or correct its name",
+        )
+    return RejectedError(
+        repository,
+        f"cannot {action} {repository}: {status} {quote}".rstrip(),
+        status=status,
+        help_="correct what the registry reports, or retry",
+    )
+
+
+def _reported_errors(response: Response) -> list[dict[str, Any]]:
+    """Return the errors in the body of a response, of any shape, as in OCI's specification."""
+    errors = (load_object(response.content) or {}).get("errors")
+    return [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
+
+
+def _reports(response: Response, codes: tuple[str, ...]) -> bool:
+    """Return whether a registry reports an error whose code begins with one of these."""
+    reported = [str(error.get("code")) for error in _reported_errors(response)]
+    return not response.ok and any(code.startswith(codes) for code in reported)
+
+
+def is_missing(response: Response) -> bool:
+    """Return whether a response to a read says that the content does not exist.
+
+    A denied or rejected read must not be taken for that: an existing tag would be overwritten.
+    """
+    is_refused = _reports(response, (*_DENIED_CODES, *_BUSY_CODES))
+    return response.status == requests.codes.not_found and not is_refused
+
+
+def is_busy(response: Response) -> bool:
+    """Return whether a registry asks for fewer requests, with any status."""
+    return _reports(response, _BUSY_CODES)
+
+
+def quote_reason(response: Response) -> str:
+    """Return the registry's own error messages on one line; otherwise the text of the status."""
+    messages = [
+        text
+        for error in _reported_errors(response)
+        if isinstance(text := error.get("message") or error.get("code"), str)
+    ]
+    text = " ".join(("; ".join(messages) or response.reason).split())
+    printable = "".join(character for character in text if character.isprintable())
+    return printable if len(printable) <= MAX_QUOTE else f"{printable[:MAX_QUOTE]}..."
