@@ -53,6 +53,9 @@ class Reads(NamedTuple):
     """What BuildKit reads of the Dockerfile for that stage, in canonical form."""
 
 
+MAX_TRIGGERED = 10_000
+"""Maximum number of `ONBUILD` instructions that all stages of a Dockerfile run."""
+
 EVERYTHING = Reads(Reach(whole="the Dockerfile"), {}, "the Dockerfile", None, ())
 """The result for a Dockerfile that cannot be parsed."""
 
@@ -158,8 +161,12 @@ def complete_stages(
         stages: the stages of a Dockerfile.
         contexts: named contexts, as `lookup_name` returns them.
         inherited: named context -> the instructions that its image triggers.
+
+    Raises:
+        DockerfileError: an instruction is invalid, or there are too many.
     """
     complete: list[Stage] = []
+    count = 0
     own: dict[str, tuple[str, ...]] = {}
     for stage in stages:
         name, base = lookup_name(stage.name), lookup_name(stage.base.text)
@@ -170,6 +177,10 @@ def complete_stages(
         if "$" in base:
             known = (*inherited.values(), *own.values())
             lines = tuple(line for possible in known for line in possible)
+        count += len(lines)
+        if count > MAX_TRIGGERED:
+            message = f"its stages run more than {MAX_TRIGGERED:,} `ONBUILD` instructions"
+            raise DockerfileError(message, stage.base.line)
         added = tuple(step for line in lines for step in read(line).instructions)
         complete.append(stage._replace(instructions=(*added, *stage.instructions)))
         if stage.name:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from compiler.constants import MAX_STAGES
 from compiler.external.references import lookup_name
 from compiler.render.dockerfile_words import UNKNOWN, Words, mount_options, syntax_directive
 from compiler.render.onbuild_heredocs import parse, trigger
@@ -158,6 +159,8 @@ class _Reader:
             if instructions[n].keyword == "FROM":
                 stages.append(self._stage(instructions[n], tuple(instructions[n + 1 : first])))
                 first = n
+        if len(stages) > MAX_STAGES:
+            raise DockerfileError(f"more than {MAX_STAGES:,} stages", 0)
         for instruction in instructions[:first]:
             if instruction.keyword == "ARG":
                 arguments += self._arguments(instruction)

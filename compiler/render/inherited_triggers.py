@@ -15,6 +15,7 @@ from compiler.render.mounted_ids import missing, mounts, provided
 from compiler.render.render import Dockerfile
 from compiler.render.shapes import Printed, Shape
 from compiler.render.source_checks import source_findings
+from compiler.render.structures import invalid
 from compiler.targets.target import Target
 
 
@@ -44,11 +45,14 @@ class InheritedTriggers:
             return ()
         try:
             parsed = read(text)
-            stages = complete_stages(parsed.stages, (), inherited)
         except DockerfileError:
             return ()  # reported by the checks of the Dockerfile
         if parsed.foreign:
             return ()
+        try:
+            stages = complete_stages(parsed.stages, (), inherited)
+        except DockerfileError as error:
+            return (invalid(error),)
         return tuple(
             finding
             for before, after in zip(parsed.stages, stages, strict=True)

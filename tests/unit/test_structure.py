@@ -19,6 +19,7 @@ ARGUMENTS = {
     "matrix/json_schema_rules.py": "one table: the rules that pydantic does not export",
     "matrix/matrix.py": "the frozen types of a validated matrix, without logic",
     "matrix/model.py": "the models of matrix.yaml: the JSON Schema is generated from them",
+    "render/dockerfile.py": "the one reader of Dockerfiles, and the types that it returns",
     "render/unused_axes.py": "one algorithm: its parts have no other use",
     "reports/explain/explain.py": "one report, in the order in which it is printed",
     "reports/explain/provenance.py": "one class: the origins of the values of a target",

@@ -7,6 +7,7 @@ import pytest
 from support.git_reads import IGNORED, KEPT, NOT_IGNORED, READ, write_context
 
 from compiler.cli.main import run
+from compiler.errors import CompileError
 from compiler.output.scaffold import init
 from compiler.pipeline import compile_matrix
 
@@ -177,3 +178,22 @@ def test_instructions_that_a_parent_triggers(
     )
 
     assert sorted(set(codes(tmp_path))) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("FROM busybox\n" * 1001, "more than 1,000 stages"),
+        (
+            "FROM busybox AS a\n" + "ONBUILD COPY . /\n" * 101 + "FROM a\n" * 100,
+            "its stages run more than 10,000 `ONBUILD` instructions",
+        ),
+    ],
+)
+def test_stages_and_what_they_run_are_limited(text: str, reason: str, tmp_path: Path) -> None:
+    """A small file must not keep a job busy for hours: stages are compared with each other."""
+    (tmp_path / "Dockerfile").write_text(text)
+    (tmp_path / "matrix.yaml").write_text("images: {a: {dockerfile: Dockerfile}}\n")
+
+    with pytest.raises(CompileError, match=reason):
+        compile_matrix(tmp_path / "matrix.yaml")
