@@ -114,9 +114,9 @@ def test_targets_that_are_not_published(project: Path, capsys: pytest.CaptureFix
         filters=(),
         selection=None,
         version=None,
-        flags=None,
+        flags=None,  # type: ignore[arg-type]
         builds=False,
-        skip_eol=True,  # type: ignore[arg-type]
+        skip_eol=True,
     )
 
     release = compile_release(Invocation(), options)

@@ -550,7 +550,7 @@ def test_the_delay_that_a_registry_asks_for(
 
 @pytest.mark.parametrize("kind", [["x"], {}, 5, None])
 def test_the_type_of_an_artifact_of_any_shape(kind: object, serve: Serve, login: Login) -> None:
-    """It is no record and no mark."""
+    """It is neither a record nor a mark."""
     content = json.dumps({"layers": [{"mediaType": kind, "digest": DIGEST}]}).encode()
     server = serve(lambda handler, _: handler.reply(200, content))
 
