@@ -29,7 +29,7 @@ def project(folder: Path, matrix: str, **templates: str) -> Path:
     for name, text in templates.items():
         (folder / f"templates/{name}.j2").write_text(text)
     (folder / "matrix.yaml").write_text(matrix)
-    command.run(folder)
+    command.call(folder)
     return folder
 
 
@@ -38,7 +38,7 @@ def build(
 ) -> subprocess.CompletedProcess[str]:
     """Build and check the exit code."""
     environment = {**engine.env, "REGISTRY": f"{engine.registry}/{OWN}", **env}
-    return command.run(folder, "build", *arguments, env=environment, code=code)
+    return command.call(folder, "build", *arguments, env=environment, code=code)
 
 
 def many(count: int) -> str:
@@ -99,7 +99,7 @@ def test_only_dependents_of_a_failed_target_are_skipped(engine: Engine, tmp_path
 
     assert "error[stale-files]" in stale.stderr
 
-    command.run(folder)
+    command.call(folder)
     arguments = ("--push", "--selection", ".compile-matrix/failed.json", "--format", "json")
     result = json.loads(build(engine, folder, *arguments).stdout)
 
@@ -144,10 +144,10 @@ images:
     first = layers("--no-cache")
     children = layers("--no-cache", "image=fresh-child")
     (folder / "matrix.lock").write_text("version: 1\nrefreshed: {fresh-base: 2026-11-25}\n")
-    command.run(folder)
+    command.call(folder)
     refreshed = layers()
     (folder / "matrix.lock").write_text("version: 1\nrefreshed: {fresh-base: 2026-11-26}\n")
-    command.run(folder)
+    command.call(folder)
     build(engine, folder, "--push", "image=fresh-base")
     later = layers("image=fresh-child")
 

@@ -38,7 +38,7 @@ class RemoteProject:
 
     def run(self, *arguments: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a command and check its exit code."""
-        return command.run(self.folder, *arguments, env={**self.env, **env}, code=code)
+        return command.call(self.folder, *arguments, env={**self.env, **env}, code=code)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from support import command
 from support.engine import Engine
 
 
@@ -63,7 +64,7 @@ def test_staged_targets_are_not_listed(engine: Engine, tmp_path: Path) -> None:
     assert first["box-big"]["reasons"] == [f"{registry}/box has no image with this fingerprint"]
     assert first["box-big"]["downstream"] == ["lid-big"]
 
-    subprocess.run([sys.executable, "-m", "compiler"], cwd=tmp_path, env=engine.env, check=True)
+    command.call(tmp_path, env=engine.env)
     for name in ("box-big", "box-small", "lid-small"):
         repository = f"{registry}/{first[name]['target'].partition('-')[0]}"
         tag = f"{repository}:fp-{first[name]['fingerprint'].removeprefix('sha256:')}"

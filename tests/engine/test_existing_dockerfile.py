@@ -61,7 +61,7 @@ def test_an_existing_dockerfile_is_built_from_its_locked_bases(
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    command.run(tmp_path, "--locked", env=engine.env)
+    command.call(tmp_path, "--locked", env=engine.env)
 
     engine.docker(
         *("buildx", "bake", "--push", "default", "test"),
@@ -79,4 +79,4 @@ def test_an_existing_dockerfile_is_built_from_its_locked_bases(
     for name, text in files.items():
         assert (tmp_path / name).read_text() == text
     assert not (tmp_path / "dockerfiles/hub.Dockerfile").exists()
-    assert "up to date" in command.run(tmp_path, "--check", "--locked", env=engine.env).stdout
+    assert "up to date" in command.call(tmp_path, "--check", "--locked", env=engine.env).stdout

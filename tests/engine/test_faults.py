@@ -161,7 +161,7 @@ def test_the_engine_has_lost_layers(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "matrix.yaml").write_text(
         f'axes: {{n: [1, 2]}}\nimages: {{a: {{template: a.j2, tags: ["{tag}"]}}}}\n'
     )
-    command.run(tmp_path)
+    command.call(tmp_path)
     engine.docker("buildx", "prune", "--all", "--force")
     engine.docker("buildx", "bake", "--set=*.output=type=cacheonly", cwd=tmp_path)
     snapshots = [str(tools.docker() / "usr/bin/ctr"), "--namespace=moby", "snapshots"]
@@ -171,7 +171,7 @@ def test_the_engine_has_lost_layers(engine: Engine, tmp_path: Path) -> None:
     steps = re.findall(r"^(\w+) +\S+ +Active", listed.stdout, re.MULTILINE)
     subprocess.run([*snapshots, "rm", *steps], env=env, check=True)
 
-    done = command.run(tmp_path, "build", "--push", env=engine.env)
+    done = command.call(tmp_path, "build", "--push", env=engine.env)
 
     assert len(steps) > 1
     assert "retrying a-1 and 1 more in 1 s: the engine lost a layer of its cache" in done.stderr

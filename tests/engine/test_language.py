@@ -2,12 +2,12 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from engine.steps import executed
+from support import command
 from support.engine import Engine
 
 
@@ -65,7 +65,7 @@ def project(tmp_path: Path) -> Path:
 
 def compiled(folder: Path) -> None:
     """Compile a project."""
-    subprocess.run([sys.executable, "-m", "compiler"], cwd=folder, check=True)
+    command.call(folder)
 
 
 def bake(

@@ -169,9 +169,9 @@ def test_what_a_recorded_build_took(engine: Engine, tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content)
     env = dict(engine.env)
-    command.run(tmp_path, env=env)
-    command.run(tmp_path, "build", env=env)
-    printed = command.run(tmp_path, "layers", "--recorded", "--format=json", env=env).stdout
+    command.call(tmp_path, env=env)
+    command.call(tmp_path, "build", env=env)
+    printed = command.call(tmp_path, "layers", "--recorded", "--format=json", env=env).stdout
     document = json.loads(printed)
     recorded = document["recorded"]
 

@@ -75,7 +75,7 @@ def test_secrets_of_linked_targets(engine: Engine, tmp_path: Path) -> None:
     env = {**engine.env, "TOKEN": TEXT}
 
     for names in (["grandchild"], ["child"], [], ["grandchild", "--test-only"]):
-        command.run(
+        command.call(
             tmp_path,
             *("build", *names, "--no-cache", "--retries=0", "--set=*.output=type=cacheonly"),
             *("--", "--allow=ssh"),
@@ -88,7 +88,7 @@ def test_tests_run_as_steps_of_their_image(engine: Engine, tmp_path: Path) -> No
     _require_platforms(engine)
     _write(tmp_path, RESOURCES, limited="FROM python:3.11-slim-bookworm\n")
 
-    command.run(tmp_path, "build", "--test-only", env=engine.env)
+    command.call(tmp_path, "build", "--test-only", env=engine.env)
 
 
 def _require_platforms(engine: Engine) -> None:
@@ -101,4 +101,4 @@ def _write(folder: Path, matrix: str, **templates: str) -> None:
     for name, text in templates.items():
         (folder / f"templates/{name}.j2").write_text(text)
     (folder / "matrix.yaml").write_text(matrix)
-    command.run(folder)
+    command.call(folder)

@@ -77,7 +77,7 @@ class Project:
 
     def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         """Run compile-matrix in the project."""
-        return command.run(self.folder, *arguments, env=self.engine.env, code=code)
+        return command.call(self.folder, *arguments, env=self.engine.env, code=code)
 
     def lock(self) -> str:
         """Return the content of matrix.lock."""

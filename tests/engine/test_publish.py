@@ -79,7 +79,7 @@ class Project:
 
     def run(self, *arguments: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a command and check its exit code."""
-        return command.run(self.folder, *arguments, env={**self.env, **env}, code=code)
+        return command.call(self.folder, *arguments, env={**self.env, **env}, code=code)
 
     def publish(self, *arguments: str, **env: str) -> dict[str, Any]:
         """Publish and return the targets of the record by name."""

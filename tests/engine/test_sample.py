@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 from engine.steps import distinct, executed
+from support import command
 from support.engine import Engine
 
 from compiler.render.build_steps import steps
@@ -60,7 +60,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("matrix.yaml", "pyproject.toml", "docker-bake.hcl.j2"):
         (folder / name).write_bytes((PROJECT / name).read_bytes())
     subprocess.run(["cp", "-r", PROJECT / "templates", folder], check=True)
-    subprocess.run([sys.executable, "-m", "compiler"], cwd=folder, check=True)
+    command.call(folder)
     return folder
 
 

@@ -79,11 +79,11 @@ class Project:
         """Write the template, whose step succeeds if this command does, and compile."""
         text = HELD.replace("ADDRESS", self.shelf.address).replace("CHECK", check)
         (self.folder / "templates/held.j2").write_text(text)
-        command.run(self.folder)
+        command.call(self.folder)
 
     def publish(self, *arguments: str, code: int = 0, **env: str) -> str:
         """Publish and return the whole output."""
-        done = command.run(self.folder, "publish", *arguments, env={**self.env, **env}, code=code)
+        done = command.call(self.folder, "publish", *arguments, env={**self.env, **env}, code=code)
         return done.stdout + done.stderr
 
 

@@ -54,9 +54,9 @@ def test_forward_and_back(engine: Engine, second: Registry, tmp_path: Path) -> N
 
     def publish(version: str) -> dict[str, str]:
         (folder / "said").write_text(version)
-        command.run(folder, env={**env, "VERSION": version})
+        command.call(folder, env={**env, "VERSION": version})
         words = ("publish", "--version", version, "--format=json")
-        record = json.loads(command.run(folder, *words, env=env).stdout)
+        record = json.loads(command.call(folder, *words, env=env).stdout)
         targets = {row["target"]: row["platforms"] for row in record["targets"]}
         (index,) = record["indexes"]
         for registry in registries:
@@ -84,8 +84,8 @@ def test_forward_and_back(engine: Engine, second: Registry, tmp_path: Path) -> N
     newer = publish("1.1")
     assert newer != first
     check(newer)
-    command.run(folder, "release", "promote", "1.0", env=env)
+    command.call(folder, "release", "promote", "1.0", env=env)
     check(first)
-    shown = command.run(folder, "release", "show", "1.0", env=env).stdout
+    shown = command.call(folder, "release", "show", "1.0", env=env).stdout
     assert f"index of native, cross  {first['latest']}" in shown
     assert f"  floating  {two}:latest\n" in shown

@@ -127,7 +127,7 @@ def start(command: Sequence[str | Path], log: Path, env: dict[str, str]) -> subp
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=env,
+            env={"GOGC": "400", **env},
             start_new_session=True,
         )
     _started[process.pid] = process
