@@ -61,5 +61,12 @@ mkdir -p "$root/etc/uv"
 printf 'no-index = true\nfind-links = ["/opt/wheels"]\n' > "$root/etc/uv/uv.toml"
 
 find "$root" -xdev -name __pycache__ -prune -exec rm -rf {} +
+# As in the official images, what programs import is compiled: the standard library and pip.
+if [ $# -gt 0 ]; then
+    chroot "$root" env PYTHONDONTWRITEBYTECODE= sh -c '
+        python3 -m pip --disable-pip-version-check check
+        python3 -c "import asyncio, email.parser, http.client, http.server, importlib.metadata, ssl"
+    '
+fi
 rm -rf "$root"/usr/share/man/* "$root"/usr/share/locale/* "$root"/usr/share/doc/* \
     "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/var/log/*
