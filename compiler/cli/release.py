@@ -1,4 +1,4 @@
-"""The commands `release list`, `latest`, `show` and `promote`."""
+"""The commands `release list`, `latest`, `show`, `diff` and `promote`."""
 
 import json
 import os
@@ -9,18 +9,17 @@ import click
 from compiler.cli.common_options import Command, Group, format_option
 from compiler.cli.completion import complete_filter, complete_target_name, complete_version
 from compiler.cli.context import Invocation, pass_invocation
+from compiler.cli.release_records import read_record, read_releases, record_repository
 from compiler.reports.text import counted, inert, printable, shortened
 
 
 if TYPE_CHECKING:
-    from compiler.external.registry.client import Registries
-    from compiler.output.bake_resolved import ResolvedPlan
     from compiler.releases.record import ReleaseRecord
 
 
 @click.group("release", cls=Group)
 def release_() -> None:
-    """List and show releases, and move floating tags to one of them.
+    """List, show and compare releases, and move floating tags to one of them.
 
     Releases are read from their records in the registry of this matrix's images.
     """
@@ -41,26 +40,6 @@ def list_(invocation: Invocation, /, output_format: str) -> None:
 
     releases = read_releases(invocation)
     click.echo(format_releases(releases, PublishFormat(output_format)), nl=False)
-
-
-def read_releases(invocation: Invocation) -> "list[ReleaseRecord]":
-    """Return all releases, the newest first; warn of damaged records.
-
-    Raises:
-        DiagnosticError: the matrix is invalid, or the registry cannot be read.
-    """
-    from compiler.external.registry.client import Registries
-    from compiler.releases.history import list_releases
-    from compiler.releases.record import ReleaseRecord
-
-    registries = Registries(os.environ)
-    repository, _ = _record_repository(invocation, registries)
-    records = list_releases(registries, repository)
-    damaged = [record for record in records.values() if not isinstance(record, ReleaseRecord)]
-    invocation.warn_of(damaged)
-    if not records:
-        invocation.note("no release has been published")
-    return [record for record in records.values() if isinstance(record, ReleaseRecord)]
 
 
 @release_.command("latest", cls=Command)
@@ -86,7 +65,7 @@ def latest_(invocation: Invocation, /, target: str, output_format: str) -> None:
     from compiler.releases.latest import find_latest, no_release
 
     registries = Registries(os.environ)
-    repository, resolved = _record_repository(invocation, registries)
+    repository, resolved = record_repository(invocation, registries)
     targets = (target,) if target else ()
     record, damaged = find_latest(registries, repository, record_repositories(resolved), targets)
     invocation.warn_of(damaged)
@@ -129,7 +108,7 @@ def show_(
     from compiler.releases.history import current_digests, find_sboms, lost_version_tags
 
     registries = Registries(os.environ)
-    record = _read_record(invocation, registries, version)
+    record = read_record(invocation, registries, version)
     if filters:
         record = record.narrowed(_selected_targets(invocation, record, filters))
     if output_format == "env":
@@ -145,6 +124,33 @@ def show_(
             f"{counted(len(lost), 'version tag')} no longer of release {version}: "
             f"{printable(shortened(lost, 3))}; to repair it, publish it again with `--replace`"
         )
+
+
+@release_.command("diff", cls=Command)
+@click.argument("old", metavar="VERSION", shell_complete=complete_version)
+@click.argument("new", metavar="VERSION", shell_complete=complete_version)
+@format_option("text", "json", "markdown", "github", help="Format of the result.")
+@pass_invocation
+def diff_(invocation: Invocation, /, old: str, new: str, output_format: str) -> None:
+    """Show how a release differs from an earlier one: images, sizes, base images, packages.
+
+    Images are the same if their digests are. Packages are compared if both images have an SBOM in
+    the SPDX format, as BuildKit attaches with `attest: [type=sbom]`. `markdown` is for release
+    notes.
+
+    \b
+    Examples:
+      compile-matrix release diff v1.3.0 v1.4.0
+      compile-matrix release diff v1.3.0 v1.4.0 --format markdown > notes.md
+    """
+    from compiler.external.registry.client import Registries
+    from compiler.releases.release_diff import diff_releases
+    from compiler.reports.release_diff import DiffFormat, format_diff
+
+    registries = Registries(os.environ)
+    before, after = (read_record(invocation, registries, version) for version in (old, new))
+    difference = diff_releases(registries, before, after)
+    click.echo(format_diff(difference, DiffFormat(output_format)), nl=False)
 
 
 @release_.command("promote", cls=Command)
@@ -168,7 +174,7 @@ def promote_(invocation: Invocation, /, version: str, output_format: str, *, rem
     from compiler.releases.tag_templates import templates_for
 
     registries = Registries(os.environ)
-    record = _read_record(invocation, registries, version)
+    record = read_record(invocation, registries, version)
     templates = templates_for(ResolvedPlan(invocation.plan(), os.environ), version)
     moved, skipped = promote_release(registries, record, templates, removed=removed)
     states = {tag: "moved" if changed else "unchanged" for tag, changed in moved.items()}
@@ -179,57 +185,6 @@ def promote_(invocation: Invocation, /, version: str, output_format: str, *, rem
     for tag, state in (states | skipped).items():
         click.echo(printable(f"{tag}: {state}"))
     click.echo(f"{counted(sum(moved.values()), 'tag')} moved to {version}")
-
-
-def _record_repository(
-    invocation: Invocation, registries: "Registries"
-) -> "tuple[str, ResolvedPlan]":
-    """Return the repository of release records, and the plan for the environment."""
-    from compiler.codes import Code
-    from compiler.errors import CompileError, Diagnostic, Location
-    from compiler.output.bake_resolved import ResolvedPlan
-    from compiler.publish.items import record_repositories
-    from compiler.releases.registry_record import choose_repository
-
-    resolved = ResolvedPlan(invocation.plan(), os.environ)
-    repository = choose_repository(registries, record_repositories(resolved))
-    if repository is None:
-        raise CompileError(
-            [
-                Diagnostic(
-                    code=Code.NOTHING_TO_PUBLISH,
-                    message="no target has a tag, so there are no releases",
-                    location=Location(path=resolved.plan.matrix.source.path, line=0),
-                    help="add `tags` to the images",
-                )
-            ]
-        )
-    return repository, resolved
-
-
-def _read_record(invocation: Invocation, registries: "Registries", version: str) -> "ReleaseRecord":
-    from compiler.codes import Code
-    from compiler.errors import Argument, CompileError, Diagnostic, did_you_mean
-    from compiler.external.references import canonical_tag
-    from compiler.releases.registry_record import pull_record, record_tag, recorded_versions
-
-    repository, _ = _record_repository(invocation, registries)
-    valid = canonical_tag(f"{repository}:{record_tag(version)}") is not None
-    record = pull_record(registries, repository, version) if valid else None
-    if record is None:
-        known = recorded_versions(registries, repository)
-        otherwise = "`compile-matrix release list` shows all releases"
-        raise CompileError(
-            [
-                Diagnostic(
-                    code=Code.UNKNOWN_RELEASE,
-                    message=f"no release {version!r} in {repository}",
-                    location=Argument(name="VERSION", text=version),
-                    help=did_you_mean(version, known, otherwise=otherwise),
-                )
-            ]
-        )
-    return record
 
 
 def _selected_targets(

@@ -103,7 +103,7 @@ def _page(
     Raises:
         DiagnosticError: the matrix or an argument is invalid, or the registry cannot be read.
     """
-    from compiler.cli.release import read_releases
+    from compiler.cli.release_records import read_releases
     from compiler.reports.page.document import Content, page_document
     from compiler.reports.page.html import page_html
 

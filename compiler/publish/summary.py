@@ -7,6 +7,7 @@ from compiler.publish.output import format_kept_tags, format_notes
 from compiler.publish.preview import Preview
 from compiler.publish.result import PublishResult
 from compiler.releases.record import ReleaseRecord
+from compiler.releases.release_diff import change_reasons
 from compiler.reports.run_summary import RunSummary, format_summary
 from compiler.reports.text import counted
 from compiler.targets.plan import Plan
@@ -81,7 +82,13 @@ def result_summary(plan: Plan, result: PublishResult, earlier: ReleaseRecord | N
                 one.record.target: "built" if one.built else "reused" for one in result.targets
             },
             changed=changed,
-            reasons=_reasons(changed, earlier),
+            reasons={
+                one.record.target: change_reasons(recorded[one.record.target], one.record)
+                if one.record.target in recorded
+                else ("new",)
+                for one in result.targets
+                if earlier and one.record.target in changed
+            },
             sizes={one.record.target: one.record.bytes for one in result.targets},
             release=earlier.release if earlier else "",
             released_sizes=_sizes(earlier),
@@ -90,7 +97,7 @@ def result_summary(plan: Plan, result: PublishResult, earlier: ReleaseRecord | N
 
 
 def _reasons(changed: frozenset[str], earlier: ReleaseRecord | None) -> Mapping[str, list[str]]:
-    """Return how targets differ from the last release."""
+    """Return how targets would differ from the last release."""
     if earlier is None:
         return {}
     return {name: ["another image" if name in earlier.by_name else "new"] for name in changed}

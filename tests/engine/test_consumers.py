@@ -146,7 +146,9 @@ def test_a_preview_writes_nothing(project: Project) -> None:
     assert "7 tags created or moved" in text
     published = summary.read_text().removeprefix(previewed)
     assert published.startswith("### Published v1.1&#58; 4 targets\n")
-    assert re.search(r"\| base-a \| another image \| [\d.]+ [kM]?B \| .* \| [+-].*% \|", published)
+    assert re.search(
+        r"\| base-a \| other inputs changed \| [\d.]+ [kM]?B \| .* \| [+-].*% \|", published
+    )
     assert "base-b" not in published
 
     older = project.run("publish", "--dry-run", VERSION="v0.9").stdout

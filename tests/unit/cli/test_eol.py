@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from compiler.cli.bake_options import BakeFlags
 from compiler.cli.context import Invocation
 from compiler.cli.main import run
 from compiler.cli.publish_request import PublishOptions, compile_release
@@ -114,7 +115,7 @@ def test_targets_that_are_not_published(project: Path, capsys: pytest.CaptureFix
         filters=(),
         selection=None,
         version=None,
-        flags=None,  # type: ignore[arg-type]
+        flags=BakeFlags(),
         builds=False,
         skip_eol=True,
     )

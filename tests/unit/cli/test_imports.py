@@ -35,6 +35,7 @@ LOADED = [
     "compiler.cli.publish",
     "compiler.cli.publish_request",
     "compiler.cli.release",
+    "compiler.cli.release_records",
     "compiler.cli.remaining_targets",
     "compiler.cli.report",
     "compiler.cli.schema",

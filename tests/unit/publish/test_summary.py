@@ -57,7 +57,7 @@ not moved&#58; r/a&#58;latest belongs to the newer release v3
 
 | target | why | size | size in v1 | difference |
 | --- | --- | --- | --- | --- |
-| a-3&#95;10 | another image | 2.0 kB | 1.0 kB | +100.0% |
+| a-3&#95;10 | rebuilt from the same inputs | 2.0 kB | 1.0 kB | +100.0% |
 
 """
     )
