@@ -37,7 +37,7 @@ class ImageChange:
     old: ReleasedTarget | None
     new: ReleasedTarget | None
     reasons: tuple[str, ...]
-    """Why a changed image is another one, as far as the records tell."""
+    """Why a changed image is another one, as far as the records show."""
     bases: tuple[Replaced, ...]
     packages: tuple[Replaced, ...] | None
     """The packages that differ; None unless both images have an SPDX SBOM."""
@@ -107,7 +107,7 @@ def _image_change(
 
 
 def change_reasons(old: ReleasedTarget, new: ReleasedTarget) -> tuple[str, ...]:
-    """Return why an image of a target is another one, as far as two records tell."""
+    """Return why an image of a target is another one, as far as two records show."""
     bases = _replaced(old.bases, new.bases)
     reasons = [f"base image {base.name} changed" for base in bases if base.old and base.new]
     reasons += [f"base image {base.name} added" for base in bases if not base.old]

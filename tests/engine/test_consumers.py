@@ -146,10 +146,13 @@ def test_a_preview_writes_nothing(project: Project) -> None:
     assert "7 tags created or moved" in text
     published = summary.read_text().removeprefix(previewed)
     assert published.startswith("### Published v1.1&#58; 4 targets\n")
-    assert re.search(
-        r"\| base-a \| other inputs changed \| [\d.]+ [kM]?B \| .* \| [+-].*% \|", published
-    )
+    row = r"\| base-a \| other inputs changed \| [\d.]+ [kM]?B \| .* \| [+-].*% \|"
+    assert re.search(row, published)
     assert "base-b" not in published
+    difference = project.run("release", "diff", "v1.0", "v1.1").stdout
+    assert difference.startswith("changed  base-a\n  size     ")
+    assert "\n  why      other inputs changed\n" in difference
+    assert difference.endswith("\nv1.0 to v1.1: 0 added, 0 removed, 3 changed, 1 unchanged\n")
 
     older = project.run("publish", "--dry-run", VERSION="v0.9").stdout
     existing = project.run("publish", "--dry-run", "n=a", VERSION="v1.0", code=1).stderr
