@@ -104,7 +104,7 @@ def _wrong(matrix: Matrix) -> str:
     return ""
 
 
-@settings(QUICK, max_examples=150)
+@settings(QUICK, max_examples=100)
 @given(matrices(), st.data())
 def test_the_plan_is_what_is_worked_out_by_hand(matrix: Matrix, data: st.DataObject) -> None:
     """Variants, names, fields, parents and groups equal those of a brute-force product.
@@ -170,7 +170,7 @@ def test_bake_reads_what_was_planned(buildx: Path, old_buildx: Path) -> None:
     pool = ThreadPoolExecutor(CALLS)
     checks: list[Future[None]] = []
 
-    @settings(QUICK, max_examples=120)
+    @settings(QUICK, max_examples=80)
     @given(matrices(), st.sampled_from(["", "read", "write"]), st.integers(0, 5))
     def collect(matrix: Matrix, cache: str, which: int) -> None:
         folder = Path(parent, str(len(checks)))

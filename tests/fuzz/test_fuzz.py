@@ -20,7 +20,7 @@ from compiler.matrix.matcher import match
 
 
 IN_CI = os.environ.get("CI") == "true"
-DOCUMENTS = int(os.environ.get("FUZZ", "500"))
+DOCUMENTS = int(os.environ.get("FUZZ", "250"))
 FUZZED = settings(
     deadline=None,
     database=None,

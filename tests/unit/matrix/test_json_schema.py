@@ -480,7 +480,7 @@ def test_there_is_no_false_alarm(project: Path) -> None:
     """The schema accepts every random matrix that the compiler accepts."""
     random = Random(20)  # noqa: S311 - the same matrices on each run
     taken = []
-    for n in range(1000):
+    for n in range(500):
         text = (
             some(random, POOL, 0.25, "")
             + "images:\n  server:\n    template: Dockerfile.j2\n"
@@ -498,7 +498,7 @@ def test_there_is_no_false_alarm(project: Path) -> None:
 
     alarms = refused(project, taken)
 
-    assert len(taken) > 200
+    assert len(taken) > 100
     assert {path.read_text(): said for path, said in alarms.items()} == {}
     whole = "".join(path.read_text() for path in taken)
     pools = {**POOL, **FIELDS}

@@ -270,7 +270,7 @@ class TestFaults:
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(values, min_size=1, max_size=6, unique_by=spelling), st.data())
 def test_words_mean_what_their_documentation_says(given_: list[str], data: st.DataObject) -> None:
     """Matches and errors of random items equal those of a simple implementation."""

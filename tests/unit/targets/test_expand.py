@@ -415,7 +415,7 @@ class TestLeavesAny:
 
 
 @pytest.mark.slow
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(bare_matrices())
 def test_variants_are_the_product_less_the_rules(matrix: Matrix) -> None:
     """The variants and their order equal those of the filtered product."""
