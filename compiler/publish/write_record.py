@@ -1,8 +1,9 @@
 """Write the record of a release: the last step of publishing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from compiler.codes import Code
+from compiler.external.references import split_tag
 from compiler.external.registry.client import RegistryError
 from compiler.external.registry.parallel import pause, run_parallel
 from compiler.publish.checks import find_known_checks, recorded_checks
@@ -18,6 +19,7 @@ from compiler.publish.request import (
 from compiler.publish.staged_image import image_size
 from compiler.publish.unfinished_tags import find_finished_indexes, find_finished_targets
 from compiler.publish.version_tags import is_overtaken, is_rebuilt_elsewhere
+from compiler.releases.history import current_digests
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
 from compiler.releases.registry_record import pull_record, push_record, record_tag
 
@@ -76,7 +78,8 @@ def write_record(
     for _ in range(ROUNDS):
         previous = pull_record(job.registries, job.record_repository, job.version)
         recorded = previous.by_name if previous else {}
-        _reject_other_inputs(job, progress, recorded)
+        if previous is not None:
+            _reject_other_inputs(job, progress, previous)
         if any(
             is_rebuilt_elsewhere(progress, item, recorded[name])
             for name, item in job.selected.items()
@@ -112,10 +115,12 @@ def write_record(
     )
 
 
-def _reject_other_inputs(
-    job: PublishJob, progress: PublishProgress, recorded: Mapping[str, ReleasedTarget]
-) -> None:
-    """Reject a record that another run has written since for images of other inputs."""
+def _reject_other_inputs(job: PublishJob, progress: PublishProgress, record: ReleaseRecord) -> None:
+    """Reject a record that another run has written since for images of other inputs.
+
+    That run has released the version, so the tags that this run took from it are returned.
+    """
+    recorded = record.by_name
     others = [
         name
         for name, item in job.selected.items()
@@ -124,6 +129,7 @@ def _reject_other_inputs(
         and recorded[name] != progress.previous_target(name)
     ]
     if others and not job.request.replace:
+        _return_tags(job, progress, record)
         reason = f"another run has released {job.version} with other inputs"
         raise job.error(
             Code.CONCURRENT_RELEASE,
@@ -131,3 +137,30 @@ def _reject_other_inputs(
             help_="publish the inputs of one of both as another version",
             outcome=SOME_TAGS,
         )
+
+
+def _return_tags(job: PublishJob, progress: PublishProgress, record: ReleaseRecord) -> None:
+    """Let the tags that this run has created name the images of a record again."""
+    images = {
+        tag: (image, progress.digest(job.tagged[name]))
+        for name, image in record.images.items()
+        if name in job.tagged
+        for tag in (*image.tags, *image.moving)
+    }
+    current = current_digests(job.registries, images)
+
+    def return_tag(tag: str) -> None:
+        image, _ = images[tag]
+        repository, name = split_tag(tag)
+        manifest = job.registries.manifest(repository, image.digest)
+        if manifest is not None:
+            job.registries.put_manifest(repository, name, manifest)
+
+    run_parallel(
+        return_tag,
+        {
+            tag: tag
+            for tag, (image, own) in images.items()
+            if current[tag] == own and own != image.digest
+        },
+    )
