@@ -132,6 +132,7 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
             ["linux/amd64", "linux/arm64", "windows(10.0.1)/amd64", "${R}", "{{ py }}", "x"]
         )
     ),
+    "eol": st.sampled_from(["2026-10-31", "2026-02-30", "soon", "{{ py }}", None]),
     "template": st.sampled_from(["a.j2", "{{ image }}.j2", "nope.j2", "../x", ""]),
     "dockerfile": st.sampled_from(["Dockerfile", "{{ image }}", "./Dockerfile", "../x", "", "."]),
     "cache": st.fixed_dictionaries({"type": st.just("registry"), "ref": texts}),
