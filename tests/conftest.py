@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -56,11 +57,44 @@ def pytest_sessionstart() -> None:
             signal.signal(number, signal.default_int_handler if interrupt else signal.SIG_DFL)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use an engine."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that use an engine; order the tests of workers."""
     for item in items:
         if isinstance(item, pytest.Function) and "engine" in item.fixturenames:
             item.add_marker("engine")
+    if hasattr(config, "workerinput"):
+        items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[int, int]:
+    """Return when a test runs, so that the workers end at about the same time.
+
+    Long tests come first, while base images are made. Files that one worker runs follow, the
+    longest first. Short tests fill what is left.
+    """
+    if _has_own_worker(item.path):
+        return (1, -item.path.stat().st_size)
+    return (0, 0) if item.get_closest_marker("slow") else (2, 0)
+
+
+def _has_own_worker(path: Path) -> bool:
+    """Return whether one worker runs all tests of a file."""
+    return path.parent.name in {"browser", "engine"}
+
+
+def _prepare_engines(config: pytest.Config) -> None:
+    """Begin to make what engines need; the run ends after that."""
+    preparing = subprocess.Popen(
+        [sys.executable, str(Path(__file__).parent / "support" / "prepare.py")],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+    def wait() -> None:
+        preparing.wait()
+
+    config.add_cleanup(wait)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -76,13 +110,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
     shared = engines.is_shared()
+    if not shared:
+        _prepare_engines(config)
+    config.option.loadscopereorder = False  # the order is that of `_turn`
 
     class EngineScheduling(LoadScopeScheduling):  # type: ignore[misc]
         """Any other test can run on any worker."""
 
         def _split_scope(self, nodeid: str) -> str:
             path = Path(nodeid.partition("::")[0])
-            if path.parent.name not in {"browser", "engine"}:
+            if not _has_own_worker(path):
                 return nodeid
             return "engine" if shared and path.parent.name == "engine" else path.as_posix()
 
