@@ -32,10 +32,10 @@ setup: .venv/ready ## set up .venv; PYTHON=python3.12 chooses the interpreter
 WORKERS ?= 3
 
 quick: lint ## find most mistakes in about a minute, without an engine
-	FUZZ=$${FUZZ:-25} $(BIN)/python -m pytest -q -m "not engine and not slow" -n 2
+	FUZZ=$${FUZZ:-25} $(BIN)/python -m pytest -q -m "not engine and not slow" -n 2 --dist loadfile
 
 test: setup ## run all tests, with the Docker that is here or a throwaway engine (Debian, as root)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 fuzz: setup ## run the fuzzer for a long time; FUZZ=1000000 for a longer one
 	FUZZ=$${FUZZ:-100000} $(BIN)/python -m pytest tests/fuzz -q

@@ -69,17 +69,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _turn(item: pytest.Item) -> tuple[int, int]:
     """Return when a test runs, so that the workers end at about the same time.
 
-    Long tests come first, while base images are made. Files that one worker runs follow, the
-    longest first. Short tests fill what is left.
+    Long tests come first, while base images are made. Files that need an engine or a browser
+    follow, the longest first. Short tests fill what is left.
     """
-    if _has_own_worker(item.path):
+    folder = item.path.parent.name
+    if folder in {"browser", "engine"}:
         return (1, -item.path.stat().st_size)
-    return (0, 0) if item.get_closest_marker("slow") else (2, 0)
-
-
-def _has_own_worker(path: Path) -> bool:
-    """Return whether one worker runs all tests of a file."""
-    return path.parent.name in {"browser", "engine"}
+    return (0, 0) if folder in {"bake", "ci", "fuzz", "search"} else (2, 0)
 
 
 def _prepare_engines(config: pytest.Config) -> None:
@@ -99,29 +95,26 @@ def _prepare_engines(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Run the tests of a file of tests/engine or tests/browser on one worker.
+    """Run all tests of a file on one worker, with `--dist loadfile`.
 
-    That is for `--dist loadgroup`. Each worker starts an engine of its own, because tests count
-    executed build steps and prune the build cache. If the workers share the user's engine, one
-    worker runs all tests that use it.
+    Each worker starts an engine of its own, because tests count executed build steps and prune the
+    build cache. If the workers share the user's engine, one worker runs all tests that use it.
     """
-    if config.getoption("dist") != "loadgroup":
+    if config.getoption("dist") != "loadfile":
         return None
-    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+    from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
     shared = engines.is_shared()
-    if not shared:
+    if not shared and "not engine" not in config.option.markexpr:
         _prepare_engines(config)
     config.option.loadscopereorder = False  # the order is that of `_turn`
 
-    class EngineScheduling(LoadScopeScheduling):  # type: ignore[misc]
-        """Any other test can run on any worker."""
+    class EngineScheduling(LoadFileScheduling):  # type: ignore[misc]
+        """A shared engine is used by one worker."""
 
         def _split_scope(self, nodeid: str) -> str:
-            path = Path(nodeid.partition("::")[0])
-            if not _has_own_worker(path):
-                return nodeid
-            return "engine" if shared and path.parent.name == "engine" else path.as_posix()
+            scope: str = super()._split_scope(nodeid)
+            return "engine" if shared and "/engine/" in scope else scope
 
     return EngineScheduling(config, log)
 
