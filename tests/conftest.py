@@ -70,7 +70,7 @@ def _turn(item: pytest.Item) -> tuple[int, int]:
     """Return when a test runs, so that the workers end at about the same time.
 
     Long tests come first, while base images are made. Files that need an engine or a browser
-    follow, the longest first. Short tests fill what is left.
+    follow, the longest first. Short tests fill the gaps.
     """
     folder = item.path.parent.name
     if folder in {"browser", "engine"}:
