@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from compiler.cli.common_options import Command
+from compiler.cli.common_options import Command, set_option
 from compiler.constants import BAKE_BATCH, BAKE_JOBS, BAKE_RETRIES
 
 
@@ -43,13 +43,7 @@ _OPTIONS = (
         help="Retries of a target after transient errors of network, registry or engine.",
     ),
     click.option("--builder", metavar="NAME", help="Build with this buildx builder."),
-    click.option(
-        "--set",
-        "sets",
-        multiple=True,
-        metavar="TARGET.KEY=VALUE",
-        help="Override a field, as in bake; repeatable.",
-    ),
+    set_option("Override a field, as in bake"),
     click.option("--no-cache", is_flag=True, help="Build without the cache."),
     click.option("--pull", is_flag=True, help="Always pull base images."),
 )

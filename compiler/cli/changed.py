@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from compiler.cli.common_options import LIST_FORMATS, Command, format_option, selection_option
+from compiler.cli.common_options import (
+    LIST_FORMATS,
+    Command,
+    against_option,
+    format_option,
+    selection_option,
+    set_option,
+    since_option,
+)
 from compiler.cli.completion import complete_filter
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.terminal import table_width, with_header
@@ -28,22 +36,10 @@ _ATTEMPTS = 3
 
 _PARAMETERS = (
     click.argument("filters", nargs=-1, metavar="[FILTER]...", shell_complete=complete_filter),
-    click.option(
-        "--since", "commit", metavar="REV", help="Compare with the matrix at this Git commit."
-    ),
-    click.option(
-        "--against",
-        type=click.Choice(["registry"]),
-        help="Compare with the images already staged in the registry.",
-    ),
+    since_option("Compare with the matrix at this Git commit."),
+    against_option("Compare with the images already staged in the registry."),
     selection_option("Consider only targets in this file."),
-    click.option(
-        "--set",
-        "sets",
-        multiple=True,
-        metavar="TARGET.KEY=VALUE",
-        help="Override a field, as the build will; repeatable.",
-    ),
+    set_option("Override a field, as the build will"),
 )
 
 
@@ -56,6 +52,11 @@ class Question:
     against: str | None
     selection: str | None
     sets: tuple[str, ...]
+
+    @property
+    def is_compared(self) -> bool:
+        """Return whether the matrix is compared with anything."""
+        return self.commit is not None or self.against is not None
 
 
 @dataclass(frozen=True, kw_only=True)

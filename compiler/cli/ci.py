@@ -115,7 +115,7 @@ class _Jobs:
 
     considered: Considered
     reasons: "Mapping[str, Sequence[str]]"
-    """Target to be built -> why; without a comparison there is no reason."""
+    """Target to be built -> the reasons; empty without a comparison."""
     steps: Mapping[str, tuple[str, ...]]
     """Target to be built -> its steps."""
     stages: "tuple[tuple[Shard, ...], ...]"
@@ -131,7 +131,7 @@ def _find_jobs(invocation: Invocation, question: Question, limit: int) -> _Jobs:
     reject_filters(os.environ)
     considered = consider(invocation, question)
     reasons: dict[str, Sequence[str]] = {target.name: () for target in considered.targets}
-    if question.commit is not None or question.against is not None:
+    if question.is_compared:
         changes, inputs = find_changes(question, considered)
         reasons = {change.target.name: change.reasons for change in changes}
         if considered.targets and not reasons:

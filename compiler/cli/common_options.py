@@ -87,6 +87,29 @@ def selection_option(
     return click.option("--selection", type=click.Path(), metavar="FILE", help=help)
 
 
+def since_option(
+    help: str,  # noqa: A002
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that adds `--since`: the Git commit of a comparison, as `commit`."""
+    return click.option("--since", "commit", metavar="REV", help=help)
+
+
+def against_option(
+    help: str,  # noqa: A002
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that adds `--against registry`."""
+    return click.option("--against", type=click.Choice(["registry"]), help=help)
+
+
+def set_option(
+    help: str,  # noqa: A002
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that adds `--set`: fields that differ, as `sets`; repeatable."""
+    return click.option(
+        "--set", "sets", multiple=True, metavar="TARGET.KEY=VALUE", help=f"{help}; repeatable."
+    )
+
+
 def checks_option(
     help: str,  # noqa: A002
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:

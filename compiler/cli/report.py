@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from compiler.cli.changed import Considered, Question, consider, find_changes
-from compiler.cli.common_options import Command, selection_option
+from compiler.cli.common_options import Command, against_option, selection_option, since_option
 from compiler.cli.completion import complete_filter, complete_platform
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.codes import Code
@@ -34,12 +34,8 @@ _SUFFIXES = (".html", ".htm")
     help="Show the steps on this platform.  [default: the one that most targets have]",
 )
 @selection_option("Show only targets in this file.")
-@click.option("--since", "commit", metavar="REV", help="Show what changed since this Git commit.")
-@click.option(
-    "--against",
-    type=click.Choice(["registry"]),
-    help="Show what is not yet staged in the registry.",
-)
+@since_option("Show what changed since this Git commit.")
+@against_option("Show what is not yet staged in the registry.")
 @click.option(
     "--releases",
     is_flag=True,
@@ -108,7 +104,6 @@ def _page(
     from compiler.reports.page.html import page_html
 
     considered = consider(invocation, question)
-    is_compared = question.commit is not None or question.against is not None
     content = Content(
         compiled=considered.compiled,
         resolved=considered.resolved,
@@ -119,7 +114,7 @@ def _page(
         filters=question.filters,
         build=_recorded(invocation),
         compared_with=question.commit or "the registry",
-        changes=find_changes(question, considered)[0] if is_compared else None,
+        changes=find_changes(question, considered)[0] if question.is_compared else None,
         releases=tuple(read_releases(invocation)) if releases else None,
     )
     return page_html(page_document(content))

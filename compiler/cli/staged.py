@@ -5,7 +5,13 @@ import os
 import click
 
 from compiler.cli.bake_options import BakeFlags
-from compiler.cli.common_options import Command, checks_option, format_option, selection_option
+from compiler.cli.common_options import (
+    Command,
+    checks_option,
+    format_option,
+    selection_option,
+    set_option,
+)
 from compiler.cli.completion import complete_filter
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.publish_request import PublishOptions, compile_release
@@ -16,13 +22,7 @@ from compiler.constants import GITHUB_JOBS
 @click.argument("filters", nargs=-1, metavar="[FILTER]...", shell_complete=complete_filter)
 @selection_option("Consider only targets in this file.")
 @click.option("--version", metavar="VERSION", help="Version of the release.")
-@click.option(
-    "--set",
-    "sets",
-    multiple=True,
-    metavar="TARGET.KEY=VALUE",
-    help="Override a field, as for `publish`; repeatable.",
-)
+@set_option("Override a field, as for `publish`")
 @checks_option("Consider only these checks.")
 @format_option(
     "table",
