@@ -88,14 +88,7 @@ def compile_files(invocation: Invocation, options: CompileOptions) -> None:
         return
     files = invocation.files()
     compilation = compile_project(invocation, options, files)
-    compiled = apply_changes(invocation, options, compilation)
-    if options.is_dry:
-        print_comparison(invocation, options, compiled)
-        return
-    invocation.warn(compiled.warnings)
-    tested = sum(bool(target.tests) for target in compilation.plan.targets)
-    print_advice(invocation, len(compilation.plan.targets), tested, compilation.plan.unbaked_tags)
-    print_summary(invocation, compilation.plan, compiled.changes)
+    print_result(invocation, options, apply_changes(invocation, options, compilation))
 
 
 def compile_project(
@@ -146,7 +139,22 @@ def apply_changes(
     return compiled
 
 
-def print_comparison(invocation: Invocation, options: CompileOptions, compiled: Compiled) -> None:
+def print_result(invocation: Invocation, options: CompileOptions, compiled: Compiled) -> None:
+    """Print what was written; with --check, how the files on disk differ.
+
+    Raises:
+        click.exceptions.Exit: with --check, the generated files are stale.
+    """
+    if options.is_dry:
+        _print_comparison(invocation, options, compiled)
+        return
+    plan = compiled.compilation.plan
+    invocation.warn(compiled.warnings)
+    print_advice(invocation, len(plan.targets), plan.tested, plan.unbaked_tags)
+    print_summary(invocation, plan, compiled.changes)
+
+
+def _print_comparison(invocation: Invocation, options: CompileOptions, compiled: Compiled) -> None:
     """Print how the files on disk differ.
 
     Raises:
@@ -206,7 +214,7 @@ def _save(invocation: Invocation, compiled: "Compilation") -> None:
         compiler=VERSION,
         matrix=invocation.path.name,
         output="" if output == "." else output,
-        tested=sum(bool(target.tests) for target in compiled.plan.targets),
+        tested=compiled.plan.tested,
         existing=sum(target.is_existing for target in compiled.plan.targets),
         unbaked=compiled.plan.unbaked_tags,
         inputs=compiled.inputs,

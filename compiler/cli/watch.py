@@ -9,10 +9,10 @@ from compiler.cli.compile import (
     Compiled,
     apply_changes,
     compile_project,
-    print_comparison,
+    print_result,
 )
 from compiler.cli.compile_options import CompileOptions
-from compiler.cli.compile_summary import print_advice, print_summary, print_written
+from compiler.cli.compile_summary import print_written
 from compiler.cli.context import Invocation
 from compiler.cli.failure import fail
 from compiler.errors import DiagnosticError, on_error
@@ -88,17 +88,11 @@ def _print(
     invocation: Invocation, options: CompileOptions, compiled: Compiled, *, is_first: bool
 ) -> None:
     """Print the result of the first run as without --watch, and of the others what changed."""
-    if options.is_dry:
-        print_comparison(invocation, options, compiled)
-        return
-    invocation.warn(compiled.warnings)
-    plan = compiled.compilation.plan
-    if is_first:
-        tested = sum(bool(target.tests) for target in plan.targets)
-        print_advice(invocation, len(plan.targets), tested, plan.unbaked_tags)
-        print_summary(invocation, plan, compiled.changes)
+    if is_first or options.is_dry:
+        print_result(invocation, options, compiled)
     else:
-        print_written(invocation, len(plan.targets), compiled.changes)
+        invocation.warn(compiled.warnings)
+        print_written(invocation, len(compiled.compilation.plan.targets), compiled.changes)
 
 
 def _wait(watched: "WatchedFiles") -> tuple[str, ...]:

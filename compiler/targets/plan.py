@@ -24,6 +24,11 @@ class Plan:
     warnings: tuple[Diagnostic, ...] = ()
 
     @property
+    def tested(self) -> int:
+        """The number of targets that have tests."""
+        return sum(bool(target.tests) for target in self.targets)
+
+    @property
     def unbaked_tags(self) -> int:
         """The number of tags that only `publish` creates: of indexes and of single platforms."""
         of_platforms = (tags for target in self.targets for tags in target.platform_tags)
