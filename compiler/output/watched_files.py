@@ -129,7 +129,7 @@ class WatchedFiles:
         return (
             self.output is not None
             and path.endswith(OWN_IGNORE)
-            and os.path.dirname(path) == self.output.removeprefix(".")
+            and os.path.normpath(os.path.dirname(path)) == os.path.normpath(self.output)
         )
 
     def _searched(self) -> set[str]:
