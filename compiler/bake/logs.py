@@ -26,6 +26,11 @@ class TargetLogs:
         """Append text to a target's log; `flush` writes it to the file."""
         self._buffers.setdefault(target, []).append(text)
 
+    def end(self, target: str, error: str) -> None:
+        """Append the last line of an error: one outside of all steps is not in the log yet."""
+        last = error.rpartition("\n")[2]
+        self.add(target, f"{last}\n")
+
     def flush(self) -> None:
         """Write all text added since the last flush.
 
