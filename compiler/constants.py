@@ -15,6 +15,9 @@ BAKE_FILE = "docker-bake.hcl"
 PLAN_FILE = "matrix.json"
 """The generated plan, in the output folder."""
 
+POLICY_FILE = "source-policy.json"
+"""The generated source policy, in the output folder; only with `lock.policy`."""
+
 DOCKERFILE_SUFFIX = ".Dockerfile"
 """Ends the name of every generated Dockerfile."""
 

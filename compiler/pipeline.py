@@ -111,7 +111,7 @@ def compile_plan(planned: Plan, files: Files, name: str, *, locked: bool = False
     own = "" if files.absent(BAKE_TEMPLATE) else bake_template[0]
     planned = replace(planned, warnings=(*lint(planned, dockerfiles, templates, own), *checked))
     refreshed: Mapping[str, str] = {}
-    if not files.absent(LOCK) or locked:
+    if not files.absent(LOCK) or locked or planned.matrix.lock.policy:
         from compiler.lock.apply import load_lock, pinned
         from compiler.lock.lockfile import Lock
 

@@ -8,6 +8,7 @@ from compiler.errors import Argument, CompileError, Diagnostic, Location
 from compiler.external import buildx
 from compiler.matrix.field_table import ROWS, TABLE
 from compiler.output.bake_resolved import ResolvedPlan
+from compiler.output.source_policy import SOURCE_POLICY
 from compiler.targets.plan import Plan
 
 
@@ -35,6 +36,29 @@ def _diagnose_filter(name: str, value: str) -> Diagnostic:
         location=Argument(name=name, text=text, length=len(name)),
         help=f"`unset {name}` and pass filters as arguments",
     )
+
+
+def reject_other_policy(plan: Plan, environment: Mapping[str, str]) -> None:
+    """Reject a source policy in the environment if the matrix has one: buildx reads a single one.
+
+    Raises:
+        CompileError: the environment names a policy.
+    """
+    if plan.matrix.lock.policy and (path := environment.get(SOURCE_POLICY)):
+        raise CompileError(
+            [
+                Diagnostic(
+                    code=Code.CANNOT_BUILD,
+                    message=f"{SOURCE_POLICY} would replace the policy of `lock.policy`",
+                    location=Argument(
+                        name=SOURCE_POLICY,
+                        text=f"{SOURCE_POLICY}={path}",
+                        length=len(SOURCE_POLICY),
+                    ),
+                    help=f"`unset {SOURCE_POLICY}`, or remove `policy` from matrix.yaml",
+                )
+            ]
+        )
 
 
 def require_buildx() -> None:

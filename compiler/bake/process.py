@@ -17,6 +17,7 @@ from compiler.bake.rawjson import OutputReader
 from compiler.bake.results import BakeOptions, Metadata
 from compiler.constants import BAKE_FILE
 from compiler.external import buildx
+from compiler.output.source_policy import SOURCE_POLICY
 
 
 GRACE = 10.0
@@ -42,6 +43,7 @@ class BakeProcess:
         options: BakeOptions,
         metadata: Path,
         lines: OutputQueue,
+        policy: Path | None = None,
     ) -> None:
         """Start the process.
 
@@ -51,6 +53,7 @@ class BakeProcess:
             options: the folder, the variables and the platforms of the build.
             metadata: the file for bake's metadata; an existing one is deleted.
             lines: receives each line of output, then an empty one.
+            policy: the file with the source policy, if there is one.
         """
         self.batch = tuple(batch)
         self.reader = OutputReader(options.trace)
@@ -64,7 +67,7 @@ class BakeProcess:
         self._process = subprocess.Popen(  # noqa: S603 - without a shell
             buildx.command("bake", *fixed, *arguments, *batch),
             cwd=options.folder,
-            env=_environment(options, variables),
+            env=_environment(options, variables, policy),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -114,7 +117,9 @@ class ProcessGroup(Protocol):
         """Send a signal to all of them; return whether any process exists."""
 
 
-def _environment(options: BakeOptions, variables: Mapping[str, str]) -> dict[str, str]:
+def _environment(
+    options: BakeOptions, variables: Mapping[str, str], policy: Path | None
+) -> dict[str, str]:
     """Return the environment of a bake process, with all variables for bake files that read it.
 
     If variables cannot be passed as options, bake must not ignore those of the environment.
@@ -122,6 +127,8 @@ def _environment(options: BakeOptions, variables: Mapping[str, str]) -> dict[str
     environment = {**_SKIP_PROVENANCE, **os.environ, **variables}
     if not options.var_option:
         environment.pop(_IGNORE_ENVIRONMENT, None)
+    if policy is not None:
+        environment[SOURCE_POLICY] = str(policy)
     return environment
 
 

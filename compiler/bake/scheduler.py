@@ -23,6 +23,7 @@ from compiler.bake.batches import (
 from compiler.bake.blame import CommonCause, find_blame
 from compiler.bake.ledger import Ledger, Stopwatch
 from compiler.bake.logs import TargetLogs
+from compiler.bake.policy_files import PolicyFiles
 from compiler.bake.process import BakeProcess, InterruptCounter, OutputQueue, stop_processes
 from compiler.bake.rejection import rejection
 from compiler.bake.results import BakeOptions, BuildReport, Outcome
@@ -92,6 +93,7 @@ class _Scheduler:
         self._finished: set[str] = set()
         self._reported_warnings: set[str] = set()
         self._number = 0
+        self._policies = PolicyFiles(plan, options.folder, scratch)
         self._step_seen = False
 
     @property
@@ -128,7 +130,10 @@ class _Scheduler:
             self._platforms,
         )
         metadata = self._scratch / f"{self._number}.json"
-        process = BakeProcess(batch.targets, arguments, self._options, metadata, self._lines)
+        policy = self._policies.write(self._number, self._pins.values())
+        process = BakeProcess(
+            batch.targets, arguments, self._options, metadata, self._lines, policy
+        )
         self._stopwatches[process] = Stopwatch()
 
     def _listen(self) -> None:
@@ -203,6 +208,7 @@ class _Scheduler:
         for name, error in errors.items():
             tail = "\n".join(error.splitlines()[-MAX_ERROR_LINES:])
             self._ledger.record_failed(name, tail)
+            self.logs.end(name, tail)
             self._report.failed(name, tail, self.logs.display_path(name))
         skipped = self._ledger.skip_dependents()
         for name, parent in skipped.items():

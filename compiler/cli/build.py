@@ -144,7 +144,12 @@ def _prepare(
     test_only: bool,
 ) -> "tuple[Compilation, list[str]]":
     """Return the compiled matrix and the names to pass to bake."""
-    from compiler.bake.preconditions import reject_filters, require_buildx, require_fields
+    from compiler.bake.preconditions import (
+        reject_filters,
+        reject_other_policy,
+        require_buildx,
+        require_fields,
+    )
     from compiler.targets.filters import select
     from compiler.targets.selection_file import read_selection
 
@@ -153,6 +158,7 @@ def _prepare(
     compiled = invocation.compile_fresh()
     plan = compiled.plan
     require_fields(plan)
+    reject_other_policy(plan, os.environ)
     targets = select(plan, filters)
     chosen = None if selection is None else read_selection(plan, selection)
     names = [target.name for target in targets]

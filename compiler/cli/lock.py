@@ -1,5 +1,7 @@
 """`compile-matrix lock`: write matrix.lock, and print what changed in it."""
 
+import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,8 +12,10 @@ from compiler.cli.completion import complete_base
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.diagnostic_output import DiagnosticFormat
 from compiler.cli.lock_output import BaseChange, lock_changes, print_json, print_users
-from compiler.cli.progress_display import lookup_progress
-from compiler.reports.text import counted
+from compiler.cli.lookup_progress import lookup_progress
+from compiler.constants import LOCK
+from compiler.errors import on_error
+from compiler.reports.text import counted, printable
 
 
 if TYPE_CHECKING:
@@ -46,7 +50,8 @@ def lock_(
     It contains the digest of each external image that the Dockerfiles use. Compiling then pins
     these images: `FROM python:3.11-slim@sha256:...`. Without options, missing images are added,
     unused ones are removed, and the others are kept. Digests are looked up with `docker buildx
-    imagetools` and your credentials.
+    imagetools` and your credentials. If matrix.yaml has `lock.mirror`, images that the mirror lacks
+    are copied to it.
 
     With --upgrade or --check, IMAGE is a base image, its repository, or a glob; the default is all
     base images. With --refresh, FILTER selects targets as in `list`; the default is all targets.
@@ -131,16 +136,47 @@ def _update(
     with lookup_progress(len(images)) as done:
         current = look_up(project, sorted(images), done)
     lock = renewed(project, current, dates)
+    copied = _fill_mirror(project, lock)
     changed = store(project, lock, invocation.folder)
     changes = lock_changes(project.old.bases, lock.bases)
     if invocation.output_format is DiagnosticFormat.JSON:
-        print_json(changes, len(lock.bases), project, dates)
+        print_json(changes, len(lock.bases), project, dates, copied)
         return
     for change in changes:
         click.echo(change.text)
+    for image, copy in (copied or {}).items():
+        click.echo(printable(f"{image}: copied to {copy}"))
     if dates:
         click.echo(f"{counted(len(dates), 'target')} refreshed: {day}")
     _summarize(invocation, lock, changed=changed)
+
+
+def _fill_mirror(project: "Project", lock: "Lock") -> Mapping[str, str] | None:
+    """Copy base images that the mirror lacks.
+
+    Returns:
+        Base image -> the name of its copy; None if there is no mirror.
+
+    Raises:
+        RegistryError: the mirror cannot be read.
+        CompileError: an image cannot be copied.
+    """
+    if not project.plan.matrix.lock.mirror:
+        return None
+    from compiler.external.registry.client import Registries
+    from compiler.lock.copies import copies, copy_images, missing_copies
+    from compiler.lock.mirror import resolved_mirror
+    from compiler.output.bake_resolved import ResolvedPlan
+
+    registries = Registries(os.environ)
+    plan = project.plan
+    mirror = resolved_mirror(plan.matrix, ResolvedPlan(plan, os.environ).variables)
+    wanted = copies(project, lock, mirror)
+    with on_error(f"{LOCK} is unchanged"):
+        images = missing_copies(wanted, registries)
+        with lookup_progress(len(images), "copying") as done:
+            copy_images(wanted, images, registries, done)
+    return {image: wanted[image].reference for image in images}
 
 
 def _summarize(invocation: Invocation, lock: "Lock", *, changed: bool) -> None:

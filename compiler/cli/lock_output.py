@@ -58,7 +58,11 @@ def lock_changes(
 
 
 def print_json(
-    changes: "Iterable[BaseChange]", count: int, project: "Project", dates: Mapping[str, str]
+    changes: "Iterable[BaseChange]",
+    count: int,
+    project: "Project",
+    dates: Mapping[str, str],
+    copied: Mapping[str, str] | None = None,
 ) -> None:
     """Print differences as JSON.
 
@@ -67,6 +71,7 @@ def print_json(
         count: the number of base images.
         project: names the targets that use a base image.
         dates: target -> the date of its refresh, of targets that were refreshed.
+        copied: base image -> its copy in the mirror, of images that were copied; None without one.
     """
     bases = [
         {
@@ -76,7 +81,13 @@ def print_json(
         }
         for change in changes
     ]
-    result = {"version": 1, "bases": count, "changes": bases, "refreshed": dict(dates)}
+    result = {
+        "version": 1,
+        "bases": count,
+        "changes": bases,
+        "refreshed": dict(dates),
+        **({} if copied is None else {"copied": dict(copied)}),
+    }
     click.echo(json.dumps(result, indent=1))
 
 

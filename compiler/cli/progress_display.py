@@ -4,13 +4,12 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
-from compiler.reports.text import counted, printable
+from compiler.reports.text import printable
 
 
 QUIET_SECONDS = 30.0
@@ -218,30 +217,3 @@ def build_progress() -> Lines:
     from rich.console import Console
 
     return Live(Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")) or None))
-
-
-@contextmanager
-def lookup_progress(count: int) -> Iterator[Callable[[str], object]]:
-    """Show how many images are looked up; the result is called with each image afterwards."""
-    if not count:
-        yield lambda _: None
-    elif sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-        columns = (TextColumn("looking up"), BarColumn(), MofNCompleteColumn())
-        image_column = TextColumn("{task.description}")
-        with Progress(
-            *columns, image_column, console=Console(stderr=True), transient=True
-        ) as progress:
-            task = progress.add_task("", total=count)
-            yield lambda image: progress.update(task, advance=1, description=image)
-    else:
-        click.echo(f"looking up {counted(count, 'image')}", err=True)
-        finished: list[str] = []
-
-        def done(image: str) -> None:
-            finished.append(image)
-            click.echo(f"{len(finished)}/{count} {image}", err=True)
-
-        yield done

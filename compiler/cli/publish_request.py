@@ -159,7 +159,12 @@ def compile_release(invocation: Invocation, options: PublishOptions) -> Compiled
         CompileError: the matrix, the environment, the version or a filter is invalid, or the
             generated files are stale.
     """
-    from compiler.bake.preconditions import reject_filters, require_buildx, require_fields
+    from compiler.bake.preconditions import (
+        reject_filters,
+        reject_other_policy,
+        require_buildx,
+        require_fields,
+    )
     from compiler.fingerprint.fingerprint import ProjectInputs
     from compiler.output.bake_resolved import ResolvedPlan
     from compiler.releases.version import release_version
@@ -175,6 +180,7 @@ def compile_release(invocation: Invocation, options: PublishOptions) -> Compiled
     compiled = invocation.compile_fresh(planned.plan, files)
     if options.builds:
         require_fields(compiled.plan)
+        reject_other_policy(compiled.plan, os.environ)
     targets = select(compiled.plan, options.filters)
     if options.selection is not None:
         targets = selected(compiled.plan, targets, options.selection)

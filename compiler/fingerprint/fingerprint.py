@@ -14,6 +14,7 @@ from compiler.external.references import lookup_name
 from compiler.fingerprint.components import digest, field_parts, text_parts, with_epoch
 from compiler.fingerprint.context_files import Listing, Trees, UnreadableError, layout_folder
 from compiler.fingerprint.set_overrides import DECIDING, OverrideError
+from compiler.lock.mirror import resolved_mirror, without_mirror
 from compiler.output.artifact import Compilation
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.render.canonical import EPOCH
@@ -181,9 +182,14 @@ class _Calculation:
         self._targets = {target.name: target for target in compiled.plan.targets}
         self._texts = compiled.dockerfiles
         epoch = resolved.environment.get(EPOCH, "")
-        self.fields = {
-            name: with_epoch({key: fields[key] for key in DECIDING if key in fields}, epoch)
+        decisive = {
+            name: {key: fields[key] for key in DECIDING if key in fields}
             for name, fields in resolved.fields.items()
+        }
+        mirror = resolved_mirror(resolved.plan.matrix, resolved.variables)
+        self.fields = {
+            name: with_epoch(without_mirror(fields, mirror), epoch)
+            for name, fields in decisive.items()
         }
         """The fields of each target that decide its image."""
         self._refreshed = compiled.refreshed

@@ -12,9 +12,10 @@ from compiler.constants import LOCK
 from compiler.errors import CompileError, Diagnostic, Location, Problems
 from compiler.external.references import canonical_tag, familiar, lookup_name
 from compiler.lock import faults
-from compiler.lock.base_images import OPEN, Base, Build, open_fault
+from compiler.lock.base_images import IMAGE, OPEN, SYNTAX, Base, Build, open_fault
 from compiler.lock.diagnostics import LockDiagnostics, Use
 from compiler.lock.lockfile import Lock, read_lock
+from compiler.lock.mirror import copy_in, mirrored_digest, redirected
 from compiler.lock.pin_text import Pinned, pin, pin_from_outside
 from compiler.matrix.bake_strings import BakeString, substitute
 from compiler.render.dockerfile import DockerfileError, Word
@@ -25,10 +26,6 @@ from compiler.source.document import LIMIT
 from compiler.source.project_files import FileError, Files
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
-
-
-IMAGE = "docker-image://"
-"""Begins the value of a named context that is an image."""
 
 
 class _Pinning(NamedTuple):
@@ -69,7 +66,7 @@ class Pinner:
     """Finds and pins the base images of one plan."""
 
     def __init__(self, plan: Plan, templates: Templates) -> None:
-        self._plan = plan
+        self._plan, self._mirror = plan, plan.matrix.lock.mirror
         self.diagnostics = LockDiagnostics(plan, templates)
         variables = plan.matrix.variables.values()
         self._values = {v.name: v.resolved for v in variables}
@@ -115,7 +112,9 @@ class Pinner:
             for use in pinning.uses:
                 locked = lock.bases.get(familiar(use.base.image))
                 if use.base.fault or locked is None:
-                    warnings.add(self.diagnostics.unlocked(use), use.target.name)
+                    denied = self._plan.matrix.lock.policy
+                    problems = self.problems if denied else warnings
+                    problems.add(self.diagnostics.unlocked(use, denied=denied), use.target.name)
                 else:
                     self.problems.extend(
                         self.diagnostics.lacking(use, locked, lock), use.target.name
@@ -126,12 +125,14 @@ class Pinner:
 
     def _pin(self, target: Target, text: str, digest: Callable[[str], str | None]) -> _Pinning:
         build = self._build(target)
-        args = id(target.fields.get("args"))
-        key = (target.is_existing, text, args, build.contexts, build.stage, build.platforms)
+        identity = id(target.fields.get("args"))
+        key = (target.is_existing, text, identity, build.contexts, build.stage, build.platforms)
         try:
             if key not in self._known:
                 pin_images = pin_from_outside if target.is_existing else pin
-                self._known[key] = pin_images(text, build, digest)
+                pinned = pin_images(text, build, digest)
+                pinned = redirected(pinned, self._mirror, digest) if self._mirror else pinned
+                self._known[key] = pinned
             pinned = self._known[key]
         except DockerfileError as error:
             self.problems.add(self.diagnostics.invalid(target, text, error))
@@ -145,25 +146,27 @@ class Pinner:
             )
             for base in pinned.bases
         ]
-        fields: dict[str, Any] = {}
-        if pinned.args:
-            fields["args"] = self._edited(target.fields["args"], pinned.args)
+        given: Any = target.fields
+        args = {
+            key: f"{value}@{pinned.args[name]}"
+            for key, value in (given["args"].items() if pinned.args else ())
+            if (name := self._value(key)) in pinned.args
+        }
+        if pinned.frontend:
+            args[SYNTAX] = pinned.frontend
         contexts = {}
         for name, base in self._contexts(target):
             uses.append(Use(target, base, "contexts", name))
-            locked = None if base.fault else digest(base.image)
-            if locked:
-                contexts[name] = locked
-        if contexts:
-            fields["contexts"] = self._edited(target.fields["contexts"], contexts)
-        if pinned.contexts:
-            fields["contexts"] = {
-                **fields.get("contexts", target.fields.get("contexts", {})),
-                **{
-                    BakeString(name): BakeString(f"{IMAGE}{image}")
-                    for name, image in pinned.contexts.items()
-                },
-            }
+            if self._mirror and (locked := mirrored_digest(base, digest)):
+                contexts[name] = f"{IMAGE}{copy_in(self._mirror, base.image, locked).reference}"
+            elif not base.fault and (locked := digest(base.image)):
+                contexts[name] = f"{given['contexts'][name]}@{locked}"
+        contexts |= {name: f"{IMAGE}{image}" for name, image in pinned.contexts.items()}
+        fields = {
+            name: self._edited(given.get(name, {}), changes)
+            for name, changes in (("args", args), ("contexts", contexts))
+            if changes
+        }
         if fields:
             target = target._replace(fields={**target.fields, **fields})
         return _Pinning(target, pinned.text, tuple(uses))
@@ -190,23 +193,19 @@ class Pinner:
             if not image.startswith(IMAGE) or "@" in image:
                 continue
             image = image.removeprefix(IMAGE)
-            opened = open_fault(substitute(value, self._open))
-            fault = opened if canonical_tag(image) else faults.NAME
+            marked = substitute(value, self._open)
+            fault = open_fault(marked) if canonical_tag(image) else faults.NAME
             platforms = tuple(map(self._value, target.platforms))
             word = Word(image, UNKNOWN, 0)
-            yield name, Base(image, word, platforms=platforms, fault=fault)
+            yield name, Base(image, word, platforms=platforms, fault=fault, opened=OPEN in marked)
 
     def _value(self, text: str) -> str:
         return substitute(text, self._values)
 
-    def _edited(self, mapping: Any, digests: Mapping[str, str]) -> Mapping[Any, Any]:
-        """Return a mapping with digests after its values; equal inputs return the same object."""
-        key = (id(mapping), *digests.items())
+    def _edited(self, mapping: Any, changes: Mapping[str, str]) -> Mapping[Any, Any]:
+        """Return a mapping with other values; equal inputs return the same object."""
+        key = (id(mapping), *changes.items())
         if key not in self._mappings:
-            self._mappings[key] = {
-                name: BakeString(f"{value}@{digests[self._value(name)]}")
-                if self._value(name) in digests
-                else value
-                for name, value in mapping.items()
-            }
+            new = {BakeString(name): BakeString(value) for name, value in changes.items()}
+            self._mappings[key] = {**mapping, **new}
         return self._mappings[key]

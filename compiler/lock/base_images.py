@@ -21,6 +21,8 @@ OPEN = "\ue000"
 """Marks the end of a value that is only known when baking; never part of an image name."""
 SYNTAX = "BUILDKIT_SYNTAX"
 """The argument that replaces the frontend."""
+IMAGE = "docker-image://"
+"""Begins the value of a named context that is an image."""
 
 _PINNED = re.compile(r"\A[^@]+@(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})\Z")
 _WHOLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-[^}]*)?\})\Z", re.ASCII)
@@ -54,6 +56,10 @@ class Base(NamedTuple):
     """The platforms that it must have: those of the stages that need it."""
     fault: Fault | None = None
     """Why it cannot be locked."""
+    opened: bool = False
+    """Whether its name contains a bake variable."""
+    frontend: bool = False
+    """Whether it is the frontend, not an image of a stage."""
 
 
 def find(text: str, build: Build) -> tuple[Base, ...]:
@@ -92,7 +98,8 @@ def find(text: str, build: Build) -> tuple[Base, ...]:
             ends = [a.end for a in parsed.arguments if a.name == name and a.default is not None]
             end = ends[-1] if ends else UNKNOWN
             name = name if end != UNKNOWN else ""
-        bases.append(Base(images[0].replace(MACHINE, "?"), word, name, end, needed, fault))
+        image, is_opened = images[0].replace(MACHINE, "?"), OPEN in opened.get(word, "")
+        bases.append(Base(image, word, name, end, needed, fault, is_opened))
     return tuple(sorted(bases, key=lambda base: base.word.line))
 
 
@@ -105,12 +112,14 @@ def _walk(
 def _frontends(parsed: ParsedDockerfile, build: Build) -> Iterator[Base]:
     """Yield the frontend of `# syntax=`, and the one of `args` that replaces it."""
     if parsed.syntax is not None and "@" not in parsed.syntax.text:
-        yield Base(parsed.syntax.text, parsed.syntax, fault=_invalid_name(parsed.syntax.text))
+        fault = _invalid_name(parsed.syntax.text)
+        yield Base(parsed.syntax.text, parsed.syntax, fault=fault, frontend=True)
     other = build.args.get(SYNTAX, "").partition(" ")[0]
     if other and "@" not in other:
         opened = build.open_args.get(SYNTAX, "").partition(" ")[0]
         fault = _invalid_name(other) or open_fault(opened)
-        yield Base(other, Word(other, UNKNOWN, 0), SYNTAX, UNKNOWN, (), fault)
+        word = Word(other, UNKNOWN, 0)
+        yield Base(other, word, SYNTAX, fault=fault, opened=OPEN in opened, frontend=True)
 
 
 def _fault(images: list[str], opened: str) -> Fault | None:

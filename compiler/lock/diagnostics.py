@@ -52,8 +52,14 @@ class LockDiagnostics:
                     related=(("locked here", lock.locate("bases", image)),) if lock.source else (),
                 )
 
-    def unlocked(self, use: Use) -> Diagnostic:
-        """Return the warning that a base image is not, or cannot be, locked."""
+    def unlocked(self, use: Use, *, denied: bool = False) -> Diagnostic:
+        """Return the warning that a base image is not, or cannot be, locked.
+
+        Args:
+            use: the base image.
+            denied: whether builds are denied such images, so that it is an error.
+        """
+        severity = Severity.ERROR if denied else Severity.WARNING
         if use.base.fault is not None:
             name = use.base.image or use.base.word.text
             return Diagnostic(
@@ -61,14 +67,14 @@ class LockDiagnostics:
                 message=f"{name} cannot be locked: {use.base.fault.reason}",
                 location=self.locate(use),
                 help=use.base.fault.remedy,
-                severity=Severity.WARNING,
+                severity=severity,
             )
         return Diagnostic(
             code=Code.UNLOCKED_BASE,
             message=f"{familiar(use.base.image)} is not in {LOCK}",
             location=self.locate(use),
             help="run `compile-matrix lock`",
-            severity=Severity.WARNING,
+            severity=severity,
         )
 
     def locate(self, use: Use) -> Location:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from compiler.external.references import canonical_tag, lookup_name
-from compiler.lock.base_images import OPEN, SYNTAX, Base, Build, find
+from compiler.lock.base_images import SYNTAX, Base, Build, find
 from compiler.lock.faults import DIRECTIVE, NOTATION, OPEN_NAME
 from compiler.render.dockerfile import read
 from compiler.render.dockerfile_words import UNKNOWN
@@ -24,7 +24,9 @@ class Pinned:
     bases: tuple[Base, ...]
     """All its external images; `fault` is set for those that cannot be pinned."""
     contexts: Mapping[str, str] = field(default_factory=dict)
-    """Named contexts that pin its images: full or short name of an image -> name with digest."""
+    """Named contexts that replace its images: name of an image -> name with digest."""
+    frontend: str = ""
+    """The image that replaces its frontend; empty if none does."""
 
 
 def pin(text: str, build: Build, digest: Callable[[str], str | None]) -> Pinned:
@@ -62,7 +64,6 @@ def pin_from_outside(text: str, build: Build, digest: Callable[[str], str | None
         DockerfileError: the text is not a valid Dockerfile.
     """
     syntax = read(text).syntax
-    opened = {base.word: base.image for base in find(text, replace(build, args=build.open_args))}
     args: dict[str, str] = {}
     contexts: dict[str, str] = {}
     bases = []
@@ -70,7 +71,7 @@ def pin_from_outside(text: str, build: Build, digest: Callable[[str], str | None
         fault = found.fault
         if not fault and found.word == syntax and found.argument != SYNTAX:
             fault = DIRECTIVE
-        elif not fault and OPEN in opened.get(found.word, ""):
+        elif not fault and found.opened:
             fault = OPEN_NAME
         base = found._replace(fault=fault)
         bases.append(base)

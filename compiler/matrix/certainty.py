@@ -13,7 +13,7 @@ from compiler.matrix.reader import Reader
 from compiler.matrix.strings import TemplateString
 
 
-_NO_INFLUENCE = frozenset({"groups", "output", "publish"})
+_NO_INFLUENCE = frozenset({"groups", "lock", "output", "publish"})
 """Sections that decide neither the variants of an image nor its fields."""
 
 _OF_ALL = frozenset({"data", "defaults", "exclude", "include", "overrides", "set", "variables"})

@@ -14,6 +14,7 @@ from compiler.matrix.axes import read_axes
 from compiler.matrix.build_fields import read_overrides
 from compiler.matrix.certainty import certain_images, check_printed_text
 from compiler.matrix.images import TopLevel, read_images
+from compiler.matrix.lock import read_lock_settings
 from compiler.matrix.matrix import (
     Axis,
     Image,
@@ -123,6 +124,7 @@ def load_valid(source: Source, files: Files) -> Matrix:
         groups=groups,
         output=given.output,
         parts=parts.paths,
+        lock=read_lock_settings(given.lock, data, variables, reader),
         version=published.version,
         staging=published.staging,
         checks=published.checks,

@@ -245,6 +245,16 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockSettings:
+    """How base images are locked: `lock` of matrix.yaml."""
+
+    mirror: str = ""
+    """The repository prefix of their copies, in bake's syntax; empty if there are none."""
+    policy: bool = False
+    """Whether builds are denied every image that is not locked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
     """The whole matrix, checked as far as possible before expansion."""
 
@@ -257,6 +267,7 @@ class Matrix:
     """The groups of matrix.yaml."""
     output: str
     """Folder of the generated Dockerfiles, relative to matrix.yaml, with `/`."""
+    lock: LockSettings
     version: str | None
     """The bake variable that contains the version of a release."""
     staging: str

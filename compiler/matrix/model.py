@@ -380,6 +380,21 @@ class PublishOptions(Level):
     )
 
 
+class LockOptions(Level):
+    """How base images are locked."""
+
+    mirror: Text | None = Field(
+        None,
+        description="A repository prefix of your own, to which `lock` copies base images, and from "
+        "which builds read them: `${REGISTRY}/bases`.",
+    )
+    policy: Flag = Field(
+        default=False,
+        description="Whether builds are denied every image that is not locked, and every download "
+        "without a checksum. Images that cannot be locked are errors then.",
+    )
+
+
 class PartFile(Level):
     """A part of the matrix, a file of `include`."""
 
@@ -419,11 +434,12 @@ class MatrixFile(PartFile):
     ] = Field(
         [],
         description="Files with parts of the matrix: paths or globs. A part may contain every key "
-        "but `include`, `publish` and `output`.",
+        "but `include`, `lock`, `publish` and `output`.",
     )
     images: Annotated[dict[str, ImageOptions], BeforeValidator(_mapping)] = Field(
         description="The images: name -> fields, which override `defaults`."
     )
+    lock: LockOptions | None = Field(None, description="How base images are locked.")
     publish: PublishOptions | None = Field(None, description="How a release is published.")
     output: Text = Field("dockerfiles", description="The folder of the generated Dockerfiles.")
 
@@ -445,6 +461,7 @@ def level_at(top: type[Level], route: tuple[object, ...]) -> type[Level]:
         "cache": CacheOptions,
         "shared": TagOptions,
         "platform-tags": TagOptions,
+        "lock": LockOptions,
         "publish": PublishOptions,
     }
     for name in names:

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from compiler.codes import Code
-from compiler.errors import CompileError, did_you_mean
-from compiler.external.references import canonical_tag
-from compiler.matrix.bake_strings import interpolate, substitute
+from compiler.errors import did_you_mean
 from compiler.matrix.matrix import Axis, Check, Variable
 from compiler.matrix.model import PublishOptions
 from compiler.matrix.publish_checks import read_checks
 from compiler.matrix.reader import Reader
+from compiler.matrix.repositories import read_repository
 from compiler.source.project_files import Files
 
 
@@ -41,38 +40,16 @@ def read_publish(
         return Published()
     return Published(
         version=_read_version(publish, variables, reader),
-        staging=_read_staging(publish, data, variables, reader),
+        staging=read_repository(
+            publish.staging,
+            ("publish", "staging"),
+            "docker.io/acme/staging",
+            data=data,
+            variables=variables,
+            reader=reader,
+        ),
         checks=read_checks(publish.checks, axes=axes, images=images, files=files, reader=reader),
     )
-
-
-def _read_staging(
-    publish: PublishOptions,
-    data: Mapping[str, Any],
-    variables: Mapping[str, Variable],
-    reader: Reader,
-) -> str:
-    staging = ""
-    if publish.staging is None:
-        return staging
-    route = ("publish", "staging")
-    try:
-        text = reader.text(publish.staging, route, bake=True)
-        staging = interpolate(text, text.render(data), variables)
-    except CompileError as error:
-        if reader.is_sound(("variables",)):
-            reader.reject(error, route)
-    values = {name: variable.resolved for name, variable in variables.items()}
-    where = substitute(staging, values)
-    is_known = staging and reader.is_sound(("variables",))
-    if is_known and canonical_tag(f"{where}:latest") is None:
-        reader.problem(
-            Code.ILLEGAL_TAG,
-            f"invalid repository: {where!r}",
-            route,
-            "write a name without a tag, such as docker.io/acme/staging",
-        )
-    return staging
 
 
 def _read_version(

@@ -21,6 +21,7 @@ from compiler.output.artifact import Artifact
 from compiler.output.bake_context import bake_context
 from compiler.output.hcl import Literals
 from compiler.output.manifest import PLAN_LINE, manifest
+from compiler.output.source_policy import policy_path, source_policy
 from compiler.render.render import Dockerfile
 from compiler.render.target_tests import test_dockerfile
 from compiler.targets.plan import Plan, described
@@ -59,8 +60,10 @@ def emit(
         groups={group.name: group.targets for group in plan.groups},
         indexes=[index._asdict() for index in plan.indexes],
     )
+    policy = [source_policy(dockerfiles, source)] if plan.matrix.lock.policy else []
     return (
         *_dockerfiles(plan.matrix, dockerfiles, source),
+        *(Artifact(policy_path(plan.matrix), text) for text in policy),
         Artifact(BAKE_FILE, bake.encode()),
         Artifact(str(PurePosixPath(plan.matrix.output, PLAN_FILE)), listing),
     )

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring
 
-from compiler.constants import DOCKERFILE_SUFFIX, MARKER, PLAN_FILE, TEST_SUFFIX
+from compiler.constants import DOCKERFILE_SUFFIX, MARKER, PLAN_FILE, POLICY_FILE, TEST_SUFFIX
 from compiler.output.files import is_inside, read
 
 
@@ -17,6 +17,8 @@ VERSION = 1
 PLAN_LINE = "# Plan: "
 """Begins the line, near the top of docker-bake.hcl, that names matrix.json with its folder."""
 
+_SINGLE_FILES = frozenset({PLAN_FILE, POLICY_FILE})
+"""Files of an output folder that are not Dockerfiles."""
 _IDENTITY = ("target", "image", "axes", "variant", "dockerfile", "generated")
 """The fields on a target's first line; edits of a matrix rarely change them."""
 _MARK, _ENCODED_MARK = "\0", ', "\\u0000": null'
@@ -124,8 +126,7 @@ def plan_folders(bake: bytes) -> list[str]:
 def is_leftover(name: str, folder: int) -> bool:
     """Return whether a file of an output folder has our first comment, so that it may be stale."""
     try:
-        return (name == PLAN_FILE or name.endswith(DOCKERFILE_SUFFIX)) and is_marked(
-            read(name, folder)
-        )
+        is_candidate = name in _SINGLE_FILES or name.endswith(DOCKERFILE_SUFFIX)
+        return is_candidate and is_marked(read(name, folder))
     except OSError:
         return False

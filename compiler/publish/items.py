@@ -6,6 +6,7 @@ from typing import NamedTuple
 from compiler.external.platforms import canonical_platform
 from compiler.fingerprint.components import pinned_bases
 from compiler.fingerprint.fingerprint import Fingerprint
+from compiler.lock.mirror import resolved_mirror, without_mirror
 from compiler.output.bake_fields import Fields
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.publish.staged_image import joined_fingerprints
@@ -54,6 +55,7 @@ def release_items(
         fingerprints: target -> its fingerprint.
         dockerfiles: target -> the text of its Dockerfile.
     """
+    mirror = resolved_mirror(resolved.plan.matrix, resolved.variables)
     return {
         target.name: ReleaseItem(
             target=target.name,
@@ -63,7 +65,10 @@ def release_items(
             floating_tags=resolved.floating_tags(target),
             platforms=_platforms(resolved.fields[target.name]),
             tests=target.tests,
-            bases=_locked_bases(dockerfiles[target.name], resolved.fields[target.name]),
+            bases=_locked_bases(
+                dockerfiles[target.name],
+                without_mirror(resolved.fields[target.name], mirror),
+            ),
             platform_tags=tuple(
                 RecordedPlatformTags(*one) for one in resolved.platform_tags(target)
             ),

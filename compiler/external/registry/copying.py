@@ -15,14 +15,22 @@ from compiler.external.registry.responses import unexpected
 
 DIGEST_PREFIX = "sha256-"
 """The start of tags that name a digest: signatures, attestations and SBOMs."""
+_SUFFIXES = ("", ".sig", ".att", ".sbom")
+"""The ends of such tags; without one, it lists the artifacts that refer to the digest."""
 
 
 class Copier:
     """Copies images; reads the tags of each source repository once."""
 
-    def __init__(self, registries: Registries) -> None:
-        """Take the registries of all repositories."""
-        self._registries = registries
+    def __init__(self, registries: Registries, *, lists_tags: bool = True) -> None:
+        """Take the registries of all repositories.
+
+        Args:
+            registries: the registries.
+            lists_tags: whether to list the tags of source repositories, to find signatures.
+                Otherwise each possible tag is asked for: public repositories have thousands.
+        """
+        self._registries, self._lists_tags = registries, lists_tags
         self._lock = threading.Lock()
         self._tags: dict[str, dict[str, list[str]]] = {}
 
@@ -67,16 +75,19 @@ class Copier:
                 self._registries.put_manifest(target, tag, manifest)
 
     def _signature_tags(self, repository: str, digest: str) -> list[str]:
-        """Return the tags that name a digest: cosign's, and OCI's for registries without its API.
+        """Return the tags that may name a digest: cosign's, and OCI's for lack of its API.
 
         They are `sha256-<hex>.sig`, `.att` and `.sbom`, and `sha256-<hex>`.
         """
+        name = DIGEST_PREFIX + digest.removeprefix("sha256:")
+        if not self._lists_tags:
+            return [f"{name}{suffix}" for suffix in _SUFFIXES]
         with self._lock:
             if repository not in self._tags:
                 tags = self._tags[repository] = {}
                 for tag in self._registries.tags(repository):
                     tags.setdefault(tag.partition(".")[0], []).append(tag)
-        return self._tags[repository].get(DIGEST_PREFIX + digest.removeprefix("sha256:"), [])
+        return self._tags[repository].get(name, [])
 
 
 def require_manifest(registries: Registries, repository: str, digest: str) -> Manifest:

@@ -31,6 +31,7 @@ LOADED = [
     "compiler.cli.lock_output",
     "compiler.cli.main",
     "compiler.cli.matrix_file",
+    "compiler.cli.lookup_progress",
     "compiler.cli.progress_display",
     "compiler.cli.publish",
     "compiler.cli.publish_request",
