@@ -4,7 +4,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import click
@@ -29,6 +29,7 @@ class Lines:
         self._total = self._done = 0
         self._active: dict[str, tuple[str, float]] = {}
         self._last_line = time.monotonic()
+        self._reached: dict[str, set[str]] = {}
         self.finished: list[str] = []
         """The targets that were built."""
 
@@ -77,6 +78,16 @@ class Lines:
         """Print a line."""
         self._last_line = time.monotonic()
         self._write(text)
+
+    def reached(self, state: str, targets: Collection[str], *, known: bool = False) -> None:
+        """Print the targets that have reached a state, unless they had before this run."""
+        self._reached.setdefault(state, set()).update(targets)
+        for target in () if known else targets:
+            self.say(f"{state} {target}")
+
+    def ended(self, activity: str) -> None:
+        """Note that an activity has ended, which `step` has named."""
+        self._active.pop(activity, None)
 
     def end(self) -> None:
         """Stop showing progress."""
@@ -138,6 +149,12 @@ class Live(Lines):
         self._width = width
         self._screen.update(self._progress(width), refresh=True)
 
+    def reached(self, state: str, targets: Collection[str], *, known: bool = False) -> None:
+        """Count the targets that have reached a state."""
+        del known
+        super().reached(state, targets, known=True)
+        self.tick()
+
     def end(self) -> None:
         """Remove the progress from the terminal."""
         self._screen.stop()
@@ -179,6 +196,8 @@ class Live(Lines):
         ]
         if len(self._active) > len(lines):
             lines.append(f"and {len(self._active) - len(lines)} more")
+        reached = ", ".join(f"{len(names)} {s}" for s, names in self._reached.items() if names)
+        lines[:0] = [reached] if reached else []
         self._drawn = [len(self._count()) + 2 + bar_width + len(elapsed), *map(len, lines)]
         self._drawn = [min(drawn, width) for drawn in self._drawn]
         return Group(head, *(Text(line, no_wrap=True, overflow="ellipsis") for line in lines))

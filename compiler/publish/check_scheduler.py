@@ -72,6 +72,7 @@ class CheckScheduler:
                     self._receive()
                     for process in self.running:
                         process.stop_if_late()
+                    self._job.report.tick()
             finally:
                 stop_processes(self.running, interrupts)
                 self._logs.flush()
@@ -88,6 +89,7 @@ class CheckScheduler:
             elif is_ready and len(self.running) < MAX_RUNS and self._runs_of(check) < check.jobs:
                 self._waiting.remove(key)
                 self.running.append(self._process(key))
+                self._job.report.step(_activity(key), "running")
 
     def _needs(self, key: Key) -> tuple[str, bool]:
         """Return why a check cannot run, and otherwise whether all that it needs has ended."""
@@ -152,14 +154,20 @@ class CheckScheduler:
 
     def _finish(self, key: Key, result: CheckResult) -> None:
         self.results[key] = result
-        target, name = key
         detail = f": {result.reason}" if result.reason else ""
         until = f" (accepted until {result.until})" if result.until else ""
         state = "did not run" if result.state is CheckState.BLOCKED else result.state
-        self._job.report.say(f"check {name} of {target} {state}{detail}{until}")
+        self._job.report.ended(_activity(key))
+        self._job.report.say(f"{_activity(key)} {state}{detail}{until}")
 
 
 _ENDED = {CheckState.FAILED: "failed", CheckState.BLOCKED: "has not passed"}
+
+
+def _activity(key: Key) -> str:
+    """Return how progress names the check of a target."""
+    target, check = key
+    return f"check {check} of {target}"
 
 
 def log_name(key: Key) -> str:

@@ -19,7 +19,14 @@ from compiler.publish.check_results import (
     find_accepted,
 )
 from compiler.publish.check_scheduler import CheckScheduler
-from compiler.publish.request import NOTHING_BUILT, SOME_TAGS, STAGED, PublishJob, PublishProgress
+from compiler.publish.request import (
+    NOTHING_BUILT,
+    SOME_TAGS,
+    STAGED,
+    PublishJob,
+    PublishProgress,
+    TargetState,
+)
 from compiler.releases.record import RecordedCheck
 from compiler.targets.applicable_checks import applicable_checks
 
@@ -92,6 +99,15 @@ def find_passed(job: PublishJob, marks: Mapping[Key, Mark]) -> dict[Key, CheckRe
     return {key: PASSED for key, is_passed in passed.items() if is_passed}
 
 
+def _report_checked(
+    job: PublishJob, pending: Iterable[Key], results: Mapping[Key, CheckResult]
+) -> None:
+    """Report the targets of which no check prevents a release."""
+    unready = {target for (target, _), result in results.items() if result.prevents_release}
+    checked = dict.fromkeys(target for target, _ in results if target not in unready)
+    job.reached(TargetState.CHECKED, checked, {target for target, _ in pending})
+
+
 def ensure_checked(job: PublishJob, progress: PublishProgress) -> None:
     """Run all checks that selected images have not passed; with `--checks`, only those.
 
@@ -126,6 +142,7 @@ def ensure_checked(job: PublishJob, progress: PublishProgress) -> None:
         for key, result in results.items()
         if result is not _NOT_PASSED
     }
+    _report_checked(job, pending, results)
     reasons = [
         (key[0], f"the check {key[1]} failed: {results[key].reason}")
         if results[key].state is CheckState.FAILED

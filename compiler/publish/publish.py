@@ -26,6 +26,7 @@ from compiler.publish.request import (
     PublishProgress,
     PublishReport,
     PublishRequest,
+    TargetState,
 )
 from compiler.publish.result import PublishedTarget, PublishResult
 from compiler.publish.stage import ensure_tested, reject_unready, stage_missing
@@ -59,6 +60,7 @@ def publish(
         reject_unknown_checks(job)
         reject_reserved_tags(job)
         find_staged_images(job, progress)
+        report.reached(TargetState.STAGED, progress.images, known=True)
         reject_early(job, progress)
         reject_unfinished_tags(job, progress)
         job = without_partial_indexes(job, progress)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from compiler.bake.results import BakeOptions, BuildReport
@@ -63,11 +64,26 @@ class PublishRequest:
         return not (self.stage_only or self.platform or self.checks)
 
 
+class TargetState(StrEnum):
+    """What a run has achieved for a target, in this order."""
+
+    STAGED = "staged"
+    TESTED = "tested"
+    CHECKED = "checked"
+    PROMOTED = "promoted"
+
+
 class PublishReport(BuildReport, Protocol):
-    """Receives the progress of a build, and of everything else as text."""
+    """Receives the progress of a build, and of what follows it."""
 
     def say(self, text: str) -> None:
         """Receive a line of text."""
+
+    def reached(self, state: TargetState, targets: Collection[str], *, known: bool = False) -> None:
+        """Receive targets that have reached a state; `known` if an earlier run achieved that."""
+
+    def ended(self, activity: str) -> None:
+        """Receive the end of an activity that was reported as the step of a target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +111,12 @@ class PublishJob:
     """The tags that the matrix can produce."""
     targets: Mapping[str, Target]
     """All targets of the matrix."""
+
+    def reached(self, state: TargetState, targets: Iterable[str], anew: Collection[str]) -> None:
+        """Report targets that have reached a state, those of them that did so in this run last."""
+        names = list(targets)
+        self.report.reached(state, [name for name in names if name not in anew], known=True)
+        self.report.reached(state, [name for name in names if name in anew])
 
     @property
     def version(self) -> str:

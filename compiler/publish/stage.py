@@ -18,6 +18,7 @@ from compiler.publish.request import (
     STAGED,
     PublishJob,
     PublishProgress,
+    TargetState,
 )
 from compiler.publish.staged_image import (
     StagedImage,
@@ -53,7 +54,9 @@ def stage_missing(job: PublishJob, progress: PublishProgress) -> None:
             reasons = _build(job, progress, missing, confirmation)
         left = {*reasons, *confirmation.outdated}
         staged = {name: item for name, item in missing.items() if name not in left}
-        progress.images |= _read_staged(job, staged, reasons)
+        complete = _read_staged(job, staged, reasons)
+        progress.images |= complete
+        job.report.reached(TargetState.STAGED, complete)
         if reasons:
             help_ = _STAGE_FIRST if job.request.merge else _SEE_LOG
             raise job.error(Code.UNREADY_TARGET, reasons.items(), help_=help_, outcome=STAGED)
@@ -151,6 +154,8 @@ def ensure_tested(job: PublishJob, progress: PublishProgress) -> None:
         PublishError: with all targets whose tests failed.
     """
     untested = find_untested(job, progress)
+    tested = {name for name, item in job.selected.items() if item.tests} - untested.keys()
+    job.report.reached(TargetState.TESTED, tested, known=True)
     if not untested:
         return
     progress.is_outdated = True
@@ -164,10 +169,9 @@ def ensure_tested(job: PublishJob, progress: PublishProgress) -> None:
     )
     reasons = changed_inputs(job, untested)
     reasons |= {name: f"its tests failed: {_last_line(tail)}" for name, tail in failed.items()}
-    run_parallel(
-        lambda item: _record_passed(job, progress, item, job.request.platform),
-        {name: item for name, item in untested.items() if name not in reasons},
-    )
+    passed = {name: item for name, item in untested.items() if name not in reasons}
+    run_parallel(lambda item: _record_passed(job, progress, item, job.request.platform), passed)
+    job.report.reached(TargetState.TESTED, passed)
     if reasons:
         outcome = SOME_TAGS if progress.overtaken else STAGED
         raise job.error(Code.UNREADY_TARGET, reasons.items(), help_=_SEE_LOG, outcome=outcome)

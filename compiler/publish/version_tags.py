@@ -23,6 +23,7 @@ from compiler.publish.request import (
     STAGED,
     PublishJob,
     PublishProgress,
+    TargetState,
 )
 from compiler.publish.stage import ensure_tested
 from compiler.publish.staged_image import StagedImage
@@ -87,6 +88,8 @@ def create_version_tags(job: PublishJob, progress: PublishProgress) -> None:
             counts = run_parallel(lambda item: _create_tags(job, progress, item), items)
             for name, count in counts.items():
                 progress.count_tags(name, count)
+            anew = {name for name, count in counts.items() if count}
+            job.reached(TargetState.PROMOTED, filter(job.selected.__contains__, counts), anew)
         built = {
             name: item for name, item in job.selected.items() if name in progress.build_seconds
         }

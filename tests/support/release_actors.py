@@ -126,7 +126,7 @@ class Silent:
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         """Return a function that does nothing."""
-        return lambda *_: None
+        return lambda *_, **__: None
 
 
 @dataclass(frozen=True, kw_only=True)

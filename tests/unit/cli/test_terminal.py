@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from compiler.cli.main import cli
-from compiler.cli.progress_display import Live
+from compiler.cli.progress_display import Lines, Live
 
 
 def commands(
@@ -188,3 +188,25 @@ def test_names_are_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     live.end()
 
     assert f"{name}\n" in stream.getvalue().replace("\r", "")
+
+
+def test_the_states_of_a_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal shows counts and running checks; elsewhere each new state is one line."""
+    monkeypatch.setenv("TERM", "xterm")
+    stream, lines = io.StringIO(), list[str]()
+    live = Live(Console(file=stream, force_terminal=True, width=60, color_system=None))
+
+    for report in (live, Lines(lines.append)):
+        report.begin(["a", "b", "c"])
+        report.reached("staged", ["a", "b"], known=True)
+        report.reached("staged", ["c"])
+        report.step("check scan of a", "running")
+        report.reached("checked", ["b"])
+    shown = stream.getvalue()[stream.getvalue().rindex("[0/3]") :].replace("\r", "").splitlines()
+    live.end()
+
+    assert [line.split("  ")[0].strip() for line in shown[1:]] == [
+        "3 staged, 1 checked",
+        "check scan of a",
+    ]
+    assert lines == ["staged c", "checked b"]

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -56,16 +56,23 @@ class Project:
     model: ModelRegistry = field(default_factory=ModelRegistry)
     lines: list[str] = field(default_factory=list)
     """The progress of the last run."""
+    states: list[str] = field(default_factory=list)
+    """The states that its targets reached."""
 
     def __getattr__(self, name: str) -> Any:
         """Ignore all other progress."""
         if name.startswith("__"):
             raise AttributeError(name)
-        return lambda *_: None
+        return lambda *_, **__: None
 
     def say(self, text: str) -> None:
         """Receive a line of progress."""
         self.lines.append(text)
+
+    def reached(self, state: str, targets: Collection[str], *, known: bool = False) -> None:
+        """Receive the targets that have reached a state."""
+        mark = "before" if known else "now"
+        self.states += [f"{state} {target} {mark}" for target in targets]
 
     def request(self, text: str, version: str = "1", **changes: Any) -> PublishRequest:
         """Return the request to publish both targets with these checks, as YAML."""
@@ -77,6 +84,7 @@ class Project:
     def publish(self, text: str, version: str = "1", **changes: Any) -> PublishResult:
         """Publish, which must succeed."""
         self.lines.clear()
+        self.states.clear()
         registries = ModelRegistries(self.model)
         return publish(self.request(text, version, **changes), registries, self)
 
@@ -169,6 +177,26 @@ def test_a_passed_check_is_not_repeated(project: Project) -> None:
     (project.folder / "pyproject.toml").write_text("two")
     project.publish(scan, "4")
     assert project.ran("scan") == ["a-1"] * 3 + ["a-2"] * 3
+
+
+def test_the_states_of_targets(project: Project) -> None:
+    """Each is reported once; those of an earlier run are marked."""
+    scan = f"scan: {{run: '{RUN} scan', when: {{n: 1}}}}"
+
+    project.publish(scan)
+    first = list(project.states)
+    project.publish(f"{scan}\nother: 'true'")
+
+    assert first == [
+        *("staged a-1 now", "staged a-2 now"),
+        "checked a-1 now",
+        *("promoted a-1 now", "promoted a-2 now"),
+    ]
+    assert project.states == [
+        *("staged a-1 before", "staged a-2 before"),
+        *("checked a-1 now", "checked a-2 now"),
+        *("promoted a-1 before", "promoted a-2 before"),
+    ]
 
 
 @pytest.mark.parametrize(
