@@ -44,6 +44,26 @@ def platforms_of_build(plan: Plan, options: BakeOptions) -> dict[str, tuple[str,
     return found
 
 
+def single_target(
+    batch: Sequence[str], contexts: Mapping[str, Mapping[str, str]], pinned: Mapping[str, str]
+) -> str:
+    """Return the only target that a bake invocation builds; empty if it builds several.
+
+    The arguments are those of `bake_arguments`.
+    """
+    needed = closure(batch, _dependencies(batch, contexts, pinned))
+    return next(iter(needed)) if len(needed) == 1 else ""
+
+
+def _dependencies(
+    batch: Sequence[str], contexts: Mapping[str, Mapping[str, str]], pinned: Mapping[str, str]
+) -> Mapping[str, Sequence[str]]:
+    """Return the direct dependencies that an invocation builds with a batch."""
+    # A target of this batch is built, not pinned: its children use the image built with them.
+    pins = {name: image for name, image in pinned.items() if name not in batch}
+    return direct_dependencies(contexts, pins)
+
+
 def bake_arguments(
     batch: Sequence[str],
     options: BakeOptions,
@@ -65,9 +85,8 @@ def bake_arguments(
         platforms: target -> its platforms in this build, where they are known. A target that the
             batch only links to is built for those that the batch needs.
     """
-    # A target of this batch is built, not pinned: its children use the image built with them.
     pins = {name: image for name, image in pinned.items() if name not in batch}
-    dependencies = direct_dependencies(contexts, pins)
+    dependencies = _dependencies(batch, contexts, pinned)
     needed = closure(batch, dependencies)
     cached = {name for name in needed if name in finished and name not in batch}
     rebuilt = cached & options.uncached

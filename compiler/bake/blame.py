@@ -60,7 +60,7 @@ def find_culprits(
 
     A parent's step is reported by its children as well: only targets that depend on no other
     target of the step are returned. A parent that an earlier batch built is replaced by its
-    dependents in this batch.
+    dependents in this batch. Names that no target has are left out.
 
     >>> closures = {"a": frozenset("a"), "b": frozenset("ab")}
     >>> find_culprits(frozenset("ab"), ["a", "b"], closures, [])
@@ -68,7 +68,8 @@ def find_culprits(
     >>> find_culprits(frozenset("a"), ["b"], closures, ["a"])
     ['b']
     """
-    roots = {name for name in targets if not (closures.get(name, frozenset()) - {name}) & targets}
+    known = targets & closures.keys()
+    roots = {name for name in known if not (closures[name] - {name}) & known}
     earlier = roots.intersection(built)
     return sorted(roots - earlier) + [name for name in batch if closures[name] & earlier]
 

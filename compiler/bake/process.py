@@ -44,6 +44,8 @@ class BakeProcess:
         metadata: Path,
         lines: OutputQueue,
         policy: Path | None = None,
+        *,
+        only: str = "",
     ) -> None:
         """Start the process.
 
@@ -54,9 +56,10 @@ class BakeProcess:
             metadata: the file for bake's metadata; an existing one is deleted.
             lines: receives each line of output, then an empty one.
             policy: the file with the source policy, if there is one.
+            only: the only target that is built, dependencies included; empty if there are several.
         """
         self.batch = tuple(batch)
-        self.reader = OutputReader(options.trace)
+        self.reader = OutputReader(options.trace, only)
         self._metadata = metadata
         metadata.unlink(missing_ok=True)
         variables = bake_variables(options)

@@ -53,9 +53,16 @@ class _Step:
 class OutputReader:
     """Reads the output of one bake process line by line."""
 
-    def __init__(self, trace: BuildTrace | None = None) -> None:
-        """Take what collects the steps, if they are to be kept."""
+    def __init__(self, trace: BuildTrace | None = None, only: str = "") -> None:
+        """Create the reader.
+
+        Args:
+            trace: what collects the steps, if they are to be kept.
+            only: the only target of the process, if it builds a single one. Buildx then does not
+                write its name in front of steps: `[builder 2/3]` is a stage, not a target.
+        """
         self._trace = trace
+        self._only = only
         self._steps: dict[str, _Step] = {}
         self._messages: list[str] = []
         self._unfinished: list[bytes] = []
@@ -74,6 +81,9 @@ class OutputReader:
         if not isinstance(status, dict):
             self._messages.append(line.decode(errors="replace").rstrip())
             return
+        if self._only:
+            for vertex in status.get("vertexes") or ():
+                vertex["name"] = _with_target(self._only, vertex["name"])
         if self._trace is not None:
             self._trace.add(status)
         for vertex in status.get("vertexes") or ():
@@ -148,3 +158,16 @@ class OutputReader:
         step.output = (step.output + text)[-MAX_STEP_OUTPUT:]
         for target in step.started:
             yield LogText(target, text)
+
+
+def _with_target(target: str, name: str) -> str:
+    """Return the name of a step as buildx writes it for a process with several targets.
+
+    >>> _with_target("a", "[builder 2/3] RUN x"), _with_target("a", "exporting to image")
+    ('[a builder 2/3] RUN x', '[a] exporting to image')
+    >>> _with_target("a", "[a 2/3] RUN x")
+    '[a 2/3] RUN x'
+    """
+    if name.startswith((f"[{target} ", f"[{target}]")):
+        return name
+    return f"[{target} {name[1:]}" if name.startswith("[") else f"[{target}] {name}"

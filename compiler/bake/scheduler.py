@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from compiler.bake.bake_arguments import bake_arguments, platforms_of_build
+from compiler.bake.bake_arguments import bake_arguments, platforms_of_build, single_target
 from compiler.bake.batch_queue import Batch, BatchQueue
 from compiler.bake.batches import (
     direct_dependencies,
@@ -121,18 +121,15 @@ class _Scheduler:
 
     def _start(self, batch: Batch) -> None:
         self._number += 1
+        contexts, pins = self._contexts, self._pins
         arguments = bake_arguments(
-            batch.targets,
-            self._options,
-            self._contexts,
-            self._pins,
-            self._finished,
-            self._platforms,
+            batch.targets, self._options, contexts, pins, self._finished, self._platforms
         )
         metadata = self._scratch / f"{self._number}.json"
-        policy = self._policies.write(self._number, self._pins.values())
+        policy = self._policies.write(self._number, pins.values())
+        only = single_target(batch.targets, contexts, pins)
         process = BakeProcess(
-            batch.targets, arguments, self._options, metadata, self._lines, policy
+            batch.targets, arguments, self._options, metadata, self._lines, policy, only=only
         )
         self._stopwatches[process] = Stopwatch()
 

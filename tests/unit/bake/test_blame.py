@@ -80,3 +80,8 @@ def test_the_same_message_of_two_batches_is_a_common_cause() -> None:
     assert not cause.recurs(["a"], "unknown flag")
     assert not cause.recurs(["b"], "unknown builder")
     assert cause.recurs(["c"], "unknown builder")
+
+
+def test_a_step_of_no_target_blames_no_target() -> None:
+    """Otherwise such a name would count as failed, and the batch be retried endlessly."""
+    assert blame(read(stage="exit code: 1"), "b") == Blame({}, {})

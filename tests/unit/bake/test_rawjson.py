@@ -38,6 +38,24 @@ def test_a_shared_step_fails_for_all_its_targets() -> None:
     assert [text.text for text in texts if text.target == "b"] == ["[2/3] RUN paint\nno paint\n"]
 
 
+def test_a_single_target_is_not_named() -> None:
+    """Buildx names only stages if it builds one target, which then has all steps."""
+    reader = OutputReader(only="a")
+    steps = ["[stage-0 2/3] COPY x y", "[builder 1/2] RUN make", "[1/2] FROM b", "[internal] load"]
+    lines = [status(vertexes=[vertex(f"d{n}", name) for n, name in enumerate(steps)])]
+    lines += [status(vertexes=[vertex("d0", steps[0], completed="x", error="not found")])]
+    texts = [text for line in lines for text in reader.read(line)]
+
+    assert reader.errors() == [StepError(frozenset({"a"}), "not found", "")]
+    assert {text.target for text in texts} == {"a"}
+    assert [text.step for text in texts if text.step] == [
+        "[stage-0 2/3] COPY x y",
+        "[builder 1/2] RUN make",
+        "[1/2] FROM b",
+        "[internal] load",
+    ]
+
+
 def test_the_last_message_can_name_the_target() -> None:
     """Without a failed step, the error is read from bake's messages."""
     reader = OutputReader()
