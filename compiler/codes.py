@@ -163,6 +163,7 @@ class Code(StrEnum):
     EXISTING_TAG = "existing-tag"
     UNREADY_TARGET = "unready-target"
     FAILED_CHECK = "failed-check"
+    IMAGE_SIZE = "image-size"
     PARTIAL_INDEX = "partial-index"
     CONCURRENT_RELEASE = "concurrent-release"
     UNKNOWN_RELEASE = "unknown-release"
@@ -191,6 +192,7 @@ class Code(StrEnum):
     AXIS_WITHOUT_EFFECT = "axis-without-effect"
     SAME_IMAGE = "same-image"
     NEWER_BUILDX = "newer-buildx"
+    NEWER_BUILDKIT = "newer-buildkit"
     PARTLY_IGNORED = "partly-ignored"
     TRACKED_STATE = "tracked-state"
     NOT_A_VERSION = "not-a-version"
@@ -535,6 +537,9 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.FAILED_CHECK: "A check of `publish.checks` failed for a staged image, so no tag was "
         "created. The log in .compile-matrix/logs/ has its output. Correct the image or the check, "
         "or accept the failure until a date under `accept`. Checks that passed are not repeated.",
+        Code.IMAGE_SIZE: "A platform of an image is larger than `size` of `publish` allows, or has "
+        "grown more since the last release, so no tag was created. Sizes are compressed, as a "
+        "registry stores them. Make the image smaller, or change the limit.",
         Code.PARTIAL_INDEX: "A shared version tag also belongs to targets that are neither "
         "selected nor staged. Its index would lack their platforms, and version tags are "
         "immutable. Publish these targets in the same run, or stage them first.",
@@ -606,6 +611,9 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.NEWER_BUILDX: "The field requires a newer buildx than the oldest supported one. "
         "Older versions silently ignore it. Require that version where you build, or remove the "
         "field.",
+        Code.NEWER_BUILDKIT: "A test needs a newer BuildKit, buildx and Dockerfile syntax than the "
+        "oldest supported ones. Older versions reject it. Require these versions where you test, "
+        "or remove the key.",
         Code.PARTLY_IGNORED: "Git ignores some of the generated files and not the others, so a "
         "clone would have a bake file without its Dockerfiles, or the reverse. Commit all of "
         "them, or ignore all of them.",

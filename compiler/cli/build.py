@@ -128,7 +128,8 @@ def build_(
     from compiler.reports.build_summary import BuildFormat, summary
 
     record_rebuilt(invocation.folder, dates, outcome.built)
-    click.echo(summary(outcome, BuildFormat(output_format), seconds), nl=False)
+    places = _failed_tests(compiled.plan, outcome)
+    click.echo(summary(outcome, BuildFormat(output_format), seconds, places), nl=False)
     if not outcome.sound:
         save_remaining(invocation, [name for name in outcome.seconds if name not in outcome.built])
         context.exit(1)
@@ -196,6 +197,18 @@ def _overrides(
     outdated = outdated_targets(folder, refreshed)
     labels = {name: (label(one.digest),) for name, one in fingerprints.items()}
     return refreshed, labels, frozenset(outdated)
+
+
+def _failed_tests(plan: "Plan", outcome: "Outcome") -> dict[str, str]:
+    """Return the file and line of each test that failed, by the name of the test target."""
+    from compiler.targets.test_locations import locate_failed_test
+
+    tested = {f"{target.name}{TEST_SUFFIX}": target for target in plan.targets if target.tests}
+    return {
+        name: locate_failed_test(plan.matrix, tested[name], tail)
+        for name, tail in outcome.failed.items()
+        if name in tested
+    }
 
 
 def _empty_summary(output_format: str) -> str:

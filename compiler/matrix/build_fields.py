@@ -5,8 +5,15 @@ from typing import Any, TypedDict
 
 from compiler.codes import Code
 from compiler.matrix.field_table import MERGED, ROWS
+from compiler.matrix.image_tests import read_tests
 from compiler.matrix.matrix import Axis, Entry, Field, Override, Parent, Setting, TagLists
-from compiler.matrix.model import BuildOptions, CacheOptions, ImageOptions, TagOptions
+from compiler.matrix.model import (
+    BuildOptions,
+    CacheOptions,
+    ImageOptions,
+    ImageTestOptions,
+    TagOptions,
+)
 from compiler.matrix.model import Override as OverrideOptions
 from compiler.matrix.parents import read_parent
 from compiler.matrix.pattern import read_pattern
@@ -29,12 +36,13 @@ def read_fields(options: BuildOptions, route: Route, reader: Reader) -> dict[str
         at = (*route, name)
         if isinstance(raw, CacheOptions):
             raw = _cache(raw, at, reader)
-        # Shell commands have their own `${}`.
-        value = (
-            _tags(raw, at, reader)
-            if isinstance(raw, TagOptions)
-            else _compiled(raw, at, reader, bake=name != "tests")
-        )
+        match raw:
+            case TagOptions():
+                value: Any = _tags(raw, at, reader)
+            case ImageTestOptions():
+                value = read_tests(raw, at, reader)
+            case _:
+                value = _compiled(raw, at, reader)
         found[name] = Field(name=name, value=value, route=at)
     return found
 
@@ -148,22 +156,22 @@ def _tags(options: TagOptions, route: Route, reader: Reader) -> TagLists:
     return TagLists(tags=compiled(options.tags, "tags"), moving=compiled(options.moving, "moving"))
 
 
-def _compiled(raw: Any, route: Route, reader: Reader, *, bake: bool) -> Any:
+def _compiled(raw: Any, route: Route, reader: Reader) -> Any:
     """Compile the strings of a field."""
     if isinstance(raw, str):
-        return reader.text(raw, route, bake=bake)
+        return reader.text(raw, route, bake=True)
     if isinstance(raw, list) and all(isinstance(item, str) for item in raw):
-        return reader.texts(raw, route, bake=bake)
+        return reader.texts(raw, route)
     if isinstance(raw, list):
-        return tuple(_entry(item, (*route, n), reader, bake=bake) for n, item in enumerate(raw))
+        return tuple(_entry(item, (*route, n), reader) for n, item in enumerate(raw))
     if isinstance(raw, dict):
         return dict(zip(raw, _pairs(raw, route, reader), strict=True))
     return raw
 
 
-def _entry(raw: str | dict[str, str], route: Route, reader: Reader, *, bake: bool) -> Entry:
+def _entry(raw: str | dict[str, str], route: Route, reader: Reader) -> Entry:
     if isinstance(raw, str):
-        return reader.text(raw, route, bake=bake)
+        return reader.text(raw, route, bake=True)
     return _pairs(raw, route, reader)
 
 

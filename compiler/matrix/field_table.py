@@ -27,6 +27,8 @@ class Kind(Enum):
     """The short form of a cache in a registry."""
     TAGS = "tags"
     """A list of version tags, or `{tags: [...], moving: [...]}`."""
+    TESTS = "tests"
+    """A list of commands, or a mapping of what is tested."""
 
 
 class Syntax(Enum):
@@ -243,8 +245,9 @@ TABLE = (
     ),
     FieldRow(
         "tests",
-        Kind.LIST,
-        "Shell commands that `bake test` runs in the built image.",
+        Kind.TESTS,
+        "Tests of the built image: a list of shell commands that `bake test` runs in it, or a "
+        "mapping with `shell`, `files`, `labels`, `user`, `entrypoint`, `size`.",
         in_bake=False,
     ),
 )

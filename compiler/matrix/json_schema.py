@@ -13,6 +13,7 @@ from compiler.matrix.model import (
     AcceptOptions,
     Anything,
     CheckOptions,
+    CommandOptions,
     Entries,
     Flag,
     ImageOptions,
@@ -73,6 +74,7 @@ def schema() -> Schema:
             "row": rules.or_expression(_row()),
             "pattern": rules.PATTERN,
             "check": _or_short(CheckOptions),
+            "command": _or_short(CommandOptions),
             "exception": _level(AcceptOptions),
         },
     }

@@ -15,12 +15,15 @@ from compiler.matrix.model import (
     BuildOptions,
     CacheOptions,
     CheckOptions,
+    CommandOptions,
     ImageOptions,
+    ImageTestOptions,
     Level,
     ListedValue,
     MatrixFile,
     ParentOptions,
     PublishOptions,
+    SizeOptions,
     TagOptions,
     ValueOptions,
     VariableOptions,
@@ -40,6 +43,7 @@ from compiler.matrix.names import (
     TARGET,
     VARIABLE,
 )
+from compiler.matrix.sizes import PERCENTAGE, PERCENTAGE_FORM, SIZE, SIZE_FORM
 
 
 Schema: TypeAlias = dict[str, Any]
@@ -73,6 +77,12 @@ def or_expression(structure: Schema) -> Schema:
 def list_of(items: Schema, **more: Any) -> Schema:
     """Return the schema of a list."""
     return or_expression({"type": "array", "items": items, **more})
+
+
+def one_or_more(item: Schema) -> Schema:
+    """Return the schema of a text, or a list of texts."""
+    kinds = item["type"] if isinstance(item["type"], list) else [item["type"]]
+    return {**item, "type": [*kinds, "array"], "items": item}
 
 
 def map_of(keys: Schema, values: Schema, *, written: bool = False, **more: Any) -> Schema:
@@ -231,6 +241,7 @@ _DURATION: Schema = {
     "type": "string",
     **_matching("[1-9][0-9]{0,5}[smhd]", "a number with its unit, such as 10m"),
 }
+_SIZE: Schema = {"type": "string", **_matching(SIZE.pattern, SIZE_FORM, _JINJA)}
 _INSIDE = "a path below the folder of matrix.yaml, with `/`"
 
 OWN: dict[tuple[type[Any], str], Schema] = {
@@ -252,7 +263,14 @@ OWN: dict[tuple[type[Any], str], Schema] = {
     (TagOptions, "tags"): _TAGS,
     (TagOptions, "moving"): _TAGS,
     (BuildOptions, "platforms"): _PLATFORMS,
-    (BuildOptions, "tests"): list_of(_PLAIN_TEXT),
+    (CommandOptions, "run"): _PLAIN_TEXT,
+    (CommandOptions, "device"): one_or_more(_text(r"\S+", "a device without white space", _JINJA)),
+    (CommandOptions, "mount"): one_or_more(_text(r"\S+", "a mount without white space", _JINJA)),
+    (ImageTestOptions, "shell"): list_of(ref("command")),
+    (ImageTestOptions, "files"): one_or_more(_text(r"/\S.*", "an absolute path", _JINJA)),
+    (ImageTestOptions, "user"): _PLAIN_TEXT,
+    (ImageTestOptions, "entrypoint"): list_of(_PLAIN_TEXT),
+    (ImageTestOptions, "size"): _SIZE,
     (BuildOptions, "ssh"): list_of(
         {
             **RECORD,
@@ -285,6 +303,11 @@ OWN: dict[tuple[type[Any], str], Schema] = {
     (CheckOptions, "accept"): list_of(ref("exception")),
     (AcceptOptions, "reason"): {"type": "string", "pattern": r"\S"},
     (AcceptOptions, "until"): _DAY,
+    (SizeOptions, "max"): {"type": "string", **_matching(SIZE.pattern, SIZE_FORM)},
+    (SizeOptions, "growth"): {
+        "type": "string",
+        **_matching(PERCENTAGE.pattern, PERCENTAGE_FORM),
+    },
     (PublishOptions, "checks"): map_of(_CHECK_NAME, ref("check"), written=True),
     (MatrixFile, "include"): {
         "type": "array",
@@ -302,6 +325,12 @@ OWN: dict[tuple[type[Any], str], Schema] = {
 SHORT: dict[type[Level], Schema] = {
     CheckOptions: {"type": ["string"], "pattern": r"\S"},
     ParentOptions: {"type": _SCALAR, **_IMAGE_NAME},
+    CommandOptions: {"type": _SCALAR},
+    ImageTestOptions: {
+        "type": ["array", "string"],
+        "items": ref("command"),
+        **_EXPRESSION,
+    },
     TagOptions: {"type": ["array"], "items": _TAGS["items"]},
 }
 """Short forms of levels, allowed instead of a mapping."""

@@ -128,6 +128,7 @@ def load_valid(source: Source, files: Files) -> Matrix:
         version=published.version,
         staging=published.staging,
         checks=published.checks,
+        size_limits=published.size_limits,
         read=frozenset(reader.read),
         warnings=reader.warnings.diagnostics(),
         late_warnings=reader.late_warnings,

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
+from fractions import Fraction
 from typing import Any, TypeAlias
 
 from compiler.errors import Diagnostic, Problems
@@ -87,6 +89,47 @@ class TagLists:
     """Floating tags."""
 
 
+class ImagePart(StrEnum):
+    """What a test of an image checks: a key of `tests`."""
+
+    SHELL = "shell"
+    FILES = "files"
+    LABELS = "labels"
+    USER = "user"
+    ENTRYPOINT = "entrypoint"
+    SIZE = "size"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenTest:
+    """One entry of `tests`, as written."""
+
+    part: ImagePart
+    texts: tuple[TemplateString, ...]
+    """The command, path or expected value; several texts only for `entrypoint`."""
+    route: Route
+    key: TemplateString | None = None
+    """The key of a label."""
+    devices: tuple[TemplateString, ...] = ()
+    """`RUN --device` of a command."""
+    mounts: tuple[TemplateString, ...] = ()
+    """`RUN --mount` of a command."""
+
+    def strings(self) -> Iterator[TemplateString]:
+        """Yield all its strings."""
+        yield from self.texts
+        if self.key is not None:
+            yield self.key
+        yield from (*self.devices, *self.mounts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenTests:
+    """The tests of an image, as written."""
+
+    entries: tuple[WrittenTest, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """A field of an image, merged with `defaults`."""
@@ -98,9 +141,10 @@ class Field:
         | tuple[Entry, ...]
         | Mapping[str, tuple[TemplateString, TemplateString]]
         | TagLists
+        | WrittenTests
         | None
     )
-    """A flag, text, a list, a mapping (raw key -> (key, value)), or tags; None removes it."""
+    """A flag, text, a list, a mapping (raw key -> (key, value)), tags or tests; None removes it."""
     route: Route
 
 
@@ -255,6 +299,20 @@ class LockSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SizeLimits:
+    """The limits of the compressed size of each platform of an image."""
+
+    max: int | None
+    """Bytes."""
+    growth: Fraction | None
+    """The largest growth since the last release, as a fraction of the size in it."""
+    max_text: str
+    """As written."""
+    growth_text: str
+    """As written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
     """The whole matrix, checked as far as possible before expansion."""
 
@@ -274,6 +332,8 @@ class Matrix:
     """The staging repository in bake's syntax; if empty, images are staged in their own."""
     checks: Mapping[str, Check]
     """The checks of `publish`, each after those that it needs."""
+    size_limits: SizeLimits | None
+    """The limits of sizes, checked by `publish`."""
     read: frozenset[str]
     """Names that strings of the document use."""
     warnings: tuple[Diagnostic, ...]

@@ -138,6 +138,18 @@ def _check(value: object) -> object:
     return {"run": value} if isinstance(value, str) else value
 
 
+def _tests(value: object) -> object:
+    return value if isinstance(value, dict) else {"shell": value}
+
+
+def _command(value: object) -> object:
+    return value if isinstance(value, dict) else {"run": value}
+
+
+def _one_or_more(value: object) -> object:
+    return [value] if isinstance(value, str) and not is_expression(value) else value
+
+
 def _parent(value: object) -> object:
     return {"image": value} if isinstance(value, str) else value
 
@@ -219,6 +231,53 @@ class TagOptions(Level):
     )
 
 
+OneOrMore = Annotated[Entries, BeforeValidator(_one_or_more)]
+"""A text, a list of texts, or one expression that returns a list."""
+
+
+class CommandOptions(Level):
+    """A command of `tests`, with what BuildKit gives it."""
+
+    run: Text = Field(description="The command, run by the shell of the image.")
+    device: OneOrMore | None = Field(
+        None,
+        description="Devices for `RUN --device`, such as `nvidia.com/gpu=all`: a name or a list.",
+    )
+    mount: OneOrMore | None = Field(
+        None,
+        description="Mounts for `RUN --mount`, such as `type=secret,id=token`: a mount or a list.",
+    )
+
+
+class ImageTestOptions(Level):
+    """Tests of a built image."""
+
+    shell: (
+        Annotated[
+            list[Annotated[CommandOptions, BeforeValidator(_command)]],
+            BeforeValidator(_list_or_expression),
+        ]
+        | None
+    ) = Field(None, description="Shell commands that `bake test` runs in the image.")
+    files: OneOrMore | None = Field(
+        None, description="Absolute paths that the image must contain; no shell is needed."
+    )
+    labels: TextMap | None = Field(
+        None, description="Labels with the values that the image must have; `publish` reads them."
+    )
+    user: Text | None = Field(
+        None, description="The user of the image's configuration; `publish` reads it."
+    )
+    entrypoint: Entries | None = Field(
+        None, description="The entry point of the image's configuration; `publish` reads it."
+    )
+    size: Text | None = Field(
+        None,
+        description="The maximum compressed size of each platform, such as `500MB`; 1 GB is 10^9 "
+        "bytes. `publish` reads it.",
+    )
+
+
 class TemplateOptions(Level, defer_build=True):
     """The template of a Dockerfile, and values for it."""
 
@@ -244,6 +303,7 @@ _TYPES: Mapping[Kind, Any] = {
     Kind.PAIRS: TextMap,
     Kind.CACHE: CacheOptions,
     Kind.TAGS: Annotated[TagOptions, BeforeValidator(_tags)],
+    Kind.TESTS: Annotated[ImageTestOptions, BeforeValidator(_tests)],
 }
 
 if TYPE_CHECKING:  # mypy does not know a class that is created at run time
@@ -366,6 +426,17 @@ class CheckOptions(Level):
     )
 
 
+class SizeOptions(Level):
+    """Limits of the compressed size of each platform of an image; 1 GB is 10^9 bytes."""
+
+    max: Text | None = Field(None, description="The maximum size: `12GB`.")
+    growth: Text | None = Field(
+        None,
+        description="The maximum growth since the last release, of the same target and platform: "
+        "`10%`. New targets are exempt.",
+    )
+
+
 class PublishOptions(Level):
     """How a release is published."""
 
@@ -377,6 +448,9 @@ class PublishOptions(Level):
         {},
         description="Commands that each staged image must pass before any tag is created: name -> "
         "command, or a mapping.",
+    )
+    size: SizeOptions | None = Field(
+        None, description="Limits of the compressed size of each platform of an image."
     )
 
 
@@ -454,6 +528,8 @@ def level_at(top: type[Level], route: tuple[object, ...]) -> type[Level]:
         level, names = ImageOptions, names[1 + (names[0] == "images") :]
     if names[:2] == ["publish", "checks"] and len(names) > 2:  # noqa: PLR2004 - below a name
         return AcceptOptions if names[3:4] == ["accept"] else CheckOptions
+    if names[:2] == ["publish", "size"]:
+        return SizeOptions
     inner: dict[str, type[Level]] = {
         "overrides": Override,
         "rows": Row,
@@ -462,6 +538,8 @@ def level_at(top: type[Level], route: tuple[object, ...]) -> type[Level]:
         "shared": TagOptions,
         "platform-tags": TagOptions,
         "lock": LockOptions,
+        "tests": ImageTestOptions,
+        "shell": CommandOptions,
         "publish": PublishOptions,
     }
     for name in names:

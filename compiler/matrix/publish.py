@@ -6,11 +6,12 @@ from typing import Any
 
 from compiler.codes import Code
 from compiler.errors import did_you_mean
-from compiler.matrix.matrix import Axis, Check, Variable
-from compiler.matrix.model import PublishOptions
+from compiler.matrix.matrix import Axis, Check, SizeLimits, Variable
+from compiler.matrix.model import PublishOptions, SizeOptions
 from compiler.matrix.publish_checks import read_checks
 from compiler.matrix.reader import Reader
 from compiler.matrix.repositories import read_repository
+from compiler.matrix.sizes import PERCENTAGE_FORM, SIZE_FORM, parse_percentage, parse_size
 from compiler.source.project_files import Files
 
 
@@ -23,6 +24,7 @@ class Published:
     staging: str = ""
     """The staging repository in bake's syntax; if empty, images are staged in their own."""
     checks: Mapping[str, Check] = field(default_factory=dict)
+    size_limits: SizeLimits | None = None
 
 
 def read_publish(
@@ -49,6 +51,25 @@ def read_publish(
             reader=reader,
         ),
         checks=read_checks(publish.checks, axes=axes, images=images, files=files, reader=reader),
+        size_limits=_read_size_limits(publish.size, reader),
+    )
+
+
+def _read_size_limits(size: SizeOptions | None, reader: Reader) -> SizeLimits | None:
+    if size is None:
+        return None
+    limit = None if size.max is None else parse_size(size.max)
+    growth = None if size.growth is None else parse_percentage(size.growth)
+    for key, text, value, form in (
+        ("max", size.max, limit, SIZE_FORM),
+        ("growth", size.growth, growth, PERCENTAGE_FORM),
+    ):
+        if text is not None and value is None:
+            route = ("publish", "size", key)
+            message = f"invalid value for `{key}` of `size`: {text!r}"
+            reader.problem(Code.BAD_FIELD, message, route, f"write {form}")
+    return SizeLimits(
+        max=limit, growth=growth, max_text=size.max or "", growth_text=size.growth or ""
     )
 
 

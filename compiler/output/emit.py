@@ -23,7 +23,7 @@ from compiler.output.hcl import Literals
 from compiler.output.manifest import PLAN_LINE, manifest
 from compiler.output.source_policy import policy_path, source_policy
 from compiler.render.render import Dockerfile
-from compiler.render.target_tests import test_dockerfile
+from compiler.render.target_tests import test_dockerfile, test_syntax
 from compiler.targets.plan import Plan, described
 from compiler.targets.target import Target
 
@@ -99,7 +99,7 @@ def _dockerfiles(
 def _tests(target: Target, origin: str) -> Artifact:
     """Return the Dockerfile that runs the tests of a target."""
     path = target.generated.removesuffix(DOCKERFILE_SUFFIX)
-    tests = f"{_header([origin])}{test_dockerfile(target)}"
+    tests = f"{test_syntax(target)}{_header([origin])}{test_dockerfile(target)}"
     return Artifact(f"{path}{TEST_SUFFIX}{DOCKERFILE_SUFFIX}", tests.encode())
 
 

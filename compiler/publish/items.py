@@ -7,10 +7,13 @@ from compiler.external.platforms import canonical_platform
 from compiler.fingerprint.components import pinned_bases
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.lock.mirror import resolved_mirror, without_mirror
+from compiler.matrix.bake_strings import substitute
+from compiler.matrix.matrix import ImagePart
 from compiler.output.bake_fields import Fields
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.publish.staged_image import joined_fingerprints
 from compiler.releases.record import RecordedPlatformTags, index_name, platform_name
+from compiler.targets.image_tests import ImageTest
 
 
 class ReleaseItem(NamedTuple):
@@ -27,7 +30,8 @@ class ReleaseItem(NamedTuple):
     """Aliases included."""
     platforms: tuple[str, ...]
     """Empty if the builder decides."""
-    tests: tuple[str, ...]
+    tests: tuple[ImageTest, ...]
+    """The tests of its image, without variables."""
     bases: Mapping[str, str]
     """Locked base image -> digest."""
     members: tuple[str, ...] = ()
@@ -64,7 +68,7 @@ def release_items(
             version_tags=resolved.version_tags(target),
             floating_tags=resolved.floating_tags(target),
             platforms=_platforms(resolved.fields[target.name]),
-            tests=target.tests,
+            tests=tuple(_resolved(one, resolved.variables) for one in target.tests),
             bases=_locked_bases(
                 dockerfiles[target.name],
                 without_mirror(resolved.fields[target.name], mirror),
@@ -76,6 +80,13 @@ def release_items(
         for target in resolved.plan.targets
         if target.name in resolved.staging
     }
+
+
+def _resolved(test: ImageTest, values: Mapping[str, str]) -> ImageTest:
+    """Return a test with the values of variables; only those of labels can contain them."""
+    if test.part is not ImagePart.LABELS:
+        return test
+    return test._replace(key=substitute(test.key, values), value=substitute(test.value, values))
 
 
 def composed_items(

@@ -14,6 +14,7 @@ from compiler.releases.record import (
     format_record,
     index_name,
 )
+from compiler.reports.layers.recorded_output import size
 from compiler.reports.text import columns, counted, inert, printable
 
 
@@ -175,7 +176,8 @@ def _target_lines(
     for image in of_platforms:
         yield from _tag_lines(image, current)
     for platform, digest in target.platforms.items():
-        yield f"  platform  {platform} {digest}"
+        known = f"  {size(target.sizes[platform])}" if platform in target.sizes else ""
+        yield f"  platform  {platform} {digest}{known}"
     for base, digest in target.bases.items():
         yield f"  base      {base} {digest}"
     for check in target.checks:
@@ -183,27 +185,33 @@ def _target_lines(
         yield f"  check     {check.check} {check.result}{accepted}"
     for attestation in sboms:
         yield f"  sbom      {attestation}"
+    yield f"  size      {size(target.bytes)}"
     yield f"  {target.state:<9} from fingerprint {target.fingerprint}"
 
 
 def format_releases(records: Iterable[ReleaseRecord], output_format: PublishFormat) -> str:
-    """Return a list of releases with the number of their targets."""
+    """Return a list of releases with the number and the size of their targets."""
     counts = [
         (
             record.release,
             len(record.targets),
             sum(target.state == "built" for target in record.targets),
+            sum(target.bytes for target in record.targets),
         )
         for record in records
     ]
     if output_format is PublishFormat.JSON:
         rows = ",\n".join(
-            " " + json.dumps({"release": release, "targets": targets, "built": built})
-            for release, targets, built in counts
+            " "
+            + json.dumps({"release": release, "targets": targets, "built": built, "bytes": total})
+            for release, targets, built, total in counts
         )
         return "".join(f"{line}\n" for line in ("[", rows, "]") if line)
     if not counts:
         return ""
-    table = [("RELEASE", "TARGETS", "BUILT")]
-    table += [(release, str(targets), str(built)) for release, targets, built in counts]
+    table = [("RELEASE", "TARGETS", "BUILT", "SIZE")]
+    table += [
+        (release, str(targets), str(built), size(total))
+        for release, targets, built, total in counts
+    ]
     return "".join(f"{line}\n" for line in columns(table))

@@ -160,8 +160,7 @@ def _release(job: PublishJob, progress: PublishProgress) -> PublishResult:
     """Create the tags and write the record; start over if another run interferes."""
     owners = TagOwners.of(job)
     floating_tags = FloatingTags(job, progress, owners)
-    latest = owners.latest.targets if owners.latest else ()
-    progress.sizes = {target.digest: target.bytes for target in latest}
+    progress.add_latest(owners.latest)
     for _ in range(ROUNDS):
         try:
             adopt_released_images(job, progress)

@@ -13,7 +13,7 @@ from compiler.output.bake_resolved import ResolvedPlan
 from compiler.publish.check_results import CheckResult, Key
 from compiler.publish.items import ReleaseItem
 from compiler.publish.result import PublishError
-from compiler.publish.staged_image import ComposedImage, KnownImage
+from compiler.publish.staged_image import ComposedImage, ImageSizes, KnownImage, known_sizes
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
 from compiler.releases.tag_templates import TagTemplates
 from compiler.releases.version import Release
@@ -190,8 +190,10 @@ class PublishProgress:
     """The record of this release, as it was read last."""
     recorded: Mapping[str, str] = field(default_factory=dict)
     """Target -> digest in the record that this run has written last."""
-    sizes: Mapping[str, int] = field(default_factory=dict)
-    """Digest -> size of the images of the latest release, which need not be measured again."""
+    latest: ReleaseRecord | None = None
+    """The last release before this one."""
+    sizes: dict[str, ImageSizes] = field(default_factory=dict)
+    """Digest -> sizes of images that need not be measured again."""
     tested: set[str] = field(default_factory=set)
     """The digests of images that have passed their tests."""
     checked: dict[Key, tuple[str, CheckResult]] = field(default_factory=dict)
@@ -206,6 +208,13 @@ class PublishProgress:
     def has_created_tags(self, item: ReleaseItem) -> bool:
         """Return whether this run has created all version tags of a target."""
         return 0 < len(item.version_tags) <= self.created_tags.get(item.target, 0)
+
+    def add_latest(self, record: ReleaseRecord | None) -> None:
+        """Take the last release before this one, with the sizes of its images."""
+        self.latest = record
+        for target in record.targets if record else ():
+            if (sizes := known_sizes(target)) is not None:
+                self.sizes[target.digest] = sizes
 
     def digest(self, item: ReleaseItem) -> str:
         """Return the digest of an image of the run."""

@@ -8,6 +8,7 @@ from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publish.build_missing import build_images, run_tests
 from compiler.publish.confirmation import Confirmation, changed_inputs
+from compiler.publish.image_properties import find_mismatches
 from compiler.publish.items import ReleaseItem
 from compiler.publish.merge_platforms import all_platforms_tested, merge_platforms
 from compiler.publish.request import (
@@ -26,6 +27,7 @@ from compiler.publish.staged_image import (
     passed_tests_tag,
     read_image,
 )
+from compiler.targets.test_locations import locate_failed_test
 
 
 Items = Mapping[str, ReleaseItem]
@@ -159,17 +161,26 @@ def ensure_tested(job: PublishJob, progress: PublishProgress) -> None:
     if not untested:
         return
     progress.is_outdated = True
+    steps = [item for item in untested.values() if any(one.is_step for one in item.tests)]
+    plan = job.request.resolved.plan
     failed = run_tests(
-        job.request.resolved.plan,
-        untested.values(),
+        plan,
+        steps,
         progress.images,
         job.request.options,
         job.report,
         platform=job.request.platform,
     )
     reasons = changed_inputs(job, untested)
-    reasons |= {name: f"its tests failed: {_last_line(tail)}" for name, tail in failed.items()}
+    reasons |= {
+        name: f"its tests failed: {_last_line(tail)} "
+        f"({locate_failed_test(plan.matrix, job.targets[name], tail)})"
+        for name, tail in failed.items()
+    }
     passed = {name: item for name, item in untested.items() if name not in reasons}
+    mismatches = find_mismatches(job, passed, progress.images)
+    reasons |= {name: f"its tests failed: {'; '.join(texts)}" for name, texts in mismatches.items()}
+    passed = {name: item for name, item in passed.items() if name not in reasons}
     run_parallel(lambda item: _record_passed(job, progress, item, job.request.platform), passed)
     job.report.reached(TargetState.TESTED, passed)
     if reasons:

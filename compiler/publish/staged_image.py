@@ -15,6 +15,7 @@ from compiler.external.registry.client import Manifest, Registries
 from compiler.external.registry.copying import require_manifest
 from compiler.fingerprint.naming import LABEL, fingerprint_tag
 from compiler.releases.record import ReleasedTarget
+from compiler.targets.image_tests import ImageTest, tests_as_json
 
 
 _ATTESTATION_SUBJECT = "vnd.docker.reference.digest"
@@ -48,9 +49,9 @@ KnownImage = StagedImage | ReleasedTarget
 """An image whose manifest was read, or that is known from the record of a release."""
 
 
-def passed_tests_tag(fingerprint: str, tests: Iterable[str], platform: str = "") -> str:
+def passed_tests_tag(fingerprint: str, tests: Iterable[ImageTest], platform: str = "") -> str:
     """Return the tag of an image that passed these tests."""
-    digest = sha256(json.dumps([*tests]).encode()).hexdigest()
+    digest = sha256(json.dumps(tests_as_json(tests)).encode()).hexdigest()
     return f"{fingerprint_tag(fingerprint, platform)}-tested-{digest[:12]}"
 
 
@@ -65,7 +66,7 @@ def read_image(registries: Registries, repository: str, reference: str) -> Stage
         return None
     listed = manifest.data.get("manifests")
     if not isinstance(listed, list):
-        platform = _platform(_read_config(registries, repository, manifest))
+        platform = _platform(read_config(registries, repository, manifest))
         return StagedImage(manifest, {platform: manifest.digest} if platform else {}, {})
     entries = [_mapping(entry) for entry in listed]
     platforms = {
@@ -109,7 +110,7 @@ def fingerprint_label(
 
 def _label(registries: Registries, repository: str, digest: str) -> str | None:
     manifest = registries.manifest(repository, digest)
-    config = _read_config(registries, repository, manifest) if manifest else {}
+    config = read_config(registries, repository, manifest) if manifest else {}
     labels = _mapping(_mapping(config.get("config")).get("Labels"))
     return str(labels.get(LABEL, "")).removeprefix("sha256:") or None
 
@@ -125,22 +126,66 @@ def image_manifest(registries: Registries, repository: str, image: KnownImage) -
     return require_manifest(registries, repository, image.digest)
 
 
-def image_size(registries: Registries, repository: str, image: KnownImage) -> int:
-    """Return the compressed size of an image's layers in bytes, all platforms together."""
+class ImageSizes(NamedTuple):
+    """The compressed sizes of an image's layers in bytes."""
+
+    total: int
+    """All platforms together; a layer that several of them have counts once."""
+    platforms: Mapping[str, int]
+    """Of each platform; empty if an older version of compile-matrix has recorded the image."""
+
+
+def measure_image(registries: Registries, repository: str, image: KnownImage) -> ImageSizes:
+    """Return the sizes of an image; those of a released one are as recorded."""
     if isinstance(image, ReleasedTarget):
-        return image.bytes
-    sizes: dict[str, int] = {}
-    for digest in image.platforms.values():
-        own = image.manifest if digest == image.digest else None
-        manifest = own or registries.manifest(repository, digest)
-        layers = manifest.data.get("layers") if manifest else ()
-        for layer in map(_mapping, layers if isinstance(layers, list) else ()):
-            size = layer.get("size")
-            sizes[str(layer.get("digest"))] = size if isinstance(size, int) else 0
-    return sum(sizes.values())
+        return ImageSizes(image.bytes, image.sizes)
+    layers = _platform_layers(registries, repository, image)
+    distinct = {digest: size for sizes in layers.values() for digest, size in sizes.items()}
+    return ImageSizes(sum(distinct.values()), _sums(layers))
 
 
-def _read_config(registries: Registries, repository: str, manifest: Manifest) -> Mapping[str, Any]:
+def known_sizes(target: ReleasedTarget) -> ImageSizes | None:
+    """Return the sizes of a recorded image; None if an older version has not recorded them."""
+    if target.sizes or not target.platforms:
+        return ImageSizes(target.bytes, target.sizes)
+    if len(target.platforms) == 1:
+        return ImageSizes(target.bytes, dict.fromkeys(target.platforms, target.bytes))
+    return None
+
+
+def measured_platforms(
+    registries: Registries, repository: str, image: KnownImage
+) -> dict[str, int]:
+    """Return the size of each platform of an image, from its manifests."""
+    return _sums(_platform_layers(registries, repository, image))
+
+
+def _sums(layers: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    return {platform: sum(sizes.values()) for platform, sizes in layers.items()}
+
+
+def _platform_layers(
+    registries: Registries, repository: str, image: KnownImage
+) -> dict[str, dict[str, int]]:
+    """Return the sizes of the layers of each platform, by digest."""
+    layers: dict[str, dict[str, int]] = {}
+    for platform, digest in image.platforms.items():
+        is_whole = isinstance(image, StagedImage) and digest == image.digest
+        manifest = image.manifest if is_whole else registries.manifest(repository, digest)  # type: ignore[union-attr]
+        layers[platform] = layer_sizes(manifest) if manifest else {}
+    return layers
+
+
+def layer_sizes(manifest: Manifest) -> dict[str, int]:
+    """Return the compressed size of each layer in bytes, by digest."""
+    layers = manifest.data.get("layers")
+    return {
+        str(layer.get("digest")): size if isinstance(size := layer.get("size"), int) else 0
+        for layer in map(_mapping, layers if isinstance(layers, list) else ())
+    }
+
+
+def read_config(registries: Registries, repository: str, manifest: Manifest) -> Mapping[str, Any]:
     """Return an image's configuration; empty if it has none."""
     digest = _mapping(manifest.data.get("config")).get("digest")
     content = registries.blob(repository, digest) if isinstance(digest, str) and digest else None
@@ -158,7 +203,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 def config_os_version(registries: Registries, repository: str, digest: str) -> str:
     """Return the version of the operating system in an image's configuration; it may be empty."""
     manifest = registries.manifest(repository, digest)
-    config = _read_config(registries, repository, manifest) if manifest else {}
+    config = read_config(registries, repository, manifest) if manifest else {}
     return str(config.get("os.version") or "")
 
 

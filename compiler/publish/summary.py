@@ -39,6 +39,7 @@ def preview_summary(plan: Plan, preview: Preview, earlier: ReleaseRecord | None)
             f"{counted(len(targets), 'target')} to build",
             facts=[
                 f"{counted(created, 'tag')} to create, {moved:,} to move.",
+                *_limits(plan),
                 *([f"Checks to run: {', '.join(runs)}."] if runs else []),
                 *kept,
             ],
@@ -76,6 +77,7 @@ def result_summary(plan: Plan, result: PublishResult, earlier: ReleaseRecord | N
             title=f"{verb} {result.release}: {counted(len(result.targets), 'target')}",
             facts=[
                 f"{counts}, {counted(created, 'tag')} created or moved.",
+                *_limits(plan),
                 *format_notes(result),
             ],
             states={
@@ -94,6 +96,16 @@ def result_summary(plan: Plan, result: PublishResult, earlier: ReleaseRecord | N
             released_sizes=_sizes(earlier),
         ),
     )
+
+
+def _limits(plan: Plan) -> list[str]:
+    """Return the limits of the sizes of images as a sentence, if there are any."""
+    limits = plan.matrix.size_limits
+    if limits is None:
+        return []
+    texts = [f"have at most {limits.max_text}"] if limits.max_text else []
+    texts += [f"grow by at most {limits.growth_text}"] if limits.growth_text else []
+    return [f"Each platform may {' and '.join(texts)}."] if texts else []
 
 
 def _reasons(changed: frozenset[str], earlier: ReleaseRecord | None) -> Mapping[str, list[str]]:

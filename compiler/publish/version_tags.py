@@ -9,6 +9,7 @@ from compiler.publish.checks import ensure_checked
 from compiler.publish.composed_images import tagged_manifest
 from compiler.publish.create_tag import create_tag, ensure_tag, tags_of_other_images
 from compiler.publish.distribute import distribute
+from compiler.publish.image_sizes import ensure_sized
 from compiler.publish.items import ReleaseItem
 from compiler.publish.preflight import (
     find_complete_image,
@@ -79,6 +80,7 @@ def create_version_tags(job: PublishJob, progress: PublishProgress) -> None:
     """
     restaged: dict[str, StagedImage] = {}
     for _ in range(ROUNDS):
+        ensure_sized(job, progress)
         # An image that another run has staged meanwhile may not be tested and checked yet.
         ensure_tested(job, progress)
         ensure_checked(job, progress)

@@ -8,6 +8,7 @@ from compiler.external.registry.client import RegistryError
 from compiler.external.registry.parallel import pause, run_parallel
 from compiler.publish.checks import find_known_checks, recorded_checks
 from compiler.publish.composed_images import released_indexes
+from compiler.publish.image_sizes import recorded_sizes
 from compiler.publish.items import ReleaseItem
 from compiler.publish.request import (
     ONE_AT_A_TIME,
@@ -16,7 +17,6 @@ from compiler.publish.request import (
     PublishJob,
     PublishProgress,
 )
-from compiler.publish.staged_image import image_size
 from compiler.publish.unfinished_tags import find_finished_indexes, find_finished_targets
 from compiler.publish.version_tags import is_overtaken, is_rebuilt_elsewhere
 from compiler.releases.history import current_digests
@@ -40,9 +40,7 @@ def _released_target(
     recorded = progress.previous_target(item.target)
     if recorded is not None and recorded.digest == image.digest:
         state, seconds = recorded.state, recorded.seconds
-    size = progress.sizes.get(image.digest)
-    if size is None:
-        size = image_size(job.registries, item.repository, image)
+    sizes = recorded_sizes(job, progress, item)
     return ReleasedTarget(
         target=item.target,
         tags=item.version_tags,
@@ -54,7 +52,8 @@ def _released_target(
         bases=dict(item.bases),
         state=state,
         seconds=seconds,
-        bytes=size,
+        bytes=sizes.total,
+        sizes=dict(sizes.platforms),
         platform_tags=item.platform_tags,
         checks=recorded_checks(job, progress, item.target),
     )

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from compiler.external.references import canonical_tag
 from compiler.releases.record import (
@@ -106,7 +106,7 @@ def _parse_target(row: Any) -> ReleasedTarget:
         raise InvalidRecordError("`seconds` must be a number")
     if not 0 <= seconds <= _MAX_NUMBER:
         raise InvalidRecordError("`seconds` must be a number of seconds")
-    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _MAX_NUMBER:
+    if not _is_size(size):
         raise InvalidRecordError("`bytes` must be an integer")
     known = ReleasedTarget.__dataclass_fields__.keys() - {"unknown"}
     return ReleasedTarget(
@@ -121,10 +121,25 @@ def _parse_target(row: Any) -> ReleasedTarget:
         state=_text(row, "state"),
         seconds=seconds,
         bytes=size,
+        sizes=_sizes(row),
         platform_tags=_platform_tags(row),
         checks=_checks(row),
         unknown={name: value for name, value in row.items() if name not in known},
     )
+
+
+def _is_size(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_NUMBER
+
+
+def _sizes(row: Mapping[str, Any]) -> dict[str, int]:
+    """Return the size of each platform; empty if an older version has written the record."""
+    values = row.get("sizes", {})
+    if not isinstance(values, dict) or not all(map(_is_size, values.values())):
+        raise InvalidRecordError("`sizes` must be an object of integers")
+    if not all(key.isprintable() for key in values):
+        raise InvalidRecordError("`sizes` must not contain control characters")
+    return dict(values)
 
 
 def _text(data: Mapping[str, Any], name: str) -> str:

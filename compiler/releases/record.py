@@ -113,6 +113,8 @@ class ReleasedTarget:
     """The duration of the build."""
     bytes: int
     """The compressed size of its layers, all platforms together."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Platform -> compressed size of its layers; empty in records of older versions."""
     platform_tags: tuple[RecordedPlatformTags, ...] = ()
     """Tags of single platforms."""
     checks: tuple[RecordedCheck, ...] = ()
@@ -135,6 +137,7 @@ class ReleasedTarget:
             "state": self.state,
             "seconds": self.seconds,
             "bytes": self.bytes,
+            **({"sizes": dict(self.sizes)} if self.sizes else {}),
             **({"platform_tags": platform_tags} if platform_tags else {}),
             **({"checks": [check.to_json() for check in self.checks]} if self.checks else {}),
             **self.unknown,

@@ -8,9 +8,10 @@ from compiler.codes import Code
 from compiler.constants import OLDEST_BUILDX
 from compiler.errors import Diagnostic, Problems, Severity
 from compiler.matrix.field_table import ROWS
-from compiler.matrix.matrix import Image, Matrix, all_changes, all_settings
+from compiler.matrix.matrix import Image, Matrix, WrittenTests, all_changes, all_settings
 from compiler.matrix.pattern import Rule, holds, rule
 from compiler.render.render import Dockerfile
+from compiler.render.target_tests import DEVICE_SYNTAX
 from compiler.render.templates import Templates
 from compiler.render.unused_axes import effects
 from compiler.source.document import Route
@@ -185,7 +186,7 @@ def _names(
 
 
 def _newer(matrix: Matrix, warn: _Warnings) -> None:
-    """Warn about fields that old versions of buildx ignore."""
+    """Warn about fields that old versions of buildx ignore, and flags of newer BuildKit."""
     images = [image.fields for image in matrix.images.values()]
     for fields in (
         *images,
@@ -199,6 +200,16 @@ def _newer(matrix: Matrix, warn: _Warnings) -> None:
                     fields[name].route,
                     "require that version where you build, or remove the field",
                     key=True,
+                )
+        tests = fields["tests"].value if "tests" in fields else None
+        for test in tests.entries if isinstance(tests, WrittenTests) else ():
+            if test.devices:
+                warn(
+                    Code.NEWER_BUILDKIT,
+                    "`device` of `tests` needs buildx 0.22, BuildKit 0.20 and the Dockerfile "
+                    f"syntax {DEVICE_SYNTAX}",
+                    test.devices[0].route,
+                    "require these versions where you test; the builder downloads the syntax",
                 )
 
 

@@ -11,7 +11,7 @@ from compiler.render.mounted_ids import provided
 from compiler.render.shapes import Printed
 from compiler.render.structures import Structure
 from compiler.source.document import Route
-from compiler.targets.csv_entries import ACCESS
+from compiler.targets.csv_entries import ACCESS, cells
 from compiler.targets.target import Target
 
 
@@ -20,7 +20,7 @@ _READ_BY_BUILDKIT = ("GIT_AUTH_", "HTTP_AUTH_")
 
 
 class ProvidedIds:
-    """The ids that matrix.yaml provides, and whether any Dockerfile with them mounts them."""
+    """The ids that matrix.yaml provides, and whether a Dockerfile or test with them mounts them."""
 
     def __init__(self, matrix: Matrix) -> None:
         self._matrix = matrix
@@ -30,13 +30,14 @@ class ProvidedIds:
         """All `ONBUILD` instructions, whose mounts are those of child images."""
 
     def note(self, target: Target, structure: Structure, printed: Printed, text: str) -> bool:
-        """Note what a target is provided with, and what its Dockerfile mounts.
+        """Note what a target is provided with, and what its Dockerfile and tests mount.
 
         Returns:
             Whether everything that the target is provided with is used.
         """
         self._triggers.update(map(printed.restore, structure.triggers))
         mounted = {(mount.kind, printed.restore(mount.id)) for mount in structure.mounts}
+        mounted |= {pair for test in target.tests for pair in map(_mounted, test.mounts)}
         is_settled = True
         for kind in ACCESS:
             unknown = not structure.is_known or any(k == kind and "$" in id_ for k, id_ in mounted)
@@ -75,6 +76,16 @@ class ProvidedIds:
                     help=f"mount it with `RUN --mount=type={kind},id={name}`, or remove it",
                     severity=Severity.WARNING,
                 )
+
+
+def _mounted(mount: str) -> tuple[str, str]:
+    """Return the kind and the id of a mount of a test.
+
+    >>> _mounted("type=secret,target=/t,id=token"), _mounted("type=ssh")
+    (('secret', 'token'), ('ssh', 'default'))
+    """
+    options = dict(cell.partition("=")[::2] for cell in cells(mount))
+    return options.get("type", "bind"), options.get("id", "default")
 
 
 def _route(field: Field, name: str) -> Route:

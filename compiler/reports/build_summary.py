@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 from compiler.bake.results import Outcome
 from compiler.constants import LOCAL_FOLDER
@@ -18,28 +19,39 @@ class BuildFormat(StrEnum):
     SELECTION = "selection"
 
 
-def summary(outcome: Outcome, output_format: BuildFormat, seconds: float) -> str:
+def summary(
+    outcome: Outcome,
+    output_format: BuildFormat,
+    seconds: float,
+    places: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Return a result in a format, each line with its line ending.
 
     A selection contains the targets that were built.
+
+    Args:
+        outcome: the result.
+        output_format: the format.
+        seconds: the duration of the build.
+        places: test target that failed -> the file and line of the test.
     """
     match output_format:
         case BuildFormat.TABLE:
-            return _table(outcome, seconds)
+            return _table(outcome, seconds, places)
         case BuildFormat.JSON:
             return json.dumps(_plain(outcome), indent=1) + "\n"
         case BuildFormat.SELECTION:
             return as_selection(outcome.built)
 
 
-def _table(outcome: Outcome, seconds: float) -> str:
+def _table(outcome: Outcome, seconds: float, places: Mapping[str, str]) -> str:
     """Return a row for each target that was not built, and the number of targets by result."""
     rows = [
         (
             name,
             "failed",
             f"{outcome.seconds.get(name, 0.0):.1f} s",
-            f"{LOCAL_FOLDER}/logs/{name}.log",
+            ", ".join([f"{LOCAL_FOLDER}/logs/{name}.log", *filter(None, [places.get(name)])]),
         )
         for name in outcome.failed
     ]

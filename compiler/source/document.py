@@ -132,10 +132,15 @@ class Source:
         return False
 
     def existing(self, route: Route) -> Route:
-        """Return the longest beginning of a route that exists, with the document's own keys."""
+        """Return the longest beginning of a route that exists, with the document's own keys.
+
+        A key of a level is left out if the level has the short form of a list.
+        """
         found: list[str | int | None] = []
         node = self._root
         for step in route:
+            if _is_short_form(node, step):
+                continue
             below = _below(node, step)
             if below is None:
                 break
@@ -160,13 +165,22 @@ class Source:
         name: Node | None = None
         node = self._root
         outer = page = self._page
+        complete = True
         for step in route:
+            complete = not _is_short_form(node, step)
+            if not complete:
+                continue
             below = _below(node, step)
             if below is None:
                 return _Found(name, node, outer, page, complete=False)
             _, name, node = below
             outer, page = page, node.page or page
-        return _Found(name, node, outer, page, complete=True)
+        return _Found(name, node, outer, page, complete=complete)
+
+
+def _is_short_form(node: Node, step: str | int | None) -> bool:
+    """Return whether a step is the key of a level that is written as a list, without its keys."""
+    return isinstance(node.children, list) and isinstance(step, str)
 
 
 def _below(node: Node, step: str | int | None) -> tuple[str | int | None, Node | None, Node] | None:

@@ -19,6 +19,8 @@ from compiler.targets.expand import Variant
 from compiler.targets.field_locations import TargetUnderCheck, apart
 from compiler.targets.field_rendering import Rendered
 from compiler.targets.field_syntax import Shapes
+from compiler.targets.image_test_checks import ImageTestChecks
+from compiler.targets.image_tests import ImageTest
 from compiler.targets.parents import described
 from compiler.targets.tag_checks import Tags
 from compiler.targets.target import Target
@@ -45,6 +47,7 @@ class Checks:
         self._caches = Caches(values, problems)
         self._access = AccessChecks(values, problems)
         self._shapes = Shapes(values, problems)
+        self._tests = ImageTestChecks(values, problems)
         self._names: dict[str, tuple[str, Variant]] = {}
         self._contexts: set[tuple[str, str]] = set()
         self._checked: dict[tuple[str, int, int], object] = {}
@@ -56,6 +59,7 @@ class Checks:
         fields: Mapping[str, Rendered],
         tags: TargetTags,
         cache: Mapping[BakeString, BakeString] | None,
+        tests: tuple[ImageTest, ...],
     ) -> None:
         """Check one target.
 
@@ -64,6 +68,7 @@ class Checks:
             fields: its fields, as bake reads them.
             tags: all its tags.
             cache: its `cache`, if it has one.
+            tests: its tests.
         """
         self._name(subject.name, subject.variant)
         self._tags.check(subject, tags, fields.get("platforms", ()))  # type: ignore[arg-type]
@@ -75,6 +80,7 @@ class Checks:
             self._caches.check(subject, "cache-to", entry)
         self._access.note(subject, fields)
         self._shapes.check(subject, fields)
+        self._tests.check(subject, tests)
         self._context(subject, fields)
 
     def linked(self, targets: Sequence[Target]) -> None:

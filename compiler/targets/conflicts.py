@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic
 from compiler.matrix.field_table import MERGED
-from compiler.matrix.matrix import Changes, Field, Matrix, Parent, TagLists
+from compiler.matrix.matrix import Changes, Field, Matrix, Parent, TagLists, WrittenTests
 from compiler.matrix.reader import grow
 from compiler.matrix.strings import TemplateString
 from compiler.source.document import Route
@@ -161,6 +161,8 @@ def _written(value: Any) -> object:
         return value.raw
     if isinstance(value, TagLists):
         return [_written(value.tags), _written(value.moving)]
+    if isinstance(value, WrittenTests):
+        return [(one.part, [text.raw for text in one.strings()]) for one in value.entries]
     if isinstance(value, Mapping):
         return {key: _written(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -9,8 +9,9 @@ from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic
 from compiler.matrix.bake_strings import BakeString, interpolate
 from compiler.matrix.field_table import ROWS, Kind
-from compiler.matrix.matrix import Entry, Field, TagLists
+from compiler.matrix.matrix import Entry, Field, TagLists, WrittenTests
 from compiler.matrix.strings import TemplateString
+from compiler.targets.image_tests import ImageTest, render_tests
 
 
 class RenderedTags(NamedTuple):
@@ -23,7 +24,12 @@ class RenderedTags(NamedTuple):
 
 
 Rendered: TypeAlias = (
-    bool | BakeString | tuple[BakeString, ...] | Mapping[BakeString, BakeString] | RenderedTags
+    bool
+    | BakeString
+    | tuple[BakeString, ...]
+    | Mapping[BakeString, BakeString]
+    | RenderedTags
+    | tuple[ImageTest, ...]
 )
 """A field's value for bake."""
 
@@ -42,8 +48,7 @@ def renderer(field: Field, variables: Collection[str]) -> Renderer:
     """Return the function that renders a field.
 
     A list entry that renders to nothing is left out. An entry of a field with tags may render to
-    several tags, separated by white space. Annotations become bake's list of `key=value`. In
-    `tests`, `${}` belongs to the shell.
+    several tags, separated by white space. Annotations become bake's list of `key=value`.
     """
     value = field.value
     if isinstance(value, bool):
@@ -64,6 +69,12 @@ def renderer(field: Field, variables: Collection[str]) -> Renderer:
                 _list(lists.moving, scope, variables, field=field.name),
             ),
             [*lists.tags, *lists.moving],
+        )
+    if isinstance(value, WrittenTests):
+        written = value.entries
+        return _remembered(
+            lambda scope: render_tests(written, scope, variables),
+            [text for one in written for text in one.strings()],
         )
     assert value is not None  # noqa: S101 - merging removes fields that are null
     pairs = tuple(value.values())
@@ -136,9 +147,6 @@ def _list(
                 texts.append(_agent(entry, pairs) if field == "ssh" else _record(pairs))
                 continue
             for rendered in entry.items(scope):
-                if field == "tests":
-                    texts += [BakeString(rendered)] if rendered.strip() else []
-                    continue
                 parts = rendered.split() if field in _SPLIT else [rendered]
                 texts += [interpolate(entry, part, variables) for part in parts if part]
         except CompileError as error:

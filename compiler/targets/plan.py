@@ -8,6 +8,7 @@ from compiler.errors import Diagnostic, Problems
 from compiler.matrix.field_table import ROWS
 from compiler.matrix.matrix import Matrix
 from compiler.targets.groups import Group, make_groups
+from compiler.targets.image_tests import tests_as_json
 from compiler.targets.indexes import Index, make_indexes
 from compiler.targets.target import Target
 
@@ -114,7 +115,7 @@ def described(target: Target) -> dict[str, Any]:
     if target.platform_tags:
         entry["platform_tags"] = [tags._asdict() for tags in target.platform_tags]
     if target.tests:
-        entry["tests"] = target.tests
+        entry["tests"] = tests_as_json(target.tests)
     if target.cache is not None:
         entry["cache"] = target.cache
     for name, value in fields.items():

@@ -125,7 +125,7 @@ class _Resolver:
         if spec.platform_tags is not None:
             names = tuple(substitute(text, self._values) for text in narrowed)
             tags = with_platform_tags(tags, spec.platform_tags, subject, names, problems)
-        self.checks.target(subject, fields, tags, cache)
+        self.checks.target(subject, fields, tags, cache, tests)
         contexts: Any = fields.get("contexts", {})
         return Target(
             name=name,

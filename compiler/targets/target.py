@@ -10,6 +10,7 @@ from compiler.matrix.model import Scalar
 from compiler.matrix.template_files import EXISTING
 from compiler.targets.applied_overrides import BuildSpec
 from compiler.targets.field_rendering import Rendered, RenderedTags
+from compiler.targets.image_tests import ImageTest
 from compiler.targets.target_tags import PlatformTags
 
 
@@ -55,8 +56,8 @@ class Target(NamedTuple):
     """Tags of single platforms."""
     cache: Mapping[str, str] | None = None
     """`ref` and `mode` of its registry cache, if it has one."""
-    tests: tuple[str, ...] = ()
-    """Commands that test the built image."""
+    tests: tuple[ImageTest, ...] = ()
+    """The tests of the built image."""
 
     @property
     def is_existing(self) -> bool:

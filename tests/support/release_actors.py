@@ -77,6 +77,8 @@ MODULES = (
     "confirmation",
     "distribute",
     "floating_tags",
+    "image_properties",
+    "image_sizes",
     "merge_platforms",
     "preflight",
     "promote",

@@ -11,11 +11,21 @@ from typing import Any, NamedTuple
 from compiler.errors import Location
 from compiler.matrix.bake_strings import interpolate
 from compiler.matrix.field_table import MERGED
-from compiler.matrix.matrix import Field, Image, Matrix, Override, TagLists, Value
+from compiler.matrix.matrix import (
+    Field,
+    Image,
+    ImagePart,
+    Matrix,
+    Override,
+    TagLists,
+    Value,
+    WrittenTests,
+)
 from compiler.matrix.pattern import holds, rule
 from compiler.matrix.strings import TemplateString
 from compiler.source.document import Route
 from compiler.targets.field_rendering import Rendered, renderer
+from compiler.targets.image_tests import ImageTest, render_tests
 from compiler.targets.target import Target
 
 
@@ -167,6 +177,8 @@ class Origins:
             yield from self._entries(field, value)
         elif isinstance(value, TagLists):
             yield from self._tag_lists(field, value)
+        elif isinstance(value, WrittenTests):
+            yield from self._tests(field, value)
         elif name in MERGED and not isinstance(value, bool | str):
             for key in value:  # type: ignore[union-attr]
                 one = Field(name=name, value={key: value[key]}, route=field.route)  # type: ignore[index]
@@ -207,6 +219,23 @@ class Origins:
             for entry in entries
             for text in self._rendered_tags(field, entry)
         ] or [Given(field.name, "", None, last.name, self._place((*last.route, field.name)))]
+        former = tuple(self._former((field.name,), level, field.name) for level in below)
+        yield from values[:-1]
+        yield values[-1]._replace(replaces=former)
+
+    def _tests(self, field: Field, tests: WrittenTests) -> Iterator[Given]:
+        """Yield the tests of the image, each with what it checks."""
+        last, *below = reversed(self._levels(field.name))
+        values = []
+        for entry in tests.entries:
+            place = self._matrix.source.locate(entry.route)
+            rendered = render_tests([entry], self._target.scope, self._matrix.variables)
+            values += [
+                Given(field.name, _tested(one), one.value, last.name, place) for one in rendered
+            ] or [Given(field.name, "", None, last.name, place)]
+        if not values:
+            place = self._place((*last.route, field.name))
+            values = [Given(field.name, "", None, last.name, place)]
         former = tuple(self._former((field.name,), level, field.name) for level in below)
         yield from values[:-1]
         yield values[-1]._replace(replaces=former)
@@ -266,6 +295,11 @@ def _levels_of_part(image: Image, matrix: Matrix) -> list[Level]:
     route: Route = ("include", image.part)
     path = matrix.source.locate(route).path
     return [Level(path, route), Level(f"defaults of {path}", (*route, "defaults"))]
+
+
+def _tested(one: ImageTest) -> str:
+    """Return what a test checks; nothing for a command, and the key of a label."""
+    return "" if one.part is ImagePart.SHELL else " ".join(filter(None, (one.part, one.key)))
 
 
 def _level_of(image: Image) -> Level:

@@ -53,6 +53,7 @@ BY_KIND = {
     Kind.MAPPING: {"a": "b"},
     Kind.PAIRS: {"a": "b"},
     Kind.TAGS: {"tags": ["acme/a:1"], "moving": ["acme/a:2"]},
+    Kind.TESTS: {"shell": ["a"], "labels": {"b": "c"}},
 }
 
 

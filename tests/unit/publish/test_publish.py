@@ -7,12 +7,19 @@ import pytest
 from compiler.cli.main import run
 from compiler.fingerprint.components import pinned_bases
 from compiler.fingerprint.naming import fingerprint_tag
+from compiler.matrix.matrix import ImagePart
 from compiler.publish.staged_image import passed_tests_tag
+from compiler.targets.image_tests import ImageTest
+
+
+def commands(*texts: str) -> list[ImageTest]:
+    """Return tests that run these commands."""
+    return [ImageTest(ImagePart.SHELL, text) for text in texts]
 
 
 def test_tags_of_staged_images_are_valid() -> None:
     """The longest tag has at most the 128 characters that registries accept."""
-    longest = passed_tests_tag("0" * 64, ["true"], "linux/riscv64/v8")
+    longest = passed_tests_tag("0" * 64, commands("true"), "linux/riscv64/v8")
 
     assert longest.startswith(f"{fingerprint_tag('0' * 64, 'linux/riscv64/v8')}-tested-")
     assert len(longest) <= 128
@@ -20,7 +27,9 @@ def test_tags_of_staged_images_are_valid() -> None:
 
 def test_the_tag_depends_on_the_tests() -> None:
     """An image that passed other tests is tested again."""
-    assert passed_tests_tag("0a", ["true"]) != passed_tests_tag("0a", ["true", "false"])
+    assert passed_tests_tag("0a", commands("true")) != passed_tests_tag(
+        "0a", commands("true", "false")
+    )
 
 
 def test_locked_bases_of_a_dockerfile() -> None:

@@ -13,9 +13,11 @@ from support.releases import plan_of, request_of
 
 from compiler.external.registry.responses import Response
 from compiler.fingerprint.naming import fingerprint_tag
+from compiler.matrix.matrix import ImagePart
 from compiler.publish.publish import publish
 from compiler.publish.result import PublishResult
 from compiler.publish.staged_image import passed_tests_tag
+from compiler.targets.image_tests import ImageTest
 
 
 REPOSITORY = f"{HOST}/acme/a"
@@ -43,7 +45,7 @@ class Project:
         text = MATRIX.replace("NUMBERS", ", ".join(f"n{number}" for number in range(count)))
         text = text.replace("PLATFORMS", ", ".join(f"linux/{name}" for name in self.platforms))
         self.plan = plan_of(text.replace("TESTS", '"true"' if tests else ""))
-        self.tests = ["true"] if tests else []
+        self.tests = [ImageTest(ImagePart.SHELL, "true")] if tests else []
         self.model = ModelRegistry()
         self.requests: Counter[str] = Counter()
         self.written: list[str] = []

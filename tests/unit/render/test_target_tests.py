@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from bake.oracle import lay
+from bake.oracle import lay, plan_json
 
 
 def steps(folder: Path, *tests: str) -> str:
@@ -32,3 +32,32 @@ def test_special_commands_are_scripts(tmp_path: Path, command: str) -> None:
 def test_the_end_marker_is_not_in_the_script(tmp_path: Path) -> None:
     """A script may contain the usual end marker."""
     assert steps(tmp_path, "cat\nTEST\nTEST_") == "RUN <<TEST__\nset -e\ncat\nTEST\nTEST_\nTEST__\n"
+
+
+def test_files_are_copied_after_the_commands(tmp_path: Path) -> None:
+    """A copy needs no shell, and no command sees it; devices and mounts become flags."""
+    tests = {
+        "shell": ["a", {"run": "b\nc", "device": "x/y=all", "mount": ["type=tmpfs,target=/t"]}],
+        "files": ["/bin/a b", "/c"],
+        "labels": {"k": "v"},
+        "user": "app",
+        "entrypoint": ["/run", "${A}"],
+        "size": "1GB",
+    }
+    image = {"template": "Dockerfile.j2", "tests": tests}
+    lay(tmp_path, {"images": {"a": image}})
+
+    text = (tmp_path / "dockerfiles/a-test.Dockerfile").read_text()
+
+    assert text.startswith("# syntax=docker/dockerfile:1-labs\n# Generated")
+    assert text.partition("FROM a\n")[2] == (
+        "RUN a\n"
+        "RUN --device=x/y=all --mount=type=tmpfs,target=/t <<TEST\nset -e\nb\nc\nTEST\n"
+        'COPY --from=a ["/bin/a b", "/.compile-matrix/0/"]\n'
+        'COPY --from=a ["/c", "/.compile-matrix/1/"]\n'
+    )
+    (target,) = plan_json(tmp_path)["targets"]
+    assert target["tests"] == {
+        **tests,
+        "shell": ["a", {"run": "b\nc", "device": ["x/y=all"], "mount": ["type=tmpfs,target=/t"]}],
+    }

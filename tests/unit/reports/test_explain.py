@@ -501,7 +501,7 @@ def test_what_is_told_is_what_is_built(plan: Plan) -> None:
         assert build.platforms == target.platforms
         assert tuple(lists.pop("moving", ())) == target.moving
         assert tuple(lists.pop("aliases", ())) == target.aliases
-        assert tuple(lists.pop("tests", ())) == target.tests
+        assert lists.pop("tests", []) == [one.value for one in target.tests]
         assert lists.pop("cache", [None]) == [target.cache]
         lists.pop("platforms", None)  # what values leave of them is another test's
         for name, value in target.fields.items():
@@ -697,3 +697,27 @@ def test_what_counts_as_a_whole_is_said(tmp_path: Path) -> None:
     (one,) = document["explanations"]
     assert one["whole"] == [{"folder": "./", "because": "COPY . /all"}]
     assert one["fingerprint"].removeprefix("sha256:") in text
+
+
+def test_tests_are_listed_by_what_they_check(tmp_path: Path) -> None:
+    """Each part of the mapping form has a line of its own, with its place."""
+    text = told(
+        tmp_path,
+        """\
+images:
+  a:
+    template: Dockerfile.j2
+    tests:
+      files: [/a, /b]
+      labels: {k: v}
+      entrypoint: []
+""",
+        "a",
+    )
+
+    assert [line.split() for line in part(text, "fields").splitlines()] == [
+        ["tests", "files", "/a", "image", "a", "matrix.yaml:5"],
+        ["/b", "image", "a", "matrix.yaml:5"],
+        ["tests", "labels", "k", "v", "image", "a", "matrix.yaml:6"],
+        ["tests", "entrypoint", "[]", "image", "a", "matrix.yaml:7"],
+    ]

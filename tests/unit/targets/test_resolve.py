@@ -262,7 +262,7 @@ class TestFields:
         assert y.aliases == ("${R}/one:latest", "${R}/one:y-too")
         assert x.aliases == ()
         assert y.cache == {"ref": "${R}/c:y", "mode": "min"}
-        assert y.tests == ("echo ${HOME}", "y")
+        assert [one.value for one in y.tests] == ["echo ${HOME}", "y"]
 
     def test_properties(self) -> None:
         """Platforms and tags come from the fields, and are empty by default."""
