@@ -491,14 +491,20 @@ ENTRYPOINT ["python", "/scan.py"]
 SCAN = """\
 import json, os
 statement = {"_type": "https://in-toto.io/Statement/v0.1", "predicateType": "https://spdx.dev/Document"}
-statement["predicate"] = {"spdxVersion": "SPDX-2.3"}
+with open(os.environ["BUILDKIT_SCAN_SOURCE"] + "/r") as file:
+    versions = {"busybox": "1.36", "r": file.read()}
+packages = [{"name": name, "versionInfo": version} for name, version in versions.items()]
+statement["predicate"] = {"spdxVersion": "SPDX-2.3", "packages": packages}
 with open(os.environ["BUILDKIT_SCAN_DESTINATION"] + "/a.spdx.json", "w") as file:
     json.dump(statement, file)
 """
 
 
-def test_where_the_sbom_is(engine: Engine, tmp_path: Path) -> None:
-    """SBOM and provenance are promoted with the image, and `release show` lists them."""
+def test_sboms_of_two_releases(engine: Engine, tmp_path: Path) -> None:
+    """SBOM and provenance are promoted with the image; `show` lists and `diff` compares them.
+
+    BuildKit runs a scanner that lists the content of a file as a package, and attests the result.
+    """
     (tmp_path / "generator").mkdir()
     (tmp_path / "generator/Dockerfile").write_text(GENERATOR)
     (tmp_path / "generator/scan.py").write_text(SCAN)
@@ -518,6 +524,15 @@ def test_where_the_sbom_is(engine: Engine, tmp_path: Path) -> None:
     assert "https://spdx.dev/Document" in predicates
     assert any("provenance" in predicate for predicate in predicates)
     assert f"  sbom      {sbom}\n" in project.run("release", "show", "v1.0").stdout
+
+    project.write("ctx/r-a.txt", "a2")
+    project.package("1.1")
+    project.publish("n=a", "image=base")
+    compared = ("release", "diff", "v1.0", "v1.1")
+    (change,) = json.loads(project.run(*compared, "--format=json").stdout)["images"]
+    assert change["packages"] == [{"name": "r", "from": "a", "to": "a2"}]
+    assert "  package  r a -> a2\n" in project.run(*compared).stdout
+    assert "| r | a | a2 | 1 |" in project.run(*compared, "--format=markdown").stdout
 
 
 def test_an_unreachable_registry(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
