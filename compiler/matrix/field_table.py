@@ -244,6 +244,13 @@ TABLE = (
         in_bake=False,
     ),
     FieldRow(
+        "reproducible",
+        Kind.FLAG,
+        "Whether two builders make the same image: sets `SOURCE_DATE_EPOCH`, rewrites times of "
+        "files, and attaches no provenance.",
+        in_bake=False,
+    ),
+    FieldRow(
         "tests",
         Kind.TESTS,
         "Tests of the built image: a list of shell commands that `bake test` runs in it, or a "

@@ -114,6 +114,8 @@ def described(target: Target) -> dict[str, Any]:
         entry["shared"] = target.shared._asdict()
     if target.platform_tags:
         entry["platform_tags"] = [tags._asdict() for tags in target.platform_tags]
+    if target.reproducible:
+        entry["reproducible"] = True
     if target.tests:
         entry["tests"] = tests_as_json(target.tests)
     if target.cache is not None:

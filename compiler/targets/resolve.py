@@ -26,6 +26,7 @@ from compiler.targets.links import check_links, link_to, links_in
 from compiler.targets.naming import Named, name_variants
 from compiler.targets.parents import find_parents
 from compiler.targets.platforms import Platforms
+from compiler.targets.reproducible import ReproducibleFields
 from compiler.targets.settings import Settings
 from compiler.targets.target import Target
 from compiler.targets.target_tags import take_tags, with_platform_tags
@@ -82,6 +83,7 @@ class _Resolver:
         self._values = values
         self._platforms = Platforms(values, problems)
         self._settings = Settings(matrix)
+        self._reproducible = ReproducibleFields()
         self.checks = Checks(matrix, files, values, problems)
 
     def target(
@@ -115,6 +117,7 @@ class _Resolver:
         tags = take_tags(fields, floating, named="repositories" in spec.written)
         cache: Any = fields.pop("cache", None)
         tests: Any = fields.pop("tests", ())
+        reproducible = bool(fields.pop("reproducible", False))
         subject = TargetUnderCheck(matrix, name, variant, spec.written, scope)
         if parent is not None:
             fields["contexts"] = self._with_parent(parent, fields, subject)
@@ -125,6 +128,8 @@ class _Resolver:
         if spec.platform_tags is not None:
             names = tuple(substitute(text, self._values) for text in narrowed)
             tags = with_platform_tags(tags, spec.platform_tags, subject, names, problems)
+        if reproducible:
+            fields = self._reproducible.add(fields)
         self.checks.target(subject, fields, tags, cache, tests)
         contexts: Any = fields.get("contexts", {})
         return Target(
@@ -148,6 +153,7 @@ class _Resolver:
             platform_tags=tags.platform_tags(),
             cache=cache,
             tests=tests,
+            reproducible=reproducible,
         )
 
     def _with_parent(

@@ -58,6 +58,8 @@ class Target(NamedTuple):
     """`ref` and `mode` of its registry cache, if it has one."""
     tests: tuple[ImageTest, ...] = ()
     """The tests of the built image."""
+    reproducible: bool = False
+    """Whether two builders make the same image."""
 
     @property
     def is_existing(self) -> bool:

@@ -15,7 +15,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from support import command, daemon, minimal_base, proxy, tools
@@ -30,12 +29,10 @@ from support.interrupted_project import (
     until,
 )
 from support.killable_registry import KillableRegistry
-from support.packages import Unavailable
+from support.provided import provided
 
 
 pytestmark = pytest.mark.engine
-
-T = TypeVar("T")
 
 
 def test_the_registry_is_killed_and_restarted(project: Project, between: proxy.Proxy) -> None:
@@ -118,19 +115,6 @@ def test_the_engine_is_killed(project: Project) -> None:
     assert "no tag was created" in stderr
     project.env = others
     project.finish(project.look())
-
-
-@contextlib.contextmanager
-def provided(create: Callable[[], contextlib.AbstractContextManager[T]]) -> Iterator[T]:
-    """Provide what not every machine can: otherwise the test is skipped, or fails in CI."""
-    with contextlib.ExitStack() as stack:
-        try:
-            resource = stack.enter_context(create())
-        except Unavailable as problem:
-            if os.environ.get("CI") == "true":
-                pytest.fail(str(problem))
-            pytest.skip(str(problem))
-        yield resource
 
 
 def engine_process(folder: Path) -> int:

@@ -311,38 +311,43 @@ target "every-3_12-cuda-test" {
 }
 
 target "_released" {
+  attest = ["type=provenance,disabled=true"]
+  args = {
+    "SOURCE_DATE_EPOCH" = "315619200"
+  }
   labels = {
     "org.opencontainers.image.version" = "${VERSION}"
   }
+  output = ["type=image,rewrite-timestamp=true,store=false"]
 }
 
 target "released-3_11" {
   inherits = ["_released"]
   dockerfile = "cwd://dockerfiles/released-3_11.Dockerfile"
-  platforms = _platforms["linux/amd64,linux/arm64"]
   tags = concat(["${REGISTRY}/released:3.11-${VERSION}", "${MIRROR}/released:3.11-${VERSION}"], _moving(["${REGISTRY}/released:3.11", "${MIRROR}/released:3.11"]))
+  platforms = _platforms["linux/amd64,linux/arm64"]
 }
 
 target "released-3_11-cuda" {
   inherits = ["_released"]
   dockerfile = "cwd://dockerfiles/released-3_11-cuda.Dockerfile"
-  platforms = _platforms["linux/amd64"]
   tags = concat(["${REGISTRY}/released:3.11-cuda-${VERSION}", "${MIRROR}/released:3.11-cuda-${VERSION}"], _moving(["${REGISTRY}/released:3.11-cuda", "${MIRROR}/released:3.11-cuda"]))
+  platforms = _platforms["linux/amd64"]
 }
 
 target "released-3_12" {
   inherits = ["_released"]
   dockerfile = "cwd://dockerfiles/released-3_12.Dockerfile"
-  platforms = _platforms["linux/arm64,linux/arm/v7"]
   tags = concat(["${REGISTRY}/released:3.12-${VERSION}", "${MIRROR}/released:3.12-${VERSION}"], _moving(["${REGISTRY}/released:3.12", "${MIRROR}/released:3.12"]))
+  platforms = _platforms["linux/arm64,linux/arm/v7"]
 }
 
 target "released-3_12-cuda" {
   inherits = ["_released"]
   dockerfile = "cwd://dockerfiles/released-3_12-cuda.Dockerfile"
+  tags = concat(["${REGISTRY}/released:3.12-cuda-${VERSION}", "${MIRROR}/released:3.12-cuda-${VERSION}"], _moving(["${REGISTRY}/released:3.12-cuda", "${MIRROR}/released:3.12-cuda", "${REGISTRY}/released:latest", "${MIRROR}/released:latest"]))
   platforms = _platforms["linux/amd64"]
   shm-size = "4g"
-  tags = concat(["${REGISTRY}/released:3.12-cuda-${VERSION}", "${MIRROR}/released:3.12-cuda-${VERSION}"], _moving(["${REGISTRY}/released:3.12-cuda", "${MIRROR}/released:3.12-cuda", "${REGISTRY}/released:latest", "${MIRROR}/released:latest"]))
 }
 
 # --- How the filters work -------------------------------------------------------------------------
