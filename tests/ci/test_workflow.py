@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -40,19 +42,27 @@ SHOWN, PIPELINE, HIDDEN = (
 COMPILE = "Compile, if Git ignores generated files"
 INSTALL = ("pip", "compile-matrix is installed from this clone")
 ENGINE = ("docker", "there is no engine")
+ACCOUNT = ("docker", "there is no account at a registry")
+REGISTRY = ("", "the registry is empty")
 EXCLUDED = {
     ("plan", "Install"): INSTALL,
     ("stage-1", "Install"): INSTALL,
     ("stage-1", "Build and test"): ENGINE,
-    ("publish", "Install"): INSTALL,
-    ("publish", "Log in"): ("docker", "there is no account at a registry"),
+    **{(job, "Install"): INSTALL for job in ("stage", "scan", "publish", "consumer")},
+    **{(job, "Log in"): ACCOUNT for job in ("stage", "scan", "publish", "consumer")},
+    ("stage", "Stage"): ENGINE,
+    ("scan", "Scan"): REGISTRY,
     ("publish", "Publish"): ENGINE,
+    ("publish", "Read the latest release"): REGISTRY,
+    ("consumer", "Check out the repository of the variable CONSUMER"): ("gh", "there is no token"),
+    ("consumer", "Write the images"): REGISTRY,
+    ("consumer", "Open a pull request"): ("gh", "there is no GitHub"),
     ("lock", "Install"): INSTALL,
     ("lock", "Upgrade base images"): ("docker", "buildx queries registries"),
     ("lock", "Configure Git credentials"): ("gh", "there is no token"),
     ("lock", "Open a pull request"): ("gh", "there is no GitHub"),
 }
-"""Job and step -> the program that is missing here, and why."""
+"""Job and step -> the program that is missing here, or none, and why it cannot run."""
 LOCK = """\
 version: 1
 bases:
@@ -62,9 +72,15 @@ bases:
 """
 KNOWN = {
     "vars.REGISTRY": "docker.io/acme",
+    "vars.CONSUMER": "acme/deployment",
     "secrets.REGISTRY_USER": "somebody",
     "secrets.REGISTRY_PASSWORD": "secret",
     "secrets.LOCK_TOKEN || github.token": "token",
+    "secrets.CONSUMER_TOKEN": "token",
+    "needs.stage.outputs.version": "v0.1.57",
+    "needs.publish.outputs.version": "v0.1.57",
+    "steps.grype.outputs.cmd": "/opt/grype/grype",
+    "github.run_number": "57",
     "github.sha": "0" * 40,
     "github.server_url": "https://git.example.com",
     "github.repository": "acme/images",
@@ -206,20 +222,24 @@ def test_time_limits_and_concurrency() -> None:
     found = jobs(WORKFLOW)
     whole = yaml.safe_load(WORKFLOW)
 
-    assert list(found) == ["plan", "stage-1", "images", "version", "publish", "lock"]
+    pull, push = ["plan", "stage-1", "images"], ["stage", "scan", "publish", "consumer"]
+    assert list(found) == [*pull, *push, "lock"]
     assert all(job["timeout-minutes"] <= 350 for job in found.values())
-    assert found["publish"]["concurrency"] == {
-        "group": "images-publish",
-        "cancel-in-progress": False,
-        "queue": "max",
-    }
+    for job in ("stage", "publish"):
+        assert found[job]["concurrency"] == {
+            "group": "images-publish",
+            "cancel-in-progress": False,
+            "queue": "max",
+        }
     assert whole["concurrency"] == {
         "group": "images-${{ github.event.pull_request.number || github.run_id }}",
         "cancel-in-progress": "${{ github.event_name == 'pull_request' }}",
     }
     using = {step.job for step in steps(WORKFLOW) if "secrets." in str(step.env)}
-    assert using == {"publish", "lock"}
-    assert found["publish"]["environment"] == "release"
+    assert using == {*push, "lock"}
+    assert {found[job]["environment"] for job in push} == {"release"}
+    assert found["stage"]["if"] == "github.event_name == 'push'"
+    assert [found[job]["needs"] for job in push[1:]] == ["stage", ["stage", "scan"], "publish"]
 
 
 def test_a_job_for_each_stage() -> None:
@@ -332,40 +352,53 @@ def test_more_stages_than_jobs(sample: Path, runner: Runner) -> None:
     assert runner.outputs == {}
 
 
-def version(sample: Path, text: str) -> str:
-    """Commit a version; return the commit."""
+def test_a_push(sample: Path, runner: Runner) -> None:
+    """Each push has a higher version, without a commit that changes one."""
     file = sample / "pyproject.toml"
-    file.write_text(re.sub(r'(?m)^version = ".*"', f'version = "{text}"', file.read_text()))
-    return commit(sample, text)
+    file.write_text(re.sub(r'(?m)^version = ".*"', 'version = "7.1.3"', file.read_text()))
 
-
-def is_new(runner: Runner, before: str) -> str | None:
-    """Run the job `version`; return the new version, if there is one."""
-    runner.outputs.clear()
-    runner.job(of("version"), {"github.event.before": before})
-    return runner.outputs.get("steps.version.outputs.new")
-
-
-def test_a_new_version(sample: Path, runner: Runner) -> None:
-    """Check that a version is new if it differs from the one before the push."""
-    none = "0" * 40
-    start = git(sample, "rev-parse", "HEAD")
-    assert is_new(runner, none)  # the first commit of all
-
-    bump = version(sample, "7.1.0")
-    assert is_new(runner, start) == "7.1.0"
-    assert is_new(runner, none) == "7.1.0"
-    assert is_new(runner, "1" * 40) == "7.1.0"  # gone, after a forced push
-
-    last = commit(sample, "More of the push")
-    assert is_new(runner, start) == "7.1.0"
-    assert is_new(runner, bump) is None
-    assert is_new(runner, none) is None
-
-    version(sample, "7.0.0")
-    assert is_new(runner, last) == "7.0.0"
-
+    assert runner.job(of("stage"), KNOWN, without=EXCLUDED) == ["Determine the version", COMPILE]
+    assert runner.outputs["steps.version.outputs.version"] == "v7.1.57"
+    assert runner.job(of("scan"), KNOWN, without=EXCLUDED) == [COMPILE]
     assert runner.job(of("publish"), KNOWN, without=EXCLUDED) == [COMPILE]
+
+
+def test_a_check_on_other_machines(tmp_path: Path) -> None:
+    """The commented job is a valid one, which runs a check like the job `scan`."""
+    lines = WORKFLOW.splitlines()
+    start = lines.index("  # gpu:")
+    end = next(n for n in range(start, len(lines)) if not lines[n])
+    job = [line.replace("  # ", "  ", 1) for line in lines[start:end]]
+    text = "\n".join([*lines[:start], *job, *lines[end:]])
+
+    gpu = jobs(text)["gpu"]
+    assert actionlint(text, tmp_path) == ""
+    assert gpu["steps"][-1]["run"] == 'compile-matrix publish --checks gpu --version "$VERSION"'
+    assert gpu["steps"][:4] == jobs(text)["scan"]["steps"][:4]
+
+
+def deployment(sample: Path, runner: Runner) -> Path:
+    """Return a repository that uses the images; the runner has a clone with those of a release."""
+    other, images = sample.parent / "deployment", runner.scratch / "consumer"
+    git(sample.parent, "init", "--quiet", "--bare", "--initial-branch=main", "deployment")
+    git(sample.parent, "clone", "--quiet", str(other), str(images))
+    commit(images, "Empty")
+    git(images, "push", "--quiet", "origin", "HEAD:main")
+    (images / "images.env").write_text("IMAGE_SERVER=acme/server@sha256:0\n")
+    return other
+
+
+def test_the_images_of_a_release_in_another_repository(sample: Path, runner: Runner) -> None:
+    """A branch has the images of the release; without a difference, nothing is pushed."""
+    other = deployment(sample, runner)
+
+    ran = runner.job(of("consumer"), KNOWN, without=EXCLUDED)
+
+    assert ran == [COMPILE, "Commit", "Push"]
+    assert git(other, "show", "compile-matrix/images:images.env").startswith("IMAGE_SERVER=")
+    assert git(other, "log", "-1", "--format=%s", "compile-matrix/images").endswith("v0.1.57")
+    runner.outputs.clear()
+    assert runner.job(of("consumer"), KNOWN, without=EXCLUDED) == [COMPILE, "Commit"]
 
 
 def test_upgraded_base_images(sample: Path, runner: Runner) -> None:
@@ -395,17 +428,39 @@ def test_upgraded_base_images(sample: Path, runner: Runner) -> None:
     assert "dockerfiles/server-3_9.Dockerfile" in changed
 
 
+class EmptyRegistry(BaseHTTPRequestHandler):
+    """A registry without any repository."""
+
+    def do_GET(self) -> None:
+        """Answer that nothing is there."""
+        self.send_error(404)
+
+    def do_HEAD(self) -> None:
+        """Answer that nothing is there."""
+        self.send_error(404)
+
+
+@pytest.fixture
+def known() -> Iterator[dict[str, str]]:
+    """Provide the values of expressions, with an empty registry."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), EmptyRegistry) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield {**KNOWN, "vars.REGISTRY": f"127.0.0.1:{server.server_port}/acme"}
+        server.shutdown()
+
+
 @pytest.mark.parametrize(("job", "name"), EXCLUDED, ids=lambda word: word)
 def test_excluded_steps_need_the_missing_program(
-    job: str, name: str, sample: Path, runner: Runner
+    job: str, name: str, sample: Path, runner: Runner, known: dict[str, str]
 ) -> None:
     """Check that an excluded step calls exactly the missing program, and fails without it."""
     (step,) = [step for step in of(job) if step.name == name]
     (sample / "matrix.lock").write_text(LOCK.format("1" * 64))
-    runner.job(of(job), KNOWN, without=EXCLUDED, until=step)
+    deployment(sample, runner)
+    runner.job(of(job), known, without=EXCLUDED, until=step)
 
-    assert runner.run(step, KNOWN) != 0
-    assert set(runner.called()) == {EXCLUDED[job, name][0]}, runner.said
+    assert runner.run(step, {**known, **runner.outputs}) != 0
+    assert set(runner.called()) == {EXCLUDED[job, name][0]} - {""}, runner.said
 
 
 # --- The files of docs/ci.md ----------------------------------------------------------------------
