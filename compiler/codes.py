@@ -104,6 +104,7 @@ class Code(StrEnum):
     EMPTY_GROUP = "empty-group"
     BAD_CHECK = "bad-check"
     UNKNOWN_CHECK = "unknown-check"
+    BAD_SIGNER = "bad-signer"
     DUPLICATE_TAG = "duplicate-tag"
     SHARED_PLATFORM = "shared-platform"
     BAD_FIELD = "bad-field"
@@ -164,6 +165,8 @@ class Code(StrEnum):
     UNREADY_TARGET = "unready-target"
     FAILED_CHECK = "failed-check"
     IMAGE_SIZE = "image-size"
+    CANNOT_SIGN = "cannot-sign"
+    UNSIGNED_IMAGE = "unsigned-image"
     PARTIAL_INDEX = "partial-index"
     CONCURRENT_RELEASE = "concurrent-release"
     UNKNOWN_RELEASE = "unknown-release"
@@ -183,6 +186,7 @@ class Code(StrEnum):
     CONTINUED_INSTRUCTION = "continued-instruction"
     UNLOCKED_BASE = "unlocked-base"
     UNDECIDED_BASE = "undecided-base"
+    UNUSED_VERIFY = "unused-verify"
     ROW_WITHOUT_EFFECT = "row-without-effect"
     UNUSED_AXIS = "unused-axis"
     UNUSED_VALUE = "unused-value"
@@ -409,6 +413,9 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "or number, or checks need each other. Correct the value as the message says.",
         Code.UNKNOWN_CHECK: "No check of `publish.checks` has this name. Correct the name in "
         "`needs` or `--checks`.",
+        Code.BAD_SIGNER: "`publish.sign` or an entry of `lock.verify` does not say who signs "
+        "images, or names an invalid key, public key, identity or issuer. Correct the value as the "
+        "message says.",
         Code.DUPLICATE_TAG: "Two targets have the same tag. Bake builds and pushes both, and the "
         "tag refers to whichever is pushed last. Make the tags differ, for example with `{{ "
         "variant }}`. If their platforms differ, list the tag under `shared`: `publish` then joins "
@@ -540,6 +547,11 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.IMAGE_SIZE: "A platform of an image is larger than `size` of `publish` allows, or has "
         "grown more since the last release, so no tag was created. Sizes are compressed, as a "
         "registry stores them. Make the image smaller, or change the limit.",
+        Code.CANNOT_SIGN: "cosign is missing, too old or failed, or it cannot use the key. Correct "
+        "the cause and run the command again: images that are signed are not signed again.",
+        Code.UNSIGNED_IMAGE: "An image, a base image or the record of a release has no signature "
+        "of the signer that matrix.yaml names. Publish the release again to sign it. If a base "
+        "image is not signed, check where it comes from, or correct `lock.verify`.",
         Code.PARTIAL_INDEX: "A shared version tag also belongs to targets that are neither "
         "selected nor staged. Its index would lack their platforms, and version tags are "
         "immutable. Publish these targets in the same run, or stage them first.",
@@ -590,6 +602,9 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.UNDECIDED_BASE: "An external image cannot be pinned, because its name is not known "
         "when compiling. With `--locked` this is an error. Write the full name, with one stage "
         "per platform if the images differ.",
+        Code.UNUSED_VERIFY: "A pattern of `lock.verify` matches no base image, so that nothing is "
+        "verified because of it. Correct the pattern: it is compared with full names, such as "
+        "`docker.io/library/python:3.11`.",
         Code.ROW_WITHOUT_EFFECT: "A row of `only`, `exclude` or `overrides` matches no variant, "
         "or excludes only variants that other rules exclude already. Remove it, or check the "
         "other rules.",

@@ -141,6 +141,12 @@ def old_buildx() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cosign() -> Path:
+    """Return the path of a current cosign."""
+    return _provide(tools.cosign)
+
+
+@pytest.fixture(scope="session")
 def compose() -> Path:
     """Return the path of a current Docker Compose, which runs without Docker: `COMPOSE config`."""
     return _provide(tools.compose)

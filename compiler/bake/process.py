@@ -17,6 +17,7 @@ from compiler.bake.rawjson import OutputReader
 from compiler.bake.results import BakeOptions, Metadata
 from compiler.constants import BAKE_FILE
 from compiler.external import buildx
+from compiler.matrix.names import SIGNING_PREFIX
 from compiler.output.source_policy import SOURCE_POLICY
 
 
@@ -125,9 +126,11 @@ def _environment(
 ) -> dict[str, str]:
     """Return the environment of a bake process, with all variables for bake files that read it.
 
-    If variables cannot be passed as options, bake must not ignore those of the environment.
+    If variables cannot be passed as options, bake must not ignore those of the environment. A
+    secret of a build cannot contain the key that signs images.
     """
-    environment = {**_SKIP_PROVENANCE, **os.environ, **variables}
+    own = {name: value for name, value in os.environ.items() if not name.startswith(SIGNING_PREFIX)}
+    environment = {**_SKIP_PROVENANCE, **own, **variables}
     if not options.var_option:
         environment.pop(_IGNORE_ENVIRONMENT, None)
     if policy is not None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -50,8 +51,9 @@ def lock_(
     It contains the digest of each external image that the Dockerfiles use. Compiling then pins
     these images: `FROM python:3.11-slim@sha256:...`. Without options, missing images are added,
     unused ones are removed, and the others are kept. Digests are looked up with `docker buildx
-    imagetools` and your credentials. If matrix.yaml has `lock.mirror`, images that the mirror lacks
-    are copied to it.
+    imagetools` and your credentials. Images that match `lock.verify` of matrix.yaml must be signed:
+    cosign verifies their digests before anything is written. If it has `lock.mirror`, images that
+    the mirror lacks are copied to it.
 
     With --upgrade or --check, IMAGE is a base image, its repository, or a glob; the default is all
     base images. With --refresh, FILTER selects targets as in `list`; the default is all targets.
@@ -65,6 +67,7 @@ def lock_(
     """
     from compiler.lock.lockfile import is_date
     from compiler.lock.update import survey
+    from compiler.lock.verified import unused_entries
 
     if check + upgrade + refresh > 1:
         raise click.UsageError("use at most one of --check, --upgrade and --refresh")
@@ -77,7 +80,7 @@ def lock_(
         raise click.UsageError(f"invalid value for --date: {day!r}; write it as 2026-11-23")
     files = invocation.files()
     project = survey(invocation.plan(files), files)
-    invocation.warn(project.undecided)
+    invocation.warn((*project.undecided, *unused_entries(project.plan.matrix, project.uses)))
     if check:
         if _check(invocation, project, arguments):
             raise click.exceptions.Exit(1)
@@ -88,12 +91,14 @@ def lock_(
 def _check(invocation: Invocation, project: "Project", patterns: tuple[str, ...]) -> bool:
     """Print which base images differ from matrix.lock; return whether any does."""
     from compiler.lock.update import chosen, look_up, missing, unused
+    from compiler.lock.verify import verify_bases
 
     images = chosen(project, patterns)
     absent = [image for image in missing(project) if image in images]
     with lookup_progress(len(images) - len(absent)) as done:
         current = look_up(project, [image for image in images if image not in absent], done)
     locked = project.old.bases
+    verify_bases(project, replace(project.old, bases={image: locked[image] for image in current}))
     changed = [image for image in current if current[image].digest != locked[image].digest]
     changes = [BaseChange(image, "missing") for image in absent]
     changes += [
@@ -127,6 +132,7 @@ def _update(
 ) -> None:
     """Write matrix.lock and print the differences; `day` is the date of a refresh."""
     from compiler.lock.update import chosen, look_up, missing, renewed, store
+    from compiler.lock.verify import verify_bases
     from compiler.targets.filters import select
 
     images = dict.fromkeys(missing(project))
@@ -136,6 +142,9 @@ def _update(
     with lookup_progress(len(images)) as done:
         current = look_up(project, sorted(images), done)
     lock = renewed(project, current, dates)
+    verified = verify_bases(project, lock)
+    if verified:
+        invocation.note(f"{counted(verified, 'signature')} verified")
     copied = _fill_mirror(project, lock)
     changed = store(project, lock, invocation.folder)
     changes = lock_changes(project.old.bases, lock.bases)

@@ -9,7 +9,7 @@ import click
 from compiler.cli.common_options import Command, Group, format_option
 from compiler.cli.completion import complete_filter, complete_target_name, complete_version
 from compiler.cli.context import Invocation, pass_invocation
-from compiler.cli.release_records import read_record, read_releases, record_repository
+from compiler.cli.release_records import find_release, read_record, read_releases, record_repository
 from compiler.reports.text import counted, inert, printable, shortened
 
 
@@ -94,6 +94,9 @@ def show_(
     Tags that refer to another image now, or are missing, are marked. `json` also has each image as
     REPOSITORY@DIGEST. `env` prints only the images, as shell variables named IMAGE_TARGET.
 
+    If the matrix has `sign`, all signatures are verified with cosign. An image without a valid one
+    is an error, and `env` prints nothing.
+
     FILTER is as in `list`, or the name of a target that the matrix no longer has.
 
     \b
@@ -108,22 +111,41 @@ def show_(
     from compiler.releases.history import current_digests, find_sboms, lost_version_tags
 
     registries = Registries(os.environ)
-    record = read_record(invocation, registries, version)
+    release = find_release(invocation, registries, version)
+    record = release.stored.record
     if filters:
         record = record.narrowed(_selected_targets(invocation, record, filters))
+    unsigned = release.unsigned_images(record)
     if output_format == "env":
+        _reject_unsigned(unsigned)
         click.echo(format_variables(record), nl=False)
         return
     sboms = find_sboms(registries, record)
     tags = (tag for image in record.images.values() for tag in (*image.tags, *image.moving))
     current = current_digests(registries, tags)
-    click.echo(format_release(record, PublishFormat(output_format), sboms, current), nl=False)
+    click.echo(
+        format_release(record, PublishFormat(output_format), sboms, current, unsigned), nl=False
+    )
     lost = lost_version_tags(record, current)
     if lost:
         invocation.note(
             f"{counted(len(lost), 'version tag')} no longer of release {version}: "
             f"{printable(shortened(lost, 3))}; to repair it, publish it again with `--replace`"
         )
+    _reject_unsigned(unsigned)
+
+
+def _reject_unsigned(reasons: "dict[str, str] | None") -> None:
+    """Reject a release with images that are not signed.
+
+    Raises:
+        DiagnosticError: with all of them.
+    """
+    if reasons:
+        from compiler.errors import DiagnosticError
+        from compiler.publish.signatures import unsigned
+
+        raise DiagnosticError([unsigned(*pair) for pair in reasons.items()])
 
 
 @release_.command("diff", cls=Command)
@@ -163,6 +185,7 @@ def promote_(invocation: Invocation, /, version: str, output_format: str, *, rem
 
     Version tags are not changed. Only tags that the current matrix can produce are moved; others
     are listed and not moved. All tags are verified at the end. Run an interrupted command again.
+    If the matrix has `sign`, the record must be signed.
 
     \b
     Examples:
@@ -174,7 +197,9 @@ def promote_(invocation: Invocation, /, version: str, output_format: str, *, rem
     from compiler.releases.tag_templates import templates_for
 
     registries = Registries(os.environ)
-    record = read_record(invocation, registries, version)
+    release = find_release(invocation, registries, version)
+    release.check_signed()
+    record = release.stored.record
     templates = templates_for(ResolvedPlan(invocation.plan(), os.environ), version)
     moved, skipped = promote_release(registries, record, templates, removed=removed)
     states = {tag: "moved" if changed else "unchanged" for tag, changed in moved.items()}

@@ -1,15 +1,18 @@
 """Read the records of releases in the registry of a matrix."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from compiler.cli.context import Invocation
 
 
 if TYPE_CHECKING:
+    from compiler.errors import Location
     from compiler.external.registry.client import Registries
+    from compiler.matrix.matrix import Matrix
     from compiler.output.bake_resolved import ResolvedPlan
     from compiler.releases.record import ReleaseRecord
+    from compiler.releases.registry_record import StoredRecord
 
 
 def read_releases(invocation: Invocation) -> "list[ReleaseRecord]":
@@ -58,8 +61,53 @@ def record_repository(
     return repository, resolved
 
 
+class FoundRelease(NamedTuple):
+    """The record of a release, and where it is."""
+
+    repository: str
+    stored: "StoredRecord"
+    matrix: "Matrix"
+
+    def check_signed(self) -> None:
+        """Reject the record if the matrix has `sign`, and it is not signed.
+
+        Raises:
+            DiagnosticError: it is not signed by the signer, or cosign cannot verify it.
+        """
+        if self.matrix.signer is not None:
+            from compiler.publish.release_signatures import reject_unsigned_record
+
+            reject_unsigned_record(
+                self.matrix.signer, self.repository, self.stored, self._location()
+            )
+
+    def unsigned_images(self, record: "ReleaseRecord") -> "dict[str, str] | None":
+        """Return the images that are not signed, with reasons; None if the matrix has no `sign`.
+
+        Args:
+            record: the record, or a part of it.
+
+        Raises:
+            CosignError: cosign cannot verify signatures.
+        """
+        if self.matrix.signer is None:
+            return None
+        from compiler.publish.release_signatures import unsigned_images
+
+        stored = self.stored._replace(record=record)
+        return unsigned_images(self.matrix.signer, self.repository, stored, self._location())
+
+    def _location(self) -> "Location":
+        return self.matrix.source.locate(("publish", "sign"), key=True)
+
+
 def read_record(invocation: Invocation, registries: "Registries", version: str) -> "ReleaseRecord":
-    """Return the record of a release.
+    """Return the record of a release; see `find_release`."""
+    return find_release(invocation, registries, version).stored.record
+
+
+def find_release(invocation: Invocation, registries: "Registries", version: str) -> FoundRelease:
+    """Return a release.
 
     Raises:
         DiagnosticError: the release does not exist, or the registry cannot be read.
@@ -67,12 +115,16 @@ def read_record(invocation: Invocation, registries: "Registries", version: str) 
     from compiler.codes import Code
     from compiler.errors import Argument, CompileError, Diagnostic, did_you_mean
     from compiler.external.references import canonical_tag
-    from compiler.releases.registry_record import pull_record, record_tag, recorded_versions
+    from compiler.releases.registry_record import (
+        pull_stored_record,
+        record_tag,
+        recorded_versions,
+    )
 
-    repository, _ = record_repository(invocation, registries)
+    repository, resolved = record_repository(invocation, registries)
     valid = canonical_tag(f"{repository}:{record_tag(version)}") is not None
-    record = pull_record(registries, repository, version) if valid else None
-    if record is None:
+    stored = pull_stored_record(registries, repository, version) if valid else None
+    if stored is None:
         known = recorded_versions(registries, repository)
         otherwise = "`compile-matrix release list` shows all releases"
         raise CompileError(
@@ -85,4 +137,4 @@ def read_record(invocation: Invocation, registries: "Registries", version: str) 
                 )
             ]
         )
-    return record
+    return FoundRelease(repository, stored, resolved.plan.matrix)

@@ -17,6 +17,7 @@ from compiler.lock.diagnostics import LockDiagnostics, Use
 from compiler.lock.lockfile import Lock, read_lock
 from compiler.lock.mirror import copy_in, mirrored_digest, redirected
 from compiler.lock.pin_text import Pinned, pin, pin_from_outside
+from compiler.lock.verified import unused_entries
 from compiler.matrix.bake_strings import BakeString, substitute
 from compiler.render.dockerfile import DockerfileError, Word
 from compiler.render.dockerfile_words import UNKNOWN
@@ -105,10 +106,12 @@ class Pinner:
 
         self._known.clear()
         pinned = []
+        used: list[Use] = []
         warnings = Problems()
         for dockerfile in dockerfiles:
             pinning = self._pin(dockerfile.target, dockerfile.text, digest)
             pinned.append(dockerfile._replace(target=pinning.target, text=pinning.text))
+            used += pinning.uses
             for use in pinning.uses:
                 locked = lock.bases.get(familiar(use.base.image))
                 if use.base.fault or locked is None:
@@ -119,6 +122,8 @@ class Pinner:
                     self.problems.extend(
                         self.diagnostics.lacking(use, locked, lock), use.target.name
                     )
+        images = {familiar(use.base.image) for use in used if not use.base.fault}
+        warnings.extend(unused_entries(self._plan.matrix, images))
         self.problems.refuse()
         plan = replace(self._plan, targets=tuple(dockerfile.target for dockerfile in pinned))
         return plan, tuple(pinned), warnings.diagnostics()

@@ -42,11 +42,11 @@ class Derivation:
         return None if found is None else found.group(1)
 
 
-def check_expression(pattern: str) -> None:
-    """Check that bake can evaluate an expression, and that it captures a group.
+def check_syntax(pattern: str) -> None:
+    """Check that a text is an expression of RE2.
 
     Raises:
-        ExpressionError: it is too long or invalid, or it has no unnamed group, or a named one.
+        ExpressionError: it is too long or invalid.
     """
     if len(pattern) > MAX_PATTERN:
         raise ExpressionError(
@@ -55,7 +55,7 @@ def check_expression(pattern: str) -> None:
     from re2 import error as InvalidExpression  # noqa: N812 - the library's name
 
     try:
-        compiled = _compiled(pattern)
+        _compiled(pattern)
     except InvalidExpression as error:
         reason = error.args[0] if error.args else "it cannot be read"
         reason = reason.decode() if isinstance(reason, bytes) else str(reason)
@@ -63,6 +63,16 @@ def check_expression(pattern: str) -> None:
             f"invalid expression: {reason}",
             "write an expression of RE2 in single quotes: it has no look-around and no references",
         ) from None
+
+
+def check_expression(pattern: str) -> None:
+    """Check that bake can evaluate an expression, and that it captures a group.
+
+    Raises:
+        ExpressionError: it is too long or invalid, or it has no unnamed group, or a named one.
+    """
+    check_syntax(pattern)
+    compiled = _compiled(pattern)
     if _BYTE.search(pattern):
         raise ExpressionError("bake does not know the escape `\\C`", "write `.` instead")
     if compiled.groupindex:

@@ -30,6 +30,7 @@ from compiler.matrix.model import (
     Text,
     TextMap,
     ValueOptions,
+    VerifyOptions,
 )
 
 
@@ -76,6 +77,7 @@ def schema() -> Schema:
             "check": _or_short(CheckOptions),
             "command": _or_short(CommandOptions),
             "exception": _level(AcceptOptions),
+            "verified": _level(VerifyOptions),
         },
     }
 

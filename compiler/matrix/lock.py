@@ -1,4 +1,4 @@
-"""Read `lock` of matrix.yaml: the mirror of base images, and whether builds get a policy."""
+"""Read `lock` of matrix.yaml: the mirror of base images, who must have signed them, the policy."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,12 +7,16 @@ from compiler.matrix.matrix import LockSettings, Variable
 from compiler.matrix.model import LockOptions
 from compiler.matrix.reader import Reader
 from compiler.matrix.repositories import read_repository
+from compiler.matrix.signing import read_verify
+from compiler.source.project_files import Files
 
 
 def read_lock_settings(
     lock: LockOptions | None,
     data: Mapping[str, Any],
     variables: Mapping[str, Variable],
+    *,
+    files: Files,
     reader: Reader,
 ) -> LockSettings:
     """Return how base images are locked, and report errors."""
@@ -26,4 +30,5 @@ def read_lock_settings(
         variables=variables,
         reader=reader,
     )
-    return LockSettings(mirror=mirror, policy=lock.policy)
+    verify = read_verify(lock.verify, files, reader)
+    return LockSettings(mirror=mirror, policy=lock.policy, verify=verify)

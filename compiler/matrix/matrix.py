@@ -8,10 +8,12 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 from compiler.errors import Diagnostic, Problems
+from compiler.external.signer import Signer
 from compiler.matrix.bake_strings import variables_in
 from compiler.matrix.derivation import Derivation
 from compiler.matrix.model import Scalar
 from compiler.matrix.strings import TemplateString
+from compiler.matrix.verified_bases import VerifiedBases
 from compiler.source.document import Route, Source
 
 
@@ -296,6 +298,8 @@ class LockSettings:
     """The repository prefix of their copies, in bake's syntax; empty if there are none."""
     policy: bool = False
     """Whether builds are denied every image that is not locked."""
+    verify: tuple[VerifiedBases, ...] = ()
+    """Which base images must be signed; the first entry that matches one counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,6 +338,8 @@ class Matrix:
     """The checks of `publish`, each after those that it needs."""
     size_limits: SizeLimits | None
     """The limits of sizes, checked by `publish`."""
+    signer: Signer | None
+    """Who signs images before tags are created; None for nobody."""
     read: frozenset[str]
     """Names that strings of the document use."""
     warnings: tuple[Diagnostic, ...]

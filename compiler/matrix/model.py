@@ -437,6 +437,35 @@ class SizeOptions(Level):
     )
 
 
+class KeylessOptions(Level):
+    """An identity whose signatures are trusted without a key."""
+
+    identity: Text = Field(
+        description="An expression of RE2 that the whole identity in the certificate must match."
+    )
+    issuer: Text = Field(description="The URL of the issuer of the identity.")
+
+
+class VerifyOptions(Level):
+    """Who must have signed a base image: `key` or `keyless`."""
+
+    key: Text | None = Field(None, description="The file with the public key.")
+    keyless: KeylessOptions | None = Field(None, description="The identity of the signer.")
+
+
+class SignOptions(Level):
+    """How images are signed: with `key` and `public`, or with `keyless`."""
+
+    key: Text | None = Field(
+        None,
+        description="The private key: `env://COSIGN_KEY`, a file, or the address of a key service.",
+    )
+    public: Text | None = Field(None, description="The file with the public key.")
+    keyless: KeylessOptions | None = Field(
+        None, description="The identity of the job that signs, without a key."
+    )
+
+
 class PublishOptions(Level):
     """How a release is published."""
 
@@ -452,6 +481,9 @@ class PublishOptions(Level):
     size: SizeOptions | None = Field(
         None, description="Limits of the compressed size of each platform of an image."
     )
+    sign: SignOptions | None = Field(
+        None, description="Who signs images and records before any tag is created."
+    )
 
 
 class LockOptions(Level):
@@ -466,6 +498,11 @@ class LockOptions(Level):
         default=False,
         description="Whether builds are denied every image that is not locked, and every download "
         "without a checksum. Images that cannot be locked are errors then.",
+    )
+    verify: Annotated[dict[str, VerifyOptions], BeforeValidator(_mapping)] = Field(
+        {},
+        description="Base images that must be signed: pattern -> who must have signed them. The "
+        "first pattern that matches an image counts.",
     )
 
 
@@ -530,6 +567,12 @@ def level_at(top: type[Level], route: tuple[object, ...]) -> type[Level]:
         return AcceptOptions if names[3:4] == ["accept"] else CheckOptions
     if names[:2] == ["publish", "size"]:
         return SizeOptions
+    if names[:1] == ["lock"]:
+        if len(names) <= 2:  # noqa: PLR2004 - above the names
+            return LockOptions
+        return KeylessOptions if names[3:4] == ["keyless"] else VerifyOptions
+    if names[:2] == ["publish", "sign"]:
+        return KeylessOptions if names[2:3] == ["keyless"] else SignOptions
     inner: dict[str, type[Level]] = {
         "overrides": Override,
         "rows": Row,

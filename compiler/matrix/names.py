@@ -43,7 +43,9 @@ RESERVED_VARIABLES = frozenset({"CACHE", "MOVING"})
 
 SECRET_VARIABLES = frozenset({"DOCKER_AUTH_CONFIG", "GITHUB_TOKEN"})
 """Variables of the environment that contain credentials: none may become part of an image."""
-_SECRET_PREFIXES = ("ACTIONS_", "COSIGN_")
+SIGNING_PREFIX = "COSIGN_"
+"""The start of variables with the key that signs images: builds and checks never see them."""
+_SECRET_PREFIXES = ("ACTIONS_", SIGNING_PREFIX)
 RESERVED_PREFIXES = ("ONLY_", "BAKE_", "BUILDX_", *_SECRET_PREFIXES)
 """The start of variables that the bake file, bake or credentials use."""
 

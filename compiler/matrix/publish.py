@@ -6,11 +6,13 @@ from typing import Any
 
 from compiler.codes import Code
 from compiler.errors import did_you_mean
+from compiler.external.signer import Signer
 from compiler.matrix.matrix import Axis, Check, SizeLimits, Variable
 from compiler.matrix.model import PublishOptions, SizeOptions
 from compiler.matrix.publish_checks import read_checks
 from compiler.matrix.reader import Reader
 from compiler.matrix.repositories import read_repository
+from compiler.matrix.signing import read_sign
 from compiler.matrix.sizes import PERCENTAGE_FORM, SIZE_FORM, parse_percentage, parse_size
 from compiler.source.project_files import Files
 
@@ -25,6 +27,8 @@ class Published:
     """The staging repository in bake's syntax; if empty, images are staged in their own."""
     checks: Mapping[str, Check] = field(default_factory=dict)
     size_limits: SizeLimits | None = None
+    signer: Signer | None = None
+    """Who signs images; None for nobody."""
 
 
 def read_publish(
@@ -51,6 +55,7 @@ def read_publish(
             reader=reader,
         ),
         checks=read_checks(publish.checks, axes=axes, images=images, files=files, reader=reader),
+        signer=read_sign(publish.sign, files, reader),
         size_limits=_read_size_limits(publish.size, reader),
     )
 

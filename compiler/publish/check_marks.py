@@ -3,10 +3,11 @@
 A mark is a small artifact in the repository of the staged image. Its tag is `check-<sha256>`,
 which is a digest of the check's name and command, of the content of its inputs, and of the image.
 So an edited check, another input or another image has no mark. Everyone who may push can write
-one.
+one, so marks are signed and verified if images are.
 """
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -68,8 +69,16 @@ def read_inputs(matrix: Matrix, check: Check, folder: Path) -> tuple[str, ...]:
     return tuple(digests)
 
 
-def write_mark(registries: Registries, mark: Mark) -> None:
-    """Record that an image has passed a check."""
+def write_mark(
+    registries: Registries, mark: Mark, before_tag: Callable[[str], None] | None = None
+) -> None:
+    """Record that an image has passed a check.
+
+    Args:
+        registries: the registry of the image.
+        mark: the mark.
+        before_tag: called with the digest of the mark, when it is stored and has no tag yet.
+    """
     annotations = {
         CREATED: _now().isoformat(timespec="seconds"),
         _CHECK: mark.check.name,
@@ -77,11 +86,11 @@ def write_mark(registries: Registries, mark: Mark) -> None:
     }
     content = json.dumps({"version": 1, "check": mark.check.name, "image": mark.digest}).encode()
     artifact = Artifact(content, "check.json", MEDIA_TYPE, annotations)
-    push_artifact(registries, mark.repository, mark.tag, artifact)
+    push_artifact(registries, mark.repository, mark.tag, artifact, before_tag)
 
 
-def has_passed(registries: Registries, mark: Mark) -> bool:
-    """Return whether a valid mark is in the registry; an image or a damaged mark is none.
+def find_mark(registries: Registries, mark: Mark) -> str | None:
+    """Return the digest of a valid mark in the registry; an image or a damaged mark is none.
 
     Raises:
         RegistryError: the registry cannot be read.
@@ -89,13 +98,15 @@ def has_passed(registries: Registries, mark: Mark) -> bool:
     try:
         manifest = registries.manifest(mark.repository, mark.tag)
     except InvalidContentError:
-        return False
+        return None
     if manifest is None or artifact_blob(manifest, MEDIA_TYPE) is None:
-        return False
+        return None
     annotations = artifact_annotations(manifest)
-    if annotations.get(_IMAGE) != mark.digest:
-        return False
-    return mark.check.valid is None or _is_recent(annotations.get(CREATED), mark.check.valid)
+    valid = mark.check.valid
+    is_own = annotations.get(_IMAGE) == mark.digest
+    if is_own and (valid is None or _is_recent(annotations.get(CREATED), valid)):
+        return manifest.digest
+    return None
 
 
 def _is_recent(created: object, seconds: int) -> bool:

@@ -17,6 +17,7 @@ from compiler.publish.check_results import (
     accept_failure,
 )
 from compiler.publish.request import PublishJob, PublishProgress
+from compiler.publish.signatures import sign_before_tag
 
 
 MAX_RUNS = 8
@@ -149,7 +150,8 @@ class CheckScheduler:
             return accept_failure(matrix, target, mark.check, failure)
         if read_inputs(matrix, mark.check, self._folder) != mark.inputs:
             return CheckResult(CheckState.FAILED, "one of its `inputs` changed while it ran")
-        write_mark(self._job.registries, mark)
+        sign = sign_before_tag(self._job.signatures, mark.repository)
+        write_mark(self._job.registries, mark, sign)
         return PASSED
 
     def _finish(self, key: Key, result: CheckResult) -> None:

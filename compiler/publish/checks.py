@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, DiagnosticError, did_you_mean, listed
 from compiler.external.registry.parallel import run_parallel
-from compiler.publish.check_marks import Mark, has_passed, read_inputs
+from compiler.publish.check_marks import Mark, find_mark, read_inputs
 from compiler.publish.check_results import (
     PASSED,
     CheckResult,
@@ -27,6 +27,7 @@ from compiler.publish.request import (
     PublishProgress,
     TargetState,
 )
+from compiler.publish.signatures import SignedImage
 from compiler.releases.record import RecordedCheck
 from compiler.targets.applicable_checks import applicable_checks
 
@@ -94,9 +95,18 @@ def find_marks(job: PublishJob, progress: PublishProgress, names: Iterable[str])
 
 
 def find_passed(job: PublishJob, marks: Mapping[Key, Mark]) -> dict[Key, CheckResult]:
-    """Return the results of the checks that the registry remembers as passed."""
-    passed = run_parallel(lambda mark: has_passed(job.registries, mark), marks)
-    return {key: PASSED for key, is_passed in passed.items() if is_passed}
+    """Return the results of the checks that the registry remembers as passed.
+
+    Where images are signed, only signed marks count.
+    """
+    digests = run_parallel(lambda mark: find_mark(job.registries, mark), marks)
+    passed = {
+        key: SignedImage(marks[key].repository, digest) for key, digest in digests.items() if digest
+    }
+    if job.signatures is not None:
+        signed = job.signatures.find_signed(passed.values())
+        passed = {key: mark for key, mark in passed.items() if mark in signed}
+    return dict.fromkeys(passed, PASSED)
 
 
 def _report_checked(

@@ -1,11 +1,12 @@
 """Write the results of publishing, and releases, as text or JSON."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from compiler.publish.check_results import CheckState
 from compiler.publish.result import KeptReason, KeptTag, PublishResult
+from compiler.publish.signature_output import signature_lines, signed_field
 from compiler.releases.consumers import image_reference
 from compiler.releases.record import (
     RecordedImage,
@@ -111,6 +112,7 @@ def format_release(
     output_format: PublishFormat,
     sboms: Mapping[str, Sequence[str]],
     current: Mapping[str, str | None],
+    unsigned: Collection[str] | None = None,
 ) -> str:
     """Return a release with digests, platforms, base images and attestations.
 
@@ -119,6 +121,8 @@ def format_release(
         output_format: table or JSON.
         sboms: target -> its attestations with an SBOM, as `REPOSITORY@DIGEST`.
         current: tag -> the digest that it refers to now; None if the tag is missing.
+        unsigned: the images that are not signed, as `REPOSITORY@DIGEST`; None if the signatures
+            were not verified.
     """
     if output_format is PublishFormat.JSON:
         rows = [
@@ -127,6 +131,7 @@ def format_release(
                 "image": image_reference(target),
                 "sboms": list(sboms.get(target.target, ())),
                 **_current_tags(target.images(), current),
+                **signed_field(target.signatures, unsigned),
             }
             for target in record.targets
         ]
@@ -134,6 +139,7 @@ def format_release(
             {
                 **index.to_json(),
                 **_current_tags([record.images[index_name(index.targets)]], current),
+                **signed_field(index.signatures, unsigned),
             }
             for index in record.indexes
         ]
@@ -141,11 +147,15 @@ def format_release(
     lines = [
         line
         for target in record.targets
-        for line in _target_lines(target, sboms.get(target.target, ()), current)
+        for line in (
+            *_target_lines(target, sboms.get(target.target, ()), current),
+            *signature_lines(target.signatures, unsigned),
+        )
     ]
     for index in record.indexes:
         image = record.images[index_name(index.targets)]
         lines += [f"{image.name}  {image.digest}", *_tag_lines(image, current)]
+        lines += signature_lines(index.signatures, unsigned)
     return "".join(f"{inert(printable(line))}\n" for line in lines)
 
 

@@ -22,7 +22,7 @@ from compiler.publish.staged_image import (
 )
 from compiler.releases.history import current_digests, listed_digests
 from compiler.releases.record import ReleasedTarget
-from compiler.releases.registry_record import pull_record, record_tag
+from compiler.releases.registry_record import pull_stored_record, record_tag
 
 
 def reject_reserved_tags(job: PublishJob) -> None:
@@ -61,7 +61,9 @@ def read_release(job: PublishJob, progress: PublishProgress) -> None:
 
     Version tags that the release has not recorded are read only if their repository lists them.
     """
-    progress.previous = pull_record(job.registries, job.record_repository, job.version)
+    stored = pull_stored_record(job.registries, job.record_repository, job.version)
+    progress.previous = stored.record if stored else None
+    progress.previous_digest = stored.digest if stored else ""
     tags = [tag for item in job.tagged.values() for tag in item.version_tags]
     previous = progress.previous.images.values() if progress.previous else ()
     recorded = {tag for image in previous for tag in image.tags}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from compiler.external.registry.attached import AttachedArtifacts
 from compiler.external.registry.read_only import ReadOnlyRegistries
 from compiler.publish.checks import find_marks, find_passed
 from compiler.publish.composed_images import (
@@ -26,6 +27,7 @@ from compiler.publish.request import (
     PublishRequest,
 )
 from compiler.publish.result import KeptTag
+from compiler.publish.sign import images_of, release_repositories
 from compiler.publish.tag_owners import TagOwners
 from compiler.publish.unfinished_tags import reject_unfinished_tags
 from compiler.targets.applicable_checks import applicable_checks
@@ -48,6 +50,8 @@ class PreviewedTarget:
     """Floating tag that would not be moved -> the other release, and why."""
     checks: tuple[str, ...]
     """The checks that would run."""
+    sign: tuple[str, ...] = ()
+    """The repositories in which something would be signed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,8 @@ def preview(
     floating = tags.preview() if request.creates_tags else {}
     checks = _pending_checks(job, progress) if request.creates_tags else {}
 
+    attached = AttachedArtifacts(registries) if job.request.resolved.plan.matrix.signer else None
+
     def preview_target(item: ReleaseItem) -> PreviewedTarget:
         composed = progress.composed.get(item.target)
         digest = composed.digest if composed else known_digest(progress, item)
@@ -103,6 +109,7 @@ def preview(
             move=tuple(tag for tag, found in current.items() if found not in {None, digest}),
             kept={tag: change.kept for tag, change in changes.items() if change.kept},
             checks=checks.get(item.target, ()),
+            sign=_unsigned_repositories(job, progress, item, attached) if selected else (),
         )
 
     composed_items = (item for item in job.tagged.values() if item.members)
@@ -111,6 +118,25 @@ def preview(
         targets=tuple(map(preview_target, (*job.required.values(), *composed_items))),
         unreadable=registries.denied,
     )
+
+
+def _unsigned_repositories(
+    job: PublishJob,
+    progress: PublishProgress,
+    item: ReleaseItem,
+    attached: AttachedArtifacts | None,
+) -> tuple[str, ...]:
+    """Return where an image would be signed: everywhere, if it does not exist yet.
+
+    A preview does not run cosign: an image counts as signed if anything is attached to it.
+    """
+    if attached is None:
+        return ()
+    images = images_of(job, progress, item)
+    if not images:
+        return tuple(release_repositories(job, item))
+    unsigned = [image.repository for image in images if not attached.exist(*image)]
+    return tuple(dict.fromkeys(unsigned))
 
 
 def _pending_checks(job: PublishJob, progress: PublishProgress) -> dict[str, tuple[str, ...]]:

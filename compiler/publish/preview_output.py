@@ -30,6 +30,7 @@ def _json(preview: Preview) -> str:
             "move": list(target.move),
             "kept": {tag: kept.version for tag, kept in target.kept.items()},
             **({"checks": list(target.checks)} if target.checks else {}),
+            **({"sign": list(target.sign)} if target.sign else {}),
         }
         for target in preview.targets
     ]
@@ -53,6 +54,8 @@ def _lines(preview: Preview) -> Iterator[str]:
     for target in preview.targets:
         if target.checks:
             yield f"{target.target}: checks to run: {' '.join(target.checks)}"
+        if target.sign:
+            yield f"{target.target}: to sign in {', '.join(target.sign)}"
         yield from format_kept_tags(target.kept, preview.release)
     states = [target.state for target in preview.targets]
     counts = [f"{states.count(state)} to {state}" for state in dict.fromkeys(("build", *states))]

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from compiler.codes import Code
 from compiler.errors import Diagnostic, DiagnosticError, Repository
 from compiler.external.references import split_tag
+from compiler.external.registry.attached import DIGEST_PREFIX
 from compiler.external.registry.client import Manifest, Registries
-from compiler.external.registry.copying import DIGEST_PREFIX, Copier
+from compiler.external.registry.copying import Copier
 from compiler.external.registry.parallel import MAX_TRANSFERS, run_parallel
 from compiler.fingerprint.naming import CHECK_PREFIX, FINGERPRINT_PREFIX
 from compiler.publish.create_tag import settled_digests

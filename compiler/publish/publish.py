@@ -7,6 +7,9 @@ Another run does only what is missing.
 Refuses early: version tags of other images, and registries without write access.
 """
 
+from contextlib import ExitStack
+from dataclasses import replace
+
 from compiler.bake.batches import direct_dependencies, linked_contexts
 from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, DiagnosticError, on_error
@@ -29,6 +32,7 @@ from compiler.publish.request import (
     TargetState,
 )
 from compiler.publish.result import PublishedTarget, PublishResult
+from compiler.publish.signatures import Signatures, open_signatures
 from compiler.publish.stage import ensure_tested, reject_unready, stage_missing
 from compiler.publish.tag_owners import TagOwners
 from compiler.publish.unfinished_tags import find_unfinished_tags, reject_unfinished_tags
@@ -48,15 +52,33 @@ def publish(
 ) -> PublishResult:
     """Publish a release; see the module.
 
+    If the matrix has `sign`, that images can be signed is checked first.
+
     Raises:
         PublishError: the release is not complete.
         RegistryError: a registry denies access, or does not respond.
         CompileError: bake rejects every target.
         KeyboardInterrupt: raised again; another run completes what was started.
     """
+    matrix = request.resolved.plan.matrix
+    is_signed = request.creates_tags or request.checks
+    location = matrix.source.locate(("publish", "sign"), key=True)
+    opened = open_signatures(matrix.signer if is_signed else None, registries, location)
+    with ExitStack() as stack:
+        with on_error(NOTHING_BUILT):
+            signatures = stack.enter_context(opened)
+        return _publish(request, registries, report, signatures)
+
+
+def _publish(
+    request: PublishRequest,
+    registries: Registries,
+    report: PublishReport,
+    signatures: Signatures | None,
+) -> PublishResult:
     progress = PublishProgress()
     with on_error(NOTHING_BUILT):
-        job = prepare(request, registries, report)
+        job = replace(prepare(request, registries, report), signatures=signatures)
         reject_unknown_checks(job)
         reject_reserved_tags(job)
         find_staged_images(job, progress)

@@ -13,6 +13,7 @@ from compiler.output.bake_resolved import ResolvedPlan
 from compiler.publish.check_results import CheckResult, Key
 from compiler.publish.items import ReleaseItem
 from compiler.publish.result import PublishError
+from compiler.publish.signatures import Signatures
 from compiler.publish.staged_image import ComposedImage, ImageSizes, KnownImage, known_sizes
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
 from compiler.releases.tag_templates import TagTemplates
@@ -111,6 +112,8 @@ class PublishJob:
     """The tags that the matrix can produce."""
     targets: Mapping[str, Target]
     """All targets of the matrix."""
+    signatures: Signatures | None = None
+    """Signs and verifies images; None if the matrix has no `sign`, or nothing is to be signed."""
 
     def reached(self, state: TargetState, targets: Iterable[str], anew: Collection[str]) -> None:
         """Report targets that have reached a state, those of them that did so in this run last."""
@@ -188,6 +191,8 @@ class PublishProgress:
     """Whether another run has assigned one of the tags to another image."""
     previous: ReleaseRecord | None = None
     """The record of this release, as it was read last."""
+    previous_digest: str = ""
+    """The digest of that record's manifest."""
     recorded: Mapping[str, str] = field(default_factory=dict)
     """Target -> digest in the record that this run has written last."""
     latest: ReleaseRecord | None = None

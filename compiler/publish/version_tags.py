@@ -26,6 +26,7 @@ from compiler.publish.request import (
     PublishProgress,
     TargetState,
 )
+from compiler.publish.sign import sign_images
 from compiler.publish.stage import ensure_tested
 from compiler.publish.staged_image import StagedImage
 from compiler.releases.record import ReleasedTarget
@@ -85,6 +86,7 @@ def create_version_tags(job: PublishJob, progress: PublishProgress) -> None:
         ensure_tested(job, progress)
         ensure_checked(job, progress)
         distribute(job, progress)
+        sign_images(job, progress, job.tagged.values())
         job.report.say(f"promoting {len(job.selected)} to {job.version}")
         for items in job.passes():
             counts = run_parallel(lambda item: _create_tags(job, progress, item), items)

@@ -17,11 +17,17 @@ from compiler.publish.request import (
     PublishJob,
     PublishProgress,
 )
+from compiler.publish.sign import (
+    sign_images,
+    signed_indexes,
+    target_signatures,
+)
+from compiler.publish.signatures import sign_before_tag
 from compiler.publish.unfinished_tags import find_finished_indexes, find_finished_targets
 from compiler.publish.version_tags import is_overtaken, is_rebuilt_elsewhere
 from compiler.releases.history import current_digests
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
-from compiler.releases.registry_record import pull_record, push_record, record_tag
+from compiler.releases.registry_record import pull_stored_record, push_record, record_tag
 
 
 def released_targets(job: PublishJob, progress: PublishProgress) -> dict[str, ReleasedTarget]:
@@ -56,6 +62,7 @@ def _released_target(
         sizes=dict(sizes.platforms),
         platform_tags=item.platform_tags,
         checks=recorded_checks(job, progress, item.target),
+        signatures=target_signatures(job, progress, item.target),
     )
 
 
@@ -74,8 +81,10 @@ def write_record(
     """
     targets = tuple(targets)
     order = [target.name for target in job.request.resolved.plan.targets]
+    sign = sign_before_tag(job.signatures, job.record_repository)
     for _ in range(ROUNDS):
-        previous = pull_record(job.registries, job.record_repository, job.version)
+        stored = pull_stored_record(job.registries, job.record_repository, job.version)
+        previous = stored.record if stored else None
         recorded = previous.by_name if previous else {}
         if previous is not None:
             _reject_other_inputs(job, progress, previous)
@@ -86,21 +95,32 @@ def write_record(
         ):
             return None
         base = previous or ReleaseRecord(release=job.version, targets=())
-        base = base.with_indexes(released_indexes(job, progress))
+        indexes = signed_indexes(job, released_indexes(job, progress), progress.images)
+        base = base.with_indexes(indexes)
         record = base.with_targets(targets, order)
         finished = find_finished_targets(job, record)
         if finished:
             job.report.say(f"recording {len(finished)} finished by another run of {job.version}")
             progress.images |= finished
             find_known_checks(job, progress, finished)
+            sign_images(job, progress, (job.items[name] for name in finished))
             targets += tuple(_released_target(job, progress, job.items[name]) for name in finished)
             record = base.with_targets(targets, order)
-        record = record.with_indexes(find_finished_indexes(job, record))
-        if previous is not None and previous.to_text() == record.to_text():
+        record = record.with_indexes(
+            signed_indexes(job, find_finished_indexes(job, record), record.by_name)
+        )
+        if stored is not None and stored.record.to_text() == record.to_text():
+            if sign is not None:
+                sign(stored.digest)
             return record
         if is_overtaken(job, progress):
             return None
-        digest = push_record(job.registries, job.record_repository, record)
+        digest = push_record(
+            job.registries,
+            job.record_repository,
+            record,
+            sign,
+        )
         progress.recorded = {target.target: target.digest for target in record.targets}
         if job.registries.digest(job.record_repository, record_tag(job.version)) != digest:
             pause(0.2)

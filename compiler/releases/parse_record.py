@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
-from compiler.external.references import canonical_tag
+from compiler.external.references import canonical_tag, split_repository
 from compiler.releases.record import (
     FORMAT_VERSION,
     RecordedCheck,
@@ -14,6 +14,7 @@ from compiler.releases.record import (
     ReleasedTarget,
     ReleaseRecord,
 )
+from compiler.releases.recorded_signatures import RecordedSignatures
 
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
@@ -70,7 +71,24 @@ def _parse_index(row: Any) -> ReleasedIndex:
         tags=_tags(row, "tags"),
         moving=_tags(row, "moving"),
         digest=_digest(row, "digest"),
+        signatures=_signatures(row),
     )
+
+
+def _signatures(row: Mapping[str, Any]) -> tuple[RecordedSignatures, ...]:
+    rows = row.get("signatures", [])
+    if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
+        raise InvalidRecordError("`signatures` must be a list of objects")
+    found = []
+    for one in rows:
+        repository, digests = _text(one, "repository"), one.get("digests")
+        if split_repository(repository) is None:
+            raise InvalidRecordError(f"invalid repository in `signatures`: {repository!a}")
+        if not isinstance(digests, list):
+            raise InvalidRecordError("`digests` must be a list")
+        names = tuple(_digest({"digests": digest}, "digests") for digest in digests)
+        found.append(RecordedSignatures(repository, _text(one, "signer"), names))
+    return tuple(found)
 
 
 def _platform_tags(row: Mapping[str, Any]) -> tuple[RecordedPlatformTags, ...]:
@@ -124,6 +142,7 @@ def _parse_target(row: Any) -> ReleasedTarget:
         sizes=_sizes(row),
         platform_tags=_platform_tags(row),
         checks=_checks(row),
+        signatures=_signatures(row),
         unknown={name: value for name, value in row.items() if name not in known},
     )
 

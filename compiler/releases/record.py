@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from compiler.external.platforms import canonical_platform, find_platform
+from compiler.releases.recorded_signatures import RecordedSignatures, signatures_json
 
 
 FORMAT_VERSION = 1
@@ -78,6 +79,8 @@ class ReleasedIndex:
     moving: tuple[str, ...]
     """Its floating tags."""
     digest: str
+    signatures: tuple[RecordedSignatures, ...] = ()
+    """The signatures of the index and of its images."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the index as JSON data, in the order of the format."""
@@ -86,6 +89,7 @@ class ReleasedIndex:
             "tags": list(self.tags),
             "moving": list(self.moving),
             "digest": self.digest,
+            **signatures_json(self.signatures),
         }
 
 
@@ -119,6 +123,8 @@ class ReleasedTarget:
     """Tags of single platforms."""
     checks: tuple[RecordedCheck, ...] = ()
     """The checks that did not prevent the release."""
+    signatures: tuple[RecordedSignatures, ...] = ()
+    """The signatures of the image and of its platforms."""
     unknown: Mapping[str, Any] = field(default_factory=dict)
     """Fields that a newer version has written; they are kept."""
 
@@ -140,6 +146,7 @@ class ReleasedTarget:
             **({"sizes": dict(self.sizes)} if self.sizes else {}),
             **({"platform_tags": platform_tags} if platform_tags else {}),
             **({"checks": [check.to_json() for check in self.checks]} if self.checks else {}),
+            **signatures_json(self.signatures),
             **self.unknown,
         }
 

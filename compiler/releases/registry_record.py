@@ -4,7 +4,8 @@ An artifact has the record as its only blob. It is the last thing that a release
 there is no release.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from compiler.codes import Code
 from compiler.external.registry.artifacts import Artifact, artifact_blob, push_artifact
@@ -25,14 +26,42 @@ def record_tag(version: str) -> str:
     return RECORD_PREFIX + version
 
 
-def push_record(registries: Registries, repository: str, record: ReleaseRecord) -> str:
-    """Store a record and return its digest."""
+class StoredRecord(NamedTuple):
+    """A record in a registry."""
+
+    digest: str
+    """The digest of its manifest."""
+    record: ReleaseRecord
+
+
+def push_record(
+    registries: Registries,
+    repository: str,
+    record: ReleaseRecord,
+    before_tag: Callable[[str], None] | None = None,
+) -> str:
+    """Store a record and return its digest.
+
+    Args:
+        registries: the registry of the repository.
+        repository: the repository of records.
+        record: the record.
+        before_tag: called with the digest, when the record is stored and has no tag yet.
+    """
     artifact = Artifact(record.to_text().encode(), "release.json", MEDIA_TYPE)
-    return push_artifact(registries, repository, record_tag(record.release), artifact)
+    return push_artifact(registries, repository, record_tag(record.release), artifact, before_tag)
 
 
 def pull_record(registries: Registries, repository: str, version: str) -> ReleaseRecord | None:
-    """Return the record of a release; None if there is none.
+    """Return the record of a release; None if there is none. See `pull_stored_record`."""
+    stored = pull_stored_record(registries, repository, version)
+    return stored.record if stored else None
+
+
+def pull_stored_record(
+    registries: Registries, repository: str, version: str
+) -> StoredRecord | None:
+    """Return the record of a release with its digest; None if there is none.
 
     Raises:
         InvalidContentError: the record is invalid, or an image has its tag.
@@ -44,7 +73,7 @@ def pull_record(registries: Registries, repository: str, version: str) -> Releas
     blob = _record_blob(manifest)
     if blob is None:
         raise _invalid(repository, version, "it is an image")
-    return _read_record(registries, repository, version, blob)
+    return StoredRecord(manifest.digest, _read_record(registries, repository, version, blob))
 
 
 def pull_records(

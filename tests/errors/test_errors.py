@@ -100,8 +100,8 @@ def registry(project: Path, patch: pytest.MonkeyPatch) -> Iterator[str]:
     if not routes.exists():
         yield ""
         return
-    if (project / "bin/docker").exists():
-        (project / "bin/docker").chmod(0o755)
+    for program in (project / "bin").glob("*"):
+        program.chmod(0o755)
     with canned_registry.serve(json.loads(routes.read_text())) as address:
         patch.setenv("REGISTRY", address)
         patch.setenv("DOCKER_CONFIG", str(project))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from compiler.external.registry.client import MANIFEST, Manifest, Registries
+from compiler.external.registry.client import INDEX, MANIFEST, Manifest, Registries
 from support.model_registry import digest_of
 
 
@@ -41,3 +41,22 @@ def push_built(
     manifest = Manifest(digest_of(content), MANIFEST, content)
     registries.put_manifest(repository, reference, manifest)
     return manifest.digest
+
+
+def push_staged(registries: Registries, tag: str, layer: str, architecture: str) -> str:
+    """Push an index of one image to a tag; return its digest."""
+    repository, _, name = tag.rpartition(":")
+    label = "labels.com.compile-matrix.fingerprint="
+    digest = push_built(registries, [f"tags={tag}", label], layer, architecture)
+    image = registries.manifest(repository, digest)
+    assert image is not None
+    entry = {
+        "mediaType": MANIFEST,
+        "digest": digest,
+        "size": len(image.content),
+        "platform": {"os": "linux", "architecture": architecture},
+    }
+    content = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode()
+    index = Manifest(digest_of(content), INDEX, content)
+    registries.put_manifest(repository, name, index)
+    return index.digest

@@ -34,6 +34,7 @@ from compiler.publish.promote import Promotion, promote_release
 from compiler.publish.publish import publish
 from compiler.publish.request import PublishJob, PublishRequest
 from compiler.publish.result import PublishResult
+from compiler.publish.signatures import sign_before_tag
 from compiler.publish.tag_owners import TagOwners
 from compiler.releases.registry_record import pull_record
 from compiler.releases.tag_templates import TagTemplates
@@ -82,6 +83,7 @@ MODULES = (
     "merge_platforms",
     "preflight",
     "promote",
+    "signatures",
     "stage",
     "tag_owners",
     "unfinished_tags",
@@ -203,7 +205,8 @@ class PassingChecks:
     def run(self) -> dict[Key, CheckResult]:
         """Remember that all images have passed."""
         for mark in self._marks.values():
-            write_mark(self._job.registries, mark)
+            sign = sign_before_tag(self._job.signatures, mark.repository)
+            write_mark(self._job.registries, mark, sign)
         return dict.fromkeys(self._marks, PASSED)
 
 

@@ -42,6 +42,11 @@ def compose() -> Path:
     )
 
 
+def cosign() -> Path:
+    """Return the path of Debian's newest cosign."""
+    return packages.unpacked("cosign", NEWEST, ["cosign"]) / "usr" / "bin" / "cosign"
+
+
 def buildx_old() -> Path:
     """Return the path of buildx 0.13.1, which suffices for `bake --print`."""
     return packages.unpacked("docker-buildx", OLDEST, ["docker-buildx"]) / PLUGIN

@@ -5,7 +5,7 @@ layer, with an annotation for its type instead.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,8 +32,21 @@ class Artifact:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
-def push_artifact(registries: Registries, repository: str, tag: str, artifact: Artifact) -> str:
+def push_artifact(
+    registries: Registries,
+    repository: str,
+    tag: str,
+    artifact: Artifact,
+    before_tag: Callable[[str], None] | None = None,
+) -> str:
     """Store an artifact under a tag and return the digest of its manifest.
+
+    Args:
+        registries: the registry of the repository.
+        repository: where to store the artifact.
+        tag: its tag.
+        artifact: the artifact.
+        before_tag: called with the digest, when the artifact is stored and has no tag yet.
 
     Raises:
         RegistryError: the registry denies access or cannot be reached.
@@ -42,9 +55,12 @@ def push_artifact(registries: Registries, repository: str, tag: str, artifact: A
     registries.put_blob(repository, _EMPTY)
     own = _manifest(artifact, is_image=False)
     try:
-        registries.put_manifest(repository, tag, own)
+        registries.put_manifest(repository, own.digest if before_tag else tag, own)
     except RejectedError:
         own = _manifest(artifact, is_image=True)
+        registries.put_manifest(repository, own.digest if before_tag else tag, own)
+    if before_tag:
+        before_tag(own.digest)
         registries.put_manifest(repository, tag, own)
     return own.digest
 

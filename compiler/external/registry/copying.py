@@ -4,19 +4,13 @@ The digest stays the same. The top manifest is stored last: if a repository has 
 complete.
 """
 
-import threading
 from collections.abc import Mapping
 from typing import Any
 
 from compiler.codes import Code
+from compiler.external.registry.attached import AttachedArtifacts
 from compiler.external.registry.client import Manifest, Registries, RegistryError
 from compiler.external.registry.responses import unexpected
-
-
-DIGEST_PREFIX = "sha256-"
-"""The start of tags that name a digest: signatures, attestations and SBOMs."""
-_SUFFIXES = ("", ".sig", ".att", ".sbom")
-"""The ends of such tags; without one, it lists the artifacts that refer to the digest."""
 
 
 class Copier:
@@ -27,12 +21,10 @@ class Copier:
 
         Args:
             registries: the registries.
-            lists_tags: whether to list the tags of source repositories, to find signatures.
-                Otherwise each possible tag is asked for: public repositories have thousands.
+            lists_tags: whether to list the tags of source repositories; see `AttachedArtifacts`.
         """
-        self._registries, self._lists_tags = registries, lists_tags
-        self._lock = threading.Lock()
-        self._tags: dict[str, dict[str, list[str]]] = {}
+        self._registries = registries
+        self._attached = AttachedArtifacts(registries, lists_tags=lists_tags)
 
     def copy(self, source: str, target: str, digest: str) -> None:
         """Copy an image or index to another repository, with its attestations and signatures.
@@ -68,26 +60,11 @@ class Copier:
         """Copy the artifacts that refer to a manifest, and those with a tag of its digest."""
         for artifact in self._registries.referrers(source, digest):
             self.copy(source, target, artifact)
-        for tag in self._signature_tags(source, digest):
+        for tag in self._attached.tags(source, digest):
             manifest = self._registries.manifest(source, tag)
             if manifest is not None and self._registries.digest(target, tag) is None:
                 self.copy(source, target, manifest.digest)
                 self._registries.put_manifest(target, tag, manifest)
-
-    def _signature_tags(self, repository: str, digest: str) -> list[str]:
-        """Return the tags that may name a digest: cosign's, and OCI's for lack of its API.
-
-        They are `sha256-<hex>.sig`, `.att` and `.sbom`, and `sha256-<hex>`.
-        """
-        name = DIGEST_PREFIX + digest.removeprefix("sha256:")
-        if not self._lists_tags:
-            return [f"{name}{suffix}" for suffix in _SUFFIXES]
-        with self._lock:
-            if repository not in self._tags:
-                tags = self._tags[repository] = {}
-                for tag in self._registries.tags(repository):
-                    tags.setdefault(tag.partition(".")[0], []).append(tag)
-        return self._tags[repository].get(name, [])
 
 
 def require_manifest(registries: Registries, repository: str, digest: str) -> Manifest:

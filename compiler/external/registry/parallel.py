@@ -30,6 +30,12 @@ def pause(seconds: float) -> bool:
     return ABANDONED.get(threading.Event()).wait(seconds)
 
 
+def is_abandoned() -> bool:
+    """Return whether the result of this worker thread is no longer needed."""
+    event = ABANDONED.get(None)
+    return event is not None and event.is_set()
+
+
 def run_parallel(
     function: Callable[[Input], Result],
     inputs: Mapping[Key, Input],

@@ -29,13 +29,22 @@ _HEADERS = {"User-Agent": "compile-matrix", "Accept-Encoding": "identity"}
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
+def _plain_hosts(environment: Mapping[str, str]) -> set[str]:
+    """Return the hosts that the user names as registries without TLS."""
+    return {name.strip() for name in environment.get(PLAIN_HTTP, "").split(",")} - {""}
+
+
+def is_plain_http(host: str, environment: Mapping[str, str]) -> bool:
+    """Return whether the user names a host, other than this machine, as a registry without TLS."""
+    return host in _plain_hosts(environment)
+
+
 class Sessions:
     """The connections of all threads."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         """Take the environment: Docker's settings, proxies, registries with plain HTTP."""
-        names = environment.get(PLAIN_HTTP, "").split(",")
-        self._plain_http = {name.strip() for name in names} - {""}
+        self._plain_http = _plain_hosts(environment)
         self._routes = Routes(environment)
 
     def address(self, host: str) -> str:

@@ -22,7 +22,7 @@ import json, os, sys
 if sys.argv[2:] == ["version"]:
     print("github.com/docker/buildx {version} 0000")
 else:
-    names = ("VERSION", "ONLY_PLATFORM", "BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP")
+    names = ["VERSION", "ONLY_PLATFORM", "BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP", "COSIGN_KEY"]
     environment = {{name: os.environ[name] for name in names if name in os.environ}}
     with open("call.json", "w") as file:
         json.dump([[a for a in sys.argv if a.startswith("--var")], environment], file)
@@ -55,6 +55,7 @@ def test_variables_reach_bake(
     docker.chmod(0o755)
     monkeypatch.setenv("PATH", str(docker.parent))
     monkeypatch.setenv("BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP", "1")
+    monkeypatch.setenv("COSIGN_KEY", "a key that no build may see")
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates/a.j2").write_text("FROM scratch\n")
     (tmp_path / "matrix.yaml").write_text("images: {a: {template: a.j2}}\n")

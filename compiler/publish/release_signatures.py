@@ -1,0 +1,58 @@
+"""Verify the signatures of a release that is recorded."""
+
+import os
+from collections.abc import Iterable
+
+from compiler.errors import DiagnosticError, Location
+from compiler.external.cosign import open_cosign
+from compiler.external.references import split_tag
+from compiler.external.signer import Signer
+from compiler.publish.sign import recorded_signatures
+from compiler.publish.signatures import SignedImage, unsigned
+from compiler.releases.registry_record import StoredRecord
+
+
+def unsigned_images(
+    signer: Signer, repository: str, stored: StoredRecord, location: Location
+) -> dict[str, str]:
+    """Return the images of a release that are not signed, with what cosign says about each.
+
+    Verified are the record, all images in the repositories of their version tags, and everything
+    else that the record names as signed by anyone.
+
+    Args:
+        signer: who must have signed.
+        repository: the repository of the record.
+        stored: the record; it may have only some of the targets.
+        location: where matrix.yaml names the signer.
+
+    Raises:
+        CosignError: cosign is missing or too old, or cannot verify.
+    """
+    images = {
+        SignedImage(split_tag(tag)[0], image.digest)
+        for image in stored.record.images.values()
+        for tag in image.tags
+    }
+    recorded = recorded_signatures(stored.record)
+    names = [SignedImage(repository, stored.digest), *sorted(images | recorded)]
+    return _verify(signer, names, location)
+
+
+def reject_unsigned_record(
+    signer: Signer, repository: str, stored: StoredRecord, location: Location
+) -> None:
+    """Reject the record of a release that is not signed.
+
+    Raises:
+        DiagnosticError: it is not signed by the signer, or cosign cannot verify it.
+    """
+    reasons = _verify(signer, [SignedImage(repository, stored.digest)], location)
+    if reasons:
+        raise DiagnosticError([unsigned(*pair) for pair in reasons.items()])
+
+
+def _verify(signer: Signer, images: Iterable[SignedImage], location: Location) -> dict[str, str]:
+    with open_cosign(signer._replace(key=""), os.environ, location) as program:
+        program.check_version()
+        return program.verify([image.reference for image in dict.fromkeys(images)])

@@ -1,0 +1,261 @@
+"""Sign releases with the real cosign, and verify them, in a registry without an engine."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from support import command, registry
+from support.killable_registry import KillableRegistry
+from support.pushed_images import push_staged
+from support.release_actors import Silent
+from support.releases import request_of
+from support.signing import KeyPair
+
+from compiler.errors import CompileError, DiagnosticError
+from compiler.external.registry.client import Registries
+from compiler.external.registry.copying import Copier
+from compiler.external.registry.read_only import ReadOnlyRegistries
+from compiler.fingerprint.naming import fingerprint_tag
+from compiler.matrix.load import load
+from compiler.publish.merge_platforms import merged_index
+from compiler.publish.preview import preview
+from compiler.publish.publish import publish
+from compiler.publish.request import PublishRequest
+from compiler.publish.staged_image import read_image
+from compiler.source.document import Source
+from compiler.source.project_files import Files
+from compiler.targets.expand import expand
+from compiler.targets.plan import plan
+from compiler.targets.resolve import resolve
+
+
+pytestmark = pytest.mark.engine
+
+MATRIX = """\
+variables: {V: "1"}
+axes: {n: {1: {platforms: [linux/amd64]}, 2: {platforms: [linux/arm64]}}}
+images:
+  a:
+    template: a.j2
+    repositories: [HOST/acme/a, HOST/mirror/a]
+    tags: ["{{ n }}-${V}"]
+    moving: ["{{ n }}"]
+    shared: {tags: ["all-${V}"]}
+    platform-tags: {tags: ["{{ n }}-{{ platform.arch }}-${V}"]}
+publish:
+  version: "${V}"
+  checks: {scan: 'test -z "$COSIGN_PASSWORD$COSIGN_KEY"'}
+  sign: {key: "env://COSIGN_KEY", public: cosign.pub}
+"""
+REPOSITORIES = ("acme/a", "mirror/a")
+PLATFORMS = {"a-1": "amd64", "a-2": "arm64"}
+
+
+class Project(NamedTuple):
+    """A project whose images are staged, and its registry."""
+
+    folder: Path
+    shelf: KillableRegistry
+    keys: KeyPair
+
+    def request(self, version: str) -> PublishRequest:
+        """Return the request to publish a version with the images that are staged."""
+        files = Files(self.folder)
+        text = (self.folder / "matrix.yaml").read_bytes()
+        matrix = load(Source.parse(text, "matrix.yaml"), files)
+        if matrix.errors:
+            raise CompileError(matrix.errors)
+        planned = plan(matrix, tuple(resolve(matrix, expand(matrix), files)))
+        request = request_of(planned, version, lambda name: name[-1] * 64)
+        return replace(request, options=replace(request.options, folder=self.folder))
+
+    def publish(self, version: str = "1") -> None:
+        """Publish a version."""
+        publish(self.request(version), Registries(os.environ), Silent())
+
+    def signed(self, repository: str) -> set[str]:
+        """Return the digests of a repository to which something is attached."""
+        tags = self.shelf.registry.tags(repository)
+        return {tag.replace("-", ":", 1) for tag in tags if tag.startswith("sha256-")}
+
+    def images(self, repository: str) -> set[str]:
+        """Return the digests that tags for users name, with those of their platforms."""
+        found = set()
+        for tag in self.shelf.registry.tags(repository):
+            if not tag.startswith(("sha256-", "fp-", "check-")):
+                found.add(self.shelf.registry.digest(repository, tag))
+                listed = self.shelf.registry.manifest(repository, tag).get("manifests", ())
+                found |= {entry["digest"] for entry in listed}
+        return found
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory, cosign: Path) -> KeyPair:
+    """Return a key pair."""
+    return KeyPair.create(cosign, tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="module")
+def staged(
+    registry_program: Path, keys: KeyPair, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Project]:
+    """Provide a project with staged images; `before` is a copy of the registry."""
+    folder = tmp_path_factory.mktemp("signed")
+    shelf = KillableRegistry(registry_program, folder / "shelf")
+    project = Project(folder / "project", shelf, keys)
+    (project.folder / "templates").mkdir(parents=True)
+    (project.folder / "templates" / "a.j2").write_text("FROM scratch\n")
+    (project.folder / "cosign.pub").write_bytes(keys.public)
+    (project.folder / "matrix.yaml").write_text(MATRIX.replace("HOST", shelf.address))
+    for name, architecture in PLATFORMS.items():
+        tag = f"{shelf.address}/acme/a:{fingerprint_tag(name[-1] * 64)}"
+        push_staged(Registries({}), tag, f"layer of {name}", architecture)
+    registry.copy(shelf.storage, folder / "before")
+    yield project
+    shelf.close()
+
+
+@pytest.fixture
+def project(staged: Project, keys: KeyPair, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Return the project in an environment that can sign, as it is before the first release."""
+    staged.shelf.restore(staged.folder.parent / "before")
+    for name, value in keys.environment.items():
+        monkeypatch.setenv(name, value)
+    return staged
+
+
+@pytest.fixture
+def released(project: Project) -> Project:
+    """Return the project with a signed release, which is published only once."""
+    after = project.folder.parent / "after"
+    if after.exists():
+        project.shelf.restore(after)
+    else:
+        project.publish()
+        registry.copy(project.shelf.storage, after)
+    return project
+
+
+def test_everything_is_signed_in_every_repository_before_a_tag_names_it(released: Project) -> None:
+    """Images, platforms, indexes, marks and the record are signed, and only once."""
+    project = released
+    for repository in REPOSITORIES:
+        images = project.images(repository)
+        assert images
+        assert images <= project.signed(repository)
+        names = [f"{project.shelf.address}/{repository}@{digest}" for digest in images]
+        assert not project.keys.unsigned(names)
+    marks = {tag for tag in project.shelf.registry.tags("acme/a") if tag.startswith("check-")}
+    digests = {project.shelf.registry.digest("acme/a", tag) for tag in marks}
+    assert len(digests) == len(PLATFORMS)
+    assert digests <= project.signed("acme/a")
+    record = project.shelf.registry.manifest("acme/a", "release-1")
+    content = project.shelf.registry.blob("acme/a", record["layers"][0]["digest"])
+    rows = [row for one in (*content["targets"], *content["indexes"]) for row in one["signatures"]]
+    for repository in REPOSITORIES:
+        name = f"{project.shelf.address}/{repository}"
+        recorded = {
+            digest for row in rows if row["repository"] == name for digest in row["digests"]
+        }
+        own = {project.shelf.registry.digest("acme/a", "release-1")}
+        assert recorded == project.images(repository) - own
+
+    before = {name: project.shelf.registry.tags(name) for name in REPOSITORIES}
+    project.publish()  # nothing to do: nothing is signed again
+    assert {name: project.shelf.registry.tags(name) for name in REPOSITORIES} == before
+    previewed = preview(project.request("1"), ReadOnlyRegistries(os.environ), Silent())
+    assert not any(target.sign for target in previewed.targets)
+
+
+def test_a_release_is_shown_and_promoted_only_if_its_signatures_are_valid(
+    released: Project,
+) -> None:
+    """Signatures that were deleted are an error, until the release is published again."""
+    project, shelf, folder = released, released.shelf, released.folder
+    shown = command.call(folder, "release", "show", "1").stdout
+    assert shown.count("3 signatures valid, by sha256:") == len(REPOSITORIES)  # of the index
+    assert " missing or invalid" not in shown
+    rows = json.loads(command.call(folder, "release", "show", "1", "--format=json").stdout)
+    assert all(row["signed"] for row in (*rows["targets"], *rows["indexes"]))
+    assert command.call(folder, "release", "promote", "1").stdout.endswith("0 tags moved to 1\n")
+
+    image = shelf.registry.digest("mirror/a", "1-1")
+    forget(shelf, "mirror/a", image)
+    unsigned = command.call(folder, "release", "show", "1", "--format=env", code=1)
+    assert f"{shelf.address}/mirror/a@{image} is not signed" in unsigned.stderr
+    assert unsigned.stdout == ""
+    assert (
+        "1 of 2 signatures missing or invalid"
+        in command.call(folder, "release", "show", "1", code=1).stdout
+    )
+    forget(shelf, "acme/a", shelf.registry.digest("acme/a", "release-1"))
+    rejected = command.call(folder, "release", "promote", "1", code=1).stderr
+    assert "error[unsigned-image]" in rejected
+    project.publish()
+    command.call(folder, "release", "show", "1")
+
+
+def forget(shelf: KillableRegistry, repository: str, digest: str) -> None:
+    """Let a tag for signatures list none, as after a clean-up by another program."""
+    empty = {"schemaVersion": 2, "mediaType": registry.INDEX, "manifests": []}
+    shelf.registry.put_manifest(repository, digest.replace(":", "-"), empty)
+
+
+def test_signatures_are_copied_with_images_and_kept_by_merging(released: Project) -> None:
+    """A mirror has the signatures of a copied image; a merged index those of its platforms."""
+    project = released
+    registries, host = Registries({}), project.shelf.address
+    digests = [project.shelf.registry.digest("acme/a", f"{name}-1") for name in (1, 2, "all")]
+    for digest in digests:
+        Copier(registries).copy(f"{host}/acme/a", f"{host}/new/a", digest)
+    assert not project.keys.unsigned(f"{host}/new/a@{digest}" for digest in digests)
+    images = [read_image(registries, f"{host}/new/a", digest) for digest in digests[:2]]
+    merged = merged_index(image for image in images if image)
+    platforms = [entry["digest"] for entry in merged.data["manifests"]]
+    assert not project.keys.unsigned(f"{host}/new/a@{digest}" for digest in platforms)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"COSIGN_PASSWORD": "wrong"}, "the private key cannot be decrypted"),
+        ({"COSIGN_PASSWORD": None}, "the private key needs a password"),
+        ({"COSIGN_KEY": None}, "env var $COSIGN_KEY not found"),
+        ({"COSIGN_KEY": "no key"}, "cosign failed: "),
+        ({"PATH": "/nowhere"}, "cosign is not installed"),
+    ],
+    ids=str,
+)
+def test_nothing_is_tagged_without_a_key_that_can_be_used(
+    change: dict[str, str | None],
+    expected: str,
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The key is loaded before anything else is done."""
+    for name, value in change.items():
+        monkeypatch.delenv(name) if value is None else monkeypatch.setenv(name, value)
+    before = project.shelf.tags()
+    previewed = preview(project.request("1"), ReadOnlyRegistries(os.environ), Silent())
+    assert {len(target.sign) for target in previewed.targets} <= {1, len(REPOSITORIES)}
+    with pytest.raises(DiagnosticError) as caught:
+        project.publish()
+    assert expected in caught.value.diagnostics[0].message
+    assert caught.value.outcome == "nothing was built"
+    assert project.shelf.tags() == before
+
+
+def test_the_private_key_must_belong_to_the_public_key(
+    project: Project, cosign: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise nobody could verify what is signed."""
+    other = KeyPair.create(cosign, tmp_path)
+    monkeypatch.setenv("COSIGN_KEY", other.private)
+    with pytest.raises(DiagnosticError, match="does not belong to the public key"):
+        project.publish()
