@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
+from compiler.publish.changed_since import changes_since
 from compiler.publish.check_results import CheckState
 from compiler.publish.result import KeptReason, KeptTag, PublishResult
 from compiler.publish.signature_output import signature_lines, signed_field
@@ -67,6 +68,7 @@ def format_result(result: PublishResult, output_format: PublishFormat, seconds: 
     else:
         summary = f"staged: {summary}"
     lines = columns(rows)
+    lines += changes_since(result)
     lines += format_notes(result)
     lines.append(f"{summary}, {counted(result.requests, 'request')}, in {seconds:.0f} s")
     return "".join(f"{line}\n" for line in lines)

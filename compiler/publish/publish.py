@@ -211,6 +211,7 @@ def _release(job: PublishJob, progress: PublishProgress) -> PublishResult:
             unfinished_tags=tuple(find_unfinished_tags(job, record)),
             record=record,
             requests=job.registries.requests,
+            previous=owners.latest,
         )
     raise RegistryError(
         job.record_repository,

@@ -53,6 +53,8 @@ class PublishResult(NamedTuple):
     """None if only one platform was staged."""
     requests: int
     """The number of requests to registries."""
+    previous: ReleaseRecord | None = None
+    """The newest older final release; None if there is none."""
 
 
 class PublishError(DiagnosticError):

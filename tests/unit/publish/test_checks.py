@@ -22,6 +22,7 @@ from compiler.bake.results import BakeOptions, Outcome
 from compiler.codes import Code
 from compiler.errors import DiagnosticError
 from compiler.publish import check_marks, check_process, check_results
+from compiler.publish.changed_since import changes_since
 from compiler.publish.publish import publish
 from compiler.publish.request import PublishRequest
 from compiler.publish.result import PublishResult
@@ -58,6 +59,8 @@ class Project:
     """The progress of the last run."""
     states: list[str] = field(default_factory=list)
     """The states that its targets reached."""
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    """Target -> its fingerprint, of those that differ from the default."""
 
     def __getattr__(self, name: str) -> Any:
         """Ignore all other progress."""
@@ -78,7 +81,11 @@ class Project:
         """Return the request to publish both targets with these checks, as YAML."""
         indented = "".join(f"    {line}\n" for line in text.splitlines())
         matrix = MATRIX.format(repository=REPOSITORY, checks=indented)
-        request = request_of(plan_of(matrix), version, lambda name: f"{ord(name[-1]):064x}")
+        request = request_of(
+            plan_of(matrix),
+            version,
+            lambda name: self.fingerprints.get(name, f"{ord(name[-1]):064x}"),
+        )
         return replace(request, options=BakeOptions(folder=self.folder), **changes)
 
     def publish(self, text: str, version: str = "1", **changes: Any) -> PublishResult:
@@ -403,3 +410,17 @@ def test_a_log_has_a_limit(project: Project, monkeypatch: pytest.MonkeyPatch) ->
 
     log = (project.folder / ".compile-matrix/logs/a-1.scan.log").read_text()
     assert log == "x" * 1000 + "\n(the rest of the output is left out)\n"
+
+
+def test_what_a_release_changed(project: Project) -> None:
+    """The first release has nothing to compare with; a repeated one is compared again."""
+    first = project.publish("scan: 'true'")
+    project.fingerprints["a-2"] = "9" * 64
+
+    second = project.publish("scan: 'true'", "2")
+
+    assert list(changes_since(first)) == []
+    assert list(changes_since(second)) == [
+        "since 1: 0 added, 1 changed, 1 unchanged",
+        "  a-2: other inputs changed",
+    ]
