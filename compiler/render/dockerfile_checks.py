@@ -23,9 +23,8 @@ from compiler.render.mounted_ids import provided
 from compiler.render.provided_ids import ProvidedIds
 from compiler.render.rejections import invalid_bases, rejected_instructions
 from compiler.render.render import Dockerfile
-from compiler.render.shapes import Printed, Selection, Shape, is_marked, selection
-from compiler.render.source_checks import source_findings
-from compiler.render.stage_findings import UnsettledFindings
+from compiler.render.shapes import Printed, Shape, is_marked
+from compiler.render.source_checks import SourceChecks
 from compiler.render.stage_order import misplaced
 from compiler.render.structures import Structure, invalid, read_structure
 from compiler.render.template_lines import line_location
@@ -70,13 +69,13 @@ class _Checks:
         self.provided = ProvidedIds(plan.matrix)
         self._references = MatrixReferences(plan)
         self._contexts = BuildContexts(files, plan.matrix.output)
-        self._triggers = InheritedTriggers(dockerfiles, self._contexts)
-        self._structures: dict[Shape, tuple[Structure, Selection]] = {}
+        self._sources = SourceChecks(self._contexts)
+        self._triggers = InheritedTriggers(dockerfiles, self._sources)
+        self._structures: dict[Shape, Structure] = {}
         self._wholes: dict[str, Shape] = {}
         self._clean: set[tuple[object, ...]] = set()
         """Structures, words and fields in which there is nothing to report, in any target."""
         self._confirmed: set[tuple[object, ...]] = set()
-        self._unsettled = UnsettledFindings()
         self._heads: dict[str, tuple[Head, ...]] = {}
         self._lost_in: dict[Shape, tuple[Diagnostic, ...]] = {}
         self._reported: dict[tuple[object, ...], Diagnostic] = {}
@@ -85,11 +84,11 @@ class _Checks:
         """Check the Dockerfile of one target."""
         target, text, _ = dockerfile
         printed = self._templates.shapes[target.template].of(text)
-        structure, relevant = self._structure(printed.shape)
+        structure = self._structure(printed.shape)
         fields = map(id, map(target.fields.get, structure.fields))
         own = self._contexts.own_ignore_file(target)
-        wrong = self._unsettled.of(structure.unsettled, printed)
-        key = (structure, relevant(printed.words), own, wrong, *fields)
+        wrong = structure.unsettled.of(printed)
+        key = (structure, structure.needed(printed.words), own, wrong, *fields)
         for finding in self._triggers.findings(target, text):
             self._add(finding, target, printed)
         if key in self._clean:
@@ -101,7 +100,7 @@ class _Checks:
         read_as, findings = self._findings(target, text, printed)
         for finding in findings:
             self._add(finding, target, read_as)
-        structure, _ = self._structure(read_as.shape)
+        structure = self._structure(read_as.shape)
         stage = self._missing_stage(target, structure, read_as)
         if stage is not None:
             self.problems.add(stage, target.name)
@@ -112,7 +111,7 @@ class _Checks:
 
     def _is_related(self, target: Target, printed: Printed) -> bool:
         """Return whether a Dockerfile names an image that may be another target's."""
-        structure, _ = self._structure(printed.shape)
+        structure = self._structure(printed.shape)
         names = (self._image(word, target, structure, printed) for word in structure.images)
         return any(map(self._references.is_related, names))
 
@@ -129,13 +128,11 @@ class _Checks:
         values = self._references.values
         return {substitute(key, values): substitute(text, values) for key, text in args.items()}
 
-    def _structure(self, shape: Shape) -> tuple[Structure, Selection]:
-        """Return the structure of a shape, and what selects the words that a check needs."""
-        entry = self._structures.get(shape)
-        if entry is None:
-            structure = read_structure(shape.text)
-            entry = self._structures[shape] = structure, selection(structure.marks)
-        return entry
+    def _structure(self, shape: Shape) -> Structure:
+        structure = self._structures.get(shape)
+        if structure is None:
+            structure = self._structures[shape] = read_structure(shape.text)
+        return structure
 
     def _findings(
         self, target: Target, text: str, printed: Printed
@@ -144,7 +141,7 @@ class _Checks:
 
         That is the text itself if a printed word affects how it is parsed.
         """
-        structure, _ = self._structure(printed.shape)
+        structure = self._structure(printed.shape)
         findings = [*self._examine(target, structure, printed)]
         if not printed.words:
             return printed, findings
@@ -152,7 +149,7 @@ class _Checks:
         if structure.is_shared and not new:
             return printed, findings
         whole = Printed(self._wholes.setdefault(text, Shape((), text)))
-        actual = [*self._examine(target, self._structure(whole.shape)[0], whole)]
+        actual = [*self._examine(target, self._structure(whole.shape), whole)]
         if structure.is_shared and new <= {_confirmation(f, printed, text) for f in actual}:
             self._confirmed |= new
             return printed, findings
@@ -164,8 +161,8 @@ class _Checks:
             message, help_ = printed.restore(found.message), printed.restore(found.help)
             yield found._replace(message=message, help=help_)
         stages = [printed.restore(name).lower() for name in structure.stages]
-        words = self._unsettled.of(structure.unsettled, printed)
-        yield from rejected_instructions(target, structure, words, stages)
+        wrong = structure.unsettled.of(printed)
+        yield from rejected_instructions(target, structure, wrong, stages)
         invalid = invalid_bases(target, structure, printed, stages, self._references.values)
         for use in structure.stage_uses:
             misplaced_use = misplaced(use, printed.restore(use.word.text), stages)
@@ -181,7 +178,7 @@ class _Checks:
             if ids is not None and name not in ids and "$" not in name:
                 yield missing_id(mount, name, ids)
         if structure.sources:
-            yield from source_findings(target, structure.sources, printed, self._contexts)
+            yield from self._sources.findings(target, structure.sources, printed)
 
     def _add(self, finding: Finding, target: Target, printed: Printed) -> None:
         """Note a finding; variants in which other words are printed share one diagnostic."""

@@ -6,7 +6,6 @@ They run directly after `FROM`, in the context of the child, so the parent alone
 from collections.abc import Iterable, Iterator
 
 from compiler.external.references import lookup_name
-from compiler.render.build_contexts import BuildContexts
 from compiler.render.context_reads import complete_stages, reads
 from compiler.render.context_sources import context_sources
 from compiler.render.dockerfile import DockerfileError, ParsedDockerfile, Stage, read
@@ -14,7 +13,7 @@ from compiler.render.dockerfile_rules import Finding
 from compiler.render.mounted_ids import missing, mounts, provided
 from compiler.render.render import Dockerfile
 from compiler.render.shapes import Printed, Shape
-from compiler.render.source_checks import source_findings
+from compiler.render.source_checks import SourceChecks
 from compiler.render.structures import invalid
 from compiler.targets.target import Target
 
@@ -25,10 +24,10 @@ _KEYWORD = "onbuild"
 class InheritedTriggers:
     """Checks what the `ONBUILD` instructions of one plan do in the builds that run them."""
 
-    def __init__(self, dockerfiles: Iterable[Dockerfile], contexts: BuildContexts) -> None:
-        """Take all Dockerfiles of the plan with their targets, and the build contexts."""
+    def __init__(self, dockerfiles: Iterable[Dockerfile], sources: SourceChecks) -> None:
+        """Take all Dockerfiles of the plan with their targets, and the checks of what they read."""
         self._dockerfiles = {one.target.name: one for one in dockerfiles}
-        self._contexts = contexts
+        self._sources = sources
         self._triggers: dict[str, tuple[str, ...]] = {}
 
     def findings(self, target: Target, text: str) -> tuple[Finding, ...]:
@@ -36,6 +35,8 @@ class InheritedTriggers:
 
         Each finding is located at that `FROM`.
         """
+        if not target.links and _KEYWORD not in text.lower():
+            return ()
         inherited = {
             lookup_name(name): lines
             for name, parent in target.links.items()
@@ -85,7 +86,7 @@ class InheritedTriggers:
             for source in context_sources(alone)
             if source.instruction != "FROM"
         ]
-        for finding in source_findings(target, sources, plain, self._contexts):
+        for finding in self._sources.findings(target, sources, plain):
             yield finding._replace(line=base.line, word=base.text)
         for mount in mounts(alone):
             ids = provided(target, mount.kind)

@@ -15,38 +15,57 @@ from compiler.render.shapes import Printed
 from compiler.targets.target import Target
 
 
-def source_findings(
-    target: Target, sources: Iterable[ContextSource], printed: Printed, contexts: BuildContexts
-) -> Iterator[Finding]:
-    """Yield the warnings for what a Dockerfile reads from contexts that are folders.
+class SourceChecks:
+    """Checks what the Dockerfiles of a plan read from contexts that are folders, each path once."""
 
-    Args:
-        target: the target that is built.
-        sources: what its Dockerfile reads, in the shape.
-        printed: the words of this variant.
-        contexts: the build contexts of the plan.
-    """
-    main, named = contexts.main(target), contexts.named(target)
-    for source in sources:
-        name = printed.restore(source.name)
-        context = named.get(lookup_name(name)) if name else main
-        if context is None:
-            continue
-        actual = source._replace(
-            word=printed.restore(source.word), excludes=tuple(map(printed.restore, source.excludes))
-        )
-        absence = _absence(context, actual)
-        if absence:
-            message, help_ = absence
-            if " " in source.instruction:  # an inherited one, which the marked line does not show
-                message = f"{message}; this {source.instruction} reads it"
-            yield _warning(Code.MISSING_SOURCE, source, message, help_)
-        elif reads_git(context, actual):
-            message = f"this {source.instruction} can read {DOT_GIT} of {context.title}"
-            help_ = f"write `{DOT_GIT}` in {context.ignore_file}"
-            if names_git(actual.path):
-                help_ = "pass what the build needs, such as a version, as a build argument"
-            yield _warning(Code.READABLE_GIT, source, message, help_)
+    def __init__(self, contexts: BuildContexts) -> None:
+        """Take the build contexts of the plan."""
+        self._contexts = contexts
+        self._warnings: dict[tuple[BuildContext, ContextSource], Finding | None] = {}
+
+    def findings(
+        self, target: Target, sources: Iterable[ContextSource], printed: Printed
+    ) -> Iterator[Finding]:
+        """Yield the warnings for what a Dockerfile reads.
+
+        Args:
+            target: the target that is built.
+            sources: what its Dockerfile reads, in the shape.
+            printed: the words of this variant.
+        """
+        main, named = self._contexts.main(target), self._contexts.named(target)
+        for source in sources:
+            context = named.get(lookup_name(printed.restore(source.name))) if source.name else main
+            if context is None:
+                continue
+            actual = source._replace(
+                word=printed.restore(source.word),
+                excludes=tuple(map(printed.restore, source.excludes)),
+            )
+            key = (context, actual)
+            if key not in self._warnings:
+                self._warnings[key] = _warning(context, actual)
+            warning = self._warnings[key]
+            if warning is not None:
+                yield warning._replace(word=source.word)
+
+
+def _warning(context: BuildContext, source: ContextSource) -> Finding | None:
+    """Return the warning for a path that an instruction reads from a context."""
+    if absence := _absence(context, source):
+        message, help_ = absence
+        if " " in source.instruction:  # an inherited one, which the marked line does not show
+            message = f"{message}; this {source.instruction} reads it"
+        code = Code.MISSING_SOURCE
+    elif reads_git(context, source):
+        message = f"this {source.instruction} can read {DOT_GIT} of {context.title}"
+        help_ = f"write `{DOT_GIT}` in {context.ignore_file}"
+        if names_git(source.path):
+            help_ = "pass what the build needs, such as a version, as a build argument"
+        code = Code.READABLE_GIT
+    else:
+        return None
+    return Finding(code, message, help_, source.line, source.word, Severity.WARNING)
 
 
 def _absence(context: BuildContext, source: ContextSource) -> tuple[str, str] | None:
@@ -124,7 +143,3 @@ def _is_excluded(source: ContextSource, below: str) -> bool:
 def names_git(path: str) -> bool:
     """Return whether a path is, or is below, a folder `.git`."""
     return DOT_GIT in path.split("/")
-
-
-def _warning(code: Code, source: ContextSource, message: str, help_: str) -> Finding:
-    return Finding(code, message, help_, source.line, source.word, Severity.WARNING)

@@ -3,13 +3,13 @@
 Some of it matters only in stages that are built for a target, and some depends on printed words.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from compiler.render.dockerfile import ParsedDockerfile
 from compiler.render.dockerfile_rules import Finding, syntax
 from compiler.render.instruction_checks import Checked, depends_on_marks, problems
-from compiler.render.shapes import Printed, Selection, marks_in, selection
+from compiler.render.shapes import Printed, marks_in, selection
 
 
 class StageFinding(NamedTuple):
@@ -59,24 +59,30 @@ def stage_instructions(parsed: ParsedDockerfile) -> Iterator[StageInstruction]:
 class UnsettledFindings:
     """What BuildKit rejects in instructions whose printed words decide, each combination once."""
 
-    def __init__(self) -> None:
-        self._selections: dict[int, Selection] = {}
-        self._found: dict[tuple[object, ...], tuple[StageFinding, ...]] = {}
+    def __init__(self, instructions: Iterable[StageInstruction] = ()) -> None:
+        """Take the instructions of one shape."""
+        self._each = [(one, selection(marks_in(_texts(one)))) for one in instructions]
+        self._words = selection(marks_in(text for one, _ in self._each for text in _texts(one)))
+        self._found: dict[tuple[str, ...], tuple[StageFinding, ...]] = {}
+        self._found_in: dict[tuple[object, ...], tuple[StageFinding, ...]] = {}
+        """The same for single instructions: their number and words."""
 
-    def of(
-        self, instructions: tuple[StageInstruction, ...], printed: Printed
-    ) -> tuple[StageFinding, ...]:
-        """Return the findings in some instructions, with the words of a variant."""
-        return tuple(found for each in instructions for found in self._of_one(each, printed))
-
-    def _of_one(self, each: StageInstruction, printed: Printed) -> tuple[StageFinding, ...]:
-        instruction = each.checked.instruction
-        select = self._selections.get(id(instruction))
-        if select is None:
-            marks = marks_in((*instruction.flags, *instruction.arguments))
-            select = self._selections[id(instruction)] = selection(marks)
-        key = (id(instruction), select(printed.words))
-        found = self._found.get(key)
+    def of(self, printed: Printed) -> tuple[StageFinding, ...]:
+        """Return the findings with the words of a variant."""
+        words = self._words(printed.words)
+        found = self._found.get(words)
         if found is None:
-            found = self._found[key] = tuple(each.findings(printed))
+            found = self._found[words] = tuple(self._findings(printed))
         return found
+
+    def _findings(self, printed: Printed) -> Iterator[StageFinding]:
+        for number, (instruction, select) in enumerate(self._each):
+            key = (number, select(printed.words))
+            if key not in self._found_in:
+                self._found_in[key] = tuple(instruction.findings(printed))
+            yield from self._found_in[key]
+
+
+def _texts(each: StageInstruction) -> tuple[str, ...]:
+    """Return the texts that a check of an instruction reads."""
+    return (*each.checked.instruction.flags, *each.checked.instruction.arguments)

@@ -10,8 +10,8 @@ from compiler.render.context_sources import ContextSource, context_sources
 from compiler.render.dockerfile import Argument, DockerfileError, ParsedDockerfile, Word, read
 from compiler.render.dockerfile_rules import Finding, rejected, suspicious
 from compiler.render.mounted_ids import Mount, mounts
-from compiler.render.shapes import Printed, Shape, is_marked, marks_in
-from compiler.render.stage_findings import StageFinding, StageInstruction, stage_instructions
+from compiler.render.shapes import Printed, Selection, Shape, is_marked, marks_in, selection
+from compiler.render.stage_findings import StageFinding, UnsettledFindings, stage_instructions
 from compiler.render.stage_order import NUMBER, StageUse, certain_links, stage_uses
 
 
@@ -26,8 +26,8 @@ class Structure:
     findings: tuple[Finding, ...] = ()
     stage_findings: tuple[StageFinding, ...] = ()
     """What is wrong in all variants, in instructions."""
-    unsettled: tuple[StageInstruction, ...] = ()
-    """Instructions that may be wrong in some variants."""
+    unsettled: UnsettledFindings = field(default_factory=UnsettledFindings)
+    """What may be wrong in some variants."""
     links: Mapping[int, frozenset[int]] = field(default_factory=dict)
     """The stages that each stage surely reads from, by number."""
     bases: tuple[Base, ...] = ()
@@ -50,8 +50,8 @@ class Structure:
     """False if a printed word affects how the text is parsed."""
     fields: tuple[str, ...] = field(init=False)
     """The fields of a target that a check needs."""
-    marks: tuple[int, ...] = field(init=False)
-    """The numbers of the marks that a check needs."""
+    needed: Selection = field(init=False)
+    """Selects the printed words that a check needs."""
 
     def __post_init__(self) -> None:
         parts = [*self.stages, *(word.text for word in self.images), *self.triggers]
@@ -62,7 +62,7 @@ class Structure:
         if expands:
             parts += [f"{argument.name} {argument.default}" for argument in self.arguments]
         needs_args = expands or any(found.argument for found in self.stage_findings)
-        object.__setattr__(self, "marks", marks_in(parts))
+        object.__setattr__(self, "needed", selection(marks_in(parts)))
         object.__setattr__(self, "fields", ("args", *_FIELDS) if needs_args else _FIELDS)
 
 
@@ -86,7 +86,7 @@ def read_structure(text: str) -> Structure:
             if not instruction.depends_on_marks
             for found in instruction.findings(plain)
         ),
-        unsettled=tuple(filter(attrgetter("depends_on_marks"), instructions)),
+        unsettled=UnsettledFindings(filter(attrgetter("depends_on_marks"), instructions)),
         links=certain_links(parsed),
         bases=tuple(_bases(parsed)),
         findings=(*rejected(parsed, text), *suspicious(parsed, text)),
