@@ -41,7 +41,7 @@ class PrintedError(TypeError):
 
 def finalize(value: Any) -> Any:
     """Return what a template prints for a value; reject null, lists and mappings."""
-    if type(value) is str:
+    if isinstance(value, str):
         return value
     if value is True:
         return "true"
@@ -60,9 +60,10 @@ def finalize(value: Any) -> Any:
 
 def finalize_bake(value: Any) -> Any:
     """Finalize a value, and hide each `$` in it from the search for bake variables."""
-    value = finalize(value)
-    if isinstance(value, Undefined | PrintedText):
-        return value
+    if type(value) is not str:  # most values are
+        value = finalize(value)
+        if isinstance(value, Undefined | PrintedText):
+            return value
     text = str(value)
     if "$" in text:
         text = text.replace("$", VALUE_DOLLAR)

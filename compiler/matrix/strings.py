@@ -109,14 +109,13 @@ class TemplateString:
         """The names that its Jinja uses, those of imported templates included."""
         self._drops = False
         """Whether it may use a filter of versions, which drops other items."""
-        self._render: Callable[[Mapping[str, Any]], str] = lambda _: raw
+        self._render: Callable[[Mapping[str, Any]], str]
         self._evaluate: Callable[[Mapping[str, Any]], Any] | None = None
         self._expression: nodes.Expr | None = None
         if is_value:
             finalize = env.sandbox.finalize
             assert finalize is not None  # noqa: S101 - the environment has one
-            self.constant = value = str(finalize(raw))
-            self._render = lambda _: value
+            self.constant = str(finalize(raw))
             return
         if "{{" not in raw and "{%" not in raw and "{#" not in raw:
             return
@@ -132,6 +131,8 @@ class TemplateString:
         Raises:
             CompileError: a name is undefined, or an expression fails.
         """
+        if self.constant is not None:
+            return self.constant
         try:
             text = self._render(scope)
         except Exception as error:
@@ -177,7 +178,7 @@ class TemplateString:
         Raises:
             CompileError: a name is undefined, or an expression fails.
         """
-        is_whole = self.is_expression and not isinstance(self.route[-1], int)
+        is_whole = self._expression is not None and not isinstance(self.route[-1], int)
         if is_whole and isinstance(value := self.evaluate(scope), list):
             try:
                 finalize = self._env.sandbox.finalize

@@ -106,11 +106,10 @@ def remembered(
     memo: dict[Any, T] = {}
 
     def once(scope: Mapping[str, Any]) -> T:
-        key = (
-            tuple([_distinct(scope.get(name, _MISSING)) for name in ordered])
-            if single is None
-            else _distinct(scope.get(single, _MISSING))
-        )
+        if single is not None:
+            key = _distinct(scope.get(single, _MISSING))
+        else:
+            key = tuple([_distinct(scope.get(name, _MISSING)) for name in ordered])
         try:
             result = memo.get(key)
         except TypeError:  # a list or mapping of `set` or data
@@ -119,7 +118,12 @@ def remembered(
             result = memo[key] = render(scope)
         return result
 
-    return once
+    def first(scope: Mapping[str, Any]) -> T:
+        if not memo:
+            memo[()] = render(scope)
+        return memo[()]
+
+    return once if names else first
 
 
 def _distinct(value: Any) -> Any:

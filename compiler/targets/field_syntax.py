@@ -169,6 +169,7 @@ CHECKS: Mapping[Syntax, Callable[[str], str]] = {
 
 _BY_FIELD = {row.name: CHECKS[row.syntax] for row in TABLE if row.syntax is not None}
 _BY_KEY = {row.name: CHECKS[row.keys] for row in TABLE if row.keys is not None}
+_CHECKED = frozenset({*_BY_FIELD, *_BY_KEY})
 
 
 class Shapes:
@@ -181,28 +182,21 @@ class Shapes:
 
     def check(self, subject: TargetUnderCheck, fields: Mapping[str, object]) -> None:
         """Check the fields of one target."""
-        for field in fields.keys() & _BY_FIELD.keys():
-            value = fields[field]
-            if (field, id(value)) in self._checked:
-                continue
-            self._checked[field, id(value)] = value  # kept alive, so that its id stays unique
-            for text in _texts(value):
-                expected = _BY_FIELD[field](substitute(text, self._values))
-                if expected:
-                    self._reject(subject, field, text, expected)
+        for field, value in fields.items():
+            if field in _CHECKED and (field, id(value)) not in self._checked:
+                self._checked[field, id(value)] = value  # kept alive, so that its id stays unique
+                self._check(subject, field, value)
 
-        for field in fields.keys() & _BY_KEY.keys():
-            self._check_keys(subject, field, fields[field])
-
-    def _check_keys(self, subject: TargetUnderCheck, field: str, value: object) -> None:
-        known = (f"{field} keys", id(value))
-        if known not in self._checked and isinstance(value, Mapping):
-            self._checked[known] = value
-            for key in value:
-                expected = _BY_KEY[field](substitute(key, self._values))
-                if expected:
-                    message = f"invalid name in `{field}`: {key[:80]!r}"
-                    self._add(subject, message, subject.key(field, key), expected)
+    def _check(self, subject: TargetUnderCheck, field: str, value: object) -> None:
+        for text in _texts(value) if field in _BY_FIELD else ():
+            expected = _BY_FIELD[field](substitute(text, self._values))
+            if expected:
+                self._reject(subject, field, text, expected)
+        for key in value if field in _BY_KEY and isinstance(value, Mapping) else ():
+            expected = _BY_KEY[field](substitute(key, self._values))
+            if expected:
+                message = f"invalid name in `{field}`: {key[:80]!r}"
+                self._add(subject, message, subject.key(field, key), expected)
 
     def _reject(self, subject: TargetUnderCheck, field: str, text: str, expected: str) -> None:
         location = subject.entry(field, text)

@@ -15,7 +15,7 @@ from compiler.external.references import canonical_tag
 from compiler.matrix.bake_strings import BakeString, interpolate, variables_in
 from compiler.matrix.matrix import Matrix
 from compiler.targets.graph import Graph, cycles
-from compiler.targets.target import Target
+from compiler.targets.target import NO_LINKS, Target
 
 
 def check_links(matrix: Matrix, targets: list[Target], problems: Problems) -> None:
@@ -49,8 +49,10 @@ def linked_target(context: str) -> str | None:
     return context.removeprefix(LINK_PREFIX) if context.startswith(LINK_PREFIX) else None
 
 
-def links_in(contexts: Mapping[BakeString, BakeString]) -> dict[str, str]:
+def links_in(contexts: Mapping[BakeString, BakeString]) -> Mapping[str, str]:
     """Return named context -> target, of those that are targets whatever bake variables are."""
+    if not contexts:
+        return NO_LINKS
     return {
         str(key): name
         for key, value in contexts.items()

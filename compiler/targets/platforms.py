@@ -28,7 +28,8 @@ class Platforms:
         Without platforms of the image, the values determine them. An empty result is added to the
         problems, unless neither the image nor a value names a platform.
         """
-        narrowing = tuple(value for value in subject.variant.values if value.platforms is not None)
+        values = subject.variant.values
+        narrowing = tuple([value for value in values if value.platforms is not None])
         if not platforms and not narrowing:
             return ()
         key = (subject.variant.image, platforms, narrowing)

@@ -33,6 +33,8 @@ class Tags:
         self._owners: dict[str, TagOwner] = {}
         self._shared: dict[str, list[TagOwner]] = {}
         """Shared tag -> the targets that have it."""
+        self._canonical: dict[tuple[BakeString, ...], tuple[str, ...]] = {}
+        """Platforms of some targets -> the same in the form that BuildKit compares."""
         self._reported: dict[tuple[object, ...], str] = {}
 
     def check(
@@ -41,9 +43,11 @@ class Tags:
         """Check the tags of a target, which has these platforms."""
         if tags.repositories is not None:
             self._repositories(subject, tags.repositories)
-        known = tuple(
-            canonical_platform(substitute(text, self._values)) or text for text in platforms
-        )
+        known = self._canonical.get(platforms)
+        if known is None:
+            texts = [substitute(text, self._values) for text in platforms]
+            known = tuple(canonical_platform(text) or text for text in texts)
+            self._canonical[platforms] = known
         for group in tags.groups:
             if tags.repositories is not None and not self._names(subject, group):
                 continue

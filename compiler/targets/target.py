@@ -14,7 +14,7 @@ from compiler.targets.image_tests import ImageTest
 from compiler.targets.target_tags import PlatformTags
 
 
-_NO_LINKS: Mapping[str, str] = MappingProxyType({})
+NO_LINKS: Mapping[str, str] = MappingProxyType({})
 
 
 class Target(NamedTuple):
@@ -42,7 +42,7 @@ class Target(NamedTuple):
     """The levels of matrix.yaml that set them, merged."""
     parent: str | None = None
     """The target of its base image, if `from` names one."""
-    links: Mapping[str, str] = _NO_LINKS
+    links: Mapping[str, str] = NO_LINKS
     """Named context -> target: the parent, and targets to copy from."""
     moving: tuple[BakeString, ...] = ()
     """Floating tags, in bake's syntax."""

@@ -3,7 +3,7 @@
 With `repositories`, the matrix contains names of tags only, and each exists in every repository.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from compiler.codes import Code
@@ -51,13 +51,16 @@ class TargetTags(NamedTuple):
     groups: tuple[TagGroup, ...]
     """The groups that are not empty."""
 
-    def of(self, *fields: str) -> tuple[BakeString, ...]:
-        """Return all tags of these fields."""
-        return tuple(tag for group in self.groups if group.field in fields for tag in group.tags)
+    def of(self, field: str) -> tuple[BakeString, ...]:
+        """Return the tags of a field that names only version tags, or only floating tags."""
+        for group in self.groups:
+            if group.field == field:
+                return group.tags
+        return ()
 
     def shared(self) -> RenderedTags:
         """Return the shared tags."""
-        return _pair(group for group in self.groups if group.field == "shared")
+        return _pair([group for group in self.groups if group.field == "shared"])
 
     def platform_tags(self) -> tuple[PlatformTags, ...]:
         """Return the tags of single platforms, in the order of the target's platforms."""
@@ -66,8 +69,11 @@ class TargetTags(NamedTuple):
             if group.platform is not None:
                 by_platform.setdefault(group.platform, []).append(group)
         return tuple(
-            PlatformTags(platform, *_pair(iter(groups))) for platform, groups in by_platform.items()
+            PlatformTags(platform, *_pair(groups)) for platform, groups in by_platform.items()
         )
+
+
+_NO_TAGS = RenderedTags((), ())
 
 
 def take_tags(
@@ -81,20 +87,21 @@ def take_tags(
         named: whether `repositories` is set, so that tags are names.
     """
     repositories: Any = fields.pop("repositories", ())
-    taken = TargetTags(repositories if named else None, ())
-    shared: Any = fields.pop("shared", RenderedTags((), ()))
+    shared: Any = fields.pop("shared", _NO_TAGS)
     tags: Any = fields.pop("tags", ())
     moving: Any = fields.pop("moving", ())
-    groups = [
-        _group(taken, "tags", tags),
-        _group(taken, "moving", moving, moving=True),
-        _group(taken, "aliases", aliases, moving=True),
-        _group(taken, "shared", shared.tags),
-        _group(taken, "shared", shared.moving, moving=True),
-    ]
-    if groups[0].tags:
+    written = (
+        ("tags", tags, False),
+        ("moving", moving, True),
+        ("aliases", aliases, True),
+        ("shared", shared.tags, False),
+        ("shared", shared.moving, True),
+    )
+    taken = repositories if named else None
+    groups = [_group(taken, *group) for group in written if group[1]]
+    if tags and groups[0].tags:
         fields["tags"] = groups[0].tags
-    return taken._replace(groups=tuple(group for group in groups if group.names))
+    return TargetTags(taken, tuple(groups))
 
 
 def with_platform_tags(
@@ -124,7 +131,7 @@ def with_platform_tags(
             problems.extend(error.diagnostics, subject.name)
             break
         for texts, moving in ((rendered.tags, False), (rendered.moving, True)):
-            group = _group(tags, "platform-tags", texts, moving=moving)
+            group = _group(tags.repositories, "platform-tags", texts, moving)
             groups += [group._replace(platform=platform)] if texts else []
     return tags._replace(groups=(*tags.groups, *groups))
 
@@ -139,18 +146,21 @@ def _no_platforms(subject: TargetUnderCheck) -> Diagnostic:
 
 
 def _group(
-    target: TargetTags, field: str, names: tuple[BakeString, ...], *, moving: bool = False
+    repositories: tuple[BakeString, ...] | None,
+    field: str,
+    names: tuple[BakeString, ...],
+    moving: bool,  # noqa: FBT001 - one of the values of a group
 ) -> TagGroup:
     """Return the tags of a field: each name in every repository."""
-    if target.repositories is None:
+    if repositories is None:
         return TagGroup(field, moving, names, names)
     tags = tuple(
-        BakeString(f"{repository}:{name}") for repository in target.repositories for name in names
+        BakeString(f"{repository}:{name}") for repository in repositories for name in names
     )
     return TagGroup(field, moving, names, tags)
 
 
-def _pair(groups: Iterator[TagGroup]) -> RenderedTags:
+def _pair(groups: Iterable[TagGroup]) -> RenderedTags:
     tags: tuple[BakeString, ...] = ()
     moving: tuple[BakeString, ...] = ()
     for group in groups:
