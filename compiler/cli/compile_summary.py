@@ -130,7 +130,8 @@ def _changed_files(changes: "tuple[Change, ...]", shown: str) -> str:
     texts = []
     for kind, verb in (("create", "written"), ("update", "updated"), ("delete", "removed")):
         paths = [change.path for change in changes if change.kind == kind]
-        if len(paths) > FEW:
+        count = len(paths)
+        if count > FEW:
             folders = [path[: path.rfind("/") + 1] for path in paths]
             sizes = Counter(folders)
             paths = [
@@ -139,7 +140,6 @@ def _changed_files(changes: "tuple[Change, ...]", shown: str) -> str:
             ]
         if paths:
             named = ", ".join(f"{shown}{path}" for path in sorted(dict.fromkeys(paths)))
-            count = sum(change.kind == kind for change in changes)
             texts.append(f"{counted(count, 'file')} {verb}: {named}")
     return "; ".join(texts) or "up to date"
 

@@ -1,7 +1,7 @@
 """The names that docker-bake.hcl.j2 reads: every decision is taken here, so that it only loops."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
@@ -91,9 +91,10 @@ def bake_context(plan: Plan, dockerfiles: tuple[Dockerfile, ...]) -> BakeContext
     filters = tuple(_filters(plan.matrix))
     tests = [*(filter_.passes for filter_ in filters), "_platforms_pass"]
     partly = partly_needed(plan.targets)
-    platforms = tuple(dict.fromkeys(map(joined_platforms, plan.targets)))
+    lists = dict.fromkeys(target.platforms for target in plan.targets)
+    platforms = tuple(map(joined_platforms, lists))
     os_versions = any("(" in joined for joined in platforms)
-    every_platform = (name for target in plan.targets for name in target.platforms or [""])
+    every_platform = (name for platforms in lists for name in platforms or [""])
     return BakeContext(
         usage=tuple(_usage(plan)),
         variables=tuple(
@@ -108,7 +109,7 @@ def bake_context(plan: Plan, dockerfiles: tuple[Dockerfile, ...]) -> BakeContext
             "ONLY_SHARD",
         ),
         columns=("name", *(filter_.name for filter_ in filters), "platforms"),
-        rows=tuple(_rows(plan)),
+        rows=tuple(_rows(plan, {names: literal(joined_platforms(names)) for names in lists})),
         condition=" && ".join(f"{passes}[t[{n}]]" for n, passes in enumerate(tests, 1)),
         platforms=platforms,
         os_versions=os_versions,
@@ -163,8 +164,13 @@ def _filters(matrix: Matrix) -> Iterator[Filter]:
         )
 
 
-def _rows(plan: Plan) -> Iterator[Expression]:
-    """Yield each target's row; a value that many rows have is quoted once."""
+def _rows(plan: Plan, platforms: Mapping[tuple[BakeString, ...], str]) -> Iterator[Expression]:
+    """Yield each target's row; a value that many rows have is quoted once.
+
+    Args:
+        plan: the plan.
+        platforms: the lists of platforms that targets have -> the same, quoted.
+    """
     matrix = plan.matrix
     quoted = {value: literal(value.text) for axis in matrix.axes.values() for value in axis.values}
     columns = {
@@ -177,16 +183,14 @@ def _rows(plan: Plan) -> Iterator[Expression]:
         order = columns[target.image]
         if order is not None:
             cells = [null if position is None else cells[position] for position in order]
-        platforms = literal(joined_platforms(target))
+        cells.append(platforms[target.platforms])
         # The names of targets and images need no escapes.
-        yield Expression(
-            f'["{target.name}", "{target.image}", {"".join(f"{c}, " for c in cells)}{platforms}]'
-        )
+        yield Expression(f'["{target.name}", "{target.image}", {", ".join(cells)}]')
 
 
 def _linked(target: Target, names: tuple[str, ...]) -> Expression:
     """Return the arguments of the function that determines the needed platforms."""
-    arguments = (target.name, joined_platforms(target), names)
+    arguments = (target.name, joined_platforms(target.platforms), names)
     return Expression(", ".join(map(literal, arguments)))
 
 

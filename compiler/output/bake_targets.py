@@ -20,9 +20,9 @@ _OF_TESTS = (
 """Fields that the tests of a target have, too: how its steps run, and access for linked builds."""
 
 
-def joined_platforms(target: Target) -> BakeString:
-    """Return a target's platforms with commas between them; empty for the builder's choice."""
-    return BakeString(",".join(target.platforms))
+def joined_platforms(platforms: Iterable[str]) -> BakeString:
+    """Return platforms with commas between them; empty for the builder's choice."""
+    return BakeString(",".join(platforms))
 
 
 def bake_targets(
@@ -41,11 +41,14 @@ def bake_targets(
         by_image.setdefault(target.image, []).append(target)
     for image, targets in by_image.items():
         shared: Mapping[str, Any] = {}
+        parents: list[str] = []
         parent = f"_{image.replace('.', '_')}"
         if len(targets) > 1:
             shared = shared_fields(targets)
             guards = inherited([], missing.parents(shared))
             yield parent, Block(**guards, **_attributes(missing.fields(shared)))
+            parents = [parent] if shared else []
+        plain = inherited(parents, [])
         trimmed: dict[tuple[str, int], Any] = {}
         for target in targets:
             own = _own(target, shared, trimmed)
@@ -65,7 +68,7 @@ def bake_targets(
                 attributes = _appended(attributes, "cache-from", f"_cache_read({literal(read)})")
                 expression = f"_cache_written({literal(written)})"
                 attributes = _appended(attributes, "cache-to", expression)
-            inherits = inherited([parent] if shared else [], unknown)
+            inherits = inherited(parents, unknown) if unknown else plain
             path = BakeString(f"cwd://{target.dockerfile}")
             yield target.name, Block(**inherits, dockerfile=path, **attributes)
             if target.tests:
@@ -80,7 +83,7 @@ def _narrowed(
 
     Such a target has no tags, because a push would replace an image by a part of it.
     """
-    name, joined = literal(target.name), literal(joined_platforms(target))
+    name, joined = literal(target.name), literal(joined_platforms(target.platforms))
     narrowed = {
         **attributes,
         "platforms": Expression(f"try(_linked[{name}], _platforms[{joined}])"),
@@ -151,5 +154,5 @@ def _attributes(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return fields as attributes; platforms are looked up, because ONLY_PLATFORM narrows them."""
     if "platforms" not in fields:
         return fields
-    joined = literal(BakeString(",".join(fields["platforms"])))
+    joined = literal(joined_platforms(fields["platforms"]))
     return {**fields, "platforms": Expression(f"_platforms[{joined}]")}

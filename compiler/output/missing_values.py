@@ -22,6 +22,8 @@ class MissingValues:
 
     def guarded(self, value: Any, empty: str) -> Any:
         """Return a value that is replaced by an empty one if one of its texts has no value."""
+        if not self._names:
+            return value
         names = dict.fromkeys(name for text in self._texts(value) for name in self._in(text))
         if not names:
             return value
@@ -46,6 +48,8 @@ class MissingValues:
             value: the text, list or mapping.
             only_if: a condition in HCL without which the value is not used.
         """
+        if not self._names:
+            return []
         first: dict[str, BakeString] = {}
         for text in self._texts(value):
             for name in self._in(text):
@@ -61,8 +65,6 @@ class MissingValues:
 
     def _texts(self, value: Any) -> Iterator[BakeString]:
         """Yield the texts that name such a variable."""
-        if not self._names:
-            return
         if isinstance(value, BakeString):
             if self._in(value):
                 yield value
