@@ -59,6 +59,7 @@ class Trees:
         """
         self._folder, self._disk, self._known = os.path.realpath(folder), disk, known
         self._digests: dict[str, str] = {}
+        self._roots: dict[str, str] = {}
         self._ignores: dict[str, tuple[str, ...] | None] = {}
         self._contexts: dict[tuple[str, tuple[str, ...]], ContextTree] = {}
         self.listings: dict[ListingKey, Listing] = {}
@@ -94,7 +95,7 @@ class Trees:
     def _listed(self, path: str, ignored: tuple[str, ...] | None, reach: Reach) -> Listing:
         if ignored is None:
             ignored = self._ignored(f"{path}/{IGNORE}") or ()
-        root = self._disk.real(os.path.join(self._folder, path))
+        root = self._root(path)
         key = ListingKey(root, ignored, reach)
         listing = self.listings.get(key) or self._known(key)
         if listing is None:
@@ -112,6 +113,12 @@ class Trees:
             listing = Listing(sha256(os.fsencode(text)).hexdigest(), files)
         self.listings[key] = listing
         return listing
+
+    def _root(self, path: str) -> str:
+        """Return a context's folder without links."""
+        if path not in self._roots:
+            self._roots[path] = self._disk.real(os.path.join(self._folder, path))
+        return self._roots[path]
 
     def _ignored(self, path: str) -> tuple[str, ...] | None:
         """Return the lines of an ignore file; None if it does not exist."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from compiler.external.addresses import is_address
 from compiler.render.dockerfile import Instruction
 from compiler.render.dockerfile_words import mount_options
+from compiler.render.word_syntax import is_special
 
 
 _UNREADABLE = {"source": "$", "from": "$"}
@@ -64,10 +65,10 @@ def is_heredoc(argument: str, instruction: Instruction) -> bool:
 
 def _unquoted(word: str, escape: str) -> str:
     """Return a word as BuildKit reads it: `$` if invalid, unchanged if it has variables."""
+    if "$" in word or not is_special(word, escape):
+        return word
     from e2b_dockerfile_utils import ShellLex
 
-    if "$" in word:
-        return word
     try:
         return ShellLex(escape).process_word(word)
     except ValueError:

@@ -57,7 +57,8 @@ def ordered(nodes: Iterable[T], graph: Graph[T]) -> list[T]:
     """
     wanted = dict.fromkeys(nodes)
     dependencies = {
-        node: closure(graph.get(node, ()), graph).intersection(wanted) for node in wanted
+        node: [other for other in closure(graph.get(node, ()), graph) if other in wanted]
+        for node in wanted
     }
     waiting = {node: len(dependencies[node]) for node in wanted}
     reverse = dependents(dependencies)

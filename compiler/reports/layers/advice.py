@@ -26,6 +26,10 @@ from compiler.reports.text import counted
 from compiler.targets.target import Target
 
 
+_PLACED = EXECUTED | {"ENV", "ARG"}
+"""The instructions whose places matter."""
+
+
 class Adviser:
     """Looks for changes that save steps of some targets."""
 
@@ -61,19 +65,24 @@ class Adviser:
             if parsed is None:
                 continue
             own: set[Place] = set()
+            lines = self._lines(target)
             for number, stage in enumerate(parsed.stages):
                 for index, step in enumerate(stage.instructions):
-                    place = self._place(target, step)
+                    place = self._place(target, step, lines)
                     if place is not None:
                         repeated.update({place} & own)
                         own.add(place)
                         places[place].append(Use(target, parsed, number, index))
         return {place: uses for place, uses in places.items() if place not in repeated}
 
-    def _place(self, target: Target, step: Instruction) -> Place | None:
-        if step.keyword not in EXECUTED | {"ENV", "ARG"}:
+    def _lines(self, target: Target) -> list[str]:
+        return self._known.text(target.name).split("\n")
+
+    def _place(self, target: Target, step: Instruction, lines: Sequence[str]) -> Place | None:
+        """Return where an instruction is in the template of a Dockerfile with these lines."""
+        if step.keyword not in _PLACED:
             return None
-        return self._places.of(target.template, self._known.text(target.name), step)
+        return self._places.of(target.template, lines, step)
 
     def _moves(self, places: Mapping[Place, Sequence[Use]]) -> Iterator[Advice]:
         """Yield variables that can be set below steps that do not depend on them."""
@@ -98,6 +107,7 @@ class Adviser:
     def _destinations(self, place: Place, use: Use) -> Iterator[tuple[Place, int]]:
         """Yield the steps that a variable can follow, and how many it is then moved below."""
         names, crossed, repeated = set_names(use.step), 0, False
+        lines = self._lines(use.target)
         other = [
             step
             for number, stage in enumerate(use.parsed.stages)
@@ -113,7 +123,7 @@ class Adviser:
             if step.keyword in EXECUTED:
                 crossed += 1
                 repeated = repeated or len(self._ids[step.text]) > 1
-                after = self._place(use.target, step)
+                after = self._place(use.target, step, lines)
                 if repeated and after and self._places.is_movable(place, after):
                     yield after, crossed
 
@@ -125,7 +135,8 @@ class Adviser:
         use, end = moved[name]
         steps = list(use.instructions)
         step = steps.pop(use.number)
-        at = next(n for n, one in enumerate(steps) if self._place(use.target, one) == end)
+        lines = self._lines(use.target)
+        at = next(n for n, one in enumerate(steps) if self._place(use.target, one, lines) == end)
         steps.insert(at + 1, step)
         return with_instructions(parsed, use.stage, steps)
 

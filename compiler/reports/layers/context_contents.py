@@ -33,7 +33,7 @@ class ContextContents:
 
         Args:
             context: the address of the context.
-            dockerfile: the path of the Dockerfile, whose ignore file may apply; None if the
+            dockerfile: the path of the Dockerfile; None if it has no ignore file of its own, or the
                 context is a named one.
             source: what is read.
 
@@ -45,13 +45,13 @@ class ContextContents:
         return self._digest(self._listing(context, dockerfile, source), source)
 
     def texts(
-        self, main: str, dockerfile: str, named: Mapping[str, str], read: frozenset[Source]
+        self, main: str, dockerfile: str | None, named: Mapping[str, str], read: frozenset[Source]
     ) -> tuple[str, ...] | None:
         """Return the text of all files that sources name.
 
         Args:
             main: the build context.
-            dockerfile: the Dockerfile's path, whose ignore file may apply.
+            dockerfile: the Dockerfile's path; None if it has no ignore file of its own.
             named: the named contexts.
             read: what is read.
 
@@ -64,7 +64,7 @@ class ContextContents:
         return self._texts[key]
 
     def _read(
-        self, main: str, dockerfile: str, named: Mapping[str, str], read: Iterable[Source]
+        self, main: str, dockerfile: str | None, named: Mapping[str, str], read: Iterable[Source]
     ) -> tuple[str, ...] | None:
         paths: dict[str, None] = {}
         for source in read:

@@ -29,6 +29,7 @@ from compiler.reports.layers.context_contents import ContextContents
 from compiler.source.project_files import Files
 from compiler.targets.graph import closure, ordered
 from compiler.targets.links import linked_target
+from compiler.targets.target import Target
 
 
 _EXECUTION = ("network", "shm-size", "ulimits")
@@ -123,7 +124,11 @@ class TargetSteps:
         escape = "" if parsed is None else parsed.escape
         read = frozenset(source for step in instructions for source in sources(step, escape))
         main = str(self._resolved.fields[name].get("context", "."))
-        return self._contents.texts(main, target.dockerfile, self._named(name), read)
+        return self._contents.texts(main, self._own_ignored(target), self._named(name), read)
+
+    def _own_ignored(self, target: Target) -> str | None:
+        """Return the path of a target's Dockerfile if it has an ignore file of its own."""
+        return target.dockerfile if self._ignored.own_ignore_file(target) else None
 
     def _named(self, name: str) -> Mapping[str, str]:
         return self._resolved.fields[name].get("contexts", {})  # type: ignore[return-value]
@@ -171,11 +176,12 @@ class TargetSteps:
         main, named = str(fields.get("context", ".")), self._named(name)
         uncached: Any = fields.get("no-cache-filter", ())
         arguments: Any = fields.get("args", {})
+        own_ignored = self._own_ignored(target)
 
         def contents(context: str, source: Source) -> str:
             if context:
                 return self._contents.identity(context, None, source)
-            return self._contents.identity(main, target.dockerfile, source)
+            return self._contents.identity(main, own_ignored, source)
 
         build = Build(
             contents=contents,
@@ -188,7 +194,7 @@ class TargetSteps:
             uncached=None if fields.get("no-cache") == "true" else tuple(uncached),
         )
         key = (
-            *(self._ignored.own_ignore_file(target), main, build.header, build.stage),
+            *(own_ignored, main, build.header, build.stage),
             *(build.execution, build.uncached, build.arguments.get(EPOCH), tuple(named.items())),
             tuple((key, id(state)) for key, state in linked.items()),
         )

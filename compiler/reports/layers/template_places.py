@@ -31,17 +31,17 @@ class Places:
         self._templates = templates
         self._known: dict[tuple[str, tuple[str, ...]], Place | None] = {}
 
-    def of(self, template: str, text: str, step: Instruction) -> Place | None:
+    def of(self, template: str, text: Sequence[str], step: Instruction) -> Place | None:
         """Return the place of an instruction; None if several or no lines can be its origin.
 
         Args:
             template: the template of the Dockerfile.
-            text: the Dockerfile.
+            text: the lines of the Dockerfile.
             step: the instruction.
         """
         if template.startswith(EXISTING):
             return Place(template, step.line, step.last_line)
-        lines = tuple(text.split("\n")[step.line - 1 : step.last_line])
+        lines = tuple(text[step.line - 1 : step.last_line])
         if (template, lines) not in self._known:
             self._known[template, lines] = self._find(template, lines)
         return self._known[template, lines]
