@@ -7,11 +7,11 @@ import click
 from compiler.cli.main import cli
 from compiler.codes import EXPLANATIONS, Code
 from compiler.matrix.json_schema import schema_text
+from compiler.matrix.level import Level
 from compiler.matrix.model import (
     BuildOptions,
     CacheOptions,
     ImageOptions,
-    Level,
     ListedValue,
     MatrixFile,
     Override,

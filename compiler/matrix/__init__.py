@@ -3,5 +3,5 @@
     matrix = load(source, files)
 
 Entry points: `load.load`, `json_schema.schema_text`. After loading, every name exists, every
-pattern is resolved to values, and every string is parsed. The only package that knows pydantic.
+pattern is resolved to values, and every string is parsed. Only this package knows pydantic-core.
 """

@@ -8,9 +8,10 @@ from typing import Any, TypeAlias
 from compiler.codes import Code
 from compiler.matrix.build_fields import read_changes
 from compiler.matrix.dates import parse_date
+from compiler.matrix.level import kind
 from compiler.matrix.matcher import spelling
 from compiler.matrix.matrix import Axis, Value
-from compiler.matrix.model import ImageOptions, ListedValue, Scalar, ValueOptions, keys, kind
+from compiler.matrix.model import ImageOptions, ListedValue, Scalar, ValueOptions, keys
 from compiler.matrix.names import BUILT_IN, RESERVED_AXES, only_variable
 from compiler.matrix.pattern import read_pattern
 from compiler.matrix.reader import Reader
@@ -140,14 +141,14 @@ def _long(form: Mapping[Scalar, Any], route: Route, reader: Reader) -> list[_Raw
                 at,
                 f"write the axis as a list, `{route[-1]}: [a, b]`, or {{}} behind each value",
             )
-            found.append((value, ValueOptions.model_validate({}), at))
+            found.append((value, ValueOptions.read({}), at))
         else:
             found.append((value, reader.valid.level(ValueOptions, at), at))
     return found
 
 
 def _short(form: list[Any], route: Route, reader: Reader) -> list[_RawValue]:
-    none = ValueOptions.model_validate({})
+    none = ValueOptions.read({})
     listed: list[_RawValue] = []
     for n, value in enumerate(form):
         at = (*route, n)
@@ -234,7 +235,7 @@ def _value(
     reader: Reader,
 ) -> Value:
     """Return a value with its options; `platforms` narrows, so it is not among the fields."""
-    if not options.model_fields_set:
+    if not options.written:
         return bare
     at = bare.route
     changes = read_changes(options, at, axes=axes, images=images, reader=reader)

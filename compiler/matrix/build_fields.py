@@ -22,13 +22,13 @@ from compiler.matrix.strings import TemplateString
 from compiler.source.document import Route
 
 
-_ATTRIBUTES = {(info.alias or name): name for name, info in ImageOptions.model_fields.items()}
+_ATTRIBUTES = {key.name: name for name, key in ImageOptions.declared.items()}
 
 
 def read_fields(options: BuildOptions, route: Route, reader: Reader) -> dict[str, Field]:
     """Compile the fields of one level; null removes an inherited value."""
     found = {}
-    attributes = options.model_fields_set
+    attributes = options.written
     for name in ROWS:
         if _ATTRIBUTES[name] not in attributes:
             continue
@@ -80,7 +80,7 @@ def read_changes(
     reader: Reader,
 ) -> LevelChanges:
     """Read the fields that an axis value, a row or an override sets."""
-    if not options.model_fields_set:
+    if not options.written:
         return LevelChanges(settings={}, template=None, parent=None, fields={}, route=route)
     return LevelChanges(
         settings=reader.settings(options.set, (*route, "set")),

@@ -141,7 +141,7 @@ class _LevelReader:
         axes, images, reader = self._axes, self._images, self._reader
         at = (*route, "aliases")
         return _Own(
-            written=options.model_fields_set,
+            written=options.written,
             axes=_axes(options.axes, (*route, "axes"), axes, reader),
             only=self._patterns(options.only, (*route, "only")),
             exclude=self._patterns(options.exclude, (*route, "exclude")) or (),

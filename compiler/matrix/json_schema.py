@@ -9,6 +9,7 @@ from typing import Any, get_args, get_type_hints
 
 from compiler.matrix import json_schema_rules as rules
 from compiler.matrix.json_schema_rules import Schema
+from compiler.matrix.level import Level
 from compiler.matrix.model import (
     AcceptOptions,
     Anything,
@@ -17,7 +18,6 @@ from compiler.matrix.model import (
     Entries,
     Flag,
     ImageOptions,
-    Level,
     ListedValue,
     MatrixFile,
     Override,
@@ -141,16 +141,15 @@ def _with_some(schema: Schema) -> Schema:
 
 def _level(level: type[Level]) -> Schema:
     """Return the schema of a mapping with fixed keys; null is allowed if no key is required."""
-    fields = {info.alias or name: (name, info) for name, info in level.model_fields.items()}
-    required = [key for key, (_, info) in fields.items() if info.is_required()]
+    required = [key.name for key in level.declared.values() if key.is_required]
     hints = get_type_hints(level, include_extras=True)
     return {
         "description": (level.__doc__ or "").partition("\n")[0],
         "type": "object" if required else ["object", "null"],
         **({"required": required} if required else {}),
         "properties": {
-            key: {"description": info.description, **_field(level, key, hints[name])}
-            for key, (name, info) in fields.items()
+            key.name: {"description": key.description, **_field(level, key.name, hints[name])}
+            for name, key in level.declared.items()
         },
         "patternProperties": {"^x-": {}},
         "additionalProperties": False,

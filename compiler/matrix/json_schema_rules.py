@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from compiler.external.platforms import ARCHITECTURES, KNOWN_PLATFORMS, canonical_platform
 from compiler.matrix.axes import MAX_VALUE
+from compiler.matrix.level import Level
 from compiler.matrix.model import (
     AcceptOptions,
     BuildOptions,
@@ -19,7 +20,6 @@ from compiler.matrix.model import (
     ImageOptions,
     ImageTestOptions,
     KeylessOptions,
-    Level,
     ListedValue,
     LockOptions,
     MatrixFile,
@@ -215,7 +215,7 @@ _VARIABLE_NAME: Schema = {
 
 def _described(attribute: str) -> str:
     """Return the description of a key of a derived variable."""
-    return VariableOptions.model_fields[attribute].description or ""
+    return VariableOptions.declared[attribute].description
 
 
 _VARIABLE: Schema = {

@@ -24,7 +24,7 @@ def read_parent(
     Returns:
         None if the level has no `from`, or if the image does not exist, which is reported.
     """
-    if "from_" not in level.model_fields_set:
+    if "from_" not in level.written:
         return None
     options, at = level.from_, (*route, "from")
     if options is None:

@@ -30,7 +30,7 @@ def read_rows(
     found = []
     for n, row in enumerate(rows):
         at = (*route, n)
-        flat = row.model_extra or {}
+        flat = row.others
         if row.when is None and ambiguous is not None and (flat or ambiguous in _written(row)):
             reader.problem(
                 Code.AMBIGUOUS_ROW,
@@ -56,8 +56,7 @@ def read_rows(
 
 def _written(row: Row) -> set[str]:
     """Return the keys of a row as written."""
-    fields = type(row).model_fields
-    return {fields[name].alias or name for name in row.model_fields_set if name in fields}
+    return {row.declared[name].name for name in row.written if name in row.declared}
 
 
 def _is_axis(name: str, axes: Mapping[str, Axis]) -> bool:

@@ -12,7 +12,8 @@ from typing import Any
 from compiler.codes import Code
 from compiler.errors import CompileError
 from compiler.matrix.field_table import TABLE, Kind
-from compiler.matrix.model import is_expression, kind
+from compiler.matrix.level import kind
+from compiler.matrix.model import is_expression
 from compiler.matrix.reader import Reader
 from compiler.source.document import Route
 from compiler.source.edits import Edit, Supply

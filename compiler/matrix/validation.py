@@ -9,13 +9,13 @@ value is omitted, so that it causes no other diagnostic.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
 from compiler.codes import Code
 from compiler.errors import did_you_mean, nearest
+from compiler.matrix.level import Level
 from compiler.matrix.model import (
     OTHER_TERMS,
-    Level,
     ListedValue,
     MatrixFile,
     VariableOptions,
@@ -105,7 +105,7 @@ class Validation:
         for _ in range(_MOST_ROUNDS):
             raw = self._value(route)
             try:
-                return level.model_validate({**raw, **missing} if missing else raw)
+                return level.read({**raw, **missing} if missing else raw)
             except ValidationError as error:
                 faults = [
                     _Fault(route, level, given)
@@ -123,7 +123,7 @@ class Validation:
                     missing = _REQUIRED[level]
                 elif where == route:  # no value of this level is valid
                     self._removed.add(_names(route))
-                    return level.model_validate({})
+                    return level.read({})
                 else:
                     edits[where] = edit
                 changed = _names(fault.at if where == route else where)
@@ -134,7 +134,7 @@ class Validation:
                     self._removed.add(changed)
             self.source = self.source.edited(edits)
         self._removed.add(_names(route))
-        return level.model_validate(_REQUIRED.get(level, {}))
+        return level.read(_REQUIRED.get(level, {}))
 
     def _value(self, route: Route) -> Any:
         value = self.source.data

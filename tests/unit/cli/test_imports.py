@@ -54,7 +54,7 @@ LOADED = [
     "compiler.reports.text",
     "compiler.version",
 ]
-SLOW = {"pydantic", "jinja2", "yaml", "requests", "rich", "packaging"}
+SLOW = {"pydantic_core", "jinja2", "yaml", "requests", "rich", "packaging"}
 
 
 def loaded(code: str) -> set[str]:

@@ -261,7 +261,7 @@ def test_it_imports_nothing_slow(tmp_path: Path) -> None:
     slow = {
         "click",
         "yaml",
-        "pydantic",
+        "pydantic_core",
         "jinja2",
         "dataclasses",
         "inspect",
