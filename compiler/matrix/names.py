@@ -92,10 +92,8 @@ def target_name(image: str, fragments: Iterable[str], *, alone: bool) -> str:
     >>> target_name("server", [], alone=False)
     'server-default'
     """
-    name = safe("-".join([image, *fragments]))
-    if name == safe(image) and not alone:
-        return f"{name}-default"
-    return name
+    name = "-".join([image, *fragments])
+    return safe(f"{name}-default" if name == image and not alone else name)
 
 
 def group_name(axis: str, value: str) -> str:

@@ -69,12 +69,13 @@ class Literals:
         """Write a value, or the braces of a block with its attributes, a line each."""
         if type(value) is not Block:
             return literal(value)
-        lines = [f"  {name} = {self._attribute(item)}\n" for name, item in value.items()]
+        lines = [
+            f"  {name} = {self._mapping(item) if type(item) is dict else literal(item, 2)}\n"
+            for name, item in value.items()
+        ]
         return f"{{\n{''.join(lines)}}}"
 
-    def _attribute(self, value: Any) -> str:
-        if type(value) is not dict:
-            return literal(value, 2)
+    def _mapping(self, value: Mapping[str, Any]) -> str:
         found = self._known.get(id(value))
         if found is None:
             found = self._known[id(value)] = (value, literal(value, 2))

@@ -159,14 +159,17 @@ class MatrixReferences:
         return "".join(sorted(set().union(*names))), names
 
 
-def _tags(target: Target) -> Iterator[str]:
-    yield from target.tags
-    yield from target.moving
-    yield from target.aliases
-    yield from target.shared.tags
-    yield from target.shared.moving
-    for of_platform in target.platform_tags:
-        yield from (*of_platform.tags, *of_platform.moving)
+def _tags(target: Target) -> tuple[str, ...]:
+    of_platforms = [tag for one in target.platform_tags for tag in (*one.tags, *one.moving)]
+    shared = target.shared
+    return (
+        *target.tags,
+        *target.moving,
+        *target.aliases,
+        *shared.tags,
+        *shared.moving,
+        *of_platforms,
+    )
 
 
 def _is_distinctive(name: str) -> bool:

@@ -90,17 +90,20 @@ def take_tags(
     shared: Any = fields.pop("shared", _NO_TAGS)
     tags: Any = fields.pop("tags", ())
     moving: Any = fields.pop("moving", ())
-    written = (
-        ("tags", tags, False),
-        ("moving", moving, True),
-        ("aliases", aliases, True),
-        ("shared", shared.tags, False),
-        ("shared", shared.moving, True),
-    )
     taken = repositories if named else None
-    groups = [_group(taken, *group) for group in written if group[1]]
-    if tags and groups[0].tags:
-        fields["tags"] = groups[0].tags
+    groups = []
+    if tags:
+        groups.append(_group(taken, "tags", tags))
+        if groups[0].tags:
+            fields["tags"] = groups[0].tags
+    if moving:
+        groups.append(_group(taken, "moving", moving, moving=True))
+    if aliases:
+        groups.append(_group(taken, "aliases", aliases, moving=True))
+    if shared.tags:
+        groups.append(_group(taken, "shared", shared.tags))
+    if shared.moving:
+        groups.append(_group(taken, "shared", shared.moving, moving=True))
     return TargetTags(taken, tuple(groups))
 
 
@@ -131,7 +134,7 @@ def with_platform_tags(
             problems.extend(error.diagnostics, subject.name)
             break
         for texts, moving in ((rendered.tags, False), (rendered.moving, True)):
-            group = _group(tags.repositories, "platform-tags", texts, moving)
+            group = _group(tags.repositories, "platform-tags", texts, moving=moving)
             groups += [group._replace(platform=platform)] if texts else []
     return tags._replace(groups=(*tags.groups, *groups))
 
@@ -149,7 +152,8 @@ def _group(
     repositories: tuple[BakeString, ...] | None,
     field: str,
     names: tuple[BakeString, ...],
-    moving: bool,  # noqa: FBT001 - one of the values of a group
+    *,
+    moving: bool = False,
 ) -> TagGroup:
     """Return the tags of a field: each name in every repository."""
     if repositories is None:
