@@ -70,10 +70,12 @@ class Meter:
         """Return the pieces that a template prints."""
         found: list[str] = []
         rest = iter(pieces)
-        while some := list(islice(rest, CHUNK)):
+        while True:
+            some = list(islice(rest, CHUNK))
             self.charge(sum(map(len, some)) + 8 * len(some))
             found += some
-        return found
+            if len(some) < CHUNK:
+                return found
 
     def finish(self, text: str) -> str:
         """End a rendering.

@@ -17,6 +17,7 @@ from compiler.matrix.jinja import piece_renderer
 from compiler.matrix.jinja_errors import explain, place
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.template_files import EXISTING
+from compiler.render.shapes import Shape, is_marked
 from compiler.render.templates import Templates
 from compiler.source.project_files import FileError
 from compiler.targets.field_rendering import remembered
@@ -52,6 +53,8 @@ class _Template:
         self.files = tuple(files)
         """The template and all that it includes."""
         self._shapes = templates.shapes[name]
+        self._begun: set[Shape] = set()
+        """The shapes of which every text has a valid first `FROM`."""
         self._pieces = piece_renderer(compiled, inherits=inherits)
         self._versions = templates.env.versions
         self._warn = partial(templates.warn_of_dropped, self.files)
@@ -63,15 +66,39 @@ class _Template:
         if self._versions.dropped:
             self._warn()
         body = rendered.strip("\n")
-        first = _FROM.search(body)
-        if first is None:
-            raise NoBaseError
-        line = body[first.start() : body.find("\n", first.start()) + 1 or None]
-        if not _WHOLE_FROM.match(line):
-            raise BadFromError(line.strip())
         text = f"{body}\n"
-        self._shapes.note(text, pieces)
+        shape = self._shapes.note(text, pieces)
+        if shape not in self._begun:
+            _check_base(body)
+            if _begins_surely(shape.text):
+                self._begun.add(shape)
         return text
+
+
+def _check_base(body: str) -> None:
+    """Check that the first `FROM` of a Dockerfile, without its last line end, is valid.
+
+    Raises:
+        NoBaseError: there is none.
+        BadFromError: it is invalid.
+    """
+    first = _FROM.search(body)
+    if first is None:
+        raise NoBaseError
+    line = body[first.start() : body.find("\n", first.start()) + 1 or None]
+    if not _WHOLE_FROM.match(line):
+        raise BadFromError(line.strip())
+
+
+def _begins_surely(shape: str) -> bool:
+    """Return whether each text of a shape has a valid first `FROM`, whatever its words are.
+
+    A word that is printed above it may be another `FROM`.
+    """
+    first = _FROM.search(shape)
+    if first is None or is_marked(shape[: first.start()]):
+        return False
+    return _WHOLE_FROM.match(shape, first.start()) is not None
 
 
 class _Existing:

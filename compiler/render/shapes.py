@@ -84,8 +84,8 @@ class Shapes:
         self._by_literals: dict[tuple[str | None, ...], tuple[Shape, Selection] | None] = {}
         self._printed: dict[str, Printed] = {}
 
-    def note(self, text: str, pieces: Sequence[str]) -> None:
-        """Note the pieces that the template rendered to a text.
+    def note(self, text: str, pieces: Sequence[str]) -> Shape:
+        """Note the pieces that the template rendered to a text, and return its shape.
 
         The text begins with its first character that is not a newline, and ends with one newline.
         If a piece contains a character that is used as a mark, no word is replaced.
@@ -96,10 +96,12 @@ class Shapes:
         except KeyError:
             shaped = self._by_literals[literals] = _shaped(literals)
         if shaped is None:
-            self._printed[text] = Printed(Shape(tuple(pieces), text))
+            printed = Printed(Shape(tuple(pieces), text))
         else:
             shape, words = shaped
-            self._printed[text] = Printed(shape, words(pieces))
+            printed = Printed(shape, words(pieces))
+        self._printed[text] = printed
+        return printed.shape
 
     def note_unchanged(self, text: str) -> None:
         """Note a text that no template rendered: no word is replaced, and all lines are kept."""

@@ -29,6 +29,8 @@ def make_indexes(
     """
     members: dict[tuple[str, bool], dict[str, None]] = {}
     for target in targets:
+        if not any(target.shared):
+            continue
         for tags, moving in ((target.shared.tags, False), (target.shared.moving, True)):
             for tag in filter(None, map(resolve, tags)):
                 members.setdefault((tag, moving), {})[target.name] = None
