@@ -77,7 +77,8 @@ def expand(matrix: Matrix, limit: int = MAX_VARIANTS) -> tuple[Variant, ...]:
                 if len(variants) == limit:
                     raise _TooManyError
                 variants.append(Variant(image=image, values=values))
-                matched.update(index.matching(values))
+                if image.rows:
+                    matched.update(index.matching(values))
         except _TooManyError:
             problems.add(_too_many(matrix, image, limit))
             break

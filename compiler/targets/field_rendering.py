@@ -106,10 +106,13 @@ def remembered(
     memo: dict[Any, T] = {}
 
     def once(scope: Mapping[str, Any]) -> T:
+        # `true` and 1 are equal, and are printed differently.
         if single is not None:
-            key = _distinct(scope.get(single, _MISSING))
+            value = scope.get(single, _MISSING)
+            key = value if value.__class__ is str else (value.__class__, value)
         else:
-            key = tuple([_distinct(scope.get(name, _MISSING)) for name in ordered])
+            values = [scope.get(name, _MISSING) for name in ordered]
+            key = (*values, *[value.__class__ for value in values])
         try:
             result = memo.get(key)
         except TypeError:  # a list or mapping of `set` or data
@@ -124,12 +127,6 @@ def remembered(
         return memo[()]
 
     return once if names else first
-
-
-def _distinct(value: Any) -> Any:
-    """Return a key for a value: `true` and 1 are equal, and are printed differently."""
-    kind = value.__class__
-    return value if kind is str else (kind, value)
 
 
 def _remembered(render: Renderer, texts: list[TemplateString]) -> Renderer:

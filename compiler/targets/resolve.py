@@ -146,14 +146,10 @@ class _Resolver:
             spec=spec,
             parent=parent,
             links=links_in(contexts),
-            moving=tags.of("moving"),
-            aliases=tags.of("aliases"),
-            repositories=tags.repositories,
-            shared=tags.shared(),
-            platform_tags=tags.platform_tags(),
             cache=cache,
             tests=tests,
             reproducible=reproducible,
+            **tags.attributes(),
         )
 
     def _with_parent(

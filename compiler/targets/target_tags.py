@@ -51,18 +51,19 @@ class TargetTags(NamedTuple):
     groups: tuple[TagGroup, ...]
     """The groups that are not empty."""
 
-    def of(self, field: str) -> tuple[BakeString, ...]:
-        """Return the tags of a field that names only version tags, or only floating tags."""
+    def attributes(self) -> dict[str, Any]:
+        """Return the attributes of a target for its tags, apart from its own version tags."""
+        found: dict[str, Any] = {"repositories": self.repositories}
         for group in self.groups:
-            if group.field == field:
-                return group.tags
-        return ()
+            if group.field in {"moving", "aliases"}:
+                found[group.field] = group.tags
+            elif group.field == "shared":
+                found["shared"] = _pair([one for one in self.groups if one.field == "shared"])
+            elif group.platform is not None:
+                found["platform_tags"] = self._platform_tags()
+        return found
 
-    def shared(self) -> RenderedTags:
-        """Return the shared tags."""
-        return _pair([group for group in self.groups if group.field == "shared"])
-
-    def platform_tags(self) -> tuple[PlatformTags, ...]:
+    def _platform_tags(self) -> tuple[PlatformTags, ...]:
         """Return the tags of single platforms, in the order of the target's platforms."""
         by_platform: dict[PlatformName, list[TagGroup]] = {}
         for group in self.groups:
