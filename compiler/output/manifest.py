@@ -48,7 +48,7 @@ def manifest(
     target's first line, with what identifies it, and its last line keep changes of its fields apart
     from targets inserted before or after it. Commas begin lines, so that appending changes none.
     """
-    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False).encode
     title = encode(f"{MARKER} from {source}; do not edit.")
 
     def marked(target: Mapping[str, object]) -> dict[str, object]:
