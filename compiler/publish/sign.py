@@ -65,8 +65,11 @@ def release_repositories(job: PublishJob, item: ReleaseItem) -> list[str]:
 
 
 def _recorded_as_signed(job: PublishJob, progress: PublishProgress) -> set[SignedImage]:
-    """Return the images that the record of an earlier run names as signed, if it is signed."""
-    if job.signatures is None or progress.previous is None:
+    """Return the images that the record of an earlier run names as signed, if it is signed.
+
+    With `--replace`, nothing is trusted, so that each signature is verified again.
+    """
+    if job.signatures is None or progress.previous is None or job.request.replace:
         return set()
     record = SignedImage(job.record_repository, progress.previous_digest)
     recorded = recorded_signatures(progress.previous, job.signatures.label)

@@ -128,7 +128,7 @@ def unsigned(reference: str, reason: str) -> Diagnostic:
         code=Code.UNSIGNED_IMAGE,
         message=f"{reference} is not signed as `publish.sign` requires: {reason}",
         location=Repository(name=reference.partition("@")[0]),
-        help="publish the release again to sign it",
+        help="publish the release again to sign it; `--replace` verifies each signature again",
     )
 
 

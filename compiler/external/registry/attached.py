@@ -48,4 +48,10 @@ class AttachedArtifacts:
 
         Takes at most one request for each manifest.
         """
-        return bool(self.tags(repository, digest) or self._registries.referrers(repository, digest))
+        tags = self.tags(repository, digest)
+        if not tags:
+            return bool(self._registries.referrers(repository, digest))
+        if any("." in tag for tag in tags):
+            return True
+        manifest = self._registries.manifest(repository, tags[0])
+        return manifest is not None and bool(manifest.data.get("manifests"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
 from unittest import mock
 
@@ -196,6 +197,29 @@ def test_the_signature_of_another_key_does_not_count() -> None:
         with signing(other):
             assert publish(world).succeeded
         assert not unsigned_tags(world.model, other)
+
+
+@pytest.mark.parametrize("replace_", [False, True])
+def test_a_signed_record_is_trusted_unless_everything_is_replaced(*, replace_: bool) -> None:
+    """A signature of another key in place of the own one is noticed with `--replace`."""
+    world = World(0)
+    with patched(world), signing():
+        assert publish(world).succeeded
+        store = world.model.repository(STAGING)
+        digest = store.tags["1-1"]
+        for name, (kind, content) in list(store.manifests.items()):
+            data = json.loads(content)
+            if (data.get("subject") or {}).get("digest") == digest:
+                data["annotations"]["signer"] = "another"
+                del store.manifests[name]
+                other = json.dumps(data).encode()
+                store.manifests[digest_of(other)] = (kind, other)
+        request = Actor.request
+        with mock.patch.object(
+            Actor, "request", lambda actor: replace(request(actor), replace=replace_)
+        ):
+            assert publish(world).succeeded
+        assert bool(unsigned_tags(world.model)) != replace_
 
 
 def test_a_mark_that_is_not_signed_does_not_count() -> None:
