@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support import command, registry
+from support import command, daemon, registry
 from support.killable_registry import KillableRegistry
 from support.pushed_images import push_staged
 from support.release_actors import Silent
@@ -259,3 +259,30 @@ def test_the_private_key_must_belong_to_the_public_key(
     monkeypatch.setenv("COSIGN_KEY", other.private)
     with pytest.raises(DiagnosticError, match="does not belong to the public key"):
         project.publish()
+
+
+def test_base_images_are_locked_only_if_they_are_signed(
+    project: Project, registry_program: Path, tmp_path: Path
+) -> None:
+    """An image without a signature is an error at its entry, and nothing is written."""
+    programs = registry_program.parents[2]
+    env = {**daemon.client(tmp_path / "client", "unix:///nowhere", programs)}
+    env["PATH"] = f"{project.keys.program.parent}{os.pathsep}{env['PATH']}"
+    folder, base = tmp_path / "bases", f"{project.shelf.address}/bases/a"
+    (folder / "templates").mkdir(parents=True)
+    (folder / "templates" / "a.j2").write_text(f"FROM {base}:1\n")
+    (folder / "cosign.pub").write_bytes(project.keys.public)
+    (folder / "matrix.yaml").write_text(
+        "images: {a: {template: a.j2, platforms: [linux/amd64]}}\n"
+        f"lock: {{verify: {{'{project.shelf.address}/bases/*': {{key: cosign.pub}}}}}}\n"
+    )
+    digest = push_staged(Registries({}), f"{base}:1", "a base image", "amd64")
+
+    rejected = command.call(folder, "lock", env=env, code=1).stderr
+    assert "matrix.yaml:2:17: error[unsigned-image]" in rejected
+    assert "templates/a.j2:1:6" in rejected
+    assert not (folder / "matrix.lock").exists()
+    project.keys.sign([f"{base}@{digest}"])
+    assert "1 signature verified" in command.call(folder, "lock", env=env).stderr
+    assert digest in (folder / "matrix.lock").read_text()
+    command.call(folder, "lock", "--check", env=env)
