@@ -22,6 +22,7 @@ from compiler.external.cosign_output import (
     is_unverified,
 )
 from compiler.external.limited_process import Completed, LimitError, run_limited
+from compiler.external.registry.credentials import settings_with_variable
 from compiler.external.registry.parallel import MAX_TRANSFERS, pause, run_parallel
 from compiler.external.scratch import scratch_folder
 from compiler.external.signer import Signer, public_key
@@ -239,4 +240,9 @@ def open_cosign(
         OSError: the temporary files cannot be written.
     """
     with scratch_folder() as folder:
+        settings = settings_with_variable(environment)
+        if settings is not None:
+            with open(os.path.join(folder, "config.json"), "x", encoding="utf-8") as file:
+                json.dump(settings, file)
+            environment = {**environment, "DOCKER_CONFIG": folder}
         yield Cosign(signer, environment, location, folder)

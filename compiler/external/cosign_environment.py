@@ -13,7 +13,7 @@ PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - the name of a variable
 """The variable with the password of the private key."""
 
 _PASSED = frozenset(
-    {"PATH", "HOME", "TMPDIR", "DOCKER_CONFIG", "DOCKER_AUTH_CONFIG", "XDG_RUNTIME_DIR"}
+    {"PATH", "HOME", "TMPDIR", "DOCKER_CONFIG", "XDG_RUNTIME_DIR"}
     | {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}
     | {"SSL_CERT_FILE", "SSL_CERT_DIR", "COSIGN_DOCKER_MEDIA_TYPES"}
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Iterator
@@ -15,12 +16,14 @@ from support.killable_registry import KillableRegistry
 from support.pushed_images import push_staged
 from support.release_actors import Silent
 from support.releases import request_of
-from support.signing import KeyPair
+from support.signing import PLACE, KeyPair
 
 from compiler.errors import CompileError, DiagnosticError
+from compiler.external.cosign import CosignError, open_cosign
 from compiler.external.registry.client import Registries
 from compiler.external.registry.copying import Copier
 from compiler.external.registry.read_only import ReadOnlyRegistries
+from compiler.external.signer import Signer
 from compiler.fingerprint.naming import fingerprint_tag
 from compiler.matrix.load import load
 from compiler.publish.merge_platforms import merged_index
@@ -53,6 +56,8 @@ publish:
   checks: {scan: 'test -z "$COSIGN_PASSWORD$COSIGN_KEY"'}
   sign: {key: "env://COSIGN_KEY", public: cosign.pub}
 """
+USER, PASSWORD = "releaser", "open-sesame-of-the-releaser"
+HASHED = "$2b$05$abcdefghijklmnopqrstuuM2yOhcc1ZAFdBwQ.FYyFlpwQjn07ChG"
 REPOSITORIES = ("acme/a", "mirror/a")
 PLATFORMS = {"a-1": "amd64", "a-2": "arm64"}
 
@@ -286,3 +291,34 @@ def test_base_images_are_locked_only_if_they_are_signed(
     assert "1 signature verified" in command.call(folder, "lock", env=env).stderr
     assert digest in (folder / "matrix.lock").read_text()
     command.call(folder, "lock", "--check", env=env)
+
+
+@pytest.mark.parametrize("variable", ["DOCKER_CONFIG", "DOCKER_AUTH_CONFIG"])
+def test_a_private_registry_needs_the_account_of_the_user(
+    variable: str, registry_program: Path, keys: KeyPair, tmp_path: Path
+) -> None:
+    """Cosign finds the same account as our own requests; without one, the remedy is shown."""
+    (tmp_path / "users").write_text(f"{USER}:{HASHED}\n")
+    more = {"auth": {"htpasswd": {"realm": "a test", "path": str(tmp_path / "users")}}}
+    shelf = KillableRegistry(
+        registry_program, tmp_path / "shelf", login=f"{USER}:{PASSWORD}", more=more
+    )
+    try:
+        account = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        settings = json.dumps({"auths": {shelf.address: {"auth": account}}})
+        (tmp_path / "config.json").write_text(settings)
+        value = settings if variable == "DOCKER_AUTH_CONFIG" else str(tmp_path)
+        environment = {**keys.environment, variable: value, "HOME": "/nowhere"}
+        digest = push_staged(Registries(environment), f"{shelf.address}/acme/a:1", "layer", "amd64")
+        reference = f"{shelf.address}/acme/a@{digest}"
+        signer = Signer(keys.public, "env://COSIGN_KEY")
+        with open_cosign(signer, environment, PLACE) as own:
+            own.sign([reference])
+            assert own.verify([reference]) == {}
+        with open_cosign(signer, {**environment, variable: ""}, PLACE) as other:
+            for step in (other.sign, other.verify):
+                with pytest.raises(CosignError) as caught:
+                    step([reference])
+                assert "docker login" in caught.value.diagnostics[0].help
+    finally:
+        shelf.close()

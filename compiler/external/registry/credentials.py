@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,6 +65,31 @@ def find_credentials(host: str, environment: Mapping[str, str]) -> Credentials |
         if credentials is not None:
             return credentials
     return _stored_credentials(settings, keys)
+
+
+def settings_with_variable(environment: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """Return Docker's settings with the credentials of `AUTH_VARIABLE` in front of all others.
+
+    They are for programs that do not know the variable. Settings that cannot be read count as
+    empty. None if the variable contains no credentials.
+    """
+    variable = _parse_settings(environment.get(AUTH_VARIABLE, "").encode()) or {}
+    own = variable.get("auths")
+    if not isinstance(own, dict) or not own:
+        return None
+    settings: Mapping[str, Any] = {}
+    with suppress(InvalidSettingsError):
+        settings = _read_settings(environment)
+    stored, helpers = settings.get("auths"), settings.get("credHelpers")
+    return {
+        **settings,
+        "auths": {**(stored if isinstance(stored, dict) else {}), **own},
+        # An empty name means: no helper, not even `credsStore`.
+        "credHelpers": {
+            **(helpers if isinstance(helpers, dict) else {}),
+            **dict.fromkeys((*own, *map(_host, own)), ""),
+        },
+    }
 
 
 def _stored_credentials(settings: Mapping[str, Any], keys: tuple[str, ...]) -> Credentials | None:
