@@ -103,6 +103,7 @@ class Code(StrEnum):
     GROUP_COLLISION = "group-collision"
     EMPTY_GROUP = "empty-group"
     BAD_CHECK = "bad-check"
+    BAD_KEEP = "bad-keep"
     UNKNOWN_CHECK = "unknown-check"
     BAD_SIGNER = "bad-signer"
     DUPLICATE_TAG = "duplicate-tag"
@@ -172,6 +173,9 @@ class Code(StrEnum):
     UNKNOWN_RELEASE = "unknown-release"
     BAD_RECORD = "bad-record"
     MISSING_IMAGE = "missing-image"
+    NO_KEEP = "no-keep"
+    CANNOT_DELETE = "cannot-delete"
+    DELETED_IMAGE = "deleted-image"
     SELECTION = "selection"
 
     # Warnings
@@ -199,6 +203,7 @@ class Code(StrEnum):
     NEWER_BUILDKIT = "newer-buildkit"
     PARTLY_IGNORED = "partly-ignored"
     TRACKED_STATE = "tracked-state"
+    NO_GRACE = "no-grace"
     NOT_A_VERSION = "not-a-version"
     GROUP_LEFT_OUT = "group-left-out"
 
@@ -411,6 +416,8 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "succeed. Loosen its pattern, or remove the group.",
         Code.BAD_CHECK: "A check of `publish.checks` has an invalid name, command, duration, date "
         "or number, or checks need each other. Correct the value as the message says.",
+        Code.BAD_KEEP: "A value of `publish.keep` is not a number in the accepted range. "
+        "Correct the value as the message says.",
         Code.UNKNOWN_CHECK: "No check of `publish.checks` has this name. Correct the name in "
         "`needs` or `--checks`.",
         Code.BAD_SIGNER: "`publish.sign` or an entry of `lock.verify` does not say who signs "
@@ -565,6 +572,14 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "version, or delete the tag.",
         Code.MISSING_IMAGE: "An image or a version tag of a release is no longer in the registry, "
         "so that no tag can be moved to it. Publish the release again, or promote another one.",
+        Code.NO_KEEP: "The matrix does not say what to keep, so `gc` cannot decide what to delete. "
+        "Add `keep: {releases: 10, days: 180}` under `publish`.",
+        Code.CANNOT_DELETE: "A registry cannot delete manifests, denies it, or rejects one of the "
+        "deletions. Enable deletion in the registry, log in with an account that may delete, or "
+        "use the registry's own retention rules. `gc` continues with other repositories.",
+        Code.DELETED_IMAGE: "A clean-up with `gc` has deleted an image that a run has used, or may "
+        "be about to delete it. Run the command again when the clean-up has ended: missing images "
+        "are built again. Choose `publish.keep.days` longer than a release takes.",
         Code.SELECTION: "The file of `--selection` is not a valid selection. Write one with "
         "`compile-matrix list --format selection`. A selection without targets is valid.",
     },
@@ -635,6 +650,9 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.TRACKED_STATE: "Git tracks a file of `.compile-matrix/` that an up-to-date run would "
         "trust. Whoever wrote the commit could have forged it together with the generated files, "
         "so it is not used and every run compiles. Remove it from Git.",
+        Code.NO_GRACE: "`publish.keep` has `days: 0`, so `gc` may delete an image that a run in "
+        "progress has staged and not yet tagged. That run then fails, and builds it again the next "
+        "time. Keep everything for as long as a release takes, at least one day.",
         Code.NOT_A_VERSION: "A version range is applied to an axis with a value that is not a "
         "version, and no range matches such a value. Add the value to the pattern if it should "
         "match.",

@@ -19,8 +19,9 @@ from compiler.version import VERSION
 
 
 COMMANDS = (
-    *("list", "build", "publish", "staged", "release", "changed", "explain", "layers", "graph"),
-    *("report", "lock", "eol", "init", "ci", "compare", "schema", "completion", "compile"),
+    *("list", "build", "publish", "staged", "release", "gc", "changed", "explain", "layers"),
+    *("graph", "report", "lock", "eol", "init", "ci", "compare", "schema", "completion"),
+    "compile",
 )
 """In the order in which help shows them; `NAME` is `NAME_` in the module `compiler.cli.NAME`."""
 

@@ -7,7 +7,7 @@ from compiler.cli.context import Invocation
 
 
 if TYPE_CHECKING:
-    from compiler.errors import Location
+    from compiler.errors import CompileError, Location
     from compiler.external.registry.client import Registries
     from compiler.matrix.matrix import Matrix
     from compiler.output.bake_resolved import ResolvedPlan
@@ -39,8 +39,6 @@ def record_repository(
     invocation: Invocation, registries: "Registries"
 ) -> "tuple[str, ResolvedPlan]":
     """Return the repository of release records, and the plan for the environment."""
-    from compiler.codes import Code
-    from compiler.errors import CompileError, Diagnostic, Location
     from compiler.output.bake_resolved import ResolvedPlan
     from compiler.publish.items import record_repositories
     from compiler.releases.registry_record import choose_repository
@@ -48,17 +46,25 @@ def record_repository(
     resolved = ResolvedPlan(invocation.plan(), os.environ)
     repository = choose_repository(registries, record_repositories(resolved))
     if repository is None:
-        raise CompileError(
-            [
-                Diagnostic(
-                    code=Code.NOTHING_TO_PUBLISH,
-                    message="no target has a tag, so there are no releases",
-                    location=Location(path=resolved.plan.matrix.source.path, line=0),
-                    help="add `tags` to the images",
-                )
-            ]
-        )
+        raise no_releases(resolved.plan.matrix)
     return repository, resolved
+
+
+def no_releases(matrix: "Matrix") -> "CompileError":
+    """Return the error for a matrix without tags."""
+    from compiler.codes import Code
+    from compiler.errors import CompileError, Diagnostic, Location
+
+    return CompileError(
+        [
+            Diagnostic(
+                code=Code.NOTHING_TO_PUBLISH,
+                message="no target has a tag, so there are no releases",
+                location=Location(path=matrix.source.path, line=0),
+                help="add `tags` to the images",
+            )
+        ]
+    )
 
 
 class FoundRelease(NamedTuple):

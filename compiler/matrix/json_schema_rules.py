@@ -19,6 +19,7 @@ from compiler.matrix.model import (
     CommandOptions,
     ImageOptions,
     ImageTestOptions,
+    KeepOptions,
     KeylessOptions,
     ListedValue,
     LockOptions,
@@ -318,6 +319,18 @@ OWN: dict[tuple[type[Any], str], Schema] = {
     (KeylessOptions, "identity"): {"type": "string", "pattern": r"\S"},
     (KeylessOptions, "issuer"): {"type": "string", **_matching(r"https://\S+", "a URL")},
     (LockOptions, "verify"): map_of({}, ref("verified"), written=True),
+    (KeepOptions, "releases"): {
+        "type": ["string", "integer"],
+        "pattern": "^[1-9][0-9]{0,3}$",
+        "minimum": 1,
+        "maximum": 9999,
+    },
+    (KeepOptions, "days"): {
+        "type": ["string", "integer"],
+        "pattern": "^(?:0|[1-9][0-9]{0,4})$",
+        "minimum": 0,
+        "maximum": 99999,
+    },
     (PublishOptions, "checks"): map_of(_CHECK_NAME, ref("check"), written=True),
     (MatrixFile, "include"): {
         "type": "array",

@@ -130,6 +130,7 @@ def load_valid(source: Source, files: Files) -> Matrix:
         checks=published.checks,
         size_limits=published.size_limits,
         signer=published.signer,
+        keep=published.keep,
         read=frozenset(reader.read),
         warnings=reader.warnings.diagnostics(),
         late_warnings=reader.late_warnings,

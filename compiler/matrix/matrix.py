@@ -317,6 +317,16 @@ class SizeLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """What `gc` keeps, besides what floating tags name."""
+
+    releases: int
+    """The number of newest releases."""
+    days: int
+    """The age up to which everything is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
     """The whole matrix, checked as far as possible before expansion."""
 
@@ -340,6 +350,8 @@ class Matrix:
     """The limits of sizes, checked by `publish`."""
     signer: Signer | None
     """Who signs images before tags are created; None for nobody."""
+    keep: Keep | None
+    """What `gc` keeps; None if the matrix does not say."""
     read: frozenset[str]
     """Names that strings of the document use."""
     warnings: tuple[Diagnostic, ...]

@@ -397,6 +397,15 @@ class SignOptions(Level):
     )
 
 
+class KeepOptions(Level):
+    """What `gc` keeps, besides floating tags and everything that the kept releases name."""
+
+    releases: Text = Field(description="The number of newest releases to keep, at least 1.")
+    days: Text = Field(
+        description="Everything younger is kept, also of runs in progress: a number of days."
+    )
+
+
 class PublishOptions(Level):
     """How a release is published."""
 
@@ -414,6 +423,9 @@ class PublishOptions(Level):
     )
     sign: SignOptions | None = declare(
         "Who signs images and records before any tag is created.", None
+    )
+    keep: KeepOptions | None = Field(
+        None, description="What `gc` keeps: `{releases: 10, days: 180}`. It deletes the rest."
     )
 
 
@@ -497,6 +509,8 @@ def level_at(top: type[Level], route: tuple[object, ...]) -> type[Level]:
         return KeylessOptions if names[3:4] == ["keyless"] else VerifyOptions
     if names[:2] == ["publish", "sign"]:
         return KeylessOptions if names[2:3] == ["keyless"] else SignOptions
+    if names[:2] == ["publish", "keep"]:
+        return KeepOptions
     inner: dict[str, type[Level]] = {
         "overrides": Override,
         "rows": Row,

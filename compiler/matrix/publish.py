@@ -1,5 +1,6 @@
-"""Read `publish` of matrix.yaml: the version's variable, the staging repository, the checks."""
+"""Read `publish` of matrix.yaml: the version's variable, staging, checks, retention."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,14 +8,18 @@ from typing import Any
 from compiler.codes import Code
 from compiler.errors import did_you_mean
 from compiler.external.signer import Signer
-from compiler.matrix.matrix import Axis, Check, SizeLimits, Variable
-from compiler.matrix.model import PublishOptions, SizeOptions
+from compiler.matrix.matrix import Axis, Check, Keep, SizeLimits, Variable
+from compiler.matrix.model import KeepOptions, PublishOptions, SizeOptions
 from compiler.matrix.publish_checks import read_checks
 from compiler.matrix.reader import Reader
 from compiler.matrix.repositories import read_repository
 from compiler.matrix.signing import read_sign
 from compiler.matrix.sizes import PERCENTAGE_FORM, SIZE_FORM, parse_percentage, parse_size
 from compiler.source.project_files import Files
+
+
+_COUNT = re.compile(r"[1-9][0-9]{0,3}\Z")
+_DAYS = re.compile(r"(?:0|[1-9][0-9]{0,4})\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +34,8 @@ class Published:
     size_limits: SizeLimits | None = None
     signer: Signer | None = None
     """Who signs images; None for nobody."""
+    keep: Keep | None = None
+    """What `gc` keeps; None if the matrix does not say."""
 
 
 def read_publish(
@@ -57,6 +64,7 @@ def read_publish(
         checks=read_checks(publish.checks, axes=axes, images=images, files=files, reader=reader),
         signer=read_sign(publish.sign, files, reader),
         size_limits=_read_size_limits(publish.size, reader),
+        keep=None if publish.keep is None else _read_keep(publish.keep, reader),
     )
 
 
@@ -75,6 +83,32 @@ def _read_size_limits(size: SizeOptions | None, reader: Reader) -> SizeLimits | 
             reader.problem(Code.BAD_FIELD, message, route, f"write {form}")
     return SizeLimits(
         max=limit, growth=growth, max_text=size.max or "", growth_text=size.growth or ""
+    )
+
+
+def _read_keep(keep: KeepOptions, reader: Reader) -> Keep:
+    """Return what `gc` keeps; warn if runs in progress have no time to end."""
+    for name, text, pattern, example in (
+        ("releases", keep.releases, _COUNT, "a number from 1 to 9999, such as 10"),
+        ("days", keep.days, _DAYS, "a number of days from 0 to 99999, such as 180"),
+    ):
+        if not pattern.match(text):
+            reader.problem(
+                Code.BAD_KEEP,
+                f"invalid value for `{name}`: {text!r}",
+                ("publish", "keep", name),
+                f"write {example}",
+            )
+    if keep.days == "0":
+        reader.warn(
+            Code.NO_GRACE,
+            "`gc` may delete what a run in progress has staged",
+            ("publish", "keep", "days"),
+            "keep everything for as long as a release takes, at least `days: 1`",
+        )
+    return Keep(
+        releases=int(keep.releases) if _COUNT.match(keep.releases) else 1,
+        days=int(keep.days) if _DAYS.match(keep.days) else 0,
     )
 
 

@@ -8,7 +8,7 @@ one, so marks are signed and verified if images are.
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -16,8 +16,10 @@ from typing import NamedTuple
 from compiler.errors import DiagnosticError
 from compiler.external.registry.artifacts import (
     Artifact,
+    age,
     artifact_annotations,
     artifact_blob,
+    created_now,
     push_artifact,
 )
 from compiler.external.registry.client import InvalidContentError, Registries
@@ -27,9 +29,8 @@ from compiler.source.project_files import FileError, Files
 
 
 MEDIA_TYPE = "application/vnd.compile-matrix.check.v1+json"
-CREATED = "org.opencontainers.image.created"
-"""The annotation with the time of an artifact."""
-_IMAGE = "com.compile-matrix.image"
+IMAGE = "com.compile-matrix.image"
+"""The annotation with the digest of the image that an artifact is about."""
 _CHECK = "com.compile-matrix.check"
 _MAX_SKEW = 300
 """Seconds by which the clock of another machine may be ahead of this one's."""
@@ -79,11 +80,7 @@ def write_mark(
         mark: the mark.
         before_tag: called with the digest of the mark, when it is stored and has no tag yet.
     """
-    annotations = {
-        CREATED: _now().isoformat(timespec="seconds"),
-        _CHECK: mark.check.name,
-        _IMAGE: mark.digest,
-    }
+    annotations = {**created_now(), _CHECK: mark.check.name, IMAGE: mark.digest}
     content = json.dumps({"version": 1, "check": mark.check.name, "image": mark.digest}).encode()
     artifact = Artifact(content, "check.json", MEDIA_TYPE, annotations)
     push_artifact(registries, mark.repository, mark.tag, artifact, before_tag)
@@ -103,20 +100,12 @@ def find_mark(registries: Registries, mark: Mark) -> str | None:
         return None
     annotations = artifact_annotations(manifest)
     valid = mark.check.valid
-    is_own = annotations.get(_IMAGE) == mark.digest
-    if is_own and (valid is None or _is_recent(annotations.get(CREATED), valid)):
+    is_own = annotations.get(IMAGE) == mark.digest
+    if is_own and (valid is None or _is_recent(age(manifest), valid)):
         return manifest.digest
     return None
 
 
-def _is_recent(created: object, seconds: int) -> bool:
-    """Return whether a time is at most so many seconds ago."""
-    try:
-        age = (_now() - datetime.fromisoformat(str(created))).total_seconds()
-    except (TypeError, ValueError, OverflowError):
-        return False
-    return -_MAX_SKEW <= age <= seconds
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+def _is_recent(mark_age: timedelta | None, seconds: int) -> bool:
+    """Return whether an age is known and at most so many seconds."""
+    return mark_age is not None and -_MAX_SKEW <= mark_age.total_seconds() <= seconds

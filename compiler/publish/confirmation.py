@@ -17,6 +17,7 @@ from compiler.fingerprint.naming import fingerprint_tag, pushed_tag
 from compiler.publish.items import ReleaseItem, release_items
 from compiler.publish.request import PublishJob
 from compiler.publish.staged_image import KnownImage, read_image
+from compiler.publish.staging_time import write_staging_time
 from compiler.reports.text import printable, shortened
 
 
@@ -125,6 +126,7 @@ class Confirmation:
             if staged is not None and not missing_platforms(required, staged.platforms):
                 return staged.digest
         job.registries.put_manifest(item.repository, tag, manifest)
+        write_staging_time(job.registries, item.repository, manifest.digest)
         return manifest.digest
 
 

@@ -16,6 +16,7 @@ from compiler.publish.staged_image import (
     passed_tests_tag,
     read_image,
 )
+from compiler.publish.staging_time import write_staging_time
 
 
 _PARTS = ("os", "architecture", "variant")
@@ -55,6 +56,7 @@ def _merge(registries: Registries, item: ReleaseItem) -> tuple[str, ...]:
         return missing or ("any platform",)
     merged = merged_index(images.values())
     registries.put_manifest(item.repository, fingerprint_tag(item.fingerprint), merged)
+    write_staging_time(registries, item.repository, merged.digest)
     return ()
 
 

@@ -4,7 +4,7 @@ A record is untrusted input. Only tags that the templates of the matrix can prod
 only to images that the record's version tags name.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from compiler.codes import Code
@@ -15,9 +15,16 @@ from compiler.external.registry.client import Manifest, Registries
 from compiler.external.registry.copying import Copier
 from compiler.external.registry.parallel import MAX_TRANSFERS, run_parallel
 from compiler.fingerprint.naming import CHECK_PREFIX, FINGERPRINT_PREFIX
+from compiler.publish.clean_up_notes import (
+    RUNNING,
+    CleanUps,
+    Image,
+    find_deleted_images,
+    read_clean_ups,
+)
 from compiler.publish.create_tag import settled_digests
 from compiler.releases.history import current_digests
-from compiler.releases.record import RecordedImage, ReleaseRecord
+from compiler.releases.record import RecordedImage, ReleaseRecord, index_name
 from compiler.releases.registry_record import RECORD_PREFIX
 from compiler.releases.tag_templates import TagTemplates
 
@@ -71,6 +78,8 @@ def promote_release(
                 skipped[tag] = reason
             else:
                 moves.append(_Move(tag, image, _source(image, tag, templates)))
+    clean_ups = read_clean_ups(registries, {split_tag(move.tag)[0] for move in moves})
+    _reject(record, _announced(record, moves, clean_ups), _NO_TAG_MOVED)
     manifests = _read_images(registries, record, moves, templates)
     copier = Copier(registries)
     run_parallel(
@@ -88,6 +97,7 @@ def promote_release(
             {tag: move for tag, move in stale.items() if move.image.is_platform == is_platform},
         )
     _check_moved(registries, record, moves)
+    _reject_deleted(registries, record, moves, clean_ups)
     return Promotion({move.tag: move.tag in stale for move in moves}, skipped)
 
 
@@ -183,3 +193,54 @@ def _check_moved(registries: Registries, record: ReleaseRecord, moves: Iterable[
             ],
             outcome=f"not all floating tags name {record.release}",
         )
+
+
+def _reject_deleted(
+    registries: Registries, record: ReleaseRecord, moves: Iterable[_Move], known: CleanUps
+) -> None:
+    """Reject that a clean-up deletes an image to which a tag was moved; see `clean_up_notes`."""
+    deleted = find_deleted_images(registries, _needed(record, moves), known)
+    _reject(record, deleted, f"not all floating tags name a complete image of {record.release}")
+
+
+def _announced(
+    record: ReleaseRecord, moves: Iterable[_Move], clean_ups: CleanUps
+) -> dict[Image, str]:
+    """Return the images that a running clean-up may delete, with the reason."""
+    return dict.fromkeys(sorted(_needed(record, moves).intersection(clean_ups.running)), RUNNING)
+
+
+def _reject(record: ReleaseRecord, images: Mapping[Image, str], outcome: str) -> None:
+    """Reject a promotion that needs these images."""
+    if images:
+        raise DiagnosticError(
+            [
+                _problem(
+                    Code.DELETED_IMAGE,
+                    repository,
+                    f"image of release {record.release} {repository}@{digest}: {reason}",
+                )
+                for (repository, digest), reason in images.items()
+            ],
+            outcome=outcome,
+        )
+
+
+def _needed(record: ReleaseRecord, moves: Iterable[_Move]) -> set[Image]:
+    """Return the manifests that the repositories of tags must have."""
+    return {
+        (split_tag(move.tag)[0], digest)
+        for move in moves
+        for digest in (move.image.digest, *_content(record, move.image))
+    }
+
+
+def _content(record: ReleaseRecord, image: RecordedImage) -> Iterator[str]:
+    """Yield the digests that the image of a record contains."""
+    members = {index_name(index.targets): index.targets for index in record.indexes}
+    names = () if image.is_platform else members.get(image.name, (image.target,))
+    for name in names:
+        target = record.by_name.get(name)
+        if target is not None:
+            yield from target.platforms.values()
+            yield from target.attestations.values()

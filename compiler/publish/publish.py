@@ -17,6 +17,11 @@ from compiler.external.registry.client import Registries, RegistryError
 from compiler.publish.checks import ensure_checked, reject_unknown_checks
 from compiler.publish.composed_images import without_partial_indexes
 from compiler.publish.create_tag import OvertakenError
+from compiler.publish.deleted_images import (
+    note_clean_ups,
+    reject_announced_images,
+    reject_deleted_images,
+)
 from compiler.publish.floating_tags import FloatingTags
 from compiler.publish.items import composed_items, record_repositories, release_items
 from compiler.publish.preflight import find_staged_images, reject_early, reject_reserved_tags
@@ -24,6 +29,7 @@ from compiler.publish.request import (
     NOTHING_BUILT,
     ONE_AT_A_TIME,
     ROUNDS,
+    SOME_TAGS,
     STAGED,
     PublishJob,
     PublishProgress,
@@ -81,8 +87,10 @@ def _publish(
         job = replace(prepare(request, registries, report), signatures=signatures)
         reject_unknown_checks(job)
         reject_reserved_tags(job)
+        note_clean_ups(job, progress)
         find_staged_images(job, progress)
         report.reached(TargetState.STAGED, progress.images, known=True)
+        reject_announced_images(job, progress)
         reject_early(job, progress)
         reject_unfinished_tags(job, progress)
         job = without_partial_indexes(job, progress)
@@ -94,7 +102,10 @@ def _publish(
             ensure_tested(job, progress)
         if request.checks or request.creates_tags:
             ensure_checked(job, progress)
-    return _release(job, progress) if request.creates_tags else _stage_result(job, progress)
+    if request.creates_tags:
+        return _release(job, progress)
+    reject_deleted_images(job, progress, STAGED)
+    return _stage_result(job, progress)
 
 
 def prepare(request: PublishRequest, registries: Registries, report: PublishReport) -> PublishJob:
@@ -197,6 +208,7 @@ def _release(job: PublishJob, progress: PublishProgress) -> PublishResult:
             _continue_with_staged(job, progress)
             continue
         floating_tags.settle(record)
+        reject_deleted_images(job, progress, SOME_TAGS)
         return PublishResult(
             release=job.version,
             targets=tuple(

@@ -11,6 +11,7 @@ from compiler.external.registry.client import Registries
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.publish.check_results import CheckResult, Key
+from compiler.publish.clean_up_notes import CleanUps
 from compiler.publish.items import ReleaseItem
 from compiler.publish.result import PublishError
 from compiler.publish.signatures import Signatures
@@ -183,6 +184,8 @@ class PublishProgress:
     """Version tag of a selected target -> the digest that it referred to when it was read last."""
     is_outdated: bool = False
     """Whether version tags and the record must be read again: something took time meanwhile."""
+    clean_ups: CleanUps = field(default_factory=CleanUps)
+    """The clean-ups that were known before the run."""
     composed: Mapping[str, ComposedImage] = field(default_factory=dict)
     """Composed image by its name."""
     build_seconds: dict[str, float] = field(default_factory=dict)
@@ -195,6 +198,8 @@ class PublishProgress:
     """The digest of that record's manifest."""
     recorded: Mapping[str, str] = field(default_factory=dict)
     """Target -> digest in the record that this run has written last."""
+    lost: set[str] = field(default_factory=set)
+    """The digests of recorded images that are missing or incomplete: others replace them."""
     latest: ReleaseRecord | None = None
     """The last release before this one."""
     sizes: dict[str, ImageSizes] = field(default_factory=dict)

@@ -48,7 +48,9 @@ def adopt_released_images(job: PublishJob, progress: PublishProgress) -> None:
         if item is None or not is_rebuilt_elsewhere(progress, item, released):
             continue
         image = find_released_image(job, item, released.digest)
-        if image is not None:
+        if image is None:
+            progress.lost.add(released.digest)
+        else:
             progress.images[item.target] = image
             del progress.build_seconds[item.target]
             tag = f"{item.repository}:{fingerprint_tag(item.fingerprint)}"
@@ -61,13 +63,14 @@ def is_rebuilt_elsewhere(
 ) -> bool:
     """Return whether another run has recorded another image of the same inputs than this run.
 
-    Only targets that this run has built count, and only records of other runs.
+    Only targets that this run has built count, and only records of other runs whose images exist.
     """
     return (
         item.target in progress.build_seconds
         and released.digest != progress.recorded.get(item.target)
         and released.fingerprint == f"sha256:{item.fingerprint}"
         and released.digest != progress.images[item.target].digest
+        and released.digest not in progress.lost
     )
 
 

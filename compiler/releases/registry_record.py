@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from compiler.codes import Code
-from compiler.external.registry.artifacts import Artifact, artifact_blob, push_artifact
+from compiler.external.registry.artifacts import Artifact, artifact_blob, created_now, push_artifact
 from compiler.external.registry.client import InvalidContentError, Manifest, Registries
 from compiler.external.registry.parallel import run_parallel
 from compiler.releases.parse_record import InvalidRecordError, parse_record
@@ -40,7 +40,7 @@ def push_record(
     record: ReleaseRecord,
     before_tag: Callable[[str], None] | None = None,
 ) -> str:
-    """Store a record and return its digest.
+    """Store a record, with the time as an annotation, and return its digest.
 
     Args:
         registries: the registry of the repository.
@@ -48,7 +48,7 @@ def push_record(
         record: the record.
         before_tag: called with the digest, when the record is stored and has no tag yet.
     """
-    artifact = Artifact(record.to_text().encode(), "release.json", MEDIA_TYPE)
+    artifact = Artifact(record.to_text().encode(), "release.json", MEDIA_TYPE, created_now())
     return push_artifact(registries, repository, record_tag(record.release), artifact, before_tag)
 
 
@@ -91,13 +91,24 @@ def pull_records(
     def pull(version: str) -> ReleaseRecord | InvalidContentError | None:
         try:
             manifest = registries.manifest(repository, record_tag(version))
-            blob = _record_blob(manifest) if manifest else None
-            return _read_record(registries, repository, version, blob) if blob else None
+            return read_record(registries, repository, version, manifest) if manifest else None
         except InvalidContentError as error:
             return error
 
     records = run_parallel(pull, {version: version for version in versions})
     return {version: record for version, record in records.items() if record is not None}
+
+
+def read_record(
+    registries: Registries, repository: str, version: str, manifest: Manifest
+) -> ReleaseRecord | None:
+    """Return the record in a manifest; None if the manifest is an image.
+
+    Raises:
+        InvalidContentError: the record is invalid.
+    """
+    blob = _record_blob(manifest)
+    return _read_record(registries, repository, version, blob) if blob else None
 
 
 def _read_record(registries: Registries, repository: str, version: str, blob: str) -> ReleaseRecord:

@@ -114,7 +114,7 @@ class TagTemplates:
     @cached_property
     def floating_tags(self) -> frozenset[str]:
         """The floating tags of all images, aliases included."""
-        return frozenset(tag for _, _, moving in _tagged(self._resolved) for tag in moving)
+        return floating_tags(self._resolved)
 
     @cached_property
     def repositories(self) -> frozenset[str]:
@@ -205,6 +205,17 @@ def _tagged(resolved: ResolvedPlan) -> Iterator[tuple[str, tuple[str, ...], tupl
         (index_name(targets), tuple(tags), tuple(moving))
         for targets, (tags, moving) in resolved.shared_tags.items()
     )
+
+
+def floating_tags(resolved: ResolvedPlan) -> frozenset[str]:
+    """Return the floating tags of all images of a plan, aliases included."""
+    return frozenset(tag for _, _, moving in _tagged(resolved) for tag in moving)
+
+
+def tagged_repositories(resolved: ResolvedPlan) -> list[str]:
+    """Return the repositories of all tags of a plan, in the order of its targets."""
+    tags = (tag for _, version, moving in _tagged(resolved) for tag in (*version, *moving))
+    return list(dict.fromkeys(split_tag(tag)[0] for tag in tags))
 
 
 def templates_for(resolved: ResolvedPlan, version: str) -> TagTemplates:

@@ -70,10 +70,12 @@ class Repository:
 class ModelRegistry:
     """All registries of a test: repositories by `HOST/PATH`."""
 
-    def __init__(self, *, mounts: bool = True, referrers: bool = True) -> None:
-        """Create empty registries; they may lack mounting, and the API of referrers."""
+    def __init__(
+        self, *, mounts: bool = True, referrers: bool = True, deletes: bool = True
+    ) -> None:
+        """Create empty registries; they may lack mounting, the API of referrers, and deletion."""
         self.repositories: dict[str, Repository] = {}
-        self.mounts, self.referrers = mounts, referrers
+        self.mounts, self.referrers, self.deletes = mounts, referrers, deletes
         self.writes: list[str] = []
         """`METHOD HOST/PATH` of each request that changed something."""
 
@@ -125,6 +127,8 @@ class ModelRegistry:
         if kind == "referrers":
             return self._referrers(store, reference)
         if kind == "manifests":
+            if method == "DELETE":
+                return self._delete(store, reference)
             return _manifest_request(store, method, reference, headers, body)
         if reference.startswith("uploads/"):
             start = headers.get("Content-Range", "").partition("-")[0]
@@ -132,13 +136,17 @@ class ModelRegistry:
             if start and int(start) != len(uploaded):
                 return 416, {}, b""
             return self._upload(name, method, reference, query, body)
-        content = store.blobs.get(reference)
-        if content is None:
-            return 404, {}, b""
-        if "Range" in headers:
-            first, last = headers["Range"].removeprefix("bytes=").split("-")
-            return 206, {}, content[int(first) : int(last) + 1]
-        return 200, {}, content
+        return _blob_request(store, reference, headers)
+
+    def _delete(self, store: Repository, digest: str) -> tuple[int, dict[str, str], bytes]:
+        """Delete a manifest with all its tags, as registries do."""
+        if not self.deletes:
+            return 405, {}, b'{"errors": [{"code": "UNSUPPORTED"}]}'
+        if store.manifests.pop(digest, None) is None:
+            return 404, {}, b'{"errors": [{"code": "MANIFEST_UNKNOWN"}]}'
+        for name in [name for name, found in store.tags.items() if found == digest]:
+            store.set_tag(name, None)
+        return 202, {}, b""
 
     def _referrers(self, store: Repository, digest: str) -> tuple[int, dict[str, str], bytes]:
         if not self.referrers:
@@ -180,6 +188,18 @@ class ModelRegistry:
             return 400, {}, b""
         store.blobs[digest_of(content)] = content
         return 201, {}, b""
+
+
+def _blob_request(
+    store: Repository, digest: str, headers: Mapping[str, str]
+) -> tuple[int, dict[str, str], bytes]:
+    content = store.blobs.get(digest)
+    if content is None:
+        return 404, {}, b""
+    if "Range" in headers:
+        first, last = headers["Range"].removeprefix("bytes=").split("-")
+        return 206, {}, content[int(first) : int(last) + 1]
+    return 200, {}, content
 
 
 def _manifest_request(

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -27,11 +28,14 @@ from compiler.errors import DiagnosticError
 from compiler.external.registry.client import Registries
 from compiler.external.registry.responses import Response
 from compiler.fingerprint.fingerprint import Fingerprint
+from compiler.matrix.matrix import Keep
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.publish.check_marks import Mark, write_mark
 from compiler.publish.check_results import PASSED, CheckResult, Key
+from compiler.publish.clean_up import CleanUpPlan, CleanUpResult, clean_up, plan_clean_up
 from compiler.publish.promote import Promotion, promote_release
 from compiler.publish.publish import publish
+from compiler.publish.read_inventory import InventoryReader
 from compiler.publish.request import PublishJob, PublishRequest
 from compiler.publish.result import PublishResult
 from compiler.publish.signatures import sign_before_tag
@@ -74,8 +78,11 @@ FLOATING = {
 """Floating tag -> the targets whose images it names."""
 MODULES = (
     "checks",
+    "clean_up",
+    "clean_up_notes",
     "composed_images",
     "confirmation",
+    "deletion_run",
     "distribute",
     "floating_tags",
     "image_properties",
@@ -83,6 +90,7 @@ MODULES = (
     "merge_platforms",
     "preflight",
     "promote",
+    "read_inventory",
     "signatures",
     "stage",
     "tag_owners",
@@ -90,6 +98,12 @@ MODULES = (
     "version_tags",
     "write_record",
 )
+
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+"""The time at which a world begins."""
+PAUSES = ("clean_up_notes", "create_tag", "deletion_run", "read_inventory", "write_record")
+"""The modules with pauses."""
 
 
 Marks: TypeAlias = Mapping[Key, Mark]
@@ -142,6 +156,10 @@ class Task:
     """The inputs: equal texts have equal fingerprints."""
     targets: tuple[str, ...] = TARGETS
     promotes: bool = False
+    replace: bool = False
+    """Whether existing version tags may be assigned to other images."""
+    keep: Keep | None = None
+    """What to keep: the run is a clean-up, not a release."""
 
 
 @dataclass(kw_only=True)
@@ -151,7 +169,8 @@ class Actor:
     task: Task
     registries: Registries
     name: str
-    result: PublishResult | Promotion | None = None
+    now: Callable[[], datetime] = lambda: START
+    result: PublishResult | Promotion | CleanUpResult | None = None
     error: BaseException | None = None
     killed: bool = False
     done: bool = False
@@ -169,7 +188,9 @@ class Actor:
     def perform(self) -> None:
         """Do the task."""
         task = self.task
-        if task.promotes:
+        if task.keep is not None:
+            self.result = self._clean_up(task.keep)
+        elif task.promotes:
             record = pull_record(self.registries, STAGING, task.version)
             if record is None:
                 raise DiagnosticError([])
@@ -178,6 +199,15 @@ class Actor:
             self.result = promote_release(self.registries, record, templates)
         else:
             self.result = publish(self.request(), self.registries, Silent())
+
+    def _clean_up(self, keep: Keep) -> CleanUpResult:
+        """Delete what is not kept, as the command does."""
+        reader = InventoryReader(self.registries, [STAGING, COPY], FLOATING)
+
+        def plan() -> CleanUpPlan:
+            return plan_clean_up(reader, keep, self.now())
+
+        return clean_up(self.registries, plan(), plan, lambda _: None)
 
     def request(self) -> PublishRequest:
         """Return the request of a publisher."""
@@ -193,6 +223,7 @@ class Actor:
             release=Release("V", task.version),
             options=BakeOptions(folder=Path()),
             read_again=self.request,
+            replace=task.replace,
         )
 
 
@@ -230,6 +261,9 @@ class World:
         """The number of requests of the first run before the last run; None for any order."""
         self.script: list[tuple[int, str]] = []
         """Which run continues, and the pattern of the request before which it stops."""
+        self.time = START
+        self.label = ""
+        """Distinguishes the images that are built here from those of another world."""
         self.model = ModelRegistry(mounts=seed % 2 == 0)
         self.actors: list[Actor] = []
         self.control = getcurrent()
@@ -243,14 +277,21 @@ class World:
         """Returns what happens to a request: `kill`, `kill after`, `reject`, `busy` or `cut`."""
         self.after_write: Callable[[Actor, str], None] = lambda _actor, _path: None
         """Called after each request that may have changed a tag."""
+        self.after_delete: Callable[[Actor, str], None] = lambda _actor, _path: None
+        """Called after each request that may have deleted a manifest."""
         self.ended: Callable[[Actor], None] = lambda _actor: None
         """Called when a run has ended."""
+
+    def now(self) -> datetime:
+        """Return the time, which passes only between two steps of a test."""
+        return self.time
 
     def run(self, *tasks: Task, faulty: bool = True) -> list[Actor]:
         """Do tasks at the same time, until all have ended; return their runs."""
         started = []
         for task in tasks:
-            actor = Actor(task=task, registries=Registries({}), name=f"{len(self.actors)}")
+            name = f"{len(self.actors)}"
+            actor = Actor(task=task, registries=Registries({}), name=name, now=self.now)
             gate = self._gate(actor, faulty=faulty)
             actor.registries = ModelRegistries(self.model, gate)
             self.actors.append(actor)
@@ -301,6 +342,8 @@ class World:
             response = self._perform(method, path, perform)
             if method == "PUT" and "/manifests/" in path:
                 self.after_write(actor, path)
+            if method == "DELETE" and "/manifests/" in path:
+                self.after_delete(actor, path)
             if fault == "kill after":
                 raise KilledError
             if fault == "cut":
@@ -356,7 +399,7 @@ class World:
                 self.tested = True
                 continue
             actor.built += 1
-            layer = f"{name} {actor.name} {actor.built}"
+            layer = f"{name} {actor.name} {actor.built}{self.label}"
             digest = push_built(
                 actor.registries, options.overrides[name], layer, ARCHITECTURES[name]
             )
@@ -389,8 +432,9 @@ def patched(world: World) -> Iterator[World]:
         mock.patch("compiler.publish.build_missing.build", world.build),
         mock.patch("compiler.publish.checks.CheckScheduler", PassingChecks),
         mock.patch("compiler.external.registry.http._wait", return_value=False),
-        mock.patch("compiler.publish.create_tag.pause", return_value=False),
-        mock.patch("compiler.publish.write_record.pause", return_value=False),
+        *(mock.patch(f"compiler.publish.{name}.pause", return_value=False) for name in PAUSES),
+        mock.patch("compiler.external.registry.artifacts.utc_now", world.now),
+        mock.patch("secrets.token_hex", lambda size: world.random.randbytes(size).hex()),
     ]
     for value in vars(TagOwners).values():
         if hasattr(value, "lock"):  # Python 3.11: one lock for the property of all instances

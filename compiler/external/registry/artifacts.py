@@ -7,12 +7,15 @@ layer, with an annotation for its type instead.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from compiler.external.registry.client import MANIFEST, Manifest, Registries, RejectedError
 from compiler.external.registry.responses import content_digest
 
 
+CREATED = "org.opencontainers.image.created"
+"""The annotation with the time of an artifact."""
 _TYPE_ANNOTATION = "com.compile-matrix.artifact-type"
 _TITLE_ANNOTATION = "org.opencontainers.image.title"
 _IMAGE_CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -63,6 +66,31 @@ def push_artifact(
         before_tag(own.digest)
         registries.put_manifest(repository, tag, own)
     return own.digest
+
+
+def utc_now() -> datetime:
+    """Return the present time."""
+    return datetime.now(UTC)
+
+
+def created_now() -> dict[str, str]:
+    """Return the annotation of an artifact that is written now."""
+    return {CREATED: utc_now().isoformat(timespec="seconds")}
+
+
+def creation_time(manifest: Manifest) -> datetime | None:
+    """Return the time at which an artifact was written; None if it is unknown or invalid."""
+    try:
+        time = datetime.fromisoformat(str(artifact_annotations(manifest).get(CREATED)))
+    except ValueError:
+        return None
+    return time.astimezone(UTC) if time.tzinfo else None
+
+
+def age(manifest: Manifest) -> timedelta | None:
+    """Return how long ago an artifact was written; None if it is unknown."""
+    created = creation_time(manifest)
+    return None if created is None else utc_now() - created
 
 
 def _manifest(artifact: Artifact, *, is_image: bool) -> Manifest:

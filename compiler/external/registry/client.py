@@ -5,14 +5,11 @@ manifest or blob is None; a registry that cannot be read is a `RegistryError`. S
 several threads.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
-
-from requests.utils import parse_header_links
 
 from compiler.external.registry.http import ATTEMPTS, HttpClient
+from compiler.external.registry.listings import DIGEST, list_referrers, list_tags
 from compiler.external.registry.responses import (
     DeniedError,
     InvalidContentError,
@@ -47,13 +44,9 @@ _DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 _DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 MAX_BLOB = 16 * 2**20
 """Maximum number of bytes of a blob: a release record or an image's configuration."""
-MAX_TAGS = 32 * 2**20
-"""Maximum number of bytes of a page of tags: some registries list all manifests with them."""
-MAX_PAGES = 1000
-"""Maximum number of pages of a repository's tags."""
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
-_ACCEPT = f"{INDEX}, {_DOCKER_INDEX}, {MANIFEST}, {_DOCKER_MANIFEST}"
+MEDIA_TYPES = (INDEX, _DOCKER_INDEX, MANIFEST, _DOCKER_MANIFEST)
+"""The media types of manifests that we understand."""
+_ACCEPT = ", ".join(MEDIA_TYPES)
 
 
 class Manifest(NamedTuple):
@@ -92,7 +85,7 @@ class Registries:
         if response is None:
             return None
         digest = response.headers.get("Docker-Content-Digest", "")
-        if _DIGEST.match(digest) and ":" not in reference:
+        if DIGEST.match(digest) and ":" not in reference:
             return digest
         manifest = self.manifest(repository, reference)
         return manifest.digest if manifest else None
@@ -117,29 +110,10 @@ class Registries:
     def tags(self, repository: str) -> list[str]:
         """Return all tags of a repository; an empty list if it is missing.
 
-        The list ends with a page that is empty or refers to no other. Some registries refer to a
-        further page in each response.
-
         Raises:
             InvalidContentError: the list is malformed or endless.
         """
-        tags: list[str] = []
-        path = "tags/list?n=1000"
-        for _ in range(MAX_PAGES):
-            response = self._read("GET", repository, path, limit=MAX_TAGS)
-            if response is None:
-                return tags
-            page = parse_json(response, repository).get("tags") or []
-            if not isinstance(page, list):
-                raise unexpected(repository, "the registry's list of tags is malformed")
-            tags += [tag for tag in page if isinstance(tag, str) and _TAG.match(tag)]
-            following = _next_query(response, repository)
-            if following is None or not page:
-                return tags
-            if path == f"tags/list?{following}":
-                raise unexpected(repository, "the registry's list of tags is malformed")
-            path = f"tags/list?{following}"
-        raise unexpected(repository, f"the list of tags has more than {MAX_PAGES} pages")
+        return list_tags(self._read, repository)
 
     def blob(self, repository: str, digest: str) -> bytes | None:
         """Return the content of a blob; None if it is missing.
@@ -147,7 +121,7 @@ class Registries:
         Raises:
             InvalidContentError: the content does not have the digest, or is too large.
         """
-        if not _DIGEST.match(digest):
+        if not DIGEST.match(digest):
             raise unexpected(repository, f"invalid digest in a manifest: {digest!a}")
         response = self._read("GET", repository, f"blobs/{digest}", limit=MAX_BLOB)
         if response is None:
@@ -191,22 +165,13 @@ class Registries:
     def referrers(self, repository: str, digest: str) -> list[str]:
         """Return the digests of the artifacts that refer to a manifest, such as signatures.
 
-        Registries without the API of OCI 1.1 have none: there, such artifacts have tags. These
-        registries answer with any status, or redirect to a page for people.
+        Registries without the API of OCI 1.1 have none: there, such artifacts have tags.
         """
-        try:
-            response = self._read(
-                "GET", repository, f"referrers/{digest}", accept=INDEX, redirects=False
-            )
-        except RejectedError:
-            return []
-        listed = (load_object(response.content) or {}).get("manifests") if response else ()
-        digests = [
-            entry.get("digest")
-            for entry in (listed if isinstance(listed, list) else ())
-            if isinstance(entry, dict)
-        ]
-        return [text for text in digests if isinstance(text, str) and _DIGEST.match(text)]
+        return self.find_referrers(repository, digest) or []
+
+    def find_referrers(self, repository: str, digest: str) -> list[str] | None:
+        """Return what `referrers` returns; None if the registry lacks the API."""
+        return list_referrers(self._read, repository, digest, INDEX)
 
     def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> None:
         """Store a manifest under a tag or its digest.
@@ -214,6 +179,15 @@ class Registries:
         Everything that it refers to must be stored already.
         """
         self._uploads.put_manifest(repository, reference, manifest.content, manifest.media_type)
+
+    def delete_manifest(self, repository: str, digest: str) -> bool:
+        """Delete a manifest with all its tags; return whether the registry had it.
+
+        Raises:
+            UnsupportedError: the registry cannot delete manifests.
+            RegistryError: the registry denies it, or does not respond.
+        """
+        return self._request("DELETE", repository, f"manifests/{digest}") is not None
 
     def put_blob(self, repository: str, content: bytes) -> str:
         """Store a blob and return its digest."""
@@ -226,14 +200,3 @@ class Registries:
     def check_writable(self, repository: str) -> None:
         """Check that the user may write to a repository; see `Uploads`."""
         self._uploads.check_writable(repository)
-
-
-def _next_query(response: Response, repository: str) -> str | None:
-    """Return the query of the next page; None if this page is the last."""
-    for link in parse_header_links(response.headers.get("Link", "")):
-        if link.get("rel") == "next":
-            try:
-                return urlsplit(link["url"]).query
-            except ValueError:
-                raise unexpected(repository, "the registry's list of tags is malformed") from None
-    return None

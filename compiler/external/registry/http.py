@@ -94,7 +94,7 @@ class HttpClient:
         all_headers = {"Accept": accept, **(headers or {})}
 
         def send() -> Response:
-            scope = f"{repository_path}:{'pull' if method in {'GET', 'HEAD'} else 'pull,push'}"
+            scope = f"{repository_path}:{_actions(method, path)}"
             scope += f" repository:{pull_from}:pull" if pull_from else ""
             return self._send_authorized(
                 method,
@@ -172,6 +172,17 @@ class HttpClient:
         challenge = response.headers.get("WWW-Authenticate", "")
         authorization = self._authorizer.authorize(host, scope, challenge)
         return send(authorization) if authorization else response
+
+
+def _actions(method: str, path: str) -> str:
+    """Return the actions that a request needs permission for, as token servers name them.
+
+    To cancel an upload counts as writing.
+    """
+    if method in {"GET", "HEAD"}:
+        return "pull"
+    is_deletion = method == "DELETE" and path.startswith("manifests/")
+    return "pull,delete" if is_deletion else "pull,push"
 
 
 def _requested_delay(response: Response, default: float) -> float:

@@ -12,10 +12,13 @@ from compiler.external.registry.responses import (
     RegistryError,
     RejectedError,
     Response,
+    UnsupportedError,
     load_object,
 )
 
 
+_ACTIONS = {"GET": "read", "HEAD": "read", "DELETE": "delete from"}
+"""HTTP method -> what it does to a repository, in messages; otherwise it writes."""
 MAX_QUOTE = 200
 """Maximum number of characters of the registry's own message in an error."""
 DENIED = frozenset({401, 403})
@@ -23,13 +26,16 @@ DENIED = frozenset({401, 403})
 _DENIED_CODES = ("DENIED", "UNAUTHORIZED")
 """Codes of the distribution specification for the same; some registries send them with a 404."""
 _BUSY_CODES = ("TOOMANYREQUESTS",)
+_UNSUPPORTED_CODES = ("UNSUPPORTED",)
+_UNSUPPORTED = frozenset({405, 501})
+"""Status codes for operations that a registry does not offer."""
 _OTHER_CODES = (
     "BLOB_",
     "MANIFEST_",
     "DIGEST_",
     "SIZE_",
     "NAME_INVALID",
-    "UNSUPPORTED",
+    *_UNSUPPORTED_CODES,
     *_BUSY_CODES,
 )
 """The start of codes that say why a request failed although the repository exists."""
@@ -47,7 +53,7 @@ def rejection(
         credentials: whether credentials for the registry are stored.
     """
     status = response.status
-    action = "read" if method in {"GET", "HEAD"} else "write to"
+    action = _ACTIONS.get(method, "write to")
     quote = quote_reason(response)
     if response.redirected:
         target = urlsplit(response.url).netloc
@@ -81,7 +87,9 @@ def rejection(
             code=Code.REGISTRY_ERROR,
             help_="create the repository first, or correct its name",
         )
-    return RejectedError(
+    is_unsupported = status in _UNSUPPORTED or _reports(response, _UNSUPPORTED_CODES)
+    kind_of_rejection = UnsupportedError if is_unsupported else RejectedError
+    return kind_of_rejection(
         repository,
         f"cannot {action} {repository}: {status} {quote}".rstrip(),
         status=status,
@@ -106,7 +114,7 @@ def is_missing(response: Response) -> bool:
 
     A denied or rejected read must not be taken for that: an existing tag would be overwritten.
     """
-    is_refused = _reports(response, (*_DENIED_CODES, *_BUSY_CODES))
+    is_refused = _reports(response, (*_DENIED_CODES, *_BUSY_CODES, *_UNSUPPORTED_CODES))
     return response.status == requests.codes.not_found and not is_refused
 
 

@@ -80,6 +80,10 @@ class RejectedError(RegistryError):
         self.status = status
 
 
+class UnsupportedError(RejectedError):
+    """A registry does not offer an operation, such as to delete manifests."""
+
+
 class InvalidContentError(RegistryError):
     """A registry responded with content that is damaged, too large or of another kind."""
 

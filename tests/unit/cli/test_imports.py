@@ -23,6 +23,7 @@ LOADED = [
     "compiler.cli.eol",
     "compiler.cli.explain",
     "compiler.cli.failure",
+    "compiler.cli.gc",
     "compiler.cli.graph",
     "compiler.cli.init",
     "compiler.cli.layers",

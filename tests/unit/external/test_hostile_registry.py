@@ -21,7 +21,7 @@ import pytest
 from support import loopback
 
 from compiler.codes import Code
-from compiler.external.registry import client, sessions
+from compiler.external.registry import client, listings, sessions
 from compiler.external.registry.client import InvalidContentError, Registries, RegistryError
 from compiler.external.registry.responses import UnexpectedResponseError
 from compiler.external.registry.sessions import PLAIN_HTTP, Sessions
@@ -186,7 +186,7 @@ def test_endless_pages_are_rejected(
     serve: Serve, login: Login, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A list of tags that never ends is an error."""
-    monkeypatch.setattr(client, "MAX_PAGES", 5)
+    monkeypatch.setattr(listings, "MAX_PAGES", 5)
 
     def respond(handler: Handler, _: bytes) -> None:
         link = ("Link", f'</v2/acme/tags/list?last={len(handler.seen)}>; rel="next"')

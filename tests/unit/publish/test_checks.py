@@ -21,7 +21,8 @@ from support.releases import plan_of, request_of
 from compiler.bake.results import BakeOptions, Outcome
 from compiler.codes import Code
 from compiler.errors import DiagnosticError
-from compiler.publish import check_marks, check_process, check_results
+from compiler.external.registry import artifacts
+from compiler.publish import check_process, check_results
 from compiler.publish.changed_since import changes_since
 from compiler.publish.publish import publish
 from compiler.publish.request import PublishRequest
@@ -353,7 +354,7 @@ def test_marks_that_do_not_count(project: Project, monkeypatch: pytest.MonkeyPat
 
     def run_at(hours: int) -> int:
         before = len(project.ran("scan"))
-        monkeypatch.setattr(check_marks, "_now", lambda: now + timedelta(hours=hours))
+        monkeypatch.setattr(artifacts, "utc_now", lambda: now + timedelta(hours=hours))
         project.publish(scan)
         return len(project.ran("scan")) - before
 

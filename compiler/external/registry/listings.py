@@ -1,0 +1,107 @@
+"""Read lists of registries, which may have pages: tags, and referrers of a manifest.
+
+A list ends with a page that is empty or refers to no other. Some registries refer to a further page
+in each response.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests.utils import parse_header_links
+
+from compiler.external.registry.responses import (
+    RejectedError,
+    Response,
+    load_object,
+    parse_json,
+    unexpected,
+)
+
+
+MAX_TAGS = 32 * 2**20
+"""Maximum number of bytes of a page of tags: some registries list all manifests with them."""
+MAX_PAGES = 1000
+"""Maximum number of pages of a list."""
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
+
+Read = Callable[..., Response | None]
+"""Sends a request that reads, as `Registries` does; None if the content is missing."""
+
+
+def list_tags(read: Read, repository: str) -> list[str]:
+    """Return all tags of a repository; an empty list if it is missing.
+
+    Raises:
+        InvalidContentError: the list is malformed or endless.
+    """
+    tags: list[str] = []
+    path = "tags/list?n=1000"
+    for _ in range(MAX_PAGES):
+        response = read("GET", repository, path, limit=MAX_TAGS)
+        if response is None:
+            return tags
+        page = parse_json(response, repository).get("tags") or []
+        if not isinstance(page, list):
+            raise _malformed(repository, "tags")
+        tags += [tag for tag in page if isinstance(tag, str) and _TAG.match(tag)]
+        following = _next_path(response, repository, "tags/list")
+        if following is None or not page:
+            return tags
+        if path == following:
+            raise _malformed(repository, "tags")
+        path = following
+    raise unexpected(repository, f"the list of tags has more than {MAX_PAGES} pages")
+
+
+def list_referrers(read: Read, repository: str, digest: str, accept: str) -> list[str] | None:
+    """Return the digests of the artifacts that refer to a manifest; None without OCI's API.
+
+    Registries without the API answer with any status, or redirect to a page for people.
+
+    Raises:
+        InvalidContentError: the list is endless.
+    """
+    found: list[str] = []
+    path = f"referrers/{digest}"
+    for _ in range(MAX_PAGES):
+        try:
+            response = read("GET", repository, path, accept=accept, redirects=False)
+        except RejectedError:
+            return None
+        if response is None:
+            return None
+        page = _listed_digests(response)
+        found += page
+        following = _next_path(response, repository, f"referrers/{digest}")
+        if following is None or not page:
+            return found
+        if path == following:
+            raise _malformed(repository, "referrers")
+        path = following
+    raise unexpected(repository, f"the list of referrers has more than {MAX_PAGES} pages")
+
+
+def _listed_digests(response: Response) -> list[str]:
+    """Return the digests of the descriptors in an index."""
+    listed: Any = (load_object(response.content) or {}).get("manifests")
+    entries = [one for one in (listed if isinstance(listed, list) else ()) if isinstance(one, dict)]
+    digests = [entry.get("digest") for entry in entries]
+    return [text for text in digests if isinstance(text, str) and DIGEST.match(text)]
+
+
+def _next_path(response: Response, repository: str, path: str) -> str | None:
+    """Return the path of the next page; None if this page is the last."""
+    for link in parse_header_links(response.headers.get("Link", "")):
+        if link.get("rel") == "next":
+            try:
+                return f"{path}?{urlsplit(link['url']).query}"
+            except ValueError:
+                raise _malformed(repository, path.partition("/")[0]) from None
+    return None
+
+
+def _malformed(repository: str, name: str) -> Exception:
+    return unexpected(repository, f"the registry's list of {name} is malformed")

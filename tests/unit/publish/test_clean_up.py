@@ -1,0 +1,371 @@
+"""A clean-up of registries: what it deletes, and what makes it stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.model_registry import (
+    HOST,
+    MIRROR,
+    ModelRegistries,
+    ModelRegistry,
+    Perform,
+    Repository,
+    add_index,
+)
+from support.release_actors import Silent
+from support.releases import plan_of, request_of
+
+from compiler.codes import Code
+from compiler.errors import DiagnosticError
+from compiler.external.registry import artifacts, listings
+from compiler.external.registry.artifacts import Artifact, push_artifact
+from compiler.external.registry.client import MANIFEST, RegistryError
+from compiler.external.registry.responses import Response
+from compiler.fingerprint.naming import TIME_PREFIX, fingerprint_tag
+from compiler.matrix.matrix import Keep
+from compiler.publish import clean_up_notes, deletion_run, read_inventory
+from compiler.publish.clean_up import CleanUpPlan, CleanUpResult, clean_up, plan_clean_up
+from compiler.publish.publish import publish
+from compiler.publish.read_inventory import InventoryReader
+from compiler.releases.registry_record import MEDIA_TYPE as RECORD
+
+
+OWN, COPY = f"{HOST}/acme/a", f"{MIRROR}/acme/a"
+MATRIX = f"""\
+variables: {{V: "1"}}
+axes: {{n: [x, y]}}
+images:
+  a:
+    template: a.j2
+    platforms: [linux/amd64]
+    tags: ["{OWN}:{{{{ n }}}}-${{V}}", "{COPY}:{{{{ n }}}}-${{V}}"]
+    moving: ["{OWN}:{{{{ n }}}}"]
+publish: {{version: "${{V}}"}}
+"""
+KEEP = Keep(releases=1, days=30)
+
+
+class Project:
+    """A matrix with two releases; time passes only when a test says so."""
+
+    def __init__(self) -> None:
+        """Publish two releases, 100 days ago."""
+        self.model = ModelRegistry()
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+        self.plan = plan_of(MATRIX)
+        self.gates: list[Callable[[str, str], Response | None]] = []
+        self.sent: list[str] = []
+
+    def gate(self, method: str, path: str, perform: Perform) -> Response:
+        """Let a gate of the test answer a request, otherwise the registry."""
+        self.sent.append(f"{method} {path}")
+        answers = (found for gate in self.gates if (found := gate(method, path)))
+        return next(answers, None) or perform()
+
+    def registries(self) -> ModelRegistries:
+        """Return a client."""
+        return ModelRegistries(self.model, self.gate, attempts=1)
+
+    def publish(self, version: str) -> None:
+        """Stage and publish all targets with signatures in both forms."""
+        for target in self.plan.targets:
+            name = f"{target.name} {version}"
+            fingerprint = self.fingerprint(name)
+            index = add_index(
+                self.model, OWN, {"amd64": self.model.add_image(OWN, name)}, fingerprint
+            )
+            push_artifact(
+                self.registries(),
+                OWN,
+                TIME_PREFIX + index.digest[7:],
+                Artifact(
+                    b"{}",
+                    "time.json",
+                    "application/vnd.compile-matrix.time.v1+json",
+                    {**artifacts.created_now(), "com.compile-matrix.image": index.digest},
+                ),
+            )
+            self.model.add_image(OWN, f"signature of {name}", f"sha256-{index.digest[7:]}.sig")
+            self.model.add_manifest(
+                OWN, {"subject": {"digest": index.digest}, "layers": []}, MANIFEST
+            )
+        request = request_of(
+            self.plan, version, lambda name: self.fingerprint(f"{name} {version}")[3:]
+        )
+        publish(request, self.registries(), Silent())
+
+    def fingerprint(self, name: str) -> str:
+        """Return the tag of an image's fingerprint."""
+        return fingerprint_tag(name.encode().hex().ljust(64, "0"))
+
+    def plan_clean_up(self, reader: InventoryReader | None = None) -> CleanUpPlan:
+        """Return what a clean-up may delete now."""
+        return plan_clean_up(reader or self.reader(), KEEP, self.now)
+
+    def reader(self) -> InventoryReader:
+        """Return a reader of both repositories."""
+        floating = [f"{OWN}:{name}" for name in "xy"]
+        return InventoryReader(self.registries(), [OWN, COPY], floating)
+
+    def clean_up(self) -> CleanUpResult:
+        """Clean up."""
+        reader = self.reader()
+        plan = self.plan_clean_up(reader)
+        return clean_up(self.registries(), plan, lambda: self.plan_clean_up(reader), lambda _: None)
+
+    def tags(self, repository: str = OWN) -> list[str]:
+        """Return the tags for users and of records."""
+        tags = self.model.repository(repository).tags
+        return sorted(tag for tag in tags if not tag.startswith(("fp-", "sha256-")))
+
+
+@pytest.fixture
+def project(monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Provide a matrix with two releases of 100 days ago."""
+    project = Project()
+    for module in (clean_up_notes, deletion_run, read_inventory):
+        monkeypatch.setattr(module, "pause", lambda _: False)
+    monkeypatch.setattr(artifacts, "utc_now", lambda: project.now)
+    project.publish("1")
+    project.publish("2")
+    project.now += timedelta(days=100)
+    return project
+
+
+def answer(status: int, body: bytes = b"") -> Response:
+    """Return a response of a registry."""
+    return Response(status=status, reason="no", url="", redirected=False, headers={}, content=body)
+
+
+def test_an_expired_release_is_deleted_as_a_whole(project: Project) -> None:
+    """The other release stays complete, with its signatures, in both repositories."""
+    result = project.clean_up()
+
+    assert result.problems == ()
+    assert result.kept == ()
+    assert project.tags() == ["release-2", "x", "x-2", "y", "y-2"]
+    assert project.tags(COPY) == ["x-2", "y-2"]
+    for repository in (OWN, COPY):
+        store = project.model.repository(repository)
+        assert not any(store.missing(digest) for digest in store.tags.values())
+        signed = {f"sha256:{tag[7:71]}" for tag in store.tags if tag.endswith(".sig")}
+        assert signed == {store.tags["x-2"], store.tags["y-2"]}
+        assert sum(b'"subject"' in text for _, text in store.manifests.values()) == 2
+    assert project.plan_clean_up().deletions == ()
+
+
+def test_a_dry_run_only_reads(project: Project) -> None:
+    """Planning sends no request that writes."""
+    project.sent.clear()
+
+    assert project.plan_clean_up().deletions
+    assert {text.split()[0] for text in project.sent} == {"GET", "HEAD"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (405, b'{"errors": [{"code": "UNSUPPORTED", "message": "no"}]}', "cannot delete manifests"),
+        (404, b'{"errors": [{"code": "UNSUPPORTED"}]}', "cannot delete manifests"),
+        (403, b'{"errors": [{"code": "DENIED"}]}', "nothing was deleted"),
+        (401, b"", "nothing was deleted"),
+    ],
+)
+def test_a_registry_that_cannot_delete(
+    project: Project, status: int, body: bytes, reason: str
+) -> None:
+    """The other registry is cleaned; records stay, so that the next clean-up continues."""
+    project.gates.append(
+        lambda method, path: (
+            answer(status, body) if method == "DELETE" and path.startswith(HOST) else None
+        )
+    )
+
+    result = project.clean_up()
+
+    assert [problem.code for problem in result.problems] == [Code.CANNOT_DELETE]
+    assert reason in result.problems[0].message
+    assert project.tags(COPY) == ["x-2", "y-2"]
+    assert "release-1" in project.tags()
+    assert "x-1" in project.tags()
+    assert not any(tag.startswith("fp-gc-") for tag in project.model.repository(OWN).tags)
+
+
+def test_what_belongs_to_an_image_that_was_not_deleted_stays(project: Project) -> None:
+    """Neither its platforms nor its signatures nor its record are deleted."""
+    digest = project.model.repository(OWN).tags["x-1"]
+    project.gates.append(
+        lambda method, path: (
+            answer(400) if method == "DELETE" and path == f"{OWN}/manifests/{digest}" else None
+        )
+    )
+
+    result = project.clean_up()
+
+    assert len(result.problems) == 1
+    store = project.model.repository(OWN)
+    assert not store.missing(digest)
+    assert f"sha256-{digest[7:]}.sig" in store.tags
+    assert project.tags() == ["release-1", "release-2", "x", "x-1", "x-2", "y", "y-2"]
+    project.gates.clear()
+    assert project.clean_up().problems == ()
+    assert project.tags() == ["release-2", "x", "x-2", "y", "y-2"]
+
+
+def test_a_deletion_that_takes_effect_late(project: Project) -> None:
+    """It is reported, and releases count the clean-up as running."""
+    project.gates.append(
+        lambda method, path: (
+            answer(202)
+            if method == "DELETE" and path.startswith(COPY) and "sha256:000" not in path
+            else None
+        )
+    )
+
+    result = project.clean_up()
+
+    assert "still in" in result.problems[0].message
+    (tag,) = [tag for tag in project.model.repository(COPY).tags if tag.startswith("fp-gc-")]
+    manifest = project.registries().manifest(COPY, tag)
+    assert manifest is not None
+    note = clean_up_notes.read_note(project.registries(), COPY, manifest)
+    assert note is not None
+    assert not note.has_ended
+
+
+def test_an_interrupted_clean_up_is_continued(project: Project) -> None:
+    """Manifests to which no tag leads any more are known from the note."""
+    deletions = iter(range(100))
+
+    def interrupt(method: str, path: str) -> None:
+        if method == "DELETE" and "sha256:000" not in path and next(deletions) >= 5:
+            raise KeyboardInterrupt
+
+    project.gates.append(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        project.clean_up()
+    project.gates.clear()
+
+    assert project.clean_up().problems == ()
+
+    store = project.model.repository(OWN)
+    assert not any(store.missing(digest) for digest in store.manifests)
+    assert store.manifests.keys() == reachable(store)
+
+
+def reachable(store: Repository) -> set[str]:
+    """Return the manifests to which tags lead, and those that refer to them."""
+    found = set(store.tags.values())
+    texts = [store.manifests[digest][1] for digest in found]
+    found |= {one for one in store.manifests if any(one.encode() in text for text in texts)}
+    subjects = {f'"subject": {{"digest": "{one}"'.encode(): one for one in found}
+    return found | {
+        digest
+        for digest, (_, text) in store.manifests.items()
+        if any(subject in text for subject in subjects)
+    }
+
+
+def test_a_damaged_record_stops_everything(project: Project) -> None:
+    """What it names is unknown."""
+    artifact = Artifact(b"{", "release.json", RECORD)
+    push_artifact(project.registries(), OWN, "release-0", artifact)
+
+    with pytest.raises(RegistryError, match="not a valid release record"):
+        project.clean_up()
+    assert not any("DELETE" in text and "manifests" in text for text in project.sent)
+
+
+def test_a_tag_that_cannot_be_read_stops_everything(project: Project) -> None:
+    """Its manifest may contain anything."""
+    digest = project.model.repository(OWN).tags["x-2"]
+    project.gates.append(
+        lambda method, path: answer(404) if method == "GET" and path.endswith(digest) else None
+    )
+
+    with pytest.raises(RegistryError, match="exists, but its manifest"):
+        project.clean_up()
+
+
+def test_a_tag_that_leads_nowhere_protects_nothing(project: Project) -> None:
+    """Some registries go on listing tags of deleted manifests."""
+    project.model.repository(OWN).set_tag("ghost", f"sha256:{'a' * 64}")
+
+    assert project.clean_up().problems == ()
+
+
+def test_tags_and_referrers_in_pages(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each page is read, and an endless list is an error."""
+    image = project.model.repository(OWN).tags["x-1"]
+    pages = iter([b'{"tags": ["x-1"]}', b'{"tags": ["page-2"]}', b'{"tags": []}'])
+    project.model.repository(OWN).set_tag("page-2", image)
+
+    def paged(method: str, path: str) -> Response | None:
+        if method != "GET" or f"{OWN}/tags/list" not in path:
+            return None
+        link = {"Link": f'</v2/acme/a/tags/list?last={len(project.sent)}>; rel="next"'}
+        return Response(
+            status=200, reason="", url="", redirected=False, headers=link, content=next(pages)
+        )
+
+    project.gates.append(paged)
+    assert project.registries().tags(OWN) == ["x-1", "page-2"]
+
+    project.gates.clear()
+    monkeypatch.setattr(listings, "MAX_PAGES", 3)
+    entry = f'{{"manifests": [{{"digest": "{image}"}}]}}'.encode()
+    project.gates.append(
+        lambda _, path: (
+            Response(
+                status=200,
+                reason="",
+                url="",
+                redirected=False,
+                headers={"Link": f'</v2/a/referrers/b?last={len(project.sent)}>; rel="next"'},
+                content=entry,
+            )
+            if "/referrers/" in path
+            else None
+        )
+    )
+    with pytest.raises(RegistryError, match="more than 3 pages"):
+        project.plan_clean_up()
+
+
+def test_too_many_manifests(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A repository that is too large is an error, not a half-read inventory."""
+    monkeypatch.setattr(read_inventory, "MAX_MANIFESTS", 5)
+
+    with pytest.raises(RegistryError, match="more than 5 manifests"):
+        project.plan_clean_up()
+
+
+def test_unknown_age_counts_from_the_first_clean_up(project: Project) -> None:
+    """Images of older versions of this program get old, too."""
+    old = project.model.add_image(OWN, "staged by an older version", f"fp-{'a' * 64}")
+
+    assert project.plan_clean_up().undated == ((OWN, old.digest),)
+    project.clean_up()
+    project.now += timedelta(days=29)
+    assert old.digest not in {one.digest for one in project.plan_clean_up().deletions}
+    project.now += timedelta(days=1)
+    assert old.digest in {one.digest for one in project.plan_clean_up().deletions}
+
+
+def test_a_release_notices_a_clean_up_that_is_running(project: Project) -> None:
+    """It fails after its last tag, and says why; after the clean-up it succeeds."""
+    digest = project.model.repository(OWN).tags["x-2"]
+    note = clean_up_notes.CleanUpNote(digests=frozenset({digest}), has_ended=False)
+    clean_up_notes.write_note(project.registries(), OWN, "fp-gc-other", note)
+
+    with pytest.raises(DiagnosticError) as failure:
+        project.publish("2")
+    assert failure.value.outcome == "nothing was built"
+    assert [problem.code for problem in failure.value.diagnostics] == [Code.DELETED_IMAGE]
+    assert "is running and may delete its image" in str(failure.value)
+
+    project.now += clean_up_notes.EXPIRY + timedelta(minutes=1)
+    project.publish("2")
