@@ -109,7 +109,9 @@ class HttpClient:
 
         response = self._retry(send, host)
         reads = method not in {"POST", "PUT", "PATCH"}
-        if reads and (is_missing(response) or (response.status in REDIRECTS and not redirects)):
+        if reads and (
+            is_missing(response, method) or (response.status in REDIRECTS and not redirects)
+        ):
             return None
         if not response.ok:
             stored = self._authorizer.credentials(host) is not None

@@ -109,12 +109,13 @@ def _reports(response: Response, codes: tuple[str, ...]) -> bool:
     return not response.ok and any(code.startswith(codes) for code in reported)
 
 
-def is_missing(response: Response) -> bool:
-    """Return whether a response to a read says that the content does not exist.
+def is_missing(response: Response, method: str) -> bool:
+    """Return whether a response to a read or deletion says that the content does not exist.
 
     A denied or rejected read must not be taken for that: an existing tag would be overwritten.
     """
-    is_refused = _reports(response, (*_DENIED_CODES, *_BUSY_CODES, *_UNSUPPORTED_CODES))
+    refusals = (*_DENIED_CODES, *_BUSY_CODES, *(_UNSUPPORTED_CODES if method == "DELETE" else ()))
+    is_refused = _reports(response, refusals)
     return response.status == requests.codes.not_found and not is_refused
 
 
