@@ -297,8 +297,13 @@ def test_every_order_of_steps(other: Task) -> None:
         run_script(other, [turns[first], turns[1 - first], (first, "(?!)"), (1 - first, "(?!)")])
 
 
-LATE = [(0, r"DELETE .*/manifests/sha256:0*[1-9a-f]"), (1, "(?!)"), (0, "(?!)")]
-"""The other run does everything right before the clean-up deletes."""
+LATE = [
+    (1, r"PUT .*/manifests/(.-3|1|latest)$"),
+    (0, r"DELETE .*/manifests/sha256:0*[1-9a-f]"),
+    (1, "(?!)"),
+    (0, "(?!)"),
+]
+"""The other run creates its tags right before the clean-up deletes."""
 
 
 @pytest.mark.parametrize(
