@@ -400,10 +400,8 @@ class SignOptions(Level):
 class KeepOptions(Level):
     """What `gc` keeps, besides floating tags and everything that the kept releases name."""
 
-    releases: Text = Field(description="The number of newest releases to keep, at least 1.")
-    days: Text = Field(
-        description="Everything younger is kept, also of runs in progress: a number of days."
-    )
+    releases: Text = declare("The number of newest releases to keep, at least 1.")
+    days: Text = declare("Everything younger is kept, also of runs in progress: a number of days.")
 
 
 class PublishOptions(Level):
@@ -424,8 +422,8 @@ class PublishOptions(Level):
     sign: SignOptions | None = declare(
         "Who signs images and records before any tag is created.", None
     )
-    keep: KeepOptions | None = Field(
-        None, description="What `gc` keeps: `{releases: 10, days: 180}`. It deletes the rest."
+    keep: KeepOptions | None = declare(
+        "What `gc` keeps: `{releases: 10, days: 180}`. It deletes the rest.", None
     )
 
 
