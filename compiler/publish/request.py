@@ -72,6 +72,7 @@ class TargetState(StrEnum):
     STAGED = "staged"
     TESTED = "tested"
     CHECKED = "checked"
+    SIGNED = "signed"
     PROMOTED = "promoted"
 
 

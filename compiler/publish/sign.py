@@ -12,7 +12,13 @@ from compiler.errors import DiagnosticError
 from compiler.external.references import split_tag
 from compiler.publish.composed_images import known_digest
 from compiler.publish.items import ReleaseItem
-from compiler.publish.request import SOME_TAGS, STAGED, PublishJob, PublishProgress
+from compiler.publish.request import (
+    SOME_TAGS,
+    STAGED,
+    PublishJob,
+    PublishProgress,
+    TargetState,
+)
 from compiler.publish.signatures import SignedImage
 from compiler.publish.staged_image import KnownImage
 from compiler.releases.record import ReleasedIndex, ReleaseRecord
@@ -27,15 +33,18 @@ def sign_images(job: PublishJob, progress: PublishProgress, items: Iterable[Rele
     """
     if job.signatures is None:
         return
-    images = [image for item in items for image in images_of(job, progress, item)]
+    images = {item.target: images_of(job, progress, item) for item in items}
+    wanted = [image for found in images.values() for image in found]
     try:
-        signed = job.signatures.ensure(images, _recorded_as_signed(job, progress))
+        signed = job.signatures.ensure(wanted, _recorded_as_signed(job, progress))
     except DiagnosticError as error:
         error.outcome = SOME_TAGS if progress.overtaken else STAGED
         raise
     if signed:
         progress.is_outdated = True
         job.report.say(f"signed: {len(signed)}")
+    anew = {name for name, found in images.items() if not set(signed).isdisjoint(found)}
+    job.reached(TargetState.SIGNED, (name for name in images if name in job.selected), anew)
 
 
 def images_of(job: PublishJob, progress: PublishProgress, item: ReleaseItem) -> list[SignedImage]:
