@@ -27,7 +27,7 @@ from compiler.cli.summary_file import (
     summary_option,
     wants_summary,
 )
-from compiler.errors import on_error
+from compiler.errors import DiagnosticError, on_error
 from compiler.reports.text import shortened
 
 
@@ -220,6 +220,7 @@ def _publish(
     from compiler.output.local_folder import write_local
     from compiler.publish.output import format_notes, format_result
     from compiler.publish.publish import publish
+    from compiler.publish.summary import failure_summary, result_summary
 
     is_summarized = wants_summary(release.options.summary)
     version = release.release.version
@@ -228,6 +229,10 @@ def _publish(
     try:
         with on_error("staged images are kept, and the next run reuses them"):
             result = publish(request, registries, progress)
+    except DiagnosticError as error:
+        if is_summarized:
+            append_summary(release.options.summary, failure_summary(version, error))
+        raise
     finally:
         progress.end()
     if result.record:
@@ -238,7 +243,5 @@ def _publish(
             click.echo(line, err=True)
     click.echo(format_result(result, output_format, time.monotonic() - start), nl=False)
     if is_summarized:
-        from compiler.publish.summary import result_summary
-
         text = result_summary(release.compiled.plan, result, earlier)
         append_summary(release.options.summary, text)

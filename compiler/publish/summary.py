@@ -3,16 +3,20 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from compiler.errors import DiagnosticError
 from compiler.publish.output import format_kept_tags, format_notes
 from compiler.publish.preview import Preview
 from compiler.publish.result import PublishResult
 from compiler.releases.record import ReleaseRecord
 from compiler.releases.release_diff import change_reasons
+from compiler.reports.markdown import markdown
 from compiler.reports.run_summary import RunSummary, format_summary
 from compiler.reports.text import counted
 from compiler.targets.plan import Plan
 
 
+MAX_ERRORS = 20
+"""Maximum number of errors in a summary."""
 _PREVIEWED = {"build": "to build", "merge": "to merge", "reuse": "reused"}
 
 
@@ -96,6 +100,26 @@ def result_summary(plan: Plan, result: PublishResult, earlier: ReleaseRecord | N
             released_sizes=_sizes(earlier),
         ),
     )
+
+
+def failure_summary(version: str, error: DiagnosticError) -> str:
+    """Return why a version was not published, or not completely.
+
+    Args:
+        version: the version.
+        error: the errors of the run, and what it did nevertheless.
+    """
+    listed = error.diagnostics[:MAX_ERRORS]
+    lines = [f"### Not published: {markdown(version)}", ""]
+    lines += [f"{markdown(_sentence(error.outcome))}", ""] if error.outcome else []
+    lines += [f"* {markdown(one.message)}" for one in listed]
+    more = len(error.diagnostics) - len(listed)
+    lines += [f"* and {counted(more, 'error')} more"] if more else []
+    return "".join(f"{line}\n" for line in [*lines, ""])
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _limits(plan: Plan) -> list[str]:

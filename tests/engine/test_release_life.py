@@ -115,14 +115,14 @@ def project(
     (tmp_path / "keys").mkdir()
     keys = KeyPair.create(cosign, tmp_path / "keys")
     (folder / "cosign.pub").write_bytes(keys.public)
-    shelves = tuple(
+    first, second = (
         KillableRegistry(registry_program, tmp_path / name, more=DELETES)
         for name in ("first", "second")
     )
-    found = Project(engine=engine, folder=folder, shelves=shelves, keys=keys)
+    found = Project(engine=engine, folder=folder, shelves=(first, second), keys=keys)
     found.run()
     yield found
-    for shelf in shelves:
+    for shelf in found.shelves:
         shelf.close()
 
 

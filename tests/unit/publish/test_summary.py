@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 from support.releases import plan_of, released_target
 
+from compiler.codes import Code
+from compiler.errors import Argument, Diagnostic, DiagnosticError
 from compiler.publish.preview import Preview, PreviewedTarget
 from compiler.publish.result import KeptReason, KeptTag, PublishedTarget, PublishResult
-from compiler.publish.summary import preview_summary, result_summary
+from compiler.publish.summary import failure_summary, preview_summary, result_summary
 from compiler.releases.record import ReleaseRecord
 
 
@@ -92,3 +94,19 @@ def test_preview(earlier: ReleaseRecord | None) -> None:
     assert "Checks to run&#58; scan on 1 image.\n" in text
     assert "| **to build** | reused |\n" in text
     assert ("| a-3&#95;9 | another image | 1.0 kB |\n" in text) == (earlier is not None)
+
+
+def test_failure() -> None:
+    """The errors are listed as text, with what was done nevertheless."""
+    where = Argument(name="--version")
+    errors = [
+        Diagnostic(code=Code.FAILED_CHECK, message=f"a-{n}: <img> failed", location=where)
+        for n in range(22)
+    ]
+
+    text = failure_summary("v1", DiagnosticError(errors, outcome="no tag was created"))
+
+    assert text.startswith(
+        "### Not published: v1\n\nNo tag was created.\n\n* a-0&#58; &#60;img&#62; failed\n"
+    )
+    assert text.endswith("* a-19&#58; &#60;img&#62; failed\n* and 2 errors more\n\n")
