@@ -153,6 +153,7 @@ def _level(level: type[Level]) -> Schema:
         },
         "patternProperties": {"^x-": {}},
         "additionalProperties": False,
+        **rules.TOGETHER.get(level, {}),
     }
 
 

@@ -357,3 +357,17 @@ SHORT: dict[type[Level], Schema] = {
     TagOptions: {"type": ["array"], "items": _TAGS["items"]},
 }
 """Short forms of levels, allowed instead of a mapping."""
+
+TOGETHER: dict[type[Level], Schema] = {
+    SignOptions: {
+        "oneOf": [
+            {"required": ["key", "public"]},
+            {
+                "required": ["keyless"],
+                "not": {"anyOf": [{"required": ["key"]}, {"required": ["public"]}]},
+            },
+        ],
+    },
+    VerifyOptions: {"oneOf": [{"required": ["key"]}, {"required": ["keyless"]}]},
+}
+"""Which keys of a level belong together, or exclude each other."""

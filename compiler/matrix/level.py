@@ -1,7 +1,8 @@
-"""Levels of matrix.yaml as classes: their keys are annotated attributes, checked by pydantic-core.
+"""Levels of matrix.yaml as classes: their keys are annotated attributes, checked by pydantic.
 
-The models of pydantic do the same. To import and to build them takes half as long as everything
-else that a short command does, so this module makes the schemas itself, for the types in `model`.
+Values are validated by pydantic's core, with its schemas, conversions and errors. Only the schemas
+are made here, for the types in `model`: to import and to build pydantic's models takes as long as
+everything else that a short command does, and `list` would exceed its limit of time.
 """
 
 from collections.abc import Callable, Mapping

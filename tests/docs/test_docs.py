@@ -9,6 +9,7 @@ from support.scripts import load_script
 
 from compiler.codes import Code
 from compiler.matrix import model
+from compiler.matrix.level import Level
 
 
 GENERATOR = load_script(PROJECT / "docs/generate.py")
@@ -52,7 +53,7 @@ def test_every_code_is_documented() -> None:
 def test_every_key_is_documented() -> None:
     """The page about matrix.yaml names each key of each level."""
     page = (PROJECT / "docs/matrix.md").read_text(encoding="utf-8")
-    levels: list[type[model.Level]] = [model.MatrixFile, model.ImageOptions, model.Override]
+    levels: list[type[Level]] = [model.MatrixFile, model.ImageOptions, model.Override]
     levels += [model.ValueOptions, model.ParentOptions, model.CacheOptions, model.PublishOptions]
     for level in levels:
         for key in model.keys(level):

@@ -39,6 +39,8 @@ _OTHER_CODES = (
     *_BUSY_CODES,
 )
 """The start of codes that say why a request failed although the repository exists."""
+_INCOMPLETE_CODES = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
+"""Codes for a manifest with content that the registry does not find."""
 
 
 def rejection(
@@ -94,6 +96,7 @@ def rejection(
         f"cannot {action} {repository}: {status} {quote}".rstrip(),
         status=status,
         help_="correct what the registry reports, or retry",
+        is_incomplete=_reports(response, _INCOMPLETE_CODES),
     )
 
 

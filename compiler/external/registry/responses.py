@@ -74,10 +74,26 @@ class RejectedError(RegistryError):
     is missing.
     """
 
-    def __init__(self, repository: str, message: str, *, status: int, help_: str) -> None:
-        """Take what `RegistryError` takes, and the status."""
+    def __init__(
+        self,
+        repository: str,
+        message: str,
+        *,
+        status: int,
+        help_: str,
+        is_incomplete: bool = False,
+    ) -> None:
+        """Take what `RegistryError` takes, and more.
+
+        Args:
+            repository: the repository.
+            message: what went wrong.
+            status: the status of the response.
+            help_: the remedy.
+            is_incomplete: whether the registry misses content to which a manifest refers.
+        """
         super().__init__(repository, message, code=Code.REGISTRY_ERROR, help_=help_)
-        self.status = status
+        self.status, self.is_incomplete = status, is_incomplete
 
 
 class UnsupportedError(RejectedError):

@@ -7,12 +7,15 @@ A request whose response is lost is sent again, although the registry may have c
 then has another state of the upload than we expect. Such an upload starts over.
 """
 
+import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import sha256
 from urllib.parse import quote
 
 from compiler.codes import Code
 from compiler.external.references import split_repository
+from compiler.external.registry.parallel import pause
 from compiler.external.registry.responses import (
     MissingRepositoryError,
     RegistryError,
@@ -24,6 +27,7 @@ from compiler.external.registry.responses import (
     unexpected,
 )
 from compiler.external.registry.sessions import join_url
+from compiler.external.transient_errors import retry_delay
 
 
 CHUNK = 16 * 2**20
@@ -45,23 +49,38 @@ class Uploads:
     def __init__(self, request: Callable[..., Response | None]) -> None:
         """Take the function that sends requests: `HttpClient.request`."""
         self._request = request
+        self._lock = threading.Lock()
+        self._locks: dict[tuple[str, str], threading.Lock] = {}
+
+    def _only_once(self, repository: str, digest: str) -> threading.Lock:
+        """Return the lock of a blob: parallel uploads of it would send it several times."""
+        with self._lock:
+            return self._locks.setdefault((repository, digest), threading.Lock())
 
     def put_manifest(
         self, repository: str, reference: str, content: bytes, media_type: str
     ) -> None:
-        """Store a manifest under a tag or its digest."""
-        self._put(repository, f"manifests/{reference}", content, {"Content-Type": media_type})
+        """Store a manifest under a tag or its digest.
+
+        What it refers to is stored already. It is sent again if the registry does not find that: a
+        part that another run has just stored again is missing for a moment.
+        """
+        headers = {"Content-Type": media_type}
+        for attempt in range(1, _UPLOADS + 1):
+            try:
+                return self._put(repository, f"manifests/{reference}", content, headers)
+            except RejectedError as error:
+                if not error.is_incomplete or attempt == _UPLOADS or pause(retry_delay(attempt)):
+                    raise
+        raise AssertionError  # the last attempt has returned or raised
 
     def put_blob(self, repository: str, content: bytes) -> str:
         """Store a blob and return its digest."""
         digest = content_digest(content)
-        if not self._exists(repository, digest):
-            self._upload(
-                repository,
-                digest,
-                self._start(repository),
-                lambda url: self._send(repository, url, digest, content),
-            )
+        with self._only_once(repository, digest):
+            if not self._exists(repository, digest):
+                send = partial(self._send, repository, digest=digest, content=content)
+                self._upload(repository, digest, self._start(repository), send)
         return digest
 
     def copy_blob(self, source: str, target: str, digest: str, size: int) -> None:
@@ -76,8 +95,12 @@ class Uploads:
         Raises:
             RegistryError: a registry rejects the request, or the source has other content.
         """
-        if self._exists(target, digest):
-            return
+        with self._only_once(target, digest):
+            if not self._exists(target, digest):
+                self._copy_missing(source, target, digest, size)
+
+    def _copy_missing(self, source: str, target: str, digest: str, size: int) -> None:
+        """Mount a blob, or read and upload it."""
         url = self._mount(source, target, digest)
         if url is None:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from itertools import count
 
@@ -12,6 +13,7 @@ from support.model_registry import HOST, MIRROR, ModelRegistries, ModelRegistry,
 from compiler.external.registry import http, uploads
 from compiler.external.registry.client import MANIFEST, Manifest, RegistryError
 from compiler.external.registry.copying import Copier
+from compiler.external.registry.parallel import run_parallel
 from compiler.external.registry.responses import Response
 
 
@@ -169,3 +171,48 @@ def test_missing_content_is_reported() -> None:
 
     with pytest.raises(RegistryError, match=f"{child} is missing in {SOURCE}"):
         Copier(ModelRegistries(model)).copy(SOURCE, TARGET, index.digest)
+
+
+def test_a_manifest_is_sent_again_if_its_content_is_missing_for_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is, while another run stores the same blob; an error that lasts is reported."""
+    monkeypatch.setattr(uploads, "pause", lambda _: False)
+    model = ModelRegistry()
+    image = model.add_image(SOURCE, "1")
+    code, refusals = '{"errors": [{"code": "MANIFEST_BLOB_UNKNOWN", "message": "blob unknown"}]}', 0
+
+    def gate(method: str, path: str, perform: Perform) -> Response:
+        nonlocal refusals
+        if method == "PUT" and "manifests" in path and refusals:
+            refusals -= 1
+            return Response(
+                status=400, reason="", url=path, redirected=False, headers={}, content=code.encode()
+            )
+        return perform()
+
+    for refusals in (1, 4):  # noqa: B007 - `gate` counts it
+        model.repository(TARGET).manifests.clear()
+        Copier(ModelRegistries(model, gate)).copy(SOURCE, TARGET, image.digest)
+        assert image.digest in model.repository(TARGET).manifests
+    refusals = 5
+    with pytest.raises(RegistryError, match="blob unknown"):
+        Copier(ModelRegistries(model, gate)).copy(SOURCE, ELSEWHERE, image.digest)
+
+
+def test_parallel_copies_send_a_blob_once() -> None:
+    """Images that share a layer are copied at the same time; the layer is uploaded once."""
+    model = ModelRegistry(mounts=False)
+    images = [model.add_image(SOURCE, "same layer", f"t{n}", platform=f"p{n}") for n in range(8)]
+    together = threading.Barrier(8, timeout=10)
+
+    def gate(method: str, path: str, perform: Perform) -> Response:
+        if method == "HEAD" and "manifests" in path:
+            together.wait()
+        return perform()
+
+    copier = Copier(ModelRegistries(model, gate))
+    run_parallel(lambda image: copier.copy(SOURCE, TARGET, image.digest), dict(enumerate(images)))
+
+    sent = [write for write in model.writes if write.startswith("PUT") and "/blobs/" in write]
+    assert len(sent) == len(images) + 1  # their configurations, and the layer
