@@ -176,7 +176,10 @@ def test_promote_back_and_forward(project: Project) -> None:
     assert before == {tag: project.digest("base", tag) for tag in before}
     project.run("release", "promote", "v2.0")
     assert project.digest("base", "latest") == second["base-c"]["digest"]
-    assert [line.split() for line in project.run("release", "list").stdout.splitlines()] == [
+    listed = [line.split() for line in project.run("release", "list").stdout.splitlines()]
+    assert listed[0][3:] == ["SIZE"]
+    assert all(float(line[3]) > 0 for line in listed[1:])
+    assert [line[:3] for line in listed] == [
         ["RELEASE", "TARGETS", "BUILT"],
         ["v2.0", "6", "2"],
         ["v1.0", "6", "6"],

@@ -116,6 +116,18 @@ def level(known: dict[str, st.SearchStrategy[Any]], most: int) -> st.SearchStrat
 _TAGS = st.one_of(texts, st.sampled_from(["r/x:1", "{{ platform.arch }}", "{{ platform }}"]))
 _TAG_LISTS = st.dictionaries(st.sampled_from(["tags", "moving", "tag"]), lists(_TAGS), max_size=2)
 
+_TESTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "shell": lists(
+            st.one_of(texts, mappings(st.sampled_from(["run", "device", "mount", "x"]), texts, 2))
+        ),
+        "labels": mappings(texts, texts),
+        "files": lists(texts),
+        "user": texts,
+        "size": st.sampled_from(["12GB", "x", ""]),
+    },
+)
 _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "from": st.one_of(
         st.sampled_from(["one", "two", "base", None]),
@@ -140,15 +152,14 @@ _BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(
         ["args", "labels", "annotations", "contexts", "extra-hosts"], mappings(texts, texts)
     ),
-    **dict.fromkeys(
-        ["tags", "moving", "repositories", "tests", "ulimits", "entitlements"], lists(texts)
-    ),
+    **dict.fromkeys(["tags", "moving", "repositories", "ulimits", "entitlements"], lists(texts)),
+    "tests": st.one_of(lists(texts), _TESTS),
     **dict.fromkeys(["no-cache-filter", "resources"], lists(texts)),
     **dict.fromkeys(["shared", "platform-tags"], st.one_of(lists(_TAGS), _TAG_LISTS)),
     **dict.fromkeys(
         ["cache-from", "cache-to", "output", "attest", "secret", "ssh", "policy"], lists(records)
     ),
-    **dict.fromkeys(["no-cache", "pull"], st.booleans()),
+    **dict.fromkeys(["no-cache", "pull", "reproducible"], st.booleans()),
 }
 _OVERRIDE = {name: _BY_NAME.get(name, texts) for name in keys(Override)}
 _BY_NAME["overrides"] = lists(
@@ -176,6 +187,48 @@ _axis = st.one_of(
     texts,
 )
 _DERIVED = st.sampled_from([r"(\d+)", r"^(\w)\w*$", "(", "a", "(?P<n>a)", "(?i)(x)", "(é|😀)+", ""])
+_KEYLESS = st.fixed_dictionaries({}, optional={"identity": texts, "issuer": texts})
+_SIGNERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "key": st.sampled_from(["env://COSIGN_KEY", "data.yaml", "../x", "", "{{ py }}"]),
+        "public": st.sampled_from(["data.yaml", "nope.pub", ".", ""]),
+        "keyless": spoilt(_KEYLESS),
+    },
+)
+_LOCK = st.fixed_dictionaries(
+    {},
+    optional={
+        "mirror": st.one_of(texts, st.sampled_from(["${R}/bases", "r.x/b", "R/b", "r.x:1/b:t"])),
+        "policy": spoilt(st.booleans()),
+        "verify": mappings(st.sampled_from(["docker.io/*", "**", "[", ""]), spoilt(_SIGNERS), 2),
+    },
+)
+_LIMITS = st.sampled_from(["12GB", "10%", "0", "-1", "1e3", "1GiB", "", "{{ py }}", "9" * 40])
+_PUBLISH = st.fixed_dictionaries(
+    {"version": st.sampled_from(["${V}", "${R}", "V", "${x}"])},
+    optional={
+        "checks": mappings(
+            st.sampled_from(["scan", "a b", "gpu"]),
+            st.one_of(
+                texts,
+                st.fixed_dictionaries(
+                    {"run": texts},
+                    optional={
+                        "when": patterns,
+                        "needs": lists(st.sampled_from(["scan", "gpu", "x"])),
+                        "timeout": _LIMITS,
+                        "jobs": _LIMITS,
+                    },
+                ),
+            ),
+            2,
+        ),
+        "sign": spoilt(_SIGNERS),
+        "size": mappings(st.sampled_from(["max", "growth", "x"]), _LIMITS, 2),
+        "keep": mappings(st.sampled_from(["releases", "days", "x"]), _LIMITS, 2),
+    },
+)
 _TOP: dict[str, st.SearchStrategy[Any]] = {
     "include": lists(
         st.sampled_from(
@@ -202,7 +255,10 @@ _TOP: dict[str, st.SearchStrategy[Any]] = {
     "defaults": images,
     "images": mappings(st.sampled_from(["one", "two", "base", "T.x"]), spoilt(images), 3),
     "groups": mappings(texts, patterns, 2),
-    "publish": mappings(st.sampled_from(["version", "staging", "x"]), texts, 2),
+    "lock": _LOCK,
+    "publish": st.one_of(
+        mappings(st.sampled_from(["version", "staging", "x"]), texts, 2), _PUBLISH
+    ),
     "output": texts,
 }
 assert set(_TOP) == set(keys(MatrixFile))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -228,9 +229,12 @@ def ended(
     return stdout, stderr
 
 
+_STAGED = re.compile(r":fp-[0-9a-f]{64}(?!.*-pushed$)")
+
+
 def staged(shelf: KillableRegistry) -> int:
     """Count the tags of staged and tested images."""
-    return sum(":fp-" in tag and not tag.endswith("-pushed") for tag in shelf.tags())
+    return sum(bool(_STAGED.search(tag)) for tag in shelf.tags())
 
 
 def until(true: Callable[[], object], running: subprocess.Popen[str]) -> None:
