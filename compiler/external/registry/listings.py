@@ -5,8 +5,8 @@ in each response.
 """
 
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from requests.utils import parse_header_links
@@ -27,6 +27,7 @@ MAX_PAGES = 1000
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
 
+Entry = TypeVar("Entry")
 Read = Callable[..., Response | None]
 """Sends a request that reads, as `Registries` does; None if the content is missing."""
 
@@ -37,23 +38,13 @@ def list_tags(read: Read, repository: str) -> list[str]:
     Raises:
         InvalidContentError: the list is malformed or endless.
     """
-    tags: list[str] = []
-    path = "tags/list?n=1000"
-    for _ in range(MAX_PAGES):
-        response = read("GET", repository, path, limit=MAX_TAGS)
-        if response is None:
-            return tags
-        page = parse_json(response, repository).get("tags") or []
-        if not isinstance(page, list):
-            raise _malformed(repository, "tags")
-        tags += [tag for tag in page if isinstance(tag, str) and _TAG.match(tag)]
-        following = _next_path(response, repository, "tags/list")
-        if following is None or not page:
-            return tags
-        if path == following:
-            raise _malformed(repository, "tags")
-        path = following
-    raise unexpected(repository, f"the list of tags has more than {MAX_PAGES} pages")
+
+    def read_page(path: str) -> Response | None:
+        return read("GET", repository, path, limit=MAX_TAGS)
+
+    pages = _pages(read_page, _listed_tags, repository, "tags/list", "?n=1000")
+    entries = (entry for page in pages for entry in page or ())
+    return [tag for tag in entries if isinstance(tag, str) and _TAG.match(tag)]
 
 
 def list_referrers(read: Read, repository: str, digest: str, accept: str) -> list[str] | None:
@@ -64,27 +55,60 @@ def list_referrers(read: Read, repository: str, digest: str, accept: str) -> lis
     Raises:
         InvalidContentError: the list is endless.
     """
-    found: list[str] = []
-    path = f"referrers/{digest}"
-    for _ in range(MAX_PAGES):
+
+    def read_page(path: str) -> Response | None:
         try:
-            response = read("GET", repository, path, accept=accept, redirects=False)
+            return read("GET", repository, path, accept=accept, redirects=False)
         except RejectedError:
             return None
+
+    pages = list(_pages(read_page, _listed_digests, repository, f"referrers/{digest}"))
+    return None if None in pages else [one for page in pages for one in page or ()]
+
+
+def _pages(
+    read_page: Callable[[str], Response | None],
+    entries: Callable[[Response, str], list[Entry]],
+    repository: str,
+    path: str,
+    query: str = "",
+) -> Iterator[list[Entry] | None]:
+    """Yield the entries of each page of a list; None in place of a page that is missing.
+
+    Args:
+        read_page: returns the response for a path; None if the content is missing.
+        entries: returns the entries of a response in a repository.
+        repository: the repository.
+        path: the path of the list.
+        query: the query of the first page.
+    """
+    name = path.partition("/")[0]
+    current = f"{path}{query}"
+    for _ in range(MAX_PAGES):
+        response = read_page(current)
         if response is None:
-            return None
-        page = _listed_digests(response)
-        found += page
-        following = _next_path(response, repository, f"referrers/{digest}")
+            yield None
+            return
+        page = entries(response, repository)
+        yield page
+        following = _next_path(response, repository, path)
         if following is None or not page:
-            return found
-        if path == following:
-            raise _malformed(repository, "referrers")
-        path = following
-    raise unexpected(repository, f"the list of referrers has more than {MAX_PAGES} pages")
+            return
+        if following == current:
+            raise _malformed(repository, name)
+        current = following
+    raise unexpected(repository, f"the list of {name} has more than {MAX_PAGES} pages")
 
 
-def _listed_digests(response: Response) -> list[str]:
+def _listed_tags(response: Response, repository: str) -> list[Any]:
+    """Return the entries of a page of tags; some may not be valid tags."""
+    page = parse_json(response, repository).get("tags") or []
+    if not isinstance(page, list):
+        raise _malformed(repository, "tags")
+    return page
+
+
+def _listed_digests(response: Response, _: str) -> list[str]:
     """Return the digests of the descriptors in an index."""
     listed: Any = (load_object(response.content) or {}).get("manifests")
     entries = [one for one in (listed if isinstance(listed, list) else ()) if isinstance(one, dict)]
