@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from compiler.codes import Code
-from compiler.external.references import split_tag
 from compiler.publish.clean_up_notes import (
     RUNNING,
     Image,
@@ -86,6 +85,4 @@ def _content(image: KnownImage) -> tuple[str, ...]:
 
 def _repositories(job: PublishJob, item: ReleaseItem) -> set[str]:
     """Return the repositories that must have an image: those of its tags, and of staging."""
-    moved = item.floating_tags if job.moves_floating_tags else ()
-    tags = (*item.version_tags, *moved) if job.request.creates_tags else ()
-    return {item.repository, *(split_tag(tag)[0] for tag in tags)}
+    return {item.repository, *(job.repositories(item) if job.request.creates_tags else ())}

@@ -53,10 +53,7 @@ def _repositories(job: PublishJob, progress: PublishProgress, item: ReleaseItem)
 
     The image is in the repository in which it is staged, and where a version tag refers to it.
     """
-    tags = (*item.version_tags, *(item.floating_tags if job.moves_floating_tags else ()))
     digest = progress.digest(item)
     present = {tag for tag in item.version_tags if progress.version_tags[tag] == digest}
     complete = {item.repository, *(split_tag(tag)[0] for tag in present)}
-    return [
-        name for name in dict.fromkeys(split_tag(tag)[0] for tag in tags) if name not in complete
-    ]
+    return [name for name in job.repositories(item) if name not in complete]

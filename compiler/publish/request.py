@@ -7,6 +7,7 @@ from typing import Protocol
 
 from compiler.bake.results import BakeOptions, BuildReport
 from compiler.codes import Code
+from compiler.external.references import split_tag
 from compiler.external.registry.client import Registries
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.output.bake_resolved import ResolvedPlan
@@ -116,6 +117,11 @@ class PublishJob:
     """All targets of the matrix."""
     signatures: Signatures | None = None
     """Signs and verifies images; None if the matrix has no `sign`, or nothing is to be signed."""
+
+    def repositories(self, item: ReleaseItem) -> list[str]:
+        """Return the repositories of the tags that a release creates or moves for an image."""
+        tags = (*item.version_tags, *(item.floating_tags if self.moves_floating_tags else ()))
+        return list(dict.fromkeys(split_tag(tag)[0] for tag in tags))
 
     def reached(self, state: TargetState, targets: Iterable[str], anew: Collection[str]) -> None:
         """Report targets that have reached a state, those of them that did so in this run last."""

@@ -69,8 +69,7 @@ def _in_all(repositories: Iterable[str], digests: Iterable[str]) -> list[SignedI
 
 def release_repositories(job: PublishJob, item: ReleaseItem) -> list[str]:
     """Return the repositories in which users find an image of the release."""
-    tags = (*item.version_tags, *(item.floating_tags if job.moves_floating_tags else ()))
-    return [*dict.fromkeys(split_tag(tag)[0] for tag in tags)] or [item.repository]
+    return job.repositories(item) or [item.repository]
 
 
 def _recorded_as_signed(job: PublishJob, progress: PublishProgress) -> set[SignedImage]:
