@@ -1,14 +1,35 @@
-"""What a release changed since the one before it, for the terminal."""
+"""What a release changed since an earlier one."""
 
 from collections.abc import Iterator
 
 from compiler.publish.result import PublishResult
+from compiler.releases.record import ReleaseRecord
 from compiler.releases.release_diff import change_reasons
 from compiler.reports.text import printable
 
 
 MAX_LISTED = 10
 """Maximum number of targets that are listed with their reasons."""
+
+
+def changed_targets(
+    result: PublishResult, earlier: ReleaseRecord | None
+) -> dict[str, tuple[str, ...]]:
+    """Return the targets whose images differ from an earlier release, with the reasons.
+
+    Args:
+        result: what a run has published or staged.
+        earlier: the earlier release; without one, every target is new.
+    """
+    recorded = earlier.by_name if earlier else {}
+    changed: dict[str, tuple[str, ...]] = {}
+    for one in result.targets:
+        old = recorded.get(one.record.target)
+        if old is None:
+            changed[one.record.target] = ("new",)
+        elif old.digest != one.record.digest:
+            changed[one.record.target] = change_reasons(old, one.record)
+    return changed
 
 
 def changes_since(result: PublishResult) -> Iterator[str]:
@@ -19,23 +40,15 @@ def changes_since(result: PublishResult) -> Iterator[str]:
     previous = result.previous
     if result.record is None or previous is None:
         return
-    earlier = previous.by_name
-    reasons = {
-        one.record.target: ", ".join(change_reasons(earlier[one.record.target], one.record))
-        if one.record.target in earlier
-        else "new"
-        for one in result.targets
-        if one.record.target not in earlier
-        or earlier[one.record.target].digest != one.record.digest
-    }
-    added = sum(name not in earlier for name in reasons)
+    reasons = changed_targets(result, previous)
+    added = sum(name not in previous.by_name for name in reasons)
     unchanged = len(result.targets) - len(reasons)
     yield printable(
         f"since {previous.release}: {added} added, {len(reasons) - added} changed, "
         f"{unchanged} unchanged"
     )
-    for name, reason in list(reasons.items())[:MAX_LISTED]:
-        yield printable(f"  {name}: {reason or 'another image'}")
+    for name, texts in list(reasons.items())[:MAX_LISTED]:
+        yield printable(f"  {name}: {', '.join(texts) or 'another image'}")
     if len(reasons) > MAX_LISTED:
         yield printable(
             f"  and {len(reasons) - MAX_LISTED} more: compile-matrix release diff "

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Mapping
 
 from compiler.errors import DiagnosticError
+from compiler.publish.changed_since import changed_targets
 from compiler.publish.output import format_kept_tags, format_notes
 from compiler.publish.preview import Preview
 from compiler.publish.result import PublishResult
 from compiler.releases.record import ReleaseRecord
-from compiler.releases.release_diff import change_reasons
 from compiler.reports.markdown import markdown
 from compiler.reports.run_summary import RunSummary, format_summary
 from compiler.reports.text import counted
@@ -66,13 +66,7 @@ def result_summary(plan: Plan, result: PublishResult, earlier: ReleaseRecord | N
     """
     built = frozenset(one.record.target for one in result.targets if one.built)
     created = sum(one.created_tags for one in result.targets)
-    recorded = earlier.by_name if earlier else {}
-    changed = frozenset(
-        one.record.target
-        for one in result.targets
-        if one.record.target not in recorded
-        or recorded[one.record.target].digest != one.record.digest
-    )
+    reasons = changed_targets(result, earlier)
     counts = f"{len(built):,} built, {len(result.targets) - len(built):,} reused"
     verb = "Published" if result.record else "Staged"
     return format_summary(
@@ -87,14 +81,8 @@ def result_summary(plan: Plan, result: PublishResult, earlier: ReleaseRecord | N
             states={
                 one.record.target: "built" if one.built else "reused" for one in result.targets
             },
-            changed=changed,
-            reasons={
-                one.record.target: change_reasons(recorded[one.record.target], one.record)
-                if one.record.target in recorded
-                else ("new",)
-                for one in result.targets
-                if earlier and one.record.target in changed
-            },
+            changed=frozenset(reasons),
+            reasons=reasons if earlier else {},
             sizes={one.record.target: one.record.bytes for one in result.targets},
             release=earlier.release if earlier else "",
             released_sizes=_sizes(earlier),
