@@ -15,7 +15,7 @@ from compiler.lock import faults
 from compiler.lock.base_images import IMAGE, OPEN, SYNTAX, Base, Build, open_fault
 from compiler.lock.diagnostics import LockDiagnostics, Use
 from compiler.lock.lockfile import Lock, read_lock
-from compiler.lock.mirror import copy_in, mirrored_digest, redirected
+from compiler.lock.mirror import copy_in, is_mirrored, redirected
 from compiler.lock.pin_text import Pinned, pin, pin_from_outside
 from compiler.lock.verified import unused_entries
 from compiler.matrix.bake_strings import BakeString, substitute
@@ -162,9 +162,10 @@ class Pinner:
         contexts = {}
         for name, base in self._contexts(target):
             uses.append(Use(target, base, "contexts", name))
-            if self._mirror and (locked := mirrored_digest(base, digest)):
+            locked = None if base.fault else digest(base.image)
+            if locked and self._mirror and is_mirrored(base):
                 contexts[name] = f"{IMAGE}{copy_in(self._mirror, base.image, locked).reference}"
-            elif not base.fault and (locked := digest(base.image)):
+            elif locked:
                 contexts[name] = f"{given['contexts'][name]}@{locked}"
         contexts |= {name: f"{IMAGE}{image}" for name, image in pinned.contexts.items()}
         fields = {

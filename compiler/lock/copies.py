@@ -8,7 +8,7 @@ from compiler.external.registry.client import Registries, RegistryError
 from compiler.external.registry.copying import Copier, require_manifest
 from compiler.external.registry.parallel import MAX_TRANSFERS, run_parallel
 from compiler.lock.lockfile import Lock
-from compiler.lock.mirror import Copy, copy_in, mirrored_digest
+from compiler.lock.mirror import Copy, copy_in, is_mirrored
 from compiler.lock.update import Project
 
 
@@ -23,7 +23,7 @@ def copies(project: Project, lock: Lock, mirror: str) -> Mapping[str, Copy]:
     return {
         image: copy_in(mirror, image, lock.bases[image].digest)
         for image, uses in project.uses.items()
-        if any(mirrored_digest(use.base, lambda _: "locked") for use in uses)
+        if any(is_mirrored(use.base) for use in uses)
     }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from compiler.external.references import canonical_tag, split_repository, split_tag
+from compiler.external.references import canonical_tag, familiar, split_repository, split_tag
 from compiler.lock.base_images import IMAGE, SYNTAX, Base
 from compiler.lock.pin_text import Pinned
 from compiler.matrix.bake_strings import substitute
@@ -24,7 +24,7 @@ _DIGITS = 12
 
 
 def resolved_mirror(matrix: Matrix, variables: Mapping[str, str]) -> str:
-    """Return the prefix of the mirror's repositories; empty if there is no mirror.
+    """Return the prefix of the mirror's repositories; empty without a mirror.
 
     Args:
         matrix: the matrix.
@@ -76,29 +76,25 @@ def redirected(pinned: Pinned, mirror: str, digest: Callable[[str], str | None])
     contexts: dict[str, str] = {}
     frontend = ""
     for base in pinned.bases:
-        locked = mirrored_digest(base, digest)
+        locked = digest(base.image) if is_mirrored(base) else None
         if locked is None:
             continue
         copy = copy_in(mirror, base.image, locked).reference
         if base.frontend:
             frontend = frontend if base.argument != SYNTAX and frontend else copy
             continue
-        names = [name for name, value in pinned.contexts.items() if _names(value, base, locked)]
+        original = f"{base.image}@{locked}"
+        names = [name for name, value in pinned.contexts.items() if value == original]
         contexts |= dict.fromkeys(names or [f"{_short(base.image)}@{locked}"], copy)
     return replace(pinned, contexts={**pinned.contexts, **contexts}, frontend=frontend)
 
 
-def mirrored_digest(base: Base, digest: Callable[[str], str | None]) -> str | None:
-    """Return the digest of an image that is read from the mirror; None if it is not.
+def is_mirrored(base: Base) -> bool:
+    """Return whether an image is read from the mirror if it is locked.
 
     An image whose name contains a bake variable is not: it is in a registry of the user's choice.
     """
-    return None if base.fault or base.opened else digest(base.image)
-
-
-def _names(value: str, base: Base, digest: str) -> bool:
-    """Return whether the value of a named context is an image with its digest."""
-    return value == f"{base.image}@{digest}"
+    return not base.fault and not base.opened
 
 
 def _short(image: str) -> str:
@@ -107,11 +103,9 @@ def _short(image: str) -> str:
     >>> _short("docker.io/library/python:latest"), _short("python"), _short("a.b/c:1")
     ('python:latest', 'python', 'a.b/c:1')
     """
-    repository, tag = split_tag(image)
-    full = split_repository(repository)
-    name = repository if full is None else "/".join(full)
-    name = name.removeprefix("docker.io/").removeprefix("library/")
-    return f"{name}:{tag}" if image.endswith(f":{tag}") else name
+    name = familiar(image)
+    has_tag = ":" in image.rpartition("/")[2]
+    return name if has_tag else name.removesuffix(":latest")
 
 
 def without_mirror(fields: Mapping[str, Any], mirror: str) -> Mapping[str, Any]:
