@@ -17,6 +17,7 @@ from compiler.bake.rawjson import OutputReader
 from compiler.bake.results import BakeOptions, Metadata
 from compiler.constants import BAKE_FILE
 from compiler.external import buildx
+from compiler.external.process_groups import signal_group
 from compiler.matrix.names import SIGNING_PREFIX
 from compiler.output.source_policy import SOURCE_POLICY
 
@@ -103,15 +104,6 @@ class BakeProcess:
     def send_signal(self, number: int) -> bool:
         """Send a signal to all processes of the group; return whether any process exists."""
         return signal_group(self._process.pid, number)
-
-
-def signal_group(group: int, number: int) -> bool:
-    """Send a signal to all processes of a group; return whether any process exists."""
-    try:
-        os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):  # macOS denies access to a group of zombies
-        return False
-    return True
 
 
 class ProcessGroup(Protocol):

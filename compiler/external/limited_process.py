@@ -10,9 +10,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
+from compiler.external.process_groups import signal_group
 from compiler.external.registry.parallel import is_abandoned
 
 
@@ -68,8 +68,7 @@ def run_limited(
         try:
             output = _read(process, time.monotonic() + timeout, timeout, max_output)
         finally:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+            signal_group(process.pid, signal.SIGKILL)
     return Completed(process.returncode, *output)
 
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from compiler.bake.process import GRACE, signal_group
+from compiler.bake.process import GRACE
+from compiler.external.process_groups import signal_group
 from compiler.matrix.matrix import Check
 from compiler.matrix.names import is_secret_variable
 from compiler.publish.items import ReleaseItem
