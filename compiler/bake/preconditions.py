@@ -29,13 +29,17 @@ def reject_filters(environment: Mapping[str, str]) -> None:
 
 
 def _diagnose_filter(name: str, value: str) -> Diagnostic:
-    text = f"{name}={value}"
     return Diagnostic(
         code=Code.FILTER_IN_ENVIRONMENT,
         message=f"the environment variable {name} would exclude targets",
-        location=Argument(name=name, text=text, length=len(name)),
+        location=_variable(name, value),
         help=f"`unset {name}` and pass filters as arguments",
     )
+
+
+def _variable(name: str, value: str) -> Argument:
+    """Return the place of a variable in the environment."""
+    return Argument(name=name, text=f"{name}={value}", length=len(name))
 
 
 def reject_other_policy(plan: Plan, environment: Mapping[str, str]) -> None:
@@ -50,11 +54,7 @@ def reject_other_policy(plan: Plan, environment: Mapping[str, str]) -> None:
                 Diagnostic(
                     code=Code.CANNOT_BUILD,
                     message=f"{SOURCE_POLICY} would replace the policy of `lock.policy`",
-                    location=Argument(
-                        name=SOURCE_POLICY,
-                        text=f"{SOURCE_POLICY}={path}",
-                        length=len(SOURCE_POLICY),
-                    ),
+                    location=_variable(SOURCE_POLICY, path),
                     help=f"`unset {SOURCE_POLICY}`, or remove `policy` from matrix.yaml",
                 )
             ]
