@@ -164,7 +164,7 @@ def _fill_mirror(project: "Project", lock: "Lock") -> Mapping[str, str] | None:
     """Copy base images that the mirror lacks.
 
     Returns:
-        Base image -> the name of its copy; None if there is no mirror.
+        Base image -> the name of its copy; None without a mirror.
 
     Raises:
         RegistryError: the mirror cannot be read.

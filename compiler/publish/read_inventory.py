@@ -9,7 +9,7 @@ from compiler.codes import Code
 from compiler.external.references import split_tag
 from compiler.external.registry.client import Registries, RegistryError
 from compiler.external.registry.parallel import pause, run_parallel
-from compiler.publish.clean_up_notes import CleanUpNote, read_note
+from compiler.publish.clean_up_notes import CleanUpNote, Image, read_note
 from compiler.publish.inventory import (
     Inventory,
     Kind,
@@ -28,9 +28,6 @@ MAX_MANIFESTS = 500_000
 _LOOKS = 3
 """Maximum number of further looks at a tag that is listed and missing."""
 
-_Image = tuple[str, str]
-"""Repository and digest."""
-
 
 class InventoryReader:
     """Reads the repositories of a matrix, at several times; each manifest is read once."""
@@ -44,10 +41,10 @@ class InventoryReader:
         """Take the registries, the repositories, and the floating tags of the matrix."""
         self._registries, self._repositories = registries, repositories
         self._floating_tags = floating_tags
-        self._manifests: dict[_Image, StoredManifest] = {}
+        self._manifests: dict[Image, StoredManifest] = {}
         self._records: dict[tuple[str, str, str], ReleaseRecord] = {}
         """Repository, digest and version -> the record."""
-        self._notes: dict[_Image, CleanUpNote] = {}
+        self._notes: dict[Image, CleanUpNote] = {}
         self._has_referrers: dict[str, bool] = {}
         """Registry -> whether it lists referrers."""
 
@@ -133,7 +130,7 @@ class InventoryReader:
             for name, found in tags.items()
         }
 
-    def _read_all(self, images: Iterable[_Image]) -> None:
+    def _read_all(self, images: Iterable[Image]) -> None:
         """Read manifests, with everything that they contain and that refers to them."""
         pending = dict.fromkeys(image for image in images if image not in self._manifests)
         while pending:
@@ -159,7 +156,7 @@ class InventoryReader:
                 if image not in self._manifests and image not in found
             }
 
-    def _read(self, image: _Image) -> StoredManifest | None:
+    def _read(self, image: Image) -> StoredManifest | None:
         """Read a manifest, and the note in it; None if it is missing."""
         repository, digest = image
         manifest = self._registries.manifest(repository, digest)
@@ -172,7 +169,7 @@ class InventoryReader:
                 self._notes[image] = note
         return stored
 
-    def _referrers(self, image: _Image) -> list[str]:
+    def _referrers(self, image: Image) -> list[str]:
         """Return the artifacts that refer to a manifest, if its registry lists them."""
         host = image[0].partition("/")[0]
         if not self._has_referrers.get(host, True):
@@ -213,7 +210,7 @@ class InventoryReader:
 _NO_NOTE = CleanUpNote(digests=frozenset(), has_ended=True)
 
 
-def _recorded(releases: Iterable[StoredRelease], repositories: Collection[str]) -> Iterator[_Image]:
+def _recorded(releases: Iterable[StoredRelease], repositories: Collection[str]) -> Iterator[Image]:
     """Yield the images that releases name, in the repositories of their tags."""
     for release in releases:
         for tag, digest in release.tags():

@@ -35,7 +35,7 @@ CHUNK = 16 * 2**20
 _BINARY = {"Content-Type": "application/octet-stream"}
 _CREATED = 201
 _UPLOADS = 5
-"""Maximum number of times that the upload of one blob starts."""
+"""Maximum number of times that the upload of one blob starts, or that a manifest is sent."""
 _LOST = frozenset({400, 404, 416})
 """Status codes for an upload that the registry does not know, or knows in another state."""
 
