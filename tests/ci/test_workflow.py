@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import threading
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from support import markdown
+from support.loopback import serving
 from support.workflow import EXPRESSION, Runner, Step, actionlint, git, jobs, shellcheck, steps
 
 from compiler.cli.main import cli
@@ -443,10 +443,8 @@ class EmptyRegistry(BaseHTTPRequestHandler):
 @pytest.fixture
 def known() -> Iterator[dict[str, str]]:
     """Provide the values of expressions, with an empty registry."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), EmptyRegistry) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield {**KNOWN, "vars.REGISTRY": f"127.0.0.1:{server.server_port}/acme"}
-        server.shutdown()
+    with serving(EmptyRegistry) as server:
+        yield {**KNOWN, "vars.REGISTRY": f"{server.host}/acme"}
 
 
 @pytest.mark.parametrize(("job", "name"), EXCLUDED, ids=lambda word: word)

@@ -4,15 +4,15 @@ import functools
 import hashlib
 import json
 import subprocess
-import threading
 import uuid
 from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from support import command
 from support.engine import Engine
+from support.loopback import serving
 
 
 pytestmark = pytest.mark.engine
@@ -52,10 +52,8 @@ def files(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "served").mkdir()
     (tmp_path / "served/file").write_text("content\n")
     handler = functools.partial(SimpleHTTPRequestHandler, directory=tmp_path / "served")
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(handler) as server:
+        yield f"http://{server.host}"
 
 
 class Project:

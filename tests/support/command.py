@@ -95,6 +95,6 @@ def _text(stream: io.TextIOWrapper) -> str:
 def _checked(done: subprocess.CompletedProcess[str], code: int) -> subprocess.CompletedProcess[str]:
     said = f"{done.stdout}{done.stderr}"
     assert done.returncode == code, said
-    assert "Traceback" not in said
-    assert "internal error" not in said
+    assert "Traceback" not in said, said
+    assert "internal error" not in said, said
     return done

@@ -5,12 +5,12 @@ from __future__ import annotations
 import http.server
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Server(http.server.ThreadingHTTPServer):  # noqa: TID251
     """Serves each request in a thread, which does not outlive the tests."""
 
     daemon_threads = True
@@ -28,7 +28,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[Server]:
+def serving(handler: Callable[..., http.server.BaseHTTPRequestHandler]) -> Iterator[Server]:
     """Serve requests on a free port until the end of the block."""
     with Server(("127.0.0.1", 0), handler) as server:
         start(server)
