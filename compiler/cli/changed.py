@@ -1,7 +1,8 @@
 """`compile-matrix changed`: print the targets that must be rebuilt, and why."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from compiler.cli.terminal import table_width, with_header
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from compiler.external.git_tree import CommitTree
     from compiler.fingerprint.fingerprint import Fingerprint
     from compiler.output.artifact import Compilation
     from compiler.output.bake_resolved import ResolvedPlan
@@ -67,6 +69,8 @@ class Considered:
     compiled: "Compilation"
     resolved: "ResolvedPlan"
     targets: "tuple[Target, ...]"
+    tree: "CommitTree | None"
+    """The commit of `--since`."""
 
     @cached_property
     def fingerprints(self) -> "Mapping[str, Fingerprint]":
@@ -135,8 +139,8 @@ def changed_(invocation: Invocation, /, question: Question, output_format: str) 
 
     if (question.commit is None) == (question.against is None):
         raise click.UsageError("use either --since REV or --against registry")
-    considered = consider(invocation, question)
-    changes, _ = find_changes(question, considered)
+    with considering(invocation, question) as considered:
+        changes, _ = find_changes(question, considered)
     text = changes_text(
         considered.compiled.plan,
         changes,
@@ -149,13 +153,29 @@ def changed_(invocation: Invocation, /, question: Question, output_format: str) 
         invocation.note("nothing changed")
 
 
-def consider(invocation: Invocation, question: Question) -> Considered:
+@contextmanager
+def considering(invocation: Invocation, question: Question) -> Iterator[Considered]:
     """Compile the matrix and select the targets that are considered.
 
+    Git compares the commit of `--since` with the working tree meanwhile.
+
     Raises:
-        CompileError: the matrix, a filter or the selection is invalid.
+        CompileError: the commit cannot be read, or the matrix, a filter or the selection is
+            invalid.
         OverrideError: `--set` is invalid.
     """
+    if question.commit is None or not invocation.path.exists():  # compiling reports that
+        yield _considered(invocation, question, None)
+        return
+    from compiler.external.git_commit import commit_tree
+
+    with commit_tree(invocation.folder.resolve(), question.commit) as tree:
+        yield _considered(invocation, question, tree)
+
+
+def _considered(
+    invocation: Invocation, question: Question, tree: "CommitTree | None"
+) -> Considered:
     from compiler.fingerprint.set_overrides import override
     from compiler.output.bake_resolved import ResolvedPlan
     from compiler.targets.filters import select
@@ -168,7 +188,9 @@ def consider(invocation: Invocation, question: Question) -> Considered:
         if not targets:
             invocation.note_empty_selection()
     resolved = override(ResolvedPlan(compiled.plan, os.environ), question.sets)
-    return Considered(invocation=invocation, compiled=compiled, resolved=resolved, targets=targets)
+    return Considered(
+        invocation=invocation, compiled=compiled, resolved=resolved, targets=targets, tree=tree
+    )
 
 
 def find_changes(
@@ -185,7 +207,7 @@ def find_changes(
     from compiler.reports.changed.changed import among, unstaged
 
     invocation, compiled = considered.invocation, considered.compiled
-    if question.commit is None:
+    if considered.tree is None:
         from compiler.external.registry.client import Registries
         from compiler.reports.changed.registry_state import staged
 
@@ -205,5 +227,5 @@ def find_changes(
         sets=question.sets,
         limit=invocation.limit,
     )
-    changes, fingerprints = changed_since(project, question.commit)
+    changes, fingerprints = changed_since(project, considered.tree, question.commit or "")
     return among(changes, considered.targets), fingerprints

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.changed import Considered, Question, add_question, consider, find_changes
+from compiler.cli.changed import Considered, Question, add_question, considering, find_changes
 from compiler.cli.common_options import Command, Group
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.summary_file import (
@@ -129,15 +129,15 @@ def _find_jobs(invocation: Invocation, question: Question, limit: int) -> _Jobs:
     if question.commit is not None and question.against is not None:
         raise click.UsageError("use at most one of --since REV and --against registry")
     reject_filters(os.environ)
-    considered = consider(invocation, question)
-    reasons: dict[str, Sequence[str]] = {target.name: () for target in considered.targets}
-    if question.is_compared:
-        changes, inputs = find_changes(question, considered)
-        reasons = {change.target.name: change.reasons for change in changes}
-        if considered.targets and not reasons:
-            invocation.note("nothing changed")
-    else:
-        inputs = considered.fingerprints
+    with considering(invocation, question) as considered:
+        if question.is_compared:
+            changes, inputs = find_changes(question, considered)
+            reasons: dict[str, Sequence[str]] = {one.target.name: one.reasons for one in changes}
+        else:
+            inputs = considered.fingerprints
+            reasons = {target.name: () for target in considered.targets}
+    if considered.targets and not reasons:
+        invocation.note("nothing changed")
     steps = {name: _steps(considered, inputs[name]) for name in reasons}
     linked = {name: one.linked for name, one in inputs.items()}
     return _Jobs(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.changed import Considered, Question, consider, find_changes
+from compiler.cli.changed import Considered, Question, considering, find_changes
 from compiler.cli.common_options import Command, against_option, selection_option, since_option
 from compiler.cli.completion import complete_filter, complete_platform
 from compiler.cli.context import Invocation, pass_invocation
@@ -103,7 +103,8 @@ def _page(
     from compiler.reports.page.document import Content, page_document
     from compiler.reports.page.html import page_html
 
-    considered = consider(invocation, question)
+    with considering(invocation, question) as considered:
+        changes = find_changes(question, considered)[0] if question.is_compared else None
     content = Content(
         compiled=considered.compiled,
         resolved=considered.resolved,
@@ -114,7 +115,7 @@ def _page(
         filters=question.filters,
         build=_recorded(invocation),
         compared_with=question.commit or "the registry",
-        changes=find_changes(question, considered)[0] if question.is_compared else None,
+        changes=changes,
         releases=tuple(read_releases(invocation)) if releases else None,
     )
     return page_html(page_document(content))

@@ -49,8 +49,10 @@ class Folder(NamedTuple):
 
     def is_plain(self) -> bool:
         """Return whether no file differs in the working tree, and Git converts none of them."""
-        return self.path not in self.tree.differing_folders and not self.tree.line_ends.rules(
-            self.path
+        return (
+            self.tree.has_modes
+            and self.path not in self.tree.differing_folders
+            and not self.tree.line_ends.rules(self.path)
         )
 
 
@@ -64,6 +66,8 @@ class CommitTree:
         self.line_ends = LineEnds(self, stack)
         self.has_links = git.settings.get("symlinks", "").lower() != "false"
         """Whether links are links in the working tree, and not files."""
+        self.has_modes = git.settings.get("filemode", "").lower() != "false"
+        """Whether Git compares the executable bits of files."""
         self._stack = stack
         # Both run while trees are read.
         self._compared = stack.enter_context(git.started((*_COMPARE, commit, "--")))

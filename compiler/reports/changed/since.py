@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from compiler.constants import DOT_GIT, FOLDER, MAX_VARIANTS, PRESENT
 from compiler.errors import CompileError
-from compiler.external.git_commit import commit_tree
+from compiler.external.git_tree import CommitTree
 from compiler.fingerprint.fingerprint import Fingerprint, ProjectInputs
 from compiler.fingerprint.set_overrides import override
 from compiler.output.artifact import Compilation
@@ -50,7 +50,7 @@ class Comparison(NamedTuple):
     """Target -> its inputs; their digests can be compared only within this comparison."""
 
 
-def changed_since(project: Project, commit: str) -> Comparison:
+def changed_since(project: Project, tree: CommitTree, commit: str) -> Comparison:
     """Return the targets that differ from the same matrix at a commit.
 
     If the commit has no matrix, or it does not compile there, these are all targets. Files of
@@ -58,36 +58,36 @@ def changed_since(project: Project, commit: str) -> Comparison:
 
     Args:
         project: the project now.
-        commit: any name of a commit that Git accepts.
+        tree: the files of the commit.
+        commit: how the user names it.
 
     Raises:
-        CompileError: Git cannot read the commit, or a file cannot be read.
+        CompileError: a file cannot be read.
+        GitError: Git cannot read the commit.
     """
     folder, name = os.path.realpath(project.path.parent), project.path.name
-    with commit_tree(Path(folder), commit) as tree:
-        files_now = WorkTreeFiles(tree)
-        inputs = ProjectInputs(folder, shown=project.shown, disk=files_now)
-        now = inputs.fingerprints(project.compiled, project.resolved)
-        view = CommitView(tree)
-        files_then = CommitFiles(view)
-        plan = project.compiled.plan
-        if not files_then.exists(os.path.join(folder, name)):
-            return Comparison(all_changed(plan, now, f"{name} did not exist at {commit}"), now)
-        try:
-            compiled, resolved = _compiled_then(project, folder, files_now, files_then)
-            # A build context may contain generated files that Git ignores.
-            prefix = tree.git.repository.prefix(folder)
-            view.generate(prefix, compiled.artifacts, compiled.plan.matrix.output)
-            before = inputs.in_state(
-                files_then,
-                lambda root: files_now.is_unchanged(root) and not view.differs(root),
-            )
-            then = before.fingerprints(compiled, resolved)
-        except CompileError as error:
-            first = error.diagnostics[0]
-            why = f"{name} did not compile at {commit}: {first.message}"
-            return Comparison(all_changed(plan, now, why), now)
-        return Comparison(tuple(differing(plan, now, then)), now)
+    files_now = WorkTreeFiles(tree)
+    inputs = ProjectInputs(folder, shown=project.shown, disk=files_now)
+    now = inputs.fingerprints(project.compiled, project.resolved)
+    view = CommitView(tree)
+    files_then = CommitFiles(view)
+    plan = project.compiled.plan
+    if not files_then.exists(os.path.join(folder, name)):
+        return Comparison(all_changed(plan, now, f"{name} did not exist at {commit}"), now)
+    try:
+        compiled, resolved = _compiled_then(project, folder, files_now, files_then)
+        # A build context may contain generated files that Git ignores.
+        prefix = tree.git.repository.prefix(folder)
+        view.generate(prefix, compiled.artifacts, compiled.plan.matrix.output)
+        before = inputs.in_state(
+            files_then, lambda root: files_now.is_unchanged(root) and not view.differs(root)
+        )
+        then = before.fingerprints(compiled, resolved)
+    except CompileError as error:
+        first = error.diagnostics[0]
+        why = f"{name} did not compile at {commit}: {first.message}"
+        return Comparison(all_changed(plan, now, why), now)
+    return Comparison(tuple(differing(plan, now, then)), now)
 
 
 def _compiled_then(

@@ -1,7 +1,8 @@
 """The working tree, with digests that are comparable with those of a commit.
 
 A file is known by the ID that its bytes have as a blob. A file that Git reports as unchanged is not
-read; any other file is hashed as Git hashes a blob.
+read; any other file is hashed as Git hashes a blob. Of its mode, the executable bit counts: no
+commit records setuid, setgid and sticky bits.
 """
 
 import os
@@ -13,6 +14,10 @@ from compiler.external.git_line_ends import Conversion
 from compiler.external.git_objects import LINK, Entry
 from compiler.external.git_tree import CommitTree, Folder, below
 from compiler.source.file_system import Disk, file_digest, hash_file, is_same_file
+
+
+_RECORDED = ~(stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX)
+_NONE: Mapping[str, Entry] = {}
 
 
 class WorkTreeFiles(Disk):
@@ -53,11 +58,11 @@ class WorkTreeFiles(Disk):
 
     def digest(self, path: str) -> str:
         """Return a text that is equal for equal files, links and special files only."""
-        mode = os.lstat(path).st_mode
         above, _, name = path.rpartition("/")
-        entry = self._plain.get(above, {}).get(name)
-        if entry is not None and is_same_file(mode, entry.mode):
-            return file_digest(mode, entry.object_id)
+        entry = self._plain.get(above, _NONE).get(name)
+        if entry is not None and stat.S_ISREG(entry.mode):
+            return file_digest(entry.mode, entry.object_id)
+        mode = os.lstat(path).st_mode & _RECORDED
         if stat.S_ISREG(mode):
             return file_digest(mode, self._blob(path, mode))
         if stat.S_ISLNK(mode):

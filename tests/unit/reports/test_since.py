@@ -19,6 +19,7 @@ import pytest
 from support.checkout import changed_by_checkout
 
 from compiler.cli.main import run
+from compiler.external.git_commit import commit_tree
 from compiler.fingerprint.fingerprint import project_fingerprints
 from compiler.fingerprint.set_overrides import override
 from compiler.output.bake_resolved import ResolvedPlan
@@ -233,7 +234,7 @@ CHANGES: tuple[Callable[[Path], object], ...] = (
     linked("values.yaml", "ctx/a.txt"),
     mode_of("ctx/tool.sh", 0o755),
     mode_of("ctx/tool.sh", 0o600),
-    mode_of("ctx/a.txt", 0o4644),
+    mode_of("ctx/a.txt", 0o755),
     lambda folder: (folder / "ctx/sub/empty/er").mkdir(parents=True, exist_ok=True),
     lambda folder: os.mkfifo(folder / "ctx/pipe"),
     told("mv", "ctx/sub/c.txt", "ctx/moved.txt"),
@@ -293,6 +294,12 @@ def read(folder: Path) -> Project:
     )
 
 
+def changes_since(project: Project, commit: str) -> tuple[Changed, ...]:
+    """Return the targets that differ from the project at a commit."""
+    with commit_tree(project.path.parent, commit) as tree:
+        return changed_since(project, tree, commit).changes
+
+
 def described(change: Changed) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     """Return a change with the name of its target."""
     return change.target.name, change.reasons, change.downstream
@@ -305,7 +312,7 @@ def compare(folder: Path, commit: str) -> None:
     except Exception:  # noqa: BLE001 - a matrix that does not compile
         return
     expected = changed_by_checkout(project, commit)
-    changes = changed_since(project, commit).changes
+    changes = changes_since(project, commit)
 
     assert list(map(described, changes)) == list(map(described, expected))
 
@@ -337,8 +344,20 @@ def test_a_context_in_a_submodule(project: Path) -> None:
     removed("ctx/vendor/g/h")(project)
     compare(project, "HEAD")
 
-    changes = changed_since(read(project), "HEAD").changes
+    changes = changes_since(read(project), "HEAD")
     assert ("all", ("ctx/vendor/g/h is gone",), ()) in map(described, changes)
+
+
+def test_bits_that_no_commit_records(project: Path) -> None:
+    """Setuid does not count, whether or not Git has looked at the file since."""
+    removed("ctx/ignored")(project)
+    compiled(project)
+    save(project)
+    mode_of("ctx/a.txt", 0o4644)(project)
+
+    assert changes_since(read(project), "HEAD") == ()
+    git(project, "status")
+    assert changes_since(read(project), "HEAD") == ()
 
 
 @pytest.mark.slow
@@ -364,12 +383,12 @@ def test_only_files_that_differ_are_read(
         "compiler.external.git_line_ends.LineEnds.checked_out", lambda *_: pytest.fail("read")
     )
 
-    assert changed_since(read(project), "HEAD").changes == ()
+    assert changes_since(read(project), "HEAD") == ()
     assert hashed == []
 
     written("ctx/sub/c.txt", "edited\n")(project)
     written("ctx/new.log", "not tracked\n")(project)
-    changes = changed_since(read(project), "HEAD").changes
+    changes = changes_since(read(project), "HEAD")
 
     assert sorted(hashed) == ["ctx/new.log", "ctx/sub/c.txt"]
     assert [change.target.name for change in changes] == ["all", "some", "top", "named", "child"]
