@@ -28,6 +28,11 @@ GRACE = 10.0
 _SKIP_PROVENANCE = {"BUILDX_METADATA_PROVENANCE": "disabled"}
 """Each target would wait for provenance in the metadata file, which nothing reads."""
 
+_TRACING_PREFIX = "OTEL_"
+_NO_TRACES = {f"{_TRACING_PREFIX}TRACES_SAMPLER": "always_off"}
+"""An engine stores the traces of a whole bake once for each of its targets: with 80 trivial targets
+that is most of its work, and continues after the build."""
+
 _IGNORE_ENVIRONMENT = "BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP"
 """The setting of buildx 0.31 by which bake reads no variable from the environment."""
 
@@ -119,10 +124,12 @@ def _environment(
     """Return the environment of a bake process, with all variables for bake files that read it.
 
     If variables cannot be passed as options, bake must not ignore those of the environment. A
-    secret of a build cannot contain the key that signs images.
+    secret of a build cannot contain the key that signs images. Traces are recorded only if the
+    environment has a setting of OpenTelemetry.
     """
     own = {name: value for name, value in os.environ.items() if not name.startswith(SIGNING_PREFIX)}
-    environment = {**_SKIP_PROVENANCE, **own, **variables}
+    is_traced = any(name.startswith(_TRACING_PREFIX) for name in own)
+    environment = {**_SKIP_PROVENANCE, **({} if is_traced else _NO_TRACES), **own, **variables}
     if not options.var_option:
         environment.pop(_IGNORE_ENVIRONMENT, None)
     if policy is not None:

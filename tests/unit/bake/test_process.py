@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,17 +18,49 @@ from compiler.cli.progress_display import Lines
 from compiler.pipeline import compile_matrix
 
 
+SWITCH = "BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP"
 DOCKER = """\
 #!{python}
 import json, os, sys
 if sys.argv[2:] == ["version"]:
     print("github.com/docker/buildx {version} 0000")
 else:
-    names = ["VERSION", "ONLY_PLATFORM", "BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP", "COSIGN_KEY"]
-    environment = {{name: os.environ[name] for name in names if name in os.environ}}
     with open("call.json", "w") as file:
-        json.dump([[a for a in sys.argv if a.startswith("--var")], environment], file)
+        json.dump([[a for a in sys.argv if a.startswith("--var")], dict(os.environ)], file)
 """
+
+
+@pytest.fixture
+def bake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], tuple[list[str], dict[str, str]]]:
+    """Provide a function that returns the variables of bake: its options and environment.
+
+    It takes the version of buildx.
+    """
+    for name in os.environ:
+        if name.startswith("OTEL_"):
+            monkeypatch.delenv(name)
+
+    def called(version: str) -> tuple[list[str], dict[str, str]]:
+        docker = tmp_path / "bin/docker"
+        docker.parent.mkdir()
+        docker.write_text(DOCKER.format(python=sys.executable, version=version))
+        docker.chmod(0o755)
+        monkeypatch.setenv("PATH", str(docker.parent))
+        (tmp_path / "templates").mkdir()
+        (tmp_path / "templates/a.j2").write_text("FROM scratch\n")
+        (tmp_path / "matrix.yaml").write_text("images: {a: {template: a.j2}}\n")
+        plan = compile_matrix(tmp_path / "matrix.yaml").plan
+        options = BakeOptions(
+            folder=tmp_path, platforms=("linux/arm64",), variables={"VERSION": "v2 beta"}
+        )
+        outcome = build(plan, ["a"], options, Lines(lambda _: None))
+        assert list(outcome.built) == ["a"]
+        arguments, environment = json.loads((tmp_path / "call.json").read_text())
+        return arguments, environment
+
+    return called
 
 
 @pytest.mark.parametrize(
@@ -37,7 +71,7 @@ else:
         (
             "v0.31.0",
             ["--var=VERSION=v2 beta", "--var=ONLY_PLATFORM=linux/arm64"],
-            {"BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP": "1"},
+            {SWITCH: "1"},
         ),
     ],
 )
@@ -45,30 +79,42 @@ def test_variables_reach_bake(
     version: str,
     arguments: list[str],
     switch: dict[str, str],
-    tmp_path: Path,
+    bake: Callable[[str], tuple[list[str], dict[str, str]]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A switch that hides the environment from bake does not change what is built."""
-    docker = tmp_path / "bin/docker"
-    docker.parent.mkdir()
-    docker.write_text(DOCKER.format(python=sys.executable, version=version))
-    docker.chmod(0o755)
-    monkeypatch.setenv("PATH", str(docker.parent))
-    monkeypatch.setenv("BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP", "1")
+    monkeypatch.setenv(SWITCH, "1")
     monkeypatch.setenv("COSIGN_KEY", "a key that no build may see")
-    (tmp_path / "templates").mkdir()
-    (tmp_path / "templates/a.j2").write_text("FROM scratch\n")
-    (tmp_path / "matrix.yaml").write_text("images: {a: {template: a.j2}}\n")
-    plan = compile_matrix(tmp_path / "matrix.yaml").plan
-    options = BakeOptions(
-        folder=tmp_path, platforms=("linux/arm64",), variables={"VERSION": "v2 beta"}
-    )
 
-    outcome = build(plan, ["a"], options, Lines(lambda _: None))
+    options, environment = bake(version)
 
-    assert list(outcome.built) == ["a"]
-    environment = {"VERSION": "v2 beta", "ONLY_PLATFORM": "linux/arm64", **switch}
-    assert json.loads((tmp_path / "call.json").read_text()) == [arguments, environment]
+    assert options == arguments
+    names = ("VERSION", "ONLY_PLATFORM", SWITCH, "COSIGN_KEY")
+    passed = {name: environment[name] for name in names if name in environment}
+    assert passed == {"VERSION": "v2 beta", "ONLY_PLATFORM": "linux/arm64", **switch}
+
+
+@pytest.mark.parametrize(
+    ("setting", "sampler"),
+    [
+        ({}, "always_off"),
+        ({"OTEL_TRACES_SAMPLER": "always_on"}, "always_on"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317"}, None),
+    ],
+)
+def test_traces_are_recorded_on_request(
+    setting: dict[str, str],
+    sampler: str | None,
+    bake: Callable[[str], tuple[list[str], dict[str, str]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Any setting of OpenTelemetry in the environment decides instead of ours."""
+    for name, value in setting.items():
+        monkeypatch.setenv(name, value)
+
+    _, environment = bake("v0.31.0")
+
+    assert environment.get("OTEL_TRACES_SAMPLER") == sampler
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
