@@ -6,9 +6,9 @@ from typing import Any
 
 from jinja2 import Undefined, nodes
 
-from compiler.matrix.jinja import PrintedError
 from compiler.matrix.jinja_limits import NESTED, size
 from compiler.matrix.jinja_sandbox import Sandbox
+from compiler.matrix.jinja_text import PrintedError
 
 
 def expression_in(tree: nodes.Template) -> nodes.Expr | None:

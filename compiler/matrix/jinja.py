@@ -12,6 +12,7 @@ from jinja2.sandbox import safe_range
 
 from compiler.matrix.jinja_metered import limited_filter, limited_test
 from compiler.matrix.jinja_sandbox import BakeSandbox, PrintedText, Sandbox
+from compiler.matrix.jinja_text import as_text, join
 
 
 VALUE_DOLLAR, VALUE_BRACE = "\0", "\1"
@@ -35,33 +36,10 @@ _MOST_VERSIONS = 65_536
 """Results of the test `version` that are remembered."""
 
 
-class PrintedError(TypeError):
-    """A value without a text form is printed: null, a list or a mapping."""
-
-
-def finalize(value: Any) -> Any:
-    """Return what a template prints for a value; reject null, lists and mappings."""
-    if isinstance(value, str):
-        return value
-    if value is True:
-        return "true"
-    if value is False:
-        return "false"
-    if value is None:
-        raise PrintedError("null is printed")
-    if isinstance(value, list | tuple):
-        raise PrintedError("a list is printed")
-    if isinstance(value, dict | set | frozenset):
-        raise PrintedError("a mapping is printed")
-    if callable(value) and not isinstance(value, Undefined):
-        raise PrintedError("a function is printed")
-    return value
-
-
 def finalize_bake(value: Any) -> Any:
     """Finalize a value, and hide each `$` in it from the search for bake variables."""
     if type(value) is not str:  # most values are
-        value = finalize(value)
+        value = as_text(value)
         if isinstance(value, Undefined | PrintedText):
             return value
     text = str(value)
@@ -76,7 +54,7 @@ def slug(value: object) -> str:
     >>> slug("CUDA 12.8 (runtime)")
     'cuda-12.8-runtime'
     """
-    return re.sub(r"[^a-z0-9_.]+", "-", str(finalize(value)).lower()).strip("-.")
+    return re.sub(r"[^a-z0-9_.]+", "-", str(as_text(value)).lower()).strip("-.")
 
 
 def is_version(value: object, specifier: str) -> bool:
@@ -124,7 +102,7 @@ def environment(load: Callable[[str], str | None] | None, *, bake: bool) -> Sand
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,
-        finalize=finalize_bake if bake else finalize,
+        finalize=finalize_bake if bake else as_text,
         loader=None if load is None else FunctionLoader(found),
         cache_size=-1,
         auto_reload=False,
@@ -132,6 +110,7 @@ def environment(load: Callable[[str], str | None] | None, *, bake: bool) -> Sand
     env.globals = GLOBALS.copy()
     del env.filters["random"]
     env.filters["slug"] = slug
+    env.filters["join"] = join
     env.filters |= env.versions.filters()
     for filter_name, function in env.filters.items():
         env.filters[filter_name] = limited_filter(filter_name, function, env.meter)

@@ -10,17 +10,14 @@ from jinja2.filters import FILTERS as DEFAULT_FILTERS
 from jinja2.tests import TESTS as DEFAULT_TESTS
 
 from compiler.codes import Code
-from compiler.errors import did_you_mean, listed
-from compiler.external.platforms import PlatformName
-from compiler.matrix.jinja import PrintedError
+from compiler.errors import did_you_mean
+from compiler.matrix.jinja_names import explain_call, explain_undefined
+from compiler.matrix.jinja_text import PrintedError
 from compiler.matrix.jinja_versions import NAMES
 
 
 _ANALYSED = "<introspection>"
 """Jinja's name for a text whose names are determined."""
-
-_PLATFORM = f"'{PlatformName.__module__}.{PlatformName.__name__} object'"
-"""Jinja's name for a platform."""
 
 
 def place(error: BaseException) -> tuple[str | None, int]:
@@ -86,24 +83,14 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[Code, str, str, str
         case TemplateSyntaxError():
             return Code.TEMPLATE_SYNTAX, f"Jinja: {_lower(text)}", _remedy(text, word), word
         case UndefinedError():
-            names = list(known)
-            known_here = f"known names: {listed(sorted(names))}" if names else ""
-            help_ = did_you_mean(word, names, otherwise=known_here)
-            if word == "platform":
-                help_ = "only the strings of `platform-tags` see `platform`"
-            if " has no attribute " in text:
-                word = _NAMED.findall(text)[-1]
-                help_ = "check the data, or add a fallback with `| default(...)`"
-                if _PLATFORM in text:
-                    text = text.replace(_PLATFORM, "'platform'")
-                    help_ = "a platform has `os`, `arch` and `variant`"
-            return Code.UNDEFINED_NAME, text, help_, word
+            return Code.UNDEFINED_NAME, *explain_undefined(text, word, list(known))
         case PrintedError():
             remedy = {
                 "null is printed": "test for null first: `{% if x is not none %}`",
                 "a list is printed": "use `| join(' ')` or `| tojson`",
                 "a mapping is printed": "select one of its keys, or use `| tojson`",
                 "a function is printed": "call it, or choose another name",
+                "an object is printed": "print one of its attributes",
             }
             return Code.UNPRINTABLE, text, remedy[text], ""
         case SecurityError() if "not allowed in text" in text:
@@ -131,7 +118,9 @@ def _computed(error: Exception, text: str) -> tuple[Code, str, str]:
             return Code.TEMPLATE_ERROR, text, "use smaller values"
         case ZeroDivisionError():
             return Code.TEMPLATE_ERROR, "division by zero", "test for 0 first"
-        case TypeError() if "'int'" in text and "'str'" in text:
+        case TypeError() if (called := explain_call(text)) is not None:
+            return Code.TEMPLATE_ERROR, *called
+        case TypeError() if ("'int'" in text or '"int"' in text) and "str" in text:
             help_ = "values are text; convert them with `| int`"
         case ValueError() if "no version" in text or "number of versions" in text:
             help_ = "check the list and the range; prereleases count as versions"

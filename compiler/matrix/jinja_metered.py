@@ -21,6 +21,14 @@ from compiler.matrix.jinja_growth import (
     listed,
 )
 from compiler.matrix.jinja_limits import NESTED, Meter, check_integer, check_text, size
+from compiler.matrix.jinja_text import NESTED_FILTERS, TEXT_FILTERS, as_text, check_nested
+
+
+_CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(TEXT_FILTERS, as_text),
+    **dict.fromkeys(NESTED_FILTERS, check_nested),
+}
+"""Filter -> what its operand becomes."""
 
 
 def method_cost(method: Any) -> Cost | None:
@@ -81,10 +89,16 @@ def limited_filter(name: str, function: Callable[..., Any], meter: Meter) -> Cal
     cost, first = FILTERS[name], 1 if hasattr(function, "jinja_pass_arg") else 0
     is_shallow, is_free = name in SHALLOW, name in FREE
     is_per_item = name in PER_ITEM
+    convert = _CONVERSIONS.get(name)
 
     @wraps(function)
     def call(*arguments: Any, **named: Any) -> Any:
         passed, operands = arguments[:first], arguments[first:]
+        if convert is not None and operands and type(operands[0]) is not str:
+            operands = (convert(operands[0]), *operands[1:])
+        if name == "format":
+            operands = (*operands[:1], *map(as_text, operands[1:]))
+            named = {key: as_text(value) for key, value in named.items()}
         for operand in () if is_free else (*operands, *named.values()):
             if type(operand) is str:
                 meter.charge(len(operand))

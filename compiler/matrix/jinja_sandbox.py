@@ -15,6 +15,7 @@ from compiler.matrix import jinja_costs as costs
 from compiler.matrix.jinja_code import Generator, meter_steps
 from compiler.matrix.jinja_limits import CONTROL, ELEMENT, MAX_BITS, NESTED, Meter, check_text, size
 from compiler.matrix.jinja_metered import limited_method, method_cost
+from compiler.matrix.jinja_text import as_operand, as_text
 from compiler.matrix.jinja_versions import VersionFilters
 
 
@@ -53,10 +54,12 @@ class _Formatter(SandboxedFormatter):
     def format_field(self, value: Any, format_spec: str) -> Any:
         """Format one field, whose specification is final."""
         self._meter.charge(size(value) + costs.width_of(format_spec))
-        return super().format_field(value, format_spec)
+        return super().format_field(as_text(value), format_spec)
 
     def convert_field(self, value: Any, conversion: Any) -> Any:
         """Apply `!r`, `!s` or `!a`."""
+        if conversion is not None:
+            value = as_text(value)
         self._meter.charge(costs.REPRESENTED * size(value))
         return super().convert_field(value, conversion)
 
@@ -134,7 +137,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Return `a ~ b`."""
         for value in values:
             self.meter.charge(size(value))
-        return "".join(map(str, values))
+        return "".join([str(as_text(value)) for value in values])
 
     def cut(self, value: Any, start: Any, stop: Any, step: Any) -> Any:
         """Return `value[start:stop:step]`."""
@@ -190,7 +193,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             self.meter.charge(costs.integer(operation, left, right))
         elif operation == "%" and isinstance(left, str):
             self.meter.charge(costs.percent(left, right))
-            return check_text(left % right)
+            return check_text(left % as_operand(right))
         elif operation == "+" and hasattr(left, "__len__") and hasattr(right, "__len__"):
             unit = costs.growth_of_markup(left, right) if isinstance(left, str) else ELEMENT
             self.meter.charge(unit * (len(left) + len(right)))

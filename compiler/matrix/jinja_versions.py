@@ -19,6 +19,12 @@ VERSION_FILTER = re.compile(rf"\|\s*({'|'.join(sorted(NAMES))})\b")
 """Finds the use of one of them."""
 
 
+def _shown(value: object) -> str:
+    return (
+        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    )
+
+
 class VersionFilters:
     """The filters of one environment, and the items that they dropped."""
 
@@ -116,5 +122,5 @@ class VersionFilters:
                     raise InvalidVersion
                 found.append((item, Version(str(text))))
             except InvalidVersion:
-                self.dropped[str(text)[:80]] = None
+                self.dropped[_shown(text)[:80]] = None
         return found

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location, Problems
+from compiler.matrix.level import kind
 from compiler.source.document import LIMIT, Route, Source
 from compiler.source.nodes import Node
 from compiler.source.project_files import FileError, Files
@@ -51,11 +52,14 @@ def include_parts(source: Source, files: Files) -> Parts:
         CompileError: an entry finds no file, or a part cannot be read.
     """
     entries = source.data.get("include")
-    if not isinstance(entries, list) or not all(isinstance(one, str) for one in entries):
+    if not isinstance(entries, list):
         return Parts(source, {}, ())
     problems = Problems()
     paths: dict[str, None] = {}
     for n, entry in enumerate(entries):
+        if not isinstance(entry, str):
+            problems.add(_not_a_path(source, n, entry))
+            continue
         try:
             paths |= dict.fromkeys(files.find(entry))
         except FileError as error:
@@ -75,6 +79,15 @@ def include_parts(source: Source, files: Files) -> Parts:
     for n, part in enumerate(parts.values()):
         merger.add(n, part)
     return Parts(merger.source(), merger.owners, tuple(parts), problems.diagnostics())
+
+
+def _not_a_path(source: Source, n: int, entry: object) -> Diagnostic:
+    return Diagnostic(
+        code=Code.WRONG_TYPE,
+        message=f"a path is expected here, not {kind(entry)}",
+        location=source.locate(("include", n)),
+        help="write the path of a file or a glob, such as teams/*.yaml",
+    )
 
 
 class _Merger:

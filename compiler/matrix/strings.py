@@ -9,9 +9,10 @@ from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError, meta, n
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location, Problems
 from compiler.matrix.expressions import evaluator, expression_in, joiner
-from compiler.matrix.jinja import PrintedError, renderer
+from compiler.matrix.jinja import renderer
 from compiler.matrix.jinja_errors import explain, find_name, place
 from compiler.matrix.jinja_sandbox import Sandbox
+from compiler.matrix.jinja_text import PrintedError
 from compiler.matrix.jinja_versions import NAMES as VERSION_FILTERS
 from compiler.matrix.template_files import TemplateFiles
 from compiler.source.document import Route, Source

@@ -117,6 +117,7 @@ class Validation:
                 where = self.source.existing(fault.at[:-1] if fault.is_missing else fault.at)
                 edit = self._recovery(fault, where)
                 known = _names(fault.at) in recovered or fault.is_misspelt(misspelt)
+                known |= fault.is_missing and _names(fault.at) in self._removed
                 if not (known or fault.is_single_pattern):
                     self._describe(fault, repaired=isinstance(edit, Rename | Enclose))
                 if where == route and level in _REQUIRED:

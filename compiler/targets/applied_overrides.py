@@ -82,7 +82,9 @@ class ImageContext:
         variables = self._matrix.variables
         for change in (*rows, *overrides):
             settings |= change.settings
-        renderers = {name: self._renderer(field) for name, field in fields.items()}
+        renderers = {
+            name: self._renderer(field) for name, field in fields.items() if not _is_empty(field)
+        }
         platform_tags = renderers.pop("platform-tags", None)
         return BuildSpec(
             template=template,
@@ -103,6 +105,13 @@ class ImageContext:
         if known is None:  # the field is kept, so that no other gets its identity
             known = self._renderers[id(field)] = field, renderer(field, self._matrix.variables)
         return known[1]
+
+
+def _is_empty(field: Field) -> bool:
+    """Return whether a field lists no tag of a platform, so that it needs no `platforms`."""
+    if field.name != "platform-tags" or not isinstance(field.value, TagLists):
+        return False
+    return not (field.value.tags or field.value.moving)
 
 
 def _changes_fields(value: Value) -> bool:

@@ -56,6 +56,9 @@ def name_variants(matrix: Matrix, variants: tuple[Variant, ...], problems: Probl
     return result
 
 
+_SUPPLIED = 'values are literal; one expression may supply all of them: `AXIS: "{{ ... }}"`'
+
+
 def _fragment(
     axis: str, value: Value, scope: Mapping[str, Any], matrix: Matrix, known: dict[Value, str]
 ) -> str:
@@ -76,7 +79,9 @@ def _fragment(
                     code=Code.BAD_FRAGMENT,
                     message=f"white space in the value {value.value!r}, which has no `tag`",
                     location=matrix.source.locate(value.route, key=True),
-                    help="set a `tag` without white space, which is used in names",
+                    help=_SUPPLIED
+                    if "{{" in value.value
+                    else "set a `tag` without white space, which is used in names",
                 )
             ]
         )

@@ -1,6 +1,6 @@
 """Check that tags and cache references are valid, and that no two images have the same tag."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems
@@ -20,6 +20,7 @@ _NAMES = (
     "write only the name after the colon, because `repositories` is set; "
     "`repositories: null` turns that off"
 )
+_NAME = "write at most 128 letters, digits, `_`, `.`, `-`"
 _LITERAL = "Jinja in a value of data is literal: write the tag in matrix.yaml"
 _REPOSITORY = "write [REGISTRY/]name in lower case, without a tag"
 
@@ -57,7 +58,7 @@ class Tags:
                 if full is not None:
                     self._own(full, owner)
                 elif tags.repositories is None:
-                    help_ = _LITERAL if "{{" in tag else _TAGS
+                    help_ = _LITERAL if "{{" in tag else self._with_value(tag, _TAGS, canonical_tag)
                     self._invalid(subject, owner.location, f"tag {str(tag)!r}", help_)
 
     def _own(self, full: str, new: TagOwner) -> None:
@@ -89,7 +90,8 @@ class Tags:
             full = split_repository(substitute(repository, self._values))
             if full is None:
                 location = subject.entry("repositories", repository)
-                self._invalid(subject, location, f"repository {str(repository)!r}", _REPOSITORY)
+                help_ = self._with_value(repository, _REPOSITORY, split_repository)
+                self._invalid(subject, location, f"repository {str(repository)!r}", help_)
             elif first.setdefault(full, repository) is not repository:
                 location = subject.entry("repositories", repository)
                 if self._is_new(Code.DUPLICATE_VALUE, location):
@@ -108,8 +110,17 @@ class Tags:
         invalid = [name for name in group.names if not is_tag_name(substitute(name, self._values))]
         for name in invalid:
             location = subject.of_platform(group.platform).entry(group.field, name)
-            self._invalid(subject, location, f"tag name {str(name)!r}", _NAMES)
+            value = substitute(name, self._values)
+            help_ = _NAMES if {"/", ":"} & set(value) else _NAME
+            help_ = self._with_value(name, help_, is_tag_name)
+            self._invalid(subject, location, f"tag name {str(name)!r}", help_)
         return not invalid
+
+    def _with_value(self, text: BakeString, help_: str, valid: Callable[[str], object]) -> str:
+        """Return the help for an invalid text; with its value, if a variable makes it invalid."""
+        if not valid(substitute(text, dict.fromkeys(self._values, "x"))):
+            return help_
+        return f"its variables make it {substitute(text, self._values)[:80]!r}: {help_}"
 
     def _invalid(
         self, subject: TargetUnderCheck, location: Location, what: str, help_: str

@@ -143,7 +143,7 @@ def with_platform_tags(
 def _no_platforms(subject: TargetUnderCheck) -> Diagnostic:
     return Diagnostic(
         code=Code.NO_PLATFORM,
-        message=f"target {subject.name!r} has `platform-tags` but no `platforms`",
+        message="`platform-tags` need `platforms`",
         location=subject.locate("platform-tags"),
         help="add `platforms` to the image",
     )

@@ -199,4 +199,4 @@ def _others(count: int, all_: int) -> str:
     """Return that rules apply to other variants."""
     if count < all_:
         return f"{count} other{'s do' if count > 1 else ' does'} not match"
-    return f"none of {count} matches" if count > 1 else "the one there is does not match"
+    return f"none of {count} matches" if count > 1 else "does not match"

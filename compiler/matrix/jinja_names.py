@@ -1,0 +1,91 @@
+"""Explain names that Jinja does not find, and calls that do not fit, in the terms of templates."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from compiler.errors import did_you_mean, listed
+from compiler.external.platforms import PlatformName
+
+
+_QUOTED = re.compile(r"'([^']+)'")
+_ATTRIBUTE = re.compile(r"'([\w.]+) object' has no attribute '(.+)'", re.DOTALL)
+_EXPORT = re.compile(r"the template '(.+)' \(imported .*requested name '(.+)'", re.DOTALL)
+_PARAMETER = re.compile(r"parameter '(\w+)' was not provided")
+_ARGUMENTS = re.compile(
+    r"(?:\w+\.)*(?:do_|sync_do_|is_)?(\w+)\(\) "
+    r"(missing \d+ required .*arguments?: (.*)|takes .*given|got an unexpected .*)"
+)
+_MACRO = re.compile(r"macro '(\w+)' takes ")
+_KINDS: Mapping[str, str] = {"str": "text", "list": "a list", "int": "a number"}
+_PLATFORM = f"{PlatformName.__module__}.{PlatformName.__name__}"
+_NONE = "no names are known here: declare a file under `data`"
+_FALLBACK = "check the data, or add a fallback with `| default(...)`"
+
+
+def explain_undefined(text: str, word: str, known: Sequence[str]) -> tuple[str, str, str]:
+    """Return message, help and the affected word for Jinja's message of an undefined name.
+
+    Args:
+        text: the message.
+        word: the first word in quotes.
+        known: the names that are defined.
+
+    >>> explain_undefined("'dict object' has no attribute 'x'", "dict object", [])[0]
+    "the mapping has no key 'x'"
+    """
+    if found := _ATTRIBUTE.match(text):
+        return *_missing_attribute(found[1], found[2]), found[2]
+    if found := _EXPORT.match(text):
+        return *_missing_macro(found[1], found[2]), found[2]
+    if text.startswith("list object has no element"):
+        return f"the {text.replace(' object', '', 1)}", _FALLBACK, word
+    if found := _PARAMETER.match(text):
+        help_ = f"pass it to the macro, or give it a default: `{found[1]}=''`"
+        return f"the argument {found[1]!r} of the macro is missing", help_, word
+    if word in known:
+        return text, "import the macro `with context`, so that it sees this name", word
+    if word == "platform":
+        return text, "only the strings of `platform-tags` see `platform`", word
+    known_here = f"known names: {listed(sorted(known))}" if known else _NONE
+    return text, did_you_mean(word, known, otherwise=known_here), word
+
+
+def _missing_attribute(kind: str, name: str) -> tuple[str, str]:
+    if kind == _PLATFORM:
+        help_ = "a platform has `os`, `arch` and `variant`"
+        return f"'platform' has no attribute {name!r}", help_
+    if kind.endswith(".TemplateModule"):
+        return _missing_macro("", name)
+    if kind == "dict":
+        return f"the mapping has no key {name!r}", _FALLBACK
+    return f"{_KINDS.get(kind, 'the value')} has no attribute {name!r}", _FALLBACK
+
+
+def _missing_macro(template: str, name: str) -> tuple[str, str]:
+    owner = repr(template) if template else "the imported template"
+    return f"{owner} has no macro {name!r}", f"declare it there: `{{% macro {name}() %}}`"
+
+
+def explain_call(text: str) -> tuple[str, str] | None:
+    """Return message and help for Python's message of a call that does not fit; None for others.
+
+    >>> explain_call("do_replace() missing 1 required positional argument: 'new'")
+    ("`replace` needs the argument 'new'", 'see the arguments of this filter or function in the \
+documentation of Jinja')
+    """
+    if found := _ARGUMENTS.match(text):
+        name = found[1]
+        if name in {"version", "matching"}:
+            return f"`{name}` needs a range", f"write one: `{name}('>=3.10,<4')`"
+        problem = f"needs the argument {found[3]}" if found[3] else "cannot be called like this"
+        help_ = "see the arguments of this filter or function in the documentation of Jinja"
+        return f"`{name}` {problem}", help_
+    if _MACRO.match(text):
+        return text, "pass the arguments that its `{% macro %}` declares"
+    if "generator" in text:
+        return "a filter returned its items one by one, not as a list", "add `| list` after it"
+    if text.endswith("object is not callable"):
+        quoted = _QUOTED.match(text)
+        kind = quoted[1] if quoted else ""
+        return f"{_KINDS.get(kind, 'this value')} cannot be called", "remove the parentheses"
+    return None
