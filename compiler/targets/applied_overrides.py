@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from compiler.matrix.build_fields import merge
 from compiler.matrix.jinja import GLOBALS
-from compiler.matrix.matrix import Changes, Field, Image, Matrix, Parent, Setting, Value
+from compiler.matrix.matrix import Changes, Field, Image, Matrix, Parent, Setting, TagLists, Value
 from compiler.matrix.pattern import rule
 from compiler.matrix.rule_index import RuleIndex
 from compiler.matrix.strings import TemplateString

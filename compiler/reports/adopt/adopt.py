@@ -108,9 +108,10 @@ def _joined(
             found[_target(family)] = replace(one, what=_target(family))
             found.pop(f"matrix of {_target(family)}", None)
         else:
-            found.setdefault(f"{one.what} {one.why}", one)
+            key = f"{one.path} {one.what} {one.why}"
+            found.setdefault(key, one)
             if one.what.startswith("matrix of "):
-                found[one.what] = found.pop(f"{one.what} {one.why}")
+                found[one.what] = found.pop(key)
     return tuple(found.values())
 
 

@@ -50,11 +50,17 @@ def read_inputs(
             unread[name] = _OPTIONS[name]
             continue
         items: list[str] = []
+        unknown: dict[str, None] = {}
         for line in text.splitlines():
             try:
                 items += filter(None, [evaluate(line.strip()).strip()])
             except UnknownValueError as error:
-                unread[name] = f"only known at run time: {error}"
+                unknown[str(error)] = None
+        bare = [item for item in items if "=" not in item] if name in _PAIRS else []
+        reasons = [f"only known at run time: {', '.join(unknown)}"] if unknown else []
+        reasons += [f"without a value: {', '.join(bare)}"] if bare else []
+        if reasons:
+            unread[name] = "; ".join(reasons)
         field = _field(name, items) if items else None
         if field:
             fields.update([field])

@@ -15,6 +15,7 @@ from compiler.matrix.names import (
     JINJA_GLOBALS,
     JINJA_WORDS,
     RESERVED_AXES,
+    target_name,
 )
 from compiler.reports.adopt.fields import Layout, Variant, image_fields, shared_fields
 from compiler.reports.adopt.fragments import (
@@ -180,7 +181,8 @@ def _details(
 
 
 def _alone(target: GivenTarget) -> Image:
-    return Image(name=target.name, targets=(target,), names=(target.name,), rows=({},), axes={})
+    name = target_name(target.name, (), alone=True)
+    return Image(name=target.name, targets=(target,), names=(name,), rows=({},), axes={})
 
 
 def _with_axes(

@@ -64,10 +64,7 @@ def keep_variables(
         environment: the environment variables for bake.
         report: is called for each variable that the matrix does not keep.
     """
-    declared: dict[str, Block] = {}
-    for block in blocks:
-        if block.kind == "variable" and block.label in defaults:
-            declared.setdefault(block.label, block)
+    declared = _declared(blocks, defaults, report)
     decided = decided_variables(blocks)
     names = []
     for name, block in declared.items():
@@ -100,6 +97,22 @@ def keep_variables(
         others=others,
         printed=changed,
     )
+
+
+def _declared(
+    blocks: Iterable[Block], defaults: Mapping[str, str], report: Report
+) -> dict[str, Block]:
+    """Return the blocks of variables whose default is a text; report what a matrix lacks."""
+    declared: dict[str, Block] = {}
+    for block in blocks:
+        if block.kind != "variable":
+            continue
+        if block.nested or "validation" in block.attributes:
+            why = "a matrix does not validate variables"
+            report(block.line, f"validation of variable '{block.label}'", why)
+        if block.label in defaults:
+            declared.setdefault(block.label, block)
+    return declared
 
 
 def _names(printed: Printed) -> frozenset[str]:

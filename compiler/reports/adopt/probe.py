@@ -82,11 +82,15 @@ def probe(
         return Probe()
     found = printed.data.get("target", {})
     values = found.get(_PREFIX, {}).get("args", {})
-    defaults = {
-        name: value
-        for n, name in enumerate(variables)
-        if isinstance(value := json.loads(undoubled_text(values.get(f"v{n}", "null"))), str)
-    }
+    lines = {b.label: b.line for b in reversed(blocks) if b.kind == "variable"}
+    defaults: dict[str, str] = {}
+    for n, name in enumerate(variables):
+        value = json.loads(undoubled_text(values.get(f"v{n}", "null")))
+        if isinstance(value, str):
+            defaults[name] = value
+        elif value is not None:
+            why = "its value is not a text, and is written where it is used"
+            report(lines[name], f"variable '{name}'", why)
     families = {
         block.label: family
         for n, block in enumerate(matrices.values())

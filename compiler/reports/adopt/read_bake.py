@@ -68,6 +68,10 @@ class _Reader:
         for name in definition.unknown:
             self._report(0, f"field '{name}'", "compile-matrix does not know it")
         groups = self._groups(found.families, [target.name for target in targets])
+        used = variables.used_by(targets)
+        for block in self._blocks:
+            if block.kind == "variable" and block.label in variables.written.keys() - used.keys():
+                self._report(block.line, f"variable '{block.label}'", "no target uses it")
         lines = {block.label: block.line for block in self._blocks if block.kind == "target"}
         for block in self._blocks:
             if block.kind == "group":
@@ -75,7 +79,7 @@ class _Reader:
         return Given(
             path=self._path,
             targets=tuple(targets),
-            variables=variables.used_by(targets),
+            variables=used,
             marks=tuple(variables.written),
             groups=groups,
             definitions=tuple(definitions),

@@ -5,6 +5,7 @@ what the Dockerfile copies, otherwise the project's folder if that does.
 """
 
 import os
+import re
 from pathlib import Path
 from posixpath import basename, dirname
 
@@ -18,7 +19,15 @@ from compiler.source.file_globs import find_files
 from compiler.source.project_files import FileError, Files
 
 
-_PATTERNS = ("**/Dockerfile", "**/Dockerfile[.-]*", "**/*.Dockerfile")
+_PATTERNS = tuple(
+    f"**/{pattern}"
+    for name in ("Dockerfile", "dockerfile", "Containerfile")
+    for pattern in (name, f"{name}[.-]*", f"*.{name}")
+)
+_NAME = re.compile(
+    r"(?:(?:docker|Docker|Container)file(?:[.-](.*))?|(.*)\.(?:docker|Docker|Container)file)\Z"
+)
+_INVALID = re.compile(r"[^A-Za-z0-9._-]+")
 _IGNORED = ".dockerignore"
 MAX_FILES = 1000
 """The most Dockerfiles that are read."""
@@ -42,7 +51,11 @@ def read_folder(folder: str, project: Path) -> Given:
         name = _name(path, folder)
         shown = os.path.join(folder, path)
         if name in {target.name for target in targets} or not IMAGE.match(name):
-            why = f"its image would be named '{name}', which is taken or invalid"
+            why = (
+                f"its image would be named {name!r}, as another one"
+                if name
+                else "its path has no letter or digit for the name of an image"
+            )
             leftovers.append(Leftover(path=shown, line=0, what="Dockerfile", why=why))
             continue
         context, why = _context(whole, files)
@@ -72,11 +85,12 @@ def _name(path: str, folder: str) -> str:
     >>> _name("python/Dockerfile", "."), _name("Dockerfile.gpu", "."), _name("a/b.Dockerfile", ".")
     ('python', 'gpu', 'a-b')
     """
-    name = basename(path)
-    suffix = name.removesuffix(".Dockerfile") if name.endswith(".Dockerfile") else name[11:]
-    folders = [part for part in dirname(path).split("/") if part]
-    parts = [*folders, suffix] if suffix else folders
-    return "-".join(parts) or os.path.basename(os.path.realpath(folder))
+    found = _NAME.match(basename(path))
+    suffix = (found[1] or found[2] or "") if found else ""
+    parts = [*dirname(path).split("/"), suffix]
+    parts = [part for text in parts if (part := _INVALID.sub("-", text).strip("-."))]
+    own = _INVALID.sub("-", os.path.basename(os.path.realpath(folder))).strip("-.")
+    return "-".join(parts) or own
 
 
 def _context(path: str, files: Files) -> tuple[str, str]:

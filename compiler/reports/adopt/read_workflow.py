@@ -23,6 +23,7 @@ from compiler.source.document import Source
 
 
 _ACTION = re.compile(r"docker/build-push-action@")
+_BAKE = re.compile(r"docker/bake-action(?:/|@)")
 _BUILD = re.compile(r"\bdocker\s+(?:buildx\s+)?build\b")
 _NUMBER = re.compile(r"[+-]?\d+\.\d*0\Z")
 """A number that GitHub prints without its last zeros."""
@@ -98,6 +99,10 @@ class _Reader:
             if isinstance(step, dict) and _BUILD.search(str(step.get("run", ""))):
                 line = self.source.locate(("jobs", job, "steps", n)).line
                 self._report(line, f"step {n + 1} of job '{job}'", "it builds with shell commands")
+            elif isinstance(step, dict) and _BAKE.match(str(step.get("uses", ""))):
+                line = self.source.locate(("jobs", job, "steps", n)).line
+                why = "it runs bake: take over its bake file instead"
+                self._report(line, f"step {n + 1} of job '{job}'", why)
         if not builds:
             return
         rows = self._rows(job, entry)

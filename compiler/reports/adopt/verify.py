@@ -46,18 +46,33 @@ def find_failures(given: Given, draft: Draft, text: YamlText, folder: Path, limi
         plan = plan_matrix(files, MATRIX, limit=limit)
         compile_plan(plan, files, MATRIX)
     except CompileError as error:
-        return [(_part(one, text), _VARIANT.sub("", one.message)) for one in error.diagnostics]
+        return [
+            (part, _VARIANT.sub("", one.message))
+            for one in error.diagnostics
+            for part in _parts(one, text, draft)
+        ]
     failures: Failures = []
     for values, theirs in given.definitions:
         failures += _differences(given, draft, plan, values, theirs)
     return failures
 
 
-def _part(diagnostic: Diagnostic, text: YamlText) -> tuple[str, ...]:
-    """Return the part of the matrix in which a diagnostic is located."""
-    if isinstance(diagnostic.location, Location) and diagnostic.location.path == MATRIX:
-        return text.part(diagnostic.location.line)
-    return ()
+def _parts(diagnostic: Diagnostic, text: YamlText, draft: Draft) -> list[tuple[str, ...]]:
+    """Return the parts of the matrix that a diagnostic concerns; an empty part if it is unknown.
+
+    A diagnostic in a Dockerfile concerns the images that are built from it.
+    """
+    if not isinstance(diagnostic.location, Location):
+        return [()]
+    path = diagnostic.location.path
+    if path == MATRIX:
+        return [text.part(diagnostic.location.line)]
+    images = [
+        ("images", image.name)
+        for image in draft.images
+        if any(target.dockerfile == path for target in image.targets)
+    ]
+    return [*images] or [()]
 
 
 def _differences(

@@ -128,6 +128,8 @@ def test_a_bake_file_with_everything(tmp_path: Path, environment: dict[str, str]
     left = told.partition("not in the matrix:\n")[2].partition("next:")[0]
     assert left == (
         "  old.hcl:8: variable 'CI': more than a text depends on it; its value is written\n"
+        "  old.hcl:9: variable 'UNUSED': no target uses it\n"
+        "  old.hcl:10: variable 'LIST': its value is not a text, and is written where it is used\n"
         "  old.hcl:15: group 'default': the default group of a matrix contains every target\n"
         "  old.hcl:18: group 'odd': it contains parts of several images\n"
         "  old.hcl:19: group 'computed': its targets are computed\n"

@@ -45,6 +45,8 @@ jobs:
             PYTHON=${{ matrix.python }}
             TOOL=${{ matrix.tool.name }}-${{ matrix.tool.version }}
             RUN=${{ steps.meta.outputs.id }}
+            OR=${{ matrix.tool.name || 'none' }}
+            FROM_ENVIRONMENT
           secrets: TOKEN=${{ secrets.TOKEN }}
           cache-from: type=gha
           tags: |
@@ -59,6 +61,7 @@ jobs:
         with: {tags: "acme/three:1"}
       - uses: docker/build-push-action@v6
         with: {context: "${{ github.workspace }}", tags: "acme/four:1"}
+      - uses: docker/bake-action@v6
   computed:
     strategy: {matrix: "${{ fromJson(needs.plan.outputs.matrix) }}"}
     steps: [{uses: docker/build-push-action@v6}]
@@ -107,12 +110,14 @@ def test_a_workflow_with_everything(tmp_path: Path) -> None:
         "step 1 of job 'test'": "8: it builds with shell commands",
         "value 3.10": "13: GitHub reads 3.1; write it in quotes there",
         "input 'push'": "27: pass `--push` to bake, or use `publish`",
-        "input 'build-args'": "29: only known at run time: steps.meta.outputs.id",
-        "input 'secrets'": "33: only known at run time: secrets.TOKEN",
-        "input 'context' of job 'two'": "43: without it, the action builds from Git; the matrix "
+        "input 'build-args'": "29: only known at run time: steps.meta.outputs.id, "
+        "matrix.tool.name || 'none'; without a value: FROM_ENVIRONMENT",
+        "input 'secrets'": "35: only known at run time: secrets.TOKEN",
+        "input 'context' of job 'two'": "45: without it, the action builds from Git; the matrix "
         "builds from the folder",
-        "build step of job 'two'": "45: only known at run time: github.workspace",
-        "matrix of job 'computed'": "48: it is computed when the workflow runs",
+        "build step of job 'two'": "47: only known at run time: github.workspace",
+        "step 4 of job 'two'": "49: it runs bake: take over its bake file instead",
+        "matrix of job 'computed'": "51: it is computed when the workflow runs",
     }
 
 
@@ -219,6 +224,45 @@ def test_a_folder_of_dockerfiles(tmp_path: Path) -> None:
     assert "context of 'tools-lint': no folder contains all files that it copies" in told
     assert "tools/lint/Dockerfile: Dockerfile: its image would be named 'tools-lint'" in told
     assert ".: tags: Dockerfiles do not contain them" in told
+
+
+def test_a_folder_of_odd_names(tmp_path: Path) -> None:
+    """Only invalid Dockerfiles are left out; others get a valid name, and each loss is listed."""
+    files = {
+        "3.1/Dockerfile": "FROM scratch\n",
+        "a b/Dockerfile.é": "FROM scratch\n",
+        "${X}/{{ y }}.Dockerfile": "FROM scratch\n",
+        "pod/Containerfile": "FROM scratch\n",
+        "low/dockerfile": "FROM scratch\n",
+        "low/Dockerfile": "FROM scratch\n",
+        "low/Containerfile": "FROM scratch\n",
+        "bad/Dockerfile": "not a Dockerfile\n",
+        "empty/Dockerfile": "",
+        "é/Dockerfile": "FROM scratch\n",
+    }
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+
+    told = command.call(tmp_path, "init", "--from", ".").stdout
+    command.call(tmp_path, "compile")
+    listed = json.loads(command.call(tmp_path, "list", "--format", "json").stdout)
+
+    assert {target["image"]: target["dockerfile"] for target in listed} == {
+        "3.1": "3.1/Dockerfile",
+        "a-b": "a b/Dockerfile.é",
+        "X-y": "${X}/{{ y }}.Dockerfile",
+        "pod": "pod/Containerfile",
+        "low": "low/Containerfile",
+        tmp_path.name: "é/Dockerfile",
+    }
+    for line in (
+        "low/Dockerfile: Dockerfile: its image would be named 'low', as another one",
+        "low/dockerfile: Dockerfile: its image would be named 'low', as another one",
+        "target 'bad': invalid Dockerfile: unknown instruction: not",
+        "target 'empty': it has no FROM",
+    ):
+        assert line in told
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
