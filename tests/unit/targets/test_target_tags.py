@@ -167,6 +167,15 @@ class TestPlatformTags:
             "linux/amd64",
         ]
 
+    @pytest.mark.parametrize("value", ["[]", "{}", "null", "{tags: [], moving: []}"])
+    def test_an_empty_list_needs_no_platforms(self, value: str) -> None:
+        """It turns an inherited list off."""
+        text = f"""
+defaults: {{template: a, platform-tags: ["acme/a:{{{{ platform.arch }}}}"]}}
+images: {{a: {{platform-tags: {value}}}}}
+"""
+        assert targets(text)["a"].platform_tags == ()
+
     def test_duplicates_are_errors(self) -> None:
         """Two platforms cannot have one tag."""
         text = """
