@@ -28,6 +28,8 @@ def kind(value: object) -> str:
             return "a list"
         case dict():
             return "a mapping"
+        case int() | float():
+            return "a number"
         case _:
             return type(value).__name__
 

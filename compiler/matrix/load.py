@@ -183,16 +183,14 @@ def _groups(
     reader: Reader,
 ) -> dict[str, Pattern]:
     for name in raw:
-        if not TARGET.match(name) or name.startswith("_") or name in ("default", "test"):
-            reader.problem(
-                Code.BAD_GROUP_NAME,
-                f"invalid name for a group: {name!r}"
-                if not TARGET.match(name)
-                else f"reserved name for a group: {name!r}",
-                ("groups", name),
-                "use letters, digits, `-` and `_`, and begin with a letter or digit",
-                key=True,
-            )
+        help_ = "use letters, digits, `-` and `_`, and begin with a letter or digit"
+        if name in ("default", "test"):
+            help_ = f"choose another name: every bake file has its own group `{name}`"
+        elif TARGET.match(name) and not name.startswith("_"):
+            continue
+        quality = "reserved" if TARGET.match(name) else "invalid"
+        message = f"{quality} name for a group: {name!r}"
+        reader.problem(Code.BAD_GROUP_NAME, message, ("groups", name), help_, key=True)
     return {
         name: read_pattern(row, ("groups", name), axes=axes, images=images, reader=reader)
         for name, row in raw.items()

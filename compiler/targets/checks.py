@@ -103,7 +103,9 @@ class Checks:
                         if first[0] == name
                         else f"targets {first[0]!r} and {name!r} differ only in case",
                         location=here,
-                        help="set a different `tag` for one of their values",
+                        help="set a different `tag` for one of their values"
+                        if image is other.image
+                        else "rename one of the images",
                         related=(("the other target", there),),
                     )
                 )

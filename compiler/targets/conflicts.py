@@ -49,7 +49,7 @@ class Contest(NamedTuple):
         locate, (name, key) = matrix.source.locate, self.item
         shown = key if name == "set" else f"{name}.{key}" if key else name
         help_ = (
-            "exclude the combination, or set it in only one of them"
+            "set it in only one of them or in an override, or exclude the combination"
             if self.levels == "axis values"
             else "set it in only one of them, or in an override"
         )

@@ -136,6 +136,6 @@ class Settings:
             code=Code.SET_CONFLICT,
             message=f"two axis values set {setting.name!r} differently",
             location=locate(setting.route, key=True),
-            help="exclude the combination, or set it in only one of them",
+            help="set it in only one of them or in an override, or exclude the combination",
             related=(("also set here", locate(other.route, key=True)),),
         )

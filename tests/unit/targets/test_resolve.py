@@ -134,7 +134,9 @@ class TestSet:
         (found,) = faults(self.TEXT % ("1", "2"))
         assert found.code == "set-conflict"
         assert found.message == "two axis values set 's' differently (in one-x-z)"
-        assert found.help == "exclude the combination, or set it in only one of them"
+        assert (
+            found.help == "set it in only one of them or in an override, or exclude the combination"
+        )
         assert "b:" in found.file_location.text
         assert [(note, "a:" in place.text) for note, place in found.related] == [
             ("also set here", True)
