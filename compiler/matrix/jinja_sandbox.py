@@ -137,7 +137,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Return `a ~ b`."""
         for value in values:
             self.meter.charge(size(value))
-        return "".join([str(as_text(value)) for value in values])
+        texts = [value if type(value) is str else str(as_text(value)) for value in values]
+        return "".join(texts)
 
     def cut(self, value: Any, start: Any, stop: Any, step: Any) -> Any:
         """Return `value[start:stop:step]`."""

@@ -18,13 +18,11 @@ from compiler.reports.adopt.build_inputs import read_inputs
 from compiler.reports.adopt.model import Given, GivenTarget, Leftover, variable_mark
 from compiler.reports.adopt.values import axis_values, value_details
 from compiler.reports.adopt.workflow_matrix import Combination, axis_keys, combinations
+from compiler.reports.adopt.workflow_steps import is_build, why_not_read
 from compiler.reports.adopt.workflow_strings import DEFAULT, Strings, UnknownValueError
 from compiler.source.document import Source
 
 
-_ACTION = re.compile(r"docker/build-push-action@")
-_BAKE = re.compile(r"docker/bake-action(?:/|@)")
-_BUILD = re.compile(r"\bdocker\s+(?:buildx\s+)?build\b")
 _NUMBER = re.compile(r"[+-]?\d+\.\d*0\Z")
 """A number that GitHub prints without its last zeros."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
@@ -94,14 +92,10 @@ class _Reader:
         """Read the build steps of a job."""
         steps = entry.get("steps")
         numbered = list(enumerate(steps if isinstance(steps, list) else ()))
-        builds = [n for n, step in numbered if _is_build(step)]
+        builds = [n for n, step in numbered if is_build(step)]
         for n, step in numbered:
-            if isinstance(step, dict) and _BUILD.search(str(step.get("run", ""))):
+            if why := why_not_read(step):
                 line = self.source.locate(("jobs", job, "steps", n)).line
-                self._report(line, f"step {n + 1} of job '{job}'", "it builds with shell commands")
-            elif isinstance(step, dict) and _BAKE.match(str(step.get("uses", ""))):
-                line = self.source.locate(("jobs", job, "steps", n)).line
-                why = "it runs bake: take over its bake file instead"
                 self._report(line, f"step {n + 1} of job '{job}'", why)
         if not builds:
             return
@@ -187,10 +181,6 @@ class _Reader:
         if "context" not in inputs:
             why = "without it, the action builds from Git; the matrix builds from the folder"
             self._report(line, f"input 'context' of job '{job}'", why)
-
-
-def _is_build(step: Any) -> bool:
-    return isinstance(step, dict) and bool(_ACTION.match(str(step.get("uses", ""))))
 
 
 def _environment(*levels: Mapping[str, Any]) -> dict[str, str]:
