@@ -1,4 +1,4 @@
-"""Tell the steps of a workflow apart: which build images, and which of these are not read."""
+"""Decide which steps of a workflow build images, and which of these cannot be read."""
 
 import re
 from typing import Any
