@@ -5,7 +5,6 @@ Each seed is a schedule, as in `test_releases`. SEARCH sets their number, and SE
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 from dataclasses import dataclass, replace
@@ -191,7 +190,7 @@ def search(seed: int) -> int:
     world = World(seed)
     rng = world.random
     scenario = SCENARIOS[seed % len(SCENARIOS)]
-    world.model = copy.deepcopy(prepared(scenario.base, scenario.staged))
+    world.model = prepared(scenario.base, scenario.staged).copy()
     world.model.mounts, world.model.referrers = seed % 2 == 0, seed % 3 != 0
     world.time += timedelta(days=100)
     world.label = " later"
@@ -276,7 +275,7 @@ REUSED = task("3", "1")
 def run_script(other: Task, script: list[tuple[int, str]]) -> None:
     """Run a clean-up and another run in one order of their steps, and check the result."""
     world = World(0)
-    world.model = copy.deepcopy(prepared(("1", "2"), ()))
+    world.model = prepared(("1", "2"), ()).copy()
     world.time += timedelta(days=100)
     world.label = " later"
     world.script = script
@@ -337,7 +336,7 @@ def test_looking_again_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_content_after_a_clean_up() -> None:
     """Release 2 with its signatures, in both repositories; nothing of release 1."""
     world = World(0)
-    world.model = copy.deepcopy(prepared(("1", "2"), ()))
+    world.model = prepared(("1", "2"), ()).copy()
     before = {name: dict(store.manifests) for name, store in world.model.repositories.items()}
     world.time += timedelta(days=100)
     with patched(world):

@@ -5,7 +5,6 @@ Each seed is a schedule. `make search` runs many; SEARCH sets their number, and 
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 from collections.abc import Iterable
@@ -63,7 +62,7 @@ def released(*versions: str) -> ModelRegistry:
 def staged(base: tuple[str, ...], contents: tuple[str, ...]) -> ModelRegistry:
     """Return a registry with releases, in which the images of further ones are staged."""
     world = World(1)
-    world.model = copy.deepcopy(released(*base))
+    world.model = released(*base).copy()
     with patched(world):
         for content in contents:
             world.fault = lambda actor, _, path: (
@@ -329,7 +328,7 @@ def search(seed: int) -> int:
     contents = tuple(dict.fromkeys(t.content for t in scenario.tasks if not t.promotes))
     ready = rng.random() < 0.6 and not scenario.builds
     start = staged(scenario.base, contents) if ready else released(*scenario.base)
-    world.model = copy.deepcopy(start)
+    world.model = start.copy()
     judge = Judge(world)
     limit = 60 if ready else 130
     faults = {
@@ -434,7 +433,7 @@ def test_every_request(fault: str, *, promotes: bool) -> None:
     tried = BACK if promotes else task("3")
     for position in range(200):
         world = World(position)
-        world.model = copy.deepcopy(staged(("1", "2"), ("3",)))
+        world.model = staged(("1", "2"), ("3",)).copy()
         judge = Judge(world)
         count = iter(range(position, -1, -1))
         world.fault = lambda *_, count=count: "" if next(count, 1) else fault
@@ -464,7 +463,7 @@ def test_every_preemption(pair: Scenario) -> None:
     contents = tuple(dict.fromkeys(t.content for t in pair.tasks if not t.promotes))
     for position in range(200):
         world = World(position)
-        world.model = copy.deepcopy(staged(pair.base, contents))
+        world.model = staged(pair.base, contents).copy()
         world.first = position
         judge = Judge(world)
         with patched(world):
@@ -519,7 +518,7 @@ def test_every_order_of_steps(*, promotes: bool) -> None:
 def run_script(number: int, tasks: tuple[Task, ...], script: list[tuple[int, str]]) -> None:
     """Run one order of steps and check it."""
     world = World(number)
-    world.model = copy.deepcopy(released("1"))
+    world.model = released("1").copy()
     world.script = list(script)
     judge = Judge(world)
     with patched(world):
@@ -547,7 +546,7 @@ def test_other_inputs_at_every_preemption() -> None:
     contested = 0
     for position in range(200):
         world = World(position)
-        world.model = copy.deepcopy(staged(("1",), ("2", "2b")))
+        world.model = staged(("1",), ("2", "2b")).copy()
         world.first = position
         judge = Judge(world)
         with patched(world):

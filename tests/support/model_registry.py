@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from compiler.external.registry.client import INDEX, MANIFEST, Manifest, Registries
@@ -36,6 +37,15 @@ def digest_of(content: bytes) -> str:
     return f"sha256:{sha256(content).hexdigest()}"
 
 
+class References(NamedTuple):
+    """The digests to which a manifest refers."""
+
+    blobs: tuple[str, ...]
+    manifests: tuple[str, ...]
+    subject: str
+    """Empty if the manifest is not attached to another."""
+
+
 class Repository:
     """The content of one repository."""
 
@@ -50,6 +60,15 @@ class Repository:
         self.started = 0
         """The number of uploads so far."""
 
+    def copy(self) -> Repository:
+        """Return an independent copy."""
+        copied = Repository()
+        copied.manifests, copied.blobs = dict(self.manifests), dict(self.blobs)
+        copied.tags, copied.started = dict(self.tags), self.started
+        copied.history = {name: list(digests) for name, digests in self.history.items()}
+        copied.uploads = {name: bytearray(content) for name, content in self.uploads.items()}
+        return copied
+
     def set_tag(self, name: str, digest: str | None) -> None:
         """Assign or delete a tag."""
         self.history.setdefault(name, []).append(self.tags.get(name))
@@ -63,8 +82,8 @@ class Repository:
         if digest not in self.manifests:
             return [digest]
         found = _references(self.manifests[digest][1])
-        lacking = [blob for blob in found["blobs"] if blob not in self.blobs]
-        return lacking + [text for child in found["manifests"] for text in self.missing(child)]
+        lacking = [blob for blob in found.blobs if blob not in self.blobs]
+        return lacking + [text for child in found.manifests for text in self.missing(child)]
 
 
 class ModelRegistry:
@@ -79,9 +98,21 @@ class ModelRegistry:
         self.writes: list[str] = []
         """`METHOD HOST/PATH` of each request that changed something."""
 
+    def copy(self) -> ModelRegistry:
+        """Return an independent copy."""
+        copied = ModelRegistry(
+            mounts=self.mounts, referrers=self.referrers, deletes=self.deletes
+        )
+        copied.repositories = {name: store.copy() for name, store in self.repositories.items()}
+        copied.writes = list(self.writes)
+        return copied
+
     def repository(self, name: str) -> Repository:
         """Return a repository, which is created if it is missing."""
-        return self.repositories.setdefault(name, Repository())
+        store = self.repositories.get(name)
+        if store is None:
+            store = self.repositories[name] = Repository()
+        return store
 
     def digest(self, tag: str) -> str | None:
         """Return the digest of a tag."""
@@ -154,7 +185,7 @@ class ModelRegistry:
         found = [
             {"digest": key}
             for key, (_, content) in store.manifests.items()
-            if (json.loads(content).get("subject") or {}).get("digest") == digest
+            if _references(content).subject == digest
         ]
         return 200, {}, json.dumps({"manifests": found}).encode()
 
@@ -207,8 +238,8 @@ def _manifest_request(
 ) -> tuple[int, dict[str, str], bytes]:
     if method == "PUT":
         found = _references(body)
-        unknown = [blob for blob in found["blobs"] if blob not in store.blobs]
-        unknown += [child for child in found["manifests"] if child not in store.manifests]
+        unknown = [blob for blob in found.blobs if blob not in store.blobs]
+        unknown += [child for child in found.manifests if child not in store.manifests]
         if unknown:
             message = {"errors": [{"code": "MANIFEST_BLOB_UNKNOWN", "message": unknown[0]}]}
             return 400, {}, json.dumps(message).encode()
@@ -224,13 +255,15 @@ def _manifest_request(
     return 200, {"Content-Type": media_type, "Docker-Content-Digest": digest}, content
 
 
-def _references(content: bytes) -> dict[str, list[str]]:
+@lru_cache(maxsize=4096)
+def _references(content: bytes) -> References:
     data = json.loads(content)
     config = [data["config"]] if data.get("config") else []
-    return {
-        "blobs": [entry["digest"] for entry in [*config, *data.get("layers", ())]],
-        "manifests": [entry["digest"] for entry in data.get("manifests", ())],
-    }
+    return References(
+        blobs=tuple(entry["digest"] for entry in [*config, *data.get("layers", ())]),
+        manifests=tuple(entry["digest"] for entry in data.get("manifests", ())),
+        subject=(data.get("subject") or {}).get("digest", ""),
+    )
 
 
 class ModelSessions(Sessions):
@@ -252,15 +285,11 @@ class ModelSessions(Sessions):
         redirects: bool = True,
     ) -> Response:
         del authorization, limit, redirects
-        parts = urlsplit(url)
-        path, _, rest = parts.path.removeprefix("/v2/").rpartition(_kind(parts.path))
-        name, rest = f"{parts.netloc}/{path}", _kind(parts.path)[1:] + rest
+        name, rest, query = _locate(url)
         content = body if isinstance(body, bytes) else b""
 
         def perform() -> Response:
-            status, found, answer = self._model.request(
-                method, name, rest, parts.query, headers, content
-            )
+            status, found, answer = self._model.request(method, name, rest, query, headers, content)
             return Response(
                 status=status,
                 reason="",
@@ -273,11 +302,14 @@ class ModelSessions(Sessions):
         return self._gate(method, f"{name}/{rest}", perform)
 
 
-def _kind(path: str) -> str:
-    """Return the part of a path that separates the repository from the rest."""
-    return next(
-        kind for kind in ("/manifests/", "/blobs/", "/tags/", "/referrers/") if kind in path
-    )
+@lru_cache(maxsize=4096)
+def _locate(url: str) -> tuple[str, str, str]:
+    """Return the repository, the path within it, and the query of a URL."""
+    parts = urlsplit(url)
+    kinds = ("/manifests/", "/blobs/", "/tags/", "/referrers/")
+    kind = next(kind for kind in kinds if kind in parts.path)
+    path, _, rest = parts.path.removeprefix("/v2/").rpartition(kind)
+    return f"{parts.netloc}/{path}", f"{kind[1:]}{rest}", parts.query
 
 
 class ModelRegistries(Registries):

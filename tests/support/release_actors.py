@@ -9,27 +9,31 @@ from __future__ import annotations
 
 import random
 import re
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
-from unittest import mock
 
+import pytest
 import requests
 from greenlet import getcurrent, greenlet
 
 from compiler.bake.results import BakeOptions, Outcome
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import DiagnosticError
+from compiler.external.registry import artifacts, http
 from compiler.external.registry.client import Registries
 from compiler.external.registry.responses import Response
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.matrix.matrix import Keep
 from compiler.output.bake_resolved import ResolvedPlan
+from compiler.publish import build_missing, checks
 from compiler.publish.check_marks import Mark, write_mark
 from compiler.publish.check_results import PASSED, CheckResult, Key
 from compiler.publish.clean_up import CleanUpPlan, CleanUpResult, clean_up, plan_clean_up
@@ -76,7 +80,7 @@ FLOATING = {
     f"{STAGING}:all": TARGETS,
 }
 """Floating tag -> the targets whose images it names."""
-MODULES = (
+_PARALLEL = (
     "checks",
     "clean_up",
     "clean_up_notes",
@@ -98,6 +102,12 @@ MODULES = (
     "version_tags",
     "write_record",
 )
+PARALLEL = (
+    *(f"compiler.publish.{name}" for name in _PARALLEL),
+    "compiler.releases.history",
+    "compiler.releases.registry_record",
+)
+"""The modules that send requests in parallel."""
 
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -425,27 +435,20 @@ class World:
 @contextmanager
 def patched(world: World) -> Iterator[World]:
     """Let releases use this world: its builds, its order of calls, and no pauses."""
-    names = [f"compiler.publish.{module}" for module in MODULES]
-    names += ["compiler.releases.history", "compiler.releases.registry_record"]
-    patches: list[Any] = [mock.patch(f"{name}.run_parallel", world.run_parallel) for name in names]
-    patches += [
-        mock.patch("compiler.publish.build_missing.build", world.build),
-        mock.patch("compiler.publish.checks.CheckScheduler", PassingChecks),
-        mock.patch("compiler.external.registry.http._wait", return_value=False),
-        *(mock.patch(f"compiler.publish.{name}.pause", return_value=False) for name in PAUSES),
-        mock.patch("compiler.external.registry.artifacts.utc_now", world.now),
-        mock.patch("secrets.token_hex", lambda size: world.random.randbytes(size).hex()),
-    ]
-    for value in vars(TagOwners).values():
-        if hasattr(value, "lock"):  # Python 3.11: one lock for the property of all instances
-            value.lock = nullcontext()
-    for patch in patches:
-        patch.start()
-    try:
+    paused = [import_module(f"compiler.publish.{name}") for name in PAUSES]
+    with pytest.MonkeyPatch.context() as patch:
+        for name in PARALLEL:
+            patch.setattr(import_module(name), "run_parallel", world.run_parallel)
+        for module, name in [(http, "_wait"), *((module, "pause") for module in paused)]:
+            patch.setattr(module, name, lambda *_, **__: False)
+        patch.setattr(build_missing, "build", world.build)
+        patch.setattr(checks, "CheckScheduler", PassingChecks)
+        patch.setattr(artifacts, "utc_now", world.now)
+        patch.setattr(secrets, "token_hex", lambda size: world.random.randbytes(size).hex())
+        for value in vars(TagOwners).values():
+            if hasattr(value, "lock"):  # Python 3.11: one lock for the property of all instances
+                value.lock = nullcontext()
         yield world
-    finally:
-        for patch in patches:
-            patch.stop()
 
 
 def _rejection(path: str, status: int) -> Response:

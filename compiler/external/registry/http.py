@@ -88,19 +88,21 @@ class HttpClient:
             RegistryError: the registry denies the request, or does not respond.
         """
         host, repository_path = _locate(repository)
-        url = (
-            path if "://" in path else f"{self._sessions.address(host)}/v2/{repository_path}/{path}"
-        )
+        address = self._sessions.address(host)
+        elsewhere = "://" in path
+        url = path if elsewhere else f"{address}/v2/{repository_path}/{path}"
+        scope = f"{repository_path}:{_actions(method, path)}"
+        scope += f" repository:{pull_from}:pull" if pull_from else ""
         all_headers = {"Accept": accept, **(headers or {})}
+        own = not elsewhere or _same_origin(url, address)
 
         def send() -> Response:
-            scope = f"{repository_path}:{_actions(method, path)}"
-            scope += f" repository:{pull_from}:pull" if pull_from else ""
             return self._send_authorized(
                 method,
                 host,
                 scope,
                 url,
+                own=own,
                 headers=all_headers,
                 body=body,
                 limit=limit,
@@ -147,12 +149,16 @@ class HttpClient:
         scope: str,
         url: str,
         *,
+        own: bool,
         headers: Mapping[str, str],
         body: bytes | None,
         limit: int,
         redirects: bool,
     ) -> Response:
-        """Send a request, and again with authorization if the registry demands it."""
+        """Send a request, and again with authorization if the registry demands it.
+
+        Only URLs of the registry's own server receive an authorization.
+        """
 
         def send(authorization: str) -> Response:
             with self._lock:
@@ -167,7 +173,6 @@ class HttpClient:
                 redirects=redirects,
             )
 
-        own = _same_origin(url, self._sessions.address(host))
         response = send(self._authorizer.cached(host, scope) if own else "")
         if response.status != requests.codes.unauthorized or response.redirected or not own:
             return response

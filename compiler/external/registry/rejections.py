@@ -108,8 +108,9 @@ def _reported_errors(response: Response) -> list[dict[str, Any]]:
 
 def _reports(response: Response, codes: tuple[str, ...]) -> bool:
     """Return whether a registry reports an error whose code begins with one of these."""
-    reported = [str(error.get("code")) for error in _reported_errors(response)]
-    return not response.ok and any(code.startswith(codes) for code in reported)
+    if response.ok:
+        return False
+    return any(str(error.get("code")).startswith(codes) for error in _reported_errors(response))
 
 
 def is_missing(response: Response, method: str) -> bool:
@@ -117,9 +118,10 @@ def is_missing(response: Response, method: str) -> bool:
 
     A denied or rejected read must not be taken for that: an existing tag would be overwritten.
     """
+    if response.status != requests.codes.not_found:
+        return False
     refusals = (*_DENIED_CODES, *_BUSY_CODES, *(_UNSUPPORTED_CODES if method == "DELETE" else ()))
-    is_refused = _reports(response, refusals)
-    return response.status == requests.codes.not_found and not is_refused
+    return not _reports(response, refusals)
 
 
 def is_busy(response: Response) -> bool:

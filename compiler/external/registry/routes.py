@@ -7,6 +7,7 @@ it is built: the layer of `requests` would cost most of the time of a release.
 import re
 import threading
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple, cast
 from urllib.parse import urlsplit, urlunsplit
 
@@ -23,6 +24,7 @@ INVALID_ADDRESS = "it refers to an invalid address"
 _LOOPBACK = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?\Z")
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Return whether a host, with or without a port, is this machine."""
     return _LOOPBACK.match(host) is not None
