@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -89,28 +90,29 @@ expressions = st.sampled_from(
 """One expression in the place of a structure."""
 
 
-def spoilt(right: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+_ONE_OF_40, _ONE_OF_50 = st.integers(0, 39), st.integers(0, 49)
+
+
+@st.composite
+def spoilt(draw: st.DrawFn, right: st.SearchStrategy[Any]) -> Any:
     """Generate values of the right type, and sometimes of another."""
-    return st.integers(0, 39).flatmap(
-        lambda n: anything if n == 39 else expressions if n > 34 else right
-    )
+    n = draw(_ONE_OF_40)
+    return draw(anything if n == 39 else expressions if n > 34 else right)
 
 
 def level(known: dict[str, st.SearchStrategy[Any]], most: int) -> st.SearchStrategy[dict[str, Any]]:
     """Generate mappings of some of these keys, and sometimes of an unknown key."""
     names = st.lists(st.sampled_from([*known]), max_size=most, unique=True)
+    values = {name: spoilt(right) for name, right in known.items()}
 
-    def fill(chosen: list[str]) -> st.SearchStrategy[dict[str, Any]]:
-        fixed = st.fixed_dictionaries({name: spoilt(known[name]) for name in chosen})
-        return st.integers(0, 49).flatmap(
-            lambda n: (
-                st.tuples(fixed, texts, anything).map(lambda t: {**t[0], t[1]: t[2]})
-                if n == 19
-                else fixed
-            )
-        )
+    @st.composite
+    def fill(draw: st.DrawFn) -> dict[str, Any]:
+        filled = {name: draw(values[name]) for name in draw(names)}
+        if draw(_ONE_OF_50) == 19:
+            filled[draw(texts)] = draw(anything)
+        return filled
 
-    return names.flatmap(fill)
+    return fill()
 
 
 _TAGS = st.one_of(texts, st.sampled_from(["r/x:1", "{{ platform.arch }}", "{{ platform }}"]))
@@ -280,25 +282,25 @@ documents = st.fixed_dictionaries(
 )
 
 
-@st.composite
-def written(draw: st.DrawFn, value: Any, depth: int = 0) -> str:
+def written(value: Any, styles: Random, depth: int = 0) -> str:
     """Write a document as text: block or flow style, quoted or plain, sometimes invalid YAML."""
-    if isinstance(value, dict | list) and value and depth < 3 and draw(st.booleans()):
+    if isinstance(value, dict | list) and value and depth < 3 and styles.random() < 0.5:
         pad = "  " * depth
         lines = []
         pairs = value.items() if isinstance(value, dict) else [(None, item) for item in value]
         for key, item in pairs:
-            mark = "- " if isinstance(value, list) else f"{draw(written(key, 9))}: "
-            inner = draw(written(item, depth + 1))
-            lines.append(f"\n{pad}{mark}{inner}")
+            mark = "- " if isinstance(value, list) else f"{written(key, styles, 9)}: "
+            lines.append(f"\n{pad}{mark}{written(item, styles, depth + 1)}")
         return "".join(lines)
     if isinstance(value, dict):
-        pairs_ = [f"{draw(written(k, 9))}: {draw(written(v, 9))}" for k, v in value.items()]
+        pairs_ = [
+            f"{written(key, styles, 9)}: {written(item, styles, 9)}" for key, item in value.items()
+        ]
         return "{" + ", ".join(pairs_) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join([draw(written(item, 9)) for item in value]) + "]"
+        return "[" + ", ".join([written(item, styles, 9) for item in value]) + "]"
     if isinstance(value, str):
-        how = draw(st.integers(0, 99))
+        how = styles.randrange(100)
         return (
             value
             if how == 99
@@ -309,14 +311,25 @@ def written(draw: st.DrawFn, value: Any, depth: int = 0) -> str:
     return {None: "null", True: "true", False: "false"}[value]
 
 
+_SEEDS = st.integers(0, 2**32 - 1)
+_ONE_OF_10 = st.integers(0, 9)
+_INSERTED = st.one_of(texts, st.sampled_from(RAW))
+
+
 @st.composite
 def files(draw: st.DrawFn) -> str:
-    """Generate the text of a matrix.yaml, sometimes cut or with lines exchanged."""
-    text = draw(written(draw(documents))).lstrip("\n")
-    how = draw(st.integers(0, 9))
+    """Generate the text of a matrix.yaml, sometimes cut or with lines exchanged.
+
+    One seed decides the style of all values, because to draw each decision takes longer than to
+    compile the document.
+    """
+    document = draw(documents)
+    styles = Random(draw(_SEEDS))  # noqa: S311 - not for secrets
+    text = written(document, styles).lstrip("\n")
+    how = draw(_ONE_OF_10)
     if how == 8:
         at = draw(st.integers(0, len(text)))
-        return text[:at] + draw(st.one_of(texts, st.sampled_from(RAW))) + text[at:]
+        return text[:at] + draw(_INSERTED) + text[at:]
     if how == 9:
         return text[: draw(st.integers(0, len(text)))]
     return text

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Any
 
 from hypothesis import strategies as st
-from packaging.version import InvalidVersion, Version
 
-from support.reference_model import Matrix, Value, faulty, spelling
+from support.reference_model import Matrix, Value, faulty, parse_version, spelling
 
 
 PLATFORMS = ("linux/amd64", "linux/arm64", "linux/arm/v7")
@@ -72,13 +72,19 @@ platforms = st.one_of(
 
 def chance(draw: st.DrawFn, of: int) -> bool:
     """Return True in one of this many cases; shrinks to False."""
-    return draw(st.integers(0, of - 1)) == of - 1
+    return draw(_integers(of - 1)) == of - 1
 
 
-def words_about(known: Sequence[str]) -> list[str]:
+@cache
+def _integers(most: int) -> st.SearchStrategy[int]:
+    return st.integers(0, most)
+
+
+@lru_cache(maxsize=256)
+def words_about(known: tuple[str, ...]) -> list[str]:
     """Return words of every kind that match some of these values."""
     found = [*known, "null"]
-    versions = [text for text in known if _is_version(text)]
+    versions = [text for text in known if parse_version(text)]
     for text in versions:
         found += [f"{sign}{text}" for sign in (">=", "<=", ">", "<", "==", "!=")]
         found += [f"!>={text}", f">=0,<{text}", f">={text}, != {text}.1", f"!!={text}"]
@@ -91,21 +97,19 @@ def words_about(known: Sequence[str]) -> list[str]:
     return [word for word in dict.fromkeys(found) if not faulty([word], known)]
 
 
-def _is_version(text: str) -> bool:
-    try:
-        Version(text)
-    except InvalidVersion:
-        return False
-    return True
+_INVALID = st.one_of(texts, st.sampled_from([">=x", "!", "!!a", "<0", "zz*", "", []]))
 
 
 @st.composite
 def matchers(draw: st.DrawFn, known: Sequence[str]) -> Any:
     """Generate a matcher for these values: one word or a list."""
-    if chance(draw, 60):
-        return draw(st.one_of(texts, st.sampled_from([">=x", "!", "!!a", "<0", "zz*", "", []])))
+    return draw(_INVALID if chance(draw, 60) else _valid_matchers(tuple(known)))
+
+
+@lru_cache(maxsize=256)
+def _valid_matchers(known: tuple[str, ...]) -> st.SearchStrategy[Any]:
     word = st.sampled_from(words_about(known)).map(unquoted)
-    return draw(st.one_of(word, st.lists(word, min_size=1, max_size=3)))
+    return st.one_of(word, st.lists(word, min_size=1, max_size=3))
 
 
 def unquoted(word: str) -> Value:

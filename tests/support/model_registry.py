@@ -100,9 +100,7 @@ class ModelRegistry:
 
     def copy(self) -> ModelRegistry:
         """Return an independent copy."""
-        copied = ModelRegistry(
-            mounts=self.mounts, referrers=self.referrers, deletes=self.deletes
-        )
+        copied = ModelRegistry(mounts=self.mounts, referrers=self.referrers, deletes=self.deletes)
         copied.repositories = {name: store.copy() for name, store in self.repositories.items()}
         copied.writes = list(self.writes)
         return copied

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations, pairwise, product
 from typing import Any, NamedTuple, TypeAlias
 
@@ -59,12 +60,25 @@ def takes(word: str, text: str, known: Sequence[str]) -> bool:
 
 def in_range(word: str, text: str) -> bool:
     """Return whether a value is a version within a range; prereleases are included."""
-    try:
-        version = Version(text)
-    except InvalidVersion:
+    version = parse_version(text)
+    if version is None:
         return False
     clauses = [clause.strip() for clause in word.split(",") if clause.strip()]
-    return all(Specifier(clause).contains(str(version), prereleases=True) for clause in clauses)
+    return all(_specifier(clause).contains(version, prereleases=True) for clause in clauses)
+
+
+@lru_cache(maxsize=4096)
+def parse_version(text: str) -> Version | None:
+    """Return the version in a text; None if it is not a version."""
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _specifier(clause: str) -> Specifier:
+    return Specifier(clause)
 
 
 def glob(pattern: str, text: str) -> bool:

@@ -269,15 +269,17 @@ class TestFaults:
         assert match([], PYTHONS) == Match(frozenset(), (), ())
 
 
+JUNK = st.one_of(texts, st.text("!<>=~*?[]3.1ab,- ", max_size=6), st.text(string.printable))
+
+
 @pytest.mark.slow
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(values, min_size=1, max_size=6, unique_by=spelling), st.data())
 def test_words_mean_what_their_documentation_says(given_: list[str], data: st.DataObject) -> None:
     """Matches and errors of random items equal those of a simple implementation."""
     known = [*map(spelling, given_)]
-    junk = st.one_of(texts, st.text("!<>=~*?[]3.1ab,- ", max_size=6), st.text(string.printable))
-    about = st.sampled_from(words_about(known))
-    one = st.one_of(about, about, about, about, about, about, junk)
+    about = st.sampled_from(words_about(tuple(known)))
+    one = st.one_of(about, about, about, about, about, about, JUNK)
     words = data.draw(st.lists(one, min_size=1, max_size=4))
     found = match(words, known)
     if faulty(words, known):
