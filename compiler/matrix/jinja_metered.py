@@ -1,7 +1,6 @@
 """Let filters, tests and methods charge what they cost before they compute it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import wraps
 from types import BuiltinMethodType, MethodType
 from typing import Any
 
@@ -29,6 +28,10 @@ _CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(NESTED_FILTERS, check_nested),
 }
 """Filter -> what its operand becomes."""
+
+
+_PASSED = "jinja_pass_arg"
+"""Attribute of a function to which Jinja passes its context, environment or evaluation context."""
 
 
 def method_cost(method: Any) -> Cost | None:
@@ -68,16 +71,15 @@ def limited_test(name: str, function: Callable[..., Any], meter: Meter) -> Calla
     Raises:
         KeyError: the cost of the test is not known.
     """
-    cost, first = TESTS[name], 1 if hasattr(function, "jinja_pass_arg") else 0
+    cost, first = TESTS[name], 1 if hasattr(function, _PASSED) else 0
     if cost is free:
         return function
 
-    @wraps(function)
     def call(*arguments: Any, **named: Any) -> Any:
         meter.charge(cost(*arguments[first:], *named.values()))
         return function(*arguments, **named)
 
-    return call
+    return _passing_like(function, call)
 
 
 def limited_filter(name: str, function: Callable[..., Any], meter: Meter) -> Callable[..., Any]:
@@ -86,12 +88,11 @@ def limited_filter(name: str, function: Callable[..., Any], meter: Meter) -> Cal
     Raises:
         KeyError: the cost of the filter is not known.
     """
-    cost, first = FILTERS[name], 1 if hasattr(function, "jinja_pass_arg") else 0
+    cost, first = FILTERS[name], 1 if hasattr(function, _PASSED) else 0
     is_shallow, is_free = name in SHALLOW, name in FREE
     is_per_item = name in PER_ITEM
     convert = _CONVERSIONS.get(name)
 
-    @wraps(function)
     def call(*arguments: Any, **named: Any) -> Any:
         passed, operands = arguments[:first], arguments[first:]
         if convert is not None and operands and type(operands[0]) is not str:
@@ -116,6 +117,17 @@ def limited_filter(name: str, function: Callable[..., Any], meter: Meter) -> Cal
             check_integer(result.bit_length())
         return check_text(result) if name in FORMATTING else result
 
+    return _passing_like(function, call)
+
+
+def _passing_like(function: Callable[..., Any], call: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the second function, to which Jinja passes the same argument as to the first.
+
+    `functools.wraps` would do more: it takes most of the time of creating an environment.
+    """
+    passed = getattr(function, _PASSED, None)
+    if passed is not None:
+        setattr(call, _PASSED, passed)
     return call
 
 

@@ -6,15 +6,18 @@ that exists.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from pathlib import PurePosixPath
+from types import CodeType
 from typing import Any
 
-from jinja2 import TemplateSyntaxError, Undefined
+from jinja2 import Template, TemplateSyntaxError, Undefined
 
 from compiler.constants import BAKE_FILE, DOCKERFILE_SUFFIX, MARKER, PLAN_FILE, TEST_SUFFIX
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.matrix.jinja import environment, renderer
 from compiler.matrix.jinja_errors import explain, place
+from compiler.matrix.jinja_sandbox import Sandbox
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.template_files import FOLDER
 from compiler.output.artifact import Artifact
@@ -114,11 +117,10 @@ def _header(sources: Iterable[str]) -> str:
 def _bake(
     plan: Plan, dockerfiles: tuple[Dockerfile, ...], source: str, template: str, shown: str
 ) -> str:
-    env = environment(None, bake=False)
-    env.filters["hcl"] = _strict(Literals())
+    env = _environment()
     scope = {**env.globals, **bake_context(plan, dockerfiles).names()}
     try:
-        compiled = env.from_string(template)
+        compiled = Template.from_code(env, _compile(template), env.make_globals(None))
         body = renderer(compiled, inherits=True)(scope)
     except Exception as error:
         # The user's template is input, so whatever it raises is an error in the input.
@@ -131,6 +133,24 @@ def _bake(
             [Diagnostic(code=code, message=message, location=location, help=help_)]
         ) from error
     return f"{_header([source])}{PLAN_LINE}{plan.matrix.output}/{PLAN_FILE}\n#\n{body.lstrip()}"
+
+
+def _environment() -> Sandbox:
+    env = environment(None, bake=False)
+    env.filters["hcl"] = _strict(Literals())
+    return env
+
+
+@lru_cache(maxsize=4)
+def _compile(template: str) -> CodeType:
+    """Return the code of a bake template; it takes longer than to compile a small matrix.
+
+    The code is the same for all environments: with `--watch`, it is compiled once.
+
+    Raises:
+        TemplateSyntaxError: the template is invalid.
+    """
+    return _environment().compile(template)
 
 
 def _strict(write: Callable[[Any], str]) -> Callable[[Any], str]:
