@@ -64,13 +64,10 @@ def fork(arguments):
         os._exit(1)
     os._exit(0)
 
-if sys.argv[1:]:
-    run(*sys.argv[1:])
-else:
-    for line in sys.stdin:
-        print(fork(json.loads(line)), flush=True)
+for line in sys.stdin:
+    print(fork(json.loads(line)), flush=True)
 """
-"""Runs its arguments, or each line of stdin in a child of its own, which starts much faster."""
+"""Runs with the arguments of each line of stdin, in a child of its own, which starts quickly."""
 
 HERE = Path(__file__).parents[3]
 STRANGERS = {"README.md": "mine", "dockerfiles/hand.Dockerfile": "FROM scratch\n"}
@@ -127,10 +124,10 @@ def arguments(
     return [str(root), output, str(moment), str(int(number)), str(files), json.dumps(INPUTS)]
 
 
-def start(*words: str) -> subprocess.Popen[str]:
-    """Start a run with these arguments, or one that takes those of many runs from stdin."""
+def start() -> subprocess.Popen[str]:
+    """Start a process that takes the arguments of runs from stdin."""
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, *words],
+        [sys.executable, "-c", CHILD],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -139,35 +136,57 @@ def start(*words: str) -> subprocess.Popen[str]:
     )
 
 
+def request(runner: subprocess.Popen[str], words: list[str]) -> None:
+    """Let a process begin a run with these arguments."""
+    assert runner.stdin
+    print(json.dumps(words), file=runner.stdin, flush=True)
+
+
+def exit_code(runner: subprocess.Popen[str]) -> int:
+    """Return the exit code of the run of a process, once it has ended."""
+    assert runner.stdout
+    return int(runner.stdout.readline())
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[subprocess.Popen[str]]:
+    """Start one process for the runs of all tests: to import the modules takes longest."""
+    with start() as started:
+        yield started
+
+
 def interrupted(
-    base: Path, old: list[Artifact], output: str, new: list[Artifact], number: int
+    runner: subprocess.Popen[str],
+    base: Path,
+    old: list[Artifact],
+    output: str,
+    new: list[Artifact],
+    number: int,
 ) -> Iterator[Path]:
     """Yield the folder of a run that gets a signal before its first step, its second, and so on."""
-    with start() as runs:
-        assert runs.stdin
-        assert runs.stdout
-        assert runs.stderr
-        for moment in range(1, 200):
-            root = base / str(moment)
-            root.mkdir()
-            lay(root, old)
-            print(json.dumps(arguments(root, output, new, moment, number)), file=runs.stdin)
-            runs.stdin.flush()
-            code = int(runs.stdout.readline())
-            if code == 0:
-                assert moment > len(new)
-                return
-            if code != -number:
-                runs.stdin.close()
-                pytest.fail(f"exit code {code}\n{runs.stderr.read()}")
-            yield root
+    for moment in range(1, 200):
+        root = base / str(moment)
+        root.mkdir()
+        lay(root, old)
+        request(runner, arguments(root, output, new, moment, number))
+        code = exit_code(runner)
+        if code == 0:
+            assert moment > len(new)
+            return
+        if code != -number:
+            pytest.fail(f"exit code {code}\n{runner.communicate()[1]}")
+        yield root
     pytest.fail("the run never completed")
 
 
 @pytest.mark.parametrize(("output", "targets"), UPDATES.values(), ids=UPDATES)
 @pytest.mark.parametrize("old", [OLD, []], ids=["over an old plan", "the first time"])
 def test_a_kill_leaves_whole_files_and_the_next_run_completes_them(
-    tmp_path: Path, old: list[Artifact], output: str, targets: dict[str, str]
+    tmp_path: Path,
+    runner: subprocess.Popen[str],
+    old: list[Artifact],
+    output: str,
+    targets: dict[str, str],
 ) -> None:
     """After a kill at any step every file is whole, and the bake file names only existing ones.
 
@@ -183,7 +202,7 @@ def test_a_kill_leaves_whole_files_and_the_next_run_completes_them(
         known.setdefault(artifact.path, set()).add(artifact.content)
     saved = set()
 
-    for root in interrupted(tmp_path, old, output, new, signal.SIGKILL):
+    for root in interrupted(runner, tmp_path, old, output, new, signal.SIGKILL):
         for path, contents in known.items():
             assert not (root / path).exists() or (root / path).read_bytes() in contents
         bake = root / "docker-bake.hcl"
@@ -214,7 +233,11 @@ def test_a_kill_leaves_whole_files_and_the_next_run_completes_them(
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize(("output", "targets"), UPDATES.values(), ids=UPDATES)
 def test_a_signal_that_can_be_caught_changes_nothing_or_everything(
-    tmp_path: Path, number: int, output: str, targets: dict[str, str]
+    tmp_path: Path,
+    runner: subprocess.Popen[str],
+    number: int,
+    output: str,
+    targets: dict[str, str],
 ) -> None:
     """After such a signal the disk is as before or complete, without staged files."""
     new = project(output, **targets)
@@ -223,7 +246,10 @@ def test_a_signal_that_can_be_caught_changes_nothing_or_everything(
         lay(tmp_path / name, artifacts)
     expected = [tree(tmp_path / "old"), tree(tmp_path / "new")]
 
-    ends = [expected.index(tree(root)) for root in interrupted(tmp_path, OLD, output, new, number)]
+    ends = [
+        expected.index(tree(root))
+        for root in interrupted(runner, tmp_path, OLD, output, new, number)
+    ]
 
     assert ends == sorted(ends)
     assert set(ends) == {0, 1}
@@ -246,14 +272,18 @@ def test_runs_at_the_same_time_do_not_mix(tmp_path: Path) -> None:
     root.mkdir()
     lay(root, [OLD[0], *OLD[-2:]])
 
+    runners = [(start(), plan) for plan in plans * 3]
     for _ in range(4):
-        runs = [start(*arguments(root, "dockerfiles", plan)) for plan in plans * 3]
-        errors = [run.communicate()[1] for run in runs]
+        for runner, plan in runners:
+            request(runner, arguments(root, "dockerfiles", plan))
+        codes = [exit_code(runner) for runner, _ in runners]
 
-        assert errors == [""] * len(runs)
+        assert codes == [0] * len(runners)
         assert tree(root) in expected
         state = up_to_date(root, "README.md", compiler="1")
         assert state is None or state.outputs == digests(plans[expected.index(tree(root))])
+    errors = [runner.communicate()[1] for runner, _ in runners]
+    assert errors == [""] * len(runners)
 
 
 def test_staged_files_of_a_killed_run_are_no_change_and_are_removed(tmp_path: Path) -> None:
@@ -270,17 +300,17 @@ def test_staged_files_of_a_killed_run_are_no_change_and_are_removed(tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_a_kill_in_the_middle_of_a_big_plan_is_repaired(tmp_path: Path) -> None:
+def test_a_kill_in_the_middle_of_a_big_plan_is_repaired(
+    tmp_path: Path, runner: subprocess.Popen[str]
+) -> None:
     """After kills at many moments of a run that writes 2,000 files, the next run repairs all."""
     new = project(**{f"t{n}": f"FROM b{n}\n" * 20 for n in range(1000)})
     lay(tmp_path, project(**{f"t{n}": "FROM a\n" for n in range(500, 1500)}))
 
     for moment in range(1, 2000, 233):
-        words = arguments(tmp_path, "dockerfiles", new, moment, signal.SIGKILL)
-        with start(*words) as run:
-            run.communicate()
+        request(runner, arguments(tmp_path, "dockerfiles", new, moment, signal.SIGKILL))
 
-        assert run.returncode == -signal.SIGKILL
+        assert exit_code(runner) == -signal.SIGKILL
         assert diff(new, tmp_path, "dockerfiles") != ()
     update(new, tmp_path, "dockerfiles")
 
