@@ -311,6 +311,9 @@ def test_layers_and_releases(open_page: Callable[..., Page], address: str) -> No
     expect(page.locator(".rows tbody tr")).to_have_count(6)
     page.get_by_text("10 changed").click()
     expect(page.locator(".names[open] li")).to_have_count(10)
+    go(page, "#/target/server-3_12")
+    sizes = page.locator("section", has_text="Release").locator("tr", has_text="v0.5").first
+    expect(sizes).to_contain_text("linux/arm64")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,30 +1,39 @@
 """Releases of a matrix as a part of the page's document: sizes, and which images differ."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
-from compiler.releases.record import ReleaseRecord
+from compiler.releases.record import ReleasedTarget, ReleaseRecord
 from compiler.reports.page.interning import Interned
+
+
+_Image: TypeAlias = tuple[str, str, str, int, tuple[tuple[str, int], ...]]
 
 
 def release_rows(records: Iterable[ReleaseRecord]) -> dict[str, Any]:
     """Return releases, the oldest first, and their images, which several releases can share.
 
-    `{"images": [[target, digest, fingerprint, bytes]], "list": [[version, [number of an image]]]}`;
-    digests are shortened to twelve digits.
+    `{"images": [[target, digest, fingerprint, bytes, [[platform, bytes]]]],
+    "list": [[version, [number of an image]]]}`; digests are shortened to twelve digits. The sizes
+    of platforms are left out where an image has one, or where they were not recorded.
     """
-    images: Interned[tuple[str, str, str, int]] = Interned()
+    images: Interned[_Image] = Interned()
     listed = [
         [
             record.release,
             images.numbers(
-                (one.target, _short(one.digest), _short(one.fingerprint), one.bytes)
+                (one.target, _short(one.digest), _short(one.fingerprint), one.bytes, _sizes(one))
                 for one in record.targets
             ),
         ]
         for record in reversed([*records])
     ]
     return {"images": images.values, "list": listed}
+
+
+def _sizes(target: ReleasedTarget) -> tuple[tuple[str, int], ...]:
+    """Return the sizes of the platforms of an image that has several."""
+    return tuple(target.sizes.items()) if len(target.sizes) > 1 else ()
 
 
 def _short(digest: str) -> str:

@@ -187,14 +187,18 @@ def test_releases_are_read_from_the_registry(
     """`--releases` reads the records of all releases; without it, no registry is needed."""
     write(tmp_path)
     model = ModelRegistry()
-    for record in report_page.releases(["app-3_11", "app-3_12"], versions=2):
-        push_record(ModelRegistries(model), "docker.io/acme/app", record)
+    sizes = {"app-3_11": {"linux/amd64": 3}, "app-3_12": {"linux/amd64": 2, "linux/arm64": 1}}
+    for record in report_page.releases([*sizes], versions=2):
+        targets = tuple(replace(one, sizes=sizes[one.target]) for one in record.targets)
+        push_record(ModelRegistries(model), "docker.io/acme/app", replace(record, targets=targets))
     monkeypatch.setattr(client, "Registries", lambda *_: ModelRegistries(model))
     document = document_of(tmp_path, "--releases")
     monkeypatch.setattr(client, "Registries", None)
 
+    images = document["releases"]["images"]
     assert document["releases"]["list"] == [["v0.0", [0]], ["v0.1", [0, 1]]]
-    assert [row[0] for row in document["releases"]["images"]] == ["app-3_11", "app-3_12"]
+    assert [row[4] for row in images] == [[], [["linux/amd64", 2], ["linux/arm64", 1]]]
+    assert [row[0] for row in images] == ["app-3_11", "app-3_12"]
     assert document_of(tmp_path)["releases"] is None
 
 

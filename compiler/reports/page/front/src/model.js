@@ -32,7 +32,10 @@ export function loadModel(document_) {
   return { ...document_, releases, targets, byName, dimensions, lines, users, groups: new Map(Object.entries(document_.groups)) }
 }
 
-/** Releases, the oldest first: `{release, images}`, where images are `[digest, fingerprint, bytes]` by target. */
+/**
+ * Releases, the oldest first: `{release, images}`, where images are
+ * `[digest, fingerprint, bytes, [[platform, bytes]]]` by target.
+ */
 function readReleases({ images, list }) {
   return list.map(([release, numbers]) => {
     let known

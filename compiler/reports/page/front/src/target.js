@@ -92,10 +92,11 @@ function History({ model, name }) {
   const found = model.releases.filter(one => one.images.has(name))
   if (!found.length) return html`<p class="hint">No release has this target.</p>`
   const rows = found.map(({ release, images }, at) => {
-    const [digest, , size] = images.get(name)
-    return { release, digest, size, state: found[at - 1]?.images.get(name)[0] === digest ? 'unchanged' : 'new' }
+    const [digest, , size, platforms] = images.get(name)
+    return { release, digest, size, platforms, state: found[at - 1]?.images.get(name)[0] === digest ? 'unchanged' : 'new' }
   })
   return html`<table class="rows"><thead><tr><th scope="col">Release</th><th scope="col">Size</th><th scope="col">Image</th><th scope="col">State</th></tr></thead>
-    <tbody>${rows.reverse().map(({ release, digest, size, state }) => html`<tr><th scope="row">${release}</th><td>${bytes(size)}</td>
+    <tbody>${rows.reverse().map(({ release, digest, size, platforms, state }) => html`<tr><th scope="row">${release}</th>
+      <td>${bytes(size)}${platforms.map(([platform, own]) => html`<div class="count">${platform} ${bytes(own)}</div>`)}</td>
       <td><code>${digest}</code></td><td>${state}</td></tr>`)}</tbody></table>`
 }
