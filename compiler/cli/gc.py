@@ -47,7 +47,7 @@ def gc_(invocation: Invocation, /, output_format: str, *, delete: bool) -> None:
     from compiler.publish.clean_up_output import format_deletions, format_plan, summarise
     from compiler.publish.items import record_repositories
     from compiler.publish.read_inventory import InventoryReader
-    from compiler.releases.tag_templates import floating_tags, tagged_repositories
+    from compiler.releases.tag_templates import tagged_repositories, version_templates
 
     resolved = ResolvedPlan(invocation.plan(), os.environ)
     keep = _required_keep(resolved.plan.matrix)
@@ -57,7 +57,7 @@ def gc_(invocation: Invocation, /, output_format: str, *, delete: bool) -> None:
     if not repositories:
         raise no_releases(resolved.plan.matrix)
     registries = Registries(os.environ) if delete else ReadOnlyRegistries(os.environ)
-    reader = InventoryReader(registries, repositories, floating_tags(resolved))
+    reader = InventoryReader(registries, repositories, version_templates(resolved))
     plan = plan_clean_up(reader, keep, utc_now())
     _note_releases(invocation, plan)
     if isinstance(registries, ReadOnlyRegistries) and registries.denied:

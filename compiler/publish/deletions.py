@@ -132,14 +132,14 @@ class _Reasons:
         manifest, tags, subject = self._expired[digest], self.tags(digest), self.subject(digest)
         if manifest.kind is Kind.RECORD:
             return "the release has expired"
-        names = (f"{self._repository.name}:{tag}" for tag in tags)
-        versions = {
-            version
-            for name in names
-            for version in self._retention.expired_tags.get((name, digest), ())
-        }
+        named = [(f"{self._repository.name}:{tag}", digest) for tag in tags]
+        expired, interrupted = self._retention.expired_tags, self._retention.interrupted_tags
+        versions = {version for pair in named for version in expired.get(pair, ())}
         if versions:
             return f"only in expired releases: {shortened(sorted(versions), 3)}"
+        unrecorded = {interrupted[pair] for pair in named if pair in interrupted}
+        if unrecorded:
+            return f"only in interrupted releases: {shortened(sorted(unrecorded), 3)}"
         if any(STAGED.match(tag) for tag in tags):
             return f"staged on {self._retention.staged_on(digest)}, in no kept release"
         if digest in self._parents:

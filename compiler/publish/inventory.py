@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -162,3 +162,5 @@ class Inventory:
     releases: tuple[StoredRelease, ...]
     floating_tags: Collection[str]
     """The floating tags that the matrix can produce, with their repositories."""
+    version_tags: Mapping[str, str] = field(default_factory=dict)
+    """Version tag that the matrix can produce, with its repository -> its version."""

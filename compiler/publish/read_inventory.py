@@ -21,6 +21,7 @@ from compiler.publish.inventory import (
 from compiler.releases.history import current_digests
 from compiler.releases.record import ReleaseRecord
 from compiler.releases.registry_record import RECORD_PREFIX, read_record
+from compiler.releases.tag_templates import TagTemplates
 
 
 MAX_MANIFESTS = 500_000
@@ -36,11 +37,13 @@ class InventoryReader:
         self,
         registries: Registries,
         repositories: Sequence[str],
-        floating_tags: Collection[str],
+        templates: TagTemplates,
     ) -> None:
-        """Take the registries, the repositories, and the floating tags of the matrix."""
+        """Take the registries, the repositories, and the tags that the matrix can produce."""
         self._registries, self._repositories = registries, repositories
-        self._floating_tags = floating_tags
+        self._templates = templates
+        self._first_tags: Mapping[str, str] | None = None
+        """Tag -> digest, at the first time."""
         self._manifests: dict[Image, StoredManifest] = {}
         self._records: dict[tuple[str, str, str], ReleaseRecord] = {}
         """Repository, digest and version -> the record."""
@@ -90,8 +93,26 @@ class InventoryReader:
                 for name in self._repositories
             ),
             releases=releases,
-            floating_tags=self._floating_tags,
+            floating_tags=self._templates.floating_tags,
+            version_tags=self._version_tags(tags),
         )
+
+    def _version_tags(self, tags: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+        """Return the version of each version tag that has named its image since the first time.
+
+        A tag that was created since then belongs to a release in progress.
+        """
+        digests = {
+            f"{name}:{tag}": one for name, found in tags.items() for tag, one in found.items()
+        }
+        if self._first_tags is None:
+            self._first_tags = digests
+        return {
+            tag: version
+            for tag, digest in digests.items()
+            if self._first_tags.get(tag) == digest
+            and (version := self._templates.version_of(tag)) is not None
+        }
 
     def _resolve(self, tags: Iterable[str]) -> dict[str, str]:
         """Return the digest of each tag, without tags that are listed and lead nowhere."""

@@ -126,6 +126,11 @@ class TagTemplates:
         """Return the version tags of a target in this release."""
         return tuple(template.tag(self._release.version) for template in self.version_tags[target])
 
+    def version_of(self, tag: str) -> str | None:
+        """Return the version number in a version tag; None without one, or with several."""
+        found = {version for _, version in self.versions([tag]) if parse_version(version)}
+        return found.pop() if len(found) == 1 else None
+
     def is_version_tag(self, tag: str) -> bool:
         """Return whether a tag is a version tag of any release."""
         return any(template.text == tag for template in self._unversioned) or any(
@@ -216,6 +221,12 @@ def tagged_repositories(resolved: ResolvedPlan) -> list[str]:
     """Return the repositories of all tags of a plan, in the order of its targets."""
     tags = (tag for _, version, moving in _tagged(resolved) for tag in (*version, *moving))
     return list(dict.fromkeys(split_tag(tag)[0] for tag in tags))
+
+
+def version_templates(resolved: ResolvedPlan) -> TagTemplates:
+    """Return the tags that a matrix with `publish` can produce for any version."""
+    name = str(resolved.plan.matrix.version)
+    return TagTemplates(resolved, Release(name, resolved.variables[name]))
 
 
 def templates_for(resolved: ResolvedPlan, version: str) -> TagTemplates:

@@ -57,6 +57,8 @@ class Scenario:
     base: tuple[str, ...] = ("1", "2")
     staged: tuple[str, ...] = ()
     """The contents of images that were staged long ago and never released."""
+    interrupted: str = ""
+    """The version of a release that was killed before its record, long ago."""
 
 
 SCENARIOS = (
@@ -70,11 +72,16 @@ SCENARIOS = (
     Scenario(tasks=(task("3"), BACK, CLEAN_NOW)),
     Scenario(tasks=(task("1.5", "1"), CLEAN)),
     Scenario(tasks=(task("3", "1"), CLEAN, CLEAN_NOW)),
+    Scenario(tasks=(task("3"), CLEAN), interrupted="1.7"),
+    Scenario(tasks=(task("1.7"), CLEAN), interrupted="1.7"),
+    Scenario(tasks=(task("3", "1.7"), CLEAN), interrupted="1.7"),
 )
 
 
 @lru_cache
-def prepared(base: tuple[str, ...], staged: tuple[str, ...]) -> ModelRegistry:
+def prepared(
+    base: tuple[str, ...], staged: tuple[str, ...], interrupted: str = ""
+) -> ModelRegistry:
     """Return a registry with signed releases, and with images that are only staged."""
     world = World(0)
     with patched(world):
@@ -86,6 +93,12 @@ def prepared(base: tuple[str, ...], staged: tuple[str, ...]) -> ModelRegistry:
                 "kill" if path.endswith(f"-{actor.task.version}") else ""
             )
             world.run(task(f"9{content}", content))
+        if interrupted:
+            record = f"/release-{interrupted}"
+            world.fault = lambda _, method, path: (
+                "kill" if method == "PUT" and path.endswith(record) else ""
+            )
+            world.run(task(interrupted))
     for repository, store in world.model.repositories.items():
         for digest in {digest for tag, digest in store.tags.items() if tag[:2] in {"1-", "2-"}}:
             name = f"sha256-{digest[7:]}"
@@ -190,7 +203,7 @@ def search(seed: int) -> int:
     world = World(seed)
     rng = world.random
     scenario = SCENARIOS[seed % len(SCENARIOS)]
-    world.model = prepared(scenario.base, scenario.staged).copy()
+    world.model = prepared(scenario.base, scenario.staged, scenario.interrupted).copy()
     world.model.mounts, world.model.referrers = seed % 2 == 0, seed % 3 != 0
     world.time += timedelta(days=100)
     world.label = " later"
@@ -237,6 +250,9 @@ def finish(judge: Judge, scenario: Scenario) -> None:
     kept = [*judge.records()]
     if len(kept) != 1:
         raise ViolationError(f"releases are left: {kept}")
+    is_left = any(tag.endswith("-1.7") for tag in world.model.repository(COPY).tags)
+    if is_left and not any(one.content == "1.7" for one in scenario.tasks):
+        raise ViolationError("version tags of an interrupted release are left")
     if judge.incomplete():
         raise ViolationError(f"incomplete: {judge.incomplete()}")
 

@@ -212,7 +212,8 @@ class Actor:
 
     def _clean_up(self, keep: Keep) -> CleanUpResult:
         """Delete what is not kept, as the command does."""
-        reader = InventoryReader(self.registries, [STAGING, COPY], FLOATING)
+        templates = TagTemplates(_resolved("1"), Release("V", "1"))
+        reader = InventoryReader(self.registries, [STAGING, COPY], templates)
 
         def plan() -> CleanUpPlan:
             return plan_clean_up(reader, keep, self.now())

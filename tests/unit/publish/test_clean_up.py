@@ -16,7 +16,7 @@ from support.model_registry import (
     add_index,
 )
 from support.release_actors import Silent
-from support.releases import plan_of, request_of
+from support.releases import plan_of, request_of, templates_of
 
 from compiler.codes import Code
 from compiler.errors import DiagnosticError
@@ -107,8 +107,7 @@ class Project:
 
     def reader(self) -> InventoryReader:
         """Return a reader of both repositories."""
-        floating = [f"{OWN}:{name}" for name in "xy"]
-        return InventoryReader(self.registries(), [OWN, COPY], floating)
+        return InventoryReader(self.registries(), [OWN, COPY], templates_of(MATRIX, "2"))
 
     def clean_up(self) -> CleanUpResult:
         """Clean up."""
@@ -155,6 +154,49 @@ def test_an_expired_release_is_deleted_as_a_whole(project: Project) -> None:
         assert signed == {store.tags["x-2"], store.tags["y-2"]}
         assert sum(b'"subject"' in text for _, text in store.manifests.values()) == 2
     assert project.plan_clean_up().deletions == ()
+
+
+def interrupt(project: Project) -> None:
+    """Publish a release that ends before its floating tags and its record, 40 days ago."""
+    store = project.model.repository(OWN)
+    floating = {name: store.tags[name] for name in "xy"}
+    project.publish("3")
+    for name, digest in {**floating, "release-3": None}.items():
+        store.set_tag(name, digest)
+    project.now += timedelta(days=40)
+
+
+def test_an_interrupted_release_is_deleted(project: Project) -> None:
+    """Its version tags lead to nothing that is kept; the reason names its version."""
+    interrupt(project)
+    young = project.plan_clean_up(), project.now
+    project.now -= timedelta(days=11)
+    reasons = {one.reason for one in young[0].deletions if "x-3" in one.tags}
+
+    assert not any("x-3" in one.tags for one in project.plan_clean_up().deletions)
+    project.now = young[1]
+    assert reasons == {"only in interrupted releases: 3"}
+    assert project.clean_up().problems == ()
+    assert project.tags() == ["release-2", "x", "x-2", "y", "y-2"]
+    assert project.tags(COPY) == ["x-2", "y-2"]
+
+
+def test_a_release_that_begins_during_a_clean_up(project: Project) -> None:
+    """A version tag that did not exist at the first look protects an image, whatever its age."""
+    interrupt(project)
+    store = project.model.repository(OWN)
+    for name in ("x-3", "y-3"):
+        store.set_tag(name, None)
+        project.model.repository(COPY).set_tag(name, None)
+    digest = store.tags[project.fingerprint("a-x 3")]
+    reader = project.reader()
+    first = project.plan_clean_up(reader)
+    store.set_tag("x-4", digest)
+    second = project.plan_clean_up(reader)
+
+    assert digest in {one.digest for one in first.deletions}
+    assert digest not in {one.digest for one in second.deletions}
+    assert digest in {one.digest for one in project.plan_clean_up().deletions}
 
 
 def test_a_dry_run_only_reads(project: Project) -> None:

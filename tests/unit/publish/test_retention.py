@@ -48,6 +48,7 @@ class Content:
         self.manifests: dict[str, StoredManifest] = {}
         self.releases: list[StoredRelease] = []
         self.announced: set[str] = set()
+        self.version_tags: dict[str, str] = {}
 
     def add(self, data: dict[str, Any], *tags: str, media_type: str = MANIFEST) -> str:
         """Store a manifest; return its digest."""
@@ -62,10 +63,10 @@ class Content:
         layer = {"digest": digest_of(name.encode()), "size": 1000}
         return self.add({"name": name, "layers": [layer], **more}, *tags)
 
-    def index(self, children: Iterable[str], *tags: str) -> str:
+    def index(self, children: Iterable[str], *tags: str, **more: Any) -> str:
         """Store an index."""
         entries = [{"digest": digest} for digest in children]
-        return self.add({"manifests": entries}, *tags, media_type=INDEX)
+        return self.add({"manifests": entries, **more}, *tags, media_type=INDEX)
 
     def artifact(
         self, media_type: str, days: float | None, *tags: str, about: str = "", text: str = ""
@@ -98,6 +99,13 @@ class Content:
         self.tags |= images
         return digest
 
+    def interrupt(self, version: str, *images: str) -> list[str]:
+        """Give images version tags of a release without a record; return the tags."""
+        tags = [f"{number}-of-{version}" for number, _ in enumerate(images)]
+        self.tags |= dict(zip(tags, images, strict=True))
+        self.version_tags |= {f"{self.name}:{tag}": version for tag in tags}
+        return tags
+
     @property
     def stored(self) -> StoredRepository:
         """The repository as the planner sees it."""
@@ -117,6 +125,9 @@ def planned(
         repositories=tuple(content.stored for content in contents),
         releases=tuple(release for content in contents for release in content.releases),
         floating_tags=frozenset(floating),
+        version_tags={
+            tag: one for content in contents for tag, one in content.version_tags.items()
+        },
     )
     retention = Retention(inventory, Keep(releases=releases, days=days), NOW)
     return plan_deletions(retention, inventory)
@@ -260,6 +271,65 @@ def test_a_release_in_progress_protects(content: Content) -> None:
     assert planned(content) == ()
 
 
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        ("old", ["index", "platform"]),
+        ("young", []),
+        ("one image is young", []),
+        ("of unknown age", []),
+        ("never staged", []),
+        ("the version has a record", []),
+        ("a record names the tag", []),
+        ("another tag names the image", []),
+        ("a floating tag names the image", []),
+        ("a kept release has the image", []),
+        ("an index of staged images", ["index", "platform", "shared"]),
+        ("an index of other images, too", ["index"]),
+        ("the tag of a platform", ["index", "platform"]),
+        ("only the tag of a platform is left, and young", []),
+    ],
+)
+def test_an_interrupted_release(content: Content, case: str, expected: list[str]) -> None:
+    """Its version tags protect only what may be in progress or is foreign."""
+    names = {"platform": content.image("platform"), "other": content.image("other", "foreign")}
+    names["index"] = content.index([names["platform"]])
+    tagged = {
+        "an index of staged images": ["index", "shared"],
+        "an index of other images, too": ["index", "mixed"],
+        "the tag of a platform": ["index", "platform"],
+        "only the tag of a platform is left, and young": ["platform"],
+        "one image is young": ["index", "other"],
+    }.get(case, ["index"])
+    if "shared" in tagged:
+        names["shared"] = content.index([names["platform"]], annotations={"of": "two"})
+    if "mixed" in tagged:
+        names["mixed"] = content.index([names["platform"], names["other"]])
+    tags = content.interrupt("3", *(names[name] for name in tagged))
+    days = {"young": 1, "of unknown age": None, "only the tag of a platform is left, and young": 1}
+    if case != "never staged":
+        content.stage(names["index"], days.get(case, 90))
+    if case == "one image is young":
+        content.stage(names["other"], 1)
+    if case == "another tag names the image":
+        content.tags["of-a-user"] = names["index"]
+    named = {"kept": content.image("kept")}
+    if case == "a record names the tag":
+        named[tags[0]] = names["index"]
+    if case == "a kept release has the image":
+        named["new"] = names["index"]
+    content.release("3" if case == "the version has a record" else "2", 80, named)
+    floating = [f"{OWN}:{tags[0]}"] if case == "a floating tag names the image" else []
+
+    found = planned(content, floating=floating)
+
+    notes = {one.digest for one in found if one.kind == "time"}
+    assert digests(found) - notes == {names[name] for name in expected}
+    if expected:
+        assert found[0].reason == "only in interrupted releases: 3"
+        assert tags[0] in found[0].tags
+
+
 def test_releases_of_other_matrices_stay(content: Content) -> None:
     """A record without a tag in our repositories is another matrix's, whatever its age."""
     foreign = content.image("foreign")
@@ -341,10 +411,12 @@ def test_random_inventories() -> None:
             else:
                 known.append(content.image(f"s{number}", subject={"digest": subject}))
         roots: set[str] = set()
+        ages: dict[str, int] = {}
         for digest in rng.sample(known, 4):
             days = rng.choice([None, 1, 90])
             content.stage(digest, days)
             roots |= {digest} if days != 90 else set()
+            ages |= {digest: days} if days is not None else {}
         for digest in rng.sample(known, rng.randrange(2)):
             content.tags[f"foreign-{digest[7:12]}"] = digest
             roots.add(digest)
@@ -352,6 +424,12 @@ def test_random_inventories() -> None:
             image, days = rng.choice(known), rng.choice([None, 1, 90])
             record = content.release(str(version), days, {f"x-{version}": image})
             roots |= {image, record} if days != 90 else set()
+        for version in "78"[: rng.randrange(3)]:
+            images = rng.sample(known, rng.randrange(1, 4))
+            content.interrupt(version, *images)
+            known_ages = {image: _age(content, ages, image) for image in images}
+            may_run = 1 in known_ages.values()
+            roots |= {image for image in images if may_run or known_ages[image] is None}
         if content.releases:
             newest = content.releases[-1]
             roots |= {newest.digest, *newest.digests()}
@@ -364,6 +442,19 @@ def test_random_inventories() -> None:
         assert found - notes == set(content.manifests) - kept - notes, seed
         deleted += len(found)
     assert deleted > 500
+
+
+def _age(content: Content, staged: dict[str, int], digest: str) -> int | None:
+    """Return for how many days an image is staged; None if it, or an image in it, never was."""
+    parents = [one for one in staged if digest in content.manifests[one].children]
+    own = [staged[one] for one in (digest, *parents) if one in staged]
+    if own:
+        return min(own)
+    ages = []
+    for child in content.manifests[digest].children:
+        within = [one for one in staged if child in (one, *content.manifests[one].children)]
+        ages.append(min((staged[one] for one in within), default=None))
+    return min((age for age in ages if age), default=None) if None not in ages else None
 
 
 def _reachable(content: Content, roots: set[str]) -> set[str]:
