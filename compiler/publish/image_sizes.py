@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from compiler.codes import Code
 from compiler.external.registry.parallel import run_parallel
+from compiler.external.registry.responses import DeniedError, InvalidContentError
 from compiler.matrix.matrix import SizeLimits
 from compiler.publish.items import ReleaseItem
 from compiler.publish.request import SOME_TAGS, STAGED, PublishJob, PublishProgress
@@ -13,8 +14,10 @@ from compiler.publish.staged_image import (
     measure_image,
     measured_platforms,
 )
-from compiler.releases.record import ReleasedTarget
+from compiler.releases.history import released_repository
+from compiler.releases.record import ReleasedTarget, platform_name
 from compiler.reports.layers.recorded_output import size
+from compiler.reports.text import shortened
 
 
 _SEE = "make the image smaller, or change `size` of `publish` in matrix.yaml"
@@ -34,8 +37,8 @@ def ensure_sized(job: PublishJob, progress: PublishProgress) -> None:
     """Check the size of each platform of all selected images.
 
     Growth is compared with the same target and platform of the last release; a target or platform
-    that the last release does not have, or whose size it has not recorded, may have any size up to
-    the maximum.
+    that the last release does not have may have any size up to the maximum. Sizes that an older
+    version has not recorded are read from the registry; a line reports those that cannot be read.
 
     Raises:
         PublishError: with all images that are too large.
@@ -54,21 +57,57 @@ def ensure_sized(job: PublishJob, progress: PublishProgress) -> None:
     latest = progress.latest.by_name if progress.latest else {}
     release = progress.latest.release if progress.latest else ""
     measured = run_parallel(sizes, job.selected)
+    earlier = {name: latest[name] for name in measured if name in latest}
+    compared = {} if limits.growth is None else earlier
+    before = run_parallel(lambda target: _earlier_sizes(job, progress, target), compared)
+    unknown = [
+        platform_name(name, platform)
+        for name, target in compared.items()
+        for platform in measured[name]
+        if platform in target.platforms and not before[name].get(platform)
+    ]
+    if unknown:
+        names = shortened(unknown, 3)
+        job.report.say(
+            f"growth not checked: sizes of {release} are neither recorded nor readable: {names}"
+        )
     reasons = [
         (name, reason)
         for name, platforms in measured.items()
-        for reason in _excesses(platforms, limits, release, latest.get(name))
+        for reason in _excesses(platforms, limits, release, before.get(name, {}))
     ]
     if reasons:
         outcome = SOME_TAGS if progress.overtaken else STAGED
         raise job.error(Code.IMAGE_SIZE, reasons, help_=_SEE, outcome=outcome)
 
 
+def _earlier_sizes(
+    job: PublishJob, progress: PublishProgress, earlier: ReleasedTarget
+) -> Mapping[str, int]:
+    """Return the known sizes of a target's platforms in the last release, each read once.
+
+    Args:
+        job: what to publish.
+        progress: the images of this run.
+        earlier: the target in the last release.
+    """
+    known = known_sizes(earlier) or progress.sizes.get(earlier.digest)
+    if known is not None and known.platforms:
+        return known.platforms
+    repository = released_repository(earlier) or job.items[earlier.target].repository
+    try:
+        platforms = measured_platforms(job.registries, repository, earlier)
+    except (DeniedError, InvalidContentError):
+        return {}
+    progress.sizes[earlier.digest] = ImageSizes(earlier.bytes, platforms)
+    return platforms
+
+
 def _excesses(
     platforms: Mapping[str, int],
     limits: SizeLimits,
     release: str,
-    earlier: ReleasedTarget | None,
+    before: Mapping[str, int],
 ) -> Iterator[str]:
     """Yield how the platforms of an image exceed limits.
 
@@ -76,16 +115,15 @@ def _excesses(
         platforms: platform -> size.
         limits: the limits.
         release: the last release.
-        earlier: the target in that release.
+        before: platform -> size in that release.
     """
-    known = known_sizes(earlier) if earlier is not None else None
     for platform, now in platforms.items():
         if limits.max is not None and now > limits.max:
             yield f"{platform} has {size(now)}, more than {limits.max_text}"
-        before = known.platforms.get(platform, 0) if known else 0
-        if limits.growth is not None and before and now > before * (1 + limits.growth):
-            growth = (now - before) / before
+        old = before.get(platform, 0)
+        if limits.growth is not None and old and now > old * (1 + limits.growth):
+            growth = (now - old) / old
             yield (
-                f"{platform} has {size(now)}, {growth:.1%} more than {size(before)} in {release}; "
+                f"{platform} has {size(now)}, {growth:.1%} more than {size(old)} in {release}; "
                 f"the limit is {limits.growth_text}"
             )

@@ -13,7 +13,7 @@ from compiler.external.registry.artifacts import (
     artifact_blob,
     creation_time,
 )
-from compiler.external.registry.client import MEDIA_TYPES, Manifest
+from compiler.external.registry.client import MEDIA_TYPES, Manifest, descriptor_size
 from compiler.publish import check_marks, clean_up_notes, staging_time
 from compiler.releases import registry_record
 from compiler.releases.record import ReleaseRecord
@@ -80,7 +80,7 @@ def stored_manifest(manifest: Manifest) -> StoredManifest:
         digest=manifest.digest,
         kind=Kind.SIGNATURE if kind is Kind.IMAGE and subject else kind,
         size=len(manifest.content),
-        blobs={digest: _size(entry) for entry in entries if (digest := _digest(entry))},
+        blobs={digest: descriptor_size(entry) for entry in entries if (digest := _digest(entry))},
         children=tuple(filter(None, map(_digest, _descriptors(data, "manifests")))),
         references=frozenset(_DIGEST.findall(json.dumps(data))),
         subject=subject,
@@ -106,11 +106,6 @@ def _digest(descriptor: Any) -> str:
     """Return the digest of a descriptor; empty if it has none."""
     digest = descriptor.get("digest") if isinstance(descriptor, dict) else None
     return digest if isinstance(digest, str) and _DIGEST.fullmatch(digest) else ""
-
-
-def _size(descriptor: Mapping[str, Any]) -> int:
-    size = descriptor.get("size")
-    return size if isinstance(size, int) and size > 0 else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,10 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from compiler.external.platforms import canonical_platform
-from compiler.external.registry.client import Manifest, Registries
+from compiler.external.registry.client import Manifest, Registries, descriptor_size
 from compiler.external.registry.copying import require_manifest
 from compiler.fingerprint.naming import LABEL, fingerprint_tag
-from compiler.releases.record import ReleasedTarget
+from compiler.releases.record import MAX_NUMBER, ReleasedTarget
 from compiler.targets.image_tests import ImageTest, tests_as_json
 
 
@@ -141,7 +141,7 @@ def measure_image(registries: Registries, repository: str, image: KnownImage) ->
         return ImageSizes(image.bytes, image.sizes)
     layers = _platform_layers(registries, repository, image)
     distinct = {digest: size for sizes in layers.values() for digest, size in sizes.items()}
-    return ImageSizes(sum(distinct.values()), _sums(layers))
+    return ImageSizes(_sum(distinct.values()), _sums(layers))
 
 
 def known_sizes(target: ReleasedTarget) -> ImageSizes | None:
@@ -161,7 +161,12 @@ def measured_platforms(
 
 
 def _sums(layers: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    return {platform: sum(sizes.values()) for platform, sizes in layers.items()}
+    return {platform: _sum(sizes.values()) for platform, sizes in layers.items()}
+
+
+def _sum(sizes: Iterable[int]) -> int:
+    """Return the sum of sizes in manifests, at most the largest number that a record may have."""
+    return min(sum(sizes), MAX_NUMBER)
 
 
 def _platform_layers(
@@ -180,7 +185,7 @@ def layer_sizes(manifest: Manifest) -> dict[str, int]:
     """Return the compressed size of each layer in bytes, by digest."""
     layers = manifest.data.get("layers")
     return {
-        str(layer.get("digest")): size if isinstance(size := layer.get("size"), int) else 0
+        str(layer.get("digest")): descriptor_size(layer)
         for layer in map(_mapping, layers if isinstance(layers, list) else ())
     }
 
@@ -213,4 +218,5 @@ def _platform(fields: Mapping[str, Any]) -> str | None:
     version = str(fields.get("os.version") or "")
     if name is None or components[0] != "windows" or not version:
         return name
-    return name.replace("/", f"({version})/", 1)
+    versioned = name.replace("/", f"({version})/", 1)
+    return versioned if canonical_platform(versioned) else name

@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 from compiler.external.references import canonical_tag, split_repository
 from compiler.releases.record import (
     FORMAT_VERSION,
+    MAX_NUMBER,
     RecordedCheck,
     RecordedPlatformTags,
     ReleasedIndex,
@@ -18,8 +19,6 @@ from compiler.releases.recorded_signatures import RecordedSignatures
 
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
-_MAX_NUMBER = 2**53
-"""The largest number of bytes or seconds: other JSON parsers round larger integers."""
 
 
 class InvalidRecordError(ValueError):
@@ -122,7 +121,7 @@ def _parse_target(row: Any) -> ReleasedTarget:
     seconds, size = row.get("seconds"), row.get("bytes")
     if not isinstance(seconds, int | float) or isinstance(seconds, bool):
         raise InvalidRecordError("`seconds` must be a number")
-    if not 0 <= seconds <= _MAX_NUMBER:
+    if not 0 <= seconds <= MAX_NUMBER:
         raise InvalidRecordError("`seconds` must be a number of seconds")
     if not _is_size(size):
         raise InvalidRecordError("`bytes` must be an integer")
@@ -148,7 +147,7 @@ def _parse_target(row: Any) -> ReleasedTarget:
 
 
 def _is_size(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_NUMBER
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_NUMBER
 
 
 def _sizes(row: Mapping[str, Any]) -> dict[str, int]:

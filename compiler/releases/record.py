@@ -15,6 +15,8 @@ from compiler.releases.recorded_signatures import RecordedSignatures, signatures
 
 
 FORMAT_VERSION = 1
+MAX_NUMBER = 2**53
+"""The largest number of bytes or seconds: other JSON parsers round larger integers."""
 
 
 class RecordedImage(NamedTuple):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from support.model_registry import Repository, digest_of
@@ -79,7 +80,7 @@ def _parse(text: bytes) -> Any:
     return data if isinstance(data, dict) and data else None
 
 
-def _places(data: Any) -> Any:
+def _places(data: Any) -> Iterator[tuple[Any, Any]]:
     """Yield each container with each of its keys or indexes."""
     for key in data if isinstance(data, dict) else range(len(data)):
         yield data, key
@@ -106,3 +107,11 @@ def replace(store: Repository, digest: str, content: bytes) -> str:
         if key != new and digest.encode() in text:
             replace(store, key, text.replace(digest.encode(), new.encode()))
     return new
+
+
+def edit(store: Repository, function: Callable[[bytes], bytes]) -> None:
+    """Change every document in a repository."""
+    for digest in [*store.manifests, *store.blobs]:
+        text = store.manifests[digest][1] if digest in store.manifests else store.blobs.get(digest)
+        if text is not None and function(text) != text:
+            replace(store, digest, function(text))

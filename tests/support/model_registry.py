@@ -37,6 +37,10 @@ def digest_of(content: bytes) -> str:
     return f"sha256:{sha256(content).hexdigest()}"
 
 
+MALFORMED = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
+"""What reading a manifest raises if it is anything else."""
+
+
 class References(NamedTuple):
     """The digests to which a manifest refers."""
 
@@ -183,7 +187,7 @@ class ModelRegistry:
         found = [
             {"digest": key}
             for key, (_, content) in store.manifests.items()
-            if _references(content).subject == digest
+            if _subject(content) == digest
         ]
         return 200, {}, json.dumps({"manifests": found}).encode()
 
@@ -235,7 +239,10 @@ def _manifest_request(
     store: Repository, method: str, reference: str, headers: Mapping[str, str], body: bytes
 ) -> tuple[int, dict[str, str], bytes]:
     if method == "PUT":
-        found = _references(body)
+        try:
+            found = _references(body)
+        except MALFORMED:
+            return 400, {}, json.dumps({"errors": [{"code": "MANIFEST_INVALID"}]}).encode()
         unknown = [blob for blob in found.blobs if blob not in store.blobs]
         unknown += [child for child in found.manifests if child not in store.manifests]
         if unknown:
@@ -251,6 +258,14 @@ def _manifest_request(
         return 404, {}, b""
     media_type, content = store.manifests[digest]
     return 200, {"Content-Type": media_type, "Docker-Content-Digest": digest}, content
+
+
+def _subject(content: bytes) -> str | None:
+    """Return the digest that a manifest is attached to; its content may be anything."""
+    try:
+        return _references(content).subject
+    except MALFORMED:
+        return None
 
 
 @lru_cache(maxsize=4096)

@@ -82,9 +82,9 @@ def creation_time(manifest: Manifest) -> datetime | None:
     """Return the time at which an artifact was written; None if it is unknown or invalid."""
     try:
         time = datetime.fromisoformat(str(artifact_annotations(manifest).get(CREATED)))
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return time.astimezone(UTC) if time.tzinfo else None
 
 
 def age(manifest: Manifest) -> timedelta | None:

@@ -47,6 +47,8 @@ MAX_BLOB = 16 * 2**20
 MEDIA_TYPES = (INDEX, _DOCKER_INDEX, MANIFEST, _DOCKER_MANIFEST)
 """The media types of manifests that we understand."""
 _ACCEPT = ", ".join(MEDIA_TYPES)
+_MAX_SIZE = 2**40
+"""Maximum number of bytes of a blob that a manifest can name; more is not a size."""
 
 
 class Manifest(NamedTuple):
@@ -60,6 +62,12 @@ class Manifest(NamedTuple):
     def data(self) -> Mapping[str, Any]:
         """The parsed content."""
         return load_object(self.content) or {}
+
+
+def descriptor_size(descriptor: Any) -> int:
+    """Return the number of bytes in a descriptor of a manifest; 0 if it has no valid number."""
+    size = descriptor.get("size") if isinstance(descriptor, dict) else None
+    return size if isinstance(size, int) and 0 < size <= _MAX_SIZE else 0
 
 
 class Registries:

@@ -13,6 +13,10 @@ from compiler.external.registry.client import Manifest, Registries, RegistryErro
 from compiler.external.registry.responses import unexpected
 
 
+_MAX_DEPTH = 32
+"""Maximum number of manifests on the way from an image to what belongs to it."""
+
+
 class Copier:
     """Copies images; reads the tags of each source repository once."""
 
@@ -37,17 +41,32 @@ class Copier:
         Raises:
             RegistryError: content is missing, or a registry rejects a request.
         """
-        if source == target or self._registries.digest(target, digest) is not None:
+        if source != target:
+            self._copy(source, target, digest, ())
+
+    def _copy(self, source: str, target: str, digest: str, above: tuple[str, ...]) -> None:
+        """Copy a manifest with what belongs to it, unless its copy has begun.
+
+        Args:
+            source: the repository that contains the image.
+            target: the repository to copy it to.
+            digest: the digest of the manifest.
+            above: the manifests to which it belongs; a registry may list any as its referrer.
+        """
+        if digest in above or self._registries.digest(target, digest) is not None:
             return
+        if len(above) == _MAX_DEPTH:
+            raise unexpected(source, f"manifests are nested too deeply at {digest!a}"[:300])
+        above = (*above, digest)
         top = require_manifest(self._registries, source, digest)
         for entry in _descriptors(top, "manifests"):
-            self.copy(source, target, str(entry.get("digest")))
+            self._copy(source, target, str(entry.get("digest")), above)
         config = top.data.get("config")
         blobs = [config] if isinstance(config, dict) else []
         for blob in [*blobs, *_descriptors(top, "layers")]:
             if not blob.get("urls"):  # registries do not contain layers with addresses
                 self._copy_blob(source, target, blob)
-        self._copy_signatures(source, target, digest)
+        self._copy_signatures(source, target, digest, above)
         self._registries.put_manifest(target, digest, top)
 
     def _copy_blob(self, source: str, target: str, descriptor: Mapping[str, Any]) -> None:
@@ -56,14 +75,16 @@ class Copier:
             raise unexpected(source, f"a manifest has an invalid descriptor: {descriptor!a}"[:300])
         self._registries.copy_blob(source, target, digest, size)
 
-    def _copy_signatures(self, source: str, target: str, digest: str) -> None:
+    def _copy_signatures(
+        self, source: str, target: str, digest: str, above: tuple[str, ...]
+    ) -> None:
         """Copy the artifacts that refer to a manifest, and those with a tag of its digest."""
         for artifact in self._registries.referrers(source, digest):
-            self.copy(source, target, artifact)
+            self._copy(source, target, artifact, above)
         for tag in self._attached.tags(source, digest):
             manifest = self._registries.manifest(source, tag)
             if manifest is not None and self._registries.digest(target, tag) is None:
-                self.copy(source, target, manifest.digest)
+                self._copy(source, target, manifest.digest, above)
                 self._registries.put_manifest(target, tag, manifest)
 
 

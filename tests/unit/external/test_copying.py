@@ -11,7 +11,7 @@ import requests
 from support.model_registry import HOST, MIRROR, ModelRegistries, ModelRegistry, Perform, add_index
 
 from compiler.external.registry import http, uploads
-from compiler.external.registry.client import MANIFEST, Manifest, RegistryError
+from compiler.external.registry.client import INDEX, MANIFEST, Manifest, RegistryError
 from compiler.external.registry.copying import Copier
 from compiler.external.registry.parallel import run_parallel
 from compiler.external.registry.responses import Response
@@ -216,3 +216,31 @@ def test_parallel_copies_send_a_blob_once() -> None:
 
     sent = [write for write in model.writes if write.startswith("PUT") and "/blobs/" in write]
     assert len(sent) == len(images) + 1  # their configurations, and the layer
+
+
+def test_a_registry_that_lists_an_image_as_its_own_referrer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The copy ends, and is complete."""
+    model = ModelRegistry()
+    image = model.add_image(SOURCE, "x")
+    other = model.add_image(SOURCE, "y")
+    registries = ModelRegistries(model)
+    lists = {image.digest: [other.digest, image.digest], other.digest: [image.digest]}
+    monkeypatch.setattr(registries, "referrers", lambda _, digest: lists[digest])
+
+    Copier(registries).copy(SOURCE, TARGET, image.digest)
+
+    assert model.repository(TARGET).missing(image.digest) == []
+    assert model.repository(TARGET).missing(other.digest) == []
+
+
+def test_indexes_that_are_nested_too_deeply() -> None:
+    """They are an error of the registry, not of the program."""
+    model = ModelRegistry()
+    top = model.add_image(SOURCE, "x")
+    for _ in range(2000):
+        top = model.add_manifest(SOURCE, {"manifests": [{"digest": top.digest}]}, INDEX)
+
+    with pytest.raises(RegistryError, match="nested too deeply"):
+        Copier(ModelRegistries(model)).copy(SOURCE, TARGET, top.digest)

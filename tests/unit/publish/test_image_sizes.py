@@ -40,6 +40,7 @@ class World:
     def __init__(self) -> None:
         self.model = ModelRegistry()
         self.requests: list[str] = []
+        self.lines: list[str] = []
 
     def gate(self, method: str, path: str, perform: Perform) -> Response:
         """Note a request."""
@@ -66,7 +67,17 @@ class World:
             add_index(self.model, REPOSITORY, images, fingerprint_tag(prints[name]))
         self.requests.clear()
         request = request_of(plan, version, prints.__getitem__)
-        return publish(request, ModelRegistries(self.model, self.gate), Silent())
+        report = Silent()
+        report.say = self.lines.append  # type: ignore[attr-defined]
+        return publish(request, ModelRegistries(self.model, self.gate), report)
+
+    def forget_sizes(self, version: str) -> ReleaseRecord:
+        """Remove the sizes of platforms from a record, as older versions have written it."""
+        record = self.record(version)
+        targets = tuple(replace(target, sizes={}) for target in record.targets)
+        old = replace(record, targets=targets)
+        push_record(ModelRegistries(self.model), REPOSITORY, old)
+        return old
 
     def record(self, version: str) -> ReleaseRecord:
         """Return the record of a release."""
@@ -107,19 +118,46 @@ def test_limits_of_each_platform(limits: str, messages: list[str]) -> None:
     assert world.model.digest(f"{REPOSITORY}:1-2") is None
 
 
-def test_new_targets_and_old_records_are_exempt_from_growth() -> None:
-    """The maximum applies to them as well; records without sizes of platforms can be read."""
+def test_new_targets_are_exempt_from_growth() -> None:
+    """The maximum applies to them as well."""
     world = World()
     world.publish("1", "null", 1000, 1000, 1000, 1000)
     record = world.record("1")
-    old = replace(record.targets[0], sizes={})
-    push_record(ModelRegistries(world.model), REPOSITORY, replace(record, targets=(old,)))
+    push_record(ModelRegistries(world.model), REPOSITORY, replace(record, targets=()))
 
     world.publish("2", "{growth: 1%}", 9000, 9000, 9000, 9000)
     with pytest.raises(DiagnosticError, match="linux/amd64 has"):
         world.publish("3", "{max: 8kB}", 9000, 1000, 1000, 1000)
 
     assert world.record("2").targets[0].sizes == {"linux/amd64": 9000, "linux/arm64": 9000}
+
+
+def test_growth_since_a_record_without_sizes() -> None:
+    """The images of the release are measured, once, and only where they differ from new ones."""
+    world = World()
+    world.publish("1", "null", 1000, 1000, 1200, 1200)
+    old = world.forget_sizes("1")
+    with pytest.raises(DiagnosticError, match=r"linux/arm64 has 1\.3 kB, 30\.0% more") as raised:
+        world.publish("2", "{growth: 20%}", 1000, 1300, 1200, 1200)
+
+    assert len(raised.value.diagnostics) == 1
+    read = [text.rpartition("/")[2] for text in world.requests if text.startswith("GET")]
+    first, second = (target.platforms.values() for target in old.targets)
+    assert [read.count(digest) for digest in (*first, *second)] == [1, 1, 1, 1]
+
+
+def test_growth_since_images_that_are_missing() -> None:
+    """A line names them; the release is not prevented."""
+    world = World()
+    world.publish("1", "null", 1000, 1000, 1200, 1200)
+    (digest, _), _ = (target.platforms.values() for target in world.forget_sizes("1").targets)
+    del world.model.repository(REPOSITORY).manifests[digest]
+
+    world.publish("2", "{growth: 20%}", 9000, 1000, 1200, 1200)
+
+    assert [line for line in world.lines if line.startswith("growth")] == [
+        "growth not checked: sizes of 1 are neither recorded nor readable: a-1 (linux/amd64)"
+    ]
 
 
 def test_limits_need_no_request() -> None:
