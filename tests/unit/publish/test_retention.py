@@ -424,9 +424,9 @@ def test_random_inventories() -> None:
             image, days = rng.choice(known), rng.choice([None, 1, 90])
             record = content.release(str(version), days, {f"x-{version}": image})
             roots |= {image, record} if days != 90 else set()
-        for version in "78"[: rng.randrange(3)]:
+        for name in "78"[: rng.randrange(3)]:
             images = rng.sample(known, rng.randrange(1, 4))
-            content.interrupt(version, *images)
+            content.interrupt(name, *images)
             known_ages = {image: _age(content, ages, image) for image in images}
             may_run = 1 in known_ages.values()
             roots |= {image for image in images if may_run or known_ages[image] is None}
