@@ -38,6 +38,7 @@ def gc_(invocation: Invocation, /, output_format: str, *, delete: bool) -> None:
       compile-matrix gc --delete
     """
     from compiler.cli.release_records import no_releases
+    from compiler.codes import Code
     from compiler.errors import DiagnosticError
     from compiler.external.registry.artifacts import utc_now
     from compiler.external.registry.client import Registries
@@ -50,12 +51,14 @@ def gc_(invocation: Invocation, /, output_format: str, *, delete: bool) -> None:
     from compiler.releases.tag_templates import tagged_repositories, version_templates
 
     resolved = ResolvedPlan(invocation.plan(), os.environ)
-    keep = _required_keep(resolved.plan.matrix)
+    matrix = resolved.plan.matrix
+    keep = _required_keep(matrix)
+    invocation.warn(tuple(one for one in matrix.warnings if one.code is Code.NO_GRACE))
     repositories = list(
         dict.fromkeys([*record_repositories(resolved), *tagged_repositories(resolved)])
     )
     if not repositories:
-        raise no_releases(resolved.plan.matrix)
+        raise no_releases(matrix)
     registries = Registries(os.environ) if delete else ReadOnlyRegistries(os.environ)
     reader = InventoryReader(registries, repositories, version_templates(resolved))
     plan = plan_clean_up(reader, keep, utc_now())

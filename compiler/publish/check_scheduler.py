@@ -111,7 +111,9 @@ class CheckScheduler:
         return sum(process.check.name == check.name for process in self.running)
 
     def _process(self, key: Key) -> CheckProcess:
+        """Start the command of a check, whose log exists from now on, even without output."""
         target, _ = key
+        self._logs.add(log_name(key), "")
         environment = check_environment(
             os.environ,
             self._job.items[target],

@@ -413,6 +413,13 @@ def test_the_number_of_runs_at_a_time(project: Project) -> None:
     assert "running" not in os.listdir(project.folder)
 
 
+def test_a_check_without_output_has_a_log(project: Project) -> None:
+    """Messages refer to it."""
+    project.publish("scan: 'true'")
+
+    assert (project.folder / ".compile-matrix/logs/a-1.scan.log").read_bytes() == b""
+
+
 def test_a_log_has_a_limit(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """An endless output does not fill the disk."""
     monkeypatch.setattr(check_process, "MAX_LOG", 1000)
