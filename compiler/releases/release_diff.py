@@ -39,6 +39,7 @@ class ImageChange:
     reasons: tuple[str, ...]
     """Why a changed image is another one, as far as the records show."""
     bases: tuple[Replaced, ...]
+    """The base images that differ; of an added or removed image, all."""
     packages: tuple[Replaced, ...] | None
     """The packages that differ; None unless both images have an SPDX SBOM."""
 
@@ -91,17 +92,17 @@ def _image_change(
 ) -> ImageChange:
     if old is None or new is None:
         kind = ChangeKind.ADDED if old is None else ChangeKind.REMOVED
+        bases = _replaced(old.bases if old else {}, new.bases if new else {})
         return ImageChange(
-            target=name, kind=kind, old=old, new=new, reasons=(), bases=(), packages=None
+            target=name, kind=kind, old=old, new=new, reasons=(), bases=bases, packages=None
         )
-    bases = _replaced(old.bases, new.bases)
     return ImageChange(
         target=name,
         kind=ChangeKind.CHANGED,
         old=old,
         new=new,
         reasons=change_reasons(old, new),
-        bases=bases,
+        bases=_replaced(old.bases, new.bases),
         packages=packages,
     )
 

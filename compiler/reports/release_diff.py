@@ -124,14 +124,20 @@ def _markdown(diff: ReleaseDiff) -> Iterator[str]:
     ]
     yield from _table(["image", "change", "why", "size", "packages"], rows)
     yield from ("", f"{counted(len(diff.unchanged), 'image')} unchanged.", "")
+    bases = Counter(
+        base._replace(old=base.old[:_SHORT], new=base.new[:_SHORT])
+        for change in diff.changes
+        for base in change.bases
+    )
     packages = Counter(one for change in diff.changes for one in change.packages or ())
-    if packages:
-        lines = [
-            [markdown(one.name), markdown(one.old), markdown(one.new), f"{count:,}"]
-            for one, count in sorted(packages.items())
-        ]
-        yield from _table(["package", "before", "after", "images"], lines)
-        yield ""
+    for heading, counts in (("base image", bases), ("package", packages)):
+        if counts:
+            lines = [
+                [markdown(one.name), markdown(one.old), markdown(one.new), f"{count:,}"]
+                for one, count in sorted(counts.items())
+            ]
+            yield from _table([heading, "before", "after", "images"], lines)
+            yield ""
 
 
 def _table(header: list[str], rows: list[list[str]]) -> Iterator[str]:

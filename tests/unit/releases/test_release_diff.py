@@ -14,6 +14,7 @@ from support.releases import released_target
 from compiler.releases.packages import parse_packages
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
 from compiler.releases.release_diff import diff_releases
+from compiler.reports.markdown import markdown
 from compiler.reports.release_diff import DiffFormat, format_diff
 
 
@@ -71,7 +72,7 @@ def two_releases(releases: Releases) -> tuple[ReleaseRecord, ReleaseRecord]:
     image = releases.image
     old = [
         image("same", 1, None),
-        image("gone", 1, None),
+        image("gone", 1, None, bases={python: digest(1)}),
         image(
             "patched", 2, statement({"openssl": "3.0.1", "zlib": "1"}), bases={python: digest(1)}
         ),
@@ -85,7 +86,7 @@ def two_releases(releases: Releases) -> tuple[ReleaseRecord, ReleaseRecord]:
         ),
         image("rebuilt", 3, None),
         image("damaged", 3, statement({"a": "1"}), fingerprint=digest(5)),
-        image("added", 4, None),
+        image("added", 4, None, bases={python: digest(2)}),
     ]
     patched = replace(new[1], fingerprint=digest(4), platforms={AMD64: "x", "linux/arm64": "y"})
     return (
@@ -117,8 +118,10 @@ changed  damaged
   why      other inputs changed
 added    added
   size     4.0 MB
+  base     python:3.11 (none) -> sha256:222222222222
 removed  gone
   size     1.0 MB
+  base     python:3.11 sha256:111111111111 -> (none)
 v1 to v2: 1 added, 1 removed, 3 changed, 1 unchanged
 """
     )
@@ -140,6 +143,7 @@ def test_json(releases: Releases) -> None:
     assert images["rebuilt"]["packages"] is None
     assert images["damaged"]["packages"] is None
     assert images["added"]["digest"] == {"from": None, "to": digest(4)}
+    assert images["added"]["bases"] == [{"name": "python:3.11", "from": None, "to": digest(2)}]
     assert images["gone"]["bytes"] == {"from": 1_000_000, "to": None}
 
 
@@ -153,6 +157,10 @@ def test_markdown(releases: Releases) -> None:
 
     assert text.startswith("### Changes from v1 to v2\n")
     assert "| x&#124;y | added |  | 5.0 MB |  |\n" in text
+    assert "| base image | before | after | images |\n" in text
+    python, before, after = map(markdown, ("python:3.11", digest(1)[:19], digest(2)[:19]))
+    assert f"| {python} | {before} | {after} | 1 |\n" in text
+    assert f"| {python} |  | {after} | 1 |\n" in text
     assert "| openssl | 3.0.1 | 3.0.2 | 1 |\n" in text
     assert "\n1 image unchanged.\n" in text
 
