@@ -126,7 +126,7 @@ class Confirmation:
             if staged is not None and not missing_platforms(required, staged.platforms):
                 return staged.digest
         job.registries.put_manifest(item.repository, tag, manifest)
-        write_staging_time(job.registries, item.repository, manifest.digest)
+        write_staging_time(job.registries, item.repository, manifest.digest, job.record_repository)
         return manifest.digest
 
 

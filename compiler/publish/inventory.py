@@ -66,6 +66,8 @@ class StoredManifest:
     """The digest that it is about; empty for none."""
     created: datetime | None
     """The time in an artifact of ours; None for all other manifests."""
+    records: str = ""
+    """The repository of records that the note of a staged image names; empty for none."""
 
 
 def stored_manifest(manifest: Manifest) -> StoredManifest:
@@ -85,6 +87,7 @@ def stored_manifest(manifest: Manifest) -> StoredManifest:
         references=frozenset(_DIGEST.findall(json.dumps(data))),
         subject=subject,
         created=creation_time(manifest) if kind in _ARTIFACTS.values() else None,
+        records=str(artifact_annotations(manifest).get(staging_time.RECORDS) or ""),
     )
 
 

@@ -23,13 +23,14 @@ _PARTS = ("os", "architecture", "variant")
 
 
 def merge_platforms(
-    registries: Registries, items: Iterable[ReleaseItem]
+    registries: Registries, items: Iterable[ReleaseItem], records: str
 ) -> dict[str, tuple[str, ...]]:
     """Merge the staged platforms of targets, attestations and annotations included.
 
     Args:
         registries: the registries of the staged images.
         items: the targets to merge.
+        records: the repository of the matrix's records.
 
     Returns:
         Target that could not be merged -> its missing platforms.
@@ -38,12 +39,12 @@ def merge_platforms(
         RegistryError: a registry denies access, or does not respond.
     """
     missing = run_parallel(
-        lambda item: _merge(registries, item), {item.target: item for item in items}
+        lambda item: _merge(registries, item, records), {item.target: item for item in items}
     )
     return {name: platforms for name, platforms in missing.items() if platforms}
 
 
-def _merge(registries: Registries, item: ReleaseItem) -> tuple[str, ...]:
+def _merge(registries: Registries, item: ReleaseItem, records: str) -> tuple[str, ...]:
     """Merge the platforms of a target; return the missing ones."""
     images: dict[str, StagedImage] = {}
     for platform in item.platforms:
@@ -56,7 +57,7 @@ def _merge(registries: Registries, item: ReleaseItem) -> tuple[str, ...]:
         return missing or ("any platform",)
     merged = merged_index(images.values())
     registries.put_manifest(item.repository, fingerprint_tag(item.fingerprint), merged)
-    write_staging_time(registries, item.repository, merged.digest)
+    write_staging_time(registries, item.repository, merged.digest, records)
     return ()
 
 

@@ -18,6 +18,7 @@ from functools import cached_property
 from compiler.external.registry.attached import DIGEST_PREFIX
 from compiler.fingerprint.naming import CHECK_PREFIX, FINGERPRINT_PREFIX
 from compiler.matrix.matrix import Keep
+from compiler.publish.interrupted_releases import InterruptedReleases
 from compiler.publish.inventory import (
     Inventory,
     Kind,
@@ -109,55 +110,13 @@ class Retention:
 
     @cached_property
     def interrupted_tags(self) -> Mapping[tuple[str, str], str]:
-        """Version tag that an interrupted release has left, and its digest -> the version.
-
-        A version with a kept record or any young image may be in progress. An image that was never
-        staged is foreign, even if its tag has the form of a version tag.
-        """
-        recorded = {tag for release in self._inventory.releases for tag, _ in release.tags()}
-        kept = {release.record.release for release in self.kept_releases}
-        found: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        for repository in self._inventory.repositories:
-            for name, digest in repository.tags.items():
-                tag = f"{repository.name}:{name}"
-                version = self._inventory.version_tags.get(tag)
-                if version is not None and version not in kept and tag not in recorded:
-                    found[version].append((tag, digest))
-        times = {pair: self._staging_time(pair[1]) for pairs in found.values() for pair in pairs}
-        days = self._keep.days
-        return {
-            pair: version
-            for version, pairs in found.items()
-            if all(times[pair] is None or self._has_age(times[pair], days) for pair in pairs)
-            for pair in pairs
-            if times[pair] is not None
-        }
-
-    def _staging_time(self, digest: str) -> datetime | None:
-        """Return when an image was staged, or the images of an index; None if it never was."""
-        if digest in self._staging_times:
-            return self._staging_times[digest]
-        times = [self._staging_times.get(child) for child in self._children.get(digest, ())]
-        known = [time for time in times if time is not None]
-        return max(known) if known and len(known) == len(times) else None
-
-    @cached_property
-    def _staging_times(self) -> Mapping[str, datetime]:
-        """Digest of a staged image, or of its platforms -> the latest time of staging."""
-        times = dict(self._times)
-        for digest, time in self._times.items():
-            for child in self._children.get(digest, ()):
-                times[child] = max(time, times.get(child, time))
-        return times
-
-    @cached_property
-    def _children(self) -> Mapping[str, tuple[str, ...]]:
-        """Digest -> the manifests of an index, in any repository."""
-        return {
-            digest: manifest.children
-            for repository in self._inventory.repositories
-            for digest, manifest in repository.manifests.items()
-        }
+        """Version tag that an interrupted release has left, and its digest -> the version."""
+        return InterruptedReleases(
+            self._inventory,
+            self._times,
+            lambda time: self._has_age(time, self._keep.days),
+            {release.record.release for release in self.kept_releases},
+        ).tags()
 
     @cached_property
     def _kept_everywhere(self) -> frozenset[str]:

@@ -79,7 +79,7 @@ def stage_missing(job: PublishJob, progress: PublishProgress) -> None:
 
 def _merge(job: PublishJob, items: Items) -> dict[str, str]:
     """Merge platforms; return the reason for each target that could not be merged."""
-    missing = merge_platforms(job.registries, items.values())
+    missing = merge_platforms(job.registries, items.values(), job.record_repository)
     return {
         name: f"no staged image for {', '.join(platforms)}" for name, platforms in missing.items()
     }

@@ -51,7 +51,7 @@ def test_a_dry_run_and_a_clean_up(
     kept = model.add_image(REPOSITORY, "kept", "1")
     push_record(registries, REPOSITORY, record_of("1", kept, tags=[f"{REPOSITORY}:1"], moving=[]))
     image = model.add_image(REPOSITORY, "left", "2", fingerprint_tag("0" * 64))
-    write_staging_time(registries, REPOSITORY, image.digest)
+    write_staging_time(registries, REPOSITORY, image.digest, REPOSITORY)
     monkeypatch.setattr(artifacts, "utc_now", lambda: datetime.now(UTC))
 
     table, notes = call(tmp_path, ", keep: {releases: 1, days: 30}")

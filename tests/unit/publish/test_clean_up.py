@@ -85,7 +85,11 @@ class Project:
                     b"{}",
                     "time.json",
                     "application/vnd.compile-matrix.time.v1+json",
-                    {**artifacts.created_now(), "com.compile-matrix.image": index.digest},
+                    {
+                        **artifacts.created_now(),
+                        "com.compile-matrix.image": index.digest,
+                        "com.compile-matrix.records": OWN,
+                    },
                 ),
             )
             self.model.add_image(OWN, f"signature of {name}", f"sha256-{index.digest[7:]}.sig")

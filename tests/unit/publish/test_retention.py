@@ -28,6 +28,7 @@ from compiler.publish.inventory import (
 )
 from compiler.publish.retention import Retention
 from compiler.publish.staging_time import MEDIA_TYPE as TIME
+from compiler.publish.staging_time import RECORDS
 from compiler.releases.record import ReleaseRecord
 from compiler.releases.registry_record import MEDIA_TYPE as RECORD
 
@@ -69,20 +70,27 @@ class Content:
         return self.add({"manifests": entries, **more}, *tags, media_type=INDEX)
 
     def artifact(
-        self, media_type: str, days: float | None, *tags: str, about: str = "", text: str = ""
+        self,
+        media_type: str,
+        days: float | None,
+        *tags: str,
+        about: str = "",
+        text: str = "",
+        records: str = "",
     ) -> str:
         """Store an artifact that was written some days ago."""
         annotations = {} if days is None else {CREATED: (NOW - timedelta(days=days)).isoformat()}
         annotations |= {IMAGE: about} if about else {}
+        annotations |= {RECORDS: records} if records else {}
         layer = {"mediaType": media_type, "digest": digest_of(text.encode()), "size": 2}
         return self.add({"text": text, "annotations": annotations, "layers": [layer]}, *tags)
 
-    def stage(self, digest: str, days: float | None) -> str:
+    def stage(self, digest: str, days: float | None, records: str = OWN) -> str:
         """Give an image the tag of a fingerprint, and note its age; return the tag."""
         tag = fingerprint_tag(sha256(digest.encode()).hexdigest())
         self.tags[tag] = digest
         if days is not None:
-            self.artifact(TIME, days, TIME_PREFIX + digest[7:], about=digest)
+            self.artifact(TIME, days, TIME_PREFIX + digest[7:], about=digest, records=records)
         return tag
 
     def release(
@@ -279,6 +287,8 @@ def test_a_release_in_progress_protects(content: Content) -> None:
         ("one image is young", []),
         ("of unknown age", []),
         ("never staged", []),
+        ("staged by an older version", []),
+        ("recorded in a repository that is not read", []),
         ("the version has a record", []),
         ("a record names the tag", []),
         ("another tag names the image", []),
@@ -308,7 +318,11 @@ def test_an_interrupted_release(content: Content, case: str, expected: list[str]
     tags = content.interrupt("3", *(names[name] for name in tagged))
     days = {"young": 1, "of unknown age": None, "only the tag of a platform is left, and young": 1}
     if case != "never staged":
-        content.stage(names["index"], days.get(case, 90))
+        records = {
+            "staged by an older version": "",
+            "recorded in a repository that is not read": OTHER,
+        }.get(case, OWN)
+        content.stage(names["index"], days.get(case, 90), records)
     if case == "one image is young":
         content.stage(names["other"], 1)
     if case == "another tag names the image":
@@ -427,9 +441,15 @@ def test_random_inventories() -> None:
         for name in "78"[: rng.randrange(3)]:
             images = rng.sample(known, rng.randrange(1, 4))
             content.interrupt(name, *images)
-            known_ages = {image: _age(content, ages, image) for image in images}
-            may_run = 1 in known_ages.values()
-            roots |= {image for image in images if may_run or known_ages[image] is None}
+            own = {one: _ages(content, ages, one) for one in known}
+            children = {one: content.manifests[one].children for one in images}
+            may_run = any(1 in own[part] for one in images for part in (one, *children[one]))
+            roots |= {
+                one
+                for one in images
+                if may_run
+                or not (own[one] or (children[one] and all(own[part] for part in children[one])))
+            }
         if content.releases:
             newest = content.releases[-1]
             roots |= {newest.digest, *newest.digests()}
@@ -444,17 +464,10 @@ def test_random_inventories() -> None:
     assert deleted > 500
 
 
-def _age(content: Content, staged: dict[str, int], digest: str) -> int | None:
-    """Return for how many days an image is staged; None if it, or an image in it, never was."""
+def _ages(content: Content, staged: dict[str, int], digest: str) -> list[int]:
+    """Return for how many days an image, or an index that contains it, is staged."""
     parents = [one for one in staged if digest in content.manifests[one].children]
-    own = [staged[one] for one in (digest, *parents) if one in staged]
-    if own:
-        return min(own)
-    ages = []
-    for child in content.manifests[digest].children:
-        within = [one for one in staged if child in (one, *content.manifests[one].children)]
-        ages.append(min((staged[one] for one in within), default=None))
-    return min((age for age in ages if age), default=None) if None not in ages else None
+    return [staged[one] for one in (digest, *parents) if one in staged]
 
 
 def _reachable(content: Content, roots: set[str]) -> set[str]:
