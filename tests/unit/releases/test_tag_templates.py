@@ -39,6 +39,22 @@ def test_the_version_of_a_tag_is_found(version: str) -> None:
     assert list(templates.versions(["r/a:2.0-2.1.1", "r/b:2.0.1-v3", "r/a:v1"])) == []
 
 
+@pytest.mark.parametrize(
+    ("tag", "version"),
+    [
+        ("r/a:2.0-2.0.1", "2.0.1"),
+        ("r/b:x3.0.0rc1", "3.0.0rc1"),
+        ("r/b:xnightly", None),
+        ("r/b:xfp-1", None),
+        ("r/a:v1", None),
+        ("r/c:x1.0", None),
+    ],
+)
+def test_the_version_number_of_a_tag(tag: str, version: str | None) -> None:
+    """A tag of another team has none, and neither has a floating tag."""
+    assert templates_of(MATRIX, "1.25.3").version_of(tag) == version
+
+
 def test_a_variable_of_the_environment_is_not_derived() -> None:
     """What the environment sets is literal text of each tag."""
     text = MATRIX.replace(r"MINOR: {from: V, match: '^(\d+\.\d+)\.'}", "MINOR: '7'")
