@@ -6,7 +6,6 @@ and SEED the first one.
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import random
@@ -120,7 +119,7 @@ class World:
 
     def reset(self) -> Repository:
         """Forget what commands have changed; return the repository."""
-        self.model = copy.deepcopy(self.base)
+        self.model = self.base.copy()
         return self.model.repository(REPOSITORY)
 
     def sessions(self, _: object) -> ModelSessions:
@@ -205,6 +204,6 @@ def test_hostile_values(
     hostile_content.edit(store, edit)
     changed = world.model
     for one in words:
-        world.model = copy.deepcopy(changed)
+        world.model = changed.copy()
         world.call(one)
         world.check_records()
