@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 sys.path.insert(0, str(Path(__file__).parent))
 
 from support import engine as engines
-from support import tools
+from support import go_programs, tools
 from support.packages import Unavailable
 
 
@@ -44,12 +44,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_sessionstart() -> None:
-    """Restore the default handling of signals that this process ignores, and hide the summary.
+    """Prepare the environment and the signals of the programs that tests start.
 
     Child processes inherit ignored signals, so tests could not interrupt the programs that they
     start. A shell ignores some signals in the processes that it starts with `&`. The commands that
     tests run in a workflow must not write to its summary.
     """
+    go_programs.save_time()
     os.environ.pop("GITHUB_STEP_SUMMARY", None)
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:

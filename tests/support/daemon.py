@@ -14,13 +14,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from support import bases, bridge, emulation, packages, registry, tools, undo_log
+from support import bases, bridge, emulation, go_programs, packages, registry, tools, undo_log
 
 
 PATIENCE = 300.0
 
 # Prefixes of variables that would lead a client to an engine, builder or folder of the user.
 FOREIGN = ("DOCKER_", "BUILDX_", "BUILDKIT_")
+
+# The command with which Docker asks a plugin what it is.
+METADATA = "docker-cli-plugin-metadata"
 
 # Available memory in bytes from which the daemon keeps its data in memory.
 ROOMY = 12 << 30
@@ -74,13 +77,27 @@ def client(folder: Path, host: str, docker: Path | None = None) -> dict[str, str
     settings = folder / "config"
     (settings / "cli-plugins").mkdir(parents=True)
     (settings / "config.json").write_text(json.dumps(_proxies()))
-    (settings / "cli-plugins" / "docker-buildx").symlink_to(tools.buildx_new())
+    _write_plugin(settings / "cli-plugins" / "docker-buildx", tools.buildx_new())
     (folder / "bin").mkdir()
     if docker:
         (folder / "bin" / "docker").symlink_to(docker / "usr" / "bin" / "docker")
     own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
     return {**own, "DOCKER_HOST": host, "DOCKER_CONFIG": str(settings), "PATH": path}
+
+
+def _write_plugin(file: Path, buildx: Path) -> None:
+    """Write the plugin: buildx, except that a text answers Docker's question what it is.
+
+    Docker asks before each command, and buildx takes as long to answer as to run a short command.
+    """
+    command = [str(buildx), METADATA]
+    metadata = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    file.write_text(
+        f'#!/bin/sh\n[ "$1" = {METADATA} ] || exec {shlex.quote(str(buildx))} "$@"\n'
+        f"printf %s {shlex.quote(metadata)}\n"
+    )
+    file.chmod(0o755)
 
 
 def _proxies() -> dict[str, object]:
@@ -136,7 +153,9 @@ def _start(
         *(programs / "bin" / "tini-static", "--"),
         *(programs / "sbin" / "dockerd", "--config-file", folder / "daemon.json"),
     ]
-    process = undo_log.start(command, folder / "dockerd.log", {**env, "PATH": path})
+    process = undo_log.start(
+        command, folder / "dockerd.log", {**env, **go_programs.UNTRACED, "PATH": path}
+    )
     log.ends(process.pid)
     log.ends(undo_log.child(process.pid))
 

@@ -23,7 +23,7 @@ from types import FrameType
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from support import daemon, packages
+from support import daemon, go_programs, packages
 from support.registry import Json, Registry
 
 
@@ -63,7 +63,7 @@ class Engine:
             cwd: the current folder.
             env: additional environment variables.
         """
-        environment = {**self.env, **(env or {})}
+        environment = {**self.env, **go_programs.UNTRACED, **(env or {})}
         command = ["docker", *map(str, args)]
         if command[1] == "buildx":  # the plugin itself starts twice as fast
             plugin = Path(environment["DOCKER_CONFIG"], "cli-plugins", "docker-buildx")
@@ -200,6 +200,7 @@ def _hold() -> None:
 
 
 if __name__ == "__main__":
+    go_programs.save_time()
     try:
         _hold()
     except packages.Unavailable as problem:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from support import cache, packages, undo_log
+from support import cache, go_programs, packages, undo_log
 
 
 Json = dict[str, Any]
@@ -198,7 +198,9 @@ def serve_again(program: Path, registry: Registry, folder: Path) -> subprocess.P
     """Start a registry again with its existing settings, at the same address."""
     log = folder / "registry.log"
     command: list[str | Path] = [program, "serve", folder / "registry.json"]
-    process = undo_log.start(command, log, {"PATH": os.defpath, "HOME": str(folder)})
+    process = undo_log.start(
+        command, log, {"PATH": os.defpath, "HOME": str(folder), **go_programs.VARIABLES}
+    )
     deadline = time.monotonic() + PATIENCE
     while process.poll() is None and not registry.ready() and time.monotonic() < deadline:
         time.sleep(0.02)
