@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -25,6 +25,8 @@ from compiler.pipeline import compile_matrix
 pytestmark = pytest.mark.engine
 
 SEEDS = int(os.environ.get("FINGERPRINT_SEEDS", "16"))
+TOGETHER = 16
+"""Projects that one bake builds; a process for each would take longer than the builds."""
 MATRIX = "images: {app: {axes: [], template: t.j2, context: main, tags: ['x/y:1']}}\n"
 FILES = {"a.txt": "a", "b.md": "b", "sub/c.txt": "c", "sub/deep/d.md": "d", "idle.txt": "idle"}
 IGNORED: Mapping[str, tuple[str, ...]] = {
@@ -89,7 +91,7 @@ def project(folder: Path, random: Random) -> None:
     chosen = [text.format(n=n) for n, text in enumerate(random.choices(possible, k=5), start=1)]
     first = "FROM busybox:1.36 AS first\nCOPY idle.txt /first/\n"
     text = f"# {random.random()}\n{first}FROM busybox:1.36\n"
-    (folder / "templates").mkdir()
+    (folder / "templates").mkdir(parents=True)
     (folder / "matrix.yaml").write_text(MATRIX)
     # A step of its own keeps builds of other seeds out of the cache.
     unique = f"COPY <<E /unique\n{random.random()}\nE\n"
@@ -157,13 +159,32 @@ class Build:
     """The digest of the image's configuration, which names its layers."""
 
 
-def build(engine: Engine, folder: Path) -> Build:
-    """Build a project that is valid."""
-    output = ("--output=type=image,unpack=false", "--provenance=false", "--metadata-file=built")
-    arguments = ("--progress=rawjson", *output, "--file=Dockerfile", "main")
-    log = engine.docker("buildx", "build", *arguments, cwd=folder).stderr
-    metadata = json.loads((folder / "built").read_text())
-    return Build(steps=tuple(executed(log)), image=metadata["containerimage.config.digest"])
+TARGET = """
+target "{name}" {{
+  attest = ["type=provenance,disabled=true"]
+  context = "{name}/main"
+  dockerfile = "cwd://{name}/Dockerfile"
+  network = "none"
+  output = ["type=image,unpack=false"]
+}}
+"""
+
+
+def build(engine: Engine, folders: Sequence[Path]) -> list[Build]:
+    """Build valid projects, folders next to each other, in one bake."""
+    where, names = folders[0].parent, [folder.name for folder in folders]
+    hcl = "".join(TARGET.format(name=name) for name in names)
+    (where / "docker-bake.hcl").write_text(hcl)
+    arguments = ("--progress=rawjson", "--metadata-file=built", *names)
+    log = engine.docker("buildx", "bake", *arguments, cwd=where).stderr
+    metadata = json.loads((where / "built").read_text())
+    steps: dict[str, list[str]] = {name: [] for name in names}
+    for step in executed(log):
+        steps[step[1:].split()[0]].append(step)
+    return [
+        Build(steps=tuple(steps[name]), image=metadata[name]["containerimage.config.digest"])
+        for name in names
+    ]
 
 
 def fingerprint(folder: Path) -> str:
@@ -173,20 +194,28 @@ def fingerprint(folder: Path) -> str:
     return project_fingerprints(compiled, ResolvedPlan(compiled.plan, {}), folder)["app"].digest
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("first", range(0, SEEDS, TOGETHER))
 def test_a_fingerprint_changes_exactly_if_an_engine_builds_again(
-    engine: Engine, tmp_path: Path, seed: int
+    engine: Engine, tmp_path: Path, first: int
 ) -> None:
     """After a change, BuildKit executes a step or makes another image, or nothing is different."""
-    random = Random(seed)  # noqa: S311 - reproducible
-    project(tmp_path, random)
-    before, built = fingerprint(tmp_path), build(engine, tmp_path)
-    for change in random.sample(CHANGES, k=3):
-        change(tmp_path)
-        now, rebuilt = fingerprint(tmp_path), build(engine, tmp_path)
+    changes: dict[Path, list[Callable[[Path], object]]] = {}
+    for seed in range(first, min(first + TOGETHER, SEEDS)):
+        random = Random(seed)  # noqa: S311 - reproducible
+        folder = tmp_path / f"seed-{seed}"
+        project(folder, random)
+        changes[folder] = random.sample(CHANGES, k=3)
+    folders = [*changes]
+    before, built = [*map(fingerprint, folders)], build(engine, folders)
+    for turn in range(3):
+        for folder in folders:
+            changes[folder][turn](folder)
+        now, rebuilt = [*map(fingerprint, folders)], build(engine, folders)
 
-        is_rebuilt = bool(rebuilt.steps) or rebuilt.image != built.image
-        assert (now != before) == is_rebuilt, (
-            f"{change}\n{rebuilt}\n{(tmp_path / 'Dockerfile').read_text()}"
-        )
+        for n, folder in enumerate(folders):
+            is_rebuilt = bool(rebuilt[n].steps) or rebuilt[n].image != built[n].image
+            assert (now[n] != before[n]) == is_rebuilt, (
+                f"{folder.name}: {changes[folder][turn]}\n{rebuilt[n]}\n"
+                f"{(folder / 'Dockerfile').read_text()}"
+            )
         before, built = now, rebuilt

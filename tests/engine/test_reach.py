@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -113,38 +114,78 @@ def reached(project: Path) -> set[str]:
     return {f"main/{name}" for name in main} | {f"named/{name}" for name in named}
 
 
+class Case:
+    """A project of one Dockerfile, which is a target of a bake file."""
+
+    def __init__(self, folder: Path, case: str) -> None:
+        """Write the project; each of its files has a content of its own."""
+        dockerfile, beside, named = CASES[case]
+        own = {name: text for name, text in beside.items() if name.startswith("Dockerfile")}
+        write(folder, {"Dockerfile": dockerfile, **own})
+        write(folder / "main", {**dict.fromkeys(PLAIN, ""), **beside})
+        write(folder / "named", named or {"in.txt": ""})
+        self.target, self.folder = folder.name, folder
+        self.files = [
+            path
+            for path in sorted(folder.glob("*/**/*"))
+            if path.is_file() and not path.is_symlink() and "ignore" not in path.name
+        ]
+        for path in self.files:
+            path.write_text(uuid.uuid4().hex)
+        self.expected = reached(folder)
+        self.is_executed: list[bool] = []
+        """Whether each build executed a step: the first, an unchanged one, and one per file."""
+
+    @property
+    def hcl(self) -> str:
+        """Return the target."""
+        return f"""\
+target "{self.target}" {{
+  context = "{self.target}/main"
+  contexts = {{ named = "{self.target}/named" }}
+  dockerfile = "cwd://{self.target}/Dockerfile"
+  network = "none"
+  output = ["type=cacheonly"]
+}}
+"""
+
+
+@pytest.fixture(scope="module")
+def built(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Case]:
+    """Build all cases together: twice, then after changing one file of each case, file by file."""
+    folder = tmp_path_factory.mktemp("cases")
+    cases = {case: Case(folder / f"case-{n}", case) for n, case in enumerate(CASES)}
+    (folder / "docker-bake.hcl").write_text("".join(case.hcl for case in cases.values()))
+    targets = [case.target for case in cases.values()]
+
+    def build() -> None:
+        done = engine.docker("buildx", "bake", "--progress=rawjson", *targets, cwd=folder)
+        found = {step[1:].split()[0] for step in executed(done.stderr)}
+        for case in cases.values():
+            case.is_executed.append(case.target in found)
+
+    build()
+    build()
+    for n in range(max(len(case.files) for case in cases.values())):
+        for case in cases.values():
+            if n < len(case.files):
+                case.files[n].write_text(uuid.uuid4().hex)
+        build()
+    return cases
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_a_build_depends_on_its_files(engine: Engine, tmp_path: Path, case: str) -> None:
+def test_a_build_depends_on_its_files(built: Mapping[str, Case], case: str) -> None:
     """Files are changed one by one: a step is executed exactly if the file is expected."""
-    dockerfile, beside, named = CASES[case]
-    own = {name: text for name, text in beside.items() if name.startswith("Dockerfile")}
-    write(tmp_path, {"Dockerfile": dockerfile, **own})
-    write(tmp_path / "main", {**dict.fromkeys(PLAIN, ""), **beside})
-    write(tmp_path / "named", named or {"in.txt": ""})
-    files = [
-        path
-        for path in sorted(tmp_path.glob("*/**/*"))
-        if path.is_file() and not path.is_symlink() and "ignore" not in path.name
-    ]
-    for path in files:
-        path.write_text(uuid.uuid4().hex)
+    found = built[case]
+    first, unchanged, *changed = found.is_executed
 
-    def build() -> list[str]:
-        done = engine.docker(
-            *("buildx", "build", "--progress=rawjson", "--output=type=cacheonly"),
-            *("--file=Dockerfile", "--build-context=named=named", "main"),
-            cwd=tmp_path,
-        )
-        return executed(done.stderr)
+    assert first
+    assert not unchanged
+    for path, is_executed in zip_longest(found.files, changed):
+        name = path and os.fspath(path.relative_to(found.folder))
 
-    assert build()
-    assert not build()
-    expected = reached(tmp_path)
-    for path in files:
-        path.write_text(uuid.uuid4().hex)
-        name = os.fspath(path.relative_to(tmp_path))
-
-        assert bool(build()) == (name in expected), name
+        assert is_executed == (name in found.expected), name
 
 
 def test_an_argument_that_no_dockerfile_declares_changes_nothing(
@@ -156,7 +197,15 @@ def test_an_argument_that_no_dockerfile_declares_changes_nothing(
 
     def build(*arguments: str) -> list[str]:
         done = engine.docker(
-            *("buildx", "build", "--progress=rawjson", "--output=type=cacheonly", *arguments, "."),
+            *(
+                "buildx",
+                "build",
+                "--progress=rawjson",
+                "--network=none",
+                "--output=type=cacheonly",
+                *arguments,
+                ".",
+            ),
             cwd=tmp_path,
         )
         return executed(done.stderr)
