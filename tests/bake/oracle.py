@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 import yaml
+from support import go_programs
 
 from compiler import compile_matrix
 from compiler.matrix.field_table import BAKE_ROWS
@@ -125,19 +126,20 @@ def _traits(buildx: tuple[str, ...]) -> Traits:
     return Traits(doubles=printed["args"]["A"] == "$${x}", drops=frozenset(NEWER - printed.keys()))
 
 
-def bake(buildx: Command, folder: Path, *names: str, **env: str) -> Reading:
+def bake(buildx: Command, folder: Path, *names: str, more: str = "", **env: str) -> Reading:
     """Return what bake reads in the bake file of a folder.
 
     Args:
         buildx: which one.
         folder: where docker-bake.hcl is.
         names: what is asked for; without any, `default`.
+        more: additional targets and groups, as a bake file.
         env: the environment.
 
     Raises:
         BakeError: it refuses.
     """
-    printed = _print(buildx, folder, names, env)
+    printed = _print(buildx, folder, names, env, more)
     how = traits(buildx)
     return Reading(
         groups={name: group["targets"] or [] for name, group in printed.get("group", {}).items()},
@@ -163,16 +165,23 @@ def refusal(buildx: Command, folder: Path, *names: str, **env: str) -> str:
 
 
 def _print(
-    buildx: Command, folder: Path, names: Iterable[str], env: Mapping[str, str]
+    buildx: Command, folder: Path, names: Iterable[str], env: Mapping[str, str], more: str = ""
 ) -> dict[str, Any]:
+    files = ("--file=docker-bake.hcl", "--file=-") if more else ()
     ran = subprocess.run(
-        [*buildx, "bake", "--print", *names],
+        [*buildx, "bake", "--print", *files, *names],
         cwd=folder,
         check=False,
+        input=more,
         capture_output=True,
         text=True,
         encoding="utf-8",
-        env={"PATH": os.environ["PATH"], "HOME": str(folder / ".home"), **env},
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder / ".home"),
+            **go_programs.VARIABLES,
+            **env,
+        },
     )
     if ran.returncode:
         raise BakeError(ran.stderr)
