@@ -61,6 +61,7 @@ def test_three_hundred_in_one_command(engine: Engine, tmp_path: Path) -> None:
 FAMILY = """\
 variables: {REGISTRY: nowhere.invalid}
 axes: {n: [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9]}
+defaults: {network: none}
 images:
   runner-base:
     template: base.j2
@@ -126,6 +127,7 @@ def test_parents_without_cache_are_built_once(engine: Engine, tmp_path: Path) ->
     matrix = """
 variables: {REGISTRY: nowhere.invalid}
 axes: {n: [a, b, c]}
+defaults: {network: none}
 images:
   fresh-base: {axes: [], template: base.j2, tags: ["${REGISTRY}/fresh-base:x"]}
   fresh-child: {from: fresh-base, template: child.j2, tags: ["${REGISTRY}/fresh-child:{{ n }}"]}

@@ -20,6 +20,7 @@ MATRIX = """\
 variables: {VERSION_TAG: v1, REGISTRY: ""}
 axes: {n: [a, b]}
 defaults:
+  network: none
   tags: ["${REGISTRY}/{{ image }}:{{ variant }}-${VERSION_TAG}"]
 images:
   lower:

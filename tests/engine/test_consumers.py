@@ -20,7 +20,7 @@ pytestmark = pytest.mark.engine
 MATRIX = """\
 variables: {REGISTRY: nowhere.invalid, VERSION: v1.0}
 axes: {n: [a, b]}
-defaults: {context: ctx, platforms: [linux/amd64]}
+defaults: {context: ctx, network: none, platforms: [linux/amd64]}
 images:
   base:
     template: base.j2

@@ -143,7 +143,7 @@ def test_the_engine_has_lost_layers(engine: Engine, tmp_path: Path) -> None:
     )
     tag = f"{engine.registry}/lost-layers/a:{{{{ n }}}}"
     (tmp_path / "matrix.yaml").write_text(
-        f'axes: {{n: [1, 2]}}\nimages: {{a: {{template: a.j2, tags: ["{tag}"]}}}}\n'
+        f'axes: {{n: [1, 2]}}\nimages: {{a: {{template: a.j2, network: none, tags: ["{tag}"]}}}}\n'
     )
     command.call(tmp_path)
     engine.docker("buildx", "prune", "--all", "--force")

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.engine
 
 MATRIX = """\
 variables: {V: "1"}
+defaults: {network: none}
 images:
   bare:
     template: bare.j2
@@ -86,7 +87,7 @@ def test_a_failure_names_target_and_line(engine: Engine, folder: Path) -> None:
     (folder / "matrix.yaml").write_text(text)
     command.call(folder)
 
-    for place in ("matrix.yaml:7", "matrix.yaml:18"):
+    for place in ("matrix.yaml:8", "matrix.yaml:19"):
         assert place in built.stdout
         assert f"({place})" in failed.stderr
 
@@ -102,7 +103,7 @@ def test_publish_reads_the_configuration(engine: Engine, folder: Path) -> None:
 
     published = run(engine, folder, "publish", "--format", "json")
 
-    assert "bare: its tests failed: the user is '65532' instead of 'root' (matrix.yaml:9)" in (
+    assert "bare: its tests failed: the user is '65532' instead of 'root' (matrix.yaml:10)" in (
         failed.stderr
     )
     assert len(json.loads(published.stdout)["targets"]) == 2

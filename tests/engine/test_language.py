@@ -20,6 +20,7 @@ variables:
 axes:
   job: [one, two]
 defaults:
+  network: none
   tags: ["${REGISTRY}/{{ image }}:{{ variant }}-${VERSION_TAG}"]
 images:
   ground:

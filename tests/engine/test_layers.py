@@ -82,7 +82,7 @@ def write(folder: Path) -> None:
     (templates / "child.j2").write_text("FROM {{ parent }}\nCOPY idle.txt ./\nENV X=1\nRUN true\n")
     (folder / "matrix.yaml").write_text(
         f"axes: {{n: [{', '.join(map(str, range(TARGETS)))}], context: [main, other]}}\n"
-        "defaults: {contexts: {extra: extra}, args: {V: '{{ n }}'}}\n"
+        "defaults: {network: none, contexts: {extra: extra}, args: {V: '{{ n }}'}}\n"
         "images:\n"
         "  app:\n"
         "    only: [{n: '!1*', context: main}, {n: '1*', context: other}]\n"

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.engine
 PLATFORMS = ("linux/amd64", "linux/arm64")
 TEXT = "what-only-the-base-image-reads"
 MATRIX = """\
-defaults: {platforms: [linux/amd64, linux/arm64]}
+defaults: {network: none, platforms: [linux/amd64, linux/arm64]}
 images:
   base:
     template: base.j2

@@ -23,7 +23,7 @@ MATRIX = """\
 data: {package: package.json}
 variables: {REGISTRY: nowhere.invalid, VERSION_TAG: "v{{ package.version }}"}
 axes: {n: [a, b, c]}
-defaults: {context: ctx, platforms: [linux/amd64]}
+defaults: {context: ctx, network: none, platforms: [linux/amd64]}
 images:
   base:
     template: base.j2
@@ -391,7 +391,7 @@ def test_a_separate_staging_repository(engine: Engine, tmp_path: Path) -> None:
 MIRRORED = """\
 variables: {REGISTRY: nowhere.invalid, MIRROR: nowhere.invalid, VERSION_TAG: v1.0}
 axes: {n: [a, b, c]}
-defaults: {context: ctx, platforms: [linux/amd64]}
+defaults: {context: ctx, network: none, platforms: [linux/amd64]}
 images:
   base:
     template: base.j2

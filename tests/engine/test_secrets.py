@@ -32,6 +32,7 @@ axes: {n: [a, b]}
 images:
   held:
     template: held.j2
+    network: none
     tags: ["${REGISTRY}/held:{{ n }}-${VERSION}"]
     moving: ["${REGISTRY}/held:{{ n }}"]
     secret: ["type=env,id=token,env=BUILD_TOKEN", "type=file,id=key,src=key.pem"]

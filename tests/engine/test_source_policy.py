@@ -20,6 +20,7 @@ pytestmark = pytest.mark.engine
 MATRIX = """\
 variables: {{VERSION_TAG: v1}}
 axes: {{}}
+defaults: {{network: none}}
 lock: {{policy: true}}
 publish: {{version: "${{VERSION_TAG}}"}}
 images:

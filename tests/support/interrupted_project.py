@@ -26,6 +26,7 @@ MATRIX = """\
 variables: {{REGISTRY: nowhere.invalid, VERSION: v1}}
 publish: {{version: "${{VERSION}}"}}
 axes: {{n: [{values}]}}
+defaults: {{network: none}}
 images:
   lower:
     template: lower.j2
@@ -162,8 +163,8 @@ class Project:
     def look(self) -> Snapshot:
         """Return the content of the registry; check that it is consistent and v1 unchanged."""
         seen = Snapshot(self.shelf.tags())
-        missing = {tag: self.shelf.lacking(digest) for tag, digest in seen.tags.items()}
-        assert not {tag: digests for tag, digests in missing.items() if digests}
+        missing = self.shelf.lacking(seen.tags.values())
+        assert not {tag: missing[digest] for tag, digest in seen.tags.items() if missing[digest]}
         for row in self.released.get("targets", ()):
             for tag in row["tags"]:
                 assert seen.tags[short_name(tag)] == row["digest"]
@@ -241,4 +242,4 @@ def until(true: Callable[[], object], running: subprocess.Popen[str]) -> None:
     """Wait until a condition is true; fail if the process ends before."""
     while not true():
         assert running.poll() is None, "".join(running.communicate())
-        time.sleep(0.005)
+        time.sleep(0.02)  # the condition takes a few milliseconds itself

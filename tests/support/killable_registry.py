@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from support import undo_log
@@ -111,23 +111,37 @@ class KillableRegistry:
         code = digest.removeprefix("sha256:")
         return (root / code[:2] / code / "data").read_bytes()
 
-    def lacking(self, digest: str) -> list[str]:
-        """Return the missing or broken blobs of an image or index, itself included."""
-        try:
-            content = self.blob(digest)
-        except FileNotFoundError:
-            return [digest]
-        if f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
-            return [f"{digest} is broken"]
-        try:
-            manifest = json.loads(content)
-        except ValueError:
-            return []
-        if not isinstance(manifest, dict):
-            return []
-        parts = [*manifest.get("manifests", ()), *manifest.get("layers", ())]
-        parts += [manifest["config"]] if isinstance(manifest.get("layers"), list) else []
-        return [text for part in parts for text in self.lacking(part["digest"])]
+    def lacking(self, digests: Iterable[str]) -> dict[str, list[str]]:
+        """Return the missing or broken blobs of each image or index, itself included."""
+        known: dict[str, list[str]] = {}
+        return {digest: self._lacking(digest, known) for digest in digests}
+
+    def _lacking(self, digest: str, known: dict[str, list[str]]) -> list[str]:
+        """Return those of one blob, which is read once: images share most of theirs."""
+        if digest not in known:
+            try:
+                content = self.blob(digest)
+            except FileNotFoundError:
+                known[digest] = [digest]
+            else:
+                is_whole = f"sha256:{hashlib.sha256(content).hexdigest()}" == digest
+                parts = _parts(content) if is_whole else []
+                known[digest] = [] if is_whole else [f"{digest} is broken"]
+                known[digest] += [text for part in parts for text in self._lacking(part, known)]
+        return known[digest]
+
+
+def _parts(content: bytes) -> list[str]:
+    """Return the digests that a manifest or index refers to; none for other content."""
+    try:
+        manifest = json.loads(content)
+    except ValueError:
+        return []
+    if not isinstance(manifest, dict):
+        return []
+    parts = [*manifest.get("manifests", ()), *manifest.get("layers", ())]
+    parts += [manifest["config"]] if isinstance(manifest.get("layers"), list) else []
+    return [part["digest"] for part in parts]
 
 
 def _size(file: Path) -> int:
