@@ -18,14 +18,16 @@ sample: setup
 setup: .venv/ready ## set up .venv; PYTHON=python3.12 chooses the interpreter
 
 # Made again when pyproject.toml changes; pip's output is shown only where something is wrong.
-# The build hook writes the version of pyproject.toml to compiler/version.py.
+# The build hook writes the version of pyproject.toml to compiler/version.py. pip would compile the
+# byte code on one core; a package's file for another version of Python fails to compile.
 .venv/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
 	@echo "setting up .venv"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
-	@HATCH_BUILD_HOOK_ENABLE_VERSION=true $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
-	@$(BIN)/python -m compileall -q compiler
+	@HATCH_BUILD_HOOK_ENABLE_VERSION=true $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable . --group dev 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
+	@$(BIN)/python -m compileall -q -j 0 .venv/lib > .venv/compile.log || true
+	@$(BIN)/python -m compileall -q -j 0 compiler
 	@touch $@
 
 # Workers of pytest: more than two cores need, since engine tests also wait.
