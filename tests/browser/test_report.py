@@ -302,11 +302,20 @@ def test_the_timeline(open_page: Callable[..., Page], address: str, content: Con
     expect(page.get_by_role("img")).to_have_attribute("aria-label", re.compile("of 4 cores"))
 
 
-def test_layers_and_releases(open_page: Callable[..., Page], address: str) -> None:
-    """The figures are those of `layers`; each release lists what changed."""
+def test_layers_and_releases(
+    open_page: Callable[..., Page], address: str, content: Content
+) -> None:
+    """The figures are those of `layers`, of all targets and of some; each release is listed."""
     page = open_page(f"{address}#/layers")
     expect(page.locator(".figure").first).to_have_text("distinct steps49")
     expect(page.locator(".tree summary").first).to_contain_text("each python")
+    go(page, "#/layers?filter=image%3Dtraining%20python%3D3.12")
+    names = {one.name for one in select(content.compiled.plan, ("image=training", "python=3.12"))}
+    steps = [step.id for name in names for step in content.layers.steps[name]]
+    expect(page.locator(".figure").nth(0)).to_have_text(f"distinct steps{len(set(steps))}")
+    expect(page.locator(".figure").nth(1)).to_have_text(f"without sharing{len(steps)}")
+    assert set(" ".join(page.locator(".tree .ends").all_text_contents()).split()) == names
+    assert page.locator(".tree .ends a").count() == len(names)
     go(page, "#/releases")
     expect(page.locator(".rows tbody tr")).to_have_count(6)
     page.get_by_text("10 changed").click()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from compiler.bake.trace import RecordedBuild, TracedStep
-from compiler.reports.layers.layers import Layers, distinct
+from compiler.reports.layers.layers import Layers
 from compiler.reports.layers.output import selection
 from compiler.reports.layers.recorded import match
 from compiler.reports.layers.recorded_output import recorded_json
@@ -58,8 +58,6 @@ class LayerRows:
         layers = self._layers
         return {
             "platform": layers.platform,
-            "all": layers.total,
-            "distinct": distinct(layers.steps),
             "tree": self._branch(fold(layers)),
             "starts": [[one.axis, one.shared, one.step] for one in axis_starts(layers)],
             "advice": [
@@ -69,17 +67,13 @@ class LayerRows:
         }
 
     def _branch(self, branch: Branch) -> dict[str, Any]:
-        """Return a branch; a step is `[text, number of distinct steps, is elsewhere, seconds]`."""
-        recorded = self._layers.recorded
-        costs = {} if recorded is None else recorded.steps
-        steps = []
-        for step in branch.steps:
-            known = [costs[name].seconds for name in step.ids if name in costs]
-            seconds = round(sum(known), 3) if known else None
-            steps.append([step.text, step.distinct, int(step.is_elsewhere), seconds])
+        """Return a branch; a step is `[text, [number of a distinct step, ...], is elsewhere]`."""
+        steps = [
+            [step.text, sorted(self._ids.numbers(step.ids)), int(step.is_elsewhere)]
+            for step in branch.steps
+        ]
         return {
             "label": selection(branch),
-            "targets": branch.targets,
             "steps": steps,
             "branches": [self._branch(below) for below in branch.branches],
             "last": [target.name for target in branch.last],

@@ -20,7 +20,7 @@ const WAIT = 120 // milliseconds after a key before the filter takes effect
 /** The views: a title for the navigation, whether the filter applies, and whether there is data. */
 const VIEWS = {
   grid: { title: 'Targets', filtered: true, View: Grid },
-  layers: { title: 'Layers', View: Layers },
+  layers: { title: 'Layers', filtered: true, View: Layers },
   timeline: { title: 'Timeline', filtered: true, View: Timeline, needs: 'build' },
   releases: { title: 'Releases', filtered: true, View: Releases, needs: 'releases' },
   compare: { title: 'Compare', View: Compare },
