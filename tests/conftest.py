@@ -5,6 +5,7 @@ A test is skipped where the machine cannot provide what it needs. Under CI=true 
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -56,6 +57,12 @@ def pytest_sessionstart() -> None:
         if signal.getsignal(number) is signal.SIG_IGN:
             interrupt = number == signal.SIGINT
             signal.signal(number, signal.default_int_handler if interrupt else signal.SIG_DFL)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector ignore what was imported and collected, and run less often."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -67,6 +67,7 @@ def on_terminal(folder: Path, *arguments: str, **environment: str) -> str:
     return b"".join(chunks).decode().replace("\r\n", "\n")
 
 
+@pytest.mark.slow
 def test_list_on_a_terminal(small_project: Path) -> None:
     """The header is bold, unless NO_COLOR is set; no line is wider than the terminal."""
     table = ("list", "--format", "table")
@@ -95,6 +96,7 @@ def test_a_grid_on_a_terminal(small_project: Path) -> None:
     assert all(text.startswith("TARGET") for text in chosen)
 
 
+@pytest.mark.slow
 def test_a_diff_on_a_terminal(small_project: Path) -> None:
     """Added lines are green, unless NO_COLOR is set."""
     coloured = on_terminal(small_project, "--diff", NO_COLOR="")

@@ -409,6 +409,7 @@ def test_fingerprints_are_composed_once_for_plans_that_build_the_same(project: P
     assert digests(composed()) == digests(first)
 
 
+@pytest.mark.slow
 def test_checkouts_and_hash_seeds_agree(project: Path, tmp_path: Path) -> None:
     """The digests do not depend on folder, umask, hash seed and process."""
     program = (

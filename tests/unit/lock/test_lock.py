@@ -352,6 +352,7 @@ images:
 """
 
 
+@pytest.mark.slow
 def test_a_project_is_pinned_as_long_as_it_has_a_lock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,6 +47,7 @@ def refused(folder: Path, paths: list[Path]) -> dict[Path, str]:
     return {Path(error["filename"]): str(error) for error in said.get("errors", ())}
 
 
+@pytest.mark.slow
 def test_it_is_a_schema(tmp_path: Path) -> None:
     """The schema is valid by its draft."""
     (tmp_path / "schema.json").write_text(schema_text())
@@ -107,6 +108,7 @@ def test_every_key_is_described() -> None:
             assert len(one.get("description", "")) > 5, f"{where}: {key}"
 
 
+@pytest.mark.slow
 def test_what_is_shown_is_accepted(tmp_path: Path) -> None:
     """The sample, the matrix of the README and every example are valid by the schema."""
     paths = [PROJECT / "matrix.yaml", *sorted((PROJECT / "examples").glob("**/matrix.yaml"))]

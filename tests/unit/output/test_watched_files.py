@@ -35,6 +35,7 @@ def run(folder: Path) -> WatchedFiles:
     )
 
 
+@pytest.mark.slow
 def test_a_run_does_not_cause_another(tmp_path: Path) -> None:
     """No file differs after a run, whether its input is valid or not; all folders exist."""
     for number, project in enumerate(PROJECTS):
