@@ -30,9 +30,17 @@ INJECTED = re.compile(r"\bfaults?\b", re.IGNORECASE)
 """The term for an error that a test injects."""
 
 
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the statements in a node, and those in them, without their expressions."""
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for inner in getattr(node, name, ()):
+            yield inner
+            yield from _statements(inner)
+
+
 def _texts(module: Path) -> Iterator[str]:
     """Yield the docstrings and comments of a module."""
-    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+    for node in _statements(ast.parse(module.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             text = node.value.value
             if isinstance(text, str):

@@ -56,16 +56,13 @@ def test_the_reference_is_plain(page: Path) -> None:
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_messages_are_plain(module: Path) -> None:
     """No string of the compiler contains a phrase of the table; docstrings are not checked."""
-    tree = ast.parse(module.read_text(encoding="utf-8"))
-    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    strings = [
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant)
-        and isinstance(node.value, str)
-        and " " in node.value  # Others are names: keys of JSON, codes.
-        and id(node) not in docstrings
-    ]
+    docstrings, strings = set(), []
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Expr):
+            docstrings.add(node.value)
+        elif isinstance(node, ast.Constant) and node not in docstrings:
+            # Texts without a space are names: keys of JSON, codes.
+            strings += [node.value] if isinstance(node.value, str) and " " in node.value else []
 
     assert [phrase for text in strings for phrase in rejected(prose(text))] == []
 
