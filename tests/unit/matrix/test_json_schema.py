@@ -344,6 +344,7 @@ UNSEEN = {
     "it runs no template": (
         *(
             "bad-field",
+            "bad-fragment--expression",
             "bad-fragment--peers-20",
             "bad-from",
             "dollar-before-variable",
