@@ -36,7 +36,8 @@ def list_(invocation: Invocation, /, output_format: str) -> None:
       compile-matrix release list
       compile-matrix release list --format json
     """
-    from compiler.publish.output import PublishFormat, format_releases
+    from compiler.publish.output import PublishFormat
+    from compiler.publish.release_list import format_releases
 
     releases = read_releases(invocation)
     click.echo(format_releases(releases, PublishFormat(output_format)), nl=False)

@@ -199,31 +199,3 @@ def _target_lines(
         yield f"  sbom      {attestation}"
     yield f"  size      {size(target.bytes)}"
     yield f"  {target.state:<9} from fingerprint {target.fingerprint}"
-
-
-def format_releases(records: Iterable[ReleaseRecord], output_format: PublishFormat) -> str:
-    """Return a list of releases with the number and the size of their targets."""
-    counts = [
-        (
-            record.release,
-            len(record.targets),
-            sum(target.state == "built" for target in record.targets),
-            sum(target.bytes for target in record.targets),
-        )
-        for record in records
-    ]
-    if output_format is PublishFormat.JSON:
-        rows = ",\n".join(
-            " "
-            + json.dumps({"release": release, "targets": targets, "built": built, "bytes": total})
-            for release, targets, built, total in counts
-        )
-        return "".join(f"{line}\n" for line in ("[", rows, "]") if line)
-    if not counts:
-        return ""
-    table = [("RELEASE", "TARGETS", "BUILT", "SIZE")]
-    table += [
-        (release, str(targets), str(built), size(total))
-        for release, targets, built, total in counts
-    ]
-    return "".join(f"{line}\n" for line in columns(table))

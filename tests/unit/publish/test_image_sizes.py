@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -13,8 +14,9 @@ from compiler.codes import Code
 from compiler.errors import CompileError, DiagnosticError
 from compiler.external.registry.responses import Response
 from compiler.fingerprint.naming import LABEL, fingerprint_tag
-from compiler.publish.output import PublishFormat, format_release, format_releases
+from compiler.publish.output import PublishFormat, format_release
 from compiler.publish.publish import publish
+from compiler.publish.release_list import format_releases
 from compiler.publish.result import PublishResult
 from compiler.publish.summary import result_summary
 from compiler.releases.record import ReleaseRecord
@@ -188,11 +190,16 @@ def test_sizes_are_shown() -> None:
     assert "  2.0 kB\n" in shown
     assert "  size      3.0 kB\n" in shown
     assert '"sizes": {"linux/amd64": 1000, "linux/arm64": 2000}' in as_json
-    assert format_releases([record], PublishFormat.TABLE).split() == [
-        *("RELEASE", "TARGETS", "BUILT", "SIZE"),
-        *("1", "2", "0", "5.4", "kB"),
+    first = record.targets[0]
+    smaller = replace(record, release="0", targets=(replace(first, bytes=first.bytes // 2),))
+    releases = [record, smaller]
+    assert format_releases(releases, PublishFormat.TABLE).splitlines() == [
+        "RELEASE  TARGETS  BUILT  SIZE    GROWTH",
+        "1        2        0      5.4 kB  +100.0%",
+        "0        1        0      1.5 kB",
     ]
-    assert '"bytes": 5400}' in format_releases([record], PublishFormat.JSON)
+    as_json = json.loads(format_releases(releases, PublishFormat.JSON))
+    assert [(one["bytes"], one["growth"]) for one in as_json] == [(5400, 1.0), (1500, None)]
     plan = plan_of(MATRIX.replace("LIMITS", limits))
     summary = result_summary(plan, result, None)
     assert "Each platform may have at most 1GB and grow by at most 10%." in summary
