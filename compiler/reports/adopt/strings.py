@@ -30,8 +30,8 @@ def literal(text: str, *, ends: bool = True) -> str:
         text: the text; each variable in it is one character.
         ends: whether the string ends after it, instead of continuing with an expression.
 
-    >>> literal("cost: $5"), literal("${HOME}"), literal("{{ x }}")
-    ('cost: $5', "{{ '${' }}HOME}", "{{ '{{' }} x }}")
+    >>> literal("cost: $5"), literal("${HOME}"), literal("{{ x }}"), literal("a {\n")
+    ('cost: $5', "{{ '${' }}HOME}", "{{ '{{' }} x }}", "a {{ '{' }}{{ '\\n' }}")
     """
 
     def replacement(match: re.Match[str]) -> str:
@@ -39,7 +39,9 @@ def literal(text: str, *, ends: bool = True) -> str:
         after = text[match.end() : match.end() + 1]
         if special == "\n":
             return "{{ '\\n' }}" if ends else special
-        alone = special in {"{", "$"} and (bool(after) or ends)
+        # An expression begins with a brace, also that of a newline at the end.
+        before_expression = text[match.end() :] == "\n" if ends else not after
+        alone = special in {"{", "$"} and not before_expression
         if alone and not (special == "$" and is_variable(after)):
             return special
         return f"{{{{ '{special}' }}}}"

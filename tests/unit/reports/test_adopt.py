@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from compiler.output.definition import Definition
 from compiler.reports.adopt.adopt import Adoption, adopt
 from compiler.reports.adopt.model import Given, GivenTarget
 from compiler.reports.adopt.read_bake import read_bake
+from compiler.reports.adopt.strings import literal
 from compiler.reports.compare.compare import compare
 
 
@@ -245,6 +247,23 @@ def families(draw: st.DrawFn) -> list[GivenTarget]:
                 )
             )
     return found
+
+
+def test_a_string_has_the_value_of_its_text(tmp_path: Path) -> None:
+    """Whatever Jinja and bake may read in a text, in any order, the compiled value is the text."""
+    texts = [
+        "".join(characters)
+        for length in range(1, 4)
+        for characters in itertools.product("{$%#}\n", repeat=length)
+    ]
+    args = {f"A{number}": literal(text) for number, text in enumerate(texts)}
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    matrix = {"images": {"a": {"dockerfile": "Dockerfile", "args": args}}}
+    (tmp_path / "matrix.yaml").write_text(json.dumps(matrix))
+
+    plan = compile_matrix(tmp_path / "matrix.yaml").plan
+
+    assert [*ResolvedPlan(plan, {}).fields["a"]["args"].values()] == texts
 
 
 @pytest.mark.slow
