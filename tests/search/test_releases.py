@@ -1,6 +1,7 @@
 """A search over interleavings of releases: killed, rejected, delayed and overtaken at any request.
 
-Each seed is a schedule. `make search` runs many; SEARCH sets their number, and SEED the first one.
+Each seed is a schedule, for one hash seed. `make search` runs many; SEARCH sets their number, and
+SEED the first one.
 """
 
 from __future__ import annotations
