@@ -177,7 +177,7 @@ def test_promote_back_and_forward(project: Project) -> None:
     project.run("release", "promote", "v2.0")
     assert project.digest("base", "latest") == second["base-c"]["digest"]
     listed = [line.split() for line in project.run("release", "list").stdout.splitlines()]
-    assert listed[0][3:] == ["SIZE"]
+    assert listed[0][3:] == ["SIZE", "GROWTH"]
     assert all(float(line[3]) > 0 for line in listed[1:])
     assert [line[:3] for line in listed] == [
         ["RELEASE", "TARGETS", "BUILT"],
