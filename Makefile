@@ -30,11 +30,11 @@ setup: .venv/ready ## set up .venv; PYTHON=python3.12 chooses the interpreter
 	@$(BIN)/python -m compileall -q -j 0 compiler
 	@touch $@
 
-# Workers of pytest: more than two cores need, since engine tests also wait.
+# Workers of pytest: more than two cores need, since some tests also wait.
 WORKERS ?= 3
 
 quick: lint ## find most mistakes in about a minute, without an engine
-	FUZZ=$${FUZZ:-25} $(BIN)/python -m pytest -q -m "not engine and not slow" -n 2 --dist loadfile
+	FUZZ=$${FUZZ:-25} $(BIN)/python -m pytest -q -m "not engine and not slow" -n $(WORKERS) --dist loadfile
 
 test: setup ## run all tests, with the Docker that is here or a throwaway engine (Debian, as root)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile

@@ -152,6 +152,8 @@ def test_refused_in_these_words(
     """Invalid input ends with exit code 1 and exactly this text; no file is written."""
     prepare(case, project)
     surround(case, project, monkeypatch)
+    for name in ("compiler.external.registry.http._wait", "compiler.publish.create_tag.pause"):
+        monkeypatch.setattr(name, lambda _: False)
     with registry(project, monkeypatch) as address:
         capsys.readouterr()
         before = listing(project)

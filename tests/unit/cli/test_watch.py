@@ -74,6 +74,7 @@ def edit(file: Path, old: str, new: str) -> None:
     draft.rename(file)
 
 
+@pytest.mark.slow
 def test_edits(small_project: Path, start: Callable[..., Watch]) -> None:
     """Each edit is one run; errors appear and disappear; equal changes are shown once."""
     template = small_project / "templates/Dockerfile.j2"
@@ -105,6 +106,7 @@ def test_edits(small_project: Path, start: Callable[..., Watch]) -> None:
     assert "changed" not in watch.interrupt()
 
 
+@pytest.mark.slow
 def test_files_that_do_not_exist_yet(small_project: Path, start: Callable[..., Watch]) -> None:
     """Parts that a glob will find, data files in missing folders, and the lock are watched."""
     watch = start()

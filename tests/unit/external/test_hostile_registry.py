@@ -489,8 +489,11 @@ CODES = {
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_codes_of_a_missing_page(code: str, serve: Serve, login: Login) -> None:
+def test_codes_of_a_missing_page(
+    code: str, serve: Serve, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A 404 with a code of the distribution specification: what is missing, or who is denied."""
+    monkeypatch.setattr("compiler.external.registry.uploads.pause", lambda _: False)
     message, is_missing = CODES[code]
     body = json.dumps({"errors": [{"code": code, "message": "why"}]}).encode()
     server = serve(lambda handler, _: handler.reply(404, body))

@@ -57,9 +57,14 @@ def test_a_tag_is_created_once(registries: FakeRegistries) -> None:
     ],
 )
 def test_a_tag_is_verified(
-    stored: Manifest | None, error: type[RegistryError], code: Code, registries: FakeRegistries
+    stored: Manifest | None,
+    error: type[RegistryError],
+    code: Code,
+    registries: FakeRegistries,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A tag that is missing, or refers to another image afterwards, is an error."""
+    monkeypatch.setattr("compiler.publish.create_tag.pause", lambda _: False)
     image = registries.add_image(REPOSITORY, "1")
     registries.lost[REPOSITORY, "v1"] = stored
 

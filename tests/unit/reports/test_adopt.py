@@ -263,7 +263,8 @@ def test_a_string_has_the_value_of_its_text(tmp_path: Path) -> None:
 
     plan = compile_matrix(tmp_path / "matrix.yaml").plan
 
-    assert [*ResolvedPlan(plan, {}).fields["a"]["args"].values()] == texts
+    compiled = ResolvedPlan(plan, {}).fields["a"]["args"]
+    assert compiled == dict(zip(args, texts, strict=True))
 
 
 @pytest.mark.slow
