@@ -32,6 +32,8 @@ from compiler.bake.results import Outcome
 from compiler.codes import Code
 from compiler.errors import Diagnostic, DiagnosticError, Location
 from compiler.external.registry import http
+from compiler.external.registry.client import INDEX, Manifest
+from compiler.external.registry.responses import RejectedError
 from compiler.fingerprint.fingerprint import project_fingerprints
 from compiler.fingerprint.naming import fingerprint_tag
 from compiler.output.bake_resolved import ResolvedPlan
@@ -171,6 +173,16 @@ def test_any_content(world: World) -> None:
             world.check_records()
         except Exception as error:
             raise AssertionError(f"SEED={seed} SEARCH=1: {words}: {changes}") from error
+
+
+def test_the_model_rejects_what_registries_reject(world: World) -> None:
+    """A digest that is not a text is an answer of the registry, not a failure of the model."""
+    world.reset()
+    content = b'{"manifests": [{"digest": {"digest": 3}}]}'
+    index = Manifest(digest_of(content), INDEX, content)
+
+    with pytest.raises(RejectedError, match="MANIFEST_INVALID"):
+        ModelRegistries(world.model).put_manifest(REPOSITORY, "t", index)
 
 
 def value(name: str, new: str) -> Callable[[bytes], bytes]:

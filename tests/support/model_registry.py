@@ -273,10 +273,22 @@ def _references(content: bytes) -> References:
     data = json.loads(content)
     config = [data["config"]] if data.get("config") else []
     return References(
-        blobs=tuple(entry["digest"] for entry in [*config, *data.get("layers", ())]),
-        manifests=tuple(entry["digest"] for entry in data.get("manifests", ())),
+        blobs=tuple(map(_digest, [*config, *data.get("layers", ())])),
+        manifests=tuple(map(_digest, data.get("manifests", ()))),
         subject=(data.get("subject") or {}).get("digest", ""),
     )
+
+
+def _digest(descriptor: Any) -> str:
+    """Return the digest of a descriptor.
+
+    Raises:
+        TypeError: it is not a text, which registries reject.
+    """
+    digest = descriptor["digest"]
+    if not isinstance(digest, str):
+        raise TypeError("a digest is a text")
+    return digest
 
 
 class ModelSessions(Sessions):
