@@ -10,6 +10,7 @@ from typing import Any
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Severity
+from compiler.matrix.jinja_text import as_text
 
 
 NAMES = frozenset({"matching", "newest", "oldest"})
@@ -20,9 +21,10 @@ VERSION_FILTER = re.compile(rf"\|\s*({'|'.join(sorted(NAMES))})\b")
 
 
 def _shown(value: object) -> str:
-    return (
-        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    )
+    """Return how a matrix spells a value that is not a version."""
+    if value is None:
+        return "null"
+    return str(as_text(value) if isinstance(value, bool) else value)
 
 
 class VersionFilters:

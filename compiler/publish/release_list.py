@@ -59,7 +59,7 @@ def format_releases(records: Sequence[ReleaseRecord], output_format: PublishForm
 
 
 def _growth(record: ReleaseRecord, before: ReleaseRecord | None) -> float | None:
-    """Return by how much the targets of both releases have grown; None if there is no such size."""
+    """Return the growth of the targets that both releases have; None if no size is known."""
     earlier = {} if before is None else before.by_name
     pairs = [
         (target.bytes, old.bytes)

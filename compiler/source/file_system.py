@@ -20,7 +20,9 @@ FOLDER_DIGEST = sha256(b"folder").hexdigest()
 
 _CHUNK = 1 << 20
 """Bytes that are read at once."""
-_MODE = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX | stat.S_IXUSR
+SPECIAL = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
+"""Bits of a mode that images contain and commits do not."""
+_MODE = SPECIAL | stat.S_IXUSR
 _COMPARED = stat.S_IFMT(0o777777) | _MODE
 _PREFIXES = {stat.S_IXUSR: "x"}
 """Mode -> what comes before the digest of a file's bytes."""

@@ -13,10 +13,9 @@ from compiler.external.git_lfs import POINTER_BYTES, is_pointer_to
 from compiler.external.git_line_ends import Conversion
 from compiler.external.git_objects import LINK, Entry
 from compiler.external.git_tree import CommitTree, Folder, below
-from compiler.source.file_system import Disk, file_digest, hash_file, is_same_file
+from compiler.source.file_system import SPECIAL, Disk, file_digest, hash_file, is_same_file
 
 
-_RECORDED = ~(stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX)
 _NONE: Mapping[str, Entry] = {}
 
 
@@ -62,7 +61,7 @@ class WorkTreeFiles(Disk):
         entry = self._plain.get(above, _NONE).get(name)
         if entry is not None and stat.S_ISREG(entry.mode):
             return file_digest(entry.mode, entry.object_id)
-        mode = os.lstat(path).st_mode & _RECORDED
+        mode = os.lstat(path).st_mode & ~SPECIAL
         if stat.S_ISREG(mode):
             return file_digest(mode, self._blob(path, mode))
         if stat.S_ISLNK(mode):
