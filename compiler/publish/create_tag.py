@@ -68,7 +68,7 @@ def missing_tag(tag: str, digest: str) -> RegistryError:
 
 
 def settled_digests(
-    registries: Registries, tags: Iterable[str], expected: Mapping[str, Collection[str]]
+    registries: Registries, tags: Iterable[str], expected: Mapping[str, Collection[str | None]]
 ) -> dict[str, str | None]:
     """Return the digest of each tag, after further looks at those that are not as expected.
 
@@ -77,7 +77,8 @@ def settled_digests(
     Args:
         registries: the registries to read.
         tags: the tags to read.
-        expected: tag -> the digests after which no further look is needed; any digest for others.
+        expected: tag -> the digests after which no further look is needed, None for a missing tag;
+            any digest for others.
     """
     current = current_digests(registries, tags)
     for number in range(_LOOKS):

@@ -46,10 +46,15 @@ class FloatingTags:
         }
         self._before: ReleaseRecord | None = progress.previous
         """The record of this release before the run."""
-        self._known = owners.versions if self._targets else ()
-        """The versions that were recorded before the run."""
-        self._latest = recorded_images(owners.latest) if self._targets else {}
+        self._known: dict[str, Mapping[str, list[str]] | None] = {}
+        """Version recorded before the run -> its images by floating tag; None if not read then."""
+        self._latest: Mapping[str, list[str]] = {}
         """Floating tag -> its images in the latest release before this one."""
+        if self._targets:
+            self._latest = recorded_images(owners.latest)
+            self._known = dict.fromkeys(owners.versions) | dict(owners.newer_images)
+            if owners.latest is not None:
+                self._known[owners.latest.release] = self._latest
         self._assigned: dict[str, set[str]] = {}
         """Tag -> the images that this run has assigned it to."""
         self.kept: dict[str, KeptTag] = {}
@@ -80,21 +85,21 @@ class FloatingTags:
         if not self._assigned and record == self._before:
             return
         for _ in range(ROUNDS):
-            if not self._pass(final=True):
+            if self._pass(final=True):
                 return
         digests = current_digests(self._job.registries, self._targets)
         for tag in self._assigned:
             if digests[tag] is None:
                 raise missing_tag(tag, self._own_digest(tag))
         raise RegistryError(
-            next(iter(self._assigned)),
+            next(iter(self._targets)),
             f"another run keeps moving floating tags of {self._job.version}",
             code=Code.CONCURRENT_RELEASE,
             help_=ONE_AT_A_TIME,
         )
 
     def _pass(self, *, final: bool) -> bool:
-        """Look at all tags once and move those that must move; return whether any was moved."""
+        """Look at all tags once and move those that must move; return whether none had to."""
         owners = TagOwners.of(self._job)
         certain = set() if final else self._certain_moves(owners)
         digests: dict[str, str | None] = dict.fromkeys(certain)
@@ -108,13 +113,19 @@ class FloatingTags:
         decisions = {tag: self._decide(owners, tag, digests[tag]) for tag in digests}
         self.kept = {tag: found.kept for tag, found in decisions.items() if found.kept}
         moves = {tag: found.digest for tag, found in decisions.items() if found.digest}
+        is_complete = not moves
+        if final and moves:
+            # Deciding took time. A tag that a promotion has moved meanwhile is decided about again.
+            seen = {tag: decisions[tag].current for tag in moves}
+            now = settled_digests(self._job.registries, moves, {t: {seen[t]} for t in moves})
+            moves = {tag: to for tag, to in moves.items() if now[tag] == seen[tag]}
         for items in self._job.passes():
             tags = {tag: tag for tag in moves if self._targets[tag] in items}
             run_parallel(lambda tag: self._assign(tag, moves[tag]), tags)
         for tag, digest in moves.items():
             self._progress.count_tags(self._targets[tag], tag not in self._assigned)
             self._assigned.setdefault(tag, set()).add(digest)
-        return bool(moves)
+        return is_complete
 
     def _certain_moves(self, owners: TagOwners) -> set[str]:
         """Return the tags that must move, whatever they refer to: they need not be read.
@@ -169,13 +180,25 @@ class FloatingTags:
             if self._recorded_before(tag) is not None:
                 return FloatingTagDecision(own)
             return FloatingTagDecision(own, kept=KeptTag(version, KeptReason.OLDER))
-        if version in self._known:
+        if self._was_recorded(version, tag, digest):
             return FloatingTagDecision(own)  # a fix of a release that was returned to
         return FloatingTagDecision(own, digest, KeptTag(version, KeptReason.NEWER))
 
     def _recorded_before(self, tag: str) -> str | None:
         """Return the image that this release had recorded for a tag before the run."""
         return next(iter(recorded_images(self._before).get(tag, ())), None)
+
+    def _was_recorded(self, version: str, tag: str, digest: str) -> bool:
+        """Return whether a release had recorded an image for a tag before this run created tags.
+
+        A release may be recorded in part, by filtered runs. Records of releases below the latest
+        one are not read before the run: what they contain counts as recorded before. Their runs
+        do not take tags of the latest release.
+        """
+        if version not in self._known:
+            return False
+        images = self._known[version]
+        return images is None or digest in images.get(tag, ())
 
     def _reject_promotion(self, owners: TagOwners, digests: dict[str, str | None]) -> None:
         """Reject that releases recorded before the run have taken tags from this run."""
@@ -185,7 +208,7 @@ class FloatingTags:
             if digest is None or digest in assigned:
                 continue
             version = owners.recorded(tag, digest, self._known)
-            if version is not None:
+            if version is not None and self._was_recorded(version, tag, digest):
                 reason = f"another run has moved the floating tag {tag} to {version}"
                 taken.append((self._targets[tag], reason))
         if taken:

@@ -68,6 +68,7 @@ def read_release(job: PublishJob, progress: PublishProgress) -> None:
     previous = progress.previous.images.values() if progress.previous else ()
     recorded = {tag for image in previous for tag in image.tags}
     digests = listed_digests(job.registries, (tag for tag in tags if tag not in recorded))
+    progress.meets_others |= any(digests.values())
     digests |= current_digests(job.registries, (tag for tag in tags if tag in recorded))
     progress.version_tags = digests
     progress.is_outdated = False

@@ -197,6 +197,8 @@ class PublishProgress:
     """Composed image by its name."""
     build_seconds: dict[str, float] = field(default_factory=dict)
     """Target that this run has built -> the seconds of its build."""
+    meets_others: bool = False
+    """Whether another run of this version was noticed, by tags or a record that it has written."""
     overtaken: bool = False
     """Whether another run has assigned one of the tags to another image."""
     previous: ReleaseRecord | None = None

@@ -69,6 +69,16 @@ class TagOwners:
         self._read([version])
         return self._records[version]
 
+    @property
+    def newer_images(self) -> Mapping[str, Mapping[str, list[str]]]:
+        """Newer final release -> its images by floating tag; releases without a record are absent.
+
+        Reads their records.
+        """
+        _ = self._newer_records
+        newer = filter(self._is_newer, self.versions)
+        return {version: recorded_images(self._records[version]) for version in newer}
+
     def newest(self, tag: str) -> tuple[str, str] | None:
         """Return version and digest of the newest newer release with a floating tag.
 

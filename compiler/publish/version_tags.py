@@ -52,7 +52,7 @@ def adopt_released_images(job: PublishJob, progress: PublishProgress) -> None:
             progress.lost.add(released.digest)
         else:
             progress.images[item.target] = image
-            del progress.build_seconds[item.target]
+            progress.build_seconds.pop(item.target, None)
             tag = f"{item.repository}:{fingerprint_tag(item.fingerprint)}"
             ensure_tag(job.registries, image.manifest, tag)
     reject_existing_tags(job, progress, STAGED)
@@ -63,11 +63,10 @@ def is_rebuilt_elsewhere(
 ) -> bool:
     """Return whether another run has recorded another image of the same inputs than this run.
 
-    Only targets that this run has built count, and only records of other runs whose images exist.
+    Only records of other runs whose images exist count.
     """
     return (
-        item.target in progress.build_seconds
-        and released.digest != progress.recorded.get(item.target)
+        released.digest != progress.recorded.get(item.target)
         and released.fingerprint == f"sha256:{item.fingerprint}"
         and released.digest != progress.images[item.target].digest
         and released.digest not in progress.lost
@@ -142,11 +141,16 @@ def find_restaged_images(
 
 
 def is_overtaken(job: PublishJob, progress: PublishProgress) -> bool:
-    """Return whether another run has moved a version tag away from an image built by this run."""
+    """Return whether another run has moved a version tag away from an image of this run.
+
+    Another run can do that if both have built, or if three run at once: tags of images that this
+    run has not built are only read if it has noticed another run.
+    """
     digests: dict[str, str | None] = {
         tag: progress.digest(item)
         for item in job.tagged.values()
-        if not progress.build_seconds.keys().isdisjoint(item.members or (item.target,))
+        if progress.meets_others
+        or not progress.build_seconds.keys().isdisjoint(item.members or (item.target,))
         for tag in item.version_tags
     }
     return bool(tags_of_other_images(job.registries, digests))

@@ -84,17 +84,17 @@ def write_record(
     sign = sign_before_tag(job.signatures, job.record_repository)
     for _ in range(ROUNDS):
         stored = pull_stored_record(job.registries, job.record_repository, job.version)
-        previous = stored.record if stored else None
-        recorded = previous.by_name if previous else {}
-        if previous is not None:
-            _reject_other_inputs(job, progress, previous)
+        recorded = stored.record.by_name if stored else {}
+        if stored is not None:
+            progress.meets_others |= stored.digest != progress.previous_digest
+            _reject_other_inputs(job, progress, stored.record)
         if any(
             is_rebuilt_elsewhere(progress, item, recorded[name])
             for name, item in job.selected.items()
             if name in recorded
         ):
             return None
-        base = previous or ReleaseRecord(release=job.version, targets=())
+        base = stored.record if stored else ReleaseRecord(release=job.version, targets=())
         indexes = signed_indexes(job, released_indexes(job, progress), progress.images)
         base = base.with_indexes(indexes)
         record = base.with_targets(targets, order)

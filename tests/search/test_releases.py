@@ -111,6 +111,7 @@ SCENARIOS = (
         tasks=(replace(task("2"), targets=("a-1",)), replace(task("2"), targets=("a-2",))),
     ),
     Scenario(base=("1",), tasks=(task("2"), task("3"), replace(task("2"), targets=("a-1",)))),
+    Scenario(base=("1",), tasks=(task("2"), task("3"), replace(task("3"), targets=("a-1",)))),
     Scenario(base=("1",), tasks=(task("2"), task("2")), builds=True),
     Scenario(base=("1",), tasks=(task("2"), task("2"), task("2")), builds=True),
 )
@@ -220,11 +221,15 @@ class Judge:
         ]
 
     def after_end(self, actor: Actor) -> None:
-        """Note what a run has overlooked although it could know it, if it has succeeded."""
+        """Note what a run has overlooked although it could know it, if it has succeeded.
+
+        A run that builds nothing reads each tag once. Another run of the version that has built the
+        same target may assign it meanwhile, and returns it before it ends.
+        """
         if not actor.succeeded or self.world.stale or self.world.deleted:
             return
         differing = self.differing_tags(actor.task.version)
-        for tag, count in self._late.get(actor.name, {}).items():
+        for tag, count in self._late.get(actor.name, {}).items() if actor.built else ():
             if tag in differing and len(self.writes.get(tag, ())) == count:
                 self.broken.append(f"{tag} named another image when {actor.task} was recorded")
         for tag in FLOATING if not actor.task.promotes else ():
@@ -376,18 +381,25 @@ def search(seed: int) -> int:
 def check_equal_runs(judge: Judge, actors: list[Actor]) -> None:
     """Check that runs of one version with the same inputs all succeed.
 
-    A filtered run may find that the other targets of its index are not staged yet.
+    A filtered run may find that the other targets of its index are not staged yet. What a filtered
+    run has recorded, another run of its version may assign again: a run of a newer version cannot
+    tell that from a promotion. Of three runs that build the same images, one may give up.
     """
     contents = {(actor.task.version, actor.task.content) for actor in actors}
-    if len(contents) == len({version for version, _ in contents}):
-        for actor in actors:
-            error = actor.error
-            if isinstance(error, DiagnosticError) and all(
-                diagnostic.code is Code.PARTIAL_INDEX for diagnostic in error.diagnostics
-            ):
-                continue
-            if not actor.succeeded:
-                judge.fail(f"{actor.task} failed beside equal runs: {actor.error}")
+    if len(contents) > len({version for version, _ in contents}):
+        return
+    versions = [actor.task.version for actor in actors]
+    filtered = {actor.task.version for actor in actors if actor.task.targets != TARGETS}
+    for actor in actors:
+        excused = {Code.PARTIAL_INDEX}
+        if filtered - {actor.task.version} or versions.count(actor.task.version) > 2:
+            excused.add(Code.CONCURRENT_RELEASE)
+        error = actor.error
+        codes = (
+            {one.code for one in error.diagnostics} if isinstance(error, DiagnosticError) else ()
+        )
+        if not actor.succeeded and not excused.issuperset(codes):
+            judge.fail(f"{actor.task} failed beside equal runs: {error}")
 
 
 def check_promotions(judge: Judge, actors: list[Actor]) -> None:
@@ -576,6 +588,12 @@ def test_schedules(chunk: int) -> None:
             raise AssertionError(f"SEED={seed} SEARCH=1: {violation}") from violation
 
 
+@pytest.mark.parametrize("seed", [2125, 3012791, 5011757])
+def test_schedules_that_once_broke_a_promise(seed: int) -> None:
+    """Partly recorded releases and promotions are told apart, and floating tags stay the newest."""
+    search(seed)
+
+
 @pytest.mark.parametrize(
     ("checks", "number", "promotes"),
     [
@@ -605,4 +623,4 @@ def test_an_image_that_another_run_has_staged_is_examined(
     monkeypatch.setattr(f"compiler.publish.version_tags.{check}", lambda *_: None)
 
     with pytest.raises(ViolationError):
-        search(1994)
+        search(334)
