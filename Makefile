@@ -17,15 +17,22 @@ sample: setup
 
 setup: .venv/ready ## set up .venv; PYTHON=python3.12 chooses the interpreter
 
-# Made again when pyproject.toml changes; pip's output is shown only where something is wrong.
-# The build hook writes the version of pyproject.toml to compiler/version.py. pip would compile the
-# byte code on one core; a package's file for another version of Python fails to compile.
+# Made again when pyproject.toml changes; the output of uv and pip is shown only where something is
+# wrong. uv takes a tenth of the time. pip installs where it has an index of its own, which uv does
+# not know, and where uv fails. The build hook writes the version of pyproject.toml to
+# compiler/version.py. Byte code is compiled on all cores; a package's file for another version of
+# Python fails to compile.
+INSTALL := pip install --quiet --editable . --group dev
+.venv/ready: export HATCH_BUILD_HOOK_ENABLE_VERSION = true
+.venv/ready: export PIP_DISABLE_PIP_VERSION_CHECK = 1
+.venv/ready: export PIP_NO_COMPILE = 1
 .venv/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
 	@echo "setting up .venv"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
-	@HATCH_BUILD_HOOK_ENABLE_VERSION=true $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable . --group dev 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' uv 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
+	@{ ! $(BIN)/python -m pip config list | grep -q '\.index-url=' && $(BIN)/uv $(INSTALL) --python $(BIN)/python 2> .venv/uv.log; } \
+	  || $(BIN)/python -m $(INSTALL) 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
 	@$(BIN)/python -m compileall -q -j 0 .venv/lib > .venv/compile.log || true
 	@$(BIN)/python -m compileall -q -j 0 compiler
 	@touch $@
@@ -88,7 +95,7 @@ page: ## build the front end of `report`; needs Node.js and the npm registry
 
 dist: setup ## build the wheel and the source archive into dist/
 	rm -rf dist
-	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m build --installer uv --outdir dist
 
 hooks: setup ## check each commit, by the hooks of .pre-commit-config.yaml
 	$(BIN)/pre-commit install

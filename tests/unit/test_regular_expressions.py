@@ -19,7 +19,7 @@ import compiler
 
 
 ROOT = Path(compiler.__file__).parent
-SHORT, LONG = 1_250, 5_000
+SHORT, LONG = 500, 2_000
 ENOUGH = 0.003
 """Seconds for the long text that are never too many."""
 ITERATING = frozenset({"finditer", "findall", "sub", "subn", "split"})

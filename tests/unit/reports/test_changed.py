@@ -102,11 +102,12 @@ def changed(
     return ask
 
 
-def state(folder: Path) -> dict[str, tuple[int, int]]:
-    """Give everything in a repository, git's own index included, with when it was written."""
+def state(project: Path) -> dict[str, tuple[int, int]]:
+    """Return all files of a project's repository, those of Git too, with the time of writing."""
+    top = Path(git(project, "rev-parse", "--show-toplevel").strip())
     return {
         os.fspath(path): (path.lstat().st_mtime_ns, path.lstat().st_ino)
-        for path in folder.rglob("*")
+        for path in top.rglob("*")
         if path.is_file()
     }
 
@@ -120,12 +121,12 @@ def as_json(output: Output) -> dict[str, tuple[list[str], list[str]]]:
 @pytest.mark.slow
 def test_nothing_changed(changed: Callable[..., Output], project: Path) -> None:
     """Nothing is printed to stdout, and no file in the repository is written."""
-    before = state(project.parents[1])
+    before = state(project)
 
     assert changed("--since", "v1") == (0, "", "nothing changed\n")
     assert changed("--since", "HEAD", "--format", "names") == (0, "", "nothing changed\n")
     assert json.loads(changed("--since", "v1", "--format", "json")[1]) == []
-    assert state(project.parents[1]) == before
+    assert state(project) == before
 
 
 def test_a_file_and_what_stands_on_it(changed: Callable[..., Output], project: Path) -> None:
@@ -370,13 +371,13 @@ def test_nothing_is_handed_on(
     docker.chmod(0o755)
     monkeypatch.setenv("PATH", str(docker.parent), prepend=os.pathsep)
     changed(command="")
-    before = state(project.parents[1])
+    before = state(project)
     assert changed(*words, "--test", command="build") == (0, "0 built in 0 s\n", note)
     assert json.loads(changed(*words, "--format", "selection", command="build")[1]) == {
         "version": 1,
         "targets": [],
     }
-    assert state(project.parents[1]) == before
+    assert state(project) == before
 
 
 def test_jobs_for_gitlab(changed: Callable[..., Output]) -> None:
