@@ -1,6 +1,6 @@
 """Write the record of a release: the last step of publishing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from compiler.codes import Code
 from compiler.external.references import split_tag
@@ -8,6 +8,7 @@ from compiler.external.registry.client import RegistryError
 from compiler.external.registry.parallel import pause, run_parallel
 from compiler.publish.checks import find_known_checks, recorded_checks
 from compiler.publish.composed_images import released_indexes
+from compiler.publish.create_tag import settled_digests
 from compiler.publish.image_sizes import recorded_sizes
 from compiler.publish.items import ReleaseItem
 from compiler.publish.request import (
@@ -23,6 +24,7 @@ from compiler.publish.sign import (
     target_signatures,
 )
 from compiler.publish.signatures import sign_before_tag
+from compiler.publish.staged_image import StagedImage
 from compiler.publish.unfinished_tags import find_finished_indexes, find_finished_targets
 from compiler.publish.version_tags import is_overtaken, is_rebuilt_elsewhere
 from compiler.releases.history import current_digests
@@ -81,46 +83,32 @@ def write_record(
     """
     targets = tuple(targets)
     order = [target.name for target in job.request.resolved.plan.targets]
-    sign = sign_before_tag(job.signatures, job.record_repository)
     for _ in range(ROUNDS):
         stored = pull_stored_record(job.registries, job.record_repository, job.version)
-        recorded = stored.record.by_name if stored else {}
         if stored is not None:
             progress.meets_others |= stored.digest != progress.previous_digest
             _reject_other_inputs(job, progress, stored.record)
-        if any(
-            is_rebuilt_elsewhere(progress, item, recorded[name])
-            for name, item in job.selected.items()
-            if name in recorded
-        ):
-            return None
+            if _has_other_images(job, progress, stored.record):
+                return None
         base = stored.record if stored else ReleaseRecord(release=job.version, targets=())
         indexes = signed_indexes(job, released_indexes(job, progress), progress.images)
         base = base.with_indexes(indexes)
         record = base.with_targets(targets, order)
         finished = find_finished_targets(job, record)
         if finished:
-            job.report.say(f"recording {len(finished)} finished by another run of {job.version}")
-            progress.images |= finished
-            find_known_checks(job, progress, finished)
-            sign_images(job, progress, (job.items[name] for name in finished))
-            targets += tuple(_released_target(job, progress, job.items[name]) for name in finished)
+            targets += _finished_targets(job, progress, finished)
             record = base.with_targets(targets, order)
         record = record.with_indexes(
             signed_indexes(job, find_finished_indexes(job, record), record.by_name)
         )
         if stored is not None and stored.record.to_text() == record.to_text():
-            if sign is not None:
-                sign(stored.digest)
+            _sign(job, stored.digest)
             return record
         if is_overtaken(job, progress):
             return None
-        digest = push_record(
-            job.registries,
-            job.record_repository,
-            record,
-            sign,
-        )
+        digest = _push(job, record, stored.digest if stored else None)
+        if digest is None:
+            continue
         progress.recorded = {target.target: target.digest for target in record.targets}
         if job.registries.digest(job.record_repository, record_tag(job.version)) != digest:
             pause(0.2)
@@ -132,6 +120,55 @@ def write_record(
         code=Code.CONCURRENT_RELEASE,
         help_=ONE_AT_A_TIME,
     )
+
+
+def _finished_targets(
+    job: PublishJob, progress: PublishProgress, finished: Mapping[str, StagedImage]
+) -> tuple[ReleasedTarget, ...]:
+    """Return targets that another run has finished as they are recorded; sign their images."""
+    job.report.say(f"recording {len(finished)} finished by another run of {job.version}")
+    progress.images |= finished
+    find_known_checks(job, progress, finished)
+    items = [job.items[name] for name in finished]
+    sign_images(job, progress, items)
+    return tuple(_released_target(job, progress, item) for item in items)
+
+
+def _sign(job: PublishJob, digest: str) -> None:
+    """Sign a record, if anything is signed."""
+    sign = sign_before_tag(job.signatures, job.record_repository)
+    if sign is not None:
+        sign(digest)
+
+
+class _RecordChangedError(Exception):
+    """Another run has written the record since it was read."""
+
+
+def _push(job: PublishJob, record: ReleaseRecord, replaced: str | None) -> str | None:
+    """Store a record, and sign it, if its tag still names the record that it is made from.
+
+    Registries cannot compare and set a tag: another run can still write between two requests.
+
+    Args:
+        job: what to publish.
+        record: the record.
+        replaced: the digest of the record that it replaces; None if there is none.
+
+    Returns:
+        The digest of the record; None if another run has written one meanwhile.
+    """
+    tag = f"{job.record_repository}:{record_tag(job.version)}"
+
+    def before_tag(digest: str) -> None:
+        _sign(job, digest)
+        if settled_digests(job.registries, [tag], {tag: {replaced}})[tag] != replaced:
+            raise _RecordChangedError
+
+    try:
+        return push_record(job.registries, job.record_repository, record, before_tag)
+    except _RecordChangedError:
+        return None
 
 
 def _reject_other_inputs(job: PublishJob, progress: PublishProgress, record: ReleaseRecord) -> None:
@@ -156,6 +193,16 @@ def _reject_other_inputs(job: PublishJob, progress: PublishProgress, record: Rel
             help_="publish the inputs of one of both as another version",
             outcome=SOME_TAGS,
         )
+
+
+def _has_other_images(job: PublishJob, progress: PublishProgress, record: ReleaseRecord) -> bool:
+    """Return whether another run has recorded other images of the same inputs."""
+    recorded = record.by_name
+    return any(
+        is_rebuilt_elsewhere(progress, item, recorded[name])
+        for name, item in job.selected.items()
+        if name in recorded
+    )
 
 
 def _return_tags(job: PublishJob, progress: PublishProgress, record: ReleaseRecord) -> None:
