@@ -382,8 +382,8 @@ def check_equal_runs(judge: Judge, actors: list[Actor]) -> None:
     """Check that runs of one version with the same inputs all succeed.
 
     A filtered run may find that the other targets of its index are not staged yet. What a filtered
-    run has recorded, another run of its version may assign again: a run of a newer version cannot
-    tell that from a promotion. Of three runs that build the same images, one may give up.
+    run has recorded, another run of its version may assign again: a run of a newer version takes that
+    for a promotion. Of three runs that build the same images, one may give up.
     """
     contents = {(actor.task.version, actor.task.content) for actor in actors}
     if len(contents) > len({version for version, _ in contents}):
@@ -590,7 +590,7 @@ def test_schedules(chunk: int) -> None:
 
 @pytest.mark.parametrize("seed", [2125, 3012791, 5011757, 7000463])
 def test_schedules_that_once_broke_a_promise(seed: int) -> None:
-    """Partly recorded releases are no promotions, and records do not replace each other."""
+    """A partly recorded release is not a promotion, and records do not replace each other."""
     search(seed)
 
 

@@ -26,7 +26,7 @@ def compress(tar: Path, layer: Path) -> None:
     with (
         tar.open("rb") as plain,
         layer.open("wb") as file,
-        gzip.GzipFile(filename="", mode="wb", compresslevel=5, fileobj=file, mtime=0) as zipped,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=file, mtime=0) as zipped,
     ):
         shutil.copyfileobj(plain, zipped, 1 << 20)
     tar.unlink()

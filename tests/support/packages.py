@@ -152,6 +152,14 @@ def _download(
     else:
         command = ["download"]
     apt = ["apt-get", "-q", *(f"-o{key}={value}" for key, value in options.items())]
+    is_new = not any((state / "lists").glob("*_Packages*"))
+    if not is_new:
+        try:
+            _run([*apt, *command, *packages], cwd=folder)
+        except Unavailable:  # The indexes name versions that the mirror has replaced.
+            pass
+        else:
+            return
     _run([*apt, "update"], cwd=folder)
     _run([*apt, *command, *packages], cwd=folder)
 
