@@ -381,9 +381,9 @@ def search(seed: int) -> int:
 def check_equal_runs(judge: Judge, actors: list[Actor]) -> None:
     """Check that runs of one version with the same inputs all succeed.
 
-    A filtered run may find that the other targets of its index are not staged yet. What a filtered
-    run has recorded, another run of its version may assign again: a run of a newer version takes that
-    for a promotion. Of three runs that build the same images, one may give up.
+    A filtered run may find that the other targets of its index are not staged yet. What it has
+    recorded, another run of its version may assign again: a run of a newer version takes that for a
+    promotion. Of three runs that build the same images, one may give up.
     """
     contents = {(actor.task.version, actor.task.content) for actor in actors}
     if len(contents) > len({version for version, _ in contents}):
