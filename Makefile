@@ -38,7 +38,7 @@ INSTALL := pip install --quiet --editable . --group dev
 	@touch $@
 
 # Workers of pytest: more than two cores need, since some tests also wait.
-WORKERS ?= 4
+WORKERS ?= 3
 
 quick: lint ## find most mistakes in about a minute, without an engine
 	FUZZ=$${FUZZ:-25} $(BIN)/python -m pytest -q -m "not engine and not slow" -n $(WORKERS) --dist loadfile

@@ -226,7 +226,7 @@ def test_a_program_is_stopped_by_an_interrupt(tmp_path: Path) -> None:
     def call(number: int) -> None:
         if number:
             started.set()
-            run("echo $$ > pid; exec sleep 60", tmp_path, timeout=60)
+            run("echo $$ > new; mv new pid; exec sleep 60", tmp_path, timeout=60)
         started.wait()
         while not (tmp_path / "pid").exists():
             time.sleep(0.01)
