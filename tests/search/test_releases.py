@@ -223,13 +223,16 @@ class Judge:
     def after_end(self, actor: Actor) -> None:
         """Note what a run has overlooked although it could know it, if it has succeeded.
 
-        A run that builds nothing reads each tag once. Another run of the version that has built the
-        same target may assign it meanwhile, and returns it before it ends.
+        A run reads the tags of images that it has not built once. Another run of the version that
+        has built them may assign these tags meanwhile, and returns them before it ends.
         """
         if not actor.succeeded or self.world.stale or self.world.deleted:
             return
         differing = self.differing_tags(actor.task.version)
-        for tag, count in self._late.get(actor.name, {}).items() if actor.built else ():
+        version, known = actor.task.version, self._late.get(actor.name, {})
+        built = [tag for target in actor.built_targets for tag in version_tags(target, version)]
+        for tag in filter(known.__contains__, built):
+            count = known[tag]
             if tag in differing and len(self.writes.get(tag, ())) == count:
                 self.broken.append(f"{tag} named another image when {actor.task} was recorded")
         for tag in FLOATING if not actor.task.promotes else ():

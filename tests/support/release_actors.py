@@ -187,6 +187,7 @@ class Actor:
     run: greenlet = field(default_factory=greenlet)
     """Where it continues when it is its turn."""
     built: int = 0
+    built_targets: set[str] = field(default_factory=set)
     pending: str = ""
     """The request that it waits to send."""
 
@@ -410,6 +411,7 @@ class World:
                 self.tested = True
                 continue
             actor.built += 1
+            actor.built_targets.add(name)
             layer = f"{name} {actor.name} {actor.built}{self.label}"
             digest = push_built(
                 actor.registries, options.overrides[name], layer, ARCHITECTURES[name]
