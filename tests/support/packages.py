@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -152,13 +153,10 @@ def _download(
     else:
         command = ["download"]
     apt = ["apt-get", "-q", *(f"-o{key}={value}" for key, value in options.items())]
-    is_new = not any((state / "lists").glob("*_Packages*"))
-    if not is_new:
-        try:
+    if any((state / "lists").glob("*_Packages*")):
+        # They may name versions that the mirror has replaced.
+        with contextlib.suppress(Unavailable):
             _run([*apt, *command, *packages], cwd=folder)
-        except Unavailable:  # The indexes name versions that the mirror has replaced.
-            pass
-        else:
             return
     _run([*apt, "update"], cwd=folder)
     _run([*apt, *command, *packages], cwd=folder)
