@@ -47,7 +47,7 @@ from compiler.publish.version_tags import (
     create_version_tags,
     find_restaged_images,
 )
-from compiler.publish.write_record import released_targets, write_record
+from compiler.publish.write_record import is_record_replaced, released_targets, write_record
 from compiler.releases.registry_record import choose_repository
 from compiler.releases.tag_templates import TagTemplates
 from compiler.targets.graph import closure
@@ -208,6 +208,8 @@ def _release(job: PublishJob, progress: PublishProgress) -> PublishResult:
             _continue_with_staged(job, progress)
             continue
         floating_tags.settle(record)
+        if is_record_replaced(job, progress, record):
+            continue
         reject_deleted_images(job, progress, SOME_TAGS)
         return PublishResult(
             release=job.version,

@@ -207,6 +207,8 @@ class PublishProgress:
     """The digest of that record's manifest."""
     recorded: Mapping[str, str] = field(default_factory=dict)
     """Target -> digest in the record that this run has written last."""
+    record_digest: str = ""
+    """The digest of that record's manifest."""
     lost: set[str] = field(default_factory=set)
     """The digests of recorded images that are missing or incomplete: others replace them."""
     latest: ReleaseRecord | None = None

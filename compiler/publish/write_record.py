@@ -110,6 +110,7 @@ def write_record(
         if digest is None:
             continue
         progress.recorded = {target.target: target.digest for target in record.targets}
+        progress.record_digest = digest
         if job.registries.digest(job.record_repository, record_tag(job.version)) != digest:
             pause(0.2)
         elif not find_finished_targets(job, record):
@@ -119,6 +120,27 @@ def write_record(
         f"another run keeps writing the record of {job.version}",
         code=Code.CONCURRENT_RELEASE,
         help_=ONE_AT_A_TIME,
+    )
+
+
+def is_record_replaced(job: PublishJob, progress: PublishProgress, record: ReleaseRecord) -> bool:
+    """Return whether another run has replaced the record that this run has written without it.
+
+    A filtered run may have looked for a record right before this run wrote it. It cannot add what
+    this run has released while a run of an older version holds the floating tags.
+    """
+    written = progress.record_digest
+    if (
+        not written
+        or job.registries.digest(job.record_repository, record_tag(job.version)) == written
+    ):
+        return False
+    stored = pull_stored_record(job.registries, job.record_repository, job.version)
+    images = stored.record.images if stored else {}
+    return any(
+        name not in images or images[name].digest != image.digest
+        for name, image in record.images.items()
+        if name in job.tagged
     )
 
 

@@ -591,7 +591,7 @@ def test_schedules(chunk: int) -> None:
             raise AssertionError(f"SEED={seed} SEARCH=1: {violation}") from violation
 
 
-@pytest.mark.parametrize("seed", [2125, 3012791, 5011757, 7000463])
+@pytest.mark.parametrize("seed", [2125, 3012791, 5011757, 7000463, 40110125])
 def test_schedules_that_once_broke_a_promise(seed: int) -> None:
     """A partly recorded release is not a promotion, and records do not replace each other."""
     search(seed)
