@@ -20,8 +20,8 @@ setup: .venv/ready ## set up .venv; PYTHON=python3.12 chooses the interpreter
 # Made again when pyproject.toml changes; the output of uv and pip is shown only where something is
 # wrong. uv takes a tenth of the time. pip installs where it has an index of its own, which uv does
 # not know, and where uv fails. The build hook writes the version of pyproject.toml to
-# compiler/version.py. Byte code is compiled on all cores; a package's file for another version of
-# Python fails to compile.
+# compiler/version.py. Packages are compiled to byte code when they are first imported: most of their
+# files never are.
 INSTALL := pip install --quiet --editable . --group dev
 .venv/ready: export HATCH_BUILD_HOOK_ENABLE_VERSION = true
 .venv/ready: export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -33,7 +33,6 @@ INSTALL := pip install --quiet --editable . --group dev
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' uv 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
 	@{ ! $(BIN)/python -m pip config list | grep -q '\.index-url=' && $(BIN)/uv $(INSTALL) --python $(BIN)/python 2> .venv/uv.log; } \
 	  || $(BIN)/python -m $(INSTALL) 2> .venv/pip.log || { cat .venv/pip.log; exit 1; }
-	@$(BIN)/python -m compileall -q -j 0 .venv/lib > .venv/compile.log || true
 	@$(BIN)/python -m compileall -q -j 0 compiler
 	@touch $@
 
