@@ -18,11 +18,7 @@ from compiler.publish.request import (
     PublishJob,
     PublishProgress,
 )
-from compiler.publish.sign import (
-    sign_images,
-    signed_indexes,
-    target_signatures,
-)
+from compiler.publish.sign import sign_images, signed_indexes, target_signatures
 from compiler.publish.signatures import sign_before_tag
 from compiler.publish.staged_image import StagedImage
 from compiler.publish.unfinished_tags import find_finished_indexes, find_finished_targets
@@ -126,19 +122,16 @@ def write_record(
 def is_record_replaced(job: PublishJob, progress: PublishProgress, record: ReleaseRecord) -> bool:
     """Return whether another run has replaced the record that this run has written without it.
 
-    A filtered run may have looked for a record right before this run wrote it. It cannot add what
-    this run has released while a run of an older version holds the floating tags.
+    A filtered run does so if it has looked for a record right before. It does not add the images
+    of this run while a run of an older version has moved their floating tags.
     """
-    written = progress.record_digest
-    if (
-        not written
-        or job.registries.digest(job.record_repository, record_tag(job.version)) == written
-    ):
+    repository = job.record_repository
+    if progress.record_digest in {"", job.registries.digest(repository, record_tag(job.version))}:
         return False
-    stored = pull_stored_record(job.registries, job.record_repository, job.version)
-    images = stored.record.images if stored else {}
+    stored = pull_stored_record(job.registries, repository, job.version)
+    recorded = stored.record.images if stored else {}
     return any(
-        name not in images or images[name].digest != image.digest
+        name not in recorded or recorded[name].digest != image.digest
         for name, image in record.images.items()
         if name in job.tagged
     )
