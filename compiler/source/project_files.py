@@ -52,7 +52,9 @@ class Files:
     def __init__(self, root: Path, shown: str = "", disk: FileSystem = DISK) -> None:
         """Take the folder, and the prefix that users see before a path, such as `images/`."""
         self._shown, self.disk = shown, disk
-        self._real = disk.real(os.path.abspath(root))
+        # Not `abspath`, which takes `link/..` for the folder that contains the link.
+        full = os.path.join(os.getcwd(), root)
+        self._real, self._exists = disk.real(full), disk.exists(full)
         self.digests: dict[str, str | None] = {}
         """Path -> `sha256:...` of a file that was read, `folder`, `present`, or None if missing."""
         self.found: dict[str, list[str]] = {}
@@ -83,6 +85,8 @@ class Files:
         """
         full, real = self._inside(path)
         try:
+            if not self._exists:  # `missing/..`, which `real` takes for the folder above
+                raise FileNotFoundError
             mode = self._mode(real)
             if stat.S_ISDIR(mode):
                 raise FileError(
@@ -261,6 +265,8 @@ class Files:
     def _near(self, full: str) -> str:
         """Return help for a missing path: a near match in its folder."""
         folder, name = os.path.split(full)
+        if not self._exists:
+            return NEAR
         try:
             neighbours = sorted(name for name, _ in self.disk.entries(self.disk.real(folder)))
         except OSError:

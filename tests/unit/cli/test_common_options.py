@@ -123,6 +123,22 @@ def test_a_project_within_a_project(
     assert "worker-3_10" in capsys.readouterr().out
 
 
+def test_a_folder_above_a_link(small_project: Path, capsys: Capture, monkeypatch: Patch) -> None:
+    """`link/..` is the folder of what the link leads to, for what is read and what is written."""
+    (small_project / "deep").mkdir()
+    elsewhere = small_project.with_name("elsewhere")
+    elsewhere.mkdir()
+    (elsewhere / "matrix.yaml").write_text("images: 3\n")
+    (elsewhere / "link").symlink_to(small_project / "deep")
+    monkeypatch.chdir(elsewhere)
+
+    assert run(["-f", "link/../matrix.yaml"]) == 0
+    assert (small_project / "docker-bake.hcl").exists()
+    assert run(["-f", "nowhere/../matrix.yaml"]) == 1
+
+    assert "there is no file nowhere/../matrix.yaml" in capsys.readouterr().err
+
+
 def test_the_next_command_can_be_copied(
     small_project: Path, capsys: Capture, monkeypatch: Patch
 ) -> None:
