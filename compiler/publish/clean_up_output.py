@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from compiler.publish.clean_up import CleanUpPlan
 from compiler.publish.deletions import Deletion
 from compiler.publish.output import SHORT_DIGEST
-from compiler.reports.layers.recorded_output import size
+from compiler.reports.sizes import size
 from compiler.reports.text import columns, counted, shortened
 
 

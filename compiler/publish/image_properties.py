@@ -16,7 +16,7 @@ from compiler.matrix.sizes import parse_size
 from compiler.publish.items import ReleaseItem
 from compiler.publish.request import PublishJob
 from compiler.publish.staged_image import KnownImage, layer_sizes, read_config
-from compiler.reports.layers.recorded_output import size
+from compiler.reports.sizes import size
 from compiler.targets.image_tests import ImageTest
 from compiler.targets.test_locations import locate_test
 

@@ -16,7 +16,7 @@ from compiler.publish.staged_image import (
 )
 from compiler.releases.history import released_repository
 from compiler.releases.record import ReleasedTarget, platform_name
-from compiler.reports.layers.recorded_output import size
+from compiler.reports.sizes import size
 from compiler.reports.text import shortened
 
 

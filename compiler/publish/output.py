@@ -16,7 +16,7 @@ from compiler.releases.record import (
     format_record,
     index_name,
 )
-from compiler.reports.layers.recorded_output import size
+from compiler.reports.sizes import size
 from compiler.reports.text import columns, counted, inert, printable
 
 

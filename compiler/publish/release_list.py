@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from compiler.publish.output import PublishFormat
 from compiler.releases.record import ReleaseRecord
-from compiler.reports.layers.recorded_output import size
+from compiler.reports.sizes import growth, growth_text, size
 from compiler.reports.text import columns
 
 
@@ -51,7 +51,7 @@ def format_releases(records: Sequence[ReleaseRecord], output_format: PublishForm
             str(row.targets),
             str(row.built),
             size(row.bytes),
-            "" if row.growth is None else f"{row.growth:+.1%}",
+            growth_text(row.growth),
         )
         for row in rows
     ]
@@ -66,7 +66,4 @@ def _growth(record: ReleaseRecord, before: ReleaseRecord | None) -> float | None
         for target in record.targets
         if (old := earlier.get(target.target)) is not None and target.bytes and old.bytes
     ]
-    total = sum(old for _, old in pairs)
-    if not total:
-        return None
-    return round((sum(new for new, _ in pairs) - total) / total, 3) + 0.0  # without a sign of zero
+    return growth(sum(new for new, _ in pairs), sum(old for _, old in pairs))

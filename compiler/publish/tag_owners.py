@@ -69,15 +69,12 @@ class TagOwners:
         self._read([version])
         return self._records[version]
 
-    @property
+    @cached_property
     def newer_images(self) -> Mapping[str, Mapping[str, list[str]]]:
-        """Newer final release -> its images by floating tag; releases without a record are absent.
-
-        Reads their records.
-        """
-        _ = self._newer_records
-        newer = filter(self._is_newer, self.versions)
-        return {version: recorded_images(self._records[version]) for version in newer}
+        """Newer final release -> its images by floating tag, for all with a record."""
+        versions = [version for version in self.versions if self._is_newer(version)]
+        self._read(versions)
+        return {version: recorded_images(self._records[version]) for version in versions}
 
     def newest(self, tag: str) -> tuple[str, str] | None:
         """Return version and digest of the newest newer release with a floating tag.
@@ -124,11 +121,9 @@ class TagOwners:
     @cached_property
     def _newer_records(self) -> Mapping[str, list[tuple[str, str]]]:
         """Floating tag -> version and digest in the records of newer releases, newest first."""
-        versions = [version for version in self.versions if self._is_newer(version)]
-        self._read(versions)
         found: dict[str, list[tuple[str, str]]] = {}
-        for version in versions:
-            for tag, digests in recorded_images(self._records[version]).items():
+        for version, images in self.newer_images.items():
+            for tag, digests in images.items():
                 found.setdefault(tag, []).extend((version, digest) for digest in digests)
         return found
 

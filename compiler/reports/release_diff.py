@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from compiler.releases.release_diff import ChangeKind, ImageChange, ReleaseDiff, Replaced
-from compiler.reports.layers.recorded_output import size
 from compiler.reports.markdown import markdown, markdown_table
+from compiler.reports.sizes import growth, growth_text, size
 from compiler.reports.text import counted, inert, printable, shortened
 
 
@@ -60,10 +60,8 @@ def _sizes(change: ImageChange) -> str:
     new = size(change.new.bytes) if change.new else ""
     if not change.old or not change.new:
         return old or new
-    if not change.old.bytes:
-        return _arrow(old, new)
-    growth = (change.new.bytes - change.old.bytes) / change.old.bytes
-    return f"{_arrow(old, new)} ({growth:+.1%})"
+    grown = growth_text(growth(change.new.bytes, change.old.bytes))
+    return f"{_arrow(old, new)} ({grown})" if grown else _arrow(old, new)
 
 
 def _arrow(old: str, new: str) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from compiler.matrix.matcher import spelling
-from compiler.reports.layers.recorded_output import size
 from compiler.reports.markdown import markdown, markdown_table
+from compiler.reports.sizes import growth, growth_text, size
 from compiler.reports.text import counted, shortened
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
@@ -115,12 +115,11 @@ def _table(targets: Iterable[Target], summary: RunSummary) -> list[str]:
 def _details(name: str, summary: RunSummary) -> tuple[str, str, str, str]:
     """Return why a target is built, its size, that in the last release, and the difference."""
     now, before = summary.sizes.get(name, 0), summary.released_sizes.get(name, 0)
-    growth = f"{(now - before) / before:+.1%}" if now and before else ""
     return (
         shortened(summary.reasons.get(name, ()), _MOST_REASONS, "; "),
         size(now) if now else "",
         size(before) if before else "",
-        growth,
+        growth_text(growth(now, before)),
     )
 
 

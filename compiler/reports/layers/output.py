@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterator
 
 from compiler.reports.layers.layers import Cost, Layers, Recorded, distinct
-from compiler.reports.layers.recorded_output import recorded_json, recorded_lines, size
+from compiler.reports.layers.recorded_output import recorded_json, recorded_lines
 from compiler.reports.layers.tree import Branch, TreeStep, axis_starts, fold
+from compiler.reports.sizes import size
 from compiler.reports.text import columns, counted, printable, shortened
 
 

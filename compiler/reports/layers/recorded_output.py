@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from compiler.reports.layers.layers import Recorded, Timed
+from compiler.reports.sizes import size
 from compiler.reports.text import columns
 
 
-_KILO = 1000
 _WIDEST = 80
 """Characters of a step's name that are shown."""
 
@@ -56,20 +56,6 @@ def _rows(steps: Sequence[Timed]) -> Iterator[list[str]]:
             size(transferred) if transferred else "",
             f"{step.targets:,}",
         ]
-
-
-def size(count: int) -> str:
-    """Return a number of bytes with a unit.
-
-    >>> size(999), size(1_500), size(2_000_000)
-    ('999 B', '1.5 kB', '2.0 MB')
-    """
-    amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < _KILO or unit == "GB":
-            return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= _KILO
-    raise AssertionError
 
 
 def recorded_json(recorded: Recorded) -> dict[str, object]:
