@@ -72,7 +72,7 @@ def bake_arguments(
     finished: Collection[str] = (),
     platforms: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> list[str]:
-    """Return the arguments of a bake invocation, without the names of its targets.
+    """Return our arguments of a bake invocation, without the names of its targets.
 
     Args:
         batch: the targets to build.
@@ -123,4 +123,4 @@ def bake_arguments(
         for context, other in contexts.get(name, {}).items()
         if other in pins
     ]
-    return [*arguments, *options.extra]
+    return arguments

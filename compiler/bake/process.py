@@ -58,7 +58,7 @@ class BakeProcess:
 
         Args:
             batch: the targets to build.
-            arguments: the arguments in front of the targets.
+            arguments: our arguments, in front of the targets.
             options: the folder, the variables and the platforms of the build.
             metadata: the file for bake's metadata; an existing one is deleted.
             lines: receives each line of output, then an empty one.
@@ -75,7 +75,8 @@ class BakeProcess:
             fixed += [f"--var={name}={value}" for name, value in variables.items()]
         # A session of its own: the terminal's Ctrl-C reaches only us, and we stop the whole group.
         self._process = subprocess.Popen(  # noqa: S603 - without a shell
-            buildx.command("bake", *fixed, *arguments, *batch),
+            # The user's last argument may lack its value, which must not be a target's name.
+            buildx.command("bake", *fixed, *arguments, *batch, *options.extra),
             cwd=options.folder,
             env=_environment(options, variables, policy),
             stdin=subprocess.DEVNULL,
@@ -99,12 +100,13 @@ class BakeProcess:
         return self._process.returncode == 0
 
     def metadata(self) -> Mapping[str, Metadata]:
-        """Return bake's metadata by target; empty if there is none."""
+        """Return bake's metadata by target; empty if there is none, or of another shape."""
         try:
             content: Any = json.loads(self._metadata.read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
-        return content if isinstance(content, dict) else {}
+        entries = content.items() if isinstance(content, dict) else ()
+        return {name: entry for name, entry in entries if isinstance(entry, dict)}
 
     def send_signal(self, number: int) -> bool:
         """Send a signal to all processes of the group; return whether any process exists."""

@@ -1,11 +1,10 @@
 """Read the output of `bake --progress=rawjson`: steps and errors of each target."""
 
-import base64
-import json
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from compiler.bake.progress import Log, Vertex, parse_status
 from compiler.bake.trace import BuildTrace
 from compiler.external.transient_errors import is_cancellation
 
@@ -74,21 +73,18 @@ class OutputReader:
             if line != b"}\n":
                 return
             line, self._unfinished = b"".join(self._unfinished), []
-        try:
-            status = json.loads(line)
-        except ValueError:
-            status = None
-        if not isinstance(status, dict):
+        status = parse_status(line)
+        if status is None:
             self._messages.append(line.decode(errors="replace").rstrip())
             return
         if self._only:
-            for vertex in status.get("vertexes") or ():
-                vertex["name"] = _with_target(self._only, vertex["name"])
+            named = (v._replace(name=_with_target(self._only, v.name)) for v in status.vertices)
+            status = status._replace(vertices=tuple(named))
         if self._trace is not None:
             self._trace.add(status)
-        for vertex in status.get("vertexes") or ():
+        for vertex in status.vertices:
             yield from self._read_vertex(vertex)
-        for log in status.get("logs") or ():
+        for log in status.logs:
             yield from self._read_log(log)
 
     @property
@@ -131,33 +127,32 @@ class OutputReader:
             errors = [StepError(targets, message[2].strip(), self.messages)]
         return errors
 
-    def _read_vertex(self, vertex: dict[str, Any]) -> Iterator[LogText]:
-        step = self._steps.setdefault(vertex["digest"], _Step())
-        match = _STEP_WITHOUT_NUMBER.match(vertex["name"]) or _STEP.match(vertex["name"])
+    def _read_vertex(self, vertex: Vertex) -> Iterator[LogText]:
+        step = self._steps.setdefault(vertex.digest, _Step())
+        match = _STEP_WITHOUT_NUMBER.match(vertex.name) or _STEP.match(vertex.name)
         if match is None or match[1] == "internal":
             return
         target = match[1]
         name = f"[{match[2]}" if match.re is _STEP else match[2]
         if target not in step.names:
             step.names[target] = name
-        if "started" in vertex and target not in step.started:
+        if vertex.started and target not in step.started:
             step.started.add(target)
             yield LogText(target, f"{name}\n{step.output}", step=name)
-        if error := vertex.get("error", ""):
+        if vertex.error:
             if not step.error or is_cancellation(step.error):
-                step.error = error
-            yield LogText(target, f"ERROR: {error}\n")
-        elif "completed" in vertex and target not in step.completed:
+                step.error = vertex.error
+            yield LogText(target, f"ERROR: {vertex.error}\n")
+        elif vertex.completed and target not in step.completed:
             step.completed.add(target)
-            if vertex.get("cached"):
+            if vertex.cached:
                 yield LogText(target, "CACHED\n")
 
-    def _read_log(self, log: dict[str, Any]) -> Iterator[LogText]:
-        step = self._steps.setdefault(log["vertex"], _Step())
-        text = base64.b64decode(log.get("data") or "").decode(errors="replace")
-        step.output = (step.output + text)[-MAX_STEP_OUTPUT:]
+    def _read_log(self, log: Log) -> Iterator[LogText]:
+        step = self._steps.setdefault(log.vertex, _Step())
+        step.output = (step.output + log.text)[-MAX_STEP_OUTPUT:]
         for target in step.started:
-            yield LogText(target, text)
+            yield LogText(target, log.text)
 
 
 def _with_target(target: str, name: str) -> str:

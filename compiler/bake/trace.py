@@ -10,11 +10,12 @@ pushed or transferred from a context by the step.
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from compiler.bake.progress import Status, Vertex
 from compiler.output.local_folder import load_local, write_local
 
 
@@ -53,24 +54,29 @@ class BuildTrace:
     """Collects the steps that BuildKit reports, by digest."""
 
     def __init__(self) -> None:
-        self._vertices: dict[str, dict[str, Any]] = {}
+        self._vertices: dict[str, Vertex] = {}
         self._names: dict[str, dict[str, str]] = {}
         self._sizes: dict[str, dict[str, int]] = {}
 
-    def add(self, status: Mapping[str, Any]) -> None:
+    def add(self, status: Status) -> None:
         """Add a status of the progress of a bake process."""
-        for vertex in status.get("vertexes") or ():
-            digest, name = vertex["digest"], vertex["name"]
-            match = _NAME.match(name)
+        for vertex in status.vertices:
+            match = _NAME.match(vertex.name)
             if match is not None:
-                self._names.setdefault(digest, {}).setdefault(match[1], name)
-            known = self._vertices.setdefault(digest, {})
-            executed = known.get("completed") and not known.get("cached")
-            if not (executed and vertex.get("cached")):  # Another batch found it in the cache.
-                known.update(vertex)
-        for one in status.get("statuses") or ():
-            sizes = self._sizes.setdefault(one["vertex"], {})
-            sizes[one["id"]] = max(sizes.get(one["id"], 0), one.get("current") or 0)
+                self._names.setdefault(vertex.digest, {}).setdefault(match[1], vertex.name)
+            known = self._vertices.get(vertex.digest, vertex)
+            executed = known.completed and not known.cached
+            # A step that another batch has found in the cache was executed.
+            last = known if executed and vertex.cached else vertex
+            self._vertices[vertex.digest] = last._replace(
+                inputs=last.inputs or known.inputs,
+                started=last.started or known.started,
+                completed=last.completed or known.completed,
+                cached=last.cached or known.cached,
+            )
+        for one in status.transfers:
+            sizes = self._sizes.setdefault(one.vertex, {})
+            sizes[one.id] = max(sizes.get(one.id, 0), one.current)
 
     def save(self, folder: Path) -> None:
         """Write the trace of all completed steps; an earlier one is replaced.
@@ -78,32 +84,32 @@ class BuildTrace:
         Raises:
             OSError: it cannot be written.
         """
-        complete = {
-            digest: vertex
-            for digest, vertex in self._vertices.items()
-            if vertex.get("started") and vertex.get("completed")
-        }
-        if not complete:
+        times = dict(self._times())
+        if not times:
             return
-        numbers = {digest: number for number, digest in enumerate(complete)}
-        times = {
-            digest: (_seconds(vertex["started"]), _seconds(vertex["completed"]))
-            for digest, vertex in complete.items()
-        }
+        numbers = {digest: number for number, digest in enumerate(times)}
         first = min(started for started, _ in times.values())
         steps = [
             {
                 "names": self._names.get(digest, {}),
-                "inputs": [numbers[one] for one in vertex.get("inputs") or () if one in numbers],
-                "started": round(times[digest][0] - first, 3),
-                "completed": round(times[digest][1] - first, 3),
-                "cached": bool(vertex.get("cached")),
+                "inputs": [numbers[one] for one in self._vertices[digest].inputs if one in numbers],
+                "started": round(started - first, 3),
+                "completed": round(completed - first, 3),
+                "cached": self._vertices[digest].cached,
                 "bytes": sum(self._sizes.get(digest, {}).values()),
             }
-            for digest, vertex in complete.items()
+            for digest, (started, completed) in times.items()
         ]
         text = json.dumps({"version": _VERSION, "cores": os.cpu_count() or 1, "steps": steps})
         write_local(folder, TRACE, f"{text}\n".encode())
+
+    def _times(self) -> Iterator[tuple[str, tuple[float, float]]]:
+        """Yield the digest and the times of each step that has both."""
+        for digest, vertex in self._vertices.items():
+            try:
+                yield digest, (_seconds(vertex.started), _seconds(vertex.completed))
+            except ValueError:
+                continue
 
 
 def read_trace(folder: str | os.PathLike[str]) -> RecordedBuild:
@@ -135,6 +141,10 @@ def read_trace(folder: str | os.PathLike[str]) -> RecordedBuild:
 
 
 def _seconds(text: str) -> float:
-    """Return the seconds of a time such as `2026-01-01T00:00:00.123456789Z`."""
+    """Return the seconds of a time such as `2026-01-01T00:00:00.123456789Z`.
+
+    Raises:
+        ValueError: it is another text.
+    """
     whole, _, fraction = text.rstrip("Z").partition(".")
     return datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(f"0.{fraction or 0}")

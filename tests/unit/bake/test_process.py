@@ -26,7 +26,7 @@ if sys.argv[2:] == ["version"]:
     print("github.com/docker/buildx {version} 0000")
 else:
     with open("call.json", "w") as file:
-        json.dump([[a for a in sys.argv if a.startswith("--var")], dict(os.environ)], file)
+        json.dump([sys.argv, dict(os.environ)], file)
 """
 
 
@@ -34,7 +34,7 @@ else:
 def bake(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], tuple[list[str], dict[str, str]]]:
-    """Provide a function that returns the variables of bake: its options and environment.
+    """Provide a function that returns the arguments and the environment of bake.
 
     It takes the version of buildx.
     """
@@ -53,7 +53,10 @@ def bake(
         (tmp_path / "matrix.yaml").write_text("images: {a: {template: a.j2}}\n")
         plan = compile_matrix(tmp_path / "matrix.yaml").plan
         options = BakeOptions(
-            folder=tmp_path, platforms=("linux/arm64",), variables={"VERSION": "v2 beta"}
+            folder=tmp_path,
+            platforms=("linux/arm64",),
+            variables={"VERSION": "v2 beta"},
+            extra=("--metadata-file",),
         )
         outcome = build(plan, ["a"], options, Lines(lambda _: None))
         assert list(outcome.built) == ["a"]
@@ -88,10 +91,19 @@ def test_variables_reach_bake(
 
     options, environment = bake(version)
 
-    assert options == arguments
+    assert [option for option in options if option.startswith("--var")] == arguments
     names = ("VERSION", "ONLY_PLATFORM", SWITCH, "COSIGN_KEY")
     passed = {name: environment[name] for name in names if name in environment}
     assert passed == {"VERSION": "v2 beta", "ONLY_PLATFORM": "linux/arm64", **switch}
+
+
+def test_a_user_s_option_does_not_take_a_target_for_its_value(
+    bake: Callable[[str], tuple[list[str], dict[str, str]]],
+) -> None:
+    """Bake reports an option that lacks its value: the arguments after `--` are the last."""
+    arguments, _ = bake("v0.30.1")
+
+    assert arguments[-2:] == ["a", "--metadata-file"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from compiler.bake.progress import Status, parse_status
 from compiler.bake.rawjson import OutputReader
 from compiler.bake.trace import BuildTrace, read_trace
 
@@ -19,6 +20,13 @@ def vertex(digest: str, name: str, start: int, end: int, **more: Any) -> dict[st
         for key, second in (("started", start), ("completed", end))
     }
     return {"digest": digest, "name": name, **times, **more}
+
+
+def status(*vertices: dict[str, Any]) -> Status:
+    """Return a status with steps."""
+    parsed = parse_status(json.dumps({"vertexes": vertices}).encode())
+    assert parsed is not None
+    return parsed
 
 
 def test_what_is_kept(tmp_path: Path) -> None:
@@ -53,9 +61,9 @@ def test_what_is_kept(tmp_path: Path) -> None:
 def test_a_step_that_another_batch_finds_in_the_cache_was_executed(tmp_path: Path) -> None:
     """A later batch reports a step as cached; it was executed once."""
     trace = BuildTrace()
-    trace.add({"vertexes": [vertex("a", "[one 1/1] RUN x", 1, 5)]})
-    trace.add({"vertexes": [vertex("a", "[two 1/1] RUN x", 7, 7, cached=True)]})
-    trace.add({"vertexes": [vertex("b", "[two 1/2] RUN z", 7, 7, cached=True)]})
+    trace.add(status(vertex("a", "[one 1/1] RUN x", 1, 5)))
+    trace.add(status(vertex("a", "[two 1/1] RUN x", 7, 7, cached=True)))
+    trace.add(status(vertex("b", "[two 1/2] RUN z", 7, 7, cached=True)))
     trace.save(tmp_path)
     first, second = read_trace(tmp_path).steps
 
@@ -66,11 +74,45 @@ def test_a_step_that_another_batch_finds_in_the_cache_was_executed(tmp_path: Pat
 def test_a_build_without_steps_keeps_the_trace(tmp_path: Path) -> None:
     """If nothing was built, the trace of the build before stays."""
     trace = BuildTrace()
-    trace.add({"vertexes": [vertex("a", "[one 1/1] RUN x", 1, 5)]})
+    trace.add(status(vertex("a", "[one 1/1] RUN x", 1, 5)))
     trace.save(tmp_path)
     BuildTrace().save(tmp_path)
 
     assert len(read_trace(tmp_path).steps) == 1
+
+
+STRANGE: tuple[Any, ...] = (
+    {"vertexes": [{"digest": "a", "name": "[one] x", "started": "x", "completed": "y"}]},
+    {"vertexes": [{"digest": "a", "name": "[one] x", "started": 1, "completed": 2}]},
+    {"vertexes": [vertex("a", "[one] x", 1, 2, error=7, inputs=7, cached="no")]},
+    {"vertexes": [vertex("a", "[one] x", 1, 2, inputs=[7, None, ["a"]])]},
+    {"vertexes": [{"digest": "a"}, {"name": "[one] x"}, None, 7, [], {"digest": [], "name": 7}]},
+    {"vertexes": 7, "statuses": "x", "logs": {"vertex": "a"}},
+    {"statuses": [{"id": "x"}, {"vertex": "a"}, {"vertex": "a", "id": "x", "current": "7"}, None]},
+    {"logs": [{"data": "eA=="}, {"vertex": "a", "data": "~"}, {"vertex": "a", "data": 7}, None]},
+)
+"""Progress that BuildKit does not write."""
+
+
+@pytest.mark.parametrize("line", STRANGE, ids=range(len(STRANGE)))
+def test_progress_of_another_shape_is_left_out(line: Any, tmp_path: Path) -> None:
+    """A build never fails because of its progress."""
+    trace = BuildTrace()
+    reader = OutputReader(trace)
+    list(reader.read(json.dumps({"vertexes": [vertex("b", "[two] x", 1, 3)]}).encode() + b"\n"))
+    list(reader.read(json.dumps(line).encode() + b"\n"))
+    trace.save(tmp_path)
+
+    assert {"two": "[two] x"} in [step.names for step in read_trace(tmp_path).steps]
+    assert reader.errors() == []
+
+
+def test_deep_progress_is_a_message() -> None:
+    """A line that is nested too deeply for JSON is text."""
+    reader = OutputReader()
+    list(reader.read(b"[" * 100_000 + b"\n"))
+
+    assert reader.messages.startswith("[[[")
 
 
 DAMAGED = {
