@@ -28,6 +28,7 @@ from compiler.publish.request import (
 )
 from compiler.publish.result import KeptTag
 from compiler.publish.sign import images_of, release_repositories
+from compiler.publish.tag_conflicts import reject_tag_conflicts
 from compiler.publish.tag_owners import TagOwners
 from compiler.publish.unfinished_tags import reject_unfinished_tags
 from compiler.targets.applicable_checks import applicable_checks
@@ -77,6 +78,7 @@ def preview(
     job = prepare(request, registries, report)
     progress = PublishProgress()
     reject_reserved_tags(job)
+    reject_tag_conflicts(job)
     find_staged_images(job, progress)
     reject_existing_tags(job, progress, NOTHING_BUILT)
     reject_unfinished_tags(job, progress)

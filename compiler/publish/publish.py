@@ -40,6 +40,7 @@ from compiler.publish.request import (
 from compiler.publish.result import PublishedTarget, PublishResult
 from compiler.publish.signatures import Signatures, open_signatures
 from compiler.publish.stage import ensure_tested, reject_unready, stage_missing
+from compiler.publish.tag_conflicts import reject_tag_conflicts
 from compiler.publish.tag_owners import TagOwners
 from compiler.publish.unfinished_tags import find_unfinished_tags, reject_unfinished_tags
 from compiler.publish.version_tags import (
@@ -87,6 +88,7 @@ def _publish(
         job = replace(prepare(request, registries, report), signatures=signatures)
         reject_unknown_checks(job)
         reject_reserved_tags(job)
+        reject_tag_conflicts(job)
         note_clean_ups(job, progress)
         find_staged_images(job, progress)
         report.reached(TargetState.STAGED, progress.images, known=True)

@@ -97,6 +97,7 @@ class TagTemplates:
         derived = {name: f"\1{name}\2" for name in _derived_from(resolved, release.variable)}
         if derived:
             opened = ResolvedPlan(resolved.plan, {**opened.environment, **derived})
+        self._opened = opened
         self.version_tags: Mapping[str, tuple[TagTemplate, ...]] = {
             name: tuple(TagTemplate(text, self._derive) for text in tags)
             for name, tags, _ in _tagged(opened)
@@ -117,6 +118,12 @@ class TagTemplates:
         return floating_tags(self._resolved)
 
     @cached_property
+    def fixed_floating_tags(self) -> frozenset[str]:
+        """The floating tags that are the same in every release."""
+        tags = floating_tags(self._opened)
+        return frozenset(tag for tag in tags if not _LEFT_OPEN.search(tag))
+
+    @cached_property
     def repositories(self) -> frozenset[str]:
         """The repositories of all tags of the matrix."""
         tags = [tag for name in self.version_tags for tag in self.tags_of(name)]
@@ -125,6 +132,11 @@ class TagTemplates:
     def tags_of(self, target: str) -> tuple[str, ...]:
         """Return the version tags of a target in this release."""
         return tuple(template.tag(self._release.version) for template in self.version_tags[target])
+
+    def possible_versions(self, tag: str) -> frozenset[str]:
+        """Return the versions of which a text would be a version tag, floating tags included."""
+        found = (template.version(tag) for template, _ in self._candidates(tag))
+        return frozenset(version for version in found if version is not None)
 
     def version_of(self, tag: str) -> str | None:
         """Return the version number in a version tag; None without one, or with several."""

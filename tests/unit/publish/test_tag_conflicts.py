@@ -1,0 +1,67 @@
+"""Names that would be two tags of a release: nothing is built."""
+
+from __future__ import annotations
+
+import pytest
+from support.fake_registries import FakeRegistries
+from support.release_actors import Silent
+from support.releases import plan_of, record_of, request_of
+
+from compiler.errors import DiagnosticError
+from compiler.publish.publish import prepare
+from compiler.publish.tag_conflicts import reject_tag_conflicts
+from compiler.releases.registry_record import push_record
+
+
+REPOSITORY = "r.example/app"
+MATRIX = """
+variables:
+  V: "1.0"
+  MAJOR: {from: V, match: '^(\\d+)'}
+publish: {version: "${V}"}
+defaults: {template: t.j2, platforms: [linux/amd64]}
+images:
+  app: {tags: ["r.example/app:${V}"], moving: MOVING}
+  sub: {tags: ["r.example/app:sub-${V}"], moving: OTHER}
+"""
+
+
+def rejected(moving: str, other: str, version: str, *released: str) -> str:
+    """Return what is said about a release beside other releases; empty if it is possible."""
+    registries = FakeRegistries()
+    image = registries.add_image(REPOSITORY, "1")
+    for each in released:
+        record = record_of(each, image, tags=[f"{REPOSITORY}:{each}"], moving=[])
+        push_record(registries, REPOSITORY, record)
+    planned = plan_of(MATRIX.replace("MOVING", moving).replace("OTHER", other))
+    job = prepare(request_of(planned, version, lambda _: "0" * 64), registries, Silent())
+    try:
+        reject_tag_conflicts(job)
+    except DiagnosticError as error:
+        return " ".join(f"{one.code}: {one.message}" for one in error.diagnostics)
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("moving", "other", "version", "released", "said"),
+    [
+        ("['r.example/app:12']", "[]", "12", (), "its version tag as well"),
+        ("['r.example/app:12']", "[]", "13", ("12",), "is the version tag of release 12"),
+        ("['r.example/app:12']", "[]", "13", ("11", "9"), ""),
+        ("['r.example/app:12.8']", "[]", "13", ("12",), ""),
+        ("[]", "['r.example/app:12']", "12", (), "r.example/app:12 is a tag of app as well"),
+        ("[]", "['docker.io/r.example/app:12']", "13", ("12",), ""),
+        ("['r.example/app:${MAJOR}']", "[]", "12", ("11",), ""),
+        ("['r.example/app:${MAJOR}']", "[]", "12.1", ("11",), ""),
+        ("['r.example/app:sub-3']", "[]", "3", (), "is a tag of app as well"),
+        ("['r.example/app:latest']", "[]", "1.1", ("1.0",), ""),
+    ],
+)
+def test_a_name_is_one_tag(
+    moving: str, other: str, version: str, released: tuple[str, ...], said: str
+) -> None:
+    """Tags are compared as they are called in the release, and with other releases."""
+    found = rejected(moving, other, version, *released)
+
+    assert said in found
+    assert bool(said) == bool(found)
