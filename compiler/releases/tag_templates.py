@@ -120,8 +120,7 @@ class TagTemplates:
     @cached_property
     def fixed_floating_tags(self) -> frozenset[str]:
         """The floating tags that are the same in every release."""
-        tags = floating_tags(self._opened)
-        return frozenset(tag for tag in tags if not _LEFT_OPEN.search(tag))
+        return frozenset(t for t in floating_tags(self._opened) if not _LEFT_OPEN.search(t))
 
     @cached_property
     def repositories(self) -> frozenset[str]:

@@ -626,4 +626,4 @@ def test_an_image_that_another_run_has_staged_is_examined(
     monkeypatch.setattr(f"compiler.publish.version_tags.{check}", lambda *_: None)
 
     with pytest.raises(ViolationError):
-        search(334)
+        search(399)

@@ -27,7 +27,7 @@ images:
 
 
 def rejected(moving: str, other: str, version: str, *released: str) -> str:
-    """Return what is said about a release beside other releases; empty if it is possible."""
+    """Return what is reported about a release next to other releases; empty if it is possible."""
     registries = FakeRegistries()
     image = registries.add_image(REPOSITORY, "1")
     for each in released:
