@@ -10,11 +10,9 @@ from typing import NamedTuple
 from compiler.codes import Code
 from compiler.errors import Diagnostic, DiagnosticError, Repository
 from compiler.external.references import split_tag
-from compiler.external.registry.attached import DIGEST_PREFIX
 from compiler.external.registry.client import Manifest, Registries
 from compiler.external.registry.copying import Copier
 from compiler.external.registry.parallel import MAX_TRANSFERS, run_parallel
-from compiler.fingerprint.naming import CHECK_PREFIX, FINGERPRINT_PREFIX
 from compiler.publish.clean_up_notes import (
     RUNNING,
     CleanUps,
@@ -23,16 +21,14 @@ from compiler.publish.clean_up_notes import (
     read_clean_ups,
 )
 from compiler.publish.create_tag import settled_digests
+from compiler.publish.verified_images import Move, Verification, is_reserved, promotion_problem
 from compiler.releases.history import current_digests
 from compiler.releases.record import RecordedImage, ReleaseRecord, index_name
-from compiler.releases.registry_record import RECORD_PREFIX
 from compiler.releases.tag_templates import TagTemplates
 
 
 _NO_TAG_MOVED = "no tag was moved"
 _PROMOTE_AGAIN = "run the command again to decide for this release"
-_RESERVED = (FINGERPRINT_PREFIX, RECORD_PREFIX, CHECK_PREFIX, DIGEST_PREFIX)
-"""Prefixes of tags that are not those of images for users."""
 
 
 class Promotion(NamedTuple):
@@ -42,15 +38,6 @@ class Promotion(NamedTuple):
     """Tag -> whether it was moved; False if it referred to the release already."""
     skipped: dict[str, str]
     """Tag of the record that was not moved -> why."""
-
-
-class _Move(NamedTuple):
-    """A floating tag that is to refer to an image."""
-
-    tag: str
-    image: RecordedImage
-    source: str
-    """The repository that contains the image."""
 
 
 def promote_release(
@@ -69,7 +56,7 @@ def promote_release(
             moved; or another run has moved a tag meanwhile.
         RegistryError: a registry denies access.
     """
-    moves: list[_Move] = []
+    moves: list[Move] = []
     skipped: dict[str, str] = {}
     for image in record.images.values():
         for tag in image.moving:
@@ -77,10 +64,12 @@ def promote_release(
             if reason:
                 skipped[tag] = reason
             else:
-                moves.append(_Move(tag, image, _source(image, tag, templates)))
+                moves.append(Move(tag, image, _source(image, tag, templates)))
     clean_ups = read_clean_ups(registries, {split_tag(move.tag)[0] for move in moves})
     _reject(record, _announced(record, moves, clean_ups), _NO_TAG_MOVED)
-    manifests = _read_images(registries, record, moves, templates)
+    manifests = _read_images(
+        registries, moves, Verification(registries, record, templates, removed=removed)
+    )
     copier = Copier(registries)
     run_parallel(
         lambda move: copier.copy(move.source, split_tag(move.tag)[0], move.image.digest),
@@ -111,7 +100,7 @@ def _reason_to_skip(
         return "skipped: the matrix has no tag in this repository"
     if image.target in templates.version_tags:
         return "skipped: the matrix has no such floating tag"
-    if split_tag(tag)[1].startswith(_RESERVED) or templates.is_version_tag(tag):
+    if is_reserved(tag) or templates.is_version_tag(tag):
         return "skipped: it is not a floating tag"
     if removed:
         return ""
@@ -126,54 +115,23 @@ def _source(image: RecordedImage, tag: str, templates: TagTemplates) -> str:
 
 
 def _read_images(
-    registries: Registries, record: ReleaseRecord, moves: Iterable[_Move], templates: TagTemplates
+    registries: Registries, moves: Iterable[Move], verification: Verification
 ) -> dict[tuple[str, str], Manifest]:
     """Return the manifests to assign, by repository and digest.
 
     Raises:
         DiagnosticError: an image or a version tag is missing, or names another image.
     """
-    images = {(move.source, move.image.digest): move for move in moves}
-    found = run_parallel(lambda image: registries.manifest(*image), {key: key for key in images})
-    expected = {
-        tag: move.image.digest
-        for move in images.values()
-        for tag in move.image.tags
-        if split_tag(tag)[0] in templates.repositories
-    }
-    current = current_digests(registries, expected)
-    problems = [
-        _problem(
-            Code.MISSING_IMAGE,
-            repository,
-            f"missing image of release {record.release}: {repository}@{digest} "
-            f"({images[repository, digest].image.name})",
-        )
-        for (repository, digest), manifest in found.items()
-        if manifest is None
-    ]
-    for tag, digest in expected.items():
-        if current[tag] is None:
-            message = f"missing version tag of release {record.release}: {tag}"
-            problems.append(_problem(Code.MISSING_IMAGE, split_tag(tag)[0], message))
-        elif current[tag] != digest:
-            message = f"{tag} names {current[tag]}, but the record of {record.release} has {digest}"
-            problems.append(_problem(Code.BAD_RECORD, split_tag(tag)[0], message))
+    moves = tuple(moves)
+    images = {key: key for move in moves for key in [(move.source, move.image.digest)]}
+    found = run_parallel(lambda image: registries.manifest(*image), images)
+    problems = verification.problems(moves, found)
     if problems:
         raise DiagnosticError(problems, outcome=_NO_TAG_MOVED)
     return {key: manifest for key, manifest in found.items() if manifest is not None}
 
 
-def _problem(code: Code, repository: str, message: str) -> Diagnostic:
-    return Diagnostic(
-        code=code,
-        message=message,
-        location=Repository(name=repository),
-        help="publish the release again, or promote another one",
-    )
-
-
-def _check_moved(registries: Registries, record: ReleaseRecord, moves: Iterable[_Move]) -> None:
+def _check_moved(registries: Registries, record: ReleaseRecord, moves: Iterable[Move]) -> None:
     """Reject that another run has moved one of the tags meanwhile."""
     moves = tuple(moves)
     expected = {move.tag: {move.image.digest} for move in moves}
@@ -196,7 +154,7 @@ def _check_moved(registries: Registries, record: ReleaseRecord, moves: Iterable[
 
 
 def _reject_deleted(
-    registries: Registries, record: ReleaseRecord, moves: Iterable[_Move], known: CleanUps
+    registries: Registries, record: ReleaseRecord, moves: Iterable[Move], known: CleanUps
 ) -> None:
     """Reject that a clean-up deletes an image to which a tag was moved; see `clean_up_notes`."""
     deleted = find_deleted_images(registries, _needed(record, moves), known)
@@ -204,7 +162,7 @@ def _reject_deleted(
 
 
 def _announced(
-    record: ReleaseRecord, moves: Iterable[_Move], clean_ups: CleanUps
+    record: ReleaseRecord, moves: Iterable[Move], clean_ups: CleanUps
 ) -> dict[Image, str]:
     """Return the images that a running clean-up may delete, with the reason."""
     return dict.fromkeys(sorted(_needed(record, moves).intersection(clean_ups.running)), RUNNING)
@@ -215,7 +173,7 @@ def _reject(record: ReleaseRecord, images: Mapping[Image, str], outcome: str) ->
     if images:
         raise DiagnosticError(
             [
-                _problem(
+                promotion_problem(
                     Code.DELETED_IMAGE,
                     repository,
                     f"image of release {record.release} {repository}@{digest}: {reason}",
@@ -226,7 +184,7 @@ def _reject(record: ReleaseRecord, images: Mapping[Image, str], outcome: str) ->
         )
 
 
-def _needed(record: ReleaseRecord, moves: Iterable[_Move]) -> set[Image]:
+def _needed(record: ReleaseRecord, moves: Iterable[Move]) -> set[Image]:
     """Return the manifests that the repositories of tags must have."""
     return {
         (split_tag(move.tag)[0], digest)

@@ -91,7 +91,7 @@ class TagTemplates:
 
     def __init__(self, resolved: ResolvedPlan, release: Release) -> None:
         """Take the plan for the version of a release."""
-        self._resolved, self._release = resolved, release
+        self.resolved, self._release = resolved, release
         self._derived_values: dict[str, Mapping[str, str]] = {}
         opened = resolved.with_variable(release.variable, _OPEN)
         derived = {name: f"\1{name}\2" for name in _derived_from(resolved, release.variable)}
@@ -108,14 +108,19 @@ class TagTemplates:
         """Return the value of a variable for another version; empty if it has none."""
         values = self._derived_values.get(version)
         if values is None:
-            changed = self._resolved.with_variable(self._release.variable, version)
+            changed = self.resolved.with_variable(self._release.variable, version)
             values = self._derived_values[version] = changed.variables
         return values[name]
 
     @cached_property
     def floating_tags(self) -> frozenset[str]:
         """The floating tags of all images, aliases included."""
-        return floating_tags(self._resolved)
+        return floating_tags(self.resolved)
+
+    @cached_property
+    def release_tags(self) -> frozenset[str]:
+        """The version tags of all images in this release."""
+        return frozenset(tag for name in self.version_tags for tag in self.tags_of(name))
 
     @cached_property
     def fixed_floating_tags(self) -> frozenset[str]:
@@ -125,8 +130,7 @@ class TagTemplates:
     @cached_property
     def repositories(self) -> frozenset[str]:
         """The repositories of all tags of the matrix."""
-        tags = [tag for name in self.version_tags for tag in self.tags_of(name)]
-        return frozenset(split_tag(tag)[0] for tag in (*tags, *self.floating_tags))
+        return frozenset(split_tag(tag)[0] for tag in (*self.release_tags, *self.floating_tags))
 
     def tags_of(self, target: str) -> tuple[str, ...]:
         """Return the version tags of a target in this release."""

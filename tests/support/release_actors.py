@@ -99,6 +99,7 @@ _PARALLEL = (
     "stage",
     "tag_owners",
     "unfinished_tags",
+    "verified_images",
     "version_tags",
     "write_record",
 )

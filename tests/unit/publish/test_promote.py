@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from support.model_registry import HOST, ModelRegistries, ModelRegistry, Perform
-from support.releases import record_of, templates_of
+from support.model_registry import HOST, ModelRegistries, ModelRegistry, Perform, add_index
+from support.releases import record_of, released_target, templates_of
 
 from compiler.codes import Code
 from compiler.errors import DiagnosticError
 from compiler.external.registry.client import Manifest
 from compiler.external.registry.responses import Response
 from compiler.publish.promote import Promotion, promote_release
-from compiler.releases.record import ReleaseRecord
+from compiler.releases.record import RecordedPlatformTags, ReleasedIndex, ReleaseRecord
 
 
 REPOSITORY = f"{HOST}/acme/a"
@@ -113,6 +115,160 @@ def test_the_record_is_verified(
     assert {diagnostic.code for diagnostic in caught.value.diagnostics} == {code}
     assert caught.value.outcome == "no tag was moved"
     assert model.digest(LATEST) == new.digest
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        [],
+        [f"{HOST}/other/x:1"],
+        [f"{REPOSITORY}:fp-{'b' * 64}"],
+        [f"{REPOSITORY}:latest"],
+        [f"{REPOSITORY}:2"],
+        [f"{REPOSITORY}:nightly"],
+    ],
+    ids=["none", "another repository", "staged", "floating", "another release", "unknown"],
+)
+def test_an_image_that_no_version_tag_names(tags: list[str], model: ModelRegistry) -> None:
+    """Only version tags that the matrix can produce for the release count."""
+    for tag in tags:
+        model.add_image(tag.rpartition(":")[0], "staged", tag.rpartition(":")[2])
+    image = model.add_image(f"{HOST}/acme/b", "staged")
+    model.add_image(REPOSITORY, "staged")
+    released = record_of("1", image, tags=tags, moving=[f"{HOST}/acme/b:latest"])
+
+    with pytest.raises(DiagnosticError) as caught:
+        promote(model, released)
+
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.code is Code.BAD_RECORD
+    assert diagnostic.message == (
+        f"no version tag of release 1 names the image for {HOST}/acme/b:latest: {image.digest} (a)"
+    )
+    assert diagnostic.help == "publish the release again, or use the matrix.yaml of 1"
+    assert caught.value.outcome == "no tag was moved"
+    assert model.digest(f"{HOST}/acme/b:latest") is None
+
+
+def test_a_version_tag_of_two_images(model: ModelRegistry) -> None:
+    """A record cannot list the tag of one image for another one as well."""
+    staged = model.add_image(REPOSITORY, "staged")
+    image = model.add_image(REPOSITORY, "old", "1")
+    forged = record(staged, f"{HOST}/acme/b:latest")
+    both = replace(forged, targets=(*forged.targets, *record(image, target="b").targets))
+
+    with pytest.raises(DiagnosticError, match="but the record of 1 has"):
+        promote(model, both)
+    assert model.digest(f"{HOST}/acme/b:latest") is None
+
+
+def test_tags_of_a_removed_target(model: ModelRegistry) -> None:
+    """The matrix cannot produce its version tags; with `--removed`, those of the record count."""
+    image = model.add_image(REPOSITORY, "old", "gone-1")
+    row = {"target": "gone", "moving": [LATEST, f"{REPOSITORY}:gone"]}
+    released = record_of("1", image, tags=[f"{REPOSITORY}:gone-1"], **row)
+
+    with pytest.raises(DiagnosticError) as caught:
+        promote(model, released)
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.help == "the matrix has no target gone; pass `--removed` if it was removed"
+    assert promote(model, released, removed=True).moved == {LATEST: True, row["moving"][1]: True}
+
+    for tag in (f"fp-{'b' * 64}", "latest", "2"):
+        model.repository(REPOSITORY).set_tag(tag, image.digest)
+        with pytest.raises(DiagnosticError, match="no version tag of release 1 names"):
+            promote(model, record_of("1", image, tags=[f"{REPOSITORY}:{tag}"], **row), removed=True)
+
+
+def test_a_target_for_which_the_matrix_has_no_version_tags(model: ModelRegistry) -> None:
+    """Nothing can verify its image. This does not hold for the tags of other targets."""
+    edge = f"{REPOSITORY}:edge"
+    more = f'  edge: {{template: a.j2, moving: ["{edge}"]}}\npublish:'
+    templates = templates_of(MATRIX.replace("publish:", more), "1")
+    image = model.add_image(REPOSITORY, "staged")
+
+    released = record_of("1", image, target="edge", tags=[], moving=[edge])
+    assert promote_release(ModelRegistries(model), released, templates).moved == {edge: True}
+    forged = record_of("1", image, target="edge", tags=[], moving=[edge, LATEST])
+    with pytest.raises(DiagnosticError, match=f"names the image for {LATEST}"):
+        promote_release(ModelRegistries(model), forged, templates)
+
+
+COMPOSED = f"""\
+variables: {{V: "1"}}
+axes: {{n: {{1: {{platforms: [linux/amd64]}}, 2: {{platforms: [linux/arm64]}}}}}}
+images:
+  a:
+    template: a.j2
+    TAGS
+    shared: {{moving: ["{REPOSITORY}:all"]}}
+    platform-tags: {{moving: ["{REPOSITORY}:{{{{ platform.arch }}}}"]}}
+publish: {{version: "${{V}}"}}
+"""
+OWN = f'tags: ["{REPOSITORY}:{{{{ n }}}}-${{V}}"]'
+SHARED = f'moving: ["{REPOSITORY}:{{{{ n }}}}"]'
+
+
+def composed_record(model: ModelRegistry, *released: str) -> ReleaseRecord:
+    """Return a record of two targets, of which those of `released` have version tags."""
+    images = {name: model.add_image(REPOSITORY, name) for name in ("amd64", "arm64")}
+    rows = []
+    for number, (name, image) in enumerate(images.items(), 1):
+        own = add_index(model, REPOSITORY, {name: image})
+        tags = [f"{REPOSITORY}:{number}-1"] if name in released else []
+        for _ in tags:
+            model.repository(REPOSITORY).set_tag(f"{number}-1", own.digest)
+        row = released_target(
+            f"a-{number}",
+            own.digest,
+            tags=tags,
+            moving=[],
+            platforms={f"linux/{name}": image.digest},
+        )
+        platform_tags = RecordedPlatformTags(f"linux/{name}", (), (f"{REPOSITORY}:{name}",))
+        rows.append(replace(row, platform_tags=(platform_tags,)))
+    index = ReleasedIndex(
+        targets=("a-1", "a-2"),
+        tags=(),
+        moving=(f"{REPOSITORY}:all",),
+        digest=add_index(model, REPOSITORY, images).digest,
+    )
+    return ReleaseRecord(release="1", targets=tuple(rows), indexes=(index,))
+
+
+def test_images_without_version_tags_of_their_own(model: ModelRegistry) -> None:
+    """An index and the image of a platform consist of what version tags of targets name."""
+    templates = templates_of(COMPOSED.replace("TAGS", OWN), "1")
+    names = [f"{REPOSITORY}:{name}" for name in ("amd64", "arm64", "all")]
+
+    with pytest.raises(DiagnosticError) as caught:
+        promote_release(ModelRegistries(model), composed_record(model, "amd64"), templates)
+    messages = [diagnostic.message for diagnostic in caught.value.diagnostics]
+    assert [name for name in names if any(f" {name}: " in text for text in messages)] == names[1:]
+    released = composed_record(model, "amd64", "arm64")
+    promoted = promote_release(ModelRegistries(model), released, templates)
+    assert promoted == (dict.fromkeys(names, True), {})
+
+
+def test_a_target_in_an_index_with_a_version_tag(model: ModelRegistry) -> None:
+    """The index of the release names the images of the target's platforms."""
+    text = COMPOSED.replace("TAGS", SHARED).replace(
+        "shared: {", f'shared: {{tags: ["{REPOSITORY}:all-${{V}}"], '
+    )
+    image = composed_record(model).targets[0]
+    row = replace(image, moving=(f"{REPOSITORY}:1",), platform_tags=())
+    (index,) = composed_record(model).indexes
+    released = ReleaseRecord(release="1", targets=(row,), indexes=(index,))
+    templates = templates_of(text, "1")
+
+    with pytest.raises(DiagnosticError, match=f"names the image for {REPOSITORY}:1"):
+        promote_release(ModelRegistries(model), released, templates)
+    model.repository(REPOSITORY).set_tag("all-1", index.digest)
+    shared = replace(index, tags=(f"{REPOSITORY}:all-1",))
+    promoted = promote_release(
+        ModelRegistries(model), replace(released, indexes=(shared,)), templates
+    )
+    assert promoted.moved == {f"{REPOSITORY}:1": True, f"{REPOSITORY}:all": True}
 
 
 def test_another_run_moves_a_tag(model: ModelRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
