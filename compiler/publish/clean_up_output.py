@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from compiler.publish.clean_up import CleanUpPlan
 from compiler.publish.deletions import Deletion
 from compiler.publish.output import SHORT_DIGEST
+from compiler.releases.json_text import printable_json
 from compiler.reports.sizes import size
 from compiler.reports.text import columns, counted, shortened
 
@@ -55,7 +56,7 @@ def format_plan(plan: CleanUpPlan, deleted: Collection[Deletion] | None) -> str:
         }
         for one in plan.deletions
     ]
-    lines = ",\n ".join(json.dumps(row, ensure_ascii=False) for row in manifests)
+    lines = ",\n ".join(printable_json(row) for row in manifests)
     releases = {"kept": list(plan.kept_releases), "expired": list(plan.expired_releases)}
     total = sum(one.bytes for one in plan.deletions)
     return (

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from compiler.publish.output import SHORT_DIGEST, PublishFormat, format_kept_tags
 from compiler.publish.preview import Preview
+from compiler.releases.json_text import printable_json
 from compiler.reports.text import columns, counted
 
 
@@ -34,7 +35,7 @@ def _json(preview: Preview) -> str:
         }
         for target in preview.targets
     ]
-    rows = ",\n".join(f"  {json.dumps(target, ensure_ascii=False)}" for target in targets)
+    rows = ",\n".join(f"  {printable_json(target)}" for target in targets)
     return f'{{"version": 1, "release": {json.dumps(preview.release)}, "targets": [\n{rows}\n]}}\n'
 
 

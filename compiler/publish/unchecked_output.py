@@ -1,10 +1,10 @@
 """Write staged images that have not passed all checks: for people, programs and job matrices."""
 
-import json
 from collections.abc import Iterable
 from enum import StrEnum
 
 from compiler.publish.unchecked import UncheckedImage
+from compiler.releases.json_text import printable_json
 from compiler.reports.text import columns
 from compiler.targets.selection_file import as_selection
 
@@ -40,7 +40,7 @@ def format_unchecked(images: Iterable[UncheckedImage], output_format: UncheckedF
                 for image in images
                 for check in image.pending
             ]
-            return json.dumps({"include": include}, ensure_ascii=False) + "\n"
+            return printable_json({"include": include}) + "\n"
         case UncheckedFormat.JSON:
             rows = [
                 {
@@ -53,7 +53,7 @@ def format_unchecked(images: Iterable[UncheckedImage], output_format: UncheckedF
                 }
                 for image in images
             ]
-            lines = ",\n ".join(json.dumps(row, ensure_ascii=False) for row in rows)
+            lines = ",\n ".join(printable_json(row) for row in rows)
             return f"[{lines}]\n"
         case UncheckedFormat.TABLE:
             table = [("TARGET", "PENDING", "PASSED", "IMAGE")]

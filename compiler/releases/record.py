@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from compiler.external.platforms import canonical_platform, find_platform
+from compiler.releases.json_text import printable_json
 from compiler.releases.recorded_signatures import RecordedSignatures, signatures_json
 
 
@@ -239,7 +240,7 @@ def format_record(
     """
 
     def rows(values: Iterable[Mapping[str, Any]]) -> str:
-        return ",\n".join(f"  {json.dumps(value, ensure_ascii=False)}" for value in values)
+        return ",\n".join(f"  {printable_json(value)}" for value in values)
 
     more = f', "indexes": [\n{rows(indexes)}\n]' if indexes else ""
     return (

@@ -49,6 +49,25 @@ def test_a_record_keeps_its_bytes() -> None:
     assert parse_record(text.encode()).to_text() == text
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("red\x1b[31m\x9b\u202e\u2028\x85\x7f", r"red\u001b[31m\u009b\u202e\u2028\u0085\u007f"),
+        ("\ud800", r"\ud800"),
+        ("\U000e0001", r"\udb40\udc01"),
+        ("größe 圖", "größe 圖"),
+    ],
+)
+def test_unknown_fields_are_escaped(value: str, shown: str) -> None:
+    """They are kept, but cannot control a terminal, and can be encoded."""
+    parsed = parse_record(record(extra=value, **{f"{value}!": {value: [value]}}))
+    text = parsed.to_text()
+
+    assert f'"extra": "{shown}", "{shown}!": {{"{shown}": ["{shown}"]}}' in text
+    assert text.replace("\n", "").isprintable()
+    assert parse_record(text.encode()) == parsed
+
+
 def test_lists_of_older_records_can_be_missing() -> None:
     """Records without floating tags and attestations are valid."""
     (parsed,) = parse_record(record(moving=..., attestations=...)).targets
