@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any, TypeGuard
 
 from compiler.external.references import canonical_tag, split_repository
@@ -19,6 +20,8 @@ from compiler.releases.recorded_signatures import RecordedSignatures
 
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_MAX_LEVELS = 100
+"""The levels of lists and objects in unknown fields: a deep text could be read, but not written."""
 
 
 class InvalidRecordError(ValueError):
@@ -142,8 +145,22 @@ def _parse_target(row: Any) -> ReleasedTarget:
         platform_tags=_platform_tags(row),
         checks=_checks(row),
         signatures=_signatures(row),
-        unknown={name: value for name, value in row.items() if name not in known},
+        unknown=_unknown({name: value for name, value in row.items() if name not in known}),
     )
+
+
+def _unknown(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that a newer version has written; they can be written again."""
+    values = list(fields.values())
+    for _ in range(_MAX_LEVELS):
+        if any(isinstance(value, float) and not isfinite(value) for value in values):
+            raise InvalidRecordError("not valid JSON")
+        lists = [value for value in values if isinstance(value, list)]
+        values = [one for value in values if isinstance(value, dict) for one in value.values()]
+        values += [one for value in lists for one in value]
+        if not values:
+            return fields
+    raise InvalidRecordError(f"unknown fields have more than {_MAX_LEVELS} levels")
 
 
 def _is_size(value: object) -> TypeGuard[int]:

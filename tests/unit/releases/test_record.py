@@ -96,6 +96,12 @@ def test_lists_of_older_records_can_be_missing() -> None:
         (record(fingerprint=...), "`fingerprint` must be a string"),
         (record(seconds="1"), "`seconds` must be a number"),
         (record(bytes=True), "`bytes` must be an integer"),
+        (record(extra=float("nan")), "not valid JSON"),
+        (record().replace(b'"seconds"', b'"extra": [{"a": 1e999}], "seconds"'), "not valid JSON"),
+        (
+            record().replace(b'"seconds"', b'"x": %b, "seconds"' % (b"[" * 101 + b"]" * 101)),
+            "unknown fields have more than 100 levels",
+        ),
         (
             json.dumps({"version": 1, "release": "v1", "targets": [ROW, ROW]}).encode(),
             "duplicate targets",
