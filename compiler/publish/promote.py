@@ -67,9 +67,7 @@ def promote_release(
                 moves.append(Move(tag, image, _source(image, tag, templates)))
     clean_ups = read_clean_ups(registries, {split_tag(move.tag)[0] for move in moves})
     _reject(record, _announced(record, moves, clean_ups), _NO_TAG_MOVED)
-    manifests = _read_images(
-        registries, moves, Verification(registries, record, templates, removed=removed)
-    )
+    manifests = _read_images(registries, moves, Verification(registries, record, templates))
     copier = Copier(registries)
     run_parallel(
         lambda move: copier.copy(move.source, split_tag(move.tag)[0], move.image.digest),

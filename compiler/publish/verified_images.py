@@ -54,8 +54,6 @@ class Verification:
         registries: Registries,
         record: ReleaseRecord,
         templates: TagTemplates,
-        *,
-        removed: bool,
     ) -> None:
         """Take a record, and the tags that the matrix can produce for its release.
 
@@ -63,10 +61,8 @@ class Verification:
             registries: the registries of the matrix.
             record: the record.
             templates: the tags.
-            removed: whether tags of targets that the matrix no longer has are moved, too.
         """
         self._registries, self._record, self._templates = registries, record, templates
-        self._removed = removed
 
     def problems(
         self, moves: Iterable[Move], manifests: Mapping[tuple[str, str], Manifest | None]
@@ -129,14 +125,13 @@ class Verification:
     def _version_tags(self, image: RecordedImage) -> Iterator[str]:
         """Yield the tags of a recorded image that are version tags of its release.
 
-        The matrix has no templates for the tags of a target that was removed from it.
+        The matrix has no templates for the tags of a target that was removed, and others for tags
+        that were renamed.
         """
         templates = self._templates
-        is_removed = self._removed and image.target not in templates.version_tags
         for tag in image.tags:
             if tag in templates.release_tags or (
-                is_removed
-                and split_tag(tag)[0] in templates.repositories
+                split_tag(tag)[0] in templates.repositories
                 and tag not in templates.floating_tags
                 and not is_reserved(tag)
                 and not templates.is_version_tag(tag)
@@ -171,16 +166,12 @@ class Verification:
 
     def _unnamed(self, move: Move) -> Diagnostic:
         """Return the problem of an image that no version tag names."""
-        release, target = self._record.release, move.image.target
-        help_ = f"publish the release again, or use the matrix.yaml of {release}"
-        if not self._removed and target not in self._templates.version_tags:
-            help_ = f"the matrix has no target {target}; pass `--removed` if it was removed"
+        release = self._record.release
         return promotion_problem(
             Code.BAD_RECORD,
             split_tag(move.tag)[0],
             f"no version tag of release {release} names the image for {move.tag}: "
             f"{move.image.digest} ({move.image.name})",
-            help_,
         )
 
 

@@ -4,86 +4,14 @@ A template is a tag of the matrix in which the version of the release is left op
 variables that are derived from it. All other variables have the values of the environment.
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import NamedTuple
 
 from compiler.external.references import split_tag
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.releases.record import index_name, platform_name
+from compiler.releases.tag_template import LEFT_OPEN, OPEN, TagTemplate
 from compiler.releases.version import Release, parse_version, release_version
-
-
-_OPEN = "\0"
-"""Stands for the version in a template; no tag can contain it."""
-
-_DERIVED = re.compile("\1([A-Za-z0-9_]+)\2")
-"""Stands for a variable that is derived from the version."""
-
-_LEFT_OPEN = re.compile(f"{_OPEN}|{_DERIVED.pattern}")
-
-
-class TagTemplate(NamedTuple):
-    """A version tag in which the version is left open."""
-
-    text: str
-    derive: Callable[[str, str], str] = lambda _name, _version: ""
-    """Return the value of a derived variable for a version."""
-
-    @property
-    def has_version(self) -> bool:
-        """Return whether the tag contains the version; otherwise all releases share the tag."""
-        return _OPEN in self.text
-
-    @property
-    def ends(self) -> tuple[str, str]:
-        """Return the text in front of everything that is left open, and the text behind it."""
-        pieces = _LEFT_OPEN.split(self.text)
-        return pieces[0], pieces[-1]
-
-    @property
-    def repository(self) -> str | None:
-        """Return the repository of the tags; None if the repository contains the version."""
-        repository = split_tag(self.text)[0]
-        return None if _LEFT_OPEN.search(repository) else repository
-
-    def tag(self, version: str) -> str:
-        """Return the tag of a version."""
-        text = _DERIVED.sub(lambda match: self.derive(match[1], version), self.text)
-        return text.replace(_OPEN, version)
-
-    def version(self, tag: str) -> str | None:
-        r"""Return the version of a tag; None if the template cannot produce the tag.
-
-        >>> TagTemplate("r/app:3.11-\0").version("r/app:3.11-0")
-        '0'
-        >>> TagTemplate("r/app:v\0-\0").version("r/app:v1-2") is None
-        True
-        """
-        if _DERIVED.search(self.text):
-            return self._derived_version(tag)
-        pieces = self.text.split(_OPEN)
-        count = len(pieces) - 1
-        length, remainder = divmod(len(tag) - sum(map(len, pieces)), count) if count else (0, 1)
-        if length <= 0 or remainder:
-            return None
-        version = tag[len(pieces[0]) : len(pieces[0]) + length]
-        return version if self.tag(version) == tag else None
-
-    def _derived_version(self, tag: str) -> str | None:
-        """Return the version of a tag that also contains values derived from the version."""
-        for derived in (".*?", ".*"):
-            expression, start = "", 0
-            for match in _LEFT_OPEN.finditer(self.text):
-                first = "(?P<version>.+)" if "?P<version>" not in expression else "(?P=version)"
-                expression += re.escape(self.text[start : match.start()])
-                expression += first if match[0] == _OPEN else derived
-                start = match.end()
-            found = re.fullmatch(expression + re.escape(self.text[start:]), tag)
-            if found and "version" in found.groupdict() and self.tag(found["version"]) == tag:
-                return found["version"]
-        return None
 
 
 class TagTemplates:
@@ -93,7 +21,7 @@ class TagTemplates:
         """Take the plan for the version of a release."""
         self.resolved, self._release = resolved, release
         self._derived_values: dict[str, Mapping[str, str]] = {}
-        opened = resolved.with_variable(release.variable, _OPEN)
+        opened = resolved.with_variable(release.variable, OPEN)
         derived = {name: f"\1{name}\2" for name in _derived_from(resolved, release.variable)}
         if derived:
             opened = ResolvedPlan(resolved.plan, {**opened.environment, **derived})
@@ -125,7 +53,7 @@ class TagTemplates:
     @cached_property
     def fixed_floating_tags(self) -> frozenset[str]:
         """The floating tags that are the same in every release."""
-        return frozenset(t for t in floating_tags(self._opened) if not _LEFT_OPEN.search(t))
+        return frozenset(t for t in floating_tags(self._opened) if not LEFT_OPEN.search(t))
 
     @cached_property
     def repositories(self) -> frozenset[str]:

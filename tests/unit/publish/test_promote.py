@@ -125,12 +125,11 @@ def test_the_record_is_verified(
         [f"{REPOSITORY}:fp-{'b' * 64}"],
         [f"{REPOSITORY}:latest"],
         [f"{REPOSITORY}:2"],
-        [f"{REPOSITORY}:nightly"],
     ],
-    ids=["none", "another repository", "staged", "floating", "another release", "unknown"],
+    ids=["none", "another repository", "staged", "floating", "another release"],
 )
 def test_an_image_that_no_version_tag_names(tags: list[str], model: ModelRegistry) -> None:
-    """Only version tags that the matrix can produce for the release count."""
+    """Staged images, other repositories and other releases do not count."""
     for tag in tags:
         model.add_image(tag.rpartition(":")[0], "staged", tag.rpartition(":")[2])
     image = model.add_image(f"{HOST}/acme/b", "staged")
@@ -145,7 +144,7 @@ def test_an_image_that_no_version_tag_names(tags: list[str], model: ModelRegistr
     assert diagnostic.message == (
         f"no version tag of release 1 names the image for {HOST}/acme/b:latest: {image.digest} (a)"
     )
-    assert diagnostic.help == "publish the release again, or use the matrix.yaml of 1"
+    assert diagnostic.help == "publish the release again, or promote another one"
     assert caught.value.outcome == "no tag was moved"
     assert model.digest(f"{HOST}/acme/b:latest") is None
 
@@ -163,16 +162,16 @@ def test_a_version_tag_of_two_images(model: ModelRegistry) -> None:
 
 
 def test_tags_of_a_removed_target(model: ModelRegistry) -> None:
-    """The matrix cannot produce its version tags; with `--removed`, those of the record count."""
+    """The matrix cannot produce its version tags; those of the record count.
+
+    The same is true for version tags that were renamed.
+    """
     image = model.add_image(REPOSITORY, "old", "gone-1")
     row = {"target": "gone", "moving": [LATEST, f"{REPOSITORY}:gone"]}
     released = record_of("1", image, tags=[f"{REPOSITORY}:gone-1"], **row)
 
-    with pytest.raises(DiagnosticError) as caught:
-        promote(model, released)
-    (diagnostic,) = caught.value.diagnostics
-    assert diagnostic.help == "the matrix has no target gone; pass `--removed` if it was removed"
-    assert promote(model, released, removed=True).moved == {LATEST: True, row["moving"][1]: True}
+    assert promote(model, released).moved == {LATEST: True}
+    assert promote(model, released, removed=True).moved == {LATEST: False, row["moving"][1]: True}
 
     for tag in (f"fp-{'b' * 64}", "latest", "2"):
         model.repository(REPOSITORY).set_tag(tag, image.digest)
