@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from compiler.external.platforms import canonical_platform
 from compiler.external.registry.client import Manifest, Registries, descriptor_size
 from compiler.external.registry.copying import require_manifest
+from compiler.external.registry.paths import descriptor_digest
 from compiler.fingerprint.naming import LABEL, fingerprint_tag
 from compiler.releases.record import MAX_NUMBER, ReleasedTarget
 from compiler.targets.image_tests import ImageTest, tests_as_json
@@ -69,15 +70,16 @@ def read_image(registries: Registries, repository: str, reference: str) -> Stage
         platform = _platform(read_config(registries, repository, manifest))
         return StagedImage(manifest, {platform: manifest.digest} if platform else {}, {})
     entries = [_mapping(entry) for entry in listed]
+    digests = [descriptor_digest(repository, entry) for entry in entries]
     platforms = {
-        platform: str(entry.get("digest"))
-        for entry in entries
+        platform: digest
+        for digest, entry in zip(digests, entries, strict=True)
         if (platform := _platform(_mapping(entry.get("platform")))) is not None
     }
     names = {digest: platform for platform, digest in platforms.items()}
     attestations = {
-        names[subject]: str(entry.get("digest"))
-        for entry in entries
+        names[subject]: digest
+        for digest, entry in zip(digests, entries, strict=True)
         if (subject := str(_mapping(entry.get("annotations")).get(_ATTESTATION_SUBJECT))) in names
     }
     return StagedImage(manifest, platforms, attestations)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from compiler.external.registry.http import ATTEMPTS, HttpClient
 from compiler.external.registry.listings import DIGEST, list_referrers, list_tags
+from compiler.external.registry.paths import digest_path, manifest_path
 from compiler.external.registry.responses import (
     DeniedError,
     InvalidContentError,
@@ -88,7 +89,7 @@ class Registries:
 
     def digest(self, repository: str, reference: str) -> str | None:
         """Return the digest of a tag or digest; None if it is missing."""
-        path = f"manifests/{reference}"
+        path = manifest_path(repository, reference)
         response = self._read("HEAD", repository, path, accept=_ACCEPT)
         if response is None:
             return None
@@ -104,7 +105,7 @@ class Registries:
         Raises:
             InvalidContentError: the content is not JSON, or does not have the digest.
         """
-        path = f"manifests/{reference}"
+        path = manifest_path(repository, reference)
         response = self._read("GET", repository, path, accept=_ACCEPT)
         if response is None:
             return None
@@ -195,7 +196,8 @@ class Registries:
             UnsupportedError: the registry cannot delete manifests.
             RegistryError: the registry denies it, or does not respond.
         """
-        return self._request("DELETE", repository, f"manifests/{digest}") is not None
+        path = digest_path(repository, "manifests", digest)
+        return self._request("DELETE", repository, path) is not None
 
     def put_blob(self, repository: str, content: bytes) -> str:
         """Store a blob and return its digest."""

@@ -10,6 +10,7 @@ from typing import Any
 from compiler.codes import Code
 from compiler.external.registry.attached import AttachedArtifacts
 from compiler.external.registry.client import Manifest, Registries, RegistryError
+from compiler.external.registry.paths import descriptor_digest
 from compiler.external.registry.responses import unexpected
 
 
@@ -60,7 +61,7 @@ class Copier:
         above = (*above, digest)
         top = require_manifest(self._registries, source, digest)
         for entry in _descriptors(top, "manifests"):
-            self._copy(source, target, str(entry.get("digest")), above)
+            self._copy(source, target, descriptor_digest(source, entry), above)
         config = top.data.get("config")
         blobs = [config] if isinstance(config, dict) else []
         for blob in [*blobs, *_descriptors(top, "layers")]:
@@ -70,8 +71,8 @@ class Copier:
         self._registries.put_manifest(target, digest, top)
 
     def _copy_blob(self, source: str, target: str, descriptor: Mapping[str, Any]) -> None:
-        digest, size = descriptor.get("digest"), descriptor.get("size")
-        if not isinstance(digest, str) or not isinstance(size, int):
+        digest, size = descriptor_digest(source, descriptor), descriptor.get("size")
+        if not isinstance(size, int):
             raise unexpected(source, f"a manifest has an invalid descriptor: {descriptor!a}"[:300])
         self._registries.copy_blob(source, target, digest, size)
 

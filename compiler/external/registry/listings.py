@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from requests.utils import parse_header_links
 
+from compiler.external.registry.paths import digest_path, is_tag
 from compiler.external.registry.responses import (
     RejectedError,
     Response,
@@ -25,7 +26,6 @@ MAX_TAGS = 32 * 2**20
 MAX_PAGES = 1000
 """Maximum number of pages of a list."""
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
 
 Entry = TypeVar("Entry")
 Read = Callable[..., Response | None]
@@ -44,7 +44,7 @@ def list_tags(read: Read, repository: str) -> list[str]:
 
     pages = _pages(read_page, _listed_tags, repository, "tags/list", "?n=1000")
     entries = (entry for page in pages for entry in page or ())
-    return [tag for tag in entries if isinstance(tag, str) and _TAG.match(tag)]
+    return [tag for tag in entries if is_tag(tag)]
 
 
 def list_referrers(read: Read, repository: str, digest: str, accept: str) -> list[str] | None:
@@ -62,7 +62,8 @@ def list_referrers(read: Read, repository: str, digest: str, accept: str) -> lis
         except RejectedError:
             return None
 
-    pages = list(_pages(read_page, _listed_digests, repository, f"referrers/{digest}"))
+    path = digest_path(repository, "referrers", digest)
+    pages = list(_pages(read_page, _listed_digests, repository, path))
     return None if None in pages else [one for page in pages for one in page or ()]
 
 

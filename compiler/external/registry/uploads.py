@@ -16,6 +16,7 @@ from urllib.parse import quote
 from compiler.codes import Code
 from compiler.external.references import split_repository
 from compiler.external.registry.parallel import pause
+from compiler.external.registry.paths import blob_path, manifest_path
 from compiler.external.registry.responses import (
     MissingRepositoryError,
     RegistryError,
@@ -65,10 +66,10 @@ class Uploads:
         What it refers to is stored already. It is sent again if the registry does not find that: a
         part that another run has just stored again is missing for a moment.
         """
-        headers = {"Content-Type": media_type}
+        path, headers = manifest_path(repository, reference), {"Content-Type": media_type}
         for attempt in range(1, _UPLOADS + 1):
             try:
-                return self._put(repository, f"manifests/{reference}", content, headers)
+                return self._put(repository, path, content, headers)
             except RejectedError as error:
                 if not error.is_incomplete or attempt == _UPLOADS or pause(retry_delay(attempt)):
                     raise
@@ -127,7 +128,7 @@ class Uploads:
         self._cancel(repository, self._start(repository))
 
     def _exists(self, repository: str, digest: str) -> bool:
-        return self._request("HEAD", repository, f"blobs/{digest}") is not None
+        return self._request("HEAD", repository, blob_path(repository, digest)) is not None
 
     def _upload(self, repository: str, digest: str, url: str, send: Callable[[str], None]) -> None:
         """Upload a blob; start over if the registry has lost the upload.

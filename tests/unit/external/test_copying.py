@@ -57,6 +57,42 @@ def test_a_copy_is_complete(
     assert not copied.uploads
 
 
+@pytest.mark.parametrize("invalid", ["latest", "../../other/manifests/x", "sha256:0", "", 1, None])
+@pytest.mark.parametrize("name", ["manifests", "layers", "config"])
+def test_a_descriptor_without_a_digest(name: str, invalid: object) -> None:
+    """A tag or a path in place of a digest is never part of a request; nothing is stored for it."""
+    model = ModelRegistry()
+    image = model.add_image(SOURCE, "latest", "latest")
+    descriptor = {"mediaType": MANIFEST, "digest": invalid, "size": len(image.content)}
+    data = {name: descriptor if name == "config" else [descriptor]}
+    top = model.add_manifest(SOURCE, data, INDEX if name == "manifests" else MANIFEST)
+
+    with pytest.raises(RegistryError, match="invalid descriptor"):
+        Copier(ModelRegistries(model)).copy(SOURCE, TARGET, top.digest)
+
+    assert model.writes == []
+
+
+@pytest.mark.parametrize(
+    "reference", ["../other/manifests/x", "a/b", "a?b", "sha256:0", "", "x" * 129]
+)
+def test_requests_for_invalid_references_are_not_sent(reference: str) -> None:
+    """They would name something else than a manifest of the repository."""
+    registries = ModelRegistries(ModelRegistry())
+    manifest = Manifest("", MANIFEST, b"{}")
+    for request in (
+        lambda: registries.digest(SOURCE, reference),
+        lambda: registries.manifest(SOURCE, reference),
+        lambda: registries.put_manifest(SOURCE, reference, manifest),
+        lambda: registries.delete_manifest(SOURCE, reference),
+        lambda: registries.referrers(SOURCE, reference),
+        lambda: registries.copy_blob(SOURCE, TARGET, reference, 1),
+    ):
+        with pytest.raises(RegistryError, match=r"neither a tag|invalid digest"):
+            request()
+    assert registries.requests == 0
+
+
 def test_a_complete_copy_is_not_repeated() -> None:
     """A repository that has the top manifest has everything."""
     model = ModelRegistry(referrers=False)

@@ -7,7 +7,7 @@ import json
 import pytest
 from support.model_registry import HOST, ModelRegistries, ModelRegistry
 
-from compiler.external.registry.client import INDEX, MANIFEST, Manifest
+from compiler.external.registry.client import INDEX, MANIFEST, Manifest, RegistryError
 from compiler.publish.staged_image import layer_sizes, measure_image, read_image
 from compiler.releases.record import MAX_NUMBER
 
@@ -37,6 +37,17 @@ def test_the_version_of_the_operating_system(version: object, expected: str) -> 
 
     assert found is not None
     assert [*found.platforms] == [expected]
+
+
+def test_an_index_that_names_a_tag() -> None:
+    """What a tag means may change, so it is not read in place of a digest."""
+    model = ModelRegistry()
+    model.add_image(REPOSITORY, "x", "latest")
+    entries = [{"digest": "latest", "platform": {"os": "linux", "architecture": "amd64"}}]
+    model.add_manifest(REPOSITORY, {"manifests": entries}, INDEX, "tag")
+
+    with pytest.raises(RegistryError, match="invalid descriptor"):
+        read_image(ModelRegistries(model), REPOSITORY, "tag")
 
 
 def test_sizes_that_are_too_large() -> None:

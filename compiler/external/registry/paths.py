@@ -1,0 +1,70 @@
+"""Build the paths of requests: a tag or digest becomes part of one only if it is valid.
+
+Documents of a registry name digests, and whoever can write to the registry decides what is in them.
+"""
+
+import re
+
+from compiler.external.registry.responses import unexpected
+
+
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
+_DIGEST = re.compile(r"(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})\Z")
+_MAX_QUOTE = 200
+"""Maximum number of characters of an invalid value in an error."""
+
+
+def is_tag(text: object) -> bool:
+    """Return whether a value is a tag, without a repository."""
+    return isinstance(text, str) and _TAG.match(text) is not None
+
+
+def is_digest(text: object) -> bool:
+    """Return whether a value is a digest.
+
+    >>> is_digest("latest")
+    False
+    """
+    return isinstance(text, str) and _DIGEST.match(text) is not None
+
+
+def manifest_path(repository: str, reference: str) -> str:
+    """Return the path of a manifest in its repository.
+
+    Raises:
+        InvalidContentError: the reference is neither a tag nor a digest.
+    """
+    if not is_tag(reference) and not is_digest(reference):
+        quote = ascii(reference)[:_MAX_QUOTE]
+        raise unexpected(repository, f"neither a tag nor a digest: {quote}")
+    return f"manifests/{reference}"
+
+
+def digest_path(repository: str, kind: str, digest: str) -> str:
+    """Return the path of what a digest names in a repository, such as `referrers/sha256:...`.
+
+    Raises:
+        InvalidContentError: the digest is invalid.
+    """
+    if not is_digest(digest):
+        quote = ascii(digest)[:_MAX_QUOTE]
+        raise unexpected(repository, f"invalid digest in a manifest: {quote}")
+    return f"{kind}/{digest}"
+
+
+def blob_path(repository: str, digest: str) -> str:
+    """Return the path of a blob in its repository; see `digest_path`."""
+    return digest_path(repository, "blobs", digest)
+
+
+def descriptor_digest(repository: str, descriptor: object) -> str:
+    """Return the digest of a descriptor in a manifest or an index of a repository.
+
+    Raises:
+        InvalidContentError: it has none, or something else in its place, such as a tag.
+    """
+    digest = descriptor.get("digest") if isinstance(descriptor, dict) else None
+    if not isinstance(digest, str) or not is_digest(digest):
+        quote = ascii(descriptor)[:_MAX_QUOTE]
+        raise unexpected(repository, f"a manifest has an invalid descriptor: {quote}")
+    return digest
