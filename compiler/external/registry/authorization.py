@@ -8,12 +8,12 @@ import base64
 import re
 import threading
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlencode
 
 import requests
 
 from compiler.codes import Code
-from compiler.external.registry.challenges import parse_challenges
+from compiler.external.registry.challenges import parse_challenges, parse_realm
 from compiler.external.registry.credentials import (
     Credentials,
     InvalidSettingsError,
@@ -70,9 +70,12 @@ class Authorizer:
         for challenge in challenges:
             realm = challenge.parameters.get("realm", "")
             if challenge.scheme == "bearer" and realm:
-                if self._sessions.trusts_realm(host, realm):
+                server = parse_realm(realm)
+                if server is None:
+                    raise unexpected(host, f"{host} names an invalid token server: {realm!a}"[:300])
+                if self._sessions.trusts_realm(host, server):
                     service = challenge.parameters.get("service", "")
-                    token = self._token(host, scope, realm, service, credentials)
+                    token = self._token(host, scope, server, service, credentials)
                     authorization = f"Bearer {token}" if token else ""
                     break
                 untrusted = realm
@@ -105,12 +108,17 @@ class Authorizer:
             ) from None
 
     def _token(
-        self, host: str, scope: str, realm: str, service: str, credentials: Credentials | None
+        self,
+        host: str,
+        scope: str,
+        realm: SplitResult,
+        service: str,
+        credentials: Credentials | None,
     ) -> str:
         """Return an access token; empty if the token server demands credentials and none exist."""
         query = {"scope": f"repository:{scope}"} | ({"service": service} if service else {})
         response = self._request_token(realm, query, credentials)
-        server = urlsplit(realm).netloc
+        server = realm.netloc
         if response.status in TRANSIENT:
             raise requests.RequestException(f"token server: {response.status}")
         if response.status in DENIED and credentials is None:
@@ -132,7 +140,7 @@ class Authorizer:
         return token
 
     def _request_token(
-        self, realm: str, query: Mapping[str, str], credentials: Credentials | None
+        self, realm: SplitResult, query: Mapping[str, str], credentials: Credentials | None
     ) -> Response:
         if credentials and credentials.identity_token:
             form = {
@@ -141,9 +149,11 @@ class Authorizer:
                 "client_id": "compile-matrix",
                 **query,
             }
-            return self._sessions.send("POST", realm, {}, body=form, limit=_MAX_TOKEN_RESPONSE)
+            url = realm.geturl()
+            return self._sessions.send("POST", url, {}, body=form, limit=_MAX_TOKEN_RESPONSE)
         authorization = _basic(credentials) if credentials else ""
-        url = requests.Request("GET", realm, params=dict(query)).prepare().url or realm
+        parameters = "&".join(filter(None, (realm.query, urlencode(query))))
+        url = realm._replace(query=parameters).geturl()
         return self._sessions.send(
             "GET", url, {}, authorization=authorization, limit=_MAX_TOKEN_RESPONSE
         )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
 
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - a grammar rule of RFC 9110
@@ -10,6 +11,8 @@ _PARAMETER = re.compile(rf'({_TOKEN})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",
 _SCHEME = re.compile(rf"({_TOKEN})(?=[ \t,]|\Z)")
 _TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*(?=[ \t]*(?:,|\Z))")
 _SEPARATOR = re.compile(r"[ \t,]*")
+_REALM = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]+(?:[/?][\x21-\x5b\x5d-\x7e]*)?\Z", re.IGNORECASE)
+"""A URL that all parsers read alike: without user, backslash, blanks and control characters."""
 
 
 class Challenge(NamedTuple):
@@ -49,6 +52,22 @@ def parse_challenges(header: str) -> tuple[Challenge, ...]:
             break
         position = _skip(header, match.end() if match else position)
     return tuple(challenges)
+
+
+def parse_realm(realm: str) -> SplitResult | None:
+    """Return the URL of a token server, without its fragment; None if it is invalid.
+
+    >>> parse_realm("http://evil.example@registry.example/token") is None
+    True
+    """
+    if not _REALM.match(realm):
+        return None
+    try:
+        url = urlsplit(realm)._replace(fragment="")
+        valid = bool(url.hostname) and url.port != 0
+    except ValueError:
+        return None
+    return url if valid else None
 
 
 def _skip(header: str, position: int) -> int:

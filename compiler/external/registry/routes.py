@@ -57,6 +57,8 @@ class Routes:
             UnexpectedResponseError: the URL is invalid.
         """
         parts = urlsplit(url)
+        if "\\" in parts.netloc:  # other parsers read it as the end of the host
+            raise UnexpectedResponseError(INVALID_ADDRESS)
         key = parts.scheme, parts.netloc.rpartition("@")[2]
         with self._lock:
             if key not in self._routes:

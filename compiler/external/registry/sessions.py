@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
 import requests
 from urllib3 import BaseHTTPResponse, exceptions
@@ -53,18 +53,18 @@ class Sessions:
         name = "registry-1.docker.io" if host == DOCKER_HUB else host
         return f"{'http' if plain else 'https'}://{name}"
 
-    def trusts_realm(self, host: str, realm: str) -> bool:
+    def trusts_realm(self, host: str, server: SplitResult) -> bool:
         """Return whether credentials for a registry may be sent to the token server that it names.
 
         The token server needs TLS, unless the registry itself does without and both are the same
         host.
         """
+        if server.scheme == "https":
+            return True
         try:
-            server, registry = urlsplit(realm), urlsplit(self.address(host))
+            registry = urlsplit(self.address(host))
         except ValueError:
             return False
-        if server.scheme == "https" and server.hostname:
-            return True
         loopback = is_loopback(server.netloc) and is_loopback(registry.netloc)
         same = server.hostname == registry.hostname or loopback
         return server.scheme == registry.scheme == "http" and same

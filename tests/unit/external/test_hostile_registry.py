@@ -22,6 +22,7 @@ from support import loopback
 
 from compiler.codes import Code
 from compiler.external.registry import client, listings, sessions
+from compiler.external.registry.challenges import parse_realm
 from compiler.external.registry.client import InvalidContentError, Registries, RegistryError
 from compiler.external.registry.responses import UnexpectedResponseError
 from compiler.external.registry.sessions import PLAIN_HTTP, Sessions
@@ -315,15 +316,76 @@ def test_a_refresh_token_is_not_forwarded(serve: Serve, login: Login) -> None:
         ("lan.example:5000", "https://other.example/token", True),
         ("127.0.0.1:5000", "http://localhost:5001/token", True),
         ("127.0.0.1:5000", "http://auth.example/token", False),
-        ("r.example", "ftp://r.example", False),
-        ("r.example", "https://", False),
-        ("r.example", "http://[", False),
-        ("r.example", "", False),
+        ("r.example", "HTTPS://auth.example:443/token?a=b#c", True),
     ],
 )
 def test_trusted_token_servers(host: str, realm: str, trusted: bool) -> None:  # noqa: FBT001
     """A token server needs TLS, unless the registry has none and both are one host."""
-    assert Sessions({PLAIN_HTTP: "lan.example:5000"}).trusts_realm(host, realm) is trusted
+    server = parse_realm(realm)
+    assert server is not None
+    assert Sessions({PLAIN_HTTP: "lan.example:5000"}).trusts_realm(host, server) is trusted
+
+
+@pytest.mark.parametrize(
+    "realm",
+    [
+        "http://other.example\\\\@HOST/token",
+        "http://other.example@HOST/token",
+        "http://HOST\\\\token",
+        "http://HOST/to ken",
+        "http://HOST/to\x7fken",
+        "http://HO\tST/token",
+        "http://HOST\xe9/token",
+        "https://HOST9999/token",
+        "https://[::1/token",
+        "ftp://HOST/token",
+        "https://",
+        "//HOST/token",
+        "registry.example",
+    ],
+)
+def test_invalid_token_servers(realm: str, serve: Serve, login: Login) -> None:
+    """Parsers of URLs disagree about them: no credentials are sent to any host."""
+
+    def respond(handler: Handler, _: bytes) -> None:
+        value = realm.replace("HOST", handler.headers["Host"])
+        handler.reply(401, b"", ("WWW-Authenticate", f'Bearer realm="{value}"'))
+
+    server = serve(respond)
+    with pytest.raises(InvalidContentError, match="names an invalid token server"):
+        login(server).tags(server.repository)
+    assert [authorization for _, _, authorization, _ in server.seen] == [""]
+
+
+def test_the_parameters_of_a_token_server(serve: Serve, login: Login) -> None:
+    """The query of its URL is kept."""
+
+    def respond(handler: Handler, _: bytes) -> None:
+        if handler.path.startswith("/token"):
+            handler.reply(200, b'{"token": "x"}')
+        elif handler.headers.get("Authorization") == "Bearer x":
+            handler.reply(200, b'{"tags": ["v1"]}')
+        else:
+            realm = f'Bearer realm="http://{handler.headers["Host"]}/token?a=b#c",service="s t"'
+            handler.reply(401, b"", ("WWW-Authenticate", realm))
+
+    server = serve(respond)
+    assert login(server).tags(server.repository) == ["v1"]
+    paths = [path for _, path, _, _ in server.seen if path.startswith("/token")]
+    assert paths == ["/token?a=b&scope=repository%3Aacme%3Apull&service=s+t"]
+
+
+def test_a_redirect_whose_host_is_ambiguous(serve: Serve, login: Login) -> None:
+    """A backslash ends the host for some parsers, and is part of the user for others."""
+    target = serve(lambda handler, _: handler.reply(200, b"{}"))
+    server = serve(
+        lambda handler, _: handler.reply(
+            307, b"", ("Location", f"http://{target.host}\\@{handler.headers['Host']}/x")
+        )
+    )
+    with pytest.raises(InvalidContentError, match="invalid address"):
+        login(server).tags(server.repository)
+    assert not target.seen
 
 
 def test_tls_is_never_left() -> None:
