@@ -14,11 +14,8 @@ import requests
 
 from compiler.codes import Code
 from compiler.external.registry.challenges import parse_challenges, parse_realm
-from compiler.external.registry.credentials import (
-    Credentials,
-    InvalidSettingsError,
-    find_credentials,
-)
+from compiler.external.registry.credential_helpers import Credentials, InvalidSettingsError
+from compiler.external.registry.credentials import find_credentials
 from compiler.external.registry.rejections import DENIED, quote_reason
 from compiler.external.registry.responses import (
     DeniedError,

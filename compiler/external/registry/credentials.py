@@ -5,66 +5,50 @@ Secrets are never printed or stored.
 """
 
 import base64
-import json
 import os
-import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from compiler.external.git_repository import read_small_file
+from compiler.external.registry.credential_helpers import (
+    Credentials,
+    InvalidSettingsError,
+    run_helper,
+    valid_text,
+)
+from compiler.external.registry.responses import load_object
 
 
 DOCKER_HUB = "docker.io"
 AUTH_VARIABLE = "DOCKER_AUTH_CONFIG"
 """The variable with credentials in the format of Docker's settings; GitLab's runners set it."""
 _HUB_KEY = "https://index.docker.io/v1/"
-_TOKEN_USER = "<token>"  # noqa: S105 - the user name of helpers whose secret is an identity token
-_HELPER_TIMEOUT = 60
-
-
-_NOT_STORED = "credentials not found"
-"""What a helper prints if it has no credentials for a registry; it then fails as well."""
-_MAX_QUOTE = 200
-"""Maximum number of characters of a helper's own message in an error."""
-
-
-class InvalidSettingsError(Exception):
-    """Docker's settings are invalid, or the credential helper that they name fails."""
-
-    def __init__(self, message: str, help_: str) -> None:
-        super().__init__(message)
-        self.message, self.help = message, help_
-
-
-class Credentials(NamedTuple):
-    """A user's credentials for one registry."""
-
-    user: str
-    secret: str
-    identity_token: str = ""
-    """A token that is exchanged for access tokens, instead of user and secret."""
+_VARIABLE = f"the variable {AUTH_VARIABLE}"
+_REMEDY = "correct or remove it"
 
 
 def find_credentials(host: str, environment: Mapping[str, str]) -> Credentials | None:
     """Return the user's credentials for a registry, in the docker command's order of precedence.
 
     Raises:
-        InvalidSettingsError: the settings cannot be read, or the credential helper fails.
+        InvalidSettingsError: settings cannot be read or decoded, or the credential helper fails.
     """
     keys = (_HUB_KEY, "index.docker.io", DOCKER_HUB) if host == DOCKER_HUB else (host,)
-    variable = _parse_settings(environment.get(AUTH_VARIABLE, "").encode()) or {}
-    credentials = _stored_credentials(variable, keys)
+    credentials = _stored_credentials(_read_variable(environment), keys, _VARIABLE)
     if credentials is not None:
         return credentials
     settings = _read_settings(environment)
+    named = f"Docker's settings {_settings_path(environment)}"
     helpers = settings.get("credHelpers")
     store = settings.get("credsStore")
     for key in keys:
         helper = (helpers.get(key) if isinstance(helpers, dict) else None) or store
-        credentials = _run_helper(helper, key, environment) if isinstance(helper, str) else None
+        credentials = run_helper(helper, key, environment) if isinstance(helper, str) else None
         if credentials is not None:
             return credentials
-    return _stored_credentials(settings, keys)
+    return _stored_credentials(settings, keys, named)
 
 
 def settings_with_variable(environment: Mapping[str, str]) -> Mapping[str, Any] | None:
@@ -73,8 +57,9 @@ def settings_with_variable(environment: Mapping[str, str]) -> Mapping[str, Any] 
     They are for programs that do not know the variable. Settings that cannot be read count as
     empty. None if the variable contains no credentials.
     """
-    variable = _parse_settings(environment.get(AUTH_VARIABLE, "").encode()) or {}
-    own = variable.get("auths")
+    own: Any = None
+    with suppress(InvalidSettingsError):
+        own = _read_variable(environment).get("auths")
     if not isinstance(own, dict) or not own:
         return None
     settings: Mapping[str, Any] = {}
@@ -92,12 +77,25 @@ def settings_with_variable(environment: Mapping[str, str]) -> Mapping[str, Any] 
     }
 
 
-def _stored_credentials(settings: Mapping[str, Any], keys: tuple[str, ...]) -> Credentials | None:
-    """Return the credentials that settings contain for one of a registry's names."""
-    entries = settings.get("auths")
-    for key, entry in entries.items() if isinstance(entries, dict) else ():
-        if isinstance(entry, dict) and (key in keys or _host(key) in keys):
-            credentials = _decode_entry(entry)
+def _stored_credentials(
+    settings: Mapping[str, Any], keys: tuple[str, ...], named: str
+) -> Credentials | None:
+    """Return the credentials that settings contain for one of a registry's names.
+
+    Raises:
+        InvalidSettingsError: they cannot be decoded.
+    """
+    entries = settings.get("auths") or {}
+    if not isinstance(entries, dict):
+        raise InvalidSettingsError(f"`auths` of {named} is no object", _REMEDY)
+    for key, entry in entries.items():
+        if key in keys or _host(key) in keys:
+            try:
+                credentials = _decode_entry(entry)
+            except ValueError:
+                raise InvalidSettingsError(
+                    f"the credentials for {keys[-1]} in {named} cannot be decoded", _REMEDY
+                ) from None
             if credentials is not None:
                 return credentials
     return None
@@ -109,32 +107,41 @@ def settings_folder(environment: Mapping[str, str]) -> Path:
     return Path(environment.get("DOCKER_CONFIG") or Path(home, ".docker"))
 
 
+def _settings_path(environment: Mapping[str, str]) -> Path:
+    return settings_folder(environment) / "config.json"
+
+
+def _read_variable(environment: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the settings in `AUTH_VARIABLE`; empty if it is not set or is empty.
+
+    Raises:
+        InvalidSettingsError: it contains something else.
+    """
+    text = environment.get(AUTH_VARIABLE, "").strip()
+    settings = load_object(text.encode(errors="surrogateescape")) if text else {}
+    if settings is None:
+        raise InvalidSettingsError(f"{_VARIABLE} is not a JSON object", _REMEDY)
+    return settings
+
+
 def _read_settings(environment: Mapping[str, str]) -> Mapping[str, Any]:
     """Return the content of Docker's `config.json`; empty if there is none."""
-    path = settings_folder(environment) / "config.json"
+    path = _settings_path(environment)
     try:
-        settings = _parse_settings(path.read_bytes())
+        settings = load_object(read_small_file(str(path)))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         reason = error.strerror or str(error)
         raise InvalidSettingsError(
-            f"cannot read Docker's settings {path}: {reason}", "correct the file's permissions"
+            f"cannot read Docker's settings {path}: {reason}",
+            "correct the file's permissions, or replace it with a regular file",
         ) from None
     if settings is None:
         raise InvalidSettingsError(
             f"Docker's settings {path} are not a JSON object", "correct or remove the file"
         )
     return settings
-
-
-def _parse_settings(content: bytes) -> Mapping[str, Any] | None:
-    """Return settings; None if the text is not a JSON object."""
-    try:
-        settings = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return settings if isinstance(settings, dict) else None
 
 
 def _host(key: str) -> str:
@@ -146,58 +153,21 @@ def _host(key: str) -> str:
     return key.rpartition("://")[2].partition("/")[0]
 
 
-def _decode_entry(entry: Mapping[str, Any]) -> Credentials | None:
+def _decode_entry(entry: Any) -> Credentials | None:
+    """Return the credentials of an entry of `auths`; None if it has none, as with a helper.
+
+    Raises:
+        ValueError: they are malformed.
+    """
+    if not isinstance(entry, dict):
+        raise ValueError("no object")  # noqa: TRY004 - as of content that cannot be decoded
     user, secret = entry.get("username"), entry.get("password")
     if isinstance(auth := entry.get("auth"), str) and auth:
-        try:
-            user, _, secret = base64.b64decode(auth).decode().strip("\0").partition(":")
-        except ValueError:
-            return None
+        decoded = base64.b64decode("".join(auth.split()), validate=True).decode()
+        user, colon, secret = decoded.strip("\0").partition(":")
+        if not colon:
+            raise ValueError("no user")
     token = entry.get("identitytoken")
     if isinstance(token, str) and token:
-        return Credentials(str(user or ""), "", token)
-    return Credentials(str(user), str(secret)) if user and secret else None
-
-
-def _run_helper(helper: str, key: str, environment: Mapping[str, str]) -> Credentials | None:
-    """Return the credentials that a helper has for a key; None if it has none."""
-    program = f"docker-credential-{helper}"
-    named = f"credential helper {program}"
-    remedy = "correct the helper, or the name in `credsStore` or `credHelpers` of config.json"
-    try:
-        completed = subprocess.run(  # noqa: S603 - the user's own helper
-            [program, "get"],
-            input=key.encode(),
-            env=dict(environment),
-            capture_output=True,
-            timeout=_HELPER_TIMEOUT,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise InvalidSettingsError(
-            f"{named} is not on PATH",
-            "install it, or remove its name from `credsStore` or `credHelpers` of config.json",
-        ) from None
-    except subprocess.TimeoutExpired:
-        raise InvalidSettingsError(
-            f"{named} does not finish within {_HELPER_TIMEOUT} seconds", remedy
-        ) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InvalidSettingsError(f"cannot run {named}: {reason}", remedy) from None
-    if completed.returncode:
-        output = completed.stdout.strip() or completed.stderr.strip()
-        message = " ".join(output.decode(errors="replace").split())[:_MAX_QUOTE]
-        if message.startswith(_NOT_STORED):
-            return None
-        printable = "".join(character for character in message if character.isprintable())
-        raise InvalidSettingsError(
-            f"{named} failed: {printable or f'exit code {completed.returncode}'}", remedy
-        )
-    response = _parse_settings(completed.stdout)
-    if response is None:
-        raise InvalidSettingsError(f"{named} did not print a JSON object", remedy)
-    if not response.get("Secret"):
-        return None
-    user, secret = str(response.get("Username", "")), str(response["Secret"])
-    return Credentials("", "", secret) if user == _TOKEN_USER else Credentials(user, secret)
+        return valid_text(Credentials(str(user or ""), "", token))
+    return valid_text(Credentials(str(user), str(secret))) if user and secret else None

@@ -10,7 +10,8 @@ import pytest
 
 from compiler.codes import Code
 from compiler.external.registry.authorization import Authorizer
-from compiler.external.registry.credentials import InvalidSettingsError, find_credentials
+from compiler.external.registry.credential_helpers import InvalidSettingsError
+from compiler.external.registry.credentials import AUTH_VARIABLE, find_credentials
 from compiler.external.registry.responses import RegistryError
 from compiler.external.registry.sessions import Sessions
 
@@ -39,6 +40,10 @@ def environment(folder: Path, script: str = "") -> dict[str, str]:
         ("echo no keychain >&2; exit 2", "helper docker-credential-mine failed: no keychain"),
         ("exit 3", "helper docker-credential-mine failed: exit code 3"),
         ("echo hello", "helper docker-credential-mine did not print a JSON object"),
+        (
+            """echo '{"Username": "a", "Secret": "\\ud800"}'""",
+            "helper docker-credential-mine printed text that is not Unicode",
+        ),
     ],
 )
 def test_a_broken_credential_helper_is_named(tmp_path: Path, script: str, message: str) -> None:
@@ -77,3 +82,48 @@ def test_settings_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "config.json").mkdir()
     with pytest.raises(InvalidSettingsError, match="cannot read Docker's settings"):
         find_credentials(HOST, own)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"auths":',
+        '["x"]',
+        '{"auths": "x"}',
+        '{"auths": {"HOST": "x"}}',
+        '{"auths": {"HOST": {"auth": "not base64!"}}}',
+        '{"auths": {"HOST": {"auth": "\xe9=="}}}',
+        '{"auths": {"https://HOST/v2/": {"auth": "YW5u"}}}',
+        r'{"auths": {"HOST": {"username": "\ud800", "password": "x"}}}',
+        r'{"auths": {"HOST": {"identitytoken": "\ud800"}}}',
+        '{"auths":\udcff',
+    ],
+)
+def test_stored_credentials_that_are_malformed(tmp_path: Path, content: str) -> None:
+    """The variable or the file is named: it is not the same as having no credentials."""
+    text = content.replace("HOST", HOST)
+    own = {"DOCKER_CONFIG": str(tmp_path)}
+    with pytest.raises(InvalidSettingsError, match=f"variable {AUTH_VARIABLE}"):
+        find_credentials(HOST, {**own, AUTH_VARIABLE: text})
+    (tmp_path / "config.json").write_text(text, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(InvalidSettingsError, match=r"settings .*config\.json"):
+        find_credentials(HOST, own)
+
+
+@pytest.mark.parametrize("entry", ["{}", '{"auth": ""}', '{"auth": "YW5uOg=="}'])
+def test_an_entry_without_credentials(tmp_path: Path, entry: str) -> None:
+    """The docker command writes an empty entry beside a helper; other entries do not matter."""
+    text = f'{{"auths": {{"{HOST}": {entry}, "other.example": "x"}}}}'
+    own = {"DOCKER_CONFIG": str(tmp_path), AUTH_VARIABLE: " "}
+
+    assert find_credentials(HOST, {**own, AUTH_VARIABLE: text}) is None
+    (tmp_path / "config.json").write_text(text)
+    assert find_credentials(HOST, own) is None
+
+
+def test_settings_that_are_a_pipe(tmp_path: Path) -> None:
+    """Reading it would wait for a writer."""
+    os.mkfifo(tmp_path / "config.json")
+
+    with pytest.raises(InvalidSettingsError, match="regular file"):
+        find_credentials(HOST, {"DOCKER_CONFIG": str(tmp_path)})

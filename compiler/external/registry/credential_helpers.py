@@ -1,0 +1,90 @@
+"""Run the user's credential helpers, the programs `docker-credential-NAME`."""
+
+import subprocess
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from compiler.external.registry.responses import load_object
+
+
+_TOKEN_USER = "<token>"  # noqa: S105 - the user name of helpers whose secret is an identity token
+_HELPER_TIMEOUT = 60
+_NOT_STORED = "credentials not found"
+"""What a helper prints if it has no credentials for a registry; it then fails as well."""
+_MAX_QUOTE = 200
+"""Maximum number of characters of a helper's own message in an error."""
+
+
+class InvalidSettingsError(Exception):
+    """Docker's settings are invalid, or the credential helper that they name fails."""
+
+    def __init__(self, message: str, help_: str) -> None:
+        super().__init__(message)
+        self.message, self.help = message, help_
+
+
+class Credentials(NamedTuple):
+    """A user's credentials for one registry."""
+
+    user: str
+    secret: str
+    identity_token: str = ""
+    """A token that is exchanged for access tokens, instead of user and secret."""
+
+
+def valid_text(credentials: Credentials) -> Credentials:
+    """Return credentials that can be sent.
+
+    Raises:
+        ValueError: they contain half of a surrogate pair, which JSON can escape.
+    """
+    "".join(credentials).encode()
+    return credentials
+
+
+def run_helper(helper: str, key: str, environment: Mapping[str, str]) -> Credentials | None:
+    """Return the credentials that a helper has for a key; None if it has none."""
+    program = f"docker-credential-{helper}"
+    named = f"credential helper {program}"
+    remedy = "correct the helper, or the name in `credsStore` or `credHelpers` of config.json"
+    try:
+        completed = subprocess.run(  # noqa: S603 - the user's own helper
+            [program, "get"],
+            input=key.encode(),
+            env=dict(environment),
+            capture_output=True,
+            timeout=_HELPER_TIMEOUT,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise InvalidSettingsError(
+            f"{named} is not on PATH",
+            "install it, or remove its name from `credsStore` or `credHelpers` of config.json",
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise InvalidSettingsError(
+            f"{named} does not finish within {_HELPER_TIMEOUT} seconds", remedy
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InvalidSettingsError(f"cannot run {named}: {reason}", remedy) from None
+    if completed.returncode:
+        output = completed.stdout.strip() or completed.stderr.strip()
+        message = " ".join(output.decode(errors="replace").split())[:_MAX_QUOTE]
+        if message.startswith(_NOT_STORED):
+            return None
+        printable = "".join(character for character in message if character.isprintable())
+        raise InvalidSettingsError(
+            f"{named} failed: {printable or f'exit code {completed.returncode}'}", remedy
+        )
+    response = load_object(completed.stdout)
+    if response is None:
+        raise InvalidSettingsError(f"{named} did not print a JSON object", remedy)
+    if not response.get("Secret"):
+        return None
+    user, secret = str(response.get("Username", "")), str(response["Secret"])
+    found = Credentials("", "", secret) if user == _TOKEN_USER else Credentials(user, secret)
+    try:
+        return valid_text(found)
+    except ValueError:
+        raise InvalidSettingsError(f"{named} printed text that is not Unicode", remedy) from None
