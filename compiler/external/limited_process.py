@@ -1,6 +1,6 @@
 """Run a program with limits of its time and its output, and stop it when its result is not needed.
 
-The program runs without a shell, without input, and in a session of its own: it cannot ask for a
+The program runs without a shell and in a session of its own: it cannot ask for a
 password at the terminal, and Ctrl-C reaches only this process, which then kills it.
 """
 
@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from compiler.external.process_groups import signal_group
@@ -41,6 +42,7 @@ def run_limited(
     cwd: str,
     timeout: float,
     max_output: int,
+    content: bytes = b"",
 ) -> Completed:
     """Run a program and return its output.
 
@@ -50,6 +52,7 @@ def run_limited(
         cwd: the folder in which it runs.
         timeout: the maximum duration in seconds.
         max_output: the maximum number of bytes of stdout, and of stderr.
+        content: what the program reads from stdin, at most 4 KiB.
 
     Raises:
         OSError: it cannot be started.
@@ -59,17 +62,25 @@ def run_limited(
         list(command),
         cwd=cwd,
         env=dict(environment),
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
     with process:
         try:
+            _send(process, content)
             output = _read(process, time.monotonic() + timeout, timeout, max_output)
         finally:
             signal_group(process.pid, signal.SIGKILL)
     return Completed(process.returncode, *output)
+
+
+def _send(process: "subprocess.Popen[bytes]", content: bytes) -> None:
+    """Write to the program's stdin and close it; a pipe takes this much without a reader."""
+    assert process.stdin is not None  # noqa: S101 - for mypy
+    with suppress(BrokenPipeError), process.stdin as stdin:
+        stdin.write(content)
 
 
 def _read(

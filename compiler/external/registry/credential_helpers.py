@@ -1,14 +1,15 @@
 """Run the user's credential helpers, the programs `docker-credential-NAME`."""
 
-import subprocess
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from compiler.external.limited_process import LimitError, run_limited
 from compiler.external.registry.responses import load_object
 
 
 _TOKEN_USER = "<token>"  # noqa: S105 - the user name of helpers whose secret is an identity token
 _HELPER_TIMEOUT = 60
+_MAX_OUTPUT = 2**20
 _NOT_STORED = "credentials not found"
 """What a helper prints if it has no credentials for a registry; it then fails as well."""
 _MAX_QUOTE = 200
@@ -48,34 +49,32 @@ def run_helper(helper: str, key: str, environment: Mapping[str, str]) -> Credent
     named = f"credential helper {program}"
     remedy = "correct the helper, or the name in `credsStore` or `credHelpers` of config.json"
     try:
-        completed = subprocess.run(  # noqa: S603 - the user's own helper
+        completed = run_limited(
             [program, "get"],
-            input=key.encode(),
-            env=dict(environment),
-            capture_output=True,
+            environment=environment,
+            cwd=".",
             timeout=_HELPER_TIMEOUT,
-            check=False,
+            max_output=_MAX_OUTPUT,
+            content=key.encode(),
         )
     except FileNotFoundError:
         raise InvalidSettingsError(
             f"{named} is not on PATH",
             "install it, or remove its name from `credsStore` or `credHelpers` of config.json",
         ) from None
-    except subprocess.TimeoutExpired:
-        raise InvalidSettingsError(
-            f"{named} does not finish within {_HELPER_TIMEOUT} seconds", remedy
-        ) from None
+    except LimitError as error:
+        raise InvalidSettingsError(f"{named} was stopped: {error}", remedy) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InvalidSettingsError(f"cannot run {named}: {reason}", remedy) from None
-    if completed.returncode:
+    if completed.code:
         output = completed.stdout.strip() or completed.stderr.strip()
         message = " ".join(output.decode(errors="replace").split())[:_MAX_QUOTE]
         if message.startswith(_NOT_STORED):
             return None
         printable = "".join(character for character in message if character.isprintable())
         raise InvalidSettingsError(
-            f"{named} failed: {printable or f'exit code {completed.returncode}'}", remedy
+            f"{named} failed: {printable or f'exit code {completed.code}'}", remedy
         )
     response = load_object(completed.stdout)
     if response is None:

@@ -39,6 +39,8 @@ def environment(folder: Path, script: str = "") -> dict[str, str]:
         ),
         ("echo no keychain >&2; exit 2", "helper docker-credential-mine failed: no keychain"),
         ("exit 3", "helper docker-credential-mine failed: exit code 3"),
+        ("head -c 10000000 /dev/zero", "was stopped: it wrote more than 1,048,576 bytes"),
+        ("exec <&-; yes >&2", "was stopped: it wrote more than 1,048,576 bytes"),
         ("echo hello", "helper docker-credential-mine did not print a JSON object"),
         (
             """echo '{"Username": "a", "Secret": "\\ud800"}'""",
@@ -112,7 +114,7 @@ def test_stored_credentials_that_are_malformed(tmp_path: Path, content: str) -> 
 
 @pytest.mark.parametrize("entry", ["{}", '{"auth": ""}', '{"auth": "YW5uOg=="}'])
 def test_an_entry_without_credentials(tmp_path: Path, entry: str) -> None:
-    """The docker command writes an empty entry beside a helper; other entries do not matter."""
+    """The docker command writes an empty entry if there is a helper; other entries do not matter."""
     text = f'{{"auths": {{"{HOST}": {entry}, "other.example": "x"}}}}'
     own = {"DOCKER_CONFIG": str(tmp_path), AUTH_VARIABLE: " "}
 
