@@ -1,7 +1,7 @@
 """Run a program with limits of its time and its output, and stop it when its result is not needed.
 
-The program runs without a shell and in a session of its own: it cannot ask for a
-password at the terminal, and Ctrl-C reaches only this process, which then kills it.
+The program runs without a shell and in a session of its own: it cannot ask for a password at the
+terminal, and Ctrl-C reaches only this process, which then kills it.
 """
 
 import os

@@ -10,13 +10,11 @@ import threading
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlencode
 
-import requests
-
 from compiler.codes import Code
 from compiler.external.registry.challenges import parse_challenges, parse_realm
 from compiler.external.registry.credential_helpers import Credentials, InvalidSettingsError
 from compiler.external.registry.credentials import find_credentials
-from compiler.external.registry.rejections import DENIED, quote_reason
+from compiler.external.registry.rejections import DENIED, is_busy, quote_reason
 from compiler.external.registry.responses import (
     DeniedError,
     RegistryError,
@@ -32,6 +30,24 @@ TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 _MAX_TOKEN_RESPONSE = 2**20
 _VISIBLE = re.compile(r"[\x21-\x7e]+\Z")
 """What an access token consists of: it becomes part of a header."""
+
+
+class BusyServerError(Exception):
+    """A token server failed with an error that another attempt may avoid."""
+
+    def __init__(self, host: str, server: str, response: Response) -> None:
+        """Take the registry, the host of its token server, and the response of that."""
+        super().__init__(_answer(server, response))
+        self.host, self.response = host, response
+
+    def as_registry_error(self) -> RegistryError:
+        """Return the error for the user, if there is no further attempt."""
+        return RegistryError(
+            self.host,
+            str(self),
+            code=Code.REGISTRY_ERROR,
+            help_="correct what the token server reports, or retry later",
+        )
 
 
 class Authorizer:
@@ -58,7 +74,8 @@ class Authorizer:
         Raises:
             DeniedError: the token server denies access.
             RegistryError: it does not respond as a token server.
-            requests.RequestException: the token server is unreachable or overloaded.
+            BusyServerError: the token server is overloaded.
+            requests.RequestException: the token server is unreachable.
         """
         credentials = self.credentials(host)
         challenges = parse_challenges(header)
@@ -116,8 +133,8 @@ class Authorizer:
         query = {"scope": f"repository:{scope}"} | ({"service": service} if service else {})
         response = self._request_token(realm, query, credentials)
         server = realm.netloc
-        if response.status in TRANSIENT:
-            raise requests.RequestException(f"token server: {response.status}")
+        if response.status in TRANSIENT or is_busy(response):
+            raise BusyServerError(host, server, response)
         if response.status in DENIED and credentials is None:
             return ""
         if response.status in DENIED:
@@ -129,7 +146,7 @@ class Authorizer:
                 help_="run `docker login` with valid credentials",
             )
         if not response.ok:
-            raise unexpected(host, f"the token server {server} responded with {response.status}")
+            raise unexpected(host, _answer(server, response))
         content = parse_json(response, host)
         token = content.get("token") or content.get("access_token")
         if not isinstance(token, str) or not _VISIBLE.match(token):
@@ -154,6 +171,12 @@ class Authorizer:
         return self._sessions.send(
             "GET", url, {}, authorization=authorization, limit=_MAX_TOKEN_RESPONSE
         )
+
+
+def _answer(server: str, response: Response) -> str:
+    """Return the part of an error that says what a token server responded."""
+    status = f"{response.status} {quote_reason(response)}".rstrip()
+    return f"the token server {server} responded with {status}"
 
 
 def _basic(credentials: Credentials) -> str:

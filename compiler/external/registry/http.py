@@ -5,17 +5,20 @@ Safe to use from several threads. No secret is ever part of an error.
 
 import threading
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import requests
 
 from compiler.external.references import split_repository
-from compiler.external.registry.authorization import TRANSIENT, Authorizer
+from compiler.external.registry.authorization import TRANSIENT, Authorizer, BusyServerError
 from compiler.external.registry.certificates import CertificateError
 from compiler.external.registry.parallel import pause as _wait
-from compiler.external.registry.rejections import is_busy, is_missing, rejection
+from compiler.external.registry.rejections import (
+    is_busy,
+    is_missing,
+    rejection,
+    requested_delay,
+)
 from compiler.external.registry.responses import (
     UNKNOWN_HOST,
     RegistryError,
@@ -31,8 +34,6 @@ ATTEMPTS = 8
 """Maximum number of attempts of a request that fails with transient errors."""
 _MAX_DELAY = 15.0
 """Maximum number of seconds between two attempts, unless the registry asks for more."""
-_MAX_REQUESTED_DELAY = 60.0
-"""Maximum number of seconds that `Retry-After` can ask for."""
 _PERMANENT = (requests.exceptions.SSLError, CertificateError, UnexpectedResponseError)
 _UNKNOWN_HOST_ATTEMPTS = 3
 """Maximum number of attempts if the host name is unknown: most likely it is misspelt."""
@@ -128,6 +129,10 @@ class HttpClient:
                 response = send()
             except _PERMANENT as error:
                 raise _permanent_error(host, error) from None
+            except BusyServerError as error:
+                if attempt == self._attempts:
+                    raise error.as_registry_error() from None
+                delay = requested_delay(error.response, delay)
             except requests.RequestException as error:
                 reason = connection_reason(error)
                 unknown = reason == UNKNOWN_HOST and attempt >= _UNKNOWN_HOST_ATTEMPTS
@@ -137,7 +142,7 @@ class HttpClient:
                 is_transient = response.status in TRANSIENT or is_busy(response)
                 if not is_transient or attempt == self._attempts:
                     return response
-                delay = _requested_delay(response, delay)
+                delay = requested_delay(response, delay)
             if _wait(delay):
                 raise _unreachable(host, "no further attempt")
         raise AssertionError  # the last attempt has returned or raised
@@ -190,20 +195,6 @@ def _actions(method: str, path: str) -> str:
         return "pull"
     is_deletion = method == "DELETE" and path.startswith("manifests/")
     return "pull,delete" if is_deletion else "pull,push"
-
-
-def _requested_delay(response: Response, default: float) -> float:
-    """Return the seconds to wait that `Retry-After` asks for, as a number or a date."""
-    requested = response.headers.get("Retry-After", "")
-    if not requested.isdecimal():
-        try:
-            then = parsedate_to_datetime(requested)
-        except (ValueError, OverflowError):
-            return default
-        if then.tzinfo is None:
-            return default
-        requested = str((then - datetime.now(UTC)).total_seconds())
-    return min(max(float(requested), 0.0), _MAX_REQUESTED_DELAY)
 
 
 def _same_origin(url: str, address: str) -> bool:

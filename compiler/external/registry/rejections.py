@@ -1,5 +1,7 @@
 """Error statuses of registries, as errors for the user; the registry's own words are quoted."""
 
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +19,8 @@ from compiler.external.registry.responses import (
 )
 
 
+_MAX_REQUESTED_DELAY = 60.0
+"""Maximum number of seconds that `Retry-After` can ask for."""
 _ACTIONS = {"GET": "read", "HEAD": "read", "DELETE": "delete from"}
 """HTTP method -> what it does to a repository, in messages; otherwise it writes."""
 MAX_QUOTE = 200
@@ -139,3 +143,17 @@ def quote_reason(response: Response) -> str:
     text = " ".join(("; ".join(messages) or response.reason).split())
     printable = "".join(character for character in text if character.isprintable())
     return printable if len(printable) <= MAX_QUOTE else f"{printable[:MAX_QUOTE]}..."
+
+
+def requested_delay(response: Response, default: float) -> float:
+    """Return the seconds to wait that `Retry-After` asks for, as a number or a date."""
+    requested = response.headers.get("Retry-After", "")
+    if not requested.isdecimal():
+        try:
+            then = parsedate_to_datetime(requested)
+        except (ValueError, OverflowError):
+            return default
+        if then.tzinfo is None:
+            return default
+        requested = str((then - datetime.now(UTC)).total_seconds())
+    return min(max(float(requested), 0.0), _MAX_REQUESTED_DELAY)

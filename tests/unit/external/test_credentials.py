@@ -114,7 +114,7 @@ def test_stored_credentials_that_are_malformed(tmp_path: Path, content: str) -> 
 
 @pytest.mark.parametrize("entry", ["{}", '{"auth": ""}', '{"auth": "YW5uOg=="}'])
 def test_an_entry_without_credentials(tmp_path: Path, entry: str) -> None:
-    """The docker command writes an empty entry if there is a helper; other entries do not matter."""
+    """The docker command writes an empty entry next to a helper; other entries do not matter."""
     text = f'{{"auths": {{"{HOST}": {entry}, "other.example": "x"}}}}'
     own = {"DOCKER_CONFIG": str(tmp_path), AUTH_VARIABLE: " "}
 

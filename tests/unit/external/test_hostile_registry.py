@@ -357,6 +357,30 @@ def test_invalid_token_servers(realm: str, serve: Serve, login: Login) -> None:
     assert [authorization for _, _, authorization, _ in server.seen] == [""]
 
 
+@pytest.mark.parametrize("status", [429, 503, 400])
+def test_a_busy_token_server(
+    status: int, serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The delay that it asks for counts, and the error quotes it."""
+    delays: list[float] = []
+    monkeypatch.setattr("compiler.external.registry.http._wait", delays.append)
+    body = b'{"errors": [{"code": "TOOMANYREQUESTS", "message": "the limit of pulls is reached"}]}'
+
+    def respond(handler: Handler, _: bytes) -> None:
+        if handler.path.startswith("/token"):
+            handler.reply(status, body, ("Retry-After", "7"))
+        else:
+            realm = f'Bearer realm="http://{handler.headers["Host"]}/token"'
+            handler.reply(401, b"", ("WWW-Authenticate", realm))
+
+    server = serve(respond)
+    message = f"the token server {server.host} responded with {status} the limit of pulls"
+    with pytest.raises(RegistryError, match=message) as caught:
+        Registries({"DOCKER_CONFIG": str(tmp_path)}, attempts=3).tags(server.repository)
+    assert caught.value.diagnostics[0].code is Code.REGISTRY_ERROR
+    assert delays == [7.0, 7.0]
+
+
 def test_the_parameters_of_a_token_server(serve: Serve, login: Login) -> None:
     """The query of its URL is kept."""
 
