@@ -16,6 +16,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPConnectionPool
 
 from compiler.external.registry.certificates import tls_adapter
+from compiler.external.registry.deadlines import limit_responses
 from compiler.external.registry.parallel import MAX_WORKERS
 from compiler.external.registry.responses import UnexpectedResponseError
 
@@ -86,5 +87,6 @@ class Routes:
                 )
             except (ValueError, requests.RequestException):
                 raise UnexpectedResponseError(INVALID_ADDRESS) from None
+            limit_responses(cast("HTTPConnectionPool", connections))
             names_host = adapter.request_url(request, settings["proxies"]) != "/"
         return _Route(cast("HTTPConnectionPool", connections), address if names_host else "")

@@ -183,6 +183,31 @@ def test_slow_responses_are_rejected(
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.parametrize(
+    "piece",
+    [b"X-More: a\r\n", b"x", b"HTTP/1.1 100 Continue\r\n\r\n"],
+)
+def test_endless_headers_are_rejected(
+    piece: bytes, serve: Serve, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each piece comes in time, but the response never starts."""
+    monkeypatch.setattr(sessions, "TIMEOUT", 0.5)
+    stop = threading.Event()
+
+    def respond(handler: Handler, _: bytes) -> None:
+        if not piece.startswith(b"HTTP"):
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        while not stop.wait(0.05):
+            handler.wfile.write(piece)
+
+    server = serve(respond)
+    started = time.monotonic()
+    with pytest.raises(InvalidContentError, match=r"takes longer than 0\.5 seconds"):
+        login().manifest(server.repository, "v1")
+    stop.set()
+    assert time.monotonic() - started < 5
+
+
 def test_endless_pages_are_rejected(
     serve: Serve, login: Login, monkeypatch: pytest.MonkeyPatch
 ) -> None:
