@@ -99,7 +99,12 @@ def resolve(image: str) -> Locked:
     manifest = _parsed(image, raw)
     entries = manifest.get("manifests")
     if isinstance(entries, list):
-        platforms = [_platform(e.get("platform")) for e in entries if isinstance(e, dict)]
+        images = [entry for entry in entries if isinstance(entry, dict) and _is_image(entry)]
+        if not images:
+            raise _no_image(image)
+        platforms = [_platform(entry.get("platform")) for entry in images]
+    elif not isinstance(manifest.get("config"), dict):
+        raise _no_image(image)
     else:  # an image without an index: its configuration has the platform
         platforms = [_platform(_parsed(image, _configuration(image, digest)))]
     known = tuple(sorted({name for name in platforms if name}))
@@ -126,6 +131,12 @@ def _configuration(image: str, digest: str) -> bytes:
     return _imagetools(image, *arguments)
 
 
+def _is_image(entry: Mapping[str, Any]) -> bool:
+    """Return whether an entry of an index may be an image; one for an unknown platform is not."""
+    fields = entry.get("platform")
+    return not (isinstance(fields, dict) and fields.get("os") == "unknown")
+
+
 def _platform(fields: Any) -> str | None:
     """Return a platform in canonical form; None for the `unknown/unknown` of attestations."""
     if not isinstance(fields, dict):
@@ -140,8 +151,12 @@ def _parsed(image: str, content: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict):
-        raise UnresolvedError(f"{image} is not an image", "inspect it in the registry")
+        raise _no_image(image)
     return parsed
+
+
+def _no_image(image: str) -> UnresolvedError:
+    return UnresolvedError(f"{image} is not an image", "inspect it in the registry")
 
 
 def _imagetools(image: str, *arguments: str) -> bytes:
