@@ -132,7 +132,7 @@ def _read_settings(environment: Mapping[str, str]) -> Mapping[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = error.strerror or "it is not a regular file of at most 1 MiB"
         raise InvalidSettingsError(
             f"cannot read Docker's settings {path}: {reason}",
             "correct the file's permissions, or replace it with a regular file",
