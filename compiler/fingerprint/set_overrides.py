@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, DiagnosticError, did_you_mean
 from compiler.matrix.field_table import BAKE_ROWS, Kind
-from compiler.matrix.globs import glob_matches
 from compiler.output.bake_fields import normal
 from compiler.output.bake_resolved import ResolvedPlan
+from compiler.source.globs import glob_matches
 
 
 DECIDING = tuple(row.name for row in BAKE_ROWS if row.decides)

@@ -16,11 +16,11 @@ from compiler.lock.apply import Pinner, load_lock
 from compiler.lock.diagnostics import Use
 from compiler.lock.lockfile import Lock, Locked, write_lock
 from compiler.lock.lookup import UnresolvedError, resolve_all
-from compiler.matrix.globs import glob_matches
 from compiler.output.diff import Change, Kind
 from compiler.output.write import write
 from compiler.render.render import Dockerfile, render
 from compiler.render.templates import Templates
+from compiler.source.globs import glob_matches
 from compiler.source.project_files import Files
 from compiler.targets.graph import closure, dependents
 from compiler.targets.plan import Plan

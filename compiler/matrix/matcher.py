@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from compiler.codes import Code
 from compiler.errors import did_you_mean
-from compiler.matrix.globs import glob_matches
 from compiler.matrix.model import Scalar
+from compiler.source.globs import glob_matches
 
 
 RANGE = re.compile(r"[<>]=?|[=!~]=")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from compiler.errors import Location
 from compiler.external.signer import Signer
-from compiler.matrix.globs import glob_matches
+from compiler.source.globs import glob_matches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

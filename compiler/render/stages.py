@@ -5,7 +5,6 @@ BuildKit does, and is exact. `possible_stages` needs no arguments, and includes 
 rather than too few.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from compiler.external.references import lookup_name
 from compiler.render.dockerfile import Argument, ParsedDockerfile, Stage, Word
 from compiler.render.instruction_reads import sources
 from compiler.render.word_syntax import expand_word
+from compiler.source.globs import has_in_order, literal
 from compiler.targets.graph import closure
 
 
@@ -120,9 +120,11 @@ class ImageWalk:
         if not by_name and lower.isascii() and lower.isdigit():
             return {int(lower)} if int(lower) < len(stages) else set()
         if MACHINE in lower:
-            shape = re.compile(".*".join(map(re.escape, lower.split(MACHINE))))
+            pieces = [literal(piece) for piece in lower.split(MACHINE)]
             return {
-                n for n, stage in enumerate(stages) if stage.name and shape.fullmatch(stage.name)
+                n
+                for n, stage in enumerate(stages)
+                if stage.name and has_in_order(stage.name, pieces)
             }
         same = [n for n, stage in enumerate(stages) if stage.name and stage.name == lower]
         return set(same[-1:])

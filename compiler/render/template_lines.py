@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from compiler.errors import Location
-from compiler.matrix.globs import Piece, has_in_order, literal
 from compiler.render.render import template_location
 from compiler.render.templates import Templates
+from compiler.source.globs import Piece, has_in_order, literal
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
 

@@ -8,8 +8,9 @@ import re
 import stat
 from collections.abc import Callable, Iterable
 
+from compiler.source.globs import glob_matches
 
-_CLASS = re.compile(r"\[(!?)(\]?[^\]]*)\]")
+
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -51,11 +52,10 @@ def find_files(
         following = []
         if step == "**" and rest:
             following.append((folder, tuple(rest)))
-        matcher = None if step == "**" else _matcher(step)
         here = os.path.join(root, folder.removesuffix("/")) if folder else root
         for name, kind in _visible(os.fspath(here), entries):
             path = f"{folder}{name}"
-            if matcher is not None and not matcher.fullmatch(name):
+            if step != "**" and not glob_matches(name, step):
                 continue
             if stat.S_ISDIR(kind):
                 if step == "**" or rest:
@@ -80,22 +80,3 @@ def _visible(
         return [(name, kind) for name, kind in entries(folder) if name[:1] != "."]
     except OSError:
         return []
-
-
-def _matcher(step: str) -> re.Pattern[str]:
-    """Return the expression of one name of a glob."""
-    expression, at = "", 0
-    while at < len(step):
-        match = _CLASS.match(step, at)
-        if match and match[2]:
-            inner = re.sub(r"([\\\[\]^&~|])", r"\\\1", match[2])
-            expression += f"[{'^' if match[1] else ''}{inner}]"
-            at = match.end()
-            continue
-        character = step[at]
-        expression += {"*": ".*", "?": "."}.get(character) or re.escape(character)
-        at += 1
-    try:
-        return re.compile(expression, re.DOTALL)
-    except re.error:  # a range such as `[z-a]`
-        return re.compile(re.escape(step))

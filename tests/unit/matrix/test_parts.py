@@ -1,6 +1,7 @@
 """Parts of a matrix in separate files."""
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,18 @@ def test_globs_are_in_the_order_of_bytes(tmp_path: Path) -> None:
 
     found = [one["target"] for one in plan_json(tmp_path)["targets"]]
     assert found == ["z", "i2", "i0", "i1", "i3", "i4"]
+
+
+def test_a_glob_with_many_wildcards_does_not_backtrack(tmp_path: Path) -> None:
+    """A file whose name nearly matches does not keep the command busy."""
+    (tmp_path / ("a" * 200)).write_text("")
+    (tmp_path / f"{'a' * 200}b").write_text("images: {b: {}}\n")
+    head = "include: ['*a*a*a*a*a*a*a*ab']\ndefaults: {template: Dockerfile.j2}\n"
+    lay(tmp_path, f"{head}images: {{a: {{}}}}\n")
+    start = time.process_time()
+
+    assert "b" in [one["target"] for one in plan_json(tmp_path)["targets"]]
+    assert time.process_time() - start < 2
 
 
 def test_saved_state_knows_the_parts(

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support import command
 
-from compiler.matrix.globs import glob_matches, has_in_order, literal
+from compiler.source.globs import glob_matches, has_in_order, literal
 
 
 @given(st.text("ab-]![*?^\\&~|.", max_size=9), st.text("ab-]![^\\&~|.\n", max_size=6))
