@@ -23,6 +23,7 @@ from compiler.source.positions import (
     show,
 )
 from compiler.source.supplied import DataFile
+from compiler.source.toml_keys import find_deep_key
 
 
 LIMIT = 16 << 20
@@ -50,7 +51,15 @@ def load_data(name: str, text: bytes, path: str, *, limit: int = LIMIT) -> DataF
     Raises:
         CompileError: the format is unknown, or the content is invalid.
     """
-    suffix = PurePosixPath(name).suffix.lower()
+    try:
+        return _load(PurePosixPath(name).suffix.lower(), name, text, path, limit)
+    except MemoryError:
+        message = "there is not enough memory to read the file"
+        help_ = "keep here only what the build needs"
+        refuse_file(path, code=Code.TOO_LARGE, message=message, help=help_)
+
+
+def _load(suffix: str, name: str, text: bytes, path: str, limit: int) -> DataFile:
     if suffix in {".yaml", ".yml"}:
         source = Source.parse(text, path, limit=limit, mapping=False)
         root, page = source.root
@@ -100,6 +109,13 @@ def _read_json(page: SourceText) -> Any:
 
 
 def _read_toml(page: SourceText) -> Any:
+    deep = find_deep_key(page.text)
+    if deep is not None:
+        message, remedy = f"this key has more than {DEEPEST} parts", "use fewer levels"
+        start, end = deep
+        page.refuse(
+            [RawDiagnostic(code=Code.TOO_DEEP, message=message, start=start, end=end, help=remedy)]
+        )
     try:
         data = tomllib.loads(page.text, parse_float=str)
     except tomllib.TOMLDecodeError as error:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.errors import CompileError, Diagnostic
+from compiler.source import data_files
 from compiler.source.data_files import load_data
 
 
@@ -223,14 +224,42 @@ class TestRefusals:
             ("toml", "a = " + "[" * DEEP),
             ("toml", "a = " + "[" * 50 + "]" * 50),
             ("toml", ".".join("a" * 60) + " = 1"),
+            ("toml", ".".join("a" * DEEP) + " = 1"),
+            ("toml", "[" + " . ".join(["'a.b'"] * DEEP) + "]"),
+            ("toml", 'x = {a = """b"""", ' + ".".join("a" * DEEP) + " = 1}"),
         ],
-        ids=["json", "json-51", "json-objects", "yaml", "toml", "toml-51", "toml-keys"],
+        ids=[
+            *("json", "json-51", "json-objects", "yaml", "toml", "toml-51", "toml-keys"),
+            *("toml-long-key", "toml-header", "toml-after-text"),
+        ],
     )
     def test_depth_is_limited(self, suffix: str, text: str) -> None:
         """No nesting leads to a RecursionError, while parsing or later."""
         (wrong,) = refused(suffix, text)
 
         assert wrong.code == "too-deep"
+
+    @pytest.mark.parametrize("quotes", ["'", '"', "'''", '"""'])
+    def test_points_in_texts_and_comments_have_no_depth(self, quotes: str) -> None:
+        """Only the parts of a key count."""
+        points = ".".join("a" * 60)
+
+        assert load("toml", f"# {points}\na = {quotes}{points}{quotes}") == {"a": points}
+
+    @pytest.mark.parametrize("suffix", SUFFIXES)
+    def test_a_file_that_exceeds_the_memory_is_refused(
+        self, suffix: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whatever a parser allocates, the error names the file."""
+
+        def exhausted(*_: object, **__: object) -> None:
+            raise MemoryError
+
+        monkeypatch.setattr(data_files, "read_text", exhausted)
+        monkeypatch.setattr(data_files.Source, "parse", exhausted)
+        (wrong,) = refused(suffix, "[]")
+
+        assert wrong.code == "too-large"
 
     @pytest.mark.parametrize("number", ["1" * 5000, "0x" + "f" * 5000], ids=["ten", "sixteen"])
     def test_endless_numbers_of_toml_are_refused(self, number: str) -> None:
