@@ -50,8 +50,14 @@ class BuildContext:
         return "the build context" if self.folder == "." else f"the build context {self.folder!r}"
 
     def contains(self, path: str) -> bool:
-        """Return whether a path exists, ignored or not."""
-        return self._files.exists(posixpath.normpath(posixpath.join(self.folder, path)))
+        """Return whether a path exists, ignored or not; a link that leads to nothing does not.
+
+        Links are followed in this context, so that those to other folders lead to nothing.
+        """
+        return all(
+            self._files.exists(posixpath.normpath(posixpath.join(self.folder, one)))
+            for one in (path, self.followed(path))
+        )
 
     def followed(self, path: str) -> str:
         """Return the path in this context that a path leads to."""

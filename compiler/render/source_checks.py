@@ -77,6 +77,12 @@ def _absence(context: BuildContext, source: ContextSource) -> tuple[str, str] | 
     if not path or "$" in path or source.is_pattern:
         return None
     if not context.contains(path):
+        actual = context.followed(path)
+        if actual != path:
+            return (
+                f"{path!r} is a link to {actual!r}, which is not in {context.title}",
+                "create it, or let the link lead to a path in the context",
+            )
         return f"{path!r} is not in {context.title}", "create it, or correct the path"
     if context.ignores(path) or context.ignores(context.followed(path)):
         ignore_file = context.ignore_file

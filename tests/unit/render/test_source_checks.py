@@ -136,6 +136,38 @@ def test_a_new_project_has_no_warnings(minimal: bool, tmp_path: Path) -> None:  
     assert compile_matrix(tmp_path / "matrix.yaml").plan.warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("links", "source", "expected"),
+    [
+        ({"l": "nope"}, "l", "'l' is a link to 'nope', which is not in the build context 'ctx'"),
+        ({"l": "/etc/hostname"}, "l", "'l' is a link to 'etc/hostname', which is not in"),
+        ({"l": "../t.txt"}, "l", "'l' is a link to 't.txt', which is not in"),
+        ({"l": "m", "m": "nope"}, "l", "'l' is a link to 'nope', which is not in"),
+        ({"l": "/etc"}, "l/hostname", "'l/hostname' is a link to 'etc/hostname', which is not in"),
+        ({"l": "f"}, "l", ""),
+        ({"l": "/d/f"}, "l", ""),
+        ({"l": "../../d"}, "l/f", ""),
+        ({"l": "/"}, "l", ""),
+        ({"l": "m", "m": "l"}, "l", ""),
+    ],
+)
+def test_links_that_lead_to_nothing(
+    links: dict[str, str], source: str, expected: str, tmp_path: Path
+) -> None:
+    """BuildKit follows a link in the context, and fails if nothing is there."""
+    (tmp_path / "ctx/d").mkdir(parents=True)
+    (tmp_path / "templates").mkdir()
+    for file in ("t.txt", "ctx/f", "ctx/d/f", "templates/t.j2"):
+        (tmp_path / file).write_text(f"FROM debian:12\nCOPY {source} /x\n")
+    for name, target in links.items():
+        (tmp_path / "ctx" / name).symlink_to(target)
+    (tmp_path / "matrix.yaml").write_text("images: {a: {template: t.j2, context: ctx}}\n")
+
+    found = compile_matrix(tmp_path / "matrix.yaml").plan.warnings
+    assert [one.code for one in found] == (["missing-source"] if expected else [])
+    assert all(expected in one.message for one in found)
+
+
 PARENTS = [
     ("FROM busybox\nONBUILD COPY . /src\n", "FROM {{ parent }}\n", ["readable-git"]),
     (
