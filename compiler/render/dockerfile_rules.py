@@ -13,8 +13,8 @@ from compiler.render.dockerfile import Instruction, ParsedDockerfile
 from compiler.render.dockerfile_words import GO_BOOLEANS, KEYWORDS, directives
 
 
-_VARIABLE = re.compile(r"(?<!\\)\$(?:(\w+)|\{(\w+)\})", re.ASCII)
-"""A variable without a default of its own."""
+_VARIABLE = re.compile(r"(?<!\\)\$(?:(\w+)|\{(\w+)(?:\}|:?([+?#%/-])))", re.ASCII)
+"""A variable, and its modifier: the `-` of `${NAME:-default}`."""
 _SYNTAX = re.compile(r"\s*#\s*syntax\s*=\s*\S", re.IGNORECASE)
 _STARTS = re.compile(rf"\s*({'|'.join(KEYWORDS)})\s+\S")
 """A line that starts with an instruction in upper case."""
@@ -52,7 +52,10 @@ class Finding(NamedTuple):
 
 
 def rejected(parsed: ParsedDockerfile, text: str) -> Iterator[Finding]:
-    """Yield the errors of a Dockerfile that need no knowledge of the matrix."""
+    """Yield the errors of a Dockerfile that need no knowledge of the matrix.
+
+    A late argument with a default of its own is a warning.
+    """
     for instruction in parsed.instructions:
         if instruction.keyword == "FROM":
             break
@@ -83,7 +86,10 @@ def _check_options(text: str) -> Iterator[Finding]:
 
 
 def _late_arguments(parsed: ParsedDockerfile) -> Iterator[Finding]:
-    """Yield an error for each `ARG` that a `FROM` uses and that only a stage declares."""
+    """Yield a finding for each `ARG` that a `FROM` uses and that only a stage declares.
+
+    It is a warning if BuildKit can build without the argument, by the text of `${NAME:-text}`.
+    """
     early = {argument.name for argument in parsed.arguments} | AUTOMATIC_ARGUMENTS
     late = {
         argument.partition("=")[0]: argument
@@ -93,16 +99,21 @@ def _late_arguments(parsed: ParsedDockerfile) -> Iterator[Finding]:
         for argument in instruction.arguments
     }
     for stage in parsed.stages:
-        used = _VARIABLE.findall(f"{stage.platform} {stage.base.text} {stage.name}")
-        for name in dict.fromkeys(plain or braced for plain, braced in used):
+        modifiers: dict[str, set[str]] = {}
+        for match in _VARIABLE.finditer(f"{stage.platform} {stage.base.text} {stage.name}"):
+            modifiers.setdefault(match[1] or match[2], set()).add(match[3] or "")
+        for name, used in modifiers.items():
             if name in late and name not in early:
+                is_optional = used <= {"-", "+"}
                 yield Finding(
                     Code.LATE_ARG,
-                    f"argument {name!r} is empty in this FROM: its ARG follows the first FROM",
+                    f"argument {name!r} is {'ignored' if is_optional else 'empty'} in this FROM: "
+                    "its ARG follows the first FROM",
                     f"declare `ARG {late[name]}` before the first FROM, and repeat `ARG {name}` in "
                     "each stage that uses it",
                     stage.base.line,
                     stage.base.text if name in stage.base.text else "",
+                    Severity.WARNING if is_optional else Severity.ERROR,
                 )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from compiler.codes import Code
+from compiler.errors import Severity
 from compiler.matrix.bake_strings import substitute, variables_in
 from compiler.render.base_rules import argument_values, base_finding
 from compiler.render.dockerfile import Word
@@ -56,7 +57,11 @@ def invalid_bases(
     }
     values = argument_values(structure.arguments, known, structure.escape, printed)
     # A late argument is the reason why the name is empty.
-    late = {found.line for found in structure.findings if found.code is Code.LATE_ARG}
+    late = {
+        found.line
+        for found in structure.findings
+        if found.code is Code.LATE_ARG and found.severity is Severity.ERROR
+    }
     found = {
         base.word: base_finding(base, stages, values, structure.escape, printed)
         for base in structure.bases

@@ -96,6 +96,34 @@ def test_a_printed_instruction_is_parsed_in_each_variant(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("modifier", "is_error"),
+    [
+        *((text, False) for text in (":-1.36", "-x", ":+-musl", "+x", ":-${W}")),
+        *((text, True) for text in ("%x", "#x", "/a/b", ":?x", "?x")),
+    ],
+)
+def test_a_late_argument_with_a_modifier(
+    modifier: str,
+    is_error: bool,  # noqa: FBT001
+    tmp_path: Path,
+) -> None:
+    """BuildKit ignores the argument; it builds if the modifier gives it another text."""
+    (tmp_path / "templates").mkdir()
+    text = f"FROM busybox:1.36\nARG V\nFROM busybox:1${{V{modifier}}}\n"
+    (tmp_path / "templates/t.j2").write_text(text)
+    (tmp_path / "matrix.yaml").write_text("images: {a: {template: t.j2, args: {V: '1.37'}}}\n")
+
+    if is_error:
+        with pytest.raises(CompileError) as error:
+            compile_matrix(tmp_path / "matrix.yaml")
+        assert "late-arg" in [found.code for found in error.value.diagnostics]
+    else:
+        (found,) = compile_matrix(tmp_path / "matrix.yaml").plan.warnings
+        assert found.code == "late-arg"
+        assert found.message.startswith("argument 'V' is ignored in this FROM")
+
+
+@pytest.mark.parametrize(
     ("template", "words"),
     [
         ("FROM python {{ word }} build\nRUN a\n", "[as]"),
