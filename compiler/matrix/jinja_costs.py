@@ -215,3 +215,8 @@ def remainder(value: Any, divisor: Any = 2) -> int:
 def per_item(_: Any, *arguments: Any, **named: Any) -> int:
     """Return what the text arguments of a filter cost for each item, such as a path of names."""
     return 16 * sum(map(number_of_characters, (*arguments, *named.values())))
+
+
+def looked_up(name: Any, *, is_new: bool) -> int:
+    """Return the cost of finding a template; folders are read for a new name."""
+    return size(name) + (1024 if is_new else 256)

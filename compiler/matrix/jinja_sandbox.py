@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from jinja2 import Template, TemplateSyntaxError, nodes
-from jinja2.exceptions import SecurityError
+from jinja2.exceptions import SecurityError, TemplateNotFound
 from jinja2.runtime import Context, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 from jinja2.utils import Namespace
@@ -74,6 +74,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.meter = Meter()
         self.versions = VersionFilters()
         """Its filters of versions."""
+        self._missing: dict[Any, bool] = {}
         super().__init__(**options)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
@@ -187,6 +188,19 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Return the first template that exists."""
         counted = names if isinstance(names, Undefined) else [*self.meter.counted(names)]
         return super().select_template(counted, *arguments, **named)
+
+    def _load_template(self, name: Any, *arguments: Any) -> Template:
+        """Return a template; a name without a template is looked up once."""
+        is_missing = self._missing.get(name)
+        self.meter.charge(costs.looked_up(name, is_new=is_missing is None))
+        if is_missing:
+            raise TemplateNotFound(name)
+        self._missing[name] = False
+        try:
+            return super()._load_template(name, *arguments)
+        except TemplateNotFound:
+            self._missing[name] = True
+            raise
 
     def call_binop(self, context: Any, operation: str, left: Any, right: Any) -> Any:
         """Compute `left + right`, or another operation; reject results of excessive size."""

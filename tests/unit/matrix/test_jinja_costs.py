@@ -11,7 +11,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from jinja2.exceptions import SecurityError
+from jinja2.exceptions import SecurityError, TemplateSyntaxError
 from markupsafe import Markup
 
 from compiler.matrix import jinja_limits
@@ -185,3 +185,37 @@ def test_a_chain_of_comparisons_is_lazy() -> None:
 
     assert draw({"x": 1}) == "false false"
     assert renderer(ENVIRONMENT.from_string("{{ 1 < x < 9 }}"))({"x": 3}) == "true"
+
+
+@pytest.mark.parametrize("name", ["'none.j2'", "['none.j2']", "'none' ~ i ~ '-' ~ j"])
+def test_each_lookup_of_a_template_costs_what_it_takes(name: str) -> None:
+    """A missing template is looked up once, and loops of look-ups end soon."""
+    asked: list[str] = []
+    env = environment(asked.append, bake=False)
+    inner = f"{{% include {name} ignore missing %}}"
+    text = f"{{% for i in range(9) %}}{{% for j in range(99999) %}}{inner}"
+    draw = renderer(env.from_string(f"{text}{{% endfor %}}{{% endfor %}}"))
+    start = time.process_time()
+
+    with pytest.raises(SecurityError, match="too large"):
+        draw(GLOBALS)
+    assert time.process_time() - start < 10
+    assert len(asked) == len(set(asked)) < 100_000
+
+
+def test_missing_templates_do_not_hide_others() -> None:
+    """Templates that exist are found each time, next to missing ones."""
+    env = environment({"a.j2": "a"}.get, bake=False)
+    inner = "{% include 'no.j2' ignore missing %}{% include ['no.j2', 'a.j2'] %}"
+
+    assert renderer(env.from_string(inner * 2))(GLOBALS) == "aa"
+
+
+def test_an_invalid_template_is_not_missing() -> None:
+    """It is an error each time, also where a missing one is ignored."""
+    env = environment({"a.j2": "{% if"}.get, bake=False)
+    draw = renderer(env.from_string("{% include 'a.j2' ignore missing %}"))
+
+    for _ in range(2):
+        with pytest.raises(TemplateSyntaxError):
+            draw(GLOBALS)
