@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from jinja2 import FunctionLoader, StrictUndefined, Template, Undefined
 from jinja2.defaults import DEFAULT_NAMESPACE
@@ -83,20 +83,36 @@ def _is_version(value: object, specifier: str) -> bool:
         return False
 
 
-def environment(load: Callable[[str], str | None] | None, *, bake: bool) -> Sandbox:
+_Kind = TypeVar("_Kind", bound=Sandbox)
+
+
+@overload
+def environment(load: Callable[[str], str | None] | None, *, bake: bool) -> Sandbox: ...
+
+
+@overload
+def environment(
+    load: Callable[[str], str | None] | None, *, bake: bool, kind: type[_Kind]
+) -> _Kind: ...
+
+
+def environment(
+    load: Callable[[str], str | None] | None, *, bake: bool, kind: type[Sandbox] | None = None
+) -> Sandbox:
     """Return an environment.
 
     Args:
         load: returns the text of a template by its name, or None; without it, templates cannot
             include others.
         bake: whether the result is searched for bake variables.
+        kind: the class of the environment, if it is not one of the usual two.
     """
 
     def found(name: str) -> tuple[str, str, Callable[[], bool]] | None:
         text = load(name) if load is not None else None
         return None if text is None else (text, name, lambda: True)
 
-    env = (BakeSandbox if bake else Sandbox)(
+    env = (kind or (BakeSandbox if bake else Sandbox))(
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -83,6 +83,10 @@ class TemplateFiles:
             text=text,
         )
 
+    def loaded(self) -> tuple[str, ...]:
+        """Return the names of the templates that were read."""
+        return tuple(name for name in self._texts if not name.startswith(EXISTING))
+
     def lines(self, name: str) -> list[str]:
         """Return the lines of a template that was read."""
         return self._texts.get(name, "").splitlines()

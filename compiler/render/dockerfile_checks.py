@@ -16,7 +16,7 @@ from compiler.render.dockerfile_rules import Finding
 from compiler.render.field_location import field_location
 from compiler.render.image_arguments import expanded
 from compiler.render.inherited_triggers import InheritedTriggers
-from compiler.render.lost_line_ends import Head, heads, lost_line_ends
+from compiler.render.lost_line_ends import LostLineEnds
 from compiler.render.matrix_references import MatrixReferences
 from compiler.render.mounted_ids import missing as missing_id
 from compiler.render.mounted_ids import provided
@@ -76,7 +76,7 @@ class _Checks:
         self._clean: set[tuple[object, ...]] = set()
         """Structures, words and fields in which there is nothing to report, in any target."""
         self._confirmed: set[tuple[object, ...]] = set()
-        self._heads: dict[str, tuple[Head, ...]] = {}
+        self._line_ends: dict[str, LostLineEnds] = {}
         self._lost_in: dict[Shape, tuple[Diagnostic, ...]] = {}
         self._reported: dict[tuple[object, ...], Diagnostic] = {}
 
@@ -93,7 +93,7 @@ class _Checks:
             self._add(finding, target, printed)
         if key in self._clean:
             return
-        lost = self._lost(target.template, printed.shape)
+        lost = self._lost(target, text, printed.shape)
         self.problems.extend(lost, target.name)
         if lost:
             return  # other errors would follow from it
@@ -192,21 +192,22 @@ class _Checks:
         is_error = finding.severity is Severity.ERROR
         (self.problems if is_error else self.warnings).add(diagnostic, target.name)
 
-    def _lost(self, template: str, shape: Shape) -> tuple[Diagnostic, ...]:
+    def _lost(self, target: Target, text: str, shape: Shape) -> tuple[Diagnostic, ...]:
         """Return an error for each instruction that lost the line end before it."""
         if shape not in self._lost_in:
-            if template not in self._heads:
-                self._heads[template] = heads(self._templates, template)
+            name = target.template
+            if name not in self._line_ends:
+                self._line_ends[name] = LostLineEnds(self._templates, name)
             self._lost_in[shape] = tuple(
                 Diagnostic(
                     code=Code.LOST_LINE_END,
-                    message=f"Jinja removes a line end, so {lost.instruction!r} becomes part of "
+                    message=f"Jinja removes a line end, so {lost.text!r} becomes part of "
                     "the instruction before it",
-                    location=self._templates.locate(lost.file, lost.line),
+                    location=self._templates.locate(lost.file, lost.losing),
                     help="write `+%}` instead of `%}` at the end of the line, or move the tag to "
                     "its own line",
                 )
-                for lost in lost_line_ends(shape.pieces, self._heads[template])
+                for lost in self._line_ends[name].find(shape.text, text, target.scope)
             )
         return self._lost_in[shape]
 

@@ -5,88 +5,131 @@ Jinja removes the line end after a tag (`trim_blocks`), also where text precedes
     WORKDIR /srv{% if gpu %}/gpu{% endif %}
     USER nobody
 
-This renders `WORKDIR /srvUSER nobody`, which BuildKit accepts.
+This renders `WORKDIR /srvUSER nobody`, which BuildKit accepts. The line end may as well be removed
+by a comment, by `{%-` on the next line, or by a filter, or be missing in an included template.
+
+Where a Dockerfile contains such an instruction within a line, its template is rendered again, with
+marks: see `marked_templates`.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
+from compiler.matrix.jinja import environment, renderer
 from compiler.matrix.template_files import EXISTING
 from compiler.render.dockerfile import DockerfileError, read
-from compiler.render.dockerfile_words import KEYWORDS
+from compiler.render.marked_templates import (
+    KEYWORD,
+    MARKS,
+    MOST,
+    Head,
+    MarkedSandbox,
+    heads,
+    mark_of,
+    number_of,
+)
 from compiler.render.templates import Templates
 
 
-_TAGS = r"[ \t]*+(?:(?>\{%.*?%\}|\{\#.*?\#\})[ \t]*+)*+"
-"""Tags at the start of a line; without backtracking, which would try every group of tags."""
-_HEAD = re.compile(rf"{_TAGS}((?:{'|'.join(KEYWORDS)})(?:[ \t][^{{]*|))", re.IGNORECASE)
-"""A template line that starts with an instruction; its text up to the next tag."""
-_ONLY_TAGS = re.compile(rf"{_TAGS}\Z")
-_LOSES = re.compile(r"(?:(?<!\+)[%#]\}|-\}\})[ \t]*\Z")
-"""The end of a template line after which Jinja removes the line end."""
+_OPEN = re.compile(r"[ \t]*(?:ONBUILD|HEALTHCHECK(?:[ \t]+--\S+)*)[ \t]+\Z", re.IGNORECASE)
+"""The start of a line that another instruction completes."""
 
 
-class LostLineEnd(NamedTuple):
-    """A line of a template whose line end is removed, and the instruction on the next line."""
+class LostLineEnds:
+    """Finds lost line ends in the Dockerfiles of one template."""
 
-    file: str
-    line: int
-    instruction: str
+    def __init__(self, templates: Templates, name: str) -> None:
+        """Take the templates of the project, and the name of the one that is examined."""
+        self._templates, self._name = templates, name
+        found = [] if name.startswith(EXISTING) else [*_heads(templates, name)]
+        self._by_text = {head.text: head for head in reversed(found)}
+        self._texts = tuple(sorted(self._by_text, key=len, reverse=True))
+        words = {head.text.split(None, 1)[0].rstrip("\\") for head in found}
+        self._inside = re.compile(rf"(?<=[^\n])(?:{'|'.join(sorted(words))})(?=[ \t\n\\])")
+        self._marked: tuple[MarkedSandbox, Callable[[Mapping[str, Any]], str]] | None = None
+
+    def find(self, shape: str, text: str, scope: Mapping[str, Any]) -> tuple[Head, ...]:
+        """Return the instructions that lost the line end before them.
+
+        Args:
+            shape: the Dockerfile, with other text for words that its template printed.
+            text: the Dockerfile.
+            scope: what its template was rendered for.
+        """
+        if not self._texts or not any(self._suspicious(shape)) or MARKS.search(text):
+            return ()
+        env, render = self._marked or self._compiled()
+        try:
+            marked = render(scope).strip("\n") + "\n"
+        except Exception:  # noqa: BLE001 - a template that sees the marks may raise anything
+            marked = ""
+        if MARKS.sub("", marked) == text:
+            return tuple(_lost(marked, env.head))
+        return self._probable(text)
+
+    def _probable(self, text: str) -> tuple[Head, ...]:
+        """Return the instructions that directly follow other text, without marks."""
+        done = 0
+        parts: list[str] = []
+        found: list[Head] = []
+        for at in self._suspicious(text):
+            if text[at - 1] not in " \t" and len(found) < MOST:
+                parts += [text[done:at], mark_of(len(found))]
+                begun = next(known for known in self._texts if text.startswith(known, at))
+                found.append(self._by_text[begun])
+                done = at
+        marked = "".join([*parts, text[done:]])
+        return tuple(_lost(marked, lambda mark: found[number_of(mark)]))
+
+    def _suspicious(self, text: str) -> Iterator[int]:
+        """Yield where an instruction of a template is not at the start of its line."""
+        for match in self._inside.finditer(text):
+            at = match.start()
+            if text.startswith(self._texts, at):
+                before = text[text.rfind("\n", 0, at) + 1 : at]
+                if _is_within(before):
+                    yield at
+
+    def _compiled(self) -> tuple[MarkedSandbox, Callable[[Mapping[str, Any]], str]]:
+        env = environment(self._templates.load, bake=False, kind=MarkedSandbox)
+        inherits = self._templates.reads(self._name)[2]
+        self._marked = env, renderer(env.get_template(self._name), inherits=inherits)
+        return self._marked
 
 
-class Head(NamedTuple):
-    """A template line that starts with an instruction, and the line whose end may be lost."""
+def _heads(templates: Templates, name: str) -> Iterator[Head]:
+    files, names, _ = templates.reads(name)
+    # An include that is only known when rendering may be any of those that were read.
+    for file in files if names is not None else templates.loaded():
+        yield from heads(templates.env, templates.load(file) or "", file)
 
-    text: str
-    file: str
-    losing: int
-    """The nearest line above whose end Jinja removes; at the top of an included template, the
-    line of the instruction.
+
+def _is_within(before: str) -> bool:
+    """Return whether an instruction after this text of its line is part of another one."""
+    return bool(before.strip(" \t")) and not _OPEN.match(before)
+
+
+def _lost(marked: str, head_of: Callable[[str], Head]) -> Iterator[Head]:
+    """Yield the marked instructions that become instructions of their own on a line of their own.
+
+    Others are part of a here-document or continue a line.
     """
-
-
-def heads(templates: Templates, name: str) -> tuple[Head, ...]:
-    """Return the instructions of a template that may follow a removed line end."""
-    result: list[Head] = []
-    if name.startswith(EXISTING):
-        return ()
-    for n, file in enumerate(templates.reads(name)[0]):
-        losing, first = 0, n > 0
-        for number, line in enumerate(templates.lines(file), 1):
-            match = _HEAD.match(line)
-            if match and (losing or first):
-                result.append(Head(match[1].rstrip(), file, losing or number))
-            if not _ONLY_TAGS.match(line):
-                first = False
-                losing = number if _LOSES.search(line) else losing
-    return tuple(result)
-
-
-def lost_line_ends(pieces: Sequence[str], candidates: Sequence[Head]) -> Iterator[LostLineEnd]:
-    """Yield the line ends whose loss made an instruction part of another one.
-
-    Args:
-        pieces: what the template rendered; see `matrix.jinja.piece_renderer`.
-        candidates: the heads of the template.
-    """
-    repaired = ""
-    inserted: list[tuple[int, Head]] = []
-    for piece in pieces if candidates else ():
-        text = piece.lstrip(" \t")
-        body = repaired.lstrip("\n")
-        if body and not body.rstrip(" \t").endswith("\n"):
-            head = next((head for head in candidates if text.startswith(head.text)), None)
-            if head is not None:
-                repaired += "\n"
-                inserted.append((body.count("\n") + 2, head))
-        repaired += piece
-    if not inserted:
-        return
+    lines: list[str] = []
+    inserted: dict[int, Head] = {}
+    for line in marked.split("\n"):
+        current, *rest = MARKS.split(line)
+        for mark, text in zip(rest[::2], rest[1::2], strict=True):
+            if _is_within(current) and KEYWORD.match(text):
+                lines.append(current)
+                inserted[len(lines) + 1] = head_of(mark)
+                current = ""
+            current += text
+        lines.append(current)
     try:
-        starts = {step.line for step in read(repaired.strip("\n") + "\n").instructions}
+        starts = {step.line for step in read("\n".join(lines)).instructions}
     except DockerfileError:
-        starts = {line for line, _ in inserted}
-    for line, head in inserted:
-        if line in starts:
-            yield LostLineEnd(head.file, head.losing, head.text)
+        starts = set(inserted)
+    for number, head in inserted.items():
+        if number in starts:
+            yield head

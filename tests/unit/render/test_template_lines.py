@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from compiler.render.lost_line_ends import heads
 from compiler.render.template_lines import line_parts, origin
 from compiler.render.templates import Templates
 from compiler.source.project_files import Files
@@ -79,7 +78,6 @@ def test_hostile_lines_take_linear_time(unit: str) -> None:
         found = Unparsed("FROM a", f"RUN {line}!", f"{line}X", f"{line} RUN{line}")
         start = time.process_time()
         assert origin(found, "t.j2", f"RUX {'b' * (size // 5)}?") is None
-        assert len(heads(found, "t.j2")) <= 1
         return time.process_time() - start
 
     # Quadratic time would be 16 times as much.

@@ -1,0 +1,131 @@
+"""Instructions that lose the line end before them are found, however it is lost."""
+
+from pathlib import Path
+
+import pytest
+
+from compiler.codes import Code
+from compiler.errors import CompileError, Diagnostic
+from compiler.pipeline import compile_matrix
+
+
+MATRIX = """set: {gpu: false}
+images: {app: {axes: [], template: t.j2, tags: ["acme/app:1"]}}
+"""
+CALLED = "{% macro m() %}{{ caller() }}{% endmacro %}{% call m() %}\n"
+
+
+def lost(folder: Path, body: str, files: dict[str, str]) -> list[tuple[str, int, str]]:
+    """Compile a template, and return the file, line and instruction of each lost line end."""
+    (folder / "templates").mkdir()
+    (folder / "matrix.yaml").write_text(MATRIX)
+    text = body if body.startswith("{% extends") else f"FROM busybox:1.36\n{body}"
+    for name, content in {"t.j2": text, **files}.items():
+        (folder / "templates" / name).write_bytes(content.encode())
+    diagnostics: tuple[Diagnostic, ...] = ()
+    try:
+        compile_matrix(folder / "matrix.yaml")
+    except CompileError as error:
+        diagnostics = tuple(error.diagnostics)
+    assert {one.code for one in diagnostics} <= {Code.LOST_LINE_END}
+    return [
+        (Path(one.location.path).name, one.location.line, one.message.split("'")[1])
+        for one in diagnostics
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "instruction"),
+    [
+        ("WORKDIR /a{% if gpu %}b{% endif %}\nUSER nobody\n", 2, "USER nobody"),
+        ("WORKDIR /a{% if gpu %}b{% endif %}\r\nUSER nobody\r\n", 2, "USER nobody"),
+        ("  workdir /a{% if gpu %}b{% endif %}\n  user nobody\n", 2, "user nobody"),
+        ("WORKDIR /a{# note #}\nUSER nobody\n", 2, "USER nobody"),
+        ("WORKDIR /a\n{#- note #}\nUSER nobody\n", 2, "USER nobody"),
+        ("WORKDIR /a{# a\n note #}\nUSER nobody\n", 3, "USER nobody"),
+        ("WORKDIR /a{# note -#}\n\nUSER nobody\n", 2, "USER nobody"),
+        ("ENV A=1{# note #}\nENV B=2\n", 2, "ENV B=2"),
+        ("ENTRYPOINT x{# note #}\nUSER nobody\n", 2, "USER nobody"),
+        ("RUN a -f {% raw %}'{{.Id}}'{% endraw %}\nUSER nobody\n", 2, "USER nobody"),
+        ("WORKDIR /a\n{%- if true %}\nENV A=1\n{%- endif %}\n\nUSER nobody\n", 2, "ENV A=1"),
+        ("WORKDIR /a\n{{- '/b' }}\n{%- if true %}\nUSER nobody\n{% endif %}", 3, "USER nobody"),
+        ("{% include 'x.j2' %}\nUSER nobody\n", 3, "USER nobody"),
+        (
+            "{% macro m() %}\nRUN a{% if gpu %}{% endif %}\nUSER nobody\n{% endmacro %}\n{{ m() }}",
+            3,
+            "USER nobody",
+        ),
+        (
+            "{% set s %}\nRUN echo {% if gpu %}x{% endif %}\nUSER nobody\n{% endset %}\n{{ s }}\n",
+            3,
+            "USER nobody",
+        ),
+        (
+            CALLED + "RUN echo {% if gpu %}x{% endif %}\nUSER nobody\n{% endcall %}\n",
+            3,
+            "USER nobody",
+        ),
+        ("{% filter trim %}\nWORKDIR /a\n{% endfilter %}\nUSER nobody\n", 5, "USER nobody"),
+        ("{% for x in [1, 2] -%}\nENV A{{x}}=1\n{%- endfor +%}\nUSER nobody\n", 3, "ENV A"),
+        ("# {{ 'x' -}}\nUSER nobody\n", 2, "USER nobody"),
+        ("RUN a{% if gpu %}b{% endif %}\n\nRUN c\n{% include 'x.j2' %}\nENV A=1\n", 6, "ENV A=1"),
+        (
+            "{% set s %}\nRUN a{# note #}\nUSER nobody\n{% endset %}\n{{ s }}\n# {{ s|length }}\n",
+            3,
+            "USER nobody",
+        ),
+    ],
+)
+def test_a_lost_line_end_is_located(body: str, line: int, instruction: str, tmp_path: Path) -> None:
+    """The location is the line whose end is lost, or that of the instruction."""
+    found = lost(tmp_path, body, {"x.j2": "RUN true"})
+
+    assert found == [("t.j2", line, instruction)]
+
+
+def test_a_line_end_of_a_base_template_is_found(tmp_path: Path) -> None:
+    """What a child prints in a block may precede an instruction of the base template."""
+    base = "FROM busybox:1.36\n{% block x %}{% endblock %}\nUSER nobody\n"
+    body = "{% extends 'b.j2' %}{% block x %}WORKDIR /a{% endblock %}"
+
+    assert lost(tmp_path, body, {"b.j2": base}) == [("b.j2", 3, "USER nobody")]
+
+
+def test_an_include_that_is_known_when_rendering_is_examined(tmp_path: Path) -> None:
+    """All templates that were read are examined."""
+    included = "RUN true{# note #}\nUSER nobody\n"
+    body = "{% set name = 'x' %}\n{% include name ~ '.j2' %}\n"
+
+    assert lost(tmp_path, body, {"x.j2": included}) == [("x.j2", 1, "USER nobody")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "WORKDIR /a{% if gpu %}b{% endif +%}\nUSER nobody\n",
+        "WORKDIR /a\n{%- if gpu %}\nENV A=1\n{%- endif %}\n\nUSER nobody\n",
+        "{% if gpu %}RUN a{% else %}RUN b{% endif %}\n\nUSER nobody\n",
+        "{% if gpu %}\nRUN a\n{% else %}\nRUN b\n{% endif %}\nUSER nobody\n",
+        "WORKDIR /a\n{{- '/b' }}\nUSER nobody\n",
+        "RUN echo USER nobody{# note #}\n\nUSER nobody\n",
+        "RUN <<EOF\necho {% if gpu %}a{% endif %}\nUSER nobody\nEOF\nUSER nobody\n",
+        "RUN a \\\n{% for x in [1, 2] %}\n  USER{{ x }} \\\n{% endfor %}\n  USER nobody\n",
+        "RUN a \\\n  USER nobody\nUSER nobody\n",
+        "RUN a{# note #}\n  && USER nobody\n",
+        "ENV A=1{# note #}\n USERS=2\n",
+        "ENV {% for x in [1, 2] %}A{{ x }}=1 {% endfor %}\n  USER{{ 1 }}=2\n",
+        "# a note{# another #}\n# USER nobody\nUSER nobody\n",
+        "# USER nobody\nUSER nobody\n",
+        'CMD ["USER nobody"]\nUSER nobody\n',
+        "HEALTHCHECK --interval=1s CMD true\nCMD true\n",
+        "HEALTHCHECK --interval=1s {% if true %}\nCMD true{% endif +%}\nCMD true\n",
+        "ONBUILD {# note #}\nRUN true\nRUN true\n",
+        "{% include 'x.j2' %}\nUSER nobody\n",
+        "{% block x %}\nRUN true\n{% endblock %}\nUSER nobody\n",
+        "  {% if true %}\n  RUN a\r\n  {% endif %}\r\n  USER nobody\r\n",
+        "{% set s %}\nRUN a\n{% endset %}\n{{ s|trim }}\nUSER n\n# {{ s|length }} USER n\n",
+    ],
+)
+def test_other_instructions_are_no_error(body: str, tmp_path: Path) -> None:
+    """An instruction within a line that was written so, or in a here-document, is no error."""
+    assert lost(tmp_path, body, {"x.j2": "RUN true\n"}) == []
