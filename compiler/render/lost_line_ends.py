@@ -34,6 +34,12 @@ from compiler.render.templates import Templates
 
 _OPEN = re.compile(r"[ \t]*(?:ONBUILD|HEALTHCHECK(?:[ \t]+--\S+)*)[ \t]+\Z", re.IGNORECASE)
 """The start of a line that another instruction completes."""
+_COMMAND = re.compile(
+    r"(?:[ \t]*(?:RUN|CMD|ENTRYPOINT)(?:[ \t]+--\S+)*|.*[&|;(])[ \t]+\Z", re.IGNORECASE
+)
+"""The start of a line that a command completes, such as `env` or `add`."""
+_NEAR = 1000
+"""Characters before an instruction that are examined, so that long lines take linear time."""
 
 
 class LostLineEnds:
@@ -87,8 +93,9 @@ class LostLineEnds:
         for match in self._inside.finditer(text):
             at = match.start()
             if text.startswith(self._texts, at):
-                before = text[text.rfind("\n", 0, at) + 1 : at]
-                if _is_within(before):
+                first = max(at - _NEAR, 0)
+                before = text[max(text.rfind("\n", first, at) + 1, first) : at]
+                if _is_within(before, text[at].islower()):
                     yield at
 
     def _compiled(self) -> tuple[MarkedSandbox, Callable[[Mapping[str, Any]], str]]:
@@ -105,9 +112,16 @@ def _heads(templates: Templates, name: str) -> Iterator[Head]:
         yield from heads(templates.env, templates.load(file) or "", file)
 
 
-def _is_within(before: str) -> bool:
-    """Return whether an instruction after this text of its line is part of another one."""
-    return bool(before.strip(" \t")) and not _OPEN.match(before)
+def _is_within(before: str, is_lower: bool) -> bool:  # noqa: FBT001
+    """Return whether an instruction after this text of its line is part of another one.
+
+    Args:
+        before: the text.
+        is_lower: whether the instruction is in lower case, so that it may be a command.
+    """
+    if not before.strip(" \t") or _OPEN.match(before):
+        return False
+    return not (is_lower and _COMMAND.match(before))
 
 
 def _lost(marked: str, head_of: Callable[[str], Head]) -> Iterator[Head]:
@@ -120,7 +134,7 @@ def _lost(marked: str, head_of: Callable[[str], Head]) -> Iterator[Head]:
     for line in marked.split("\n"):
         current, *rest = MARKS.split(line)
         for mark, text in zip(rest[::2], rest[1::2], strict=True):
-            if _is_within(current) and KEYWORD.match(text):
+            if _is_within(current[-_NEAR:], text[:1].islower()) and KEYWORD.match(text):
                 lines.append(current)
                 inserted[len(lines) + 1] = head_of(mark)
                 current = ""

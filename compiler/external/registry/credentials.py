@@ -87,7 +87,7 @@ def _stored_credentials(
     """
     entries = settings.get("auths") or {}
     if not isinstance(entries, dict):
-        raise InvalidSettingsError(f"`auths` of {named} is no object", _REMEDY)
+        raise InvalidSettingsError(f"`auths` of {named} must be an object", _REMEDY)
     for key, entry in entries.items():
         if key in keys or _host(key) in keys:
             try:
