@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from compiler.constants import DOT_GIT, LOCAL_FOLDER
 from compiler.render.context_reads import Reach
 from compiler.render.ignore_patterns import IgnoreMatcher
-from compiler.render.path_patterns import PatternError
+from compiler.render.pattern_escapes import PatternError
 from compiler.source.file_system import FileSystem
 from compiler.source.links import followed, link_target
 

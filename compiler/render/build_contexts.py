@@ -14,7 +14,8 @@ from compiler.external.addresses import is_folder
 from compiler.external.references import lookup_name
 from compiler.matrix.bake_strings import variables_in
 from compiler.render.ignore_patterns import IgnoreMatcher, read_ignore_file
-from compiler.render.path_patterns import PatternError, compile_pattern
+from compiler.render.path_patterns import compile_pattern
+from compiler.render.pattern_escapes import PatternError
 from compiler.source.links import followed, matching_links
 from compiler.source.project_files import FileError, Files
 from compiler.targets.target import Target

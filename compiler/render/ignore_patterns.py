@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable
 
 from compiler.codes import Code
-from compiler.render.path_patterns import PatternError, compile_pattern
+from compiler.render.path_patterns import compile_pattern
+from compiler.render.pattern_escapes import PatternError
 from compiler.source.project_files import FileError, Files
 
 
@@ -53,7 +54,7 @@ class _Pattern:
     def __init__(self, text: str, negated: bool) -> None:  # noqa: FBT001 - unpacked
         self.negated = negated
         self.parts = text.split("/")
-        self.matches = compile_pattern(text)
+        self.matches = compile_pattern(text, is_ignore=True)
 
 
 class IgnoreMatcher:

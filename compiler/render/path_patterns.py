@@ -10,13 +10,11 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from compiler.render.pattern_escapes import ASSERTIONS, CLASSES, PatternError, escaped_character
+
 
 _MOST_STATES = 10_000
 """States of an automaton that are remembered."""
-
-
-class PatternError(ValueError):
-    """A pattern that BuildKit rejects."""
 
 
 class _Token(NamedTuple):
@@ -34,13 +32,18 @@ _FOLDERS = _Token("(?:.*/)?")
 _REST = _Token(".*")
 
 
-def compile_pattern(pattern: str) -> Callable[[str], bool]:
-    """Return a function that returns whether a pattern matches a whole path.
+def compile_pattern(pattern: str, *, is_ignore: bool = False) -> Callable[[str], bool]:
+    r"""Return a function that returns whether a pattern matches a whole path.
+
+    Args:
+        pattern: the pattern.
+        is_ignore: whether it is one of an ignore file. BuildKit makes a regular expression of it,
+            in which `\d` is a digit; elsewhere `\d` is the letter.
 
     Raises:
-        PatternError: BuildKit rejects the pattern.
+        PatternError: BuildKit rejects the pattern, or it is too rare to be understood here.
     """
-    tokens = _tokens(pattern)
+    tokens = _tokens(pattern, is_ignore=is_ignore)
     plain = "\\" not in pattern and "]" not in pattern
     if plain and pattern.startswith("**") and all(token.literal for token in tokens[1:]):
         suffix = pattern[2:]
@@ -54,10 +57,12 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
         regex = "".join(token.regex for token in tokens)
         matches = re.compile(rf"{regex}\Z").match
         return lambda path: matches(path) is not None
+    if any(token.regex in ASSERTIONS.values() for token in tokens):
+        raise PatternError("a word boundary in a pattern with several wildcards")
     return _Automaton(tokens).matches
 
 
-def _tokens(pattern: str) -> list[_Token]:
+def _tokens(pattern: str, *, is_ignore: bool = False) -> list[_Token]:
     """Split a pattern.
 
     Raises:
@@ -76,19 +81,28 @@ def _tokens(pattern: str) -> list[_Token]:
         elif character == "?":
             tokens.append(_ANY)
         elif character == "[":
-            regex, at = _class(pattern, at)
+            regex, at = _class(pattern, at, is_ignore=is_ignore)
             tokens.append(_Token(regex))
+        elif character == "\\":
+            token, at = _escape(pattern, at, is_ignore=is_ignore)
+            tokens.append(token)
         else:
-            if character == "\\":
-                if at == end:
-                    raise PatternError(r"nothing follows `\`")
-                character = pattern[at]
-                at += 1
             tokens.append(_Token(re.escape(character), character))
     return tokens
 
 
-def _class(pattern: str, at: int) -> tuple[str, int]:
+def _escape(pattern: str, at: int, *, is_ignore: bool) -> tuple[_Token, int]:
+    r"""Return what follows a `\`, and where it ends."""
+    letter = pattern[at : at + 1]
+    if is_ignore and letter in CLASSES:
+        return _Token(f"(?a:[{CLASSES[letter]}])"), at + 1
+    if is_ignore and letter in ASSERTIONS:
+        return _Token(ASSERTIONS[letter]), at + 1
+    character, at = escaped_character(pattern, at, is_ignore=is_ignore)
+    return _Token(re.escape(character), character), at
+
+
+def _class(pattern: str, at: int, *, is_ignore: bool) -> tuple[str, int]:
     """Return a class such as `[a-z]` as a regular expression, and where it ends.
 
     Raises:
@@ -98,12 +112,20 @@ def _class(pattern: str, at: int) -> tuple[str, int]:
     at += negated
     regex = ""
     while not (regex and pattern.startswith("]", at)):
-        low, at = _class_character(pattern, at)
+        letter = pattern[at + 1 : at + 2] if is_ignore and pattern.startswith("\\", at) else ""
+        if letter in CLASSES:
+            regex += CLASSES[letter]
+            at += 2
+            if pattern.startswith("-", at):  # It is a character after a class.
+                high, at = _class_character(pattern, at + 1, is_ignore=is_ignore)
+                regex += rf"\-{high}"
+            continue
+        low, at = _class_character(pattern, at, is_ignore=is_ignore)
         regex += low
         if pattern.startswith("-", at):
-            high, at = _class_character(pattern, at + 1)
+            high, at = _class_character(pattern, at + 1, is_ignore=is_ignore)
             regex += f"-{high}"
-    regex = f"[{'^' if negated else ''}{regex}]"
+    regex = f"(?a:[{'^' if negated else ''}{regex}])"
     try:
         re.compile(regex)
     except re.error as error:
@@ -111,15 +133,14 @@ def _class(pattern: str, at: int) -> tuple[str, int]:
     return regex, at + 1
 
 
-def _class_character(pattern: str, at: int) -> tuple[str, int]:
+def _class_character(pattern: str, at: int, *, is_ignore: bool) -> tuple[str, int]:
     """Return one character of a class as a regular expression, and where it ends."""
     if pattern[at : at + 1] in {"", "-", "]"}:
         raise PatternError("a class in a pattern is not complete")
     if pattern[at] != "\\":
         return re.escape(pattern[at]), at + 1
-    if at + 1 == len(pattern):
-        raise PatternError(r"nothing follows `\`")
-    return pattern[at : at + 2], at + 2
+    character, at = escaped_character(pattern, at + 1, is_ignore=is_ignore)
+    return re.escape(character), at
 
 
 _Edges = list[tuple[Callable[[str], object], int]]

@@ -10,7 +10,8 @@ from compiler.render.build_contexts import BuildContext, BuildContexts
 from compiler.render.context_sources import ContextSource
 from compiler.render.dockerfile_rules import Finding
 from compiler.render.ignore_patterns import IgnoreMatcher
-from compiler.render.path_patterns import PatternError, compile_pattern
+from compiler.render.path_patterns import compile_pattern
+from compiler.render.pattern_escapes import PatternError
 from compiler.render.shapes import Printed
 from compiler.targets.target import Target
 

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.render.ignore_patterns import IgnoreMatcher, read_lines
-from compiler.render.path_patterns import PatternError, _Automaton
+from compiler.render.path_patterns import _Automaton, compile_pattern
 from compiler.render.path_patterns import _tokens as tokens
+from compiler.render.pattern_escapes import PatternError
 
 
-PIECES = ["a", "b", ".", "*", "**", "?", "/", "[ab]", "[^a]", "[a-b]", "\\*", "\\a", "é", "+", "]"]
+PIECES = ["a", "b", ".", "*", "**", "?", "/", "[ab]", "[^a]", "[a-b]", "\\*", "\\+", "é", "+", "]"]
 NAMES = st.text(alphabet="ab.é+*]", min_size=1, max_size=4).filter(lambda n: n not in {".", ".."})
 PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
 PATTERNS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=7).map("".join)
@@ -133,3 +134,56 @@ def test_comments_and_empty_lines_are_no_patterns() -> None:
     """A comment begins in the first column."""
     assert not IgnoreMatcher(["#a", "", "  "])
     assert IgnoreMatcher([" #a"]).matches("#a")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matching", "others"),
+    [
+        (r"\d", "1", "d\u0661"),
+        (r"\D", "d\u0661", "1"),
+        (r"\w", "a_0Z", "\xe9-"),
+        (r"\W", "\xe9-", "a_0"),
+        (r"\s", " \t\f", "s\v\xa0"),
+        (r"\S", "s\v\xa0", " \t"),
+        (r"[\d\s]", "0 ", "ds\v"),
+        (r"[^\w]", "\xe9-", "aw"),
+        (r"[\D-z]", "-za", "1"),
+        (r"[\S]", "\v", " "),
+        (r"\t", "\t", "t"),
+        (r"[\t-\r]", "\n", "t"),
+        (r"\x41", "A", "x"),
+        (r"\101", "A", "1"),
+        (r"\_", "_", "\\"),
+    ],
+)
+def test_escapes_are_those_of_go(pattern: str, matching: str, others: str) -> None:
+    """BuildKit writes patterns of ignore files into regular expressions, with all wildcards."""
+    for around in ("x/y/{}", "*/*/{}"):
+        matcher = IgnoreMatcher([around.format(pattern)])
+        assert [c for c in matching if not matcher.matches(f"x/y/{c}")] == []
+        assert [c for c in others if matcher.matches(f"x/y/{c}")] == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [(r"foo\bin", False), (r"a\b-c", True), (r"a\Bc", True), (r"\Aa\z", True), (r"a\Az", False)],
+)
+def test_words_and_ends_are_asserted(pattern: str, expected: bool) -> None:  # noqa: FBT001
+    """They match between two characters, not the letter."""
+    paths = ("foobin", "fooin", "a-c", "ac", "a", "az", "aAz")
+
+    assert any(map(IgnoreMatcher([pattern]).matches, paths)) is expected
+
+
+@pytest.mark.parametrize("escape", [r"\y", r"\8", r"\1", r"\xg", r"\é", r"\E", r"[\b]", r"[!-\d]"])
+def test_invalid_escapes_are_rejected(escape: str) -> None:
+    """As in a regular expression of Go; not in COPY, where any character may follow."""
+    with pytest.raises(PatternError):
+        IgnoreMatcher([f"a{escape}"])
+    assert compile_pattern(rf"a{escape}") is not None
+
+
+def test_escapes_of_copy_are_literal() -> None:
+    """Only ignore files have classes."""
+    assert compile_pattern(r"\d[\w]")("dw")
+    assert not compile_pattern(r"\d[\w]")("1a")
