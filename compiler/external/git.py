@@ -26,6 +26,8 @@ _SHARED = ("objects", "refs", "reftable", "packed-refs", "info", "logs", "shallo
 """Of the folder that all work trees of a repository share; hooks and configuration are not."""
 _OWN = ("index", "FETCH_HEAD", "ORIG_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
 """Of the folder of one work tree."""
+_LISTS = ("info", "pack")
+"""Of the folder of objects: what Git reads to find any object."""
 
 _ENVIRONMENT = {
     "GIT_ALLOW_PROTOCOL": "",
@@ -130,11 +132,10 @@ def _populate(folder: str, repository: Repository) -> dict[str, str]:
             for name in names:
                 path = os.path.join(source, name)
                 if os.path.exists(path):
-                    os.symlink(path, os.path.join(folder, name))
+                    _link(path, os.path.join(folder, name))
         for name in os.listdir(repository.git_dir):
             if name.startswith("sharedindex."):
-                path = os.path.join(repository.git_dir, name)
-                os.symlink(path, os.path.join(folder, name))
+                _link(os.path.join(repository.git_dir, name), os.path.join(folder, name))
         _write(folder, "HEAD", read_small_file(os.path.join(repository.git_dir, "HEAD")))
         own = repository_settings(_configuration(repository))
         _write(folder, "config", settings_text(own))
@@ -146,6 +147,29 @@ def _populate(folder: str, repository: Repository) -> dict[str, str]:
     except OSError as error:
         raise GitError(str(error)) from None
     return {key: value for section, _, key, value in settings if section == "core"}
+
+
+def _link(path: str, link: str) -> None:
+    """Link a part of a repository.
+
+    Raises:
+        OSError: it is, or contains, a pipe or a device, for which Git would wait forever.
+    """
+    is_objects = os.path.basename(path) == "objects"
+    pending = [os.path.join(path, name) for name in _LISTS] if is_objects else [path]
+    while pending:
+        one = pending.pop()
+        if os.path.isdir(one):
+            with os.scandir(one) as entries:
+                pending += [
+                    entry.path
+                    for entry in entries
+                    if entry.is_dir(follow_symlinks=False)
+                    or not (entry.is_file() or entry.is_dir())
+                ]
+        elif os.path.exists(one) and not os.path.isfile(one):
+            raise OSError(f"not a regular file: {one}")
+    os.symlink(path, link)
 
 
 def _configuration(repository: Repository) -> bytes:

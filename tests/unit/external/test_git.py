@@ -265,6 +265,34 @@ def test_special_files_do_not_block(project: Path) -> None:
         contents(project, "HEAD")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("index", "packed-refs", "info/attributes", "objects/info/alternates", "refs/heads/main"),
+        *("sharedindex.1", "objects/pack/x.idx", "refs/heads/a/b", "FETCH_HEAD"),
+    ],
+)
+def test_special_files_of_a_repository_do_not_block(project: Path, path: str) -> None:
+    """Git opens each of these; a link to a pipe is a pipe as well."""
+    pipe, part = project.parent / "pipe", project.parent / ".git" / path
+    os.mkfifo(pipe)
+    part.parent.mkdir(parents=True, exist_ok=True)
+    part.unlink(missing_ok=True)
+    part.symlink_to(pipe)
+
+    assert git_warnings(project, ["docker-bake.hcl", "matrix.json"], "") == ()
+    with pytest.raises(CompileError, match="cannot read the files"):
+        contents(project, "HEAD")
+
+
+def test_links_in_references_do_not_loop(project: Path) -> None:
+    """A linked folder is not listed, and a dangling link is none of a pipe."""
+    (project.parent / ".git/refs/loop").symlink_to("..")
+    (project.parent / ".git/refs/heads/broken").symlink_to("nowhere")
+
+    use(project)
+
+
 def test_a_linked_work_tree(project: Path, tmp_path: Path) -> None:
     """Its `.git` is a file, and its references are in the main repository."""
     other = tmp_path / "other"
