@@ -168,9 +168,10 @@ class _Checks:
             misplaced_use = misplaced(use, printed.restore(use.word.text), stages)
             if misplaced_use is not None:
                 yield misplaced_use
+        uses = {use.word for use in structure.stage_uses}
         for word in structure.images:
-            name = self._image(word, target, structure, printed)
-            probable = self._references.check(name, word, target, stages)
+            name, is_base = self._image(word, target, structure, printed), word not in uses
+            probable = self._references.check(name, word, target, stages, is_base=is_base)
             if finding := invalid.get(word, probable):
                 yield finding._replace(help=probable.help) if probable else finding
         for mount in structure.mounts:

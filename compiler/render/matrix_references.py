@@ -21,6 +21,10 @@ from compiler.targets.target import Target
 
 _SHORTEST = 4
 """Names with fewer characters are often one edit away from an unrelated image."""
+_SHORTEST_STAGE = 2
+"""The same for what `--from` names, which nearly always is a stage."""
+_SHORT_IMAGES = frozenset({"gcc", "php", "ros"})
+"""Official images with names that are too short for a `FROM` to be compared."""
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII)
 _PLAIN = re.compile(r"[\w.-]+\Z", re.ASCII)
 
@@ -47,7 +51,9 @@ class MatrixReferences:
         owner = self._owner(name) or self._targets.get(name)
         return owner is not None or bool(self._near_target(name))
 
-    def check(self, name: str, word: Word, target: Target, stages: Sequence[str]) -> Finding | None:
+    def check(
+        self, name: str, word: Word, target: Target, stages: Sequence[str], *, is_base: bool
+    ) -> Finding | None:
         """Return the warning for a name that probably means a target or a stage.
 
         Args:
@@ -55,6 +61,7 @@ class MatrixReferences:
             word: the same name in the shape.
             target: the target that is built.
             stages: the names of the stages, in lower case.
+            is_base: whether a `FROM` names it.
         """
         contexts: Iterable[str] = target.fields.get("contexts", ())  # type: ignore[assignment]
         if name in contexts or name.lower() in stages or name == "scratch":
@@ -81,7 +88,7 @@ class MatrixReferences:
                 f"`{name}: {link_to(name)}` to `contexts`",
                 word,
             )
-        near = self._nearest(name, target, stages)
+        near = self._nearest(name, target, stages, is_base=is_base)
         if near:
             kind = "stage" if near in stages else "target"
             return _warning(
@@ -133,10 +140,10 @@ class MatrixReferences:
                 owners.setdefault(full, owner)
         return owners
 
-    def _nearest(self, name: str, target: Target, stages: Sequence[str]) -> str:
+    def _nearest(self, name: str, target: Target, stages: Sequence[str], *, is_base: bool) -> str:
         """Return the stage or target whose name is one edit or only letter case away."""
         lower = name.lower()
-        if _is_distinctive(name):
+        if _is_distinctive(name) if is_base else _may_be_stage(lower):
             for stage in stages:
                 if stage and stage != lower and one_edit(lower, stage):
                     return stage
@@ -175,6 +182,12 @@ def _tags(target: Target) -> tuple[str, ...]:
 def _is_distinctive(name: str) -> bool:
     """Return whether a name is plain, and too long to be near an unrelated name."""
     return len(name) >= _SHORTEST and _PLAIN.match(name) is not None
+
+
+def _may_be_stage(name: str) -> bool:
+    """Return whether a name after `--from` is plain, and not a stage's number or a known image."""
+    is_long = len(name) >= _SHORTEST_STAGE and not name.isdecimal() and name not in _SHORT_IMAGES
+    return is_long and _PLAIN.match(name) is not None
 
 
 def _repository(tag: str) -> str:

@@ -96,6 +96,37 @@ def test_a_printed_instruction_is_parsed_in_each_variant(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("stage", "line", "near"),
+    [
+        ("dev", "COPY --from=dve /a /a", True),
+        ("dev", "RUN --mount=type=bind,from=dve,target=/a true", True),
+        ("go", "COPY --from=og /a /a", True),
+        ("dev", "COPY --from=acme/dve /a /a", False),
+        ("dev", "COPY --from=dve:1 /a /a", False),
+        ("dev", "COPY --from=alp /a /a", False),
+        ("pip", "COPY --from=php /a /a", False),
+        ("b", "COPY --from=a /a /a", False),
+        ("dev", "FROM dve", False),
+        ("dev", "ONBUILD COPY --from=dve /a /a", False),
+    ],
+)
+def test_short_names_are_near_only_after_from_option(
+    stage: str,
+    line: str,
+    near: bool,  # noqa: FBT001
+    tmp_path: Path,
+) -> None:
+    """What `--from` names is nearly always a stage; a `FROM` may name any short image."""
+    (tmp_path / "templates").mkdir()
+    text = f"FROM busybox AS {stage}\nFROM busybox\n{line}\n"
+    (tmp_path / "templates/t.j2").write_text(text)
+    (tmp_path / "matrix.yaml").write_text("images: {image: {template: t.j2}}\n")
+
+    found = [one.code for one in compile_matrix(tmp_path / "matrix.yaml").plan.warnings]
+    assert ("near-stage" in found) is near
+
+
+@pytest.mark.parametrize(
     ("modifier", "is_error"),
     [
         *((text, False) for text in (":-1.36", "-x", ":+-musl", "+x", ":-${W}")),
