@@ -396,8 +396,9 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "accepts that: `WORKDIR /srv{% if gpu %}/gpu{% endif %}` and `USER nobody` become "
         "`WORKDIR /srvUSER nobody`. End the line with `+%}`.",
         Code.LATE_ARG: "A `FROM` uses an argument that is only declared in a stage. BuildKit "
-        "replaces it with nothing, so the name of the image is incomplete. Declare the `ARG` "
-        "before the first `FROM`.",
+        "replaces it with nothing, so the name of the image is incomplete. `${NAME:-text}` is "
+        "only a warning: BuildKit always takes the text. Declare the `ARG` before the first "
+        "`FROM`.",
         Code.UNKNOWN_STAGE: "`target`, `COPY --from` or a mount names a stage that the "
         "Dockerfile does not have, or not above the instruction, so the build would fail. Name "
         "one of its stages, or move that stage up.",
