@@ -167,16 +167,21 @@ def test_tags_of_a_removed_target(model: ModelRegistry) -> None:
     The same is true for version tags that were renamed.
     """
     image = model.add_image(REPOSITORY, "old", "gone-1")
-    row = {"target": "gone", "moving": [LATEST, f"{REPOSITORY}:gone"]}
-    released = record_of("1", image, tags=[f"{REPOSITORY}:gone-1"], **row)
+
+    def recorded(tag: str) -> ReleaseRecord:
+        moving = [LATEST, f"{REPOSITORY}:gone"]
+        return record_of("1", image, target="gone", tags=[f"{REPOSITORY}:{tag}"], moving=moving)
+
+    released = recorded("gone-1")
 
     assert promote(model, released).moved == {LATEST: True}
-    assert promote(model, released, removed=True).moved == {LATEST: False, row["moving"][1]: True}
+    moved = promote(model, released, removed=True).moved
+    assert moved == {LATEST: False, f"{REPOSITORY}:gone": True}
 
     for tag in (f"fp-{'b' * 64}", "latest", "2"):
         model.repository(REPOSITORY).set_tag(tag, image.digest)
         with pytest.raises(DiagnosticError, match="no version tag of release 1 names"):
-            promote(model, record_of("1", image, tags=[f"{REPOSITORY}:{tag}"], **row), removed=True)
+            promote(model, recorded(tag), removed=True)
 
 
 def test_a_target_for_which_the_matrix_has_no_version_tags(model: ModelRegistry) -> None:

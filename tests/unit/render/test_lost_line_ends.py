@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from compiler.codes import Code
-from compiler.errors import CompileError, Diagnostic
+from compiler.errors import CompileError, Diagnostic, Location
 from compiler.pipeline import compile_matrix
 
 
@@ -29,8 +29,9 @@ def lost(folder: Path, body: str, files: dict[str, str]) -> list[tuple[str, int,
         diagnostics = tuple(error.diagnostics)
     assert {one.code for one in diagnostics} <= {Code.LOST_LINE_END}
     return [
-        (Path(one.location.path).name, one.location.line, one.message.split("'")[1])
+        (Path(where.path).name, where.line, one.message.split("'")[1])
         for one in diagnostics
+        if isinstance(where := one.location, Location)
     ]
 
 

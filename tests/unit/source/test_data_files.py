@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from compiler.errors import CompileError, Diagnostic
 from compiler.source import data_files
 from compiler.source.data_files import load_data
+from compiler.source.document import Source
 
 
 SUFFIXES = ["json", "yaml", "yml", "toml"]
@@ -256,7 +257,7 @@ class TestRefusals:
             raise MemoryError
 
         monkeypatch.setattr(data_files, "read_text", exhausted)
-        monkeypatch.setattr(data_files.Source, "parse", exhausted)
+        monkeypatch.setattr(Source, "parse", exhausted)
         (wrong,) = refused(suffix, "[]")
 
         assert wrong.code == "too-large"
