@@ -1,6 +1,5 @@
 """Start bake processes, read their output, and stop them with all their child processes."""
 
-import json
 import os
 import queue
 import signal
@@ -17,6 +16,7 @@ from compiler.bake.rawjson import OutputReader
 from compiler.bake.results import BakeOptions, Metadata
 from compiler.constants import BAKE_FILE
 from compiler.external import buildx
+from compiler.external.json_object import load_object
 from compiler.external.process_groups import signal_group
 from compiler.matrix.names import SIGNING_PREFIX
 from compiler.output.source_policy import SOURCE_POLICY
@@ -102,11 +102,10 @@ class BakeProcess:
     def metadata(self) -> Mapping[str, Metadata]:
         """Return bake's metadata by target; empty if there is none, or of another shape."""
         try:
-            content: Any = json.loads(self._metadata.read_bytes())
-        except (OSError, ValueError, RecursionError):
+            entries = load_object(self._metadata.read_bytes()) or {}
+        except OSError:
             return {}
-        entries = content.items() if isinstance(content, dict) else ()
-        return {name: entry for name, entry in entries if isinstance(entry, dict)}
+        return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}
 
     def send_signal(self, number: int) -> bool:
         """Send a signal to all processes of the group; return whether any process exists."""

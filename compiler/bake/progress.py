@@ -4,9 +4,10 @@ A build does not depend on them: what has another shape than BuildKit writes is 
 """
 
 import base64
-import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+
+from compiler.external.json_object import load_object
 
 
 class Vertex(NamedTuple):
@@ -49,11 +50,8 @@ class Status(NamedTuple):
 
 def parse_status(line: bytes) -> Status | None:
     """Return the status that a line contains; None if it contains no JSON object."""
-    try:
-        document = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(document, dict):
+    document = load_object(line)
+    if document is None:
         return None
     return Status(
         vertices=tuple(map(_vertex, _entries(document.get("vertexes"), "digest", "name"))),

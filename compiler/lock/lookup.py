@@ -3,7 +3,6 @@
 The lookups use the credentials of the Docker client.
 """
 
-import json
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -13,6 +12,7 @@ from typing import Any
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location
 from compiler.external import buildx
+from compiler.external.json_object import load_object
 from compiler.external.platforms import canonical_platform
 from compiler.external.registry.parallel import MAX_TRANSFERS, run_parallel
 from compiler.external.transient_errors import ATTEMPTS, retry_delay, transient_reason
@@ -146,11 +146,8 @@ def _platform(fields: Any) -> str | None:
 
 
 def _parsed(image: str, content: bytes) -> dict[str, Any]:
-    try:
-        parsed = json.loads(content)
-    except (ValueError, RecursionError):
-        parsed = None
-    if not isinstance(parsed, dict):
+    parsed = load_object(content)
+    if parsed is None:
         raise _no_image(image)
     return parsed
 

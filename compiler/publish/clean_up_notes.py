@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from compiler.external.json_object import load_object
 from compiler.external.registry.artifacts import (
     Artifact,
     age,
@@ -30,7 +31,6 @@ from compiler.external.registry.client import (
 )
 from compiler.external.registry.listings import DIGEST
 from compiler.external.registry.parallel import pause, run_parallel
-from compiler.external.registry.responses import load_object
 from compiler.fingerprint.naming import CLEAN_UP_PREFIX
 
 

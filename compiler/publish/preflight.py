@@ -5,7 +5,7 @@ from collections.abc import Collection
 from compiler.codes import Code
 from compiler.errors import Diagnostic, DiagnosticError
 from compiler.external.platforms import missing_platforms
-from compiler.external.references import canonical_tag, split_tag
+from compiler.external.references import split_tag
 from compiler.external.registry.client import RegistryError
 from compiler.external.registry.copying import Copier
 from compiler.external.registry.parallel import run_parallel
@@ -22,30 +22,7 @@ from compiler.publish.staged_image import (
 )
 from compiler.releases.history import current_digests, listed_digests
 from compiler.releases.record import ReleasedTarget
-from compiler.releases.registry_record import pull_stored_record, record_tag
-
-
-def reject_reserved_tags(job: PublishJob) -> None:
-    """Reject targets with the tag of the release's record: the two would replace each other.
-
-    Raises:
-        PublishError: with all of these targets.
-    """
-    tag = f"{job.record_repository}:{record_tag(job.version)}"
-    reserved = canonical_tag(tag)
-    targets = [
-        item.target
-        for item in (*job.items.values(), *job.composed.values())
-        if reserved and reserved in map(canonical_tag, (*item.version_tags, *item.floating_tags))
-    ]
-    if targets:
-        raise job.error(
-            Code.RESERVED_TAG,
-            [(name, f"its tag {tag} is reserved for the release record") for name in targets],
-            help_="rename the tag, or set `staging` of `publish` in matrix.yaml to a separate "
-            "repository",
-            outcome=NOTHING_BUILT,
-        )
+from compiler.releases.registry_record import pull_stored_record
 
 
 def find_staged_images(job: PublishJob, progress: PublishProgress) -> None:

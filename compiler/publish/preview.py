@@ -16,7 +16,6 @@ from compiler.publish.items import ReleaseItem
 from compiler.publish.preflight import (
     find_staged_images,
     reject_existing_tags,
-    reject_reserved_tags,
 )
 from compiler.publish.publish import prepare
 from compiler.publish.request import (
@@ -77,7 +76,6 @@ def preview(
     """
     job = prepare(request, registries, report)
     progress = PublishProgress()
-    reject_reserved_tags(job)
     reject_tag_conflicts(job)
     find_staged_images(job, progress)
     reject_existing_tags(job, progress, NOTHING_BUILT)

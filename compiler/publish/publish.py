@@ -24,7 +24,7 @@ from compiler.publish.deleted_images import (
 )
 from compiler.publish.floating_tags import FloatingTags
 from compiler.publish.items import composed_items, record_repositories, release_items
-from compiler.publish.preflight import find_staged_images, reject_early, reject_reserved_tags
+from compiler.publish.preflight import find_staged_images, reject_early
 from compiler.publish.request import (
     NOTHING_BUILT,
     ONE_AT_A_TIME,
@@ -87,7 +87,6 @@ def _publish(
     with on_error(NOTHING_BUILT):
         job = replace(prepare(request, registries, report), signatures=signatures)
         reject_unknown_checks(job)
-        reject_reserved_tags(job)
         reject_tag_conflicts(job)
         note_clean_ups(job, progress)
         find_staged_images(job, progress)

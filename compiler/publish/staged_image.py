@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from compiler.external.json_object import load_object
 from compiler.external.platforms import canonical_platform
 from compiler.external.registry.client import Manifest, Registries, descriptor_size
 from compiler.external.registry.copying import require_manifest
@@ -196,10 +197,7 @@ def read_config(registries: Registries, repository: str, manifest: Manifest) -> 
     """Return an image's configuration; empty if it has none."""
     digest = _mapping(manifest.data.get("config")).get("digest")
     content = registries.blob(repository, digest) if isinstance(digest, str) and digest else None
-    try:
-        return _mapping(json.loads(content or b"{}"))
-    except (ValueError, RecursionError):
-        return {}
+    return load_object(content or b"") or {}
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

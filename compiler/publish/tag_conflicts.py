@@ -10,7 +10,7 @@ from compiler.codes import Code
 from compiler.external.references import canonical_tag
 from compiler.publish.items import ReleaseItem
 from compiler.publish.request import NOTHING_BUILT, PublishJob
-from compiler.releases.registry_record import versions_in_tags
+from compiler.releases.registry_record import record_tag, versions_in_tags
 
 
 _OWN = "its floating tag {} is its version tag as well, and the next release would move it"
@@ -18,13 +18,14 @@ _RECORDED = "its floating tag {} is the version tag of release {}"
 
 
 def reject_tag_conflicts(job: PublishJob) -> None:
-    """Reject a tag of two images, and a floating tag that is a version tag.
+    """Reject the tag of the record, a tag of two images, and a floating tag that is a version tag.
 
     Tags that follow the version are other ones in each release.
 
     Raises:
         PublishError: with all of these tags.
     """
+    _reject_reserved_tags(job)
     if not job.request.creates_tags:
         return
     conflicts = [*_duplicates(job), *_own_version_tags(job)]
@@ -41,6 +42,29 @@ def reject_tag_conflicts(job: PublishJob) -> None:
             Code.EXISTING_TAG,
             conflicts,
             help_="rename the floating tag: version tags are never moved",
+            outcome=NOTHING_BUILT,
+        )
+
+
+def _reject_reserved_tags(job: PublishJob) -> None:
+    """Reject targets with the tag of the release's record: the two would replace each other.
+
+    Raises:
+        PublishError: with all of these targets.
+    """
+    tag = f"{job.record_repository}:{record_tag(job.version)}"
+    reserved = canonical_tag(tag)
+    targets = [
+        item.target
+        for item in (*job.items.values(), *job.composed.values())
+        if reserved and reserved in map(canonical_tag, (*item.version_tags, *item.floating_tags))
+    ]
+    if targets:
+        raise job.error(
+            Code.RESERVED_TAG,
+            [(name, f"its tag {tag} is reserved for the release record") for name in targets],
+            help_="rename the tag, or set `staging` of `publish` in matrix.yaml to a separate "
+            "repository",
             outcome=NOTHING_BUILT,
         )
 

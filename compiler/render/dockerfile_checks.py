@@ -148,7 +148,7 @@ class _Checks:
         new = {_confirmation(finding, printed, text) for finding in findings} - self._confirmed
         if structure.is_shared and not new:
             return printed, findings
-        whole = Printed(self._wholes.setdefault(text, Shape((), text)))
+        whole = Printed(self._wholes.setdefault(text, Shape(text)))
         actual = [*self._examine(target, self._structure(whole.shape), whole)]
         if structure.is_shared and new <= {_confirmation(f, printed, text) for f in actual}:
             self._confirmed |= new

@@ -80,7 +80,7 @@ class InheritedTriggers:
             return
         alone = parsed._replace(stages=(before._replace(instructions=added),), instructions=added)
         base = before.base
-        plain = Printed(Shape((), ""))
+        plain = Printed(Shape(""))
         sources = [
             source._replace(instruction=f"ONBUILD {source.instruction} of {base.text}")
             for source in context_sources(alone)

@@ -23,8 +23,6 @@ _SIMPLE = re.compile(r"[A-Za-z0-9_.:/@+][A-Za-z0-9_.:/@+-]{0,63}\Z")
 class Shape:
     """A Dockerfile with marks instead of printed words."""
 
-    pieces: tuple[str, ...]
-    """What the template rendered; each mark is a piece."""
     text: str
 
 
@@ -96,7 +94,7 @@ class Shapes:
         except KeyError:
             shaped = self._by_literals[literals] = _shaped(literals)
         if shaped is None:
-            printed = Printed(Shape(tuple(pieces), text))
+            printed = Printed(Shape(text))
         else:
             shape, words = shaped
             printed = Printed(shape, words(pieces))
@@ -105,7 +103,7 @@ class Shapes:
 
     def note_unchanged(self, text: str) -> None:
         """Note a text that no template rendered: no word is replaced, and all lines are kept."""
-        self._printed[text] = Printed(Shape((text,), text))
+        self._printed[text] = Printed(Shape(text))
 
     def of(self, text: str) -> Printed:
         """Return the shape and the words of a text that was noted."""
@@ -131,4 +129,4 @@ def _shaped(literals: tuple[str | None, ...]) -> tuple[Shape, Selection] | None:
         return None
     marks = map(chr, range(FIRST_MARK, FIRST_MARK + len(positions)))
     pieces = tuple(next(marks) if literal is None else literal for literal in literals)
-    return Shape(pieces, "".join(pieces).strip("\n") + "\n"), selection(positions)
+    return Shape("".join(pieces).strip("\n") + "\n"), selection(positions)

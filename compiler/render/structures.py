@@ -77,7 +77,7 @@ def read_structure(text: str) -> Structure:
     if parsed.foreign:
         return Structure(is_known=False)
     instructions = tuple(stage_instructions(parsed))
-    plain = Printed(Shape((), text))
+    plain = Printed(Shape(text))
     return Structure(
         escape=parsed.escape,
         stage_findings=tuple(

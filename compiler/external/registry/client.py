@@ -8,6 +8,7 @@ several threads.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from compiler.external.json_object import load_object
 from compiler.external.registry.http import ATTEMPTS, HttpClient
 from compiler.external.registry.listings import DIGEST, list_referrers, list_tags
 from compiler.external.registry.paths import digest_path, manifest_path
@@ -18,7 +19,6 @@ from compiler.external.registry.responses import (
     RejectedError,
     Response,
     content_digest,
-    load_object,
     mismatch,
     parse_json,
     unexpected,

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from compiler.external.json_object import load_object
 from compiler.external.limited_process import LimitError, run_limited
-from compiler.external.registry.responses import load_object
 
 
 _TOKEN_USER = "<token>"  # noqa: S105 - the user name of helpers whose secret is an identity token

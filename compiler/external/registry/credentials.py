@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from compiler.external.git_repository import read_small_file
+from compiler.external.json_object import load_object
 from compiler.external.registry.credential_helpers import (
     Credentials,
     InvalidSettingsError,
     run_helper,
     valid_text,
 )
-from compiler.external.registry.responses import load_object
 
 
 DOCKER_HUB = "docker.io"

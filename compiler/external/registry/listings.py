@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 
 from requests.utils import parse_header_links
 
-from compiler.external.registry.paths import digest_path, is_tag
+from compiler.external.json_object import load_object
+from compiler.external.references import is_tag_name
+from compiler.external.registry.paths import digest_path
 from compiler.external.registry.responses import (
     RejectedError,
     Response,
-    load_object,
     parse_json,
     unexpected,
 )
@@ -44,7 +45,7 @@ def list_tags(read: Read, repository: str) -> list[str]:
 
     pages = _pages(read_page, _listed_tags, repository, "tags/list", "?n=1000")
     entries = (entry for page in pages for entry in page or ())
-    return [tag for tag in entries if is_tag(tag)]
+    return [tag for tag in entries if isinstance(tag, str) and is_tag_name(tag)]
 
 
 def list_referrers(read: Read, repository: str, digest: str, accept: str) -> list[str] | None:

@@ -5,18 +5,13 @@ Documents of a registry name digests, and whoever can write to the registry deci
 
 import re
 
+from compiler.external.references import is_tag_name
 from compiler.external.registry.responses import unexpected
 
 
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
 _DIGEST = re.compile(r"(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})\Z")
 _MAX_QUOTE = 200
 """Maximum number of characters of an invalid value in an error."""
-
-
-def is_tag(text: object) -> bool:
-    """Return whether a value is a tag, without a repository."""
-    return isinstance(text, str) and _TAG.match(text) is not None
 
 
 def is_digest(text: object) -> bool:
@@ -34,7 +29,7 @@ def manifest_path(repository: str, reference: str) -> str:
     Raises:
         InvalidContentError: the reference is neither a tag nor a digest.
     """
-    if not is_tag(reference) and not is_digest(reference):
+    if not is_tag_name(reference) and not is_digest(reference):
         quote = ascii(reference)[:_MAX_QUOTE]
         raise unexpected(repository, f"neither a tag nor a digest: {quote}")
     return f"manifests/{reference}"

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import requests
 
 from compiler.codes import Code
+from compiler.external.json_object import load_object
 from compiler.external.registry.responses import (
     DeniedError,
     MissingRepositoryError,
@@ -15,7 +16,6 @@ from compiler.external.registry.responses import (
     RejectedError,
     Response,
     UnsupportedError,
-    load_object,
 )
 
 

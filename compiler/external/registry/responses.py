@@ -3,7 +3,6 @@
 Errors contain no credentials and nothing else of the request's headers.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,6 +12,7 @@ import requests
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, DiagnosticError, Repository
+from compiler.external.json_object import load_object
 
 
 UNKNOWN_HOST = "unknown host name"
@@ -118,19 +118,6 @@ def parse_json(response: Response, repository: str) -> Mapping[str, Any]:
     if content is None:
         raise unexpected(repository, "the server did not respond as a registry")
     return content
-
-
-def load_object(content: bytes) -> dict[str, Any] | None:
-    """Return the object in a JSON text; None if the text is something else.
-
-    >>> load_object(b"[" * 100000) is None
-    True
-    """
-    try:
-        data = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return data if isinstance(data, dict) else None
 
 
 def unexpected(repository: str, message: str) -> InvalidContentError:
