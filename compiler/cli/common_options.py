@@ -5,7 +5,7 @@ counts. The first `--format` selects the format of diagnostics; a command with a
 own writes diagnostics in that format, too, if it is `json` or `github`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -179,9 +179,11 @@ class Group(_WithCommonOptions, click.Group):
         """Write each command with the whole first sentence of its help."""
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl(
-                [
-                    (name, command.get_short_help_str(limit=_SENTENCE))
-                    for name, command in self.commands.items()
-                ]
-            )
+            formatter.write_dl(list(self.summaries().items()))
+
+    def summaries(self) -> Mapping[str, str]:
+        """Return the first sentence of the help of each command."""
+        return {
+            name: command.get_short_help_str(limit=_SENTENCE)
+            for name, command in self.commands.items()
+        }

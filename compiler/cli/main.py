@@ -18,12 +18,36 @@ from compiler.cli.failure import INTERRUPTED, fail, is_bug, requested_format
 from compiler.version import VERSION
 
 
-COMMANDS = (
-    *("list", "build", "publish", "staged", "release", "gc", "changed", "explain", "layers"),
-    *("graph", "report", "lock", "eol", "init", "ci", "compare", "schema", "completion"),
-    "compile",
-)
-"""In the order in which help shows them; `NAME` is `NAME_` in the module `compiler.cli.NAME`."""
+COMMANDS: Mapping[str, str] = {
+    "list": "List targets with their axes, platforms and tags.",
+    "build": "Build targets with `docker buildx bake` in batches; continue after failures.",
+    "publish": ("Publish a release: build and stage missing images, then create all tags or none."),
+    "staged": "List staged images that have not passed all checks of `publish.checks`.",
+    "release": "List, show and compare releases, and move floating tags to one of them.",
+    "gc": "List or delete images in registries that no release needs.",
+    "changed": "List targets that must be rebuilt, and why.",
+    "explain": "Show where each value, tag, platform and rule of a target comes from.",
+    "layers": "Show the steps that targets share, and where they begin to differ.",
+    "graph": "Draw what the targets of a matrix share, from the first step to the images.",
+    "report": (
+        "Write an HTML page that shows the matrix: targets, origins of values, layers, builds."
+    ),
+    "lock": "Lock base images to digests in matrix.lock.",
+    "eol": "List the axis values whose support ends, the earliest first, and their targets.",
+    "init": "Write a working sample project, or a matrix of existing builds.",
+    "ci": "Print CI jobs that build targets, in stages of shards of similar size.",
+    "compare": "Compare this matrix with an existing bake file, target by target.",
+    "schema": "Print the JSON Schema of matrix.yaml, for editors and validators.",
+    "completion": (
+        "Print the script with which a shell completes commands, options, filters and releases."
+    ),
+    "compile": "Compile the matrix, as `compile-matrix` without a command does.",
+}
+"""Command -> the first sentence of its help, in the order of help.
+
+The command `NAME` is `NAME_` in the module `compiler.cli.NAME`. Help lists the commands without
+loading these modules.
+"""
 
 
 EPILOG = """\b
@@ -65,6 +89,10 @@ class Main(Group):
         """Return the names of the commands in the order in which they were added."""
         del ctx
         return list(self.commands)
+
+    def summaries(self) -> Mapping[str, str]:
+        """Return the first sentence of the help of each command, without loading them."""
+        return COMMANDS
 
 
 @click.group(

@@ -3,54 +3,25 @@
 import subprocess
 import sys
 
+from compiler.cli.main import COMMANDS, cli
+
 
 LOADED = [
     "compiler",
     "compiler.cli",
-    "compiler.cli.bake_options",
-    "compiler.cli.build",
-    "compiler.cli.changed",
-    "compiler.cli.ci",
     "compiler.cli.common_options",
-    "compiler.cli.compare",
     "compiler.cli.compile",
     "compiler.cli.compile_options",
     "compiler.cli.compile_summary",
-    "compiler.cli.completion",
-    "compiler.cli.completion_names",
     "compiler.cli.context",
     "compiler.cli.diagnostic_output",
-    "compiler.cli.eol",
-    "compiler.cli.explain",
     "compiler.cli.failure",
-    "compiler.cli.gc",
-    "compiler.cli.graph",
-    "compiler.cli.init",
-    "compiler.cli.layers",
-    "compiler.cli.list",
-    "compiler.cli.lock",
-    "compiler.cli.lock_output",
-    "compiler.cli.lookup_progress",
     "compiler.cli.main",
     "compiler.cli.matrix_file",
-    "compiler.cli.progress_display",
-    "compiler.cli.publish",
-    "compiler.cli.publish_request",
-    "compiler.cli.release",
-    "compiler.cli.release_records",
-    "compiler.cli.remaining_targets",
-    "compiler.cli.report",
-    "compiler.cli.schema",
-    "compiler.cli.staged",
-    "compiler.cli.summary_file",
     "compiler.cli.terminal",
     "compiler.codes",
     "compiler.constants",
     "compiler.errors",
-    "compiler.matrix",
-    "compiler.matrix.field_table",
-    "compiler.output",
-    "compiler.output.bake_fields",
     "compiler.reports",
     "compiler.reports.text",
     "compiler.version",
@@ -79,3 +50,13 @@ def test_the_module_of_a_command_is_loaded_when_it_runs() -> None:
 
     assert "compiler.cli.compile" in names
     assert not names & {"compiler.cli.list", "compiler.cli.publish", "compiler.cli.release"}
+
+
+def test_help_lists_the_first_sentence_of_each_command() -> None:
+    """The sentences that `--help` lists without loading the commands are those of their help."""
+    helps = {name: command.help or "" for name, command in cli.commands.items()}
+
+    assert {
+        name: f"{' '.join(text.split()).partition('. ')[0].rstrip('.')}."
+        for name, text in helps.items()
+    } == COMMANDS
