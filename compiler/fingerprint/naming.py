@@ -1,5 +1,8 @@
 """The tag and the label that name an image's fingerprint."""
 
+import re
+
+
 FINGERPRINT_PREFIX = "fp-"
 """The start of the tags of staged images."""
 CHECK_PREFIX = "check-"
@@ -10,6 +13,7 @@ CLEAN_UP_PREFIX = f"{FINGERPRINT_PREFIX}gc-"
 """The start of tags of the notes that say which images a clean-up deletes."""
 LABEL = "compile-matrix.fingerprint"
 """The label that shows an image's fingerprint to people; the program does not read it."""
+_NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
 def label(fingerprint: str) -> str:
@@ -26,8 +30,10 @@ def fingerprint_tag(fingerprint: str, platform: str = "") -> str:
 
     >>> fingerprint_tag("0a", "linux/arm64")
     'fp-0a-linux-arm64'
+    >>> fingerprint_tag("0a", "windows(10.0.26100)/amd64")
+    'fp-0a-windows-10.0.26100-amd64'
     """
-    suffix = f"-{platform.replace('/', '-')}" if platform else ""
+    suffix = f"-{_NOT_IN_TAGS.sub('-', platform)}" if platform else ""
     return f"{FINGERPRINT_PREFIX}{fingerprint}{suffix}"
 
 

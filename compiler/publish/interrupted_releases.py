@@ -66,8 +66,12 @@ class InterruptedReleases:
 
     @cached_property
     def _own(self) -> frozenset[str]:
-        """The digests of staged images and their platforms, if their notes name known records."""
-        names = {repository.name for repository in self._inventory.repositories}
+        """The digests of staged images and their platforms, if their notes name known records.
+
+        A repository without manifests cannot be read, or has lost its records: what releases it
+        had is unknown.
+        """
+        names = {one.name for one in self._inventory.repositories if one.manifests}
         staged = {
             manifest.subject
             for repository in self._inventory.repositories

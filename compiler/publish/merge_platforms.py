@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from compiler.external.platforms import os_version, unversioned_platform
+from compiler.external.platforms import find_platform, os_version, unversioned_platform
 from compiler.external.registry.client import INDEX, Manifest, Registries
 from compiler.external.registry.parallel import run_parallel
 from compiler.external.registry.responses import content_digest
@@ -50,7 +50,7 @@ def _merge(registries: Registries, item: ReleaseItem, records: str) -> tuple[str
     for platform in item.platforms:
         tag = fingerprint_tag(item.fingerprint, platform)
         image = read_image(registries, item.repository, tag)
-        if image is not None and platform in image.platforms:
+        if image is not None and find_platform(platform, image.platforms):
             images[platform] = image
     missing = tuple(platform for platform in item.platforms if platform not in images)
     if missing or not images:
@@ -165,12 +165,20 @@ def _common_annotations(indexes: Iterable[StagedImage]) -> dict[str, Any]:
     }
 
 
-def all_platforms_tested(registries: Registries, item: ReleaseItem) -> bool:
-    """Return whether each platform passed the tests on the machine that built it."""
+def all_platforms_tested(
+    registries: Registries, item: ReleaseItem, platforms: Mapping[str, str]
+) -> bool:
+    """Return whether each platform passed the tests on the machine that built it.
+
+    Args:
+        registries: the registries to read.
+        item: the target.
+        platforms: platform -> digest of the merged image, which may be older than what is staged.
+    """
     for platform in item.platforms:
-        staged = fingerprint_tag(item.fingerprint, platform)
-        tested = passed_tests_tag(item.fingerprint, item.tests, platform)
-        digest = registries.digest(item.repository, staged)
-        if digest is None or registries.digest(item.repository, tested) != digest:
+        tag = passed_tests_tag(item.fingerprint, item.tests, platform)
+        tested = read_image(registries, item.repository, tag)
+        name = find_platform(platform, platforms)
+        if tested is None or name is None or platforms[name] not in tested.platforms.values():
             return False
     return bool(item.platforms)

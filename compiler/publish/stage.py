@@ -228,12 +228,12 @@ def _record_passed(
 
 def _has_passed(job: PublishJob, progress: PublishProgress, item: ReleaseItem) -> bool:
     """Return whether a staged image passed these tests before."""
-    digest = progress.images[item.target].digest
+    image = progress.images[item.target]
     for platform in dict.fromkeys([job.request.platform, ""]):
         tag = passed_tests_tag(item.fingerprint, item.tests, platform)
-        if job.registries.digest(item.repository, tag) == digest:
+        if job.registries.digest(item.repository, tag) == image.digest:
             return True
-    if job.request.merge and all_platforms_tested(job.registries, item):
+    if job.request.merge and all_platforms_tested(job.registries, item, image.platforms):
         _record_passed(job, progress, item)
         return True
     return False

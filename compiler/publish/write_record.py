@@ -221,12 +221,16 @@ def _has_other_images(job: PublishJob, progress: PublishProgress, record: Releas
 
 
 def _return_tags(job: PublishJob, progress: PublishProgress, record: ReleaseRecord) -> None:
-    """Let the tags that this run has created name the images of a record again."""
+    """Let the tags that this run has created name the images of a record again.
+
+    A record may name any tag: only those that the matrix gives to the same image are written.
+    """
     images = {
-        tag: (image, progress.digest(job.tagged[name]))
+        tag: (image, progress.digest(item))
         for name, image in record.images.items()
-        if name in job.tagged
+        if (item := job.tagged.get(name)) is not None
         for tag in (*image.tags, *image.moving)
+        if tag in {*item.version_tags, *item.floating_tags}
     }
     current = current_digests(job.registries, images)
 

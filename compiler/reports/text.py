@@ -40,10 +40,15 @@ def printable(text: str, *, keep_tabs: bool = False) -> str:
     r"""Escape every character that could control a terminal or end the line.
 
     Text from outside (file names, registries, records, other programs) is printed through this.
+    A GitHub runner executes `##[command]` anywhere in a line, so that is escaped, too.
 
     >>> printable("red\x1b[31m\n")
     'red\\x1b[31m\\n'
+    >>> printable("a ##[stop-commands]x")
+    'a #\\x23[stop-commands]x'
     """
+    if "##[" in text:
+        text = text.replace("##[", "#\\x23[")
     if text.isprintable():
         return text
     return "".join(

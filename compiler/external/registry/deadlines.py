@@ -1,7 +1,7 @@
-"""Limit the time in which a response must start, however often a server sends a piece of it.
+"""Limit the time in which a response must start and end, however often a server sends a piece.
 
-The timeout of a socket counts for each piece alone: endless headers, or endless responses with
-status 100, would never exceed it.
+The timeout of a socket counts for each piece alone: endless headers, endless responses with status
+100, and endless trailers would never exceed it.
 """
 
 import http.client
@@ -21,7 +21,11 @@ class _TimedStream(io.RawIOBase):
 
     def __init__(self, stream: io.RawIOBase, seconds: float) -> None:
         self._stream, self._seconds = stream, seconds
-        self.deadline = time.monotonic() + seconds
+        self.restart()
+
+    def restart(self) -> None:
+        """Let the time begin now."""
+        self._deadline = time.monotonic() + self._seconds
 
     def readable(self) -> bool:
         """Return that it can be read, as buffers require."""
@@ -33,7 +37,7 @@ class _TimedStream(io.RawIOBase):
         Raises:
             UnexpectedResponseError: the deadline has passed.
         """
-        if time.monotonic() > self.deadline:
+        if time.monotonic() > self._deadline:
             raise UnexpectedResponseError(f"it takes longer than {self._seconds:g} seconds")
         return self._stream.readinto(buffer)
 
@@ -48,7 +52,7 @@ class _TimedStream(io.RawIOBase):
 
 
 class _TimedResponse(http.client.HTTPResponse):
-    """A response whose status and headers must arrive within the timeout of its socket."""
+    """A response whose headers, and then its body, must arrive within the timeout of its socket."""
 
     def __init__(self, sock: socket.socket, *arguments: Any, **more: Any) -> None:
         super().__init__(sock, *arguments, **more)
@@ -56,12 +60,12 @@ class _TimedResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(self._timed)
 
     def begin(self) -> None:
-        """Read status and headers; whoever reads the body limits its time."""
+        """Read status and headers; the body has as much time again, with all its trailers."""
         super().begin()
-        self._timed.deadline = math.inf
+        self._timed.restart()
 
 
 def limit_responses(connections: HTTPConnectionPool) -> None:
-    """Limit the time until responses on these connections start."""
+    """Limit the time until responses on these connections start, and until they end."""
     kind = connections.ConnectionCls
     connections.ConnectionCls = type(kind.__name__, (kind,), {"response_class": _TimedResponse})

@@ -5,7 +5,6 @@ Safe to use from several threads. No secret is ever part of an error.
 
 import threading
 from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
 
 import requests
 
@@ -27,7 +26,13 @@ from compiler.external.registry.responses import (
     connection_reason,
     unexpected,
 )
-from compiler.external.registry.sessions import MAX_RESPONSE, PLAIN_HTTP, REDIRECTS, Sessions
+from compiler.external.registry.sessions import (
+    MAX_RESPONSE,
+    PLAIN_HTTP,
+    REDIRECTS,
+    Sessions,
+    is_same_origin,
+)
 
 
 ATTEMPTS = 8
@@ -95,7 +100,7 @@ class HttpClient:
         scope = f"{repository_path}:{_actions(method, path)}"
         scope += f" repository:{pull_from}:pull" if pull_from else ""
         all_headers = {"Accept": accept, **(headers or {})}
-        own = not elsewhere or _same_origin(url, address)
+        own = not elsewhere or is_same_origin(url, address)
 
         def send() -> Response:
             return self._send_authorized(
@@ -195,12 +200,6 @@ def _actions(method: str, path: str) -> str:
         return "pull"
     is_deletion = method == "DELETE" and path.startswith("manifests/")
     return "pull,delete" if is_deletion else "pull,push"
-
-
-def _same_origin(url: str, address: str) -> bool:
-    """Return whether a URL has the scheme, host and port of a registry's address."""
-    ours, theirs = urlsplit(url), urlsplit(address)
-    return (ours.scheme, ours.netloc) == (theirs.scheme, theirs.netloc)
 
 
 def _locate(repository: str) -> tuple[str, str]:

@@ -27,6 +27,8 @@ _CHUNK = 2**16
 _HEADERS = {"User-Agent": "compile-matrix", "Accept-Encoding": "identity"}
 """Of all requests; limits apply to the bytes received, so nothing may be compressed."""
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+_PORTS = {"http": 80, "https": 443}
+"""The usual port of each scheme."""
 
 
 def _plain_hosts(environment: Mapping[str, str]) -> set[str]:
@@ -172,6 +174,29 @@ def join_url(base: str, location: str) -> str:
     if scheme == "http" and base.startswith("https:"):
         raise UnexpectedResponseError("it refers to an address without TLS")
     return url
+
+
+def is_same_origin(url: str, address: str) -> bool:
+    """Return whether a URL has the scheme, host and port of a registry's address."""
+    return _origin(url) == _origin(address)
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    """Return the scheme, the host and the port of a URL, of which the usual port may be left out.
+
+    >>> _origin("https://R.example:443/v2/") == _origin("https://r.example")
+    True
+    >>> _origin("https://r.example:80") == _origin("http://r.example")
+    False
+    """
+    parts = urlsplit(url)
+    try:
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        port = None
+    if port is None or "@" in parts.netloc:
+        return parts.scheme, parts.netloc, None
+    return parts.scheme, parts.hostname or "", port
 
 
 def _read(response: BaseHTTPResponse, limit: int) -> bytes:

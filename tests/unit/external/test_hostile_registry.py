@@ -188,6 +188,27 @@ def test_slow_responses_are_rejected(
 
 
 @pytest.mark.parametrize(
+    ("start", "piece"), [(b"0\r\n", b"X-More: a\r\n"), (b"", b"0"), (b"", b"1\r\n \r\n")]
+)
+def test_endless_chunks_are_rejected(
+    start: bytes, piece: bytes, serve: Serve, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each piece of the trailers, of the length of a chunk, or of the chunks comes in time."""
+    monkeypatch.setattr(sessions, "TIMEOUT", 0.5)
+    stop = threading.Event()
+
+    def respond(handler: Handler, _: bytes) -> None:
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(start)
+        while not stop.wait(0.05):
+            handler.wfile.write(piece)
+
+    reject_in_time(login, serve(respond), stop)
+
+
+@pytest.mark.parametrize(
     "piece",
     [b"X-More: a\r\n", b"x", b"HTTP/1.1 100 Continue\r\n\r\n"],
 )

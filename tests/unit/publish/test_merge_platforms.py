@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from support.model_registry import HOST, ModelRegistries, ModelRegistry, add_index
+from support.pushed_images import push_staged
 
 from compiler.external.registry.client import INDEX
-from compiler.publish.merge_platforms import merged_index
-from compiler.publish.staged_image import StagedImage, read_image
+from compiler.fingerprint.naming import fingerprint_tag
+from compiler.publish.merge_platforms import all_platforms_tested, merged_index
+from compiler.publish.staged_image import StagedImage, passed_tests_tag, read_image
 
 
 STAGING = f"{HOST}/acme/server"
@@ -57,3 +60,27 @@ def test_a_single_index_keeps_its_digest() -> None:
     image = staged(ModelRegistry(), "amd64", {"a": "1"})
 
     assert merged_index([image, image]) == image.manifest
+
+
+def test_the_platforms_of_the_merged_image_must_have_passed_their_tests() -> None:
+    """A platform that was staged and tested after it was merged does not count."""
+    platforms = ("linux/amd64", "linux/arm64")
+    registries = ModelRegistries(ModelRegistry())
+    item: Any = SimpleNamespace(repository=STAGING, fingerprint="0a", platforms=platforms, tests=())
+
+    def stage(platform: str, layer: str, *, passed: bool) -> str:
+        tag = fingerprint_tag("0a", platform)
+        digest = push_staged(registries, f"{STAGING}:{tag}", layer, platform.split("/")[1])
+        image = read_image(registries, STAGING, digest)
+        assert image is not None
+        if passed:
+            tested = passed_tests_tag("0a", (), platform)
+            registries.put_manifest(STAGING, tested, image.manifest)
+        return image.platforms[platform]
+
+    first = {one: stage(one, f"first of {one}", passed="arm64" in one) for one in platforms}
+    assert not all_platforms_tested(registries, item, first)
+
+    second = {**first, "linux/amd64": stage("linux/amd64", "second", passed=True)}
+    assert not all_platforms_tested(registries, item, first)
+    assert all_platforms_tested(registries, item, second)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from support.model_registry import ModelRegistries
 from support.release_actors import (
     COPY,
     FLOATING,
@@ -17,11 +18,15 @@ from support.release_actors import (
     patched,
     version_tags,
 )
+from support.releases import released_target
 
 from compiler.codes import Code
 from compiler.errors import DiagnosticError
+from compiler.external.registry.copying import Copier
 from compiler.publish.request import PublishRequest
 from compiler.publish.result import KeptReason, PublishResult
+from compiler.releases.record import ReleaseRecord
+from compiler.releases.registry_record import push_record
 
 
 ONE, TWO, THREE = (Task(version=version, content=version) for version in "123")
@@ -139,3 +144,30 @@ def test_inputs_that_change_during_a_run(
     assert all((name in tags) == (when == "tests") for name in names)
     assert not any("-tested-" in name for name in tags)
     assert "1-1" not in tags
+
+
+def test_only_own_tags_are_returned_to_a_record(world: World) -> None:
+    """A record may name any tag: those that the matrix does not give to the image stay."""
+    foreign = f"{COPY}-of-others"
+    publish(world, ONE)
+    publish(world, TWO)
+    registries = ModelRegistries(world.model)
+    old, new = (world.model.digest(f"{STAGING}:1-{version}") or "" for version in "12")
+    for digest in (old, new):
+        Copier(registries).copy(STAGING, foreign, digest)
+    world.model.repository(foreign).set_tag("latest", new)
+    forged = released_target(
+        "a-1", old, tags=[f"{foreign}:latest", f"{STAGING}:1-3"], moving=[], fingerprint="f" * 64
+    )
+
+    def forge(_actor: Actor, path: str) -> None:
+        if path.endswith("/1-3"):
+            record = ReleaseRecord(release="3", targets=(forged,))
+            push_record(registries, STAGING, record)
+
+    world.after_write = forge
+    error = failure(world, Task(version="3", content="2"))
+
+    assert {one.code for one in error.diagnostics} == {Code.CONCURRENT_RELEASE}
+    assert world.model.digest(f"{foreign}:latest") == new
+    assert world.model.digest(f"{STAGING}:1-3") == old

@@ -289,6 +289,7 @@ def test_a_release_in_progress_protects(content: Content) -> None:
         ("never staged", []),
         ("staged by an older version", []),
         ("recorded in a repository that is not read", []),
+        ("recorded in a repository that cannot be listed", []),
         ("the version has a record", []),
         ("a record names the tag", []),
         ("another tag names the image", []),
@@ -321,6 +322,7 @@ def test_an_interrupted_release(content: Content, case: str, expected: list[str]
         records = {
             "staged by an older version": "",
             "recorded in a repository that is not read": OTHER,
+            "recorded in a repository that cannot be listed": OTHER,
         }.get(case, OWN)
         content.stage(names["index"], days.get(case, 90), records)
     if case == "one image is young":
@@ -335,7 +337,8 @@ def test_an_interrupted_release(content: Content, case: str, expected: list[str]
     content.release("3" if case == "the version has a record" else "2", 80, named)
     floating = [f"{OWN}:{tags[0]}"] if case == "a floating tag names the image" else []
 
-    found = planned(content, floating=floating)
+    unlisted = [Content(OTHER)] if case.endswith("cannot be listed") else []
+    found = planned(content, *unlisted, floating=floating)
 
     notes = {one.digest for one in found if one.kind == "time"}
     assert digests(found) - notes == {names[name] for name in expected}
