@@ -159,7 +159,9 @@ def _subject(where: Argument | Repository) -> str:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    """Escape what ends a workflow command, and what controls a terminal; lines stay lines."""
+    lines = "%0A".join(printable(line) for line in text.replace("%", "%25").split("\n"))
+    return lines.replace("\r", "%0D")
 
 
 def _property(text: str) -> str:

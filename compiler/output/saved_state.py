@@ -156,6 +156,8 @@ def _parse(content: bytes) -> State:
     del found["digest"]
     if found.pop("version") != VERSION or not isinstance(found["warnings"], list):
         raise ValueError("another version")
+    if any(type(found[name]) is not int for name in ("tested", "existing", "unbaked")):
+        raise TypeError("not a number")
     return State(**found)
 
 

@@ -1,10 +1,13 @@
 """Warnings as saved state has them, so that an up-to-date run repeats them without compiling."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Severity
+
+
+T = TypeVar("T")
 
 
 def saved(warning: Diagnostic) -> dict[str, Any]:
@@ -26,13 +29,30 @@ def restored(warning: Any) -> Diagnostic:
     """
     return Diagnostic(
         code=Code(warning["code"]),
-        message=warning["message"],
-        help=warning["help"],
+        message=_of(str, warning["message"]),
+        help=_of(str, warning["help"]),
         location=_location(warning),
         severity=Severity.WARNING,
-        related=tuple((other["note"], _location(other)) for other in warning["related"]),
+        related=tuple((_of(str, other["note"]), _location(other)) for other in warning["related"]),
     )
 
 
 def _location(fields: Any) -> Location:
-    return Location(**{key: fields[key] for key in ("path", "line", "column", "length", "text")})
+    return Location(
+        path=_of(str, fields["path"]),
+        line=_of(int, fields["line"]),
+        column=_of(int, fields["column"]),
+        length=_of(int, fields["length"]),
+        text=_of(str, fields["text"]),
+    )
+
+
+def _of(kind: type[T], value: Any) -> T:
+    """Return a value of a type.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if type(value) is not kind:
+        raise TypeError(f"{value!r} is not of type {kind.__name__}")
+    return value

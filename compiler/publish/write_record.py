@@ -221,10 +221,7 @@ def _has_other_images(job: PublishJob, progress: PublishProgress, record: Releas
 
 
 def _return_tags(job: PublishJob, progress: PublishProgress, record: ReleaseRecord) -> None:
-    """Let the tags that this run has created name the images of a record again.
-
-    A record may name any tag: only those that the matrix gives to the same image are written.
-    """
+    """Let the tags that this run has created, of all that a record names, name its images again."""
     images = {
         tag: (image, progress.digest(item))
         for name, image in record.images.items()

@@ -36,7 +36,7 @@ def is_workflow(source: Source) -> bool:
 def read_workflow(source: Source) -> Given:
     """Return what the build steps of a workflow declare."""
     reader = _Reader(source)
-    for job, entry in source.data["jobs"].items():
+    for job, entry in _mapping(source.data.get("jobs")).items():
         if isinstance(entry, dict):
             reader.read_job(str(job), entry)
     return reader.given()
@@ -107,10 +107,11 @@ class _Reader:
     def _rows(self, job: str, entry: Mapping[str, Any]) -> list[Combination]:
         """Return the combinations of a job's matrix; none if they are computed."""
         strategy = entry.get("strategy")
-        matrix = strategy.get("matrix") if isinstance(strategy, dict) else None
+        is_given = isinstance(strategy, dict)
+        matrix = strategy.get("matrix") if is_given else strategy
         if matrix is None:
             return [{}]
-        route = ("jobs", job, "strategy", "matrix")
+        route = ("jobs", job, "strategy", *(["matrix"] if is_given else []))
         why = "it is computed when the workflow runs"
         if isinstance(matrix, dict) and all(isinstance(one, list) for one in matrix.values()):
             entries = [*matrix.get("include", ()), *matrix.get("exclude", ())]
@@ -142,15 +143,13 @@ class _Reader:
         step = entry["steps"][number]
         route = ("jobs", job, "steps", number)
         line = self.lines[name] = self.source.locate(route).line
-        strategy = entry.get("strategy") or {}
+        strategy = _mapping(entry.get("strategy"))
         lists = [key for key in strategy.get("matrix", {}) if key not in {"include", "exclude"}]
         labels, details = _labels(rows, axis_keys(rows, lists) if len(rows) > 1 else lists)
         strings = Strings(_environment(self.source.data, entry, step), self.variables)
-        given = step.get("with")
-        inputs = {str(key).lower(): value for key, value in (given or {}).items()}
-        where = {
-            str(key).lower(): self.source.locate((*route, "with", key)).line for key in given or ()
-        }
+        given = _mapping(step.get("with"))
+        inputs = {str(key).lower(): value for key, value in given.items()}
+        where = {str(key).lower(): self.source.locate((*route, "with", key)).line for key in given}
         for n, row in enumerate(rows):
             try:
                 fields, unread = read_inputs(inputs, partial(strings.evaluate, matrix=row))
@@ -181,6 +180,11 @@ class _Reader:
         if "context" not in inputs:
             why = "without it, the action builds from Git; the matrix builds from the folder"
             self._report(line, f"input 'context' of job '{job}'", why)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """Return a mapping; an empty one for any other value, such as an expression."""
+    return value if isinstance(value, dict) else {}
 
 
 def _environment(*levels: Mapping[str, Any]) -> dict[str, str]:

@@ -57,6 +57,22 @@ def test_an_argument_is_never_a_file(small_project: Path, capsys: Capture) -> No
     assert annotation.startswith("::error title=unknown-axis::FILTER 'pyhton=3.9': unknown axis")
 
 
+def test_an_annotation_controls_no_terminal(capsys: Capture) -> None:
+    """Characters of the input are escaped, and lines stay lines."""
+    location = Location(path="a\x1b[31m\n::error::b.yaml", line=1)
+    diagnostic = Diagnostic(
+        code=Code.UNKNOWN_AXIS, message="x\x1b]0;\u202e\n::y", location=location
+    )
+
+    fail(CompileError([diagnostic]), GITHUB)
+    first = capsys.readouterr().err.splitlines()[0]
+
+    assert first == (
+        "::error file=a\\x1b[31m%0A%3A%3Aerror%3A%3Ab.yaml,line=1,col=1,endColumn=2,"
+        "title=unknown-axis::x\\x1b]0;\\u202e%0A::y"
+    )
+
+
 def test_usage_errors_have_the_format(capsys: Capture) -> None:
     """An unknown option or command is a diagnostic, too; the exit code is 2."""
     assert run(["list", "--formt", "json", "--format", "json"]) == 2

@@ -169,11 +169,19 @@ def test_as_few_axes_as_distinguish_the_combinations() -> None:
     assert axis_keys(rows, ["py"]) == ["py", "name"]
 
 
+BUILD = "jobs: {{a: {{{more}, steps: [{{uses: docker/build-push-action@v6, with: {given}}}]}}}}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
         ("jobs: {}\n", "not-adopted"),
         ("jobs:\n  a: {steps: [{run: make}]}\n", "not-adopted"),
+        ("jobs: []\n", "not-adopted"),
+        ("jobs: x\n", "not-adopted"),
+        (BUILD.format(more="strategy: [a]", given="{tags: a}"), "not-adopted"),
+        (BUILD.format(more='strategy: "${{{{ fromJSON(x) }}}}"', given="{tags: a}"), "not-adopted"),
+        (BUILD.format(more="name: x", given="[1]"), "not-adopted"),
         ("jobs: [\n", "yaml-syntax"),
         ("jobs:\n  a: &a {b: *a}\n", "recursive-anchor"),
         ("jobs: " + "[" * 500 + "]" * 500 + "\n", "too-deep"),
