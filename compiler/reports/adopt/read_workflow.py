@@ -107,11 +107,12 @@ class _Reader:
     def _rows(self, job: str, entry: Mapping[str, Any]) -> list[Combination]:
         """Return the combinations of a job's matrix; none if they are computed."""
         strategy = entry.get("strategy")
-        is_given = isinstance(strategy, dict)
-        matrix = strategy.get("matrix") if is_given else strategy
+        route: tuple[Any, ...] = ("jobs", job, "strategy")
+        matrix = strategy
+        if isinstance(strategy, dict):
+            route, matrix = (*route, "matrix"), strategy.get("matrix")
         if matrix is None:
             return [{}]
-        route = ("jobs", job, "strategy", *(["matrix"] if is_given else []))
         why = "it is computed when the workflow runs"
         if isinstance(matrix, dict) and all(isinstance(one, list) for one in matrix.values()):
             entries = [*matrix.get("include", ()), *matrix.get("exclude", ())]
