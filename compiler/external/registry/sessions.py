@@ -1,6 +1,5 @@
 """HTTP sessions of registries: addresses, redirects and limits."""
 
-import time
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
@@ -200,16 +199,13 @@ def _origin(url: str) -> tuple[str, str, int | None]:
 
 
 def _read(response: BaseHTTPResponse, limit: int) -> bytes:
-    """Read a body within the limits of size and time."""
-    deadline = time.monotonic() + TIMEOUT
+    """Read a body within the limit of its size; see `deadlines` for that of its time."""
     content = bytearray()
     try:
         while chunk := response.read1(_CHUNK, decode_content=False):
             content += chunk
             if len(content) > limit:
                 raise UnexpectedResponseError(f"it exceeds {limit / 2**20:g} MiB")
-            if time.monotonic() > deadline:
-                raise UnexpectedResponseError(f"it takes longer than {TIMEOUT:g} seconds")
     except exceptions.HTTPError as error:
         raise _connection_error(error) from None
     return bytes(content)

@@ -170,36 +170,33 @@ def reject_in_time(login: Login, server: Server, stop: threading.Event) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_slow_responses_are_rejected(
-    serve: Serve, login: Login, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each byte comes in time, but the whole response does not."""
-    monkeypatch.setattr(sessions, "TIMEOUT", 0.5)
-    stop = threading.Event()
-
-    def respond(handler: Handler, _: bytes) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", "1000000")
-        handler.end_headers()
-        while not stop.wait(0.05):
-            handler.wfile.write(b" ")
-
-    reject_in_time(login, serve(respond), stop)
+CHUNKED = ("Transfer-Encoding", "chunked")
 
 
 @pytest.mark.parametrize(
-    ("start", "piece"), [(b"0\r\n", b"X-More: a\r\n"), (b"", b"0"), (b"", b"1\r\n \r\n")]
+    ("header", "start", "piece"),
+    [
+        (("Content-Length", "1000000"), b"", b" "),
+        (CHUNKED, b"0\r\n", b"X-More: a\r\n"),
+        (CHUNKED, b"", b"0"),
+        (CHUNKED, b"", b"1\r\n \r\n"),
+    ],
 )
-def test_endless_chunks_are_rejected(
-    start: bytes, piece: bytes, serve: Serve, login: Login, monkeypatch: pytest.MonkeyPatch
+def test_slow_responses_are_rejected(
+    header: tuple[str, str],
+    start: bytes,
+    piece: bytes,
+    serve: Serve,
+    login: Login,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each piece of the trailers, of the length of a chunk, or of the chunks comes in time."""
+    """Each byte of the body, a trailer, or the length of a chunk comes in time, but not all."""
     monkeypatch.setattr(sessions, "TIMEOUT", 0.5)
     stop = threading.Event()
 
     def respond(handler: Handler, _: bytes) -> None:
         handler.send_response(200)
-        handler.send_header("Transfer-Encoding", "chunked")
+        handler.send_header(*header)
         handler.end_headers()
         handler.wfile.write(start)
         while not stop.wait(0.05):
