@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from compiler.bake.batches import Dependencies
+from compiler.external.json_object import load_object
 from compiler.output.local_folder import load_local, write_local
 from compiler.targets.graph import closure
 
@@ -42,7 +43,6 @@ def record_rebuilt(folder: Path, dates: Mapping[str, str], built: Iterable[str])
 
 def _read(folder: Path) -> dict[str, str]:
     try:
-        content = json.loads(load_local(folder, _FILE))
+        return load_object(load_local(folder, _FILE)) or {}
     except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}

@@ -160,8 +160,7 @@ def _subject(where: Argument | Repository) -> str:
 
 def _escaped(text: str) -> str:
     """Escape what ends a workflow command, and what controls a terminal; lines stay lines."""
-    lines = "%0A".join(printable(line) for line in text.replace("%", "%25").split("\n"))
-    return lines.replace("\r", "%0D")
+    return "%0A".join(map(printable, text.replace("%", "%25").split("\n")))
 
 
 def _property(text: str) -> str:

@@ -21,7 +21,7 @@ from compiler.version import VERSION
 COMMANDS: Mapping[str, str] = {
     "list": "List targets with their axes, platforms and tags.",
     "build": "Build targets with `docker buildx bake` in batches; continue after failures.",
-    "publish": ("Publish a release: build and stage missing images, then create all tags or none."),
+    "publish": "Publish a release: build and stage missing images, then create all tags or none.",
     "staged": "List staged images that have not passed all checks of `publish.checks`.",
     "release": "List, show and compare releases, and move floating tags to one of them.",
     "gc": "List or delete images in registries that no release needs.",

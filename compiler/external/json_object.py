@@ -1,6 +1,7 @@
 """Read JSON from programs and servers, which may write anything."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -15,3 +16,8 @@ def load_object(content: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None
+
+
+def as_object(value: Any) -> Mapping[str, Any]:
+    """Return a value of an untrusted document if it is a mapping, otherwise an empty mapping."""
+    return value if isinstance(value, dict) else {}

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from compiler.external.platforms import find_platform, os_version, unversioned_platform
+from compiler.external.registry.artifacts import artifact_annotations
 from compiler.external.registry.client import INDEX, Manifest, Registries
 from compiler.external.registry.parallel import run_parallel
 from compiler.external.registry.responses import content_digest
@@ -157,8 +158,7 @@ def _entries(image: StagedImage) -> list[Mapping[str, Any]]:
 
 def _common_annotations(indexes: Iterable[StagedImage]) -> dict[str, Any]:
     """Return the annotations that all indexes have with the same value."""
-    annotations = [image.manifest.data.get("annotations") for image in indexes]
-    mappings = [values if isinstance(values, dict) else {} for values in annotations]
+    mappings = [artifact_annotations(image.manifest) for image in indexes]
     first = mappings[0] if mappings else {}
     return {
         key: value for key, value in first.items() if all(m.get(key) == value for m in mappings)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from compiler.external.json_object import load_object
+from compiler.external.json_object import as_object, load_object
 from compiler.external.platforms import canonical_platform
 from compiler.external.registry.client import Manifest, Registries, descriptor_size
 from compiler.external.registry.copying import require_manifest
@@ -70,18 +70,18 @@ def read_image(registries: Registries, repository: str, reference: str) -> Stage
     if not isinstance(listed, list):
         platform = _platform(read_config(registries, repository, manifest))
         return StagedImage(manifest, {platform: manifest.digest} if platform else {}, {})
-    entries = [_mapping(entry) for entry in listed]
+    entries = [as_object(entry) for entry in listed]
     digests = [descriptor_digest(repository, entry) for entry in entries]
     platforms = {
         platform: digest
         for digest, entry in zip(digests, entries, strict=True)
-        if (platform := _platform(_mapping(entry.get("platform")))) is not None
+        if (platform := _platform(as_object(entry.get("platform")))) is not None
     }
     names = {digest: platform for platform, digest in platforms.items()}
     attestations = {
         names[subject]: digest
         for digest, entry in zip(digests, entries, strict=True)
-        if (subject := str(_mapping(entry.get("annotations")).get(_ATTESTATION_SUBJECT))) in names
+        if (subject := str(as_object(entry.get("annotations")).get(_ATTESTATION_SUBJECT))) in names
     }
     return StagedImage(manifest, platforms, attestations)
 
@@ -114,7 +114,7 @@ def fingerprint_label(
 def _label(registries: Registries, repository: str, digest: str) -> str | None:
     manifest = registries.manifest(repository, digest)
     config = read_config(registries, repository, manifest) if manifest else {}
-    labels = _mapping(_mapping(config.get("config")).get("Labels"))
+    labels = as_object(as_object(config.get("config")).get("Labels"))
     return str(labels.get(LABEL, "")).removeprefix("sha256:") or None
 
 
@@ -189,20 +189,15 @@ def layer_sizes(manifest: Manifest) -> dict[str, int]:
     layers = manifest.data.get("layers")
     return {
         str(layer.get("digest")): descriptor_size(layer)
-        for layer in map(_mapping, layers if isinstance(layers, list) else ())
+        for layer in map(as_object, layers if isinstance(layers, list) else ())
     }
 
 
 def read_config(registries: Registries, repository: str, manifest: Manifest) -> Mapping[str, Any]:
     """Return an image's configuration; empty if it has none."""
-    digest = _mapping(manifest.data.get("config")).get("digest")
+    digest = as_object(manifest.data.get("config")).get("digest")
     content = registries.blob(repository, digest) if isinstance(digest, str) and digest else None
     return load_object(content or b"") or {}
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    """Return a value of an untrusted document if it is a mapping, otherwise an empty mapping."""
-    return value if isinstance(value, dict) else {}
 
 
 def config_os_version(registries: Registries, repository: str, digest: str) -> str:

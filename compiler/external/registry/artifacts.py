@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from compiler.external.json_object import as_object
 from compiler.external.registry.client import MANIFEST, Manifest, Registries, RejectedError
 from compiler.external.registry.responses import content_digest
 
@@ -141,5 +142,4 @@ def artifact_blob(manifest: Manifest, media_type: str) -> str | None:
 
 def artifact_annotations(manifest: Manifest) -> Mapping[str, Any]:
     """Return the annotations of a manifest; empty if it has none."""
-    annotations = manifest.data.get("annotations")
-    return annotations if isinstance(annotations, dict) else {}
+    return as_object(manifest.data.get("annotations"))

@@ -41,7 +41,7 @@ class BusyServerError(Exception):
         self.host, self.response = host, response
 
     def as_registry_error(self) -> RegistryError:
-        """Return the error for the user, if there is no further attempt."""
+        """Return the error of the last attempt."""
         return RegistryError(
             self.host,
             str(self),

@@ -12,6 +12,7 @@ from posixpath import normpath
 from typing import Any
 
 from compiler.external.addresses import is_folder
+from compiler.external.json_object import as_object
 from compiler.output.bake_fields import normal
 from compiler.output.definition import Definition
 from compiler.reports.adopt.build_inputs import read_inputs
@@ -36,7 +37,7 @@ def is_workflow(source: Source) -> bool:
 def read_workflow(source: Source) -> Given:
     """Return what the build steps of a workflow declare."""
     reader = _Reader(source)
-    for job, entry in _mapping(source.data.get("jobs")).items():
+    for job, entry in as_object(source.data.get("jobs")).items():
         if isinstance(entry, dict):
             reader.read_job(str(job), entry)
     return reader.given()
@@ -144,11 +145,11 @@ class _Reader:
         step = entry["steps"][number]
         route = ("jobs", job, "steps", number)
         line = self.lines[name] = self.source.locate(route).line
-        strategy = _mapping(entry.get("strategy"))
-        lists = [key for key in strategy.get("matrix", {}) if key not in {"include", "exclude"}]
+        matrix = as_object(as_object(entry.get("strategy")).get("matrix"))
+        lists = [key for key in matrix if key not in {"include", "exclude"}]
         labels, details = _labels(rows, axis_keys(rows, lists) if len(rows) > 1 else lists)
         strings = Strings(_environment(self.source.data, entry, step), self.variables)
-        given = _mapping(step.get("with"))
+        given = as_object(step.get("with"))
         inputs = {str(key).lower(): value for key, value in given.items()}
         where = {str(key).lower(): self.source.locate((*route, "with", key)).line for key in given}
         for n, row in enumerate(rows):
@@ -183,17 +184,11 @@ class _Reader:
             self._report(line, f"input 'context' of job '{job}'", why)
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    """Return a mapping; an empty one for any other value, such as an expression."""
-    return value if isinstance(value, dict) else {}
-
-
 def _environment(*levels: Mapping[str, Any]) -> dict[str, str]:
     """Return the variables of `env` that are plain text, of the workflow, the job and the step."""
     found: dict[str, str] = {}
     for level in levels:
-        entries = level.get("env")
-        for name, value in entries.items() if isinstance(entries, dict) else ():
+        for name, value in as_object(level.get("env")).items():
             found.pop(str(name), None)
             if isinstance(value, str) and "${{" not in value:
                 found[str(name)] = value

@@ -182,6 +182,7 @@ BUILD = "jobs: {{a: {{{more}, steps: [{{uses: docker/build-push-action@v6, with:
         (BUILD.format(more="strategy: [a]", given="{tags: a}"), "not-adopted"),
         (BUILD.format(more='strategy: "${{{{ fromJSON(x) }}}}"', given="{tags: a}"), "not-adopted"),
         (BUILD.format(more="name: x", given="[1]"), "not-adopted"),
+        (BUILD.format(more="strategy: {matrix: null}", given="[1]"), "not-adopted"),
         ("jobs: [\n", "yaml-syntax"),
         ("jobs:\n  a: &a {b: *a}\n", "recursive-anchor"),
         ("jobs: " + "[" * 500 + "]" * 500 + "\n", "too-deep"),
