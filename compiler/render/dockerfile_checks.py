@@ -199,17 +199,8 @@ class _Checks:
             name = target.template
             if name not in self._line_ends:
                 self._line_ends[name] = LostLineEnds(self._templates, name)
-            self._lost_in[shape] = tuple(
-                Diagnostic(
-                    code=Code.LOST_LINE_END,
-                    message=f"Jinja removes a line end, so {lost.text!r} becomes part of "
-                    "the instruction before it",
-                    location=self._templates.locate(lost.file, lost.losing),
-                    help="write `+%}` instead of `%}` at the end of the line, or move the tag to "
-                    "its own line",
-                )
-                for lost in self._line_ends[name].find(shape.text, text, target.scope)
-            )
+            line_ends = self._line_ends[name]
+            self._lost_in[shape] = line_ends.errors(shape.text, text, target.scope)
         return self._lost_in[shape]
 
     def _missing_stage(

@@ -13,21 +13,22 @@ marks: see `marked_templates`.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from compiler.codes import Code
+from compiler.errors import Diagnostic
 from compiler.matrix.jinja import environment, renderer
 from compiler.matrix.template_files import EXISTING
 from compiler.render.dockerfile import DockerfileError, read
 from compiler.render.marked_templates import (
+    CLOSE,
     KEYWORD,
     MARKS,
-    MOST,
-    Head,
+    OPEN,
     MarkedSandbox,
-    heads,
-    mark_of,
-    number_of,
+    Start,
+    instructions,
 )
 from compiler.render.templates import Templates
 
@@ -38,6 +39,8 @@ _COMMAND = re.compile(
     r"(?:[ \t]*(?:RUN|CMD|ENTRYPOINT)(?:[ \t]+--\S+)*|.*[&|;(])[ \t]+\Z", re.IGNORECASE
 )
 """The start of a line that a command completes, such as `env` or `add`."""
+_COMPARED = 100
+"""Characters of an instruction that are compared, so that many of them take linear time."""
 _NEAR = 1000
 """Characters before an instruction that are examined, so that long lines take linear time."""
 
@@ -48,55 +51,56 @@ class LostLineEnds:
     def __init__(self, templates: Templates, name: str) -> None:
         """Take the templates of the project, and the name of the one that is examined."""
         self._templates, self._name = templates, name
-        found = [] if name.startswith(EXISTING) else [*_heads(templates, name)]
-        self._by_text = {head.text: head for head in reversed(found)}
-        self._texts = tuple(sorted(self._by_text, key=len, reverse=True))
-        words = {head.text.split(None, 1)[0].rstrip("\\") for head in found}
-        self._inside = re.compile(rf"(?<=[^\n])(?:{'|'.join(sorted(words))})(?=[ \t\n\\])")
+        found = [] if name.startswith(EXISTING) else [*_instructions(templates, name)]
+        self._known = _Known(found)
         self._marked: tuple[MarkedSandbox, Callable[[Mapping[str, Any]], str]] | None = None
 
-    def find(self, shape: str, text: str, scope: Mapping[str, Any]) -> tuple[Head, ...]:
-        """Return the instructions that lost the line end before them.
+    def errors(self, shape: str, text: str, scope: Mapping[str, Any]) -> tuple[Diagnostic, ...]:
+        """Return an error for each instruction that lost the line end before it.
 
         Args:
             shape: the Dockerfile, with other text for words that its template printed.
             text: the Dockerfile.
             scope: what its template was rendered for.
         """
-        if not self._texts or not any(self._suspicious(shape)) or MARKS.search(text):
+        return tuple(
+            Diagnostic(
+                code=Code.LOST_LINE_END,
+                message=f"Jinja removes a line end, so {lost.text!r} becomes part of "
+                "the instruction before it",
+                location=self._templates.locate(lost.file, lost.losing),
+                help="write `+%}` instead of `%}` at the end of the line, or move the tag to "
+                "its own line",
+            )
+            for lost in self._find(shape, text, scope)
+        )
+
+    def _find(self, shape: str, text: str, scope: Mapping[str, Any]) -> tuple[Start, ...]:
+        if not any(self._known.within(shape)):
             return ()
         env, render = self._marked or self._compiled()
         try:
-            marked = render(scope).strip("\n") + "\n"
+            marked = render(scope)
         except Exception:  # noqa: BLE001 - a template that sees the marks may raise anything
             marked = ""
-        if MARKS.sub("", marked) == text:
-            return tuple(_lost(marked, env.head))
-        return self._probable(text)
+        if MARKS.sub("", marked).strip("\n") + "\n" == text:
+            return tuple(_lost(marked, env.start))
+        return self._probable(text, env)
 
-    def _probable(self, text: str) -> tuple[Head, ...]:
+    def _probable(self, text: str, env: MarkedSandbox) -> tuple[Start, ...]:
         """Return the instructions that directly follow other text, without marks."""
+        for file in _files(self._templates, self._name):
+            env.parse(self._templates.load(file) or "", file)
         done = 0
         parts: list[str] = []
-        found: list[Head] = []
-        for at in self._suspicious(text):
-            if text[at - 1] not in " \t" and len(found) < MOST:
-                parts += [text[done:at], mark_of(len(found))]
-                begun = next(known for known in self._texts if text.startswith(known, at))
-                found.append(self._by_text[begun])
+        found: list[Start] = []
+        for at, start in _Known(env.joined()).within(text):
+            if text[at - 1] not in " \t":
+                parts += [text[done:at], f"\2{len(found)}\3"]
+                found.append(start)
                 done = at
         marked = "".join([*parts, text[done:]])
-        return tuple(_lost(marked, lambda mark: found[number_of(mark)]))
-
-    def _suspicious(self, text: str) -> Iterator[int]:
-        """Yield where an instruction of a template is not at the start of its line."""
-        for match in self._inside.finditer(text):
-            at = match.start()
-            if text.startswith(self._texts, at):
-                first = max(at - _NEAR, 0)
-                before = text[max(text.rfind("\n", first, at) + 1, first) : at]
-                if _is_within(before, text[at].islower()):
-                    yield at
+        return tuple(_lost(marked, lambda mark: found[int(mark[1:-1])]))
 
     def _compiled(self) -> tuple[MarkedSandbox, Callable[[Mapping[str, Any]], str]]:
         env = environment(self._templates.load, bake=False, kind=MarkedSandbox)
@@ -105,11 +109,36 @@ class LostLineEnds:
         return self._marked
 
 
-def _heads(templates: Templates, name: str) -> Iterator[Head]:
+class _Known:
+    """Instructions of templates, to find them within the lines of a Dockerfile."""
+
+    def __init__(self, found: Iterable[Start]) -> None:
+        self._by_text = {start.text[:_COMPARED]: start for start in reversed([*found])}
+        self._lengths = sorted(set(map(len, self._by_text)), reverse=True)
+        words = {text.split(None, 1)[0].rstrip("\\") for text in self._by_text}
+        self._inside = re.compile(rf"(?<=[^\n])(?:{'|'.join(sorted(words))})(?=[ \t\n\\])")
+
+    def within(self, text: str) -> Iterator[tuple[int, Start]]:
+        """Yield the instructions that are not at the start of their line, with their offsets."""
+        for match in self._inside.finditer(text) if self._by_text else ():
+            at = match.start()
+            texts = (self._by_text.get(text[at : at + length]) for length in self._lengths)
+            if start := next(filter(None, texts), None):
+                first = max(at - _NEAR, 0)
+                before = text[max(text.rfind("\n", first, at) + 1, first) : at]
+                if _is_within(before, text[at].islower()):
+                    yield at, start
+
+
+def _files(templates: Templates, name: str) -> Collection[str]:
     files, names, _ = templates.reads(name)
     # An include that is only known when rendering may be any of those that were read.
-    for file in files if names is not None else templates.loaded():
-        yield from heads(templates.env, templates.load(file) or "", file)
+    return files if names is not None else templates.loaded()
+
+
+def _instructions(templates: Templates, name: str) -> Iterator[Start]:
+    for file in _files(templates, name):
+        yield from instructions(templates.env, templates.load(file) or "", file)
 
 
 def _is_within(before: str, is_lower: bool) -> bool:  # noqa: FBT001
@@ -124,26 +153,68 @@ def _is_within(before: str, is_lower: bool) -> bool:  # noqa: FBT001
     return not (is_lower and _COMMAND.match(before))
 
 
-def _lost(marked: str, head_of: Callable[[str], Head]) -> Iterator[Head]:
+def _lost(marked: str, start_of: Callable[[str], Start]) -> Iterator[Start]:
     """Yield the marked instructions that become instructions of their own on a line of their own.
 
     Others are part of a here-document or continue a line.
     """
     lines: list[str] = []
-    inserted: dict[int, Head] = {}
+    inserted: dict[int, Start] = {}
     for line in marked.split("\n"):
         current, *rest = MARKS.split(line)
+        place = _Place()
         for mark, text in zip(rest[::2], rest[1::2], strict=True):
-            if _is_within(current[-_NEAR:], text[:1].islower()) and KEYWORD.match(text):
+            place.take(mark, text)
+            instruction = KEYWORD.match(text) if place.lost else None
+            if instruction and _is_within(current[-_NEAR:], instruction[1].islower()):
                 lines.append(current)
-                inserted[len(lines) + 1] = head_of(mark)
+                start = start_of(place.lost)
+                known = start.text or text.strip()
+                inserted[len(lines) + 1] = start._replace(text=known)
                 current = ""
             current += text
-        lines.append(current)
+        if current or lines:
+            lines.append(current)
+    for number in _starting(lines, inserted):
+        yield inserted[number]
+
+
+def _starting(lines: list[str], numbers: Collection[int]) -> list[int]:
+    """Return the numbers of the lines that start an instruction, up to the first invalid one."""
     try:
-        starts = {step.line for step in read("\n".join(lines)).instructions}
-    except DockerfileError:
-        starts = set(inserted)
-    for number, head in inserted.items():
-        if number in starts:
-            yield head
+        read_to = read("\n".join(lines))
+    except DockerfileError as error:
+        if not error.line:
+            return [*numbers]
+        try:
+            read_to = read("\n".join([*lines[: error.line - 1], "RUN true"]))
+        except DockerfileError:
+            return []
+    starts = {step.line for step in read_to.instructions}
+    return [number for number in numbers if number in starts]
+
+
+class _Place:
+    """Follows the marks before an instruction."""
+
+    def __init__(self) -> None:
+        self.lost = ""
+        """The last mark of a removed line end since text was printed."""
+        self._opened = 0
+        """Texts in which nothing was printed so far; line ends in them are not lost."""
+        self._is_closed = self._has_printed = False
+
+    def take(self, mark: str, text: str) -> None:
+        """Go on past a mark, and to the text after it."""
+        if self._has_printed:
+            self.lost, self._opened, self._is_closed = "", 0, False
+        if mark == OPEN:
+            self._opened += 1
+        elif mark == CLOSE:
+            self._is_closed = not self._opened
+            self._opened = max(self._opened - 1, 0)
+        elif not self._opened:
+            self.lost, self._is_closed = mark, False
+        if self._is_closed and text[:1] in {" ", "\t"}:  # the author's own text within a line
+            self.lost = ""
+        self._has_printed = bool(text.strip())

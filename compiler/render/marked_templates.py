@@ -1,13 +1,19 @@
-"""Mark the instructions at the start of template lines, to find them again in what is rendered.
+"""Mark where a template line starts without a line end before it, to find that when rendered.
 
-A mark is one character before the keyword. Templates can see it, so they render with marks only
-where a line end may be lost, and the result must equal that without marks.
+A numbered mark precedes the first thing that is printed on a line after a line end that Jinja
+removed. Two other marks enclose each text that is printed elsewhere: an included file, a macro, the
+text of a `set` or a `call`, and a block of a child template.
+
+Templates can see marks, so they render with marks only where a line end may be lost, and the result
+must equal that without marks.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from jinja2 import nodes
+from jinja2.filters import do_trim
 from jinja2.lexer import TokenStream
 
 from compiler.matrix.jinja_sandbox import Sandbox
@@ -16,25 +22,28 @@ from compiler.render.dockerfile_words import KEYWORDS
 
 KEYWORD = re.compile(rf"[ \t]*({'|'.join(KEYWORDS)})(?=[ \t\\]|\Z)", re.IGNORECASE)
 """A line that starts with an instruction."""
-MARKS = re.compile("([\U00100000-\U0010fffd])")
-_FIRST_MARK = 0x100000
-MOST = 0xFFFD
-"""Marks that exist."""
+MARKS = re.compile("(\2[0-9()]+\3)")
+"""Marks; sources reject the control characters in them."""
+OPEN, CLOSE = "\2(\3", "\2)\3"
+"""The marks around a text that is printed elsewhere."""
 
 _Token = tuple[int, str, str]
 """The line, the kind and the text of a token of Jinja."""
+_BEGINS = frozenset({"block_begin", "variable_begin"})
 _ENDS = frozenset({"block_end", "comment_end", "raw_begin", "raw_end", "variable_end"})
 """Tokens that contain the line end that Jinja removes after a tag."""
 
 
-class Head(NamedTuple):
-    """A template line that starts with an instruction, and the line whose end may be lost."""
+class Start(NamedTuple):
+    """The start of a template line, and the line whose end may be lost."""
 
     text: str
-    """The instruction up to the next tag."""
+    """The instruction at the start, up to the next tag; empty for another line."""
     file: str
     losing: int
-    """The nearest line above whose end Jinja removes; otherwise the line of the instruction."""
+    """The nearest line above whose end Jinja removes; otherwise the line itself."""
+    is_removed: bool
+    """Whether Jinja removes the line end directly before it."""
 
 
 class _Lines:
@@ -44,76 +53,85 @@ class _Lines:
         self._file = file
         self._is_start = True
         """Whether only tags precede on the line."""
+        self._is_removed = False
         self._losing = 0
         self._is_certain = False
         """Whether no tag follows the line whose end is lost."""
         self._line = 1
 
-    def take(self, token: _Token) -> list[tuple[int, Head]]:
-        """Go on to a token, and return the instructions in it, each with its offset."""
+    def take(self, token: _Token) -> list[tuple[int, Start]]:
+        """Go on to a token, and return the starts of lines in it, each with its offset.
+
+        These are instructions, and what follows a removed line end.
+        """
         line, kind, text = token
         if line > self._line:  # `{%-` removed what is between
             self._lose(self._line)
         self._line = line + text.count("\n")
         if kind == "data":
-            return [*self._heads(line, text)]
+            return [*self._starts(line, text)]
+        found: list[tuple[int, Start]] = []
+        if kind in _BEGINS and self._is_start and self._is_removed:
+            found.append((0, self._start(line, "")))
         if kind in _ENDS and "\n" in text:
             self._lose(line)
         elif kind in {"variable_begin", "variable_end"}:
             self._is_start = False
         if kind == "block_begin":
             self._is_certain = False
-        return []
+        return found
 
     def _lose(self, line: int) -> None:
         if not self._is_start:
             self._losing, self._is_certain = line, True
-        self._is_start = True
+        self._is_start = self._is_removed = True
 
-    def _heads(self, first: int, text: str) -> Iterator[tuple[int, Head]]:
+    def _start(self, line: int, text: str) -> Start:
+        return Start(text, self._file, self._losing or line, self._is_removed)
+
+    def _starts(self, first: int, text: str) -> Iterator[tuple[int, Start]]:
         offset = 0
         for number, line in enumerate(text.split("\n"), first):
             if number > first:
-                self._is_start = True
+                self._is_start, self._is_removed = True, False
                 if self._is_certain:
                     self._losing = 0
-            match = KEYWORD.match(line) if self._is_start else None
-            if match:
-                instruction = line[match.start(1) :].rstrip()
-                yield offset + match.start(1), Head(instruction, self._file, self._losing or number)
-            if line.strip(" \t"):
+            words = line.lstrip(" \t")
+            if words and self._is_start:
+                instruction = words.rstrip() if KEYWORD.match(words) else ""
+                if instruction or self._is_removed:
+                    yield offset + len(line) - len(words), self._start(number, instruction)
                 self._is_start = False
             offset += len(line) + 1
 
 
-def mark_of(number: int) -> str:
-    """Return the mark with a number, from 0 and less than `MOST`."""
-    return chr(_FIRST_MARK + number)
-
-
-def number_of(mark: str) -> int:
-    """Return the number of a mark."""
-    return ord(mark) - _FIRST_MARK
-
-
-def heads(env: Sandbox, source: str, file: str) -> Iterator[Head]:
+def instructions(env: Sandbox, source: str, file: str) -> Iterator[Start]:
     """Yield the instructions at the start of the lines of a template."""
     lines = _Lines(file)
     for token in env.lexer.tokeniter(source, file):
-        for _, head in lines.take(token):
-            yield head
+        for _, start in lines.take(token):
+            if start.text:
+                yield start
 
 
 class MarkedSandbox(Sandbox):
-    """The sandbox of templates, which marks the instructions at the start of their lines."""
+    """The sandbox of templates, which marks the starts of their lines."""
 
     def __init__(self, **options: Any) -> None:
-        self._marked: list[Head] = []
+        self._marked: list[Start] = []
+        self._first: set[int] = set()
         super().__init__(**options)
+        self.filters["trim"] = _trim
 
-    def head(self, mark: str) -> Head:
-        """Return the instruction that a mark precedes."""
-        return self._marked[number_of(mark)]
+    def start(self, mark: str) -> Start:
+        """Return the start of a line that a numbered mark precedes."""
+        return self._marked[int(mark[1:-1])]
+
+    def joined(self) -> Iterator[Start]:
+        """Yield the instructions that certainly follow text of their own file or macro."""
+        for number, start in enumerate(self._marked):
+            if start.text and number not in self._first:
+                yield start
 
     def _tokenize(
         self, source: str, name: str | None, filename: str | None = None, state: str | None = None
@@ -126,9 +144,64 @@ class MarkedSandbox(Sandbox):
         lines = _Lines(file)
         for line, kind, text in tokens:
             done, parts = 0, []
-            for offset, head in lines.take((line, kind, text)):
-                if len(self._marked) < MOST:
-                    parts += [text[done:offset], mark_of(len(self._marked))]
-                    self._marked.append(head)
+            for offset, start in lines.take((line, kind, text)):
+                if start.is_removed:
+                    parts += [text[done:offset], f"\2{len(self._marked)}\3"]
+                    self._marked.append(start)
                     done = offset
+            if parts and kind != "data":
+                yield line, "data", parts[1]
+                parts = []
             yield line, kind, "".join([*parts, text[done:]])
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree = super()._parse(source, name, filename)
+        self._enclose(tree)
+        is_child = tree.find(nodes.Extends) is not None
+        for node in tree.find_all((nodes.Macro, nodes.CallBlock, nodes.AssignBlock, nodes.Block)):
+            if is_child or not isinstance(node, nodes.Block):
+                self._enclose(node)
+        return tree
+
+    def _enclose(self, node: nodes.Node) -> None:
+        """Add the marks around the text of a node."""
+        body: list[nodes.Node] = node.body  # type: ignore[attr-defined]
+        for text in _first_texts(body):
+            number = MARKS.match(text.lstrip(" \t"))
+            if number:
+                self._first.add(int(number[0][1:-1]))
+        opened, closed = (
+            nodes.Output([nodes.TemplateData(mark)], lineno=node.lineno) for mark in (OPEN, CLOSE)
+        )
+        body[:] = [opened, *body, closed]
+
+
+def _first_texts(body: Iterable[nodes.Node]) -> Iterator[str]:
+    """Yield the texts that may be the first one that nodes print."""
+    for node in body:
+        if isinstance(node, nodes.Output):
+            for child in node.nodes:
+                if not isinstance(child, nodes.TemplateData):
+                    return
+                yield child.data
+                if MARKS.sub("", child.data).strip():
+                    return
+        elif not isinstance(node, nodes.Macro | nodes.AssignBlock):
+            for branch in ("body", "elif_", "else_"):
+                yield from _first_texts(getattr(node, branch, None) or ())
+
+
+def _trim(value: object, chars: str | None = None) -> str:
+    """Trim a text as Jinja does, and keep the marks in it."""
+    parts = MARKS.split(do_trim(str(value), chars))
+    texts = parts[::2]
+    for n, text in enumerate(texts):
+        texts[n] = text.lstrip(chars)
+        if texts[n]:
+            break
+    for n, text in reversed([*enumerate(texts)]):
+        texts[n] = text.rstrip(chars)
+        if texts[n]:
+            break
+    parts[::2] = texts
+    return "".join(parts)

@@ -17,6 +17,7 @@ from compiler.matrix.jinja import piece_renderer
 from compiler.matrix.jinja_errors import explain, place
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.template_files import EXISTING
+from compiler.render.lost_line_ends import LostLineEnds
 from compiler.render.shapes import Shape, is_marked
 from compiler.render.templates import Templates
 from compiler.source.project_files import FileError
@@ -84,7 +85,7 @@ def _check_base(body: str) -> None:
     """
     first = _FROM.search(body)
     if first is None:
-        raise NoBaseError
+        raise NoBaseError(body)
     line = body[first.start() : body.find("\n", first.start()) + 1 or None]
     if not _WHOLE_FROM.match(line):
         raise BadFromError(line.strip())
@@ -112,7 +113,7 @@ class _Existing:
 
 
 class NoBaseError(ValueError):
-    """A template rendered no `FROM`."""
+    """A template rendered a text without a `FROM`."""
 
 
 class BadFromError(ValueError):
@@ -180,6 +181,9 @@ def _diagnosed(
     if isinstance(error, FileError):
         return error.at(named)
     if isinstance(error, NoBaseError):
+        text = f"{error}\n"
+        for lost in LostLineEnds(templates, target.template).errors(text, text, target.scope):
+            return lost
         return Diagnostic(
             code=Code.NO_BASE,
             message=f"template {target.template!r} renders no FROM",

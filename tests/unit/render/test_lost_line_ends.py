@@ -12,6 +12,7 @@ from compiler.pipeline import compile_matrix
 MATRIX = """set: {gpu: false}
 images: {app: {axes: [], template: t.j2, tags: ["acme/app:1"]}}
 """
+USAGE = "{% set s %}\nRun with: docker run\n{% endset %}\n"
 CALLED = "{% macro m() %}{{ caller() }}{% endmacro %}{% call m() %}\n"
 
 
@@ -19,7 +20,8 @@ def lost(folder: Path, body: str, files: dict[str, str]) -> list[tuple[str, int,
     """Compile a template, and return the file, line and instruction of each lost line end."""
     (folder / "templates").mkdir()
     (folder / "matrix.yaml").write_text(MATRIX)
-    text = body if body.startswith("{% extends") else f"FROM busybox:1.36\n{body}"
+    is_whole = body.startswith(("{% extends", "ARG"))
+    text = body if is_whole else f"FROM busybox:1.36\n{body}"
     for name, content in {"t.j2": text, **files}.items():
         (folder / "templates" / name).write_bytes(content.encode())
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -77,11 +79,19 @@ def lost(folder: Path, body: str, files: dict[str, str]) -> list[tuple[str, int,
             3,
             "USER nobody",
         ),
+        ("{% set s %}\nUSER nobody\n{% endset %}\nWORKDIR /a{# x #}\n{{ s }}", 5, "USER nobody"),
+        ("{% macro m() %}\nuser a\n{% endmacro %}\nRUN a{# x #}\n  {{ m() }}", 5, "user a"),
+        ("{% include 'x.j2' %}{% include 'y.j2' %}{# x #}\n{% include 'z.j2' %}\n", 3, "ENV A=1"),
+        ("WORKDIR /a{# x #}\n{% if true %}{% include 'z.j2' %}{% endif %}\n", 2, "ENV A=1"),
+        ("{% macro e() %}{% endmacro %}\nRUN a{{ e() }}{# x #}\nUSER nobody\n", 3, "USER nobody"),
+        ("RUN <<E\nx{# y #}\nADD a\nE\nWORKDIR /a{# x #}\nUSER b\n", 6, "USER b"),
+        ("WORKDIR \U0010fffd{# note #}\nUSER nobody\n", 2, "USER nobody"),
+        ("ENV A=1{# x #}\nLABEL b\n", 2, "LABEL b"),
     ],
 )
 def test_a_lost_line_end_is_located(body: str, line: int, instruction: str, tmp_path: Path) -> None:
     """The location is the line whose end is lost, or that of the instruction."""
-    found = lost(tmp_path, body, {"x.j2": "RUN true"})
+    found = lost(tmp_path, body, {"x.j2": "RUN true", "y.j2": "", "z.j2": "ENV A=1\n"})
 
     assert found == [("t.j2", line, instruction)]
 
@@ -92,6 +102,13 @@ def test_a_line_end_of_a_base_template_is_found(tmp_path: Path) -> None:
     body = "{% extends 'b.j2' %}{% block x %}WORKDIR /a{% endblock %}"
 
     assert lost(tmp_path, body, {"b.j2": base}) == [("b.j2", 3, "USER nobody")]
+
+
+def test_a_lost_line_end_before_the_only_from_is_found(tmp_path: Path) -> None:
+    """It is reported instead of a missing `FROM`."""
+    body = "ARG A=1{# note #}\nFROM busybox:1.36\n"
+
+    assert lost(tmp_path, body, {}) == [("t.j2", 1, "FROM busybox:1.36")]
 
 
 def test_an_include_that_is_known_when_rendering_is_examined(tmp_path: Path) -> None:
@@ -129,8 +146,25 @@ def test_an_include_that_is_known_when_rendering_is_examined(tmp_path: Path) -> 
         "{% block x %}\nRUN true\n{% endblock %}\nUSER nobody\n",
         "  {% if true %}\n  RUN a\r\n  {% endif %}\r\n  USER nobody\r\n",
         "{% set s %}\nRUN a\n{% endset %}\n{{ s|trim }}\nUSER n\n# {{ s|length }} USER n\n",
+        USAGE + 'LABEL usage="{{ s | trim }}"\n',
+        USAGE + 'LABEL usage="{{ s | trim }}"\n# {{ s|length }}\n',
+        "{% set s %}\nUse: x\nRun with: y\n{% endset %}\nLABEL s={{ s | trim | tojson }}\n",
+        "RUN psql -c \"{% include 'load.sql' %}\"\n",
+        "{% macro m() %}\nenv A=1 make\n{% endmacro %}\nRUN time {{ m() }}\n",
+        "{% set s %}\n  env A=1 make\n{% endset %}\nRUN time {{ s | trim }}\n",
+        '{% set s %}\nenv A=1 make\n{% endset %}\nCMD ["sh", "-c", "{{ s | trim }}"]\n',
+        "{% set s %}\nadd it\n{% endset %}\nRUN if true; then {{ s | trim }}; fi\n",
+        (
+            "{% set s %}{% if gpu %}\nenv A=1\n{% else %}\nenv A=2\n{% endif %}{% endset %}\n"
+            "RUN time {{ s | trim }}\n"
+        ),
+        "{% set a %}time{% endset %}\n{% set s %}env A=1 make{% endset %}\nRUN {{ a }} {{ s }}\n",
+        CALLED.replace("{{ caller() }}", "RUN time {{ caller() }}") + "env A=1\n{% endcall %}\n",
+        "RUN <<E\nx{# y #}\nADD is\nE\nUSER b\n",
     ],
 )
 def test_other_instructions_are_accepted(body: str, tmp_path: Path) -> None:
     """An instruction within a line that was written so, or in a here-document, is accepted."""
-    assert lost(tmp_path, body, {"x.j2": "RUN true\n", "make.sh": "env A=1 make\n"}) == []
+    files = {"x.j2": "RUN true\n", "make.sh": "env A=1 make\n", "load.sql": "add a;"}
+
+    assert lost(tmp_path, body, files) == []
