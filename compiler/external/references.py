@@ -41,6 +41,34 @@ def canonical_tag(text: str) -> str | None:
     return f"{repository}:{tag}"
 
 
+@lru_cache(maxsize=65_536)
+def tag_key(text: str) -> str:
+    """Return a text that is equal for two tags exactly if they are one tag.
+
+    Other than `canonical_tag`, it takes templates of tags and invalid texts as well.
+
+    >>> tag_key("acme/app:1"), tag_key("index.docker.io/acme/app:1")
+    ('docker.io/acme/app:1', 'docker.io/acme/app:1')
+    """
+    repository, tag = split_tag(text)
+    return f"{repository_key(repository)}:{tag}"
+
+
+def repository_key(text: str) -> str:
+    """Return a text that is equal for two repositories exactly if they are one repository.
+
+    >>> repository_key("python"), repository_key("localhost/a")
+    ('docker.io/library/python', 'localhost/a')
+    """
+    first, slash, path = text.partition("/")
+    # Without a dot, a port or `localhost`, the first component is a namespace of Docker Hub.
+    if not slash or not ("." in first or ":" in first or first == "localhost"):
+        first, path = "docker.io", text
+    if first in {"docker.io", "index.docker.io"}:
+        first, path = "docker.io", path if "/" in path else f"library/{path}"
+    return f"{first}/{path}"
+
+
 @lru_cache(maxsize=1024)
 def familiar(image: str) -> str:
     """Return an image's shortest name with its tag; empty if it is invalid.
@@ -64,22 +92,9 @@ def lookup_name(name: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _canonical_repository(text: str) -> str | None:
-    match = _REFERENCE.match(text)
-    if match is None:
-        return None
-    domain, path = match["domain"], match["path"]
-    if domain is not None and "." not in domain and ":" not in domain and domain != "localhost":
-        # Without a dot, a port or `localhost`, the first component is a namespace of Docker Hub.
-        if domain != domain.lower() or not re.fullmatch(_COMPONENT, domain):
-            return None
-        domain, path = None, f"{domain}/{path}"
-    if domain in (None, "docker.io", "index.docker.io"):
-        domain = "docker.io"
-        if "/" not in path:
-            path = f"library/{path}"
-    if len(path) > _MAX_REPOSITORY:
-        return None
-    return f"{domain}/{path}"
+    full = repository_key(text)
+    match = _REFERENCE.match(full)
+    return full if match and len(match["path"]) <= _MAX_REPOSITORY else None
 
 
 def is_image_name(text: str) -> bool:

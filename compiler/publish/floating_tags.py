@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from compiler.codes import Code
-from compiler.external.references import split_tag
+from compiler.external.references import split_tag, tag_key
 from compiler.external.registry.client import Manifest, RegistryError
 from compiler.external.registry.parallel import run_parallel
 from compiler.publish.composed_images import known_digest, tagged_manifest
@@ -47,9 +47,9 @@ class FloatingTags:
         self._before: ReleaseRecord | None = progress.previous
         """The record of this release before the run."""
         self._known: dict[str, Mapping[str, list[str]] | None] = {}
-        """Version recorded before the run -> its images by floating tag; None if not read then."""
+        """Version recorded before the run -> its `recorded_images`; None if not read then."""
         self._latest: Mapping[str, list[str]] = {}
-        """Floating tag -> its images in the latest release before this one."""
+        """The `recorded_images` of the latest release before this one."""
         if self._targets:
             self._latest = recorded_images(owners.latest)
             self._known = dict.fromkeys(owners.versions) | dict(owners.newer_images)
@@ -139,7 +139,7 @@ class FloatingTags:
             tag
             for tag, name in self._targets.items()
             if self._progress.has_created_tags(self._job.tagged[name])
-            and self._own_digest(tag) not in self._latest.get(tag, ())
+            and self._own_digest(tag) not in self._latest.get(tag_key(tag), ())
         }
 
     def _own_digest(self, tag: str) -> str:
@@ -186,7 +186,7 @@ class FloatingTags:
 
     def _recorded_before(self, tag: str) -> str | None:
         """Return the image that this release had recorded for a tag before the run."""
-        return next(iter(recorded_images(self._before).get(tag, ())), None)
+        return next(iter(recorded_images(self._before).get(tag_key(tag), ())), None)
 
     def _was_recorded(self, version: str, tag: str, digest: str) -> bool:
         """Return whether a release had recorded an image for a tag before this run created tags.
@@ -198,7 +198,7 @@ class FloatingTags:
         if version not in self._known:
             return False
         images = self._known[version]
-        return images is None or digest in images.get(tag, ())
+        return images is None or digest in images.get(tag_key(tag), ())
 
     def _reject_promotion(self, owners: TagOwners, digests: dict[str, str | None]) -> None:
         """Reject that releases recorded before the run have taken tags from this run."""

@@ -20,9 +20,9 @@ from compiler.publish.staged_image import (
     fingerprint_label,
     read_image,
 )
+from compiler.publish.version_record import pull_version_record
 from compiler.releases.history import current_digests, listed_digests
 from compiler.releases.record import ReleasedTarget
-from compiler.releases.registry_record import pull_stored_record
 
 
 def find_staged_images(job: PublishJob, progress: PublishProgress) -> None:
@@ -38,7 +38,7 @@ def read_release(job: PublishJob, progress: PublishProgress) -> None:
 
     Version tags that the release has not recorded are read only if their repository lists them.
     """
-    stored = pull_stored_record(job.registries, job.record_repository, job.version)
+    stored = pull_version_record(job)
     progress.previous = stored.record if stored else None
     progress.previous_digest = stored.digest if stored else ""
     tags = [tag for item in job.tagged.values() for tag in item.version_tags]

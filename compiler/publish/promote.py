@@ -92,9 +92,9 @@ def _reason_to_skip(
     image: RecordedImage, tag: str, templates: TagTemplates, *, removed: bool
 ) -> str:
     """Return why a tag must not be moved; empty if it may be moved."""
-    if tag in templates.floating_tags:
+    if templates.is_floating(tag):
         return ""
-    if split_tag(tag)[0] not in templates.repositories:
+    if not templates.has_repository(tag):
         return "skipped: the matrix has no tag in this repository"
     if image.target in templates.version_tags:
         return "skipped: the matrix has no such floating tag"
@@ -107,8 +107,7 @@ def _reason_to_skip(
 
 def _source(image: RecordedImage, tag: str, templates: TagTemplates) -> str:
     """Return the repository of this matrix that contains a recorded image."""
-    repositories = [split_tag(version_tag)[0] for version_tag in image.tags]
-    own = (name for name in repositories if name in templates.repositories)
+    own = (split_tag(one)[0] for one in image.tags if templates.has_repository(one))
     return next(own, split_tag(tag)[0])
 
 

@@ -81,6 +81,16 @@ class Signatures:
         self._verified |= {image for image in candidates if image.reference not in reasons}
         return self._verified.intersection(wanted)
 
+    def verify(self, image: SignedImage) -> bool:
+        """Return whether the signer has signed an image, which another run may have done just now.
+
+        Raises:
+            CosignError: cosign cannot verify signatures.
+        """
+        if image not in self._verified and not self._program.verify([image.reference]):
+            self._verified.add(image)
+        return image in self._verified
+
     def ensure(
         self, images: Iterable[SignedImage], trusted: Collection[SignedImage] = ()
     ) -> list[SignedImage]:

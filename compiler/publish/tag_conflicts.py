@@ -7,7 +7,7 @@ which versions are released already, is known only now.
 from collections.abc import Iterator
 
 from compiler.codes import Code
-from compiler.external.references import canonical_tag
+from compiler.external.references import tag_key
 from compiler.publish.items import ReleaseItem
 from compiler.publish.request import NOTHING_BUILT, PublishJob
 from compiler.releases.registry_record import record_tag, versions_in_tags
@@ -53,11 +53,11 @@ def _reject_reserved_tags(job: PublishJob) -> None:
         PublishError: with all of these targets.
     """
     tag = f"{job.record_repository}:{record_tag(job.version)}"
-    reserved = canonical_tag(tag)
+    reserved = tag_key(tag)
     targets = [
         item.target
         for item in (*job.items.values(), *job.composed.values())
-        if reserved and reserved in map(canonical_tag, (*item.version_tags, *item.floating_tags))
+        if reserved in map(tag_key, (*item.version_tags, *item.floating_tags))
     ]
     if targets:
         raise job.error(
@@ -74,27 +74,31 @@ def _duplicates(job: PublishJob) -> Iterator[tuple[str, str]]:
     owners: dict[str, ReleaseItem] = {}
     for item in (*job.items.values(), *job.composed.values()):
         for tag in (*item.version_tags, *item.floating_tags):
-            owner = owners.setdefault(canonical_tag(tag) or tag, item)
+            owner = owners.setdefault(tag_key(tag), item)
             if owner is not item:
                 yield item.first_target, f"its tag {tag} is a tag of {owner.first_target} as well"
 
 
 def _own_version_tags(job: PublishJob) -> Iterator[tuple[str, str]]:
     """Yield target and reason for each fixed floating tag that is a version tag of its image."""
+    fixed = {*map(tag_key, job.templates.fixed_floating_tags)}
     for item in job.tagged.values():
+        version_tags = {*map(tag_key, item.version_tags)}
         for tag in item.floating_tags:
-            if tag in item.version_tags and tag in job.templates.fixed_floating_tags:
+            if tag_key(tag) in version_tags & fixed:
                 yield item.first_target, _OWN.format(tag)
 
 
 def _released_version_tags(job: PublishJob) -> Iterator[tuple[str, str]]:
-    """Yield target and reason for each fixed floating tag that another release has created."""
+    """Yield target and reason for each floating tag that another release has as a version tag.
+
+    A tag that follows the version may be such a tag as well: `app:12` of 12.1.
+    """
     possible = {
         (item.first_target, tag): versions
         for item in job.tagged.values()
         for tag in item.floating_tags
-        if tag in job.templates.fixed_floating_tags
-        and (versions := job.templates.possible_versions(tag))
+        if (versions := job.templates.possible_versions(tag))
     }
     if not possible:
         return

@@ -8,6 +8,7 @@ version in the template of the tag.
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
+from compiler.external.references import tag_key
 from compiler.external.registry.client import Registries
 from compiler.external.registry.parallel import run_parallel
 from compiler.publish.request import PublishJob
@@ -71,7 +72,7 @@ class TagOwners:
 
     @cached_property
     def newer_images(self) -> Mapping[str, Mapping[str, list[str]]]:
-        """Newer final release -> its images by floating tag, for all with a record."""
+        """Newer final release -> its `recorded_images`, for all with a record."""
         versions = [version for version in self.versions if self._is_newer(version)]
         self._read(versions)
         return {version: recorded_images(self._records[version]) for version in versions}
@@ -81,7 +82,7 @@ class TagOwners:
 
         None if no record of a newer final release has the tag.
         """
-        return next(iter(self._newer_records.get(tag, ())), None)
+        return next(iter(self._newer_records.get(tag_key(tag), ())), None)
 
     def newer(self, tag: str, digest: str) -> str | None:
         """Return the newer final release to which an image belongs; None if there is none.
@@ -90,7 +91,7 @@ class TagOwners:
             tag: a floating tag that refers to the image.
             digest: the digest of the image.
         """
-        for version, recorded in self._newer_records.get(tag, ()):
+        for version, recorded in self._newer_records.get(tag_key(tag), ()):
             if recorded == digest:
                 return version
         return self._unfinished.get(digest)
@@ -108,7 +109,7 @@ class TagOwners:
                 continue
             if version not in self._records:
                 self._read([version])
-            if digest in recorded_images(self._records[version]).get(tag, ()):
+            if digest in recorded_images(self._records[version]).get(tag_key(tag), ()):
                 return version
         return None
 
@@ -120,7 +121,7 @@ class TagOwners:
 
     @cached_property
     def _newer_records(self) -> Mapping[str, list[tuple[str, str]]]:
-        """Floating tag -> version and digest in the records of newer releases, newest first."""
+        """Key of a floating tag -> version and digest in newer releases, newest first."""
         found: dict[str, list[tuple[str, str]]] = {}
         for version, images in self.newer_images.items():
             for tag, digests in images.items():
@@ -179,9 +180,9 @@ class TagOwners:
 
 
 def recorded_images(record: ReleaseRecord | None) -> Mapping[str, list[str]]:
-    """Return floating tag -> its images in a record; empty without one."""
+    """Return the key of each floating tag -> its images in a record; empty without one."""
     found: dict[str, list[str]] = {}
     for image in record.images.values() if record else ():
         for tag in image.moving:
-            found.setdefault(tag, []).append(image.digest)
+            found.setdefault(tag_key(tag), []).append(image.digest)
     return found

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Repository
-from compiler.external.references import split_tag
+from compiler.external.references import split_tag, tag_key
 from compiler.external.registry.attached import DIGEST_PREFIX
 from compiler.external.registry.client import Manifest, Registries
 from compiler.external.registry.parallel import run_parallel
@@ -100,7 +100,7 @@ class Verification:
             (tag, image.digest)
             for image in images
             for tag in image.tags
-            if split_tag(tag)[0] in self._templates.repositories
+            if self._templates.has_repository(tag)
         )
         current = current_digests(self._registries, (tag for tag, _ in expected))
         release = self._record.release
@@ -117,7 +117,7 @@ class Verification:
         """Return whether version tags of the release name an image, or all that it consists of."""
         if any(self._version_tags(move.image)):
             return True
-        if move.tag in self._unverifiable or move.image.digest in self._released:
+        if tag_key(move.tag) in self._unverifiable or move.image.digest in self._released:
             return True
         content = set(_entries(manifest))
         return bool(content) and content <= self._released
@@ -130,17 +130,17 @@ class Verification:
         """
         templates = self._templates
         for tag in image.tags:
-            if tag in templates.release_tags or (
-                split_tag(tag)[0] in templates.repositories
-                and tag not in templates.floating_tags
+            if templates.is_release_tag(tag) or (
+                templates.has_repository(tag)
+                and not templates.is_floating(tag)
                 and not is_reserved(tag)
-                and not templates.is_version_tag(tag)
+                and not templates.is_version_tag_of_another(tag)
             ):
                 yield tag
 
     @cached_property
     def _unverifiable(self) -> frozenset[str]:
-        return frozenset(_unverifiable_tags(self._templates.resolved))
+        return frozenset(map(tag_key, _unverifiable_tags(self._templates.resolved)))
 
     @cached_property
     def _released(self) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from compiler.codes import Code
-from compiler.external.references import split_tag
+from compiler.external.references import split_tag, tag_key
 from compiler.external.registry.client import RegistryError
 from compiler.external.registry.parallel import pause, run_parallel
 from compiler.publish.checks import find_known_checks, recorded_checks
@@ -22,10 +22,11 @@ from compiler.publish.sign import sign_images, signed_indexes, target_signatures
 from compiler.publish.signatures import sign_before_tag
 from compiler.publish.staged_image import StagedImage
 from compiler.publish.unfinished_tags import find_finished_indexes, find_finished_targets
+from compiler.publish.version_record import pull_version_record
 from compiler.publish.version_tags import is_overtaken, is_rebuilt_elsewhere
 from compiler.releases.history import current_digests
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
-from compiler.releases.registry_record import pull_stored_record, push_record, record_tag
+from compiler.releases.registry_record import push_record, record_tag
 
 
 def released_targets(job: PublishJob, progress: PublishProgress) -> dict[str, ReleasedTarget]:
@@ -80,7 +81,7 @@ def write_record(
     targets = tuple(targets)
     order = [target.name for target in job.request.resolved.plan.targets]
     for _ in range(ROUNDS):
-        stored = pull_stored_record(job.registries, job.record_repository, job.version)
+        stored = pull_version_record(job)
         if stored is not None:
             progress.meets_others |= stored.digest != progress.previous_digest
             _reject_other_inputs(job, progress, stored.record)
@@ -128,7 +129,7 @@ def is_record_replaced(job: PublishJob, progress: PublishProgress, record: Relea
     repository = job.record_repository
     if progress.record_digest in {"", job.registries.digest(repository, record_tag(job.version))}:
         return False
-    stored = pull_stored_record(job.registries, repository, job.version)
+    stored = pull_version_record(job)
     recorded = stored.record.images if stored else {}
     return any(
         name not in recorded or recorded[name].digest != image.digest
@@ -227,7 +228,7 @@ def _return_tags(job: PublishJob, progress: PublishProgress, record: ReleaseReco
         for name, image in record.images.items()
         if (item := job.tagged.get(name)) is not None
         for tag in (*image.tags, *image.moving)
-        if tag in {*item.version_tags, *item.floating_tags}
+        if tag_key(tag) in {*map(tag_key, (*item.version_tags, *item.floating_tags))}
     }
     current = current_digests(job.registries, images)
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, DiagnosticError
-from compiler.external.references import split_tag
+from compiler.external.references import repository_key, split_tag
 from compiler.external.registry.client import InvalidContentError, Registries
 from compiler.releases.history import current_digests
 from compiler.releases.record import ReleaseRecord
@@ -127,7 +127,10 @@ class _CurrentTags:
     """The images that floating tags refer to now; each tag is read once."""
 
     def __init__(self, registries: Registries, repositories: Collection[str]) -> None:
-        self._registries, self._repositories = registries, frozenset(repositories)
+        self._registries, self._repositories = (
+            registries,
+            frozenset(map(repository_key, repositories)),
+        )
         self._digests: dict[str, str | None] = {}
 
     def name_release(self, record: ReleaseRecord) -> bool:
@@ -141,5 +144,5 @@ class _CurrentTags:
         """Yield each floating tag of a release in these repositories, with the recorded digest."""
         for image in record.images.values():
             for tag in image.moving:
-                if split_tag(tag)[0] in self._repositories:
+                if repository_key(split_tag(tag)[0]) in self._repositories:
                     yield tag, image.digest

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from compiler.external.platforms import canonical_platform, find_platform
+from compiler.external.references import tag_key
 from compiler.releases.json_text import printable_json
 from compiler.releases.recorded_signatures import RecordedSignatures, signatures_json
 
@@ -84,6 +85,11 @@ class ReleasedIndex:
     digest: str
     signatures: tuple[RecordedSignatures, ...] = ()
     """The signatures of the index and of its images."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Return its tags as they are compared."""
+        return tuple(map(tag_key, (*self.tags, *self.moving)))
 
     def to_json(self) -> dict[str, Any]:
         """Return the index as JSON data, in the order of the format."""
@@ -204,8 +210,8 @@ class ReleaseRecord:
     def with_indexes(self, indexes: Iterable[ReleasedIndex]) -> "ReleaseRecord":
         """Return the record with indexes added; they replace those that have one of their tags."""
         added = tuple(indexes)
-        taken = {tag for index in added for tag in (*index.tags, *index.moving)}
-        kept = [one for one in self.indexes if taken.isdisjoint((*one.tags, *one.moving))]
+        taken = {key for index in added for key in index.keys}
+        kept = [one for one in self.indexes if taken.isdisjoint(one.keys)]
         return replace(self, indexes=(*kept, *added))
 
     def narrowed(self, names: Iterable[str]) -> "ReleaseRecord":
@@ -231,13 +237,7 @@ def format_record(
     targets: Iterable[Mapping[str, Any]],
     indexes: Sequence[Mapping[str, Any]] = (),
 ) -> str:
-    """Return a record as JSON text with one target or index per line.
-
-    Args:
-        release: the version.
-        targets: the targets as JSON data.
-        indexes: the indexes as JSON data.
-    """
+    """Return a record of a version as JSON text, with one line for each target or index."""
 
     def rows(values: Iterable[Mapping[str, Any]]) -> str:
         return ",\n".join(f"  {printable_json(value)}" for value in values)

@@ -7,7 +7,7 @@ variables that are derived from it. All other variables have the values of the e
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
-from compiler.external.references import split_tag
+from compiler.external.references import repository_key, split_tag, tag_key
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.releases.record import index_name, platform_name
 from compiler.releases.tag_template import LEFT_OPEN, OPEN, TagTemplate
@@ -55,6 +55,30 @@ class TagTemplates:
         """The floating tags that are the same in every release."""
         return frozenset(t for t in floating_tags(self._opened) if not LEFT_OPEN.search(t))
 
+    def is_floating(self, tag: str) -> bool:
+        """Return whether a tag is one of the floating tags, however its registry is spelled."""
+        return tag_key(tag) in self._floating
+
+    @cached_property
+    def _floating(self) -> frozenset[str]:
+        return frozenset(map(tag_key, self.floating_tags))
+
+    def is_release_tag(self, tag: str) -> bool:
+        """Return whether a tag is a version tag of this release."""
+        return tag_key(tag) in self._release_tags
+
+    @cached_property
+    def _release_tags(self) -> frozenset[str]:
+        return frozenset(map(tag_key, self.release_tags))
+
+    def has_repository(self, tag: str) -> bool:
+        """Return whether the matrix has tags in the repository of a tag."""
+        return repository_key(split_tag(tag)[0]) in self._repositories
+
+    @cached_property
+    def _repositories(self) -> frozenset[str]:
+        return frozenset(map(repository_key, self.repositories))
+
     @cached_property
     def repositories(self) -> frozenset[str]:
         """The repositories of all tags of the matrix."""
@@ -66,7 +90,7 @@ class TagTemplates:
 
     def possible_versions(self, tag: str) -> frozenset[str]:
         """Return the versions of which a text would be a version tag, floating tags included."""
-        found = (template.version(tag) for template, _ in self._candidates(tag))
+        found = (template.version(tag_key(tag)) for template, _ in self._candidates(tag))
         return frozenset(version for version in found if version is not None)
 
     def version_of(self, tag: str) -> str | None:
@@ -76,15 +100,27 @@ class TagTemplates:
 
     def is_version_tag(self, tag: str) -> bool:
         """Return whether a tag is a version tag of any release."""
-        return any(template.text == tag for template in self._unversioned) or any(
+        return self._is_unversioned(tag) or any(
             parse_version(version) for _, version in self.versions([tag])
         )
+
+    def is_version_tag_of_another(self, tag: str) -> bool:
+        """Return whether a tag is a version tag that another release has, too, or alone.
+
+        `v1.0` and `1.0` are one release, whose tags were renamed.
+        """
+        own = parse_version(self._release.version)
+        found = [parse_version(version) for _, version in self.versions([tag])]
+        return self._is_unversioned(tag) or any(one and one != own for one in found)
+
+    def _is_unversioned(self, tag: str) -> bool:
+        return any(template.text == tag_key(tag) for template in self._unversioned)
 
     @cached_property
     def _unversioned(self) -> tuple[TagTemplate, ...]:
         """The version tags that all releases share."""
         templates = (template for tags in self.version_tags.values() for template in tags)
-        return tuple(template for template in templates if not template.has_version)
+        return tuple(map(_comparable, (one for one in templates if not one.has_version)))
 
     def versions(self, tags: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Yield target and version for each version tag among existing tags.
@@ -96,18 +132,19 @@ class TagTemplates:
             tags: existing tags, with their repository.
         """
         for tag in tags:
-            if tag in self.floating_tags:
+            if self.is_floating(tag):
                 continue
             matches = [
                 (len(template.text), name, version)
                 for template, name in self._candidates(tag)
-                if (version := template.version(tag)) is not None
+                if (version := template.version(tag_key(tag))) is not None
             ]
             most = max((length for length, _, _ in matches), default=0)
             yield from ((name, version) for length, name, version in matches if length == most)
 
     def _candidates(self, tag: str) -> Iterator[tuple[TagTemplate, str]]:
         """Yield the templates that begin and end like a tag, with their targets."""
+        tag = tag_key(tag)
         for start, end in self._lengths:
             if start + end < len(tag):
                 yield from self._by_ends.get((tag[:start], tag[len(tag) - end :]), ())
@@ -117,7 +154,7 @@ class TagTemplates:
         """The text in front of the version and behind it -> templates with their targets."""
         found: dict[tuple[str, str], list[tuple[TagTemplate, str]]] = {}
         for name, templates in self.version_tags.items():
-            for template in templates:
+            for template in map(_comparable, templates):
                 if template.has_version:
                     found.setdefault(template.ends, []).append((template, name))
         return found
@@ -126,6 +163,11 @@ class TagTemplates:
     def _lengths(self) -> tuple[tuple[int, int], ...]:
         """The different pairs of lengths among `_by_ends`."""
         return tuple(dict.fromkeys((len(start), len(end)) for start, end in self._by_ends))
+
+
+def _comparable(template: TagTemplate) -> TagTemplate:
+    """Return a template of which the tags are those that `tag_key` returns."""
+    return template._replace(text=tag_key(template.text))
 
 
 def _derived_from(resolved: ResolvedPlan, variable: str) -> list[str]:

@@ -319,8 +319,9 @@ class Judge:
         told = {
             tag
             for actor in actors
-            if isinstance(actor.result, PublishResult)
-            for tag in actor.result.kept_tags
+            for tag in FLOATING
+            if (isinstance(actor.result, PublishResult) and tag in actor.result.kept_tags)
+            or f"has moved the floating tag {tag} to" in str(actor.error)
         }
         records = self.recorded()
         for tag in FLOATING:

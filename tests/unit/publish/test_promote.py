@@ -58,6 +58,27 @@ def test_tags_move_back_and_forward(model: ModelRegistry) -> None:
     assert model.writes == []
 
 
+@pytest.mark.parametrize("renamed", ["v1", "1-slim", "1.0"])
+def test_version_tags_that_were_renamed(renamed: str, model: ModelRegistry) -> None:
+    """They are version tags of the same release, unless another release could have them."""
+    image = model.add_image(REPOSITORY, "old", renamed)
+    released = record_of("1", image, target="a", tags=[f"{REPOSITORY}:{renamed}"], moving=[LATEST])
+
+    assert promote(model, released) == ({LATEST: True}, {})
+
+
+def test_the_names_of_a_repository(model: ModelRegistry) -> None:
+    """A record and the matrix may name Docker Hub differently."""
+    image = model.add_image("registry-1.docker.io/acme/a", "old", "1")
+    tags = ["docker.io/acme/a:1"]
+    released = record_of("1", image, target="a", tags=tags, moving=["docker.io/acme/a:latest"])
+    templates = templates_of(MATRIX.replace(HOST + "/", ""), "1")
+
+    promotion = promote_release(ModelRegistries(model), released, templates)
+
+    assert promotion == ({"docker.io/acme/a:latest": True}, {})
+
+
 def test_other_tags_are_skipped(model: ModelRegistry) -> None:
     """A record cannot move tags of other repositories, version tags, or our own tags."""
     image = model.add_image(REPOSITORY, "old", "1")

@@ -10,7 +10,7 @@ from itertools import count
 from unittest import mock
 
 import pytest
-from support.model_registry import ModelRegistry, digest_of
+from support.model_registry import ModelRegistries, ModelRegistry, digest_of
 from support.release_actors import (
     COPY,
     STAGING,
@@ -19,6 +19,7 @@ from support.release_actors import (
     World,
     patched,
 )
+from support.releases import released_target
 
 from compiler.codes import Code
 from compiler.errors import DiagnosticError
@@ -26,6 +27,8 @@ from compiler.external.registry.client import MANIFEST, Manifest, Registries
 from compiler.external.signer import Signer
 from compiler.publish.result import PublishResult
 from compiler.publish.signatures import Signatures
+from compiler.releases.record import ReleaseRecord
+from compiler.releases.registry_record import pull_stored_record, push_record
 
 
 OWN = Signer(b"own key")
@@ -242,6 +245,36 @@ def test_images_that_were_released_without_signatures_are_signed_by_the_next_run
         assert publish(world).succeeded
         with signing():
             assert publish(world).succeeded
+    assert not unsigned_tags(world.model)
+
+
+@pytest.mark.parametrize("replace_", [False, True])
+def test_a_record_that_is_not_signed_counts_for_nothing(*, replace_: bool) -> None:
+    """Neither its platforms nor its other targets become part of the signed record."""
+    world = World(0)
+    with patched(world), signing():
+        assert publish(world).succeeded
+        registries = ModelRegistries(world.model)
+        stored = pull_stored_record(registries, STAGING, "1")
+        assert stored is not None
+        other = world.model.add_image(STAGING, "another image")
+        forged = [
+            replace(one, platforms=dict.fromkeys(one.platforms, other.digest), signatures=())
+            for one in stored.record.targets
+        ]
+        forged.append(released_target("web", other.digest, tags=[f"{STAGING}:web-1"], moving=[]))
+        push_record(registries, STAGING, ReleaseRecord(release="1", targets=tuple(forged)))
+        request = Actor.request
+        with mock.patch.object(
+            Actor, "request", lambda actor: replace(request(actor), replace=replace_)
+        ):
+            assert publish(world).succeeded
+        again = pull_stored_record(registries, STAGING, "1")
+
+    assert again is not None
+    assert again.record.by_name.keys() == stored.record.by_name.keys()
+    assert other.digest not in again.record.to_text()
+    assert not _is_signed(world.model, STAGING, other.digest, OWN)
     assert not unsigned_tags(world.model)
 
 

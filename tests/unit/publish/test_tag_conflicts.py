@@ -28,12 +28,18 @@ images:
 
 def rejected(moving: str, other: str, version: str, *released: str) -> str:
     """Return what is reported about a release next to other releases; empty if it is possible."""
+    return rejected_in(MATRIX.replace("MOVING", moving).replace("OTHER", other), version, *released)
+
+
+def rejected_in(matrix: str, version: str, *released: str) -> str:
+    """Return what is reported about a release of a matrix; empty if it is possible."""
     registries = FakeRegistries()
     image = registries.add_image(REPOSITORY, "1")
+    planned = plan_of(matrix)
     for each in released:
         record = record_of(each, image, tags=[f"{REPOSITORY}:{each}"], moving=[])
-        push_record(registries, REPOSITORY, record)
-    planned = plan_of(MATRIX.replace("MOVING", moving).replace("OTHER", other))
+        for repository in (REPOSITORY, "acme/app"):
+            push_record(registries, repository, record)
     job = prepare(request_of(planned, version, lambda _: "0" * 64), registries, Silent())
     try:
         reject_tag_conflicts(job)
@@ -53,6 +59,8 @@ def rejected(moving: str, other: str, version: str, *released: str) -> str:
         ("[]", "['docker.io/r.example/app:12']", "13", ("12",), ""),
         ("['r.example/app:${MAJOR}']", "[]", "12", ("11",), ""),
         ("['r.example/app:${MAJOR}']", "[]", "12.1", ("11",), ""),
+        ("['r.example/app:${MAJOR}']", "[]", "12.1", ("12",), "is the version tag of release 12"),
+        ("['r.example/app:${MAJOR}']", "[]", "12", ("12.1",), ""),
         ("['r.example/app:sub-3']", "[]", "3", (), "is a tag of app as well"),
         ("['r.example/app:latest']", "[]", "1.1", ("1.0",), ""),
     ],
@@ -65,3 +73,13 @@ def test_a_name_is_one_tag(
 
     assert said in found
     assert bool(said) == bool(found)
+
+
+@pytest.mark.parametrize("other", ["docker.io/acme/app", "index.docker.io/acme/app"])
+def test_one_repository_has_several_names(other: str) -> None:
+    """The names of Docker Hub in a floating tag and in a version tag name one repository."""
+    matrix = MATRIX.replace("OTHER", "[]").replace("r.example", "acme")
+    matrix = matrix.replace("MOVING", f"[{other}:12]")
+
+    assert "its version tag as well" in rejected_in(matrix, "12")
+    assert "is the version tag of release 12" in rejected_in(matrix, "13", "12")

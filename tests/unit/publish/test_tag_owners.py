@@ -102,3 +102,21 @@ def test_versions_are_read_at_their_position(
 def test_the_phases_accept_the_matrix() -> None:
     """The matrix of these tests is valid."""
     assert phases.codes(MATRIX.format(tags='"r.example/a:{{ n }}-${V}"')) == []
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize("spelling", ["acme/a", "docker.io/acme/a", "index.docker.io/acme/a"])
+def test_one_repository_has_several_names(
+    spelling: str, registries: FakeRegistries, *, recorded: bool
+) -> None:
+    """A newer release is found that another name of the repository was used for."""
+    image = registries.add_image("docker.io/acme/a", "other", "3.12-2", "latest")
+    if recorded:
+        tags, moving = ["docker.io/acme/a:3.12-2"], ["docker.io/acme/a:latest"]
+        push_record(registries, REPOSITORY, record_of("2", image, tags=tags, moving=moving))
+    text = MATRIX.format(tags='"r.example/a:{{ n }}-${V}"').replace("r.example/a", spelling)
+    found = TagOwners(registries, REPOSITORY, Release("V", "1"), templates_of(text, "1"))
+    if not recorded and spelling != "docker.io/acme/a":
+        registries.add_image(spelling, "other", "3.12-2")
+
+    assert found.newer(f"{spelling}:latest", image.digest) == "2"
