@@ -10,18 +10,23 @@ pushed or transferred from a context by the step.
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from compiler.bake.progress import Status, Vertex
+from compiler.external.json_object import load_object
 from compiler.output.local_folder import load_local, write_local
 
 
 TRACE = "trace.json"
 _NAME = re.compile(r"\[([\w-]+)[ \]]")
 _VERSION = 1
+_MOST = 2**53
+"""The largest number in a trace."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_Number = TypeVar("_Number", int, float)
 
 
 class TracedStep(NamedTuple):
@@ -119,25 +124,43 @@ def read_trace(folder: str | os.PathLike[str]) -> RecordedBuild:
         OSError: there is none, or it cannot be read.
         ValueError: it is not a trace of this version.
     """
-    document = json.loads(load_local(folder, TRACE))
-    try:
-        if document["version"] != _VERSION:
-            raise ValueError("another version of compile-matrix wrote it")
-        count = len(document["steps"])
-        steps = tuple(
-            TracedStep(
-                names={str(key): str(value) for key, value in one["names"].items()},
-                inputs=tuple(int(n) for n in one["inputs"] if 0 <= int(n) < count),
-                started=float(one["started"]),
-                completed=float(one["completed"]),
-                cached=bool(one["cached"]),
-                transferred=int(one["bytes"]),
-            )
-            for one in document["steps"]
-        )
-        return RecordedBuild(max(1, int(document["cores"])), steps)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"it has no valid {error}") from error
+    document = load_object(load_local(folder, TRACE))
+    if document is None:
+        raise ValueError("it is not a JSON object")
+    if document.get("version") != _VERSION:
+        raise ValueError("another version of compile-matrix wrote it")
+    rows = document.get("steps")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError("`steps` must be a list of objects")
+    cores = _number(document, "cores", int)
+    return RecordedBuild(max(1, cores), tuple(_step(row, len(rows)) for row in rows))
+
+
+def _step(row: Mapping[str, Any], count: int) -> TracedStep:
+    """Return a step of a trace of so many steps."""
+    names, inputs = row.get("names"), row.get("inputs")
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+        raise ValueError("`names` must be an object of texts")
+    if _SURROGATE.search("".join((*names, *names.values()))):
+        raise ValueError("`names` must not contain lone surrogates")
+    numbers = range(count)
+    if not isinstance(inputs, list) or not all(type(n) is int and n in numbers for n in inputs):
+        raise ValueError("`inputs` must be a list of numbers of steps")
+    return TracedStep(
+        names=names,
+        inputs=tuple(dict.fromkeys(inputs)),
+        started=_number(row, "started", float),
+        completed=_number(row, "completed", float),
+        cached=row.get("cached") is True,
+        transferred=_number(row, "bytes", int),
+    )
+
+
+def _number(row: Mapping[str, Any], name: str, kind: Callable[[float], _Number]) -> _Number:
+    value = row.get(name)
+    if not isinstance(value, int | float) or not 0 <= value <= _MOST:
+        raise ValueError(f"`{name}` must be a number from 0 to {_MOST}")
+    return kind(value)
 
 
 def _seconds(text: str) -> float:

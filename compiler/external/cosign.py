@@ -21,6 +21,7 @@ from compiler.external.cosign_output import (
     explain,
     is_unverified,
 )
+from compiler.external.json_object import load_object
 from compiler.external.limited_process import Completed, LimitError, run_limited
 from compiler.external.registry.credentials import settings_with_variable
 from compiler.external.registry.parallel import MAX_TRANSFERS, pause, run_parallel
@@ -105,10 +106,9 @@ class Cosign:
             CosignError: it is not.
         """
         completed = self._run(["version", "--json"])
-        try:
-            version = str(json.loads(completed.stdout)["gitVersion"])
-        except (ValueError, KeyError, TypeError):
-            raise self._error(f"{self._program} is not cosign", _INSTALL) from None
+        version = (load_object(completed.stdout) or {}).get("gitVersion")
+        if not isinstance(version, str):
+            raise self._error(f"{self._program} is not cosign", _INSTALL)
         match = re.match(r"v?(\d+)\.(\d+)\.", version)  # builds of distributions may say `devel`
         if match and (int(match[1]), int(match[2])) < OLDEST:
             raise self._too_old(match[0].rstrip("."))

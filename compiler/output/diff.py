@@ -17,6 +17,8 @@ from compiler.output.manifest import is_leftover, is_marked, listed_files, plan_
 
 
 JOURNAL = "folders"
+_LONGEST_JOURNAL = 16_384
+"""Bytes of a journal that are read: a run writes to a few folders, but a checkout may have one."""
 """The file in the project's staging folder that names each folder a run writes to, one a line."""
 
 
@@ -111,7 +113,8 @@ def former_folders(top: int) -> tuple[str, ...]:
     with suppress(OSError):
         folders += plan_folders(read(BAKE_FILE, top))
     with suppress(OSError):
-        folders += read(f"{STAGING}/{JOURNAL}", top).decode(errors="replace").split("\n")
+        journal = read(f"{STAGING}/{JOURNAL}", top)[:_LONGEST_JOURNAL]
+        folders += journal.decode(errors="replace").split("\n")
     return tuple(f for f in dict.fromkeys(folders) if not f or is_inside(f))
 
 

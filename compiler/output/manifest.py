@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring
 
 from compiler.constants import DOCKERFILE_SUFFIX, MARKER, PLAN_FILE, POLICY_FILE, TEST_SUFFIX
+from compiler.external.json_object import load_object
 from compiler.output.files import is_inside, read
 
 
@@ -116,11 +117,9 @@ def _fields(line: bytes) -> dict[str, object]:
         return {}
     line = line if line.startswith(b"{") else b"{" + line
     for end in (b"", b"}"):
-        try:
-            found = json.loads(line + end)
-        except ValueError:
-            continue
-        return found if isinstance(found, dict) else {}
+        found = load_object(line + end)
+        if found is not None:
+            return found
     return {}
 
 

@@ -15,6 +15,7 @@ from contextlib import suppress
 from hashlib import sha256
 
 from compiler.constants import BAKE_FILE, FOLDER, OWN_IGNORE, PRESENT, STAGING, STATE_PATH
+from compiler.external.json_object import load_object
 from compiler.output.files import (
     CHUNK,
     OPEN_FOLDER,
@@ -152,7 +153,9 @@ def _parse(content: bytes) -> State:
     start = content.index(b"\n") + 1
     if content[:start] != _first_line(content[start:]):
         raise ValueError("damaged")
-    found = json.loads(content)
+    found = load_object(content)
+    if found is None:
+        raise ValueError("not an object")
     del found["digest"]
     if found.pop("version") != VERSION or not isinstance(found["warnings"], list):
         raise ValueError("another version")

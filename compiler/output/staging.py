@@ -3,6 +3,7 @@
 Each folder that a run writes to has one, so that a rename never leaves the file system.
 """
 
+import errno
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -11,6 +12,10 @@ from pathlib import Path
 from compiler.constants import STAGING
 from compiler.output.diff import Kind, ancestors, former_folders
 from compiler.output.files import CREATE, OPEN_FOLDER, leads_inside, write_all
+
+
+_LEVELS = 10
+"""The levels of folders in a staging folder that are removed; a run creates one."""
 
 
 class StagedFolder:
@@ -95,23 +100,29 @@ def _sweep(folder: int) -> None:
     with suppress(OSError):
         staging = os.open(STAGING, OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=folder)
         try:
-            _empty(staging)
+            _empty(staging, _LEVELS)
         finally:
             os.close(staging)
         os.rmdir(STAGING, dir_fd=folder)
 
 
-def _empty(folder: int) -> None:
-    """Remove the contents of a staging folder: files, and staging folders of files."""
+def _empty(folder: int, levels: int) -> None:
+    """Remove the contents of a staging folder: files, and staging folders of files.
+
+    Raises:
+        OSError: one of them cannot be removed, or there are more levels of folders.
+    """
     with os.scandir(folder) as entries:
         listed = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
     for name, is_folder in listed:
         if not is_folder:
             os.unlink(name, dir_fd=folder)
             continue
+        if not levels:
+            raise OSError(errno.ELOOP, "it contains too many levels of folders", name)
         inner = os.open(name, OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=folder)
         try:
-            _empty(inner)
+            _empty(inner, levels - 1)
         finally:
             os.close(inner)
         os.rmdir(name, dir_fd=folder)

@@ -1,7 +1,7 @@
 """Merge images of single platforms, which several machines have staged, to one index."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from compiler.external.platforms import find_platform, os_version, unversioned_platform
@@ -56,17 +56,32 @@ def _merge(registries: Registries, item: ReleaseItem, records: str) -> tuple[str
     missing = tuple(platform for platform in item.platforms if platform not in images)
     if missing or not images:
         return missing or ("any platform",)
-    merged = merged_index(images.values())
+    merged = merged_index(images.values(), _others(images))
     registries.put_manifest(item.repository, fingerprint_tag(item.fingerprint), merged)
     write_staging_time(registries, item.repository, merged.digest, records)
     return ()
 
 
-def merged_index(images: Iterable[StagedImage]) -> Manifest:
-    """Return one index of all entries of several images, which are in the same repository.
+def _others(images: Mapping[str, StagedImage]) -> frozenset[str]:
+    """Return the digests in images of a platform that are only of other platforms."""
+    digests: dict[bool, set[str]] = {True: set(), False: set()}
+    for platform, image in images.items():
+        name = find_platform(platform, image.platforms)
+        for found in (image.platforms, image.attestations):
+            for other, digest in found.items():
+                digests[other == name].add(digest)
+    return frozenset(digests[False] - digests[True])
 
-    The annotations of an index are kept if all indexes have them. Images of other platforms and
-    attestations keep their digests, so signatures of them stay valid.
+
+def merged_index(images: Iterable[StagedImage], without: Collection[str] = ()) -> Manifest:
+    """Return one index of the entries of several images, which are in the same repository.
+
+    The annotations of an index are kept if all indexes have them. Images and attestations keep
+    their digests, so signatures of them stay valid.
+
+    Args:
+        images: the images.
+        without: the digests of entries that are left out.
     """
     pieces = {image.digest: image for image in images}
     indexes = [image for image in pieces.values() if "manifests" in image.manifest.data]
@@ -75,7 +90,8 @@ def merged_index(images: Iterable[StagedImage]) -> Manifest:
     entries: dict[str, Mapping[str, Any]] = {}
     for image in pieces.values():
         for entry in _entries(image):
-            entries.setdefault(str(entry.get("digest")), entry)
+            if entry.get("digest") not in without:
+                entries.setdefault(str(entry.get("digest")), entry)
     types = {image.manifest.media_type for image in indexes}
     media_type = types.pop() if len(types) == 1 else INDEX
     data: dict[str, Any] = {

@@ -6,13 +6,14 @@ tag, `...-tested-<12 digits>` with a digest of the tests: only the registry reme
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from compiler.external.json_object import as_object, load_object
 from compiler.external.platforms import canonical_platform
-from compiler.external.registry.client import Manifest, Registries, descriptor_size
+from compiler.external.registry.client import INDEX_TYPES, Manifest, Registries, descriptor_size
 from compiler.external.registry.copying import require_manifest
 from compiler.external.registry.paths import descriptor_digest
 from compiler.fingerprint.naming import LABEL, fingerprint_tag
@@ -60,6 +61,8 @@ def passed_tests_tag(fingerprint: str, tests: Iterable[ImageTest], platform: str
 def read_image(registries: Registries, repository: str, reference: str) -> StagedImage | None:
     """Return the image of a tag or digest; None if it is missing.
 
+    A platform is left out if an index has two images for it, or another index.
+
     Raises:
         RegistryError: the registry cannot be read.
     """
@@ -72,11 +75,14 @@ def read_image(registries: Registries, repository: str, reference: str) -> Stage
         return StagedImage(manifest, {platform: manifest.digest} if platform else {}, {})
     entries = [as_object(entry) for entry in listed]
     digests = [descriptor_digest(repository, entry) for entry in entries]
-    platforms = {
-        platform: digest
+    found = [
+        (platform, digest)
         for digest, entry in zip(digests, entries, strict=True)
         if (platform := _platform(as_object(entry.get("platform")))) is not None
-    }
+        and entry.get("mediaType") not in INDEX_TYPES
+    ]
+    counts = Counter(platform for platform, _ in found)
+    platforms = {platform: digest for platform, digest in found if counts[platform] == 1}
     names = {digest: platform for platform, digest in platforms.items()}
     attestations = {
         names[subject]: digest

@@ -608,7 +608,7 @@ def test_schedules(chunk: int) -> None:
             raise AssertionError(f"SEED={seed} SEARCH=1: {violation}") from violation
 
 
-@pytest.mark.parametrize("seed", [2125, 3012791, 5011757, 7000463, 40110125, 60204143])
+@pytest.mark.parametrize("seed", [2125, 3012791, 5011757, 7000463, 40110125, 60204143, 61047372])
 def test_schedules_that_once_broke_a_promise(seed: int) -> None:
     """A partly recorded release is not a promotion, and records do not replace each other."""
     search(seed)

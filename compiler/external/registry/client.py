@@ -45,7 +45,8 @@ _DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 _DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 MAX_BLOB = 16 * 2**20
 """Maximum number of bytes of a blob: a release record or an image's configuration."""
-MEDIA_TYPES = (INDEX, _DOCKER_INDEX, MANIFEST, _DOCKER_MANIFEST)
+INDEX_TYPES = (INDEX, _DOCKER_INDEX)
+MEDIA_TYPES = (*INDEX_TYPES, MANIFEST, _DOCKER_MANIFEST)
 """The media types of manifests that we understand."""
 _ACCEPT = ", ".join(MEDIA_TYPES)
 _MAX_SIZE = 2**40

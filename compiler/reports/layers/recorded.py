@@ -88,7 +88,7 @@ def _pairs(
 
 
 def _is(text: str, keyword: str) -> bool:
-    return text.split(maxsplit=1)[0].upper() == keyword
+    return text.partition(" ")[0].upper() == keyword
 
 
 def _total(costs: Iterator[Cost]) -> Cost:
@@ -106,15 +106,16 @@ def _longest_chain(steps: Sequence[TracedStep]) -> list[TracedStep]:
     active: set[int] = set()
     while pending:
         number = pending[-1]
+        if number in best:
+            pending.pop()
+            continue
         open_ = [n for n in steps[number].inputs if n not in best and n not in active]
-        if open_ and number not in best:
+        if open_:
             active.add(number)
             pending += open_
             continue
         pending.pop()
         active.discard(number)
-        if number in best:
-            continue
         inputs = [n for n in steps[number].inputs if n in best]
         previous = max(inputs, key=best.__getitem__, default=None)
         before[number] = previous
@@ -122,9 +123,9 @@ def _longest_chain(steps: Sequence[TracedStep]) -> list[TracedStep]:
     chain: list[TracedStep] = []
     at = max(best, key=best.__getitem__, default=None)
     while at is not None:
-        chain.insert(0, steps[at])
+        chain.append(steps[at])
         at = before[at]
-    return [step for step in chain if step.seconds > 0]
+    return [step for step in reversed(chain) if step.seconds > 0]
 
 
 def _timed(step: TracedStep) -> Timed:

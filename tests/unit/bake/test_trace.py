@@ -115,12 +115,30 @@ def test_deep_progress_is_a_message() -> None:
     assert reader.messages.startswith("[[[")
 
 
+TRACE = (
+    '{"version": 1, "cores": 1, "steps": [{"names": {"a": "[x]"}, "inputs": [], "started": 0, '
+    '"completed": 0, "cached": false, "bytes": 0}]}'
+)
 DAMAGED = {
     "not JSON": "{",
     "another version": '{"version": 2, "cores": 1, "steps": []}',
     "another structure": '{"version": 1, "cores": 1, "steps": [{"names": []}]}',
     "no mapping": "[]",
     "a missing key": '{"version": 1, "steps": []}',
+    "deep": "[" * 100_000,
+    **{
+        f"{field} {value}": TRACE.replace(f'"{field}": 0', f'"{field}": {value}')
+        for field, value in [
+            ("started", "Infinity"),
+            ("completed", "NaN"),
+            ("completed", "1e999"),
+            ("bytes", "1" + "0" * 400),
+            ("bytes", "-1"),
+            ("started", '"0"'),
+        ]
+    },
+    "a step that does not exist": TRACE.replace('"inputs": []', '"inputs": [1]'),
+    "a surrogate": TRACE.replace("x]", "\\ud800]"),
 }
 
 

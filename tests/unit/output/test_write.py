@@ -3,6 +3,7 @@
 import os
 import signal
 import stat
+import subprocess
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from support.disk import brief, files, project, refused
 
 from compiler.constants import STAGING
 from compiler.errors import CompileError
-from compiler.output.diff import diff
+from compiler.output.diff import JOURNAL, diff, former_folders
 from compiler.output.write import update, write
 
 
@@ -88,6 +89,23 @@ def test_a_file_with_the_name_of_the_staging_folder(tmp_path: Path) -> None:
     assert refused(lambda: update(project("a"), tmp_path, "dockerfiles")) == [("cannot-write", ".")]
     assert files(tmp_path) == {STAGING: b"mine"}
     assert not (tmp_path / "dockerfiles").exists()
+
+
+def test_a_staging_folder_from_a_stranger(tmp_path: Path) -> None:
+    """Very deep folders are an error, and a journal with very many folders takes no time."""
+    deep = os.open(tmp_path, os.O_RDONLY)
+    for name in (STAGING, *"x" * 1500):
+        os.mkdir(name, dir_fd=deep)
+        inner = os.open(name, os.O_RDONLY, dir_fd=deep)
+        os.close(deep)
+        deep = inner
+    os.close(deep)
+    journal = tmp_path / STAGING / JOURNAL
+    journal.write_text("\n".join(f"folder{n}" for n in range(500_000)))
+
+    assert refused(lambda: update(project("a"), tmp_path, "dockerfiles")) == [("cannot-write", ".")]
+    assert len(former_folders(os.open(tmp_path, os.O_RDONLY))) < 2_000
+    subprocess.run(["rm", "-r", str(tmp_path / STAGING)], check=True)
 
 
 def test_a_failed_change_reports_how_many_succeeded(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import pytest
 from support.model_registry import HOST, ModelRegistries, ModelRegistry, add_index
 from support.pushed_images import push_staged
 
-from compiler.external.registry.client import INDEX
+from compiler.external.registry.client import INDEX, MANIFEST
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.publish.merge_platforms import all_platforms_tested, merged_index
+from compiler.publish.merge_platforms import all_platforms_tested, merge_platforms, merged_index
 from compiler.publish.staged_image import StagedImage, passed_tests_tag, read_image
 
 
@@ -84,3 +84,43 @@ def test_the_platforms_of_the_merged_image_must_have_passed_their_tests() -> Non
     second = {**first, "linux/amd64": stage("linux/amd64", "second", passed=True)}
     assert not all_platforms_tested(registries, item, first)
     assert all_platforms_tested(registries, item, second)
+
+
+def test_an_ambiguous_index_lacks_its_platform() -> None:
+    """Two images of one platform, and an index in an index, are not images of a platform."""
+    model = ModelRegistry()
+    amd64, other, arm64 = (model.add_image(STAGING, content) for content in "123")
+    inner = add_index(model, STAGING, {"s390x": arm64})
+
+    def entry(image: Any, architecture: str, kind: str = MANIFEST) -> dict[str, Any]:
+        platform = {"os": "linux", "architecture": architecture}
+        return {"mediaType": kind, "digest": image.digest, "size": 1, "platform": platform}
+
+    entries = [entry(amd64, "amd64"), entry(other, "amd64"), entry(inner, "s390x", INDEX)]
+    data = {"mediaType": INDEX, "manifests": [*entries, entry(arm64, "arm64")]}
+    model.add_manifest(STAGING, data, INDEX, "index")
+
+    image = read_image(ModelRegistries(model), STAGING, "index")
+
+    assert image is not None
+    assert image.platforms == {"linux/arm64": arm64.digest}
+
+
+def test_a_merge_takes_one_platform_of_each_image() -> None:
+    """What else an image contains, such as an earlier merged image, is left out."""
+    model = ModelRegistry()
+    registries = ModelRegistries(model)
+    images = {name: model.add_image(STAGING, name, platform=name) for name in ("amd64", "arm64")}
+    old = {**images, "amd64": model.add_image(STAGING, "old")}
+    add_index(model, STAGING, images, fingerprint_tag("0a", "linux/amd64"), annotations={})
+    add_index(model, STAGING, old, fingerprint_tag("0a", "linux/arm64"), annotations={})
+    platforms = ("linux/amd64", "linux/arm64")
+    item: Any = SimpleNamespace(
+        repository=STAGING, fingerprint="0a", platforms=platforms, target="a", tests=()
+    )
+
+    assert merge_platforms(registries, [item], f"{HOST}/records") == {}
+
+    merged = read_image(registries, STAGING, fingerprint_tag("0a"))
+    assert merged is not None
+    assert merged.platforms == {f"linux/{name}": one.digest for name, one in images.items()}

@@ -113,3 +113,25 @@ def test_no_build_and_a_damaged_one(tmp_path: Path) -> None:
     assert ".compile-matrix/trace.json: error[unreadable-file]" in damaged.stderr
     assert ".compile-matrix/trace.json: error[missing-file]: no build is recorded" in missing.stderr
     assert "run `compile-matrix build` first" in missing.stderr
+
+
+def test_a_trace_from_a_stranger(tmp_path: Path) -> None:
+    """Steps without text, and very many inputs, are neither an internal error nor slow."""
+    write(tmp_path)
+    count = 1_000
+    names = ["[app-3_11 1/1] ", "[app-3_12 2/2]  ", "[app-3_12 1/1]"]
+    steps = [
+        {
+            "names": {"app-3_11": names[n % 3], "app-3_12": names[(n + 1) % 3]},
+            "inputs": list(range(count)),
+            "started": 0,
+            "completed": 1,
+            "cached": False,
+            "bytes": 0,
+        }
+        for n in range(count)
+    ]
+    trace = {"version": 1, "cores": 2, "steps": steps}
+    (tmp_path / ".compile-matrix/trace.json").write_text(json.dumps(trace))
+
+    assert command.call(tmp_path, "layers", "--recorded", code=0).stdout
