@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from compiler.external.references import tag_key
 from compiler.external.registry.client import Registries
 from compiler.publish.items import ReleaseItem, composed_items, release_items
 from compiler.publish.request import PublishRequest
@@ -73,14 +74,13 @@ def _tag_changes(
     if recorded is None:
         yield f"{item.target}: new"
         return
-    tags = dict.fromkeys([*item.version_tags, *item.floating_tags])
-    earlier = dict.fromkeys([*recorded.tags, *recorded.moving])
-    yield from (f"{item.target}: new tag {tag}" for tag in tags if tag not in earlier)
-    yield from (f"{item.target}: removed tag {tag}" for tag in earlier if tag not in tags)
-    both = (tag for tag in tags if tag in earlier)
-    for tag in both:
-        if (tag in item.version_tags) != (tag in recorded.tags):
-            yield f"{item.target}: another kind of tag {tag}"
+    tags = {tag_key(tag): tag for tag in (*item.version_tags, *item.floating_tags)}
+    earlier = {tag_key(tag): tag for tag in (*recorded.tags, *recorded.moving)}
+    yield from (f"{item.target}: new tag {tags[key]}" for key in tags if key not in earlier)
+    yield from (f"{item.target}: removed tag {earlier[key]}" for key in earlier if key not in tags)
+    for key in (key for key in tags if key in earlier):
+        if (tags[key] in item.version_tags) != (earlier[key] in recorded.tags):
+            yield f"{item.target}: another kind of tag {tags[key]}"
 
 
 def _changed_tags(registries: Registries, images: Sequence[RecordedImage]) -> list[str]:

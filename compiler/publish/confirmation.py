@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
+from compiler.codes import Code
 from compiler.errors import DiagnosticError
 from compiler.external.platforms import missing_platforms
 from compiler.external.registry.client import RegistryError
@@ -113,6 +114,13 @@ class Confirmation:
         tag = fingerprint_tag(item.fingerprint, platform)
         pushed = self._pending[item.target] or pushed_tag(item.fingerprint, platform)
         manifest = job.registries.manifest(item.repository, pushed)
+        if manifest is None and job.registries.denies_reading(item.repository):
+            raise RegistryError(
+                item.repository,
+                f"the registry denies reading {item.repository}, although {pushed} was pushed",
+                code=Code.REGISTRY_DENIED,
+                help_="log in with an account that may pull as well as push",
+            )
         if manifest is None:
             raise RegistryError(
                 item.repository,

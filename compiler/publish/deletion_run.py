@@ -10,7 +10,12 @@ from compiler.codes import Code
 from compiler.errors import Diagnostic
 from compiler.external.registry.client import Registries, RegistryError
 from compiler.external.registry.parallel import pause, run_parallel
-from compiler.external.registry.responses import DeniedError, RejectedError, UnsupportedError
+from compiler.external.registry.responses import (
+    DeniedError,
+    RejectedError,
+    TaggedError,
+    UnsupportedError,
+)
 from compiler.publish.clean_up_notes import (
     LEASE,
     MAX_DIGESTS,
@@ -131,12 +136,22 @@ class DeletionRun:
             )
             return _explained(error, f"{deletion.digest} was not deleted")
         try:
-            self.registries.delete_manifest(deletion.repository, deletion.digest)
+            self._delete_manifest(deletion)
         except RegistryError as error:
             if not isinstance(error, RejectedError | DeniedError):
                 self.uncertain.add(deletion.repository)
             return _explained(error, f"{deletion.digest} was not deleted")
         return None
+
+    def _delete_manifest(self, deletion: Deletion) -> None:
+        """Delete a manifest; its tags first if the registry demands that."""
+        try:
+            self.registries.delete_manifest(deletion.repository, deletion.digest)
+        except TaggedError:
+            for tag in deletion.tags:
+                if self.registries.digest(deletion.repository, tag) == deletion.digest:
+                    self.registries.delete_tag(deletion.repository, tag)
+            self.registries.delete_manifest(deletion.repository, deletion.digest)
 
     def await_deletions(self) -> None:
         """Wait until the deleted manifests are gone; some registries delete late."""

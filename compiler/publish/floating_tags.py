@@ -44,7 +44,7 @@ class FloatingTags:
             for name, item in job.tagged.items()
             for tag in (item.floating_tags if job.moves_floating_tags else ())
         }
-        self._before: ReleaseRecord | None = progress.previous
+        self._before: ReleaseRecord | None = progress.unsigned or progress.previous
         """The record of this release before the run."""
         self._known: dict[str, Mapping[str, list[str]] | None] = {}
         """Version recorded before the run -> its `recorded_images`; None if not read then."""

@@ -91,7 +91,8 @@ def _earlier_sizes(
         progress: the images of this run.
         earlier: the target in the last release.
     """
-    known = known_sizes(earlier) or progress.sizes.get(earlier.digest)
+    recorded = known_sizes(earlier) if progress.trusts_sizes else None
+    known = recorded or progress.sizes.get(earlier.digest)
     if known is not None and known.platforms:
         return known.platforms
     repository = released_repository(earlier) or job.items[earlier.target].repository

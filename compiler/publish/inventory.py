@@ -120,6 +120,8 @@ class StoredRelease:
     """The repository of its record."""
     digest: str
     """The digest of its record."""
+    is_signed: bool = True
+    """Whether its record is signed, if the matrix has `sign`."""
 
     def digests(self) -> Iterator[str]:
         """Yield the digests that it names: its images, with platforms and attestations."""

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from compiler.codes import Code
 from compiler.errors import Diagnostic, DiagnosticError
 from compiler.external.platforms import missing_platforms
-from compiler.external.references import split_tag
+from compiler.external.references import split_tag, tag_key
 from compiler.external.registry.client import RegistryError
 from compiler.external.registry.copying import Copier
 from compiler.external.registry.parallel import run_parallel
@@ -20,7 +20,7 @@ from compiler.publish.staged_image import (
     fingerprint_label,
     read_image,
 )
-from compiler.publish.version_record import pull_version_record
+from compiler.publish.version_record import pull_version_record, reject_unsigned_targets
 from compiler.releases.history import current_digests, listed_digests
 from compiler.releases.record import ReleasedTarget
 
@@ -29,6 +29,8 @@ def find_staged_images(job: PublishJob, progress: PublishProgress) -> None:
     """Find the images of required targets that are already released or staged."""
     if job.request.creates_tags:
         read_release(job, progress)
+        reject_unsigned_targets(job, progress)
+        _reject_other_inputs(job, progress)
     images = run_parallel(lambda item: _find_image(job, progress, item), job.staged)
     progress.images = {name: image for name, image in images.items() if image is not None}
 
@@ -41,6 +43,7 @@ def read_release(job: PublishJob, progress: PublishProgress) -> None:
     stored = pull_version_record(job)
     progress.previous = stored.record if stored else None
     progress.previous_digest = stored.digest if stored else ""
+    progress.unsigned = progress.unsigned or (stored.unsigned if stored else None)
     tags = [tag for item in job.tagged.values() for tag in item.version_tags]
     previous = progress.previous.images.values() if progress.previous else ()
     recorded = {tag for image in previous for tag in image.tags}
@@ -49,6 +52,47 @@ def read_release(job: PublishJob, progress: PublishProgress) -> None:
     digests |= current_digests(job.registries, (tag for tag in tags if tag in recorded))
     progress.version_tags = digests
     progress.is_outdated = False
+
+
+def _reject_other_inputs(job: PublishJob, progress: PublishProgress) -> None:
+    """Reject a version that is recorded for other inputs, and tagged by other templates.
+
+    Version tags that the matrix still has are examined by `reject_existing_tags`.
+
+    Raises:
+        PublishError: with all targets whose recorded version tags still name their images, or are
+            in repositories that the matrix does not have.
+    """
+    if job.request.replace:
+        return
+    others = {
+        name: recorded
+        for name, item in job.selected.items()
+        if (recorded := progress.previous_target(name)) is not None
+        and recorded.fingerprint != f"sha256:{item.fingerprint}"
+        and {*map(tag_key, recorded.tags)}.isdisjoint(map(tag_key, item.version_tags))
+    }
+    own = {
+        tag: recorded.digest
+        for recorded in others.values()
+        for tag in recorded.tags
+        if job.templates.has_repository(tag)
+    }
+    current = current_digests(job.registries, own)
+    reasons = [
+        (name, f"{job.version} is released with another image as {tag}")
+        for name, recorded in others.items()
+        for tag in recorded.tags[:1]
+        if (tag not in own or current[tag] == recorded.digest)
+    ]
+    if reasons:
+        raise job.error(
+            Code.EXISTING_TAG,
+            reasons,
+            help_="publish another version, pass `--replace`, or keep the records of each matrix "
+            "in a repository of its own: `publish.staging`",
+            outcome=NOTHING_BUILT,
+        )
 
 
 def _find_image(job: PublishJob, progress: PublishProgress, item: ReleaseItem) -> KnownImage | None:

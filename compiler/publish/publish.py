@@ -43,6 +43,7 @@ from compiler.publish.stage import ensure_tested, reject_unready, stage_missing
 from compiler.publish.tag_conflicts import reject_tag_conflicts
 from compiler.publish.tag_owners import TagOwners
 from compiler.publish.unfinished_tags import find_unfinished_tags, reject_unfinished_tags
+from compiler.publish.version_record import trust_latest
 from compiler.publish.version_tags import (
     adopt_released_images,
     create_version_tags,
@@ -194,7 +195,7 @@ def _release(job: PublishJob, progress: PublishProgress) -> PublishResult:
     """Create the tags and write the record; start over if another run interferes."""
     owners = TagOwners.of(job)
     floating_tags = FloatingTags(job, progress, owners)
-    progress.add_latest(owners.latest)
+    trust_latest(job, progress, owners.latest)
     for _ in range(ROUNDS):
         try:
             adopt_released_images(job, progress)

@@ -3,7 +3,7 @@
 Nothing is guessed: a tag or record that exists and cannot be read is an error.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from compiler.codes import Code
 from compiler.external.references import split_tag
@@ -38,10 +38,14 @@ class InventoryReader:
         registries: Registries,
         repositories: Sequence[str],
         templates: TagTemplates,
+        unsigned: Callable[[Iterable[Image]], Collection[Image]] = lambda _: (),
     ) -> None:
-        """Take the registries, the repositories, and the tags that the matrix can produce."""
+        """Take the registries, the repositories, and the tags that the matrix can produce.
+
+        `unsigned` returns which of some records are not signed as the matrix requires.
+        """
         self._registries, self._repositories = registries, repositories
-        self._templates = templates
+        self._templates, self._unsigned = templates, unsigned
         self._first_tags: Mapping[str, str] | None = None
         """Tag -> digest, at the first time."""
         self._manifests: dict[Image, StoredManifest] = {}
@@ -216,8 +220,14 @@ class InventoryReader:
         for key, record in run_parallel(self._read_record, unread).items():
             if record is not None:
                 self._records[key] = record
+        unsigned = self._unsigned(records.values())
         return tuple(
-            StoredRelease(record=self._records[key], repository=image[0], digest=image[1])
+            StoredRelease(
+                record=self._records[key],
+                repository=image[0],
+                digest=image[1],
+                is_signed=image not in unsigned,
+            )
             for key, image in records.items()
             if key in self._records
         )

@@ -52,6 +52,28 @@ def reject_unsigned_record(
         raise DiagnosticError([unsigned(*pair) for pair in reasons.items()])
 
 
+class UnsignedRecords:
+    """Finds records that are not signed; each is verified once."""
+
+    def __init__(self, signer: Signer, location: Location) -> None:
+        """Take who must have signed, and where matrix.yaml names the signer."""
+        self._signer, self._location = signer, location
+        self._verified: dict[tuple[str, str], bool] = {}
+
+    def __call__(self, records: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Return those of some records, each with repository and digest, that are not signed.
+
+        Raises:
+            CosignError: cosign is missing or too old, or cannot verify.
+        """
+        records = dict.fromkeys(records)
+        new = [SignedImage(*record) for record in records if record not in self._verified]
+        reasons = _verify(self._signer, new, self._location) if new else {}
+        for image in new:
+            self._verified[image.repository, image.digest] = image.reference not in reasons
+        return {record for record in records if not self._verified[record]}
+
+
 def _verify(signer: Signer, images: Iterable[SignedImage], location: Location) -> dict[str, str]:
     with open_cosign(signer._replace(key=""), os.environ, location) as program:
         program.check_version()

@@ -158,8 +158,12 @@ class PublishJob:
         Platforms come after the indexes that contain them. Some registries reject an index while
         another request stores one of its manifests again.
         """
-        for is_pass in (_is_target, _is_index, _is_platform):
-            yield {name: item for name, item in self.tagged.items() if is_pass(item)}
+        for kind in ((False, False), (True, False), (True, True)):
+            yield {
+                name: item
+                for name, item in self.tagged.items()
+                if (bool(item.members), bool(item.platform)) == kind
+            }
 
     @property
     def staged(self) -> Mapping[str, ReleaseItem]:
@@ -167,18 +171,6 @@ class PublishJob:
         members = {member for item in self.tagged.values() for member in item.members}
         names = {*self.required, *members}
         return {name: item for name, item in self.items.items() if name in names}
-
-
-def _is_target(item: ReleaseItem) -> bool:
-    return not item.members
-
-
-def _is_index(item: ReleaseItem) -> bool:
-    return bool(item.members) and not item.platform
-
-
-def _is_platform(item: ReleaseItem) -> bool:
-    return bool(item.platform)
 
 
 @dataclass(slots=True)
@@ -203,6 +195,8 @@ class PublishProgress:
     """Whether another run has assigned one of the tags to another image."""
     previous: ReleaseRecord | None = None
     """The record of this release, as it was read last."""
+    unsigned: ReleaseRecord | None = None
+    """The record of this release before the run, if it is not signed as the matrix requires."""
     previous_digest: str = ""
     """The digest of that record's manifest."""
     recorded: Mapping[str, str] = field(default_factory=dict)
@@ -213,6 +207,8 @@ class PublishProgress:
     """The digests of recorded images that are missing or incomplete: others replace them."""
     latest: ReleaseRecord | None = None
     """The last release before this one."""
+    trusts_sizes: bool = True
+    """Whether the sizes in its record are used."""
     sizes: dict[str, ImageSizes] = field(default_factory=dict)
     """Digest -> sizes of images that need not be measured again."""
     tested: set[str] = field(default_factory=set)
@@ -230,10 +226,10 @@ class PublishProgress:
         """Return whether this run has created all version tags of a target."""
         return 0 < len(item.version_tags) <= self.created_tags.get(item.target, 0)
 
-    def add_latest(self, record: ReleaseRecord | None) -> None:
-        """Take the last release before this one, with the sizes of its images."""
-        self.latest = record
-        for target in record.targets if record else ():
+    def add_latest(self, record: ReleaseRecord | None, *, is_signed: bool) -> None:
+        """Take the last release before this one, with the sizes of its images if it is signed."""
+        self.latest, self.trusts_sizes = record, is_signed
+        for target in record.targets if record and is_signed else ():
             if (sizes := known_sizes(target)) is not None:
                 self.sizes[target.digest] = sizes
 

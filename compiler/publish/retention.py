@@ -64,21 +64,34 @@ class Retention:
         return created is not None and self._now - created >= timedelta(days=days)
 
     def _is_own(self, release: StoredRelease) -> bool:
-        """Return whether a release has a tag in the repositories; otherwise it is foreign."""
-        tags = (*(tag for tag, _ in release.tags()), *release.floating_tags())
-        return any(tag.rpartition(":")[0] in self._names for tag in tags)
+        """Return whether all images of a release have a tag in the repositories.
+
+        Otherwise it is foreign, at least in part: another matrix may have released it.
+        """
+        tagged = [(*one.tags, *one.moving) for one in release.record.images.values()]
+        return all(
+            any(tag.rpartition(":")[0] in self._names for tag in tags) for tags in tagged if tags
+        )
 
     @cached_property
     def kept_releases(self) -> tuple[StoredRelease, ...]:
-        """The newest releases of the matrix, all young ones, and those of other matrices."""
-        own = {
-            release.record.release for release in self._inventory.releases if self._is_own(release)
-        }
-        newest = versions_in_tags(map(record_tag, own))[: self._keep.releases]
+        """The newest releases of the matrix, all young ones, and those of other matrices.
+
+        Records that are not signed do not count among those that are.
+        """
+        newest: dict[bool, set[str]] = {}
+        for is_signed in (True, False):
+            own = {
+                release.record.release
+                for release in self._inventory.releases
+                if self._is_own(release) and release.is_signed == is_signed
+            }
+            ordered = versions_in_tags(map(record_tag, own))
+            newest[is_signed] = {*ordered[: self._keep.releases]}
         return tuple(
             release
             for release in self._inventory.releases
-            if release.record.release in newest
+            if release.record.release in newest[release.is_signed]
             or not self._is_own(release)
             or self._is_young(release.digest)
         )

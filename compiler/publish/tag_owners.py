@@ -94,7 +94,8 @@ class TagOwners:
         for version, recorded in self._newer_records.get(tag_key(tag), ()):
             if recorded == digest:
                 return version
-        return self._unfinished.get(digest)
+        other = self._unfinished.get(digest)
+        return other if other and self._templates.can_move(tag, other) else None
 
     def recorded(self, tag: str, digest: str, versions: Iterable[str]) -> str | None:
         """Return which of these other releases has recorded an image for a floating tag.

@@ -7,7 +7,7 @@ different runs.
 from collections.abc import Mapping
 
 from compiler.codes import Code
-from compiler.external.references import split_tag
+from compiler.external.references import split_tag, tag_key
 from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publish.composed_images import compose_index
@@ -68,10 +68,12 @@ def find_unfinished_tags(job: PublishJob, record: ReleaseRecord | None) -> dict[
         Tag -> the digest of its image.
     """
     images = record.images.values() if record else ()
-    recorded = {(tag, image.digest) for image in images for tag in image.tags}
+    recorded = {(tag_key(tag), image.digest) for image in images for tag in image.tags}
     current = listed_digests(job.registries, _version_tags(job))
     return {
-        tag: digest for tag, digest in current.items() if digest and (tag, digest) not in recorded
+        tag: digest
+        for tag, digest in current.items()
+        if digest and (tag_key(tag), digest) not in recorded
     }
 
 

@@ -67,13 +67,22 @@ def pull_stored_record(
         InvalidContentError: the record is invalid, or an image has its tag.
         RegistryError: the registry cannot be read.
     """
+    manifest = find_manifest(registries, repository, version)
+    record = read_record(registries, repository, version, manifest) if manifest else None
+    return StoredRecord(manifest.digest, record) if manifest and record else None
+
+
+def find_manifest(registries: Registries, repository: str, version: str) -> Manifest | None:
+    """Return the manifest of the record of a release; None if there is none.
+
+    Raises:
+        InvalidContentError: an image has its tag.
+        RegistryError: the registry cannot be read.
+    """
     manifest = registries.manifest(repository, record_tag(version))
-    if manifest is None:
-        return None
-    blob = _record_blob(manifest)
-    if blob is None:
+    if manifest is not None and _record_blob(manifest) is None:
         raise _invalid(repository, version, "it is an image")
-    return StoredRecord(manifest.digest, _read_record(registries, repository, version, blob))
+    return manifest
 
 
 def pull_records(

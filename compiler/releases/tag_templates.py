@@ -21,6 +21,8 @@ class TagTemplates:
         """Take the plan for the version of a release."""
         self.resolved, self._release = resolved, release
         self._derived_values: dict[str, Mapping[str, str]] = {}
+        self._floating_tags: dict[str, frozenset[str]] = {}
+        """Version -> its floating tags as they are compared."""
         opened = resolved.with_variable(release.variable, OPEN)
         derived = {name: f"\1{name}\2" for name in _derived_from(resolved, release.variable)}
         if derived:
@@ -62,6 +64,21 @@ class TagTemplates:
     @cached_property
     def _floating(self) -> frozenset[str]:
         return frozenset(map(tag_key, self.floating_tags))
+
+    def can_move(self, tag: str, version: str) -> bool:
+        """Return whether a tag is a floating tag of a version; one that follows it may not be."""
+        return tag_key(tag) in self._fixed or tag_key(tag) in self._floating_of(version)
+
+    @cached_property
+    def _fixed(self) -> frozenset[str]:
+        return frozenset(map(tag_key, self.fixed_floating_tags))
+
+    def _floating_of(self, version: str) -> frozenset[str]:
+        found = self._floating_tags.get(version)
+        if found is None:
+            resolved = self.resolved.with_variable(self._release.variable, version)
+            found = self._floating_tags[version] = frozenset(map(tag_key, floating_tags(resolved)))
+        return found
 
     def is_release_tag(self, tag: str) -> bool:
         """Return whether a tag is a version tag of this release."""

@@ -99,6 +99,8 @@ class ModelRegistry:
         """Create empty registries; they may lack mounting, the API of referrers, and deletion."""
         self.repositories: dict[str, Repository] = {}
         self.mounts, self.referrers, self.deletes = mounts, referrers, deletes
+        self.deletes_tags_first = False
+        """Whether a manifest can only be deleted after its tags."""
         self.writes: list[str] = []
         """`METHOD HOST/PATH` of each request that changed something."""
 
@@ -172,9 +174,14 @@ class ModelRegistry:
         return _blob_request(store, reference, headers)
 
     def _delete(self, store: Repository, digest: str) -> tuple[int, dict[str, str], bytes]:
-        """Delete a manifest with all its tags, as registries do."""
+        """Delete a manifest with all its tags, as registries do, or a tag alone."""
         if not self.deletes:
             return 405, {}, b'{"errors": [{"code": "UNSUPPORTED"}]}'
+        if digest in store.tags:
+            store.set_tag(digest, None)
+            return 202, {}, b""
+        if self.deletes_tags_first and digest in store.tags.values():
+            return 400, {}, b'{"errors": [{"code": "GOOGLE_MANIFEST_DANGLING_TAG"}]}'
         if store.manifests.pop(digest, None) is None:
             return 404, {}, b'{"errors": [{"code": "MANIFEST_UNKNOWN"}]}'
         for name in [name for name, found in store.tags.items() if found == digest]:

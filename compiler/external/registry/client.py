@@ -6,6 +6,8 @@ several threads.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from compiler.external.json_object import load_object
@@ -49,6 +51,10 @@ INDEX_TYPES = (INDEX, _DOCKER_INDEX)
 MEDIA_TYPES = (*INDEX_TYPES, MANIFEST, _DOCKER_MANIFEST)
 """The media types of manifests that we understand."""
 _ACCEPT = ", ".join(MEDIA_TYPES)
+_LIST = (
+    "the account must also list tags: `ecr:ListImages` at AWS, `metadata/read` at Azure; without "
+    "the list, releases cannot be compared"
+)
 _MAX_SIZE = 2**40
 """Maximum number of bytes of a blob that a manifest can name; more is not a size."""
 
@@ -82,6 +88,8 @@ class Registries:
         self._uploads = Uploads(self._request)
         self._missing: set[str] = set()
         """Repositories that deny reading because they do not exist yet."""
+        self._existing: set[str] = set()
+        """Repositories from which something was read."""
 
     @property
     def requests(self) -> int:
@@ -157,20 +165,44 @@ class Registries:
         the user may write to the repository, it does not exist yet.
         """
         try:
-            return self._request(
+            response = self._request(
                 method, repository, path, accept=accept, limit=limit, redirects=redirects
             )
-        except DeniedError:
-            if repository not in self._missing:
-                try:
-                    self.check_writable(repository)
-                except RegistryError:
-                    pass
-                else:
-                    self._missing.add(repository)
-            if repository in self._missing:
+        except DeniedError as error:
+            if self._lacks(repository, path):
                 return None
+            if path.startswith("tags/"):
+                error.diagnostics = tuple(replace(one, help=_LIST) for one in error.diagnostics)
             raise
+        if response is not None:
+            self._existing.add(repository)
+        return response
+
+    def _lacks(self, repository: str, path: str) -> bool:
+        """Return whether a registry that denies reading does so because of a missing repository.
+
+        If the account may read manifests but not list tags, the repository exists.
+        """
+        if repository in self._existing:
+            return False
+        if repository not in self._missing:
+            try:
+                if not path.startswith("manifests/"):
+                    with suppress(DeniedError):
+                        self._request("HEAD", repository, "manifests/latest", accept=_ACCEPT)
+                        return False
+                self.check_writable(repository)
+            except RegistryError:
+                return False
+            self._missing.add(repository)
+        return True
+
+    def denies_reading(self, repository: str) -> bool:
+        """Return whether a repository that can be written to denied the last reads.
+
+        It is missing, or the account may not read it.
+        """
+        return repository in self._missing
 
     def referrers(self, repository: str, digest: str) -> list[str]:
         """Return the digests of the artifacts that refer to a manifest, such as signatures.
@@ -199,6 +231,10 @@ class Registries:
         """
         path = digest_path(repository, "manifests", digest)
         return self._request("DELETE", repository, path) is not None
+
+    def delete_tag(self, repository: str, tag: str) -> None:
+        """Delete a tag, where a registry deletes manifests only after their tags."""
+        self._request("DELETE", repository, manifest_path(repository, tag))
 
     def put_blob(self, repository: str, content: bytes) -> str:
         """Store a blob and return its digest."""

@@ -15,6 +15,7 @@ from compiler.external.registry.responses import (
     RegistryError,
     RejectedError,
     Response,
+    TaggedError,
     UnsupportedError,
 )
 
@@ -31,6 +32,8 @@ _DENIED_CODES = ("DENIED", "UNAUTHORIZED")
 """Codes of the distribution specification for the same; some registries send them with a 404."""
 _BUSY_CODES = ("TOOMANYREQUESTS",)
 _UNSUPPORTED_CODES = ("UNSUPPORTED",)
+_TAGGED_CODES = ("GOOGLE_MANIFEST_DANGLING_TAG",)
+"""Codes of registries that delete a manifest only after its tags."""
 _UNSUPPORTED = frozenset({405, 501})
 """Status codes for operations that a registry does not offer."""
 _OTHER_CODES = (
@@ -95,6 +98,8 @@ def rejection(
         )
     is_unsupported = status in _UNSUPPORTED or _reports(response, _UNSUPPORTED_CODES)
     kind_of_rejection = UnsupportedError if is_unsupported else RejectedError
+    if _reports(response, _TAGGED_CODES):
+        kind_of_rejection = TaggedError
     return kind_of_rejection(
         repository,
         f"cannot {action} {repository}: {status} {quote}".rstrip(),

@@ -96,6 +96,10 @@ class RejectedError(RegistryError):
         self.status, self.is_incomplete = status, is_incomplete
 
 
+class TaggedError(RejectedError):
+    """A registry deletes a manifest only after all its tags, as Google's do."""
+
+
 class UnsupportedError(RejectedError):
     """A registry does not offer an operation, such as to delete manifests."""
 

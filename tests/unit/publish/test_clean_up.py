@@ -160,6 +160,18 @@ def test_an_expired_release_is_deleted_as_a_whole(project: Project) -> None:
     assert project.plan_clean_up().deletions == ()
 
 
+def test_a_registry_that_deletes_tags_first(project: Project) -> None:
+    """Google's registries delete no manifest that has tags; the result is the same."""
+    project.model.deletes_tags_first = True
+
+    result = project.clean_up()
+
+    assert result.problems == ()
+    assert project.tags() == ["release-2", "x", "x-2", "y", "y-2"]
+    assert project.tags(COPY) == ["x-2", "y-2"]
+    assert project.plan_clean_up().deletions == ()
+
+
 def interrupt(project: Project) -> None:
     """Publish a release that ends before its floating tags and its record, 40 days ago."""
     store = project.model.repository(OWN)

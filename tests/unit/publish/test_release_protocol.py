@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from support.model_registry import ModelRegistries
+from support.model_registry import HOST, ModelRegistries
 from support.release_actors import (
     COPY,
     FLOATING,
@@ -26,9 +26,10 @@ from compiler.external.registry.copying import Copier
 from compiler.publish.request import PublishRequest
 from compiler.publish.result import KeptReason, PublishResult
 from compiler.releases.record import ReleaseRecord
-from compiler.releases.registry_record import push_record
+from compiler.releases.registry_record import pull_stored_record, push_record
 
 
+OTHER = f"{HOST}/acme/other"
 ONE, TWO, THREE = (Task(version=version, content=version) for version in "123")
 
 
@@ -85,6 +86,41 @@ def test_publishing_again_does_not_undo_a_rollback(world: World) -> None:
     assert kept == dict.fromkeys(FLOATING, ("1", KeptReason.RETURNED))
     assert {tag: world.model.digest(tag) for tag in FLOATING} == before
     assert publish(world, THREE).kept_tags == {}
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_version_whose_tags_were_renamed(world: World, *, elsewhere: bool) -> None:
+    """Its record is not replaced by one of other inputs: the recorded tags still name its images.
+
+    Tags in repositories that the matrix does not have are those of another matrix.
+    """
+    publish(world, ONE)
+    registries = ModelRegistries(world.model)
+    stored = pull_stored_record(registries, STAGING, "1")
+    assert stored is not None
+    renamed = [
+        replace(one, tags=(f"{OTHER if elsewhere else STAGING}:{one.target}-v1",))
+        for one in stored.record.targets
+    ]
+    for one in renamed:
+        manifest = registries.manifest(STAGING, one.digest)
+        assert manifest is not None
+        registries.put_manifest(STAGING, f"{one.target}-v1", manifest)
+    for tag in [tag for tag in world.model.repository(STAGING).tags if tag.endswith("-1")]:
+        if not tag.startswith("release-"):
+            world.model.repository(STAGING).set_tag(tag, None)
+    record = replace(stored.record, targets=tuple(renamed))
+    push_record(registries, STAGING, record)
+
+    error = failure(world, Task(version="1", content="fixed"))
+
+    assert {diagnostic.code for diagnostic in error.diagnostics} == {Code.EXISTING_TAG}
+    assert "1 is released with another image as" in str(error)
+    assert error.outcome == "nothing was built"
+    again = pull_stored_record(registries, STAGING, "1")
+    assert again is not None
+    assert again.record == record
+    assert publish(world, Task(version="1", content="fixed", replace=True)).record
 
 
 def test_a_fix_of_a_release_that_was_returned_to(world: World) -> None:

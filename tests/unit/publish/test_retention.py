@@ -488,3 +488,50 @@ def _reachable(content: Content, roots: set[str]) -> set[str]:
         if more <= kept:
             return kept
         kept |= more
+
+
+def test_records_that_are_not_signed_do_not_displace_signed_ones() -> None:
+    """Among those that are signed, the newest stay, whatever else claims to be newer."""
+    content = Content()
+    releases = []
+    for version, is_signed in [("1", True), ("2", True), ("90", False), ("91", False)]:
+        image = content.image(version, version)
+        target = released_target("a", image, tags=[f"{OWN}:{version}"], moving=[])
+        record = ReleaseRecord(release=version, targets=(target,))
+        digest = content.artifact(RECORD, 400, f"release-{version}")
+        releases.append(
+            StoredRelease(record=record, repository=OWN, digest=digest, is_signed=is_signed)
+        )
+    inventory = Inventory(
+        repositories=(StoredRepository(name=OWN, tags=content.tags, manifests=content.manifests),),
+        releases=tuple(releases),
+        floating_tags=(),
+    )
+
+    retention = Retention(inventory, Keep(releases=1, days=30), NOW)
+
+    assert [one.record.release for one in retention.kept_releases] == ["2", "91"]
+
+
+def test_a_release_of_two_matrices_is_foreign() -> None:
+    """A record that also names an image in another repository never expires."""
+    content = Content()
+    releases = []
+    for version, other in [("1", OTHER), ("2", OWN), ("3", OWN)]:
+        image = content.image(version, version)
+        targets = (
+            released_target("a", image, tags=[f"{OWN}:{version}"], moving=[]),
+            released_target("b", image, tags=[f"{other}:b-{version}"], moving=[]),
+        )
+        record = ReleaseRecord(release=version, targets=targets)
+        digest = content.artifact(RECORD, 400, f"release-{version}")
+        releases.append(StoredRelease(record=record, repository=OWN, digest=digest))
+    inventory = Inventory(
+        repositories=(StoredRepository(name=OWN, tags=content.tags, manifests=content.manifests),),
+        releases=tuple(releases),
+        floating_tags=(),
+    )
+
+    retention = Retention(inventory, Keep(releases=1, days=30), NOW)
+
+    assert [one.record.release for one in retention.kept_releases] == ["1", "3"]

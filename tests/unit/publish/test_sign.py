@@ -13,6 +13,7 @@ import pytest
 from support.model_registry import ModelRegistries, ModelRegistry, digest_of
 from support.release_actors import (
     COPY,
+    FLOATING,
     STAGING,
     Actor,
     Task,
@@ -23,12 +24,13 @@ from support.releases import released_target
 
 from compiler.codes import Code
 from compiler.errors import DiagnosticError
+from compiler.external.registry.artifacts import Artifact, push_artifact
 from compiler.external.registry.client import MANIFEST, Manifest, Registries
 from compiler.external.signer import Signer
-from compiler.publish.result import PublishResult
+from compiler.publish.result import KeptReason, PublishResult
 from compiler.publish.signatures import Signatures
 from compiler.releases.record import ReleaseRecord
-from compiler.releases.registry_record import pull_stored_record, push_record
+from compiler.releases.registry_record import MEDIA_TYPE, pull_stored_record, push_record
 
 
 OWN = Signer(b"own key")
@@ -276,6 +278,69 @@ def test_a_record_that_is_not_signed_counts_for_nothing(*, replace_: bool) -> No
     assert other.digest not in again.record.to_text()
     assert not _is_signed(world.model, STAGING, other.digest, OWN)
     assert not unsigned_tags(world.model)
+
+
+def test_signing_a_release_later_does_not_undo_a_rollback() -> None:
+    """A record that is not signed yet still says that the tags were returned."""
+    world = World(0)
+    with patched(world):
+        one, two = (Task(version=version, content=version) for version in "12")
+        for task in (one, two, replace(one, promotes=True)):
+            world.run(task)
+        before = {tag: world.model.digest(tag) for tag in FLOATING}
+        with signing():
+            (actor,) = world.run(two)
+
+    assert isinstance(actor.result, PublishResult), actor.error
+    assert {kept.reason for kept in actor.result.kept_tags.values()} == {KeptReason.RETURNED}
+    assert {tag: world.model.digest(tag) for tag in FLOATING} == before
+
+
+def test_a_filtered_run_does_not_drop_the_targets_of_an_unsigned_record() -> None:
+    """All targets must be published once, so that the record is signed."""
+    world = World(0)
+    with patched(world):
+        assert publish(world).succeeded
+        with signing():
+            (actor,) = world.run(Task(version="1", content="1", targets=("a-1",)))
+            assert isinstance(actor.error, DiagnosticError)
+            assert {one.code for one in actor.error.diagnostics} == {Code.UNSIGNED_IMAGE}
+            assert "publish all targets of 1" in actor.error.diagnostics[0].help
+            assert publish(world).succeeded
+            (actor,) = world.run(Task(version="1", content="1", targets=("a-1",)))
+            assert actor.succeeded
+
+
+def test_a_damaged_record_that_is_not_signed_counts_for_nothing() -> None:
+    """Whoever may push cannot block a version with it."""
+    world = World(0)
+    with patched(world), signing():
+        registries = ModelRegistries(world.model)
+        artifact = Artifact(b"[]", "release.json", MEDIA_TYPE, {})
+        push_artifact(registries, STAGING, "release-1", artifact)
+
+        assert publish(world).succeeded
+        assert pull_stored_record(registries, STAGING, "1") is not None
+
+
+def test_sizes_in_an_unsigned_record_count_for_nothing() -> None:
+    """Images are measured, although the latest release names them with their sizes."""
+    world = World(0)
+    with patched(world):
+        assert publish(world).succeeded
+        registries = ModelRegistries(world.model)
+        stored = pull_stored_record(registries, STAGING, "1")
+        assert stored is not None
+        small = [replace(one, bytes=1, sizes={}) for one in stored.record.targets]
+        record = ReleaseRecord(release="0.1", targets=tuple(small))
+        push_record(registries, STAGING, record)
+        with signing():
+            actor = publish(world)
+            actor = publish(world, "1.1")
+
+    assert isinstance(actor.result, PublishResult), actor.error
+    assert actor.result.record is not None
+    assert 1 not in [one.bytes for one in actor.result.record.targets]
 
 
 @pytest.mark.parametrize("step", ["sign", "verify"])

@@ -99,6 +99,28 @@ def test_versions_are_read_at_their_position(
     assert found.newer(FLOATING, image.digest) == owner
 
 
+def test_an_unfinished_release_has_no_older_minor_series(registries: FakeRegistries) -> None:
+    """A tag that the newer version does not move does not belong to it, whatever it names."""
+    image = registries.add_image(REPOSITORY, "other", "2.0.0", "1.9", "latest")
+    text = """
+variables:
+  V: "1.0.0"
+  MINOR: {from: V, match: '^(\\d+\\.\\d+)'}
+images:
+  a:
+    template: a.j2
+    tags: ["r.example/a:${V}"]
+    moving: ["r.example/a:${MINOR}", "r.example/a:latest"]
+publish: {version: "${V}"}
+"""
+    release = Release("V", "1.9.1")
+    found = TagOwners(registries, REPOSITORY, release, templates_of(text, "1.9.1"))
+
+    assert found.newer(f"{REPOSITORY}:1.9", image.digest) is None
+    assert found.newer(f"{REPOSITORY}:2.0", image.digest) == "2.0.0"
+    assert found.newer(FLOATING, image.digest) == "2.0.0"
+
+
 def test_the_phases_accept_the_matrix() -> None:
     """The matrix of these tests is valid."""
     assert phases.codes(MATRIX.format(tags='"r.example/a:{{ n }}-${V}"')) == []

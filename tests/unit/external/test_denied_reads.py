@@ -1,0 +1,74 @@
+"""Registries that deny reading: a repository is missing, or the account may not do that."""
+
+from __future__ import annotations
+
+import pytest
+from support.model_registry import HOST, ModelRegistries, ModelRegistry, Perform
+
+from compiler.external.registry.authorization import Authorizer
+from compiler.external.registry.credential_helpers import Credentials
+from compiler.external.registry.responses import DeniedError, Response
+
+
+REPOSITORY = f"{HOST}/acme/app"
+
+
+def registries(model: ModelRegistry, *denied: str) -> ModelRegistries:
+    """Return a client of a registry that denies reading paths with one of these texts."""
+
+    def gate(method: str, path: str, perform: Perform) -> Response:
+        if method in {"GET", "HEAD"} and any(text in path for text in denied):
+            return Response(
+                status=403,
+                reason="Forbidden",
+                url=path,
+                redirected=False,
+                headers={},
+                content=b'{"errors": [{"code": "DENIED", "message": "not authorized"}]}',
+            )
+        return perform()
+
+    return ModelRegistries(model, gate)
+
+
+@pytest.fixture(autouse=True)
+def _logged_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Provide credentials for every registry."""
+    found = Credentials("a", "b")
+    monkeypatch.setattr(Authorizer, "credentials", lambda _self, _host: found)
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_an_account_that_may_not_list_tags(*, exists: bool) -> None:
+    """Without the list, floating tags could move back; the help names the permission."""
+    model = ModelRegistry()
+    if exists:
+        model.add_image(REPOSITORY, "a", "1")
+    client = registries(model, "/tags/list")
+
+    assert bool(client.digest(REPOSITORY, "1")) == exists
+    with pytest.raises(DeniedError) as caught:
+        client.tags(REPOSITORY)
+    assert "ecr:ListImages" in caught.value.diagnostics[0].help
+    assert "not authorized" in caught.value.diagnostics[0].message
+    assert not client.denies_reading(REPOSITORY)
+
+
+def test_an_account_that_may_push_and_not_pull() -> None:
+    """It looks like a missing repository until something is read from it."""
+    client = registries(ModelRegistry(), "/")
+
+    assert client.tags(REPOSITORY) == []
+    assert client.digest(REPOSITORY, "1") is None
+    assert client.denies_reading(REPOSITORY)
+
+
+def test_a_repository_that_was_read_is_not_missing() -> None:
+    """Access that is denied later is an error."""
+    model = ModelRegistry()
+    image = model.add_image(REPOSITORY, "a", "1")
+    client = registries(model, "/blobs/")
+
+    assert client.manifest(REPOSITORY, "1")
+    with pytest.raises(DeniedError):
+        client.blob(REPOSITORY, str(image.data["config"]["digest"]))
