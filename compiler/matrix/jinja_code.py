@@ -58,6 +58,10 @@ class Generator(CodeGenerator):
         self.write(")")
 
 
+_CALL = 1000
+"""Characters that the call of a macro counts as: calls within calls end after about a second."""
+
+
 def meter_steps(tree: nodes.Template, environment: Environment) -> None:
     """Let each pass of a loop, macro, block and template count itself, with its size."""
     counted_nodes = (nodes.For, nodes.Macro, nodes.CallBlock, nodes.Block)
@@ -68,6 +72,7 @@ def meter_steps(tree: nodes.Template, environment: Environment) -> None:
             # Items that it excludes never reach the body.
             counted = nodes.EnvironmentAttribute("meter.counted", lineno=node.lineno)
             node.iter = nodes.Call(counted, [node.iter], [], None, None, lineno=node.lineno)
+        weight += _CALL if isinstance(node, nodes.Macro | nodes.CallBlock) else 0
         step = nodes.EnvironmentAttribute(f"meter.step({weight})", lineno=node.lineno)
         node.body.insert(0, nodes.ExprStmt(step, lineno=node.lineno))
     tree.set_environment(environment)

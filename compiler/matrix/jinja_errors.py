@@ -20,6 +20,10 @@ _ANALYSED = "<introspection>"
 """Jinja's name for a text whose names are determined."""
 
 
+_CALLS = 10
+"""Calls of templates and macros that another reason for a deep stack may have, too."""
+
+
 def place(error: BaseException) -> tuple[str | None, int]:
     """Return template name (or None) and line (from 1) at which an exception was raised."""
     if isinstance(error, TemplateSyntaxError):
@@ -103,15 +107,24 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[Code, str, str, str
             return *_computed(error, text), ""
 
 
+def _explain_depth(error: RecursionError) -> tuple[Code, str, str]:
+    """Return code, message and help for a stack that is too deep: by templates, or expressions."""
+    frames = 0
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None:
+        frames += "__jinja_template__" in trace.tb_frame.f_globals
+        trace = trace.tb_next
+    if frames > _CALLS:
+        message = "templates include each other in a cycle"
+        return Code.TEMPLATE_LOOP, message, "remove one of the references"
+    return Code.TOO_DEEP, "the expression is nested too deeply", "use fewer levels"
+
+
 def _computed(error: Exception, text: str) -> tuple[Code, str, str]:
     """Return code, message and help for an expression that cannot be evaluated."""
     match error:
         case RecursionError():
-            return (
-                Code.TEMPLATE_LOOP,
-                "templates include each other in a cycle",
-                "remove one of the references",
-            )
+            return _explain_depth(error)
         case MemoryError():
             return Code.TEMPLATE_ERROR, "the expression needs too much memory", "use smaller values"
         case OverflowError():

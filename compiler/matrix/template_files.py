@@ -22,6 +22,7 @@ class TemplateFiles:
     def __init__(self, files: Files) -> None:
         self._files = files
         self._texts: dict[str, str] = {}
+        self._split: dict[str, list[str]] = {}
         self.faults: dict[str, FileError] = {}
         """Name of a template -> why it cannot be used."""
 
@@ -70,7 +71,7 @@ class TemplateFiles:
 
     def locate(self, name: str, line: int, word: str = "") -> Location:
         """Return the location of a word in a line of a template; without it, that of the line."""
-        lines = self._texts.get(name, "").splitlines()
+        lines = self.lines(name)
         text = lines[line - 1] if 0 < line <= len(lines) else ""
         column = find_name(text, word)
         if column < 0:
@@ -89,7 +90,9 @@ class TemplateFiles:
 
     def lines(self, name: str) -> list[str]:
         """Return the lines of a template that was read."""
-        return self._texts.get(name, "").splitlines()
+        if name not in self._split and name in self._texts:
+            self._split[name] = self._texts[name].splitlines()
+        return self._split.get(name, [])
 
     def near(self, name: str) -> str:
         """Return a suggestion for a missing template."""

@@ -34,6 +34,8 @@ class Checked(NamedTuple):
     """The Dockerfile's escape character."""
     names_frontend: bool
     """Whether the Dockerfile has a `# syntax=`: its frontend may know other flags."""
+    has_folder: bool = False
+    """Whether a `WORKDIR` precedes: a mount without `target` is there."""
 
 
 class Problem(NamedTuple):
@@ -49,7 +51,7 @@ class Problem(NamedTuple):
 
 def problems(checked: Checked) -> Iterator[Problem]:
     """Yield why BuildKit rejects an instruction."""
-    instruction, escape, names_frontend = checked
+    instruction, escape, names_frontend, has_folder = checked
     reason = reason_to_reject(instruction) or invalid_flag(instruction)
     if reason:
         yield Problem(reason)
@@ -61,7 +63,7 @@ def problems(checked: Checked) -> Iterator[Problem]:
         return
     if instruction.keyword == "RUN":
         for value in flag_values(instruction, "mount"):
-            if mount := mount_problem(value, escape):
+            if mount := mount_problem(value, escape, has_folder=has_folder):
                 yield Problem(mount.reason, is_late=mount.is_late)
     elif instruction.keyword == "ARG":
         for argument in instruction.arguments:

@@ -12,6 +12,9 @@ from compiler.render.word_syntax import invalid_word, plain_word
 
 _URL = re.compile(r"(?:https?|git|ssh)://|[\w-]+@[\w.-]+:", re.ASCII)
 """What BuildKit does not read as a path of the context in a COPY."""
+_DOWNLOAD = re.compile(r"https?://(?!.*\.git(?:[#?]|\Z))", re.IGNORECASE)
+"""What ADD downloads, other than Git repositories."""
+_CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 _OCTAL = re.compile(r"[0-7]{1,11}")
 _SYMBOLIC = re.compile(r"[ugoa]*(?:[-+=](?:[rwxXst]+|[ugo])?)+")
 _LARGEST_MODE = 0o7777
@@ -116,6 +119,11 @@ def _copy(instruction: Instruction, escape: str) -> str:
             return f"COPY does not download {source!r}: use ADD"
     elif any(flag_values(instruction, "checksum")) and (len(sources) != 1 or not all(remote)):
         return "--checksum requires one source that is a URL or a Git repository"
+    elif len(sources) == 1 and sources[0] and _DOWNLOAD.match(sources[0]):
+        for word in flag_values(instruction, "checksum"):
+            checksum = plain_word(word, escape)
+            if checksum and not _CHECKSUM.fullmatch(checksum):
+                return f"invalid value for --checksum: {checksum!r}, write `sha256:` and 64 digits"
     return ""
 
 

@@ -18,18 +18,12 @@ from typing import Any
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic
-from compiler.matrix.jinja import environment, renderer
+from compiler.matrix.jinja import environment, piece_renderer
 from compiler.matrix.template_files import EXISTING
 from compiler.render.dockerfile import DockerfileError, read
-from compiler.render.marked_templates import (
-    CLOSE,
-    KEYWORD,
-    MARKS,
-    OPEN,
-    MarkedSandbox,
-    Start,
-    instructions,
-)
+from compiler.render.dockerfile_words import KEYWORDS
+from compiler.render.marked_templates import STARTS, MarkedSandbox, Start, starts
+from compiler.render.marked_text import CLOSE, MARKS, OPEN
 from compiler.render.templates import Templates
 
 
@@ -39,6 +33,12 @@ _COMMAND = re.compile(
     r"(?:[ \t]*(?:RUN|CMD|ENTRYPOINT)(?:[ \t]+--\S+)*|.*[&|;(])[ \t]+\Z", re.IGNORECASE
 )
 """The start of a line that a command completes, such as `env` or `add`."""
+_SHELL_OR_COMMENT = re.compile(r"[ \t]*(?:#|RUN[ \t].*[ \t]\Z)", re.IGNORECASE)
+"""The start of a line that a comment may complete without a change."""
+_WITHIN = re.compile(rf"(?<=[^\n])(?:{'|'.join(KEYWORDS)})[ \t]", re.IGNORECASE)
+"""A keyword within a line, perhaps as part of a word."""
+Renderer = Callable[[Mapping[str, Any]], tuple[str, list[str]]]
+"""Scope -> the text and its pieces."""
 _COMPARED = 100
 """Characters of an instruction that are compared, so that many of them take linear time."""
 _NEAR = 1000
@@ -51,9 +51,11 @@ class LostLineEnds:
     def __init__(self, templates: Templates, name: str) -> None:
         """Take the templates of the project, and the name of the one that is examined."""
         self._templates, self._name = templates, name
-        found = [] if name.startswith(EXISTING) else [*_instructions(templates, name)]
+        found = [] if name.startswith(EXISTING) else [*_starts(templates, name)]
         self._known = _Known(found)
-        self._marked: tuple[MarkedSandbox, Callable[[Mapping[str, Any]], str]] | None = None
+        self._prints = any(start.is_printed for start in found)
+        """Whether a line end may be lost before an instruction that an expression prints."""
+        self._marked: tuple[MarkedSandbox, Renderer] | None = None
 
     def errors(self, shape: str, text: str, scope: Mapping[str, Any]) -> tuple[Diagnostic, ...]:
         """Return an error for each instruction that lost the line end before it.
@@ -76,81 +78,66 @@ class LostLineEnds:
         )
 
     def _find(self, shape: str, text: str, scope: Mapping[str, Any]) -> tuple[Start, ...]:
-        if not any(self._known.within(shape)):
+        if not (self._prints and _WITHIN.search(text)) and not self._known.is_within(shape):
             return ()
         env, render = self._marked or self._compiled()
         try:
-            marked = render(scope)
-        except Exception:  # noqa: BLE001 - a template that sees the marks may raise anything
-            marked = ""
-        if MARKS.sub("", marked).strip("\n") + "\n" == text:
-            return tuple(_lost(marked, env.start))
-        return self._probable(text, env)
+            marked = "".join(map(str, render(scope)[1]))
+        except Exception:  # noqa: BLE001 - the marks may exceed a limit
+            return ()
+        if MARKS.sub("", marked).strip("\n") + "\n" != text:
+            return ()  # the template has examined marks
+        return tuple(_lost(marked, env.start))
 
-    def _probable(self, text: str, env: MarkedSandbox) -> tuple[Start, ...]:
-        """Return the instructions that directly follow other text, without marks."""
-        for file in _files(self._templates, self._name):
-            env.parse(self._templates.load(file) or "", file)
-        done = 0
-        parts: list[str] = []
-        found: list[Start] = []
-        for at, start in _Known(env.joined()).within(text):
-            if text[at - 1] not in " \t":
-                parts += [text[done:at], f"\2{len(found)}\3"]
-                found.append(start)
-                done = at
-        marked = "".join([*parts, text[done:]])
-        return tuple(_lost(marked, lambda mark: found[int(mark[1:-1])]))
-
-    def _compiled(self) -> tuple[MarkedSandbox, Callable[[Mapping[str, Any]], str]]:
+    def _compiled(self) -> "tuple[MarkedSandbox, Renderer]":
         env = environment(self._templates.load, bake=False, kind=MarkedSandbox)
+        env.keep_marks()
         inherits = self._templates.reads(self._name)[2]
-        self._marked = env, renderer(env.get_template(self._name), inherits=inherits)
+        self._marked = env, piece_renderer(env.get_template(self._name), inherits=inherits)
         return self._marked
 
 
 class _Known:
-    """Instructions of templates, to find them within the lines of a Dockerfile."""
+    """Instructions and comments of templates, to find them within the lines of a Dockerfile."""
 
     def __init__(self, found: Iterable[Start]) -> None:
-        self._by_text = {start.text[:_COMPARED]: start for start in reversed([*found])}
-        self._lengths = sorted(set(map(len, self._by_text)), reverse=True)
-        words = {text.split(None, 1)[0].rstrip("\\") for text in self._by_text}
-        self._inside = re.compile(rf"(?<=[^\n])(?:{'|'.join(sorted(words))})(?=[ \t\n\\])")
+        self._texts = {start.text[:_COMPARED] for start in found if start.text}
+        self._lengths = sorted(set(map(len, self._texts)), reverse=True)
+        firsts = (text.split(None, 1)[0].rstrip("\\") for text in self._texts)
+        words = {"#" if word.startswith("#") else rf"{word}(?=[ \t\n\\])" for word in firsts}
+        self._inside = re.compile(rf"(?<=[^\n])(?:{'|'.join(sorted(words))})")
 
-    def within(self, text: str) -> Iterator[tuple[int, Start]]:
-        """Yield the instructions that are not at the start of their line, with their offsets."""
-        for match in self._inside.finditer(text) if self._by_text else ():
+    def is_within(self, text: str) -> bool:
+        """Return whether one of them is not at the start of its line."""
+        for match in self._inside.finditer(text) if self._texts else ():
             at = match.start()
-            texts = (self._by_text.get(text[at : at + length]) for length in self._lengths)
-            if start := next(filter(None, texts), None):
+            if any(text[at : at + length] in self._texts for length in self._lengths):
                 first = max(at - _NEAR, 0)
                 before = text[max(text.rfind("\n", first, at) + 1, first) : at]
-                if _is_within(before, text[at].islower()):
-                    yield at, start
+                if _is_within(before, match[0]):
+                    return True
+        return False
 
 
-def _files(templates: Templates, name: str) -> Collection[str]:
+def _starts(templates: Templates, name: str) -> Iterator[Start]:
     files, names, _ = templates.reads(name)
     # An include that is only known when rendering may be any of those that were read.
-    return files if names is not None else templates.loaded()
+    for file in files if names is not None else templates.loaded():
+        yield from starts(templates.env, templates.load(file) or "", file)
 
 
-def _instructions(templates: Templates, name: str) -> Iterator[Start]:
-    for file in _files(templates, name):
-        yield from instructions(templates.env, templates.load(file) or "", file)
-
-
-def _is_within(before: str, is_lower: bool) -> bool:  # noqa: FBT001
-    """Return whether an instruction after this text of its line is part of another one.
+def _is_within(before: str, start: str) -> bool:
+    """Return whether what follows this text of its line is part of another instruction.
 
     Args:
         before: the text.
-        is_lower: whether the instruction is in lower case, so that it may be a command.
+        start: the keyword that follows, or `#`.
     """
     if not before.strip(" \t") or _OPEN.match(before):
         return False
-    return not (is_lower and _COMMAND.match(before))
+    if start == "#":  # a comment of the shell, or the rest of a comment
+        return not _SHELL_OR_COMMENT.match(before)
+    return not (start.islower() and _COMMAND.match(before))
 
 
 def _lost(marked: str, start_of: Callable[[str], Start]) -> Iterator[Start]:
@@ -165,8 +152,8 @@ def _lost(marked: str, start_of: Callable[[str], Start]) -> Iterator[Start]:
         place = _Place()
         for mark, text in zip(rest[::2], rest[1::2], strict=True):
             place.take(mark, text)
-            instruction = KEYWORD.match(text) if place.lost else None
-            if instruction and _is_within(current[-_NEAR:], instruction[1].islower()):
+            match = STARTS.match(text) if place.lost else None
+            if match and _is_within(current[-_NEAR:], match[1]):
                 lines.append(current)
                 start = start_of(place.lost)
                 known = start.text or text.strip()
@@ -180,7 +167,10 @@ def _lost(marked: str, start_of: Callable[[str], Start]) -> Iterator[Start]:
 
 
 def _starting(lines: list[str], numbers: Collection[int]) -> list[int]:
-    """Return the numbers of the lines that start an instruction, up to the first invalid one."""
+    """Return the numbers of lines that start an instruction or a comment, up to an invalid one."""
+    for number in numbers:
+        if lines[number - 1].lstrip().startswith("#"):
+            lines[number - 1] = "ARG comment"
     try:
         read_to = read("\n".join(lines))
     except DockerfileError as error:

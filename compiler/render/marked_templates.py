@@ -4,8 +4,8 @@ A numbered mark precedes the first thing that is printed on a line after a line 
 removed. Two other marks enclose each text that is printed elsewhere: an included file, a macro, the
 text of a `set` or a `call`, and a block of a child template.
 
-Templates can see marks, so they render with marks only where a line end may be lost, and the result
-must equal that without marks.
+Only printing shows marks. Expressions see a `MarkedText` without its marks, and filters are applied
+to both; if the results differ in more than the marks, these are left out.
 """
 
 import re
@@ -13,20 +13,24 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from jinja2 import nodes
-from jinja2.filters import do_trim
 from jinja2.lexer import TokenStream
 
 from compiler.matrix.jinja_sandbox import Sandbox
 from compiler.render.dockerfile_words import KEYWORDS
+from compiler.render.marked_text import (
+    CLOSE,
+    OPEN,
+    MarkedText,
+    keeping_marks,
+    shown,
+    trim,
+    with_marks,
+    without_marks,
+)
 
 
-KEYWORD = re.compile(rf"[ \t]*({'|'.join(KEYWORDS)})(?=[ \t\\]|\Z)", re.IGNORECASE)
-"""A line that starts with an instruction."""
-MARKS = re.compile("(\2[0-9()]+\3)")
-"""Marks; sources reject the control characters in them."""
-OPEN, CLOSE = "\2(\3", "\2)\3"
-"""The marks around a text that is printed elsewhere."""
-
+STARTS = re.compile(rf"[ \t]*(#|(?:{'|'.join(KEYWORDS)})(?=[ \t\\]|\Z))", re.IGNORECASE)
+"""A line that starts with an instruction, or a comment."""
 _Token = tuple[int, str, str]
 """The line, the kind and the text of a token of Jinja."""
 _BEGINS = frozenset({"block_begin", "variable_begin"})
@@ -38,12 +42,14 @@ class Start(NamedTuple):
     """The start of a template line, and the line whose end may be lost."""
 
     text: str
-    """The instruction at the start, up to the next tag; empty for another line."""
+    """The instruction or comment at the start, up to the next tag; empty for another line."""
     file: str
     losing: int
     """The nearest line above whose end Jinja removes; otherwise the line itself."""
     is_removed: bool
     """Whether Jinja removes the line end directly before it."""
+    is_printed: bool = False
+    """Whether an expression begins the line, and may follow text whose line end is removed."""
 
 
 class _Lines:
@@ -72,7 +78,8 @@ class _Lines:
             return [*self._starts(line, text)]
         found: list[tuple[int, Start]] = []
         if kind in _BEGINS and self._is_start and self._is_removed:
-            found.append((0, self._start(line, "")))
+            is_printed = kind == "variable_begin" and self._losing > 0
+            found.append((0, self._start(line, "")._replace(is_printed=is_printed)))
         if kind in _ENDS and "\n" in text:
             self._lose(line)
         elif kind in {"variable_begin", "variable_end"}:
@@ -98,19 +105,22 @@ class _Lines:
                     self._losing = 0
             words = line.lstrip(" \t")
             if words and self._is_start:
-                instruction = words.rstrip() if KEYWORD.match(words) else ""
+                match = STARTS.match(words)
+                # Comments are only examined where Jinja removes the line end of a text above.
+                is_known = match and (match[1] != "#" or (self._is_removed and self._losing))
+                instruction = words.rstrip() if is_known else ""
                 if instruction or self._is_removed:
                     yield offset + len(line) - len(words), self._start(number, instruction)
                 self._is_start = False
             offset += len(line) + 1
 
 
-def instructions(env: Sandbox, source: str, file: str) -> Iterator[Start]:
-    """Yield the instructions at the start of the lines of a template."""
+def starts(env: Sandbox, source: str, file: str) -> Iterator[Start]:
+    """Yield the starts of the lines of a template that matter."""
     lines = _Lines(file)
     for token in env.lexer.tokeniter(source, file):
         for _, start in lines.take(token):
-            if start.text:
+            if start.text or start.is_printed:
                 yield start
 
 
@@ -119,19 +129,27 @@ class MarkedSandbox(Sandbox):
 
     def __init__(self, **options: Any) -> None:
         self._marked: list[Start] = []
-        self._first: set[int] = set()
         super().__init__(**options)
-        self.filters["trim"] = _trim
 
     def start(self, mark: str) -> Start:
         """Return the start of a line that a numbered mark precedes."""
         return self._marked[int(mark[1:-1])]
 
-    def joined(self) -> Iterator[Start]:
-        """Yield the instructions that certainly follow text of their own file or macro."""
-        for number, start in enumerate(self._marked):
-            if start.text and number not in self._first:
-                yield start
+    def keep_marks(self) -> None:
+        """Let all filters keep the marks in a text; called when they are complete."""
+        for name, function in self.filters.items():
+            self.filters[name] = keeping_marks(function, trim if name == "trim" else function)
+
+    def concat(self, pieces: Iterable[str]) -> str:
+        """Join what a macro or block prints."""
+        return with_marks(super().concat(map(str, pieces)))
+
+    def concatenate(self, *values: Any) -> str:
+        """Return the text of `~`."""
+        plain = super().concatenate(*map(without_marks, values))
+        if not any(isinstance(value, MarkedText) for value in values):
+            return plain
+        return with_marks(super().concatenate(*map(shown, values)))
 
     def _tokenize(
         self, source: str, name: str | None, filename: str | None = None, state: str | None = None
@@ -156,52 +174,13 @@ class MarkedSandbox(Sandbox):
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
-        self._enclose(tree)
         is_child = tree.find(nodes.Extends) is not None
-        for node in tree.find_all((nodes.Macro, nodes.CallBlock, nodes.AssignBlock, nodes.Block)):
-            if is_child or not isinstance(node, nodes.Block):
-                self._enclose(node)
+        kinds = (nodes.Macro, nodes.CallBlock, nodes.AssignBlock)
+        for node in (tree, *tree.find_all((*kinds, nodes.Block) if is_child else kinds)):
+            body: list[nodes.Node] = node.body  # type: ignore[attr-defined]
+            opened, closed = (
+                nodes.Output([nodes.TemplateData(mark)], lineno=node.lineno)
+                for mark in (OPEN, CLOSE)
+            )
+            body[:] = [opened, *body, closed]
         return tree
-
-    def _enclose(self, node: nodes.Node) -> None:
-        """Add the marks around the text of a node."""
-        body: list[nodes.Node] = node.body  # type: ignore[attr-defined]
-        for text in _first_texts(body):
-            number = MARKS.match(text.lstrip(" \t"))
-            if number:
-                self._first.add(int(number[0][1:-1]))
-        opened, closed = (
-            nodes.Output([nodes.TemplateData(mark)], lineno=node.lineno) for mark in (OPEN, CLOSE)
-        )
-        body[:] = [opened, *body, closed]
-
-
-def _first_texts(body: Iterable[nodes.Node]) -> Iterator[str]:
-    """Yield the texts that may be the first one that nodes print."""
-    for node in body:
-        if isinstance(node, nodes.Output):
-            for child in node.nodes:
-                if not isinstance(child, nodes.TemplateData):
-                    return
-                yield child.data
-                if MARKS.sub("", child.data).strip():
-                    return
-        elif not isinstance(node, nodes.Macro | nodes.AssignBlock):
-            for branch in ("body", "elif_", "else_"):
-                yield from _first_texts(getattr(node, branch, None) or ())
-
-
-def _trim(value: object, chars: str | None = None) -> str:
-    """Trim a text as Jinja does, and keep the marks in it."""
-    parts = MARKS.split(do_trim(str(value), chars))
-    texts = parts[::2]
-    for n, text in enumerate(texts):
-        texts[n] = text.lstrip(chars)
-        if texts[n]:
-            break
-    for n, text in reversed([*enumerate(texts)]):
-        texts[n] = text.rstrip(chars)
-        if texts[n]:
-            break
-    parts[::2] = texts
-    return "".join(parts)

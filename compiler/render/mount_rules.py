@@ -53,10 +53,11 @@ _VALID: Mapping[str, Callable[[str], bool]] = {
 """Option -> whether a value is valid."""
 
 
-def mount_problem(text: str, escape: str) -> MountProblem | None:
+def mount_problem(text: str, escape: str, *, has_folder: bool = False) -> MountProblem | None:
     """Return why BuildKit rejects the value of a `--mount`; None if it may accept it.
 
-    Values with variables are not known before the build: they are accepted.
+    Values with variables are not known before the build: they are accepted. Without a `target`, a
+    mount is at the working folder, which is `/` unless `has_folder`.
     """
     fields = mount_fields(text)
     if fields is None:
@@ -66,11 +67,11 @@ def mount_problem(text: str, escape: str) -> MountProblem | None:
         if key.lower() == "from" and re.search(r"\$.", value):
             reason = "`from` of a mount does not expand variables: name the image in a `FROM`"
             return MountProblem(reason, is_late=False)
-    reason = _invalid_options(fields, escape)
+    reason = _invalid_options(fields, escape, has_folder=has_folder)
     return MountProblem(reason, is_late=True) if reason else None
 
 
-def _invalid_options(fields: list[str], escape: str) -> str:
+def _invalid_options(fields: list[str], escape: str, *, has_folder: bool) -> str:
     """Return why the options are invalid, checked in BuildKit's order."""
     options: dict[str, str | None] = {"type": "bind"}
     for field in fields:
@@ -92,10 +93,10 @@ def _invalid_options(fields: list[str], escape: str) -> str:
             return f"invalid value for the option {key!r} of a mount: {value!r}"
         lower = key == "type" and value is not None
         options[_TEXTS.get(key, key)] = value.lower() if lower and value else value
-    return _invalid_combination(options)
+    return _invalid_combination(options, has_folder=has_folder)
 
 
-def _invalid_combination(options: Mapping[str, str | None]) -> str:
+def _invalid_combination(options: Mapping[str, str | None], *, has_folder: bool) -> str:
     """Return why options that are valid by themselves are invalid together."""
     kind = options["type"]
     if kind is None:
@@ -114,5 +115,6 @@ def _invalid_combination(options: Mapping[str, str | None]) -> str:
     if kind == "ssh" or target is None:
         return ""
     # A relative target is below the working folder, which is not known here.
-    is_root = not target or (target.startswith("/") and not posixpath.normpath(target).strip("/"))
+    is_root = target.startswith("/") and not posixpath.normpath(target).strip("/")
+    is_root = is_root or not (target or has_folder)
     return f"a mount of type {kind} requires a `target` other than /" if is_root else ""

@@ -49,10 +49,19 @@ class StageInstruction(NamedTuple):
 
 def stage_instructions(parsed: ParsedDockerfile) -> Iterator[StageInstruction]:
     """Yield the instructions of a Dockerfile with their stages."""
-    stage = -1
+    stage, has_folder = -1, False
+    named: dict[str, bool] = {}
+    """Stage that has ended -> whether it has a `WORKDIR`."""
     for instruction in parsed.instructions:
-        stage += instruction.keyword == "FROM"
-        checked = Checked(instruction, parsed.escape, parsed.syntax is not None)
+        if instruction.keyword == "FROM":
+            if stage >= 0:
+                named[parsed.stages[stage].name] = has_folder
+            stage += 1
+            has_folder = named.get(parsed.stages[stage].base.text.lower(), False)
+        has_folder = has_folder or (
+            instruction.keyword == "WORKDIR" and instruction.arguments != ("/",)
+        )
+        checked = Checked(instruction, parsed.escape, parsed.syntax is not None, has_folder)
         yield StageInstruction(stage, checked)
 
 

@@ -18,6 +18,7 @@ class Templates(TemplateFiles):
         super().__init__(files)
         self.read: frozenset[str] | None = frozenset()
         """The names that the used templates read; None if that cannot be determined."""
+        self._reads: dict[str, tuple[tuple[str, ...], frozenset[str] | None, bool]] = {}
         self.shapes: defaultdict[str, Shapes] = defaultdict(Shapes)
         """Template -> the shapes of its Dockerfiles."""
         self.env = environment(self.load, bake=False)
@@ -31,6 +32,11 @@ class Templates(TemplateFiles):
             The names of these templates, the template itself first; the names that they read, or
             None if an include is only known when rendering; whether any may use inheritance.
         """
+        if name not in self._reads:
+            self._reads[name] = self._read(name)
+        return self._reads[name]
+
+    def _read(self, name: str) -> tuple[tuple[str, ...], frozenset[str] | None, bool]:
         if name.startswith(EXISTING):
             return (name,), frozenset(), False
         text = self.load(name)

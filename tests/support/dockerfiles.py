@@ -161,6 +161,8 @@ REJECTED = (
         *("COPY --chown a.txt /", "COPY --chmod=999 a.txt /", "COPY --chmod=x a.txt /"),
         *("COPY 'a b' /", "COPY a${X /", "COPY https://a.example/b /", "COPY <<E /a\n${X\nE"),
         *("ADD --checksum=sha256:0 a.txt /", "ADD --from=0 a.txt /"),
+        *("ADD --checksum=sha256:0 https://a.example/b /", "ADD --checksum=a http://a.example/b /"),
+        *("RUN --mount=type=cache a", "WORKDIR /\nRUN --mount=type=cache a"),
         *("RUN --network=x a", "RUN --network a", "RUN --mount a", "RUN --mount= a"),
         *("RUN --mount=type=x,target=/a a", "RUN --mount=type=bind a", "RUN --mount=target=/ a"),
         *("RUN --mount=target=/a,x=1 a", "RUN --mount=target=/a,x a", "RUN --mount=a a"),

@@ -12,6 +12,11 @@ from compiler.pipeline import compile_matrix
 MATRIX = """set: {gpu: false}
 images: {app: {axes: [], template: t.j2, tags: ["acme/app:1"]}}
 """
+KIND = "{% macro kind() %}cuda{% endmacro %}\n{% if kind() == 'cuda' %}\nRUN cuda\n{% endif %}\n"
+PACKAGES = (
+    "{% set p %}a\nb{% endset %}\n{% if 'a' in p.split() %}\n"
+    "RUN {{ p.split() | join(' ') }}\n{% endif %}\n"
+)
 USAGE = "{% set s %}\nRun with: docker run\n{% endset %}\n"
 CALLED = "{% macro m() %}{{ caller() }}{% endmacro %}{% call m() %}\n"
 
@@ -20,7 +25,7 @@ def lost(folder: Path, body: str, files: dict[str, str]) -> list[tuple[str, int,
     """Compile a template, and return the file, line and instruction of each lost line end."""
     (folder / "templates").mkdir()
     (folder / "matrix.yaml").write_text(MATRIX)
-    is_whole = body.startswith(("{% extends", "ARG"))
+    is_whole = body.startswith(("{% extends", "ARG A"))
     text = body if is_whole else f"FROM busybox:1.36\n{body}"
     for name, content in {"t.j2": text, **files}.items():
         (folder / "templates" / name).write_bytes(content.encode())
@@ -87,6 +92,19 @@ def lost(folder: Path, body: str, files: dict[str, str]) -> list[tuple[str, int,
         ("RUN <<E\nx{# y #}\nADD a\nE\nWORKDIR /a{# x #}\nUSER b\n", 6, "USER b"),
         ("WORKDIR \U0010fffd{# note #}\nUSER nobody\n", 2, "USER nobody"),
         ("ENV A=1{# x #}\nLABEL b\n", 2, "LABEL b"),
+        (KIND + "WORKDIR /srv {# x #}\nUSER nobody\n", 6, "USER nobody"),
+        (KIND + "RUN a{% if gpu %} b{% endif %}\n    USER nobody\n", 6, "USER nobody"),
+        (KIND + "WORKDIR /a{% if gpu %}b{% endif %}\n{% include 'z.j2' %}\n", 6, "ENV A=1"),
+        (PACKAGES + "WORKDIR /srv {# x #}\nUSER nobody\n", 7, "USER nobody"),
+        ("{% set x %}{% endset %}{% if not x %}\nRUN a{# x #}\nUSER b\n{% endif %}", 3, "USER b"),
+        ("{% filter indent(2) %}\n\nRUN a{# x #}\nUSER b\n{% endfilter %}", 4, "USER b"),
+        ("{% set s %}USER b{% endset %}\nRUN a{# x #}\n{{ '' ~ s }}\n", 3, "USER b"),
+        ("WORKDIR /a{% if gpu %}b{% endif %}\n# no root\nRUN x\n", 2, "# no root"),
+        ('ENTRYPOINT ["a"{% if gpu %}, "b"{% endif %}]{# x #}\n# run\nUSER b\n', 2, "# run"),
+        ("ARG X{% if gpu %}=1{% endif %}\n  # Copying\nCOPY a b\n", 2, "# Copying"),
+        ("RUN make{# x #}\n# note\nRUN x\n", 2, "# note"),
+        ("WORKDIR /a{% if gpu %}b{% endif %}\n{{ 'RUN ' ~ 'x' }}\nRUN y\n", 2, "RUN x"),
+        ("WORKDIR /a{% if gpu %}b{% endif %}\n{{ 'USER' }} nobody\n", 2, "USER nobody"),
     ],
 )
 def test_a_lost_line_end_is_located(body: str, line: int, instruction: str, tmp_path: Path) -> None:
@@ -161,6 +179,17 @@ def test_an_include_that_is_known_when_rendering_is_examined(tmp_path: Path) -> 
         "{% set a %}time{% endset %}\n{% set s %}env A=1 make{% endset %}\nRUN {{ a }} {{ s }}\n",
         CALLED.replace("{{ caller() }}", "RUN time {{ caller() }}") + "env A=1\n{% endcall %}\n",
         "RUN <<E\nx{# y #}\nADD is\nE\nUSER b\n",
+        "RUN <<E\nx{# y #}\n# note\nE\nUSER b\n",
+        "RUN make {# x #}\n# note\nRUN x\n",
+        "# a{# x #}\n# b\nRUN x\n",
+        "RUN a \\\n{# x #}\n# note\n  b\n",
+        "RUN a{% if gpu %}b{% endif %}\n{{ '&& env A=1 b' }}\n",
+        (
+            "{% set x %}{% if gpu %}a{% endif %}{% endset %}\n{% if x %}\nRUN x\n{% endif %}\n"
+            '{% if gpu %}\nUSER nobody\n{% endif %}\nLABEL hint="USER nobody"\n'
+        ),
+        KIND + "{% if gpu %}\nrun make\n{% endif %}\nRUN npm run make;run make\n",
+        KIND + '{% if gpu %}\nENV A=1\n{% endif %}\nRUN printf "ENV A=1" > /doc\n',
     ],
 )
 def test_other_instructions_are_accepted(body: str, tmp_path: Path) -> None:
