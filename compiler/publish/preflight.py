@@ -10,7 +10,7 @@ from compiler.external.registry.client import RegistryError
 from compiler.external.registry.copying import Copier
 from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.publish.composed_images import known_digest
+from compiler.publish.composed_images import compose_index, known_digest
 from compiler.publish.create_tag import ensure_tag
 from compiler.publish.items import ReleaseItem
 from compiler.publish.request import NOTHING_BUILT, SOME_TAGS, PublishJob, PublishProgress
@@ -188,6 +188,8 @@ def reject_existing_tags(job: PublishJob, progress: PublishProgress, outcome: st
     others: dict[str, ReleaseItem] = {}
     for item in job.tagged.values():
         own = known_digest(progress, item)
+        if own is None and any(map(progress.version_tags.get, item.version_tags)):
+            own = _composed_digest(job, progress, item)
         for tag in item.version_tags:
             if progress.version_tags[tag] not in {None, own}:
                 others[tag] = item
@@ -213,6 +215,14 @@ def reject_existing_tags(job: PublishJob, progress: PublishProgress, outcome: st
             help_=_existing_tag_help(job, existing),
             outcome=SOME_TAGS if progress.overtaken else outcome,
         )
+
+
+def _composed_digest(job: PublishJob, progress: PublishProgress, item: ReleaseItem) -> str | None:
+    """Return the digest of an index that no trusted record names; None for anything else."""
+    is_index = bool(item.members) and not item.platform
+    if not is_index or not progress.images.keys() >= {*item.members}:
+        return None
+    return compose_index(job, progress, item).digest
 
 
 def _existing_tag_help(job: PublishJob, tags: Collection[str]) -> str:

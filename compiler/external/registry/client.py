@@ -89,7 +89,7 @@ class Registries:
         self._missing: set[str] = set()
         """Repositories that deny reading because they do not exist yet."""
         self._existing: set[str] = set()
-        """Repositories from which something was read."""
+        """Repositories whose manifests may be read."""
 
     @property
     def requests(self) -> int:
@@ -171,7 +171,7 @@ class Registries:
         except DeniedError as error:
             if self._lacks(repository, path):
                 return None
-            if path.startswith("tags/"):
+            if path.startswith("tags/") and repository in self._existing:
                 error.diagnostics = tuple(replace(one, help=_LIST) for one in error.diagnostics)
             raise
         if response is not None:
@@ -190,6 +190,7 @@ class Registries:
                 if not path.startswith("manifests/"):
                     with suppress(DeniedError):
                         self._request("HEAD", repository, "manifests/latest", accept=_ACCEPT)
+                        self._existing.add(repository)
                         return False
                 self.check_writable(repository)
             except RegistryError:
