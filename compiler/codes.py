@@ -245,8 +245,8 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "because a wrong guess would corrupt names and Dockerfiles. Save the file as UTF-8.",
         Code.CONTROL_CHARACTER: "The file contains an invisible control character, such as NUL, "
         "which would end up in a Dockerfile or a tag. Remove it. Newlines and tabs are allowed.",
-        Code.TOO_DEEP: "Collections are nested too deeply; many parsers crash on such input. Use "
-        "fewer levels.",
+        Code.TOO_DEEP: "Collections or expressions are nested too deeply; many parsers crash on "
+        "such input. Use fewer levels.",
         Code.TOO_MANY_NODES: "The file has too many values after its aliases are expanded. A few "
         "lines of nested aliases can expand to billions of values. Keep only what the build "
         "needs.",

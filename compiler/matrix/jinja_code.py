@@ -59,7 +59,8 @@ class Generator(CodeGenerator):
 
 
 _CALL = 1000
-"""Characters that the call of a macro counts as: calls within calls end after about a second."""
+"""Characters that a macro, a block or an included template counts as: calls of each other end
+after about a second."""
 
 
 def meter_steps(tree: nodes.Template, environment: Environment) -> None:
@@ -72,7 +73,7 @@ def meter_steps(tree: nodes.Template, environment: Environment) -> None:
             # Items that it excludes never reach the body.
             counted = nodes.EnvironmentAttribute("meter.counted", lineno=node.lineno)
             node.iter = nodes.Call(counted, [node.iter], [], None, None, lineno=node.lineno)
-        weight += _CALL if isinstance(node, nodes.Macro | nodes.CallBlock) else 0
+        weight += 0 if isinstance(node, nodes.For) else _CALL
         step = nodes.EnvironmentAttribute(f"meter.step({weight})", lineno=node.lineno)
         node.body.insert(0, nodes.ExprStmt(step, lineno=node.lineno))
     tree.set_environment(environment)

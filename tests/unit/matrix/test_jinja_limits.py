@@ -170,6 +170,22 @@ def test_included_templates_are_counted(monkeypatch: pytest.MonkeyPatch) -> None
         renderer(env.get_template("a"))({"depth": 60})
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% macro a(n) %}{% if n %}{{ a(n-1) }}{{ a(n-1) }}{% endif %}{% endmacro %}{{ a(40) }}",
+        "{% set depth = depth - 1 %}{% if depth %}{% include 'a' %}{% include 'a' %}{% endif %}",
+    ],
+)
+def test_calls_within_calls_end_early(text: str) -> None:
+    """A call takes much longer than the step of a loop, so fewer of them are possible."""
+    env = environment(lambda _: text, bake=False)
+    with pytest.raises(SecurityError, match="too large"):
+        renderer(env.get_template("a"))({"depth": 40})
+
+    assert 10_000 < env.meter.steps < 100_000
+
+
 def test_all_texts_of_a_run_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each rendering is within its limit, and together they are not."""
     monkeypatch.setattr(jinja_limits, "MAX_RUN", 100)

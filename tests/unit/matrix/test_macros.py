@@ -71,3 +71,17 @@ def test_errors_in_macros(tmp_path: Path, macros: str, code: str, path: str) -> 
 
     (found,) = caught.value.diagnostics
     assert (found.code, found.file_location.path) == (code, path)
+
+
+@pytest.mark.parametrize("text", ["1" + "+1" * 5000, "'a'" + "|lower" * 5000])
+def test_a_deep_expression_is_no_loop_of_templates(text: str, tmp_path: Path) -> None:
+    """The reason is the expression; no template includes another one."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/a.j2").write_text("FROM scratch\n")
+    matrix = f'images: {{app: {{template: a.j2, labels: {{a: "{{{{ {text} }}}}"}}}}}}'
+    (tmp_path / "matrix.yaml").write_text(matrix)
+
+    with pytest.raises(CompileError) as caught:
+        compile_matrix(tmp_path / "matrix.yaml")
+
+    assert [one.code for one in caught.value.diagnostics] == ["too-deep"]
