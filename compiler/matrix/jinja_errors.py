@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 
-from jinja2 import TemplateSyntaxError, UndefinedError
+from jinja2 import Template, TemplateSyntaxError, UndefinedError
 from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS as DEFAULT_FILTERS
 from jinja2.tests import TESTS as DEFAULT_TESTS
@@ -18,8 +18,6 @@ from compiler.matrix.jinja_versions import NAMES
 
 _ANALYSED = "<introspection>"
 """Jinja's name for a text whose names are determined."""
-
-
 _CALLS = 10
 """Calls of templates and macros that another reason for a deep stack may have, too."""
 
@@ -30,15 +28,21 @@ def place(error: BaseException) -> tuple[str | None, int]:
         name = error.name or error.filename
         return None if name == _ANALYSED else name, error.lineno
     found: tuple[str | None, int] = (None, 1)
+    for template, line in _calls(error):
+        found = (template.name, template.get_corresponding_lineno(line))
+        if isinstance(error, RecursionError):
+            break  # the depth at which the stack ends is arbitrary
+    return found
+
+
+def _calls(error: BaseException) -> Iterator[tuple[Template, int]]:
+    """Yield the calls of templates that led to an exception, each with the line of its code."""
     trace: TracebackType | None = error.__traceback__
     while trace is not None:
         template = trace.tb_frame.f_globals.get("__jinja_template__")
         if template is not None:
-            found = (template.name, template.get_corresponding_lineno(trace.tb_lineno))
-            if isinstance(error, RecursionError):
-                break  # the depth at which the stack ends is arbitrary
+            yield template, trace.tb_lineno
         trace = trace.tb_next
-    return found
 
 
 _NAMED = re.compile(r"'([^']+)'")
@@ -109,12 +113,7 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[Code, str, str, str
 
 def _explain_depth(error: RecursionError) -> tuple[Code, str, str]:
     """Return code, message and help for a stack that is too deep: by templates, or expressions."""
-    frames = 0
-    trace: TracebackType | None = error.__traceback__
-    while trace is not None:
-        frames += "__jinja_template__" in trace.tb_frame.f_globals
-        trace = trace.tb_next
-    if frames > _CALLS:
+    if sum(1 for _ in _calls(error)) > _CALLS:
         message = "templates include each other in a cycle"
         return Code.TEMPLATE_LOOP, message, "remove one of the references"
     return Code.TOO_DEEP, "the expression is nested too deeply", "use fewer levels"

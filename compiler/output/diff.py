@@ -17,9 +17,9 @@ from compiler.output.manifest import is_leftover, is_marked, listed_files, plan_
 
 
 JOURNAL = "folders"
+"""The file in the project's staging folder that names each folder a run writes to, one a line."""
 _LONGEST_JOURNAL = 16_384
 """Bytes of a journal that are read: a run writes to a few folders, but a checkout may have one."""
-"""The file in the project's staging folder that names each folder a run writes to, one a line."""
 
 
 class Kind(StrEnum):

@@ -215,5 +215,5 @@ def released_indexes(job: PublishJob, progress: PublishProgress) -> list[Release
             digest=progress.composed[name].digest,
         )
         for name, item in job.tagged.items()
-        if item.members and not item.platform
+        if item.is_index
     ]

@@ -13,7 +13,8 @@ from compiler.external.registry.artifacts import (
     artifact_blob,
     creation_time,
 )
-from compiler.external.registry.client import MEDIA_TYPES, Manifest, descriptor_size
+from compiler.external.registry.client import MEDIA_TYPES, Manifest
+from compiler.external.registry.paths import descriptor_size
 from compiler.publish import check_marks, clean_up_notes, staging_time
 from compiler.releases import registry_record
 from compiler.releases.record import ReleaseRecord

@@ -46,6 +46,11 @@ class ReleaseItem(NamedTuple):
         """The target, or the first of the targets of whose images it consists."""
         return self.members[0] if self.members else self.target
 
+    @property
+    def is_index(self) -> bool:
+        """Whether it is an index of the images of several targets."""
+        return bool(self.members) and not self.platform
+
 
 def release_items(
     resolved: ResolvedPlan,

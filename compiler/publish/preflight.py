@@ -219,8 +219,7 @@ def reject_existing_tags(job: PublishJob, progress: PublishProgress, outcome: st
 
 def _composed_digest(job: PublishJob, progress: PublishProgress, item: ReleaseItem) -> str | None:
     """Return the digest of an index that no trusted record names; None for anything else."""
-    is_index = bool(item.members) and not item.platform
-    if not is_index or not progress.images.keys() >= {*item.members}:
+    if not item.is_index or not progress.images.keys() >= {*item.members}:
         return None
     return compose_index(job, progress, item).digest
 

@@ -158,12 +158,10 @@ class PublishJob:
         Platforms come after the indexes that contain them. Some registries reject an index while
         another request stores one of its manifests again.
         """
-        for kind in ((False, False), (True, False), (True, True)):
-            yield {
-                name: item
-                for name, item in self.tagged.items()
-                if (bool(item.members), bool(item.platform)) == kind
-            }
+        tagged = self.tagged.items()
+        yield {name: item for name, item in tagged if not item.members}
+        yield {name: item for name, item in tagged if item.is_index}
+        yield {name: item for name, item in tagged if item.platform}
 
     @property
     def staged(self) -> Mapping[str, ReleaseItem]:

@@ -9,8 +9,12 @@ from compiler.codes import Code
 from compiler.errors import Diagnostic, DiagnosticError, Location, Repository
 from compiler.external.registry.attached import AttachedArtifacts
 from compiler.external.registry.client import Registries
-from compiler.external.registry.parallel import run_parallel
+from compiler.external.registry.parallel import pause, run_parallel
 from compiler.external.signer import Signer
+
+
+_LAG = 1.0
+"""Seconds after which a signature that a registry does not list yet is looked for again."""
 
 
 class SignedImage(NamedTuple):
@@ -48,6 +52,7 @@ class Signatures:
         self._program, self._registries = program, registries
         self._attached = AttachedArtifacts(registries)
         self._verified: set[SignedImage] = set()
+        self._rejected: set[SignedImage] = set()
 
     @property
     def label(self) -> str:
@@ -84,11 +89,16 @@ class Signatures:
     def verify(self, image: SignedImage) -> bool:
         """Return whether the signer has signed an image, which another run may have done just now.
 
+        An image that is not signed is looked at twice, and then counts as such in this run.
+
         Raises:
             CosignError: cosign cannot verify signatures.
         """
-        if image not in self._verified and not self._program.verify([image.reference]):
-            self._verified.add(image)
+        if image not in self._verified and image not in self._rejected:
+            reasons = self._program.verify([image.reference])
+            if reasons and not pause(_LAG):
+                reasons = self._program.verify([image.reference])
+            (self._rejected if reasons else self._verified).add(image)
         return image in self._verified
 
     def ensure(

@@ -138,9 +138,7 @@ def _read_staged(job: PublishJob, items: Items, reasons: dict[str, str]) -> dict
         item = items[name]
         tag = f"{item.repository}:{tags[name]}"
         if image is None:
-            denied = job.registries.denies_reading(item.repository)
-            state = "cannot be read: the registry denies that" if denied else "is missing"
-            reasons[name] = f"{tag} {state}, although it was pushed"
+            reasons[name] = f"{tag} is missing although it was pushed"
             continue
         required = {platform} if platform else set(item.platforms)
         missing = sorted(missing_platforms(required, image.platforms))

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from compiler.external.json_object import as_object, load_object
 from compiler.external.platforms import canonical_platform
-from compiler.external.registry.client import INDEX_TYPES, Manifest, Registries, descriptor_size
+from compiler.external.registry.client import INDEX_TYPES, Manifest, Registries
 from compiler.external.registry.copying import require_manifest
-from compiler.external.registry.paths import descriptor_digest
+from compiler.external.registry.paths import descriptor_digest, descriptor_size
 from compiler.fingerprint.naming import LABEL, fingerprint_tag
 from compiler.releases.record import MAX_NUMBER, ReleasedTarget
 from compiler.targets.image_tests import ImageTest, tests_as_json

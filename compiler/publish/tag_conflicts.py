@@ -81,11 +81,10 @@ def _duplicates(job: PublishJob) -> Iterator[tuple[str, str]]:
 
 def _own_version_tags(job: PublishJob) -> Iterator[tuple[str, str]]:
     """Yield target and reason for each fixed floating tag that is a version tag of its image."""
-    fixed = {*map(tag_key, job.templates.fixed_floating_tags)}
     for item in job.tagged.values():
         version_tags = {*map(tag_key, item.version_tags)}
         for tag in item.floating_tags:
-            if tag_key(tag) in version_tags & fixed:
+            if tag_key(tag) in version_tags and job.templates.is_fixed(tag):
                 yield item.first_target, _OWN.format(tag)
 
 

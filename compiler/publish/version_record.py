@@ -7,15 +7,10 @@ from typing import NamedTuple
 
 from compiler.codes import Code
 from compiler.external.registry.client import InvalidContentError
-from compiler.external.registry.parallel import pause
 from compiler.publish.request import NOTHING_BUILT, PublishJob, PublishProgress
 from compiler.publish.signatures import SignedImage
 from compiler.releases.record import ReleaseRecord
 from compiler.releases.registry_record import find_manifest, pull_stored_record, read_record
-
-
-_LAG = 1.0
-"""Seconds after which a signature that a registry does not list yet is looked for again."""
 
 
 class VersionRecord(NamedTuple):
@@ -86,11 +81,6 @@ def reject_unsigned_targets(job: PublishJob, progress: PublishProgress) -> None:
 
 
 def _is_signed(job: PublishJob, digest: str) -> bool:
-    """Return whether a record is signed, if the matrix has `sign`; another run may do it now."""
-    if job.signatures is None:
-        return True
+    """Return whether a record is signed, if the matrix has `sign`."""
     image = SignedImage(job.record_repository, digest)
-    if job.signatures.verify(image):
-        return True
-    pause(_LAG)
-    return job.signatures.verify(image)
+    return job.signatures is None or job.signatures.verify(image)

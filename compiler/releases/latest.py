@@ -127,10 +127,8 @@ class _CurrentTags:
     """The images that floating tags refer to now; each tag is read once."""
 
     def __init__(self, registries: Registries, repositories: Collection[str]) -> None:
-        self._registries, self._repositories = (
-            registries,
-            frozenset(map(repository_key, repositories)),
-        )
+        self._registries = registries
+        self._repositories = frozenset(map(repository_key, repositories))
         self._digests: dict[str, str | None] = {}
 
     def name_release(self, record: ReleaseRecord) -> bool:

@@ -48,14 +48,8 @@ class TagTemplates:
         return floating_tags(self.resolved)
 
     @cached_property
-    def release_tags(self) -> frozenset[str]:
-        """The version tags of all images in this release."""
+    def _release_tags(self) -> frozenset[str]:
         return frozenset(tag for name in self.version_tags for tag in self.tags_of(name))
-
-    @cached_property
-    def fixed_floating_tags(self) -> frozenset[str]:
-        """The floating tags that are the same in every release."""
-        return frozenset(t for t in floating_tags(self._opened) if not LEFT_OPEN.search(t))
 
     def is_floating(self, tag: str) -> bool:
         """Return whether a tag is one of the floating tags, however its registry is spelled."""
@@ -67,26 +61,28 @@ class TagTemplates:
 
     def can_move(self, tag: str, version: str) -> bool:
         """Return whether a tag is a floating tag of a version; one that follows it may not be."""
-        return tag_key(tag) in self._fixed or tag_key(tag) in self._floating_of(version)
-
-    @cached_property
-    def _fixed(self) -> frozenset[str]:
-        return frozenset(map(tag_key, self.fixed_floating_tags))
-
-    def _floating_of(self, version: str) -> frozenset[str]:
         found = self._floating_tags.get(version)
         if found is None:
             resolved = self.resolved.with_variable(self._release.variable, version)
             found = self._floating_tags[version] = frozenset(map(tag_key, floating_tags(resolved)))
-        return found
+        return tag_key(tag) in found
+
+    def is_fixed(self, tag: str) -> bool:
+        """Return whether a tag is a floating tag that is the same in every release."""
+        return tag_key(tag) in self._fixed
+
+    @cached_property
+    def _fixed(self) -> frozenset[str]:
+        tags = map(tag_key, floating_tags(self._opened))
+        return frozenset(tag for tag in tags if not LEFT_OPEN.search(tag))
 
     def is_release_tag(self, tag: str) -> bool:
         """Return whether a tag is a version tag of this release."""
-        return tag_key(tag) in self._release_tags
+        return tag_key(tag) in self._release_keys
 
     @cached_property
-    def _release_tags(self) -> frozenset[str]:
-        return frozenset(map(tag_key, self.release_tags))
+    def _release_keys(self) -> frozenset[str]:
+        return frozenset(map(tag_key, self._release_tags))
 
     def has_repository(self, tag: str) -> bool:
         """Return whether the matrix has tags in the repository of a tag."""
@@ -99,7 +95,7 @@ class TagTemplates:
     @cached_property
     def repositories(self) -> frozenset[str]:
         """The repositories of all tags of the matrix."""
-        return frozenset(split_tag(tag)[0] for tag in (*self.release_tags, *self.floating_tags))
+        return frozenset(split_tag(tag)[0] for tag in (*self._release_tags, *self.floating_tags))
 
     def tags_of(self, target: str) -> tuple[str, ...]:
         """Return the version tags of a target in this release."""
@@ -107,8 +103,7 @@ class TagTemplates:
 
     def possible_versions(self, tag: str) -> frozenset[str]:
         """Return the versions of which a text would be a version tag, floating tags included."""
-        found = (template.version(tag_key(tag)) for template, _ in self._candidates(tag))
-        return frozenset(version for version in found if version is not None)
+        return frozenset(version for _, _, version in self._matches(tag))
 
     def version_of(self, tag: str) -> str | None:
         """Return the version number in a version tag; None without one, or with several."""
@@ -151,20 +146,18 @@ class TagTemplates:
         for tag in tags:
             if self.is_floating(tag):
                 continue
-            matches = [
-                (len(template.text), name, version)
-                for template, name in self._candidates(tag)
-                if (version := template.version(tag_key(tag))) is not None
-            ]
+            matches = [*self._matches(tag)]
             most = max((length for length, _, _ in matches), default=0)
             yield from ((name, version) for length, name, version in matches if length == most)
 
-    def _candidates(self, tag: str) -> Iterator[tuple[TagTemplate, str]]:
-        """Yield the templates that begin and end like a tag, with their targets."""
-        tag = tag_key(tag)
+    def _matches(self, tag: str) -> Iterator[tuple[int, str, str]]:
+        """Yield the length of each template that can produce a tag, with target and version."""
+        key = tag_key(tag)
         for start, end in self._lengths:
-            if start + end < len(tag):
-                yield from self._by_ends.get((tag[:start], tag[len(tag) - end :]), ())
+            if start + end < len(key):
+                for template, name in self._by_ends.get((key[:start], key[len(key) - end :]), ()):
+                    if (version := template.version(key)) is not None:
+                        yield len(template.text), name, version
 
     @cached_property
     def _by_ends(self) -> Mapping[tuple[str, str], list[tuple[TagTemplate, str]]]:

@@ -30,11 +30,6 @@ class MarkedText(str):
         """Return the text with its marks, which is printed."""
         return self._marked
 
-    @property
-    def plain(self) -> str:
-        """The text without marks."""
-        return self[:]
-
 
 def with_marks(text: str) -> str:
     """Return a text that may contain marks."""
@@ -43,7 +38,7 @@ def with_marks(text: str) -> str:
 
 def without_marks(value: Any) -> Any:
     """Return a value, or a text without its marks."""
-    return value.plain if isinstance(value, MarkedText) else value
+    return value[:] if isinstance(value, MarkedText) else value
 
 
 def shown(value: Any) -> Any:

@@ -182,8 +182,9 @@ def _diagnosed(
         return error.at(named)
     if isinstance(error, NoBaseError):
         text = f"{error}\n"
-        for lost in LostLineEnds(templates, target.template).errors(text, text, target.scope):
-            return lost
+        lost = LostLineEnds(templates, target.template).errors(text, text, target.scope)
+        if lost:
+            return lost[0]
         return Diagnostic(
             code=Code.NO_BASE,
             message=f"template {target.template!r} renders no FROM",

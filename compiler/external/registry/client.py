@@ -6,13 +6,11 @@ several threads.
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from compiler.external.json_object import load_object
 from compiler.external.registry.http import ATTEMPTS, HttpClient
-from compiler.external.registry.listings import DIGEST, list_referrers, list_tags
+from compiler.external.registry.listings import DIGEST, list_referrers, list_tags, name_permission
 from compiler.external.registry.paths import digest_path, manifest_path
 from compiler.external.registry.responses import (
     DeniedError,
@@ -51,12 +49,6 @@ INDEX_TYPES = (INDEX, _DOCKER_INDEX)
 MEDIA_TYPES = (*INDEX_TYPES, MANIFEST, _DOCKER_MANIFEST)
 """The media types of manifests that we understand."""
 _ACCEPT = ", ".join(MEDIA_TYPES)
-_LIST = (
-    "the account must also list tags: `ecr:ListImages` at AWS, `metadata/read` at Azure; without "
-    "the list, releases cannot be compared"
-)
-_MAX_SIZE = 2**40
-"""Maximum number of bytes of a blob that a manifest can name; more is not a size."""
 
 
 class Manifest(NamedTuple):
@@ -70,12 +62,6 @@ class Manifest(NamedTuple):
     def data(self) -> Mapping[str, Any]:
         """The parsed content."""
         return load_object(self.content) or {}
-
-
-def descriptor_size(descriptor: Any) -> int:
-    """Return the number of bytes in a descriptor of a manifest; 0 if it has no valid number."""
-    size = descriptor.get("size") if isinstance(descriptor, dict) else None
-    return size if isinstance(size, int) and 0 < size <= _MAX_SIZE else 0
 
 
 class Registries:
@@ -131,7 +117,12 @@ class Registries:
         Raises:
             InvalidContentError: the list is malformed or endless.
         """
-        return list_tags(self._read, repository)
+        try:
+            return list_tags(self._read, repository)
+        except DeniedError as error:
+            if repository in self._existing:
+                name_permission(error)
+            raise
 
     def blob(self, repository: str, digest: str) -> bytes | None:
         """Return the content of a blob; None if it is missing.
@@ -168,11 +159,9 @@ class Registries:
             response = self._request(
                 method, repository, path, accept=accept, limit=limit, redirects=redirects
             )
-        except DeniedError as error:
+        except DeniedError:
             if self._lacks(repository, path):
                 return None
-            if path.startswith("tags/") and repository in self._existing:
-                error.diagnostics = tuple(replace(one, help=_LIST) for one in error.diagnostics)
             raise
         if response is not None:
             self._existing.add(repository)
@@ -183,19 +172,24 @@ class Registries:
 
         If the account may read manifests but not list tags, the repository exists.
         """
-        if repository in self._existing:
-            return False
-        if repository not in self._missing:
-            try:
-                if not path.startswith("manifests/"):
-                    with suppress(DeniedError):
-                        self._request("HEAD", repository, "manifests/latest", accept=_ACCEPT)
-                        self._existing.add(repository)
-                        return False
-                self.check_writable(repository)
-            except RegistryError:
+        if repository in self._existing or repository in self._missing:
+            return repository in self._missing
+        try:
+            if not path.startswith("manifests/") and self._reads_manifests(repository):
                 return False
-            self._missing.add(repository)
+            self.check_writable(repository)
+        except RegistryError:
+            return False
+        self._missing.add(repository)
+        return True
+
+    def _reads_manifests(self, repository: str) -> bool:
+        """Return whether the account may read manifests of a repository; it may have none."""
+        try:
+            self._request("HEAD", repository, "manifests/latest", accept=_ACCEPT)
+        except DeniedError:
+            return False
+        self._existing.add(repository)
         return True
 
     def denies_reading(self, repository: str) -> bool:

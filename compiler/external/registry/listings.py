@@ -6,6 +6,7 @@ in each response.
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from compiler.external.json_object import load_object
 from compiler.external.references import is_tag_name
 from compiler.external.registry.paths import digest_path
 from compiler.external.registry.responses import (
+    DeniedError,
     RejectedError,
     Response,
     parse_json,
@@ -31,6 +33,17 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 Entry = TypeVar("Entry")
 Read = Callable[..., Response | None]
 """Sends a request that reads, as `Registries` does; None if the content is missing."""
+
+
+_PERMISSION = (
+    "the account must also list tags: `ecr:ListImages` at AWS, `metadata/read` at Azure; without "
+    "the list, releases cannot be compared"
+)
+
+
+def name_permission(error: DeniedError) -> None:
+    """Let an error name the permission that an account lacks which may read, but not list tags."""
+    error.diagnostics = tuple(replace(one, help=_PERMISSION) for one in error.diagnostics)
 
 
 def list_tags(read: Read, repository: str) -> list[str]:

@@ -1,9 +1,12 @@
-"""Build the paths of requests: a tag or digest becomes part of one only if it is valid.
+"""Build the paths of requests, and read the descriptors in manifests that lead to them.
+
+A tag or digest becomes part of a path only if it is valid.
 
 Documents of a registry name digests, and whoever can write to the registry decides what is in them.
 """
 
 import re
+from typing import Any
 
 from compiler.external.references import is_tag_name
 from compiler.external.registry.responses import unexpected
@@ -12,6 +15,8 @@ from compiler.external.registry.responses import unexpected
 _DIGEST = re.compile(r"(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})\Z")
 _MAX_QUOTE = 200
 """Maximum number of characters of an invalid value in an error."""
+_MAX_SIZE = 2**40
+"""Maximum number of bytes of a blob that a manifest can name; more is not a size."""
 
 
 def is_digest(text: object) -> bool:
@@ -63,3 +68,9 @@ def descriptor_digest(repository: str, descriptor: object) -> str:
         quote = ascii(descriptor)[:_MAX_QUOTE]
         raise unexpected(repository, f"a manifest has an invalid descriptor: {quote}")
     return digest
+
+
+def descriptor_size(descriptor: Any) -> int:
+    """Return the number of bytes in a descriptor of a manifest; 0 if it has no valid number."""
+    size = descriptor.get("size") if isinstance(descriptor, dict) else None
+    return size if isinstance(size, int) and 0 < size <= _MAX_SIZE else 0

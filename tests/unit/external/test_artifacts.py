@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from compiler.external.registry.artifacts import CREATED, age, creation_time
-from compiler.external.registry.client import MANIFEST, Manifest, descriptor_size
+from compiler.external.registry.client import MANIFEST, Manifest
+from compiler.external.registry.paths import descriptor_size
 
 
 @pytest.mark.parametrize(

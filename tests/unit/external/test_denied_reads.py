@@ -33,7 +33,7 @@ def registries(model: ModelRegistry, *denied: str) -> ModelRegistries:
 
 @pytest.fixture(autouse=True)
 def _logged_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Provide credentials for every registry."""
+    """Log in to each registry."""
     found = Credentials("a", "b")
     monkeypatch.setattr(Authorizer, "credentials", lambda _self, _host: found)
 

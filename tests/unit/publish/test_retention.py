@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -129,7 +130,14 @@ def planned(
     *contents: Content, releases: int = 1, days: int = 30, floating: Iterable[str] = ()
 ) -> tuple[Deletion, ...]:
     """Return what may be deleted of repositories."""
-    inventory = Inventory(
+    inventory = inventory_of(*contents, floating=floating)
+    retention = Retention(inventory, Keep(releases=releases, days=days), NOW)
+    return plan_deletions(retention, inventory)
+
+
+def inventory_of(*contents: Content, floating: Iterable[str] = ()) -> Inventory:
+    """Return what repositories contain."""
+    return Inventory(
         repositories=tuple(content.stored for content in contents),
         releases=tuple(release for content in contents for release in content.releases),
         floating_tags=frozenset(floating),
@@ -137,8 +145,12 @@ def planned(
             tag: one for content in contents for tag, one in content.version_tags.items()
         },
     )
-    retention = Retention(inventory, Keep(releases=releases, days=days), NOW)
-    return plan_deletions(retention, inventory)
+
+
+def kept_releases(content: Content) -> list[str]:
+    """Return which releases stay if one is kept for each matrix."""
+    retention = Retention(inventory_of(content), Keep(releases=1, days=30), NOW)
+    return [one.record.release for one in retention.kept_releases]
 
 
 def digests(deletions: Iterable[Deletion]) -> set[str]:
@@ -490,48 +502,23 @@ def _reachable(content: Content, roots: set[str]) -> set[str]:
         kept |= more
 
 
-def test_records_that_are_not_signed_do_not_displace_signed_ones() -> None:
+def test_records_that_are_not_signed_do_not_displace_signed_ones(content: Content) -> None:
     """Among those that are signed, the newest stay, whatever else claims to be newer."""
-    content = Content()
-    releases = []
-    for version, is_signed in [("1", True), ("2", True), ("90", False), ("91", False)]:
-        image = content.image(version, version)
-        target = released_target("a", image, tags=[f"{OWN}:{version}"], moving=[])
-        record = ReleaseRecord(release=version, targets=(target,))
-        digest = content.artifact(RECORD, 400, f"release-{version}")
-        releases.append(
-            StoredRelease(record=record, repository=OWN, digest=digest, is_signed=is_signed)
-        )
-    inventory = Inventory(
-        repositories=(StoredRepository(name=OWN, tags=content.tags, manifests=content.manifests),),
-        releases=tuple(releases),
-        floating_tags=(),
-    )
+    for version in ("1", "2", "90", "91"):
+        content.release(version, 400, {version: content.image(version)})
+    content.releases[2:] = [replace(one, is_signed=False) for one in content.releases[2:]]
 
-    retention = Retention(inventory, Keep(releases=1, days=30), NOW)
-
-    assert [one.record.release for one in retention.kept_releases] == ["2", "91"]
+    assert kept_releases(content) == ["2", "91"]
 
 
-def test_a_release_of_two_matrices_is_foreign() -> None:
+def test_a_release_of_two_matrices_is_foreign(content: Content) -> None:
     """A record that also names an image in another repository never expires."""
-    content = Content()
-    releases = []
-    for version, other in [("1", OTHER), ("2", OWN), ("3", OWN)]:
-        image = content.image(version, version)
-        targets = (
-            released_target("a", image, tags=[f"{OWN}:{version}"], moving=[]),
-            released_target("b", image, tags=[f"{other}:b-{version}"], moving=[]),
-        )
-        record = ReleaseRecord(release=version, targets=targets)
-        digest = content.artifact(RECORD, 400, f"release-{version}")
-        releases.append(StoredRelease(record=record, repository=OWN, digest=digest))
-    inventory = Inventory(
-        repositories=(StoredRepository(name=OWN, tags=content.tags, manifests=content.manifests),),
-        releases=tuple(releases),
-        floating_tags=(),
-    )
+    for version in ("1", "2", "3"):
+        images = {version: content.image(version), f"b-{version}": content.image(f"b {version}")}
+        content.release(version, 400, images)
+    first = content.releases[0]
+    own, other = first.record.targets
+    targets = (own, replace(other, tags=(f"{OTHER}:b-1",)))
+    content.releases[0] = replace(first, record=replace(first.record, targets=targets))
 
-    retention = Retention(inventory, Keep(releases=1, days=30), NOW)
-
-    assert [one.record.release for one in retention.kept_releases] == ["1", "3"]
+    assert kept_releases(content) == ["1", "3"]
