@@ -147,7 +147,7 @@ def directives(text: str) -> Iterator[tuple[str, tuple[int, int], str]]:
 
     Directives are only recognised on the first lines.
     """
-    at = 0
+    at = int(text.startswith("\ufeff"))
     while (match := _DIRECTIVE.match(text, at)) and match[1].lower() in _KNOWN:
         yield match[1].lower(), match.span(2), (match[2] + match[3]).strip()
         at = match.end()

@@ -13,6 +13,7 @@ from compiler.render.instruction_flags import (
     flag_values,
     invalid_flag,
     known_flags,
+    misread_character,
     unknown_flag,
 )
 from compiler.render.instruction_rules import reason_to_reject
@@ -51,17 +52,10 @@ class Problem(NamedTuple):
 
 def problems(checked: Checked) -> Iterator[Problem]:
     """Yield why BuildKit rejects an instruction."""
-    instruction, escape, names_frontend, has_folder = checked
-    reason = reason_to_reject(instruction) or invalid_flag(instruction)
-    if reason:
-        yield Problem(reason)
-        return
-    name = "" if names_frontend else unknown_flag(instruction)
-    if name:
-        help_ = did_you_mean(name, known_flags(instruction.keyword), otherwise=_NEWER)
-        yield Problem(f"{instruction.keyword} does not have the flag --{name}", help_)
-        return
-    if instruction.keyword == "RUN":
+    instruction, escape, _, has_folder = checked
+    if problem := _problem_of_words(checked):
+        yield problem
+    elif instruction.keyword == "RUN":
         for value in flag_values(instruction, "mount"):
             if mount := mount_problem(value, escape, has_folder=has_folder):
                 yield Problem(mount.reason, is_late=mount.is_late)
@@ -72,6 +66,22 @@ def problems(checked: Checked) -> Iterator[Problem]:
                 yield Problem(reason, is_late=True, argument=key)
     elif reason := invalid_value(instruction, escape):
         yield Problem(reason, is_late=True)
+
+
+def _problem_of_words(checked: Checked) -> Problem | None:
+    """Return why BuildKit rejects the flags or the number of arguments in any stage."""
+    instruction = checked.instruction
+    keyword = instruction.keyword
+    if character := misread_character(instruction, checked.escape):
+        reason = f"BuildKit reads U+{ord(character):04X} in the flags of {keyword} wrongly"
+        return Problem(reason, "use ASCII characters in flags: BuildKit splits them by byte")
+    if reason := reason_to_reject(instruction) or invalid_flag(instruction):
+        return Problem(reason)
+    name = "" if checked.names_frontend else unknown_flag(instruction)
+    if name:
+        help_ = did_you_mean(name, known_flags(keyword), otherwise=_NEWER)
+        return Problem(f"{keyword} does not have the flag --{name}", help_)
+    return None
 
 
 def depends_on_marks(instruction: Instruction) -> bool:

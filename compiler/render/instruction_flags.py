@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from compiler.render.dockerfile import Instruction
+from compiler.render.shapes import without_marks
 
 
 _SWITCH, _TEXT, _TEXTS = "switch", "text", "texts"
@@ -33,6 +34,39 @@ _SHORTEST = 1e-3
 """Seconds of the shortest interval of a health check that is not 0."""
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _LARGEST = 2**31
+_BYTE_SPACE = re.compile("[\t\n\v\f\r \x85\xa0]")
+"""Bytes that Go takes for spaces."""
+
+
+def misread_character(instruction: Instruction, escape: str) -> str:
+    """Return the character because of which BuildKit reads other flags than are written.
+
+    BuildKit splits flags, and what follows in HEALTHCHECK, by byte. A byte of `à` is a space to it,
+    and U+2028 is not.
+
+    Returns:
+        The character, or empty.
+    """
+    text = without_marks(instruction.text, "x")
+    if text.isascii():
+        return ""
+    from e2b_dockerfile_utils import parse_dockerfile_ast
+
+    rest = text.strip()[len(instruction.keyword) :]
+    line = f"# escape={escape}\nUSER {rest}".encode().decode("latin-1")
+    [read] = parse_dockerfile_ast(line).instructions
+    flags = [*instruction.flags]
+    if instruction.keyword == "HEALTHCHECK":
+        flags += instruction.arguments[:1]
+        read.flags += _BYTE_SPACE.split("".join(read.args), 1)[:1]
+    if [without_marks(flag, "x").encode().decode("latin-1") for flag in flags] == read.flags:
+        return ""
+    return next(filter(_is_misread, text), "")
+
+
+def _is_misread(character: str) -> bool:
+    is_split = not {0x85, 0xA0}.isdisjoint(character.encode())
+    return not character.isascii() and (character.isspace() or is_split)
 
 
 def known_flags(keyword: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Only what every version of BuildKit rejects is an error; flags, for instance, ma
 import re
 from collections.abc import Callable, Mapping
 
+from compiler.external.references import is_image_name
 from compiler.render.dockerfile import Instruction
 from compiler.render.dockerfile_words import KEYWORDS
 from compiler.render.instruction_reads import is_heredoc
@@ -17,8 +18,8 @@ _LEAST_ARGUMENTS = {
     **dict.fromkeys(("STOPSIGNAL", "USER", "VOLUME", "WORKDIR"), 1),
     **dict.fromkeys(("ADD", "COPY"), 2),
 }
-_STAGE = re.compile("[a-z\U000f0000-\U000ffffd][a-z0-9_.\U000f0000-\U000ffffd-]*")
-"""A name of a stage in lower case; a printed word, which is a mark in a shape, may be valid."""
+_STAGE = re.compile("[a-z][a-z0-9_.-]*")
+"""A name of a stage in lower case, which must be the name of an image, too."""
 _NAMED = 3
 """The arguments of `FROM image AS name`."""
 _NAME_AND_VALUE = 3
@@ -41,7 +42,8 @@ def _from(instruction: Instruction) -> str:
         return ""
     if len(arguments) != _NAMED or arguments[1].lower() != "as":
         return "FROM requires `image` or `image AS name`"
-    if not _STAGE.fullmatch(arguments[2].lower()):
+    name = arguments[2].lower()
+    if not (_STAGE.fullmatch(name) and is_image_name(name)):
         return f"invalid name of a stage: {arguments[2]!r}"
     return ""
 

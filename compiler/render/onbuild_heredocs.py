@@ -1,6 +1,7 @@
 """Read `ONBUILD`, with here-documents, which BuildKit reads and e2b-dockerfile-utils does not."""
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 
@@ -8,9 +9,20 @@ if TYPE_CHECKING:
     from e2b_dockerfile_utils import DockerfileAst
 
 _ONBUILD = re.compile(
-    r"^(?P<before>[ \t]*)(?P<name>ONBUILD)(?=(?:[ \t]|[\\`][ \t]*\n)+(?:RUN|COPY|ADD)[ \t])",
-    re.IGNORECASE | re.MULTILINE,
+    r"""^(?P<before>[\t\v\f\r\ ]*+)(?P<name>ONBUILD)
+    (?=
+        (?:
+            [\t\v\f\r\ ]
+            | [\\`][\t\ ]*+\r?\n (?:[\t\v\f\r\ ]*+ (?:\#[^\n]*+)? \n)*+  # the next line
+        )++
+        (?:RUN|COPY|ADD) [\t\v\f\r\ \\`]
+    )""",
+    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
+"""`ONBUILD` at the start of a line, before an instruction that can have here-documents.
+
+Comments and empty lines may follow a continued line.
+"""
 
 
 def parse(text: str) -> "tuple[DockerfileAst, frozenset[int]]":
@@ -22,23 +34,30 @@ def parse(text: str) -> "tuple[DockerfileAst, frozenset[int]]":
     Raises:
         DockerfileSyntaxError: the text is not a valid Dockerfile.
     """
-    from e2b_dockerfile_utils import DockerfileSyntaxError, parse_dockerfile_ast
+    from e2b_dockerfile_utils import parse_dockerfile_ast
 
-    try:
-        return parse_dockerfile_ast(text), frozenset()
-    except DockerfileSyntaxError:
-        if "<<" not in text or not _ONBUILD.search(text):
-            raise
-    lines: set[int] = set()
+    found = {}
+    if "<<" in text:
+        at = line = 0
+        for match in _ONBUILD.finditer(text):
+            line += text.count("\n", at, match.start())
+            at = match.start()
+            found[line + 1] = match
+    # Without `ONBUILD`, an instruction ends where it ends for BuildKit.
+    tree = parse_dockerfile_ast(_without(text, found.values()))
+    lines = {step.start_line for step in tree.instructions if step.heredocs} & found.keys()
+    if lines != found.keys():  # the others are within here-documents, or have none
+        tree = parse_dockerfile_ast(_without(text, map(found.__getitem__, sorted(lines))))
+    return tree, frozenset(lines)
 
-    def blank(match: re.Match[str]) -> str:
-        lines.add(text.count("\n", 0, match.start()) + 1)
-        return match["before"] + " " * len(match["name"])
 
-    tree = parse_dockerfile_ast(_ONBUILD.sub(blank, text))
-    return tree, frozenset(
-        step.start_line for step in tree.instructions if step.start_line in lines
-    )
+def _without(text: str, matches: Iterable[re.Match[str]]) -> str:
+    """Return a text with spaces in place of some `ONBUILD`."""
+    parts, at = [], 0
+    for match in matches:
+        parts += [text[at : match.start("name")], " " * len(match["name"])]
+        at = match.end("name")
+    return "".join((*parts, text[at:]))
 
 
 def trigger(text: str) -> str:

@@ -39,6 +39,7 @@ class StageInstruction(NamedTuple):
         """Yield what BuildKit rejects, with the words of a variant."""
         instruction = self.checked.instruction
         restored = instruction._replace(
+            text=printed.restore(instruction.text),
             flags=tuple(map(printed.restore, instruction.flags)),
             arguments=tuple(map(printed.restore, instruction.arguments)),
         )

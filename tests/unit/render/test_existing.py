@@ -140,10 +140,11 @@ bases:
 """
 
 
-def test_its_images_are_pinned_by_named_contexts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+def test_its_images_are_pinned_by_named_contexts(start: str, tmp_path: Path) -> None:
     """The text keeps its tags; a `# syntax=` cannot be pinned, which is a warning."""
     (tmp_path / "matrix.lock").write_text(LOCK)
-    found = built(tmp_path, a=f"# syntax=docker/dockerfile:1\n{A}")
+    found = built(tmp_path, a=f"{start}# syntax=docker/dockerfile:1\n{A}")
     warnings = compile_matrix(tmp_path / "matrix.yaml").plan.warnings
 
     names = ("docker.io/library/python:3.11", "python:3.11")

@@ -31,6 +31,16 @@ def test_a_rejected_dockerfile_has_an_error(tmp_path: Path) -> None:
             assert 0 < error.location.line <= text.count("\n")
 
 
+@pytest.mark.parametrize("flag", ["--exclude=à", "--chown=1:Å", "--exclude=b\u3000--link"])
+def test_a_flag_that_buildkit_splits_by_byte_is_an_error(flag: str, tmp_path: Path) -> None:
+    """BuildKit reads another flag than is written, and may build an image with it."""
+    text = f"FROM scratch\nCOPY {flag} a.txt /\n"
+    [[error]] = verdicts(tmp_path, [text])
+
+    assert f"U+{ord(min(set(text) - set(map(chr, range(128))))):04X}" in error.message
+    assert error.help == "use ASCII characters in flags: BuildKit splits them by byte"
+
+
 @pytest.mark.parametrize(
     ("instruction", "valid", "invalid"),
     [
@@ -40,6 +50,7 @@ def test_a_rejected_dockerfile_has_an_error(tmp_path: Path) -> None:
         ("RUN --mount=type={{ word }},target=/a true", "cache", "cash"),
         ("STOPSIGNAL SIG{{ word }}", "TERM", "TREM"),
         ("RUN true\nFROM python:{{ word }}", "3.11", "3::11"),
+        ("RUN true\nFROM python AS a_{{ word }}", "b", "-b"),
         ("RUN true\nFROM --platform=linux{{ word }} python", "/arm64", "-arm64"),
         ("COPY {{ word }}://a.example/b /", "a", "https"),
     ],
