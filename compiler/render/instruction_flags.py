@@ -48,7 +48,7 @@ def misread_character(instruction: Instruction, escape: str) -> str:
         The character, or empty.
     """
     text = without_marks(instruction.text, "x")
-    if text.isascii():
+    if text.isascii() or instruction.keyword not in _FLAGS:
         return ""
     from e2b_dockerfile_utils import parse_dockerfile_ast
 

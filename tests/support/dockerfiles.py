@@ -33,6 +33,7 @@ ACCEPTED = (
         "ONBUILD RUN \\\n <<EOF\nENV A=b \\\nRUN a <<EOF && b\n1\nEOF",
         "onbuild COPY <<\\EOF /a\nONBUILD RUN <<EOG\nONBUILD \\\nEOF\nRUN b",
         "RUN <<EOF\nONBUILD RUN <<E\nEOF",
+        "ONBUILD RUN <<EOF\nà\nEOF",
         "RUN a \\\nONBUILD RUN <<EOF\nb\nEOF",
         "COPY --exclude=é a.txt /",
         "RUN --mount=target=/é,source=a.txt true à\u2028",
