@@ -1,7 +1,7 @@
 """Read lists of registries, which may have pages: tags, and referrers of a manifest.
 
-A list ends with a page that is empty or refers to no other. Some registries refer to a further page
-in each response.
+A list ends with a page that refers to no other. Some registries refer to a further page in each
+response: their list ends with an empty page that refers to one that was read.
 """
 
 import re
@@ -10,10 +10,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from requests.utils import parse_header_links
-
 from compiler.external.json_object import load_object
 from compiler.external.references import is_tag_name
+from compiler.external.registry.link_header import linked_url
 from compiler.external.registry.paths import digest_path
 from compiler.external.registry.responses import (
     DeniedError,
@@ -99,7 +98,9 @@ def _pages(
     """
     name = path.partition("/")[0]
     current = f"{path}{query}"
+    read: set[str] = set()
     for _ in range(MAX_PAGES):
+        read.add(current)
         response = read_page(current)
         if response is None:
             yield None
@@ -107,10 +108,12 @@ def _pages(
         page = entries(response, repository)
         yield page
         following = _next_path(response, repository, path)
-        if following is None or not page:
+        if following is None:
             return
-        if following == current:
-            raise _malformed(repository, name)
+        if following in read:
+            if page:
+                raise _malformed(repository, name)
+            return
         current = following
     raise unexpected(repository, f"the list of {name} has more than {MAX_PAGES} pages")
 
@@ -133,13 +136,11 @@ def _listed_digests(response: Response, _: str) -> list[str]:
 
 def _next_path(response: Response, repository: str, path: str) -> str | None:
     """Return the path of the next page; None if this page is the last."""
-    for link in parse_header_links(response.headers.get("Link", "")):
-        if link.get("rel") == "next":
-            try:
-                return f"{path}?{urlsplit(link['url']).query}"
-            except ValueError:
-                raise _malformed(repository, path.partition("/")[0]) from None
-    return None
+    try:
+        url = linked_url(response.headers.get("Link", ""), "next")
+        return None if url is None else f"{path}?{urlsplit(url).query}"
+    except ValueError:
+        raise _malformed(repository, path.partition("/")[0]) from None
 
 
 def _malformed(repository: str, name: str) -> Exception:
