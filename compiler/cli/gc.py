@@ -49,17 +49,15 @@ def gc_(invocation: Invocation, /, output_format: str, *, delete: bool) -> None:
     from compiler.output.bake_resolved import ResolvedPlan
     from compiler.publish.clean_up import clean_up, plan_clean_up
     from compiler.publish.clean_up_output import format_deletions, format_plan, summarise
-    from compiler.publish.items import record_repositories
+    from compiler.publish.items import all_repositories
     from compiler.publish.read_inventory import InventoryReader
-    from compiler.releases.tag_templates import tagged_repositories, version_templates
+    from compiler.releases.tag_templates import version_templates
 
     resolved = ResolvedPlan(invocation.plan(), os.environ)
     matrix = resolved.plan.matrix
     keep = _required_keep(matrix)
     invocation.warn(tuple(one for one in matrix.warnings if one.code is Code.NO_GRACE))
-    repositories = list(
-        dict.fromkeys([*record_repositories(resolved), *tagged_repositories(resolved)])
-    )
+    repositories = all_repositories(resolved)
     if not repositories:
         raise no_releases(matrix)
     registries = Registries(os.environ) if delete else ReadOnlyRegistries(os.environ)

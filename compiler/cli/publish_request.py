@@ -220,16 +220,16 @@ def _ended(targets: "tuple[Target, ...]") -> frozenset[str]:
 def find_unchanged(release: CompiledRelease, registries: "Registries") -> "ReleaseRecord | None":
     """Return the latest release if a new one would not differ from it; otherwise print why."""
     from compiler.publish.changes import find_changes
-    from compiler.publish.items import record_repositories
+    from compiler.publish.items import all_repositories, record_repositories
     from compiler.releases.latest import find_latest
     from compiler.releases.registry_record import choose_repository
 
-    repositories = record_repositories(release.resolved)
-    repository = choose_repository(registries, repositories)
+    repository = choose_repository(registries, record_repositories(release.resolved))
     if repository is None:
         return None
     complete = release.options.complete
     targets = () if complete else release.targets
+    repositories = all_repositories(release.resolved)
     record, damaged = find_latest(registries, repository, repositories, targets)
     release.invocation.warn_of(damaged)
     if record is None:

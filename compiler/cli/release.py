@@ -62,13 +62,13 @@ def latest_(invocation: Invocation, /, target: str, output_format: str) -> None:
       compile-matrix release latest server-3_11
     """
     from compiler.external.registry.client import Registries
-    from compiler.publish.items import record_repositories
+    from compiler.publish.items import all_repositories
     from compiler.releases.latest import find_latest, no_release
 
     registries = Registries(os.environ)
     repository, resolved = record_repository(invocation, registries)
     targets = (target,) if target else ()
-    record, damaged = find_latest(registries, repository, record_repositories(resolved), targets)
+    record, damaged = find_latest(registries, repository, all_repositories(resolved), targets)
     invocation.warn_of(damaged)
     if record is None:
         raise no_release(repository, target)
@@ -108,24 +108,32 @@ def show_(
     """
     from compiler.external.registry.client import Registries
     from compiler.publish.output import PublishFormat, format_release
-    from compiler.releases.consumers import format_variables
-    from compiler.releases.history import current_digests, find_sboms, lost_version_tags
+    from compiler.releases.consumers import format_variables, image_references
+    from compiler.releases.history import (
+        current_digests,
+        find_sboms,
+        lost_version_tags,
+        released_repositories,
+    )
 
     registries = Registries(os.environ)
     release = find_release(invocation, registries, version)
     record = release.stored.record
+    repositories, references = released_repositories(record), image_references(record)
     if filters:
         record = record.narrowed(_selected_targets(invocation, record, filters))
     unsigned = release.unsigned_images(record)
     if output_format == "env":
         _reject_unsigned(unsigned)
-        click.echo(format_variables(record), nl=False)
+        selected = {name: references[name] for name in record.by_name if name in references}
+        click.echo(format_variables(version, selected), nl=False)
         return
-    sboms = find_sboms(registries, record)
+    sboms = find_sboms(registries, record, repositories)
     tags = (tag for image in record.images.values() for tag in (*image.tags, *image.moving))
     current = current_digests(registries, tags)
     click.echo(
-        format_release(record, PublishFormat(output_format), sboms, current, unsigned), nl=False
+        format_release(record, PublishFormat(output_format), references, sboms, current, unsigned),
+        nl=False,
     )
     lost = lost_version_tags(record, current)
     if lost:

@@ -13,6 +13,7 @@ from compiler.output.bake_fields import Fields
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.publish.staged_image import joined_fingerprints
 from compiler.releases.record import RecordedPlatformTags, index_name, platform_name
+from compiler.releases.tag_templates import tagged_repositories
 from compiler.targets.image_tests import ImageTest
 
 
@@ -149,6 +150,11 @@ def _locked_bases(dockerfile: str, fields: Fields) -> dict[str, str]:
         for value in values.values() if isinstance(values, Mapping) else ():
             bases |= pinned_bases(str(value).removeprefix("docker-image://"))
     return bases
+
+
+def all_repositories(resolved: ResolvedPlan) -> list[str]:
+    """Return all repositories of a matrix: those of records, then those of the other tags."""
+    return list(dict.fromkeys([*record_repositories(resolved), *tagged_repositories(resolved)]))
 
 
 def record_repositories(resolved: ResolvedPlan) -> list[str]:

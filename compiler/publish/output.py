@@ -8,7 +8,6 @@ from compiler.publish.changed_since import changes_since
 from compiler.publish.check_results import CheckState
 from compiler.publish.result import KeptReason, KeptTag, PublishResult
 from compiler.publish.signature_output import signature_lines, signed_field
-from compiler.releases.consumers import image_reference
 from compiler.releases.record import (
     RecordedImage,
     ReleasedTarget,
@@ -112,6 +111,7 @@ def format_notes(result: PublishResult) -> list[str]:
 def format_release(
     record: ReleaseRecord,
     output_format: PublishFormat,
+    references: Mapping[str, str],
     sboms: Mapping[str, Sequence[str]],
     current: Mapping[str, str | None],
     unsigned: Collection[str] | None = None,
@@ -121,6 +121,7 @@ def format_release(
     Args:
         record: the record of the release.
         output_format: table or JSON.
+        references: target -> its image, as `REPOSITORY@DIGEST`, if a tag names it.
         sboms: target -> its attestations with an SBOM, as `REPOSITORY@DIGEST`.
         current: tag -> the digest that it refers to now; None if the tag is missing.
         unsigned: the images that are not signed, as `REPOSITORY@DIGEST`; None if the signatures
@@ -130,7 +131,7 @@ def format_release(
         rows = [
             {
                 **target.to_json(),
-                "image": image_reference(target),
+                "image": references.get(target.target),
                 "sboms": list(sboms.get(target.target, ())),
                 **_current_tags(target.images(), current),
                 **signed_field(target.signatures, unsigned),

@@ -2,12 +2,12 @@
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, DiagnosticError
-from compiler.releases.history import released_repository
-from compiler.releases.record import ReleasedTarget, ReleaseRecord
+from compiler.releases.history import released_repositories
+from compiler.releases.record import ReleaseRecord
 
 
 VARIABLE_PREFIX = "IMAGE_"
@@ -15,10 +15,22 @@ VARIABLE_PREFIX = "IMAGE_"
 _NOT_IN_NAMES = re.compile(r"[^A-Z0-9]")
 
 
-def image_reference(target: ReleasedTarget) -> str | None:
-    """Return a target's image as `REPOSITORY@DIGEST`; None if it has no tag."""
-    repository = released_repository(target)
-    return f"{repository}@{target.digest}" if repository else None
+def image_references(record: ReleaseRecord) -> dict[str, str]:
+    """Return each target's image as `REPOSITORY@DIGEST`, if a tag names it.
+
+    A target without tags of its own is part of an index. If it has one platform, its image is that
+    platform's, which the index contains; otherwise it is the index.
+    """
+    references = {}
+    for name, repository in released_repositories(record).items():
+        target = record.by_name[name]
+        digest = target.digest
+        shared = [index.digest for index in record.indexes if name in index.targets]
+        if not (target.tags or target.moving):
+            platforms = [*target.platforms.values()]
+            digest = platforms[0] if len(platforms) == 1 else [*shared, digest][0]
+        references[name] = f"{repository}@{digest}"
+    return references
 
 
 def variable_name(target: str) -> str:
@@ -30,22 +42,24 @@ def variable_name(target: str) -> str:
     return VARIABLE_PREFIX + _NOT_IN_NAMES.sub("_", target.upper())
 
 
-def format_variables(record: ReleaseRecord) -> str:
-    """Return a line `IMAGE_TARGET=REPOSITORY@DIGEST` for each target with a tag.
+def format_variables(release: str, references: Mapping[str, str]) -> str:
+    """Return a line `IMAGE_TARGET=REPOSITORY@DIGEST` for each image.
 
     A shell can evaluate the lines, and $GITHUB_ENV and `docker --env-file` accept them: values
     contain no character that a shell interprets, apart from the brackets of an IPv6 address, which
     are quoted.
 
+    Args:
+        release: the version.
+        references: target -> its image, as `REPOSITORY@DIGEST`.
+
     Raises:
         DiagnosticError: two targets have the same variable.
     """
-    references = {target.target: image_reference(target) for target in record.targets}
-    _reject_collisions(record.release, references)
+    _reject_collisions(release, references)
     return "".join(
         f"{variable_name(name)}={shlex.quote(reference)}\n"
         for name, reference in references.items()
-        if reference
     )
 
 

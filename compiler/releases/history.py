@@ -6,7 +6,7 @@ from typing import Any
 from compiler.external.references import split_tag
 from compiler.external.registry.client import InvalidContentError, Registries
 from compiler.external.registry.parallel import run_parallel
-from compiler.releases.record import ReleasedTarget, ReleaseRecord
+from compiler.releases.record import ReleasedIndex, ReleasedTarget, ReleaseRecord
 from compiler.releases.registry_record import pull_records, recorded_versions
 
 
@@ -24,13 +24,25 @@ def list_releases(
     return pull_records(registries, repository, recorded_versions(registries, repository))
 
 
-def find_sboms(registries: Registries, record: ReleaseRecord) -> dict[str, list[str]]:
-    """Return, for each target, the attestations that contain an SBOM, as `REPOSITORY@DIGEST`."""
-    return run_parallel(lambda target: _find_sboms(registries, target), record.by_name)
+def find_sboms(
+    registries: Registries, record: ReleaseRecord, repositories: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Return, for each target, the attestations that contain an SBOM, as `REPOSITORY@DIGEST`.
+
+    Args:
+        registries: the registries of the release.
+        record: the targets.
+        repositories: target -> its repository, if a tag names its image.
+    """
+    return run_parallel(
+        lambda target: _find_sboms(registries, target, repositories.get(target.target)),
+        record.by_name,
+    )
 
 
-def _find_sboms(registries: Registries, target: ReleasedTarget) -> list[str]:
-    repository = released_repository(target)
+def _find_sboms(
+    registries: Registries, target: ReleasedTarget, repository: str | None
+) -> list[str]:
     if repository is None:
         return []
     sboms: list[str] = []
@@ -85,7 +97,23 @@ def lost_version_tags(record: ReleaseRecord, current: Mapping[str, str | None]) 
     return [tag for image in images for tag in image.tags if current[tag] != image.digest]
 
 
-def released_repository(target: ReleasedTarget) -> str | None:
-    """Return the repository in which a target was released; None if it has no tag."""
-    tags = (*target.tags, *target.moving)
+def released_repository(
+    target: ReleasedTarget, indexes: Iterable[ReleasedIndex] = ()
+) -> str | None:
+    """Return the repository in which a target was released; None if no tag names its image.
+
+    Args:
+        target: the target.
+        indexes: the indexes of the release, which may be the only tagged images of a target.
+    """
+    platforms = (tag for one in target.platform_tags for tag in (*one.tags, *one.moving))
+    containing = [index for index in indexes if target.target in index.targets]
+    shared = (tag for index in containing for tag in (*index.tags, *index.moving))
+    tags = (*target.tags, *target.moving, *shared, *platforms)
     return split_tag(tags[0])[0] if tags else None
+
+
+def released_repositories(record: ReleaseRecord) -> dict[str, str]:
+    """Return the repository of each target that a tag names, alone or in an index."""
+    found = {one.target: released_repository(one, record.indexes) for one in record.targets}
+    return {name: repository for name, repository in found.items() if repository}

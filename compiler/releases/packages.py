@@ -7,8 +7,6 @@ from typing import Any, TypeAlias
 
 from compiler.external.registry.client import Registries, RegistryError
 from compiler.external.registry.parallel import run_parallel
-from compiler.releases.history import released_repository
-from compiler.releases.record import ReleasedTarget
 
 
 Packages: TypeAlias = Mapping[str, tuple[str, ...]]
@@ -18,26 +16,20 @@ _PREDICATE = "in-toto.io/predicate-type"
 
 
 def find_packages(
-    registries: Registries, targets: Mapping[str, tuple[ReleasedTarget, str]]
+    registries: Registries, attestations: Mapping[str, tuple[str, str]]
 ) -> dict[str, Packages | None]:
-    """Return the packages of images, by the keys of `targets`; None where there is no SPDX SBOM.
+    """Return the packages of images, by the keys of `attestations`; None without an SPDX SBOM.
 
     SBOMs are content from a registry: one that is not valid, or too large, counts as missing.
 
     Args:
         registries: the registries of the releases.
-        targets: any key -> a target and the platform of its image.
+        attestations: any key -> the repository and the digest of an image's attestation.
     """
-    return run_parallel(lambda pair: _read_packages(registries, *pair), targets)
+    return run_parallel(lambda pair: _read_packages(registries, *pair), attestations)
 
 
-def _read_packages(
-    registries: Registries, target: ReleasedTarget, platform: str
-) -> Packages | None:
-    repository = released_repository(target)
-    attestation = target.attestations.get(platform)
-    if repository is None or attestation is None:
-        return None
+def _read_packages(registries: Registries, repository: str, attestation: str) -> Packages | None:
     with suppress(RegistryError):
         manifest = registries.manifest(repository, attestation)
         for digest in _sbom_blobs(manifest.data if manifest else {}):

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from compiler.external.registry.client import Registries
+from compiler.releases.history import released_repositories
 from compiler.releases.packages import Packages, find_packages
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
 
@@ -70,7 +71,8 @@ def diff_releases(registries: Registries, old: ReleaseRecord, new: ReleaseRecord
         for name, (before, after) in pairs.items()
         if before and after and before.digest != after.digest
     }
-    packages = _package_changes(registries, changed)
+    repositories = released_repositories(old), released_repositories(new)
+    packages = _package_changes(registries, changed, *repositories)
     changes = [
         _image_change(name, before, after, packages.get(name))
         for name, (before, after) in pairs.items()
@@ -132,14 +134,26 @@ def _replaced(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Replaced,
 
 
 def _package_changes(
-    registries: Registries, changed: Mapping[str, tuple[ReleasedTarget, ReleasedTarget]]
+    registries: Registries,
+    changed: Mapping[str, tuple[ReleasedTarget, ReleasedTarget]],
+    old: Mapping[str, str],
+    new: Mapping[str, str],
 ) -> dict[str, tuple[Replaced, ...]]:
-    """Return the packages that differ, for each target with two SBOMs of one platform."""
-    wanted: dict[str, tuple[ReleasedTarget, str]] = {}
+    """Return the packages that differ, for each target with two SBOMs of one platform.
+
+    Args:
+        registries: the registries of the releases.
+        changed: target -> itself in both releases.
+        old: target -> its repository in the earlier release.
+        new: the same for the later release.
+    """
+    wanted: dict[str, tuple[str, str]] = {}
     for name, (before, after) in changed.items():
         common = [platform for platform in after.attestations if platform in before.attestations]
-        if common:
-            wanted |= {f"old {name}": (before, common[0]), f"new {name}": (after, common[0])}
+        if common and name in old and name in new:
+            platform = common[0]
+            wanted[f"old {name}"] = (old[name], before.attestations[platform])
+            wanted[f"new {name}"] = (new[name], after.attestations[platform])
     packages = find_packages(registries, wanted)
     found: dict[str, tuple[Replaced, ...]] = {}
     for name in changed:

@@ -105,6 +105,22 @@ def latest(project: Project, *arguments: str) -> str:
     return project.run("release", "latest", *arguments).stdout.strip()
 
 
+def test_floating_tags_in_another_repository_decide(project: Project) -> None:
+    """A release that was rolled back there is not the latest."""
+    floating, other = '"${REGISTRY}/base:{{ n }}"', '"${REGISTRY}/other:{{ n }}"'
+    project.write("matrix.yaml", MATRIX.replace(floating, other))
+    project.publish("v1.0")
+    project.write("ctx/a.txt", "changed")
+    project.publish("v1.1")
+    assert latest(project, "base-a") == "v1.1"
+
+    project.run("release", "promote", "v1.0")
+
+    assert latest(project, "base-a") == "v1.0"
+    project.write("ctx/a.txt", "a")
+    assert project.publish("v1.2", "--if-changed", "image=base").stdout == "v1.0\n"
+
+
 def test_a_preview_writes_nothing(project: Project) -> None:
     """It names what the run afterwards builds, reuses, tags and moves."""
     before = project.files()

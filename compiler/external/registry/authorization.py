@@ -14,7 +14,7 @@ from compiler.codes import Code
 from compiler.external.registry.challenges import parse_challenges, parse_realm
 from compiler.external.registry.credential_helpers import Credentials, InvalidSettingsError
 from compiler.external.registry.credentials import find_credentials
-from compiler.external.registry.rejections import DENIED, is_busy, quote_reason
+from compiler.external.registry.rejections import DENIED, is_transient, quote_reason
 from compiler.external.registry.responses import (
     DeniedError,
     RegistryError,
@@ -25,8 +25,6 @@ from compiler.external.registry.responses import (
 from compiler.external.registry.sessions import Sessions
 
 
-TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
-"""Status codes after which a retry helps."""
 _MAX_TOKEN_RESPONSE = 2**20
 _VISIBLE = re.compile(r"[\x21-\x7e]+\Z")
 """What an access token consists of: it becomes part of a header."""
@@ -133,7 +131,7 @@ class Authorizer:
         query = {"scope": f"repository:{scope}"} | ({"service": service} if service else {})
         response = self._request_token(realm, query, credentials)
         server = realm.netloc
-        if response.status in TRANSIENT or is_busy(response):
+        if is_transient(response):
             raise BusyServerError(host, server, response)
         if response.status in DENIED and credentials is None:
             return ""

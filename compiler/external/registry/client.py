@@ -107,8 +107,7 @@ class Registries:
         digest = content_digest(response.content)
         if ":" in reference and digest != reference:
             raise mismatch(repository, reference, digest)
-        parse_json(response, repository)
-        media_type = response.headers.get("Content-Type", "").partition(";")[0]
+        media_type = response.media_type(parse_json(response, repository))
         return Manifest(digest, media_type, response.content)
 
     def tags(self, repository: str) -> list[str]:
@@ -202,9 +201,15 @@ class Registries:
     def referrers(self, repository: str, digest: str) -> list[str]:
         """Return the digests of the artifacts that refer to a manifest, such as signatures.
 
-        Registries without the API of OCI 1.1 have none: there, such artifacts have tags.
+        Registries without the API of OCI 1.1 have none: there, such artifacts have tags. Nor have
+        registries, or servers before them, that deny the API although they let manifests be read.
         """
-        return self.find_referrers(repository, digest) or []
+        try:
+            return self.find_referrers(repository, digest) or []
+        except DeniedError:
+            if repository in self._existing:
+                return []
+            raise
 
     def find_referrers(self, repository: str, digest: str) -> list[str] | None:
         """Return what `referrers` returns; None if the registry lacks the API."""

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 import requests
 
 from compiler.external.references import split_repository
-from compiler.external.registry.authorization import TRANSIENT, Authorizer, BusyServerError
+from compiler.external.registry.authorization import Authorizer, BusyServerError
 from compiler.external.registry.certificates import CertificateError
 from compiler.external.registry.parallel import pause as _wait
 from compiler.external.registry.rejections import (
-    is_busy,
     is_missing,
+    is_transient,
     rejection,
     requested_delay,
 )
@@ -144,8 +144,7 @@ class HttpClient:
                 if attempt == self._attempts or unknown:
                     raise _unreachable(host, reason) from None
             else:
-                is_transient = response.status in TRANSIENT or is_busy(response)
-                if not is_transient or attempt == self._attempts:
+                if not is_transient(response) or attempt == self._attempts:
                     return response
                 delay = requested_delay(response, delay)
             if _wait(delay):

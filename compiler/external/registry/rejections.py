@@ -34,6 +34,12 @@ _BUSY_CODES = ("TOOMANYREQUESTS",)
 _UNSUPPORTED_CODES = ("UNSUPPORTED",)
 _TAGGED_CODES = ("GOOGLE_MANIFEST_DANGLING_TAG",)
 """Codes of registries that delete a manifest only after its tags."""
+_SERVER_ERROR = 500
+"""The first status code for a failure of the server; proxies have their own, such as 520."""
+_PERMANENT_FAILURES = frozenset({501, 505})
+"""Failures of the server that a retry does not avoid."""
+_LATER = frozenset({408, 429})
+"""Other status codes after which a retry helps."""
 _UNSUPPORTED = frozenset({405, 501})
 """Status codes for operations that a registry does not offer."""
 _OTHER_CODES = (
@@ -133,9 +139,10 @@ def is_missing(response: Response, method: str) -> bool:
     return not _reports(response, refusals)
 
 
-def is_busy(response: Response) -> bool:
-    """Return whether a registry asks for fewer requests, with any status."""
-    return _reports(response, _BUSY_CODES)
+def is_transient(response: Response) -> bool:
+    """Return whether a retry helps: the server failed, or asks for fewer requests."""
+    is_failure = response.status >= _SERVER_ERROR and response.status not in _PERMANENT_FAILURES
+    return is_failure or response.status in _LATER or _reports(response, _BUSY_CODES)
 
 
 def quote_reason(response: Response) -> str:

@@ -3,6 +3,7 @@
 Errors contain no credentials and nothing else of the request's headers.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,6 +16,7 @@ from compiler.errors import Diagnostic, DiagnosticError, Repository
 from compiler.external.json_object import load_object
 
 
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+\Z", re.ASCII)
 UNKNOWN_HOST = "unknown host name"
 _UNKNOWN_HOST_MESSAGES = (
     "Name or service not known",
@@ -41,6 +43,16 @@ class Response:
     def ok(self) -> bool:
         """Return whether the request succeeded."""
         return 200 <= self.status < 300  # noqa: PLR2004 - the successful status codes
+
+    def media_type(self, document: Mapping[str, Any]) -> str:
+        """Return the type of a manifest: its own `mediaType`, otherwise the header's.
+
+        Some servers and proxies send any manifest as `application/octet-stream`.
+        """
+        own = document.get("mediaType")
+        if isinstance(own, str) and _MEDIA_TYPE.match(own):
+            return own
+        return self.headers.get("Content-Type", "").partition(";")[0]
 
 
 class RegistryError(DiagnosticError):

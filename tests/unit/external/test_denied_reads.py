@@ -54,6 +54,18 @@ def test_an_account_that_may_not_list_tags(*, exists: bool) -> None:
     assert not client.denies_reading(REPOSITORY)
 
 
+def test_a_registry_that_denies_the_list_of_referrers() -> None:
+    """Where manifests can be read, the API is missing; `gc` must know that it was denied."""
+    model = ModelRegistry()
+    digest = model.add_image(REPOSITORY, "a", "1").digest
+    client = registries(model, "/referrers/")
+
+    assert client.manifest(REPOSITORY, digest) is not None
+    assert client.referrers(REPOSITORY, digest) == []
+    with pytest.raises(DeniedError):
+        client.find_referrers(REPOSITORY, digest)
+
+
 def test_an_account_that_may_push_and_not_pull() -> None:
     """It looks like a missing repository until something is read from it."""
     client = registries(ModelRegistry(), "/")

@@ -23,7 +23,12 @@ from support import loopback
 from compiler.codes import Code
 from compiler.external.registry import client, listings, sessions
 from compiler.external.registry.challenges import parse_realm
-from compiler.external.registry.client import InvalidContentError, Registries, RegistryError
+from compiler.external.registry.client import (
+    INDEX,
+    InvalidContentError,
+    Registries,
+    RegistryError,
+)
 from compiler.external.registry.responses import UnexpectedResponseError
 from compiler.external.registry.sessions import PLAIN_HTTP, Sessions
 from compiler.releases.record import ReleaseRecord
@@ -240,6 +245,68 @@ def test_endless_pages_are_rejected(
     with pytest.raises(InvalidContentError, match="more than 5 pages"):
         login().tags(server.repository)
     assert len(server.seen) == 5
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '<{}>; rel="next"',
+        "<{}>;rel=next",
+        '<{}>; REL="NEXT"',
+        '<{}>;\trel = "prev next"',
+        '<{}&a=1;2>; title="a; \\"b, <c>"; rel="next"; rel="prev"',
+        '</first>; rel="first", , <{}>; rel="next"',
+    ],
+)
+def test_the_next_page_is_read_however_a_link_is_written(
+    serve: Serve, login: Login, link: str
+) -> None:
+    """An empty page is not the end of a list that continues."""
+    pages = [["a"], [], None, ["b"]]
+
+    def respond(handler: Handler, _: bytes) -> None:
+        number = len(handler.seen) - 1
+        following = link.format(f"/v2/acme/tags/list?last={number}")
+        more = (("Link", following),) if number + 1 < len(pages) else ()
+        handler.reply(200, json.dumps({"tags": pages[number]}).encode(), *more)
+
+    server = serve(respond)
+
+    assert login().tags(server.repository) == ["a", "b"]
+
+
+def test_an_empty_page_may_refer_to_a_page_that_was_read(serve: Serve, login: Login) -> None:
+    """It ends the list of a registry that refers to a page in each response."""
+
+    def respond(handler: Handler, _: bytes) -> None:
+        tags = ["a"] if len(handler.seen) == 1 else []
+        handler.reply(200, json.dumps({"tags": tags}).encode(), ("Link", '<?last=a>; rel="next"'))
+
+    server = serve(respond)
+
+    assert login().tags(server.repository) == ["a"]
+    assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize("link", ["/v2/a; rel=next", "<a", "<a>; rel=next x", '<a>; title="b'])
+def test_a_link_that_cannot_be_read_is_an_error(serve: Serve, login: Login, link: str) -> None:
+    """The list may be incomplete."""
+    server = serve(lambda handler, _: handler.reply(200, b'{"tags": ["a"]}', ("Link", link)))
+
+    with pytest.raises(InvalidContentError, match="list of tags is malformed"):
+        login().tags(server.repository)
+
+
+def test_a_manifest_names_its_own_type(serve: Serve, login: Login) -> None:
+    """A proxy may send each manifest as a stream of bytes."""
+    content = json.dumps({"mediaType": INDEX, "manifests": []}).encode()
+    header = ("Content-Type", "application/octet-stream")
+    server = serve(lambda handler, _: handler.reply(200, content, header))
+
+    manifest = login().manifest(server.repository, "v1")
+
+    assert manifest is not None
+    assert manifest.media_type == INDEX
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_transient_errors_are_retried(
     delays: list[float] = []
     monkeypatch.setattr("compiler.external.registry.http._wait", delays.append)
     registries = Registries(with_settings(tmp_path, stored(host)))
-    handler.failures[:] = [500, 429, 503]
+    handler.failures[:] = [520, 429, 503]
 
     assert registries.digest(f"{host}/acme", "present") == DIGEST
     assert delays == [0.5, 1.0, 2.0]

@@ -359,12 +359,13 @@ def test_tags_and_referrers_in_pages(project: Project, monkeypatch: pytest.Monke
     """Each page is read, and an endless list is an error."""
     image = project.model.repository(OWN).tags["x-1"]
     pages = iter([b'{"tags": ["x-1"]}', b'{"tags": ["page-2"]}', b'{"tags": []}'])
+    links = iter("122")
     project.model.repository(OWN).set_tag("page-2", image)
 
     def paged(method: str, path: str) -> Response | None:
         if method != "GET" or f"{OWN}/tags/list" not in path:
             return None
-        link = {"Link": f'</v2/acme/a/tags/list?last={len(project.sent)}>; rel="next"'}
+        link = {"Link": f'</v2/acme/a/tags/list?last={next(links)}>; rel="next"'}
         return Response(
             status=200, reason="", url="", redirected=False, headers=link, content=next(pages)
         )

@@ -183,8 +183,8 @@ def test_sizes_are_shown() -> None:
     record = world.record("1")
     tags = {tag: target.digest for target in record.targets for tag in target.tags}
 
-    shown = format_release(record, PublishFormat.TABLE, {}, tags)
-    as_json = format_release(record, PublishFormat.JSON, {}, tags)
+    shown = format_release(record, PublishFormat.TABLE, {}, {}, tags)
+    as_json = format_release(record, PublishFormat.JSON, {}, {}, tags)
 
     assert "linux/arm64 sha256:" in shown
     assert "  2.0 kB\n" in shown

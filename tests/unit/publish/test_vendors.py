@@ -28,7 +28,7 @@ from compiler.publish.promote import promote_release
 from compiler.publish.publish import publish
 from compiler.publish.request import PublishRequest
 from compiler.publish.result import PublishResult
-from compiler.releases.history import find_sboms, list_releases
+from compiler.releases.history import find_sboms, list_releases, released_repositories
 from compiler.releases.latest import find_latest
 from compiler.releases.record import ReleaseRecord
 from compiler.releases.registry_record import pull_record
@@ -160,4 +160,6 @@ def check(project: Project, first: PublishResult) -> None:
     latest = find_latest(registries, project.repository, [project.repository])
     assert latest.record == first.record
     assert first.record is not None
-    assert not any(find_sboms(registries, first.record).values())
+    assert not any(
+        find_sboms(registries, first.record, released_repositories(first.record)).values()
+    )

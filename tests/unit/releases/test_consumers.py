@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from compiler.errors import DiagnosticError
-from compiler.releases.consumers import format_variables
-from compiler.releases.record import ReleasedTarget, ReleaseRecord
+from compiler.releases.consumers import format_variables, image_references
+from compiler.releases.record import ReleasedIndex, ReleasedTarget, ReleaseRecord
 
 
 DIGEST = f"sha256:{'1' * 64}"
@@ -30,7 +30,8 @@ TARGET = ReleasedTarget(
 
 def variables(*targets: ReleasedTarget) -> str:
     """Return the lines of a release."""
-    return format_variables(ReleaseRecord(release="v1", targets=targets))
+    record = ReleaseRecord(release="v1", targets=targets)
+    return format_variables("v1", image_references(record))
 
 
 def test_a_line_for_each_target() -> None:
@@ -41,6 +42,28 @@ def test_a_line_for_each_target() -> None:
     assert variables(TARGET, staged, floating) == (
         f"IMAGE_SERVER_3_11=r.example/server@{DIGEST}\nIMAGE_A=localhost:5000/a@{DIGEST}\n"
     )
+
+
+def test_targets_that_only_an_index_contains() -> None:
+    """The image of one platform is in the index; several platforms are the index itself."""
+    digests = [f"sha256:{number * 64}" for number in "2345"]
+    arm, both = (
+        replace(TARGET, target=name, tags=(), platforms=platforms)
+        for name, platforms in (
+            ("arm", {"linux/arm64": digests[0]}),
+            ("both", {"linux/amd64": digests[1], "linux/s390x": digests[2]}),
+        )
+    )
+    index = ReleasedIndex(
+        targets=("arm", "both"), tags=("r.example/all:v1",), moving=(), digest=digests[3]
+    )
+    record = ReleaseRecord(release="v1", targets=(TARGET, arm, both), indexes=(index,))
+
+    assert image_references(record) == {
+        "server-3_11": f"r.example/server@{DIGEST}",
+        "arm": f"r.example/all@{digests[0]}",
+        "both": f"r.example/all@{digests[3]}",
+    }
 
 
 @pytest.mark.parametrize("name", ["PATH", "a b", "$(touch x)", "a=b;c", "\u0131", "3.11", ""])
