@@ -394,7 +394,8 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.LOST_LINE_END: "Jinja removes the line end after a tag, also where text precedes the "
         "tag. The instruction on the next line becomes part of the one before, and BuildKit often "
         "accepts that: `WORKDIR /srv{% if gpu %}/gpu{% endif %}` and `USER nobody` become "
-        "`WORKDIR /srvUSER nobody`. End the line with `+%}`.",
+        "`WORKDIR /srvUSER nobody`. End the line with `+%}`. Lines of a here-document, and those "
+        "after a line that ends in `\\`, are joined as well; that is a warning.",
         Code.LATE_ARG: "A `FROM` uses an argument that is only declared in a stage. BuildKit "
         "replaces it with nothing, so the name of the image is incomplete. `${NAME:-text}` is "
         "only a warning: BuildKit always takes the text. Declare the `ARG` before the first "

@@ -93,9 +93,7 @@ class _Checks:
             self._add(finding, target, printed)
         if key in self._clean:
             return
-        lost = self._lost(target, text, printed.shape)
-        self.problems.extend(lost, target.name)
-        if lost:
+        if self._has_lost(target, text, printed.shape):
             return  # other errors would follow from it
         read_as, findings = self._findings(target, text, printed)
         for finding in findings:
@@ -193,15 +191,20 @@ class _Checks:
         is_error = finding.severity is Severity.ERROR
         (self.problems if is_error else self.warnings).add(diagnostic, target.name)
 
-    def _lost(self, target: Target, text: str, shape: Shape) -> tuple[Diagnostic, ...]:
-        """Return an error for each instruction that lost the line end before it."""
+    def _has_lost(self, target: Target, text: str, shape: Shape) -> bool:
+        """Return whether an instruction lost the line end before it; add what is found."""
         if shape not in self._lost_in:
             name = target.template
             if name not in self._line_ends:
                 self._line_ends[name] = LostLineEnds(self._templates, name)
             line_ends = self._line_ends[name]
-            self._lost_in[shape] = line_ends.errors(shape.text, text, target.scope)
-        return self._lost_in[shape]
+            self._lost_in[shape] = line_ends.findings(shape.text, text, target.scope)
+        found = self._lost_in[shape]
+        for one in found:
+            (self.problems if one.severity is Severity.ERROR else self.warnings).add(
+                one, target.name
+            )
+        return any(one.severity is Severity.ERROR for one in found)
 
     def _missing_stage(
         self, target: Target, structure: Structure, printed: Printed

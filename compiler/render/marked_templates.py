@@ -38,6 +38,10 @@ _ENDS = frozenset({"block_end", "comment_end", "raw_begin", "raw_end", "variable
 """Tokens that contain the line end that Jinja removes after a tag."""
 
 
+_WANTED = re.compile(r"-[%#}]\}")
+"""A tag that removes the line end after it."""
+
+
 class Start(NamedTuple):
     """The start of a template line, and the line whose end may be lost."""
 
@@ -50,6 +54,8 @@ class Start(NamedTuple):
     """Whether Jinja removes the line end directly before it."""
     is_printed: bool = False
     """Whether an expression begins the line, and may follow text whose line end is removed."""
+    is_joined: bool = False
+    """Whether the line follows text, and no `-` of the author removes the line end between."""
 
 
 class _Lines:
@@ -63,6 +69,8 @@ class _Lines:
         self._losing = 0
         self._is_certain = False
         """Whether no tag follows the line whose end is lost."""
+        self._is_wanted = False
+        """Whether the author removes it, with `-`."""
         self._line = 1
 
     def take(self, token: _Token) -> list[tuple[int, Start]]:
@@ -72,7 +80,7 @@ class _Lines:
         """
         line, kind, text = token
         if line > self._line:  # `{%-` removed what is between
-            self._lose(self._line)
+            self._lose(self._line, is_wanted=True)
         self._line = line + text.count("\n")
         if kind == "data":
             return [*self._starts(line, text)]
@@ -81,20 +89,22 @@ class _Lines:
             is_printed = kind == "variable_begin" and self._losing > 0
             found.append((0, self._start(line, "")._replace(is_printed=is_printed)))
         if kind in _ENDS and "\n" in text:
-            self._lose(line)
+            self._lose(line, is_wanted=_WANTED.search(text) is not None)
         elif kind in {"variable_begin", "variable_end"}:
             self._is_start = False
         if kind == "block_begin":
             self._is_certain = False
         return found
 
-    def _lose(self, line: int) -> None:
+    def _lose(self, line: int, *, is_wanted: bool) -> None:
         if not self._is_start:
-            self._losing, self._is_certain = line, True
+            self._losing, self._is_certain, self._is_wanted = line, True, True
+        self._is_wanted &= is_wanted
         self._is_start = self._is_removed = True
 
     def _start(self, line: int, text: str) -> Start:
-        return Start(text, self._file, self._losing or line, self._is_removed)
+        is_joined = self._is_removed and self._losing > 0 and not self._is_wanted
+        return Start(text, self._file, self._losing or line, self._is_removed, is_joined=is_joined)
 
     def _starts(self, first: int, text: str) -> Iterator[tuple[int, Start]]:
         offset = 0
@@ -120,7 +130,7 @@ def starts(env: Sandbox, source: str, file: str) -> Iterator[Start]:
     lines = _Lines(file)
     for token in env.lexer.tokeniter(source, file):
         for _, start in lines.take(token):
-            if start.text or start.is_printed:
+            if start.text or start.is_printed or start.is_joined:
                 yield start
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 
 from compiler.codes import Code
-from compiler.errors import Diagnostic, Location, Problems
+from compiler.errors import Diagnostic, Location, Problems, Severity
 from compiler.matrix.jinja import piece_renderer
 from compiler.matrix.jinja_errors import explain, place
 from compiler.matrix.matrix import Matrix
@@ -182,8 +182,8 @@ def _diagnosed(
         return error.at(named)
     if isinstance(error, NoBaseError):
         text = f"{error}\n"
-        lost = LostLineEnds(templates, target.template).errors(text, text, target.scope)
-        if lost:
+        lost = LostLineEnds(templates, target.template).findings(text, text, target.scope)
+        if lost and lost[0].severity is Severity.ERROR:
             return lost[0]
         return Diagnostic(
             code=Code.NO_BASE,

@@ -114,6 +114,40 @@ def test_a_lost_line_end_is_located(body: str, line: int, instruction: str, tmp_
     assert found == [("t.j2", line, instruction)]
 
 
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("RUN <<E\na{% if gpu %}b{% endif %}\nc {{ 1 }}\nE\n", [(3, "c 1")]),
+        ("COPY <<E /a\na=1{# x #}\nb=2\nE\n", [(3, "b=2")]),
+        ("ONBUILD RUN <<E\na{# x #}\nb\nE\n", [(3, "b")]),
+        ("RUN <<E\na{# x #}\nUSER b\nE\nUSER c\n", [(3, "USER b")]),
+        ("RUN <<E\na\n{%- if true %}\nb\n{% endif %}\nE\n", [(3, "b")]),
+        ("RUN a; \\\n{%- if true %}\n  b; \\\n{%- endif %}\n  c\n", [(2, "b; \\"), (4, "c")]),
+        ("RUN <<E\na\n{% if true %}\nb\n{% endif %}\nc{% if gpu %}{% endif +%}\nd\nE\n", []),
+        ("RUN <<E\na {%- if true -%}\n b\n{% endif %}\nc\nE\n", []),
+        ("RUN a \\\n{% for p in [1, 2] %}\n  {{ p }} \\\n{% endfor %}\n  c\n", []),
+        ("COPY <<E /a\n[{% for p in [1, 2] %}{{ p }}, {% endfor %}\n]\nE\n", []),
+        ("RUN a{% for p in [1, 2] %} {{ p }}{% endfor %}\n && b\n", []),
+    ],
+)
+def test_a_line_that_lost_its_end_within_an_instruction_is_a_warning(
+    body: str, found: list[tuple[int, str]], tmp_path: Path
+) -> None:
+    """BuildKit accepts the line that results, and a command in it is another one."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "matrix.yaml").write_text(MATRIX)
+    (tmp_path / "templates/t.j2").write_text(f"FROM busybox:1.36\n{body}")
+
+    warnings = compile_matrix(tmp_path / "matrix.yaml").plan.warnings
+
+    lines = [one for one in warnings if one.code is Code.LOST_LINE_END]
+    assert found == [
+        (one.location.line, one.message.split("'")[1].replace("\\\\", "\\"))
+        for one in lines
+        if isinstance(one.location, Location)
+    ]
+
+
 def test_a_line_end_of_a_base_template_is_found(tmp_path: Path) -> None:
     """What a child prints in a block may precede an instruction of the base template."""
     base = "FROM busybox:1.36\n{% block x %}{% endblock %}\nUSER nobody\n"
