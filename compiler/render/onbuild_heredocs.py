@@ -2,27 +2,35 @@
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING
+
+from compiler.render.dockerfile_words import directives
 
 
 if TYPE_CHECKING:
     from e2b_dockerfile_utils import DockerfileAst
 
-_ONBUILD = re.compile(
-    r"""^(?P<before>[\t\v\f\r\ ]*+)(?P<name>ONBUILD)
+_PATTERN = r"""
+    ^[\t\v\f\r\ ]*+ (?P<name>ONBUILD)
     (?=
         (?:
             [\t\v\f\r\ ]
-            | [\\`][\t\ ]*+\r?\n (?:[\t\v\f\r\ ]*+ (?:\#[^\n]*+)? \n)*+  # the next line
+            | ESCAPE[\t\ ]*+\r?\n (?:[\t\v\f\r\ ]*+ (?:\#[^\n]*+)? \n)*+  # the next line
         )++
         (?:RUN|COPY|ADD) [\t\v\f\r\ \\`]
-    )""",
-    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
-)
+    )
+"""
 """`ONBUILD` at the start of a line, before an instruction that can have here-documents.
 
 Comments and empty lines may follow a continued line.
 """
+
+
+@cache
+def _pattern(escape: str) -> re.Pattern[str]:
+    text = _PATTERN.replace("ESCAPE", re.escape(escape))
+    return re.compile(text, re.IGNORECASE | re.MULTILINE | re.VERBOSE)
 
 
 def parse(text: str) -> "tuple[DockerfileAst, frozenset[int]]":
@@ -38,8 +46,9 @@ def parse(text: str) -> "tuple[DockerfileAst, frozenset[int]]":
 
     found = {}
     if "<<" in text:
+        escape = next((value for name, _, value in directives(text) if name == "escape"), "\\")
         at = line = 0
-        for match in _ONBUILD.finditer(text):
+        for match in _pattern(escape).finditer(text):
             line += text.count("\n", at, match.start())
             at = match.start()
             found[line + 1] = match

@@ -44,6 +44,7 @@ def plain_word(word: str, escape: str) -> str | None:
     >>> plain_word("'a'b", "\\"), plain_word("$a", "\\")
     ('ab', None)
     """
+    word = word.removeprefix("\ufeff")
     if not is_special(word, escape):
         return word
     from e2b_dockerfile_utils import ShellLex
@@ -55,12 +56,15 @@ def plain_word(word: str, escape: str) -> str | None:
 def expand_word(word: str, values: Mapping[str, str], escape: str) -> str:
     r"""Return a word without quotes, with the values of its variables; those without one are empty.
 
+    A byte order mark at its start is ignored, as by BuildKit's scanner.
+
     Raises:
         ValueError: it cannot be read.
 
     >>> expand_word("'a'$B$C", {"B": "b"}, "\\")
     'ab'
     """
+    word = word.removeprefix("\ufeff")
     if not is_special(word, escape):
         return word
     from e2b_dockerfile_utils import ShellLex

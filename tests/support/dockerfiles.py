@@ -13,6 +13,8 @@ ACCEPTED = (
     "from scratch as A\n",
     "# escape=`\nFROM scratch\nCOPY a.txt `\n /\n",
     "ARG A=scratch\nFROM $A\n",
+    "# x\nFROM \ufeffscratch\n",
+    "# Escape = `  \nFROM scratch\nONBUILD \\\nRUN <<E\n1\nE\n",
     "FROM ${A:-scratch} AS a-b_c.d\n",
     "FROM scratch AS a\nFROM scratch AS b\nCOPY --from=0 / /\n",
     "FROM scratch AS a\nFROM scratch AS b\nCOPY --from=A / /\n",
