@@ -7,6 +7,7 @@ or count requests.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -16,7 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from compiler.external.registry.client import INDEX, MANIFEST, Manifest, Registries
 from compiler.external.registry.responses import Response
-from compiler.external.registry.sessions import Sessions
+from compiler.external.registry.sessions import Content, Sessions
 
 
 HOST = "127.0.0.1:5000"
@@ -99,6 +100,8 @@ class ModelRegistry:
         """Create empty registries; they may lack mounting, the API of referrers, and deletion."""
         self.repositories: dict[str, Repository] = {}
         self.mounts, self.referrers, self.deletes = mounts, referrers, deletes
+        self.ranges = True
+        """Whether a range of a blob can be read; otherwise the whole blob is sent."""
         self.deletes_tags_first = False
         """Whether a manifest can only be deleted after its tags."""
         self.writes: list[str] = []
@@ -171,7 +174,7 @@ class ModelRegistry:
             if start and int(start) != len(uploaded):
                 return 416, {}, b""
             return self._upload(name, method, reference, query, body)
-        return _blob_request(store, reference, headers)
+        return _blob_request(store, reference, headers if self.ranges else {})
 
     def _delete(self, store: Repository, digest: str) -> tuple[int, dict[str, str], bytes]:
         """Delete a manifest with all its tags, as registries do, or a tag alone."""
@@ -312,23 +315,29 @@ class ModelSessions(Sessions):
         headers: Mapping[str, str],
         *,
         authorization: str = "",
-        body: bytes | Mapping[str, str] | None = None,
+        body: Content | None = None,
         limit: int = 0,
         redirects: bool = True,
+        streams: bool = False,
     ) -> Response:
         del authorization, limit, redirects
         name, rest, query = _locate(url)
         content = body if isinstance(body, bytes) else b""
+        if body is not None and not isinstance(body, bytes | Mapping):
+            content = b"".join(body)
 
         def perform() -> Response:
             status, found, answer = self._model.request(method, name, rest, query, headers, content)
+            answer = b"" if method == "HEAD" else answer
+            opens = streams and status == 200
             return Response(
                 status=status,
                 reason="",
                 url=url,
                 redirected=False,
                 headers=found,
-                content=b"" if method == "HEAD" else answer,
+                content=b"" if opens else answer,
+                body=io.BytesIO(answer) if opens else None,
             )
 
         return self._gate(method, f"{name}/{rest}", perform)

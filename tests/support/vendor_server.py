@@ -121,6 +121,10 @@ class Vendor:
         """Return a special response to a request that cancels an upload."""
         return None
 
+    def next_chunk(self) -> Reply | None:
+        """Return a special response to a chunk of a blob that is not its first."""
+        return None
+
     headers: ClassVar[Mapping[str, str]] = {}
     """Headers of all responses."""
 
@@ -171,6 +175,8 @@ class Vendor:
             return self.rejects(path, rest, json.loads(body))
         if kind == "blobs" and method == "DELETE":
             return self.cancel()
+        if kind == "blobs" and method == "PATCH" and store.uploads.get(rest.rpartition("/")[2]):
+            return self.next_chunk()
         if kind == "blobs" and method == "GET" and rest in store.blobs:
             return Reply(307, b"", {"Location": f"http://{self.storage}/{path}/{rest}?signed=1"})
         return None

@@ -76,7 +76,10 @@ class Ecr(Vendor):
 
 
 class GoogleArtifactRegistry(Vendor):
-    """All tags in one page, together with all manifests; repositories have three levels."""
+    """All tags in one page, together with all manifests; repositories have three levels.
+
+    A blob is sent in one request, or in one chunk.
+    """
 
     realm = "/v2/token"
 
@@ -97,6 +100,9 @@ class GoogleArtifactRegistry(Vendor):
     def referrers(self, path: str, digest: str) -> Reply | None:  # noqa: D102 - as inherited
         del path, digest
         return error(404, "NOT_FOUND", "not found")
+
+    def next_chunk(self) -> Reply | None:  # noqa: D102 - as inherited
+        return error(416, "BLOB_UPLOAD_INVALID", "chunked uploads are not supported")
 
 
 class Ghcr(Vendor):

@@ -6,22 +6,24 @@ several threads.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from compiler.external.json_object import load_object
 from compiler.external.registry.http import ATTEMPTS, HttpClient
 from compiler.external.registry.listings import DIGEST, list_referrers, list_tags, name_permission
-from compiler.external.registry.paths import digest_path, manifest_path
+from compiler.external.registry.paths import blob_path, digest_path, manifest_path
 from compiler.external.registry.responses import (
     DeniedError,
     InvalidContentError,
+    RedirectedError,
     RegistryError,
     RejectedError,
     Response,
+    UnsupportedError,
     content_digest,
     mismatch,
     parse_json,
-    unexpected,
 )
 from compiler.external.registry.sessions import MAX_RESPONSE, PLAIN_HTTP
 from compiler.external.registry.uploads import Uploads
@@ -85,10 +87,12 @@ class Registries:
     def digest(self, repository: str, reference: str) -> str | None:
         """Return the digest of a tag or digest; None if it is missing."""
         path = manifest_path(repository, reference)
-        response = self._read("HEAD", repository, path, accept=_ACCEPT)
-        if response is None:
-            return None
-        digest = response.headers.get("Docker-Content-Digest", "")
+        digest = ""
+        with suppress(RedirectedError, UnsupportedError):  # some registries do not offer HEAD
+            response = self._read("HEAD", repository, path, accept=_ACCEPT)
+            if response is None:
+                return None
+            digest = response.headers.get("Docker-Content-Digest", "")
         if DIGEST.match(digest) and ":" not in reference:
             return digest
         manifest = self.manifest(repository, reference)
@@ -129,9 +133,7 @@ class Registries:
         Raises:
             InvalidContentError: the content does not have the digest, or is too large.
         """
-        if not DIGEST.match(digest):
-            raise unexpected(repository, f"invalid digest in a manifest: {digest!a}")
-        response = self._read("GET", repository, f"blobs/{digest}", limit=MAX_BLOB)
+        response = self._read("GET", repository, blob_path(repository, digest), limit=MAX_BLOB)
         if response is None:
             return None
         actual = content_digest(response.content)
@@ -192,10 +194,7 @@ class Registries:
         return True
 
     def denies_reading(self, repository: str) -> bool:
-        """Return whether a repository that can be written to denied the last reads.
-
-        It is missing, or the account may not read it.
-        """
+        """Return whether a writable repository denied the last reads, or is missing."""
         return repository in self._missing
 
     def referrers(self, repository: str, digest: str) -> list[str]:
@@ -216,10 +215,7 @@ class Registries:
         return list_referrers(self._read, repository, digest, INDEX)
 
     def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> None:
-        """Store a manifest under a tag or its digest.
-
-        Everything that it refers to must be stored already.
-        """
+        """Store a manifest, whose content is stored already, under a tag or its digest."""
         self._uploads.put_manifest(repository, reference, manifest.content, manifest.media_type)
 
     def delete_manifest(self, repository: str, digest: str) -> bool:
@@ -243,6 +239,10 @@ class Registries:
     def copy_blob(self, source: str, target: str, digest: str, size: int) -> None:
         """Copy a blob to another repository; see `Uploads`."""
         self._uploads.copy_blob(source, target, digest, size)
+
+    def upload_mounted(self, source: str, target: str, blobs: Mapping[str, int]) -> bool:
+        """Upload blobs that were mounted, but are missing; see `Uploads`."""
+        return self._uploads.upload_mounted(source, target, blobs)
 
     def check_writable(self, repository: str) -> None:
         """Check that the user may write to a repository; see `Uploads`."""

@@ -4,12 +4,17 @@ The digest stays the same. The top manifest is stored last: if a repository has 
 complete.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from compiler.codes import Code
 from compiler.external.registry.attached import AttachedArtifacts
-from compiler.external.registry.client import Manifest, Registries, RegistryError
+from compiler.external.registry.client import (
+    Manifest,
+    Registries,
+    RegistryError,
+    RejectedError,
+)
 from compiler.external.registry.paths import descriptor_digest
 from compiler.external.registry.responses import unexpected
 
@@ -63,18 +68,31 @@ class Copier:
         for entry in _descriptors(top, "manifests"):
             self._copy(source, target, descriptor_digest(source, entry), above)
         config = top.data.get("config")
-        blobs = [config] if isinstance(config, dict) else []
-        for blob in [*blobs, *_descriptors(top, "layers")]:
-            if not blob.get("urls"):  # registries do not contain layers with addresses
-                self._copy_blob(source, target, blob)
+        blobs: list[Mapping[str, Any]] = [config] if isinstance(config, dict) else []
+        # Registries do not contain layers with addresses.
+        blobs += _descriptors(top, "layers")
+        blobs = [blob for blob in blobs if not blob.get("urls")]
+        for blob in blobs:
+            self._registries.copy_blob(source, target, *_digest_and_size(source, blob))
         self._copy_signatures(source, target, digest, above)
-        self._registries.put_manifest(target, digest, top)
+        self._put_copy(source, target, top, blobs)
 
-    def _copy_blob(self, source: str, target: str, descriptor: Mapping[str, Any]) -> None:
-        digest, size = descriptor_digest(source, descriptor), descriptor.get("size")
-        if not isinstance(size, int):
-            raise unexpected(source, f"a manifest has an invalid descriptor: {descriptor!a}"[:300])
-        self._registries.copy_blob(source, target, digest, size)
+    def _put_copy(
+        self, source: str, target: str, manifest: Manifest, blobs: Iterable[Mapping[str, Any]]
+    ) -> None:
+        """Store the copy of a manifest, whose blobs were copied.
+
+        A registry may report that a blob is mounted and lack it: then the blobs are uploaded.
+        """
+        try:
+            self._registries.put_manifest(target, manifest.digest, manifest)
+        except RejectedError as error:
+            sizes = dict(_digest_and_size(source, blob) for blob in blobs)
+            if not error.is_incomplete:
+                raise
+            if not self._registries.upload_mounted(source, target, sizes):
+                raise
+            self._registries.put_manifest(target, manifest.digest, manifest)
 
     def _copy_signatures(
         self, source: str, target: str, digest: str, above: tuple[str, ...]
@@ -104,6 +122,18 @@ def require_manifest(registries: Registries, repository: str, digest: str) -> Ma
             help_="publish the release again, or another version",
         )
     return manifest
+
+
+def _digest_and_size(repository: str, descriptor: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the digest and the number of bytes of a blob.
+
+    Raises:
+        InvalidContentError: its descriptor is invalid.
+    """
+    digest, size = descriptor_digest(repository, descriptor), descriptor.get("size")
+    if not isinstance(size, int):
+        raise unexpected(repository, f"a manifest has an invalid descriptor: {descriptor!a}"[:300])
+    return digest, size
 
 
 def _descriptors(manifest: Manifest, name: str) -> list[Mapping[str, Any]]:

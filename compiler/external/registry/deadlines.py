@@ -11,6 +11,7 @@ import socket
 import time
 from typing import Any
 
+from urllib3 import BaseHTTPResponse
 from urllib3.connectionpool import HTTPConnectionPool
 
 from compiler.external.registry.responses import UnexpectedResponseError
@@ -62,7 +63,18 @@ class _TimedResponse(http.client.HTTPResponse):
     def begin(self) -> None:
         """Read status and headers; the body has as much time again, with all its trailers."""
         super().begin()
+        self.restart()
+
+    def restart(self) -> None:
+        """Let the time in which the body must arrive begin now."""
         self._timed.restart()
+
+
+def restart_deadline(response: BaseHTTPResponse) -> None:
+    """Let the time in which the rest of a body must arrive begin now."""
+    original = getattr(response, "_original_response", None)
+    if isinstance(original, _TimedResponse):
+        original.restart()
 
 
 def limit_responses(connections: HTTPConnectionPool) -> None:

@@ -4,7 +4,7 @@ Safe to use from several threads. No secret is ever part of an error.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import requests
 
@@ -69,11 +69,12 @@ class HttpClient:
         path: str,
         *,
         accept: str = "*/*",
-        body: bytes | None = None,
+        body: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         limit: int = MAX_RESPONSE,
         pull_from: str = "",
         redirects: bool = True,
+        streams: bool = False,
     ) -> Response | None:
         """Send a request and return the response; None if a read or deletion has status 404.
 
@@ -82,11 +83,12 @@ class HttpClient:
             repository: the repository, as the user writes it.
             path: the path within the repository, or a complete URL.
             accept: the accepted media types.
-            body: the content to send.
+            body: the content to send; see `sessions.Content`.
             headers: further headers.
             limit: the maximum number of bytes of the response.
             pull_from: the path of another repository of the registry that is read, too.
             redirects: whether a redirect is followed; otherwise it counts as status 404.
+            streams: whether the caller reads the body of a response with status 200 itself.
 
         Raises:
             DeniedError: the registry rejects the user's credentials.
@@ -113,9 +115,10 @@ class HttpClient:
                 body=body,
                 limit=limit,
                 redirects=redirects,
+                streams=streams,
             )
 
-        response = self._retry(send, host)
+        response, attempt = self._retry(send, host)
         reads = method not in {"POST", "PUT", "PATCH"}
         if reads and (
             is_missing(response, method) or (response.status in REDIRECTS and not redirects)
@@ -123,11 +126,13 @@ class HttpClient:
             return None
         if not response.ok:
             stored = self._authorizer.credentials(host) is not None
-            raise rejection(response, method, repository, credentials=stored)
+            error = rejection(response, method, repository, credentials=stored)
+            error.is_repeated = attempt > 1
+            raise error
         return response
 
-    def _retry(self, send: Callable[[], Response], host: str) -> Response:
-        """Send a request until it succeeds or fails permanently."""
+    def _retry(self, send: Callable[[], Response], host: str) -> tuple[Response, int]:
+        """Send a request until it succeeds or fails permanently; count the attempts."""
         for attempt in range(1, self._attempts + 1):
             delay = min(0.25 * 2.0**attempt, _MAX_DELAY)
             try:
@@ -145,7 +150,7 @@ class HttpClient:
                     raise _unreachable(host, reason) from None
             else:
                 if not is_transient(response) or attempt == self._attempts:
-                    return response
+                    return response, attempt
                 delay = requested_delay(response, delay)
             if _wait(delay):
                 raise _unreachable(host, "no further attempt")
@@ -160,9 +165,10 @@ class HttpClient:
         *,
         own: bool,
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: bytes | Iterable[bytes] | None,
         limit: int,
         redirects: bool,
+        streams: bool,
     ) -> Response:
         """Send a request, and again with authorization if the registry demands it.
 
@@ -180,6 +186,7 @@ class HttpClient:
                 body=body,
                 limit=limit,
                 redirects=redirects,
+                streams=streams,
             )
 
         response = send(self._authorizer.cached(host, scope) if own else "")

@@ -12,6 +12,7 @@ from compiler.external.json_object import load_object
 from compiler.external.registry.responses import (
     DeniedError,
     MissingRepositoryError,
+    RedirectedError,
     RegistryError,
     RejectedError,
     Response,
@@ -72,7 +73,7 @@ def rejection(
     quote = quote_reason(response)
     if response.redirected:
         target = urlsplit(response.url).netloc
-        return RegistryError(
+        return RedirectedError(
             repository,
             f"cannot {action} {repository}: the registry redirects to {target}, which responds "
             f"{status} {quote}".rstrip(),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 
@@ -25,9 +25,24 @@ _UNKNOWN_HOST_MESSAGES = (
 )
 
 
+class Body(Protocol):
+    """The body of a response that is not read yet."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes: as many as requested, unless the body ends before.
+
+        Raises:
+            UnexpectedResponseError: they do not arrive in time.
+            requests.RequestException: the connection failed.
+        """
+
+    def close(self) -> None:
+        """Close the connection, unless the body was read completely."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """A complete response."""
+    """A response, complete unless it has a `body`."""
 
     status: int
     reason: str
@@ -38,6 +53,9 @@ class Response:
     headers: Mapping[str, str]
     """Header fields; names in any case."""
     content: bytes
+    """Empty if there is a `body`."""
+    body: Body | None = None
+    """The body that the caller reads and closes, if it asked for that and the status is 200."""
 
     @property
     def ok(self) -> bool:
@@ -58,6 +76,12 @@ class Response:
 class RegistryError(DiagnosticError):
     """A registry denied a request, responded unexpectedly, or did not respond."""
 
+    is_repeated = False
+    """Whether an error status is the response to a repetition of the request.
+
+    The registry may have carried out an earlier attempt.
+    """
+
     def __init__(
         self,
         repository: str,
@@ -73,6 +97,10 @@ class RegistryError(DiagnosticError):
 
 class DeniedError(RegistryError):
     """A registry denied a request that was sent with the user's credentials."""
+
+
+class RedirectedError(RegistryError):
+    """A registry redirected a request to another address, which responded with an error status."""
 
 
 class MissingRepositoryError(RegistryError):

@@ -1,11 +1,13 @@
 """HTTP sessions of registries: addresses, redirects and limits."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
 import requests
-from urllib3 import BaseHTTPResponse, exceptions
+from urllib3 import exceptions
 
+from compiler.external.registry.bodies import OpenBody, connection_error, read_body
 from compiler.external.registry.credentials import DOCKER_HUB
 from compiler.external.registry.responses import Response, UnexpectedResponseError
 from compiler.external.registry.routes import INVALID_ADDRESS, Routes, is_loopback
@@ -22,12 +24,19 @@ MAX_RESPONSE = 4 * 2**20
 """Maximum number of bytes of a response, unless the caller allows more."""
 _MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_CHUNK = 2**16
+_OK = 200
 _HEADERS = {"User-Agent": "compile-matrix", "Accept-Encoding": "identity"}
 """Of all requests; limits apply to the bytes received, so nothing may be compressed."""
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _PORTS = {"http": 80, "https": 443}
 """The usual port of each scheme."""
+
+
+Content: TypeAlias = bytes | Iterable[bytes] | Mapping[str, str]
+"""What a request sends: bytes, their pieces, or the fields of a form.
+
+Pieces are iterated over once for each attempt; they need the header `Content-Length`.
+"""
 
 
 def _plain_hosts(environment: Mapping[str, str]) -> set[str]:
@@ -77,11 +86,12 @@ class Sessions:
         headers: Mapping[str, str],
         *,
         authorization: str = "",
-        body: bytes | Mapping[str, str] | None = None,
+        body: Content | None = None,
         limit: int = MAX_RESPONSE,
         redirects: bool = True,
+        streams: bool = False,
     ) -> Response:
-        """Send a request and return the complete response.
+        """Send a request and return the response.
 
         Redirects of GET and HEAD are followed without the authorization, and never from TLS to
         plain HTTP. Other requests are not redirected: their body may contain a secret.
@@ -91,9 +101,10 @@ class Sessions:
             url: the URL.
             headers: the headers, without the authorization.
             authorization: the value of the header `Authorization`; not sent if empty.
-            body: the content, or the fields of a form.
+            body: the content.
             limit: the maximum number of bytes of the response.
             redirects: whether redirects are followed.
+            streams: whether the caller reads the body of a response with status 200 itself.
 
         Raises:
             UnexpectedResponseError: the response exceeds a limit, or redirects to an address that
@@ -101,7 +112,9 @@ class Sessions:
             requests.RequestException: the connection failed.
         """
         own = {"Authorization": authorization} if authorization else {}
-        response = self._exchange(method, url, {**headers, **own}, body, limit, redirected=False)
+        response = self._exchange(
+            method, url, {**headers, **own}, body, limit, redirected=False, streams=streams
+        )
         count = 0
         while redirects and response.status in REDIRECTS and method in {"GET", "HEAD"}:
             location = response.headers.get("Location", "")
@@ -111,7 +124,9 @@ class Sessions:
             if count > _MAX_REDIRECTS:
                 raise UnexpectedResponseError(f"more than {_MAX_REDIRECTS} redirects")
             target = join_url(response.url, location)
-            response = self._exchange(method, target, headers, None, limit, redirected=True)
+            response = self._exchange(
+                method, target, headers, None, limit, redirected=True, streams=streams
+            )
         return response
 
     def _exchange(
@@ -119,10 +134,11 @@ class Sessions:
         method: str,
         url: str,
         headers: Mapping[str, str],
-        body: bytes | Mapping[str, str] | None,
+        body: Content | None,
         limit: int,
         *,
         redirected: bool,
+        streams: bool,
     ) -> Response:
         form = urlencode(body).encode() if isinstance(body, Mapping) else None
         connections, target = self._routes.find(url)
@@ -143,7 +159,8 @@ class Sessions:
         except exceptions.SSLError as error:
             raise requests.exceptions.SSLError(str(error)) from None
         except (exceptions.HTTPError, OSError) as error:
-            raise _connection_error(error) from None
+            raise connection_error(error) from None
+        opened = OpenBody(started) if streams and started.status == _OK else None
         try:
             return Response(
                 status=started.status,
@@ -151,10 +168,12 @@ class Sessions:
                 url=url,
                 redirected=redirected,
                 headers=started.headers,
-                content=_read(started, limit),
+                content=b"" if opened else read_body(started, limit),
+                body=opened,
             )
         finally:
-            started.close()  # does nothing to a connection whose response was read completely
+            if not opened:
+                started.close()  # does nothing to a connection whose response was read completely
 
 
 def join_url(base: str, location: str) -> str:
@@ -196,25 +215,3 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     if port is None or "@" in parts.netloc:
         return parts.scheme, parts.netloc, None
     return parts.scheme, parts.hostname or "", port
-
-
-def _read(response: BaseHTTPResponse, limit: int) -> bytes:
-    """Read a body within the limit of its size; see `deadlines` for that of its time."""
-    content = bytearray()
-    try:
-        while chunk := response.read1(_CHUNK, decode_content=False):
-            content += chunk
-            if len(content) > limit:
-                raise UnexpectedResponseError(f"it exceeds {limit / 2**20:g} MiB")
-    except exceptions.HTTPError as error:
-        raise _connection_error(error) from None
-    return bytes(content)
-
-
-def _connection_error(error: Exception) -> requests.RequestException:
-    """Return the error of `requests` for an error of urllib3 that another attempt may avoid."""
-    timeout = isinstance(error, exceptions.TimeoutError) and not isinstance(
-        error, exceptions.NewConnectionError
-    )
-    kind = requests.exceptions.Timeout if timeout else requests.exceptions.ConnectionError
-    return kind(str(error))

@@ -10,7 +10,7 @@ import pytest
 import requests
 from support.model_registry import HOST, MIRROR, ModelRegistries, ModelRegistry, Perform, add_index
 
-from compiler.external.registry import http, uploads
+from compiler.external.registry import blob_download, http, uploads
 from compiler.external.registry.client import INDEX, MANIFEST, Manifest, RegistryError
 from compiler.external.registry.copying import Copier
 from compiler.external.registry.parallel import run_parallel
@@ -41,7 +41,7 @@ def test_a_copy_is_complete(
     target: str, chunk: int, monkeypatch: pytest.MonkeyPatch, *, mounts: bool
 ) -> None:
     """Digests, attestations, annotations and signatures are the same; blobs are mounted or sent."""
-    monkeypatch.setattr(uploads, "CHUNK", chunk)
+    monkeypatch.setattr(blob_download, "CHUNK", chunk)
     model = ModelRegistry(mounts=mounts)
     index = with_signatures(model)
 
@@ -142,7 +142,7 @@ def test_a_copy_continues_after_any_failure(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_lost_response_is_made_up_for(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The registry carries out a request and its response is lost: the copy is complete."""
     monkeypatch.setattr(http, "_wait", lambda _: False)
-    monkeypatch.setattr(uploads, "CHUNK", chunk)
+    monkeypatch.setattr(blob_download, "CHUNK", chunk)
     number, requests_ = 0, 1
     while number < requests_:
         model = ModelRegistry(mounts=False)

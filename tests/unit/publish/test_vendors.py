@@ -44,7 +44,10 @@ images:
     template: a.j2
     platforms: [linux/amd64]
     tests: ["true"]
-    tags: ["HOST/acme/images/app:{{ n }}-${V}", "HOST/acme/images/copy:{{ n }}-${V}"]
+    tags:
+      - "HOST/acme/images/app:{{ n }}-${V}"
+      - "HOST/acme/images/copy:{{ n }}-${V}"
+      - "OTHER/acme/images/copy:{{ n }}-${V}"
     moving: ["HOST/acme/images/app:{{ n }}"]
 publish: {version: "${V}"}
 """
@@ -52,15 +55,22 @@ REPOSITORIES = ("acme", "acme/images", "acme/images/app", "acme/images/copy")
 
 
 class Project:
-    """A matrix that is released in a registry."""
+    """A matrix that is released in two registries of a product."""
 
-    def __init__(self, vendor: Vendor, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Log in to the registry, and let builds push images without building."""
-        self.vendor = vendor
-        self.plan = plan_of(MATRIX.replace("HOST", vendor.address))
+    def __init__(
+        self, vendor: Vendor, other: Vendor, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Log in to the registries, and let builds push images without building.
+
+        Layers and configurations count as large, so that they are copied in chunks.
+        """
+        self.vendor, self.other = vendor, other
+        matrix = MATRIX.replace("HOST", vendor.address).replace("OTHER", other.address)
+        self.plan = plan_of(matrix)
         self.repository = f"{vendor.address}/acme/images/app"
         login = base64.b64encode(f"{USER}:{SECRET}".encode()).decode()
-        auths = {vendor.address: {"auth": login}}
+        auths = {each.address: {"auth": login} for each in (vendor, other)}
+        monkeypatch.setattr("compiler.external.registry.blob_download.CHUNK", 64)
         (folder / "config.json").write_text(json.dumps({"auths": auths}))
         self.environment = {"DOCKER_CONFIG": str(folder)}
         monkeypatch.setattr("compiler.publish.build_missing.build", self.build)
@@ -115,9 +125,9 @@ class Project:
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_releases(vendor: type[Vendor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Preview, two releases, one of them again, return to the first, list and show."""
-    server = vendor()
-    with serve(server):
-        project = Project(server, tmp_path, monkeypatch)
+    server, other = vendor(), vendor()
+    with serve(server), serve(other):
+        project = Project(server, other, tmp_path, monkeypatch)
         prepare(project)
         assert project.preview("1") == {"build"}
         first = project.publish("1")
@@ -131,7 +141,7 @@ def test_releases(vendor: type[Vendor], tmp_path: Path, monkeypatch: pytest.Monk
         assert again.record == second.record
         project.promote("1")
         check(project, first)
-    assert server.leaked == []
+    assert server.leaked == other.leaked == []
 
 
 def prepare(project: Project) -> None:
@@ -142,16 +152,19 @@ def prepare(project: Project) -> None:
     with pytest.raises(DiagnosticError, match=r"not found|does not exist"):
         project.publish("1")
     assert server.model.writes == []
-    server.existing |= set(REPOSITORIES)
+    for each in (server, project.other):
+        each.existing |= set(REPOSITORIES)
 
 
 def check(project: Project, first: PublishResult) -> None:
     """Check releases, their records and their tags."""
     tags = project.tags()
     assert tags["a"] == tags["a-1"]
-    copies = project.vendor.model.repository(project.repository.replace("/app", "/copy"))
-    assert copies.tags["h-2"] == tags["h-2"]
-    assert copies.missing(tags["h-2"]) == []
+    for server in (project.vendor, project.other):
+        copies = server.model.repository(f"{server.address}/acme/images/copy")
+        assert copies.tags["h-2"] == tags["h-2"]
+        assert copies.missing(tags["h-2"]) == []
+    assert any(write.startswith("PATCH") for write in project.other.model.writes)
     registries = Registries(project.environment)
     releases = list_releases(registries, project.repository)
     assert list(releases) == ["2", "1"]
