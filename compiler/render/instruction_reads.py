@@ -1,6 +1,5 @@
 """Determine what one instruction of a Dockerfile reads, besides the layers below it."""
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -57,10 +56,13 @@ def _excludes(instruction: Instruction) -> tuple[str, ...]:
 
 def is_heredoc(argument: str, instruction: Instruction) -> bool:
     """Return whether an argument is the beginning of a here-document."""
-    return bool(instruction.heredocs) and any(
-        re.fullmatch(rf"\d*<<-?['\"]?{re.escape(doc.name)}['\"]?", argument)
-        for doc in instruction.heredocs
-    )
+    if "<<" not in argument or not instruction.heredocs:
+        return False
+    from e2b_dockerfile_utils import parse_heredoc
+
+    document = parse_heredoc(argument)
+    names = (doc.name for doc in instruction.heredocs)
+    return document is not None and document.name in names
 
 
 def _unquoted(word: str, escape: str) -> str:

@@ -15,7 +15,7 @@ _PATTERN = r"""
     ^[\t\v\f\r\ ]*+ (?P<name>ONBUILD)
     (?=
         (?:
-            [\t\v\f\r\ ]
+            [^\S\n]
             | ESCAPE[\t\ ]*+\r?\n (?:[\t\v\f\r\ ]*+ (?:\#[^\n]*+)? \n)*+  # the next line
         )++
         (?:RUN|COPY|ADD) [\t\v\f\r\ \\`]

@@ -12,7 +12,8 @@ class _AnyValues(dict[str, str]):
         return self["value"]
 
 
-_ANY, _OTHER = _AnyValues(value="a"), _AnyValues(value="b")
+_ANY, _OTHER = _AnyValues(value="\ue004"), _AnyValues(value="\ue005")
+"""Two values that no pattern in a Dockerfile matches."""
 
 
 def invalid_word(word: str, escape: str, *, skip_quotes: bool = False) -> str:
