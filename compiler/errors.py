@@ -182,9 +182,11 @@ def listed(names: Collection[str]) -> str:
 
 
 class Problems:
-    """Collects the diagnostics of a phase, each once, however many variants meet it."""
+    """Collects diagnostics, each once, however many variants meet it."""
 
-    def __init__(self) -> None:
+    def __init__(self, files: Iterable[str] = ()) -> None:
+        """Take the files whose diagnostics come first, in this order."""
+        self._files = tuple(files)
         self._found: dict[
             tuple[str, str, Location | Argument | Repository], tuple[Diagnostic, list[str]]
         ] = {}
@@ -201,6 +203,10 @@ class Problems:
         for diagnostic in diagnostics:
             self.add(diagnostic, variant)
 
+    def targets(self) -> frozenset[str]:
+        """Return the targets in which a diagnostic was met."""
+        return frozenset(name for _, variants in self._found.values() for name in variants)
+
     def __bool__(self) -> bool:
         """Return whether anything was noted."""
         return bool(self._found)
@@ -208,7 +214,8 @@ class Problems:
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Return what was noted, in the order of files and lines."""
         diagnostics = [_with_variants(one, variants) for one, variants in self._found.values()]
-        sources = dict.fromkeys(_position(one.location)[0] for one in diagnostics)
+        noted = (_position(one.location)[0] for one in diagnostics)
+        sources = dict.fromkeys((*self._files, *noted))
         order = {source: number for number, source in enumerate(sources)}
 
         def position(diagnostic: Diagnostic) -> tuple[int, int, int]:

@@ -1,21 +1,27 @@
 """Run the phases of the compiler: from the project's folder to artifacts. Writes nothing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from compiler.codes import Code
 from compiler.constants import LOCK, MAX_VARIANTS
 from compiler.errors import CompileError, Diagnostic, Location, Problems, allow_hints
 from compiler.matrix.load import load_valid
+from compiler.matrix.matrix import Matrix
 from compiler.output.artifact import Compilation
 from compiler.source.document import LIMIT, Source
 from compiler.source.file_system import DISK, FileSystem
 from compiler.source.project_files import NEAR, FileError, Files
-from compiler.targets.expand import expand
+from compiler.targets.expand import Variant, expand
 from compiler.targets.plan import Plan, plan
 from compiler.targets.resolve import resolve
 
+
+if TYPE_CHECKING:
+    from compiler.render.render import Dockerfile
+    from compiler.render.templates import Templates
 
 BAKE_TEMPLATE = "docker-bake.hcl.j2"
 """The template of the bake file: the project's own next to matrix.yaml, or the packaged one."""
@@ -30,8 +36,26 @@ def plan_matrix(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:
         limit: the maximum number of variants.
 
     Raises:
-        CompileError: with every diagnostic of the first phase that finds any. Errors of expanding
-            and resolving are added to those of the matrix, unless they follow from these.
+        CompileError: with every diagnostic of the matrix.
+    """
+    planned = plan_valid(files, name, limit=limit)
+    if planned.errors:
+        raise CompileError(planned.errors)
+    return planned
+
+
+def plan_valid(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:
+    """Plan the valid part of a matrix; the `errors` of the plan describe the invalid part.
+
+    An image or a target with an error is left out if its Dockerfile could depend on that error.
+
+    Args:
+        files: the project's files.
+        name: the matrix file's name among them.
+        limit: the maximum number of variants.
+
+    Raises:
+        CompileError: the matrix cannot be read, or has too many variants.
     """
     allow_hints()
     try:
@@ -41,24 +65,20 @@ def plan_matrix(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:
             error.help = "`compile-matrix init` writes a sample; `-f FILE` names another matrix"
         raise CompileError([error.at(Location(path=files.shown(name), line=0))]) from None
     matrix = load_valid(source, files)
-    try:
-        targets = resolve(matrix, expand(matrix, limit), files)
-    except CompileError as error:
-        raise _joined(matrix.errors, error) if matrix.errors else error from None
-    if matrix.errors:
-        raise CompileError(matrix.errors)
-    return plan(matrix, targets)
+    problems = _problems(files, name, matrix)
+    problems.extend(matrix.errors)
+    matrix, variants = expand(matrix, problems, limit)
+    targets = resolve(matrix, variants, files, problems)
+    missing: Collection[Variant] = ()
+    if len(targets) < len(variants):
+        existing = {(target.image, target.values) for target in targets}
+        missing = [one for one in variants if (one.image.name, one.values) not in existing]
+    return plan(matrix, targets, problems, missing)
 
 
-def _joined(errors: Iterable[Diagnostic], later: CompileError) -> CompileError:
-    """Return the errors of two phases as one, in the order of the file, without repetitions."""
-    problems = Problems()
-    problems.extend(errors)
-    known = {(error.code, error.location) for error in problems.diagnostics()}
-    for error in later.diagnostics:
-        if (error.code, error.location) not in known:
-            problems.add(error)
-    return CompileError(problems.diagnostics())
+def _problems(files: Files, name: str, matrix: Matrix) -> Problems:
+    """Return a collector of errors, those of matrix.yaml and its parts first."""
+    return Problems(map(files.shown, (name, *matrix.parts)))
 
 
 def compile_matrix(
@@ -79,10 +99,10 @@ def compile_matrix(
         disk: what the project's files are read from.
 
     Raises:
-        CompileError: with every diagnostic of the first phase that finds any.
+        CompileError: with every diagnostic of all phases.
     """
     files = Files(path.parent, shown, disk)
-    planned = plan_matrix(files, path.name, limit=limit)
+    planned = plan_valid(files, path.name, limit=limit)
     return compile_plan(planned, files, path.name, locked=locked)
 
 
@@ -90,13 +110,13 @@ def compile_plan(planned: Plan, files: Files, name: str, *, locked: bool = False
     """Compile a plan.
 
     Args:
-        planned: the plan of a matrix.
+        planned: the plan of a matrix; of its valid part, if it has errors.
         files: the project's files, from which the matrix was read.
         name: the matrix file's name among them.
         locked: whether to warn about images that are not locked even without a matrix.lock.
 
     Raises:
-        CompileError: with every diagnostic of the first phase that finds any.
+        CompileError: with the errors of the plan, and every diagnostic of the later phases.
     """
     from compiler.output.emit import emit
     from compiler.render.dockerfile_checks import check_dockerfiles
@@ -105,8 +125,13 @@ def compile_plan(planned: Plan, files: Files, name: str, *, locked: bool = False
     from compiler.render.templates import Templates
 
     templates = Templates(files)
-    dockerfiles = render(planned.matrix, planned.targets, templates)
-    checked = check_dockerfiles(planned, dockerfiles, templates, files)
+    problems = _problems(files, name, planned.matrix)
+    problems.extend(planned.errors)
+    dockerfiles = render(planned.matrix, planned.targets, templates, problems)
+    checked = check_dockerfiles(planned, dockerfiles, templates, files, problems)
+    if problems:
+        _check_other_files(planned, dockerfiles, templates, files, problems)
+        problems.refuse()
     bake_template = _bake_template(files)
     own = "" if files.absent(BAKE_TEMPLATE) else bake_template[0]
     planned = replace(planned, warnings=(*lint(planned, dockerfiles, templates, own), *checked))
@@ -142,6 +167,29 @@ def compile_plan(planned: Plan, files: Files, name: str, *, locked: bool = False
         shapes=templates.shapes,
         globs=dict(files.found),
     )
+
+
+def _check_other_files(
+    planned: Plan,
+    dockerfiles: "tuple[Dockerfile, ...]",
+    templates: "Templates",
+    files: Files,
+    problems: Problems,
+) -> None:
+    """Check the template of the bake file and matrix.lock, also against valid Dockerfiles."""
+    from compiler.lock.apply import load_lock, pinned
+
+    invalid = problems.targets() | planned.unsound
+    sound = tuple(one for one in dockerfiles if one.target.name not in invalid)
+    try:
+        _bake_template(files)
+    except CompileError as error:
+        problems.extend(error.diagnostics)
+    try:
+        if lock := load_lock(files):
+            pinned(planned, sound, lock, templates)
+    except CompileError as error:
+        problems.extend(error.diagnostics)
 
 
 def _bake_template(files: Files) -> tuple[str, str]:

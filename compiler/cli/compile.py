@@ -104,9 +104,11 @@ def compile_project(
     Raises:
         CompileError: the input is invalid.
     """
-    from compiler.pipeline import compile_plan
+    from compiler.pipeline import compile_plan, plan_valid
 
-    return compile_plan(invocation.plan(files), files, invocation.path.name, locked=options.locked)
+    name = invocation.path.name
+    plan = plan_valid(files, name, limit=invocation.limit)
+    return compile_plan(plan, files, name, locked=options.locked)
 
 
 def apply_changes(

@@ -133,10 +133,11 @@ class Invocation:
             CompileError: they are not, or the matrix or a template is invalid.
         """
         from compiler.output.diff import diff
-        from compiler.pipeline import compile_plan
+        from compiler.pipeline import compile_plan, plan_valid
 
-        files = files or self.files()
-        compiled = compile_plan(plan or self.plan(files), files, self.path.name)
+        files, name = files or self.files(), self.path.name
+        plan = plan or plan_valid(files, name, limit=self.limit)
+        compiled = compile_plan(plan, files, name)
         changes = diff(compiled.artifacts, self.folder, compiled.plan.matrix.output)
         if not changes:
             return compiled

@@ -12,9 +12,8 @@ from compiler.external.references import familiar
 from compiler.lock.base_images import Base
 from compiler.lock.lockfile import Lock, Locked
 from compiler.render.dockerfile import DockerfileError
-from compiler.render.dockerfile_checks import invalid_dockerfile
 from compiler.render.render import template_location
-from compiler.render.template_lines import origin
+from compiler.render.template_lines import invalid_dockerfile, origin
 from compiler.render.templates import Templates
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target

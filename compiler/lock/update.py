@@ -64,8 +64,9 @@ def survey(plan: Plan, files: Files) -> Project:
         CompileError: the lock or a Dockerfile is invalid.
     """
     old = load_lock(files)
-    templates = Templates(files)
-    dockerfiles = render(plan.matrix, plan.targets, templates)
+    templates, problems = Templates(files), Problems()
+    dockerfiles = render(plan.matrix, plan.targets, templates, problems)
+    problems.refuse()
     pinner = Pinner(plan, templates)
     uses: dict[str, list[Use]] = {}
     undecided = Problems()

@@ -4,11 +4,12 @@ Takes the images of a matrix with errors. Promises that no further diagnostic is
 error that is already reported.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from compiler.errors import CompileError
 from compiler.matrix.bake_strings import check_declared
-from compiler.matrix.matrix import Image, Variable
+from compiler.matrix.matrix import Image, Matrix, Variable
 from compiler.matrix.reader import Reader
 from compiler.matrix.strings import TemplateString
 
@@ -35,6 +36,20 @@ def certain_images(images: Mapping[str, Image], reader: Reader) -> dict[str, Ima
         if ("images", name) not in places
         and places.isdisjoint(("axes", axis.name) for axis in image.axes)
     }
+    return _with_parents(certain)
+
+
+def without_images(matrix: Matrix, names: Collection[str]) -> Matrix:
+    """Return a matrix without images that have errors, and without those that depend on them."""
+    others = {name: image for name, image in matrix.images.items() if name not in names}
+    images = _with_parents(others)
+    left_out = matrix.left_out | (matrix.images.keys() - images.keys())
+    return replace(matrix, images=images, left_out=left_out)
+
+
+def _with_parents(images: Mapping[str, Image]) -> dict[str, Image]:
+    """Return the images whose parents are among them, too."""
+    certain = dict(images)
     while True:
         kept = {
             name: image

@@ -112,6 +112,8 @@ def load_valid(source: Source, files: Files) -> Matrix:
             "name a folder below matrix.yaml; use letters, digits, `.`, `_`, `-`, separated by `/`",
         )
     certain = certain_images(images, reader) if reader.problems else images
+    if reader.problems:
+        groups = {name: row for name, row in groups.items() if reader.is_sound(("groups", name))}
     for image in images.values():
         if image.name not in certain:
             check_printed_text(image, variables, reader)
@@ -135,6 +137,7 @@ def load_valid(source: Source, files: Files) -> Matrix:
         warnings=reader.warnings.diagnostics(),
         late_warnings=reader.late_warnings,
         errors=reader.problems.diagnostics(),
+        left_out=frozenset(given.images.keys() - certain.keys()),
     )
 
 

@@ -361,6 +361,8 @@ class Matrix:
     """The files of `include`, as paths in the project's folder."""
     errors: tuple[Diagnostic, ...] = ()
     """The errors of the document; the matrix contains only its valid values."""
+    left_out: frozenset[str] = frozenset()
+    """The images that are missing in it because of errors."""
 
 
 def all_changes(axes: Mapping[str, Axis], images: Mapping[str, Image]) -> Iterator[Changes]:

@@ -11,7 +11,7 @@ from compiler.codes import Code
 from compiler.errors import Diagnostic, Problems, Severity, did_you_mean
 from compiler.matrix.bake_strings import substitute, variables_in
 from compiler.render.build_contexts import BuildContexts
-from compiler.render.dockerfile import DockerfileError, Word
+from compiler.render.dockerfile import Word
 from compiler.render.dockerfile_rules import Finding
 from compiler.render.field_location import field_location
 from compiler.render.image_arguments import expanded
@@ -26,7 +26,7 @@ from compiler.render.render import Dockerfile
 from compiler.render.shapes import Printed, Shape, is_marked
 from compiler.render.source_checks import SourceChecks
 from compiler.render.stage_order import misplaced
-from compiler.render.structures import Structure, invalid, read_structure
+from compiler.render.structures import Structure, read_structure
 from compiler.render.template_lines import line_location
 from compiler.render.templates import Templates
 from compiler.source.project_files import Files
@@ -35,37 +35,40 @@ from compiler.targets.target import Target
 
 
 def check_dockerfiles(
-    plan: Plan, dockerfiles: tuple[Dockerfile, ...], templates: Templates, files: Files
+    plan: Plan,
+    dockerfiles: tuple[Dockerfile, ...],
+    templates: Templates,
+    files: Files,
+    problems: Problems,
 ) -> tuple[Diagnostic, ...]:
-    """Check all Dockerfiles of a plan, and return the warnings.
+    """Check Dockerfiles of a plan, and return the warnings.
 
-    Raises:
-        CompileError: BuildKit would reject a Dockerfile, or build something else than it says.
+    What BuildKit would reject, or build in another way than the Dockerfile says, is added to the
+    problems. The Dockerfiles of targets with errors are only parsed.
     """
-    checks = _Checks(plan, dockerfiles, templates, files)
+    checks = _Checks(plan, dockerfiles, templates, files, problems)
     for dockerfile in dockerfiles:
-        checks.check(dockerfile)
-    checks.problems.refuse()
+        if dockerfile.target.name in plan.unsound:
+            checks.parse(dockerfile)
+        else:
+            checks.check(dockerfile)
     checks.warnings.extend(checks.provided.unused())
     return checks.warnings.diagnostics()
-
-
-def invalid_dockerfile(
-    plan: Plan, templates: Templates, target: Target, text: str, error: DockerfileError
-) -> Diagnostic:
-    """Return the error for a Dockerfile that cannot be parsed."""
-    location = line_location(plan, templates, target, text, error.line)
-    return invalid(error).at(location)
 
 
 class _Checks:
     """Checks the Dockerfiles of one plan, one after another."""
 
     def __init__(
-        self, plan: Plan, dockerfiles: Iterable[Dockerfile], templates: Templates, files: Files
+        self,
+        plan: Plan,
+        dockerfiles: Iterable[Dockerfile],
+        templates: Templates,
+        files: Files,
+        problems: Problems,
     ) -> None:
         self._plan, self._templates = plan, templates
-        self.problems, self.warnings = Problems(), Problems()
+        self.problems, self.warnings = problems, Problems()
         self.provided = ProvidedIds(plan.matrix)
         self._references = MatrixReferences(plan)
         self._contexts = BuildContexts(files, plan.matrix.output)
@@ -106,6 +109,15 @@ class _Checks:
         is_clean = read_as is printed and not findings and stage is None and is_settled
         if is_clean and not self._is_related(target, printed):
             self._clean.add(key)
+
+    def parse(self, dockerfile: Dockerfile) -> None:
+        """Check only what does not depend on the fields of the target, which are invalid."""
+        target, text, _ = dockerfile
+        whole = Printed(self._wholes.setdefault(text, Shape(text)))
+        lost = self._lost(target, text, whole.shape)
+        self.problems.extend(lost, target.name)
+        for finding in () if lost else self._structure(whole.shape).findings:
+            self._add(finding, target, whole)
 
     def _is_related(self, target: Target, printed: Printed) -> bool:
         """Return whether a Dockerfile names an image that may be another target's."""

@@ -1,6 +1,6 @@
 """Render the Dockerfile of each target from its template.
 
-There is one `Dockerfile` for each target, in the same order, with one newline at its end. A
+There is one `Dockerfile` for each valid target, in the same order, with one newline at its end. A
 template that is missing, invalid or without a `FROM` is an error.
 """
 
@@ -17,6 +17,7 @@ from compiler.matrix.jinja import piece_renderer
 from compiler.matrix.jinja_errors import explain, place
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.template_files import EXISTING
+from compiler.matrix.undefined_names import further_errors
 from compiler.render.lost_line_ends import LostLineEnds
 from compiler.render.shapes import Shape, is_marked
 from compiler.render.templates import Templates
@@ -61,6 +62,10 @@ class _Template:
         self._warn = partial(templates.warn_of_dropped, self.files)
         self.render = self._text if names is None else remembered(self._text, names)
         """Scope -> text; scopes with equal values of the names that it reads share one object."""
+
+    def render_again(self, scope: Mapping[str, Any]) -> None:
+        """Render with names of no target; the text is not remembered."""
+        _check_base(self._pieces(scope)[0].strip("\n"))
 
     def _text(self, scope: Mapping[str, Any]) -> str:
         rendered, pieces = self._pieces(scope)
@@ -121,20 +126,20 @@ class BadFromError(ValueError):
 
 
 def render(
-    matrix: Matrix, targets: tuple[Target, ...], templates: Templates
+    matrix: Matrix, targets: tuple[Target, ...], templates: Templates, problems: Problems
 ) -> tuple[Dockerfile, ...]:
-    """Render the Dockerfile of each target.
+    """Render the Dockerfile of each target; errors are added to the problems.
 
-    Raises:
-        CompileError: with the errors of all templates.
+    Returns:
+        The Dockerfiles without errors.
     """
-    problems = Problems()
     compiled: dict[str, _Template | _Existing | Exception] = {}
     generated = {target.generated for target in targets}
 
     dockerfiles = []
     for target in targets:
         name = target.template
+        template: _Template | _Existing | Exception | None = None
         try:
             if target.is_existing and target.dockerfile in generated:
                 raise FileError(
@@ -151,9 +156,27 @@ def render(
             text = template.render(target.scope)
             dockerfiles.append(Dockerfile(target=target, text=text, templates=template.files))
         except Exception as error:  # noqa: BLE001 - templates may raise anything
-            problems.add(_diagnosed(error, target, matrix, templates), target.name)
-    problems.refuse()
+            first = _diagnosed(error, target, matrix, templates)
+            problems.add(first, target.name)
+            if isinstance(template, _Template):
+                again = partial(_first_error, template, target, matrix, templates)
+                problems.extend(further_errors(first, target.scope, again), target.name)
     return tuple(dockerfiles)
+
+
+def _first_error(
+    template: _Template,
+    target: Target,
+    matrix: Matrix,
+    templates: Templates,
+    scope: Mapping[str, Any],
+) -> Diagnostic | None:
+    """Render a template with other names than those of its target, and return its first error."""
+    try:
+        template.render_again(scope)
+    except Exception as error:  # noqa: BLE001 - templates may raise anything
+        return _diagnosed(error, target, matrix, templates)
+    return None
 
 
 def _compiled(name: str, templates: Templates) -> "_Template | _Existing | Exception":

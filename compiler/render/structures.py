@@ -1,20 +1,26 @@
 """Read what the checks of Dockerfiles need from one Dockerfile, or from a shape of several."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 
 from compiler.codes import Code
+from compiler.errors import nearest
 from compiler.render.base_rules import Base
 from compiler.render.context_sources import ContextSource, context_sources
 from compiler.render.dockerfile import Argument, DockerfileError, ParsedDockerfile, Word, read
 from compiler.render.dockerfile_rules import Finding, rejected, suspicious
+from compiler.render.dockerfile_words import KEYWORDS
 from compiler.render.mounted_ids import Mount, mounts
 from compiler.render.shapes import Printed, Selection, Shape, is_marked, marks_in, selection
 from compiler.render.stage_findings import StageFinding, UnsettledFindings, stage_instructions
 from compiler.render.stage_order import NUMBER, StageUse, certain_links, stage_uses
 
 
+_MOST_ERRORS = 20
+"""Instructions of one Dockerfile that are reported if they cannot be parsed."""
+_KEYWORD = re.compile(r"(\s*+)([A-Za-z]+)")
 _FIELDS = ("context", "contexts", "secret", "ssh", "target")
 
 
@@ -71,7 +77,7 @@ def read_structure(text: str) -> Structure:
     try:
         parsed = read(text)
     except DockerfileError as error:
-        return Structure(findings=(invalid(error),), is_known=False)
+        return Structure(findings=tuple(_errors(text, error)), is_known=False)
     if depends_on_marks(parsed):
         return Structure(is_known=False, is_shared=False)
     if parsed.foreign:
@@ -104,6 +110,33 @@ def invalid(error: DockerfileError) -> Finding:
     """Return the error for a Dockerfile that cannot be parsed."""
     message = f"invalid Dockerfile: {error}"
     return Finding(Code.DOCKERFILE_SYNTAX, message, "correct the template", error.line)
+
+
+def _errors(text: str, error: DockerfileError) -> Iterator[Finding]:
+    """Yield the errors of a Dockerfile that cannot be parsed.
+
+    The parser stops at the first error. After that, the text is parsed as if the instruction had
+    the keyword that it most likely means, and then as if it were a `RUN`, which accepts any text.
+    """
+    lines = text.split("\n")
+    tried: dict[int, list[str]] = {}
+    while len(tried) < _MOST_ERRORS:
+        if error.line not in tried:
+            yield invalid(error)
+        line = lines[error.line - 1] if 0 < error.line <= len(lines) else ""
+        keyword = _KEYWORD.match(line)
+        words = tried.setdefault(error.line, [])
+        if keyword is None or "RUN" in words:
+            return
+        similar = nearest(keyword[2].upper(), () if words else KEYWORDS)
+        words.append(similar if similar and similar != keyword[2].upper() else "RUN")
+        lines[error.line - 1] = f"{keyword[1]}{words[-1]}{line[keyword.end() :]}"
+        try:
+            read("\n".join(lines))
+        except DockerfileError as other:
+            error = other
+        else:
+            return
 
 
 def _bases(parsed: ParsedDockerfile) -> Iterator[Base]:

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from compiler.errors import Location
+from compiler.errors import Diagnostic, Location
+from compiler.render.dockerfile import DockerfileError
 from compiler.render.render import template_location
+from compiler.render.structures import invalid
 from compiler.render.templates import Templates
 from compiler.source.globs import Piece, has_in_order, literal
 from compiler.targets.plan import Plan
@@ -125,3 +127,11 @@ def line_location(
         if place is not None:
             return place
     return template_location(target, plan.matrix)
+
+
+def invalid_dockerfile(
+    plan: Plan, templates: Templates, target: Target, text: str, error: DockerfileError
+) -> Diagnostic:
+    """Return the error for a Dockerfile that cannot be parsed."""
+    location = line_location(plan, templates, target, text, error.line)
+    return invalid(error).at(location)

@@ -56,13 +56,14 @@ class AccessChecks:
         """
         if not self._entries:
             return
+        names = {target.name for target in targets}
         links = {target.name: tuple(target.links.values()) for target in targets if target.links}
         for target in targets:
             linked = closure(links.get(target.name, ()), links)
             together = [
                 self._entries[name]
                 for name in (target.name, *sorted(linked - {target.name}))
-                if name in self._entries
+                if name in self._entries and name in names
             ]
             for entries, others in combinations(together, 2):
                 for key in entries:

@@ -3,8 +3,8 @@
 A check adds to the problems and changes nothing.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Problems
@@ -25,6 +25,10 @@ from compiler.targets.parents import described
 from compiler.targets.tag_checks import Tags
 from compiler.targets.target import Target
 from compiler.targets.target_tags import TargetTags
+
+
+_ContextError: TypeAlias = tuple[tuple[str, ...], FileError]
+"""Where a context is written, and what is wrong with its folder."""
 
 
 class Checks:
@@ -49,8 +53,10 @@ class Checks:
         self._shapes = Shapes(values, problems)
         self._tests = ImageTestChecks(values, problems)
         self._names: dict[str, tuple[str, Variant]] = {}
-        self._contexts: set[tuple[str, str]] = set()
-        self._checked: dict[tuple[str, int, int], object] = {}
+        self._folders: dict[BakeString, FileError | None] = {}
+        """Context -> what is wrong with its folder."""
+        self._checked: dict[tuple[str, int, int], tuple[object, list[_ContextError]]] = {}
+        """Contexts of targets, kept alive so that no other object gets their identity; errors."""
         self._reported: set[tuple[object, ...]] = set()
 
     def target(
@@ -133,21 +139,27 @@ class Checks:
         image = subject.variant.image
         # Fields that do not depend on the variant are the same objects for all variants.
         identity = (image.name, id(fields.get("context")), id(fields.get("contexts")))
-        if identity in self._checked:
-            return
-        self._checked[identity] = fields  # kept alive, so that no other object gets its identity
-        paths = {"": fields.get("context", BakeString("."))}
+        if identity not in self._checked:
+            self._checked[identity] = fields, [*self._context_errors(fields)]
+        for at, error in self._checked[identity][1]:
+            self._problems.add(error.at(subject.locate(*at)), subject.name)
+
+    def _context_errors(self, fields: Mapping[str, Rendered]) -> Iterator[_ContextError]:
+        """Yield what is wrong with the folders of the contexts of a target."""
+        paths: dict[str, Any] = {"": fields.get("context", BakeString("."))}
         paths.update(fields.get("contexts", {}))  # type: ignore[arg-type]
         for key, path in paths.items():
-            context = (image.name, f"{key}={path}")
-            if context in self._contexts:
-                continue
-            self._contexts.add(context)
-            plain = substitute(str(path), self._values)
-            if not is_folder(plain):
-                continue
+            if path not in self._folders:
+                self._folders[path] = self._folder_error(path)
+            error = self._folders[path]
+            if error is not None:
+                yield ("contexts", str(key)) if key else ("context",), error
+
+    def _folder_error(self, path: BakeString) -> FileError | None:
+        plain = substitute(path, self._values)
+        if is_folder(plain):
             try:
                 self._files.require_folder(plain)
             except FileError as error:
-                at = ("contexts", str(key)) if key else ("context",)
-                self._problems.add(error.at(subject.locate(*at)), subject.name)
+                return error
+        return None

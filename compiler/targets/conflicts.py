@@ -1,6 +1,6 @@
 """Find fields that two axis values, or two rows, of a variant set differently."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -104,18 +104,23 @@ def contests(
     return tuple(found)
 
 
-def conflicts(
-    found: Sequence[Contest], scope: Mapping[str, Any], matrix: Matrix
-) -> Iterator[Diagnostic]:
-    """Yield the errors of a variant: values that differ, or that cannot be compared."""
+def reject_conflicts(found: Sequence[Contest], scope: Mapping[str, Any], matrix: Matrix) -> None:
+    """Compare the values of a variant that several levels set.
+
+    Raises:
+        CompileError: values differ, or cannot be compared.
+    """
+    errors: list[Diagnostic] = []
     for contest in found:
         try:
             conflict = contest.conflict(scope, matrix)
         except CompileError as error:
-            yield from error.diagnostics
+            errors += error.diagnostics
             continue
         if conflict is not None:
-            yield conflict
+            errors.append(conflict)
+    if errors:
+        raise CompileError(errors)
 
 
 def _items(change: Changes, variables: Collection[str], *, settings: bool) -> dict[_Item, _Setter]:

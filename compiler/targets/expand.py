@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 from compiler.codes import Code
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import Diagnostic, Problems
+from compiler.matrix.certainty import without_images
 from compiler.matrix.matrix import Image, Matrix, Override, Value
 from compiler.matrix.pattern import Rule, rule
 from compiler.matrix.rule_index import RuleIndex
@@ -52,53 +53,63 @@ class _TooManyError(Exception):
     """The limit was exceeded."""
 
 
-def expand(matrix: Matrix, limit: int = MAX_VARIANTS) -> tuple[Variant, ...]:
-    """Return all variants of a matrix.
+class Expansion(NamedTuple):
+    """The variants of a matrix."""
+
+    matrix: Matrix
+    """The matrix without the images that have errors."""
+    variants: tuple[Variant, ...]
+    """All variants of its images."""
+
+
+def expand(matrix: Matrix, problems: Problems, limit: int = MAX_VARIANTS) -> Expansion:
+    """Expand a matrix; an image without variants is added to the problems.
 
     Args:
         matrix: the matrix.
+        problems: the collector of errors.
         limit: the maximum number of variants.
 
     Raises:
-        CompileError: there are more variants, or an image has none.
+        CompileError: there are more variants; with all problems.
     """
-    problems = Problems()
+    invalid: set[str] = set()
     variants: list[Variant] = []
     steps = [limit * _STEPS_PER_VARIANT + _FEWEST_STEPS]
     for image in matrix.images.values():
-        before = len(variants)
+        before, matched = len(variants), set[int]()
         try:
-            rules = rules_of(image)
-            if _size(image) > limit and rules == Rules({}, (), None):
-                raise _TooManyError  # before they are stored
-            index = RuleIndex([rule(row.when, image) for row in image.rows or ()])
-            matched: set[int] = set()
-            for values in _combinations(image, rules, steps):
-                if len(variants) == limit:
-                    raise _TooManyError
-                variants.append(Variant(image=image, values=values))
-                if image.rows:
-                    matched.update(index.matching(values))
+            _add_variants(image, variants, matched, limit, steps)
         except _TooManyError:
             problems.add(_too_many(matrix, image, limit))
-            break
+            problems.refuse()
         if len(variants) == before:
-            problems.add(
-                Diagnostic(
-                    code=Code.NO_VARIANTS,
-                    message=f"image {image.name!r} has no variant: all are excluded",
-                    location=matrix.source.locate(image.route, key=True),
-                    help="relax `exclude` or `only`"
-                    if image.rows is None
-                    else "relax `exclude` or `only`, or correct its `rows`",
-                )
-            )
+            invalid.add(image.name)
+            problems.add(_none(matrix, image))
             continue
         for number, row in enumerate(image.rows or ()):
             if number not in matched:
                 problems.add(_unmatched(matrix, image, row))
-    problems.refuse()
-    return tuple(variants)
+    if invalid:
+        matrix = without_images(matrix, invalid)
+        variants = [variant for variant in variants if variant.image.name in matrix.images]
+    return Expansion(matrix, tuple(variants))
+
+
+def _add_variants(
+    image: Image, variants: list[Variant], matched: set[int], limit: int, steps: list[int]
+) -> None:
+    """Add the variants of an image, and the numbers of the rows that match one of them."""
+    rules = rules_of(image)
+    if _size(image) > limit and rules == Rules({}, (), None):
+        raise _TooManyError  # before they are stored
+    index = RuleIndex([rule(row.when, image) for row in image.rows or ()])
+    for values in _combinations(image, rules, steps):
+        if len(variants) == limit:
+            raise _TooManyError
+        variants.append(Variant(image=image, values=values))
+        if image.rows:
+            matched.update(index.matching(values))
 
 
 def _size(image: Image) -> int:
@@ -255,6 +266,17 @@ def rules_of(image: Image) -> Rules:
     if image.rows is not None:
         rows = tuple(r for row in image.rows if (r := rule(row.when, image)) is not None)
     return Rules(requires, forbids, keeps, rows)
+
+
+def _none(matrix: Matrix, image: Image) -> Diagnostic:
+    return Diagnostic(
+        code=Code.NO_VARIANTS,
+        message=f"image {image.name!r} has no variant: all are excluded",
+        location=matrix.source.locate(image.route, key=True),
+        help="relax `exclude` or `only`"
+        if image.rows is None
+        else "relax `exclude` or `only`, or correct its `rows`",
+    )
 
 
 def _unmatched(matrix: Matrix, image: Image, row: Override) -> Diagnostic:

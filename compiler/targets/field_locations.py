@@ -21,6 +21,12 @@ class TargetUnderCheck(NamedTuple):
     """The fields of this variant as written, overrides included."""
     scope: Mapping[str, Any]
 
+    @property
+    def has_platforms(self) -> bool:
+        """Whether its image or one of its axis values names platforms."""
+        values = self.variant.values
+        return "platforms" in self.written or any(value.platforms is not None for value in values)
+
     def of_platform(self, platform: PlatformName | None) -> "TargetUnderCheck":
         """Return the target with the names that `platform-tags` see for one platform."""
         if platform is None:

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Collection, Mapping
+from functools import update_wrapper
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from compiler.codes import Code
@@ -98,7 +99,10 @@ def _texts(entry: Entry) -> list[TemplateString]:
 def remembered(
     render: Callable[[Mapping[str, Any]], T], names: frozenset[str]
 ) -> Callable[[Mapping[str, Any]], T]:
-    """Return a function that renders once for all scopes with equal values of these names."""
+    """Return a function that renders once for all scopes with equal values of these names.
+
+    Its attribute `__wrapped__` is the given function.
+    """
     if not _OF_ONE_VARIANT.isdisjoint(names):
         return render
     ordered = tuple(sorted(names))
@@ -126,7 +130,7 @@ def remembered(
             memo[()] = render(scope)
         return memo[()]
 
-    return once if names else first
+    return update_wrapper(once if names else first, render)
 
 
 def _remembered(render: Renderer, texts: list[TemplateString]) -> Renderer:

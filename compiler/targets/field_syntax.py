@@ -1,7 +1,7 @@
 """Check the syntax of field values that bake or BuildKit would reject, or ignore, later."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import ip_address
 
 from compiler.codes import Code
@@ -178,39 +178,46 @@ class Shapes:
     def __init__(self, variables: Mapping[str, str], problems: Problems) -> None:
         """Take the values of the bake variables, and the collector of errors."""
         self._values, self._problems = variables, problems
-        self._checked: dict[tuple[str, int], object] = {}
+        self._checked: dict[tuple[str, int], tuple[object, tuple[Diagnostic, ...]]] = {}
+        """Values, kept alive so that their ids stay unique, and what is wrong with them."""
 
     def check(self, subject: TargetUnderCheck, fields: Mapping[str, object]) -> None:
         """Check the fields of one target."""
         for field, value in fields.items():
-            if field in _CHECKED and (field, id(value)) not in self._checked:
-                self._checked[field, id(value)] = value  # kept alive, so that its id stays unique
-                self._check(subject, field, value)
+            if field not in _CHECKED:
+                continue
+            known = self._checked.get((field, id(value)))
+            if known is None:
+                known = value, tuple(self._errors(subject, field, value))
+                self._checked[field, id(value)] = known
+            if known[1]:
+                self._problems.extend(known[1], subject.name)
 
-    def _check(self, subject: TargetUnderCheck, field: str, value: object) -> None:
+    def _errors(self, subject: TargetUnderCheck, field: str, value: object) -> Iterator[Diagnostic]:
+        """Yield what is wrong with the value of a field."""
         for text in _texts(value) if field in _BY_FIELD else ():
             expected = _BY_FIELD[field](substitute(text, self._values))
             if expected:
-                self._reject(subject, field, text, expected)
+                yield self._invalid(subject, field, text, expected)
         for key in value if field in _BY_KEY and isinstance(value, Mapping) else ():
             expected = _BY_KEY[field](substitute(key, self._values))
             if expected:
                 message = f"invalid name in `{field}`: {key[:80]!r}"
-                self._add(subject, message, subject.key(field, key), expected)
+                yield _wrong(message, subject.key(field, key), expected)
 
-    def _reject(self, subject: TargetUnderCheck, field: str, text: str, expected: str) -> None:
+    def _invalid(
+        self, subject: TargetUnderCheck, field: str, text: str, expected: str
+    ) -> Diagnostic:
         location = subject.entry(field, text)
         if ROWS[field].merged:
             key = text.partition("=")[0] if ROWS[field].kind is Kind.PAIRS else ""
             location = subject.locate(field, key) if key else location
-        self._add(subject, f"invalid value for `{field}`: {text[:80]!r}", location, expected)
+        return _wrong(f"invalid value for `{field}`: {text[:80]!r}", location, expected)
 
-    def _add(
-        self, subject: TargetUnderCheck, message: str, location: Location, expected: str
-    ) -> None:
-        help_ = f"write {expected}"
-        error = Diagnostic(code=Code.BAD_FIELD, message=message, location=location, help=help_)
-        self._problems.add(error, subject.name)
+
+def _wrong(message: str, location: Location, expected: str) -> Diagnostic:
+    help_ = f"write {expected}"
+    return Diagnostic(code=Code.BAD_FIELD, message=message, location=location, help=help_)
 
 
 def _texts(value: object) -> Iterable[str]:

@@ -12,9 +12,10 @@ from compiler.codes import Code
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import Diagnostic, Problems, Severity
 from compiler.matrix.matcher import spelling
-from compiler.matrix.matrix import Matrix
+from compiler.matrix.matrix import Matrix, Pattern
 from compiler.matrix.names import MAX_FILE_NAME, group_name, safe
 from compiler.matrix.pattern import holds, rule
+from compiler.targets.expand import Variant
 from compiler.targets.target import Target
 
 
@@ -58,9 +59,21 @@ class _Groups:
 
 
 def make_groups(
-    matrix: Matrix, targets: tuple[Target, ...], problems: Problems, warnings: Problems
+    matrix: Matrix,
+    targets: tuple[Target, ...],
+    problems: Problems,
+    warnings: Problems,
+    missing: Collection[Variant] = (),
 ) -> tuple[Group, ...]:
-    """Return all groups; empty groups and name collisions are added to the problems."""
+    """Return all groups; empty groups and name collisions are added to the problems.
+
+    Args:
+        matrix: the matrix.
+        targets: its targets.
+        problems: the collector of errors.
+        warnings: the collector of warnings.
+        missing: its variants that are not targets, because of errors.
+    """
     names = {target.name for target in targets}
     tests = [f"{target.name}{TEST_SUFFIX}" for target in targets if target.tests]
     groups = _Groups(names.union(tests))
@@ -73,7 +86,7 @@ def make_groups(
             other = "another group" if safe(image) in groups.by_name else "another image's target"
             message = f"the group of image {image!r} has the same name as {other}"
             problems.add(_collision(matrix, image, message))
-    _add_picked(matrix, targets, groups, problems)
+    _add_picked(matrix, targets, groups, problems, missing)
     _check_tests(matrix, targets, names, problems)
     if tests and not groups.add("test", Kind.TESTS, tests):
         image = next(name for name in matrix.images if safe(name).startswith("test"))
@@ -87,7 +100,11 @@ def make_groups(
 
 
 def _add_picked(
-    matrix: Matrix, targets: tuple[Target, ...], groups: _Groups, problems: Problems
+    matrix: Matrix,
+    targets: tuple[Target, ...],
+    groups: _Groups,
+    problems: Problems,
+    missing: Collection[Variant],
 ) -> None:
     """Add the groups of matrix.yaml."""
     for name, pattern in matrix.groups.items():
@@ -98,6 +115,8 @@ def _add_picked(
             if (wanted := rules[target.image]) is not None and holds(wanted, target.values)
         ]
         location = matrix.source.locate(("groups", name), key=True)
+        if not members and _may_match(pattern, matrix, missing):
+            continue
         if not members:
             problems.add(
                 Diagnostic(
@@ -116,6 +135,16 @@ def _add_picked(
                     help="choose another name: images, targets and axis values have groups, too",
                 )
             )
+
+
+def _may_match(pattern: Pattern, matrix: Matrix, missing: Collection[Variant]) -> bool:
+    """Return whether a pattern may match what is missing because of errors."""
+    if matrix.left_out and (pattern.images is None or pattern.images & matrix.left_out):
+        return True
+    return any(
+        (wanted := rule(pattern, image)) is not None and holds(wanted, values)
+        for image, values in missing
+    )
 
 
 def _check_tests(

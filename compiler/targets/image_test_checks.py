@@ -54,18 +54,23 @@ class ImageTestChecks:
     def __init__(self, values: Mapping[str, str], problems: Problems) -> None:
         """Take the values of the bake variables, and the collector of errors."""
         self._values, self._problems = values, problems
-        self._checked: set[ImageTest] = set()
+        self._checked: dict[ImageTest, Diagnostic | None] = {}
+        """Test -> what is wrong with it."""
 
     def check(self, subject: TargetUnderCheck, tests: tuple[ImageTest, ...]) -> None:
         """Check the tests of one target."""
         for test in tests:
-            check = _CHECKS.get(test.part)
-            if check is None or test in self._checked:
-                continue
-            self._checked.add(test)
-            expected = check(test, self._values)
-            if expected:
-                self._problems.add(_invalid(subject, test, expected), subject.name)
+            if test not in self._checked:
+                self._checked[test] = self._error(subject, test)
+            error = self._checked[test]
+            if error is not None:
+                self._problems.add(error, subject.name)
+
+    def _error(self, subject: TargetUnderCheck, test: ImageTest) -> Diagnostic | None:
+        """Return what is wrong with a test."""
+        check = _CHECKS.get(test.part)
+        expected = check(test, self._values) if check is not None else ""
+        return _invalid(subject, test, expected) if expected else None
 
 
 def _invalid(subject: TargetUnderCheck, test: ImageTest, expected: str) -> Diagnostic:

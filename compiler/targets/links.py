@@ -5,7 +5,7 @@ depend on itself.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from compiler.codes import Code
 from compiler.constants import LINK_PREFIX
@@ -14,14 +14,24 @@ from compiler.external.platforms import canonical_platform
 from compiler.external.references import canonical_tag
 from compiler.matrix.bake_strings import BakeString, interpolate, variables_in
 from compiler.matrix.matrix import Matrix
+from compiler.matrix.names import safe
 from compiler.targets.graph import Graph, cycles
 from compiler.targets.target import NO_LINKS, Target
 
 
-def check_links(matrix: Matrix, targets: list[Target], problems: Problems) -> None:
-    """Check the links of all targets: to parents, and to targets that are copied from."""
+def check_links(
+    matrix: Matrix, targets: list[Target], problems: Problems, unchecked: Collection[str] = ()
+) -> None:
+    """Check the links of targets: to parents, and to targets that are copied from.
+
+    Args:
+        matrix: the matrix.
+        targets: its targets without errors.
+        problems: the collector of errors.
+        unchecked: the names of its other targets. A link to one of them is valid.
+    """
     by_name = {target.name: target for target in targets}
-    checks = _Links(matrix, by_name, problems)
+    checks = _Links(matrix, by_name, problems, unchecked)
     for target in targets:
         if target.tests:
             checks.stage(target)
@@ -61,16 +71,25 @@ def links_in(contexts: Mapping[BakeString, BakeString]) -> Mapping[str, str]:
 
 
 class _Links:
-    def __init__(self, matrix: Matrix, targets: Mapping[str, Target], problems: Problems) -> None:
+    def __init__(
+        self,
+        matrix: Matrix,
+        targets: Mapping[str, Target],
+        problems: Problems,
+        unchecked: Collection[str],
+    ) -> None:
         self._matrix, self._targets, self._problems = matrix, targets, problems
+        self._unchecked = unchecked
         self._reported: set[tuple[object, ...]] = set()
 
     def link(self, target: Target, key: str, other: str) -> None:
         """Check that a link leads to a target with the necessary platforms."""
         linked = self._targets.get(other)
+        if linked is None and self._is_unchecked(target, other):
+            return
         location = self._location(target, key)
         if linked is None:
-            near = did_you_mean(other, sorted(self._targets))
+            near = did_you_mean(other, sorted((*self._targets, *self._unchecked)))
             self._add(Code.UNKNOWN_TARGET, f"unknown target {other!r}", location, near, target.name)
             return
         if target.parent == other:
@@ -95,6 +114,13 @@ class _Links:
                         ),
                     ),
                 )
+
+    def _is_unchecked(self, target: Target, other: str) -> bool:
+        """Return whether a link leads to a target that is missing because of an error."""
+        if target.parent == other or other in self._unchecked:
+            return True
+        names = map(safe, self._matrix.left_out)
+        return any(other == name or other.startswith(f"{name}-") for name in names)
 
     def stage(self, target: Target) -> None:
         """Check that FROM accepts a target's name, which a child or its tests write there."""

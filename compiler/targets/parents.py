@@ -42,6 +42,8 @@ def find_parents(
 ) -> list[str | None]:
     """Return the name of each target's parent, in the same order.
 
+    Instead of a missing parent, return the name of its image, so that no other error follows.
+
     A parent has the values in `with`, and of its other axes the child's values. A missing or
     ambiguous parent, and an axis of the parent without a value, are added to the problems.
 
@@ -64,6 +66,7 @@ def find_parents(
         found.append(None)
         if parent is None:
             continue
+        found[-1] = parent.image
         image, values = one.variant
         key = (image, parent.route)
         if key not in rules:
@@ -73,7 +76,8 @@ def find_parents(
             continue
         candidates = _candidates(rule_, values)
         existing = [name for c in candidates if (name := names.get((rule_.image, c)))]
-        found[-1] = existing[0] if existing else None
+        if existing:
+            found[-1] = existing[0]
         if not existing:
             shown = described(rule_.image, candidates[0])
             code = Code.MISSING_PARENT

@@ -1,12 +1,13 @@
 """Combine targets into a plan: their groups, and the fields that an image's targets share."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from compiler.errors import Diagnostic, Problems
 from compiler.matrix.field_table import ROWS
 from compiler.matrix.matrix import Matrix
+from compiler.targets.expand import Variant
 from compiler.targets.groups import Group, make_groups
 from compiler.targets.image_tests import tests_as_json
 from compiler.targets.indexes import Index, make_indexes
@@ -23,6 +24,10 @@ class Plan:
     indexes: tuple[Index, ...] = ()
     """The tags that several targets share."""
     warnings: tuple[Diagnostic, ...] = ()
+    errors: tuple[Diagnostic, ...] = ()
+    """The errors of matrix.yaml; the plan contains only the targets that can be rendered."""
+    unsound: frozenset[str] = frozenset()
+    """The targets with errors."""
 
     @property
     def tested(self) -> int:
@@ -36,23 +41,34 @@ class Plan:
         return len(self.indexes) + sum(len(one.tags) + len(one.moving) for one in of_platforms)
 
 
-def plan(matrix: Matrix, targets: tuple[Target, ...]) -> Plan:
+def plan(
+    matrix: Matrix,
+    targets: tuple[Target, ...],
+    problems: Problems,
+    missing: Collection[Variant] = (),
+) -> Plan:
     """Return the plan of a matrix and its targets.
 
-    Raises:
-        CompileError: a group is empty, or its name is already in use.
+    A group that is empty, or whose name is already in use, is added to the problems.
+
+    Args:
+        matrix: the matrix.
+        targets: its targets.
+        problems: the collector of errors; the plan gets all that it has.
+        missing: its variants that are not targets, because of errors.
     """
-    problems, warnings = Problems(), Problems()
+    warnings = Problems()
     warnings.extend(matrix.warnings)
     warnings.extend(matrix.late_warnings.diagnostics())
-    groups = make_groups(matrix, targets, problems, warnings)
-    problems.refuse()
+    groups = make_groups(matrix, targets, problems, warnings, missing)
     return Plan(
         matrix=matrix,
         targets=targets,
         groups=groups,
         indexes=make_indexes(targets),
         warnings=warnings.diagnostics(),
+        errors=problems.diagnostics(),
+        unsound=problems.targets(),
     )
 
 

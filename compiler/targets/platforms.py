@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location, Problems, did_you_mean
@@ -12,13 +12,23 @@ from compiler.source.document import Route
 from compiler.targets.field_locations import TargetUnderCheck
 
 
+class _Narrowed(NamedTuple):
+    """The platforms of some targets."""
+
+    platforms: tuple[BakeString, ...]
+    errors: tuple[Diagnostic, ...]
+    """What is wrong with them."""
+
+
 class Platforms:
     """Narrows the platforms of targets; equal inputs are computed once."""
 
     def __init__(self, variables: Mapping[str, str], problems: Problems) -> None:
         """Take the values of the bake variables, and the collector of errors."""
         self._values, self._problems = variables, problems
-        self._narrowed: dict[tuple[Any, ...], tuple[BakeString, ...]] = {}
+        self._narrowed: dict[tuple[Any, ...], _Narrowed] = {}
+        self._reported: dict[tuple[Location, int], Diagnostic] = {}
+        """Location of a list or an entry, and position in the list -> its unknown platform."""
 
     def narrowed(
         self, subject: TargetUnderCheck, platforms: tuple[BakeString, ...]
@@ -35,16 +45,23 @@ class Platforms:
         key = (subject.variant.image, platforms, narrowing)
         result = self._narrowed.get(key)
         if result is None:
-            result = self._narrow(subject, platforms)
+            errors: list[Diagnostic] = []
+            result = _Narrowed(self._narrow(subject, platforms, errors), tuple(errors))
             if all(text.constant is not None for v in narrowing for text in v.platforms or ()):
                 self._narrowed[key] = result
-        return result
+        if result.errors:
+            self._problems.extend(result.errors, subject.name)
+        return result.platforms
 
     def _narrow(
-        self, subject: TargetUnderCheck, platforms: tuple[BakeString, ...]
+        self,
+        subject: TargetUnderCheck,
+        platforms: tuple[BakeString, ...],
+        errors: list[Diagnostic],
     ) -> tuple[BakeString, ...]:
+        """Return the allowed platforms; add what is wrong to the errors."""
         locate = subject.matrix.source.locate
-        allowed = self._known(platforms, lambda n: subject.entry("platforms", platforms[n]))
+        allowed = self._known(platforms, lambda n: subject.entry("platforms", platforms[n]), errors)
         bounded = bool(platforms)
         for value in subject.variant.values:
             if value.platforms is None:
@@ -56,14 +73,14 @@ class Platforms:
                     for item in text.items(subject.scope)
                 )
             except CompileError as error:
-                self._problems.extend(error.diagnostics, subject.name)
+                errors.extend(error.diagnostics)
                 break
             route: Route = (*value.route, "platforms")
-            own = self._known(texts, partial(_nth, locate, route))
+            own = self._known(texts, partial(_nth, locate, route), errors)
             before = allowed
             allowed = _common(allowed, own) if bounded else own
             if not allowed and (before or not bounded) and (own or not texts):
-                self._problems.add(
+                errors.append(
                     Diagnostic(
                         code=Code.NO_PLATFORM,
                         message="no platform is allowed by all axis values of this combination",
@@ -72,32 +89,28 @@ class Platforms:
                         related=(("platforms of the image", subject.locate("platforms")),)
                         if platforms
                         else (),
-                    ),
-                    subject.name,
+                    )
                 )
                 break
             bounded = True
         return tuple(allowed.values())
 
     def _known(
-        self, texts: tuple[BakeString, ...], location: Callable[[int], Location]
+        self,
+        texts: tuple[BakeString, ...],
+        location: Callable[[int], Location],
+        errors: list[Diagnostic],
     ) -> dict[str, BakeString]:
-        """Return canonical platform -> as written; invalid ones are added to the problems."""
+        """Return canonical platform -> as written; add what is wrong to the errors."""
         known: dict[str, BakeString] = {}
         for n, text in enumerate(texts):
             plain = substitute(text, self._values)
             full = canonical_platform(plain)
             if full is None:
-                self._problems.add(
-                    Diagnostic(
-                        code=Code.UNKNOWN_PLATFORM,
-                        message=f"unknown platform {plain!r}",
-                        location=location(n),
-                        help=near_platform(plain),
-                    )
-                )
+                at = location(n)
+                errors.append(self._reported.setdefault((at, n), _unknown(plain, at)))
             elif full in known:
-                self._problems.add(
+                errors.append(
                     Diagnostic(
                         code=Code.DUPLICATE_VALUE,
                         message=f"duplicate platform {plain!r}",
@@ -108,6 +121,17 @@ class Platforms:
             else:
                 known[full] = text
         return known
+
+
+def _unknown(text: str, location: Location) -> Diagnostic:
+    return Diagnostic(
+        code=Code.UNKNOWN_PLATFORM,
+        message=f"unknown platform {text!r}",
+        location=location,
+        help="write one platform in each entry, or one expression that results in a list"
+        if len(text.split()) > 1 or "," in text
+        else near_platform(text),
+    )
 
 
 def _common(

@@ -1,24 +1,25 @@
 """Turn variants into targets: names, parents, and every field of bake rendered.
 
 All targets that `resolve` returns have valid, unique names and tags, known platforms, and parents
-that exist. Fields that do not depend on the variant are the same object in all targets of an image.
+that exist, unless their errors are among the problems. Fields that do not depend on the variant are
+the same object in all targets of an image.
 """
 
-import posixpath
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Problems
-from compiler.matrix.bake_strings import BakeString, interpolate, substitute
+from compiler.matrix.bake_strings import BakeString, substitute
+from compiler.matrix.certainty import without_images
 from compiler.matrix.matrix import Alias, Image, Matrix
-from compiler.matrix.strings import TemplateString
 from compiler.matrix.template_files import EXISTING
 from compiler.source.project_files import Files
 from compiler.targets.aliases import find_aliases
 from compiler.targets.applied_overrides import BuildSpec, ImageContext
 from compiler.targets.checks import Checks
-from compiler.targets.conflicts import conflicts
+from compiler.targets.conflicts import reject_conflicts
 from compiler.targets.expand import Variant
 from compiler.targets.field_locations import TargetUnderCheck
 from compiler.targets.field_rendering import Rendered
@@ -26,44 +27,66 @@ from compiler.targets.links import check_links, link_to, links_in
 from compiler.targets.naming import Named, name_variants
 from compiler.targets.parents import find_parents
 from compiler.targets.platforms import Platforms
+from compiler.targets.rendered_fields import (
+    render_aliases,
+    render_fields,
+    render_template_name,
+)
 from compiler.targets.reproducible import ReproducibleFields
 from compiler.targets.settings import Settings
 from compiler.targets.target import Target
 from compiler.targets.target_tags import take_tags, with_platform_tags
 
 
-def resolve(matrix: Matrix, variants: tuple[Variant, ...], files: Files) -> tuple[Target, ...]:
+_COMBINED = frozenset({"platforms", "repositories"})
+"""Fields without which other fields cannot be checked."""
+
+
+def resolve(
+    matrix: Matrix, variants: tuple[Variant, ...], files: Files, problems: Problems
+) -> tuple[Target, ...]:
     """Return the target of each variant, in the same order.
+
+    A target whose template can be rendered is returned, even if other fields are invalid.
 
     Args:
         matrix: the matrix.
         variants: its variants.
         files: the project's files, among which contexts must exist.
-
-    Raises:
-        CompileError: with all errors in all variants.
+        problems: the collector of errors, in all variants.
     """
-    problems = Problems()
     named = name_variants(matrix, variants, problems)
+    if len(named) < len(variants):
+        matrix, named = _with_names(matrix, variants, named)
     contexts = {image: ImageContext(image, matrix) for image in matrix.images.values()}
     specs = [contexts[one.variant.image].build_spec(one.variant.values) for one in named]
-    if problems:  # children of a variant without a name would seem to lack a parent
-        parents: list[str | None] = [None] * len(named)
-        aliases: Mapping[str, tuple[Alias, ...]] = {}
-    else:
-        parents = find_parents(matrix, named, [spec.parent for spec in specs], problems)
-        aliases = find_aliases(matrix, named, problems)
+    parents = find_parents(matrix, named, [spec.parent for spec in specs], problems)
+    aliases = find_aliases(matrix, named, problems)
     resolver = _Resolver(matrix, contexts, files, problems)
     targets = []
     for one, spec, parent in zip(named, specs, parents, strict=True):
         target = resolver.target(one, spec, parent, aliases.get(one.name, ()))
         if target is not None:
             targets.append(target)
-    if not problems:  # links to an invalid target would seem to lead nowhere
-        check_links(matrix, targets, problems)
-        resolver.checks.linked(targets)
-    problems.refuse()
+    invalid = problems.targets()
+    valid, unchecked = targets, set()
+    if invalid:  # some errors of a target are found in the first target of its image only
+        images = {one.variant.image.name for one in named if one.name in invalid}
+        valid = [target for target in targets if target.image not in images]
+        unchecked = {one.name for one in named if one.variant.image.name in images}
+    check_links(matrix, valid, problems, unchecked)
+    resolver.checks.linked(valid)
     return tuple(targets)
+
+
+def _with_names(
+    matrix: Matrix, variants: tuple[Variant, ...], named: list[Named]
+) -> tuple[Matrix, list[Named]]:
+    """Return the matrix and the named variants of the images of which all variants have names."""
+    total = Counter(variant.image.name for variant in variants)
+    valid = Counter(one.variant.image.name for one in named)
+    matrix = without_images(matrix, {name for name in total if valid[name] < total[name]})
+    return matrix, [one for one in named if one.variant.image.name in matrix.images]
 
 
 class _Resolver:
@@ -89,31 +112,19 @@ class _Resolver:
     def target(
         self, named: Named, spec: BuildSpec, parent: str | None, aliases: tuple[Alias, ...]
     ) -> Target | None:
-        """Return the target of one variant; None if it has errors."""
+        """Return the target of one variant; None if its template cannot be rendered."""
         matrix, problems = self._matrix, self._problems
         variant, axes, name, joined = named
         image, values = variant
-        context = self._contexts[image]
-        scope = {**context.scope, **axes}
         try:
-            if context.settings or spec.settings or not context.plain:
-                scope["image"] = image.name
-                scope.update(self._settings.of(context.settings, values, spec.settings, scope))
-            scope.update(image=image.name, target=name, variant=joined, parent=parent)
+            scope = self._scope(named, spec, parent)
         except CompileError as error:
             problems.extend(error.diagnostics, name)
             return None
-        if spec.contests and (found := list(conflicts(spec.contests, scope, matrix))):
-            problems.extend(found, name)
-            return None
-        if spec.template is None:
-            problems.add(_no_template(image, matrix), name)
-            return None
-        rendered = _fields(spec, spec.template, scope, name, problems)
-        floating = _aliases(aliases, scope, matrix, name, problems) if aliases else ()
-        if rendered is None or floating is None:
-            return None
-        template, fields = rendered
+        assert spec.template is not None  # noqa: S101 - a scope is that of a template
+        template = render_template_name(spec.template, scope, name, problems)
+        fields, invalid = render_fields(spec, scope, name, problems)
+        floating = render_aliases(aliases, scope, matrix, name, problems)
         tags = take_tags(fields, floating, named="repositories" in spec.written)
         cache: Any = fields.pop("cache", None)
         tests: Any = fields.pop("tests", ())
@@ -125,12 +136,15 @@ class _Resolver:
         if narrowed := self._platforms.narrowed(subject, platforms):
             fields["platforms"] = narrowed
         generated = f"{matrix.output}/{name}.Dockerfile"
-        if spec.platform_tags is not None:
+        if spec.platform_tags is not None and (narrowed or not subject.has_platforms):
             names = tuple(substitute(text, self._values) for text in narrowed)
             tags = with_platform_tags(tags, spec.platform_tags, subject, names, problems)
         if reproducible:
             fields = self._reproducible.add(fields)
-        self.checks.target(subject, fields, tags, cache, tests)
+        if invalid.isdisjoint(_COMBINED):
+            self.checks.target(subject, fields, tags, cache, tests)
+        if template is None:
+            return None
         contexts: Any = fields.get("contexts", {})
         return Target(
             name=name,
@@ -152,6 +166,27 @@ class _Resolver:
             **tags.attributes(),
         )
 
+    def _scope(self, named: Named, spec: BuildSpec, parent: str | None) -> dict[str, Any]:
+        """Return the names that the template and the fields of a variant see.
+
+        Raises:
+            CompileError: a value of `set` is invalid, levels set different values, or there is no
+                template.
+        """
+        variant, axes, name, joined = named
+        image, values = variant
+        context = self._contexts[image]
+        scope = {**context.scope, **axes}
+        if context.settings or spec.settings or not context.plain:
+            scope["image"] = image.name
+            scope.update(self._settings.of(context.settings, values, spec.settings, scope))
+        scope.update(image=image.name, target=name, variant=joined, parent=parent)
+        if spec.contests:
+            reject_conflicts(spec.contests, scope, self._matrix)
+        if spec.template is None:
+            raise CompileError([_no_template(image, self._matrix)])
+        return scope
+
     def _with_parent(
         self, parent: str, fields: Mapping[str, Rendered], subject: TargetUnderCheck
     ) -> Mapping[BakeString, BakeString]:
@@ -160,53 +195,6 @@ class _Resolver:
         if parent in contexts:
             self._problems.add(_parent_context(parent, subject), subject.name)
         return {BakeString(parent): BakeString(link_to(parent)), **contexts}
-
-
-def _fields(
-    spec: BuildSpec,
-    named: TemplateString,
-    scope: Mapping[str, Any],
-    name: str,
-    problems: Problems,
-) -> tuple[str, dict[str, Rendered]] | None:
-    """Return the template's name and the fields of a variant; None if one of them is invalid."""
-    valid = True
-    template = ""
-    try:
-        template = named.render(scope)
-        if named.route[-1] == "dockerfile":
-            template = EXISTING + posixpath.normpath(template)
-    except CompileError as error:
-        problems.extend(error.diagnostics, name)
-        valid = False
-    fields: dict[str, Rendered] = {}
-    for field, render in spec.fields:
-        try:
-            rendered = render(scope)
-        except CompileError as error:
-            problems.extend(error.diagnostics, name)
-            valid = False
-            continue
-        if rendered or rendered is False:
-            fields[field] = rendered
-    return (template, fields) if valid else None
-
-
-def _aliases(
-    aliases: tuple[Alias, ...],
-    scope: Mapping[str, Any],
-    matrix: Matrix,
-    name: str,
-    problems: Problems,
-) -> tuple[BakeString, ...] | None:
-    """Return the aliases of a variant; None if one of them is invalid."""
-    try:
-        return tuple(
-            interpolate(alias.tag, alias.tag.render(scope), matrix.variables) for alias in aliases
-        )
-    except CompileError as error:
-        problems.extend(error.diagnostics, name)
-        return None
 
 
 def _no_template(image: Image, matrix: Matrix) -> Diagnostic:

@@ -18,24 +18,20 @@ from support.release_actors import Silent
 from support.releases import request_of
 from support.signing import PLACE, KeyPair
 
-from compiler.errors import CompileError, DiagnosticError
+from compiler.errors import DiagnosticError
 from compiler.external.cosign import CosignError, open_cosign
 from compiler.external.registry.client import Registries
 from compiler.external.registry.copying import Copier
 from compiler.external.registry.read_only import ReadOnlyRegistries
 from compiler.external.signer import Signer
 from compiler.fingerprint.naming import fingerprint_tag
-from compiler.matrix.load import load
+from compiler.pipeline import plan_matrix
 from compiler.publish.merge_platforms import merged_index
 from compiler.publish.preview import preview
 from compiler.publish.publish import publish
 from compiler.publish.request import PublishRequest
 from compiler.publish.staged_image import read_image
-from compiler.source.document import Source
 from compiler.source.project_files import Files
-from compiler.targets.expand import expand
-from compiler.targets.plan import plan
-from compiler.targets.resolve import resolve
 
 
 pytestmark = pytest.mark.engine
@@ -72,11 +68,7 @@ class Project(NamedTuple):
     def request(self, version: str) -> PublishRequest:
         """Return the request to publish a version with the images that are staged."""
         files = Files(self.folder)
-        text = (self.folder / "matrix.yaml").read_bytes()
-        matrix = load(Source.parse(text, "matrix.yaml"), files)
-        if matrix.errors:
-            raise CompileError(matrix.errors)
-        planned = plan(matrix, tuple(resolve(matrix, expand(matrix), files)))
+        planned = plan_matrix(files, "matrix.yaml")
         request = request_of(planned, version, lambda name: name[-1] * 64)
         return replace(request, options=replace(request.options, folder=self.folder))
 

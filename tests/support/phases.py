@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from compiler.constants import MAX_VARIANTS
-from compiler.errors import CompileError, Diagnostic
+from compiler.errors import CompileError, Diagnostic, Problems
 from compiler.matrix.load import load
 from compiler.matrix.matrix import Matrix
 from compiler.source.document import Source
 from compiler.source.project_files import Files
 from compiler.targets.expand import Variant, expand
+from compiler.targets.plan import Plan, plan
 from compiler.targets.resolve import resolve
 from compiler.targets.target import Target
 from support.matrices import flow
@@ -29,7 +30,10 @@ def read(text: str | Document) -> Matrix:
 
 def variants(text: str | Document, limit: int = MAX_VARIANTS) -> tuple[Variant, ...]:
     """Return the variants of a matrix."""
-    return expand(read(text), limit)
+    problems = Problems()
+    found = expand(read(text), problems, limit).variants
+    problems.refuse()
+    return found
 
 
 def spelt(expanded: tuple[Variant, ...]) -> list[str]:
@@ -42,8 +46,24 @@ def spelt(expanded: tuple[Variant, ...]) -> list[str]:
 
 def targets(text: str | Document) -> dict[str, Target]:
     """Return the targets of a matrix by name."""
+    return {target.name: target for target in _resolved(read(text))}
+
+
+def plan_of(text: str | Document) -> Plan:
+    """Return the plan of a matrix."""
+    problems = Problems()
     matrix = read(text)
-    return {target.name: target for target in resolve(matrix, expand(matrix), FILES)}
+    planned = plan(matrix, _resolved(matrix), problems)
+    problems.refuse()
+    return planned
+
+
+def _resolved(matrix: Matrix) -> tuple[Target, ...]:
+    problems = Problems()
+    valid, expanded = expand(matrix, problems)
+    resolved = resolve(valid, expanded, FILES, problems)
+    problems.refuse()
+    return resolved
 
 
 def faults(text: str | Document) -> list[Diagnostic]:

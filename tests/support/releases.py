@@ -13,10 +13,11 @@ from compiler.publish.request import PublishRequest
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
 from compiler.releases.tag_templates import TagTemplates
 from compiler.releases.version import Release
-from compiler.targets.expand import expand
-from compiler.targets.plan import Plan, plan
-from compiler.targets.resolve import resolve
-from support.phases import FILES, read
+from compiler.targets.plan import Plan
+from support import phases
+
+
+plan_of = phases.plan_of
 
 
 def record_of(
@@ -57,12 +58,6 @@ def released_target(
         seconds=1.0,
         bytes=1,
     )
-
-
-def plan_of(text: str) -> Plan:
-    """Return the plan of a matrix."""
-    matrix = read(text)
-    return plan(matrix, tuple(resolve(matrix, expand(matrix), FILES)))
 
 
 def request_of(planned: Plan, version: str, fingerprint_of: Callable[[str], str]) -> PublishRequest:

@@ -6,6 +6,7 @@ import pytest
 from support.dockerfile_verdicts import verdicts
 from support.dockerfiles import ACCEPTED, REJECTED
 
+from compiler.codes import Code
 from compiler.errors import CompileError, Location
 from compiler.pipeline import compile_matrix
 from compiler.render.context_reads import reads
@@ -137,3 +138,23 @@ def test_a_late_argument_is_declared_with_its_default(stage: str, declared: str)
 
     assert error.code == "late-arg"
     assert f"`{declared}`" in error.help
+
+
+def _syntax_errors(text: str) -> list[tuple[int, str]]:
+    """Return line and reason of each error that prevents that a Dockerfile is parsed."""
+    return [
+        (found.line, found.message.removeprefix("invalid Dockerfile: "))
+        for found in read_structure(text).findings
+        if found.code is Code.DOCKERFILE_SYNTAX
+    ]
+
+
+def test_each_instruction_that_cannot_be_parsed_is_an_error() -> None:
+    """The parser stops at the first error; the others are found, too."""
+    text = "FROM a\nRNU <<EOF\nCPOY a b\nEOF\nXYZ --a=b \\\n  XYZ\nLABLE v=1\nABC\n"
+    assert [line for line, _ in _syntax_errors(text)] == [2, 5, 7, 8]
+
+
+def test_the_number_of_errors_of_a_dockerfile_is_bounded() -> None:
+    """A text that is not a Dockerfile has no more than twenty errors."""
+    assert len(_syntax_errors("FROM a\n" + "XYZ\n" * 1000)) == 20

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.codes import Code
-from compiler.errors import Diagnostic, Severity
+from compiler.errors import Diagnostic, Problems, Severity
 from compiler.pipeline import plan_matrix
 from compiler.render.render import render
 from compiler.render.templates import Templates
@@ -45,7 +45,10 @@ def looked(
         (folder / "templates" / name).write_text(text)
     files = Files(folder, shown)
     plan = plan_matrix(files, "matrix.yaml")
-    return plan, effects(plan.matrix, render(plan.matrix, plan.targets, Templates(files)))
+    problems = Problems()
+    dockerfiles = render(plan.matrix, plan.targets, Templates(files), problems)
+    problems.refuse()
+    return plan, effects(plan.matrix, dockerfiles)
 
 
 def messages(folder: Path, matrix: str, template: str | Mapping[str, str]) -> list[str]:
@@ -529,7 +532,7 @@ def test_work_is_linear(tmp_path: Path, same: str) -> None:
             "images: {i: {template: Dockerfile.j2, args: {X: '{{ a }}'}}}\n"
         )
         plan, _ = looked(tmp_path, matrix, f"FROM x:{{{{ {same} }}}}")
-        dockerfiles = render(plan.matrix, plan.targets, Templates(Files(tmp_path)))
+        dockerfiles = render(plan.matrix, plan.targets, Templates(Files(tmp_path)), Problems())
         calls = 0
 
         def count_line(*_: object) -> None:

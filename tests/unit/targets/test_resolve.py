@@ -422,12 +422,46 @@ class TestPhases:
         """
         assert codes(text) == ["undefined-name"]
 
-    def test_a_target_that_does_not_render_is_the_only_error(self) -> None:
-        """If a field cannot be rendered, the other fields are not checked."""
+    def test_a_field_that_does_not_render_hides_no_other_error(self) -> None:
+        """If a field cannot be rendered, the other fields are checked."""
         text = 'images: {one: {template: "%s", description: "%s", tags: ["A B"]}}'
-        assert codes(text % ("{{ nope }}", "d")) == ["undefined-name"]
-        assert codes(text % ("t", "{{ nope }}")) == ["undefined-name"]
+        assert codes(text % ("{{ nope }}", "d")) == ["undefined-name", "illegal-tag"]
+        assert codes(text % ("t", "{{ nope }}")) == ["undefined-name", "illegal-tag"]
         assert codes(text % ("t", "d")) == ["illegal-tag"]
+
+    @pytest.mark.parametrize("field", ["platforms", "repositories"])
+    def test_a_field_that_other_fields_need(self, field: str) -> None:
+        """Without platforms and repositories, tags cannot be checked."""
+        text = """
+        defaults: {platforms: [linux/amd64]}
+        images: {one: {template: t, %s: ["{{ nope }}"], tags: [a, A], shared: {tags: [b]},
+                 platform-tags: {tags: ["{{ platform.arch }}"]}}}
+        """
+        assert codes(text % field) == ["undefined-name"]
+
+    def test_tags_of_unknown_platforms(self) -> None:
+        """An unknown platform is the only error, also if platforms have tags."""
+        text = "images: {one: {template: t, platforms: [x], platform-tags: {tags: [a]}}}"
+        assert codes(text) == ["unknown-platform"]
+
+    def test_the_parent_of_a_child_is_invalid(self) -> None:
+        """Neither the platforms nor the link of a child are compared with an invalid parent."""
+        text = """
+        images:
+          base: {template: t, platforms: [linux/amd46]}
+          child: {template: t, from: base, platforms: [linux/amd64], args: {B: "{{ parent }}"}}
+        """
+        assert codes(text) == ["unknown-platform"]
+
+    def test_a_missing_parent_has_a_name(self) -> None:
+        """Fields with the name of a missing parent are valid."""
+        text = """
+        axes: {a: [x, y]}
+        images:
+          base: {template: t, exclude: [{a: x}]}
+          child: {template: t, from: base, args: {B: "{{ parent }}"}, tags: ["A B"]}
+        """
+        assert codes(text) == ["missing-parent", "illegal-tag"]
 
     def test_links_are_checked_between_valid_targets(self) -> None:
         """A link to an invalid target is not an error."""
@@ -436,5 +470,5 @@ class TestPhases:
           one: {template: t, args: {A: "{{ nope }}"}}
           two: {template: t, contexts: {x: "target:one", y: "target:nowhere"}}
         """
-        assert codes(text) == ["undefined-name"]
+        assert codes(text) == ["undefined-name", "unknown-target"]
         assert codes(text.replace("{{ nope }}", "x")) == ["unknown-target"]

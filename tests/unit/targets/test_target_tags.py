@@ -1,10 +1,9 @@
 """Repositories, shared tags and platform tags of targets."""
 
 import pytest
-from support.phases import codes, faults, read, targets
+from support.phases import codes, faults, plan_of, targets
 
 from compiler.targets.indexes import make_indexes
-from compiler.targets.plan import plan
 
 
 GOLANG = """
@@ -81,7 +80,7 @@ class TestShared:
 
     def test_indexes_of_a_plan(self) -> None:
         """One entry for each repository; tags keep their variables."""
-        planned = plan(read(GOLANG), tuple(targets(GOLANG).values()))
+        planned = plan_of(GOLANG)
         both = ("golang-trixie", "golang-armel")
         assert planned.indexes == (
             ("${GHCR}/golang:${VERSION}", False, both),

@@ -1,0 +1,64 @@
+"""Find further undefined names of a text: Jinja stops at the first.
+
+After an error, the text is rendered again as if the likely remedy had been applied: the undefined
+name has the value of the most similar name, or is an empty text. Other errors of this rendering may
+follow from that value, so they end the search.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from compiler.codes import Code
+from compiler.errors import Diagnostic, Location, nearest
+from compiler.matrix.jinja_names import explain_undefined
+
+
+_MOST = 10
+"""Undefined names that are found in one text."""
+_UNDEFINED = re.compile(r"'(\w+)' is undefined\Z")
+
+
+def further_errors(
+    first: Diagnostic,
+    scope: Mapping[str, Any],
+    render: Callable[[Mapping[str, Any]], Diagnostic | None],
+) -> Iterator[Diagnostic]:
+    """Yield the undefined names of a text after the first one.
+
+    Args:
+        first: the error that rendering ends with.
+        scope: the names that the text sees.
+        render: renders the text with other names, and returns its first error.
+    """
+    known = [name for name, value in scope.items() if not callable(value)]
+    replaced: dict[str, Any] = {}
+    error: Diagnostic | None = first
+    while error is not None and len(replaced) < _MOST:
+        found = _UNDEFINED.match(error.message)
+        if found is None or found[1] in {*known, *replaced}:
+            return
+        similar = nearest(found[1], known)
+        replaced[found[1]] = scope[similar] if similar else ""
+        error = render({**scope, **replaced})
+        if error is None or error.code is not Code.UNDEFINED_NAME or _uses(error, replaced):
+            return
+        yield _with_help(error, known)
+
+
+def _uses(error: Diagnostic, names: Mapping[str, Any]) -> bool:
+    """Return whether an error may follow from the value of a name: it is on the same line."""
+    text = error.location.text if isinstance(error.location, Location) else ""
+    undefined = _UNDEFINED.match(error.message)
+    if undefined is not None:
+        return undefined[1] in names
+    return any(re.search(rf"\b{name}\b", text) for name in names)
+
+
+def _with_help(error: Diagnostic, known: list[str]) -> Diagnostic:
+    """Return an error whose help does not mention names that are undefined, too."""
+    undefined = _UNDEFINED.match(error.message)
+    if undefined is None:
+        return error
+    return replace(error, help=explain_undefined(error.message, undefined[1], known)[1])

@@ -1,0 +1,263 @@
+"""All mistakes of all phases in one run: two mistakes give the errors of both, and no others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from compiler.errors import CompileError
+from compiler.pipeline import compile_matrix
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = {
+    "matrix.yaml": """\
+data: {project: project.json}
+variables: {REGISTRY: docker.io/acme, VERSION: v1}
+axes:
+  python: [3.10, 3.11, 3.12]
+  gpu:
+    false: {}
+    true: {platforms: [linux/amd64], only: {python: ">=3.11"}, set: {cuda: 12.8}}
+set: {pip: "26.0"}
+exclude: [{python: 3.12, gpu: true}]
+defaults:
+  template: Dockerfile.j2
+  platforms: [linux/amd64, linux/arm64]
+images:
+  base:
+    tags: ["${REGISTRY}/base:{{ variant }}-${VERSION}"]
+    moving: ["${REGISTRY}/base:{{ variant }}"]
+    aliases: {"${REGISTRY}/base:latest": {python: 3.12, gpu: false}}
+    tests: ["python --version"]
+  worker:
+    from: base
+    template: worker.j2
+    context: worker
+    shm-size: 2g
+    labels: {team: serving}
+    secret: ["id=token,env=TOKEN"]
+    tags: ["${REGISTRY}/worker:{{ variant }}-${VERSION}"]
+  tool:
+    axes: [python]
+    template: tool.j2
+    contexts: {code: "target:worker-3_12"}
+groups:
+  smoke: {python: 3.11}
+  workers: {image: worker, python: 3.12}
+publish: {version: "${VERSION}"}
+""",
+    "templates/Dockerfile.j2": """\
+FROM python:{{ python }}-slim-bookworm
+RUN pip install pip=={{ pip }}
+{% if gpu %}
+ENV CUDA={{ cuda }}
+{% endif %}
+LABEL variant="{{ variant }}"
+USER {{ project.name }}
+""",
+    "templates/worker.j2": """\
+FROM {{ parent }}
+RUN --mount=type=secret,id=token true
+COPY worker.py /worker.py
+""",
+    "templates/tool.j2": """\
+FROM python:{{ python }} AS build
+ENV TARGET={{ target }}
+FROM scratch
+COPY --from=code /worker.py /
+COPY --from=build /tool /
+""",
+    "worker/worker.py": "print('working')\n",
+    "project.json": '{"name": "demo"}\n',
+}
+
+
+class Mistake(NamedTuple):
+    """A change of the valid project, and the codes of its errors."""
+
+    file: str
+    old: str
+    new: str
+    code: str
+
+
+MATRIX, BASE, WORKER, TOOL = list(FILES)[:4]
+MISTAKES = [
+    # The document.
+    Mistake(MATRIX, "    context: worker", "    contxt: worker", "unknown-key"),
+    Mistake(MATRIX, "labels: {team: serving}", "labels: [team]", "wrong-type"),
+    Mistake(MATRIX, "  smoke: {python", "  smoke: {pyton", "unknown-axis"),
+    Mistake(MATRIX, "from: base", "from: bse", "unknown-image"),
+    Mistake(MATRIX, 'publish: {version: "${VERSION}"}', "publish: {version: x}", "undeclared-vari"),
+    # Variants and targets.
+    Mistake(MATRIX, "worker:{{ variant }}-", "Worker:{{ variant }}-", "illegal-tag"),
+    Mistake(MATRIX, "base:{{ variant }}-", "base:", "duplicate-tag"),
+    Mistake(MATRIX, "-${VERSION}", "-${VERSON}", "undeclared-variable"),
+    Mistake(MATRIX, "moving: [", "moving: ['{{ varaint }}', ", "undefined-name"),
+    Mistake(MATRIX, "python: 3.12, gpu: false}}", "python: 3.11}}", "alias-mismatch"),
+    Mistake(MATRIX, "image: worker, python: 3.12", "image: tool, gpu: true", "empty-group"),
+    Mistake(MATRIX, "shm-size: 2g", "shm-size: big", "bad-field"),
+    Mistake(MATRIX, "id=token,env=TOKEN", "token", "bad-field"),
+    Mistake(MATRIX, "target:worker-3_12", "target:workr-3_12", "unknown-target"),
+    Mistake(MATRIX, "template: tool.j2", "template: tol.j2", "missing-template"),
+    # Templates.
+    Mistake(BASE, "{{ pip }}", "{{ pipp }}", "undefined-name"),
+    Mistake(BASE, "{{ project.name }}", "{{ project.nam }}", "undefined-name"),
+    Mistake(BASE, "CUDA={{ cuda }}", "CUDA={{ cdua }}", "undefined-name"),
+    Mistake(TOOL, "{{ target }}", "{{ target + }}", "template-syntax"),
+    # Dockerfiles.
+    Mistake(WORKER, "COPY", "CPOY", "dockerfile-syntax"),
+    Mistake(WORKER, "RUN", "RNU", "dockerfile-syntax"),
+    Mistake(TOOL, "FROM scratch", "FORM scratch", "dockerfile-syntax"),
+    Mistake(TOOL, "--from=build", "--from=4", "unknown-stage"),
+]
+
+
+def write(folder: Path, mistakes: tuple[Mistake, ...]) -> None:
+    """Write the project with these mistakes."""
+    files = dict(FILES)
+    for file, old, new, _ in mistakes:
+        assert old in files[file], (file, old)
+        files[file] = files[file].replace(old, new, 1)
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+
+
+def found(folder: Path, *mistakes: Mistake) -> list[tuple[str, int, int, str]]:
+    """Return file, line, column and text of each error."""
+    write(folder, mistakes)
+    try:
+        compile_matrix(folder / "matrix.yaml")
+    except CompileError as error:
+        places = [one.file_location for one in error.diagnostics]
+        return [
+            (place.path, place.line, place.column, f"{one.code}: {one.message}")
+            for place, one in zip(places, error.diagnostics, strict=True)
+        ]
+    return []
+
+
+def test_the_project_is_valid(tmp_path: Path) -> None:
+    """Without mistakes there is no error."""
+    assert found(tmp_path) == []
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.new)
+def test_one_mistake_is_one_error(mistake: Mistake, tmp_path: Path) -> None:
+    """A mistake causes exactly one error."""
+    (error,) = found(tmp_path, mistake)
+
+    assert error[3].startswith(mistake.code)
+
+
+@pytest.fixture(scope="module")
+def alone(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[Mistake, list[tuple[str, int, int, str]]]:
+    """Return the errors of each mistake."""
+    folder = tmp_path_factory.mktemp("alone")
+    return {mistake: found(folder, mistake) for mistake in MISTAKES}
+
+
+HIDES = {
+    # An image with an unknown part has no targets: its template is not rendered.
+    "labels: [team]": {"CPOY", "RNU", "Worker:{{ variant }}-", "shm-size: big", "token"},
+    "from: bse": {"CPOY", "RNU", "Worker:{{ variant }}-", "shm-size: big", "token"},
+    # A file that is not read has no errors, and neither has one that is not parsed.
+    "template: tol.j2": {"{{ target + }}", "FORM scratch", "--from=4"},
+    "{{ target + }}": {"FORM scratch", "--from=4"},
+    "FORM scratch": {"--from=4"},
+    # The Dockerfile of a target with errors is only parsed.
+    "target:workr-3_12": {"--from=4"},
+}
+"""Mistake -> the mistakes whose errors it may hide, because they may be a consequence."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("one", MISTAKES[:-1], ids=lambda mistake: mistake.new)
+def test_two_mistakes_are_two_errors(
+    one: Mistake, alone: dict[Mistake, list[tuple[str, int, int, str]]], tmp_path: Path
+) -> None:
+    """With any other mistake, the errors are those of both, in the order of the file."""
+    for other in MISTAKES[MISTAKES.index(one) + 1 :]:
+        if _overlap(one, other):
+            continue
+        expected = {*alone[one], *([] if other.new in HIDES.get(one.new, ()) else alone[other])}
+
+        errors = found(tmp_path, one, other)
+
+        assert set(errors) == expected, (one.new, other.new)
+        order = [MATRIX, *dict.fromkeys(error[0] for error in errors)]
+        assert errors == sorted(errors, key=lambda error: (order.index(error[0]), error[1:3]))
+
+
+def _overlap(one: Mistake, other: Mistake) -> bool:
+    """Return whether two mistakes change one line, so that columns and words differ."""
+    if one.file != other.file:
+        return False
+    lines = FILES[one.file].splitlines()
+    return any(one.old in line and other.old in line for line in lines)
+
+
+def test_many_mistakes_of_all_phases(tmp_path: Path) -> None:
+    """Mistakes in all files and phases are reported together, those of matrix.yaml first."""
+    wanted = {"  smoke: {pyton", "shm-size: big", "{{ pipp }}", "CDUA={{ cdua }}", "CPOY", "RNU"}
+    chosen = [mistake for mistake in MISTAKES if mistake.new in wanted]
+
+    errors = found(tmp_path, *chosen)
+
+    assert [(error[0], error[3].partition(":")[0]) for error in errors] == [
+        (MATRIX, "bad-field"),
+        (MATRIX, "unknown-axis"),
+        (BASE, "undefined-name"),
+        (WORKER, "dockerfile-syntax"),
+        (WORKER, "dockerfile-syntax"),
+    ]
+
+
+def test_a_broken_lock_and_bake_template(tmp_path: Path) -> None:
+    """Files that are read last are checked, too."""
+    write(tmp_path, (MISTAKES[0],))
+    (tmp_path / "matrix.lock").write_text("{")
+    (tmp_path / "docker-bake.hcl.j2").write_bytes(b"\xff")
+
+    with pytest.raises(CompileError) as caught:
+        compile_matrix(tmp_path / "matrix.yaml")
+
+    places = [one.file_location.path for one in caught.value.diagnostics]
+    assert places == [MATRIX, "docker-bake.hcl.j2", "matrix.lock"]
+
+
+def test_a_part_comes_after_the_matrix(tmp_path: Path) -> None:
+    """The errors of parts follow those of matrix.yaml, before those of templates."""
+    write(tmp_path, (MISTAKES[-1],))
+    with (tmp_path / "matrix.yaml").open("a") as matrix:
+        matrix.write("include: [part.yaml]\noutput: ../x\n")
+    (tmp_path / "templates/part.j2").write_text("FROM scratch\n")
+    (tmp_path / "part.yaml").write_text(
+        "images: {other: {axes: [], template: part.j2, shm-size: x}}\n"
+    )
+
+    with pytest.raises(CompileError) as caught:
+        compile_matrix(tmp_path / "matrix.yaml")
+
+    places = [one.file_location.path for one in caught.value.diagnostics]
+    assert places == [MATRIX, "part.yaml", TOOL]
+
+
+def test_the_targets_with_an_error_are_counted(tmp_path: Path) -> None:
+    """An error of a context, a secret and a size names the first target and the number."""
+    changes = {"context: worker": "context: wroker", "id=token,env": "env", "2g": "big"}
+    write(tmp_path, tuple(Mistake(MATRIX, old, new, "") for old, new in changes.items()))
+
+    with pytest.raises(CompileError) as caught:
+        compile_matrix(tmp_path / "matrix.yaml")
+
+    messages = [one.message for one in caught.value.diagnostics]
+    assert len(messages) == len(changes)
+    assert all(message.endswith("(in worker-3_10 and 3 more)") for message in messages)
