@@ -25,6 +25,7 @@ from compiler.render.rejections import invalid_bases, rejected_instructions
 from compiler.render.render import Dockerfile
 from compiler.render.shapes import Printed, Shape, is_marked
 from compiler.render.source_checks import SourceChecks
+from compiler.render.stage_names import StageNames
 from compiler.render.stage_order import misplaced
 from compiler.render.structures import Structure, invalid, read_structure
 from compiler.render.template_lines import line_location
@@ -160,7 +161,9 @@ class _Checks:
         for found in structure.findings:
             message, help_ = printed.restore(found.message), printed.restore(found.help)
             yield found._replace(message=message, help=help_)
-        stages = [printed.restore(name).lower() for name in structure.stages]
+        names = [printed.restore(name).lower() for name in structure.stages]
+        contexts: Mapping[str, str] = target.fields.get("contexts", {})  # type: ignore[assignment]
+        stages = StageNames(names, contexts)
         wrong = structure.unsettled.of(printed)
         yield from rejected_instructions(target, structure, wrong, stages)
         invalid = invalid_bases(target, structure, printed, stages, self._references.values)
@@ -171,7 +174,7 @@ class _Checks:
         uses = {use.word for use in structure.stage_uses}
         for word in structure.images:
             name, is_base = self._image(word, target, structure, printed), word not in uses
-            probable = self._references.check(name, word, target, stages, is_base=is_base)
+            probable = self._references.check(name, word, target, names, is_base=is_base)
             if finding := invalid.get(word, probable):
                 yield finding._replace(help=probable.help) if probable else finding
         for mount in structure.mounts:

@@ -20,6 +20,7 @@ from compiler.render.instruction_rules import reason_to_reject
 from compiler.render.instruction_values import invalid_value
 from compiler.render.mount_rules import mount_problem
 from compiler.render.shapes import is_marked
+from compiler.render.stage_folders import Folder
 from compiler.render.word_syntax import invalid_word
 
 
@@ -35,8 +36,8 @@ class Checked(NamedTuple):
     """The Dockerfile's escape character."""
     names_frontend: bool
     """Whether the Dockerfile has a `# syntax=`: its frontend may know other flags."""
-    has_folder: bool = False
-    """Whether a `WORKDIR` precedes: a mount without `target` is there."""
+    folder: Folder = Folder()
+    """The working folder."""
 
 
 class Problem(NamedTuple):
@@ -48,17 +49,23 @@ class Problem(NamedTuple):
     """Whether BuildKit rejects it only in a stage that it builds."""
     argument: str = ""
     """The `ARG` that does not matter if the target overrides it."""
+    depends_on_folder: bool = False
+    """Whether BuildKit rejects it because of the working folder."""
 
 
 def problems(checked: Checked) -> Iterator[Problem]:
     """Yield why BuildKit rejects an instruction."""
-    instruction, escape, _, has_folder = checked
+    instruction, escape, _, folder = checked
     if problem := _problem_of_words(checked):
         yield problem
     elif instruction.keyword == "RUN":
         for value in flag_values(instruction, "mount"):
-            if mount := mount_problem(value, escape, has_folder=has_folder):
-                yield Problem(mount.reason, is_late=mount.is_late)
+            if mount := mount_problem(value, escape, folder):
+                yield Problem(
+                    mount.reason,
+                    is_late=mount.is_late,
+                    depends_on_folder=mount.depends_on_folder,
+                )
     elif instruction.keyword == "ARG":
         for argument in instruction.arguments:
             key, _, value = argument.partition("=")
