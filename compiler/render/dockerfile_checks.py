@@ -165,14 +165,16 @@ class _Checks:
         contexts: Mapping[str, str] = target.fields.get("contexts", {})  # type: ignore[assignment]
         stages = StageNames(names, contexts)
         wrong = structure.unsettled.of(printed)
-        yield from rejected_instructions(target, structure, wrong, stages)
+        rejected = [*rejected_instructions(target, structure, wrong, stages)]
+        yield from rejected
+        bad = {finding.line for finding in rejected if finding.code is Code.BAD_FROM}
         invalid = invalid_bases(target, structure, printed, stages, self._references.values)
         for use in structure.stage_uses:
             misplaced_use = misplaced(use, printed.restore(use.word.text), stages)
             if misplaced_use is not None:
                 yield misplaced_use
         uses = {use.word for use in structure.stage_uses}
-        for word in structure.images:
+        for word in (word for word in structure.images if word.line not in bad):
             name, is_base = self._image(word, target, structure, printed), word not in uses
             probable = self._references.check(name, word, target, names, is_base=is_base)
             if finding := invalid.get(word, probable):
@@ -233,7 +235,7 @@ def _confirmation(finding: Finding, printed: Printed, text: str) -> tuple[object
     with other words.
     """
     whole = ""
-    if finding.code is Code.DOCKERFILE_SYNTAX:
+    if finding.code in {Code.BAD_FROM, Code.DOCKERFILE_SYNTAX}:
         line = printed.shape.text.split("\n")[finding.line - 1 : finding.line]
         whole = text if not line or is_marked(line[0]) else ""
     return printed.shape, whole, finding.code, finding.line

@@ -7,6 +7,7 @@ stages that it builds.
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from compiler.codes import Code
 from compiler.errors import did_you_mean
 from compiler.render.dockerfile import Instruction
 from compiler.render.instruction_flags import (
@@ -16,7 +17,7 @@ from compiler.render.instruction_flags import (
     misread_character,
     unknown_flag,
 )
-from compiler.render.instruction_rules import reason_to_reject
+from compiler.render.instruction_rules import invalid_from, reason_to_reject
 from compiler.render.instruction_values import invalid_value
 from compiler.render.mount_rules import mount_problem
 from compiler.render.shapes import is_marked
@@ -26,6 +27,9 @@ from compiler.render.word_syntax import invalid_word
 
 _NEWER = "if a newer BuildKit has this flag, name its frontend: `# syntax=docker/dockerfile:1`"
 _CORRECT = "correct the template"
+_WRITE_FROM = "write `FROM image [AS name]`; a line that ends in `%}` loses its newline"
+_SHOWN = 80
+"""Characters of an instruction that a message shows."""
 
 
 class Checked(NamedTuple):
@@ -51,6 +55,7 @@ class Problem(NamedTuple):
     """The `ARG` that does not matter if the target overrides it."""
     depends_on_folder: bool = False
     """Whether BuildKit rejects it because of the working folder."""
+    code: Code = Code.DOCKERFILE_SYNTAX
 
 
 def problems(checked: Checked) -> Iterator[Problem]:
@@ -82,6 +87,8 @@ def _problem_of_words(checked: Checked) -> Problem | None:
     if character := misread_character(instruction, checked.escape):
         reason = f"BuildKit reads U+{ord(character):04X} in the flags of {keyword} wrongly"
         return Problem(reason, "use ASCII characters in flags: BuildKit splits them by byte")
+    if keyword == "FROM" and (text := invalid_from(instruction)):
+        return Problem(f"invalid FROM: {text[:_SHOWN]!r}", _WRITE_FROM, code=Code.BAD_FROM)
     if reason := reason_to_reject(instruction) or invalid_flag(instruction):
         return Problem(reason)
     name = "" if checked.names_frontend else unknown_flag(instruction)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from compiler.render.dockerfile import ParsedDockerfile
-from compiler.render.dockerfile_rules import Finding, syntax
+from compiler.render.dockerfile_rules import Finding
 from compiler.render.instruction_checks import Checked, depends_on_marks, problems
 from compiler.render.shapes import Printed, marks_in, selection
 from compiler.render.stage_folders import working_folders
@@ -47,7 +47,7 @@ class StageInstruction(NamedTuple):
             arguments=tuple(map(printed.restore, instruction.arguments)),
         )
         for problem in problems(self.checked._replace(instruction=restored)):
-            finding = syntax(problem.reason, instruction.line, problem.help)
+            finding = Finding(problem.code, problem.reason, problem.help, instruction.line)
             below = self.checked.folder.stages if problem.depends_on_folder else frozenset()
             yield StageFinding(finding, self.stage, problem.is_late, problem.argument, below)
 
