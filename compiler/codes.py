@@ -386,10 +386,9 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "target. `compile-matrix list` shows all names.",
         Code.UNKNOWN_COLUMN: "`--columns` or `--sort` of `list` names a column that does not "
         "exist. The columns are the axes of the matrix, and those in `compile-matrix list --help`.",
-        Code.BAD_FROM: "The first `FROM` that a template renders has too few or too many words. "
-        "Most often, a line that ends in a Jinja tag loses its newline. Write `FROM IMAGE` or "
-        "`FROM IMAGE AS NAME`.",
-        Code.NO_BASE: "A template renders no `FROM`, so the result is not a Dockerfile. Begin it "
+        Code.BAD_FROM: "A `FROM` has too few or too many words, for instance because an expression "
+        "in it is empty. Write `FROM IMAGE` or `FROM IMAGE AS NAME`.",
+        Code.NO_BASE: "A Dockerfile has no `FROM`, or a template renders none. Begin it "
         "with `FROM image`, and check whether an `{% if %}` skips the line.",
         Code.LOST_LINE_END: "Jinja removes the line end after a tag, also where text precedes the "
         "tag. The instruction on the next line becomes part of the one before, and BuildKit often "

@@ -8,6 +8,7 @@ from compiler.external.references import is_image_name
 from compiler.render.dockerfile import Argument, Word
 from compiler.render.dockerfile_rules import AUTOMATIC_ARGUMENTS, Finding, syntax
 from compiler.render.shapes import Printed
+from compiler.render.stage_names import StageNames
 from compiler.render.word_syntax import expand_word, invalid_word
 
 
@@ -42,7 +43,7 @@ class Base(NamedTuple):
 
 def base_finding(
     base: Base,
-    stages: list[str],
+    stages: StageNames,
     values: Mapping[str, str],
     escape: str,
     printed: Printed,
@@ -51,7 +52,7 @@ def base_finding(
 
     Args:
         base: the base, in the shape.
-        stages: the names of all stages, in lower case.
+        stages: the stages.
         values: the arguments that a `FROM` can use.
         escape: the Dockerfile's escape character.
         printed: the words that the marks replace.
@@ -64,8 +65,10 @@ def base_finding(
             reason = f"the image of this FROM is empty: {written}"
     else:
         name = written if "$" not in written else None
-    lower_names = stages[: base.stage] if base.is_from else stages
-    is_stage = name is not None and (name if base.is_from else name.lower()) in lower_names
+    if base.is_from:
+        is_stage = name in stages.names[: base.stage]
+    else:
+        is_stage = name is not None and stages.number(name) is not None
     if name and not is_stage and not is_image_name(name):
         reason = f"invalid name of an image: {name!r}"
     if not reason and platform:

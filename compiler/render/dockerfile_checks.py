@@ -25,6 +25,7 @@ from compiler.render.rejections import invalid_bases, rejected_instructions
 from compiler.render.render import Dockerfile
 from compiler.render.shapes import Printed, Shape, is_marked
 from compiler.render.source_checks import SourceChecks
+from compiler.render.stage_names import StageNames
 from compiler.render.stage_order import misplaced
 from compiler.render.structures import Structure, read_structure
 from compiler.render.template_lines import line_location
@@ -114,10 +115,9 @@ class _Checks:
         """Check only what does not depend on the fields of the target, which are invalid."""
         target, text, _ = dockerfile
         whole = Printed(self._wholes.setdefault(text, Shape(text)))
-        lost = self._lost(target, text, whole.shape)
-        self.problems.extend(lost, target.name)
-        for finding in () if lost else self._structure(whole.shape).findings:
-            self._add(finding, target, whole)
+        if not self._has_lost(target, text, whole.shape):
+            for finding in self._structure(whole.shape).findings:
+                self._add(finding, target, whole)
 
     def _is_related(self, target: Target, printed: Printed) -> bool:
         """Return whether a Dockerfile names an image that may be another target's."""
@@ -170,18 +170,22 @@ class _Checks:
         for found in structure.findings:
             message, help_ = printed.restore(found.message), printed.restore(found.help)
             yield found._replace(message=message, help=help_)
-        stages = [printed.restore(name).lower() for name in structure.stages]
+        names = [printed.restore(name).lower() for name in structure.stages]
+        contexts: Mapping[str, str] = target.fields.get("contexts", {})  # type: ignore[assignment]
+        stages = StageNames(names, contexts)
         wrong = structure.unsettled.of(printed)
-        yield from rejected_instructions(target, structure, wrong, stages)
+        rejected = [*rejected_instructions(target, structure, wrong, stages)]
+        yield from rejected
+        bad = {finding.line for finding in rejected if finding.code is Code.BAD_FROM}
         invalid = invalid_bases(target, structure, printed, stages, self._references.values)
         for use in structure.stage_uses:
             misplaced_use = misplaced(use, printed.restore(use.word.text), stages)
             if misplaced_use is not None:
                 yield misplaced_use
         uses = {use.word for use in structure.stage_uses}
-        for word in structure.images:
+        for word in (word for word in structure.images if word.line not in bad):
             name, is_base = self._image(word, target, structure, printed), word not in uses
-            probable = self._references.check(name, word, target, stages, is_base=is_base)
+            probable = self._references.check(name, word, target, names, is_base=is_base)
             if finding := invalid.get(word, probable):
                 yield finding._replace(help=probable.help) if probable else finding
         for mount in structure.mounts:
@@ -245,7 +249,7 @@ def _confirmation(finding: Finding, printed: Printed, text: str) -> tuple[object
     with other words.
     """
     whole = ""
-    if finding.code is Code.DOCKERFILE_SYNTAX:
+    if finding.code in {Code.BAD_FROM, Code.DOCKERFILE_SYNTAX}:
         line = printed.shape.text.split("\n")[finding.line - 1 : finding.line]
         whole = text if not line or is_marked(line[0]) else ""
     return printed.shape, whole, finding.code, finding.line

@@ -56,13 +56,15 @@ def rejected(parsed: ParsedDockerfile, text: str) -> Iterator[Finding]:
 
     A late argument with a default of its own is a warning.
     """
-    for instruction in parsed.instructions:
+    for instruction in parsed.instructions if parsed.stages else ():
         if instruction.keyword == "FROM":
             break
         if instruction.keyword != "ARG":
             yield syntax(f"{instruction.keyword} precedes the first FROM", instruction.line)
     if not parsed.stages:
-        yield syntax("it has no FROM", 1)
+        first = next((instruction.line for instruction in parsed.instructions), 1)
+        help_ = "begin the Dockerfile with `FROM image`"
+        yield Finding(Code.NO_BASE, "the Dockerfile has no FROM", help_, first)
     yield from _check_options(text)
     for number, line in enumerate(text.split("\n"), 1) if len(text) > _LONGEST // 4 else ():
         if len(line.encode(errors="surrogatepass")) > _LONGEST:

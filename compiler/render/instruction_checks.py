@@ -7,6 +7,7 @@ stages that it builds.
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from compiler.codes import Code
 from compiler.errors import did_you_mean
 from compiler.render.dockerfile import Instruction
 from compiler.render.instruction_flags import (
@@ -16,15 +17,19 @@ from compiler.render.instruction_flags import (
     misread_character,
     unknown_flag,
 )
-from compiler.render.instruction_rules import reason_to_reject
+from compiler.render.instruction_rules import invalid_from, reason_to_reject
 from compiler.render.instruction_values import invalid_value
 from compiler.render.mount_rules import mount_problem
 from compiler.render.shapes import is_marked
+from compiler.render.stage_folders import Folder
 from compiler.render.word_syntax import invalid_word
 
 
 _NEWER = "if a newer BuildKit has this flag, name its frontend: `# syntax=docker/dockerfile:1`"
 _CORRECT = "correct the template"
+_WRITE_FROM = "write `FROM image [AS name]`; a line that ends in `%}` loses its newline"
+_SHOWN = 80
+"""Characters of an instruction that a message shows."""
 
 
 class Checked(NamedTuple):
@@ -35,8 +40,8 @@ class Checked(NamedTuple):
     """The Dockerfile's escape character."""
     names_frontend: bool
     """Whether the Dockerfile has a `# syntax=`: its frontend may know other flags."""
-    has_folder: bool = False
-    """Whether a `WORKDIR` precedes: a mount without `target` is there."""
+    folder: Folder = Folder()
+    """The working folder."""
 
 
 class Problem(NamedTuple):
@@ -48,17 +53,24 @@ class Problem(NamedTuple):
     """Whether BuildKit rejects it only in a stage that it builds."""
     argument: str = ""
     """The `ARG` that does not matter if the target overrides it."""
+    depends_on_folder: bool = False
+    """Whether BuildKit rejects it because of the working folder."""
+    code: Code = Code.DOCKERFILE_SYNTAX
 
 
 def problems(checked: Checked) -> Iterator[Problem]:
     """Yield why BuildKit rejects an instruction."""
-    instruction, escape, _, has_folder = checked
+    instruction, escape, _, folder = checked
     if problem := _problem_of_words(checked):
         yield problem
     elif instruction.keyword == "RUN":
         for value in flag_values(instruction, "mount"):
-            if mount := mount_problem(value, escape, has_folder=has_folder):
-                yield Problem(mount.reason, is_late=mount.is_late)
+            if mount := mount_problem(value, escape, folder):
+                yield Problem(
+                    mount.reason,
+                    is_late=mount.is_late,
+                    depends_on_folder=mount.depends_on_folder,
+                )
     elif instruction.keyword == "ARG":
         for argument in instruction.arguments:
             key, _, value = argument.partition("=")
@@ -75,6 +87,8 @@ def _problem_of_words(checked: Checked) -> Problem | None:
     if character := misread_character(instruction, checked.escape):
         reason = f"BuildKit reads U+{ord(character):04X} in the flags of {keyword} wrongly"
         return Problem(reason, "use ASCII characters in flags: BuildKit splits them by byte")
+    if keyword == "FROM" and (text := invalid_from(instruction)):
+        return Problem(f"invalid FROM: {text[:_SHOWN]!r}", _WRITE_FROM, code=Code.BAD_FROM)
     if reason := reason_to_reject(instruction) or invalid_flag(instruction):
         return Problem(reason)
     name = "" if checked.names_frontend else unknown_flag(instruction)

@@ -36,15 +36,17 @@ def reason_to_reject(instruction: Instruction) -> str:
     return "" if check is None else check(instruction)
 
 
-def _from(instruction: Instruction) -> str:
+def invalid_from(instruction: Instruction) -> str:
+    """Return the `FROM` if it has too few or too many words; else empty."""
     arguments = instruction.arguments
-    if len(arguments) == 1:
-        return ""
-    if len(arguments) != _NAMED or arguments[1].lower() != "as":
-        return "FROM requires `image` or `image AS name`"
-    name = arguments[2].lower()
-    if not (_STAGE.fullmatch(name) and is_image_name(name)):
-        return f"invalid name of a stage: {arguments[2]!r}"
+    has_name = len(arguments) == _NAMED and arguments[1].lower() == "as"
+    return "" if has_name or len(arguments) == 1 else instruction.text.strip()
+
+
+def _from(instruction: Instruction) -> str:
+    name = "".join(instruction.arguments[2:]).lower()
+    if name and not (_STAGE.fullmatch(name) and is_image_name(name)):
+        return f"invalid name of a stage: {instruction.arguments[2]!r}"
     return ""
 
 

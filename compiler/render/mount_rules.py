@@ -1,19 +1,22 @@
 """Check the options of a `RUN --mount`, as BuildKit does."""
 
-import posixpath
 import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from compiler.render.dockerfile_words import GO_BOOLEANS, mount_fields
+from compiler.render.stage_folders import Folder
 from compiler.render.word_syntax import invalid_word, plain_word
 
 
 class MountProblem(NamedTuple):
-    """Why a mount is rejected, and whether only in a stage that is built."""
+    """Why a mount is rejected."""
 
     reason: str
-    is_late: bool
+    is_late: bool = True
+    """Whether it is rejected only in a stage that is built."""
+    depends_on_folder: bool = False
+    """Whether it is rejected because of the working folder."""
 
 
 _TYPES = ("bind", "cache", "secret", "ssh", "tmpfs")
@@ -53,11 +56,15 @@ _VALID: Mapping[str, Callable[[str], bool]] = {
 """Option -> whether a value is valid."""
 
 
-def mount_problem(text: str, escape: str, *, has_folder: bool = False) -> MountProblem | None:
+def mount_problem(text: str, escape: str, folder: Folder) -> MountProblem | None:
     """Return why BuildKit rejects the value of a `--mount`; None if it may accept it.
 
-    Values with variables are not known before the build: they are accepted. Without a `target`, a
-    mount is at the working folder, which is `/` unless `has_folder`.
+    Values with variables are not known before the build: they are accepted.
+
+    Args:
+        text: the value.
+        escape: the Dockerfile's escape character.
+        folder: the working folder, to which the `target` is relative.
     """
     fields = mount_fields(text)
     if fields is None:
@@ -67,36 +74,39 @@ def mount_problem(text: str, escape: str, *, has_folder: bool = False) -> MountP
         if key.lower() == "from" and re.search(r"\$.", value):
             reason = "`from` of a mount does not expand variables: name the image in a `FROM`"
             return MountProblem(reason, is_late=False)
-    reason = _invalid_options(fields, escape, has_folder=has_folder)
-    return MountProblem(reason, is_late=True) if reason else None
-
-
-def _invalid_options(fields: list[str], escape: str, *, has_folder: bool) -> str:
-    """Return why the options are invalid, checked in BuildKit's order."""
     options: dict[str, str | None] = {"type": "bind"}
     for field in fields:
-        key, equals, text = field.partition("=")
-        key = key.lower()
-        if not equals and key not in _SWITCHES and key != "required":
-            return f"the option {field!r} of a mount requires a value"
-        if reason := invalid_word(text, escape):
-            return reason
-        value = plain_word(text, escape) if equals else "true"
-        valid = _VALID.get(key)
-        if valid is None and key not in _TEXTS:
-            return f"unknown option {key!r} of a mount"
-        kind = options["type"]
-        allowed = {"required": _OPTIONAL, "size": ("tmpfs",)}.get(key)
-        if allowed and kind is not None and kind not in allowed:
-            return f"a mount of type {kind} does not have the option {key!r}"
-        if valid is not None and value is not None and not valid(value):
-            return f"invalid value for the option {key!r} of a mount: {value!r}"
-        lower = key == "type" and value is not None
-        options[_TEXTS.get(key, key)] = value.lower() if lower and value else value
-    return _invalid_combination(options, has_folder=has_folder)
+        if reason := _add_option(options, field, escape):
+            return MountProblem(reason)
+    if reason := _invalid_combination(options):
+        return MountProblem(reason)
+    return _problem_of_target(options, folder)
 
 
-def _invalid_combination(options: Mapping[str, str | None], *, has_folder: bool) -> str:
+def _add_option(options: dict[str, str | None], field: str, escape: str) -> str:
+    """Add an option to those before it, or return why it is invalid."""
+    key, equals, text = field.partition("=")
+    key = key.lower()
+    if not equals and key not in _SWITCHES and key != "required":
+        return f"the option {field!r} of a mount requires a value"
+    if reason := invalid_word(text, escape):
+        return reason
+    value = plain_word(text, escape) if equals else "true"
+    valid = _VALID.get(key)
+    if valid is None and key not in _TEXTS:
+        return f"unknown option {key!r} of a mount"
+    kind = options["type"]
+    allowed = {"required": _OPTIONAL, "size": ("tmpfs",)}.get(key)
+    if allowed and kind is not None and kind not in allowed:
+        return f"a mount of type {kind} does not have the option {key!r}"
+    if valid is not None and value is not None and not valid(value):
+        return f"invalid value for the option {key!r} of a mount: {value!r}"
+    lower = key == "type" and value is not None
+    options[_TEXTS.get(key, key)] = value.lower() if lower and value else value
+    return ""
+
+
+def _invalid_combination(options: Mapping[str, str | None]) -> str:
     """Return why options that are valid by themselves are invalid together."""
     kind = options["type"]
     if kind is None:
@@ -106,15 +116,22 @@ def _invalid_combination(options: Mapping[str, str | None], *, has_folder: bool)
         without = _WITHOUT.get(name, ())
         if kind in without and (name in filled or kind not in _OPTIONAL):
             return f"a mount of type {kind} does not have the option {name!r}"
-    if kind == "secret":
-        if filled.isdisjoint(("id", "source", "target")):
-            return "a mount of type secret requires `id`, `source` or `target`"
-        both = {"source", "id"} <= filled
-        return "a mount of type secret cannot have both `source` and `id`" if both else ""
-    target = options.get("target", "")
-    if kind == "ssh" or target is None:
+    if kind != "secret":
         return ""
-    # A relative target is below the working folder, which is not known here.
-    is_root = target.startswith("/") and not posixpath.normpath(target).strip("/")
-    is_root = is_root or not (target or has_folder)
-    return f"a mount of type {kind} requires a `target` other than /" if is_root else ""
+    if filled.isdisjoint(("id", "source", "target")):
+        return "a mount of type secret requires `id`, `source` or `target`"
+    both = {"source", "id"} <= filled
+    return "a mount of type secret cannot have both `source` and `id`" if both else ""
+
+
+def _problem_of_target(options: Mapping[str, str | None], folder: Folder) -> MountProblem | None:
+    """Return the problem of a mount over the root of the file system.
+
+    BuildKit accepts some spellings of an absolute target, such as `//`, and then cannot start the
+    container.
+    """
+    kind, target = options["type"], options.get("target", "")
+    if kind in {None, *_OPTIONAL} or target is None or folder.joined(target) != "/":
+        return None
+    reason = f"a mount of type {kind} requires a `target` other than /"
+    return MountProblem(reason, depends_on_folder=not target.startswith("/"))

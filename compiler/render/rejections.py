@@ -10,6 +10,7 @@ from compiler.render.dockerfile import Word
 from compiler.render.dockerfile_rules import Finding
 from compiler.render.shapes import Printed
 from compiler.render.stage_findings import StageFinding
+from compiler.render.stage_names import StageNames
 from compiler.render.structures import Structure
 from compiler.targets.graph import closure
 from compiler.targets.target import Target
@@ -19,7 +20,7 @@ def rejected_instructions(
     target: Target,
     structure: Structure,
     unsettled: Iterable[StageFinding],
-    stages: list[str],
+    stages: StageNames,
 ) -> Iterator[Finding]:
     """Yield the errors in the instructions of a Dockerfile.
 
@@ -27,7 +28,7 @@ def rejected_instructions(
         target: the target that is built.
         structure: the structure of its Dockerfile.
         unsettled: what the words of this variant make invalid.
-        stages: the names of the stages, in lower case.
+        stages: the stages.
     """
     for found in (*structure.stage_findings, *unsettled):
         if _matters(found, target, stages, structure.links):
@@ -38,7 +39,7 @@ def invalid_bases(
     target: Target,
     structure: Structure,
     printed: Printed,
-    stages: list[str],
+    stages: StageNames,
     variables: Mapping[str, str],
 ) -> Mapping[Word, Finding]:
     """Return the errors in what a Dockerfile names in `FROM`, `--from` and mounts.
@@ -47,7 +48,7 @@ def invalid_bases(
         target: the target that is built.
         structure: the structure of its Dockerfile.
         printed: the words that the marks replace.
-        stages: the names of the stages, in lower case.
+        stages: the stages.
         variables: bake variable -> its default.
     """
     args: Mapping[str, str] = target.fields.get("args", {})  # type: ignore[assignment]
@@ -71,7 +72,10 @@ def invalid_bases(
 
 
 def _matters(
-    found: StageFinding, target: Target, stages: list[str], links: Mapping[int, frozenset[int]]
+    found: StageFinding,
+    target: Target,
+    stages: StageNames,
+    links: Mapping[int, frozenset[int]],
 ) -> bool:
     """Return whether BuildKit rejects a Dockerfile for a target because of a finding."""
     args: Mapping[str, str] = target.fields.get("args", {})  # type: ignore[assignment]
@@ -79,10 +83,9 @@ def _matters(
         return False
     if not found.is_late or found.stage < 0:
         return True
+    if found.below & stages.replaced:
+        return False
     wanted = str(target.fields.get("target", "")).lower()
-    last = [number for number, name in enumerate(stages) if not wanted or name == wanted][-1:]
-    contexts: Mapping[str, str] = target.fields.get("contexts", {})  # type: ignore[assignment]
-    named = frozenset(map(str.lower, contexts))
-    replaced = {number for number, name in enumerate(stages) if name in named}
-    built = {number: reads for number, reads in links.items() if number not in replaced}
-    return found.stage in closure(last, built) - replaced
+    last = [n for n, name in enumerate(stages.names) if not wanted or name == wanted][-1:]
+    built = {number: reads for number, reads in links.items() if number not in stages.replaced}
+    return found.stage in closure(last, built) - stages.replaced

@@ -1,7 +1,7 @@
 """Render the Dockerfile of each target from its template.
 
 There is one `Dockerfile` for each valid target, in the same order, with one newline at its end. A
-template that is missing, invalid or without a `FROM` is an error.
+template that is missing or invalid is an error.
 """
 
 import re
@@ -12,27 +12,16 @@ from typing import Any, NamedTuple
 from jinja2 import TemplateNotFound, TemplateSyntaxError
 
 from compiler.codes import Code
-from compiler.errors import Diagnostic, Location, Problems, Severity
+from compiler.errors import Diagnostic, Location, Problems
 from compiler.matrix.jinja import piece_renderer
 from compiler.matrix.jinja_errors import explain, place
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.template_files import EXISTING
 from compiler.matrix.undefined_names import further_errors
-from compiler.render.lost_line_ends import LostLineEnds
-from compiler.render.shapes import Shape, is_marked
 from compiler.render.templates import Templates
 from compiler.source.project_files import FileError
 from compiler.targets.field_rendering import remembered
 from compiler.targets.target import Target
-
-
-_FROM = re.compile(r"^[ \t]*FROM[ \t]", re.IGNORECASE | re.MULTILINE)
-_WHOLE_FROM = re.compile(
-    r"[ \t]*FROM(?:[ \t]+--\S+)*[ \t]+[^\s#-]\S*(?:[ \t]+AS[ \t]+[^\s\\]+)?[ \t]*(?:\n|\Z)"
-    r"|.*\\[ \t]*\n",
-    re.IGNORECASE,
-)
-"""A valid `FROM`, or one that continues on the next line."""
 
 
 class Dockerfile(NamedTuple):
@@ -55,8 +44,6 @@ class _Template:
         self.files = tuple(files)
         """The template and all that it includes."""
         self._shapes = templates.shapes[name]
-        self._begun: set[Shape] = set()
-        """The shapes of which every text has a valid first `FROM`."""
         self._pieces = piece_renderer(compiled, inherits=inherits)
         self._versions = templates.env.versions
         self._warn = partial(templates.warn_of_dropped, self.files)
@@ -65,46 +52,15 @@ class _Template:
 
     def render_again(self, scope: Mapping[str, Any]) -> None:
         """Render with names of no target; the text is not remembered."""
-        _check_base(self._pieces(scope)[0].strip("\n"))
+        self._pieces(scope)
 
     def _text(self, scope: Mapping[str, Any]) -> str:
         rendered, pieces = self._pieces(scope)
         if self._versions.dropped:
             self._warn()
-        body = rendered.strip("\n")
-        text = f"{body}\n"
-        shape = self._shapes.note(text, pieces)
-        if shape not in self._begun:
-            _check_base(body)
-            if _begins_surely(shape.text):
-                self._begun.add(shape)
+        text = rendered.strip("\n") + "\n"
+        self._shapes.note(text, pieces)
         return text
-
-
-def _check_base(body: str) -> None:
-    """Check that the first `FROM` of a Dockerfile, without its last line end, is valid.
-
-    Raises:
-        NoBaseError: there is none.
-        BadFromError: it is invalid.
-    """
-    first = _FROM.search(body)
-    if first is None:
-        raise NoBaseError(body)
-    line = body[first.start() : body.find("\n", first.start()) + 1 or None]
-    if not _WHOLE_FROM.match(line):
-        raise BadFromError(line.strip())
-
-
-def _begins_surely(shape: str) -> bool:
-    """Return whether each text of a shape has a valid first `FROM`, whatever its words are.
-
-    A word that is printed above it may be another `FROM`.
-    """
-    first = _FROM.search(shape)
-    if first is None or is_marked(shape[: first.start()]):
-        return False
-    return _WHOLE_FROM.match(shape, first.start()) is not None
 
 
 class _Existing:
@@ -115,14 +71,6 @@ class _Existing:
         self.files = (name,)
         self.render: Callable[[Mapping[str, Any]], str] = lambda _: text
         templates.shapes[name].note_unchanged(text)
-
-
-class NoBaseError(ValueError):
-    """A template rendered a text without a `FROM`."""
-
-
-class BadFromError(ValueError):
-    """A template rendered a first `FROM` with too many or too few arguments."""
 
 
 def render(
@@ -203,24 +151,6 @@ def _diagnosed(
     named = template_location(target, matrix)
     if isinstance(error, FileError):
         return error.at(named)
-    if isinstance(error, NoBaseError):
-        text = f"{error}\n"
-        lost = LostLineEnds(templates, target.template).findings(text, text, target.scope)
-        if lost and lost[0].severity is Severity.ERROR:
-            return lost[0]
-        return Diagnostic(
-            code=Code.NO_BASE,
-            message=f"template {target.template!r} renders no FROM",
-            location=named,
-            help="begin the Dockerfile with `FROM image`",
-        )
-    if isinstance(error, BadFromError):
-        return Diagnostic(
-            code=Code.BAD_FROM,
-            message=f"template {target.template!r} renders an invalid FROM: {str(error)[:80]!r}",
-            location=named,
-            help="write `FROM image [AS name]`; a line that ends in `%}` loses its newline",
-        )
     where, line = place(error)
     if isinstance(error, TemplateNotFound) and not isinstance(error, TemplateSyntaxError):
         location = named if where is None else templates.locate(where, line, str(error.name))

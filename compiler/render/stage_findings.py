@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from compiler.render.dockerfile import ParsedDockerfile
-from compiler.render.dockerfile_rules import Finding, syntax
+from compiler.render.dockerfile_rules import Finding
 from compiler.render.instruction_checks import Checked, depends_on_marks, problems
 from compiler.render.shapes import Printed, marks_in, selection
+from compiler.render.stage_folders import working_folders
 
 
 class StageFinding(NamedTuple):
@@ -22,6 +23,8 @@ class StageFinding(NamedTuple):
     """Whether it only matters if the stage is built."""
     argument: str
     """The `ARG` that does not matter if the target overrides it."""
+    below: frozenset[int] = frozenset()
+    """The numbers of the stages below it that must not be replaced by a named context."""
 
 
 class StageInstruction(NamedTuple):
@@ -44,26 +47,18 @@ class StageInstruction(NamedTuple):
             arguments=tuple(map(printed.restore, instruction.arguments)),
         )
         for problem in problems(self.checked._replace(instruction=restored)):
-            finding = syntax(problem.reason, instruction.line, problem.help)
-            yield StageFinding(finding, self.stage, problem.is_late, problem.argument)
+            finding = Finding(problem.code, problem.reason, problem.help, instruction.line)
+            below = self.checked.folder.stages if problem.depends_on_folder else frozenset()
+            yield StageFinding(finding, self.stage, problem.is_late, problem.argument, below)
 
 
 def stage_instructions(parsed: ParsedDockerfile) -> Iterator[StageInstruction]:
     """Yield the instructions of a Dockerfile with their stages."""
-    stage, has_folder = -1, False
-    named: dict[str, bool] = {}
-    """Stage that has ended -> whether it has a `WORKDIR`."""
-    for instruction in parsed.instructions:
-        if instruction.keyword == "FROM":
-            if stage >= 0:
-                named[parsed.stages[stage].name] = has_folder
-            stage += 1
-            has_folder = named.get(parsed.stages[stage].base.text.lower(), False)
-        has_folder = has_folder or (
-            instruction.keyword == "WORKDIR" and instruction.arguments != ("/",)
-        )
-        checked = Checked(instruction, parsed.escape, parsed.syntax is not None, has_folder)
-        yield StageInstruction(stage, checked)
+    stage = -1
+    names_frontend = parsed.syntax is not None
+    for instruction, folder in zip(parsed.instructions, working_folders(parsed), strict=True):
+        stage += instruction.keyword == "FROM"
+        yield StageInstruction(stage, Checked(instruction, parsed.escape, names_frontend, folder))
 
 
 class UnsettledFindings:

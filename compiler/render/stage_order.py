@@ -5,12 +5,13 @@ rejects a `COPY --from` or a mount of the same stage or of a later one.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from compiler.codes import Code
 from compiler.render.dockerfile import ParsedDockerfile, Word
 from compiler.render.dockerfile_rules import Finding
+from compiler.render.stage_names import StageNames
 
 
 NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -35,32 +36,44 @@ def stage_uses(parsed: ParsedDockerfile) -> Iterator[StageUse]:
                     yield StageUse(number, instruction.keyword, word)
 
 
-def misplaced(use: StageUse, name: str, stages: Sequence[str]) -> Finding | None:
+def misplaced(use: StageUse, name: str, stages: StageNames) -> Finding | None:
     """Return the error for a stage that is not above the instruction that reads from it.
 
     Args:
         use: the use, in the shape.
         name: what it names, with the words of this variant.
-        stages: the names of all stages, in lower case.
+        stages: the stages.
     """
-    own, lower = use.stage, name.lower()
     if use.keyword == "COPY" and NUMBER.fullmatch(name):
-        if 0 <= int(name) < own:
-            return None
-        above = f"the last one before it is {own - 1}" if own else "it is the first"
-        message = f"unknown stage {name} in --from: {above}"
-    elif use.keyword == "RUN" and lower.isascii() and lower.isdigit() and lower not in stages:
-        message = f"a mount cannot name a stage by its number: BuildKit looks for an image {name!r}"
-    elif lower and lower in stages[own:]:
-        is_own = lower == stages[own] and lower not in stages[own + 1 :]
-        where = "it is the same stage" if is_own else "it follows this one"
-        message = f"stage {name!r} cannot be read here: {where}"
+        message = _misplaced_number(name, use.stage, stages)
     else:
+        message = _misplaced_name(name, use, stages)
+    if not message:
         return None
     help_ = "write the number or the name of a stage above"
     option = "--from=" if use.keyword == "COPY" else "from="
     word = f"{option}{use.word.text}"
     return Finding(Code.UNKNOWN_STAGE, message, help_, use.word.line, word)
+
+
+def _misplaced_number(name: str, own: int, stages: StageNames) -> str:
+    number = int(name)
+    if 0 <= number < own or (number != own and number in stages.replaced):
+        return ""
+    above = f"the last one before it is {own - 1}" if own else "it is the first"
+    return f"unknown stage {name} in --from: {above}"
+
+
+def _misplaced_name(name: str, use: StageUse, stages: StageNames) -> str:
+    number = stages.number(name)
+    if number is not None:
+        if number < use.stage or (number != use.stage and number in stages.replaced):
+            return ""
+        where = "it is the same stage" if number == use.stage else "it follows this one"
+        return f"stage {name!r} cannot be read here: {where}"
+    if use.keyword == "RUN" and name.isascii() and name.isdigit() and name not in stages.contexts:
+        return f"a mount cannot name a stage by its number: BuildKit looks for an image {name!r}"
+    return ""
 
 
 def certain_links(parsed: ParsedDockerfile) -> Mapping[int, frozenset[int]]:

@@ -15,7 +15,13 @@ from typing import Any
 
 from support.dockerfile_mutants import mutant
 from support.dockerfile_verdicts import verdicts
-from support.dockerfiles import ACCEPTED, REJECTED
+from support.dockerfiles import (
+    ACCEPTED,
+    CONTEXTS,
+    REJECTED,
+    REJECTED_WITH_CONTEXTS,
+    WITH_CONTEXTS,
+)
 from support.engine import Engine
 
 from compiler.render.dockerfile import DockerfileError, read
@@ -33,11 +39,13 @@ LINT = re.compile("lint violation found for rules")
 """What `# check=error=true` makes of warnings; compiling does not have the linter's rules."""
 
 
-def checked(engine: Engine, folder: Path, numbers: Sequence[int]) -> list[dict[str, Any]]:
+def checked(
+    engine: Engine, folder: Path, numbers: Sequence[int], contexts: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Return BuildKit's error for each `NUMBER.Dockerfile`; empty if it accepts it."""
+    shared = {"context": "context", "contexts": dict.fromkeys(contexts, "context")}
     targets = {
-        f"t{number}": {"context": "context", "dockerfile": f"../{number}.Dockerfile"}
-        for number in numbers
+        f"t{number}": {**shared, "dockerfile": f"../{number}.Dockerfile"} for number in numbers
     }
     bakefile = {"group": {"default": {"targets": list(targets)}}, "target": targets}
     (folder / "docker-bake.json").write_text(json.dumps(bakefile))
@@ -50,7 +58,7 @@ def checked(engine: Engine, folder: Path, numbers: Sequence[int]) -> list[dict[s
         return [
             error
             for part in (numbers[:middle], numbers[middle:])
-            for error in checked(engine, folder, part)
+            for error in checked(engine, folder, part, contexts)
         ]
     checks = json.loads(done.stdout)["target"]
     return [checks[name]["check"].get("buildError", {}) for name in targets]
@@ -86,6 +94,17 @@ def test_buildkit_decides_as_the_unit_tests_say(engine: Engine, tmp_path: Path) 
     assert dict(zip(ACCEPTED, errors, strict=False)) == dict.fromkeys(ACCEPTED, "")
     rejected = zip(REJECTED, errors[len(ACCEPTED) :], strict=True)
     assert [text for text, error in rejected if not error] == []
+
+
+def test_named_contexts_decide(engine: Engine, tmp_path: Path) -> None:
+    """A named context replaces a stage, so that a stage above it may read it."""
+    texts = (*WITH_CONTEXTS, *REJECTED_WITH_CONTEXTS)
+    found = verdicts(tmp_path, texts, CONTEXTS)
+    errors = checked(engine, tmp_path, range(len(texts)), CONTEXTS)
+
+    accepted = [text for text, error in zip(texts, errors, strict=True) if not error]
+    assert accepted == list(WITH_CONTEXTS)
+    assert [text for text, error in zip(texts, found, strict=True) if not error] == accepted
 
 
 def test_random_dockerfiles(engine: Engine, tmp_path: Path) -> None:

@@ -85,6 +85,23 @@ ACCEPTED = (
         "ADD https://a.example/b.git#main /",
         "COPY <<'EOF' /a\n${X\nEOF",
     ),
+    *_after(
+        _BASE,
+        "WORKDIR /w\nRUN --mount=type=bind true",
+        "WORKDIR /w\nWORKDIR .\nRUN --mount=target=. true",
+        "WORKDIR '/w'\nRUN --mount=type=cache true",
+        "WORKDIR /\nWORKDIR w\nRUN --mount=type=tmpfs true",
+        "WORKDIR /w\nFROM scratch AS b",
+    ),
+    "FROM scratch AS a\nWORKDIR /w\nFROM a AS b\nFROM b\nRUN --mount=type=bind true\n",
+    "FROM scratch AS a\nONBUILD WORKDIR /w\nFROM a AS b\nFROM b\nRUN --mount=type=bind true\n",
+    "ARG A=a\nFROM scratch AS a\nWORKDIR /w\nFROM $A\nRUN --mount=type=bind true\n",
+    'FROM scratch AS a\nWORKDIR /w\nFROM "a"\nRUN --mount=type=bind true\n',
+    "# escape=`\nFROM scratch `\n    AS build\n",
+    "FROM --platform=linux/amd64 -- scratch\n",
+    "FROM\\\n  scratch\n",
+    "FROM scratch \\",
+    "\fFROM\fscratch\fAS\fa\n",
     "FROM --platform=arm64 scratch\n",
     "FROM --platform=${X:-linux/amd64} scratch\n",
     "FROM --platform=windows(10.0.1)/amd64 scratch\n",
@@ -94,6 +111,27 @@ ACCEPTED = (
     "FROM scratch\nONBUILD \\\nRUN <<E\n1\nE\n",
 )
 """BuildKit 0.26 reads these; whether a command succeeds does not matter."""
+
+CONTEXTS = ("c", "0", "1")
+"""Named contexts with which BuildKit reads `WITH_CONTEXTS` and rejects `REJECTED_WITH_CONTEXTS`."""
+
+WITH_CONTEXTS = (
+    "FROM scratch AS a\nCOPY --from=c / /\nFROM scratch AS c\nFROM a\n",
+    "FROM scratch AS a\nCOPY --from=C / /\nFROM scratch AS c\nFROM a\n",
+    "FROM scratch AS a\nCOPY --from=1 / /\nFROM scratch AS c\nFROM a\n",
+    "FROM scratch AS a\nRUN --mount=from=c,target=/c true\nFROM scratch AS c\nFROM a\n",
+    "FROM scratch\nRUN --mount=from=0,target=/c true\n",
+)
+REJECTED_WITH_CONTEXTS = (
+    "FROM scratch AS c\nCOPY --from=b / /\nFROM scratch AS b\nFROM c\n",
+    "FROM scratch\nCOPY --from=0 / /\n",
+    "FROM scratch\nCOPY --from=1 / /\n",
+    "FROM scratch AS c\nCOPY --from=c / /\n",
+    "FROM scratch AS c\nRUN --mount=from=c,target=/c true\n",
+    "FROM scratch AS a\nCOPY --from=2 / /\nFROM scratch AS c\nFROM scratch\n",
+    "FROM scratch\nRUN --mount=from=2,target=/c true\n",
+    "FROM scratch\nCOPY --from=B / /\n",
+)
 
 REJECTED = (
     "# empty\n",
@@ -128,6 +166,17 @@ REJECTED = (
     "ENV A=b\nFROM scratch\n",
     "# escape=x\nFROM scratch\n",
     "# escape=`\n# escape=`\nFROM scratch\n",
+    *_after(
+        _BASE,
+        "WORKDIR .\nRUN --mount=type=bind true",
+        'WORKDIR ""\nRUN --mount=type=bind true',
+        "WORKDIR /w\nWORKDIR /\nRUN --mount=type=bind true",
+        "WORKDIR /w\nWORKDIR ..\nRUN --mount=type=tmpfs true",
+        "RUN --mount=target=. true",
+        "RUN --mount=type=cache,target=a/.. true",
+        "WORKDIR /a\nRUN --mount=target=.. true",
+    ),
+    "FROM scratch AS a\nFROM a AS b\nFROM b\nRUN --mount=type=bind true\n",
     *_after(_TWO, "COPY --from=1 / /", "COPY --from=2 / /", "COPY --from=-1 / /"),
     *_after(_TWO, "COPY --from=$X / /"),
     "FROM scratch AS a\nCOPY --from=1 / /\nFROM scratch\n",

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 from support.dockerfile_verdicts import verdicts
-from support.dockerfiles import ACCEPTED, REJECTED
+from support.dockerfiles import (
+    ACCEPTED,
+    CONTEXTS,
+    REJECTED,
+    REJECTED_WITH_CONTEXTS,
+    WITH_CONTEXTS,
+)
 
 from compiler.codes import Code
 from compiler.errors import CompileError, Location
@@ -30,6 +36,56 @@ def test_a_rejected_dockerfile_has_an_error(tmp_path: Path) -> None:
         for error in errors:
             assert isinstance(error.location, Location)
             assert 0 < error.location.line <= text.count("\n")
+
+
+def test_named_contexts_replace_stages(tmp_path: Path) -> None:
+    """A stage may read from one that follows it if a named context replaces that one."""
+    texts = (*WITH_CONTEXTS, *REJECTED_WITH_CONTEXTS)
+    found = verdicts(tmp_path, texts, CONTEXTS)
+
+    assert [text for text, errors in zip(texts, found, strict=True) if not errors] == [
+        *WITH_CONTEXTS
+    ]
+
+
+@pytest.mark.parametrize(
+    ("base", "fields", "is_valid"),
+    [
+        ("python", "", True),
+        ("{{ parent }}", ", from: b", True),
+        ("w", ", contexts: {w: 'docker-image://python'}", True),
+        ("w", "", False),
+    ],
+)
+def test_the_working_folder_of_an_external_image_is_unknown(
+    base: str,
+    fields: str,
+    is_valid: bool,  # noqa: FBT001
+    tmp_path: Path,
+) -> None:
+    """A mount without `target` is at the working folder, which the base image may decide."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/b.j2").write_text("FROM python\nWORKDIR /w\n")
+    (tmp_path / "templates/a.j2").write_text(
+        f"FROM scratch AS w\nFROM {base}\nRUN --mount=type=bind true\n"
+    )
+    (tmp_path / "matrix.yaml").write_text(
+        f"images: {{b: {{template: b.j2}}, a: {{template: a.j2{fields}}}}}\n"
+    )
+
+    if is_valid:
+        compile_matrix(tmp_path / "matrix.yaml")
+    else:
+        with pytest.raises(CompileError, match="requires a `target` other than /"):
+            compile_matrix(tmp_path / "matrix.yaml")
+
+
+@pytest.mark.parametrize("target", ["//", "/./", "/.."])
+def test_a_mount_over_the_root_is_an_error(target: str, tmp_path: Path) -> None:
+    """BuildKit accepts these spellings, and then cannot start the container."""
+    [[error]] = verdicts(tmp_path, [f"FROM python\nRUN --mount=type=cache,target={target} true\n"])
+
+    assert "requires a `target` other than /" in error.message
 
 
 @pytest.mark.parametrize("flag", ["--exclude=à", "--chown=1:Å", "--exclude=b\u3000--link"])
@@ -80,7 +136,7 @@ def test_the_words_of_a_variant_decide(
         ("target: first", True),
         ("target: last", False),
         ("args: {PORT: '80'}", False),
-        ("contexts: {Middle: context}", True),
+        ("contexts: {middle: context}", True),
     ],
 )
 def test_values_matter_in_stages_that_are_built(

@@ -269,7 +269,7 @@ def test_a_folder_of_odd_names(tmp_path: Path) -> None:
         "low/Dockerfile: Dockerfile: its image would be named 'low', as another one",
         "low/dockerfile: Dockerfile: its image would be named 'low', as another one",
         "target 'bad': invalid Dockerfile: unknown instruction: not",
-        "target 'empty': it has no FROM",
+        "target 'empty': the Dockerfile has no FROM",
     ):
         assert line in told
 
