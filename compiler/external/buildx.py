@@ -12,6 +12,8 @@ from functools import lru_cache
 from os import PathLike
 from typing import TypeAlias
 
+from compiler.external.platforms import canonical_platform
+
 
 Completed: TypeAlias = subprocess.CompletedProcess[bytes]
 """A finished run: exit code, stdout and stderr."""
@@ -23,6 +25,10 @@ MAX_REASON = 300
 
 _VARIABLE_OPTION = (0, 31)
 """The first version in which `bake` has the option `--var`."""
+_PLATFORMS = re.compile(r"^Platforms:[ \t]*([^\s,*]+)", re.MULTILINE)
+"""Finds the first platform of each node; `*` marks a platform that the user has set."""
+_INSPECT_SECONDS = 60
+"""Time limit of a look at a builder, which may be a remote one."""
 _VERSION = re.compile(r"\bv?(\d+)\.(\d+)\.\d+")
 
 
@@ -96,6 +102,31 @@ def _version(_program: str | None, _settings: str | None) -> tuple[int, int] | N
         raise BuildxError("docker has no buildx plugin", "install Docker's buildx plugin")
     match = _VERSION.search(completed.stdout.decode(errors="replace"))
     return (int(match[1]), int(match[2])) if match else None
+
+
+def builder_platforms(name: str | None = None) -> frozenset[str]:
+    """Return the platforms for which the nodes of a builder build if none is requested.
+
+    Each builder is asked once.
+
+    Args:
+        name: the builder; default is the current one.
+
+    Returns:
+        The first platform of each node, canonical; none if the builder cannot be asked.
+    """
+    names = ("DOCKER_CONFIG", "DOCKER_HOST", "DOCKER_CONTEXT", "BUILDX_BUILDER")
+    return _builder_platforms(name, shutil.which(_DOCKER), *map(os.environ.get, names))
+
+
+@lru_cache
+def _builder_platforms(name: str | None, *_environment: str | None) -> frozenset[str]:
+    try:
+        completed = run(["inspect", *([name] if name else [])], timeout=_INSPECT_SECONDS)
+    except BuildxError:
+        return frozenset()
+    listed = _PLATFORMS.findall(completed.stdout.decode(errors="replace"))
+    return frozenset(filter(None, map(canonical_platform, listed)))
 
 
 def has_variable_option() -> bool:

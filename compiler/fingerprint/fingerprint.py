@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 from compiler.errors import CompileError, Location
 from compiler.external.addresses import is_folder
 from compiler.external.references import lookup_name
+from compiler.fingerprint.arguments import counted_arguments
 from compiler.fingerprint.components import digest, field_parts, text_parts, with_epoch
 from compiler.fingerprint.context_files import Listing, Trees, UnreadableError, layout_folder
 from compiler.fingerprint.set_overrides import DECIDING, OverrideError
@@ -242,6 +243,20 @@ class _Calculation:
             self._known[key] = reads(text, stage=stage, contexts=contexts, triggers=lines)
         return self._known[key]
 
+    def _arguments(self, name: str) -> frozenset[str]:
+        """Return the build arguments that can change a target's image."""
+        arguments: Mapping[str, str] = self.fields[name].get("args", {})  # type: ignore[assignment]
+        contexts = {lookup_name(key): text for key, text in self._contexts(name).items()}
+        linked = {lookup_name(key): other for key, other in self._linked(name).items()}
+        read = self._reads(name)
+        is_known = all(
+            self._reads(linked[base]).args is not None
+            if base in linked
+            else base in contexts and is_folder(contexts[base])
+            for base in read.bases
+        )
+        return counted_arguments(arguments, read, is_base_known=is_known)
+
     def _fingerprint(self, name: str) -> Fingerprint:
         target, fields = self._targets[name], self.fields[name]
         linked, read = self._linked(name), self._reads(name)
@@ -249,7 +264,7 @@ class _Calculation:
         files: list[_Files] = []
         named: dict[str, list[str]] = {}
         children: list[str] = []
-        for key, value in field_parts(fields, read.args).items():
+        for key, value in field_parts(fields, self._arguments(name)).items():
             plain[key] = value
         context = str(fields.get("context", "."))
         if not is_folder(context):

@@ -17,7 +17,7 @@ from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.fingerprint.naming import fingerprint_tag, pushed_tag
 from compiler.publish.items import ReleaseItem, release_items
 from compiler.publish.request import PublishJob
-from compiler.publish.staged_image import KnownImage, read_image
+from compiler.publish.staged_image import KnownImage, StagedImage, read_image
 from compiler.publish.staging_time import write_staging_time
 from compiler.reports.text import printable, shortened
 
@@ -129,13 +129,24 @@ class Confirmation:
             )
         self._pushed[item.target] = manifest.digest
         if not self._replace:
-            required = {platform} if platform else set(item.platforms)
             staged = read_image(job.registries, item.repository, tag)
-            if staged is not None and not missing_platforms(required, staged.platforms):
+            if staged is not None and self._is_complete(item, staged, pushed):
                 return staged.digest
         job.registries.put_manifest(item.repository, tag, manifest)
         write_staging_time(job.registries, item.repository, manifest.digest, job.record_repository)
         return manifest.digest
+
+    def _is_complete(self, item: ReleaseItem, staged: StagedImage, pushed: str) -> bool:
+        """Return whether a staged image has all platforms of its target.
+
+        If the matrix lists none, the builder has decided: those of the pushed image count.
+        """
+        job = self._job
+        required = {job.request.platform} if job.request.platform else {*item.platforms}
+        if not required:
+            built = read_image(job.registries, item.repository, pushed)
+            required = {*built.platforms} if built else set()
+        return not missing_platforms(required, staged.platforms)
 
 
 def changed_inputs(job: PublishJob, names: Iterable[str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Check before anything is built: staged images, existing tags, and access to registries."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import TypeAlias
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, DiagnosticError
@@ -14,6 +15,7 @@ from compiler.publish.composed_images import compose_index, known_digest
 from compiler.publish.create_tag import ensure_tag
 from compiler.publish.items import ReleaseItem
 from compiler.publish.request import NOTHING_BUILT, SOME_TAGS, PublishJob, PublishProgress
+from compiler.publish.reusable_image import find_complete_image, find_reusable_image
 from compiler.publish.staged_image import (
     KnownImage,
     StagedImage,
@@ -25,13 +27,26 @@ from compiler.releases.history import current_digests, listed_digests
 from compiler.releases.record import ReleasedTarget
 
 
-def find_staged_images(job: PublishJob, progress: PublishProgress) -> None:
-    """Find the images of required targets that are already released or staged."""
+_Find: TypeAlias = Callable[[PublishJob, ReleaseItem, str], StagedImage | None]
+
+
+def find_staged_images(
+    job: PublishJob, progress: PublishProgress, *, any_platform: bool = False
+) -> None:
+    """Find the images of required targets that are already released or staged.
+
+    Args:
+        job: what to publish.
+        progress: receives the images.
+        any_platform: whether images of targets without `platforms` count that this machine would
+            build for another platform.
+    """
     if job.request.creates_tags:
         read_release(job, progress)
         reject_unsigned_targets(job, progress)
         _reject_other_inputs(job, progress)
-    images = run_parallel(lambda item: _find_image(job, progress, item), job.staged)
+    find = find_complete_image if any_platform else find_reusable_image
+    images = run_parallel(lambda item: _find_image(job, progress, item, find), job.staged)
     progress.images = {name: image for name, image in images.items() if image is not None}
 
 
@@ -95,7 +110,9 @@ def _reject_other_inputs(job: PublishJob, progress: PublishProgress) -> None:
         )
 
 
-def _find_image(job: PublishJob, progress: PublishProgress, item: ReleaseItem) -> KnownImage | None:
+def _find_image(
+    job: PublishJob, progress: PublishProgress, item: ReleaseItem, find: _Find
+) -> KnownImage | None:
     """Return a target's image: the recorded one of this release, otherwise the staged one."""
     recorded = progress.previous_target(item.target)
     if recorded is not None and recorded.fingerprint == f"sha256:{item.fingerprint}":
@@ -104,7 +121,7 @@ def _find_image(job: PublishJob, progress: PublishProgress, item: ReleaseItem) -
         image = find_released_image(job, item, recorded.digest)
         if image is not None:
             return image
-    image = find_complete_image(job, item, fingerprint_tag(item.fingerprint))
+    image = find(job, item, fingerprint_tag(item.fingerprint))
     if image is None and (platform := job.request.platform):
         tag = fingerprint_tag(item.fingerprint, platform)
         return read_image(job.registries, item.repository, tag)
@@ -134,12 +151,6 @@ def find_released_image(job: PublishJob, item: ReleaseItem, digest: str) -> Stag
             tag = f"{item.repository}:{fingerprint_tag(item.fingerprint)}"
             ensure_tag(job.registries, image.manifest, tag)
     return image
-
-
-def find_complete_image(job: PublishJob, item: ReleaseItem, reference: str) -> StagedImage | None:
-    """Return the image of a tag or digest if it has all platforms of its target."""
-    image = read_image(job.registries, item.repository, reference)
-    return image if image and not missing_platforms(item.platforms, image.platforms) else None
 
 
 def reject_early(job: PublishJob, progress: PublishProgress) -> None:

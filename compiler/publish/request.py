@@ -66,6 +66,11 @@ class PublishRequest:
         """Return whether a release is published, and not only a part of its work done."""
         return not (self.stage_only or self.platform or self.checks)
 
+    @property
+    def builds_images(self) -> bool:
+        """Return whether missing images are built, and not only merged or checked."""
+        return not (self.merge or self.checks)
+
 
 class TargetState(StrEnum):
     """What a run has achieved for a target, in this order."""

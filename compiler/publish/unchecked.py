@@ -48,7 +48,7 @@ def find_unchecked(
     job = prepare(request, registries, report)
     progress = PublishProgress()
     reject_unknown_checks(job)
-    find_staged_images(job, progress)
+    find_staged_images(job, progress, any_platform=True)
     staged = {name: item for name, item in job.selected.items() if name in progress.images}
     untested = find_untested(job, progress)
     ready = [name for name in staged if name not in untested]

@@ -12,7 +12,6 @@ from compiler.publish.distribute import distribute
 from compiler.publish.image_sizes import ensure_sized
 from compiler.publish.items import ReleaseItem
 from compiler.publish.preflight import (
-    find_complete_image,
     find_released_image,
     read_release,
     reject_existing_tags,
@@ -26,6 +25,7 @@ from compiler.publish.request import (
     PublishProgress,
     TargetState,
 )
+from compiler.publish.reusable_image import find_reusable_image
 from compiler.publish.sign import sign_images
 from compiler.publish.stage import ensure_tested
 from compiler.publish.staged_image import StagedImage
@@ -134,7 +134,7 @@ def find_restaged_images(
         tag = fingerprint_tag(item.fingerprint)
         if job.registries.digest(item.repository, tag) == progress.images[item.target].digest:
             return None
-        return find_complete_image(job, item, tag)
+        return find_reusable_image(job, item, tag)
 
     images = run_parallel(find, items)
     return {name: image for name, image in images.items() if image is not None}

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from compiler.external.references import lookup_name
 from compiler.render.canonical import canonical, declared_arguments, needed_arguments
-from compiler.render.dockerfile import DockerfileError, Stage, read
+from compiler.render.dockerfile import Argument, DockerfileError, Stage, read
 from compiler.render.instruction_reads import Source, sources
 from compiler.render.onbuild_heredocs import trigger
 from compiler.render.stages import possible_stages, stage_numbers
@@ -51,6 +51,10 @@ class Reads(NamedTuple):
     """The instructions after `ONBUILD` of the stage that is built, which child images run."""
     content: str = ""
     """What BuildKit reads of the Dockerfile for that stage, in canonical form."""
+    bases: frozenset[str] = frozenset()
+    """The images that built stages start from, by `lookup_name`; neither stages nor `scratch`."""
+    other_args: frozenset[str] = frozenset()
+    """The build arguments that only stages declare that are not built."""
 
 
 MAX_TRIGGERED = 10_000
@@ -133,6 +137,7 @@ def reads(
     except DockerfileError:
         return EVERYTHING._replace(content=text)
     needed = possible_stages(stages, stage, parsed.escape)
+    bases = _bases(stages, needed)
     main, named, undecided = _collect(needed, parsed.escape)
     built = stages[stage_numbers(stages).get(stage.lower(), -1)]
     onbuild = _triggers(built)
@@ -143,13 +148,34 @@ def reads(
         directive = f"# syntax={parsed.syntax.text}"
         named[lookup_name(parsed.syntax.text)] = Reach(whole=directive)
     arguments = needed_arguments(parsed, needed)
+    declared = _declared(arguments, needed)
+    others = _declared(parsed.arguments, stages) - declared
     instructions = [step for one in needed for step in one.instructions]
-    declared = {name for step in instructions for name in declared_arguments(step)}
-    declared.update(argument.name for argument in arguments)
     if any(word.text.isdigit() for step in instructions for word in step.images):
         needed = stages  # a number counts all stages
     content = canonical(text, arguments, needed)
-    return Reads(main, named, undecided, frozenset(declared), onbuild, content)
+    return Reads(main, named, undecided, declared, onbuild, content, bases, others)
+
+
+def _declared(arguments: Iterable[Argument], stages: Iterable[Stage]) -> frozenset[str]:
+    """Return the build arguments that are declared before the first `FROM`, and in stages."""
+    steps = (step for stage in stages for step in stage.instructions)
+    inner = (name for step in steps for name in declared_arguments(step))
+    return frozenset((*(argument.name for argument in arguments), *inner))
+
+
+def _bases(stages: Iterable[Stage], needed: Iterable[Stage]) -> frozenset[str]:
+    """Return the images that needed stages start from; a replaced stage is an image."""
+    bases: set[str] = set()
+    earlier = {lookup_name("scratch")}
+    built = {*map(id, needed)}
+    for stage in stages:
+        base = lookup_name(stage.base.text or stage.name)
+        if id(stage) in built and base not in earlier:
+            bases.add(base)
+        if stage.name and stage.base.text:
+            earlier.add(lookup_name(stage.name))
+    return frozenset(bases)
 
 
 def complete_stages(

@@ -43,7 +43,7 @@ images:
     template: base.j2
     context: files
     platforms: [linux/amd64, linux/arm64]
-    args: {TORCH: "${TORCH}", UNREAD: "${VERSION}"}
+    args: {TORCH: "${TORCH}"}
     contexts: {extra: more, unused: idle, tool: "docker-image://${MIRROR}/tool:1"}
     labels: {version: "${VERSION}"}
     annotations: {"org.note": "${VERSION}"}
@@ -54,6 +54,7 @@ images:
     from: base
     context: files
     platforms: [linux/amd64]
+    args: {UNREAD: "${VERSION}", MORE: 1}
     tags: ["${REGISTRY}/child:{{ python }}-${VERSION}"]
   lone:
     axes: []
@@ -343,7 +344,9 @@ DOES_NOT: Mapping[str, Callable[[Path], None]] = {
         "matrix.yaml", "    axes: []\n", '    axes: []\n    output: ["type=registry"]\n'
     ),
     "the order of keys": rewrite(
-        "matrix.yaml", 'TORCH: "${TORCH}", UNREAD: "${VERSION}"', 'UNREAD: "1", TORCH: "${TORCH}"'
+        "matrix.yaml",
+        'UNREAD: "${VERSION}", MORE: 1',
+        'MORE: 1, UNREAD: "${VERSION}"',
     ),
     "a name of a folder": lambda folder: (
         (folder / "more").rename(folder / "much"),
@@ -441,11 +444,67 @@ def test_the_environment_and_set_count_as_in_bake(project: Path) -> None:
         "base-3_11",
         "child-3_11",
     )
-    assert differing(before, taken(project, sets=["*.args.UNREAD=2", "*.tags=x/y:z"])) == ()
+    assert differing(before, taken(project, sets=["child-*.args.UNREAD=2", "*.tags=x/y:z"])) == ()
     assert differing(before, taken(project, sets=["lone.platform=linux/arm64"])) == LONE
     assert taken(project, environment={"TORCH": "2.5"})["base-3_11"].digest == (
         taken(project, sets=["base*.args.TORCH=2.5"])["base-3_11"].digest
     )
+
+
+EXTERNAL: Mapping[str, tuple[bool, str]] = {
+    "an external base": (True, "FROM acme/a\n"),
+    "a variable as base": (True, "ARG B=scratch\nFROM $B\n"),
+    "an external base of a stage": (True, "FROM acme/a AS s\nFROM s\nFROM 1\n"),
+    "a stage that is copied from": (True, "FROM acme/a AS s\nFROM scratch\nCOPY --from=s / /\n"),
+    "the name of a later stage": (True, "FROM s AS t\nFROM scratch AS s\nFROM t\n"),
+    "a named image": (True, "FROM image\n"),
+    "a stage that a named image replaces": (True, "FROM scratch AS image\nFROM image\n"),
+    "an argument of a stage that is built": (True, "FROM acme/a AS s\nARG EXTRA\nFROM s\n"),
+    "scratch": (False, "FROM scratch\n"),
+    "a stage from scratch": (False, "FROM scratch AS s\nFROM s\n"),
+    "an image that is only copied from": (False, "FROM scratch\nCOPY --from=acme/a / /\n"),
+    "a stage that is not built": (False, "FROM acme/a\nFROM scratch\n"),
+    "an argument of such a stage": (False, "FROM acme/a\nARG EXTRA\nFROM acme/a\n"),
+    "a named folder": (False, "FROM folder\n"),
+    "a target": (False, "FROM base-3_11\n"),
+}
+"""Dockerfile -> whether an argument that its built stages do not declare can change the image."""
+
+
+@pytest.mark.parametrize("case", EXTERNAL)
+def test_an_external_base_may_declare_any_argument(project: Path, case: str) -> None:
+    """`ONBUILD ARG` of an image whose Dockerfile is not in the matrix reads undeclared ones."""
+    contexts = "image: docker-image://acme/b, folder: more, base-3_11: 'target:base-3_11'"
+    lone = f"    axes: []\n    contexts: {{{contexts}}}\n"
+    rewrite("matrix.yaml", "    axes: []\n", f"{lone}    args: {{EXTRA: 1}}\n")(project)
+    counts, text = EXTERNAL[case]
+    (project / "templates/lone.j2").write_text(text)
+
+    before, now = taken(project), taken(project, sets=["lone.args.EXTRA=2"])
+
+    assert differing(before, now) == (LONE if counts else ())
+    assert ("args.EXTRA" in before["lone"].parts) == counts
+
+
+def test_a_parent_with_an_unknown_frontend_may_declare_any_argument(project: Path) -> None:
+    """The `ONBUILD` instructions of a Dockerfile that is not understood are unknown."""
+    before = taken(project)
+    assert differing(before, taken(project, sets=["child-*.args.UNREAD=2"])) == ()
+
+    (project / "templates/base.j2").write_text("# syntax=acme/own:1\nFROM a\n")
+
+    before = taken(project)
+    assert differing(before, taken(project, sets=["child-*.args.UNREAD=2"])) == CHILDREN
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "no_proxy", "BUILDKIT_INLINE_CACHE"])
+def test_arguments_that_only_buildkit_reads_do_not_count(project: Path, name: str) -> None:
+    """Proxies and options of BuildKit change no image, whatever its base is."""
+    (project / "templates/lone.j2").write_text("FROM acme/a\n")
+
+    before = taken(project)
+
+    assert differing(before, taken(project, sets=[f"lone.args.{name}=2"])) == ()
 
 
 def test_an_output_of_several_lines_decides_no_image(project: Path) -> None:
