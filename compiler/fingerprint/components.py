@@ -7,7 +7,8 @@ from hashlib import sha256
 from typing import Any
 
 from compiler.output.bake_fields import Fields
-from compiler.render.canonical import EPOCH, FRONTEND
+from compiler.render.build_arguments import can_change_image
+from compiler.render.canonical import EPOCH
 from compiler.targets.csv_entries import cells
 
 
@@ -21,8 +22,6 @@ _CARRIED = frozenset(
 """Keys of an output that decide where the result is sent, not its content."""
 _IMAGES = frozenset({"type=image", "type=docker", "type=registry", "type=cacheonly"})
 """Outputs that do not change the image."""
-_SILENT = frozenset({"BUILDKIT_INLINE_CACHE", "BUILDKIT_BUILD_NAME", "BUILDKIT_DOCKERFILE_CHECK"})
-"""Arguments for BuildKit that do not change an image."""
 
 
 def text_parts(text: str) -> dict[str, str]:
@@ -56,7 +55,7 @@ def field_parts(fields: Fields, declared: frozenset[str] | None) -> dict[str, st
             components |= {
                 f"args.{key}": digest(item)
                 for key, item in value.items()
-                if _is_read(key, declared)
+                if can_change_image(key, declared)
             }
         elif name == "platforms":
             components[name] = digest(sorted(value))
@@ -75,13 +74,6 @@ def with_epoch(fields: Fields, epoch: str) -> Fields:
     if not epoch or EPOCH in arguments:
         return fields
     return {**fields, "args": {**arguments, EPOCH: epoch}}
-
-
-def _is_read(argument: str, declared: frozenset[str] | None) -> bool:
-    """Return whether a build argument can change the image; BuildKit ignores others."""
-    if declared is None or argument in declared:
-        return True
-    return argument == EPOCH or (argument.startswith(FRONTEND) and argument not in _SILENT)
 
 
 def _image_options(record: str) -> str:
