@@ -184,6 +184,7 @@ class Code(StrEnum):
     NEAR_STAGE = "near-stage"
     MISSING_SECRET = "missing-secret"  # noqa: S105
     UNUSED_SECRET = "unused-secret"  # noqa: S105
+    UNUSED_ARG = "unused-arg"
     MISSING_SOURCE = "missing-source"
     READABLE_GIT = "readable-git"
     SYNTAX_WITHOUT_EFFECT = "syntax-without-effect"
@@ -599,6 +600,11 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "another image. Correct the id, or add it to `secret` or `ssh`.",
         Code.UNUSED_SECRET: "matrix.yaml provides a secret or an SSH agent that no Dockerfile with "
         "it mounts. Mount it, correct its id, or remove it.",
+        Code.UNUSED_ARG: "`args` sets a build argument that no Dockerfile with it declares, so "
+        "BuildKit ignores the value. Correct the name, add `ARG NAME`, or remove the argument. "
+        "Arguments that BuildKit itself uses are not reported: proxies, platforms, `BUILDKIT_*` "
+        "and `SOURCE_DATE_EPOCH`. A base image outside the matrix may declare arguments with "
+        "`ONBUILD ARG`. With such a base, only a name that resembles a declared one is reported.",
         Code.MISSING_SOURCE: "A `COPY`, `ADD` or bind mount reads a path that its local build "
         "context does not contain, or that its ignore file excludes, so the build would fail. "
         "Create the path, correct it, or include it again with `!PATH`. Paths with variables or "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from compiler.cli.changed import Considered, Question, add_question, considering, find_changes
-from compiler.cli.common_options import Command, Group
+from compiler.cli.common_options import METAVAR, Command, Group, require_command
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.summary_file import (
     append_summary,
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from compiler.reports.ci.shards import Shard
 
 
-@click.group("ci", cls=Group)
-def ci_() -> None:
+@click.group("ci", cls=Group, invoke_without_command=True, subcommand_metavar=METAVAR)
+@click.pass_context
+def ci_(context: click.Context) -> None:
     """Print CI jobs that build targets, in stages of shards of similar size.
 
     Without options the jobs build all targets. FILTER and --selection restrict them; --since and
@@ -37,6 +38,7 @@ def ci_() -> None:
 
     ONLY_* variables in the environment are rejected, because they would exclude targets.
     """
+    require_command(context)
 
 
 _shards = click.option(

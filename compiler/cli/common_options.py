@@ -13,6 +13,7 @@ import click
 
 from compiler.cli.context import FILE, LIMIT
 from compiler.cli.diagnostic_output import DiagnosticFormat
+from compiler.cli.failure import CommandError
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import did_you_mean
 
@@ -151,6 +152,19 @@ class _WithCommonOptions(click.Command):
                     formatter.write_dl(rows)
 
 
+METAVAR = "COMMAND [ARGS]..."
+"""How the usage of a group shows that a command is required."""
+
+
+def require_command(context: click.Context) -> None:
+    """Reject a group without a command; a group with `invoke_without_command` calls this.
+
+    Otherwise click raises an error whose message is the whole help of the group.
+    """
+    if context.invoked_subcommand is None and isinstance(context.command, Group):
+        raise CommandError("missing command", context, help_=context.command.choices())
+
+
 class Command(_WithCommonOptions):
     """A command with the common options."""
 
@@ -166,9 +180,13 @@ class Group(_WithCommonOptions, click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that the arguments name; suggest the nearest for an unknown one."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            hint = did_you_mean(args[0], self.commands)
-            ctx.fail(f"unknown command {args[0]!r}{f'; {hint}' if hint else ''}")
+            help_ = did_you_mean(args[0], self.commands, otherwise=self.choices())
+            raise CommandError(f"unknown command {args[0]!r}", ctx, help_=help_)
         return super().resolve_command(ctx, args)
+
+    def choices(self) -> str:
+        """Return help that lists the commands."""
+        return f"use one of these commands: {', '.join(self.commands)}"
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, then the commands."""

@@ -23,6 +23,15 @@ _BUG = (
 )
 
 
+class CommandError(click.UsageError):
+    """A missing or unknown command, with the help that its diagnostic shows."""
+
+    def __init__(self, message: str, context: click.Context, *, help_: str) -> None:
+        """Take the message, the context of the group, and what to do."""
+        super().__init__(message, context)
+        self.help = help_
+
+
 def requested_format(arguments: Sequence[str]) -> DiagnosticFormat:
     """Return the format of diagnostics: the first `--format`, if it is `json` or `github`.
 
@@ -99,7 +108,9 @@ def _usage(error: click.ClickException) -> Diagnostic:
     command = context.command_path if context else "compile-matrix"
     message = " ".join(error.format_message().split()).removesuffix(".")
     name, help_ = "compile-matrix", f"`{command} --help` shows the usage"
-    if isinstance(error, click.NoSuchOption):
+    if isinstance(error, CommandError):
+        help_ = error.help
+    elif isinstance(error, click.NoSuchOption):
         name, message = error.option_name, f"unknown option {error.option_name!r}"
         if name == "--dry-run":
             help_ = "`compile-matrix --check` or `--diff` writes nothing"

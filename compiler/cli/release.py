@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.common_options import Command, Group, format_option
+from compiler.cli.common_options import METAVAR, Command, Group, format_option, require_command
 from compiler.cli.completion import complete_filter, complete_target_name, complete_version
 from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.release_records import find_release, read_record, read_releases, record_repository
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from compiler.releases.record import ReleaseRecord
 
 
-@click.group("release", cls=Group)
-def release_() -> None:
+@click.group("release", cls=Group, invoke_without_command=True, subcommand_metavar=METAVAR)
+@click.pass_context
+def release_(context: click.Context) -> None:
     """List, show and compare releases, and move floating tags to one of them.
 
     Releases are read from their records in the registry of this matrix's images.
     """
+    require_command(context)
 
 
 @release_.command("list", cls=Command)

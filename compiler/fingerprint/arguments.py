@@ -1,15 +1,9 @@
-"""Determine which build arguments can change an image."""
+"""Determine which build arguments of a target count in its fingerprint."""
 
 from collections.abc import Iterable
 
-from compiler.render.canonical import EPOCH, FRONTEND
+from compiler.render.build_arguments import can_change_image, is_interpreted
 from compiler.render.context_reads import Reads
-
-
-_SILENT = frozenset({"BUILDKIT_INLINE_CACHE", "BUILDKIT_BUILD_NAME", "BUILDKIT_DOCKERFILE_CHECK"})
-"""Arguments for BuildKit that do not change an image."""
-_PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"})
-"""Arguments that BuildKit passes to commands, in any case, and leaves out of its cache keys."""
 
 
 def counted_arguments(
@@ -29,17 +23,6 @@ def counted_arguments(
     return frozenset(
         name
         for name in arguments
-        if _is_read(name, read)
-        or not (is_base_known or name in read.other_args or _is_interpreted(name))
+        if can_change_image(name, read.args)
+        or not (is_base_known or name in read.other_args or is_interpreted(name))
     )
-
-
-def _is_read(argument: str, read: Reads) -> bool:
-    if read.args is None or argument in read.args:
-        return True
-    return argument == EPOCH or (argument.startswith(FRONTEND) and argument not in _SILENT)
-
-
-def _is_interpreted(argument: str) -> bool:
-    """Return whether BuildKit itself reads an argument that no instruction declares."""
-    return argument.startswith(FRONTEND) or argument.upper() in _PROXIES

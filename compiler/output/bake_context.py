@@ -29,7 +29,7 @@ class Variable(NamedTuple):
 
 
 class Switch(NamedTuple):
-    """A variable that turns on what a plain build leaves out."""
+    """A variable that adds floating tags or caches to a plain build."""
 
     name: str
     default: str | bool
@@ -46,7 +46,7 @@ class Filter(NamedTuple):
     column: int
     """Its column in the rows of targets."""
     passes: str
-    """The local that maps each value to whether it passes."""
+    """The local that maps each value to whether the filter selects it."""
     by: str
     """The local that maps each value to the names of its targets."""
 
@@ -66,7 +66,7 @@ class BakeContext:
     rows: tuple[Expression, ...]
     """A row for each target."""
     condition: str
-    """The expression that is true for the rows that pass all filters."""
+    """The expression that is true for the rows that all filters select."""
     platforms: tuple[str, ...]
     """Each list of platforms that a target has, joined by commas."""
     os_versions: bool
@@ -142,9 +142,9 @@ def _default(variable: MatrixVariable) -> BakeString | Expression:
 
 def _switches(plan: Plan) -> Iterator[Switch]:
     if any(target.moving or target.aliases for target in plan.targets):
-        yield Switch("MOVING", default=False, effect="true gives images the tags that move, too.")
+        yield Switch("MOVING", default=False, effect="true adds the floating tags.")
     if any(target.cache for target in plan.targets):
-        effect = "read, or write: use the cache of each target in its registry."
+        effect = "read: read the cache of each target; write: read and write it."
         yield Switch("CACHE", default="", effect=effect)
 
 
@@ -214,19 +214,20 @@ def _members(group: Group) -> str:
 def _usage(plan: Plan) -> list[str]:
     """Return example commands with names of this matrix, as a comment."""
     first = next(iter(plan.matrix.axes.values()), None)
-    examples = [("docker buildx bake", "everything")]
+    examples = [("docker buildx bake", "all targets")]
     if len(plan.groups) > 1:
-        examples.append((f"docker buildx bake {plan.groups[1].name}", "one group of it"))
+        examples.append((f"docker buildx bake {plan.groups[1].name}", "the targets of a group"))
     if first is not None:
         only = f"{only_variable(first.name)}={shlex.quote(first.values[0].text)}"
-        examples.append((f"{only} docker buildx bake", "what has this value"))
+        examples.append((f"{only} docker buildx bake", "the targets with this value"))
     examples += [
-        ("ONLY_PLATFORM=local docker buildx bake", "for this machine's architecture"),
-        ("ONLY_SHARD=2/5 docker buildx bake", "the second of five parts of it"),
+        ("ONLY_PLATFORM=local docker buildx bake", "the architecture of this machine"),
+        ("ONLY_SHARD=2/5 docker buildx bake", "the second of five shards"),
     ]
     width = max(len(command) for command, _ in examples) + 3
     return [
         *(f"#   {command:<{width}}{what}" for command, what in examples),
         "#",
-        "# Filters take several values, with commas between, and narrow each other in every group.",
+        "# A filter takes one or more values, separated by commas. Every group contains only",
+        "# targets that all filters select.",
     ]

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from compiler.external.references import lookup_name
+from compiler.render.build_arguments import automatic_in
 from compiler.render.canonical import canonical, declared_arguments, needed_arguments
 from compiler.render.dockerfile import Argument, DockerfileError, Stage, read
 from compiler.render.instruction_reads import Source, sources
@@ -46,7 +47,7 @@ class Reads(NamedTuple):
     undecided: str
     """The instruction that may read from any named context; empty if there is none."""
     args: frozenset[str] | None
-    """The build arguments that it declares; None if it may read any."""
+    """The build arguments that it declares or uses in a `FROM`; None if it may read any."""
     triggers: tuple[str, ...]
     """The instructions after `ONBUILD` of the stage that is built, which child images run."""
     content: str = ""
@@ -148,7 +149,9 @@ def reads(
         directive = f"# syntax={parsed.syntax.text}"
         named[lookup_name(parsed.syntax.text)] = Reach(whole=directive)
     arguments = needed_arguments(parsed, needed)
-    declared = _declared(arguments, needed)
+    defaults = (argument.default or "" for argument in arguments)
+    used = automatic_in((*(one.text for one in needed), *defaults))
+    declared = _declared(arguments, needed) | used
     others = _declared(parsed.arguments, stages) - declared
     instructions = [step for one in needed for step in one.instructions]
     if any(word.text.isdigit() for step in instructions for word in step.images):

@@ -1,27 +1,75 @@
 """Find Dockerfiles that build the same image.
 
 Two are the same image only if their texts and all fields that affect the result are equal. Parents
-that are the same image count as equal.
+that are the same image count as equal. Build arguments that no instruction reads do not count.
 """
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from compiler.matrix.bake_strings import BakeString
 from compiler.matrix.field_table import TABLE
+from compiler.render.build_arguments import can_change_image
+from compiler.render.context_reads import reads
 from compiler.render.dockerfile import DockerfileError, read
 from compiler.render.dockerfile_words import UNKNOWN
 from compiler.render.render import Dockerfile
 from compiler.targets.graph import ordered
 from compiler.targets.links import link_to, linked_target
+from compiler.targets.target import Target
 
 
-_IGNORED = frozenset(row.name for row in TABLE if not row.distinguishes)
-"""Fields that name or cache an image, and do not affect its content."""
+_COMPARED_APART = frozenset({"args"} | {row.name for row in TABLE if not row.distinguishes})
+"""Build arguments, and fields that name or cache an image and do not affect its content."""
 
 _NAME = re.compile(r"[\w-]+(?:[./:@]+[\w-]+)*")
 """An image name, or a part of one."""
+
+
+class _Alike:
+    """Dockerfiles that are the same image if their build arguments are equal.
+
+    Only arguments count that can change the image, as in fingerprints. A Dockerfile is parsed only
+    if there are two of them.
+    """
+
+    def __init__(
+        self, dockerfiles: Sequence[Dockerfile], links: Mapping[int, list[int]], first: int
+    ) -> None:
+        self._dockerfiles, self._links, self._first = dockerfiles, links, first
+        self._leaders: dict[frozenset[tuple[str, str]], int] = {}
+        self._declared: frozenset[str] | None = None
+
+    def leader(self, n: int) -> int:
+        """Return the first Dockerfile that is the same image as another: itself if it is new."""
+        if n == self._first:
+            return n
+        if not self._leaders:
+            self._declared = self._arguments()
+            self._leaders[self._values(self._first)] = self._first
+        return self._leaders.setdefault(self._values(n), n)
+
+    def _values(self, n: int) -> frozenset[tuple[str, str]]:
+        """Return the build arguments that can change an image, with their values."""
+        args = self._dockerfiles[n].target.fields.get("args")
+        pairs = args.items() if isinstance(args, Mapping) else ()
+        return frozenset(pair for pair in pairs if can_change_image(pair[0], self._declared))
+
+    def _arguments(self) -> frozenset[str] | None:
+        """Return the arguments that the first Dockerfile reads; None if that is not known."""
+        target, text, _ = self._dockerfiles[self._first]
+        contexts: Mapping[str, str] = target.fields.get("contexts", {})  # type: ignore[assignment]
+        parents = (self._dockerfiles[parent] for parent in self._links.get(self._first, ()))
+        triggers = {
+            name: reads(parent.text, stage=_stage(parent.target)).triggers
+            for name, parent in zip(target.links, parents, strict=False)
+        }
+        return reads(text, stage=_stage(target), contexts=contexts, triggers=triggers).args
+
+
+def _stage(target: Target) -> str:
+    return str(target.fields.get("target", ""))
 
 
 def sameness(dockerfiles: tuple[Dockerfile, ...]) -> list[int]:
@@ -31,7 +79,7 @@ def sameness(dockerfiles: tuple[Dockerfile, ...]) -> list[int]:
     """
     links = _links(dockerfiles)
     same = list(range(len(dockerfiles)))
-    leaders: dict[tuple[str, frozenset[int]], int] = {}
+    alike: dict[tuple[str, frozenset[int]], _Alike] = {}
     aliases: dict[str, str] = {}  # target -> an earlier target that is the same image
     numbers: dict[tuple[str, object], int] = {}
     met: dict[tuple[str, int], int] = {}  # by identity: most targets share their values
@@ -44,7 +92,7 @@ def sameness(dockerfiles: tuple[Dockerfile, ...]) -> list[int]:
         renamed = {name: aliases[name] for name in linked if name in aliases}
         signature = []
         for field, value in target.fields.items():
-            if field in _IGNORED or (field == "context" and value == "."):
+            if field in _COMPARED_APART or (field == "context" and value == "."):
                 continue
             if field == "contexts" and renamed and isinstance(value, Mapping):
                 text, contexts = _renamed(text, value, renamed)
@@ -54,7 +102,8 @@ def sameness(dockerfiles: tuple[Dockerfile, ...]) -> list[int]:
                 number = numbers.setdefault((field, frozen), len(numbers))
                 met[field, id(value)] = number
             signature.append(number)
-        same[n] = leader = leaders.setdefault((text, frozenset(signature)), n)
+        group = alike.setdefault((text, frozenset(signature)), _Alike(dockerfiles, links, n))
+        same[n] = leader = group.leader(n)
         if leader != n:
             aliases[target.name] = dockerfiles[leader].target.name
     return same

@@ -13,6 +13,7 @@ from compiler.matrix.pattern import Rule, holds, rule
 from compiler.render.render import Dockerfile
 from compiler.render.target_tests import DEVICE_SYNTAX
 from compiler.render.templates import Templates
+from compiler.render.unused_arguments import unused_arguments
 from compiler.render.unused_axes import effects
 from compiler.source.document import Route
 from compiler.targets.applicable_checks import matches
@@ -45,6 +46,7 @@ def lint(
     _names(plan.matrix, templates.read, bake_template, warn)
     _newer(plan.matrix, warn)
     _parents(dockerfiles, warn)
+    problems.extend(unused_arguments(plan.matrix, dockerfiles))
     problems.extend(effects(plan.matrix, dockerfiles))
     return problems.diagnostics()
 

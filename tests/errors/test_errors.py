@@ -29,7 +29,7 @@ from compiler.codes import EXPLANATIONS, Code
 
 HERE = Path(__file__).parent
 COMPILER = HERE.parents[1] / "compiler"
-TEMPLATE = "FROM python\n"
+TEMPLATE = "FROM python\nARG CUDA GPU PYTHON USER\n"
 
 
 def cases(folder: Path) -> list[Path]:

@@ -39,6 +39,14 @@ def test_the_output_is_as_expected(case: str, *, update_golden: bool) -> None:
     assert {artifact.path: artifact.content for artifact in artifacts} == expected_files(expected)
 
 
+def test_the_sample_has_the_packaged_template() -> None:
+    """The copy of the sample shows where a project's own template is, and changes nothing."""
+    project = HERE.parents[1]
+    packaged = project / "compiler/docker-bake.hcl.j2"
+
+    assert (project / "docker-bake.hcl.j2").read_bytes() == packaged.read_bytes()
+
+
 def test_the_case_of_fields_has_every_field() -> None:
     """A field that is added to the language is added to a golden output, too."""
     targets = compile_matrix(HERE / "fields" / "matrix.yaml").plan.targets

@@ -38,6 +38,9 @@ REJECTED = {
     r"\blogins?\b(?! (page|shell)|:)": "credentials, account",
     r"\bvariants? that the rules (drop|leave)\b|\bthe rules leave\b": "exclude",
     r"\bcosts? itself\b": "fails",
+    r"\b(one|group|asked|leaves?|needs?) of it\b": "name the noun",
+    r"\bwhat has this\b|\bwhat (they|it|the filters) (pass|leave)\b": "name the noun",
+    r"\blets? it pass\b": "selects",
 }
 """Pattern of a phrase -> what to write instead."""
 

@@ -2,13 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import cast
 
 import click
 import pytest
 
+from compiler.cli.common_options import Group
 from compiler.cli.diagnostic_output import DiagnosticFormat, report
 from compiler.cli.failure import fail, requested_format
-from compiler.cli.main import run
+from compiler.cli.main import cli, run
 from compiler.codes import Code
 from compiler.errors import Argument, CompileError, Diagnostic, Location
 
@@ -82,8 +84,28 @@ def test_usage_errors_have_the_format(capsys: Capture) -> None:
 
     assert (found["code"], found["argument"]) == ("usage", "--formt")
     assert found["help"] == "did you mean --format or --sort?"
-    assert annotation.startswith("::error title=usage::compile-matrix: unknown command 'biuld'")
+    assert annotation.startswith("::error title=usage::compile-matrix: unknown command 'biuld'%0A")
     assert "did you mean 'build'?" in annotation
+
+
+@pytest.mark.parametrize("group", ["ci", "release"])
+@pytest.mark.parametrize("name", ["", "jenkins"])
+def test_a_group_lists_its_commands(group: str, name: str, capsys: Capture) -> None:
+    """Without a command, or with an unknown one, the error is short and names the commands."""
+    arguments = [group, name] if name else [group]
+    message = f"unknown command {name!r}" if name else "missing command"
+    help_ = f"use one of these commands: {', '.join(cast('Group', cli.commands[group]).commands)}"
+
+    assert run(arguments) == 2
+    text = capsys.readouterr().err
+    assert run(["--format", "json", *arguments]) == 2
+    (diagnostic,) = json.loads(capsys.readouterr().err)["diagnostics"]
+    assert run(["--format", "github", *arguments]) == 2
+    annotation = capsys.readouterr().err
+
+    assert text == f"compile-matrix: error[usage]: {message}\n      = help: {help_}\n"
+    assert (diagnostic["message"], diagnostic["help"]) == (message, help_)
+    assert annotation == f"::error title=usage::compile-matrix: {message}%0Ahelp: {help_}\n"
 
 
 def test_a_dry_run_leads_to_check(capsys: Capture) -> None:

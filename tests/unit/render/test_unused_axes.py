@@ -256,7 +256,6 @@ def test_what_is_no_part_of_the_image(tmp_path: Path, field: str) -> None:
 @pytest.mark.parametrize(
     "field",
     [
-        "args: {PYTHON: '{{ python }}'}",
         "context: '{{ python }}'",
         "contexts: {base: 'docker-image://python:{{ python }}'}",
         "target: 'stage{{ python }}'",
@@ -276,6 +275,35 @@ def test_what_is_part_of_the_image(tmp_path: Path, field: str) -> None:
         (tmp_path / python).mkdir()
 
     assert messages(tmp_path, f"{GPU}    {field}\n", "FROM a:{{ gpu }}") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "instructions", "images"),
+    [
+        ("PYTHON", "ARG PYTHON", 6),
+        ("PYTHON", "ONBUILD ARG PYTHON", 2),
+        ("PYTHN", "ARG PYTHON", 2),
+        ("SOURCE_DATE_EPOCH", "ARG PYTHON", 6),
+        ("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "ARG PYTHON", 6),
+        ("BUILDKIT_INLINE_CACHE", "ARG PYTHON", 2),
+        ("HTTP_PROXY", "ARG PYTHON", 2),
+        ("TARGETARCH", "ARG PYTHON", 2),
+        ("TARGETARCH", "FROM --platform=linux/${TARGETARCH} b", 6),
+        ("PYTHON", "COPY --from=other . /\nFROM b AS other\nARG PYTHON\nFROM a", 2),
+    ],
+)
+def test_arguments_that_are_read_are_part_of_the_image(
+    tmp_path: Path, name: str, instructions: str, images: int
+) -> None:
+    """An argument makes another image if the stage that is built declares it, or BuildKit reads it.
+
+    An `ONBUILD ARG` counts for children.
+    """
+    field = f"    args: {{{name}: '{{{{ python }}}}'}}\n"
+    texts = messages(tmp_path, GPU + field, f"FROM a:{{{{ gpu }}}}\n{instructions}")
+    effects = [text for text in texts if "has no effect" in text]
+
+    assert effects == (["axis 'python' has no effect: 6 tags, 2 images"] if images == 2 else [])
 
 
 def test_platforms_are_part_of_the_image(tmp_path: Path) -> None:

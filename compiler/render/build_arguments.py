@@ -1,0 +1,99 @@
+"""Decide which build arguments can change an image, and which a Dockerfile can declare."""
+
+from collections.abc import Collection, Iterable
+
+from compiler.render.canonical import EPOCH, FRONTEND, declared_arguments
+from compiler.render.dockerfile import DockerfileError, ParsedDockerfile, Stage, read
+from compiler.render.onbuild_heredocs import trigger
+from compiler.render.stages import automatic_arguments
+
+
+_SILENT = frozenset({"BUILDKIT_INLINE_CACHE", "BUILDKIT_BUILD_NAME", "BUILDKIT_DOCKERFILE_CHECK"})
+"""Arguments for BuildKit that do not change an image."""
+_PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"})
+"""Arguments that every `RUN` sees, in upper or lower case, and that no cache key contains."""
+AUTOMATIC = frozenset(automatic_arguments("", ""))
+"""Arguments that BuildKit defines before the first `FROM`, such as TARGETPLATFORM."""
+
+
+def can_change_image(argument: str, declared: Collection[str] | None) -> bool:
+    """Return whether a build argument can change the image; BuildKit ignores others.
+
+    Args:
+        argument: its name.
+        declared: the arguments that the Dockerfile reads; None if that is not known.
+    """
+    if declared is None or argument in declared:
+        return True
+    return argument == EPOCH or (argument.startswith(FRONTEND) and argument not in _SILENT)
+
+
+def is_interpreted(argument: str) -> bool:
+    """Return whether BuildKit itself reads an argument, or passes it to commands as a proxy."""
+    return argument.startswith(FRONTEND) or argument.upper() in _PROXIES
+
+
+def is_predefined(argument: str) -> bool:
+    """Return whether BuildKit uses a build argument without an `ARG`."""
+    return argument == EPOCH or argument in AUTOMATIC or is_interpreted(argument)
+
+
+def automatic_in(texts: Iterable[str]) -> frozenset[str]:
+    """Return the automatic arguments that instructions before the first stage may use."""
+    joined = "\n".join(texts)
+    return frozenset(name for name in AUTOMATIC if name in joined)
+
+
+def written_arguments(text: str) -> frozenset[str] | None:
+    """Return all arguments that a Dockerfile declares in any stage; None if that is not known.
+
+    It is not known for a text that cannot be parsed, or that another frontend reads.
+    """
+    try:
+        parsed = read(text)
+    except DockerfileError:
+        return None
+    if parsed.foreign:
+        return None
+    names = {argument.name for argument in parsed.arguments}
+    names.update(name for step in parsed.instructions for name in declared_arguments(step))
+    return frozenset(names)
+
+
+def triggered_arguments(text: str) -> frozenset[str] | None:
+    """Return the arguments that `ONBUILD ARG` declares in images that begin with this one.
+
+    None if that is not known.
+    """
+    try:
+        steps = read(text).instructions
+        lines = [trigger(step.text) for step in steps if step.keyword == "ONBUILD"]
+        parsed = [read(line) for line in lines]
+    except DockerfileError:
+        return None
+    names = (
+        name
+        for dockerfile in parsed
+        for step in dockerfile.instructions
+        for name in declared_arguments(step)
+    )
+    return frozenset(names)
+
+
+def has_unknown_base(text: str, known: Collection[str]) -> bool:
+    """Return whether a stage begins with an image outside the matrix.
+
+    BuildKit runs the `ONBUILD ARG` instructions of that image in the stage.
+
+    Args:
+        text: a Dockerfile that can be parsed.
+        known: the named contexts that are targets of the matrix.
+    """
+    parsed: ParsedDockerfile = read(text)
+    names = {stage.name for stage in parsed.stages if stage.name}
+    return any(_is_unknown(stage, names, known) for stage in parsed.stages)
+
+
+def _is_unknown(stage: Stage, names: Collection[str], known: Collection[str]) -> bool:
+    base = stage.base.text
+    return base != "scratch" and base.lower() not in names and base not in known

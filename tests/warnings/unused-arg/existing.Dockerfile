@@ -1,0 +1,2 @@
+ARG PYTHON=3.13
+FROM python:${PYTHON}
