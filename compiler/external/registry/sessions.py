@@ -1,6 +1,7 @@
 """HTTP sessions of registries: addresses, redirects and limits."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
 import requests
@@ -20,6 +21,8 @@ TIMEOUT = 60.0
 """Seconds within which a response must start, and then seconds within which it must end."""
 MAX_RESPONSE = 4 * 2**20
 """Maximum number of bytes of a response, unless the caller allows more."""
+_MAX_ERROR = 2**16
+"""Maximum number of bytes of an error, such as a demand to log in, if the limit is less."""
 _MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 2**16
@@ -92,7 +95,7 @@ class Sessions:
             headers: the headers, without the authorization.
             authorization: the value of the header `Authorization`; not sent if empty.
             body: the content, or the fields of a form.
-            limit: the maximum number of bytes of the response.
+            limit: the maximum number of bytes of the response, unless it is an error.
             redirects: whether redirects are followed.
 
         Raises:
@@ -144,6 +147,7 @@ class Sessions:
             raise requests.exceptions.SSLError(str(error)) from None
         except (exceptions.HTTPError, OSError) as error:
             raise _connection_error(error) from None
+        is_error = started.status >= HTTPStatus.BAD_REQUEST
         try:
             return Response(
                 status=started.status,
@@ -151,7 +155,7 @@ class Sessions:
                 url=url,
                 redirected=redirected,
                 headers=started.headers,
-                content=_read(started, limit),
+                content=_read(started, max(limit, _MAX_ERROR) if is_error else limit),
             )
         finally:
             started.close()  # does nothing to a connection whose response was read completely
