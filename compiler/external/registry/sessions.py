@@ -7,9 +7,9 @@ from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 import requests
 from urllib3 import BaseHTTPResponse, exceptions
 
-from compiler.external.registry.credentials import DOCKER_HUB
 from compiler.external.registry.responses import Response, UnexpectedResponseError
 from compiler.external.registry.routes import INVALID_ADDRESS, Routes, is_loopback
+from compiler.external.registry.scopes import server_name
 
 
 PLAIN_HTTP = "COMPILE_MATRIX_PLAIN_HTTP"
@@ -54,8 +54,7 @@ class Sessions:
     def address(self, host: str) -> str:
         """Return the URL of a registry."""
         plain = host in self._plain_http or is_loopback(host)
-        name = "registry-1.docker.io" if host == DOCKER_HUB else host
-        return f"{'http' if plain else 'https'}://{name}"
+        return f"{'http' if plain else 'https'}://{server_name(host)}"
 
     def trusts_realm(self, host: str, server: SplitResult) -> bool:
         """Return whether credentials for a registry may be sent to the token server that it names.
