@@ -4,27 +4,30 @@ With a key, nothing but the registry is contacted: signatures are not entered in
 Without a key, cosign uses the services of Sigstore that its own configuration names.
 """
 
-import json
 import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, DiagnosticError, Location
 from compiler.external.cosign_batches import Batch, make_batches
 from compiler.external.cosign_environment import PASSWORD, cosign_environment, lacks_token
+from compiler.external.cosign_files import write_key_files
 from compiler.external.cosign_output import (
     count_verified,
     error_reason,
     explain,
     is_unverified,
 )
+from compiler.external.cosign_settings import provide_settings
 from compiler.external.json_object import load_object
 from compiler.external.limited_process import Completed, LimitError, run_limited
-from compiler.external.registry.credentials import settings_with_variable
+from compiler.external.registry.credential_helpers import InvalidSettingsError
 from compiler.external.registry.parallel import MAX_TRANSFERS, pause, run_parallel
+from compiler.external.registry.scopes import READ, WRITE
 from compiler.external.scratch import scratch_folder
 from compiler.external.signer import Signer, public_key
 from compiler.external.transient_errors import ATTEMPTS, retry_delay, transient_reason
@@ -37,13 +40,6 @@ _INSTALL = f"install cosign {OLDEST[0]}.{OLDEST[1]} or later, and add it to PATH
 _START, _EACH = 60.0, 30.0
 """Seconds that a run may take, and further ones for each image."""
 _MAX_OUTPUT = 4 * 2**20
-_SIGNING_CONFIG = (
-    '{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json",'
-    '"rekorTlogConfig":{},"tsaConfig":{}}'
-)
-"""No service: neither a transparency log nor a time stamp."""
-_TRUSTED_ROOT = '{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}'
-"""No authority: only the key is trusted, and nothing is downloaded."""
 
 
 class CosignError(DiagnosticError):
@@ -69,13 +65,7 @@ class Cosign:
         program = shutil.which(_PROGRAM, path=environment.get("PATH", os.defpath))
         self._program = program and os.path.abspath(program)  # it runs in the temporary folder
         if signer.public:
-            self._write("public.pem", signer.public)
-            self._write("signing.json", _SIGNING_CONFIG.encode())
-            self._write("trusted.json", _TRUSTED_ROOT.encode())
-
-    def _write(self, name: str, content: bytes) -> None:
-        with open(os.path.join(self._folder, name), "xb") as file:
-            file.write(content)
+            write_key_files(folder, signer.public)
 
     def check(self) -> None:
         """Check that cosign is installed, and that the key can be loaded and is the right one.
@@ -128,11 +118,11 @@ class Cosign:
             options += [f"--trusted-root={self._folder}/trusted.json"]
         else:
             options += ["--fulcio-auth-flow=token"]  # never opens a browser
+        environment = self._find_access(references, WRITE)
 
         def sign_batch(batch: Batch) -> None:
             arguments = ["sign", *options, *batch.flags, *batch.references]
-            completed = self._run(arguments, signs=True)
-            if completed.code:
+            if (completed := self._run(arguments, environment, signs=True)).code:
                 raise self._failure(completed)
 
         run_parallel(sign_batch, make_batches(references, self._environment), workers=MAX_TRANSFERS)
@@ -146,12 +136,20 @@ class Cosign:
         Raises:
             CosignError: cosign cannot verify anything, or a registry cannot be read.
         """
+        verify = partial(self._verify_batch, self._find_access(references, READ))
         results = run_parallel(
-            self._verify_batch, make_batches(references, self._environment), workers=MAX_TRANSFERS
+            verify, make_batches(references, self._environment), workers=MAX_TRANSFERS
         )
         return {name: reason for batch in results.values() for name, reason in batch.items()}
 
-    def _verify_batch(self, batch: Batch) -> dict[str, str]:
+    def _find_access(self, references: Sequence[str], actions: frozenset[str]) -> Mapping[str, str]:
+        """Return the variables with which cosign finds the credentials of images."""
+        try:
+            return provide_settings(references, actions, self._environment, self._folder)
+        except InvalidSettingsError as error:
+            raise self._error(error.message, error.help) from None
+
+    def _verify_batch(self, environment: Mapping[str, str], batch: Batch) -> dict[str, str]:
         """Verify images one after another; cosign stops at the first that fails."""
         if self.signer.public:
             options = [f"--key={self._folder}/public.pem", "--insecure-ignore-tlog=true"]
@@ -162,7 +160,8 @@ class Cosign:
         names = list(batch.references)
         reasons: dict[str, str] = {}
         while names:
-            completed = self._run(["verify", "--output=json", *options, *batch.flags, *names])
+            arguments = ["verify", "--output=json", *options, *batch.flags, *names]
+            completed = self._run(arguments, environment)
             verified = count_verified(completed.stdout, names)
             if verified == len(names) and not completed.code:
                 break
@@ -173,16 +172,23 @@ class Cosign:
             names = names[verified + 1 :]
         return reasons
 
-    def _run(self, arguments: Sequence[str], *, signs: bool = False) -> Completed:
+    def _run(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        *,
+        signs: bool = False,
+    ) -> Completed:
         """Run cosign, and again after transient errors.
 
         Args:
             arguments: its arguments.
+            environment: other variables than those of this process.
             signs: whether it may use the private key.
         """
         if self._program is None:
             raise self._error("cosign is not installed", _INSTALL)
-        environment = cosign_environment(self._environment, self.signer, signs=signs)
+        environment = cosign_environment(environment or self._environment, self.signer, signs=signs)
         attempt = 1
         while True:
             completed = self._run_once([self._program, *arguments], environment)
@@ -240,9 +246,4 @@ def open_cosign(
         OSError: the temporary files cannot be written.
     """
     with scratch_folder() as folder:
-        settings = settings_with_variable(environment)
-        if settings is not None:
-            with open(os.path.join(folder, "config.json"), "x", encoding="utf-8") as file:
-                json.dump(settings, file)
-            environment = {**environment, "DOCKER_CONFIG": folder}
         yield Cosign(signer, environment, location, folder)

@@ -285,7 +285,7 @@ def test_base_images_are_locked_only_if_they_are_signed(
     command.call(folder, "lock", "--check", env=env)
 
 
-@pytest.mark.parametrize("variable", ["DOCKER_CONFIG", "DOCKER_AUTH_CONFIG"])
+@pytest.mark.parametrize("variable", ["DOCKER_CONFIG", "DOCKER_AUTH_CONFIG", "BUILDX_CONFIG"])
 def test_a_private_registry_needs_the_account_of_the_user(
     variable: str, registry_program: Path, keys: KeyPair, tmp_path: Path
 ) -> None:
@@ -298,7 +298,10 @@ def test_a_private_registry_needs_the_account_of_the_user(
     try:
         account = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         settings = json.dumps({"auths": {shelf.address: {"auth": account}}})
-        (tmp_path / "config.json").write_text(settings)
+        folder = tmp_path / "config" / shelf.address / "acme" / "a"  # as buildx names it
+        folder = folder if variable == "BUILDX_CONFIG" else tmp_path
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(settings)
         value = settings if variable == "DOCKER_AUTH_CONFIG" else str(tmp_path)
         environment = {**keys.environment, variable: value, "HOME": "/nowhere"}
         digest = push_staged(Registries(environment), f"{shelf.address}/acme/a:1", "layer", "amd64")

@@ -5,15 +5,19 @@ names, over TLS; see `Sessions.trusts_realm`. Safe to use from several threads.
 """
 
 import base64
-import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 from urllib.parse import SplitResult, urlencode
 
 from compiler.codes import Code
-from compiler.external.registry.challenges import parse_challenges, parse_realm
-from compiler.external.registry.credential_helpers import Credentials, InvalidSettingsError
-from compiler.external.registry.credentials import find_credentials
+from compiler.external.registry.challenges import Challenge, parse_challenges, parse_realm
+from compiler.external.registry.credential_helpers import (
+    ACCESS_TOKEN,
+    Credentials,
+    InvalidSettingsError,
+)
+from compiler.external.registry.credentials import find_credentials, login_command
 from compiler.external.registry.rejections import DENIED, is_transient, quote_reason
 from compiler.external.registry.responses import (
     DeniedError,
@@ -22,12 +26,11 @@ from compiler.external.registry.responses import (
     parse_json,
     unexpected,
 )
+from compiler.external.registry.scopes import Scope
 from compiler.external.registry.sessions import Sessions
 
 
 _MAX_TOKEN_RESPONSE = 2**20
-_VISIBLE = re.compile(r"[\x21-\x7e]+\Z")
-"""What an access token consists of: it becomes part of a header."""
 
 
 class BusyServerError(Exception):
@@ -48,6 +51,16 @@ class BusyServerError(Exception):
         )
 
 
+class _Grant(NamedTuple):
+    """The last authorization for a scope, and where it comes from."""
+
+    authorization: str
+    """The value of the header."""
+    credentials: Credentials | None
+    challenge: str
+    """All `WWW-Authenticate` headers that it answers, joined with commas."""
+
+
 class Authorizer:
     """Answers challenges and caches the access tokens."""
 
@@ -55,80 +68,120 @@ class Authorizer:
         """Take the environment, which defines the location of Docker's settings."""
         self._environment, self._sessions = environment, sessions
         self._lock = threading.Lock()
-        self._authorizations: dict[tuple[str, str], str] = {}
+        self._grants: dict[Scope, _Grant] = {}
 
-    def cached(self, host: str, scope: str) -> str:
+    def cached(self, scope: Scope) -> str:
         """Return the last authorization for a scope; empty if there is none."""
-        return self._authorizations.get((host, scope), "")
+        grant = self._grants.get(scope)
+        return grant.authorization if grant else ""
 
-    def authorize(self, host: str, scope: str, header: str) -> str:
+    def find_login(self, scope: Scope) -> tuple[bool, str]:
+        """Return whether the user has credentials for a scope, and the command that stores them.
+
+        Raises:
+            InvalidSettingsError: Docker's settings are invalid, or a credential helper fails.
+        """
+        credentials = find_credentials(scope, self._environment)
+        return credentials is not None, login_command(scope, self._environment)
+
+    def authorize(self, scope: Scope, challenge: str) -> str:
         """Return the value of `Authorization` for a challenge; empty if there is none.
 
         Args:
-            host: the registry.
-            scope: the repository and the actions, such as `acme/server:pull`.
-            header: all `WWW-Authenticate` headers, joined with commas.
+            scope: the access that the request needs.
+            challenge: all `WWW-Authenticate` headers, joined with commas.
 
         Raises:
             DeniedError: the token server denies access.
-            RegistryError: it does not respond as a token server.
+            RegistryError: it does not respond as a token server, Docker's settings are invalid, or
+                a credential helper fails.
             BusyServerError: the token server is overloaded.
             requests.RequestException: the token server is unreachable.
         """
-        credentials = self.credentials(host)
-        challenges = parse_challenges(header)
-        untrusted = ""
-        authorization = ""
-        for challenge in challenges:
-            realm = challenge.parameters.get("realm", "")
-            if challenge.scheme == "bearer" and realm:
-                server = parse_realm(realm)
-                if server is None:
-                    raise unexpected(host, f"{host} names an invalid token server: {realm!a}"[:300])
-                if self._sessions.trusts_realm(host, server):
-                    service = challenge.parameters.get("service", "")
-                    token = self._token(host, scope, server, service, credentials)
-                    authorization = f"Bearer {token}" if token else ""
-                    break
-                untrusted = realm
+        try:
+            credentials = find_credentials(scope, self._environment)
+        except InvalidSettingsError as error:
+            raise RegistryError(
+                scope.host, error.message, code=Code.REGISTRY_DENIED, help_=error.help
+            ) from None
+        return self._grant(scope, challenge, credentials)
+
+    def renew(self, scope: Scope, rejected: str) -> str:
+        """Return another authorization for a scope than a rejected one; empty if there is none.
+
+        A password of a credential helper can have expired. Some registries, such as ECR, then
+        answer 403, without a challenge, as they do if the account lacks the permission.
+
+        Raises:
+            RegistryError, BusyServerError, requests.RequestException: as `authorize`.
+        """
+        grant = self._grants.get(scope)
+        if grant is None or not rejected:
+            return ""
+        if grant.authorization != rejected:
+            return grant.authorization  # another thread has renewed it
+        if grant.credentials is None or not grant.credentials.helper:
+            return ""
+        try:
+            credentials = find_credentials(scope, self._environment)
+        except InvalidSettingsError:
+            return ""  # what the registry reports is the error
+        if credentials in {None, grant.credentials}:
+            return ""
+        return self._grant(scope, grant.challenge, credentials)
+
+    def _grant(self, scope: Scope, challenge: str, credentials: Credentials | None) -> str:
+        """Answer a challenge with credentials, and cache the authorization."""
+        challenges = parse_challenges(challenge)
+        authorization, untrusted = self._answer_bearer(scope, challenges, credentials)
         if not authorization and credentials and not credentials.identity_token:
             basic = any(challenge.scheme == "basic" for challenge in challenges)
-            authorization = _basic(credentials) if basic else ""
+            authorization = _basic(credentials) if basic and credentials.secret else ""
         if untrusted and not authorization:
             raise RegistryError(
-                host,
-                f"the token server of {host} does not use TLS: {untrusted!a}",
+                scope.host,
+                f"the token server of {scope.host} does not use TLS: {untrusted!a}",
                 code=Code.REGISTRY_ERROR,
                 help_="credentials are not sent without TLS; correct the registry's settings",
             )
         if authorization:
             with self._lock:
-                self._authorizations[host, scope] = authorization
+                self._grants[scope] = _Grant(authorization, credentials, challenge)
         return authorization
 
-    def credentials(self, host: str) -> Credentials | None:
-        """Return the user's credentials for a registry; None if there are none.
+    def _answer_bearer(
+        self, scope: Scope, challenges: Sequence[Challenge], credentials: Credentials | None
+    ) -> tuple[str, str]:
+        """Return the answer to challenges that demand a token, and the last untrusted server.
 
-        Raises:
-            RegistryError: Docker's settings are invalid, or a credential helper fails.
+        A token for the registry among the credentials is used as it is.
         """
-        try:
-            return find_credentials(host, self._environment)
-        except InvalidSettingsError as error:
-            raise RegistryError(
-                host, error.message, code=Code.REGISTRY_DENIED, help_=error.help
-            ) from None
+        untrusted = ""
+        for challenge in challenges:
+            if challenge.scheme != "bearer":
+                continue
+            if credentials and credentials.registry_token:
+                return f"Bearer {credentials.registry_token}", ""
+            realm = challenge.parameters.get("realm", "")
+            server = parse_realm(realm)
+            if not realm:
+                continue
+            if server is None:
+                name = f"{scope.host} names an invalid token server: {realm!a}"
+                raise unexpected(scope.host, name[:300])
+            if self._sessions.trusts_realm(scope.host, server):
+                service = challenge.parameters.get("service", "")
+                token = self._token(scope, server, service, credentials)
+                return (f"Bearer {token}" if token else ""), untrusted
+            untrusted = realm
+        return "", untrusted
 
     def _token(
-        self,
-        host: str,
-        scope: str,
-        realm: SplitResult,
-        service: str,
-        credentials: Credentials | None,
+        self, scope: Scope, realm: SplitResult, service: str, credentials: Credentials | None
     ) -> str:
         """Return an access token; empty if the token server demands credentials and none exist."""
-        query = {"scope": f"repository:{scope}"} | ({"service": service} if service else {})
+        host = scope.host
+        query = {"scope": scope.text} | ({"service": service} if service else {})
         response = self._request_token(realm, query, credentials)
         server = realm.netloc
         if is_transient(response):
@@ -141,13 +194,13 @@ class Authorizer:
                 f"the token server {server} denied access to {host} ({response.status}): "
                 f"{quote_reason(response)}",
                 code=Code.REGISTRY_DENIED,
-                help_="run `docker login` with valid credentials",
+                help_=f"run {login_command(scope, self._environment)} with valid credentials",
             )
         if not response.ok:
             raise unexpected(host, _answer(server, response))
         content = parse_json(response, host)
         token = content.get("token") or content.get("access_token")
-        if not isinstance(token, str) or not _VISIBLE.match(token):
+        if not isinstance(token, str) or not ACCESS_TOKEN.match(token):
             raise unexpected(host, f"the token server {server} returned no valid token")
         return token
 

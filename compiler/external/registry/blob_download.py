@@ -21,7 +21,6 @@ from compiler.external.registry.responses import (
     mismatch,
     unexpected,
 )
-from compiler.external.registry.sessions import MAX_RESPONSE
 from compiler.external.transient_errors import retry_delay
 
 
@@ -97,7 +96,7 @@ class BlobDownload:
             self._repository,
             f"blobs/{self._digest}",
             headers={} if whole else {"Range": f"bytes={position}-{end - 1}"},
-            limit=max(end - position, MAX_RESPONSE),  # errors may be longer than the piece
+            limit=end - position,
             streams=not whole,
         )
         if response is None:

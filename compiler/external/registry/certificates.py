@@ -14,7 +14,7 @@ from typing import Any
 import truststore
 from requests.adapters import HTTPAdapter
 
-from compiler.external.registry.credentials import settings_folder
+from compiler.external.registry.docker_settings import settings_folder
 from compiler.external.registry.parallel import MAX_WORKERS
 
 

@@ -1,5 +1,6 @@
 """Run the user's credential helpers, the programs `docker-credential-NAME`."""
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -8,6 +9,8 @@ from compiler.external.limited_process import LimitError, run_limited
 
 
 _TOKEN_USER = "<token>"  # noqa: S105 - the user name of helpers whose secret is an identity token
+ACCESS_TOKEN = re.compile(r"[\x21-\x7e]+\Z")
+"""What an access token consists of: it becomes part of a header."""
 _HELPER_TIMEOUT = 60
 _MAX_OUTPUT = 2**20
 _NOT_STORED = "credentials not found"
@@ -31,15 +34,22 @@ class Credentials(NamedTuple):
     secret: str
     identity_token: str = ""
     """A token that is exchanged for access tokens, instead of user and secret."""
+    registry_token: str = ""
+    """An access token, which is sent to the registry as it is."""
+    helper: str = ""
+    """The credential helper that has returned them; empty if settings contain them."""
 
 
 def valid_text(credentials: Credentials) -> Credentials:
     """Return credentials that can be sent.
 
     Raises:
-        ValueError: they contain half of a surrogate pair, which JSON can escape.
+        ValueError: they contain half of a surrogate pair, which JSON can escape, or the token for
+            the registry is not a word of ASCII.
     """
     "".join(credentials).encode()
+    if credentials.registry_token and not ACCESS_TOKEN.match(credentials.registry_token):
+        raise ValueError("no token")
     return credentials
 
 
@@ -82,8 +92,10 @@ def run_helper(helper: str, key: str, environment: Mapping[str, str]) -> Credent
     if not response.get("Secret"):
         return None
     user, secret = str(response.get("Username", "")), str(response["Secret"])
-    found = Credentials("", "", secret) if user == _TOKEN_USER else Credentials(user, secret)
+    credentials = Credentials(user, secret, helper=helper)
+    if user == _TOKEN_USER:
+        credentials = Credentials("", "", secret, helper=helper)
     try:
-        return valid_text(found)
+        return valid_text(credentials)
     except ValueError:
         raise InvalidSettingsError(f"{named} printed text that is not Unicode", remedy) from None

@@ -5,6 +5,7 @@ Safe to use from several threads. No secret is ever part of an error.
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import requests
 
@@ -26,6 +27,7 @@ from compiler.external.registry.responses import (
     connection_reason,
     unexpected,
 )
+from compiler.external.registry.scopes import Scope, required_actions
 from compiler.external.registry.sessions import (
     MAX_RESPONSE,
     PLAIN_HTTP,
@@ -96,18 +98,16 @@ class HttpClient:
             RegistryError: the registry denies the request, or does not respond.
         """
         host, repository_path = _locate(repository)
+        scope = Scope(host, repository_path, required_actions(method, path), pull_from)
         address = self._sessions.address(host)
         elsewhere = "://" in path
         url = path if elsewhere else f"{address}/v2/{repository_path}/{path}"
-        scope = f"{repository_path}:{_actions(method, path)}"
-        scope += f" repository:{pull_from}:pull" if pull_from else ""
         all_headers = {"Accept": accept, **(headers or {})}
         own = not elsewhere or is_same_origin(url, address)
 
         def send() -> Response:
             return self._send_authorized(
                 method,
-                host,
                 scope,
                 url,
                 own=own,
@@ -125,8 +125,8 @@ class HttpClient:
         ):
             return None
         if not response.ok:
-            stored = self._authorizer.credentials(host) is not None
-            error = rejection(response, method, repository, credentials=stored)
+            find = partial(self._authorizer.find_login, scope)
+            error = rejection(response, method, repository, find)
             error.is_repeated = attempt > 1
             raise error
         return response
@@ -159,8 +159,7 @@ class HttpClient:
     def _send_authorized(
         self,
         method: str,
-        host: str,
-        scope: str,
+        scope: Scope,
         url: str,
         *,
         own: bool,
@@ -170,7 +169,7 @@ class HttpClient:
         redirects: bool,
         streams: bool,
     ) -> Response:
-        """Send a request, and again with authorization if the registry demands it.
+        """Send a request, and again with authorization if the registry demands another one.
 
         Only URLs of the registry's own server receive an authorization.
         """
@@ -189,23 +188,17 @@ class HttpClient:
                 streams=streams,
             )
 
-        response = send(self._authorizer.cached(host, scope) if own else "")
-        if response.status != requests.codes.unauthorized or response.redirected or not own:
+        cached = self._authorizer.cached(scope) if own else ""
+        response = send(cached)
+        if response.redirected or not own:
             return response
-        challenge = response.headers.get("WWW-Authenticate", "")
-        authorization = self._authorizer.authorize(host, scope, challenge)
+        authorization = ""
+        if response.status == requests.codes.unauthorized:
+            challenge = response.headers.get("WWW-Authenticate", "")
+            authorization = self._authorizer.authorize(scope, challenge)
+        elif response.status == requests.codes.forbidden:
+            authorization = self._authorizer.renew(scope, cached)
         return send(authorization) if authorization else response
-
-
-def _actions(method: str, path: str) -> str:
-    """Return the actions that a request needs permission for, as token servers name them.
-
-    To cancel an upload counts as writing.
-    """
-    if method in {"GET", "HEAD"}:
-        return "pull"
-    is_deletion = method == "DELETE" and path.startswith("manifests/")
-    return "pull,delete" if is_deletion else "pull,push"
 
 
 def _locate(repository: str) -> tuple[str, str]:

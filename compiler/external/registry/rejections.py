@@ -1,5 +1,6 @@
 """Error statuses of registries, as errors for the user; the registry's own words are quoted."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -9,6 +10,7 @@ import requests
 
 from compiler.codes import Code
 from compiler.external.json_object import load_object
+from compiler.external.registry.credential_helpers import InvalidSettingsError
 from compiler.external.registry.responses import (
     DeniedError,
     MissingRepositoryError,
@@ -21,6 +23,11 @@ from compiler.external.registry.responses import (
 )
 
 
+FindLogin = Callable[[], tuple[bool, str]]
+"""Returns whether the user has credentials, and the command that stores them, in backquotes.
+
+Raises `InvalidSettingsError` if they cannot be looked up.
+"""
 _MAX_REQUESTED_DELAY = 60.0
 """Maximum number of seconds that `Retry-After` can ask for."""
 _ACTIONS = {"GET": "read", "HEAD": "read", "DELETE": "delete from"}
@@ -58,7 +65,7 @@ _INCOMPLETE_CODES = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
 
 
 def rejection(
-    response: Response, method: str, repository: str, *, credentials: bool
+    response: Response, method: str, repository: str, find_login: FindLogin
 ) -> RegistryError:
     """Return the error for a response with an error status.
 
@@ -66,7 +73,7 @@ def rejection(
         response: the registry's response.
         method: the HTTP method of the request.
         repository: the repository, as the user writes it.
-        credentials: whether credentials for the registry are stored.
+        find_login: called only if access is denied.
     """
     status = response.status
     action = _ACTIONS.get(method, "write to")
@@ -81,20 +88,7 @@ def rejection(
             help_="credentials are not sent along redirects; correct the registry's settings",
         )
     if status in DENIED or _reports(response, _DENIED_CODES):
-        cause = (
-            f"the stored credentials were rejected: run `docker login` with an account that may "
-            f"{action} it"
-            if credentials
-            else "no credentials are stored: run `docker login`"
-        )
-        reported = f": {quote}" if quote and quote != response.reason else ""
-        kind = DeniedError if credentials else RegistryError
-        return kind(
-            repository,
-            f"access to {repository} denied ({status}){reported}",
-            code=Code.REGISTRY_DENIED,
-            help_=cause,
-        )
+        return _denial(response, action, repository, find_login)
     if status == requests.codes.not_found and not _reports(response, _OTHER_CODES):
         return MissingRepositoryError(
             repository,
@@ -113,6 +107,36 @@ def rejection(
         status=status,
         help_="correct what the registry reports, or retry",
         is_incomplete=_reports(response, _INCOMPLETE_CODES),
+    )
+
+
+def _denial(
+    response: Response, action: str, repository: str, find_login: FindLogin
+) -> RegistryError:
+    """Return the error for a response that denies access.
+
+    Credentials that cannot be looked up become part of the remedy: what the registry reports must
+    not be lost.
+    """
+    kind = RegistryError
+    try:
+        is_stored, login = find_login()
+        cause = f"no credentials are stored: run {login}"
+        if is_stored:
+            kind = DeniedError
+            cause = (
+                f"the stored credentials were rejected: run {login} with an account that may "
+                f"{action} it"
+            )
+    except InvalidSettingsError as error:
+        cause = f"{error.message}: {error.help}"
+    quote = quote_reason(response)
+    reported = f": {quote}" if quote and quote != response.reason else ""
+    return kind(
+        repository,
+        f"access to {repository} denied ({response.status}){reported}",
+        code=Code.REGISTRY_DENIED,
+        help_=cause,
     )
 
 

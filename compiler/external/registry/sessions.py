@@ -1,6 +1,7 @@
 """HTTP sessions of registries: addresses, redirects and limits."""
 
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
@@ -8,9 +9,9 @@ import requests
 from urllib3 import exceptions
 
 from compiler.external.registry.bodies import OpenBody, connection_error, read_body
-from compiler.external.registry.credentials import DOCKER_HUB
 from compiler.external.registry.responses import Response, UnexpectedResponseError
 from compiler.external.registry.routes import INVALID_ADDRESS, Routes, is_loopback
+from compiler.external.registry.scopes import server_name
 
 
 PLAIN_HTTP = "COMPILE_MATRIX_PLAIN_HTTP"
@@ -22,9 +23,10 @@ TIMEOUT = 60.0
 """Seconds within which a response must start, and then seconds within which it must end."""
 MAX_RESPONSE = 4 * 2**20
 """Maximum number of bytes of a response, unless the caller allows more."""
+_MAX_ERROR = 2**16
+"""Maximum number of bytes of an error, such as a demand to log in, if the limit is less."""
 _MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_OK = 200
 _HEADERS = {"User-Agent": "compile-matrix", "Accept-Encoding": "identity"}
 """Of all requests; limits apply to the bytes received, so nothing may be compressed."""
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -60,8 +62,7 @@ class Sessions:
     def address(self, host: str) -> str:
         """Return the URL of a registry."""
         plain = host in self._plain_http or is_loopback(host)
-        name = "registry-1.docker.io" if host == DOCKER_HUB else host
-        return f"{'http' if plain else 'https'}://{name}"
+        return f"{'http' if plain else 'https'}://{server_name(host)}"
 
     def trusts_realm(self, host: str, server: SplitResult) -> bool:
         """Return whether credentials for a registry may be sent to the token server that it names.
@@ -102,7 +103,7 @@ class Sessions:
             headers: the headers, without the authorization.
             authorization: the value of the header `Authorization`; not sent if empty.
             body: the content.
-            limit: the maximum number of bytes of the response.
+            limit: the maximum number of bytes of the response, unless it is an error.
             redirects: whether redirects are followed.
             streams: whether the caller reads the body of a response with status 200 itself.
 
@@ -160,7 +161,9 @@ class Sessions:
             raise requests.exceptions.SSLError(str(error)) from None
         except (exceptions.HTTPError, OSError) as error:
             raise connection_error(error) from None
-        opened = OpenBody(started) if streams and started.status == _OK else None
+        opened = OpenBody(started) if streams and started.status == HTTPStatus.OK else None
+        is_error = started.status >= HTTPStatus.BAD_REQUEST
+        most = max(limit, _MAX_ERROR) if is_error else limit
         try:
             return Response(
                 status=started.status,
@@ -168,7 +171,7 @@ class Sessions:
                 url=url,
                 redirected=redirected,
                 headers=started.headers,
-                content=b"" if opened else read_body(started, limit),
+                content=b"" if opened else read_body(started, most),
                 body=opened,
             )
         finally:

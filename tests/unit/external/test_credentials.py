@@ -10,13 +10,16 @@ import pytest
 
 from compiler.codes import Code
 from compiler.external.registry.authorization import Authorizer
-from compiler.external.registry.credential_helpers import InvalidSettingsError
-from compiler.external.registry.credentials import AUTH_VARIABLE, find_credentials
+from compiler.external.registry.credential_helpers import Credentials, InvalidSettingsError
+from compiler.external.registry.credentials import find_credentials
+from compiler.external.registry.docker_settings import AUTH_VARIABLE
 from compiler.external.registry.responses import RegistryError
+from compiler.external.registry.scopes import Scope
 from compiler.external.registry.sessions import Sessions
 
 
 HOST = "registry.example"
+SCOPE = Scope(HOST, "acme/app")
 
 
 def environment(folder: Path, script: str = "") -> dict[str, str]:
@@ -51,7 +54,7 @@ def environment(folder: Path, script: str = "") -> dict[str, str]:
 def test_a_broken_credential_helper_is_named(tmp_path: Path, script: str, message: str) -> None:
     """It is not the same as having no credentials: `docker login` does not help."""
     with pytest.raises(InvalidSettingsError, match=message) as caught:
-        find_credentials(HOST, environment(tmp_path, script))
+        find_credentials(SCOPE, environment(tmp_path, script))
 
     assert "docker login" not in caught.value.help
 
@@ -60,7 +63,7 @@ def test_a_helper_without_credentials(tmp_path: Path) -> None:
     """Helpers report a missing entry as an error; it means that nothing is stored."""
     script = "echo credentials not found in native keychain; exit 1"
 
-    assert find_credentials(HOST, environment(tmp_path, script)) is None
+    assert find_credentials(SCOPE, environment(tmp_path, script)) is None
 
 
 @pytest.mark.parametrize("content", [b'{"auths": {', b"[]", b"\xff", b"[" * 100_000])
@@ -70,7 +73,7 @@ def test_invalid_settings_are_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "config.json").write_bytes(content)
 
     with pytest.raises(RegistryError, match=r"config\.json are not a JSON object") as caught:
-        Authorizer(own, Sessions(own)).credentials(HOST)
+        Authorizer(own, Sessions(own)).authorize(SCOPE, 'Basic realm="r"')
 
     assert caught.value.diagnostics[0].code is Code.REGISTRY_DENIED
 
@@ -80,10 +83,10 @@ def test_settings_that_cannot_be_read(tmp_path: Path) -> None:
     own = environment(tmp_path)
     (tmp_path / "config.json").unlink()
 
-    assert find_credentials(HOST, own) is None
+    assert find_credentials(SCOPE, own) is None
     (tmp_path / "config.json").mkdir()
     with pytest.raises(InvalidSettingsError, match="cannot read Docker's settings"):
-        find_credentials(HOST, own)
+        find_credentials(SCOPE, own)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +101,8 @@ def test_settings_that_cannot_be_read(tmp_path: Path) -> None:
         '{"auths": {"https://HOST/v2/": {"auth": "YW5u"}}}',
         r'{"auths": {"HOST": {"username": "\ud800", "password": "x"}}}',
         r'{"auths": {"HOST": {"identitytoken": "\ud800"}}}',
+        r'{"auths": {"HOST": {"registrytoken": "two words"}}}',
+        r'{"auths": {"HOST": {"registrytoken": "a\r\nb"}}}',
         '{"auths":\udcff',
     ],
 )
@@ -106,10 +111,10 @@ def test_stored_credentials_that_are_malformed(tmp_path: Path, content: str) -> 
     text = content.replace("HOST", HOST)
     own = {"DOCKER_CONFIG": str(tmp_path)}
     with pytest.raises(InvalidSettingsError, match=f"variable {AUTH_VARIABLE}"):
-        find_credentials(HOST, {**own, AUTH_VARIABLE: text})
+        find_credentials(SCOPE, {**own, AUTH_VARIABLE: text})
     (tmp_path / "config.json").write_text(text, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(InvalidSettingsError, match=r"settings .*config\.json"):
-        find_credentials(HOST, own)
+        find_credentials(SCOPE, own)
 
 
 @pytest.mark.parametrize("entry", ["{}", '{"auth": ""}', '{"auth": "YW5uOg=="}'])
@@ -118,9 +123,9 @@ def test_an_entry_without_credentials(tmp_path: Path, entry: str) -> None:
     text = f'{{"auths": {{"{HOST}": {entry}, "other.example": "x"}}}}'
     own = {"DOCKER_CONFIG": str(tmp_path), AUTH_VARIABLE: " "}
 
-    assert find_credentials(HOST, {**own, AUTH_VARIABLE: text}) is None
+    assert find_credentials(SCOPE, {**own, AUTH_VARIABLE: text}) is None
     (tmp_path / "config.json").write_text(text)
-    assert find_credentials(HOST, own) is None
+    assert find_credentials(SCOPE, own) is None
 
 
 def test_settings_that_are_a_pipe(tmp_path: Path) -> None:
@@ -128,4 +133,45 @@ def test_settings_that_are_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "config.json")
 
     with pytest.raises(InvalidSettingsError, match="regular file"):
-        find_credentials(HOST, {"DOCKER_CONFIG": str(tmp_path)})
+        find_credentials(SCOPE, {"DOCKER_CONFIG": str(tmp_path)})
+
+
+@pytest.mark.parametrize(
+    "other", ["http://HOST/v1/", "https://HOST/v1/", "https://HOST", "HOST/other"]
+)
+@pytest.mark.parametrize("auth", ["b2xkOm9sZA==", "%%%"])
+def test_the_exact_name_has_precedence(other: str, auth: str, tmp_path: Path) -> None:
+    """Other spellings count if it is missing, whatever the order; only then they can be invalid."""
+    own = {"DOCKER_CONFIG": str(tmp_path)}
+    entries = {other.replace("HOST", HOST): {"auth": auth}, HOST: {"auth": "YW5uOng="}}
+    for order in (entries, dict(reversed(entries.items()))):
+        (tmp_path / "config.json").write_text(json.dumps({"auths": order}))
+        assert find_credentials(SCOPE, own) == Credentials("ann", "x")
+        found = find_credentials(SCOPE, {"HOME": "/", AUTH_VARIABLE: json.dumps({"auths": order})})
+        assert found == Credentials("ann", "x")
+
+    (tmp_path / "config.json").write_text(
+        json.dumps({"auths": {other.replace("HOST", HOST): {"auth": auth}}})
+    )
+    if auth == "%%%":
+        with pytest.raises(InvalidSettingsError, match="cannot be decoded"):
+            find_credentials(SCOPE, own)
+    else:
+        assert find_credentials(SCOPE, own) == Credentials("old", "old")
+
+
+@pytest.mark.parametrize("helper", ["", None])
+def test_an_empty_helper_name_turns_the_store_off(helper: str | None, tmp_path: Path) -> None:
+    """Other registries keep it."""
+    settings = {
+        "credsStore": "missing",
+        "credHelpers": {HOST: helper, "https://index.docker.io/v1/": helper},
+        "auths": {HOST: {"auth": "YW5uOng="}, "docker.io": {"auth": "Ym9iOng="}},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    own = {"DOCKER_CONFIG": str(tmp_path), "PATH": "/nowhere"}
+
+    assert find_credentials(SCOPE, own) == Credentials("ann", "x")
+    assert find_credentials(Scope("docker.io", "acme/app"), own) == Credentials("bob", "x")
+    with pytest.raises(InvalidSettingsError, match="docker-credential-missing is not on PATH"):
+        find_credentials(Scope("other.example", "acme/app"), own)

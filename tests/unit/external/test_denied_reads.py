@@ -6,7 +6,6 @@ import pytest
 from support.model_registry import HOST, ModelRegistries, ModelRegistry, Perform
 
 from compiler.external.registry.authorization import Authorizer
-from compiler.external.registry.credential_helpers import Credentials
 from compiler.external.registry.responses import DeniedError, Response
 
 
@@ -34,8 +33,7 @@ def registries(model: ModelRegistry, *denied: str) -> ModelRegistries:
 @pytest.fixture(autouse=True)
 def _logged_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """Log in to each registry."""
-    found = Credentials("a", "b")
-    monkeypatch.setattr(Authorizer, "credentials", lambda _self, _host: found)
+    monkeypatch.setattr(Authorizer, "find_login", lambda *_: (True, ""))
 
 
 @pytest.mark.parametrize("exists", [True, False])

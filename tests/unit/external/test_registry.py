@@ -28,6 +28,7 @@ from compiler.external.registry.client import PLAIN_HTTP, Registries, RegistryEr
 from compiler.external.registry.credential_helpers import Credentials
 from compiler.external.registry.credentials import find_credentials
 from compiler.external.registry.parallel import MAX_WORKERS
+from compiler.external.registry.scopes import Scope
 from compiler.external.registry.sessions import Sessions
 
 
@@ -244,8 +245,9 @@ def test_a_credential_helper(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", env["PATH"])
 
-        assert find_credentials("registry.example", env) == Credentials("registry.example", "x")
-        assert find_credentials("docker.io", env) == Credentials("https://index.docker.io/v1/", "x")
+        for host, key in (("r.example", "r.example"), ("docker.io", "https://index.docker.io/v1/")):
+            found = find_credentials(Scope(host, "acme/app"), env)
+            assert found == Credentials(key, "x", helper="mine")
 
 
 @pytest.mark.parametrize("host", ["r.example:5000", "docker.io"])
@@ -256,12 +258,11 @@ def test_credentials_in_the_environment(host: str, tmp_path: Path) -> None:
     environment = with_settings(tmp_path, {"auths": {key: {"auth": other}}})
 
     for text in ("", "{}", json.dumps({"auths": {"other.example": {}}})):
-        assert find_credentials(host, {**environment, "DOCKER_AUTH_CONFIG": text}) == Credentials(
-            "bob", "x"
-        )
+        own = {**environment, "DOCKER_AUTH_CONFIG": text}
+        assert find_credentials(Scope(host, "acme/app"), own) == Credentials("bob", "x")
 
     overridden = {**environment, "DOCKER_AUTH_CONFIG": json.dumps(stored(key))}
-    assert find_credentials(host, overridden) == Credentials("ann", SECRET)
+    assert find_credentials(Scope(host, "acme/app"), overridden) == Credentials("ann", SECRET)
 
 
 def test_plain_http_is_for_loopback_and_listed_hosts() -> None:
