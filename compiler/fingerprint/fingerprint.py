@@ -20,6 +20,7 @@ from compiler.output.artifact import Compilation
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.render.canonical import EPOCH
 from compiler.render.context_reads import Reach, Reads, reads
+from compiler.render.frontends import frontend_argument
 from compiler.source.file_system import DISK, FileSystem
 from compiler.targets.graph import cycles, ordered
 from compiler.targets.links import linked_target
@@ -30,8 +31,8 @@ VERSION = 2
 
 _Triggers: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 """Named contexts, each with the instructions that its image triggers."""
-_Parsed: TypeAlias = tuple[str, str, tuple[str, ...], _Triggers]
-"""A Dockerfile, the stage that is built, the names of named contexts, and `_Triggers`."""
+_Parsed: TypeAlias = tuple[str, str, tuple[str, ...], _Triggers, str]
+"""What `reads` takes: a Dockerfile, its stage, named contexts, `_Triggers` and a frontend."""
 
 
 class _Files(NamedTuple):
@@ -237,10 +238,13 @@ class _Calculation:
     def _read(self, name: str, triggers: _Triggers) -> Reads:
         text, contexts = self._texts[name], tuple(self._contexts(name))
         stage = str(self.fields[name].get("target", ""))
-        key = (text, stage, contexts, triggers)
+        frontend = frontend_argument(self.fields[name].get("args", {}))  # type: ignore[arg-type]
+        key = (text, stage, contexts, triggers, frontend)
         if key not in self._known:
             lines = dict(triggers)
-            self._known[key] = reads(text, stage=stage, contexts=contexts, triggers=lines)
+            self._known[key] = reads(
+                text, stage=stage, contexts=contexts, triggers=lines, frontend=frontend
+            )
         return self._known[key]
 
     def _arguments(self, name: str) -> frozenset[str]:

@@ -12,7 +12,7 @@ from compiler.constants import LOCK
 from compiler.errors import CompileError, Diagnostic, Location, Problems
 from compiler.external.references import canonical_tag, familiar, lookup_name
 from compiler.lock import faults
-from compiler.lock.base_images import IMAGE, OPEN, SYNTAX, Base, Build, open_fault
+from compiler.lock.base_images import IMAGE, OPEN, Base, Build, open_fault
 from compiler.lock.diagnostics import LockDiagnostics, Use
 from compiler.lock.lockfile import Lock, read_lock
 from compiler.lock.mirror import copy_in, is_mirrored, redirected
@@ -21,6 +21,7 @@ from compiler.lock.verified import unused_entries
 from compiler.matrix.bake_strings import BakeString, substitute
 from compiler.render.dockerfile import DockerfileError, Word
 from compiler.render.dockerfile_words import UNKNOWN
+from compiler.render.frontends import SYNTAX
 from compiler.render.render import Dockerfile
 from compiler.render.templates import Templates
 from compiler.source.document import LIMIT

@@ -14,13 +14,12 @@ from compiler.lock import faults
 from compiler.lock.faults import Fault
 from compiler.render.dockerfile import ParsedDockerfile, Word, read
 from compiler.render.dockerfile_words import UNKNOWN
+from compiler.render.frontends import SYNTAX, frontend_argument
 from compiler.render.stages import HERE, MACHINE, ImageWalk
 
 
 OPEN = "\ue000"
 """Marks the end of a value that is only known when baking; never part of an image name."""
-SYNTAX = "BUILDKIT_SYNTAX"
-"""The argument that replaces the frontend."""
 IMAGE = "docker-image://"
 """Begins the value of a named context that is an image."""
 
@@ -68,7 +67,7 @@ def find(text: str, build: Build) -> tuple[Base, ...]:
     Raises:
         DockerfileError: the text is not a valid Dockerfile.
     """
-    parsed = read(text)
+    parsed = read(text, frontend_argument(build.args))
     platforms = build.platforms or ("",)
     uses_by_word: dict[Word, list[tuple[str, str]]] = {}
     broken: dict[Word, Fault] = {}
@@ -114,9 +113,9 @@ def _frontends(parsed: ParsedDockerfile, build: Build) -> Iterator[Base]:
     if parsed.syntax is not None and "@" not in parsed.syntax.text:
         fault = _invalid_name(parsed.syntax.text)
         yield Base(parsed.syntax.text, parsed.syntax, fault=fault, frontend=True)
-    other = build.args.get(SYNTAX, "").partition(" ")[0]
+    other = frontend_argument(build.args)
     if other and "@" not in other:
-        opened = build.open_args.get(SYNTAX, "").partition(" ")[0]
+        opened = frontend_argument(build.open_args)
         fault = _invalid_name(other) or open_fault(opened)
         word = Word(other, UNKNOWN, 0)
         yield Base(other, word, SYNTAX, fault=fault, opened=OPEN in opened, frontend=True)

@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from compiler.external.references import canonical_tag, familiar, split_repository, split_tag
-from compiler.lock.base_images import IMAGE, SYNTAX, Base
+from compiler.lock.base_images import IMAGE, Base
 from compiler.lock.pin_text import Pinned
 from compiler.matrix.bake_strings import substitute
 from compiler.matrix.matrix import Matrix
+from compiler.render.frontends import SYNTAX
 
 
 _NOT_IN_PATH = re.compile(r"[^a-z0-9.-]+")

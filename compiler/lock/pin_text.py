@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from compiler.external.references import canonical_tag, lookup_name
-from compiler.lock.base_images import SYNTAX, Base, Build, find
+from compiler.lock.base_images import Base, Build, find
 from compiler.lock.faults import DIRECTIVE, NOTATION, OPEN_NAME
 from compiler.render.dockerfile import read
 from compiler.render.dockerfile_words import UNKNOWN
+from compiler.render.frontends import SYNTAX, frontend_argument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,7 @@ def pin_from_outside(text: str, build: Build, digest: Callable[[str], str | None
     Raises:
         DockerfileError: the text is not a valid Dockerfile.
     """
-    syntax = read(text).syntax
+    syntax = read(text, frontend_argument(build.args)).syntax
     args: dict[str, str] = {}
     contexts: dict[str, str] = {}
     bases = []

@@ -31,7 +31,10 @@ from compiler.targets.plan import Plan, described
 from compiler.targets.target import Target
 
 
-_DIRECTIVES = re.compile(r"(?:[ \t]*#[ \t]*(?:syntax|escape|check)[ \t]*=[^\n]*\n)*", re.IGNORECASE)
+_DIRECTIVES = re.compile(
+    r"(?:#![^\n]*\n)?(?:[ \t]*(?:#|//)[ \t]*(?:syntax|escape|check)[ \t]*=[^\n]*\n)*", re.IGNORECASE
+)
+"""What only the first lines of a Dockerfile can contain."""
 
 
 HEADER_LINES = 1

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from compiler.render.dockerfile import Argument, Instruction, ParsedDockerfile, Stage
-from compiler.render.dockerfile_words import directives, mount_options
+from compiler.render.dockerfile_words import mount_options
+from compiler.render.frontends import directives
 from compiler.render.onbuild_heredocs import trigger
 
 
@@ -27,7 +28,7 @@ def canonical(text: str, arguments: Iterable[Argument], stages: Sequence[Stage])
         arguments: the needed `ARG`s before its first `FROM`.
         stages: the needed stages, with the `ONBUILD` instructions that they run.
     """
-    header = sorted((name, value) for name, _, value in directives(text))
+    header = sorted((one.name, one.value) for one in directives(text))
     declared = [(argument.name, argument.default) for argument in arguments]
     return json.dumps([header, declared, [_stage(stage) for stage in stages]])
 

@@ -120,6 +120,7 @@ def reads(
     stage: str = "",
     contexts: Iterable[str] = (),
     triggers: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    frontend: str = "",
 ) -> Reads:
     """Return what the instructions of a Dockerfile can read.
 
@@ -128,10 +129,11 @@ def reads(
         stage: the stage that is built, by name or number; empty for the last.
         contexts: names of named contexts, which replace stages of the same name.
         triggers: named context -> the `triggers` of its image.
+        frontend: the frontend that the build arguments name; empty if the text decides.
     """
     inherited = {lookup_name(name): lines for name, lines in triggers.items()}
     try:
-        parsed = read(text)
+        parsed = read(text, frontend)
         if parsed.foreign or not parsed.stages:
             return EVERYTHING._replace(content=text)
         stages = complete_stages(parsed.stages, {lookup_name(name) for name in contexts}, inherited)
@@ -145,9 +147,8 @@ def reads(
     if not built.base.text:  # a named context, whose files are the image
         named[lookup_name(built.name)] = Reach(whole=built.text)
         onbuild = inherited.get(lookup_name(built.name), ())
-    if parsed.syntax is not None:
-        directive = f"# syntax={parsed.syntax.text}"
-        named[lookup_name(parsed.syntax.text)] = Reach(whole=directive)
+    if parsed.frontend:
+        named[lookup_name(parsed.frontend)] = Reach(whole=f"# syntax={parsed.frontend}")
     arguments = needed_arguments(parsed, needed)
     defaults = (argument.default or "" for argument in arguments)
     used = automatic_in((*(one.text for one in needed), *defaults))

@@ -2,7 +2,7 @@
 
 `read` is the only reader of Dockerfiles in this project. Locks ask which images are needed,
 fingerprints which files, CI jobs which steps. A position is either exact or `UNKNOWN`. A text that
-BuildKit's parser rejects is an error unless its `# syntax=` names another frontend.
+BuildKit's parser rejects is an error unless another frontend reads it.
 """
 
 import re
@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from compiler.constants import MAX_STAGES
-from compiler.external.references import lookup_name
-from compiler.render.dockerfile_words import UNKNOWN, Words, mount_options, syntax_directive
+from compiler.render.dockerfile_words import UNKNOWN, Words, mount_options
+from compiler.render.frontends import is_foreign, syntax_directive
 from compiler.render.onbuild_heredocs import parse, trigger
 
 
@@ -25,8 +25,6 @@ _REMEMBERED = 16_384
 
 _READING = frozenset({"COPY", "RUN", "ADD"})
 """Instructions that can read from images, stages and contexts."""
-_OWN = re.compile(r"docker/dockerfile(?:-upstream)?(?:[:@]|\Z)")
-"""Frontends that read a Dockerfile as BuildKit itself does."""
 
 
 class Word(NamedTuple):
@@ -98,18 +96,20 @@ class ParsedDockerfile(NamedTuple):
 
     escape: str
     syntax: Word | None
-    """The frontend that `# syntax=` names."""
+    """The frontend that the text names."""
     arguments: tuple[Argument, ...]
     stages: tuple[Stage, ...]
     instructions: tuple[Instruction, ...]
     """All of them, in order."""
     understood: bool = True
     """False if another frontend reads the text and this parser cannot."""
+    frontend: str = ""
+    """The frontend that reads the text; empty for the one in BuildKit."""
 
     @property
     def foreign(self) -> bool:
         """Whether a frontend other than BuildKit's own reads the text."""
-        return self.syntax is not None and not _OWN.match(lookup_name(self.syntax.text))
+        return is_foreign(self.frontend)
 
 
 class DockerfileError(ValueError):
@@ -120,20 +120,31 @@ class DockerfileError(ValueError):
         self.line = line
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def read(text: str) -> ParsedDockerfile:
+def read(text: str, frontend: str = "") -> ParsedDockerfile:
     """Parse a Dockerfile; each distinct text is parsed once.
+
+    Args:
+        text: the Dockerfile.
+        frontend: the frontend that the build arguments name; empty if the text decides.
 
     Raises:
         DockerfileError: the text is not a valid Dockerfile.
     """
-    span, number = syntax_directive(text)
-    syntax = Word(text[slice(*span)], span[1], number) if span else None
+    return read_once(text, frontend)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def read_once(text: str, frontend: str) -> ParsedDockerfile:
+    """Return what `read` returns; its results are kept."""
+    named = syntax_directive(text)
+    syntax = Word(named.word, named.end, named.line) if named else None
+    frontend = frontend or (named.word if named else "")
     try:
         tree, triggers = parse(text)
-        return _Reader(text, tree.escape_token, triggers).read(tree.instructions, syntax)
+        parsed = _Reader(text, tree.escape_token, triggers).read(tree.instructions, syntax)
+        return parsed._replace(frontend=frontend)
     except (ValueError, RecursionError) as error:
-        unread = ParsedDockerfile("\\", syntax, (), (), (), understood=False)
+        unread = ParsedDockerfile("\\", syntax, (), (), (), understood=False, frontend=frontend)
         if unread.foreign:
             return unread
         message = str(error).removeprefix("Dockerfile parse error").lstrip(": ")

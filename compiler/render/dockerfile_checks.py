@@ -14,6 +14,7 @@ from compiler.render.build_contexts import BuildContexts
 from compiler.render.dockerfile import Word
 from compiler.render.dockerfile_rules import Finding
 from compiler.render.field_location import field_location
+from compiler.render.frontends import SYNTAX, frontend_argument
 from compiler.render.image_arguments import expanded
 from compiler.render.inherited_triggers import InheritedTriggers
 from compiler.render.lost_line_ends import LostLineEnds
@@ -75,7 +76,7 @@ class _Checks:
         self._contexts = BuildContexts(files, plan.matrix.output)
         self._sources = SourceChecks(self._contexts)
         self._triggers = InheritedTriggers(dockerfiles, self._sources)
-        self._structures: dict[Shape, Structure] = {}
+        self._structures: dict[tuple[Shape, str], Structure] = {}
         self._wholes: dict[str, Shape] = {}
         self._clean: set[tuple[object, ...]] = set()
         """Structures, words and fields in which there is nothing to report, in any target."""
@@ -88,12 +89,12 @@ class _Checks:
         """Check the Dockerfile of one target."""
         target, text, _ = dockerfile
         printed = self._templates.shapes[target.template].of(text)
-        structure = self._structure(printed.shape)
+        structure = self._structure(printed.shape, target)
         fields = map(id, map(target.fields.get, structure.fields))
         own = self._contexts.own_ignore_file(target)
         wrong = structure.unsettled.of(printed)
         key = (structure, structure.needed(printed.words), own, wrong, *fields)
-        for finding in self._triggers.findings(target, text):
+        for finding in self._triggers.findings(target, text, self._frontend(target)):
             self._add(finding, target, printed)
         if key in self._clean:
             return
@@ -102,7 +103,7 @@ class _Checks:
         read_as, findings = self._findings(target, text, printed)
         for finding in findings:
             self._add(finding, target, read_as)
-        structure = self._structure(read_as.shape)
+        structure = self._structure(read_as.shape, target)
         stage = self._missing_stage(target, structure, read_as)
         if stage is not None:
             self.problems.add(stage, target.name)
@@ -121,7 +122,7 @@ class _Checks:
 
     def _is_related(self, target: Target, printed: Printed) -> bool:
         """Return whether a Dockerfile names an image that may be another target's."""
-        structure = self._structure(printed.shape)
+        structure = self._structure(printed.shape, target)
         names = (self._image(word, target, structure, printed) for word in structure.images)
         return any(map(self._references.is_related, names))
 
@@ -138,11 +139,17 @@ class _Checks:
         values = self._references.values
         return {substitute(key, values): substitute(text, values) for key, text in args.items()}
 
-    def _structure(self, shape: Shape) -> Structure:
-        structure = self._structures.get(shape)
+    def _structure(self, shape: Shape, target: Target) -> Structure:
+        key = (shape, self._frontend(target))
+        structure = self._structures.get(key)
         if structure is None:
-            structure = self._structures[shape] = read_structure(shape.text)
+            structure = self._structures[key] = read_structure(shape.text, key[1])
         return structure
+
+    def _frontend(self, target: Target) -> str:
+        """Return the frontend that the build arguments of a target name, or empty."""
+        args = target.fields.get("args", ())
+        return frontend_argument(self._args(target)) if SYNTAX in args else ""  # type: ignore[operator]
 
     def _findings(
         self, target: Target, text: str, printed: Printed
@@ -151,7 +158,7 @@ class _Checks:
 
         That is the text itself if a printed word affects how it is parsed.
         """
-        structure = self._structure(printed.shape)
+        structure = self._structure(printed.shape, target)
         findings = [*self._examine(target, structure, printed)]
         if not printed.words:
             return printed, findings
@@ -159,7 +166,7 @@ class _Checks:
         if structure.is_shared and not new:
             return printed, findings
         whole = Printed(self._wholes.setdefault(text, Shape(text)))
-        actual = [*self._examine(target, self._structure(whole.shape), whole)]
+        actual = [*self._examine(target, self._structure(whole.shape, target), whole)]
         if structure.is_shared and new <= {_confirmation(f, printed, text) for f in actual}:
             self._confirmed |= new
             return printed, findings

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Severity
 from compiler.render.dockerfile import Instruction, ParsedDockerfile
-from compiler.render.dockerfile_words import GO_BOOLEANS, KEYWORDS, directives
+from compiler.render.dockerfile_words import GO_BOOLEANS, KEYWORDS
+from compiler.render.frontends import directives
 
 
 _VARIABLE = re.compile(r"(?<!\\)\$(?:(\w+)|\{(\w+)(?:\}|:?([+?#%/-])))", re.ASCII)
@@ -79,12 +80,14 @@ def syntax(reason: str, line: int, help_: str = "correct the template") -> Findi
 
 def _check_options(text: str) -> Iterator[Finding]:
     """Yield an error for each invalid option of a `# check=`."""
-    for line, (name, _, value) in enumerate(directives(text), start=1):
-        for option in value.split(";") if name == "check" else ():
-            key, equals, setting = map(str.strip, option.partition("="))
+    for directive in directives(text):
+        # BuildKit reads the value up to the first space.
+        options = directive.value.partition(" ")[0]
+        for option in options.split(";") if directive.name == "check" else ():
+            key, equals, setting = option.partition("=")
             is_known = equals and key in {"skip", "error", "experimental"}
             if not is_known or (key == "error" and setting not in GO_BOOLEANS):
-                yield syntax(f"invalid check option {option!r}", line)
+                yield syntax(f"invalid check option {option!r}", directive.line)
 
 
 def _late_arguments(parsed: ParsedDockerfile) -> Iterator[Finding]:
@@ -128,10 +131,12 @@ def suspicious(parsed: ParsedDockerfile, text: str) -> Iterator[Finding]:
         yield from _continued(instruction, lines)
     for number, line in enumerate(lines, 1) if parsed.syntax is None else ():
         if number not in inside and _SYNTAX.match(line):
+            is_first = number == 1
             yield Finding(
                 Code.SYNTAX_WITHOUT_EFFECT,
-                "this syntax directive has no effect: other lines precede it",
-                "move it to the first line of the template",
+                "this syntax directive has no effect: "
+                + ("spaces precede it" if is_first else "other lines precede it"),
+                "remove them" if is_first else "move it to the first line of the template",
                 number,
                 severity=Severity.WARNING,
             )

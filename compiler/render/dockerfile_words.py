@@ -17,11 +17,6 @@ KEYWORDS = (
 )
 """All instructions of a Dockerfile."""
 
-_DIRECTIVE = re.compile(
-    r"[^\S\n]*#[^\S\n]*([a-zA-Z][a-zA-Z0-9]*)[^\S\n]*=[^\S\n]*(\S+)([^\n]*)(?:\n|\Z)"
-)
-_KNOWN = frozenset({"syntax", "escape", "check"})
-
 _WHITE_SPACE = re.compile(r"[\t\v\f\r ]+")
 _ALIASES = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly"}
 _ALIASES["rw"] = "readwrite"
@@ -140,22 +135,3 @@ def mount_options(value: str) -> Mapping[str, str] | None:
             text = text.lower()
         options[name] = text
     return options
-
-
-def directives(text: str) -> Iterator[tuple[str, tuple[int, int], str]]:
-    """Yield the parser directives of a Dockerfile: name, span of the first word, and whole value.
-
-    Directives are only recognised on the first lines.
-    """
-    at = int(text.startswith("\ufeff"))
-    while (match := _DIRECTIVE.match(text, at)) and match[1].lower() in _KNOWN:
-        yield match[1].lower(), match.span(2), (match[2] + match[3]).strip()
-        at = match.end()
-
-
-def syntax_directive(text: str) -> tuple[tuple[int, int] | None, int]:
-    """Return the span and the line of the frontend that `# syntax=` names; no span without one."""
-    for line, (name, span, _) in enumerate(directives(text), start=1):
-        if name == "syntax":
-            return span, line
-    return None, 0

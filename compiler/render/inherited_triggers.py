@@ -10,6 +10,7 @@ from compiler.render.context_reads import complete_stages, reads
 from compiler.render.context_sources import context_sources
 from compiler.render.dockerfile import DockerfileError, ParsedDockerfile, Stage, read
 from compiler.render.dockerfile_rules import Finding
+from compiler.render.frontends import frontend_argument
 from compiler.render.mounted_ids import missing, mounts, provided
 from compiler.render.render import Dockerfile
 from compiler.render.shapes import Printed, Shape
@@ -30,10 +31,15 @@ class InheritedTriggers:
         self._sources = sources
         self._triggers: dict[str, tuple[str, ...]] = {}
 
-    def findings(self, target: Target, text: str) -> tuple[Finding, ...]:
+    def findings(self, target: Target, text: str, frontend: str = "") -> tuple[Finding, ...]:
         """Return what is wrong with the instructions that a target's build runs after `FROM`.
 
         Each finding is located at that `FROM`.
+
+        Args:
+            target: the target.
+            text: its Dockerfile.
+            frontend: the frontend that its build arguments name; empty if the text decides.
         """
         if not target.links and _KEYWORD not in text.lower():
             return ()
@@ -45,7 +51,7 @@ class InheritedTriggers:
         if not inherited and _KEYWORD not in text.lower():
             return ()
         try:
-            parsed = read(text)
+            parsed = read(text, frontend)
         except DockerfileError:
             return ()  # reported by the checks of the Dockerfile
         if parsed.foreign:
@@ -66,8 +72,11 @@ class InheritedTriggers:
         if dockerfile is None or _KEYWORD not in dockerfile.text.lower():
             return ()
         if name not in self._triggers:
-            stage = str(dockerfile.target.fields.get("target", ""))
-            self._triggers[name] = reads(dockerfile.text, stage=stage).triggers
+            fields = dockerfile.target.fields
+            stage = str(fields.get("target", ""))
+            frontend = frontend_argument(fields.get("args", {}))  # type: ignore[arg-type]
+            found = reads(dockerfile.text, stage=stage, frontend=frontend)
+            self._triggers[name] = found.triggers
         return self._triggers[name]
 
     def _added(

@@ -39,7 +39,7 @@ class Checked(NamedTuple):
     escape: str
     """The Dockerfile's escape character."""
     names_frontend: bool
-    """Whether the Dockerfile has a `# syntax=`: its frontend may know other flags."""
+    """Whether a frontend is named for the Dockerfile, which may know other flags."""
     folder: Folder = Folder()
     """The working folder."""
 

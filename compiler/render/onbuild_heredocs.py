@@ -1,4 +1,4 @@
-"""Read `ONBUILD`, with here-documents, which BuildKit reads and e2b-dockerfile-utils does not."""
+"""Read what BuildKit reads and e2b-dockerfile-utils does not: here-documents after `ONBUILD`."""
 
 import re
 from collections.abc import Iterable
@@ -25,6 +25,11 @@ _PATTERN = r"""
 
 Comments and empty lines may follow a continued line.
 """
+_FALSE = re.compile(
+    r"\ufeff?(?:[^\S\n]*\#[^\n=]*=[^\n]*\n)*?"
+    r"[^\S\n]*\#(?=[^=\n]*[^\S\t\n\v\f\r ])[^=\n]*(?P<equals>=)"
+)
+"""A comment of the first lines that is a directive only if other spaces than ASCII count."""
 
 
 @cache
@@ -44,6 +49,8 @@ def parse(text: str) -> "tuple[DockerfileAst, frozenset[int]]":
     """
     from e2b_dockerfile_utils import parse_dockerfile_ast
 
+    if false := _FALSE.match(text):  # a comment for BuildKit, but not for the parser
+        text = f"{text[: false.start('equals')]} {text[false.end('equals') :]}"
     found = {}
     if "<<" in text:
         escape = next((value for name, _, value in directives(text) if name == "escape"), "\\")

@@ -33,18 +33,19 @@ class SharedParses:
         self._shared: dict[Shape, _Shared | None] = {}
         self._restored: dict[tuple[object, ...], Instruction] = {}
 
-    def parse(self, text: str, printed: Printed | None) -> ParsedDockerfile:
+    def parse(self, text: str, printed: Printed | None, frontend: str = "") -> ParsedDockerfile:
         """Return a parsed Dockerfile; positions within its text are those of the shape.
 
         Args:
             text: the Dockerfile.
             printed: its shape, if that is known.
+            frontend: the frontend that the build arguments name; empty if the text decides.
 
         Raises:
             DockerfileError: the text is not a valid Dockerfile.
         """
-        if printed is None or not printed.words:
-            return read(text)
+        if printed is None or not printed.words or frontend:
+            return read(text, frontend)
         shape = printed.shape
         if shape not in self._shared:
             self._shared[shape] = _read_shape(shape)

@@ -55,7 +55,7 @@ class StageInstruction(NamedTuple):
 def stage_instructions(parsed: ParsedDockerfile) -> Iterator[StageInstruction]:
     """Yield the instructions of a Dockerfile with their stages."""
     stage = -1
-    names_frontend = parsed.syntax is not None
+    names_frontend = bool(parsed.frontend)
     for instruction, folder in zip(parsed.instructions, working_folders(parsed), strict=True):
         stage += instruction.keyword == "FROM"
         yield StageInstruction(stage, Checked(instruction, parsed.escape, names_frontend, folder))

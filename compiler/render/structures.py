@@ -72,10 +72,15 @@ class Structure:
         object.__setattr__(self, "fields", ("args", *_FIELDS) if needs_args else _FIELDS)
 
 
-def read_structure(text: str) -> Structure:
-    """Return the structure of a Dockerfile, or of a shape."""
+def read_structure(text: str, frontend: str = "") -> Structure:
+    """Return the structure of a Dockerfile, or of a shape.
+
+    Args:
+        text: the Dockerfile.
+        frontend: the frontend that the build arguments name; empty if the text decides.
+    """
     try:
-        parsed = read(text)
+        parsed = read(text, frontend)
     except DockerfileError as error:
         return Structure(findings=tuple(_errors(text, error)), is_known=False)
     if depends_on_marks(parsed):

@@ -8,7 +8,7 @@ from random import Random
 
 from compiler.external.references import is_image_name
 from compiler.render.dockerfile import DockerfileError, read
-from compiler.render.dockerfile_words import syntax_directive
+from compiler.render.frontends import syntax_directive
 from compiler.render.stages import ImageWalk
 
 
@@ -267,7 +267,7 @@ def _needs_registry(text: str) -> bool:
     try:
         parsed = read(text)
     except DockerfileError:
-        return syntax_directive(text)[0] is not None
+        return syntax_directive(text) is not None
     steps = (step for step in parsed.instructions if step.keyword == "RUN")
     names = [word.text for step in steps for word in step.images]
     names += [stage.base.text for stage in parsed.stages]

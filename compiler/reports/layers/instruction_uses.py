@@ -53,8 +53,8 @@ def _is_on_image(use: Use) -> bool:
 
 def can_link(use: Use) -> bool:
     """Return whether a `COPY` certainly has the same result with `--link`."""
-    syntax = use.parsed.syntax
-    knows_link = syntax is None or _KNOWS_LINK.search(syntax.text) is not None
+    frontend = use.parsed.frontend
+    knows_link = not frontend or _KNOWS_LINK.search(frontend) is not None
     return knows_link and _is_on_image(use) and may_link(use.step, use.instructions[: use.number])
 
 

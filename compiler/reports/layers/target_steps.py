@@ -8,6 +8,7 @@ from typing import Any
 
 from compiler.errors import CompileError, Location
 from compiler.fingerprint.context_files import UnreadableError
+from compiler.lock.mirror import resolved_mirror, without_mirror
 from compiler.output.artifact import Compilation
 from compiler.output.bake_fields import Fields
 from compiler.output.bake_resolved import ResolvedPlan
@@ -23,6 +24,7 @@ from compiler.render.build_steps import (
 )
 from compiler.render.canonical import EPOCH
 from compiler.render.dockerfile import DockerfileError, Instruction, ParsedDockerfile
+from compiler.render.frontends import frontend_argument
 from compiler.render.instruction_reads import Source, sources
 from compiler.render.shared_parses import SharedParses
 from compiler.reports.layers.context_contents import ContextContents
@@ -80,10 +82,16 @@ class TargetSteps:
             shapes = self._compiled.shapes.get(self._targets[name].template)
             printed = None if shapes is None else shapes.get(text)
             try:
-                self._parsed[name] = self._parses.parse(text, printed)
+                self._parsed[name] = self._parses.parse(text, printed, self._frontend(name))
             except DockerfileError:
                 self._parsed[name] = None
         return self._parsed[name]
+
+    def _frontend(self, name: str) -> str:
+        """Return the frontend that the build arguments of a target name, or empty."""
+        mirror = resolved_mirror(self._compiled.plan.matrix, self._resolved.variables)
+        fields = without_mirror(self._resolved.fields[name], mirror)
+        return frontend_argument(fields.get("args", {}))
 
     def states(
         self,

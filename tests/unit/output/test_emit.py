@@ -63,3 +63,14 @@ def test_no_file_is_written_before_those_that_it_names(tmp_path: Path) -> None:
         "docker-bake.hcl",
         "dockerfiles/matrix.json",
     ]
+
+
+@pytest.mark.parametrize("start", ["#!/bin/x\n# syntax=docker/dockerfile:1\n", "// syntax=a/b\n"])
+def test_the_comment_follows_all_lines_that_name_a_frontend(tmp_path: Path, start: str) -> None:
+    """BuildKit finds the frontend only in the first lines."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/t.j2").write_text(f"{start}FROM scratch\n")
+    (tmp_path / "matrix.yaml").write_text("images: {a: {template: t.j2}}\n")
+    files = {a.path: a.content.decode() for a in compile_matrix(tmp_path / "matrix.yaml").artifacts}
+
+    assert files["dockerfiles/a.Dockerfile"].startswith(f"{start}# Generated")

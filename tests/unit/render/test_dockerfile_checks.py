@@ -6,7 +6,7 @@ import pytest
 
 from compiler.errors import CompileError
 from compiler.pipeline import compile_matrix
-from compiler.render.dockerfile import read
+from compiler.render.dockerfile import read_once
 from compiler.render.matrix_references import one_edit
 from compiler.render.shapes import Shapes
 
@@ -78,10 +78,10 @@ def test_variants_share_one_parse(tmp_path: Path) -> None:
     (tmp_path / "matrix.yaml").write_text(
         f"axes: {{python: [{values}]}}\nimages: {{a: {{template: t.j2}}}}\n"
     )
-    before = read.cache_info().misses
+    before = read_once.cache_info().misses
 
     assert len(compile_matrix(tmp_path / "matrix.yaml").dockerfiles) == 100
-    assert read.cache_info().misses - before == 1
+    assert read_once.cache_info().misses - before == 1
 
 
 def test_a_printed_instruction_is_parsed_in_each_variant(tmp_path: Path) -> None:
