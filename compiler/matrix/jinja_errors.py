@@ -69,6 +69,7 @@ def _test_for_null(error: BaseException) -> str:
 
 _LOCAL = re.compile(r"l_\d+_(\w+)\Z")
 """How Jinja's code calls the value of a name."""
+_OPENED = re.compile(r"innermost block that needs to be closed is '(\w+)'|without `{% end(\w+)")
 _NAMED = re.compile(r"'([^']+)'")
 _TAGS = ("if", "endif", "for", "endfor", "set", "include", "import", "macro", "raw", "block")
 _OPENING = re.compile(r"\{[{%]")
@@ -188,9 +189,10 @@ def _remedy(text: str, word: str) -> str:
         if word.startswith("end") or word in ("elif", "else"):
             return "remove it, or open its block above"
         return did_you_mean(word, _TAGS, otherwise=f"tags are {', '.join(_TAGS)}")
-    opened = re.search(r"innermost block that needs to be closed is '(\w+)'", text)
+    opened = _OPENED.search(text)
     if opened:
-        return f"add the `{{% end{opened[1]} %}}` of its `{{% {opened[1]} %}}`"
+        tag = opened[1] or opened[2]
+        return f"add the `{{% end{tag} %}}` of its `{{% {tag} %}}`"
     if "is not allowed in text" in text:
         return "remove the escape"
     if "never equals text" in text:

@@ -22,6 +22,7 @@ from compiler.matrix.jinja_comparisons import (
 )
 from compiler.matrix.jinja_limits import CONTROL, ELEMENT, MAX_BITS, NESTED, Meter, check_text, size
 from compiler.matrix.jinja_metered import limited_method, method_cost
+from compiler.matrix.jinja_open_tags import unclosed
 from compiler.matrix.jinja_text import as_operand, as_text
 from compiler.matrix.jinja_versions import VersionFilters
 
@@ -73,7 +74,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         """Parse; reject escapes of characters that no file may contain."""
-        tree = super()._parse(source, name, filename)
+        try:
+            tree = super()._parse(source, name, filename)
+        except TemplateSyntaxError as error:
+            raise unclosed(self, source, error) or error from None
         has_special = "\\" in source or len(source) > MAX_BITS // 4
         for constant in tree.find_all(nodes.Const) if has_special else ():
             if isinstance(constant.value, int) and constant.value.bit_length() > MAX_BITS:
