@@ -60,6 +60,6 @@ def eol_(
     click.echo(format_ends(ends, today, as_json=output_format == "json"), nl=False)
     if not ends:
         when = "" if within is None else f" within {within} days"
-        invocation.note(f"the support of no value ends{when}")
+        invocation.note(f"no axis value reaches the end of its support{when}")
     elif within is not None:
         raise click.exceptions.Exit(1)

@@ -1,6 +1,7 @@
 """`compile-matrix init`: write a project that works, or a matrix of existing builds."""
 
 import json
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +82,10 @@ def _adopt(invocation: Invocation, origin: str, folder: Path) -> None:
     from compiler.source.positions import refuse_file
 
     with on_error("nothing is written"):
+        if not (folder.is_dir() or os.path.exists(origin)):
+            help_ = "name a bake file, a workflow, or a folder of Dockerfiles"
+            message = f"missing file or folder: '{origin}'"
+            refuse_file(origin, code=Code.MISSING_FILE, message=message, help=help_)
         if not folder.is_dir():
             message, help_ = f"there is no folder '{folder}'", "name the folder in which bake runs"
             refuse_file(str(folder), code=Code.MISSING_FILE, message=message, help=help_)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from compiler.codes import Code
 from compiler.errors import CompileError, did_you_mean
 from compiler.matrix.jinja import VALUE_BRACE, VALUE_DOLLAR
+from compiler.matrix.names import no_variable
 from compiler.matrix.strings import TemplateString
 
 
@@ -85,7 +86,7 @@ def check_declared(text: TemplateString, variables: Collection[str]) -> None:
 def _undeclared(text: TemplateString, name: str, variables: Collection[str]) -> CompileError:
     return text.refusal(
         Code.UNDECLARED_VARIABLE,
-        f"no variable is named {name!r}",
+        no_variable(name),
         did_you_mean(name, variables, otherwise="declare it under `variables`"),
         f"${{{name}}}",
     )

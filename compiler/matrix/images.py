@@ -11,7 +11,7 @@ from compiler.matrix.build_fields import merge, read_fields, read_overrides, rea
 from compiler.matrix.matrix import Alias, Axis, Field, Image, Override, Parent, Pattern, Setting
 from compiler.matrix.model import ImageOptions
 from compiler.matrix.model import Pattern as RawPattern
-from compiler.matrix.names import IMAGE, safe
+from compiler.matrix.names import IMAGE, no_axis, safe
 from compiler.matrix.parents import check_parents, read_parent
 from compiler.matrix.pattern import read_pattern
 from compiler.matrix.reader import Reader
@@ -237,7 +237,7 @@ def _axes(
                 continue
             reader.problem(
                 Code.UNKNOWN_AXIS,
-                f"no axis is named {name!r}",
+                no_axis(name),
                 (*route, n),
                 did_you_mean(name, axes, otherwise=f"the axes are {listed(axes)}"),
             )

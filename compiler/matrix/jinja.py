@@ -10,6 +10,7 @@ from jinja2.defaults import DEFAULT_NAMESPACE
 from jinja2.runtime import Context
 from jinja2.sandbox import safe_range
 
+from compiler.matrix.jinja_comparisons import to_float
 from compiler.matrix.jinja_metered import limited_filter, limited_test
 from compiler.matrix.jinja_sandbox import BakeSandbox, PrintedText, Sandbox
 from compiler.matrix.jinja_text import as_text, join
@@ -127,6 +128,7 @@ def environment(
     del env.filters["random"]
     env.filters["slug"] = slug
     env.filters["join"] = join
+    env.filters["float"] = to_float
     env.filters |= env.versions.filters()
     for filter_name, function in env.filters.items():
         env.filters[filter_name] = limited_filter(filter_name, function, env.meter)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from types import TracebackType
+from typing import Any
 
 from jinja2 import Template, TemplateSyntaxError, UndefinedError
 from jinja2.exceptions import SecurityError
@@ -11,6 +12,7 @@ from jinja2.tests import TESTS as DEFAULT_TESTS
 
 from compiler.codes import Code
 from compiler.errors import did_you_mean
+from compiler.matrix.jinja_comparisons import ComparisonError
 from compiler.matrix.jinja_names import explain_call, explain_undefined
 from compiler.matrix.jinja_text import PrintedError
 from compiler.matrix.jinja_versions import NAMES
@@ -45,6 +47,29 @@ def _calls(error: BaseException) -> Iterator[tuple[Template, int]]:
         trace = trace.tb_next
 
 
+def _names_at(error: BaseException) -> dict[str, Any]:
+    """Return the names that the innermost template of an exception has looked up, with values."""
+    names: dict[str, Any] = {}
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None:
+        if "__jinja_template__" in trace.tb_frame.f_globals:
+            local = trace.tb_frame.f_locals.items()
+            found = ((_LOCAL.match(key), value) for key, value in local)
+            names = {match[1]: value for match, value in found if match}
+        trace = trace.tb_next
+    return names
+
+
+def _test_for_null(error: BaseException) -> str:
+    """Return the help for a value that is null, by its name if that is certain."""
+    nulls = [name for name, value in _names_at(error).items() if value is None]
+    name = nulls[0] if len(nulls) == 1 else "x"
+    return f"test for null first: `{{% if {name} is not none %}}`"
+
+
+_LOCAL = re.compile(r"l_\d+_(\w+)\Z")
+"""How Jinja's code calls the value of a name."""
+_OPENED = re.compile(r"innermost block that needs to be closed is '(\w+)'|without `{% end(\w+)")
 _NAMED = re.compile(r"'([^']+)'")
 _TAGS = ("if", "endif", "for", "endfor", "set", "include", "import", "macro", "raw", "block")
 _OPENING = re.compile(r"\{[{%]")
@@ -94,13 +119,16 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[Code, str, str, str
             return Code.UNDEFINED_NAME, *explain_undefined(text, word, list(known))
         case PrintedError():
             remedy = {
-                "null is printed": "test for null first: `{% if x is not none %}`",
                 "a list is printed": "use `| join(' ')` or `| tojson`",
                 "a mapping is printed": "select one of its keys, or use `| tojson`",
                 "a function is printed": "call it, or choose another name",
                 "an object is printed": "print one of its attributes",
             }
+            if text == "null is printed":
+                return Code.UNPRINTABLE, text, _test_for_null(error), ""
             return Code.UNPRINTABLE, text, remedy[text], ""
+        case ComparisonError():
+            return Code.TEMPLATE_ERROR, *error.explain(_names_at(error)), ""
         case SecurityError() if "not allowed in text" in text:
             return Code.UNPRINTABLE, text, "print text without control characters", ""
         case SecurityError():
@@ -161,11 +189,15 @@ def _remedy(text: str, word: str) -> str:
         if word.startswith("end") or word in ("elif", "else"):
             return "remove it, or open its block above"
         return did_you_mean(word, _TAGS, otherwise=f"tags are {', '.join(_TAGS)}")
-    opened = re.search(r"innermost block that needs to be closed is '(\w+)'", text)
+    opened = _OPENED.search(text)
     if opened:
-        return f"add the `{{% end{opened[1]} %}}` of its `{{% {opened[1]} %}}`"
+        tag = opened[1] or opened[2]
+        return f"add the `{{% end{tag} %}}` of its `{{% {tag} %}}`"
     if "is not allowed in text" in text:
         return "remove the escape"
+    if "never equals text" in text:
+        number = text.partition(" ")[0]
+        return f'write "{number}"; for a range of versions, `is version(">={number}")`'
     if text.endswith("unexpected '*'"):
         return "Jinja does not unpack lists: join them with `+`, as in `[a] + b`"
     return _meant_for_a_shell(text)

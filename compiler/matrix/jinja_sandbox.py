@@ -1,8 +1,7 @@
 """The sandbox of templates: without access to Python internals, and with limits on results."""
 
-import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from jinja2 import Template, TemplateSyntaxError, nodes
@@ -13,8 +12,17 @@ from jinja2.utils import Namespace
 
 from compiler.matrix import jinja_costs as costs
 from compiler.matrix.jinja_code import Generator, meter_steps
+from compiler.matrix.jinja_comparisons import (
+    COMPARISONS,
+    ORDERED,
+    SEARCHES,
+    check_mixed,
+    check_texts,
+    refuse_decimals,
+)
 from compiler.matrix.jinja_limits import CONTROL, ELEMENT, MAX_BITS, NESTED, Meter, check_text, size
 from compiler.matrix.jinja_metered import limited_method, method_cost
+from compiler.matrix.jinja_open_tags import unclosed
 from compiler.matrix.jinja_text import as_operand, as_text
 from compiler.matrix.jinja_versions import VersionFilters
 
@@ -29,19 +37,6 @@ class PrintedText(str):
     """What a macro or block printed: text of the author, in which values are already escaped."""
 
     __slots__ = ()
-
-
-def _refuse_decimals(comparison: nodes.Compare, name: str | None, filename: str | None) -> None:
-    """Reject comparisons with a decimal number: values are text, and 3.10 would be 3.1."""
-    equal = [operand.expr for operand in comparison.ops if operand.op in _EQUAL]
-    for side in [comparison.expr, *equal] if equal else ():
-        for one in [side, *(side.items if isinstance(side, nodes.List | nodes.Tuple) else ())]:
-            if isinstance(one, nodes.Const) and isinstance(one.value, float):
-                message = f"{one.value} is a number and never equals text: write it in quotes"
-                raise TemplateSyntaxError(message, one.lineno, name, filename)
-
-
-_EQUAL = frozenset({"eq", "ne", "in", "notin"})
 
 
 class _Formatter(SandboxedFormatter):
@@ -79,7 +74,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         """Parse; reject escapes of characters that no file may contain."""
-        tree = super()._parse(source, name, filename)
+        try:
+            tree = super()._parse(source, name, filename)
+        except TemplateSyntaxError as error:
+            raise unclosed(self, source, error) or error from None
         has_special = "\\" in source or len(source) > MAX_BITS // 4
         for constant in tree.find_all(nodes.Const) if has_special else ():
             if isinstance(constant.value, int) and constant.value.bit_length() > MAX_BITS:
@@ -91,7 +89,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
                 message = f"the character U+{ord(bad[0]):04X} is not allowed in text"
                 raise TemplateSyntaxError(message, constant.lineno, name, filename)
         for comparison in tree.find_all(nodes.Compare) if _DECIMAL.search(source) else ():
-            _refuse_decimals(comparison, name, filename)
+            refuse_decimals(comparison, name, filename)
         return tree
 
     def concat(self, pieces: Iterable[str]) -> str:
@@ -151,11 +149,15 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def compare(self, left: Any, operation: str, right: Any) -> Any:
         """Return `left == right`, or the result of another comparison."""
-        if operation in _SEARCHES:
+        if operation in SEARCHES:
             self.meter.charge(costs.contained(left, right))
         elif type(left) not in _NUMBERS and type(right) not in _NUMBERS:
             self.meter.charge(costs.compared(left, right))
-        return _COMPARISONS[operation](left, right)
+            if operation in ORDERED:
+                check_texts(operation, left, right)
+        elif type(left) is not type(right):
+            check_mixed(operation, left, right)
+        return COMPARISONS[operation](left, right)
 
     def compare_chain(self, left: Any, *chain: Any) -> Any:
         """Return a chain of comparisons, such as `a < b < c`.
@@ -225,17 +227,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 
 _NUMBERS = frozenset({bool, int, float, type(None)})
-_COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "lt": operator.lt,
-    "lteq": operator.le,
-    "gt": operator.gt,
-    "gteq": operator.ge,
-    "in": lambda item, container: item in container,
-    "notin": lambda item, container: item not in container,
-}
-_SEARCHES = frozenset({"in", "notin"})
 _COPYING = (dict, Namespace)
 """Functions of templates that copy what they get."""
 

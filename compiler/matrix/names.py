@@ -140,3 +140,13 @@ def is_secret_variable(name: str) -> bool:
     (True, False)
     """
     return name in SECRET_VARIABLES or name.startswith(_SECRET_PREFIXES)
+
+
+def no_axis(name: str) -> str:
+    """Return the message for a name that is not an axis."""
+    return f"no axis is named {name!r}"
+
+
+def no_variable(name: str) -> str:
+    """Return the message for a name that is not a bake variable."""
+    return f"no variable is named {name!r}"

@@ -12,6 +12,7 @@ from compiler.errors import did_you_mean, listed
 from compiler.matrix.matcher import Fault, match, spelling
 from compiler.matrix.matrix import Axis, Image, Matcher, Pattern, Value
 from compiler.matrix.model import Scalar
+from compiler.matrix.names import no_axis
 from compiler.matrix.reader import Reader
 from compiler.source.document import Route
 
@@ -56,7 +57,7 @@ def read_pattern(
         elif not reader.valid.is_removed(("axes",)):
             reader.problem(
                 Code.UNKNOWN_AXIS,
-                f"no axis is named {name!r}",
+                no_axis(name),
                 at,
                 did_you_mean(name, [*axes, "image"], otherwise=f"the axes are {listed(axes)}"),
                 key=True,

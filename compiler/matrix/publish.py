@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from compiler.codes import Code
-from compiler.errors import did_you_mean
+from compiler.errors import listed, nearest
 from compiler.external.signer import Signer
 from compiler.matrix.matrix import Axis, Check, Keep, SizeLimits, Variable
 from compiler.matrix.model import KeepOptions, PublishOptions, SizeOptions
+from compiler.matrix.names import no_variable
 from compiler.matrix.publish_checks import read_checks
 from compiler.matrix.reader import Reader
 from compiler.matrix.repositories import read_repository
@@ -112,6 +113,16 @@ def _read_keep(keep: KeepOptions, reader: Reader) -> Keep:
     )
 
 
+def _version_help(text: str, name: str, variables: Mapping[str, Variable]) -> str:
+    """Return the help for a version that is not a declared variable."""
+    meant = name if name in variables else nearest(name, variables)
+    if meant is not None:
+        return f"write `version: ${{{meant}}}`"
+    declared = f"`variables: {{VERSION: {text}}}`" if "$" not in text else "one under `variables`"
+    help_ = f"declare {declared}, and write `version: ${{VERSION}}`"
+    return f"{help_}, or use one of: {listed(variables)}" if variables else help_
+
+
 def _read_version(
     publish: PublishOptions, variables: Mapping[str, Variable], reader: Reader
 ) -> str:
@@ -121,10 +132,8 @@ def _read_version(
     if publish.version != f"${{{name}}}" or not is_declared:
         reader.problem(
             Code.UNDECLARED_VARIABLE,
-            f"unknown variable {publish.version!r}",
+            no_variable(publish.version),
             ("publish", "version"),
-            did_you_mean(
-                name, variables, otherwise="use one of `variables`, such as ${VERSION_TAG}"
-            ),
+            _version_help(publish.version, name, variables),
         )
     return name

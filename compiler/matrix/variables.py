@@ -16,6 +16,7 @@ from compiler.matrix.names import (
     RESERVED_VARIABLES,
     VARIABLE,
     is_secret_variable,
+    no_variable,
 )
 from compiler.matrix.reader import Reader
 
@@ -128,7 +129,7 @@ def _derivation(name: str, raw: Mapping[str, Any], reader: Reader) -> Derivation
         is_valid = False
         reader.problem(
             Code.UNDECLARED_VARIABLE,
-            f"no variable is named {options.from_!r}",
+            no_variable(options.from_),
             (*route, "from"),
             did_you_mean(
                 options.from_.removeprefix("${").removesuffix("}"),

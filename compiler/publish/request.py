@@ -128,11 +128,11 @@ class PublishJob:
         tags = (*item.version_tags, *(item.floating_tags if self.moves_floating_tags else ()))
         return list(dict.fromkeys(split_tag(tag)[0] for tag in tags))
 
-    def reached(self, state: TargetState, targets: Iterable[str], anew: Collection[str]) -> None:
+    def reached(self, state: TargetState, targets: Iterable[str], changed: Collection[str]) -> None:
         """Report targets that have reached a state, those of them that did so in this run last."""
         names = list(targets)
-        self.report.reached(state, [name for name in names if name not in anew], known=True)
-        self.report.reached(state, [name for name in names if name in anew])
+        self.report.reached(state, [name for name in names if name not in changed], known=True)
+        self.report.reached(state, [name for name in names if name in changed])
 
     @property
     def version(self) -> str:

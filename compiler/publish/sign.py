@@ -43,8 +43,8 @@ def sign_images(job: PublishJob, progress: PublishProgress, items: Iterable[Rele
     if signed:
         progress.is_outdated = True
         job.report.say(f"signed: {len(signed)}")
-    anew = {name for name, found in images.items() if not set(signed).isdisjoint(found)}
-    job.reached(TargetState.SIGNED, (name for name in images if name in job.selected), anew)
+    newly_signed = {name for name, found in images.items() if not set(signed).isdisjoint(found)}
+    job.reached(TargetState.SIGNED, (name for name in images if name in job.selected), newly_signed)
 
 
 def images_of(job: PublishJob, progress: PublishProgress, item: ReleaseItem) -> list[SignedImage]:

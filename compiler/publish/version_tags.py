@@ -94,8 +94,8 @@ def create_version_tags(job: PublishJob, progress: PublishProgress) -> None:
             counts = run_parallel(lambda item: _create_tags(job, progress, item), items)
             for name, count in counts.items():
                 progress.count_tags(name, count)
-            anew = {name for name, count in counts.items() if count}
-            job.reached(TargetState.PROMOTED, filter(job.selected.__contains__, counts), anew)
+            created = {name for name, count in counts.items() if count}
+            job.reached(TargetState.PROMOTED, filter(job.selected.__contains__, counts), created)
         built = {
             name: item for name, item in job.selected.items() if name in progress.build_seconds
         }

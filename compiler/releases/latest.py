@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from compiler.codes import Code
-from compiler.errors import Argument, Diagnostic, DiagnosticError
+from compiler.errors import Argument, Diagnostic, DiagnosticError, Repository
 from compiler.external.references import repository_key, split_tag
 from compiler.external.registry.client import InvalidContentError, Registries
 from compiler.releases.history import current_digests
@@ -98,7 +98,9 @@ def no_release(repository: str, target: str = "") -> DiagnosticError:
         target: the only target that counted; empty for all.
     """
     message, help_ = f"no release in {repository}", "`compile-matrix publish` publishes one"
+    location: Argument | Repository = Repository(name=repository)
     if target:
+        location = Argument(name="TARGET", text=target)
         message = f"no release of {target!r} in {repository}"
         help_ = "`compile-matrix release list` shows all releases"
     return DiagnosticError(
@@ -106,7 +108,7 @@ def no_release(repository: str, target: str = "") -> DiagnosticError:
             Diagnostic(
                 code=Code.UNKNOWN_RELEASE,
                 message=message,
-                location=Argument(name="TARGET", text=target),
+                location=location,
                 help=help_,
             )
         ]

@@ -42,6 +42,17 @@ def parse_version(text: str) -> Version | None:
         return None
 
 
+def _declare_version(variables: Iterable[str]) -> str:
+    """Return the help for a matrix without a version: with one of its variables, if it has any."""
+    names = sorted(variables, key=lambda name: "VERSION" not in name.upper())
+    if not names:
+        names = ["VERSION"]
+        declaration = "declare it with `variables: {VERSION: v1.0}`, and "
+    else:
+        declaration = ""
+    return f'{declaration}add `publish: {{version: "${{{names[0]}}}"}}`'
+
+
 def release_version(resolved: ResolvedPlan, requested: str | None = None) -> Release:
     """Return the version to publish.
 
@@ -61,7 +72,7 @@ def release_version(resolved: ResolvedPlan, requested: str | None = None) -> Rel
             Code.NO_PUBLISH,
             "the matrix does not declare the variable that contains the version of a release",
             Location(path=matrix.source.path, line=0),
-            'add `publish: {version: "${VERSION_TAG}"}` with one of its variables',
+            _declare_version(matrix.variables),
         )
     location = matrix.source.locate(("publish", "version"))
     default = matrix.variables[name].resolved

@@ -194,7 +194,7 @@ class Files:
             found = stat.S_ISDIR(self._mode(real))
         except FileNotFoundError:
             raise FileError(
-                Code.MISSING_CONTEXT, f"there is not a folder {self.shown(path)}", self._near(full)
+                Code.MISSING_CONTEXT, f"missing folder: {self.shown(path)}", self._near(full)
             ) from None
         except OSError as error:
             raise self._unreadable(path, error) from None

@@ -25,6 +25,8 @@ _READ_AS = {
     "[": "as a list",
 }
 
+_UNEXPECTED = "this line does not continue the lines above"
+_INDENT = "indent it like the other lines of its list or mapping"
 _IN_GENERAL = (
     ("'-' indicator", "this is not an entry of the list above", "begin it with '- ' or outdent it"),
     (
@@ -36,13 +38,9 @@ _IN_GENERAL = (
     ("sequence entries", "a list cannot begin here", "begin it on a line of its own, or use [ ]"),
     ("',' or", "a comma or a closing bracket is missing here", "add it"),
     ("mapping keys", "a '?' is not allowed here", "quote the text"),
-    ("expected key", "this does not belong to the lines above", "indent it as its neighbours"),
-    ("block end", "this does not belong to the lines above", "indent it as its neighbours"),
-    (
-        "mapping values",
-        "this does not belong to the lines above",
-        "indent it as its neighbours",
-    ),
+    ("expected key", _UNEXPECTED, _INDENT),
+    ("block end", _UNEXPECTED, _INDENT),
+    ("mapping values", _UNEXPECTED, _INDENT),
 )
 
 
@@ -187,7 +185,7 @@ def _in_general(text: str, failure: Failure, at: int) -> RawDiagnostic:
         return tab_in_text(at - 1)
     if "document start" in failure.problem and text[at - 1 : at] == "\n":
         remedy = "write 'key: value' lines only above"
-        return _syntax("this does not belong to the lines above", at, remedy)
+        return _syntax(_UNEXPECTED, at, remedy)
     for words, message, remedy in _IN_GENERAL:
         if words in failure.problem or words in failure.context:
             place = failure.context_at if "simple key" in failure.context else at

@@ -9,6 +9,7 @@ from compiler.constants import TEST_SUFFIX
 from compiler.errors import Argument, Diagnostic, Problems, did_you_mean, listed
 from compiler.external.platforms import canonical_platform, selects_platform, unversioned_platform
 from compiler.matrix.matcher import RANGE, match, spelling
+from compiler.matrix.names import no_axis
 from compiler.matrix.pattern import worded
 from compiler.targets.groups import Kind
 from compiler.targets.plan import Plan
@@ -89,7 +90,7 @@ def _test(text: str, plan: Plan, problems: Problems) -> Callable[[Target], bool]
     else:
         axes = [*matrix.axes, "image", "platform"]
         otherwise = f"known axes: {listed(axes)}"
-        message = f"unknown axis {name!r}"
+        message = no_axis(name)
         problem(Code.UNKNOWN_AXIS, message, did_you_mean(name, axes, otherwise=otherwise), name)
         return None
     matched = match(values, known, null=name != "image")
@@ -135,6 +136,8 @@ def _named(
     members = groups.get(name, targets.get(name))
     if members is None:
         near = did_you_mean(name, [*groups, *targets], otherwise="see `compile-matrix list`")
+        if name in (*plan.matrix.axes, "image", "platform"):
+            near = f"to filter by {name!r}, write {name}=VALUE"
         problem(Code.UNKNOWN_TARGET, f"unknown target or group {name!r}", near, name)
         return None
     return lambda target: target.name in members

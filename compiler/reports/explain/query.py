@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, Problems, did_you_mean
 from compiler.matrix.matrix import Axis, Image, Matrix, Value
+from compiler.matrix.names import no_axis
 from compiler.reports.explain.rule_effects import Effect, rulings
 from compiler.reports.text import counted, shortened
 from compiler.targets.plan import Plan
@@ -124,7 +125,7 @@ def _read(matrix: Matrix, pairs: dict[str, re.Match[str]], problems: Problems) -
             near = did_you_mean(
                 name, [*matrix.axes, "image"], otherwise=f"the axes are {', '.join(matrix.axes)}"
             )
-            message = f"no axis is named {name!r}"
+            message = no_axis(name)
             problems.add(_problem(Code.UNKNOWN_AXIS, message, near, argument, name))
             continue
         if name in spellings:

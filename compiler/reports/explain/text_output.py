@@ -26,21 +26,21 @@ _NAMES = ("tags", "moving", "aliases", "repositories", "shared", "platform-tags"
 
 
 def as_text(
-    told: Sequence[Explanation],
-    left: Sequence[Open],
+    explanations: Sequence[Explanation],
+    ambiguous: Sequence[Open],
     contents: Mapping[str, Content] | None = None,
 ) -> str:
     """Return explanations for people, each line ended; a line `---` separates two explanations.
 
-    `contents` says of targets what decides their images, where that is known.
+    `contents` are the inputs that decide the images of targets, where they are known.
     """
-    parts = [_explained(one, contents or {}) for one in told]
-    if left:
-        parts.append("".join(f"{_left(one)}\n" for one in left))
+    parts = [_explained(one, contents or {}) for one in explanations]
+    if ambiguous:
+        parts.append("".join(f"{_ask_for_axes(one)}\n" for one in ambiguous))
     return "---\n".join(parts)
 
 
-def _left(one: Open) -> str:
+def _ask_for_axes(one: Open) -> str:
     names = " and ".join(axis.name for axis in one.axes)
     count = counted(one.targets, "target")
     return f"image {one.image.name}: {count} match; also specify {names}"
@@ -180,7 +180,7 @@ def _platforms(build: Build) -> list[_Row]:
     for one in build.narrowing:
         rows.append(("allowed", _value(one), one.level, _at(one.place)))
     if build.narrowing:
-        rows.append(("left", ", ".join(build.platforms)))
+        rows.append(("result", ", ".join(build.platforms)))
     return rows
 
 

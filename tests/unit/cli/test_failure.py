@@ -48,7 +48,7 @@ def test_an_argument_is_never_a_file(small_project: Path, capsys: Capture) -> No
     annotation = capsys.readouterr().err
 
     assert text == (
-        "FILTER: error[unknown-axis]: unknown axis 'pyhton'\n"
+        "FILTER: error[unknown-axis]: no axis is named 'pyhton'\n"
         "      | pyhton=3.9\n"
         "      | ^^^^^^ help: did you mean 'python'?\n"
         "1 error\n"
@@ -56,7 +56,9 @@ def test_an_argument_is_never_a_file(small_project: Path, capsys: Capture) -> No
     assert (found["argument"], found["text"]) == ("FILTER", "pyhton=3.9")
     assert (found["column"], found["end_column"]) == (1, 7)
     assert "path" not in found
-    assert annotation.startswith("::error title=unknown-axis::FILTER 'pyhton=3.9': unknown axis")
+    assert annotation.startswith(
+        "::error title=unknown-axis::FILTER 'pyhton=3.9': no axis is named"
+    )
 
 
 def test_an_annotation_controls_no_terminal(capsys: Capture) -> None:
@@ -106,6 +108,16 @@ def test_a_group_lists_its_commands(group: str, name: str, capsys: Capture) -> N
     assert text == f"compile-matrix: error[usage]: {message}\n      = help: {help_}\n"
     assert (diagnostic["message"], diagnostic["help"]) == (message, help_)
     assert annotation == f"::error title=usage::compile-matrix: {message}%0Ahelp: {help_}\n"
+
+
+def test_help_for_arguments(small_project: Path, capsys: Capture, tmp_path: Path) -> None:
+    """The name of an axis alone is a filter without a value; a missing file is named as one."""
+    del small_project
+
+    assert run(["list", "python"]) == 1
+    assert "help: to filter by 'python', write python=VALUE" in capsys.readouterr().err
+    assert run(["init", "--from", "nope.hcl", str(tmp_path / "new")]) == 1
+    assert "nope.hcl: error[missing-file]: missing file or folder" in capsys.readouterr().err
 
 
 def test_a_dry_run_leads_to_check(capsys: Capture) -> None:

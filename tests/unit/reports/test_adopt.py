@@ -176,7 +176,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert "error[not-ours]: 'matrix.yaml' exists already" in told
     assert "nothing is written" in told
     command.call(tmp_path, "init", "--from", "absent.json", "--minimal", code=2)
-    told = command.call(tmp_path, "init", "--from", "absent.json", "new", code=1).stderr
+    told = command.call(tmp_path, "init", "--from", ".", "new", code=1).stderr
     assert "new: error[missing-file]: there is no folder 'new'" in told
     (tmp_path / "new").mkdir()
     assert (

@@ -147,7 +147,7 @@ platforms
   listed   linux/amd64, linux/s390x           override  matrix.yaml:36
            replaces linux/amd64, linux/arm64  defaults  matrix.yaml:22
   allowed  linux/amd64                        gpu=true  matrix.yaml:7
-  left     linux/amd64
+  result   linux/amd64
 
 fields
   cache-from  type=gha                               image server  matrix.yaml:47

@@ -1,0 +1,148 @@
+"""Comparisons in templates; those whose result would surprise are errors with a remedy.
+
+Values are text, so versions must not be compared as text or as numbers, in which 3.10 comes before
+3.9. Only comparisons that fail are slow.
+"""
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jinja2 import TemplateSyntaxError, nodes
+from jinja2.filters import do_float
+
+
+COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "lteq": operator.le,
+    "gt": operator.gt,
+    "gteq": operator.ge,
+    "in": lambda item, container: item in container,
+    "notin": lambda item, container: item not in container,
+}
+SEARCHES = frozenset({"in", "notin"})
+
+_EQUAL = frozenset({"eq", "ne", "in", "notin"})
+_SYMBOLS = {"lt": "<", "lteq": "<=", "gt": ">", "gteq": ">=", "eq": "==", "ne": "!="}
+_REVERSED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_VERSION = re.compile(r"v?\d+(?:\.\d+)*(?:[-.+]?[a-z][\w.+-]*)?", re.ASCII)
+"""Texts that look like versions; a date with `-` does not."""
+_THREE_PARTS = re.compile(r"v?\d+(?:\.\d+){2,}", re.ASCII)
+_TRUTH = {"true": True, "false": False}
+
+
+class ComparisonError(ValueError):
+    """A comparison whose result would surprise, with what it compares."""
+
+    def __init__(self, problem: str, left: object, symbol: str, right: object) -> None:
+        """Take what is wrong with the comparison, and its operands."""
+        super().__init__(f"{left!r} {symbol} {right!r}: {problem}")
+        self._problem, self._left, self._symbol, self._right = problem, left, symbol, right
+
+    def explain(self, scope: Mapping[str, Any]) -> tuple[str, str]:
+        """Return the message, and what to write instead.
+
+        Args:
+            scope: the names that the template has looked up, to name what is compared.
+        """
+        name, other = _name_of(self._left, scope), _name_of(self._right, scope)
+        left, right = name or repr(self._left), other or repr(self._right)
+        message = f"`{left} {self._symbol} {right}` {self._problem}"
+        if isinstance(self._left, bool):
+            return message, self._truth(name or "x", self._right)
+        if isinstance(self._right, bool):
+            return message, self._truth(other or "x", self._left)
+        if name or not other:
+            return message, _range(name or "x", self._symbol, self._left, self._right)
+        symbol = _REVERSED.get(self._symbol, self._symbol)
+        return message, _range(other, symbol, self._right, self._left)
+
+    def _truth(self, name: str, text: object) -> str:
+        """Return the help for a boolean that is compared with the text of one."""
+        negation = "" if _TRUTH[str(text).lower()] is (self._symbol == "==") else "not "
+        return f"test the boolean itself: `{{% if {negation}{name} %}}`"
+
+
+class NotANumberError(ComparisonError):
+    """A version with three or more parts is converted to a number, which would be 0."""
+
+    def __init__(self, value: str) -> None:
+        """Take the version."""
+        super().__init__("is a version, not a number", value, "", "")
+        self._value = value
+
+    def explain(self, scope: Mapping[str, Any]) -> tuple[str, str]:
+        """Return the message, and what to write instead."""
+        name = _name_of(self._value, scope) or "x"
+        message = f"{self._value!r} is a version, not a number"
+        return message, f'compare versions with a test, such as `{name} is version(">=1.2.3")`'
+
+
+def _range(name: str, symbol: str, value: object, bound: object) -> str:
+    """Return the help for a value that is compared with a bound."""
+    help_ = f'compare versions with `{name} is version("{symbol}{bound}")`'
+    if isinstance(bound, int | float) and "." not in str(value):
+        help_ += f", numbers with `{name} | {type(bound).__name__} {symbol} {bound}`"
+    return help_
+
+
+def _name_of(value: object, scope: Mapping[str, Any]) -> str:
+    """Return the first name with a value; empty if there is none."""
+    same = (name for name, known in scope.items() if type(known) is type(value) and known == value)
+    return next(same, "")
+
+
+def check_texts(operation: str, left: Any, right: Any) -> None:
+    """Reject an ordered comparison of two versions as text.
+
+    Raises:
+        ComparisonError: both look like versions.
+    """
+    are_texts = isinstance(left, str) and isinstance(right, str)
+    if are_texts and _VERSION.fullmatch(left) and _VERSION.fullmatch(right):
+        problem = "compares text, in which 3.10 is less than 3.9"
+        raise ComparisonError(problem, left, _SYMBOLS[operation], right)
+
+
+def check_mixed(operation: str, left: Any, right: Any) -> None:
+    """Reject comparisons of a text with a number or a boolean that fail, or are always false.
+
+    Raises:
+        ComparisonError: the comparison is ordered, or compares a boolean with its name.
+    """
+    text, other = (left, right) if isinstance(left, str) else (right, left)
+    if not isinstance(text, str) or other is None:
+        return
+    if operation not in ORDERED:
+        if isinstance(other, bool) and text.lower() in _TRUTH:
+            problem = "compares a boolean with text, which are never equal"
+            raise ComparisonError(problem, left, _SYMBOLS[operation], right)
+    elif not isinstance(other, bool):
+        raise ComparisonError("compares text with a number", left, _SYMBOLS[operation], right)
+
+
+ORDERED = frozenset({"lt", "lteq", "gt", "gteq"})
+
+
+def to_float(value: Any, default: float = 0.0) -> float:
+    """Return the filter `float` of a value.
+
+    Raises:
+        NotANumberError: the value is a version with three or more parts, such as 3.10.1.
+    """
+    if isinstance(value, str) and _THREE_PARTS.fullmatch(value):
+        raise NotANumberError(value)
+    return do_float(value, default)
+
+
+def refuse_decimals(comparison: nodes.Compare, name: str | None, filename: str | None) -> None:
+    """Reject comparisons with a decimal number: values are text, and 3.10 would be 3.1."""
+    equal = [operand.expr for operand in comparison.ops if operand.op in _EQUAL]
+    for side in [comparison.expr, *equal] if equal else ():
+        for one in [side, *(side.items if isinstance(side, nodes.List | nodes.Tuple) else ())]:
+            if isinstance(one, nodes.Const) and isinstance(one.value, float):
+                message = f"{one.value} is a number and never equals text: write it in quotes"
+                raise TemplateSyntaxError(message, one.lineno, name, filename)

@@ -1,0 +1,73 @@
+"""Comparisons in templates: those that would surprise are errors, others give their result."""
+
+import pytest
+
+from compiler.matrix.jinja import environment
+from compiler.matrix.jinja_comparisons import ComparisonError
+
+
+SCOPE = {
+    "python": "3.10",
+    "cuda": None,
+    "gpu": True,
+    "size": "1.5",
+    "date": "2026-01-31",
+    "count": "7",
+    "name": "trixie",
+}
+
+
+def rendered(expression: str) -> str:
+    """Return the text of an expression."""
+    return environment(None, bake=False).from_string(f"{{{{ {expression} }}}}").render(SCOPE)
+
+
+@pytest.mark.parametrize(
+    ("expression", "name", "remedy"),
+    [
+        ('python >= "3.9"', "python", 'python is version(">=3.9")'),
+        ('"3.9" <= python', "python", 'python is version(">=3.9")'),
+        ('"v3.9" < python < "4"', "python", 'python is version(">v3.9")'),
+        ('python < "3.9rc1"', "python", 'python is version("<3.9rc1")'),
+        ("python >= 3.12", "python", 'python is version(">=3.12")'),
+        ("python >= 3", "python", 'python is version(">=3")'),
+        ("count > 5", "count", "numbers with `count | int > 5`"),
+        ('gpu == "true"', "gpu", "{% if gpu %}"),
+        ('gpu != "true"', "gpu", "{% if not gpu %}"),
+        ('"False" == gpu', "gpu", "{% if not gpu %}"),
+    ],
+)
+def test_what_would_surprise(expression: str, name: str, remedy: str) -> None:
+    """The error names the compared value, and says what to write."""
+    with pytest.raises(ComparisonError) as raised:
+        rendered(expression)
+
+    assert remedy in raised.value.explain({name: SCOPE[name]} if name else {})[1]
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        ('python == "3.10"', "true"),
+        ('python is version(">=3.9")', "true"),
+        ("size | float >= 1.25", "true"),
+        ("count | int > 5", "true"),
+        ('date >= "2025-12-31"', "true"),
+        ('name > "bookworm"', "true"),
+        ('cuda == "12.8"', "false"),
+        ('gpu == "auto"', "false"),
+        ("gpu == 1", "true"),
+        ('gpu in ["auto", true]', "true"),
+        ("1 < 2 < 3", "true"),
+    ],
+)
+def test_other_comparisons(expression: str, result: str) -> None:
+    """Numbers, dates, names and null are compared as Jinja does."""
+    assert rendered(expression) == result
+
+
+@pytest.mark.parametrize("value", ["3.10.1", "v1.2.3"])
+def test_a_version_is_no_number(value: str) -> None:
+    """Jinja would convert a version with three parts to 0."""
+    with pytest.raises(ComparisonError, match="is a version, not a number"):
+        rendered(f'"{value}" | float')
