@@ -117,7 +117,7 @@ class _Checks:
         target, text, _ = dockerfile
         whole = Printed(self._wholes.setdefault(text, Shape(text)))
         if not self._has_lost(target, text, whole.shape):
-            for finding in self._structure(whole.shape).findings:
+            for finding in self._structure(whole.shape, target).findings:
                 self._add(finding, target, whole)
 
     def _is_related(self, target: Target, printed: Printed) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING
 
-from compiler.render.dockerfile_words import directives
+from compiler.render.frontends import directives
 
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def parse(text: str) -> "tuple[DockerfileAst, frozenset[int]]":
         text = f"{text[: false.start('equals')]} {text[false.end('equals') :]}"
     found = {}
     if "<<" in text:
-        escape = next((value for name, _, value in directives(text) if name == "escape"), "\\")
+        escapes = (one.value for one in directives(text) if one.name == "escape")
+        escape = next(escapes, "\\")
         at = line = 0
         for match in _pattern(escape).finditer(text):
             line += text.count("\n", at, match.start())
