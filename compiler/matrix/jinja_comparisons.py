@@ -49,6 +49,8 @@ class ComparisonError(ValueError):
             scope: the names that the template has looked up, to name what is compared.
         """
         name, other = _name_of(self._left, scope), _name_of(self._right, scope)
+        if name == other:
+            other = ""  # the value is equal to a constant
         left, right = name or repr(self._left), other or repr(self._right)
         message = f"`{left} {self._symbol} {right}` {self._problem}"
         if isinstance(self._left, bool):
@@ -96,13 +98,16 @@ def _name_of(value: object, scope: Mapping[str, Any]) -> str:
 
 
 def check_texts(operation: str, left: Any, right: Any) -> None:
-    """Reject an ordered comparison of two versions as text.
+    """Reject an ordered comparison of two versions or numbers as text.
 
     Raises:
         ComparisonError: both look like versions.
     """
-    are_texts = isinstance(left, str) and isinstance(right, str)
-    if are_texts and _VERSION.fullmatch(left) and _VERSION.fullmatch(right):
+    if not (isinstance(left, str) and isinstance(right, str)):
+        return
+    if len(left) == len(right) and left.isdigit() and right.isdigit():
+        return  # numbers of one length are ordered like text: 20260131, 7
+    if _VERSION.fullmatch(left) and _VERSION.fullmatch(right):
         problem = "compares text, in which 3.10 is less than 3.9"
         raise ComparisonError(problem, left, _SYMBOLS[operation], right)
 
