@@ -14,6 +14,7 @@ from compiler.matrix.jinja_comparisons import to_float
 from compiler.matrix.jinja_metered import limited_filter, limited_test
 from compiler.matrix.jinja_sandbox import BakeSandbox, PrintedText, Sandbox
 from compiler.matrix.jinja_text import as_text, join
+from compiler.matrix.jinja_versions import is_too_long, parse_range
 
 
 VALUE_DOLLAR, VALUE_BRACE = "\0", "\1"
@@ -31,8 +32,6 @@ GLOBALS = {
 """Functions that every template sees; `range` is limited in size."""
 
 
-_LONGEST_VERSION = 1000
-"""Characters of the longest text that may be a version."""
 _MOST_VERSIONS = 65_536
 """Results of the test `version` that are remembered."""
 
@@ -58,26 +57,24 @@ def slug(value: object) -> str:
     return re.sub(r"[^a-z0-9_.]+", "-", str(as_text(value)).lower()).strip("-.")
 
 
-def is_version(value: object, specifier: str) -> bool:
+def is_version(value: object, specifier: object) -> bool:
     """Return whether a value is a version in a range, as `packaging` orders versions.
 
     >>> is_version("3.10", ">=3.9,<4")
     True
     """
-    if isinstance(value, str) and len(value) > _LONGEST_VERSION:
+    if is_too_long(value):
         return False
+    if not isinstance(specifier, str) or is_too_long(specifier):
+        parse_range(specifier)  # raises the error; other values may be expensive to hash
     return _is_version(value, specifier)
 
 
 @lru_cache(maxsize=_MOST_VERSIONS, typed=True)
 def _is_version(value: object, specifier: str) -> bool:
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
     from packaging.version import InvalidVersion, Version
 
-    try:
-        allowed = SpecifierSet(specifier)
-    except InvalidSpecifier:
-        raise ValueError(f"invalid version range {specifier!r}") from None
+    allowed = parse_range(specifier)
     try:
         return allowed.contains(Version(str(value)), prereleases=True)
     except InvalidVersion:

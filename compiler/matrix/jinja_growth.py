@@ -11,6 +11,7 @@ from jinja2.runtime import LoopContext
 from jinja2.utils import Cycler
 
 from compiler.matrix import jinja_costs as costs
+from compiler.matrix import jinja_version_costs as version_costs
 from compiler.matrix.jinja_limits import ELEMENT, NESTED, Meter, size
 
 
@@ -56,9 +57,9 @@ FILTERS: Mapping[str, Cost] = {
     "indent": costs.indented,
     "items": listed,
     "list": listed,
-    "matching": listed,
-    "newest": listed,
-    "oldest": listed,
+    "matching": version_costs.matching,
+    "newest": version_costs.ordered,
+    "oldest": version_costs.ordered,
     "pprint": costs.pretty,
     "replace": costs.replaced,
     "reverse": listed,
@@ -109,7 +110,8 @@ TESTS: Mapping[str, Cost] = {
     **dict.fromkeys(("<", "lt", "lessthan", "<=", "le"), costs.compared),
     **dict.fromkeys((">", "gt", "greaterthan", ">=", "ge"), costs.compared),
     **dict.fromkeys(("odd", "even", "divisibleby"), costs.remainder),
-    **dict.fromkeys(("lower", "upper", "version"), lambda *values: sum(map(size, values))),
+    **dict.fromkeys(("lower", "upper"), lambda *values: sum(map(size, values))),
+    "version": version_costs.compared_version,
     "in": costs.contained,
     **dict.fromkeys(("filter", "test"), costs.hashed),
     **dict.fromkeys(

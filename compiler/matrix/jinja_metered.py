@@ -21,11 +21,14 @@ from compiler.matrix.jinja_growth import (
 )
 from compiler.matrix.jinja_limits import NESTED, Meter, check_integer, check_text, size
 from compiler.matrix.jinja_text import NESTED_FILTERS, TEXT_FILTERS, as_text, check_nested
+from compiler.matrix.jinja_version_costs import counted_items
+from compiler.matrix.jinja_versions import NAMES as VERSION_FILTERS
 
 
 _CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(TEXT_FILTERS, as_text),
     **dict.fromkeys(NESTED_FILTERS, check_nested),
+    **dict.fromkeys(VERSION_FILTERS, counted_items),
 }
 """Filter -> what its operand becomes."""
 

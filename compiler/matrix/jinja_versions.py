@@ -6,11 +6,15 @@ that are not versions are dropped, and noted for a warning.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Severity
 from compiler.matrix.jinja_text import as_text
+
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
 
 
 NAMES = frozenset({"matching", "newest", "oldest"})
@@ -18,6 +22,34 @@ NAMES = frozenset({"matching", "newest", "oldest"})
 
 VERSION_FILTER = re.compile(rf"\|\s*({'|'.join(sorted(NAMES))})\b")
 """Finds the use of one of them."""
+
+
+_MAX_LENGTH = 1000
+"""Characters of the longest text that may be a version, and of the longest range."""
+
+
+def is_too_long(value: object) -> bool:
+    """Return whether a text is too long for a version."""
+    return isinstance(value, str) and len(value) > _MAX_LENGTH
+
+
+def parse_range(specifier: object) -> "SpecifierSet":
+    """Return a range of versions.
+
+    Raises:
+        TypeError: the range is not text.
+        ValueError: the range is invalid or too long.
+    """
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    if not isinstance(specifier, str):
+        raise TypeError("a version range must be text")
+    if len(specifier) > _MAX_LENGTH:
+        raise ValueError(f"the version range is longer than {_MAX_LENGTH:,} characters")
+    try:
+        return SpecifierSet(specifier)
+    except InvalidSpecifier:
+        raise ValueError(f"invalid version range {specifier!r}") from None
 
 
 def _shown(value: object) -> str:
@@ -59,12 +91,7 @@ class VersionFilters:
         >>> VersionFilters().matching(["3.12", "3.9", "3.10"], ">=3.10")
         ['3.12', '3.10']
         """
-        from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-        try:
-            allowed = SpecifierSet(specifier)
-        except InvalidSpecifier:
-            raise ValueError(f"invalid version range {specifier!r}") from None
+        allowed = parse_range(specifier)
         kept = [
             item
             for item, version in self._versions(items)
@@ -120,7 +147,8 @@ class VersionFilters:
             # A row of a table has its version under `value`, as a value of an axis does.
             text = item.get("value") if isinstance(item, Mapping) else item
             try:
-                if isinstance(text, bool) or not isinstance(text, str | int | float):
+                is_text = isinstance(text, str | int | float) and not isinstance(text, bool)
+                if not is_text or is_too_long(text):
                     raise InvalidVersion
                 found.append((item, Version(str(text))))
             except InvalidVersion:

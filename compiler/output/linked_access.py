@@ -5,13 +5,15 @@ of a linked target now and then (docker/buildx issues 3056, 3543 and 4011), so t
 They find it if the dependent has it, too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from compiler.matrix.bake_strings import BakeString
 from compiler.matrix.field_table import ROWS
+from compiler.output.bake_fields import Fields
 from compiler.targets.csv_entries import ACCESS, access_id
 from compiler.targets.field_rendering import Rendered
 from compiler.targets.graph import closure
+from compiler.targets.links import linked_target
 from compiler.targets.target import Target
 
 
@@ -30,6 +32,38 @@ def with_linked_access(targets: Sequence[Target]) -> tuple[Target, ...]:
         else target
         for target in targets
     )
+
+
+def definition_with_linked_access(targets: Mapping[str, Fields]) -> dict[str, Fields]:
+    """Return the targets of a definition with the same addition.
+
+    So a definition that does not repeat the access of linked targets can be compared with one that
+    does.
+    """
+    if not any(name in fields for fields in targets.values() for name in ACCESS):
+        return dict(targets)
+    links = {name: _linked(fields, targets) for name, fields in targets.items()}
+    found: dict[str, Fields] = {}
+    for name, fields in targets.items():
+        reached = closure([name], links)
+        added: dict[str, tuple[str, ...]] = {}
+        for field in ACCESS:
+            entries: dict[str, str] = {}
+            for other in (name, *(other for other in targets if other in reached)):
+                for entry in targets[other].get(field, ()):
+                    entries.setdefault(access_id(field, entry), entry)
+            if entries:
+                added[field] = tuple(entries.values())
+        found[name] = {**fields, **added}
+    return found
+
+
+def _linked(fields: Fields, targets: Collection[str]) -> tuple[str, ...]:
+    """Return the targets that the named contexts of a target refer to."""
+    contexts = fields.get("contexts", {})
+    texts = contexts.values() if isinstance(contexts, Mapping) else ()
+    found = map(linked_target, texts)
+    return tuple(name for name in found if name is not None and name in targets)
 
 
 def _extended(target: Target, linked: Sequence[Target]) -> Target:

@@ -6,14 +6,17 @@ what the Dockerfile copies, otherwise the project's folder if that does.
 
 import os
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from posixpath import basename, dirname
 
+from compiler.external.references import lookup_name
 from compiler.matrix.names import IMAGE
 from compiler.output.bake_fields import normal
 from compiler.output.definition import Definition
 from compiler.render.context_sources import context_sources
 from compiler.render.dockerfile import DockerfileError, read
+from compiler.render.stages import ImageWalk
 from compiler.reports.adopt.model import Given, GivenTarget, Leftover
 from compiler.source.file_globs import find_files
 from compiler.source.project_files import FileError, Files
@@ -46,9 +49,10 @@ def read_folder(folder: str, project: Path) -> Given:
     targets: list[GivenTarget] = []
     found = {path for pattern in _PATTERNS for path in find_files(folder, pattern)}
     paths = sorted(path for path in found if not path.endswith(_IGNORED))
+    top = os.path.commonpath([dirname(path) for path in paths]) if paths else ""
     for path in paths[:MAX_FILES]:
         whole = os.path.normpath(f"{below}/{path}")
-        name = _name(path, folder)
+        name = _name(os.path.relpath(path, top or "."), os.path.join(folder, top))
         shown = os.path.join(folder, path)
         if name in {target.name for target in targets} or not IMAGE.match(name):
             why = (
@@ -63,6 +67,7 @@ def read_folder(folder: str, project: Path) -> Given:
             leftovers.append(Leftover(path=shown, line=0, what=f"context of '{name}'", why=why))
         fields = normal({"context": context})
         targets.append(GivenTarget(name=name, fields=fields, dockerfile=whole))
+    leftovers += _unlinked(targets, files)
     if len(paths) > MAX_FILES:
         why = f"only the first {MAX_FILES:,} are read"
         leftovers.append(Leftover(path=folder, line=0, what="further Dockerfiles", why=why))
@@ -77,6 +82,30 @@ def read_folder(folder: str, project: Path) -> Given:
         definitions=(({}, definition),),
         leftovers=tuple(leftovers),
     )
+
+
+def _unlinked(targets: Sequence[GivenTarget], files: Files) -> Iterator[Leftover]:
+    """Yield the external base images that have the name of another image of the folder.
+
+    Only a guess: without tags, nothing shows that they are the same.
+    """
+    names = {target.name for target in targets}
+    for target in targets:
+        try:
+            parsed = read(files.read(target.dockerfile).decode())
+        except (DockerfileError, FileError, UnicodeDecodeError):
+            continue
+        for use in ImageWalk(parsed, {}, "").images():
+            above, slash, last = lookup_name(use.image).partition("@")[0].rpartition("/")
+            name = last.partition(":")[0]
+            if above and slash and name in names - {target.name}:
+                yield Leftover(
+                    path=target.dockerfile,
+                    line=use.word.line,
+                    what=f"base image of '{target.name}'",
+                    why=f"{use.image} may be the image '{name}'; if it is, link it with "
+                    f'`contexts: {{"{use.image}": "target:{name}"}}`',
+                )
 
 
 def _name(path: str, folder: str) -> str:

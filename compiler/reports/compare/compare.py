@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from compiler.output.bake_fields import CACHE_ONLY, COMPARED, Fields
 from compiler.output.definition import Definition, linked
+from compiler.output.linked_access import definition_with_linked_access
 from compiler.reports.text import shortened
 from compiler.targets.links import link_to, linked_target
 
@@ -61,8 +62,12 @@ class Comparison:
 
 
 def compare(ours: Definition, theirs: Definition, ignored: Collection[str] = ()) -> Comparison:
-    """Compare two definitions, except for the ignored fields."""
-    here, there = ours.targets, theirs.targets
+    """Compare two definitions, except for the ignored fields.
+
+    Secrets and SSH agents that our side repeats from linked targets do not count.
+    """
+    here = definition_with_linked_access(ours.targets)
+    there = definition_with_linked_access(theirs.targets)
     matched = _matched(here, there)
     names = {other: name for name, other in matched.items()}
     fields = [name for name in COMPARED if name not in ignored]

@@ -65,6 +65,10 @@ def values(n: int) -> dict[str, Any]:
         "nines": "9" * n,
         "path": ".".join("0" * (n // 2)),
         "version": "1." * (n // 2) + "1",
+        "versions": ["1.1." + text for text in words],
+        "local": "1+" + "a." * 400 + "a",
+        "components": "~=" + "1." * 490 + "1",
+        "specifiers": ",".join(["!=9.*"] * 160),
         "markup": Markup("<" * n),  # noqa: S704
         "list": ["a"] * n,
         "strings": words,
@@ -90,6 +94,7 @@ ENVIRONMENT = environment(None, bake=False)
 ARGUMENTS = ("n", "path", "list", "bomb")
 OPERANDS = ("a", "dict", "big", "bomb")
 OPERATORS = ("+", "-", "*", "/", "//", "%", "**", "~", "==", "!=", "<", ">=", "in", "not in")
+RANGES = ("'>=0'", "components", "specifiers", "'!=' ~ local", "version")
 HARD = [
     *(f"{name}|urlize" for name in ("parens", "addresses", "balanced", "dashes", "tags")),
     *(f"{name}|wordwrap(1)" for name in ("a", "dashes", "words", "seps", "parens")),
@@ -111,6 +116,9 @@ HARD = [
     *("dict(pairs)", "dict(dict)", "dict(**dict)", "namespace(dict)", "cycler(*strings)"),
     *("'%r' % emoji", "'{!a}'.format(emoji)", "'%s' % markup", "markup + a", "emoji|string ~ ''"),
     *("view|list|join(a)", "strings|join(markup)", "a in range", "one in view", "n in list"),
+    *(f"{name} is version({text})" for name in ("one", "local", "n") for text in RANGES),
+    *(f"versions|matching({text})|list" for text in RANGES),
+    *("versions|newest", "versions|oldest(5)", "[local, local]|newest", "[nines, nines]|newest"),
     *("version is version('>=1')", "words|wordcount", "words|title", "range.index('a')"),
     *("[emoji]|string", "strings|groupby(0)", "strings|unique|list", "dict|dictsort", "3 < 4 < n"),
 ]

@@ -118,6 +118,8 @@ ENDLESS = [
     "{% for i in range(100000) %}{{ range(100000)|sum }}{% endfor %}",
     "{% for i in range(100000) %}{{ range(100000)|map('string')|select|list|length }}{% endfor %}",
     "{% for i in range(100000) %}{{ million|upper|length }}{% endfor %}",
+    "{% for i in range(100000) %}{{ i is version(('!=9,' * 249)[:-1]) }}{% endfor %}",
+    "{% for i in range(100000) %}{{ [i]|matching(('>=0,' * 249)[:-1])|length }}{% endfor %}",
     "{% for i in range(100000) %}{{ million.upper() and 1 }}{% endfor %}",
     "{% macro m(d) %}{% if d %}{{ m(d - 1) }}{{ m(d - 1) }}{% endif %}{% endmacro %}{{ m(60) }}",
     (

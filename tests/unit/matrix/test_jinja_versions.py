@@ -37,11 +37,27 @@ def evaluated(expression: str, **names: Any) -> Any:
         ("{'3.9': 1, '3.10': 2} | newest", "3.10"),
         ("[{'value': '3.9'}, {'value': '3.10', 'a': 1}] | newest", {"value": "3.10", "a": 1}),
         ("['1.0', '1'] | newest", "1.0"),
+        ("listed | map('string') | newest", "3.13"),
+        ("['9' * 2000, '1'] | newest", "1"),
     ],
 )
 def test_what_filters_keep(expression: str, expected: Any) -> None:
     """Lists keep their order; the order of versions is that of `packaging`."""
     assert evaluated(expression, listed=LISTED) == expected
+
+
+@pytest.mark.parametrize("expression", ["['1'] | matching(text)", "'1' is version(text)"])
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (">=1," * 250 + ">=1", "the version range is longer than 1,000 characters"),
+        (["1"], "a version range must be text"),
+    ],
+)
+def test_ranges_that_nobody_writes(expression: str, value: Any, message: str) -> None:
+    """The time of a comparison is proportional to the length of the range."""
+    with pytest.raises((TypeError, ValueError), match=message):
+        evaluated(expression, text=value)
 
 
 @given(st.lists(texts, min_size=1, unique=True), st.integers(1, 5))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -330,3 +331,39 @@ def test_a_definition_without_anything_to_take_over(tmp_path: Path) -> None:
         adopt(read_bake(str(file)), tmp_path, limit=1000)
 
     assert [one.code for one in caught.value.diagnostics] == ["not-adopted"]
+
+
+def test_a_common_folder_names_no_image(tmp_path: Path) -> None:
+    """Images have the same names whether their common folder or one above it is read."""
+    for name in ("base", "web", "web/gpu"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        (tmp_path / "images" / name / "Dockerfile").write_text("FROM scratch\n")
+
+    for folder in (".", "images"):
+        command.call(tmp_path, "init", "--from", folder)
+        written = tmp_path / "matrix.yaml"
+        assert re.findall(r"^  ([\w-]+):$", written.read_text(), re.MULTILINE) == [
+            *("base", "web", "web-gpu")
+        ]
+        written.unlink()
+
+
+def test_a_base_image_that_may_be_another_one_is_listed(tmp_path: Path) -> None:
+    """A registry's image with the name of another image is not linked, because it is a guess."""
+    for name, text in {
+        "base": "FROM python:3\n",
+        "python": "FROM docker.io/acme/other:1\n",
+        "web": "ARG BASE_IMAGE=ghcr.io/acme/base:latest\nFROM ${BASE_IMAGE}\n",
+    }.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Dockerfile").write_text(text)
+
+    told = command.call(tmp_path, "init", "--from", ".").stdout
+
+    assert "base image of" in told
+    assert told.count("base image of") == 1
+    link = 'contexts: {"ghcr.io/acme/base:latest": "target:base"}'
+    assert (
+        "web/Dockerfile:2: base image of 'web': ghcr.io/acme/base:latest may be the image 'base'; "
+        f"if it is, link it with `{link}`"
+    ) in told

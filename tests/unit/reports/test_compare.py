@@ -155,6 +155,19 @@ def found(comparison: Comparison) -> list[tuple[str, object, object]]:
 # --- By bake's word -------------------------------------------------------------------------------
 
 
+def test_access_of_linked_targets_is_repeated() -> None:
+    """A dependent with the secrets and SSH agents of its base is the same as one without them."""
+    access = {"secret": ["id=token,env=TOKEN"], "ssh": ["default"]}
+    linked = {"contexts": {"base": "target:base"}}
+    theirs = {"base": target(tags=["r/b:1"], **access), "app": target(tags=["r/a:1"], **linked)}
+    ours = {**theirs, "app": target(tags=["r/a:1"], **linked, **access)}
+    alone = {**theirs, "app": target(tags=["r/a:1"])}
+    own = {**theirs, "app": target(tags=["r/a:1"], **access)}
+
+    assert found(difference(ours, theirs)) == found(difference(theirs, ours)) == []
+    assert [name for name, _, _ in found(difference(own, alone))] == ["secret", "ssh"]
+
+
 def test_a_hand_written_file_is_the_same(project: Path, docker: Path) -> None:
     """Other names, a matrix, inheritance, short tags and other spellings make no difference."""
     told = run(project, "compare", "old.hcl", PATH=path_with(docker)).stdout
