@@ -158,6 +158,7 @@ def _short(form: list[Any], route: Route, reader: Reader) -> list[_RawValue]:
         elif value is None or isinstance(value, str | bool):
             listed.append((value, none, at))
         else:
+            reader.incomplete.add(str(route[-1]))
             reader.problem(
                 Code.WRONG_TYPE,
                 f"a value of an axis is text, true, false or null, not {kind(value)}",

@@ -74,7 +74,7 @@ def _read_matcher(
     if all(word in known for word in words):  # exact values, the most frequent matcher
         return frozenset([known[word] for word in words])
     matched = match(words, list(known), null=name != "image")
-    for fault in matched.faults:
+    for fault in () if name in reader.incomplete else matched.faults:
         code, message = worded(fault, name)
         reader.problem(code, message, (*at, words.index(fault.word)), fault.help)
     for text in matched.unversioned:

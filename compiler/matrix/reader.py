@@ -38,6 +38,8 @@ class Reader:
         """Names that strings of the document use: of Jinja, and bake variables as `${NAME}`."""
         self.broken: set[str] = set()
         """Names of `data`, and of variables as `${NAME}`, whose values are unknown."""
+        self.incomplete: set[str] = set()
+        """Axes with a value that is not known, because it is invalid."""
         self.invalid: set[Route] = set()
         """Routes of invalid values that were not repaired."""
         self.late_warnings = Problems()

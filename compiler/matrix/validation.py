@@ -6,6 +6,7 @@ key is read as the key that it most likely means, a single value as a list of on
 value is omitted, so that it causes no other diagnostic.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -41,6 +42,8 @@ _STAND_INS: Mapping[str, Any] = {"images": None, "axes": [], "variables": ""}
 
 _NAMED = 2
 """Steps of the route of a name in a section."""
+_BY_COMMAS = re.compile(r"[\w./:@-]+(?:\s*,\s*[\w./:@-]+)+\Z")
+_BY_SPACES = re.compile(r"[\w./:@-]+(?:[\s,]+[\w./:@-]+)+\Z")
 
 L = TypeVar("L", bound=Level)
 
@@ -173,8 +176,8 @@ class Validation:
             report(Code.WRONG_TYPE, fault.message, at, "quote it", key=True)
         else:
             place = self.source.locate(at)
-            written = place.text[place.column - 1 :][: place.length]
-            help_ = _remedy(fault.expected, fault.got, written)
+            text = place.text[place.column - 1 :][: place.length]
+            help_ = _remedy(fault.expected, fault.got, _separated(text, fault.name))
             report(Code.WRONG_TYPE, fault.message, at, help_, repaired=repaired)
 
 
@@ -215,6 +218,16 @@ class _Fault:
 def _names(route: Route) -> Route:
     """Return a route without indexes."""
     return tuple(step for step in route if not isinstance(step, int) or isinstance(step, bool))
+
+
+def _separated(written: str, key: str) -> str:
+    """Return a text that looks like several items, with `, ` between them.
+
+    >>> _separated("linux/amd64 linux/arm64", "platforms"), _separated("python --version", "tests")
+    ('linux/amd64, linux/arm64', 'python --version')
+    """
+    is_list = (_BY_SPACES if key == "platforms" else _BY_COMMAS).match(written)
+    return ", ".join(re.split(r"[\s,]+", written)) if is_list else written
 
 
 def _remedy(expected: str, got: str, written: str) -> str:

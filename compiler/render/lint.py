@@ -10,6 +10,8 @@ from compiler.errors import Diagnostic, Problems, Severity
 from compiler.matrix.field_table import ROWS
 from compiler.matrix.matrix import Image, Matrix, WrittenTests, all_changes, all_settings
 from compiler.matrix.pattern import Rule, holds, rule
+from compiler.render.dockerfile import read
+from compiler.render.matrix_references import MatrixReferences
 from compiler.render.render import Dockerfile
 from compiler.render.target_tests import DEVICE_SYNTAX
 from compiler.render.templates import Templates
@@ -44,7 +46,7 @@ def lint(
     _values(plan.matrix, plan.targets, warn)
     _names(plan.matrix, templates.read, bake_template, warn)
     _newer(plan.matrix, warn)
-    _parents(dockerfiles, warn)
+    _parents(plan, dockerfiles, warn)
     problems.extend(effects(plan.matrix, dockerfiles))
     return problems.diagnostics()
 
@@ -213,8 +215,11 @@ def _newer(matrix: Matrix, warn: _Warnings) -> None:
                 )
 
 
-def _parents(dockerfiles: tuple[Dockerfile, ...], warn: _Warnings) -> None:
-    """Warn about children whose Dockerfiles do not use their parents."""
+def _parents(plan: Plan, dockerfiles: tuple[Dockerfile, ...], warn: _Warnings) -> None:
+    """Warn about children whose Dockerfiles do not use their parents.
+
+    A Dockerfile that names a tag of its parent has another warning.
+    """
     reported: set[str] = set()
     for target, text, _ in dockerfiles:
         parent = target.spec.parent
@@ -223,6 +228,8 @@ def _parents(dockerfiles: tuple[Dockerfile, ...], warn: _Warnings) -> None:
         args: Any = target.fields.get("args", {})
         if not any(target.parent in one for one in (text, *args.values())):
             reported.add(target.image)
+            if _names_tag(text, target.parent, MatrixReferences(plan)):
+                continue
             warn(
                 Code.UNUSED_PARENT,
                 f"the Dockerfile of {target.name!r} does not use its parent {target.parent!r}",
@@ -232,3 +239,8 @@ def _parents(dockerfiles: tuple[Dockerfile, ...], warn: _Warnings) -> None:
                 if target.is_existing
                 else "begin its template with `FROM {{ parent }}`, or remove `from`",
             )
+
+
+def _names_tag(text: str, name: str, references: MatrixReferences) -> bool:
+    """Return whether a `FROM` of a Dockerfile names a tag of a target."""
+    return any(references.is_tag_of(stage.base.text, name) for stage in read(text).stages)

@@ -51,6 +51,11 @@ class MatrixReferences:
         owner = self._owner(name) or self._targets.get(name)
         return owner is not None or bool(self._near_target(name))
 
+    def is_tag_of(self, name: str, target: str) -> bool:
+        """Return whether an image name is a tag of the target with this name."""
+        owner = self._probable_owner(name) if "$" in name else self._owner(name)
+        return owner is not None and owner.name == target
+
     def check(
         self, name: str, word: Word, target: Target, stages: Sequence[str], *, is_base: bool
     ) -> Finding | None:
@@ -75,7 +80,9 @@ class MatrixReferences:
             return _warning(
                 Code.UNLINKED_TARGET,
                 f"{name!r} is a tag of target {owner.name!r}, which this build does not depend on",
-                f"write `from: {owner.image}` and `FROM {{{{ parent }}}}`, or a context "
+                "write `FROM {{ parent }}`"
+                if owner.name == target.parent
+                else f"write `from: {owner.image}` and `FROM {{{{ parent }}}}`, or a context "
                 f"`{link_to(owner.name)}`",
                 word,
             )

@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from compiler.codes import Code
-from compiler.errors import Diagnostic, Problems, Severity
+from compiler.errors import Diagnostic, Location, Problems, Severity
 from compiler.matrix.matrix import Image, Matrix, Value
 from compiler.matrix.template_files import FOLDER
 from compiler.render.identical_images import sameness
@@ -193,18 +193,22 @@ def _twice(compared: _Compared, blocks: list[int], problems: Problems) -> None:
     alike: dict[int, list[int]] = {}
     for n, first in enumerate(compared.same):
         alike.setdefault(first, []).append(n)
-    reports: dict[tuple[Route, ...], tuple[int, int, int, list[int]]] = {}
+    located: dict[tuple[Route, ...], tuple[Location, ...]] = {}
+    reports: dict[tuple[Location, ...], tuple[int, int, int, list[int]]] = {}
     for numbers in alike.values():
         one, *rest = numbers
         others = [n for n in rest if _block(blocks, n) != _block(blocks, one)]
         if not others:
             continue
         other = next((n for n in others if len(_apart(compared, one, n)) == 1), others[0])
-        # Two values or images are reported once, however many pairs of targets they have.
+        # Two values or images are reported once, however many pairs of targets they have, and so
+        # are all values that one expression supplies.
         routes = _routes(compared, one, other)
-        reports.setdefault(routes, (one, other, len(numbers) - 2, []))[-1].append(one)
-    for routes, (one, other, more, pairs) in reports.items():
-        place, *others_at = (compared.matrix.source.locate(route, key=True) for route in routes)
+        if routes not in located:
+            places = [compared.matrix.source.locate(route, key=True) for route in routes]
+            located[routes] = tuple(dict.fromkeys(places))
+        reports.setdefault(located[routes], (one, other, len(numbers) - 2, []))[-1].append(one)
+    for (place, *others_at), (one, other, more, pairs) in reports.items():
         extra = [f"{more} more"] if more else []
         if len(pairs) > 1:
             extra.append(f"{_count(len(pairs) - 1, 'pair')} like them")

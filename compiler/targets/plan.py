@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from compiler.codes import Code
 from compiler.errors import Diagnostic, Problems
 from compiler.matrix.field_table import ROWS
 from compiler.matrix.matrix import Matrix
@@ -67,9 +68,15 @@ def plan(
         groups=groups,
         indexes=make_indexes(targets),
         warnings=warnings.diagnostics(),
-        errors=problems.diagnostics(),
+        errors=_causes(problems.diagnostics()),
         unsound=problems.targets(),
     )
+
+
+def _causes(errors: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    """Return errors without those that follow from a value of the wrong type."""
+    wrong = {error.location for error in errors if error.code is Code.WRONG_TYPE}
+    return tuple(e for e in errors if e.code is Code.WRONG_TYPE or e.location not in wrong)
 
 
 def shared_fields(targets: list[Target]) -> dict[str, object]:

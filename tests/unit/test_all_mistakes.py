@@ -261,3 +261,75 @@ def test_the_targets_with_an_error_are_counted(tmp_path: Path) -> None:
     messages = [one.message for one in caught.value.diagnostics]
     assert len(messages) == len(changes)
     assert all(message.endswith("(in worker-3_10 and 3 more)") for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "help_"),
+    [
+        (
+            "[linux/amd64, linux/arm64]",
+            "linux/amd64,linux/arm64",
+            "wrong-type",
+            "write [linux/amd64, linux/arm64]",
+        ),
+        (
+            "[linux/amd64, linux/arm64]",
+            "linux/amd64 linux/arm64",
+            "wrong-type",
+            "write [linux/amd64, linux/arm64]",
+        ),
+        ('["id=token,env=TOKEN"]', "token,a", "wrong-type", "write [token, a]"),
+        ("[3.10, 3.11, 3.12]", "[[3.10, 3.11], 3.12]", "wrong-type", "write text"),
+        (
+            "[3.10, 3.11, 3.12]",
+            "[{3.10: {tag: a}}, {3.11: {}}, 3.12]",
+            "wrong-type",
+            "write text, or a mapping with the key `value`",
+        ),
+        (
+            "[linux/amd64, linux/arm64]",
+            "['linux/amd64 {{ python }}{{ \" linux/arm64\" if gpu }}']",
+            "unknown-platform",
+            "write one platform in each entry, or one expression that results in a list",
+        ),
+    ],
+)
+def test_one_cause_is_one_error(old: str, new: str, code: str, help_: str, tmp_path: Path) -> None:
+    """What follows from a value of the wrong type is not reported; the help has the list."""
+    write(tmp_path, (Mistake(MATRIX, old, new, code),))
+
+    with pytest.raises(CompileError) as caught:
+        compile_matrix(tmp_path / "matrix.yaml")
+
+    assert {(one.code, one.help) for one in caught.value.diagnostics} == {(code, help_)}
+    assert len({one.location for one in caught.value.diagnostics}) == len(caught.value.diagnostics)
+
+
+def test_one_warning_for_a_parent_that_is_named_by_its_tag(tmp_path: Path) -> None:
+    """A Dockerfile that names a tag of its parent has one warning, with the remedy."""
+    mistake = Mistake(WORKER, "{{ parent }}", "docker.io/acme/base:{{ variant }}", "")
+    write(tmp_path, (mistake,))
+
+    warnings = compile_matrix(tmp_path / "matrix.yaml").plan.warnings
+
+    assert [(one.code, one.help) for one in warnings] == [
+        ("unlinked-target", "write `FROM {{ parent }}`")
+    ]
+
+
+def test_one_warning_for_an_axis_that_an_expression_supplies(tmp_path: Path) -> None:
+    """Values that one expression supplies have one location, and one warning."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/t").write_text("FROM a:{{ os[:1] }}\n")
+    (tmp_path / "os.json").write_text('{"os": ["aa", "ab", "ba", "bb", "ca", "cb"]}')
+    (tmp_path / "matrix.yaml").write_text(
+        "data: {d: os.json}\naxes: {os: \"{{ d.os | map('lower') | list }}\"}\n"
+        "images: {one: {template: t}}\n"
+    )
+
+    (warning,) = compile_matrix(tmp_path / "matrix.yaml").plan.warnings
+
+    assert warning.message == (
+        "targets 'one-aa' and 'one-ab' are the same image (and 2 pairs like them)"
+    )
+    assert warning.related == ()
