@@ -42,8 +42,8 @@ _STAND_INS: Mapping[str, Any] = {"images": None, "axes": [], "variables": ""}
 
 _NAMED = 2
 """Steps of the route of a name in a section."""
-_BY_COMMAS = re.compile(r"[\w./:@-]+(?:\s*,\s*[\w./:@-]+)+\Z")
-_BY_SPACES = re.compile(r"[\w./:@-]+(?:[\s,]+[\w./:@-]+)+\Z")
+_BY_COMMAS = re.compile(r"[\w./:@-]++(?:\s*+,\s*+[\w./:@-]++)++\Z")
+_BY_SPACES = re.compile(r"[\w./:@-]++(?:[\s,]++[\w./:@-]++)++\Z")
 
 L = TypeVar("L", bound=Level)
 

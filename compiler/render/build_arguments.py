@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 
 from compiler.render.canonical import EPOCH, FRONTEND, declared_arguments
-from compiler.render.dockerfile import DockerfileError, ParsedDockerfile, Stage, read
+from compiler.render.dockerfile import DockerfileError, ParsedDockerfile, read
 from compiler.render.onbuild_heredocs import trigger
 from compiler.render.stages import automatic_arguments
 
@@ -44,17 +44,8 @@ def automatic_in(texts: Iterable[str]) -> frozenset[str]:
     return frozenset(name for name in AUTOMATIC if name in joined)
 
 
-def written_arguments(text: str) -> frozenset[str] | None:
-    """Return all arguments that a Dockerfile declares in any stage; None if that is not known.
-
-    It is not known for a text that cannot be parsed, or that another frontend reads.
-    """
-    try:
-        parsed = read(text)
-    except DockerfileError:
-        return None
-    if parsed.foreign:
-        return None
+def written_arguments(parsed: ParsedDockerfile) -> frozenset[str]:
+    """Return all arguments that a Dockerfile declares in any stage."""
     names = {argument.name for argument in parsed.arguments}
     names.update(name for step in parsed.instructions for name in declared_arguments(step))
     return frozenset(names)
@@ -65,6 +56,8 @@ def triggered_arguments(text: str) -> frozenset[str] | None:
 
     None if that is not known.
     """
+    if "onbuild" not in text.lower():
+        return frozenset()
     try:
         steps = read(text).instructions
         lines = [trigger(step.text) for step in steps if step.keyword == "ONBUILD"]
@@ -80,20 +73,16 @@ def triggered_arguments(text: str) -> frozenset[str] | None:
     return frozenset(names)
 
 
-def has_unknown_base(text: str, known: Collection[str]) -> bool:
+def has_unknown_base(bases: Iterable[str], stages: Collection[str], known: Collection[str]) -> bool:
     """Return whether a stage begins with an image outside the matrix.
 
     BuildKit runs the `ONBUILD ARG` instructions of that image in the stage.
 
     Args:
-        text: a Dockerfile that can be parsed.
+        bases: what the stages of a Dockerfile begin with.
+        stages: the names of its stages.
         known: the named contexts that are targets of the matrix.
     """
-    parsed: ParsedDockerfile = read(text)
-    names = {stage.name for stage in parsed.stages if stage.name}
-    return any(_is_unknown(stage, names, known) for stage in parsed.stages)
-
-
-def _is_unknown(stage: Stage, names: Collection[str], known: Collection[str]) -> bool:
-    base = stage.base.text
-    return base != "scratch" and base.lower() not in names and base not in known
+    return any(
+        base != "scratch" and base.lower() not in stages and base not in known for base in bases
+    )

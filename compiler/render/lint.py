@@ -48,7 +48,7 @@ def lint(
     _names(plan.matrix, templates.read, bake_template, warn)
     _newer(plan.matrix, warn)
     _parents(plan, dockerfiles, warn)
-    problems.extend(unused_arguments(plan.matrix, dockerfiles))
+    problems.extend(unused_arguments(plan.matrix, dockerfiles, templates))
     problems.extend(effects(plan.matrix, dockerfiles))
     return problems.diagnostics()
 

@@ -7,6 +7,7 @@ counts as declared, and only other Dockerfiles are parsed.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Severity, did_you_mean, nearest
@@ -18,8 +19,12 @@ from compiler.render.build_arguments import (
     triggered_arguments,
     written_arguments,
 )
+from compiler.render.dockerfile import DockerfileError, ParsedDockerfile, read
 from compiler.render.field_location import field_location, written_field
 from compiler.render.render import Dockerfile
+from compiler.render.shapes import Printed, Shape, is_marked
+from compiler.render.structures import depends_on_marks
+from compiler.render.templates import Templates
 from compiler.targets.target import Target
 
 
@@ -49,11 +54,18 @@ class _Keys:
         return field_location(target, self._matrix, "args")
 
 
-def unused_arguments(matrix: Matrix, dockerfiles: tuple[Dockerfile, ...]) -> Iterator[Diagnostic]:
+def unused_arguments(
+    matrix: Matrix, dockerfiles: tuple[Dockerfile, ...], templates: Templates
+) -> Iterator[Diagnostic]:
     """Yield a warning for each argument that no Dockerfile of its targets declares.
 
     An image outside the matrix may declare an argument by `ONBUILD ARG`. Where a stage begins with
     such an image, only arguments are reported whose names are near that of another one.
+
+    Args:
+        matrix: the matrix.
+        dockerfiles: the Dockerfiles of its targets.
+        templates: the templates that they were rendered from.
     """
     keys = _Keys(matrix)
     undeclared: dict[tuple[str, Location], list[Dockerfile]] = {}
@@ -70,7 +82,7 @@ def unused_arguments(matrix: Matrix, dockerfiles: tuple[Dockerfile, ...]) -> Ite
     texts = {dockerfile.target.name: dockerfile.text for dockerfile in dockerfiles}
     for (name, location), members in undeclared.items():
         if (name, location) not in declared:
-            yield from _check(name, location, members, texts)
+            yield from _check(name, location, _shaped(members, templates), texts)
 
 
 def _own_arguments(target: Target) -> list[str]:
@@ -89,19 +101,63 @@ def _line(name: str) -> re.Pattern[str]:
     return re.compile(pattern, re.MULTILINE)
 
 
+class _Shaped(NamedTuple):
+    """A target, and its Dockerfile, which may be the shape of several."""
+
+    target: Target
+    parsed: ParsedDockerfile
+    printed: Printed
+
+    @property
+    def arguments(self) -> frozenset[str]:
+        """All arguments that the Dockerfile declares."""
+        return frozenset(map(self.printed.restore, written_arguments(self.parsed)))
+
+    @property
+    def has_unknown_base(self) -> bool:
+        """Whether a stage begins with an image outside the matrix."""
+        stages = self.parsed.stages
+        bases = (self.printed.restore(stage.base.text) for stage in stages)
+        names = {self.printed.restore(stage.name) for stage in stages if stage.name}
+        return has_unknown_base(bases, names, self.target.links)
+
+
+def _shaped(members: Iterable[Dockerfile], templates: Templates) -> Iterator[_Shaped | None]:
+    """Yield one target of each shape, so that many targets take the time of a few.
+
+    None is yielded for a Dockerfile that cannot be parsed, or that another frontend reads.
+    """
+    known: set[tuple[Shape, tuple[str, ...]]] = set()
+    for target, text, _ in members:
+        printed = templates.shapes[target.template].of(text)
+        key = printed.shape, tuple(target.links.values())
+        if key in known:
+            continue
+        try:
+            parsed = read(printed.shape.text)
+            if depends_on_marks(parsed):
+                parsed, printed = read(text), Printed(Shape(text))
+        except DockerfileError:
+            yield None
+            continue
+        if not any(map(is_marked, written_arguments(parsed))):
+            known.add(key)
+        yield None if parsed.foreign else _Shaped(target, parsed, printed)
+
+
 def _check(
-    name: str, location: Location, members: Iterable[Dockerfile], texts: Mapping[str, str]
+    name: str, location: Location, members: Iterable[_Shaped | None], texts: Mapping[str, str]
 ) -> Iterator[Diagnostic]:
     """Yield the warning for an argument, unless one of the Dockerfiles may declare it."""
     names: dict[str, None] = {}
     is_open = False
-    for target, text, _ in members:
-        known = _declared(target, text, texts)
-        if known is None or name in known:
+    for member in members:
+        known = _declared(member, texts) if member else None
+        if member is None or known is None or name in known:
             return
-        args: Mapping[str, object] = target.fields["args"]  # type: ignore[assignment]
+        args: Mapping[str, object] = member.target.fields["args"]  # type: ignore[assignment]
         names |= dict.fromkeys(sorted(known - args.keys()))
-        is_open = is_open or has_unknown_base(text, target.links)
+        is_open = is_open or member.has_unknown_base
     if is_open and nearest(name, names) is None:
         return
     yield Diagnostic(
@@ -113,10 +169,12 @@ def _check(
     )
 
 
-def _declared(target: Target, text: str, texts: Mapping[str, str]) -> frozenset[str] | None:
+def _declared(member: _Shaped, texts: Mapping[str, str]) -> frozenset[str] | None:
     """Return the arguments that a build declares, also for its parents; None if not known."""
-    own = written_arguments(text)
-    for parent in target.links.values():
+    names = member.arguments
+    for parent in member.target.links.values():
         triggered = triggered_arguments(texts.get(parent, ""))
-        own = None if own is None or triggered is None else own | triggered
-    return own
+        if triggered is None:
+            return None
+        names |= triggered
+    return names
