@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from compiler.errors import CompileError, Location
 from compiler.external.addresses import is_folder
-from compiler.external.references import lookup_name
+from compiler.external.references import context_name
 from compiler.fingerprint.components import digest, field_parts, text_parts, with_epoch
 from compiler.fingerprint.context_files import Listing, Trees, UnreadableError, layout_folder
 from compiler.fingerprint.set_overrides import DECIDING, OverrideError
@@ -222,7 +222,7 @@ class _Calculation:
         """Yield the targets whose images a target's Dockerfile reads."""
         read = self._reads(name)
         for key, other in self._linked(name).items():
-            if read.undecided or lookup_name(key) in read.named:
+            if read.undecided or context_name(key) in read.named:
                 yield other
 
     def _reads(self, name: str) -> Reads:
@@ -262,7 +262,7 @@ class _Calculation:
             listing = self._trees.main(context, target.dockerfile, read.main)
             files.append(_Files(_folder(context), listing, read.main.whole))
         for key, value in sorted(self._contexts(name).items()):
-            reach = read.named.get(lookup_name(key))
+            reach = read.named.get(context_name(key))
             if read.undecided:
                 reach = Reach(whole=read.undecided)
             if reach is None:

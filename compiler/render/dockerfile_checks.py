@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Problems, Severity, did_you_mean
+from compiler.external.references import context_name
 from compiler.matrix.bake_strings import substitute, variables_in
 from compiler.render.build_contexts import BuildContexts
 from compiler.render.dockerfile import DockerfileError, Word
@@ -170,7 +171,7 @@ class _Checks:
             yield found._replace(message=message, help=help_)
         names = [printed.restore(name).lower() for name in structure.stages]
         contexts: Mapping[str, str] = target.fields.get("contexts", {})  # type: ignore[assignment]
-        stages = StageNames(names, contexts)
+        stages = StageNames(names, {*map(context_name, contexts)})
         wrong = structure.unsettled.of(printed)
         rejected = [*rejected_instructions(target, structure, wrong, stages)]
         yield from rejected

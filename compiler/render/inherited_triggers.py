@@ -5,7 +5,7 @@ They run directly after `FROM`, in the context of the child, so the parent alone
 
 from collections.abc import Iterable, Iterator
 
-from compiler.external.references import lookup_name
+from compiler.external.references import context_name
 from compiler.render.context_reads import complete_stages, reads
 from compiler.render.context_sources import context_sources
 from compiler.render.dockerfile import DockerfileError, ParsedDockerfile, Stage, read
@@ -44,7 +44,7 @@ class InheritedTriggers:
         if not target.links and _KEYWORD not in text.lower():
             return ()
         inherited = {
-            lookup_name(name): lines
+            context_name(name): lines
             for name, parent in target.links.items()
             if (lines := self._of(parent))
         }

@@ -10,6 +10,7 @@ from compiler.errors import Diagnostic, Problems, Severity
 from compiler.matrix.field_table import ROWS
 from compiler.matrix.matrix import Image, Matrix, WrittenTests, all_changes, all_settings
 from compiler.matrix.pattern import Rule, holds, rule
+from compiler.render.context_keys import unused_contexts
 from compiler.render.render import Dockerfile
 from compiler.render.target_tests import DEVICE_SYNTAX
 from compiler.render.templates import Templates
@@ -45,6 +46,8 @@ def lint(
     _names(plan.matrix, templates.read, bake_template, warn)
     _newer(plan.matrix, warn)
     _parents(dockerfiles, warn)
+    for warning, name in unused_contexts(plan):
+        problems.add(warning, name)
     problems.extend(effects(plan.matrix, dockerfiles))
     return problems.diagnostics()
 
