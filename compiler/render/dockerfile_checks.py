@@ -87,12 +87,13 @@ class _Checks:
         """Check the Dockerfile of one target."""
         target, text, _ = dockerfile
         printed = self._templates.shapes[target.template].of(text)
-        structure = self._structure(printed.shape, target)
+        frontend = self._frontend(target)
+        structure = self._structure(printed.shape, frontend)
         fields = map(id, map(target.fields.get, structure.fields))
         own = self._contexts.own_ignore_file(target)
         wrong = structure.unsettled.of(printed)
         key = (structure, structure.needed(printed.words), own, wrong, *fields)
-        for finding in self._triggers.findings(target, text, self._frontend(target)):
+        for finding in self._triggers.findings(target, text, frontend):
             self._add(finding, target, printed)
         if key in self._clean:
             return
@@ -103,7 +104,7 @@ class _Checks:
         read_as, findings = self._findings(target, text, printed)
         for finding in findings:
             self._add(finding, target, read_as)
-        structure = self._structure(read_as.shape, target)
+        structure = self._structure(read_as.shape, frontend)
         stage = self._missing_stage(target, structure, read_as)
         if stage is not None:
             self.problems.add(stage, target.name)
@@ -114,16 +115,14 @@ class _Checks:
 
     def _is_related(self, target: Target, printed: Printed) -> bool:
         """Return whether a Dockerfile names an image that may be another target's."""
-        structure = self._structure(printed.shape, target)
+        structure = self._structure(printed.shape, self._frontend(target))
         names = (self._image(word, target, structure, printed) for word in structure.images)
         return any(map(self._references.is_related, names))
 
     def _image(self, word: Word, target: Target, structure: Structure, printed: Printed) -> str:
         """Return the name of an image, with the arguments whose values are known."""
-        name = printed.restore(word.text)
-        if "$" not in name:
-            return name
-        return expanded(name, structure.arguments, self._args(target), printed)
+        name, declared = printed.restore(word.text), structure.arguments
+        return expanded(name, declared, self._args(target), printed) if "$" in name else name
 
     def _args(self, target: Target) -> Mapping[str, str]:
         """Return the build arguments of a target, with the defaults of bake variables."""
@@ -131,11 +130,11 @@ class _Checks:
         values = self._references.values
         return {substitute(key, values): substitute(text, values) for key, text in args.items()}
 
-    def _structure(self, shape: Shape, target: Target) -> Structure:
-        key = (shape, self._frontend(target))
+    def _structure(self, shape: Shape, frontend: str) -> Structure:
+        key = (shape, frontend)
         structure = self._structures.get(key)
         if structure is None:
-            structure = self._structures[key] = read_structure(shape.text, key[1])
+            structure = self._structures[key] = read_structure(shape.text, frontend)
         return structure
 
     def _frontend(self, target: Target) -> str:
@@ -150,7 +149,7 @@ class _Checks:
 
         That is the text itself if a printed word affects how it is parsed.
         """
-        structure = self._structure(printed.shape, target)
+        structure = self._structure(printed.shape, self._frontend(target))
         findings = [*self._examine(target, structure, printed)]
         if not printed.words:
             return printed, findings
@@ -158,7 +157,9 @@ class _Checks:
         if structure.is_shared and not new:
             return printed, findings
         whole = Printed(self._wholes.setdefault(text, Shape(text)))
-        actual = [*self._examine(target, self._structure(whole.shape, target), whole)]
+        actual = [
+            *self._examine(target, self._structure(whole.shape, self._frontend(target)), whole)
+        ]
         if structure.is_shared and new <= {_confirmation(f, printed, text) for f in actual}:
             self._confirmed |= new
             return printed, findings
