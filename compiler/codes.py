@@ -181,6 +181,7 @@ class Code(StrEnum):
     # Warnings
     UNUSED_PARENT = "unused-parent"
     UNLINKED_TARGET = "unlinked-target"
+    UNUSED_CONTEXT = "unused-context"
     NEAR_STAGE = "near-stage"
     MISSING_SECRET = "missing-secret"  # noqa: S105
     UNUSED_SECRET = "unused-secret"  # noqa: S105
@@ -592,6 +593,9 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "or a target's name, without depending on that target. Bake builds both at the same time, "
         "so the build uses the image of the last release, or fails. Write `from` and "
         "`FROM {{ parent }}`, or a context `target:NAME`.",
+        Code.UNUSED_CONTEXT: "BuildKit looks for a named context by the short name of an image or "
+        "by the name of a stage: in lower case, without `docker.io/` and `library/`, and without "
+        "`:latest`. A context with another name is never used. Write the name of the help.",
         Code.NEAR_STAGE: "A `FROM` or `--from` names neither a stage nor a target, and differs "
         "from one of them in one character or in letter case. BuildKit looks for an image of that "
         "name in a registry. Correct the name.",

@@ -81,13 +81,25 @@ def familiar(image: str) -> str:
 
 
 def lookup_name(name: str) -> str:
-    """Return the name by which BuildKit finds an image, a stage or a named context.
+    """Return the name of the context that BuildKit looks for in place of an image or a stage.
 
-    >>> lookup_name("docker.io/library/Python:latest"), lookup_name("python@sha256:0")
-    ('python', 'python@sha256:0')
+    >>> lookup_name("docker.io/library/Python:latest"), lookup_name("python:latest@sha256:0")
+    ('python', 'python:latest@sha256:0')
     """
-    plain, at, digest = name.lower().partition("::")[0].partition("@")
-    return f"{(familiar(plain) or plain).removesuffix(':latest')}{at}{digest}"
+    plain, at, digest = name.lower().partition("@")
+    short = familiar(plain) or plain
+    if not at or ":" not in plain.rpartition("/")[2]:
+        short = short.removesuffix(":latest")
+    return f"{short}{at}{digest}"
+
+
+def context_name(key: str) -> str:
+    """Return the `lookup_name` for which BuildKit uses a key of `contexts`: it may have a platform.
+
+    >>> context_name("python::linux/arm64"), context_name("python:latest")
+    ('python', 'python:latest')
+    """
+    return key.partition("::")[0]
 
 
 @lru_cache(maxsize=1024)

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from compiler.errors import CompileError, Location
 from compiler.external.addresses import is_folder
-from compiler.external.references import lookup_name
+from compiler.external.references import context_name
 from compiler.fingerprint.arguments import counted_arguments
 from compiler.fingerprint.components import digest, field_parts, text_parts, with_epoch
 from compiler.fingerprint.context_files import Listing, Trees, UnreadableError, layout_folder
@@ -223,7 +223,7 @@ class _Calculation:
         """Yield the targets whose images a target's Dockerfile reads."""
         read = self._reads(name)
         for key, other in self._linked(name).items():
-            if read.undecided or lookup_name(key) in read.named:
+            if read.undecided or context_name(key) in read.named:
                 yield other
 
     def _reads(self, name: str) -> Reads:
@@ -250,8 +250,8 @@ class _Calculation:
     def _arguments(self, name: str) -> frozenset[str]:
         """Return the build arguments that can change a target's image."""
         arguments: Mapping[str, str] = self.fields[name].get("args", {})  # type: ignore[assignment]
-        contexts = {lookup_name(key): text for key, text in self._contexts(name).items()}
-        linked = {lookup_name(key): other for key, other in self._linked(name).items()}
+        contexts = {context_name(key): text for key, text in self._contexts(name).items()}
+        linked = {context_name(key): other for key, other in self._linked(name).items()}
         read = self._reads(name)
         is_known = all(
             self._reads(linked[base]).args is not None
@@ -277,7 +277,7 @@ class _Calculation:
             listing = self._trees.main(context, target.dockerfile, read.main)
             files.append(_Files(_folder(context), listing, read.main.whole))
         for key, value in sorted(self._contexts(name).items()):
-            reach = read.named.get(lookup_name(key))
+            reach = read.named.get(context_name(key))
             if read.undecided:
                 reach = Reach(whole=read.undecided)
             if reach is None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from compiler.constants import LOCK
 from compiler.errors import CompileError, Diagnostic, Location, Problems
-from compiler.external.references import canonical_tag, familiar, lookup_name
+from compiler.external.references import canonical_tag, context_name, familiar
 from compiler.lock import faults
 from compiler.lock.base_images import IMAGE, OPEN, Base, Build, open_fault
 from compiler.lock.diagnostics import LockDiagnostics, Use
@@ -187,7 +187,7 @@ class Pinner:
         return Build(
             args=plain,
             open_args=marked,
-            contexts=frozenset(lookup_name(self._value(c)) for c in fields.get("contexts", ())),
+            contexts=frozenset(context_name(self._value(c)) for c in fields.get("contexts", ())),
             stage=self._value(fields.get("target", "")),
             platforms=tuple(platforms),
         )

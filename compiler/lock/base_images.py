@@ -36,7 +36,7 @@ class Build:
     open_args: Mapping[str, str] = field(default_factory=dict)
     """The same, with `OPEN` after each value of a bake variable."""
     contexts: frozenset[str] = frozenset()
-    """Named contexts, by `lookup_name`."""
+    """Named contexts, as `context_name` returns them."""
     stage: str = ""
     platforms: tuple[str, ...] = ()
 

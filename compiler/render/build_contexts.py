@@ -11,7 +11,7 @@ from functools import cached_property
 
 from compiler.constants import DOT_GIT, FOLDER, IGNORE, OWN_IGNORE
 from compiler.external.addresses import is_folder
-from compiler.external.references import lookup_name
+from compiler.external.references import context_name
 from compiler.matrix.bake_strings import variables_in
 from compiler.render.ignore_patterns import IgnoreMatcher, read_ignore_file
 from compiler.render.path_patterns import compile_pattern
@@ -123,7 +123,7 @@ class BuildContexts:
         """Return the named contexts of a target that are known folders, by `lookup_name`."""
         contexts: Mapping[str, str] = target.fields.get("contexts", {})  # type: ignore[assignment]
         return {
-            lookup_name(name): self._context(str(value))
+            context_name(name): self._context(str(value))
             for name, value in contexts.items()
             if _is_known(value)
         }

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from compiler.external.references import lookup_name
+from compiler.external.references import context_name, lookup_name
 from compiler.render.build_arguments import automatic_in
 from compiler.render.canonical import canonical, declared_arguments, needed_arguments
 from compiler.render.dockerfile import Argument, DockerfileError, Stage, read
@@ -131,12 +131,14 @@ def reads(
         triggers: named context -> the `triggers` of its image.
         frontend: the frontend that the build arguments name; empty if the text decides.
     """
-    inherited = {lookup_name(name): lines for name, lines in triggers.items()}
+    inherited = {context_name(name): lines for name, lines in triggers.items()}
     try:
         parsed = read(text, frontend)
         if parsed.foreign or not parsed.stages:
             return EVERYTHING._replace(content=text)
-        stages = complete_stages(parsed.stages, {lookup_name(name) for name in contexts}, inherited)
+        stages = complete_stages(
+            parsed.stages, {context_name(name) for name in contexts}, inherited
+        )
     except DockerfileError:
         return EVERYTHING._replace(content=text)
     needed = possible_stages(stages, stage, parsed.escape)
@@ -189,7 +191,7 @@ def complete_stages(
 
     Args:
         stages: the stages of a Dockerfile.
-        contexts: named contexts, as `lookup_name` returns them.
+        contexts: named contexts, as `context_name` returns them.
         inherited: named context -> the instructions that its image triggers.
 
     Raises:

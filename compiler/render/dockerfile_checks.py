@@ -9,15 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Problems, Severity, did_you_mean
+from compiler.external.references import context_name
 from compiler.matrix.bake_strings import substitute, variables_in
 from compiler.render.build_contexts import BuildContexts
 from compiler.render.dockerfile import Word
-from compiler.render.dockerfile_rules import Finding
+from compiler.render.dockerfile_rules import Finding, confirmation
 from compiler.render.field_location import field_location
 from compiler.render.frontends import SYNTAX, frontend_argument
 from compiler.render.image_arguments import expanded
 from compiler.render.inherited_triggers import InheritedTriggers
-from compiler.render.lost_line_ends import LostLineEnds
+from compiler.render.lost_line_ends import LineEndChecks
 from compiler.render.matrix_references import MatrixReferences
 from compiler.render.mounted_ids import missing as missing_id
 from compiler.render.mounted_ids import provided
@@ -81,20 +82,20 @@ class _Checks:
         self._clean: set[tuple[object, ...]] = set()
         """Structures, words and fields in which there is nothing to report, in any target."""
         self._confirmed: set[tuple[object, ...]] = set()
-        self._line_ends: dict[str, LostLineEnds] = {}
-        self._lost_in: dict[Shape, tuple[Diagnostic, ...]] = {}
+        self._line_ends = LineEndChecks(templates)
         self._reported: dict[tuple[object, ...], Diagnostic] = {}
 
     def check(self, dockerfile: Dockerfile) -> None:
         """Check the Dockerfile of one target."""
         target, text, _ = dockerfile
         printed = self._templates.shapes[target.template].of(text)
-        structure = self._structure(printed.shape, target)
+        frontend = self._frontend(target)
+        structure = self._structure(printed.shape, frontend)
         fields = map(id, map(target.fields.get, structure.fields))
         own = self._contexts.own_ignore_file(target)
         wrong = structure.unsettled.of(printed)
         key = (structure, structure.needed(printed.words), own, wrong, *fields)
-        for finding in self._triggers.findings(target, text, self._frontend(target)):
+        for finding in self._triggers.findings(target, text, frontend):
             self._add(finding, target, printed)
         if key in self._clean:
             return
@@ -103,7 +104,7 @@ class _Checks:
         read_as, findings = self._findings(target, text, printed)
         for finding in findings:
             self._add(finding, target, read_as)
-        structure = self._structure(read_as.shape, target)
+        structure = self._structure(read_as.shape, frontend)
         stage = self._missing_stage(target, structure, read_as)
         if stage is not None:
             self.problems.add(stage, target.name)
@@ -117,21 +118,19 @@ class _Checks:
         target, text, _ = dockerfile
         whole = Printed(self._wholes.setdefault(text, Shape(text)))
         if not self._has_lost(target, text, whole.shape):
-            for finding in self._structure(whole.shape, target).findings:
+            for finding in self._structure(whole.shape, self._frontend(target)).findings:
                 self._add(finding, target, whole)
 
     def _is_related(self, target: Target, printed: Printed) -> bool:
         """Return whether a Dockerfile names an image that may be another target's."""
-        structure = self._structure(printed.shape, target)
+        structure = self._structure(printed.shape, self._frontend(target))
         names = (self._image(word, target, structure, printed) for word in structure.images)
         return any(map(self._references.is_related, names))
 
     def _image(self, word: Word, target: Target, structure: Structure, printed: Printed) -> str:
         """Return the name of an image, with the arguments whose values are known."""
-        name = printed.restore(word.text)
-        if "$" not in name:
-            return name
-        return expanded(name, structure.arguments, self._args(target), printed)
+        name, declared = printed.restore(word.text), structure.arguments
+        return expanded(name, declared, self._args(target), printed) if "$" in name else name
 
     def _args(self, target: Target) -> Mapping[str, str]:
         """Return the build arguments of a target, with the defaults of bake variables."""
@@ -139,11 +138,11 @@ class _Checks:
         values = self._references.values
         return {substitute(key, values): substitute(text, values) for key, text in args.items()}
 
-    def _structure(self, shape: Shape, target: Target) -> Structure:
-        key = (shape, self._frontend(target))
+    def _structure(self, shape: Shape, frontend: str) -> Structure:
+        key = (shape, frontend)
         structure = self._structures.get(key)
         if structure is None:
-            structure = self._structures[key] = read_structure(shape.text, key[1])
+            structure = self._structures[key] = read_structure(shape.text, frontend)
         return structure
 
     def _frontend(self, target: Target) -> str:
@@ -158,16 +157,18 @@ class _Checks:
 
         That is the text itself if a printed word affects how it is parsed.
         """
-        structure = self._structure(printed.shape, target)
+        structure = self._structure(printed.shape, self._frontend(target))
         findings = [*self._examine(target, structure, printed)]
         if not printed.words:
             return printed, findings
-        new = {_confirmation(finding, printed, text) for finding in findings} - self._confirmed
+        new = {confirmation(finding, printed, text) for finding in findings} - self._confirmed
         if structure.is_shared and not new:
             return printed, findings
         whole = Printed(self._wholes.setdefault(text, Shape(text)))
-        actual = [*self._examine(target, self._structure(whole.shape, target), whole)]
-        if structure.is_shared and new <= {_confirmation(f, printed, text) for f in actual}:
+        actual = [
+            *self._examine(target, self._structure(whole.shape, self._frontend(target)), whole)
+        ]
+        if structure.is_shared and new <= {confirmation(f, printed, text) for f in actual}:
             self._confirmed |= new
             return printed, findings
         return whole, actual
@@ -179,7 +180,7 @@ class _Checks:
             yield found._replace(message=message, help=help_)
         names = [printed.restore(name).lower() for name in structure.stages]
         contexts: Mapping[str, str] = target.fields.get("contexts", {})  # type: ignore[assignment]
-        stages = StageNames(names, contexts)
+        stages = StageNames(names, {*map(context_name, contexts)})
         wrong = structure.unsettled.of(printed)
         rejected = [*rejected_instructions(target, structure, wrong, stages)]
         yield from rejected
@@ -211,23 +212,18 @@ class _Checks:
             text, word = printed.restore(printed.shape.text), printed.restore(finding.word)
             location = line_location(self._plan, self._templates, target, text, finding.line, word)
             diagnostic = self._reported[key] = finding.at(location)
-        is_error = finding.severity is Severity.ERROR
+        self._note(diagnostic, target)
+
+    def _note(self, diagnostic: Diagnostic, target: Target) -> None:
+        is_error = diagnostic.severity is Severity.ERROR
         (self.problems if is_error else self.warnings).add(diagnostic, target.name)
 
     def _has_lost(self, target: Target, text: str, shape: Shape) -> bool:
         """Return whether an instruction lost the line end before it; add what is found."""
-        if shape not in self._lost_in:
-            name = target.template
-            if name not in self._line_ends:
-                self._line_ends[name] = LostLineEnds(self._templates, name)
-            line_ends = self._line_ends[name]
-            self._lost_in[shape] = line_ends.findings(shape.text, text, target.scope)
-        found = self._lost_in[shape]
-        for one in found:
-            (self.problems if one.severity is Severity.ERROR else self.warnings).add(
-                one, target.name
-            )
-        return any(one.severity is Severity.ERROR for one in found)
+        lost = self._line_ends.findings(target, text, shape)
+        for diagnostic in lost:
+            self._note(diagnostic, target)
+        return any(diagnostic.severity is Severity.ERROR for diagnostic in lost)
 
     def _missing_stage(
         self, target: Target, structure: Structure, printed: Printed
@@ -247,16 +243,3 @@ class _Checks:
             location=field_location(target, self._plan.matrix, "target"),
             help=did_you_mean(wanted, named, otherwise=listed),
         )
-
-
-def _confirmation(finding: Finding, printed: Printed, text: str) -> tuple[object, ...]:
-    """Return what must be found in the text of a variant before a finding is reported.
-
-    An invalid line that contains printed words is confirmed in each text, because it may be valid
-    with other words.
-    """
-    whole = ""
-    if finding.code in {Code.BAD_FROM, Code.DOCKERFILE_SYNTAX}:
-        line = printed.shape.text.split("\n")[finding.line - 1 : finding.line]
-        whole = text if not line or is_marked(line[0]) else ""
-    return printed.shape, whole, finding.code, finding.line

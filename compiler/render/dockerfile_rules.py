@@ -12,6 +12,7 @@ from compiler.errors import Diagnostic, Location, Severity
 from compiler.render.dockerfile import Instruction, ParsedDockerfile
 from compiler.render.dockerfile_words import GO_BOOLEANS, KEYWORDS
 from compiler.render.frontends import directives
+from compiler.render.shapes import Printed, is_marked
 
 
 _VARIABLE = re.compile(r"(?<!\\)\$(?:(\w+)|\{(\w+)(?:\}|:?([+?#%/-])))", re.ASCII)
@@ -165,3 +166,16 @@ def _continued(instruction: Instruction, lines: list[str]) -> Iterator[Finding]:
         doubles, singles = doubles + line.count('"'), singles + line.count("'")
         if instruction.heredocs and "<<" in line:
             return
+
+
+def confirmation(finding: Finding, printed: Printed, text: str) -> tuple[object, ...]:
+    """Return what must be found in the text of a variant before a finding is reported.
+
+    An invalid line that contains printed words is confirmed in each text, because it may be valid
+    with other words.
+    """
+    whole = ""
+    if finding.code in {Code.BAD_FROM, Code.DOCKERFILE_SYNTAX}:
+        line = printed.shape.text.split("\n")[finding.line - 1 : finding.line]
+        whole = text if not line or is_marked(line[0]) else ""
+    return printed.shape, whole, finding.code, finding.line

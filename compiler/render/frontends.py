@@ -16,10 +16,10 @@ SYNTAX = "BUILDKIT_SYNTAX"
 """The argument that replaces the frontend."""
 _OWN = re.compile(r"docker/dockerfile(?:-upstream)?(?:[:@]|\Z)")
 """Frontends that read a Dockerfile as BuildKit itself does."""
-_SHEBANG = re.compile(r"#![^\n]*(?:\n|\Z)")
-_LINE = r"{0}[\t\f\r ]*([a-zA-Z][a-zA-Z0-9]*)[\t\f\r ]*=[\t\f\r ]*([^\t\f\r\n ]+)([^\n]*)(?:\n|\Z)"
-_DIRECTIVES = {comment: re.compile(_LINE.format(comment)) for comment in ("#", "//")}
-_INDENTED = re.compile(r"[^\S\n]+")
+_LINE = (
+    r"([^\S\n]*){}[\t\f\r ]*([a-zA-Z][a-zA-Z0-9]*)"
+    r"[\t\f\r ]*=[\t\f\r ]*([^\t\f\r\n ]+)([^\n]*)(?:\n|\Z)"
+)
 _KNOWN = frozenset({"syntax", "escape", "check"})
 
 
@@ -41,19 +41,27 @@ def directives(text: str, comment: str = "#") -> Iterator[Directive]:
 
     Directives are only recognised on the first lines. White space may precede only `# escape=`.
     """
-    at, line = int(text.startswith("\ufeff")), 1
-    if shebang := _SHEBANG.match(text, at):
-        at, line = shebang.end(), 2
-    while True:
-        indented = _INDENTED.match(text, at)
-        match = _DIRECTIVES[comment].match(text, indented.end() if indented else at)
-        name = match[1].lower() if match else ""
-        if match is None or name not in _KNOWN or (indented and name != "escape"):
+    at, line = _start(text)
+    if comment not in text[at : text.find("\n", at) + 1 or None]:
+        return
+    pattern = re.compile(_LINE.format(comment))  # remembered by `re`
+    while match := pattern.match(text, at):
+        name, is_indented = match[2].lower(), bool(match[1])
+        if name not in _KNOWN or (is_indented and name != "escape"):
             return
-        yield Directive(name, f"{match[2]}{match[3]}".strip(), match[2], match.end(2), line)
-        if indented:
+        yield Directive(name, f"{match[3]}{match[4]}".strip(), match[3], match.end(3), line)
+        if is_indented:
             return
         at, line = match.end(), line + 1
+
+
+def _start(text: str) -> tuple[int, int]:
+    """Return the offset and the line after a byte order mark and a line `#!`."""
+    at = int(text.startswith("\ufeff"))
+    if not text.startswith("#!", at):
+        return at, 1
+    end = text.find("\n", at)
+    return (len(text) if end < 0 else end + 1), 2
 
 
 def syntax_directive(text: str) -> Directive | None:
@@ -61,20 +69,18 @@ def syntax_directive(text: str) -> Directive | None:
 
     The `end` of one in JSON is -1: its position is unknown.
     """
-    for comment in _DIRECTIVES:
+    for comment in ("#", "//"):
         for directive in directives(text, comment):
             if directive.name == "syntax":
                 return directive
-    start = int(text.startswith("\ufeff"))
-    shebang = _SHEBANG.match(text, start)
-    body = text[shebang.end() if shebang else start :]
-    if body.lstrip()[:1] != "{":
+    start, line = _start(text)
+    body = text[start:]
+    if not body.lstrip().startswith("{"):
         return None
     try:
         name = json.loads(body).get("syntax")
     except (ValueError, RecursionError):
         return None
-    line = 2 if shebang else 1
     return Directive("syntax", name, name, -1, line) if isinstance(name, str) and name else None
 
 

@@ -3,19 +3,23 @@
 They run directly after `FROM`, in the context of the child, so the parent alone cannot be checked.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from compiler.external.references import lookup_name
+from compiler.external.references import context_name, lookup_name
 from compiler.render.context_reads import complete_stages, reads
 from compiler.render.context_sources import context_sources
-from compiler.render.dockerfile import DockerfileError, ParsedDockerfile, Stage, read
+from compiler.render.dockerfile import DockerfileError, Instruction, ParsedDockerfile, Stage, read
 from compiler.render.dockerfile_rules import Finding
 from compiler.render.frontends import frontend_argument
+from compiler.render.instruction_checks import Checked, problems
 from compiler.render.mounted_ids import missing, mounts, provided
 from compiler.render.render import Dockerfile
 from compiler.render.shapes import Printed, Shape
 from compiler.render.source_checks import SourceChecks
+from compiler.render.stage_names import StageNames
+from compiler.render.stage_order import certain_links
 from compiler.render.structures import invalid
+from compiler.targets.graph import closure
 from compiler.targets.target import Target
 
 
@@ -44,7 +48,7 @@ class InheritedTriggers:
         if not target.links and _KEYWORD not in text.lower():
             return ()
         inherited = {
-            lookup_name(name): lines
+            context_name(name): lines
             for name, parent in target.links.items()
             if (lines := self._of(parent))
         }
@@ -60,11 +64,13 @@ class InheritedTriggers:
             stages = complete_stages(parsed.stages, (), inherited)
         except DockerfileError as error:
             return (invalid(error),)
-        return tuple(
-            finding
-            for before, after in zip(parsed.stages, stages, strict=True)
-            for finding in self._added(target, parsed, before, after)
-        )
+        built = _surely_built(target, parsed, inherited)
+        found: list[Finding] = []
+        for n, (before, after) in enumerate(zip(parsed.stages, stages, strict=True)):
+            found += self._added(target, parsed, before, after)
+            if n in built:
+                found += _rejected(target, parsed, before, after)
+        return tuple(found)
 
     def _of(self, name: str) -> tuple[str, ...]:
         """Return the instructions that the image of a target triggers in its children."""
@@ -83,8 +89,7 @@ class InheritedTriggers:
         self, target: Target, parsed: ParsedDockerfile, before: Stage, after: Stage
     ) -> Iterator[Finding]:
         """Yield the findings in the instructions that a stage runs in addition to its own."""
-        count = len(after.instructions) - len(before.instructions)
-        added = after.instructions[:count]
+        added = _added_instructions(before, after)
         if not added:
             return
         alone = parsed._replace(stages=(before._replace(instructions=added),), instructions=added)
@@ -101,3 +106,43 @@ class InheritedTriggers:
             ids = provided(target, mount.kind)
             if ids is not None and mount.id not in ids and "$" not in mount.id:
                 yield missing(mount, mount.id, ids)._replace(line=base.line, word=base.text)
+
+
+def _added_instructions(before: Stage, after: Stage) -> tuple[Instruction, ...]:
+    """Return the instructions that a stage runs in addition to its own."""
+    return after.instructions[: len(after.instructions) - len(before.instructions)]
+
+
+def _surely_built(
+    target: Target, parsed: ParsedDockerfile, inherited: Collection[str]
+) -> frozenset[int]:
+    """Return the stages that a target builds, by number, without those that start from a context.
+
+    The triggers of a context are only known if it is another target.
+    """
+    contexts: Mapping[str, str] = target.fields.get("contexts", {})  # type: ignore[assignment]
+    named = {*map(context_name, contexts)}
+    stages = StageNames([stage.name for stage in parsed.stages], named)
+    wanted = str(target.fields.get("target", "")).lower()
+    last = [n for n, name in enumerate(stages.names) if not wanted or name == wanted][-1:]
+    links = {n: to for n, to in certain_links(parsed).items() if n not in stages.replaced}
+    unknown = {
+        n
+        for n, stage in enumerate(parsed.stages)
+        if lookup_name(stage.base.text) in named.difference(inherited)
+    }
+    return closure(last, links) - stages.replaced - unknown
+
+
+def _rejected(
+    target: Target, parsed: ParsedDockerfile, before: Stage, after: Stage
+) -> Iterator[Finding]:
+    """Yield the errors in the inherited instructions of a stage that is built."""
+    args: Mapping[str, str] = target.fields.get("args", {})  # type: ignore[assignment]
+    base = before.base
+    for instruction in _added_instructions(before, after):
+        checked = Checked(instruction, parsed.escape, bool(parsed.frontend))
+        for problem in problems(checked):
+            if problem.argument not in args:
+                reason = f"{problem.reason}, in an ONBUILD of {base.text}"
+                yield Finding(problem.code, reason, problem.help, base.line, base.text)

@@ -32,6 +32,8 @@ _PART = re.compile(r"(?<![\d.])([\d.]+)([a-zµμ]+)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 _SHORTEST = 1e-3
 """Seconds of the shortest interval of a health check that is not 0."""
+_LONGEST = 2**63 / 1e9
+"""Seconds above the longest duration."""
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _LARGEST = 2**31
 _BYTE_SPACE = re.compile("[\t\n\v\f\r \x85\xa0]")
@@ -136,6 +138,8 @@ def _invalid_duration(name: str, value: str) -> str:
         return f"invalid value for --{name}: {value!r}, write a duration such as `30s`"
     parts = _PART.findall(match["parts"] or "")
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if seconds >= _LONGEST:
+        return f"invalid value for --{name}: {value!r} is too long"
     if seconds and (match["sign"] == "-" or seconds < _SHORTEST):
         return f"invalid value for --{name}: {value!r}, must be 0 or at least 1ms"
     return ""

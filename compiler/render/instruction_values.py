@@ -15,14 +15,12 @@ _URL = re.compile(r"(?:https?|git|ssh)://|[\w-]+@[\w.-]+:", re.ASCII)
 _DOWNLOAD = re.compile(r"https?://(?!.*\.git(?:[#?]|\Z))", re.IGNORECASE)
 """What ADD downloads, other than Git repositories."""
 _CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
-_OCTAL = re.compile(r"[0-7]{1,11}")
-_SYMBOLIC = re.compile(r"[ugoa]*(?:[-+=](?:[rwxXst]+|[ugo])?)+")
+_OCTAL = re.compile(r"[0-7]{1,100}")
+_SYMBOLIC = re.compile(r"[ugoa]*(?:[-+=][rwxXstugo]*)+")
 _LARGEST_MODE = 0o7777
-_PORTS = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
+_PORTS = re.compile(r"(\+?[0-9]{1,100})(?:-(\+?[0-9]{1,100}))?")
 _LARGEST_PORT = 65_535
 _PROTOCOLS = ("", "sctp", "tcp", "udp")
-_MOST_PARTS = 3
-"""Parts of `address:port:port`."""
 _SIGNALS = frozenset(
     (
         *("ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT"),
@@ -78,7 +76,7 @@ def _are_ports(text: str) -> bool:
     """Return whether a text is `[[address:]port:]port[/protocol]`; ports may be ranges."""
     *rest, own = text.split(":")
     ports, _, protocol = own.partition("/")
-    if protocol.lower() not in _PROTOCOLS or len(rest) >= _MOST_PARTS:
+    if protocol.lower() not in _PROTOCOLS or not _is_address(":".join(rest[:-1])):
         return False
     sizes = []
     for match in map(_PORTS.fullmatch, [ports, *(part for part in rest[-1:] if part)]):
@@ -86,6 +84,18 @@ def _are_ports(text: str) -> bool:
             return False
         sizes.append(int(match[2] or match[1]) - int(match[1]))
     return not sizes[0] or sizes[0] == sizes[-1]
+
+
+def _is_address(text: str) -> bool:
+    """Return whether a text is an IP address, perhaps in brackets; empty counts as one."""
+    from ipaddress import ip_address
+
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
+    try:
+        return not text or ("%" not in text and bool(ip_address(text)))
+    except ValueError:
+        return False
 
 
 def _stopsignal(instruction: Instruction, escape: str) -> str:
@@ -100,7 +110,8 @@ def _stopsignal(instruction: Instruction, escape: str) -> str:
 
 def _volume(instruction: Instruction, escape: str) -> str:
     volumes = (plain_word(word, escape) for word in instruction.arguments)
-    return "a path in VOLUME is empty" if "" in volumes else ""
+    is_empty = any(volume is not None and not volume.strip() for volume in volumes)
+    return "a path in VOLUME is empty" if is_empty else ""
 
 
 def _copy(instruction: Instruction, escape: str) -> str:

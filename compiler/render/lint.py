@@ -10,6 +10,7 @@ from compiler.errors import Diagnostic, Problems, Severity
 from compiler.matrix.field_table import ROWS
 from compiler.matrix.matrix import Image, Matrix, WrittenTests, all_changes, all_settings
 from compiler.matrix.pattern import Rule, holds, rule
+from compiler.render.context_keys import unused_contexts
 from compiler.render.dockerfile import read
 from compiler.render.matrix_references import MatrixReferences
 from compiler.render.render import Dockerfile
@@ -36,8 +37,7 @@ def lint(
         plan: the plan.
         dockerfiles: the Dockerfiles of its targets.
         templates: the templates that they were rendered from.
-        bake_template: the text of the project's own docker-bake.hcl.j2, which may use variables;
-            empty if it has none.
+        bake_template: the text of the project's own docker-bake.hcl.j2, or empty.
     """
     problems = Problems()
     problems.extend(plan.warnings)
@@ -49,6 +49,8 @@ def lint(
     _newer(plan.matrix, warn)
     _parents(plan, dockerfiles, warn)
     problems.extend(unused_arguments(plan.matrix, dockerfiles, templates))
+    for warning, name in unused_contexts(plan):
+        problems.add(warning, name)
     problems.extend(effects(plan.matrix, dockerfiles))
     return problems.diagnostics()
 

@@ -25,7 +25,9 @@ from compiler.render.dockerfile_words import KEYWORDS
 from compiler.render.marked_lines import NEAR, LostLine, is_within, lost_lines
 from compiler.render.marked_templates import MarkedSandbox, Start, starts
 from compiler.render.marked_text import MARKS
+from compiler.render.shapes import Shape
 from compiler.render.templates import Templates
+from compiler.targets.target import Target
 
 
 _WITHIN = re.compile(rf"(?<=[^\n])(?:{'|'.join(KEYWORDS)})[ \t]", re.IGNORECASE)
@@ -40,7 +42,31 @@ _COMPARED = 100
 """Characters of an instruction that are compared, so that many of them take linear time."""
 
 
-class LostLineEnds:
+class LineEndChecks:
+    """Finds lost line ends in the Dockerfiles of all templates."""
+
+    def __init__(self, templates: Templates) -> None:
+        """Take the templates of the project."""
+        self._templates = templates
+        self._by_template: dict[str, _LostLineEnds] = {}
+        self._found: dict[Shape, tuple[Diagnostic, ...]] = {}
+
+    def findings(self, target: Target, text: str, shape: Shape) -> tuple[Diagnostic, ...]:
+        """Return what lost the line end before it; each shape is examined once.
+
+        For an instruction it is an error. For a line of a here-document, or one that continues an
+        instruction, it is a warning.
+        """
+        if shape not in self._found:
+            name = target.template
+            if name not in self._by_template:
+                self._by_template[name] = _LostLineEnds(self._templates, name)
+            checks = self._by_template[name]
+            self._found[shape] = checks.findings(shape.text, text, target.scope)
+        return self._found[shape]
+
+
+class _LostLineEnds:
     """Finds lost line ends in the Dockerfiles of one template."""
 
     def __init__(self, templates: Templates, name: str) -> None:
@@ -55,9 +81,7 @@ class LostLineEnds:
         self._marked: tuple[MarkedSandbox, Renderer] | None = None
 
     def findings(self, shape: str, text: str, scope: Mapping[str, Any]) -> tuple[Diagnostic, ...]:
-        """Return an error for each instruction that lost the line end before it.
-
-        For a line of a here-document, or one that continues an instruction, it is a warning.
+        """Return what lost the line end before it: errors, otherwise warnings.
 
         Args:
             shape: the Dockerfile, with other text for words that its template printed.

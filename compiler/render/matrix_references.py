@@ -10,7 +10,7 @@ from functools import cached_property
 
 from compiler.codes import Code
 from compiler.errors import Severity
-from compiler.external.references import canonical_tag, familiar, lookup_name
+from compiler.external.references import canonical_tag, context_name, familiar, lookup_name
 from compiler.matrix.bake_strings import substitute
 from compiler.render.dockerfile import Word
 from compiler.render.dockerfile_rules import Finding
@@ -69,11 +69,11 @@ class MatrixReferences:
             is_base: whether a `FROM` names it.
         """
         contexts: Iterable[str] = target.fields.get("contexts", ())  # type: ignore[assignment]
-        if name in contexts or name.lower() in stages or name == "scratch":
+        if name.lower() in stages or name == "scratch":
             return None
         if "$" in name:
-            return self._undecided(name, word, target)
-        if any(lookup_name(name) == lookup_name(context) for context in contexts):
+            return None if name in contexts else self._undecided(name, word, target)
+        if contexts and lookup_name(name) in map(context_name, contexts):
             return None
         owner = self._owner(name)
         if owner is not None and owner.name != target.name:

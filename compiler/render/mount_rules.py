@@ -35,7 +35,10 @@ _SWITCHES = frozenset({"readonly", "ro", "readwrite", "rw"})
 _TEXTS = {"from": "from", "source": "source", "src": "source", "id": "id", "env": "env"} | (
     dict.fromkeys(("target", "dst", "destination"), "target")
 )
-_SIZE = re.compile(r"[0-9]+(?:\.[0-9]*)? ?(?:[kmgtp]i?b?|b)?", re.IGNORECASE)
+_SIZE = re.compile(
+    r"\+?(?:[0-9]+(?:_[0-9]+)*(?:\.[0-9]*)?|\.[0-9]+)(?:e[-+]?[0-9]+)? ?(?:[kmgtp]i?b?|b)?",
+    re.IGNORECASE,
+)
 
 
 def _number(value: str, base: int) -> bool:

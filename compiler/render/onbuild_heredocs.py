@@ -25,7 +25,7 @@ _PATTERN = r"""
 
 Comments and empty lines may follow a continued line.
 """
-_FALSE = re.compile(
+_FALSE = (
     r"\ufeff?(?:[^\S\n]*\#[^\n=]*=[^\n]*\n)*?"
     r"[^\S\n]*\#(?=[^=\n]*[^\S\t\n\v\f\r ])[^=\n]*(?P<equals>=)"
 )
@@ -49,7 +49,8 @@ def parse(text: str) -> "tuple[DockerfileAst, frozenset[int]]":
     """
     from e2b_dockerfile_utils import parse_dockerfile_ast
 
-    if false := _FALSE.match(text):  # a comment for BuildKit, but not for the parser
+    head = text.lstrip()[:1] in {"#", "\ufeff"} and not text.isascii()
+    if head and (false := re.match(_FALSE, text)):  # for BuildKit, it is only a comment
         text = f"{text[: false.start('equals')]} {text[false.end('equals') :]}"
     found = {}
     if "<<" in text:

@@ -4,7 +4,7 @@ import posixpath
 
 from compiler.external.addresses import is_address, is_folder
 from compiler.external.platforms import canonical_platform
-from compiler.external.references import lookup_name
+from compiler.external.references import context_name, lookup_name
 from compiler.render.build_steps import (
     EXECUTED,
     Build,
@@ -38,7 +38,7 @@ class StageWalk:
         """Take the Dockerfile, what it is built with, and the states that are known for that."""
         self._parsed, self._build, self._escape = parsed, build, parsed.escape
         self._known = known
-        self._named = {lookup_name(name): value for name, value in build.contexts.items()}
+        self._named = {context_name(name): value for name, value in build.contexts.items()}
         self._numbers = stage_numbers(parsed.stages)
         self._states: dict[int, ImageState] = {}
         automatic = automatic_arguments(build.platform, build.stage, builder=build.platform)

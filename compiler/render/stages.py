@@ -52,7 +52,7 @@ class ImageWalk:
             parsed: the Dockerfile.
             args: build arguments.
             platform: the platform that is built for; empty if the building machine decides.
-            contexts: named contexts, as `lookup_name` returns them.
+            contexts: named contexts, as `context_name` returns them.
             stage: the stage that is built, by name or number; empty for the last.
         """
         self._parsed, self._contexts, self._stage = parsed, contexts, stage

@@ -9,11 +9,26 @@ from compiler.codes import Code
 from compiler.errors import nearest
 from compiler.render.base_rules import Base
 from compiler.render.context_sources import ContextSource, context_sources
-from compiler.render.dockerfile import Argument, DockerfileError, ParsedDockerfile, Word, read
+from compiler.render.dockerfile import (
+    Argument,
+    DockerfileError,
+    Instruction,
+    ParsedDockerfile,
+    Word,
+    read,
+)
 from compiler.render.dockerfile_rules import Finding, rejected, suspicious
 from compiler.render.dockerfile_words import KEYWORDS
 from compiler.render.mounted_ids import Mount, mounts
-from compiler.render.shapes import Printed, Selection, Shape, is_marked, marks_in, selection
+from compiler.render.shapes import (
+    Printed,
+    Selection,
+    Shape,
+    is_marked,
+    marks_in,
+    selection,
+    without_marks,
+)
 from compiler.render.stage_findings import StageFinding, UnsettledFindings, stage_instructions
 from compiler.render.stage_order import NUMBER, StageUse, certain_links, stage_uses
 
@@ -22,6 +37,16 @@ _MOST_ERRORS = 20
 """Instructions of one Dockerfile that are reported if they cannot be parsed."""
 _KEYWORD = re.compile(r"(\s*+)([A-Za-z]+)")
 _FIELDS = ("context", "contexts", "secret", "ssh", "target")
+
+
+_LIST = r"(?i)\s*(?:ONBUILD\s+)?\w+\s+(?:--\S+\s+)*(?:CMD\s+)?(?=\[)"
+"""What precedes a list in JSON."""
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_ONLY_JSON = r"[\[\]{},:+\-.\w\s]*\]\s*"
+"""What a list in JSON consists of, apart from strings.
+
+These patterns are compiled when they are needed, which is seldom.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -165,5 +190,22 @@ def depends_on_marks(parsed: ParsedDockerfile) -> bool:
     """Return whether a printed word affects how a shape is parsed."""
     if parsed.syntax is not None and is_marked(parsed.syntax.text):
         return True
-    heredocs = (doc for instruction in parsed.instructions for doc in instruction.heredocs)
-    return any(is_marked(doc.name) for doc in heredocs)
+    return any(map(_form_depends_on_marks, parsed.instructions))
+
+
+def _form_depends_on_marks(instruction: Instruction) -> bool:
+    """Return whether a printed word may decide what an instruction is.
+
+    That is a delimiter of a here-document, the keyword after `ONBUILD`, or a word outside the
+    quotes of a list in JSON: with a number there, BuildKit rejects the list.
+    """
+    text = instruction.text
+    if text.isascii():
+        return False
+    if any(is_marked(document.name) for document in instruction.heredocs):
+        return True
+    if instruction.keyword == "ONBUILD" and is_marked("".join(text.split(None, 2)[1:2])):
+        return True
+    start = re.match(_LIST, text) if "[" in text else None
+    plain = re.sub(_STRING, "", text[start.end() :]) if start else ""
+    return is_marked(plain) and re.fullmatch(_ONLY_JSON, without_marks(plain, "0")) is not None

@@ -92,6 +92,15 @@ ACCEPTED = (
         "WORKDIR '/w'\nRUN --mount=type=cache true",
         "WORKDIR /\nWORKDIR w\nRUN --mount=type=tmpfs true",
         "WORKDIR /w\nFROM scratch AS b",
+        "EXPOSE [::1]:80:80 ::1:80:80 +80 000000080 :80:80 80:+80 127.0.0.1::80",
+        *(
+            f"RUN --mount=type=tmpfs,target=/t,size={size} true"
+            for size in ("1e9", ".5g", "+1g", "1_000", "5.", "1e-9", "1e9k", "1kib")
+        ),
+        "COPY --chmod=u+ug a.txt /",
+        "COPY --chmod=u+rg,o= a.txt /",
+        "COPY --chmod=0000000000755 a.txt /",
+        "HEALTHCHECK --interval=2562047h CMD a",
     ),
     "FROM scratch AS a\nWORKDIR /w\nFROM a AS b\nFROM b\nRUN --mount=type=bind true\n",
     "FROM scratch AS a\nONBUILD WORKDIR /w\nFROM a AS b\nFROM b\nRUN --mount=type=bind true\n",
@@ -102,6 +111,8 @@ ACCEPTED = (
     "FROM\\\n  scratch\n",
     "FROM scratch \\",
     "\fFROM\fscratch\fAS\fa\n",
+    "FROM scratch AS a\nONBUILD EXPOSE x\nFROM scratch\n",
+    "FROM scratch AS a\nONBUILD EXPOSE 80\nONBUILD COPY a.txt /\nFROM a\nLABEL a=b\n",
     "FROM --platform=arm64 scratch\n",
     "FROM --platform=${X:-linux/amd64} scratch\n",
     "FROM --platform=windows(10.0.1)/amd64 scratch\n",
@@ -187,8 +198,20 @@ REJECTED = (
         "RUN --mount=target=. true",
         "RUN --mount=type=cache,target=a/.. true",
         "WORKDIR /a\nRUN --mount=target=.. true",
+        *("EXPOSE localhost:80:80", "EXPOSE [x]:80:80", "EXPOSE 1.2.3:80:80", "EXPOSE 8_0"),
+        *("EXPOSE 127.0.0.1:80", "EXPOSE [fe80::1%eth0]:1:1", "EXPOSE [::1]:80", "EXPOSE -80"),
+        *('VOLUME [" "]', 'VOLUME ["a", "\\t"]', "COPY --chmod=00000010000 a.txt /"),
+        "HEALTHCHECK --interval=2562048h CMD a",
+        *(
+            f"RUN --mount=type=tmpfs,target=/t,size={size} true"
+            for size in ("1e", "0x10", "-1", "inf", "1__0", "_1", "1kk")
+        ),
     ),
     "FROM scratch AS a\nFROM a AS b\nFROM b\nRUN --mount=type=bind true\n",
+    "FROM scratch AS a\nONBUILD COPY --from=zz$X / /\nFROM a\nLABEL a=b\n",
+    "FROM scratch AS a\nONBUILD EXPOSE x\nFROM a\nLABEL a=b\n",
+    "FROM scratch AS a\nONBUILD COPY a.txt\nFROM a\nLABEL a=b\n",
+    "FROM scratch AS a\nONBUILD HEALTHCHECK --interval=5 CMD a\nFROM a\nLABEL a=b\n",
     *_after(_TWO, "COPY --from=1 / /", "COPY --from=2 / /", "COPY --from=-1 / /"),
     *_after(_TWO, "COPY --from=$X / /"),
     "FROM scratch AS a\nCOPY --from=1 / /\nFROM scratch\n",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from compiler.external.references import lookup_name
+from compiler.external.references import context_name, lookup_name
 from compiler.render.dockerfile import Instruction, ParsedDockerfile, Stage
 from compiler.reports.layers.safe_changes import may_link, may_precede
 from compiler.targets.target import Target
@@ -47,7 +47,7 @@ def _is_on_image(use: Use) -> bool:
     stages: Sequence[Stage] = use.parsed.stages
     base = stages[use.stage].base.text
     contexts: Mapping[str, str] = use.target.fields.get("contexts", {})  # type: ignore[assignment]
-    named = {lookup_name(name) for name in contexts}
+    named = {context_name(name) for name in contexts}
     return base.lower() not in {stage.name for stage in stages} and lookup_name(base) not in named
 
 

@@ -865,3 +865,22 @@ def test_the_whole_context_holds_what_each_source_reaches(
     }
     again = Trees(folder).main("context", "Dockerfile", Reach(whole="RUN"))
     assert again == whole
+
+
+@pytest.mark.parametrize(
+    ("key", "is_read"),
+    [("acme/base", True), ("acme/base::linux/amd64", True), ("acme/base:latest", False)],
+)
+def test_a_context_counts_by_the_name_that_buildkit_looks_for(
+    tmp_path: Path,
+    key: str,
+    is_read: bool,  # noqa: FBT001
+) -> None:
+    """BuildKit compares names of contexts with the short name of an image."""
+    (tmp_path / "b").write_text("FROM scratch\n")
+    (tmp_path / "a").write_text("FROM acme/base\n")
+    (tmp_path / "matrix.yaml").write_text(
+        "images:\n  base: {dockerfile: b}\n"
+        f"  app: {{dockerfile: a, contexts: {{'{key}': 'target:base'}}}}\n"
+    )
+    assert (taken(tmp_path)["app"].linked == ("base",)) is is_read

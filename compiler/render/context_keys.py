@@ -1,0 +1,53 @@
+"""Warn about names in `contexts` that BuildKit never looks up."""
+
+from collections.abc import Iterator, Mapping
+
+from compiler.codes import Code
+from compiler.errors import Diagnostic, Location, Severity
+from compiler.external.references import context_name, lookup_name
+from compiler.matrix.bake_strings import interpolate, variables_in
+from compiler.render.field_location import field_location
+from compiler.targets.plan import Plan
+from compiler.targets.target import Target
+
+
+def unused_contexts(plan: Plan) -> Iterator[tuple[Diagnostic, str]]:
+    """Yield a warning for each name that BuildKit writes in another way, with the target."""
+    better: dict[str, str] = {}
+    for target in plan.targets:
+        contexts: Mapping[str, str] = target.fields.get("contexts", {})  # type: ignore[assignment]
+        for key in contexts:
+            if key not in better:
+                better[key] = key if variables_in(key) else better_name(key)
+            if better[key] != key:
+                yield _warning(plan, target, key, better[key]), target.name
+
+
+def better_name(key: str) -> str:
+    """Return how a name in `contexts` must be written so that BuildKit finds it.
+
+    >>> better_name("docker.io/acme/Base:latest"), better_name("python::linux/arm64")
+    ('acme/base', 'python::linux/arm64')
+    """
+    name = context_name(key)
+    return f"{lookup_name(name)}{key[len(name) :]}"
+
+
+def _warning(plan: Plan, target: Target, key: str, better: str) -> Diagnostic:
+    return Diagnostic(
+        code=Code.UNUSED_CONTEXT,
+        message=f"BuildKit never looks for a context with the name {key!r}",
+        location=_location(plan, target, key),
+        help=f"write {better!r}",
+        severity=Severity.WARNING,
+    )
+
+
+def _location(plan: Plan, target: Target, key: str) -> Location:
+    """Return where matrix.yaml writes a named context."""
+    written = target.spec.written.get("contexts")
+    contexts = None if written is None else written.value
+    for name, value in contexts.values() if isinstance(contexts, Mapping) else ():
+        if interpolate(name, name.render(target.scope), plan.matrix.variables) == key:
+            return value.locate()
+    return field_location(target, plan.matrix, "contexts")
