@@ -153,9 +153,11 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """
     if _Spent.comparisons > _MAX_COMPARISONS or len(word) > _MAX_WORD:
         return None
+    names = [name for name in dict.fromkeys(known) if len(name) <= _MAX_WORD]
+    if not names:
+        return None
     from difflib import get_close_matches
 
-    names = [name for name in dict.fromkeys(known) if len(name) <= _MAX_WORD]
     _Spent.comparisons += len(names) * (1 + len(word) // 20)
     # 3.1 is most often a 3.10 that lost its zero in another tool.
     close = [f"{word}0"] if f"{word}0" in names else get_close_matches(word, names, n=1)

@@ -14,7 +14,7 @@ from compiler.matrix.jinja_comparisons import to_float
 from compiler.matrix.jinja_metered import limited_filter, limited_test
 from compiler.matrix.jinja_sandbox import BakeSandbox, PrintedText, Sandbox
 from compiler.matrix.jinja_text import as_text, join
-from compiler.matrix.jinja_versions import is_too_long, parse_range
+from compiler.matrix.jinja_versions import LONGEST, parse_range
 
 
 VALUE_DOLLAR, VALUE_BRACE = "\0", "\1"
@@ -63,9 +63,9 @@ def is_version(value: object, specifier: object) -> bool:
     >>> is_version("3.10", ">=3.9,<4")
     True
     """
-    if is_too_long(value):
+    if isinstance(value, str) and len(value) > LONGEST:
         return False
-    if not isinstance(specifier, str) or is_too_long(specifier):
+    if not isinstance(specifier, str) or len(specifier) > LONGEST:
         parse_range(specifier)  # raises the error; other values may be expensive to hash
     return _is_version(value, specifier)
 

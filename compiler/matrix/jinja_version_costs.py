@@ -31,7 +31,8 @@ def counted_items(items: Any) -> Any:
 
 def compared_version(value: Any, specifier: Any = "", *_: Any) -> int:
     """Return what `value is version(specifier)` costs."""
-    return _in_range(size(value), 1, specifier)
+    length = len(value) if type(value) is str else size(value)
+    return _in_range(length, 1, specifier)
 
 
 def matching(items: Any, specifier: Any = "", *_: Any, **__: Any) -> int:
@@ -48,10 +49,11 @@ def ordered(items: Any, *_: Any, **__: Any) -> int:
 
 def _in_range(length: int, count: int, specifier: Any) -> int:
     """Return what comparing versions with a range costs, by their length and their number."""
-    text = specifier if isinstance(specifier, str) else ""
-    specifiers = text.count(",") + 1
-    per_item = _SPECIFIER * specifiers + _CHARACTER * len(text)
-    return size(specifier) + count * per_item + length * (_CHARACTER + specifiers)
+    if not isinstance(specifier, str):
+        return size(specifier) + count * _SPECIFIER + length * (_CHARACTER + 1)
+    specifiers, written = specifier.count(",") + 1, len(specifier)
+    per_item = _SPECIFIER * specifiers + _CHARACTER * written
+    return written + count * per_item + length * (_CHARACTER + specifiers)
 
 
 def _lengths(items: Any) -> list[int]:

@@ -24,13 +24,8 @@ VERSION_FILTER = re.compile(rf"\|\s*({'|'.join(sorted(NAMES))})\b")
 """Finds the use of one of them."""
 
 
-_MAX_LENGTH = 1000
+LONGEST = 1000
 """Characters of the longest text that may be a version, and of the longest range."""
-
-
-def is_too_long(value: object) -> bool:
-    """Return whether a text is too long for a version."""
-    return isinstance(value, str) and len(value) > _MAX_LENGTH
 
 
 def parse_range(specifier: object) -> "SpecifierSet":
@@ -44,8 +39,8 @@ def parse_range(specifier: object) -> "SpecifierSet":
 
     if not isinstance(specifier, str):
         raise TypeError("a version range must be text")
-    if len(specifier) > _MAX_LENGTH:
-        raise ValueError(f"the version range is longer than {_MAX_LENGTH:,} characters")
+    if len(specifier) > LONGEST:
+        raise ValueError(f"the version range is longer than {LONGEST:,} characters")
     try:
         return SpecifierSet(specifier)
     except InvalidSpecifier:
@@ -148,7 +143,7 @@ class VersionFilters:
             text = item.get("value") if isinstance(item, Mapping) else item
             try:
                 is_text = isinstance(text, str | int | float) and not isinstance(text, bool)
-                if not is_text or is_too_long(text):
+                if not is_text or (isinstance(text, str) and len(text) > LONGEST):
                     raise InvalidVersion
                 found.append((item, Version(str(text))))
             except InvalidVersion:

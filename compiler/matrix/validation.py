@@ -226,7 +226,7 @@ def _separated(written: str, key: str) -> str:
     >>> _separated("linux/amd64 linux/arm64", "platforms"), _separated("python --version", "tests")
     ('linux/amd64, linux/arm64', 'python --version')
     """
-    is_list = (_BY_SPACES if key == "platforms" else _BY_COMMAS).match(written)
+    is_list = _BY_SPACES.match(written) if key == "platforms" else _BY_COMMAS.match(written)
     return ", ".join(re.split(r"[\s,]+", written)) if is_list else written
 
 

@@ -73,16 +73,16 @@ def triggered_arguments(text: str) -> frozenset[str] | None:
     return frozenset(names)
 
 
-def has_unknown_base(bases: Iterable[str], stages: Collection[str], known: Collection[str]) -> bool:
+def has_unknown_base(text: str, known: Collection[str]) -> bool:
     """Return whether a stage begins with an image outside the matrix.
 
     BuildKit runs the `ONBUILD ARG` instructions of that image in the stage.
 
     Args:
-        bases: what the stages of a Dockerfile begin with.
-        stages: the names of its stages.
+        text: a Dockerfile that can be parsed.
         known: the named contexts that are targets of the matrix.
     """
-    return any(
-        base != "scratch" and base.lower() not in stages and base not in known for base in bases
-    )
+    stages = read(text).stages
+    names = {stage.name for stage in stages if stage.name} | {"scratch"}
+    bases = (stage.base.text for stage in stages)
+    return any(base.lower() not in names and base not in known for base in bases)

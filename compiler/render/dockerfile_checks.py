@@ -147,8 +147,8 @@ class _Checks:
 
     def _frontend(self, target: Target) -> str:
         """Return the frontend that the build arguments of a target name, or empty."""
-        args = target.fields.get("args", ())
-        return frontend_argument(self._args(target)) if SYNTAX in args else ""  # type: ignore[operator]
+        args: Mapping[str, str] = target.fields.get("args", {})  # type: ignore[assignment]
+        return frontend_argument(self._args(target)) if SYNTAX in args else ""
 
     def _findings(
         self, target: Target, text: str, printed: Printed

@@ -102,8 +102,10 @@ def sameness(dockerfiles: tuple[Dockerfile, ...]) -> list[int]:
                 number = numbers.setdefault((field, frozen), len(numbers))
                 met[field, id(value)] = number
             signature.append(number)
-        group = alike.setdefault((text, frozenset(signature)), _Alike(dockerfiles, links, n))
-        same[n] = leader = group.leader(n)
+        key = (text, frozenset(signature))
+        if key not in alike:
+            alike[key] = _Alike(dockerfiles, links, n)
+        same[n] = leader = alike[key].leader(n)
         if leader != n:
             aliases[target.name] = dockerfiles[leader].target.name
     return same

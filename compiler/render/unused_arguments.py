@@ -7,7 +7,6 @@ counts as declared, and only other Dockerfiles are parsed.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Severity, did_you_mean, nearest
@@ -19,17 +18,14 @@ from compiler.render.build_arguments import (
     triggered_arguments,
     written_arguments,
 )
-from compiler.render.dockerfile import DockerfileError, ParsedDockerfile, read
+from compiler.render.dockerfile import DockerfileError, read
 from compiler.render.field_location import field_location, written_field
+from compiler.render.frontends import SYNTAX
 from compiler.render.render import Dockerfile
-from compiler.render.shapes import Printed, Shape, is_marked
+from compiler.render.shapes import Shape, is_marked
 from compiler.render.structures import depends_on_marks
 from compiler.render.templates import Templates
 from compiler.targets.target import Target
-
-
-_FRONTEND = "BUILDKIT_SYNTAX"
-"""The argument that selects another frontend, which may read any argument."""
 
 
 class _Keys:
@@ -70,7 +66,7 @@ def unused_arguments(
     keys = _Keys(matrix)
     undeclared: dict[tuple[str, Location], list[Dockerfile]] = {}
     declared: set[tuple[str, Location]] = set()
-    for dockerfile in dockerfiles:
+    for dockerfile in _distinct(dockerfiles, templates):
         for name in _own_arguments(dockerfile.target):
             key = name, keys.locate(dockerfile.target, name)
             if key in declared:
@@ -79,16 +75,43 @@ def unused_arguments(
                 declared.add(key)
             else:
                 undeclared.setdefault(key, []).append(dockerfile)
-    texts = {dockerfile.target.name: dockerfile.text for dockerfile in dockerfiles}
+    undeclared = {key: members for key, members in undeclared.items() if key not in declared}
+    texts = {one.target.name: one.text for one in dockerfiles if undeclared}
     for (name, location), members in undeclared.items():
-        if (name, location) not in declared:
-            yield from _check(name, location, _shaped(members, templates), texts)
+        yield from _check(name, location, members, texts)
+
+
+def _distinct(dockerfiles: Iterable[Dockerfile], templates: Templates) -> Iterator[Dockerfile]:
+    """Yield one Dockerfile of those that declare the same arguments and have the same ones.
+
+    These are the Dockerfiles of one shape, unless its template prints the name of an argument.
+    """
+    known: set[tuple[object, ...]] = set()
+    for dockerfile in dockerfiles:
+        target = dockerfile.target
+        args: Mapping[str, object] = target.fields.get("args", {})  # type: ignore[assignment]
+        if args:
+            shape = templates.shapes[target.template].of(dockerfile.text).shape
+            key = (shape, tuple(args), id(written_field(target, "args")), *target.links.values())
+            if key not in known:
+                yield dockerfile
+                if not _prints_arguments(shape):
+                    known.add(key)
+
+
+def _prints_arguments(shape: Shape) -> bool:
+    """Return whether the names of arguments in a shape may depend on printed words."""
+    try:
+        parsed = read(shape.text)
+    except DockerfileError:
+        return True
+    return depends_on_marks(parsed) or any(map(is_marked, written_arguments(parsed)))
 
 
 def _own_arguments(target: Target) -> list[str]:
-    """Return the arguments of a target that only an `ARG` can use."""
+    """Return the arguments that only an `ARG` can use; none if they name another frontend."""
     args = target.fields.get("args")
-    if not isinstance(args, Mapping) or _FRONTEND in args:
+    if not isinstance(args, Mapping) or SYNTAX in args:
         return []
     return [name for name in args if not is_predefined(name) and not variables_in(name)]
 
@@ -101,63 +124,19 @@ def _line(name: str) -> re.Pattern[str]:
     return re.compile(pattern, re.MULTILINE)
 
 
-class _Shaped(NamedTuple):
-    """A target, and its Dockerfile, which may be the shape of several."""
-
-    target: Target
-    parsed: ParsedDockerfile
-    printed: Printed
-
-    @property
-    def arguments(self) -> frozenset[str]:
-        """All arguments that the Dockerfile declares."""
-        return frozenset(map(self.printed.restore, written_arguments(self.parsed)))
-
-    @property
-    def has_unknown_base(self) -> bool:
-        """Whether a stage begins with an image outside the matrix."""
-        stages = self.parsed.stages
-        bases = (self.printed.restore(stage.base.text) for stage in stages)
-        names = {self.printed.restore(stage.name) for stage in stages if stage.name}
-        return has_unknown_base(bases, names, self.target.links)
-
-
-def _shaped(members: Iterable[Dockerfile], templates: Templates) -> Iterator[_Shaped | None]:
-    """Yield one target of each shape, so that many targets take the time of a few.
-
-    None is yielded for a Dockerfile that cannot be parsed, or that another frontend reads.
-    """
-    known: set[tuple[Shape, tuple[str, ...]]] = set()
-    for target, text, _ in members:
-        printed = templates.shapes[target.template].of(text)
-        key = printed.shape, tuple(target.links.values())
-        if key in known:
-            continue
-        try:
-            parsed = read(printed.shape.text)
-            if depends_on_marks(parsed):
-                parsed, printed = read(text), Printed(Shape(text))
-        except DockerfileError:
-            yield None
-            continue
-        if not any(map(is_marked, written_arguments(parsed))):
-            known.add(key)
-        yield None if parsed.foreign else _Shaped(target, parsed, printed)
-
-
 def _check(
-    name: str, location: Location, members: Iterable[_Shaped | None], texts: Mapping[str, str]
+    name: str, location: Location, members: Iterable[Dockerfile], texts: Mapping[str, str]
 ) -> Iterator[Diagnostic]:
     """Yield the warning for an argument, unless one of the Dockerfiles may declare it."""
     names: dict[str, None] = {}
     is_open = False
-    for member in members:
-        known = _declared(member, texts) if member else None
-        if member is None or known is None or name in known:
+    for target, text, _ in members:
+        known = _declared(target, text, texts)
+        if known is None or name in known:
             return
-        args: Mapping[str, object] = member.target.fields["args"]  # type: ignore[assignment]
+        args: Mapping[str, object] = target.fields["args"]  # type: ignore[assignment]
         names |= dict.fromkeys(sorted(known - args.keys()))
-        is_open = is_open or member.has_unknown_base
+        is_open = is_open or has_unknown_base(text, target.links)
     if is_open and nearest(name, names) is None:
         return
     yield Diagnostic(
@@ -169,12 +148,14 @@ def _check(
     )
 
 
-def _declared(member: _Shaped, texts: Mapping[str, str]) -> frozenset[str] | None:
+def _declared(target: Target, text: str, texts: Mapping[str, str]) -> frozenset[str] | None:
     """Return the arguments that a build declares, also for its parents; None if not known."""
-    names = member.arguments
-    for parent in member.target.links.values():
+    try:
+        parsed = read(text)
+    except DockerfileError:
+        return None
+    names = None if parsed.foreign else written_arguments(parsed)
+    for parent in target.links.values():
         triggered = triggered_arguments(texts.get(parent, ""))
-        if triggered is None:
-            return None
-        names |= triggered
+        names = None if names is None or triggered is None else names | triggered
     return names

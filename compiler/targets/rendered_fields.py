@@ -66,8 +66,6 @@ def render_aliases(
     problems: Problems,
 ) -> tuple[BakeString, ...]:
     """Return the aliases of a variant; none if one of them is invalid."""
-    if not aliases:
-        return ()
     try:
         return tuple(
             interpolate(alias.tag, alias.tag.render(scope), matrix.variables) for alias in aliases

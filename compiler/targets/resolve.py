@@ -124,7 +124,7 @@ class _Resolver:
         assert spec.template is not None  # noqa: S101 - a scope is that of a template
         template = render_template_name(spec.template, scope, name, problems)
         fields, invalid = render_fields(spec, scope, name, problems)
-        floating = render_aliases(aliases, scope, matrix, name, problems)
+        floating = render_aliases(aliases, scope, matrix, name, problems) if aliases else ()
         tags = take_tags(fields, floating, named="repositories" in spec.written)
         cache: Any = fields.pop("cache", None)
         tests: Any = fields.pop("tests", ())
