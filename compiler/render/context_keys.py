@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 from compiler.codes import Code
-from compiler.errors import Diagnostic, Location, Severity
+from compiler.errors import Diagnostic, Severity
 from compiler.external.references import context_name, lookup_name
-from compiler.matrix.bake_strings import interpolate, variables_in
-from compiler.render.field_location import field_location
+from compiler.matrix.bake_strings import variables_in
+from compiler.render.field_location import key_location
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
 
@@ -37,17 +37,7 @@ def _warning(plan: Plan, target: Target, key: str, better: str) -> Diagnostic:
     return Diagnostic(
         code=Code.UNUSED_CONTEXT,
         message=f"BuildKit never looks for a context with the name {key!r}",
-        location=_location(plan, target, key),
+        location=key_location(target, plan.matrix, "contexts", key),
         help=f"write {better!r}",
         severity=Severity.WARNING,
     )
-
-
-def _location(plan: Plan, target: Target, key: str) -> Location:
-    """Return where matrix.yaml writes a named context."""
-    written = target.spec.written.get("contexts")
-    contexts = None if written is None else written.value
-    for name, value in contexts.values() if isinstance(contexts, Mapping) else ():
-        if interpolate(name, name.render(target.scope), plan.matrix.variables) == key:
-            return value.locate()
-    return field_location(target, plan.matrix, "contexts")

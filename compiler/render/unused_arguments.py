@@ -10,8 +10,8 @@ from functools import lru_cache
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Severity, did_you_mean, nearest
-from compiler.matrix.bake_strings import interpolate, variables_in
-from compiler.matrix.matrix import Field, Matrix
+from compiler.matrix.bake_strings import variables_in
+from compiler.matrix.matrix import Matrix
 from compiler.render.build_arguments import (
     has_unknown_base,
     is_predefined,
@@ -19,7 +19,7 @@ from compiler.render.build_arguments import (
     written_arguments,
 )
 from compiler.render.dockerfile import DockerfileError, read
-from compiler.render.field_location import field_location, written_field
+from compiler.render.field_location import key_location, written_field
 from compiler.render.frontends import SYNTAX
 from compiler.render.render import Dockerfile
 from compiler.render.shapes import Shape, is_marked
@@ -37,17 +37,10 @@ class _Keys:
 
     def locate(self, target: Target, name: str) -> Location:
         """Return where the key of an argument is written, by the highest level that sets it."""
-        field = written_field(target, "args")
-        if (id(field), name) not in self._places:
-            self._places[id(field), name] = self._find(target, field, name)
-        return self._places[id(field), name]
-
-    def _find(self, target: Target, field: Field | None, name: str) -> Location:
-        value = field.value if field is not None else None
-        for key, _ in value.values() if isinstance(value, Mapping) else ():
-            if interpolate(key, key.render(target.scope), self._matrix.variables) == name:
-                return key.locate()
-        return field_location(target, self._matrix, "args")
+        key = id(written_field(target, "args")), name
+        if key not in self._places:
+            self._places[key] = key_location(target, self._matrix, "args", name)
+        return self._places[key]
 
 
 def unused_arguments(
