@@ -259,7 +259,13 @@ class _Calculation:
             else base in contexts and is_folder(contexts[base])
             for base in read.bases
         )
-        return counted_arguments(arguments, read, is_base_known=is_known)
+        return counted_arguments(arguments, read, self._declared, is_base_known=is_known)
+
+    @cached_property
+    def _declared(self) -> frozenset[str]:
+        """The build arguments that any stage of any Dockerfile declares."""
+        read = map(self._reads, self._targets)
+        return frozenset(name for one in read for name in (*(one.args or ()), *one.other_args))
 
     def _fingerprint(self, name: str) -> Fingerprint:
         target, fields = self._targets[name], self.fields[name]

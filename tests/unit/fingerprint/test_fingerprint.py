@@ -486,6 +486,18 @@ def test_an_external_base_may_declare_any_argument(project: Path, case: str) -> 
     assert ("args.EXTRA" in before["lone"].parts) == counts
 
 
+def test_an_argument_that_another_dockerfile_declares_is_regarded_as_its_own(
+    project: Path,
+) -> None:
+    """A version that is passed to all images builds only those that declare it."""
+    rewrite("matrix.yaml", "    axes: []\n", "    axes: []\n    args: {TORCH: 1}\n")(project)
+    (project / "templates/lone.j2").write_text("FROM acme/a\n")
+
+    before = taken(project)
+
+    assert differing(before, taken(project, sets=["lone.args.TORCH=2"])) == ()
+
+
 def test_a_parent_with_an_unknown_frontend_may_declare_any_argument(project: Path) -> None:
     """The `ONBUILD` instructions of a Dockerfile that is not understood are unknown."""
     before = taken(project)
