@@ -48,7 +48,9 @@ def working_folders(parsed: ParsedDockerfile) -> Iterator[Folder]:
             if stage >= 0:
                 _end(ended, parsed, stage, folder)
             stage += 1
-            base = parsed.stages[stage].base.text
+            written = parsed.stages[stage].base.text
+            is_valid = not (is_marked(written) or invalid_word(written, parsed.escape))
+            base = plain_word(written, parsed.escape) or "" if is_valid else ""
             folder = ended.get(base, _ROOT if base == "scratch" else _UNKNOWN)
         elif instruction.keyword == "WORKDIR":
             folder = _changed(folder, instruction, parsed.escape)

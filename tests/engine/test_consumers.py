@@ -109,6 +109,7 @@ def test_floating_tags_in_another_repository_decide(project: Project) -> None:
     """A release that was rolled back there is not the latest."""
     floating, other = '"${REGISTRY}/base:{{ n }}"', '"${REGISTRY}/other:{{ n }}"'
     project.write("matrix.yaml", MATRIX.replace(floating, other))
+    project.run()
     project.publish("v1.0")
     project.write("ctx/a.txt", "changed")
     project.publish("v1.1")

@@ -285,6 +285,7 @@ REJECTED = (
         *("STOPSIGNAL a", "STOPSIGNAL 0", 'VOLUME [""]', "USER ${A", "WORKDIR 'a", "ENV A='b"),
         *("ENV A=${B", "LABEL a=${b!c}", "ARG A=${B", "ONBUILD ENV A", "ONBUILD CMD [1]"),
         "ONBUILD --x RUN a",
+        'FROM scratch AS a\nFROM "a"\nRUN --mount=type=bind true',
         f"RUN {'a' * 66_000}",
     ),
 )
