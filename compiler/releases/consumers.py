@@ -18,8 +18,8 @@ _NOT_IN_NAMES = re.compile(r"[^A-Z0-9]")
 def image_references(record: ReleaseRecord) -> dict[str, str]:
     """Return each target's image as `REPOSITORY@DIGEST`, if a tag names it.
 
-    A target without tags of its own is part of an index. If it has one platform, its image is that
-    platform's, which the index contains; otherwise it is the index.
+    A target without tags of its own may be part of an index. If it has one platform, its image is
+    that platform's; otherwise it is the index. Tags of several single platforms name no image.
     """
     references = {}
     for name, repository in released_repositories(record).items():
@@ -28,8 +28,9 @@ def image_references(record: ReleaseRecord) -> dict[str, str]:
         shared = [index.digest for index in record.indexes if name in index.targets]
         if not (target.tags or target.moving):
             platforms = [*target.platforms.values()]
-            digest = platforms[0] if len(platforms) == 1 else [*shared, digest][0]
-        references[name] = f"{repository}@{digest}"
+            [digest] = platforms if len(platforms) == 1 else shared[:1] or [""]
+        if digest:
+            references[name] = f"{repository}@{digest}"
     return references
 
 

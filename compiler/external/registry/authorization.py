@@ -17,7 +17,7 @@ from compiler.external.registry.credential_helpers import (
     Credentials,
     InvalidSettingsError,
 )
-from compiler.external.registry.credentials import find_credentials, login_command
+from compiler.external.registry.credentials import find_credentials, login_advice
 from compiler.external.registry.rejections import DENIED, is_transient, quote_reason
 from compiler.external.registry.responses import (
     DeniedError,
@@ -76,13 +76,13 @@ class Authorizer:
         return grant.authorization if grant else ""
 
     def find_login(self, scope: Scope) -> tuple[bool, str]:
-        """Return whether the user has credentials for a scope, and the command that stores them.
+        """Return whether the user has credentials for a scope, and how to change them.
 
         Raises:
             InvalidSettingsError: Docker's settings are invalid, or a credential helper fails.
         """
         credentials = find_credentials(scope, self._environment)
-        return credentials is not None, login_command(scope, self._environment)
+        return credentials is not None, login_advice(scope, self._environment)
 
     def authorize(self, scope: Scope, challenge: str) -> str:
         """Return the value of `Authorization` for a challenge; empty if there is none.
@@ -194,7 +194,7 @@ class Authorizer:
                 f"the token server {server} denied access to {host} ({response.status}): "
                 f"{quote_reason(response)}",
                 code=Code.REGISTRY_DENIED,
-                help_=f"run {login_command(scope, self._environment)} with valid credentials",
+                help_=f"{login_advice(scope, self._environment)}, with valid credentials",
             )
         if not response.ok:
             raise unexpected(host, _answer(server, response))

@@ -11,10 +11,12 @@ from hashlib import sha256
 import requests
 
 from compiler.codes import Code
+from compiler.errors import DiagnosticError
 from compiler.external.registry.parallel import pause
 from compiler.external.registry.responses import (
     Body,
     RegistryError,
+    RejectedError,
     Response,
     UnexpectedResponseError,
     connection_reason,
@@ -28,6 +30,14 @@ CHUNK = 16 * 2**20
 """Maximum number of bytes of a piece."""
 _STREAMS = 5
 """Maximum number of responses with the whole blob that are read, until the connection fails."""
+
+
+class SourceError(RegistryError):
+    """A registry rejected to read a blob."""
+
+    def __init__(self, error: RegistryError) -> None:
+        """Take the error of the request."""
+        DiagnosticError.__init__(self, error.diagnostics)
 
 
 class BlobDownload:
@@ -91,14 +101,17 @@ class BlobDownload:
         """Request the piece at a position; a request for the only piece names no range."""
         end = min(position + self.piece, self.size)
         whole = (position, end) == (0, self.size)
-        response = self._request(
-            "GET",
-            self._repository,
-            f"blobs/{self._digest}",
-            headers={} if whole else {"Range": f"bytes={position}-{end - 1}"},
-            limit=end - position,
-            streams=not whole,
-        )
+        try:
+            response = self._request(
+                "GET",
+                self._repository,
+                f"blobs/{self._digest}",
+                headers={} if whole else {"Range": f"bytes={position}-{end - 1}"},
+                limit=end - position,
+                streams=not whole,
+            )
+        except RejectedError as error:  # not an error of the registry that gets the blob
+            raise SourceError(error) from None
         if response is None:
             raise RegistryError(
                 self._repository,

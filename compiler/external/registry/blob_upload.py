@@ -28,6 +28,8 @@ _MAX_CHUNK = 64 * 2**20
 _MAX_DIGITS = 20
 """Maximum number of digits of a number in a header."""
 _CLIENT_ERRORS = range(400, 500)
+_UNKNOWN = 404
+"""The status code for an upload that the registry does not know."""
 LOST = frozenset({400, 404, 416})
 """Status codes for an upload that the registry does not know, or knows in another state."""
 _NOT_ABOUT_CHUNKS = frozenset({408, 413, 429})
@@ -38,7 +40,12 @@ Request = Callable[..., Response | None]
 
 
 class RejectedChunkError(Exception):
-    """A registry does not accept a blob in chunks; its error is the cause."""
+    """A registry does not accept a blob in chunks."""
+
+    def __init__(self, error: RegistryError, *, may_be_lost: bool) -> None:
+        """Take the registry's error, and whether it may have lost the upload instead."""
+        super().__init__(str(error))
+        self.error, self.may_be_lost = error, may_be_lost
 
 
 class BlobUpload:
@@ -81,7 +88,7 @@ class BlobUpload:
                 start = 0
                 for chunk in chunks:
                     start = self._send_chunk(chunk, start)
-            with _detect_rejected_chunks():
+            with _detect_rejected_chunks(accepted=False):
                 self.send(digest, b"")
         except (InvalidContentError, RejectedChunkError):
             self.cancel()
@@ -102,7 +109,7 @@ class BlobUpload:
         """Send a chunk from its start; return its end."""
         size = sum(map(len, chunk))
         span = {"Content-Range": f"{start}-{start + size - 1}", "Content-Length": str(size)}
-        with _detect_rejected_chunks():
+        with _detect_rejected_chunks(accepted=start > 0):
             response = self._request(
                 "PATCH", self._repository, self._url, body=chunk, headers=_BINARY | span
             )
@@ -141,13 +148,18 @@ def _chunks(pieces: Iterable[bytes], size: int) -> Generator[list[bytes]]:
 
 
 @contextmanager
-def _detect_rejected_chunks() -> Generator[None]:
-    """Raise `RejectedChunkError` if a registry rejects a request because it is for a chunk."""
+def _detect_rejected_chunks(*, accepted: bool) -> Generator[None]:
+    """Raise `RejectedChunkError` if a registry rejects a request because it is for a chunk.
+
+    Args:
+        accepted: whether it has accepted a chunk before: it may have lost the upload since.
+    """
     try:
         yield
     except (MissingRepositoryError, RejectedError) as error:
         if _rejects_chunks(error):
-            raise RejectedChunkError from error
+            is_unknown = isinstance(error, MissingRepositoryError) or error.status == _UNKNOWN
+            raise RejectedChunkError(error, may_be_lost=accepted and is_unknown) from error
         raise
 
 

@@ -9,7 +9,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from compiler.external.json_object import as_object
-from compiler.external.registry.credential_helpers import Credentials, run_helper
+from compiler.external.registry.credential_helpers import (
+    Credentials,
+    InvalidSettingsError,
+    run_helper,
+)
 from compiler.external.registry.docker_settings import (
     AUTH_VARIABLE,
     SETTINGS_FILE,
@@ -40,17 +44,17 @@ def find_credentials(scope: Scope, environment: Mapping[str, str]) -> Credential
     return stored_credentials(settings, scope.host, f"Docker's settings {folder / SETTINGS_FILE}")
 
 
-def login_command(scope: Scope, environment: Mapping[str, str]) -> str:
-    """Return the command that stores the credentials for a request, in backquotes.
-
-    Raises:
-        InvalidSettingsError: the settings of buildx cannot be read.
-    """
-    folder = find_repository_settings(scope, environment)
+def login_advice(scope: Scope, environment: Mapping[str, str]) -> str:
+    """Return how to change the credentials for a request."""
+    try:
+        if variable_credentials(scope.host, environment) is not None:
+            return f"correct or unset {AUTH_VARIABLE}"
+        folder = find_repository_settings(scope, environment)
+    except InvalidSettingsError:
+        folder = None
     if folder is None:
-        return "`docker login`"
-    arguments = ("--config", shlex.quote(str(folder)), "login", scope.host)
-    return f"`docker {' '.join(arguments)}`"
+        return "run `docker login`"
+    return f"run `docker --config {shlex.quote(str(folder))} login {scope.host}`"
 
 
 def variable_credentials(host: str, environment: Mapping[str, str]) -> Credentials | None:

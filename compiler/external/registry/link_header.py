@@ -36,7 +36,7 @@ def linked_url(header: str, relation: str) -> str | None:
         while parameter := _PARAMETER.match(header, at):
             at = parameter.end()
             if parameter[1] and parameter[1].lower() == "rel" and relations is None:
-                relations = (parameter[2] or "").strip('"').lower().split()
+                relations = (parameter[2] or "").strip("\"'").lower().split()
         end = _END.match(header, at)
         if end is None:
             raise ValueError(f"malformed Link header: {header[:200]!r}")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from compiler.external.json_object import load_object
 from compiler.external.references import is_tag_name
@@ -110,7 +110,7 @@ def _pages(
         following = _next_path(response, repository, path)
         if following is None:
             return
-        if following in read:
+        if following in read or (not page and _starts_again(following)):
             if page:
                 raise _malformed(repository, name)
             return
@@ -141,6 +141,11 @@ def _next_path(response: Response, repository: str, path: str) -> str | None:
         return None if url is None else f"{path}?{urlsplit(url).query}"
     except ValueError:
         raise _malformed(repository, path.partition("/")[0]) from None
+
+
+def _starts_again(path: str) -> bool:
+    """Return whether the path of a page names no last entry before it, although it could."""
+    return parse_qs(urlsplit(path).query, keep_blank_values=True).get("last") == [""]
 
 
 def _malformed(repository: str, name: str) -> Exception:

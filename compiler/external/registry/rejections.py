@@ -121,11 +121,11 @@ def _denial(
     kind = RegistryError
     try:
         is_stored, login = find_login()
-        cause = f"no credentials are stored: run {login}"
+        cause = f"no credentials are stored: {login}"
         if is_stored:
             kind = DeniedError
             cause = (
-                f"the stored credentials were rejected: run {login} with an account that may "
+                f"the stored credentials were rejected: {login}, with an account that may "
                 f"{action} it"
             )
     except InvalidSettingsError as error:

@@ -23,8 +23,8 @@ TIMEOUT = 60.0
 """Seconds within which a response must start, and then seconds within which it must end."""
 MAX_RESPONSE = 4 * 2**20
 """Maximum number of bytes of a response, unless the caller allows more."""
-_MAX_ERROR = 2**16
-"""Maximum number of bytes of an error, such as a demand to log in, if the limit is less."""
+_MAX_OTHER = 2**16
+"""Maximum number of bytes of a redirect or an error, if the limit of the content is less."""
 _MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADERS = {"User-Agent": "compile-matrix", "Accept-Encoding": "identity"}
@@ -103,7 +103,7 @@ class Sessions:
             headers: the headers, without the authorization.
             authorization: the value of the header `Authorization`; not sent if empty.
             body: the content.
-            limit: the maximum number of bytes of the response, unless it is an error.
+            limit: the maximum number of bytes of the response, unless it has no content.
             redirects: whether redirects are followed.
             streams: whether the caller reads the body of a response with status 200 itself.
 
@@ -162,8 +162,8 @@ class Sessions:
         except (exceptions.HTTPError, OSError) as error:
             raise connection_error(error) from None
         opened = OpenBody(started) if streams and started.status == HTTPStatus.OK else None
-        is_error = started.status >= HTTPStatus.BAD_REQUEST
-        most = max(limit, _MAX_ERROR) if is_error else limit
+        is_content = started.status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}
+        most = limit if is_content else max(limit, _MAX_OTHER)
         try:
             return Response(
                 status=started.status,

@@ -51,6 +51,8 @@ class Uploads:
         """Repository and digest of a mounted blob -> whether it was uploaded afterwards."""
         self._without_mounts: set[str] = set()
         """Repositories whose registry has reported a mounted blob that it lacks."""
+        self._lost: set[str] = set()
+        """Repositories in which an upload was unknown after accepted chunks."""
         self._without_chunks: set[str] = set()
         """Repositories whose registry has rejected chunks and accepted a blob in one request."""
 
@@ -148,7 +150,12 @@ class Uploads:
 
         def send(upload: BlobUpload) -> None:
             if size <= download.piece:
-                upload.send(digest, download.content())
+                try:
+                    content = download.content()
+                except RegistryError:
+                    upload.cancel()
+                    raise
+                upload.send(digest, content)
             elif target in self._without_chunks or not upload.accepts_chunks(download):
                 upload.send(digest, download)
             else:
@@ -159,10 +166,13 @@ class Uploads:
     def _send_chunks(
         self, target: str, digest: str, download: BlobDownload, upload: BlobUpload
     ) -> None:
-        """Send a blob in chunks, or in one request if the registry rejects chunks."""
+        """Send a blob in chunks; in one request if they are rejected, or unknown a second time."""
         try:
             upload.send_chunks(digest, download)
-        except RejectedChunkError:
+        except RejectedChunkError as rejected:
+            if rejected.may_be_lost and target not in self._lost:
+                self._lost.add(target)
+                raise rejected.error from None
             start_upload(self._request, target).send(digest, download)
             self._without_chunks.add(target)
 

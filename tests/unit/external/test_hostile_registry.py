@@ -253,6 +253,7 @@ def test_endless_pages_are_rejected(
         '<{}>; rel="next"',
         "<{}>;rel=next",
         '<{}>; REL="NEXT"',
+        "<{}>; rel='next'",
         '<{}>;\trel = "prev next"',
         '<{}&a=1;2>; title="a; \\"b, <c>"; rel="next"; rel="prev"',
         '</first>; rel="first", , <{}>; rel="next"',
@@ -288,6 +289,20 @@ def test_an_empty_page_may_refer_to_a_page_that_was_read(serve: Serve, login: Lo
     assert len(server.seen) == 2
 
 
+def test_an_empty_page_may_refer_to_the_start(serve: Serve, login: Login) -> None:
+    """It ends the list of a registry that names the last entry, which an empty page lacks."""
+
+    def respond(handler: Handler, _: bytes) -> None:
+        tags = ["a"] if len(handler.seen) == 1 else []
+        link = f'</v2/acme/tags/list?n=9&last={"".join(tags)}>; rel="next"'
+        handler.reply(200, json.dumps({"tags": tags}).encode(), ("Link", link))
+
+    server = serve(respond)
+
+    assert login().tags(server.repository) == ["a"]
+    assert len(server.seen) == 2
+
+
 @pytest.mark.parametrize("link", ["/v2/a; rel=next", "<a", "<a>; rel=next x", '<a>; title="b'])
 def test_a_link_that_cannot_be_read_is_an_error(serve: Serve, login: Login, link: str) -> None:
     """The list may be incomplete."""
@@ -295,6 +310,21 @@ def test_a_link_that_cannot_be_read_is_an_error(serve: Serve, login: Login, link
 
     with pytest.raises(InvalidContentError, match="list of tags is malformed"):
         login().tags(server.repository)
+
+
+def test_a_redirect_may_be_longer_than_the_content(serve: Serve) -> None:
+    """Its page for people does not count as content."""
+
+    def respond(handler: Handler, _: bytes) -> None:
+        if handler.path == "/blob":
+            handler.reply(200, b"{}")
+        else:
+            handler.reply(307, b"<a>Temporary Redirect</a>" * 20, ("Location", "/blob"))
+
+    server = serve(respond)
+    host = server.repository.partition("/")[0]
+
+    assert Sessions({}).send("GET", f"http://{host}/v2/", {}, limit=2).content == b"{}"
 
 
 def test_a_manifest_names_its_own_type(serve: Serve, login: Login) -> None:

@@ -114,6 +114,24 @@ def test_rejected_chunks(model: ModelRegistry, response: Response, after: int) -
     assert not [write for write in model.writes if write.startswith("PATCH") and write != PATCH]
 
 
+def test_an_upload_that_is_lost_once(model: ModelRegistry) -> None:
+    """It is started over in chunks: a proxy may reject the whole layer in one request."""
+    sent = 0
+
+    def gate(method: str, _: str, perform: Perform) -> Response:
+        nonlocal sent
+        sent += method == "PATCH"
+        if method == "PATCH" and sent == 3:
+            model.repository(TARGET).uploads.clear()
+            return respond(404, "BLOB_UPLOAD_UNKNOWN")
+        return perform()
+
+    ModelRegistries(model, gate).copy_blob(SOURCE, TARGET, DIGEST, len(LAYER))
+
+    assert model.repository(TARGET).blobs == {DIGEST: LAYER}
+    assert sent == 3 + 9
+
+
 def test_a_registry_that_loses_chunks(model: ModelRegistry) -> None:
     """It accepts each chunk, and rejects the digest of all: the layer is sent in one request."""
 

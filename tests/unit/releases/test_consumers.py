@@ -9,7 +9,12 @@ import pytest
 
 from compiler.errors import DiagnosticError
 from compiler.releases.consumers import format_variables, image_references
-from compiler.releases.record import ReleasedIndex, ReleasedTarget, ReleaseRecord
+from compiler.releases.record import (
+    RecordedPlatformTags,
+    ReleasedIndex,
+    ReleasedTarget,
+    ReleaseRecord,
+)
 
 
 DIGEST = f"sha256:{'1' * 64}"
@@ -26,6 +31,9 @@ TARGET = ReleasedTarget(
     seconds=1.0,
     bytes=1,
 )
+
+
+PLATFORM_TAGS = RecordedPlatformTags("linux/arm64", ("r.example/each:arm",), ())
 
 
 def variables(*targets: ReleasedTarget) -> str:
@@ -45,7 +53,10 @@ def test_a_line_for_each_target() -> None:
 
 
 def test_targets_that_only_an_index_contains() -> None:
-    """The image of one platform is in the index; several platforms are the index itself."""
+    """The image of one platform is in the index; several platforms are the index itself.
+
+    Tags of several single platforms name no image of the target.
+    """
     digests = [f"sha256:{number * 64}" for number in "2345"]
     arm, both = (
         replace(TARGET, target=name, tags=(), platforms=platforms)
@@ -57,12 +68,16 @@ def test_targets_that_only_an_index_contains() -> None:
     index = ReleasedIndex(
         targets=("arm", "both"), tags=("r.example/all:v1",), moving=(), digest=digests[3]
     )
-    record = ReleaseRecord(release="v1", targets=(TARGET, arm, both), indexes=(index,))
+    alone = replace(both, target="alone", platform_tags=(PLATFORM_TAGS,))
+    one = replace(arm, target="one", platform_tags=(PLATFORM_TAGS,))
+    targets = (TARGET, arm, both, alone, one)
+    record = ReleaseRecord(release="v1", targets=targets, indexes=(index,))
 
     assert image_references(record) == {
         "server-3_11": f"r.example/server@{DIGEST}",
         "arm": f"r.example/all@{digests[0]}",
         "both": f"r.example/all@{digests[3]}",
+        "one": f"r.example/each@{digests[0]}",
     }
 
 
