@@ -178,6 +178,7 @@ def _check_other_files(
 ) -> None:
     """Check the template of the bake file and matrix.lock, also against valid Dockerfiles."""
     from compiler.lock.apply import load_lock, pinned
+    from compiler.lock.lockfile import Lock
 
     invalid = problems.targets() | planned.unsound
     sound = tuple(one for one in dockerfiles if one.target.name not in invalid)
@@ -186,8 +187,9 @@ def _check_other_files(
     except CompileError as error:
         problems.extend(error.diagnostics)
     try:
-        if lock := load_lock(files):
-            pinned(planned, sound, lock, templates)
+        lock = load_lock(files)
+        if lock or planned.matrix.lock.policy:
+            pinned(planned, sound, lock or Lock(), templates)
     except CompileError as error:
         problems.extend(error.diagnostics)
 

@@ -32,6 +32,7 @@ _VERSION = re.compile(r"v?\d+(?:\.\d+)*(?:[-.+]?[a-z][\w.+-]*)?", re.ASCII)
 """Texts that look like versions; a date with `-` does not."""
 _THREE_PARTS = re.compile(r"v?\d+(?:\.\d+){2,}", re.ASCII)
 _TRUTH = {"true": True, "false": False}
+_TEST = 'compare versions with a test, such as `{} is version(">=1.2.3")`'
 
 
 class ComparisonError(ValueError):
@@ -80,7 +81,7 @@ class NotANumberError(ComparisonError):
         """Return the message, and what to write instead."""
         name = _name_of(self._value, scope) or "x"
         message = f"{self._value!r} is a version, not a number"
-        return message, f'compare versions with a test, such as `{name} is version(">=1.2.3")`'
+        return message, _TEST.format(name)
 
 
 def _range(name: str, symbol: str, value: object, bound: object) -> str:
@@ -92,9 +93,9 @@ def _range(name: str, symbol: str, value: object, bound: object) -> str:
 
 
 def _name_of(value: object, scope: Mapping[str, Any]) -> str:
-    """Return the first name with a value; empty if there is none."""
-    same = (name for name, known in scope.items() if type(known) is type(value) and known == value)
-    return next(same, "")
+    """Return the only name with a value; empty if there is none, or several."""
+    same = [name for name, known in scope.items() if type(known) is type(value) and known == value]
+    return same[0] if len(same) == 1 else ""
 
 
 def check_texts(operation: str, left: Any, right: Any) -> None:
@@ -105,11 +106,19 @@ def check_texts(operation: str, left: Any, right: Any) -> None:
     """
     if not (isinstance(left, str) and isinstance(right, str)):
         return
-    if len(left) == len(right) and left.isdigit() and right.isdigit():
-        return  # numbers of one length are ordered like text: 20260131, 7
+    widths = _widths(left) if f"{left}{right}".replace(".", "").isdigit() else []
+    if widths and widths == _widths(right):
+        return  # ordered like numbers: 20260131, 7, 22.04
     if _VERSION.fullmatch(left) and _VERSION.fullmatch(right):
         problem = "compares text, in which 3.10 is less than 3.9"
         raise ComparisonError(problem, left, _SYMBOLS[operation], right)
+
+
+def _widths(text: str) -> list[int]:
+    """Return the lengths of the parts of a version; none if a part is not padded, as in 3.9."""
+    parts = text.split(".")
+    is_padded = len(parts) == 1 or all(len(part) > 1 for part in parts)
+    return [len(part) for part in parts] if is_padded else []
 
 
 def check_mixed(operation: str, left: Any, right: Any) -> None:
@@ -132,15 +141,17 @@ def check_mixed(operation: str, left: Any, right: Any) -> None:
 ORDERED = frozenset({"lt", "lteq", "gt", "gteq"})
 
 
-def to_float(value: Any, default: float = 0.0) -> float:
+def to_float(value: Any, default: float | None = None) -> float:
     """Return the filter `float` of a value.
+
+    A default of the author is used for any text that is not a number.
 
     Raises:
         NotANumberError: the value is a version with three or more parts, such as 3.10.1.
     """
-    if isinstance(value, str) and _THREE_PARTS.fullmatch(value):
+    if default is None and isinstance(value, str) and _THREE_PARTS.fullmatch(value):
         raise NotANumberError(value)
-    return do_float(value, default)
+    return do_float(value, 0.0 if default is None else default)
 
 
 def refuse_decimals(comparison: nodes.Compare, name: str | None, filename: str | None) -> None:

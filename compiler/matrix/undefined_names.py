@@ -6,7 +6,7 @@ follow from that value, so they end the search.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,10 @@ from compiler.matrix.jinja_names import explain_undefined
 
 _MOST = 10
 """Undefined names that are found in one text."""
+_TAG = re.compile(r"\{[{%]([^{}%]*)[%}]\}")
+_STRING = re.compile(r"'[^'\"]*'|\"[^'\"]*\"")
+_NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+_KEYWORDS = frozenset({"and", "elif", "else", "if", "in", "is", "not", "or"})
 _UNDEFINED = re.compile(r"'(\w+)' is undefined\Z")
 
 
@@ -42,23 +46,25 @@ def further_errors(
         similar = nearest(found[1], known)
         replaced[found[1]] = scope[similar] if similar else ""
         error = render({**scope, **replaced})
-        if error is None or error.code is not Code.UNDEFINED_NAME or _uses(error, replaced):
+        if error is None or error.code is not Code.UNDEFINED_NAME or _follows(error, known):
             return
-        yield _with_help(error, known)
+        undefined = _UNDEFINED.match(error.message)
+        if undefined is not None and undefined[1] in replaced:
+            return
+        if undefined is not None:
+            # The help must not mention names that are undefined, too.
+            error = replace(error, help=explain_undefined(error.message, undefined[1], known)[1])
+        yield error
 
 
-def _uses(error: Diagnostic, names: Mapping[str, Any]) -> bool:
-    """Return whether an error may follow from the value of a name: it is on the same line."""
-    text = error.location.text if isinstance(error.location, Location) else ""
+def _follows(error: Diagnostic, known: Collection[str]) -> bool:
+    """Return whether an error may follow from a value that replaces an undefined name.
+
+    A missing attribute or key does not, if all names on its line are those of the scope.
+    """
     undefined = _UNDEFINED.match(error.message)
     if undefined is not None:
-        return undefined[1] in names
-    return any(re.search(rf"\b{name}\b", text) for name in names)
-
-
-def _with_help(error: Diagnostic, known: list[str]) -> Diagnostic:
-    """Return an error whose help does not mention names that are undefined, too."""
-    undefined = _UNDEFINED.match(error.message)
-    if undefined is None:
-        return error
-    return replace(error, help=explain_undefined(error.message, undefined[1], known)[1])
+        return False
+    text = error.location.text if isinstance(error.location, Location) else ""
+    names = _NAME.findall(_STRING.sub("", " ".join(_TAG.findall(text))))
+    return not {*names} - _KEYWORDS <= {*known}

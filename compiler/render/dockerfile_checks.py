@@ -105,7 +105,8 @@ class _Checks:
         for finding in findings:
             self._add(finding, target, read_as)
         structure = self._structure(read_as.shape, frontend)
-        stage = self._missing_stage(target, structure, read_as)
+        is_read = all(finding.code is not Code.BAD_FROM for finding in findings)
+        stage = self._missing_stage(target, structure, read_as) if is_read else None
         if stage is not None:
             self.problems.add(stage, target.name)
         is_settled = self.provided.note(target, structure, read_as, text)

@@ -8,12 +8,14 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from compiler.external.references import context_name
 from compiler.matrix.bake_strings import BakeString
 from compiler.matrix.field_table import TABLE
-from compiler.render.build_arguments import can_change_image
-from compiler.render.context_reads import reads
+from compiler.render.build_arguments import can_change_image, is_interpreted
+from compiler.render.context_reads import EVERYTHING, Reads, reads
 from compiler.render.dockerfile import DockerfileError, read
 from compiler.render.dockerfile_words import UNKNOWN
+from compiler.render.frontends import frontend_argument
 from compiler.render.render import Dockerfile
 from compiler.targets.graph import ordered
 from compiler.targets.links import link_to, linked_target
@@ -39,14 +41,14 @@ class _Alike:
     ) -> None:
         self._dockerfiles, self._links, self._first = dockerfiles, links, first
         self._leaders: dict[frozenset[tuple[str, str]], int] = {}
-        self._declared: frozenset[str] | None = None
+        self._read = EVERYTHING
 
     def leader(self, n: int) -> int:
         """Return the first Dockerfile that is the same image as another: itself if it is new."""
         if n == self._first:
             return n
         if not self._leaders:
-            self._declared = self._arguments()
+            self._read = self._reads()
             self._leaders[self._values(self._first)] = self._first
         return self._leaders.setdefault(self._values(n), n)
 
@@ -54,22 +56,42 @@ class _Alike:
         """Return the build arguments that can change an image, with their values."""
         args = self._dockerfiles[n].target.fields.get("args")
         pairs = args.items() if isinstance(args, Mapping) else ()
-        return frozenset(pair for pair in pairs if can_change_image(pair[0], self._declared))
+        return frozenset(pair for pair in pairs if self._counts(pair[0]))
 
-    def _arguments(self) -> frozenset[str] | None:
-        """Return the arguments that the first Dockerfile reads; None if that is not known."""
+    def _counts(self, name: str) -> bool:
+        """Return whether an argument can change the image, if only by `ONBUILD ARG` of a base."""
+        read, links = self._read, self._dockerfiles[self._first].target.links
+        if can_change_image(name, read.args):
+            return True
+        is_open = not read.bases <= {*map(context_name, links)}
+        return is_open and name not in read.other_args and not is_interpreted(name)
+
+    def _reads(self) -> Reads:
+        """Return what the first Dockerfile reads."""
         target, text, _ = self._dockerfiles[self._first]
         contexts: Mapping[str, str] = target.fields.get("contexts", {})  # type: ignore[assignment]
         parents = (self._dockerfiles[parent] for parent in self._links.get(self._first, ()))
         triggers = {
-            name: reads(parent.text, stage=_stage(parent.target)).triggers
+            name: reads(
+                parent.text, stage=_stage(parent.target), frontend=_frontend(parent.target)
+            ).triggers
             for name, parent in zip(target.links, parents, strict=False)
         }
-        return reads(text, stage=_stage(target), contexts=contexts, triggers=triggers).args
+        return reads(
+            text,
+            stage=_stage(target),
+            contexts=contexts,
+            triggers=triggers,
+            frontend=_frontend(target),
+        )
 
 
 def _stage(target: Target) -> str:
     return str(target.fields.get("target", ""))
+
+
+def _frontend(target: Target) -> str:
+    return frontend_argument(target.fields.get("args", {}))  # type: ignore[arg-type]
 
 
 def sameness(dockerfiles: tuple[Dockerfile, ...]) -> list[int]:

@@ -36,6 +36,8 @@ _LONGEST = 2**63 / 1e9
 """Seconds above the longest duration."""
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _LARGEST = 2**31
+_MOST_DIGITS = 20
+"""Characters of a number, so that one of any length takes linear time."""
 _BYTE_SPACE = re.compile("[\t\n\v\f\r \x85\xa0]")
 """Bytes that Go takes for spaces."""
 
@@ -127,7 +129,8 @@ def _invalid_value(keyword: str, name: str, value: str) -> str:
     if keyword != "HEALTHCHECK" or not value:
         return ""
     if name == "retries":
-        is_valid = _INTEGER.fullmatch(value) and 0 <= int(value) < _LARGEST
+        is_short = len(value) < _MOST_DIGITS and _INTEGER.fullmatch(value)
+        is_valid = is_short and 0 <= int(value) < _LARGEST
         return "" if is_valid else f"invalid value for --retries: {value!r}, must be 0 or more"
     return _invalid_duration(name, value)
 

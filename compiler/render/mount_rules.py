@@ -41,9 +41,13 @@ _SIZE = re.compile(
 )
 
 
+_MOST_DIGITS = 20
+
+
 def _number(value: str, base: int) -> bool:
     digits = "".join(map(str, range(base)))
-    return bool(re.fullmatch(f"[{digits}]+", value)) and int(value, base) < 2**32
+    is_number = re.fullmatch(f"[{digits}]+", value) is not None
+    return is_number and len(value.lstrip("0")) < _MOST_DIGITS and int(value, base) < 2**32
 
 
 _VALID: Mapping[str, Callable[[str], bool]] = {

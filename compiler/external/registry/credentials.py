@@ -54,7 +54,8 @@ def login_advice(scope: Scope, environment: Mapping[str, str]) -> str:
         folder = None
     if folder is None:
         return "run `docker login`"
-    return f"run `docker --config {shlex.quote(str(folder))} login {scope.host}`"
+    arguments = ("--config", shlex.quote(str(folder)), "login", scope.host)
+    return f"run `docker {' '.join(arguments)}`"
 
 
 def variable_credentials(host: str, environment: Mapping[str, str]) -> Credentials | None:

@@ -281,13 +281,13 @@ def test_what_is_part_of_the_image(tmp_path: Path, field: str) -> None:
     ("name", "instructions", "images"),
     [
         ("PYTHON", "ARG PYTHON", 6),
-        ("PYTHON", "ONBUILD ARG PYTHON", 2),
-        ("PYTHN", "ARG PYTHON", 2),
+        ("PYTHON", "ONBUILD ARG PYTHON", 6),
+        ("PYTHN", "ARG PYTHON", 6),
         ("SOURCE_DATE_EPOCH", "ARG PYTHON", 6),
         ("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "ARG PYTHON", 6),
         ("BUILDKIT_INLINE_CACHE", "ARG PYTHON", 2),
         ("HTTP_PROXY", "ARG PYTHON", 2),
-        ("TARGETARCH", "ARG PYTHON", 2),
+        ("TARGETARCH", "ARG PYTHON", 6),
         ("TARGETARCH", "FROM --platform=linux/${TARGETARCH} b", 6),
         ("PYTHON", "COPY --from=other . /\nFROM b AS other\nARG PYTHON\nFROM a", 2),
     ],
@@ -297,7 +297,7 @@ def test_arguments_that_are_read_are_part_of_the_image(
 ) -> None:
     """An argument makes another image if the stage that is built declares it, or BuildKit reads it.
 
-    An `ONBUILD ARG` counts for children.
+    An `ONBUILD ARG` of the base image may declare any that no stage declares.
     """
     field = f"    args: {{{name}: '{{{{ python }}}}'}}\n"
     texts = messages(tmp_path, GPU + field, f"FROM a:{{{{ gpu }}}}\n{instructions}")
