@@ -1,6 +1,6 @@
 """Decide which build arguments can change an image, and which a Dockerfile can declare."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from compiler.render.canonical import EPOCH, FRONTEND, declared_arguments
 from compiler.render.dockerfile import DockerfileError, ParsedDockerfile, read
@@ -73,16 +73,18 @@ def triggered_arguments(text: str) -> frozenset[str] | None:
     return frozenset(names)
 
 
-def has_unknown_base(text: str, known: Collection[str]) -> bool:
+def has_unknown_base(
+    parsed: ParsedDockerfile, restore: Callable[[str], str], known: Collection[str]
+) -> bool:
     """Return whether a stage begins with an image outside the matrix.
 
     BuildKit runs the `ONBUILD ARG` instructions of that image in the stage.
 
     Args:
-        text: a Dockerfile that can be parsed.
+        parsed: a Dockerfile, perhaps with marks.
+        restore: replaces the marks in a text.
         known: the named contexts that are targets of the matrix.
     """
-    stages = read(text).stages
-    names = {stage.name for stage in stages if stage.name} | {"scratch"}
-    bases = (stage.base.text for stage in stages)
+    names = {restore(stage.name).lower() for stage in parsed.stages if stage.name} | {"scratch"}
+    bases = (restore(stage.base.text) for stage in parsed.stages)
     return any(base.lower() not in names and base not in known for base in bases)

@@ -18,29 +18,14 @@ from compiler.render.build_arguments import (
     triggered_arguments,
     written_arguments,
 )
-from compiler.render.dockerfile import DockerfileError, read
+from compiler.render.dockerfile import DockerfileError, ParsedDockerfile, read
 from compiler.render.field_location import key_location, written_field
 from compiler.render.frontends import SYNTAX
 from compiler.render.render import Dockerfile
-from compiler.render.shapes import Shape, is_marked
+from compiler.render.shapes import Printed, Shape, is_marked
 from compiler.render.structures import depends_on_marks
 from compiler.render.templates import Templates
 from compiler.targets.target import Target
-
-
-class _Keys:
-    """The places of matrix.yaml where the arguments of targets are written."""
-
-    def __init__(self, matrix: Matrix) -> None:
-        self._matrix = matrix
-        self._places: dict[tuple[int, str], Location] = {}
-
-    def locate(self, target: Target, name: str) -> Location:
-        """Return where the key of an argument is written, by the highest level that sets it."""
-        key = id(written_field(target, "args")), name
-        if key not in self._places:
-            self._places[key] = key_location(target, self._matrix, "args", name)
-        return self._places[key]
 
 
 def unused_arguments(
@@ -56,22 +41,40 @@ def unused_arguments(
         dockerfiles: the Dockerfiles of its targets.
         templates: the templates that they were rendered from.
     """
-    keys = _Keys(matrix)
-    undeclared: dict[tuple[str, Location], list[Dockerfile]] = {}
-    declared: set[tuple[str, Location]] = set()
+    undeclared: dict[tuple[str, int], list[Dockerfile]] = {}
+    """Argument, and the identity of the field that sets it -> Dockerfiles."""
+    declared: dict[tuple[str, int], Target] = {}
     for dockerfile in _distinct(dockerfiles, templates):
         for name in _own_arguments(dockerfile.target):
-            key = name, keys.locate(dockerfile.target, name)
+            key = name, id(written_field(dockerfile.target, "args"))
             if key in declared:
                 continue
             if _line(name).search(dockerfile.text):
-                declared.add(key)
+                declared[key] = dockerfile.target
             else:
                 undeclared.setdefault(key, []).append(dockerfile)
     undeclared = {key: members for key, members in undeclared.items() if key not in declared}
     texts = {one.target.name: one.text for one in dockerfiles if undeclared}
-    for (name, location), members in undeclared.items():
-        yield from _check(name, location, members, texts)
+    shaped = _Shaped(templates)
+    located: dict[str, set[Location]] = {}
+    """Argument -> where it is declared, or reported."""
+    for (name, _), members in undeclared.items():
+        help_ = _undeclared(name, members, texts, shaped)
+        if not help_:
+            continue
+        if name not in located:
+            users = (target for key, target in declared.items() if key[0] == name)
+            located[name] = {key_location(user, matrix, "args", name) for user in users}
+        location = key_location(members[0].target, matrix, "args", name)
+        if location not in located[name]:
+            located[name].add(location)
+            yield Diagnostic(
+                code=Code.UNUSED_ARG,
+                message=f"unused build argument {name!r}: no Dockerfile declares it",
+                location=location,
+                help=help_,
+                severity=Severity.WARNING,
+            )
 
 
 def _distinct(dockerfiles: Iterable[Dockerfile], templates: Templates) -> Iterator[Dockerfile]:
@@ -117,36 +120,52 @@ def _line(name: str) -> re.Pattern[str]:
     return re.compile(pattern, re.MULTILINE)
 
 
-def _check(
-    name: str, location: Location, members: Iterable[Dockerfile], texts: Mapping[str, str]
-) -> Iterator[Diagnostic]:
-    """Yield the warning for an argument, unless one of the Dockerfiles may declare it."""
+class _Shaped:
+    """Dockerfiles as they are parsed: many as one, if only other words are printed in them."""
+
+    def __init__(self, templates: Templates) -> None:
+        self._templates = templates
+
+    def parsed(self, dockerfile: Dockerfile) -> tuple[ParsedDockerfile, Printed]:
+        """Return a Dockerfile with marks, and the words that they replace.
+
+        Raises:
+            DockerfileError: it cannot be parsed.
+        """
+        target, text, _ = dockerfile
+        printed = self._templates.shapes[target.template].of(text)
+        if _prints_arguments(printed.shape):
+            printed = Printed(Shape(text))
+        return read(printed.shape.text), printed
+
+
+def _undeclared(
+    name: str, members: Iterable[Dockerfile], texts: Mapping[str, str], shaped: _Shaped
+) -> str:
+    """Return the help for an argument; empty if one of the Dockerfiles may declare it."""
     names: dict[str, None] = {}
     is_open = False
-    for target, text, _ in members:
-        known = _declared(target, text, texts)
+    for dockerfile in members:
+        target = dockerfile.target
+        try:
+            parsed, printed = shaped.parsed(dockerfile)
+        except DockerfileError:
+            return ""
+        known = _declared(target, parsed, texts)
         if known is None or name in known:
-            return
+            return ""
         args: Mapping[str, object] = target.fields["args"]  # type: ignore[assignment]
         names |= dict.fromkeys(sorted(known - args.keys()))
-        is_open = is_open or has_unknown_base(text, target.links)
+        is_open = is_open or has_unknown_base(parsed, printed.restore, target.links)
     if is_open and nearest(name, names) is None:
-        return
-    yield Diagnostic(
-        code=Code.UNUSED_ARG,
-        message=f"unused build argument {name!r}: no Dockerfile declares it",
-        location=location,
-        help=did_you_mean(name, names, otherwise=f"declare it with `ARG {name}`, or remove it"),
-        severity=Severity.WARNING,
-    )
+        return ""
+    return did_you_mean(name, names, otherwise=f"declare it with `ARG {name}`, or remove it")
 
 
-def _declared(target: Target, text: str, texts: Mapping[str, str]) -> frozenset[str] | None:
+def _declared(
+    target: Target, parsed: ParsedDockerfile, texts: Mapping[str, str]
+) -> frozenset[str] | None:
     """Return the arguments that a build declares, also for its parents; None if not known."""
-    try:
-        parsed = read(text)
-    except DockerfileError:
-        return None
     names = None if parsed.foreign else written_arguments(parsed)
     for parent in target.links.values():
         triggered = triggered_arguments(texts.get(parent, ""))
