@@ -11,13 +11,13 @@ from typing import NamedTuple, TypeAlias
 from compiler.errors import CompileError, Location
 from compiler.external.addresses import is_folder
 from compiler.external.references import context_name
-from compiler.fingerprint.arguments import counted_arguments
 from compiler.fingerprint.components import digest, field_parts, text_parts, with_epoch
 from compiler.fingerprint.context_files import Listing, Trees, UnreadableError, layout_folder
 from compiler.fingerprint.set_overrides import DECIDING, OverrideError
 from compiler.lock.mirror import resolved_mirror, without_mirror
 from compiler.output.artifact import Compilation
 from compiler.output.bake_resolved import ResolvedPlan
+from compiler.render.build_arguments import can_change_image
 from compiler.render.canonical import EPOCH
 from compiler.render.context_reads import Reach, Reads, reads
 from compiler.render.frontends import frontend_argument
@@ -259,7 +259,11 @@ class _Calculation:
             else base in contexts and is_folder(contexts[base])
             for base in read.bases
         )
-        return counted_arguments(arguments, read, self._declared, is_base_known=is_known)
+        return frozenset(
+            name
+            for name in arguments
+            if can_change_image(name, read.args, self._declared, is_base_known=is_known)
+        )
 
     @cached_property
     def _declared(self) -> frozenset[str]:

@@ -16,16 +16,30 @@ AUTOMATIC = frozenset(automatic_arguments("", ""))
 """Arguments that BuildKit defines before the first `FROM`, such as TARGETPLATFORM."""
 
 
-def can_change_image(argument: str, declared: Collection[str] | None) -> bool:
+def can_change_image(
+    argument: str,
+    declared: Collection[str] | None,
+    elsewhere: Collection[str],
+    *,
+    is_base_known: bool,
+) -> bool:
     """Return whether a build argument can change the image; BuildKit ignores others.
+
+    `ONBUILD ARG` of an unknown base image can read any argument. An argument that other stages or
+    Dockerfiles of the project declare is regarded as theirs. Otherwise each release would build
+    all images again if a version is passed to all of them, and only some declare it.
 
     Args:
         argument: its name.
         declared: the arguments that the Dockerfile reads; None if that is not known.
+        elsewhere: the arguments that other stages or Dockerfiles declare.
+        is_base_known: whether this matrix has the Dockerfiles of all of its base images.
     """
-    if declared is None or argument in declared:
+    if declared is None or argument in declared or argument == EPOCH:
         return True
-    return argument == EPOCH or (argument.startswith(FRONTEND) and argument not in _SILENT)
+    if is_interpreted(argument):
+        return argument.startswith(FRONTEND) and argument not in _SILENT
+    return not is_base_known and argument not in elsewhere
 
 
 def is_interpreted(argument: str) -> bool:

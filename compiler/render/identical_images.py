@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from compiler.external.references import context_name
 from compiler.matrix.bake_strings import BakeString
 from compiler.matrix.field_table import TABLE
-from compiler.render.build_arguments import can_change_image, is_interpreted
+from compiler.render.build_arguments import can_change_image
 from compiler.render.context_reads import EVERYTHING, Reads, reads
 from compiler.render.dockerfile import DockerfileError, read
 from compiler.render.dockerfile_words import UNKNOWN
@@ -56,15 +56,13 @@ class _Alike:
         """Return the build arguments that can change an image, with their values."""
         args = self._dockerfiles[n].target.fields.get("args")
         pairs = args.items() if isinstance(args, Mapping) else ()
-        return frozenset(pair for pair in pairs if self._counts(pair[0]))
-
-    def _counts(self, name: str) -> bool:
-        """Return whether an argument can change the image, if only by `ONBUILD ARG` of a base."""
         read, links = self._read, self._dockerfiles[self._first].target.links
-        if can_change_image(name, read.args):
-            return True
-        is_open = not read.bases <= {*map(context_name, links)}
-        return is_open and name not in read.other_args and not is_interpreted(name)
+        is_known = read.bases <= {*map(context_name, links)}
+        return frozenset(
+            pair
+            for pair in pairs
+            if can_change_image(pair[0], read.args, read.other_args, is_base_known=is_known)
+        )
 
     def _reads(self) -> Reads:
         """Return what the first Dockerfile reads."""

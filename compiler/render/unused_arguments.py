@@ -55,11 +55,10 @@ def unused_arguments(
                 undeclared.setdefault(key, []).append(dockerfile)
     undeclared = {key: members for key, members in undeclared.items() if key not in declared}
     texts = {one.target.name: one.text for one in dockerfiles if undeclared}
-    shaped = _Shaped(templates)
     located: dict[str, set[Location]] = {}
     """Argument -> where it is declared, or reported."""
     for (name, _), members in undeclared.items():
-        help_ = _undeclared(name, members, texts, shaped)
+        help_ = _undeclared(name, members, texts, templates)
         if not help_:
             continue
         if name not in located:
@@ -120,27 +119,21 @@ def _line(name: str) -> re.Pattern[str]:
     return re.compile(pattern, re.MULTILINE)
 
 
-class _Shaped:
-    """Dockerfiles as they are parsed: many as one, if only other words are printed in them."""
+def _parsed(dockerfile: Dockerfile, templates: Templates) -> tuple[ParsedDockerfile, Printed]:
+    """Return a Dockerfile with marks, as many are parsed at once, and the words they replace.
 
-    def __init__(self, templates: Templates) -> None:
-        self._templates = templates
-
-    def parsed(self, dockerfile: Dockerfile) -> tuple[ParsedDockerfile, Printed]:
-        """Return a Dockerfile with marks, and the words that they replace.
-
-        Raises:
-            DockerfileError: it cannot be parsed.
-        """
-        target, text, _ = dockerfile
-        printed = self._templates.shapes[target.template].of(text)
-        if _prints_arguments(printed.shape):
-            printed = Printed(Shape(text))
-        return read(printed.shape.text), printed
+    Raises:
+        DockerfileError: it cannot be parsed.
+    """
+    target, text, _ = dockerfile
+    printed = templates.shapes[target.template].of(text)
+    if _prints_arguments(printed.shape):
+        printed = Printed(Shape(text))
+    return read(printed.shape.text), printed
 
 
 def _undeclared(
-    name: str, members: Iterable[Dockerfile], texts: Mapping[str, str], shaped: _Shaped
+    name: str, members: Iterable[Dockerfile], texts: Mapping[str, str], templates: Templates
 ) -> str:
     """Return the help for an argument; empty if one of the Dockerfiles may declare it."""
     names: dict[str, None] = {}
@@ -148,7 +141,7 @@ def _undeclared(
     for dockerfile in members:
         target = dockerfile.target
         try:
-            parsed, printed = shaped.parsed(dockerfile)
+            parsed, printed = _parsed(dockerfile, templates)
         except DockerfileError:
             return ""
         known = _declared(target, parsed, texts)

@@ -24,7 +24,7 @@ from compiler.external.registry.responses import (
 
 
 FindLogin = Callable[[], tuple[bool, str]]
-"""Returns whether the user has credentials, and the command that stores them, in backquotes.
+"""Returns whether the user has credentials, and how to change them.
 
 Raises `InvalidSettingsError` if they cannot be looked up.
 """
