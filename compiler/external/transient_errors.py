@@ -28,6 +28,9 @@ _PATTERNS = {
     for reason, pattern in {
         "bake lost a build": r"no such job|failed to receive status",
         LOST_LAYER: r"snapshot \S+ does not exist",
+        # Builds and clean-ups of one engine compete for records of its cache.
+        "the engine deleted a record of its cache": r"failed to get (?:dead|deleted) record"
+        r"|failed to get state for index|inconsistent graph state|failed to load cache: not found",
         "another build created the same name": r'image "[^"\n]*": already exists',
         "too many requests": r"\b429\b|too ?many ?requests|rate limit|\bslow ?down\b",
         "server error": r"unexpected status[^\n]*: (?:408|5\d\d)\b|\b50[0234] (?:Internal Server"

@@ -77,7 +77,7 @@ def test_secrets_of_linked_targets(engine: Engine, tmp_path: Path) -> None:
     for names in (["grandchild"], ["child"], [], ["grandchild", "--test-only"]):
         command.call(
             tmp_path,
-            *("build", *names, "--no-cache", "--retries=0", "--set=*.output=type=cacheonly"),
+            *("build", *names, "--no-cache", "--set=*.output=type=cacheonly"),
             *("--", "--allow=ssh"),
             env=env,
         )
