@@ -32,7 +32,6 @@ from compiler.matrix.publish import read_publish
 from compiler.matrix.reader import Reader
 from compiler.matrix.structures import supply_structures
 from compiler.matrix.variables import read_variables
-from compiler.source.data_files import load_data
 from compiler.source.document import Route, Source
 from compiler.source.positions import SourceText
 from compiler.source.project_files import FileError, Files
@@ -147,7 +146,11 @@ def _data(files: Files, reader: Reader) -> dict[str, DataFile]:
     A file that cannot be read counts as an empty mapping.
     """
     found: dict[str, DataFile] = {}
-    raw = reader.source.data.get("data") or {}
+    raw = reader.source.data.get("data")
+    if not raw:
+        return found
+    from compiler.source.data_files import load_data
+
     names = [key for key in reader.source.data if key not in keys(MatrixFile)]
     reader.data_is_unknown = not isinstance(raw, dict) or any(
         isinstance(key, str) and nearest(key, keys(MatrixFile)) == "data" for key in names

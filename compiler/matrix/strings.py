@@ -10,7 +10,6 @@ from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic, Location, Problems
 from compiler.matrix.expressions import evaluator, expression_in, joiner
 from compiler.matrix.jinja import renderer
-from compiler.matrix.jinja_errors import explain, find_name, place
 from compiler.matrix.jinja_sandbox import Sandbox
 from compiler.matrix.jinja_text import PrintedError
 from compiler.matrix.jinja_versions import NAMES as VERSION_FILTERS
@@ -190,6 +189,8 @@ class TemplateString:
 
     def locate(self, word: str = "") -> Location:
         """Return the location of the string, or of a word in it."""
+        from compiler.matrix.jinja_errors import find_name
+
         offset = find_name(self.raw, word)
         if offset < 0 or self.spelt_as_key:
             return self.source.locate(self.route, key=self.spelt_as_key)
@@ -203,6 +204,8 @@ class TemplateString:
 
     def failure(self, error: Exception, scope: Mapping[str, Any]) -> CompileError:
         """Return the error for an exception of Jinja with this string and scope."""
+        from compiler.matrix.jinja_errors import explain, place
+
         known = [name for name, value in scope.items() if not callable(value)]
         code, message, help_, word = explain(error, known)
         if code is Code.UNPRINTABLE and message.startswith("null"):

@@ -4,7 +4,6 @@ from jinja2 import Environment, TemplateNotFound, meta, nodes
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, did_you_mean
-from compiler.matrix.jinja_errors import find_name
 from compiler.source.project_files import FileError, Files
 
 
@@ -72,6 +71,8 @@ class TemplateFiles:
     def locate(self, name: str, line: int, word: str = "") -> Location:
         """Return the location of a word in a line of a template; without it, that of the line."""
         lines = self.lines(name)
+        from compiler.matrix.jinja_errors import find_name
+
         text = lines[line - 1] if 0 < line <= len(lines) else ""
         column = find_name(text, word)
         if column < 0:

@@ -16,7 +16,6 @@ from jinja2 import Template, TemplateSyntaxError, Undefined
 from compiler.constants import BAKE_FILE, DOCKERFILE_SUFFIX, MARKER, PLAN_FILE, TEST_SUFFIX
 from compiler.errors import CompileError, Diagnostic, Location
 from compiler.matrix.jinja import environment, renderer
-from compiler.matrix.jinja_errors import explain, place
 from compiler.matrix.jinja_sandbox import Sandbox
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.template_files import FOLDER
@@ -127,6 +126,8 @@ def _bake(
         body = renderer(compiled, inherits=True)(scope)
     except Exception as error:
         # The user's template is input, so whatever it raises is an error in the input.
+        from compiler.matrix.jinja_errors import explain, place
+
         code, message, help_, _ = explain(error, scope)
         lines = template.splitlines()
         line = error.lineno if isinstance(error, TemplateSyntaxError) else place(error)[1]

@@ -7,12 +7,13 @@ that are the same image count as equal. Build arguments that no instruction read
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from compiler.external.references import context_name
 from compiler.matrix.bake_strings import BakeString
 from compiler.matrix.field_table import TABLE
 from compiler.render.build_arguments import can_change_image
-from compiler.render.context_reads import EVERYTHING, Reads, reads
 from compiler.render.dockerfile import DockerfileError, read
 from compiler.render.dockerfile_words import UNKNOWN
 from compiler.render.frontends import frontend_argument
@@ -20,6 +21,10 @@ from compiler.render.render import Dockerfile
 from compiler.targets.graph import ordered
 from compiler.targets.links import link_to, linked_target
 from compiler.targets.target import Target
+
+
+if TYPE_CHECKING:
+    from compiler.render.context_reads import Reads
 
 
 _COMPARED_APART = frozenset({"args"} | {row.name for row in TABLE if not row.distinguishes})
@@ -41,14 +46,12 @@ class _Alike:
     ) -> None:
         self._dockerfiles, self._links, self._first = dockerfiles, links, first
         self._leaders: dict[frozenset[tuple[str, str]], int] = {}
-        self._read = EVERYTHING
 
     def leader(self, n: int) -> int:
         """Return the first Dockerfile that is the same image as another: itself if it is new."""
         if n == self._first:
             return n
         if not self._leaders:
-            self._read = self._reads()
             self._leaders[self._values(self._first)] = self._first
         return self._leaders.setdefault(self._values(n), n)
 
@@ -64,8 +67,11 @@ class _Alike:
             if can_change_image(pair[0], read.args, read.other_args, is_base_known=is_known)
         )
 
-    def _reads(self) -> Reads:
-        """Return what the first Dockerfile reads."""
+    @cached_property
+    def _read(self) -> "Reads":
+        """What the first Dockerfile reads."""
+        from compiler.render.context_reads import reads
+
         target, text, _ = self._dockerfiles[self._first]
         contexts: Mapping[str, str] = target.fields.get("contexts", {})  # type: ignore[assignment]
         parents = (self._dockerfiles[parent] for parent in self._links.get(self._first, ()))

@@ -6,7 +6,6 @@ They run directly after `FROM`, in the context of the child, so the parent alone
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from compiler.external.references import context_name, lookup_name
-from compiler.render.context_reads import complete_stages, reads
 from compiler.render.context_sources import context_sources
 from compiler.render.dockerfile import DockerfileError, Instruction, ParsedDockerfile, Stage, read
 from compiler.render.dockerfile_rules import Finding
@@ -60,6 +59,8 @@ class InheritedTriggers:
             return ()  # reported by the checks of the Dockerfile
         if parsed.foreign:
             return ()
+        from compiler.render.context_reads import complete_stages
+
         try:
             stages = complete_stages(parsed.stages, (), inherited)
         except DockerfileError as error:
@@ -78,6 +79,8 @@ class InheritedTriggers:
         if dockerfile is None or _KEYWORD not in dockerfile.text.lower():
             return ()
         if name not in self._triggers:
+            from compiler.render.context_reads import reads
+
             fields = dockerfile.target.fields
             stage = str(fields.get("target", ""))
             frontend = frontend_argument(fields.get("args", {}))  # type: ignore[arg-type]

@@ -15,19 +15,22 @@ find what they join in here-documents and in continued lines.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Severity
 from compiler.matrix.jinja import environment, piece_renderer
 from compiler.matrix.template_files import EXISTING
 from compiler.render.dockerfile_words import KEYWORDS
-from compiler.render.marked_lines import NEAR, LostLine, is_within, lost_lines
 from compiler.render.marked_templates import MarkedSandbox, Start, starts
 from compiler.render.marked_text import MARKS
 from compiler.render.shapes import Shape
 from compiler.render.templates import Templates
 from compiler.targets.target import Target
+
+
+if TYPE_CHECKING:
+    from compiler.render.marked_lines import LostLine
 
 
 _WITHIN = re.compile(rf"(?<=[^\n])(?:{'|'.join(KEYWORDS)})[ \t]", re.IGNORECASE)
@@ -103,7 +106,7 @@ class _LostLineEnds:
             for lost in errors or found
         )
 
-    def _find(self, shape: str, text: str, scope: Mapping[str, Any]) -> tuple[LostLine, ...]:
+    def _find(self, shape: str, text: str, scope: Mapping[str, Any]) -> "tuple[LostLine, ...]":
         is_continued = self._joins and _CONTINUES.search(text)
         if not (is_continued or (self._prints and _WITHIN.search(text))) and (
             not self._known.is_within(shape)
@@ -116,6 +119,8 @@ class _LostLineEnds:
             return ()
         if MARKS.sub("", marked).strip("\n") + "\n" != text:
             return ()  # the template has examined marks
+        from compiler.render.marked_lines import lost_lines
+
         return tuple(lost_lines(marked, env.start))
 
     def _compiled(self) -> "tuple[MarkedSandbox, Renderer]":
@@ -138,7 +143,11 @@ class _Known:
 
     def is_within(self, text: str) -> bool:
         """Return whether one of them is not at the start of its line."""
-        for match in self._inside.finditer(text) if self._texts else ():
+        if not self._texts or not self._inside.search(text):
+            return False
+        from compiler.render.marked_lines import NEAR, is_within
+
+        for match in self._inside.finditer(text):
             at = match.start()
             if any(text[at : at + length] in self._texts for length in self._lengths):
                 first = max(at - NEAR, 0)

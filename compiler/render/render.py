@@ -14,10 +14,8 @@ from jinja2 import TemplateNotFound, TemplateSyntaxError
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems
 from compiler.matrix.jinja import piece_renderer
-from compiler.matrix.jinja_errors import explain, place
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.template_files import EXISTING
-from compiler.matrix.undefined_names import further_errors
 from compiler.render.templates import Templates
 from compiler.source.project_files import FileError
 from compiler.targets.field_rendering import remembered
@@ -107,6 +105,8 @@ def render(
             first = _diagnosed(error, target, matrix, templates)
             problems.add(first, target.name)
             if isinstance(template, _Template):
+                from compiler.matrix.undefined_names import further_errors
+
                 again = partial(_first_error, template, target, matrix, templates)
                 problems.extend(further_errors(first, target.scope, again), target.name)
     return tuple(dockerfiles)
@@ -148,6 +148,8 @@ def _diagnosed(
     error: Exception, target: Target, matrix: Matrix, templates: Templates
 ) -> Diagnostic:
     """Return the diagnostic of an error, in the template or where matrix.yaml names it."""
+    from compiler.matrix.jinja_errors import explain, place
+
     named = template_location(target, matrix)
     if isinstance(error, FileError):
         return error.at(named)

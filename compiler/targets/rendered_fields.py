@@ -10,7 +10,6 @@ from compiler.matrix.bake_strings import BakeString, interpolate
 from compiler.matrix.matrix import Alias, Matrix
 from compiler.matrix.strings import TemplateString
 from compiler.matrix.template_files import EXISTING
-from compiler.matrix.undefined_names import further_errors
 from compiler.targets.applied_overrides import BuildSpec
 from compiler.targets.field_rendering import Rendered, Renderer
 
@@ -39,6 +38,8 @@ def render_fields(
         try:
             rendered = render(scope)
         except CompileError as error:
+            from compiler.matrix.undefined_names import further_errors
+
             problems.extend(error.diagnostics, name)
             again = partial(_first_error, getattr(render, "__wrapped__", render))
             problems.extend(further_errors(error.diagnostics[0], scope, again), name)
