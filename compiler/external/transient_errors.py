@@ -32,6 +32,7 @@ _PATTERNS = {
         "the engine deleted a record of its cache": r"failed to get (?:dead|deleted) record"
         r"|failed to get state for index|inconsistent graph state|failed to load cache: not found",
         "another build created the same name": r'image "[^"\n]*": already exists',
+        "another build writes the same layer": r"\bref \S+ locked for [^\n]*: unavailable",
         "too many requests": r"\b429\b|too ?many ?requests|rate limit|\bslow ?down\b",
         "server error": r"unexpected status[^\n]*: (?:408|5\d\d)\b|\b50[0234] (?:Internal Server"
         r" Error|Bad Gateway|Service Unavailable|Gateway Time-?out)|status(?: code)?:? 5\d\d\b"

@@ -17,6 +17,7 @@ from compiler.external.transient_errors import is_cancellation, transient_reason
         "failed to build LLB: failed to get deleted record ndm9ajth2zxzrqrcc6ysn56ap: not found",
         "failed to solve: failed to get edge: inconsistent graph state",
         "failed to solve: failed to get state for index 0 on RUN make",
+        "failed to copy: ref layer-sha256:0a locked for 2.1s (since 2026-11-27): unavailable",
         'failed to solve: image "127.0.0.1:5000/a:fp-0a": already exists',
         "failed to push r/a:1: unexpected status from PUT request to http://r/v2/: 500 Internal",
         "unexpected status from HEAD request to https://r/v2/a: 429 Too Many Requests",
