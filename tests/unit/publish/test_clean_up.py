@@ -228,6 +228,23 @@ def test_an_interrupted_release_is_deleted(project: Project) -> None:
     assert project.tags(COPY) == ["x-2", "y-2"]
 
 
+def test_an_interrupted_release_of_which_something_cannot_be_deleted(project: Project) -> None:
+    """The notes of its staged images stay, so that the next clean-up deletes the rest."""
+    interrupt(project)
+    project.gates.append(
+        lambda method, path: (
+            answer(400) if method == "DELETE" and path.startswith(f"{COPY}/manifests/") else None
+        )
+    )
+
+    assert project.clean_up().problems != ()
+    project.gates.clear()
+    assert project.clean_up().problems == ()
+
+    assert project.tags() == ["release-2", "x", "x-2", "y", "y-2"]
+    assert project.tags(COPY) == ["x-2", "y-2"]
+
+
 def test_a_release_that_begins_during_a_clean_up(project: Project) -> None:
     """A version tag that did not exist at the first look protects an image, whatever its age."""
     interrupt(project)
