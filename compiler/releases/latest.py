@@ -109,7 +109,8 @@ def find_previous(
 ) -> ReleaseRecord | None:
     """Return the highest release below a version, in a few requests; floating tags are not read.
 
-    Final versions come before prereleases. Damaged records are left out.
+    Final versions come before prereleases. Damaged records, and images with their tags, are left
+    out.
 
     Args:
         registries: the registries to read.
@@ -124,7 +125,7 @@ def find_previous(
         found = parse_version(name)
         if name == version or (limit and (found is None or found >= limit)):
             continue
-        (record,) = pull_records(registries, record_repository, [name]).values()
+        record = pull_records(registries, record_repository, [name]).get(name)
         if isinstance(record, ReleaseRecord):
             return record
     return None

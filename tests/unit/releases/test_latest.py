@@ -208,3 +208,15 @@ def test_previous_release(releases: Releases, version: str, expected: str | None
     found = find_previous(releases.registries, REPOSITORY, version)
 
     assert (found.release if found else None) == expected
+
+
+def test_an_image_with_the_tag_of_a_record(releases: Releases) -> None:
+    """It is not a release."""
+    releases.record("v2.0", a="2")
+    releases.registries.add_image(REPOSITORY, "x", "release-v2.1")
+
+    found = find_previous(releases.registries, REPOSITORY, "v2.5")
+
+    assert found is not None
+    assert found.release == "v2.0"
+    assert releases.latest() == "v2.0"
