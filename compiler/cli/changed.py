@@ -208,14 +208,8 @@ def find_changes(
 
     invocation, compiled = considered.invocation, considered.compiled
     if considered.tree is None:
-        from compiler.external.registry.client import Registries
-        from compiler.reports.changed.registry_state import staged
-
-        fingerprints, locations = considered.fingerprints, considered.resolved.staging
-        wanted = {target.name: fingerprints[target.name] for target in considered.targets}
-        present = staged(wanted, locations, Registries(os.environ, _ATTEMPTS))
-        missing = unstaged(compiled.plan, fingerprints, present, locations)
-        return among(missing, considered.targets), fingerprints
+        fingerprints = considered.fingerprints
+        return unstaged(compiled.plan, fingerprints, _missing_images(considered)), fingerprints
     from compiler.reports.changed.since import Project, changed_since
 
     project = Project(
@@ -229,3 +223,25 @@ def find_changes(
     )
     changes, fingerprints = changed_since(project, considered.tree, question.commit or "")
     return among(changes, considered.targets), fingerprints
+
+
+def _missing_images(considered: Considered) -> dict[str, str]:
+    """Return the considered targets that `publish` would build, each with the reason.
+
+    Raises:
+        DiagnosticError: the registry cannot be read.
+    """
+    from compiler.external.registry.client import Registries
+    from compiler.publish.items import release_items
+    from compiler.publish.reusable_image import find_unstaged
+
+    dockerfiles = considered.compiled.dockerfiles
+    items = release_items(considered.resolved, considered.fingerprints, dockerfiles)
+    names = [target.name for target in considered.targets]
+    missing = {
+        name: "the target has no tag, so it has no repository"
+        for name in names
+        if name not in items
+    }
+    staged = [items[name] for name in names if name in items]
+    return missing | find_unstaged(Registries(os.environ, _ATTEMPTS), staged)

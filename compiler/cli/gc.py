@@ -11,11 +11,8 @@ from compiler.reports.text import counted, printable, shortened
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
-
     from compiler.matrix.matrix import Keep, Matrix
     from compiler.publish.clean_up import CleanUpPlan
-    from compiler.publish.clean_up_notes import Image
 
 
 _SHOWN = 3
@@ -40,7 +37,7 @@ def gc_(invocation: Invocation, /, output_format: str, *, delete: bool) -> None:
       compile-matrix gc --format json
       compile-matrix gc --delete
     """
-    from compiler.cli.release_records import no_releases
+    from compiler.cli.release_records import find_unsigned, no_releases
     from compiler.codes import Code
     from compiler.errors import DiagnosticError
     from compiler.external.registry.artifacts import utc_now
@@ -62,7 +59,7 @@ def gc_(invocation: Invocation, /, output_format: str, *, delete: bool) -> None:
         raise no_releases(matrix)
     registries = Registries(os.environ) if delete else ReadOnlyRegistries(os.environ)
     templates = version_templates(resolved)
-    reader = InventoryReader(registries, repositories, templates, _unsigned(matrix))
+    reader = InventoryReader(registries, repositories, templates, find_unsigned(matrix))
     plan = plan_clean_up(reader, keep, utc_now())
     _note_releases(invocation, plan)
     if isinstance(registries, ReadOnlyRegistries) and registries.denied:
@@ -88,16 +85,6 @@ def gc_(invocation: Invocation, /, output_format: str, *, delete: bool) -> None:
         raise DiagnosticError(
             result.problems, outcome=f"{counted(len(result.kept), 'manifest')} not deleted"
         )
-
-
-def _unsigned(matrix: "Matrix") -> "Callable[[Iterable[Image]], Collection[Image]]":
-    """Return the function that returns which records are not signed as the matrix requires."""
-    signer = matrix.signer
-    if signer is None:
-        return lambda _: ()
-    from compiler.publish.release_signatures import UnsignedRecords
-
-    return UnsignedRecords(signer, matrix.source.locate(("publish", "sign"), key=True))
 
 
 def _required_keep(matrix: "Matrix") -> "Keep":

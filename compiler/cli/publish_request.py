@@ -219,6 +219,7 @@ def _ended(targets: "tuple[Target, ...]") -> frozenset[str]:
 
 def find_unchanged(release: CompiledRelease, registries: "Registries") -> "ReleaseRecord | None":
     """Return the latest release if a new one would not differ from it; otherwise print why."""
+    from compiler.cli.release_records import find_unsigned
     from compiler.publish.changes import find_changes
     from compiler.publish.items import all_repositories, record_repositories
     from compiler.releases.latest import find_latest
@@ -230,7 +231,8 @@ def find_unchanged(release: CompiledRelease, registries: "Registries") -> "Relea
     complete = release.options.complete
     targets = () if complete else release.targets
     repositories = all_repositories(release.resolved)
-    record, damaged = find_latest(registries, repository, repositories, targets)
+    unsigned = find_unsigned(release.resolved.plan.matrix)
+    record, damaged = find_latest(registries, repository, repositories, targets, unsigned)
     release.invocation.warn_of(damaged)
     if record is None:
         release.invocation.note("no release has been published")

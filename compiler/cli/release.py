@@ -9,7 +9,13 @@ import click
 from compiler.cli.common_options import METAVAR, Command, Group, format_option, require_command
 from compiler.cli.completion import complete_filter, complete_target_name, complete_version
 from compiler.cli.context import Invocation, pass_invocation
-from compiler.cli.release_records import find_release, read_record, read_releases, record_repository
+from compiler.cli.release_records import (
+    find_release,
+    find_unsigned,
+    read_record,
+    read_releases,
+    record_repository,
+)
 from compiler.reports.text import counted, inert, printable, shortened
 
 
@@ -54,7 +60,8 @@ def latest_(invocation: Invocation, /, target: str, output_format: str) -> None:
 
     It is the release that floating tags name now, so that it follows `release promote`. Without
     floating tags, it is the highest version that is completely released. With a TARGET, only
-    releases and floating tags of that target count.
+    releases and floating tags of that target count. If the matrix has `sign`, a release counts only
+    if its record is signed; cosign verifies that.
 
     Exit code 1 if there is none.
 
@@ -70,7 +77,10 @@ def latest_(invocation: Invocation, /, target: str, output_format: str) -> None:
     registries = Registries(os.environ)
     repository, resolved = record_repository(invocation, registries)
     targets = (target,) if target else ()
-    record, damaged = find_latest(registries, repository, all_repositories(resolved), targets)
+    unsigned = find_unsigned(resolved.plan.matrix)
+    record, damaged = find_latest(
+        registries, repository, all_repositories(resolved), targets, unsigned
+    )
     invocation.warn_of(damaged)
     if record is None:
         raise no_release(repository, target)

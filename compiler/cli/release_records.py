@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from compiler.external.registry.client import Registries
     from compiler.matrix.matrix import Matrix
     from compiler.output.bake_resolved import ResolvedPlan
+    from compiler.releases.latest import Unsigned
     from compiler.releases.record import ReleaseRecord
     from compiler.releases.registry_record import StoredRecord
 
@@ -65,6 +66,16 @@ def no_releases(matrix: "Matrix") -> "CompileError":
             )
         ]
     )
+
+
+def find_unsigned(matrix: "Matrix") -> "Unsigned":
+    """Return the function that returns which records are not signed as the matrix requires."""
+    signer = matrix.signer
+    if signer is None:
+        return lambda _: ()
+    from compiler.publish.release_signatures import UnsignedRecords
+
+    return UnsignedRecords(signer, matrix.source.locate(("publish", "sign"), key=True))
 
 
 class FoundRelease(NamedTuple):

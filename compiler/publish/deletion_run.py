@@ -31,6 +31,8 @@ from compiler.reports.text import counted
 
 _NO_CONTENT = f"sha256:{'0' * 64}"
 """A digest that no manifest has: to find out whether a registry deletes."""
+_LAST = frozenset({Kind.RECORD, Kind.TIME})
+"""What stays until everything else is deleted."""
 _LOOKS = 5
 """Maximum number of looks at a manifest that was deleted and still exists."""
 
@@ -104,7 +106,9 @@ class DeletionRun:
     def delete(self, deletions: Iterable[Deletion]) -> None:
         """Delete manifests in their order.
 
-        If one cannot be deleted, what it contains and what is about it stays, and so do records.
+        If one cannot be deleted, what it contains and what is about it stays. So do records and the
+        notes of staged images: by these, the next clean-up knows that it may delete the rest, which
+        can be in any repository.
         """
         steps: dict[tuple[int, int], dict[Image, Deletion]] = defaultdict(dict)
         for one in deletions:
@@ -115,7 +119,7 @@ class DeletionRun:
                 image: one
                 for image, one in steps[order].items()
                 if not stays.intersection((image, (one.repository, one.subject)))
-                and not (one.kind is Kind.RECORD and self.problems)
+                and not (one.kind in _LAST and self.problems)
             }
             for image, failures in run_parallel(self._delete, step).items():
                 if failures is None:

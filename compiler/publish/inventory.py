@@ -1,4 +1,8 @@
-"""What the repositories of a matrix contain: tags, manifests and releases."""
+"""What the repositories of a matrix contain: tags, manifests and releases.
+
+Repositories and tags have the one form of `repository_key` and `tag_key`: the matrix, records and
+notes may name Docker Hub differently.
+"""
 
 import json
 import re
@@ -8,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from compiler.external.references import repository_key, tag_key
 from compiler.external.registry.artifacts import (
     artifact_annotations,
     artifact_blob,
@@ -78,6 +83,7 @@ def stored_manifest(manifest: Manifest) -> StoredManifest:
     subject = _digest(data.get("subject"))
     if kind in {Kind.CHECK, Kind.TIME}:
         subject = str(artifact_annotations(manifest).get(check_marks.IMAGE) or "")
+    records = str(artifact_annotations(manifest).get(staging_time.RECORDS) or "")
     entries = [*_descriptors(data, "layers"), *([data["config"]] if "config" in data else [])]
     return StoredManifest(
         digest=manifest.digest,
@@ -88,7 +94,7 @@ def stored_manifest(manifest: Manifest) -> StoredManifest:
         references=frozenset(_DIGEST.findall(json.dumps(data))),
         subject=subject,
         created=creation_time(manifest) if kind in _ARTIFACTS.values() else None,
-        records=str(artifact_annotations(manifest).get(staging_time.RECORDS) or ""),
+        records=records and repository_key(records),
     )
 
 
@@ -134,12 +140,12 @@ class StoredRelease:
     def tags(self) -> Iterator[tuple[str, str]]:
         """Yield its version tags with the digests of their images."""
         for image in self.record.images.values():
-            yield from ((tag, image.digest) for tag in image.tags)
+            yield from ((tag_key(tag), image.digest) for tag in image.tags)
 
     def floating_tags(self) -> Iterator[str]:
         """Yield its floating tags."""
         for image in self.record.images.values():
-            yield from image.moving
+            yield from map(tag_key, image.moving)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from compiler.releases.record import (
     index_name,
 )
 from compiler.reports.sizes import size
-from compiler.reports.text import columns, counted, inert, printable
+from compiler.reports.text import columns, counted, inert, printable, shortened
 
 
 class PublishFormat(StrEnum):
@@ -30,6 +30,8 @@ class PublishFormat(StrEnum):
 
 SHORT_DIGEST = 19
 """Characters of a digest in tables: enough to be unique."""
+_MOST = 3
+"""Targets that a note names; the rest is counted."""
 
 
 def format_result(result: PublishResult, output_format: PublishFormat, seconds: float) -> str:
@@ -97,15 +99,21 @@ def format_kept_tags(kept_tags: Mapping[str, KeptTag], own: str) -> list[str]:
 
 
 def format_notes(result: PublishResult) -> list[str]:
-    """Return a line for each tag that is not as the release would have it."""
-    return [
-        *format_kept_tags(result.kept_tags, result.release),
-        *(
-            f"{result.release} is not complete: no record names the image of {tag}; run "
-            "`compile-matrix publish` without FILTERs"
-            for tag in result.unfinished_tags
-        ),
+    """Return a line for each tag that is not as the release would have it, and for its record."""
+    lines = format_kept_tags(result.kept_tags, result.release)
+    lines += [
+        f"{result.release} is not complete: no record names the image of {tag}; run "
+        "`compile-matrix publish` without FILTERs"
+        for tag in result.unfinished_tags
     ]
+    if result.other_targets:
+        others = printable(shortened(result.other_targets, _MOST))
+        lines.append(
+            f"the record of {result.release} also has targets that the matrix lacks: {others}; if "
+            "another matrix has published them, keep the records of each matrix in a repository of "
+            "its own: `publish.staging`"
+        )
+    return lines
 
 
 def format_release(

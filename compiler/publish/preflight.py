@@ -1,6 +1,7 @@
 """Check before anything is built: staged images, existing tags, and access to registries."""
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import TypeAlias
 
 from compiler.codes import Code
@@ -15,13 +16,12 @@ from compiler.publish.composed_images import compose_index, known_digest
 from compiler.publish.create_tag import ensure_tag
 from compiler.publish.items import ReleaseItem
 from compiler.publish.request import NOTHING_BUILT, SOME_TAGS, PublishJob, PublishProgress
-from compiler.publish.reusable_image import find_complete_image, find_reusable_image
-from compiler.publish.staged_image import (
-    KnownImage,
-    StagedImage,
-    fingerprint_label,
-    read_image,
+from compiler.publish.reusable_image import (
+    find_complete_image,
+    find_reusable_image,
+    note_other_platforms,
 )
+from compiler.publish.staged_image import KnownImage, StagedImage, fingerprint_label, read_image
 from compiler.publish.version_record import pull_version_record, reject_unsigned_targets
 from compiler.releases.history import current_digests, listed_digests
 from compiler.releases.record import ReleasedTarget
@@ -45,9 +45,11 @@ def find_staged_images(
         read_release(job, progress)
         reject_unsigned_targets(job, progress)
         _reject_other_inputs(job, progress)
-    find = find_complete_image if any_platform else find_reusable_image
+    others: dict[str, StagedImage] = {}
+    find = find_complete_image if any_platform else partial(find_reusable_image, others=others)
     images = run_parallel(lambda item: _find_image(job, progress, item, find), job.staged)
     progress.images = {name: image for name, image in images.items() if image is not None}
+    note_other_platforms(job, others)
 
 
 def read_release(job: PublishJob, progress: PublishProgress) -> None:

@@ -228,6 +228,7 @@ def _release(job: PublishJob, progress: PublishProgress) -> PublishResult:
             record=record,
             requests=job.registries.requests,
             previous=owners.latest,
+            other_targets=tuple(name for name in record.by_name if name not in job.targets),
         )
     raise RegistryError(
         job.record_repository,

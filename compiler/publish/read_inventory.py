@@ -6,7 +6,7 @@ Nothing is guessed: a tag or record that exists and cannot be read is an error.
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from compiler.codes import Code
-from compiler.external.references import split_tag
+from compiler.external.references import repository_key, split_tag, tag_key
 from compiler.external.registry.client import Registries, RegistryError
 from compiler.external.registry.parallel import pause, run_parallel
 from compiler.publish.clean_up_notes import CleanUpNote, Image, read_note
@@ -44,8 +44,8 @@ class InventoryReader:
 
         `unsigned` returns which of some records are not signed as the matrix requires.
         """
-        self._registries, self._repositories = registries, repositories
-        self._templates, self._unsigned = templates, unsigned
+        self._repositories = tuple(dict.fromkeys(map(repository_key, repositories)))
+        self._registries, self._templates, self._unsigned = registries, templates, unsigned
         self._first_tags: Mapping[str, str] | None = None
         """Tag -> digest, at the first time."""
         self._manifests: dict[Image, StoredManifest] = {}
@@ -97,7 +97,7 @@ class InventoryReader:
                 for name in self._repositories
             ),
             releases=releases,
-            floating_tags=self._templates.floating_tags,
+            floating_tags=frozenset(map(tag_key, self._templates.floating_tags)),
             version_tags=self._version_tags(tags),
         )
 

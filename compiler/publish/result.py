@@ -55,6 +55,8 @@ class PublishResult(NamedTuple):
     """The number of requests to registries."""
     previous: ReleaseRecord | None = None
     """The newest older final release; None if there is none."""
+    other_targets: tuple[str, ...] = ()
+    """Targets of the record that the matrix does not have."""
 
 
 class PublishError(DiagnosticError):

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from compiler.external.references import repository_key, split_tag
 from compiler.external.registry.attached import DIGEST_PREFIX
 from compiler.fingerprint.naming import CHECK_PREFIX, FINGERPRINT_PREFIX
 from compiler.matrix.matrix import Keep
@@ -70,7 +71,9 @@ class Retention:
         """
         tagged = [(*one.tags, *one.moving) for one in release.record.images.values()]
         return all(
-            any(tag.rpartition(":")[0] in self._names for tag in tags) for tags in tagged if tags
+            any(repository_key(split_tag(tag)[0]) in self._names for tag in tags)
+            for tags in tagged
+            if tags
         )
 
     @cached_property

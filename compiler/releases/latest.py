@@ -1,7 +1,7 @@
 """Find the release that consumers of images should use."""
 
-from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
 
 from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, DiagnosticError, Repository
@@ -9,8 +9,18 @@ from compiler.external.references import repository_key, split_tag
 from compiler.external.registry.client import InvalidContentError, Registries
 from compiler.releases.history import current_digests
 from compiler.releases.record import ReleaseRecord
-from compiler.releases.registry_record import pull_records, recorded_versions
+from compiler.releases.registry_record import (
+    StoredRecord,
+    pull_records,
+    pull_stored_records,
+    record_tag,
+    recorded_versions,
+)
 from compiler.releases.version import parse_version
+
+
+Unsigned: TypeAlias = Callable[[Iterable[tuple[str, str]]], Collection[tuple[str, str]]]
+"""Returns which of some records, each with repository and digest, are not signed as required."""
 
 
 class LatestRelease(NamedTuple):
@@ -19,7 +29,7 @@ class LatestRelease(NamedTuple):
     record: ReleaseRecord | None
     """The release to use, with all its targets; None if there is none."""
     damaged: tuple[InvalidContentError, ...]
-    """The errors of invalid records that were met; these releases are left out."""
+    """The errors of invalid or unsigned records that were met; these releases are left out."""
 
 
 def find_latest(
@@ -27,6 +37,7 @@ def find_latest(
     record_repository: str,
     repositories: Collection[str],
     targets: Collection[str] = (),
+    unsigned: Unsigned = lambda _: (),
 ) -> LatestRelease:
     """Return the release that floating tags name, otherwise the highest release.
 
@@ -40,28 +51,57 @@ def find_latest(
         repositories: the repositories of the matrix. Floating tags in others are not read, because
             a record is untrusted.
         targets: only these targets of each release count; all of them if empty.
+        unsigned: finds records that are not signed. Only those are verified that may be the result.
 
     Raises:
+        CosignError: cosign cannot verify signatures.
         RegistryError: a registry cannot be read.
     """
     versions = _by_preference(recorded_versions(registries, record_repository))
     tags = _CurrentTags(registries, repositories)
-    damaged: list[InvalidContentError] = []
-    highest: ReleaseRecord | None = None
+    candidates = _Candidates(record_repository, unsigned)
+    others: list[StoredRecord] = []
     # In most cases the first record is the answer, and the others need not be read.
     for batch in (versions[:1], versions[1:]):
-        for record in pull_records(registries, record_repository, batch).values():
-            if isinstance(record, InvalidContentError):
-                damaged.append(record)
+        for stored in pull_stored_records(registries, record_repository, batch).values():
+            if isinstance(stored, InvalidContentError):
+                candidates.errors.append(stored)
                 continue
-            counted = record.narrowed(targets) if targets else record
+            counted = stored.record.narrowed(targets) if targets else stored.record
             if not counted.targets:
                 continue
-            if tags.name_release(counted):
-                return LatestRelease(record, tuple(damaged))
-            if highest is None and parse_version(record.release):
-                highest = record
-    return LatestRelease(highest, tuple(damaged))
+            if not tags.name_release(counted):
+                others.append(stored)
+            elif (record := candidates.find_first([stored])) is not None:
+                return LatestRelease(record, tuple(candidates.errors))
+    record = candidates.find_first([one for one in others if parse_version(one.record.release)])
+    return LatestRelease(record, tuple(candidates.errors))
+
+
+class _Candidates:
+    """Verifies records that may be the result of a search, and collects the errors."""
+
+    def __init__(self, repository: str, unsigned: Unsigned) -> None:
+        self._repository, self._unsigned = repository, unsigned
+        self.errors: list[InvalidContentError] = []
+
+    def find_first(self, candidates: Sequence[StoredRecord]) -> ReleaseRecord | None:
+        """Return the first signed record; the others are verified only if the first is not."""
+        for batch in (candidates[:1], candidates[1:]):
+            unsigned = self._unsigned([(self._repository, one.digest) for one in batch])
+            for one in batch:
+                if (self._repository, one.digest) not in unsigned:
+                    return one.record
+                self.errors.append(self._error(one.record.release))
+        return None
+
+    def _error(self, version: str) -> InvalidContentError:
+        return InvalidContentError(
+            f"{self._repository}:{record_tag(version)}",
+            f"the record of {version} is not signed as `publish.sign` requires",
+            code=Code.UNSIGNED_IMAGE,
+            help_="publish the release again to sign it, or delete this tag",
+        )
 
 
 def find_previous(
@@ -69,7 +109,8 @@ def find_previous(
 ) -> ReleaseRecord | None:
     """Return the highest release below a version, in a few requests; floating tags are not read.
 
-    Final versions come before prereleases. Damaged records are left out.
+    Final versions come before prereleases. Damaged records, and images with their tags, are left
+    out.
 
     Args:
         registries: the registries to read.
@@ -84,7 +125,7 @@ def find_previous(
         found = parse_version(name)
         if name == version or (limit and (found is None or found >= limit)):
             continue
-        (record,) = pull_records(registries, record_repository, [name]).values()
+        record = pull_records(registries, record_repository, [name]).get(name)
         if isinstance(record, ReleaseRecord):
             return record
     return None

@@ -88,7 +88,18 @@ def find_manifest(registries: Registries, repository: str, version: str) -> Mani
 def pull_records(
     registries: Registries, repository: str, versions: Iterable[str]
 ) -> dict[str, ReleaseRecord | InvalidContentError]:
-    """Return the records of releases by version, in the given order.
+    """Return the records of releases by version; see `pull_stored_records`."""
+    stored = pull_stored_records(registries, repository, versions)
+    return {
+        version: one.record if isinstance(one, StoredRecord) else one
+        for version, one in stored.items()
+    }
+
+
+def pull_stored_records(
+    registries: Registries, repository: str, versions: Iterable[str]
+) -> dict[str, StoredRecord | InvalidContentError]:
+    """Return the records of releases with their digests by version, in the given order.
 
     A damaged record does not affect the others: its error takes its place. Tags of images are
     ignored.
@@ -97,12 +108,13 @@ def pull_records(
         RegistryError: the registry cannot be read.
     """
 
-    def pull(version: str) -> ReleaseRecord | InvalidContentError | None:
+    def pull(version: str) -> StoredRecord | InvalidContentError | None:
         try:
             manifest = registries.manifest(repository, record_tag(version))
-            return read_record(registries, repository, version, manifest) if manifest else None
+            record = read_record(registries, repository, version, manifest) if manifest else None
         except InvalidContentError as error:
             return error
+        return StoredRecord(manifest.digest, record) if manifest and record else None
 
     records = run_parallel(pull, {version: version for version in versions})
     return {version: record for version, record in records.items() if record is not None}

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-import http.server
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
-from support.loopback import serving
-from support.model_registry import ModelRegistry
+from support.loopback import Handler, serving
+from support.model_registry import ModelRegistry, split_path
 
 
 Reply = tuple[int, Mapping[str, str], bytes]
 Rights = Mapping[str, Mapping[str, str]]
 """Account -> path of a repository -> its actions, such as `pull,push`."""
-_KINDS = ("/manifests/", "/blobs/", "/tags/", "/referrers/")
-"""What follows the repository in a path."""
 
 
 def entry(account: str, secret: str = "secret") -> dict[str, str]:  # noqa: S107 - of a test
@@ -62,13 +59,12 @@ class AccountRegistry:
         special = self.special(method, parts.path, authorization)
         if special is not None:
             return special
-        kind = next(kind for kind in _KINDS if kind in parts.path)
-        path, _, rest = parts.path.removeprefix("/v2/").partition(kind)
+        path, kind, reference = split_path(parts.path)
         needed = {(path, "pull" if method in {"GET", "HEAD"} else "push")}
         needed |= {(name, "pull") for name in parse_qs(parts.query).get("from", ())}
         if not needed <= granted:
             return self._demand(account)
-        name, rest = f"{self.address}/{path}", kind.strip("/") + "/" + rest
+        name, rest = f"{self.address}/{path}", f"{kind}/{reference}"
         return self.model.request(method, name, rest, parts.query, headers, body)
 
     def _account(self, authorization: str) -> tuple[str, set[tuple[str, str]]]:
@@ -111,27 +107,12 @@ def _parse(scope: str) -> set[tuple[str, str]]:
 def serve(registry: AccountRegistry) -> Iterator[None]:
     """Run a registry."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def _respond(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    class AccountHandler(Handler):
+        def answer(self, body: bytes) -> None:
             headers = dict(self.headers.items())
             status, more, content = registry.respond(self.command, self.path, headers, body)
-            self.send_response_only(status)
-            for name, value in more.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(content)
+            self.send(status, content, more.items())
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _respond  # noqa: N815 - inherited
-
-        def log_message(self, *_: object) -> None:
-            """Print nothing."""
-
-    with serving(Handler) as server:
+    with serving(AccountHandler) as server:
         registry.address = server.host
         yield

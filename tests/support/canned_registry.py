@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import http.server
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
 
-from support.loopback import serving
+from support.loopback import Handler, serving
 
 
 Response = tuple[int, Mapping[str, str], Any]
@@ -28,30 +27,18 @@ _DIGEST = re.compile(r"\{digest:([^}]*)\}")
 def serve(routes: Routes) -> Iterator[str]:
     """Run the registry; yield its address."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _respond(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    class CannedHandler(Handler):
+        def answer(self, body: bytes) -> None:
+            del body
             request = f"{self.command} {self.path}"
             matches = [route for route in routes if fnmatch.fnmatch(request, route)]
-            status, headers, body = routes[matches[0]] if matches else (404, {}, {"errors": []})
+            status, headers, data = routes[matches[0]] if matches else (404, {}, {"errors": []})
             address = f"127.0.0.1:{port}"
-            content = _render(json.dumps(body), routes, address).encode()
-            self.send_response_only(status)
-            for name, value in headers.items():
-                self.send_header(name, _render(value, routes, address))
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(content)
+            content = _render(json.dumps(data), routes, address).encode()
+            rendered = ((name, _render(value, routes, address)) for name, value in headers.items())
+            self.send(status, content, rendered)
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _respond  # noqa: N815 - as inherited
-
-        def log_message(self, *_: object) -> None:
-            """Print nothing."""
-
-    with serving(Handler) as server:
+    with serving(CannedHandler) as server:
         port = server.server_address[1]
         yield server.host
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.server
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,6 +25,35 @@ class Server(http.server.ThreadingHTTPServer):  # noqa: TID251
     def host(self) -> str:
         """Return address and port."""
         return f"127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Receives whole requests and sends whole responses; prints nothing."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def answer(self, body: bytes) -> None:
+        """Send the response to a request with this body."""
+        raise NotImplementedError
+
+    def send(self, status: int, body: bytes = b"", headers: Iterable[tuple[str, str]] = ()) -> None:
+        """Send a response."""
+        self.send_response_only(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _handle(self) -> None:
+        self.answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815 - inherited
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
 
 
 @contextmanager

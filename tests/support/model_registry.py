@@ -347,10 +347,16 @@ class ModelSessions(Sessions):
 def _locate(url: str) -> tuple[str, str, str]:
     """Return the repository, the path within it, and the query of a URL."""
     parts = urlsplit(url)
+    path, kind, reference = split_path(parts.path)
+    return f"{parts.netloc}/{path}", f"{kind}/{reference}", parts.query
+
+
+def split_path(text: str) -> tuple[str, str, str]:
+    """Return the repository, the kind, and the tag or digest in the path of a URL."""
     kinds = ("/manifests/", "/blobs/", "/tags/", "/referrers/")
-    kind = next(kind for kind in kinds if kind in parts.path)
-    path, _, rest = parts.path.removeprefix("/v2/").rpartition(kind)
-    return f"{parts.netloc}/{path}", f"{kind[1:]}{rest}", parts.query
+    kind = next(kind for kind in kinds if kind in text)
+    path, _, reference = text.removeprefix("/v2/").rpartition(kind)
+    return path, kind.strip("/"), reference
 
 
 class ModelRegistries(Registries):

@@ -6,7 +6,6 @@ A product is a subclass of `Vendor` in `support.vendors`, which states only its 
 from __future__ import annotations
 
 import base64
-import http.server
 import itertools
 import json
 import threading
@@ -15,8 +14,8 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
-from support.loopback import serving
-from support.model_registry import ModelRegistry
+from support.loopback import Handler, serving
+from support.model_registry import ModelRegistry, split_path
 
 
 USER, SECRET = "ann", "secret"
@@ -136,12 +135,11 @@ class Vendor:
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if self.realm and parts.path == self.realm:
             return self._issue(query, headers)
-        path, _, rest = parts.path.removeprefix("/v2/").rpartition(_kind(parts.path))
+        path, kind, rest = split_path(parts.path)
         writes = method not in {"GET", "HEAD"}
         denial = self._check(path, headers.get("Authorization", ""), writes=writes)
         if denial is not None:
             return denial
-        kind = _kind(parts.path).strip("/")
         reply = self._missing(path, writes=writes) or self._special(
             method, path, kind, rest, query, body
         )
@@ -212,57 +210,43 @@ class Vendor:
         return Reply(200, {"token": token, "expires_in": 300})
 
 
-def _kind(path: str) -> str:
-    """Return the part of a path that separates the repository from the rest."""
-    kinds = ("/manifests/", "/blobs/", "/tags/", "/referrers/")
-    return next(kind for kind in kinds if kind in path)
-
-
 @contextmanager
 def serve(vendor: Vendor) -> Iterator[None]:
     """Run a registry, and the host to which it redirects requests for blobs."""
     numbers = itertools.count()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def _respond(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    class VendorHandler(Handler):
+        def answer(self, body: bytes) -> None:
             with vendor.lock:
                 reply = vendor.interrupts(next(numbers)) or vendor.respond(
                     self.command, self.path, dict(self.headers.items()), body
                 )
-            self._send(reply, vendor.headers)
+            self.send_reply(reply, vendor.headers)
 
-        def _send(self, reply: Reply, more: Mapping[str, str]) -> None:
+        def send_reply(self, reply: Reply, more: Mapping[str, str]) -> None:
             body = reply.body
             content = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.send_response_only(reply.status)
-            for name, value in {**more, **reply.headers}.items():
-                for each in value if isinstance(value, list) else [value]:
-                    self.send_header(name, each)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(content)
+            headers = {**more, **reply.headers}
+            self.send(
+                reply.status,
+                content,
+                (
+                    (name, each)
+                    for name, value in headers.items()
+                    for each in (value if isinstance(value, list) else [value])
+                ),
+            )
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _respond  # noqa: N815 - inherited
-
-        def log_message(self, *_: object) -> None:
-            """Print nothing."""
-
-    class Storage(Handler):
-        def _respond(self) -> None:
+    class Storage(VendorHandler):
+        def answer(self, body: bytes) -> None:
+            del body
             if "Authorization" in self.headers:
                 vendor.leaked.append(self.path)
             path, _, digest = urlsplit(self.path).path.strip("/").rpartition("/")
             store = vendor.model.repository(f"{vendor.address}/{path}")
-            content = store.blobs.get(digest)
-            self._send(Reply(429) if content is None else Reply(200, content), {})
+            content = store.blobs.get(digest) if self.command == "GET" else None
+            self.send_reply(Reply(429) if content is None else Reply(200, content), {})
 
-        do_GET = _respond  # noqa: N815 - as inherited
-
-    with serving(Handler) as server, serving(Storage) as storage:
+    with serving(VendorHandler) as server, serving(Storage) as storage:
         vendor.address, vendor.storage = server.host, storage.host
         yield

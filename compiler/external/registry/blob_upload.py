@@ -5,12 +5,11 @@ the others. But not every registry accepts chunks: Google's, for example, accept
 """
 
 from collections.abc import Callable, Generator, Iterable
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 from compiler.codes import Code
 from compiler.external.registry.blob_download import BlobDownload
 from compiler.external.registry.responses import (
-    InvalidContentError,
     MissingRepositoryError,
     RegistryError,
     RejectedError,
@@ -28,6 +27,8 @@ _MAX_CHUNK = 64 * 2**20
 _MAX_DIGITS = 20
 """Maximum number of digits of a number in a header."""
 _CLIENT_ERRORS = range(400, 500)
+_CANCELLATIONS = 2
+"""Maximum number of attempts to cancel an upload: the registry may have failed for long already."""
 _UNKNOWN = 404
 """The status code for an upload that the registry does not know."""
 LOST = frozenset({400, 404, 416})
@@ -49,7 +50,7 @@ class RejectedChunkError(Exception):
 
 
 class BlobUpload:
-    """An upload that a registry has started."""
+    """An upload that a registry has started. It is cancelled if it fails."""
 
     def __init__(self, request: Request, repository: str, response: Response) -> None:
         """Take the response to the request that started the upload."""
@@ -64,16 +65,17 @@ class BlobUpload:
         return self._chunk(download) <= _MAX_CHUNK and self._chunk(download) < download.size
 
     def send(self, digest: str, content: bytes | BlobDownload) -> None:
-        """Complete the upload with its only or last bytes."""
+        """Complete the upload with its only bytes."""
+        with self.cancel_on_error():
+            self._complete(digest, content)
+
+    def _complete(self, digest: str, content: bytes | BlobDownload) -> None:
+        """Send the only or last bytes."""
         size = len(content) if isinstance(content, bytes) else content.size
         separator = "&" if "?" in self._url else "?"
         url = f"{self._url}{separator}digest={digest}"
         headers = {**_BINARY, "Content-Length": str(size)}
-        try:
-            response = self._request("PUT", self._repository, url, body=content, headers=headers)
-        except InvalidContentError:
-            self.cancel()
-            raise
+        response = self._request("PUT", self._repository, url, body=content, headers=headers)
         if response is None:
             raise not_accepted(self._repository)
 
@@ -81,25 +83,29 @@ class BlobUpload:
         """Send a blob in chunks, each read from its source when it is needed.
 
         Raises:
-            RejectedChunkError: the registry does not accept chunks; the upload is cancelled.
+            RejectedChunkError: the registry does not accept chunks.
         """
-        try:
+        with self.cancel_on_error():
             with closing(_chunks(download, self._chunk(download))) as chunks:
                 start = 0
                 for chunk in chunks:
                     start = self._send_chunk(chunk, start)
             with _detect_rejected_chunks(accepted=False):
-                self.send(digest, b"")
-        except (InvalidContentError, RejectedChunkError):
+                self._complete(digest, b"")
+
+    @contextmanager
+    def cancel_on_error(self) -> Generator[None]:
+        """Cancel the upload if the block fails, and raise its error."""
+        try:
+            yield
+        except Exception:
             self.cancel()
             raise
 
     def cancel(self) -> None:
-        """Cancel the upload, if the registry can."""
-        try:
-            self._request("DELETE", self._repository, self._url)
-        except RegistryError:
-            return  # not every registry can cancel an upload; unfinished ones expire
+        """Cancel the upload, if the registry can: not every registry can, and uploads expire."""
+        with suppress(RegistryError):
+            self._request("DELETE", self._repository, self._url, attempts=_CANCELLATIONS)
 
     def _chunk(self, download: BlobDownload) -> int:
         """Return the number of bytes of a chunk: as many pieces as the registry demands."""

@@ -71,6 +71,7 @@ class HttpClient:
         path: str,
         *,
         accept: str = "*/*",
+        attempts: int | None = None,
         body: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         limit: int = MAX_RESPONSE,
@@ -85,6 +86,7 @@ class HttpClient:
             repository: the repository, as the user writes it.
             path: the path within the repository, or a complete URL.
             accept: the accepted media types.
+            attempts: the maximum number of attempts, if it is less than that of the client.
             body: the content to send; see `sessions.Content`.
             headers: further headers.
             limit: the maximum number of bytes of the response.
@@ -118,7 +120,8 @@ class HttpClient:
                 streams=streams,
             )
 
-        response, attempt = self._retry(send, host)
+        limited = self._attempts if attempts is None else min(attempts, self._attempts)
+        response, attempt = self._retry(send, host, limited)
         reads = method not in {"POST", "PUT", "PATCH"}
         if reads and (
             is_missing(response, method) or (response.status in REDIRECTS and not redirects)
@@ -131,25 +134,27 @@ class HttpClient:
             raise error
         return response
 
-    def _retry(self, send: Callable[[], Response], host: str) -> tuple[Response, int]:
+    def _retry(
+        self, send: Callable[[], Response], host: str, attempts: int
+    ) -> tuple[Response, int]:
         """Send a request until it succeeds or fails permanently; count the attempts."""
-        for attempt in range(1, self._attempts + 1):
+        for attempt in range(1, attempts + 1):
             delay = min(0.25 * 2.0**attempt, _MAX_DELAY)
             try:
                 response = send()
             except _PERMANENT as error:
                 raise _permanent_error(host, error) from None
             except BusyServerError as error:
-                if attempt == self._attempts:
+                if attempt == attempts:
                     raise error.as_registry_error() from None
                 delay = requested_delay(error.response, delay)
             except requests.RequestException as error:
                 reason = connection_reason(error)
                 unknown = reason == UNKNOWN_HOST and attempt >= _UNKNOWN_HOST_ATTEMPTS
-                if attempt == self._attempts or unknown:
+                if attempt == attempts or unknown:
                     raise _unreachable(host, reason) from None
             else:
-                if not is_transient(response) or attempt == self._attempts:
+                if not is_transient(response) or attempt == attempts:
                     return response, attempt
                 delay = requested_delay(response, delay)
             if _wait(delay):

@@ -4,7 +4,8 @@ Large blobs are mounted within a registry, otherwise sent in chunks, or in one r
 that rejects chunks.
 
 A request whose response is lost is sent again, although the registry may have carried it out: it
-then has another state of the upload than we expect. Such an upload starts over.
+then has another state of the upload than we expect. Such an upload starts over. An upload that
+fails is cancelled.
 """
 
 import threading
@@ -150,11 +151,8 @@ class Uploads:
 
         def send(upload: BlobUpload) -> None:
             if size <= download.piece:
-                try:
+                with upload.cancel_on_error():
                     content = download.content()
-                except RegistryError:
-                    upload.cancel()
-                    raise
                 upload.send(digest, content)
             elif target in self._without_chunks or not upload.accepts_chunks(download):
                 upload.send(digest, download)

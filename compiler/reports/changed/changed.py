@@ -44,32 +44,20 @@ def differing(
 
 
 def unstaged(
-    plan: Plan,
-    now: Mapping[str, Fingerprint],
-    staged: Mapping[str, bool],
-    repositories: Mapping[str, str],
+    plan: Plan, now: Mapping[str, Fingerprint], missing: Mapping[str, str]
 ) -> tuple[Changed, ...]:
-    """Return the targets whose fingerprint is not staged.
+    """Return the targets that no staged image can take the place of, in the plan's order.
 
     Args:
         plan: all targets.
         now: the fingerprint of each target.
-        staged: target -> whether its fingerprint is staged, for targets with a repository.
-        repositories: target -> its repository, for the same targets.
+        missing: target -> the reason.
     """
     below = downstream(now)
     return tuple(
-        Changed(
-            target,
-            (
-                f"{repositories[target.name]} has no image with this fingerprint"
-                if target.name in repositories
-                else "the target has no tag, so it has no repository",
-            ),
-            below[target.name],
-        )
+        Changed(target, (missing[target.name],), below[target.name])
         for target in plan.targets
-        if target.name in now and not staged.get(target.name, False)
+        if target.name in missing
     )
 
 

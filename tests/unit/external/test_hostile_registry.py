@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import http.server
 import json
 import os
 import re
@@ -42,33 +41,21 @@ BASIC = f"Basic {base64.b64encode(f'ann:{SECRET}'.encode()).decode()}"
 Respond = Callable[["Handler", bytes], None]
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(loopback.Handler):
     """Passes each request to a function, and records it."""
 
-    protocol_version = "HTTP/1.1"
     respond: Respond
     seen: list[tuple[str, str, str, bytes]]
     """Method, path, authorization and body of each request."""
 
     def reply(self, status: int, body: bytes = b"", *headers: tuple[str, str]) -> None:
         """Send a response."""
-        self.send_response(status)
-        for name, value in headers:
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        self.send(status, body, headers)
 
-    def _handle(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    def answer(self, body: bytes) -> None:
+        """Record a request and pass it on."""
         self.seen.append((self.command, self.path, self.headers.get("Authorization", ""), body))
         type(self).respond(self, body)
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815
-
-    def log_message(self, *_: object) -> None:
-        """Print nothing."""
 
 
 class Server:

@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import trustme
+from support import loopback
 from support.loopback import Server, serving, start
 
 from compiler.codes import Code
@@ -37,32 +38,24 @@ TOKEN = "token-from-the-server"  # noqa: S105
 DIGEST = f"sha256:{'0' * 64}"
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(loopback.Handler):
     """A small registry that requires a token, or basic authentication, for every request."""
 
-    protocol_version = "HTTP/1.1"
     failures: list[int]
     seen: list[tuple[str, str, str]]
     """Method, path and authorization of each request."""
     basic = False
 
     def _respond(self, code: int, body: bytes = b"", **headers: str) -> None:
-        self.send_response_only(code)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        self.send(code, body, ((name.replace("_", "-"), value) for name, value in headers.items()))
 
-    def _handle(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length).decode()
+    def answer(self, body: bytes) -> None:
+        """Respond to a request."""
         authorization = self.headers.get("Authorization", "")
         self.seen.append((self.command, self.path, authorization))
         url = urlsplit(self.path)
         if url.path == "/token":
-            form = parse_qs(body) or parse_qs(url.query)
+            form = parse_qs(body.decode()) or parse_qs(url.query)
             known = authorization == f"Basic {base64.b64encode(f'ann:{SECRET}'.encode()).decode()}"
             known = known or form.get("refresh_token") == [SECRET]
             self._respond(200 if known else 401, json.dumps({"token": TOKEN}).encode())
@@ -94,11 +87,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._respond(204)
         else:
             self._respond(404)
-
-    do_GET = do_HEAD = do_POST = do_DELETE = _handle  # noqa: N815 - names of the base class
-
-    def log_message(self, *_: object) -> None:
-        """Print nothing."""
 
 
 @pytest.fixture

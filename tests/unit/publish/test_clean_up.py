@@ -49,13 +49,15 @@ KEEP = Keep(releases=1, days=30)
 
 
 class Project:
-    """A matrix with two releases; time passes only when a test says so."""
+    """A matrix with releases; time passes only when a test says so."""
 
-    def __init__(self) -> None:
-        """Publish two releases, 100 days ago."""
+    def __init__(self, own: str = OWN, server: str = OWN) -> None:
+        """Take the name of the first repository, in the matrix and at its server."""
+        self.own, self.server = own, server
+        self.matrix = MATRIX.replace(OWN, own)
         self.model = ModelRegistry()
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
-        self.plan = plan_of(MATRIX)
+        self.plan = plan_of(self.matrix)
         self.gates: list[Callable[[str, str], Response | None]] = []
         self.sent: list[str] = []
 
@@ -75,11 +77,14 @@ class Project:
             name = f"{target.name} {version}"
             fingerprint = self.fingerprint(name)
             index = add_index(
-                self.model, OWN, {"amd64": self.model.add_image(OWN, name)}, fingerprint
+                self.model,
+                self.server,
+                {"amd64": self.model.add_image(self.server, name)},
+                fingerprint,
             )
             push_artifact(
                 self.registries(),
-                OWN,
+                self.own,
                 TIME_PREFIX + index.digest[7:],
                 Artifact(
                     b"{}",
@@ -88,13 +93,15 @@ class Project:
                     {
                         **artifacts.created_now(),
                         "com.compile-matrix.image": index.digest,
-                        "com.compile-matrix.records": OWN,
+                        "com.compile-matrix.records": self.own,
                     },
                 ),
             )
-            self.model.add_image(OWN, f"signature of {name}", f"sha256-{index.digest[7:]}.sig")
+            self.model.add_image(
+                self.server, f"signature of {name}", f"sha256-{index.digest[7:]}.sig"
+            )
             self.model.add_manifest(
-                OWN, {"subject": {"digest": index.digest}, "layers": []}, MANIFEST
+                self.server, {"subject": {"digest": index.digest}, "layers": []}, MANIFEST
             )
         request = request_of(
             self.plan, version, lambda name: self.fingerprint(f"{name} {version}")[3:]
@@ -111,7 +118,7 @@ class Project:
 
     def reader(self) -> InventoryReader:
         """Return a reader of both repositories."""
-        return InventoryReader(self.registries(), [OWN, COPY], templates_of(MATRIX, "2"))
+        return InventoryReader(self.registries(), [self.own, COPY], templates_of(self.matrix, "2"))
 
     def clean_up(self) -> CleanUpResult:
         """Clean up."""
@@ -128,7 +135,11 @@ class Project:
 @pytest.fixture
 def project(monkeypatch: pytest.MonkeyPatch) -> Project:
     """Provide a matrix with two releases of 100 days ago."""
-    project = Project()
+    return with_releases(Project(), monkeypatch)
+
+
+def with_releases(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Publish two releases, 100 days ago."""
     for module in (clean_up_notes, deletion_run, read_inventory):
         monkeypatch.setattr(module, "pause", lambda _: False)
     monkeypatch.setattr(artifacts, "utc_now", lambda: project.now)
@@ -160,6 +171,26 @@ def test_an_expired_release_is_deleted_as_a_whole(project: Project) -> None:
     assert project.plan_clean_up().deletions == ()
 
 
+@pytest.mark.parametrize("before", ["acme/a", "docker.io/acme/a", "index.docker.io/acme/a"])
+@pytest.mark.parametrize("after", ["acme/a", "docker.io/acme/a", "index.docker.io/acme/a"])
+def test_the_names_of_docker_hub(before: str, after: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The matrix may name it otherwise than records and notes do, and in several ways."""
+    project = with_releases(Project(before, "registry-1.docker.io/acme/a"), monkeypatch)
+    interrupt(project)
+    templates = templates_of(MATRIX.replace(OWN, after), "2")
+    reader = InventoryReader(project.registries(), [after, before, COPY], templates)
+
+    plan = project.plan_clean_up(reader)
+
+    assert plan.kept_releases == ("2",)
+    assert plan.expired_releases == ("1",)
+    images = [one.image for one in plan.deletions]
+    assert len(images) == len({*images})
+    clean_up(project.registries(), plan, lambda: project.plan_clean_up(reader), lambda _: None)
+    assert project.tags(project.server) == ["release-2", "x", "x-2", "y", "y-2"]
+    assert project.tags(COPY) == ["x-2", "y-2"]
+
+
 def test_a_registry_that_deletes_tags_first(project: Project) -> None:
     """Google's registries delete no manifest that has tags; the result is the same."""
     project.model.deletes_tags_first = True
@@ -174,7 +205,7 @@ def test_a_registry_that_deletes_tags_first(project: Project) -> None:
 
 def interrupt(project: Project) -> None:
     """Publish a release that ends before its floating tags and its record, 40 days ago."""
-    store = project.model.repository(OWN)
+    store = project.model.repository(project.server)
     floating = {name: store.tags[name] for name in "xy"}
     project.publish("3")
     for name, digest in {**floating, "release-3": None}.items():
@@ -193,6 +224,23 @@ def test_an_interrupted_release_is_deleted(project: Project) -> None:
     project.now = young[1]
     assert reasons == {"only in interrupted releases: 3"}
     assert project.clean_up().problems == ()
+    assert project.tags() == ["release-2", "x", "x-2", "y", "y-2"]
+    assert project.tags(COPY) == ["x-2", "y-2"]
+
+
+def test_an_interrupted_release_of_which_something_cannot_be_deleted(project: Project) -> None:
+    """The notes of its staged images stay, so that the next clean-up deletes the rest."""
+    interrupt(project)
+    project.gates.append(
+        lambda method, path: (
+            answer(400) if method == "DELETE" and path.startswith(f"{COPY}/manifests/") else None
+        )
+    )
+
+    assert project.clean_up().problems != ()
+    project.gates.clear()
+    assert project.clean_up().problems == ()
+
     assert project.tags() == ["release-2", "x", "x-2", "y", "y-2"]
     assert project.tags(COPY) == ["x-2", "y-2"]
 

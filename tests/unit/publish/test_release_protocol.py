@@ -23,6 +23,7 @@ from support.releases import released_target
 from compiler.codes import Code
 from compiler.errors import DiagnosticError
 from compiler.external.registry.copying import Copier
+from compiler.publish.output import format_notes
 from compiler.publish.request import PublishRequest
 from compiler.publish.result import KeptReason, PublishResult
 from compiler.releases.record import ReleaseRecord
@@ -121,6 +122,29 @@ def test_a_version_whose_tags_were_renamed(world: World, *, elsewhere: bool) -> 
     assert again is not None
     assert again.record == record
     assert publish(world, Task(version="1", content="fixed", replace=True)).record
+
+
+def test_a_record_with_targets_of_another_matrix(world: World) -> None:
+    """The record keeps them, and the result says that the matrix lacks them."""
+    publish(world, ONE)
+    registries = ModelRegistries(world.model)
+    stored = pull_stored_record(registries, STAGING, "1")
+    assert stored is not None
+    tags = [f"{OTHER}:x-1"]
+    others = [
+        released_target(name, stored.record.targets[0].digest, tags=tags, moving=[])
+        for name in ("x-1", "x-2", "x-3", "x-4")
+    ]
+    push_record(registries, STAGING, stored.record.with_targets(others, ()))
+
+    result = publish(world, ONE)
+
+    assert result.other_targets == ("x-1", "x-2", "x-3", "x-4")
+    (note,) = format_notes(result)
+    assert note.startswith(
+        "the record of 1 also has targets that the matrix lacks: x-1, x-2, x-3 and 1 more; if "
+    )
+    assert publish(world, TWO).other_targets == ()
 
 
 def test_a_fix_of_a_release_that_was_returned_to(world: World) -> None:

@@ -10,13 +10,18 @@ from pathlib import Path
 
 import pytest
 from support import release_actors
-from support.model_registry import HOST, ModelRegistries
+from support.model_registry import HOST, ModelRegistries, ModelRegistry, add_index
 from support.release_actors import STAGING, Actor, Silent, Task, World, fingerprint, patched
-from support.releases import plan_of
+from support.releases import plan_of, request_of
 
 from compiler.external.buildx import builder_platforms
 from compiler.output.bake_resolved import ResolvedPlan
+from compiler.publish.items import release_items
+from compiler.publish.preflight import find_staged_images
+from compiler.publish.publish import prepare
 from compiler.publish.publish import publish as publish_request
+from compiler.publish.request import PublishProgress
+from compiler.publish.reusable_image import find_unstaged
 from compiler.publish.staged_image import read_image
 
 
@@ -131,3 +136,73 @@ def test_a_remote_builder_decides(
 
     assert builder_platforms() == {"linux/arm64"}
     assert publish(world, "2").built == 0
+
+
+class Notes(Silent):
+    """A report that keeps its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        """Keep a line."""
+        self.lines.append(text)
+
+
+def stage(model: ModelRegistry, *, index: bool) -> None:
+    """Stage an image of each architecture, and an index of both; target `a-4` is not staged."""
+    for target, architectures in (("a-1", ["amd64"]), ("a-2", ["arm64"]), ("a-3", [*MACHINES])):
+        tag = f"fp-{fingerprint(target, 'same')}"
+        is_index = index or len(architectures) > 1
+        images = {
+            name: model.add_image(
+                STAGING, f"{target} {name}", *([] if is_index else [tag]), platform=name
+            )
+            for name in architectures
+        }
+        if is_index:
+            add_index(model, STAGING, images, tag)
+
+
+@pytest.mark.parametrize("index", [True, False])
+@pytest.mark.parametrize(
+    ("declared", "here", "reused"),
+    [
+        ("", "amd64", {"a-1", "a-3"}),
+        ("", "arm64", {"a-2", "a-3"}),
+        ("linux/amd64", "amd64", {"a-1", "a-3"}),
+        ("linux/amd64", "arm64", {"a-1", "a-3"}),
+        ("linux/arm64", "amd64", {"a-2", "a-3"}),
+        ("linux/amd64, linux/arm64", "amd64", {"a-3"}),
+    ],
+)
+def test_changed_lists_what_publish_builds(
+    machine: Machine, declared: str, here: str, reused: set[str], *, index: bool
+) -> None:
+    """`changed --against registry` and `publish` agree about each staged image."""
+    text = MATRIX.replace("[1, 2]", "[1, 2, 3, 4]").replace(
+        "template: a.j2", f"template: a.j2, platforms: [{declared}]"
+    )
+    plan = plan_of(text.replace(f"{HOST}/acme/a", STAGING))
+    request = request_of(plan, "1", lambda target: fingerprint(target, "same"))
+    model, notes, progress = ModelRegistry(), Notes(), PublishProgress()
+    stage(model, index=index)
+    machine(here)
+
+    job = prepare(request, ModelRegistries(model), notes)
+    find_staged_images(job, progress)
+    items = release_items(request.resolved, request.fingerprints, request.dockerfiles)
+    unstaged = find_unstaged(ModelRegistries(model), items.values())
+
+    assert {*progress.images} == reused
+    assert {*unstaged} == {*items} - reused
+    others = {*items} - reused - {"a-4"} if not declared else ()
+    assert notes.lines == [
+        "note: 1 staged image not reused, because this machine builds for another platform: "
+        f"{name} (linux/{'amd64' if name == 'a-1' else 'arm64'})"
+        for name in others
+    ]
+    assert [name for name, reason in unstaged.items() if "this machine builds" in reason] == [
+        *others
+    ]
+    assert unstaged["a-4"] == f"{STAGING} has no image with this fingerprint"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from support.fake_registries import FakeRegistries
 from support.releases import released_target
@@ -9,7 +11,7 @@ from support.releases import released_target
 from compiler.external.registry.client import Manifest
 from compiler.releases.latest import find_latest, find_previous
 from compiler.releases.record import ReleaseRecord
-from compiler.releases.registry_record import push_record
+from compiler.releases.registry_record import pull_stored_record, push_record
 
 
 REPOSITORY = "r.example/a"
@@ -137,6 +139,55 @@ def test_damaged_and_foreign_records(releases: Releases) -> None:
     assert [error.diagnostics[0].code for error in found.damaged] == ["bad-record"]
 
 
+class Signed:
+    """Signatures of some releases; `verified` are the numbers of records of each verification."""
+
+    def __init__(self, releases: Releases, *versions: str) -> None:
+        self.verified: list[int] = []
+        stored = (
+            pull_stored_record(releases.registries, REPOSITORY, version) for version in versions
+        )
+        self.digests = {one.digest for one in stored if one}
+
+    def __call__(self, records: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Return the records that are not signed."""
+        records = list(records)
+        self.verified += [len(records)] if records else []
+        return {(name, digest) for name, digest in records if digest not in self.digests}
+
+
+@pytest.mark.parametrize(
+    ("tagged", "signed", "expected", "left_out", "verified"),
+    [
+        ("4", ["v4"], "v4", 0, [1]),
+        ("4", ["v1", "v2", "v3"], "v3", 1, [1, 1]),
+        ("2", ["v1", "v2", "v4"], "v2", 0, [1]),
+        ("2", ["v1"], "v1", 3, [1, 1, 2]),
+        ("2", [], None, 4, [1, 1, 2]),
+        ("none", ["v1", "v2"], "v2", 2, [1, 3]),
+    ],
+)
+def test_records_that_are_not_signed(
+    releases: Releases,
+    tagged: str,
+    signed: list[str],
+    expected: str | None,
+    left_out: int,
+    verified: list[int],
+) -> None:
+    """They are left out, whether floating tags name them or not; most are not verified."""
+    for number in "1234":
+        releases.record(f"v{number}", a=number)
+    releases.image(tagged, "latest")
+    unsigned = Signed(releases, *signed)
+
+    found = find_latest(releases.registries, REPOSITORY, (REPOSITORY,), (), unsigned)
+
+    assert (found.record.release if found.record else None) == expected
+    assert [error.diagnostics[0].code for error in found.damaged] == ["unsigned-image"] * left_out
+    assert unsigned.verified == verified
+
+
 @pytest.mark.parametrize(
     ("version", "expected"),
     [
@@ -157,3 +208,15 @@ def test_previous_release(releases: Releases, version: str, expected: str | None
     found = find_previous(releases.registries, REPOSITORY, version)
 
     assert (found.release if found else None) == expected
+
+
+def test_an_image_with_the_tag_of_a_record(releases: Releases) -> None:
+    """It is not a release."""
+    releases.record("v2.0", a="2")
+    releases.registries.add_image(REPOSITORY, "x", "release-v2.1")
+
+    found = find_previous(releases.registries, REPOSITORY, "v2.5")
+
+    assert found is not None
+    assert found.release == "v2.0"
+    assert releases.latest() == "v2.0"
