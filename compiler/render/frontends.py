@@ -21,6 +21,12 @@ _LINE = (
     r"[\t\f\r ]*=[\t\f\r ]*([^\t\f\r\n ]+)([^\n]*)(?:\n|\Z)"
 )
 _KNOWN = frozenset({"syntax", "escape", "check"})
+_FIRST_LINES = re.compile(
+    r"\ufeff?(?:#![^\n]*(?:\n|\Z))?"
+    r"(?:[^\S\n]*(?:#|//)[^\S\n]*(?:syntax|escape|check)[^\S\n]*=[^\n]*(?:\n|\Z))*",
+    re.IGNORECASE,
+)
+"""All lines that may be directives, and what may precede them."""
 
 
 class Directive(NamedTuple):
@@ -82,6 +88,27 @@ def syntax_directive(text: str) -> Directive | None:
     except (ValueError, RecursionError):
         return None
     return Directive("syntax", name, name, -1, line) if isinstance(name, str) and name else None
+
+
+class CommentPlace(NamedTuple):
+    """Where a text can have a comment that changes neither its frontend nor its directives."""
+
+    offset: int
+    mark: str
+    """What comments of its language begin with."""
+
+
+def comment_place(text: str) -> CommentPlace | None:
+    r"""Return where a comment can be added to a text; None for JSON, which has no comments.
+
+    >>> comment_place("# syntax=a\\nFROM b"), comment_place("// syntax=a\\n"), comment_place("{}")
+    (CommentPlace(offset=11, mark='#'), CommentPlace(offset=12, mark='//'), None)
+    """
+    if text[_start(text)[0] :].lstrip().startswith("{"):
+        return None
+    first = _FIRST_LINES.match(text)
+    mark = "//" if any(directives(text, "//")) else "#"
+    return CommentPlace(first.end() if first else 0, mark)
 
 
 def frontend_argument(args: Mapping[str, str]) -> str:
