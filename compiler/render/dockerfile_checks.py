@@ -16,7 +16,7 @@ from compiler.render.dockerfile import Word
 from compiler.render.dockerfile_rules import Finding, confirmation
 from compiler.render.field_location import field_location
 from compiler.render.finding_diagnostics import FindingDiagnostics
-from compiler.render.frontends import SYNTAX, frontend_argument
+from compiler.render.frontends import frontend_argument
 from compiler.render.image_arguments import expanded
 from compiler.render.inherited_triggers import InheritedTriggers
 from compiler.render.lost_line_ends import LineEndChecks
@@ -76,7 +76,7 @@ class _Checks:
         self._references = MatrixReferences(plan)
         self._contexts = BuildContexts(files, plan.matrix.output)
         self._sources = SourceChecks(self._contexts)
-        self._triggers = InheritedTriggers(dockerfiles, self._sources)
+        self._triggers = InheritedTriggers(dockerfiles, self._sources, self._references.values)
         self._structures: dict[tuple[Shape, str], Structure] = {}
         self._wholes: dict[str, Shape] = {}
         self._clean: set[tuple[object, ...]] = set()
@@ -147,7 +147,7 @@ class _Checks:
     def _frontend(self, target: Target) -> str:
         """Return the frontend that the build arguments of a target name, or empty."""
         args: Mapping[str, str] = target.fields.get("args", {})  # type: ignore[assignment]
-        return frontend_argument(self._args(target)) if SYNTAX in args else ""
+        return frontend_argument(args, self._references.values)
 
     def _findings(
         self, target: Target, text: str, printed: Printed

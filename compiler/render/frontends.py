@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from compiler.external.references import lookup_name
+from compiler.matrix.bake_strings import substitute
 
 
 SYNTAX = "BUILDKIT_SYNTAX"
@@ -111,9 +112,28 @@ def comment_place(text: str) -> CommentPlace | None:
     return CommentPlace(first.end() if first else 0, mark)
 
 
-def frontend_argument(args: Mapping[str, str]) -> str:
-    """Return the frontend that the build arguments name; empty if none."""
-    return (args.get(SYNTAX) or "").strip().partition(" ")[0]
+def frontend_argument(args: Mapping[str, str], variables: Mapping[str, str] | None = None) -> str:
+    """Return the frontend that the build arguments name; empty if none.
+
+    Args:
+        args: the build arguments.
+        variables: bake variable -> its default; None if the arguments have none, or if the frontend
+            that they name counts as a foreign one.
+    """
+    value = args.get(SYNTAX) or ""
+    value = value if variables is None else substitute(value, variables)
+    return value.strip().partition(" ")[0]
+
+
+def may_be_foreign(text: str, args: Mapping[str, str]) -> bool:
+    """Return whether a frontend other than BuildKit's own may read a Dockerfile.
+
+    Args:
+        text: the Dockerfile.
+        args: the build arguments of its target, perhaps with bake variables.
+    """
+    directive = syntax_directive(text)
+    return is_foreign(frontend_argument(args) or (directive.word if directive else ""))
 
 
 def is_foreign(frontend: str) -> bool:
