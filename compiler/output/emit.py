@@ -4,7 +4,7 @@ The artifacts are in the order in which they have to be written: no file names a
 that exists.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
 from types import CodeType
@@ -123,6 +123,22 @@ def _header(sources: Iterable[str]) -> str:
     return f"# {MARKER} from {text}; do not edit.\n"
 
 
+def check_bake_template(template: str, shown: str) -> None:
+    """Check the syntax of a bake template, which needs no plan.
+
+    Args:
+        template: its text.
+        shown: how diagnostics name its file.
+
+    Raises:
+        CompileError: the template is invalid.
+    """
+    try:
+        _compile(template)
+    except Exception as error:
+        raise _invalid_template(error, {}, template, shown) from error
+
+
 def _bake(
     plan: Plan, dockerfiles: tuple[Dockerfile, ...], source: str, template: str, shown: str
 ) -> str:
@@ -133,15 +149,19 @@ def _bake(
         body = renderer(compiled, inherits=True)(scope)
     except Exception as error:
         # The user's template is input, so whatever it raises is an error in the input.
-        code, message, help_, _ = explain(error, scope)
-        lines = template.splitlines()
-        line = error.lineno if isinstance(error, TemplateSyntaxError) else place(error)[1]
-        text = lines[line - 1] if 0 < line <= len(lines) else ""
-        location = Location(path=shown, line=line, length=max(len(text), 1), text=text)
-        raise CompileError(
-            [Diagnostic(code=code, message=message, location=location, help=help_)]
-        ) from error
+        raise _invalid_template(error, scope, template, shown) from error
     return f"{_header([source])}{PLAN_LINE}{plan.matrix.output}/{PLAN_FILE}\n#\n{body.lstrip()}"
+
+
+def _invalid_template(
+    error: Exception, scope: Mapping[str, Any], template: str, shown: str
+) -> CompileError:
+    code, message, help_, _ = explain(error, scope)
+    lines = template.splitlines()
+    line = error.lineno if isinstance(error, TemplateSyntaxError) else place(error)[1]
+    text = lines[line - 1] if 0 < line <= len(lines) else ""
+    location = Location(path=shown, line=line, length=max(len(text), 1), text=text)
+    return CompileError([Diagnostic(code=code, message=message, location=location, help=help_)])
 
 
 def _environment() -> Sandbox:
