@@ -4,13 +4,13 @@ The build argument `BUILDKIT_SYNTAX` decides. Without it, a directive in the fir
 syntax=`, also after a line `#!`, or `// syntax=`, or the key `syntax` of a text in JSON.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from compiler.external.references import lookup_name
 from compiler.matrix.bake_strings import substitute
+from compiler.render.dockerfile_json import load, whole_characters
 
 
 SYNTAX = "BUILDKIT_SYNTAX"
@@ -85,10 +85,11 @@ def syntax_directive(text: str) -> Directive | None:
     if not body.lstrip().startswith("{"):
         return None
     try:
-        name = json.loads(body).get("syntax")
+        name = load(body).get("syntax")
     except (ValueError, RecursionError):
         return None
-    return Directive("syntax", name, name, -1, line) if isinstance(name, str) and name else None
+    name = whole_characters(name) if isinstance(name, str) else ""
+    return Directive("syntax", name, name, -1, line) if name else None
 
 
 class CommentPlace(NamedTuple):

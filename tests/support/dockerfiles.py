@@ -85,6 +85,24 @@ ACCEPTED = (
         "ADD https://a.example/b.git#main /",
         "COPY <<'EOF' /a\n${X\nEOF",
     ),
+    # Lists that Go's JSON rejects are the shell form.
+    *_after(
+        _BASE,
+        *(
+            f"CMD {words}"
+            for words in (
+                *("[NaN]", "[1, Infinity]", "[-Infinity, 1]", "[1e999]", "[-1e309, 2]", "[01]"),
+                *(f"[{'9' * 309}]", '[{"a": NaN}]', "[ NaN \\\n ]", '["\\ud800"]', '["a\tb"]'),
+                *('["a"] b', '["a"]\u00a0', '["a", ]', '["\\x"]', '["\x7f"]', '["a\\\nb"]'),
+            )
+        ),
+        *("RUN [NaN]", "RUN [NaN] <<E\na\nE", "ENTRYPOINT [1e999]", "HEALTHCHECK CMD [NaN]"),
+        *('VOLUME ["/a", NaN]', "COPY [NaN] /", 'COPY ["a.txt", NaN]', 'VOLUME ["\\ud800"]'),
+        *('COPY ["\\ud800", "/"]', "ONBUILD CMD [NaN]", "ONBUILD SHELL [NaN]"),
+        "RUN [ ${NaN} ] <<NaN\nCMD [NaN]\nNaN\nCMD [NaN]",
+        "RUN echo <<1e999\na\n1e999\nCMD [1e999]",
+    ),
+    "FROM scratch AS a\nONBUILD CMD [NaN]\nFROM a\nLABEL a=b\n",
     *_after(
         _BASE,
         "WORKDIR /w\nRUN --mount=type=bind true",
@@ -225,6 +243,14 @@ REJECTED = (
     *_after(
         _BASE,
         "COPPY a b",
+        *(
+            f"CMD {words}"
+            for words in (
+                *("[1e308]", "[1e-999]", "[-0]", "[null]", '["NaN", 1]', '[{"a": 1, "a": 2}]'),
+                *(f"[{'9' * 308}]", f"{'[' * 400}{']' * 400}"),
+            )
+        ),
+        *("SHELL [NaN]", 'SHELL ["a", NaN]', "ADD [NaN]", "HEALTHCHECK [NaN]"),
         "RUN [1]",
         "COPY --from=0 / /",
         "RUN <<EOF\na",

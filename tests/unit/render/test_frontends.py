@@ -54,6 +54,8 @@ def test_a_text_names_its_frontend(text: str) -> None:
         '{"syntax": 1}\n',
         '["syntax"]\n',
         '{"syntax": "a/b"}\nFROM x\n',
+        '{"syntax": "a/b", "x": NaN}\n',
+        '{"syntax": "a/b", "x": 1e999}\n',
     ],
 )
 def test_other_lines_name_no_frontend(text: str) -> None:

@@ -107,6 +107,7 @@ def test_a_flag_that_buildkit_splits_by_byte_is_an_error(flag: str, tmp_path: Pa
         ("RUN --mount=type={{ word }},target=/a true", "cache", "cash"),
         ("STOPSIGNAL SIG{{ word }}", "TERM", "TREM"),
         ('CMD ["a", {{ word }}, "b"]', "x", "4"),
+        ('CMD ["a", {{ word }}, "b"]', "NaN", "1e9"),
         ('ONBUILD CMD ["a", {{ word }}]', "x", "4"),
         ("ONBUILD {{ word }} scratch", "RUN", "FROM"),
         ("RUN true\nFROM python:{{ word }}", "3.11", "3::11"),
