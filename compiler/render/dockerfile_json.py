@@ -1,7 +1,7 @@
 """Read JSON in Dockerfiles as BuildKit does, with Go's encoding/json.
 
-Python's parser also reads `NaN`, `Infinity` and numbers that no float can have, and it keeps halves
-of characters. BuildKit reads an instruction with such a list as the shell form.
+Python's parser also reads `NaN`, `Infinity` and numbers that no float can have. BuildKit reads an
+instruction with such a list as the shell form. Python keeps lone surrogates, which Go replaces.
 """
 
 import json
@@ -23,7 +23,7 @@ _VALUE = re.compile(
 """A value that Go may reject, or the same text as the name of a here-document."""
 _MOST = 100
 """Different values of one text that are replaced."""
-_HALF = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
 
 
@@ -44,13 +44,13 @@ def _number(text: str) -> float:
     return number
 
 
-def whole_characters(text: str) -> str:
-    r"""Return a text of JSON with U+FFFD for each half of a character.
+def without_surrogates(text: str) -> str:
+    r"""Return a text of JSON with U+FFFD for each lone surrogate.
 
-    >>> whole_characters("a\ud800b") == "a\ufffdb"
+    >>> without_surrogates("a\ud800b") == "a\ufffdb"
     True
     """
-    return text if text.isascii() else _HALF.sub(_REPLACEMENT, text)
+    return text if text.isascii() else _SURROGATE.sub(_REPLACEMENT, text)
 
 
 def parse_ast(text: str) -> "DockerfileAst":
@@ -73,12 +73,12 @@ def parse_ast(text: str) -> "DockerfileAst":
         words.restore_all(tree)
     for step in tree.instructions:
         if step.json:
-            step.args = [*map(whole_characters, step.args)]
+            step.args = [*map(without_surrogates, step.args)]
     return tree
 
 
 class _Replaced:
-    """A Dockerfile with words of equal length in place of values that Go rejects.
+    """A Dockerfile with words of equal length instead of values that Go rejects.
 
     Python's parser rejects a list with these words, too.
     """

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from compiler.external.references import lookup_name
 from compiler.matrix.bake_strings import substitute
-from compiler.render.dockerfile_json import load, whole_characters
+from compiler.render.dockerfile_json import load, without_surrogates
 
 
 SYNTAX = "BUILDKIT_SYNTAX"
@@ -88,7 +88,7 @@ def syntax_directive(text: str) -> Directive | None:
         name = load(body).get("syntax")
     except (ValueError, RecursionError):
         return None
-    name = whole_characters(name) if isinstance(name, str) else ""
+    name = without_surrogates(name) if isinstance(name, str) else ""
     return Directive("syntax", name, name, -1, line) if name else None
 
 

@@ -23,7 +23,7 @@ def test_a_list_that_go_rejects_is_the_shell_form(text: str) -> None:
 
 
 def test_other_instructions_keep_their_words() -> None:
-    """What stands in for a value while the text is parsed is in no instruction."""
+    """No instruction contains the words that replace values while the text is parsed."""
     text = (
         "# NaN\nFROM a:NaN AS NaN\nARG NaN=1e999\nCMD [NaN]\n"
         "COPY --from=NaN --chown=1e999 <<NaN /\n"
@@ -46,7 +46,7 @@ def test_an_error_has_the_words_of_the_text() -> None:
         read("FROM a\nNaN a\nCMD [NaN]\n")
 
 
-def test_half_a_character_is_replaced() -> None:
+def test_a_lone_surrogate_is_replaced() -> None:
     """Go replaces it; a pair is one character."""
     step = read('FROM a\nCMD ["\\ud800", "\\ud83d\\ude00", "\\ude00\\ud83d"]\n').instructions[1]
 

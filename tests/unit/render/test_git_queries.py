@@ -45,7 +45,7 @@ def test_what_buildkit_rejects(query: str, message: str, help_: str, tmp_path: P
     ],
 )
 def test_what_another_version_or_value_may_accept(text: str, tmp_path: Path) -> None:
-    """Newer options, variables, and stages that are not built are no errors."""
+    """Newer options, variables, and stages that are not built are accepted."""
     assert problem(tmp_path, text) == ("", "")
 
 
