@@ -129,10 +129,10 @@ def compile_plan(planned: Plan, files: Files, name: str, *, locked: bool = False
     problems.extend(planned.errors)
     dockerfiles = render(planned.matrix, planned.targets, templates, problems)
     checked = check_dockerfiles(planned, dockerfiles, templates, files, problems)
+    bake_template = _bake_template(files, problems)
     if problems:
-        _check_other_files(planned, dockerfiles, templates, files, problems)
+        _check_lock(planned, dockerfiles, templates, files, problems)
         problems.refuse()
-    bake_template = _bake_template(files)
     own = "" if files.absent(BAKE_TEMPLATE) else bake_template[0]
     planned = replace(planned, warnings=(*lint(planned, dockerfiles, templates, own), *checked))
     refreshed: Mapping[str, str] = {}
@@ -169,23 +169,19 @@ def compile_plan(planned: Plan, files: Files, name: str, *, locked: bool = False
     )
 
 
-def _check_other_files(
+def _check_lock(
     planned: Plan,
     dockerfiles: "tuple[Dockerfile, ...]",
     templates: "Templates",
     files: Files,
     problems: Problems,
 ) -> None:
-    """Check the template of the bake file and matrix.lock, also against valid Dockerfiles."""
+    """Check matrix.lock, also against valid Dockerfiles."""
     from compiler.lock.apply import load_lock, pinned
     from compiler.lock.lockfile import Lock
 
     invalid = problems.targets() | planned.unsound
     sound = tuple(one for one in dockerfiles if one.target.name not in invalid)
-    try:
-        _bake_template(files)
-    except CompileError as error:
-        problems.extend(error.diagnostics)
     try:
         lock = load_lock(files)
         if lock or planned.matrix.lock.policy:
@@ -194,7 +190,23 @@ def _check_other_files(
         problems.extend(error.diagnostics)
 
 
-def _bake_template(files: Files) -> tuple[str, str]:
+def _bake_template(files: Files, problems: Problems) -> tuple[str, str]:
+    """Return the text of docker-bake.hcl.j2, and how diagnostics name that file.
+
+    What is wrong with its syntax, or prevents reading it, is added to the problems.
+    """
+    from compiler.output.emit import check_bake_template
+
+    try:
+        text, shown = _read_bake_template(files)
+        check_bake_template(text, shown)
+    except CompileError as error:
+        problems.extend(error.diagnostics)
+        return "", ""
+    return text, shown
+
+
+def _read_bake_template(files: Files) -> tuple[str, str]:
     """Return the text of docker-bake.hcl.j2, and how diagnostics name that file."""
     if files.absent(BAKE_TEMPLATE):
         packaged = Path(__file__).with_name(BAKE_TEMPLATE)

@@ -17,7 +17,7 @@ from compiler.fingerprint.set_overrides import DECIDING, OverrideError
 from compiler.lock.mirror import resolved_mirror, without_mirror
 from compiler.output.artifact import Compilation
 from compiler.output.bake_resolved import ResolvedPlan
-from compiler.render.build_arguments import can_change_image
+from compiler.render.build_arguments import can_change_image, is_predefined
 from compiler.render.canonical import EPOCH
 from compiler.render.context_reads import Reach, Reads, reads
 from compiler.render.frontends import frontend_argument
@@ -55,12 +55,15 @@ class Fingerprint:
         plain: Mapping[str, str],
         files: tuple[_Files, ...],
         children: tuple[str, ...],
+        undeclared: frozenset[str] = frozenset(),
     ) -> None:
         self.target = target
         self.digest = digest
         """64 hexadecimal digits."""
         self.linked = children
         """The targets whose images its Dockerfile reads."""
+        self.undeclared = undeclared
+        """The build arguments that are inputs, and that certainly no Dockerfile declares."""
         self._plain, self._files = plain, files
 
     @cached_property
@@ -271,6 +274,11 @@ class _Calculation:
         read = map(self._reads, self._targets)
         return frozenset(name for one in read for name in (*(one.args or ()), *one.other_args))
 
+    @cached_property
+    def _are_known(self) -> bool:
+        """Whether the build arguments that each Dockerfile declares are known."""
+        return all(self._reads(name).args is not None for name in self._targets)
+
     def _fingerprint(self, name: str) -> Fingerprint:
         target, fields = self._targets[name], self.fields[name]
         linked, read = self._linked(name), self._reads(name)
@@ -278,7 +286,8 @@ class _Calculation:
         files: list[_Files] = []
         named: dict[str, list[str]] = {}
         children: list[str] = []
-        for key, value in field_parts(fields, self._arguments(name)).items():
+        arguments = self._arguments(name)
+        for key, value in field_parts(fields, arguments).items():
             plain[key] = value
         context = str(fields.get("context", "."))
         if not is_folder(context):
@@ -313,7 +322,9 @@ class _Calculation:
             plain["refreshed"] = digest(self._refreshed[name])
         local = files[0].listing.digest if is_folder(context) else ""
         inputs = [VERSION, read.content, sorted(plain.items()), local, named]
-        return Fingerprint(name, digest(inputs), plain, tuple(files), tuple(children))
+        declared = self._declared.union(filter(is_predefined, arguments))
+        undeclared = arguments - declared if self._are_known else frozenset()
+        return Fingerprint(name, digest(inputs), plain, tuple(files), tuple(children), undeclared)
 
 
 def _folder(context: str) -> str:

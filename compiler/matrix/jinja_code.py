@@ -30,7 +30,8 @@ class Generator(CodeGenerator):
         for operand in node.ops:
             self.write(f", {operand.op!r}, {'lambda: ' if is_chain else ''}")
             self.visit(operand.expr, frame)
-        self.write(")")
+        names = tuple(map(_name, (node.expr, *(operand.expr for operand in node.ops))))
+        self.write(f", names={names!r})")
 
     def visit_Dict(self, node: nodes.Dict, frame: Frame) -> None:  # noqa: N802 - Jinja's
         """Write `{a: b}`."""
@@ -56,6 +57,13 @@ class Generator(CodeGenerator):
                 self.visit(argument, frame)
             self.write(", ")
         self.write(")")
+
+
+def _name(node: nodes.Expr) -> str | None:
+    """Return the name that an expression is; empty for a constant, None for another expression."""
+    if isinstance(node, nodes.Name):
+        return node.name
+    return "" if isinstance(node, nodes.Const) else None
 
 
 _CALL = 1000

@@ -6,7 +6,7 @@ Values are text, so versions must not be compared as text or as numbers, in whic
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
@@ -35,13 +35,20 @@ _TRUTH = {"true": True, "false": False}
 _TEST = 'compare versions with a test, such as `{} is version(">=1.2.3")`'
 
 
+Names = Sequence[str | None]
+"""The names of operands: empty for a constant, None for another expression."""
+
+
 class ComparisonError(ValueError):
     """A comparison whose result would surprise, with what it compares."""
 
-    def __init__(self, problem: str, left: object, symbol: str, right: object) -> None:
-        """Take what is wrong with the comparison, and its operands."""
+    def __init__(
+        self, problem: str, left: object, symbol: str, right: object, names: Names = (None, None)
+    ) -> None:
+        """Take what is wrong with the comparison, its operands, and their names."""
         super().__init__(f"{left!r} {symbol} {right!r}: {problem}")
         self._problem, self._left, self._symbol, self._right = problem, left, symbol, right
+        self._names = names
 
     def explain(self, scope: Mapping[str, Any]) -> tuple[str, str]:
         """Return the message, and what to write instead.
@@ -49,19 +56,22 @@ class ComparisonError(ValueError):
         Args:
             scope: the names that the template has looked up, to name what is compared.
         """
-        name, other = _name_of(self._left, scope), _name_of(self._right, scope)
-        if name == other:
-            other = ""  # the value is equal to a constant
+        name, other = (
+            _name_of(value, scope) if name is None else name
+            for name, value in zip(self._names, (self._left, self._right), strict=True)
+        )
         left, right = name or repr(self._left), other or repr(self._right)
         message = f"`{left} {self._symbol} {right}` {self._problem}"
         if isinstance(self._left, bool):
             return message, self._truth(name or "x", self._right)
         if isinstance(self._right, bool):
             return message, self._truth(other or "x", self._left)
-        if name or not other:
+        # The bound is a number or a constant; otherwise it is the second operand.
+        is_bound = not isinstance(self._left, str) or self._names[0] == "" or (other and not name)
+        if not is_bound:
             return message, _range(name or "x", self._symbol, self._left, self._right)
         symbol = _REVERSED.get(self._symbol, self._symbol)
-        return message, _range(other, symbol, self._right, self._left)
+        return message, _range(other or "x", symbol, self._right, self._left)
 
     def _truth(self, name: str, text: object) -> str:
         """Return the help for a boolean that is compared with the text of one."""
@@ -98,7 +108,7 @@ def _name_of(value: object, scope: Mapping[str, Any]) -> str:
     return same[0] if len(same) == 1 else ""
 
 
-def check_texts(operation: str, left: Any, right: Any) -> None:
+def check_texts(operation: str, left: Any, right: Any, names: Names) -> None:
     """Reject an ordered comparison of two versions or numbers as text.
 
     Raises:
@@ -111,7 +121,7 @@ def check_texts(operation: str, left: Any, right: Any) -> None:
         return  # ordered like numbers: 20260131, 7, 22.04
     if _VERSION.fullmatch(left) and _VERSION.fullmatch(right):
         problem = "compares text, in which 3.10 is less than 3.9"
-        raise ComparisonError(problem, left, _SYMBOLS[operation], right)
+        raise ComparisonError(problem, left, _SYMBOLS[operation], right, names)
 
 
 def _widths(text: str) -> list[int]:
@@ -121,7 +131,7 @@ def _widths(text: str) -> list[int]:
     return [len(part) for part in parts] if is_padded else []
 
 
-def check_mixed(operation: str, left: Any, right: Any) -> None:
+def check_mixed(operation: str, left: Any, right: Any, names: Names) -> None:
     """Reject comparisons of a text with a number or a boolean that fail, or are always false.
 
     Raises:
@@ -133,9 +143,10 @@ def check_mixed(operation: str, left: Any, right: Any) -> None:
     if operation not in ORDERED:
         if isinstance(other, bool) and text.lower() in _TRUTH:
             problem = "compares a boolean with text, which are never equal"
-            raise ComparisonError(problem, left, _SYMBOLS[operation], right)
+            raise ComparisonError(problem, left, _SYMBOLS[operation], right, names)
     elif not isinstance(other, bool):
-        raise ComparisonError("compares text with a number", left, _SYMBOLS[operation], right)
+        problem = "compares text with a number"
+        raise ComparisonError(problem, left, _SYMBOLS[operation], right, names)
 
 
 ORDERED = frozenset({"lt", "lteq", "gt", "gteq"})

@@ -16,6 +16,7 @@ from compiler.matrix.jinja_comparisons import (
     COMPARISONS,
     ORDERED,
     SEARCHES,
+    Names,
     check_mixed,
     check_texts,
     refuse_decimals,
@@ -147,29 +148,37 @@ class Sandbox(ImmutableSandboxedEnvironment):
             self.meter.charge(count if isinstance(value, str) else ELEMENT * count)
         return value[part]
 
-    def compare(self, left: Any, operation: str, right: Any) -> Any:
-        """Return `left == right`, or the result of another comparison."""
+    def compare(self, left: Any, operation: str, right: Any, *, names: Names) -> Any:
+        """Return `left == right`, or the result of another comparison.
+
+        Args:
+            left: the first operand.
+            operation: what Jinja calls the comparison.
+            right: the second operand.
+            names: the names of both operands.
+        """
         if operation in SEARCHES:
             self.meter.charge(costs.contained(left, right))
         elif type(left) not in _NUMBERS and type(right) not in _NUMBERS:
             self.meter.charge(costs.compared(left, right))
             if operation in ORDERED:
-                check_texts(operation, left, right)
+                check_texts(operation, left, right, names)
         elif type(left) is not type(right):
-            check_mixed(operation, left, right)
+            check_mixed(operation, left, right, names)
         return COMPARISONS[operation](left, right)
 
-    def compare_chain(self, left: Any, *chain: Any) -> Any:
+    def compare_chain(self, left: Any, *chain: Any, names: Names) -> Any:
         """Return a chain of comparisons, such as `a < b < c`.
 
         Args:
             left: the first operand.
             chain: comparisons, each with a function that returns its right operand.
+            names: the names of all operands.
         """
         result: Any = True
-        for operation, operand in zip(chain[::2], chain[1::2], strict=True):
+        for number, (operation, operand) in enumerate(zip(chain[::2], chain[1::2], strict=True)):
             right = operand()
-            result = self.compare(left, operation, right)
+            result = self.compare(left, operation, right, names=names[number : number + 2])
             if not result:
                 break
             left = right

@@ -4,8 +4,7 @@ The artifacts are in the order in which they have to be written: no file names a
 that exists.
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
 from types import CodeType
@@ -24,20 +23,11 @@ from compiler.output.bake_context import bake_context
 from compiler.output.hcl import Literals
 from compiler.output.manifest import PLAN_LINE, manifest
 from compiler.output.source_policy import policy_path, source_policy
+from compiler.render.frontends import comment_place
 from compiler.render.render import Dockerfile
 from compiler.render.target_tests import test_dockerfile, test_syntax
 from compiler.targets.plan import Plan, described
 from compiler.targets.target import Target
-
-
-_DIRECTIVES = re.compile(
-    r"(?:#![^\n]*\n)?(?:[ \t]*(?:#|//)[ \t]*(?:syntax|escape|check)[ \t]*=[^\n]*\n)*", re.IGNORECASE
-)
-"""What only the first lines of a Dockerfile can contain."""
-
-
-HEADER_LINES = 1
-"""The lines of the first comment of a generated Dockerfile; all instructions follow it."""
 
 
 def emit(
@@ -94,11 +84,27 @@ def _dockerfiles(
                 if header is None:
                     sources = ", ".join(f"{FOLDER}/{name}" for name in templates)
                     header = headers[key[1:]] = _header([origin, sources])
-                end = match.end() if (match := _DIRECTIVES.match(text)) else 0
-                content = encoded[key] = f"{text[:end]}{header}{text[end:]}".encode()
+                content = encoded[key] = _with_header(text, header).encode()
             yield Artifact(target.dockerfile, content)
         if target.tests:
             yield _tests(target, origin)
+
+
+def header_lines(target: Target, text: str) -> int:
+    """Return the lines of the first comment of a target's Dockerfile; instructions follow it."""
+    return int(not target.is_existing and comment_place(text) is not None)
+
+
+def _with_header(text: str, header: str) -> str:
+    """Return a Dockerfile with the first comment; unchanged if its language has no comments.
+
+    A text in JSON names its frontend by a key. With a comment, BuildKit would not find that.
+    """
+    place = comment_place(text)
+    if place is None:
+        return text
+    start, end = text[: place.offset], text[place.offset :]
+    return f"{start}{place.mark}{header.removeprefix('#')}{end}"
 
 
 def _tests(target: Target, origin: str) -> Artifact:
@@ -116,6 +122,22 @@ def _header(sources: Iterable[str]) -> str:
     return f"# {MARKER} from {text}; do not edit.\n"
 
 
+def check_bake_template(template: str, shown: str) -> None:
+    """Check the syntax of a bake template, which needs no plan.
+
+    Args:
+        template: its text.
+        shown: how diagnostics name its file.
+
+    Raises:
+        CompileError: the template is invalid.
+    """
+    try:
+        _compile(template)
+    except Exception as error:
+        raise _invalid_template(error, {}, template, shown) from error
+
+
 def _bake(
     plan: Plan, dockerfiles: tuple[Dockerfile, ...], source: str, template: str, shown: str
 ) -> str:
@@ -126,17 +148,21 @@ def _bake(
         body = renderer(compiled, inherits=True)(scope)
     except Exception as error:
         # The user's template is input, so whatever it raises is an error in the input.
-        from compiler.matrix.jinja_errors import explain, place
-
-        code, message, help_, _ = explain(error, scope)
-        lines = template.splitlines()
-        line = error.lineno if isinstance(error, TemplateSyntaxError) else place(error)[1]
-        text = lines[line - 1] if 0 < line <= len(lines) else ""
-        location = Location(path=shown, line=line, length=max(len(text), 1), text=text)
-        raise CompileError(
-            [Diagnostic(code=code, message=message, location=location, help=help_)]
-        ) from error
+        raise _invalid_template(error, scope, template, shown) from error
     return f"{_header([source])}{PLAN_LINE}{plan.matrix.output}/{PLAN_FILE}\n#\n{body.lstrip()}"
+
+
+def _invalid_template(
+    error: Exception, scope: Mapping[str, Any], template: str, shown: str
+) -> CompileError:
+    from compiler.matrix.jinja_errors import explain, place
+
+    code, message, help_, _ = explain(error, scope)
+    lines = template.splitlines()
+    line = error.lineno if isinstance(error, TemplateSyntaxError) else place(error)[1]
+    text = lines[line - 1] if 0 < line <= len(lines) else ""
+    location = Location(path=shown, line=line, length=max(len(text), 1), text=text)
+    return CompileError([Diagnostic(code=code, message=message, location=location, help=help_)])
 
 
 def _environment() -> Sandbox:

@@ -1,9 +1,11 @@
 """Decide which build arguments can change an image, and which a Dockerfile can declare."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
+from compiler.external.references import context_name, lookup_name
 from compiler.render.canonical import EPOCH, FRONTEND, declared_arguments
 from compiler.render.dockerfile import DockerfileError, ParsedDockerfile, read
+from compiler.render.frontends import may_be_foreign
 from compiler.render.onbuild_heredocs import trigger
 from compiler.render.stages import automatic_arguments
 
@@ -65,11 +67,18 @@ def written_arguments(parsed: ParsedDockerfile) -> frozenset[str]:
     return frozenset(names)
 
 
-def triggered_arguments(text: str) -> frozenset[str] | None:
+def triggered_arguments(text: str, args: Mapping[str, str]) -> frozenset[str] | None:
     """Return the arguments that `ONBUILD ARG` declares in images that begin with this one.
 
-    None if that is not known.
+    Args:
+        text: the Dockerfile of this image.
+        args: its build arguments.
+
+    Returns:
+        The names; None if they are not known, for instance because another frontend reads the text.
     """
+    if may_be_foreign(text, args):
+        return None
     if "onbuild" not in text.lower():
         return frozenset()
     try:
@@ -88,7 +97,10 @@ def triggered_arguments(text: str) -> frozenset[str] | None:
 
 
 def has_unknown_base(
-    parsed: ParsedDockerfile, restore: Callable[[str], str], known: Collection[str]
+    parsed: ParsedDockerfile,
+    restore: Callable[[str], str],
+    contexts: Iterable[str],
+    linked: Collection[str],
 ) -> bool:
     """Return whether a stage begins with an image outside the matrix.
 
@@ -97,8 +109,18 @@ def has_unknown_base(
     Args:
         parsed: a Dockerfile, perhaps with marks.
         restore: replaces the marks in a text.
-        known: the named contexts that are targets of the matrix.
+        contexts: the named contexts, which replace stages and images.
+        linked: those that are targets of the matrix.
     """
-    names = {restore(stage.name).lower() for stage in parsed.stages if stage.name} | {"scratch"}
-    bases = (restore(stage.base.text) for stage in parsed.stages)
-    return any(base.lower() not in names and base not in known for base in bases)
+    outside = {context_name(name) for name in contexts if name not in linked}
+    known: set[str] = set()
+    """The stages so far that no image outside the matrix replaces, in lower case."""
+    for stage in parsed.stages:
+        base, name = restore(stage.base.text), restore(stage.name).lower()
+        if name and lookup_name(name) in outside:
+            known.discard(name)
+            continue
+        if base != "scratch" and base.lower() not in known and lookup_name(base) not in linked:
+            return True
+        known.add(name)
+    return False

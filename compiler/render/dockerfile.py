@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from compiler.constants import MAX_STAGES
+from compiler.render.dockerfile_json import parse_ast
 from compiler.render.dockerfile_words import UNKNOWN, Words, mount_options
 from compiler.render.frontends import is_foreign, syntax_directive
 from compiler.render.onbuild_heredocs import parse, trigger
@@ -239,11 +240,9 @@ class _Reader:
 
     def _inherited(self, step: Instruction) -> Iterator[Word]:
         """Yield what the instruction after `ONBUILD` names."""
-        from e2b_dockerfile_utils import parse_dockerfile_ast
-
         text = trigger(step.text)
         if text and text.split(None, 1)[0].upper() in _READING:
-            for inner in parse_dockerfile_ast(text).instructions[:1]:
+            for inner in parse_ast(text).instructions[:1]:
                 instruction = _converted(inner)._replace(line=step.line, last_line=step.last_line)
                 yield from self._images(instruction, 2, inherited=True)
 

@@ -15,7 +15,8 @@ from compiler.render.build_contexts import BuildContexts
 from compiler.render.dockerfile import Word
 from compiler.render.dockerfile_rules import Finding, confirmation
 from compiler.render.field_location import field_location
-from compiler.render.frontends import SYNTAX, frontend_argument
+from compiler.render.finding_diagnostics import FindingDiagnostics
+from compiler.render.frontends import frontend_argument
 from compiler.render.image_arguments import expanded
 from compiler.render.inherited_triggers import InheritedTriggers
 from compiler.render.lost_line_ends import LineEndChecks
@@ -25,12 +26,11 @@ from compiler.render.mounted_ids import provided
 from compiler.render.provided_ids import ProvidedIds
 from compiler.render.rejections import invalid_bases, rejected_instructions
 from compiler.render.render import Dockerfile
-from compiler.render.shapes import Printed, Shape, is_marked
+from compiler.render.shapes import Printed, Shape
 from compiler.render.source_checks import SourceChecks
 from compiler.render.stage_names import StageNames
 from compiler.render.stage_order import misplaced
 from compiler.render.structures import Structure, read_structure
-from compiler.render.template_lines import line_location
 from compiler.render.templates import Templates
 from compiler.source.project_files import Files
 from compiler.targets.plan import Plan
@@ -76,14 +76,14 @@ class _Checks:
         self._references = MatrixReferences(plan)
         self._contexts = BuildContexts(files, plan.matrix.output)
         self._sources = SourceChecks(self._contexts)
-        self._triggers = InheritedTriggers(dockerfiles, self._sources)
+        self._triggers = InheritedTriggers(dockerfiles, self._sources, self._references.values)
         self._structures: dict[tuple[Shape, str], Structure] = {}
         self._wholes: dict[str, Shape] = {}
         self._clean: set[tuple[object, ...]] = set()
         """Structures, words and fields in which there is nothing to report, in any target."""
         self._confirmed: set[tuple[object, ...]] = set()
         self._line_ends = LineEndChecks(templates)
-        self._reported: dict[tuple[object, ...], Diagnostic] = {}
+        self._diagnostics = FindingDiagnostics(plan, templates)
 
     def check(self, dockerfile: Dockerfile) -> None:
         """Check the Dockerfile of one target."""
@@ -95,15 +95,13 @@ class _Checks:
         own = self._contexts.own_ignore_file(target)
         wrong = structure.unsettled.of(printed)
         key = (structure, structure.needed(printed.words), own, wrong, *fields)
-        for finding in self._triggers.findings(target, text, frontend):
-            self._add(finding, target, printed)
+        self._add(self._triggers.findings(target, text, frontend), dockerfile, printed)
         if key in self._clean:
             return
         if self._has_lost(target, text, printed.shape):
             return  # other errors would follow from it
         read_as, findings = self._findings(target, text, printed)
-        for finding in findings:
-            self._add(finding, target, read_as)
+        self._add(findings, dockerfile, read_as)
         structure = self._structure(read_as.shape, frontend)
         is_read = all(finding.code is not Code.BAD_FROM for finding in findings)
         stage = self._missing_stage(target, structure, read_as) if is_read else None
@@ -119,8 +117,8 @@ class _Checks:
         target, text, _ = dockerfile
         whole = Printed(self._wholes.setdefault(text, Shape(text)))
         if not self._has_lost(target, text, whole.shape):
-            for finding in self._structure(whole.shape, self._frontend(target)).findings:
-                self._add(finding, target, whole)
+            structure = self._structure(whole.shape, self._frontend(target))
+            self._add(structure.findings, dockerfile, whole)
 
     def _is_related(self, target: Target, printed: Printed) -> bool:
         """Return whether a Dockerfile names an image that may be another target's."""
@@ -149,7 +147,7 @@ class _Checks:
     def _frontend(self, target: Target) -> str:
         """Return the frontend that the build arguments of a target name, or empty."""
         args: Mapping[str, str] = target.fields.get("args", {})  # type: ignore[assignment]
-        return frontend_argument(self._args(target)) if SYNTAX in args else ""
+        return frontend_argument(args, self._references.values)
 
     def _findings(
         self, target: Target, text: str, printed: Printed
@@ -159,7 +157,13 @@ class _Checks:
         That is the text itself if a printed word affects how it is parsed.
         """
         structure = self._structure(printed.shape, self._frontend(target))
-        findings = [*self._examine(target, structure, printed)]
+        findings = [
+            found._replace(
+                message=printed.restore_message(found.message),
+                help=printed.restore_message(found.help),
+            )
+            for found in self._examine(target, structure, printed)
+        ]
         if not printed.words:
             return printed, findings
         new = {confirmation(finding, printed, text) for finding in findings} - self._confirmed
@@ -175,10 +179,8 @@ class _Checks:
         return whole, actual
 
     def _examine(self, target: Target, structure: Structure, printed: Printed) -> Iterator[Finding]:
-        """Yield what is wrong in a Dockerfile, with the printed words in each message."""
-        for found in structure.findings:
-            message, help_ = printed.restore(found.message), printed.restore(found.help)
-            yield found._replace(message=message, help=help_)
+        """Yield what is wrong in a Dockerfile; messages may have marks for printed words."""
+        yield from structure.findings
         names = [printed.restore(name).lower() for name in structure.stages]
         contexts: Mapping[str, str] = target.fields.get("contexts", {})  # type: ignore[assignment]
         stages = StageNames(names, {*map(context_name, contexts)})
@@ -204,16 +206,9 @@ class _Checks:
         if structure.sources:
             yield from self._sources.findings(target, structure.sources, printed)
 
-    def _add(self, finding: Finding, target: Target, printed: Printed) -> None:
-        """Note a finding; variants in which other words are printed share one diagnostic."""
-        message = "" if is_marked(finding.word) else finding.message
-        key = (printed.shape, finding.line, finding.word, finding.code, message)
-        diagnostic = self._reported.get(key)
-        if diagnostic is None:
-            text, word = printed.restore(printed.shape.text), printed.restore(finding.word)
-            location = line_location(self._plan, self._templates, target, text, finding.line, word)
-            diagnostic = self._reported[key] = finding.at(location)
-        self._note(diagnostic, target)
+    def _add(self, findings: Iterable[Finding], dockerfile: Dockerfile, printed: Printed) -> None:
+        for diagnostic in self._diagnostics.of(findings, dockerfile, printed):
+            self._note(diagnostic, dockerfile.target)
 
     def _note(self, diagnostic: Diagnostic, target: Target) -> None:
         is_error = diagnostic.severity is Severity.ERROR

@@ -4,12 +4,13 @@ The build argument `BUILDKIT_SYNTAX` decides. Without it, a directive in the fir
 syntax=`, also after a line `#!`, or `// syntax=`, or the key `syntax` of a text in JSON.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from compiler.external.references import lookup_name
+from compiler.matrix.bake_strings import substitute
+from compiler.render.dockerfile_json import load, without_surrogates
 
 
 SYNTAX = "BUILDKIT_SYNTAX"
@@ -21,6 +22,12 @@ _LINE = (
     r"[\t\f\r ]*=[\t\f\r ]*([^\t\f\r\n ]+)([^\n]*)(?:\n|\Z)"
 )
 _KNOWN = frozenset({"syntax", "escape", "check"})
+_FIRST_LINES = re.compile(
+    r"\ufeff?(?:#![^\n]*(?:\n|\Z))?"
+    r"(?:[^\S\n]*(?:#|//)[^\S\n]*(?:syntax|escape|check)[^\S\n]*=[^\n]*(?:\n|\Z))*",
+    re.IGNORECASE,
+)
+"""All lines that may be directives, and what may precede them."""
 
 
 class Directive(NamedTuple):
@@ -78,15 +85,56 @@ def syntax_directive(text: str) -> Directive | None:
     if not body.lstrip().startswith("{"):
         return None
     try:
-        name = json.loads(body).get("syntax")
+        name = load(body).get("syntax")
     except (ValueError, RecursionError):
         return None
-    return Directive("syntax", name, name, -1, line) if isinstance(name, str) and name else None
+    name = without_surrogates(name) if isinstance(name, str) else ""
+    return Directive("syntax", name, name, -1, line) if name else None
 
 
-def frontend_argument(args: Mapping[str, str]) -> str:
-    """Return the frontend that the build arguments name; empty if none."""
-    return (args.get(SYNTAX) or "").strip().partition(" ")[0]
+class CommentPlace(NamedTuple):
+    """Where a text can have a comment that changes neither its frontend nor its directives."""
+
+    offset: int
+    mark: str
+    """What comments of its language begin with."""
+
+
+def comment_place(text: str) -> CommentPlace | None:
+    r"""Return where a comment can be added to a text; None for JSON, which has no comments.
+
+    >>> comment_place("# syntax=a\\nFROM b"), comment_place("// syntax=a\\n"), comment_place("{}")
+    (CommentPlace(offset=11, mark='#'), CommentPlace(offset=12, mark='//'), None)
+    """
+    if text[_start(text)[0] :].lstrip().startswith("{"):
+        return None
+    first = _FIRST_LINES.match(text)
+    mark = "//" if any(directives(text, "//")) else "#"
+    return CommentPlace(first.end() if first else 0, mark)
+
+
+def frontend_argument(args: Mapping[str, str], variables: Mapping[str, str] | None = None) -> str:
+    """Return the frontend that the build arguments name; empty if none.
+
+    Args:
+        args: the build arguments.
+        variables: bake variable -> its default; None if the arguments have none, or if the frontend
+            that they name counts as a foreign one.
+    """
+    value = args.get(SYNTAX) or ""
+    value = value if variables is None else substitute(value, variables)
+    return value.strip().partition(" ")[0]
+
+
+def may_be_foreign(text: str, args: Mapping[str, str]) -> bool:
+    """Return whether a frontend other than BuildKit's own may read a Dockerfile.
+
+    Args:
+        text: the Dockerfile.
+        args: the build arguments of its target, perhaps with bake variables.
+    """
+    directive = syntax_directive(text)
+    return is_foreign(frontend_argument(args) or (directive.word if directive else ""))
 
 
 def is_foreign(frontend: str) -> bool:

@@ -4,6 +4,7 @@ They run directly after `FROM`, in the context of the child, so the parent alone
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
 
 from compiler.external.references import context_name, lookup_name
 from compiler.render.context_sources import context_sources
@@ -28,10 +29,21 @@ _KEYWORD = "onbuild"
 class InheritedTriggers:
     """Checks what the `ONBUILD` instructions of one plan do in the builds that run them."""
 
-    def __init__(self, dockerfiles: Iterable[Dockerfile], sources: SourceChecks) -> None:
-        """Take all Dockerfiles of the plan with their targets, and the checks of what they read."""
+    def __init__(
+        self,
+        dockerfiles: Iterable[Dockerfile],
+        sources: SourceChecks,
+        variables: Mapping[str, str],
+    ) -> None:
+        """Take what the triggers depend on.
+
+        Args:
+            dockerfiles: all Dockerfiles of the plan with their targets.
+            sources: the checks of what they read.
+            variables: bake variable -> its default.
+        """
         self._dockerfiles = {one.target.name: one for one in dockerfiles}
-        self._sources = sources
+        self._sources, self._variables = sources, variables
         self._triggers: dict[str, tuple[str, ...]] = {}
 
     def findings(self, target: Target, text: str, frontend: str = "") -> tuple[Finding, ...]:
@@ -81,10 +93,11 @@ class InheritedTriggers:
         if name not in self._triggers:
             from compiler.render.context_reads import reads
 
-            fields = dockerfile.target.fields
+            fields: Mapping[str, Any] = dockerfile.target.fields
             stage = str(fields.get("target", ""))
-            frontend = frontend_argument(fields.get("args", {}))  # type: ignore[arg-type]
-            found = reads(dockerfile.text, stage=stage, frontend=frontend)
+            frontend = frontend_argument(fields.get("args", {}), self._variables)
+            contexts = fields.get("contexts", {})
+            found = reads(dockerfile.text, stage=stage, contexts=contexts, frontend=frontend)
             self._triggers[name] = found.triggers
         return self._triggers[name]
 

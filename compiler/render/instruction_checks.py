@@ -10,6 +10,7 @@ from typing import NamedTuple
 from compiler.codes import Code
 from compiler.errors import did_you_mean
 from compiler.render.dockerfile import Instruction
+from compiler.render.git_queries import invalid_option, unknown_option
 from compiler.render.instruction_flags import (
     flag_values,
     invalid_flag,
@@ -22,7 +23,7 @@ from compiler.render.instruction_values import invalid_value
 from compiler.render.mount_rules import mount_problem
 from compiler.render.shapes import is_marked
 from compiler.render.stage_folders import Folder
-from compiler.render.word_syntax import invalid_word
+from compiler.render.word_syntax import invalid_word, plain_word
 
 
 _NEWER = "if a newer BuildKit has this flag, name its frontend: `# syntax=docker/dockerfile:1`"
@@ -78,6 +79,19 @@ def problems(checked: Checked) -> Iterator[Problem]:
                 yield Problem(reason, is_late=True, argument=key)
     elif reason := invalid_value(instruction, escape):
         yield Problem(reason, is_late=True)
+    elif instruction.keyword in {"ADD", "COPY"} and "?" in instruction.text:
+        yield from _problems_of_repositories(checked)
+
+
+def _problems_of_repositories(checked: Checked) -> Iterator[Problem]:
+    """Yield why BuildKit rejects the options of Git repositories."""
+    for word in checked.instruction.arguments[:-1]:
+        address = plain_word(word, checked.escape) or ""
+        reason, help_ = unknown_option(address)
+        if reason and not checked.names_frontend:
+            yield Problem(reason, help_, is_late=True)
+        elif reason := invalid_option(address):
+            yield Problem(reason, is_late=True)
 
 
 def _problem_of_words(checked: Checked) -> Problem | None:
@@ -105,4 +119,6 @@ def depends_on_marks(instruction: Instruction) -> bool:
         return True
     if not is_marked(arguments):
         return False
+    if instruction.keyword == "ADD":
+        return "$" in arguments or "?" in arguments
     return "$" in arguments or instruction.keyword in {"COPY", "EXPOSE", "FROM", "STOPSIGNAL"}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from compiler.render.dockerfile import Instruction
+from compiler.render.dockerfile_json import parse_ast
 from compiler.render.shapes import without_marks
 
 
@@ -54,11 +55,9 @@ def misread_character(instruction: Instruction, escape: str) -> str:
     text = without_marks(instruction.text, "x")
     if text.isascii() or instruction.keyword not in _FLAGS:
         return ""
-    from e2b_dockerfile_utils import parse_dockerfile_ast
-
     rest = text.strip()[len(instruction.keyword) :]
     line = f"# escape={escape}\nUSER {rest}".encode().decode("latin-1")
-    [read] = parse_dockerfile_ast(line).instructions
+    [read] = parse_ast(line).instructions
     flags = [*instruction.flags]
     if instruction.keyword == "HEALTHCHECK":
         flags += instruction.arguments[:1]

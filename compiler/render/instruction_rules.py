@@ -78,7 +78,7 @@ def _healthcheck(instruction: Instruction) -> str:
 
 def _onbuild(instruction: Instruction) -> str:
     words = instruction.text.split(None, 2)
-    if len(words) == 1:
+    if len(words) == 1 or words[1:] == ["--"]:
         return "ONBUILD requires an instruction"
     keyword = words[1].upper()
     if keyword in _NEVER_TRIGGERS:

@@ -67,7 +67,7 @@ def _expanded(instruction: Instruction) -> Iterator[str]:
 def _expose(instruction: Instruction, escape: str) -> str:
     for word in instruction.arguments:
         ports = plain_word(word, escape)
-        if ports is not None and not _are_ports(ports):
+        if ports and not _are_ports(ports):  # BuildKit leaves out `''`
             return f"invalid port {ports!r}: write for instance `80` or `80-90/udp`"
     return ""
 

@@ -49,7 +49,7 @@ def lint(
     _newer(plan.matrix, warn)
     _parents(plan, dockerfiles, warn)
     problems.extend(unused_arguments(plan.matrix, dockerfiles, templates))
-    for warning, name in unused_contexts(plan):
+    for warning, name in unused_contexts(plan, dockerfiles):
         problems.add(warning, name)
     problems.extend(effects(plan.matrix, dockerfiles))
     return problems.diagnostics()

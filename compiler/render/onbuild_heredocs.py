@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING
 
+from compiler.render.dockerfile_json import parse_ast
 from compiler.render.frontends import directives
 
 
@@ -47,8 +48,6 @@ def parse(text: str) -> "tuple[DockerfileAst, frozenset[int]]":
     Raises:
         DockerfileSyntaxError: the text is not a valid Dockerfile.
     """
-    from e2b_dockerfile_utils import parse_dockerfile_ast
-
     head = text.lstrip()[:1] in {"#", "\ufeff"} and not text.isascii()
     if head and (false := re.match(_FALSE, text)):  # for BuildKit, it is only a comment
         text = f"{text[: false.start('equals')]} {text[false.end('equals') :]}"
@@ -62,10 +61,10 @@ def parse(text: str) -> "tuple[DockerfileAst, frozenset[int]]":
             at = match.start()
             found[line + 1] = match
     # Without `ONBUILD`, an instruction ends where it ends for BuildKit.
-    tree = parse_dockerfile_ast(_without(text, found.values()))
+    tree = parse_ast(_without(text, found.values()))
     lines = {step.start_line for step in tree.instructions if step.heredocs} & found.keys()
     if lines != found.keys():  # the others are within here-documents, or have none
-        tree = parse_dockerfile_ast(_without(text, map(found.__getitem__, sorted(lines))))
+        tree = parse_ast(_without(text, map(found.__getitem__, sorted(lines))))
     return tree, frozenset(lines)
 
 
@@ -92,11 +91,11 @@ def invalid_trigger(text: str) -> str:
 
     BuildKit looks at flags and values only in the stage that inherits the instruction.
     """
-    from e2b_dockerfile_utils import DockerfileSyntaxError, parse_dockerfile_ast
+    from e2b_dockerfile_utils import DockerfileSyntaxError
 
     first = text.partition("\n")[0].replace("<<", "")
     try:
-        parse_dockerfile_ast(first)
+        parse_ast(first)
     except DockerfileSyntaxError as error:
         return f"invalid instruction after ONBUILD: {error}"
     return ""

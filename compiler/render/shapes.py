@@ -13,6 +13,8 @@ from typing import NamedTuple, TypeAlias
 
 FIRST_MARK = 0xF0000
 _MARKS = re.compile("[\U000f0000-\U000ffffd]")
+_ESCAPED_MARKS = re.compile(r"\\U000f([0-9a-f]{4})")
+"""Marks as `repr` writes them."""
 _MOST = 0xFFFD
 """Marks that exist."""
 _SIMPLE = re.compile(r"[A-Za-z0-9_.:/@+][A-Za-z0-9_.:/@+-]{0,63}\Z")
@@ -37,6 +39,13 @@ class Printed(NamedTuple):
         if not self.words or part.isascii():
             return part
         return part.translate(dict(enumerate(self.words, FIRST_MARK)))
+
+    def restore_message(self, message: str) -> str:
+        """Return a message about the shape with the printed words, also where it quotes them."""
+        if not self.words:
+            return message
+        quoted = _ESCAPED_MARKS.sub(lambda mark: chr(FIRST_MARK + int(mark[1], 16)), message)
+        return self.restore(quoted)
 
 
 def marks_in(parts: Iterable[str]) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """Find the line of a template from which a line or a word of a Dockerfile was rendered."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,6 +16,8 @@ from compiler.targets.target import Target
 
 
 _OPENING = re.compile(r"\{[{%#]")
+_MOST_EQUAL = 100
+"""Equal lines that are distinguished."""
 _SEPARATORS = re.compile(r"[\s=,\"']+")
 
 
@@ -76,7 +78,24 @@ def _tags(line: str) -> Iterator[tuple[int, int, bool]]:
     yield start, len(line), False
 
 
-def origin(templates: Templates, name: str, word: str, inner: str = "") -> Location | None:
+class _Candidate(NamedTuple):
+    """A part of a template's line that can render to a text."""
+
+    file: str
+    number: int
+    line: str
+    part: Part
+
+
+def origin(
+    templates: Templates,
+    name: str,
+    word: str,
+    inner: str = "",
+    *,
+    lines: Sequence[str] = (),
+    number: int = 0,
+) -> Location | None:
     """Return the line of a template, or of one that it includes, that renders to a text.
 
     Args:
@@ -84,22 +103,68 @@ def origin(templates: Templates, name: str, word: str, inner: str = "") -> Locat
         name: the template of the Dockerfile.
         word: a line of the Dockerfile without the white space around it, or a word of that line.
         inner: the part of `word` to which the location refers; empty for the whole text.
+        lines: the lines of the Dockerfile, to distinguish equal ones; empty if not known.
+        number: the number of the line in it.
 
     Returns:
         The best match; None if no line can render to this text.
     """
-    best: tuple[int, str, int, Part, str] | None = None
+    best: list[_Candidate] = []
     for file in templates.reads(name)[0]:
-        for number, line in enumerate(templates.lines(file), 1):
+        for position, line in enumerate(templates.lines(file), 1):
             is_base = line.lstrip()[:5].upper() == "FROM "
             for part in line_parts(line):
                 usable = part.size or (is_base and len(part.literals) > 1)
-                if usable and (best is None or part.size > best[0]) and part.renders_to(word):
-                    best = part.size, file, number, part, line
-    if best is None:
+                size = best[0].part.size if best else -1
+                if usable and part.size >= size and part.renders_to(word):
+                    best = best if part.size == size else []
+                    if not (best and (best[-1].file, best[-1].number) == (file, position)):
+                        best.append(_Candidate(file, position, line, part))
+    if not best:
         return None
-    _, file, number, part, line = best
-    return templates.locate(file, number, _within(part, line, inner) if inner else part.text)
+    file, position, line, part = _own(best, templates, lines, number) if lines else best[0]
+    return templates.locate(file, position, _within(part, line, inner) if inner else part.text)
+
+
+def _own(
+    candidates: Sequence[_Candidate], templates: Templates, lines: Sequence[str], number: int
+) -> _Candidate:
+    """Return which of several lines of templates rendered one line of a Dockerfile.
+
+    The lines above and below decide; if they are equal, each line has another origin.
+    """
+    if len(candidates) == 1:
+        return candidates[0]
+    text = lines[number - 1].strip()
+    equal = [n for n, line in enumerate(lines[: number - 1], 1) if line.strip() == text]
+    own = candidates[0]
+    used: set[_Candidate] = set()
+    written = [
+        _neighbours(templates.lines(one.file), one.number) for one in candidates[:_MOST_EQUAL]
+    ]
+    for n in (*equal[-_MOST_EQUAL:], number):
+        rendered = _neighbours(lines, n)
+        likeness = [
+            (sum(map(_renders, lines_near, rendered)), candidate not in used)
+            for candidate, lines_near in zip(candidates, written, strict=False)
+        ]
+        own = candidates[likeness.index(max(likeness))]
+        used.add(own)
+    return own
+
+
+def _neighbours(lines: Sequence[str], number: int) -> tuple[str, str]:
+    """Return the nearest lines above and below a line that have text outside tags."""
+    above = (lines[n] for n in range(number - 2, -1, -1))
+    below = (lines[n] for n in range(number, len(lines)))
+    first, second = (
+        next((x for x in part if line_parts(x)[0].size), "") for part in (above, below)
+    )
+    return first.strip(), second.strip()
+
+
+def _renders(written: str, rendered: str) -> bool:
+    return line_parts(written)[0].renders_to(rendered)
 
 
 def _within(part: Part, line: str, inner: str) -> str:
@@ -123,7 +188,7 @@ def line_location(
         line = next((n for n, text in enumerate(lines[line - 1 :], line) if word in text), line)
     whole = lines[line - 1].strip() if 0 < line <= len(lines) else ""
     for piece in filter(None, (whole, word)):
-        place = origin(templates, target.template, piece, word)
+        place = origin(templates, target.template, piece, word, lines=lines, number=line)
         if place is not None:
             return place
     return template_location(target, plan.matrix)

@@ -54,11 +54,11 @@ def unused_arguments(
             else:
                 undeclared.setdefault(key, []).append(dockerfile)
     undeclared = {key: members for key, members in undeclared.items() if key not in declared}
-    texts = {one.target.name: one.text for one in dockerfiles if undeclared}
+    by_target = {one.target.name: one for one in dockerfiles if undeclared}
     located: dict[str, set[Location]] = {}
     """Argument -> where it is declared, or reported."""
     for (name, _), members in undeclared.items():
-        help_ = _undeclared(name, members, texts, templates)
+        help_ = _undeclared(name, members, by_target, templates)
         if not help_:
             continue
         if name not in located:
@@ -133,7 +133,10 @@ def _parsed(dockerfile: Dockerfile, templates: Templates) -> tuple[ParsedDockerf
 
 
 def _undeclared(
-    name: str, members: Iterable[Dockerfile], texts: Mapping[str, str], templates: Templates
+    name: str,
+    members: Iterable[Dockerfile],
+    by_target: Mapping[str, Dockerfile],
+    templates: Templates,
 ) -> str:
     """Return the help for an argument; empty if one of the Dockerfiles may declare it."""
     names: dict[str, None] = {}
@@ -144,23 +147,26 @@ def _undeclared(
             parsed, printed = _parsed(dockerfile, templates)
         except DockerfileError:
             return ""
-        known = _declared(target, parsed, texts)
+        known = _declared(target, parsed, by_target)
         if known is None or name in known:
             return ""
         args: Mapping[str, object] = target.fields["args"]  # type: ignore[assignment]
         names |= dict.fromkeys(sorted(known - args.keys()))
-        is_open = is_open or has_unknown_base(parsed, printed.restore, target.links)
+        contexts: Mapping[str, str] = target.fields.get("contexts", {})  # type: ignore[assignment]
+        is_open = is_open or has_unknown_base(parsed, printed.restore, contexts, target.links)
     if is_open and nearest(name, names) is None:
         return ""
     return did_you_mean(name, names, otherwise=f"declare it with `ARG {name}`, or remove it")
 
 
 def _declared(
-    target: Target, parsed: ParsedDockerfile, texts: Mapping[str, str]
+    target: Target, parsed: ParsedDockerfile, by_target: Mapping[str, Dockerfile]
 ) -> frozenset[str] | None:
     """Return the arguments that a build declares, also for its parents; None if not known."""
     names = None if parsed.foreign else written_arguments(parsed)
-    for parent in target.links.values():
-        triggered = triggered_arguments(texts.get(parent, ""))
+    for name in target.links.values():
+        parent = by_target[name]
+        args: Mapping[str, str] = parent.target.fields.get("args", {})  # type: ignore[assignment]
+        triggered = triggered_arguments(parent.text, args)
         names = None if names is None or triggered is None else names | triggered
     return names

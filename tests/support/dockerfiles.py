@@ -83,8 +83,37 @@ ACCEPTED = (
         "ENV A=${B:-c} C='$D' E=${F##*/}",
         "ARG A=${B%.*}",
         "ADD https://a.example/b.git#main /",
+        *(
+            f"ADD {address} /"
+            for address in (
+                *("https://a.example/b.git?branch=a&keep-git-dir", "git@a.example:b.git?tag=v1"),
+                *("https://a.example/b.git?ref=refs/tags/a&tag=a#refs/tags/a", "ftp://a/b.git?c=d"),
+                *("https://a.example/b.git?ref=a;b&c=%zz&&", "https://a.example/b.git?subdir=a#:a"),
+                *("https://a.example/b?c=d", "https://a.example/b.GIT?c=d", "a.git?c=d"),
+                *("https://a.example/b.git/?c=d", "https://a.example/b.git?submodules=0#a:b"),
+            )
+        ),
+        *("EXPOSE ''", 'EXPOSE 80 ""', "ONBUILD -- RUN a", "ONBUILD '--'", "ONBUILD -- --"),
         "COPY <<'EOF' /a\n${X\nEOF",
     ),
+    # Lists that Go's JSON rejects are the shell form.
+    *_after(
+        _BASE,
+        *(
+            f"CMD {words}"
+            for words in (
+                *("[NaN]", "[1, Infinity]", "[-Infinity, 1]", "[1e999]", "[-1e309, 2]", "[01]"),
+                *(f"[{'9' * 309}]", '[{"a": NaN}]', "[ NaN \\\n ]", '["\\ud800"]', '["a\tb"]'),
+                *('["a"] b', '["a"]\u00a0', '["a", ]', '["\\x"]', '["\x7f"]', '["a\\\nb"]'),
+            )
+        ),
+        *("RUN [NaN]", "RUN [NaN] <<E\na\nE", "ENTRYPOINT [1e999]", "HEALTHCHECK CMD [NaN]"),
+        *('VOLUME ["/a", NaN]', "COPY [NaN] /", 'COPY ["a.txt", NaN]', 'VOLUME ["\\ud800"]'),
+        *('COPY ["\\ud800", "/"]', "ONBUILD CMD [NaN]", "ONBUILD SHELL [NaN]"),
+        "RUN [ ${NaN} ] <<NaN\nCMD [NaN]\nNaN\nCMD [NaN]",
+        "RUN echo <<1e999\na\n1e999\nCMD [1e999]",
+    ),
+    "FROM scratch AS a\nONBUILD CMD [NaN]\nFROM a\nLABEL a=b\n",
     *_after(
         _BASE,
         "WORKDIR /w\nRUN --mount=type=bind true",
@@ -210,6 +239,8 @@ REJECTED = (
     "FROM scratch AS a\nFROM a AS b\nFROM b\nRUN --mount=type=bind true\n",
     "FROM scratch AS a\nONBUILD COPY --from=zz$X / /\nFROM a\nLABEL a=b\n",
     "FROM scratch AS a\nONBUILD EXPOSE x\nFROM a\nLABEL a=b\n",
+    "FROM scratch AS a\nONBUILD ADD https://a.example/b.git?c=d /\nFROM a\nLABEL a=b\n",
+    "FROM scratch AS a\nONBUILD -- RUN a\nFROM a\nLABEL a=b\n",
     "FROM scratch AS a\nONBUILD COPY a.txt\nFROM a\nLABEL a=b\n",
     "FROM scratch AS a\nONBUILD HEALTHCHECK --interval=5 CMD a\nFROM a\nLABEL a=b\n",
     *_after(_TWO, "COPY --from=1 / /", "COPY --from=2 / /", "COPY --from=-1 / /"),
@@ -225,6 +256,14 @@ REJECTED = (
     *_after(
         _BASE,
         "COPPY a b",
+        *(
+            f"CMD {words}"
+            for words in (
+                *("[1e308]", "[1e-999]", "[-0]", "[null]", '["NaN", 1]', '[{"a": 1, "a": 2}]'),
+                *(f"[{'9' * 308}]", f"{'[' * 400}{']' * 400}"),
+            )
+        ),
+        *("SHELL [NaN]", 'SHELL ["a", NaN]', "ADD [NaN]", "HEALTHCHECK [NaN]"),
         "RUN [1]",
         "COPY --from=0 / /",
         "RUN <<EOF\na",
@@ -283,6 +322,28 @@ REJECTED = (
         *("HEALTHCHECK --retries=x CMD a", "HEALTHCHECK --interval CMD a"),
         *("EXPOSE a", "EXPOSE 90-80", "EXPOSE 80/x", "EXPOSE 70000", "EXPOSE 80:81-82"),
         *("STOPSIGNAL a", "STOPSIGNAL 0", 'VOLUME [""]', "USER ${A", "WORKDIR 'a", "ENV A='b"),
+        *(
+            f"ADD {address} /"
+            for address in (
+                *("https://a.example/b.git?foo=bar", "HTTP://a.example/b.git?Ref=a#b"),
+                *("git@a.example:b.git?foo=bar", "ssh://a.example/b?x=y", "git://a.example/b?x=y"),
+                *("github.com/a/b?x=y", "https://a.example/b.git?ref", "https://a/b.git?=x"),
+                *("https://a.example/b.git?tag=", "https://a.example/b.git?ref=a&ref=b"),
+                *("https://a.example/b.git?keep-git-dir=x", "https://a/b.git?submodules=no"),
+                *("https://a.example/b.git?tag=a&branch=b", "https://a/b.git?ref=a&tag=a"),
+                *("https://a.example/b.git?ref=a#b", "https://a.example/b.git?subdir=a#b:c"),
+                "https://a.example/b.git?ref=a https://a.example/c.git?x=y",
+            )
+        ),
+        *('ADD ["https://a.example/b.git?foo=bar", "/"]', "COPY github.com/a/b?x=y /"),
+        *(
+            "EXPOSE X=1",
+            "EXPOSE 80 X=80",
+            "EXPOSE =",
+            "EXPOSE /tcp",
+            "ONBUILD --",
+            "ONBUILD --\\\n",
+        ),
         *("ENV A=${B", "LABEL a=${b!c}", "ARG A=${B", "ONBUILD ENV A", "ONBUILD CMD [1]"),
         "ONBUILD --x RUN a",
         'FROM scratch AS a\nFROM "a"\nRUN --mount=type=bind true',

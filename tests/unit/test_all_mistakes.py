@@ -73,6 +73,7 @@ COPY --from=build /tool /
 """,
     "worker/worker.py": "print('working')\n",
     "project.json": '{"name": "demo"}\n',
+    "docker-bake.hcl.j2": "{% for line in usage %}\n{{ line | trim }}\n{% endfor %}\n",
 }
 
 
@@ -86,6 +87,7 @@ class Mistake(NamedTuple):
 
 
 MATRIX, BASE, WORKER, TOOL = list(FILES)[:4]
+BAKE = list(FILES)[-1]
 MISTAKES = [
     # The document.
     Mistake(MATRIX, "    context: worker", "    contxt: worker", "unknown-key"),
@@ -114,6 +116,9 @@ MISTAKES = [
     Mistake(WORKER, "RUN", "RNU", "dockerfile-syntax"),
     Mistake(TOOL, "FROM scratch", "FORM scratch", "dockerfile-syntax"),
     Mistake(TOOL, "--from=build", "--from=4", "unknown-stage"),
+    # The bake template.
+    Mistake(BAKE, "{% endfor %}", "{% endfr %}", "template-syntax"),
+    Mistake(BAKE, "line | trim", "line | trmi", "template-syntax"),
 ]
 
 
@@ -172,6 +177,7 @@ HIDES = {
     "template: tol.j2": {"{{ target + }}", "FORM scratch", "--from=4"},
     "{{ target + }}": {"FORM scratch", "--from=4"},
     "FORM scratch": {"--from=4"},
+    "{% endfr %}": {"line | trmi"},
     # The Dockerfile of a target with errors is only parsed.
     "target:workr-3_12": {"--from=4"},
 }
@@ -230,12 +236,24 @@ def test_a_broken_lock_and_bake_template(tmp_path: Path) -> None:
         compile_matrix(tmp_path / "matrix.yaml")
 
     places = [one.file_location.path for one in caught.value.diagnostics]
-    assert places == [MATRIX, "docker-bake.hcl.j2", "matrix.lock"]
+    assert places == [MATRIX, BAKE, "matrix.lock"]
+
+
+def test_a_broken_lock_and_the_syntax_of_the_bake_template(tmp_path: Path) -> None:
+    """The syntax of the bake template is checked before matrix.lock is needed."""
+    write(tmp_path, (MISTAKES[-1],))
+    (tmp_path / "matrix.lock").write_text("{")
+
+    with pytest.raises(CompileError) as caught:
+        compile_matrix(tmp_path / "matrix.yaml")
+
+    places = [one.file_location.path for one in caught.value.diagnostics]
+    assert places == [BAKE, "matrix.lock"]
 
 
 def test_a_part_comes_after_the_matrix(tmp_path: Path) -> None:
     """The errors of parts follow those of matrix.yaml, before those of templates."""
-    write(tmp_path, (MISTAKES[-1],))
+    write(tmp_path, (MISTAKES[-3],))
     with (tmp_path / "matrix.yaml").open("a") as matrix:
         matrix.write("include: [part.yaml]\noutput: ../x\n")
     (tmp_path / "templates/part.j2").write_text("FROM scratch\n")

@@ -9,6 +9,10 @@ from compiler.targets.plan import Plan
 from compiler.targets.target import Target
 
 
+_UNDECLARED = "; no Dockerfile declares it, but a base image may"
+"""Follows the reason that an argument without an `ARG` changed; see `can_change_image`."""
+
+
 class Changed(NamedTuple):
     """A target that must be rebuilt."""
 
@@ -67,7 +71,10 @@ def reasons(before: Fingerprint, now: Fingerprint, dockerfile: str) -> Iterator[
     for name in sorted(names, key=lambda name: name.startswith(("parent ", "target "))):
         old, new = before.parts.get(name), now.parts.get(name)
         if old != new:
-            yield _reason(name, old, new, dockerfile)
+            kind, _, argument = name.partition(".")
+            undeclared = (before if new is None else now).undeclared
+            note = _UNDECLARED if kind == "args" and argument in undeclared else ""
+            yield f"{_reason(name, old, new, dockerfile)}{note}"
 
 
 def _reason(name: str, old: str | None, new: str | None, dockerfile: str) -> str:

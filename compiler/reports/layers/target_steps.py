@@ -12,7 +12,7 @@ from compiler.lock.mirror import resolved_mirror, without_mirror
 from compiler.output.artifact import Compilation
 from compiler.output.bake_fields import Fields
 from compiler.output.bake_resolved import ResolvedPlan
-from compiler.output.emit import HEADER_LINES
+from compiler.output.emit import header_lines
 from compiler.render.build_contexts import BuildContexts
 from compiler.render.build_steps import (
     Build,
@@ -193,7 +193,7 @@ class TargetSteps:
 
         build = Build(
             contents=contents,
-            header=0 if target.is_existing else HEADER_LINES,
+            header=header_lines(target, self.text(name)),
             stage=str(fields.get("target", "")),
             platform=self._platform,
             arguments={key: value for key, value in arguments.items() if value is not None},

@@ -22,7 +22,7 @@ from typing import Any
 from compiler.bake.trace import RecordedBuild
 from compiler.output.artifact import Compilation
 from compiler.output.bake_resolved import ResolvedPlan, resolve_variables
-from compiler.output.emit import HEADER_LINES
+from compiler.output.emit import header_lines
 from compiler.releases.record import ReleaseRecord
 from compiler.reports.changed.changed import Changed
 from compiler.reports.end_of_life import ends_by_index
@@ -134,7 +134,7 @@ class _TargetRows:
             "others": _other_tags(shown),
             "platforms": self.platforms.numbers(map(str, target.platforms)),
             "parent": target.parent,
-            "header": 0 if target.is_existing else HEADER_LINES,
+            "header": header_lines(target, text),
             "lines": self.lines.numbers(text.removesuffix("\n").split("\n")),
             "origins": self.origins.of(target),
             "rules": self.origins.rules_of(target),

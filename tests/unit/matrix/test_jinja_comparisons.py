@@ -74,3 +74,34 @@ def test_a_version_is_no_number(value: str) -> None:
     """Jinja would convert a version with three parts to 0."""
     with pytest.raises(ComparisonError, match="is a version, not a number"):
         rendered(f'"{value}" | float')
+
+
+@pytest.mark.parametrize(
+    ("expression", "message", "remedy"),
+    [
+        ('"3.10" <= python', "`'3.10' <= python`", 'python is version(">=3.10")'),
+        ('python <= "3.10"', "`python <= '3.10'`", 'python is version("<=3.10")'),
+        ('twin < "3.10"', "`twin < '3.10'`", 'twin is version("<3.10")'),
+        ('"3.10" < twin', "`'3.10' < twin`", 'twin is version(">3.10")'),
+        ("twin < python", "`twin < python`", 'twin is version("<3.10")'),
+        ('"2" < twin <= "3.10"', "`'2' < twin`", 'twin is version(">2")'),
+        ("seven <= count", "`seven <= count`", "count | int >= 7"),
+        ("count >= seven", "`count >= seven`", "count | int >= 7"),
+        ("7 <= count", "`7 <= count`", "count | int >= 7"),
+        ('"true" == gpu', "`'true' == gpu`", "{% if gpu %}"),
+        ("word == gpu", "`word == gpu`", "{% if gpu %}"),
+        ("gpu == word", "`gpu == word`", "{% if gpu %}"),
+        ('"3.10" < (python | trim)', "`'3.10' < '3.10'`", 'x is version(">3.10")'),
+    ],
+)
+def test_the_compared_names_are_those_of_the_expression(
+    expression: str, message: str, remedy: str
+) -> None:
+    """A constant never has the name of an equal value, nor an operand that of another."""
+    scope = {**SCOPE, "twin": "3.10", "seven": 7, "word": "true"}
+    with pytest.raises(ComparisonError) as raised:
+        environment(None, bake=False).from_string(f"{{{{ {expression} }}}}").render(scope)
+
+    text, help_ = raised.value.explain(scope)
+    assert text.startswith(message)
+    assert remedy in help_

@@ -188,8 +188,7 @@ def test_an_invalid_line_is_invalid_only_in_some_variants(tmp_path: Path) -> Non
     with pytest.raises(CompileError) as error:
         compile_matrix(tmp_path / "matrix.yaml")
     assert [d.message for d in error.value.diagnostics] == [
-        "invalid Dockerfile: unknown instruction: COPPY (in a-COPPY)",
-        "invalid Dockerfile: unknown instruction: ADDD (in a-ADDD)",
+        "invalid Dockerfile: unknown instruction: COPPY (in a-COPPY and 1 more)"
     ]
 
 
@@ -205,3 +204,65 @@ def test_only_the_existence_of_context_files_is_an_input(tmp_path: Path) -> None
     assert compiled.inputs["a"] == "present"
     assert compiled.inputs["b"] is None
     assert [warning.code for warning in compiled.plan.warnings] == ["missing-source"]
+
+
+def errors(folder: Path, template: str, words: str) -> list[tuple[int, str]]:
+    """Return the line and the message of each error for a template with `word`."""
+    (folder / "templates").mkdir()
+    (folder / "templates/t.j2").write_text(template)
+    (folder / "matrix.yaml").write_text(
+        f"axes: {{word: {words}}}\nimages: {{a: {{template: t.j2}}}}\n"
+    )
+    with pytest.raises(CompileError) as error:
+        compile_matrix(folder / "matrix.yaml")
+    return [(one.file_location.line, one.message) for one in error.value.diagnostics]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("EXPOSE {{ word }}", "invalid port 'x1': write for instance `80` or `80-90/udp`"),
+        ("EXPOSE 80/{{ word }}", "invalid port '80/x1': write for instance `80` or `80-90/udp`"),
+        ("STOPSIGNAL {{ word }}", "invalid signal 'x1'"),
+        ("RUN --mount=type={{ word }},target=/t a", None),
+        ("RUN --{{ word }} a", "RUN does not have the flag --x1"),
+        ("USER --{{ word }} a", "USER does not have the flag --x1"),
+        ("COPY --chmod={{ word }} a /", None),
+        ("HEALTHCHECK --interval={{ word }} CMD a", None),
+        ("HEALTHCHECK {{ word }} a", "HEALTHCHECK requires CMD or NONE, not 'x1'"),
+        ("ONBUILD RUN --mount=type={{ word }},target=/t a\nFROM a", None),
+        ("ONBUILD ENV a=b {{ word }}", None),
+        ("{{ word }} a", "invalid Dockerfile: unknown instruction: x1"),
+        ("ENV {{ word }}", None),
+    ],
+)
+def test_a_printed_word_is_an_example(line: str, message: str | None, tmp_path: Path) -> None:
+    """Variants in which other words are printed share one error, with the words of the first."""
+    found = errors(tmp_path, f"FROM scratch AS a\n{line}\n", "[x1, y2, z3]")
+
+    assert len(found) == 1
+    assert found[0][1].endswith(" (in a-x1 and 2 more)")
+    assert "x1" in found[0][1]
+    assert message is None or found[0][1].startswith(message)
+
+
+def test_errors_of_other_instructions_are_not_examples(tmp_path: Path) -> None:
+    """Two errors of one line, of two lines, and of literal words are all reported."""
+    mount = "--mount=type={{ word }},target=/t --mount=type=no,target=/u"
+    template = f"FROM scratch\nRUN {mount} a\nEXPOSE {{{{ word }}}}\nEXPOSE {{{{ word }}}}/x y\n"
+    found = errors(tmp_path, template, "[x1, y2]")
+
+    assert [line for line, _ in found] == [2, 2, 3, 4]
+    assert all(message.endswith(" (in a-x1 and 1 more)") for _, message in found)
+    assert "'no'" in found[1][1]
+
+
+def test_one_line_of_several_shapes_has_one_error(tmp_path: Path) -> None:
+    """Variants of which other lines are left out share the error of a line."""
+    template = "FROM scratch\n{% if word == 'x1' %}\nRUN a\n{% endif %}\nEXPOSE {{ word }}\n"
+
+    found = errors(tmp_path, template, "[x1, y2, z3]")
+
+    assert [(line, message.rpartition(" (")[2]) for line, message in found] == [
+        (5, "in a-x1 and 2 more)")
+    ]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from compiler.codes import Code
 from compiler.errors import CompileError
 from compiler.lock.base_images import Build, find
 from compiler.pipeline import compile_matrix
@@ -53,6 +54,8 @@ def test_a_text_names_its_frontend(text: str) -> None:
         '{"syntax": 1}\n',
         '["syntax"]\n',
         '{"syntax": "a/b"}\nFROM x\n',
+        '{"syntax": "a/b", "x": NaN}\n',
+        '{"syntax": "a/b", "x": 1e999}\n',
     ],
 )
 def test_other_lines_name_no_frontend(text: str) -> None:
@@ -113,3 +116,71 @@ def test_only_texts_of_buildkit_are_checked(
     else:
         with pytest.raises(CompileError, match="unknown instruction"):
             compile_matrix(tmp_path / "matrix.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "args", "count"),
+    [
+        ("FROM scratch", "{}", 1),
+        ("# syntax=docker/dockerfile:1\nFROM scratch", "{}", 1),
+        ("# syntax=a/b\nFROM scratch", "{}", 0),
+        ("// syntax=a/b\nFROM scratch", "{}", 0),
+        ("# syntax=a/b\nFROM scratch", "{BUILDKIT_SYNTAX: docker/dockerfile:1}", 1),
+        ("FROM scratch", "{BUILDKIT_SYNTAX: a/b}", 0),
+        ("FROM scratch", "{BUILDKIT_SYNTAX: '${F}'}", 0),
+    ],
+)
+def test_another_frontend_may_look_for_any_context(
+    text: str, args: str, count: int, tmp_path: Path
+) -> None:
+    """Which names are never looked up is known of BuildKit's own frontend only."""
+    (tmp_path / "a.Dockerfile").write_text(f"{text}\n")
+    contexts = "{Assets: 'docker-image://x'}"
+    (tmp_path / "matrix.yaml").write_text(
+        "variables: {F: docker/dockerfile:1}\nimages:\n  a: "
+        f"{{dockerfile: a.Dockerfile, contexts: {contexts}, args: {args}}}\n"
+    )
+    warnings = compile_matrix(tmp_path / "matrix.yaml").plan.warnings
+
+    assert [one.code for one in warnings].count(Code.UNUSED_CONTEXT) == count
+
+
+@pytest.mark.parametrize(
+    ("frontend", "expected"),
+    [("docker/dockerfile:1", ["dockerfile-syntax"]), ("a/b", [])],
+)
+def test_the_frontend_of_a_parent_may_be_a_variable(
+    frontend: str, expected: list[str], tmp_path: Path
+) -> None:
+    """The default of the variable decides whether the parent's `ONBUILD` is known."""
+    (tmp_path / "p.Dockerfile").write_text("FROM scratch\nONBUILD EXPOSE x\n")
+    (tmp_path / "c.Dockerfile").write_text("FROM p\nLABEL a=b\n")
+    (tmp_path / "matrix.yaml").write_text(
+        f"variables: {{F: '{frontend}'}}\nimages:\n"
+        "  p: {dockerfile: p.Dockerfile, args: {BUILDKIT_SYNTAX: '${F}'}}\n"
+        "  c: {dockerfile: c.Dockerfile, from: p}\n"
+    )
+
+    assert errors(tmp_path) == expected
+
+
+def test_a_stage_that_a_context_replaces_triggers_nothing(tmp_path: Path) -> None:
+    """The image of a parent is then that of the context."""
+    (tmp_path / "p.Dockerfile").write_text("FROM scratch AS s\nONBUILD EXPOSE x\n")
+    (tmp_path / "c.Dockerfile").write_text("FROM p\nLABEL a=b\n")
+    contexts = "{s: 'docker-image://x'}"
+    (tmp_path / "matrix.yaml").write_text(
+        f"images:\n  p: {{dockerfile: p.Dockerfile, contexts: {contexts}}}\n"
+        "  c: {dockerfile: c.Dockerfile, from: p}\n"
+    )
+
+    assert errors(tmp_path) == []
+
+
+def errors(folder: Path) -> list[str]:
+    """Return the codes of the errors."""
+    try:
+        compile_matrix(folder / "matrix.yaml")
+    except CompileError as error:
+        return [one.code for one in error.diagnostics]
+    return []

@@ -107,12 +107,15 @@ def test_a_flag_that_buildkit_splits_by_byte_is_an_error(flag: str, tmp_path: Pa
         ("RUN --mount=type={{ word }},target=/a true", "cache", "cash"),
         ("STOPSIGNAL SIG{{ word }}", "TERM", "TREM"),
         ('CMD ["a", {{ word }}, "b"]', "x", "4"),
+        ('CMD ["a", {{ word }}, "b"]', "NaN", "1e9"),
         ('ONBUILD CMD ["a", {{ word }}]', "x", "4"),
         ("ONBUILD {{ word }} scratch", "RUN", "FROM"),
         ("RUN true\nFROM python:{{ word }}", "3.11", "3::11"),
         ("RUN true\nFROM python AS a_{{ word }}", "b", "-b"),
         ("RUN true\nFROM --platform=linux{{ word }} python", "/arm64", "-arm64"),
         ("COPY {{ word }}://a.example/b /", "a", "https"),
+        ("ADD https://a.example/b.git?{{ word }}=c /", "branch", "brnch"),
+        ("ADD https://a.example/b.git?submodules={{ word }} /", "0", "no"),
     ],
 )
 def test_the_words_of_a_variant_decide(

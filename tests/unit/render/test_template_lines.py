@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from compiler.errors import CompileError
+from compiler.pipeline import compile_matrix
 from compiler.render.template_lines import line_parts, origin
 from compiler.render.templates import Templates
 from compiler.source.project_files import Files
@@ -45,6 +47,36 @@ def test_a_word_is_found(
 
     assert place is not None
     assert (place.line, place.column, place.length) == (2, column, length)
+
+
+_BRANCHES = "{% if x %}\nRUN b\nEXPOSE x\n{% else %}\nRUN a\nEXPOSE x\n{% endif %}\n"
+_LOOP = "{% for n in [1, 2] %}\nEXPOSE x\n{% endfor %}\nUSER a\nEXPOSE x\n"
+
+
+@pytest.mark.parametrize(
+    ("template", "lines"),
+    [
+        ("EXPOSE x\nRUN a\nEXPOSE x\n", [2, 4]),
+        ("EXPOSE x\nEXPOSE x\nEXPOSE x\n", [2, 3, 4]),
+        (f"{{% set x = false %}}\n{_BRANCHES}USER a\n", [8]),
+        (f"{{% set x = true %}}\n{_BRANCHES}USER a\n", [5]),
+        ("CPOY a /\nRUN a\nCPOY a /\n", [2, 4]),
+        (_LOOP, [3, 6]),
+        ("{% include 'part.j2' %}\nEXPOSE x\n", [2, 3]),
+    ],
+)
+def test_equal_errors_are_located_at_their_own_lines(
+    template: str, lines: list[int], tmp_path: Path
+) -> None:
+    """The lines above and below decide which of two equal lines of a template is wrong."""
+    templates(tmp_path, f"FROM scratch\n{template}")
+    (tmp_path / "templates/part.j2").write_text("RUN a\nEXPOSE x\n")
+    (tmp_path / "matrix.yaml").write_text("images: {a: {template: t.j2}}\n")
+
+    with pytest.raises(CompileError) as error:
+        compile_matrix(tmp_path / "matrix.yaml")
+
+    assert sorted(one.file_location.line for one in error.value.diagnostics) == lines
 
 
 class Unparsed(Templates):

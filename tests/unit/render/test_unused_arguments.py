@@ -78,6 +78,54 @@ def test_a_parent_declares_arguments_of_its_children(tmp_path: Path) -> None:
     assert len(unused(tmp_path, TWO, base="FROM scratch\nARG NAME", app=child)) == 1
 
 
+@pytest.mark.parametrize(
+    ("base", "args"),
+    [
+        ("# syntax=example.com/other\nFROM scratch", "{}"),
+        ('{"syntax": "example.com/other"}', "{}"),
+        ("FROM scratch", "{BUILDKIT_SYNTAX: example.com/other}"),
+        ("FROM scratch", "{BUILDKIT_SYNTAX: '${SYNTAX}'}"),
+    ],
+)
+def test_another_frontend_may_build_the_parent(tmp_path: Path, base: str, args: str) -> None:
+    """Such a parent may have any `ONBUILD`; so may one whose frontend a variable names."""
+    matrix = TWO.replace("template: base.j2", f"template: base.j2, args: {args}")
+    matrix = f"variables: {{SYNTAX: docker/dockerfile:1}}\n{matrix}"
+    if args == "{}":
+        matrix = matrix.partition("\n")[2]
+
+    assert unused(tmp_path, matrix, base=base, app="FROM {{ parent }}") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "contexts", "is_unused"),
+    [
+        ("FROM scratch AS a\nFROM a", "{a: 'docker-image://x'}", False),
+        ("FROM scratch AS A\nFROM a", "{a: '../x'}", False),
+        ("FROM scratch AS a\nFROM a", "{'a::linux/arm64': 'docker-image://x'}", False),
+        ("FROM scratch AS a\nFROM a", "{b: 'docker-image://x'}", True),
+        ("FROM scratch AS a\nFROM a", "{a: 'target:base'}", True),
+        ("FROM a\nFROM scratch AS a", "{}", False),
+        ("FROM python AS a\nFROM scratch", "{a: 'docker-image://x'}", True),
+    ],
+)
+def test_a_context_may_replace_a_stage(
+    tmp_path: Path,
+    text: str,
+    contexts: str,
+    is_unused: bool,  # noqa: FBT001
+) -> None:
+    """An image outside the matrix may have any `ONBUILD`, also in place of a stage."""
+    (tmp_path / "x").mkdir()
+    matrix = f"""\
+images:
+  base: {{template: base.j2}}
+  app: {{template: app.j2, args: {{NAME: x}}, contexts: {contexts.replace("../x", "./x")}}}
+"""
+
+    assert bool(unused(tmp_path, matrix, base="FROM scratch", app=text)) is is_unused
+
+
 def test_one_dockerfile_suffices(tmp_path: Path) -> None:
     """An inherited argument is reported once, and only if no image that inherits it declares it."""
     matrix = "defaults: {args: {NAME: x, NMAE: x}}\nimages:\n"

@@ -50,6 +50,7 @@ FILES = {
     "server/notes.txt": "one\n",
     "worker/run.sh": "#!/bin/sh\n",
 }
+NOTE = "; no Dockerfile declares it, but a base image may"
 SERVERS = ["server-3_11", "server-3_12"]
 WORKERS = ["worker-3_11", "worker-3_12"]
 Output = tuple[int, str, str]
@@ -164,6 +165,44 @@ def test_every_kind_of_reason(changed: Callable[..., Output], project: Path) -> 
         "parent server-3_11 changed",
     ]
     assert found["lone"][0] == ["dockerfiles/lone.Dockerfile changed"]
+
+
+@pytest.mark.parametrize(
+    ("values", "template", "reason"),
+    [
+        (("EXTRA: 1", "EXTRA: 2"), "", "args.EXTRA changed" + NOTE),
+        (("X: 1", "X: 1, EXTRA: 1"), "", "args.EXTRA is new" + NOTE),
+        (("X: 1, EXTRA: 1", "X: 1"), "", "args.EXTRA is gone" + NOTE),
+        (("EXTRA: 1", "EXTRA: 2"), "ARG EXTRA\n", "args.EXTRA changed"),
+        (("BUILDKIT_A: 1", "BUILDKIT_A: 2"), "", "args.BUILDKIT_A changed"),
+        (("SOURCE_DATE_EPOCH: 1", "SOURCE_DATE_EPOCH: 2"), "", "args.SOURCE_DATE_EPOCH changed"),
+        (("EXTRA: 1", "EXTRA: 2"), "FOREIGN", "args.EXTRA changed"),
+    ],
+)
+def test_an_argument_that_no_dockerfile_declares(
+    changed: Callable[..., Output],
+    project: Path,
+    values: tuple[str, str],
+    template: str,
+    reason: str,
+) -> None:
+    """Only an `ONBUILD` of the base image can read it; of another frontend that is not known."""
+    before, after = (
+        MATRIX.replace("template: lone.j2", f"template: lone.j2\n    args: {{{one}}}")
+        for one in values
+    )
+    is_foreign = template == "FOREIGN"
+    start = "# syntax=acme/own\n" if is_foreign else ""
+    text = f"{start}FROM python\n{'' if is_foreign else template}"
+    (project / "templates/lone.j2").write_text(text)
+    (project / "matrix.yaml").write_text(before)
+    commit(project, "v2")
+    (project / "matrix.yaml").write_text(after)
+
+    found = as_json(changed("--since", "v2", "--format", "json"))
+
+    assert [*found] == ["lone"]
+    assert found["lone"][0][0] == reason
 
 
 def test_a_base_that_moved(changed: Callable[..., Output], project: Path) -> None:
