@@ -92,9 +92,11 @@ def worded(fault: Fault, name: str) -> tuple[Code, str]:
     """Return code and message for an error in a matcher of an axis or of `image`."""
     if fault.code is not Code.UNKNOWN_VALUE:
         return fault.code, f"{fault.message} of {name!r}"
+    if "has no" not in fault.message:
+        return fault.code, fault.message
     if name == "image":
         return Code.UNKNOWN_IMAGE, f"no image is named {fault.word.lstrip('!')!r}"
-    return fault.code, f"{name!r} {fault.message}" if "has no" in fault.message else fault.message
+    return fault.code, f"{name!r} {fault.message}"
 
 
 def rule(pattern: Pattern, image: Image) -> Rule | None:
