@@ -170,3 +170,26 @@ def test_list_shows_all_tags(small_project: Path, capsys: Capture, monkeypatch: 
     assert "docker.io/acme/server:3.9-v2.0  docker.io/acme/server:3.9\n" in resolved
     assert target["tags"] == ["docker.io/acme/server:3.9-v2.0"]
     assert target["moving"] == ["docker.io/acme/server:3.9"]
+
+
+@pytest.mark.parametrize("command", [[], ["list"], ["list", "--resolved"], ["layers"]])
+@pytest.mark.parametrize(
+    ("name", "message", "remedy"),
+    [
+        ("pipe", "'pipe' is not a regular file", "save the matrix as a file"),
+        ("/dev/null", "'/dev/null' is not a regular file", "save the matrix as a file"),
+        ("-", "'-' is not a regular file", "save the matrix as a file"),
+        (".", "'.' is a folder", "write `-f matrix.yaml`"),
+        ("templates", "'templates' is a folder", "write `-f templates/matrix.yaml`"),
+    ],
+)
+def test_a_matrix_is_a_regular_file(
+    name: str, message: str, remedy: str, command: list[str], small_project: Path, capsys: Capture
+) -> None:
+    """Folders, pipes and devices are errors of `-f`, and are not read."""
+    os.mkfifo(small_project / "pipe")
+
+    assert run([*command, "-f", name]) == 1
+    error = capsys.readouterr().err
+    assert f"-f: error[not-a-file]: {message}" in error
+    assert f"help: {remedy}" in error
