@@ -43,7 +43,11 @@ _COMBINED = frozenset({"platforms", "repositories"})
 
 
 def resolve(
-    matrix: Matrix, variants: tuple[Variant, ...], files: Files, problems: Problems
+    matrix: Matrix,
+    variants: tuple[Variant, ...],
+    files: Files,
+    problems: Problems,
+    values: Mapping[str, str] | None = None,
 ) -> tuple[Target, ...]:
     """Return the target of each variant, in the same order.
 
@@ -54,7 +58,11 @@ def resolve(
         variants: its variants.
         files: the project's files, among which contexts must exist.
         problems: the collector of errors, in all variants.
+        values: the values of the bake variables with which fields are checked. Without them, those
+            are the defaults; an empty default stands for a value that the environment sets.
     """
+    if values is None:
+        values = {name: one.resolved or name.lower() for name, one in matrix.variables.items()}
     named = name_variants(matrix, variants, problems)
     if len(named) < len(variants):
         matrix, named = _with_names(matrix, variants, named)
@@ -62,7 +70,7 @@ def resolve(
     specs = [contexts[one.variant.image].build_spec(one.variant.values) for one in named]
     parents = find_parents(matrix, named, [spec.parent for spec in specs], problems)
     aliases = find_aliases(matrix, named, problems)
-    resolver = _Resolver(matrix, contexts, files, problems)
+    resolver = _Resolver(matrix, contexts, files, values, problems)
     targets = []
     for one, spec, parent in zip(named, specs, parents, strict=True):
         target = resolver.target(one, spec, parent, aliases.get(one.name, ()))
@@ -97,12 +105,10 @@ class _Resolver:
         matrix: Matrix,
         contexts: Mapping[Image, ImageContext],
         files: Files,
+        values: Mapping[str, str],
         problems: Problems,
     ) -> None:
         self._matrix, self._contexts, self._problems = matrix, contexts, problems
-        values = {
-            name: variable.resolved or name.lower() for name, variable in matrix.variables.items()
-        }
         self._values = values
         self._platforms = Platforms(values, problems)
         self._settings = Settings(matrix)
