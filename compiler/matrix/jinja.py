@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar, overload
 
-from jinja2 import FunctionLoader, StrictUndefined, Template, Undefined
+from jinja2 import FunctionLoader, Template, Undefined
 from jinja2.defaults import DEFAULT_NAMESPACE
 from jinja2.runtime import Context
 from jinja2.sandbox import safe_range
@@ -14,6 +14,7 @@ from compiler.matrix.jinja_comparisons import to_float
 from compiler.matrix.jinja_metered import limited_filter, limited_test
 from compiler.matrix.jinja_sandbox import BakeSandbox, PrintedText, Sandbox
 from compiler.matrix.jinja_text import as_text, join
+from compiler.matrix.jinja_undefined import UndefinedValue
 from compiler.matrix.jinja_versions import LONGEST, parse_range
 
 
@@ -111,7 +112,7 @@ def environment(
         return None if text is None else (text, name, lambda: True)
 
     env = (kind or (BakeSandbox if bake else Sandbox))(
-        undefined=StrictUndefined,
+        undefined=UndefinedValue,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

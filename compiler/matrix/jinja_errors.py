@@ -15,6 +15,7 @@ from compiler.errors import did_you_mean
 from compiler.matrix.jinja_comparisons import ComparisonError
 from compiler.matrix.jinja_names import explain_call, explain_undefined
 from compiler.matrix.jinja_text import PrintedError
+from compiler.matrix.jinja_undefined import UndefinedKeyError
 from compiler.matrix.jinja_versions import NAMES
 
 
@@ -116,7 +117,8 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[Code, str, str, str
         case TemplateSyntaxError():
             return Code.TEMPLATE_SYNTAX, f"Jinja: {_lower(text)}", _remedy(text, word), word
         case UndefinedError():
-            return Code.UNDEFINED_NAME, *explain_undefined(text, word, list(known))
+            keys = error.known() if isinstance(error, UndefinedKeyError) else ()
+            return Code.UNDEFINED_NAME, *explain_undefined(text, word, list(known), keys)
         case PrintedError():
             remedy = {
                 "a list is printed": "use `| join(' ')` or `| tojson`",

@@ -22,19 +22,23 @@ _NONE = "no names are known here: declare a file under `data`"
 _FALLBACK = "check the data, or add a fallback with `| default(...)`"
 
 
-def explain_undefined(text: str, word: str, known: Sequence[str]) -> tuple[str, str, str]:
+def explain_undefined(
+    text: str, word: str, known: Sequence[str], keys: Sequence[str] = ()
+) -> tuple[str, str, str]:
     """Return message, help and the affected word for Jinja's message of an undefined name.
 
     Args:
         text: the message.
         word: the first word in quotes.
         known: the names that are defined.
+        keys: the keys or attributes of the value that lacks one.
 
     >>> explain_undefined("'dict object' has no attribute 'x'", "dict object", [])[0]
     "the mapping has no key 'x'"
     """
     if found := _ATTRIBUTE.match(text):
-        return *_missing_attribute(found[1], found[2]), found[2]
+        message, help_ = _missing_attribute(found[1], found[2])
+        return message, did_you_mean(found[2], keys, otherwise=help_), found[2]
     if found := _EXPORT.match(text):
         return *_missing_macro(found[1], found[2]), found[2]
     if text.startswith("list object has no element"):
