@@ -73,7 +73,9 @@ def plan_valid(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:
     missing: Collection[Variant] = ()
     if len(targets) < len(variants):
         existing = {(target.image, target.values) for target in targets}
-        missing = [one for one in variants if (one.image.name, one.values) not in existing]
+        missing = [
+            variant for variant in variants if (variant.image.name, variant.values) not in existing
+        ]
     return plan(matrix, targets, problems, missing)
 
 
@@ -190,7 +192,7 @@ def compile_plan(planned: Plan, files: Files, name: str, *, locked: bool = False
         refreshed=refreshed,
         inputs=dict(files.digests),
         shapes=templates.shapes,
-        globs=dict(files.found),
+        globs=dict(files.matches),
     )
 
 
@@ -206,7 +208,7 @@ def _check_other_files(
     from compiler.lock.lockfile import Lock
 
     invalid = problems.targets() | planned.unsound
-    sound = tuple(one for one in dockerfiles if one.target.name not in invalid)
+    sound = tuple(dockerfile for dockerfile in dockerfiles if dockerfile.target.name not in invalid)
     try:
         _bake_template(files)
     except CompileError as error:

@@ -68,7 +68,9 @@ def write(diagnostics: Sequence[Diagnostic], output_format: DiagnosticFormat) ->
 def fail(error: Exception, output_format: DiagnosticFormat) -> int:
     """Write what went wrong to stderr and return the exit code."""
     match error:
-        case DiagnosticError() if all(one.code is Code.USAGE for one in error.diagnostics):
+        case DiagnosticError() if all(
+            diagnostic.code is Code.USAGE for diagnostic in error.diagnostics
+        ):
             write(error.diagnostics, output_format)
             return USAGE
         case DiagnosticError():
@@ -98,7 +100,7 @@ def fail(error: Exception, output_format: DiagnosticFormat) -> int:
 
 
 def _count(diagnostics: Iterable[Diagnostic], outcome: str) -> str:
-    count = sum(one.severity is Severity.ERROR for one in diagnostics)
+    count = sum(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
     return f"{counted(count, 'error')}{f'; {outcome}' if outcome else ''}"
 
 

@@ -157,7 +157,9 @@ def compiled_layers(
     compiled = invocation.compile()
     targets = select(compiled.plan, filters)
     if not all(target.platforms for target in targets):  # Those without have any platform.
-        targets = tuple(one for one in targets if not one.platforms or has_platform(one, platform))
+        targets = tuple(
+            target for target in targets if not target.platforms or has_platform(target, platform)
+        )
     else:
         targets = select(compiled.plan, (*filters, f"platform={platform}"))
     if selection is not None:

@@ -107,7 +107,7 @@ def environment(
         kind: the class of the environment, if it is not one of the usual two.
     """
 
-    def found(name: str) -> tuple[str, str, Callable[[], bool]] | None:
+    def source_of(name: str) -> tuple[str, str, Callable[[], bool]] | None:
         text = load(name) if load is not None else None
         return None if text is None else (text, name, lambda: True)
 
@@ -118,7 +118,7 @@ def environment(
         keep_trailing_newline=True,
         autoescape=False,
         finalize=finalize_bake if bake else as_text,
-        loader=None if load is None else FunctionLoader(found),
+        loader=None if load is None else FunctionLoader(source_of),
         cache_size=-1,
         auto_reload=False,
     )

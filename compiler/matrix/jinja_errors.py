@@ -30,12 +30,12 @@ def place(error: BaseException) -> tuple[str | None, int]:
     if isinstance(error, TemplateSyntaxError):
         name = error.name or error.filename
         return None if name == _ANALYSED else name, error.lineno
-    found: tuple[str | None, int] = (None, 1)
+    position: tuple[str | None, int] = (None, 1)
     for template, line in _calls(error):
-        found = (template.name, template.get_corresponding_lineno(line))
+        position = (template.name, template.get_corresponding_lineno(line))
         if isinstance(error, RecursionError):
             break  # the depth at which the stack ends is arbitrary
-    return found
+    return position
 
 
 def _calls(error: BaseException) -> Iterator[tuple[Template, int]]:
@@ -55,8 +55,8 @@ def _names_at(error: BaseException) -> dict[str, Any]:
     while trace is not None:
         if "__jinja_template__" in trace.tb_frame.f_globals:
             local = trace.tb_frame.f_locals.items()
-            found = ((_LOCAL.match(key), value) for key, value in local)
-            names = {match[1]: value for match, value in found if match}
+            matches = ((_LOCAL.match(key), value) for key, value in local)
+            names = {match[1]: value for match, value in matches if match}
         trace = trace.tb_next
     return names
 
@@ -87,9 +87,9 @@ def find_name(text: str, name: str) -> int:
         return -1
     word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
     for start, end in _expressions(text):
-        found = word.search(text, start, end)
-        if found:
-            return found.start()
+        match = word.search(text, start, end)
+        if match:
+            return match.start()
     return text.find(name)
 
 

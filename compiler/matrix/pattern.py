@@ -104,13 +104,13 @@ def rule(pattern: Pattern, image: Image) -> Rule | None:
     if pattern.images is not None and image.name not in pattern.images:
         return None
     positions = {axis.name: n for n, axis in enumerate(image.axes)}
-    found: list[tuple[int, frozenset[int]]] = []
+    positioned: list[tuple[int, frozenset[int]]] = []
     for name, matcher in pattern.matchers.items():
         if name in positions:
-            found.append((positions[name], matcher.values))
+            positioned.append((positions[name], matcher.values))
         elif not matcher.lacking:
             return None
-    return tuple(sorted(found, key=lambda one: one[0]))
+    return tuple(sorted(positioned, key=lambda pair: pair[0]))
 
 
 def holds(rule_: Rule, values: Sequence[Value]) -> bool:

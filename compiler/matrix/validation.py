@@ -109,8 +109,8 @@ class Validation:
                 return level.read({**raw, **missing} if missing else raw)
             except ValidationError as error:
                 faults = [
-                    _Fault(route, level, given)
-                    for given in error.errors(include_url=False, include_input=False)
+                    _Fault(route, level, details)
+                    for details in error.errors(include_url=False, include_input=False)
                 ]
             misspelt = [fault.at for fault in faults if fault.kind == "extra_forbidden"]
             edits: dict[Route, Edit] = {}
@@ -182,15 +182,15 @@ class Validation:
 class _Fault:
     """An error of pydantic about one value of a level."""
 
-    def __init__(self, route: Route, level: type[Level], given: Mapping[str, Any]) -> None:
-        context = given.get("ctx", {})
+    def __init__(self, route: Route, level: type[Level], details: Mapping[str, Any]) -> None:
+        context = details.get("ctx", {})
         self.is_key = "key" in context
         """Whether a key is invalid, not a value."""
-        inner = (*given["loc"], *([context["key"]] if self.is_key else ()))
+        inner = (*details["loc"], *([context["key"]] if self.is_key else ()))
         self.at: Route = (*route, *inner)
         self.name = str(inner[-1]) if inner else ""
-        self.kind: str = given["type"]
-        self.message: str = given["msg"]
+        self.kind: str = details["type"]
+        self.message: str = details["msg"]
         self.expected: str = context.get("expected", "")
         self.got: str = context.get("got", "")
         self.is_missing = self.kind == "missing"

@@ -81,8 +81,8 @@ def find_previous(
     """
     limit = parse_version(version)
     for name in _by_preference(recorded_versions(registries, record_repository)):
-        found = parse_version(name)
-        if name == version or (limit and (found is None or found >= limit)):
+        parsed = parse_version(name)
+        if name == version or (limit and (parsed is None or parsed >= limit)):
             continue
         (record,) = pull_records(registries, record_repository, [name]).values()
         if isinstance(record, ReleaseRecord):

@@ -176,9 +176,9 @@ class _Checks:
 
     def _examine(self, target: Target, structure: Structure, printed: Printed) -> Iterator[Finding]:
         """Yield what is wrong in a Dockerfile, with the printed words in each message."""
-        for found in structure.findings:
-            message, help_ = printed.restore(found.message), printed.restore(found.help)
-            yield found._replace(message=message, help=help_)
+        for raw in structure.findings:
+            message, help_ = printed.restore(raw.message), printed.restore(raw.help)
+            yield raw._replace(message=message, help=help_)
         names = [printed.restore(name).lower() for name in structure.stages]
         contexts: Mapping[str, str] = target.fields.get("contexts", {})  # type: ignore[assignment]
         stages = StageNames(names, {*map(context_name, contexts)})

@@ -31,7 +31,7 @@ class InheritedTriggers:
 
     def __init__(self, dockerfiles: Iterable[Dockerfile], sources: SourceChecks) -> None:
         """Take all Dockerfiles of the plan with their targets, and the checks of what they read."""
-        self._dockerfiles = {one.target.name: one for one in dockerfiles}
+        self._dockerfiles = {dockerfile.target.name: dockerfile for dockerfile in dockerfiles}
         self._sources = sources
         self._triggers: dict[str, tuple[str, ...]] = {}
 
@@ -65,12 +65,12 @@ class InheritedTriggers:
         except DockerfileError as error:
             return (invalid(error),)
         built = _surely_built(target, parsed, inherited)
-        found: list[Finding] = []
+        findings: list[Finding] = []
         for n, (before, after) in enumerate(zip(parsed.stages, stages, strict=True)):
-            found += self._added(target, parsed, before, after)
+            findings += self._added(target, parsed, before, after)
             if n in built:
-                found += _rejected(target, parsed, before, after)
-        return tuple(found)
+                findings += _rejected(target, parsed, before, after)
+        return tuple(findings)
 
     def _of(self, name: str) -> tuple[str, ...]:
         """Return the instructions that the image of a target triggers in its children."""
@@ -81,8 +81,8 @@ class InheritedTriggers:
             fields = dockerfile.target.fields
             stage = str(fields.get("target", ""))
             frontend = frontend_argument(fields.get("args", {}))  # type: ignore[arg-type]
-            found = reads(dockerfile.text, stage=stage, frontend=frontend)
-            self._triggers[name] = found.triggers
+            result = reads(dockerfile.text, stage=stage, frontend=frontend)
+            self._triggers[name] = result.triggers
         return self._triggers[name]
 
     def _added(

@@ -54,7 +54,7 @@ def unused_arguments(
             else:
                 undeclared.setdefault(key, []).append(dockerfile)
     undeclared = {key: members for key, members in undeclared.items() if key not in declared}
-    texts = {one.target.name: one.text for one in dockerfiles if undeclared}
+    texts = {dockerfile.target.name: dockerfile.text for dockerfile in dockerfiles if undeclared}
     located: dict[str, set[Location]] = {}
     """Argument -> where it is declared, or reported."""
     for (name, _), members in undeclared.items():

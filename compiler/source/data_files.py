@@ -166,10 +166,10 @@ class _Suspicious(Exception):  # noqa: N818
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         raise _Suspicious
-    return found
+    return mapping
 
 
 def _no_constant(_: str) -> NoReturn:

@@ -164,5 +164,5 @@ def _common(owner: TagOwner, other: TagOwner) -> Iterator[str]:
     if not owner.platforms or not other.platforms:
         yield ""
     for platform in other.platforms:
-        if any(overlapping_platforms(platform, mine) for mine in owner.platforms):
+        if any(overlapping_platforms(platform, own) for own in owner.platforms):
             yield platform

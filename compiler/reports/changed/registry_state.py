@@ -22,8 +22,8 @@ def staged(
         RegistryError: a registry cannot be read.
     """
     tags = {
-        name: (places[name], fingerprint_tag(one.digest))
-        for name, one in prints.items()
+        name: (places[name], fingerprint_tag(inputs.digest))
+        for name, inputs in prints.items()
         if name in places
     }
     answers = run_parallel(lambda tag: registries.digest(*tag), {tag: tag for tag in tags.values()})
