@@ -69,6 +69,7 @@ python>=4
 python>=x
 python=!
 python=!!3.9
+=3.9
 image=!
 image=!!server
 image=servr

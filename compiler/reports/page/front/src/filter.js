@@ -51,6 +51,7 @@ function parse(model, word) {
   if (!operator) return named(model, word)
   const name = word.slice(0, operator.index)
   const rest = (operator[0] === '=' ? '' : operator[0]) + word.slice(operator.index + operator[0].length)
+  if (!name) throw new FilterError(`missing axis in '${word}'`)
   const words = matchers(rest)
   if (!words.length || operator[0] === rest.trim()) throw new FilterError(`missing value for '${name}'`)
   if (name === 'platform') return platform(model, words)
