@@ -23,7 +23,8 @@ def type_remedy(expected: str, got: str, written: str, route: Route) -> str:
         case "a list", "text" | "true" | "false":
             return f"write [{_separated(written, str(route[-1]))}]"
         case "a list", "a mapping":
-            return "begin each entry with `- `"
+            is_flow = written.startswith("{") and written.endswith("}")
+            return f"write [{written}]" if is_flow else "begin each entry with `- `"
         case "a mapping", "a list" | "text":
             return "write `name: value` pairs"
         case "text", "null":
