@@ -64,6 +64,9 @@ def plan_valid(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:
     except FileError as error:
         if error.code is Code.MISSING_FILE and error.help == NEAR:
             error.help = "`compile-matrix init` writes a sample; `-f FILE` names another matrix"
+        elif error.code is Code.OUTSIDE_PROJECT:
+            error.message = f"{files.shown(name)} is a link to a file in another folder"
+            error.help = "name that file with `-f FILE`: templates are next to it; or copy it"
         raise CompileError([error.at(Location(path=files.shown(name), line=0))]) from None
     matrix = load_valid(source, files)
     problems = _problems(files, name, matrix)

@@ -56,11 +56,26 @@ def select(plan: Plan, filters: Sequence[str]) -> tuple[Target, ...]:
                 code=Code.NO_VARIANT_MATCHES,
                 message="no target matches all of these filters",
                 location=where,
-                help="filters intersect: a target must match each of them",
+                help=_joined_values(filters)
+                or "filters intersect: a target must match each of them",
             )
         )
         problems.refuse()
     return targets
+
+
+def _joined_values(filters: Sequence[str]) -> str:
+    """Return the help for two filters of one axis with a value each; empty without such filters.
+
+    >>> _joined_values(["gpu=true", "python=3.9", "python=3.10"])
+    'filters intersect; for several values, write python=3.9,3.10'
+    """
+    values: dict[str, list[str]] = {}
+    for name, equals, value in (text.partition("=") for text in filters):
+        if equals and name.isidentifier() and not value.startswith("="):
+            values.setdefault(name, []).append(value)
+    joined = next((f"{name}={','.join(v)}" for name, v in values.items() if len(v) > 1), "")
+    return joined and f"filters intersect; for several values, write {joined}"
 
 
 def _test(text: str, plan: Plan, problems: Problems) -> Callable[[Target], bool] | None:

@@ -193,3 +193,15 @@ def test_a_matrix_is_a_regular_file(
     error = capsys.readouterr().err
     assert f"-f: error[not-a-file]: {message}" in error
     assert f"help: {remedy}" in error
+
+
+def test_a_matrix_in_another_folder(small_project: Path, tmp_path: Path, capsys: Capture) -> None:
+    """A link to a matrix of another folder is an error that says so."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "matrix.yaml").symlink_to(small_project / "matrix.yaml")
+
+    assert run(["list", "-f", str(other / "matrix.yaml")]) == 1
+    error = capsys.readouterr().err
+    assert "matrix.yaml is a link to a file in another folder" in error
+    assert "help: name that file with `-f FILE`" in error

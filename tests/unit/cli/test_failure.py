@@ -128,6 +128,16 @@ def test_help_for_arguments(small_project: Path, capsys: Capture, tmp_path: Path
         (["list", "python", "=", "3.9"], "missing axis in '='", "write AXIS=VALUE without spaces"),
         (["list", "python=3.9 gpu=true"], "has no value", "write each filter as an argument"),
         (["list", "python=3.9,"], "", ""),
+        (
+            ["list", "python=3.9", "python=3.10"],
+            "no target matches all of these filters",
+            "filters intersect; for several values, write python=3.9,3.10",
+        ),
+        (
+            ["list", "python>=3.10", "python<3.10"],
+            "no target matches all of these filters",
+            "filters intersect: a target must match each of them",
+        ),
         (["list", "--format", "jsn"], "'jsn' is not one of 'table'", "did you mean 'json'?"),
         (["completion", "bsh"], "'bsh' is not one of 'bash'", "did you mean 'bash'?"),
         (["completion"], "missing argument 'SHELL'. Choose from: bash", "`compile-matrix comp"),
