@@ -189,14 +189,14 @@ class Problems:
     def __init__(self, files: Iterable[str] = ()) -> None:
         """Take the files whose diagnostics come first, in this order."""
         self._files = tuple(files)
-        self._found: dict[
+        self._noted: dict[
             tuple[str, str, Location | Argument | Repository], tuple[Diagnostic, list[str]]
         ] = {}
 
     def add(self, diagnostic: Diagnostic, variant: str | None = None) -> None:
         """Note a diagnostic, and the target in which it was met if it depends on one."""
         key = (diagnostic.code, diagnostic.message, diagnostic.location)
-        _, variants = self._found.setdefault(key, (diagnostic, []))
+        _, variants = self._noted.setdefault(key, (diagnostic, []))
         if variant is not None:
             variants.append(variant)
 
@@ -207,16 +207,18 @@ class Problems:
 
     def targets(self) -> frozenset[str]:
         """Return the targets in which a diagnostic was met."""
-        return frozenset(name for _, variants in self._found.values() for name in variants)
+        return frozenset(name for _, variants in self._noted.values() for name in variants)
 
     def __bool__(self) -> bool:
         """Return whether anything was noted."""
-        return bool(self._found)
+        return bool(self._noted)
 
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Return what was noted, in the order of files and lines."""
-        diagnostics = [_with_variants(one, variants) for one, variants in self._found.values()]
-        noted = (_position(one.location)[0] for one in diagnostics)
+        diagnostics = [
+            _with_variants(diagnostic, variants) for diagnostic, variants in self._noted.values()
+        ]
+        noted = (_position(diagnostic.location)[0] for diagnostic in diagnostics)
         sources = dict.fromkeys((*self._files, *noted))
         order = {source: number for number, source in enumerate(sources)}
 
@@ -228,7 +230,7 @@ class Problems:
 
     def refuse(self) -> None:
         """Raise `CompileError` if anything was noted."""
-        if self._found:
+        if self._noted:
             raise CompileError(self.diagnostics())
 
 

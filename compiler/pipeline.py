@@ -10,6 +10,7 @@ from compiler.constants import LOCK, MAX_VARIANTS
 from compiler.errors import CompileError, Diagnostic, Location, Problems, allow_hints
 from compiler.matrix.load import load_valid
 from compiler.matrix.matrix import Matrix
+from compiler.matrix.variables import evaluate
 from compiler.output.artifact import Compilation
 from compiler.source.document import LIMIT, Source
 from compiler.source.file_system import DISK, FileSystem
@@ -63,6 +64,9 @@ def plan_valid(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:
     except FileError as error:
         if error.code is Code.MISSING_FILE and error.help == NEAR:
             error.help = "`compile-matrix init` writes a sample; `-f FILE` names another matrix"
+        elif error.code is Code.OUTSIDE_PROJECT:
+            error.message = f"{files.shown(name)} is a link to a file in another folder"
+            error.help = "name that file with `-f FILE`: templates are next to it; or copy it"
         raise CompileError([error.at(Location(path=files.shown(name), line=0))]) from None
     matrix = load_valid(source, files)
     problems = _problems(files, name, matrix)
@@ -72,8 +76,34 @@ def plan_valid(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:
     missing: Collection[Variant] = ()
     if len(targets) < len(variants):
         existing = {(target.image, target.values) for target in targets}
-        missing = [one for one in variants if (one.image.name, one.values) not in existing]
+        missing = [
+            variant for variant in variants if (variant.image.name, variant.values) not in existing
+        ]
     return plan(matrix, targets, problems, missing)
+
+
+def environment_errors(
+    planned: Plan, files: Files, environment: Mapping[str, str]
+) -> tuple[Diagnostic, ...]:
+    """Return the errors that targets have with the variables of an environment.
+
+    Compiling finds them in the defaults: invalid or duplicate tags, unknown platforms. A derived
+    variable without a value is not among them.
+
+    Args:
+        planned: a valid plan.
+        files: the project's files, from which it was planned.
+        environment: the environment; its variables have precedence over their defaults.
+    """
+    variables = planned.matrix.variables
+    values, missing = evaluate(variables, environment)
+    if all(values[name] == variable.resolved != "" for name, variable in variables.items()):
+        return ()
+    values = {**values, **{name: name.lower() for name in missing}}
+    problems = Problems()
+    matrix, variants = expand(planned.matrix, problems, len(planned.targets))
+    resolve(matrix, variants, files, problems, values)
+    return problems.diagnostics()
 
 
 def _problems(files: Files, name: str, matrix: Matrix) -> Problems:
@@ -165,7 +195,7 @@ def compile_plan(planned: Plan, files: Files, name: str, *, locked: bool = False
         refreshed=refreshed,
         inputs=dict(files.digests),
         shapes=templates.shapes,
-        globs=dict(files.found),
+        globs=dict(files.matches),
     )
 
 
@@ -181,7 +211,7 @@ def _check_lock(
     from compiler.lock.lockfile import Lock
 
     invalid = problems.targets() | planned.unsound
-    sound = tuple(one for one in dockerfiles if one.target.name not in invalid)
+    sound = tuple(dockerfile for dockerfile in dockerfiles if dockerfile.target.name not in invalid)
     try:
         lock = load_lock(files)
         if lock or planned.matrix.lock.policy:

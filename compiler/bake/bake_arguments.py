@@ -33,15 +33,15 @@ def platforms_of_build(plan: Plan, options: BakeOptions) -> dict[str, tuple[str,
     wanted = [
         canonical_platform(here if text == "local" else text) or text for text in options.platforms
     ]
-    found: dict[str, tuple[str, ...]] = {}
+    by_target: dict[str, tuple[str, ...]] = {}
     for target in plan.targets:
         platforms = tuple(map(str, target.platforms))
         if platforms and not any(map(variables_in, platforms)):
             kept = tuple(text for text in platforms if selects_platform(wanted, text))
-            found[target.name] = kept or platforms
+            by_target[target.name] = kept or platforms
             if target.tests:
-                found[f"{target.name}{TEST_SUFFIX}"] = found[target.name]
-    return found
+                by_target[f"{target.name}{TEST_SUFFIX}"] = by_target[target.name]
+    return by_target
 
 
 def single_target(

@@ -79,9 +79,9 @@ class BuildTrace:
                 completed=last.completed or known.completed,
                 cached=last.cached or known.cached,
             )
-        for one in status.transfers:
-            sizes = self._sizes.setdefault(one.vertex, {})
-            sizes[one.id] = max(sizes.get(one.id, 0), one.current)
+        for transfer in status.transfers:
+            sizes = self._sizes.setdefault(transfer.vertex, {})
+            sizes[transfer.id] = max(sizes.get(transfer.id, 0), transfer.current)
 
     def save(self, folder: Path) -> None:
         """Write the trace of all completed steps; an earlier one is replaced.
@@ -97,7 +97,9 @@ class BuildTrace:
         steps = [
             {
                 "names": self._names.get(digest, {}),
-                "inputs": [numbers[one] for one in self._vertices[digest].inputs if one in numbers],
+                "inputs": [
+                    numbers[source] for source in self._vertices[digest].inputs if source in numbers
+                ],
                 "started": round(started - first, 3),
                 "completed": round(completed - first, 3),
                 "cached": self._vertices[digest].cached,

@@ -195,7 +195,7 @@ def _overrides(
     dependencies = direct_dependencies(linked_contexts(compiled.plan))
     refreshed = dates_with_dependents(compiled.refreshed, dependencies)
     outdated = outdated_targets(folder, refreshed)
-    labels = {name: (label(one.digest),) for name, one in fingerprints.items()}
+    labels = {name: (label(fingerprint.digest),) for name, fingerprint in fingerprints.items()}
     return refreshed, labels, frozenset(outdated)
 
 
@@ -229,8 +229,10 @@ def _platforms(filters: tuple[str, ...]) -> tuple[str, ...]:
         name, _, values = text.partition("=")
         if name == "platform":
             local = local_platform()
-            wanted = [local if one.strip() == "local" else one.strip() for one in values.split(",")]
-            platforms = [one for one in wanted if one and (not platforms or one in platforms)]
+            wanted = [
+                local if name.strip() == "local" else name.strip() for name in values.split(",")
+            ]
+            platforms = [name for name in wanted if name and (not platforms or name in platforms)]
     return tuple(platforms)
 
 

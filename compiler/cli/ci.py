@@ -134,14 +134,16 @@ def _find_jobs(invocation: Invocation, question: Question, limit: int) -> _Jobs:
     with considering(invocation, question) as considered:
         if question.is_compared:
             changes, inputs = find_changes(question, considered)
-            reasons: dict[str, Sequence[str]] = {one.target.name: one.reasons for one in changes}
+            reasons: dict[str, Sequence[str]] = {
+                change.target.name: change.reasons for change in changes
+            }
         else:
             inputs = considered.fingerprints
             reasons = {target.name: () for target in considered.targets}
     if considered.targets and not reasons:
         invocation.note("nothing changed")
     steps = {name: _steps(considered, inputs[name]) for name in reasons}
-    linked = {name: one.linked for name, one in inputs.items()}
+    linked = {name: own.linked for name, own in inputs.items()}
     return _Jobs(
         considered=considered,
         reasons=reasons,

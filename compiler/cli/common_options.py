@@ -136,17 +136,20 @@ class _WithCommonOptions(click.Command):
         """Take what click takes; `top` is true for the program itself."""
         super().__init__(*arguments, **settings)
         own = {option for parameter in self.params for option in parameter.opts}
-        self._common = [one for one in common_options(top=top) if own.isdisjoint(one.opts)]
+        self._common = [option for option in common_options(top=top) if own.isdisjoint(option.opts)]
         self.params += self._common
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command's own options, then the common ones."""
         for title, parameters in (
-            ("Options", [one for one in self.get_params(ctx) if one not in self._common]),
+            (
+                "Options",
+                [parameter for parameter in self.get_params(ctx) if parameter not in self._common],
+            ),
             ("Common options", self._common),
         ):
-            options = [one for one in parameters if isinstance(one, click.Option)]
-            rows = [row for one in options if (row := one.get_help_record(ctx)) is not None]
+            options = [parameter for parameter in parameters if isinstance(parameter, click.Option)]
+            rows = [row for option in options if (row := option.get_help_record(ctx)) is not None]
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)

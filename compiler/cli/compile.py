@@ -241,7 +241,9 @@ def _stale(invocation: Invocation, changes: "tuple[Change, ...]") -> Diagnostic:
 def _forbid(warnings: tuple[Diagnostic, ...], options: CompileOptions) -> None:
     """Raise warnings as errors: all of them, or those about base images that are not locked."""
     forbidden = [
-        one for one in warnings if options.strict or (options.locked and one.code in UNLOCKED)
+        warning
+        for warning in warnings
+        if options.strict or (options.locked and warning.code in UNLOCKED)
     ]
     if forbidden:
-        raise CompileError(replace(one, severity=Severity.ERROR) for one in forbidden)
+        raise CompileError(replace(warning, severity=Severity.ERROR) for warning in forbidden)

@@ -19,9 +19,11 @@ _COMPARISON = re.compile(r"(\w+(?:[<>]=?|[!~=]=|=))((?:.*,)?!?(?:[<>]=?|[!~=]=)?
 
 
 @click.command("completion", cls=Command)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="SHELL")
 def completion_(shell: str) -> None:
     """Print the script with which a shell completes commands, options, filters and releases.
+
+    SHELL is bash, zsh or fish.
 
     \b
     Examples:

@@ -10,7 +10,7 @@ import click
 
 from compiler.cli.diagnostic_output import DiagnosticFormat
 from compiler.cli.failure import write
-from compiler.cli.matrix_file import find_matrix
+from compiler.cli.matrix_file import find_matrix, require_file
 from compiler.codes import Code
 from compiler.constants import MAX_VARIANTS
 from compiler.errors import CompileError, Diagnostic, DiagnosticError, Location, Severity
@@ -57,9 +57,13 @@ class Invocation:
 
     @cached_property
     def path(self) -> Path:
-        """The matrix; a note names it if it is in a folder above."""
+        """The matrix; a note names it if it is in a folder above.
+
+        Raises:
+            CompileError: `-f` names a folder, a pipe or a device.
+        """
         if self._file is not None:
-            return self._file
+            return require_file(self._file)
         path = find_matrix()
         if path.parent != Path():
             self.note(f"using {path.as_posix()}")

@@ -35,10 +35,12 @@ def report(
     """
     match output_format:
         case DiagnosticFormat.TEXT:
-            return "".join(_text(one, colour=colour) for one in _by_cause(diagnostics))
+            return "".join(
+                _text(diagnostic, colour=colour) for diagnostic in _by_cause(diagnostics)
+            )
         case DiagnosticFormat.JSON:
-            found = [_plain(diagnostic) for diagnostic in diagnostics]
-            return json.dumps({"version": 1, "diagnostics": found}, indent=2) + "\n"
+            entries = [_plain(diagnostic) for diagnostic in diagnostics]
+            return json.dumps({"version": 1, "diagnostics": entries}, indent=2) + "\n"
         case DiagnosticFormat.GITHUB:
             return "".join(map(_annotation, _by_cause(diagnostics)))
 
@@ -46,8 +48,10 @@ def report(
 def _by_cause(diagnostics: Iterable[Diagnostic]) -> Iterable[Diagnostic]:
     """Return diagnostics with the same code and cause once, with the number of the others."""
     groups: dict[object, list[Diagnostic]] = {}
-    for number, one in enumerate(diagnostics):
-        groups.setdefault((one.code, one.cause) if one.cause else number, []).append(one)
+    for number, diagnostic in enumerate(diagnostics):
+        groups.setdefault(
+            (diagnostic.code, diagnostic.cause) if diagnostic.cause else number, []
+        ).append(diagnostic)
     for first, *others in groups.values():
         more = f" ({len(others)} more for the same reason)" if others else ""
         yield replace(first, message=f"{first.message}{more}")

@@ -56,7 +56,7 @@ def eol_(
     plan, today = invocation.plan(), utc_today()
     ends = find_ends(plan, select(plan, filters))
     if within is not None:
-        ends = tuple(one for one in ends if one.days(today) <= within)
+        ends = tuple(end for end in ends if end.days(today) <= within)
     click.echo(format_ends(ends, today, as_json=output_format == "json"), nl=False)
     if not ends:
         when = "" if within is None else f" within {within} days"

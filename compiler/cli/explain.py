@@ -43,7 +43,9 @@ def explain_(invocation: Invocation, /, filters: tuple[str, ...], output_format:
     from compiler.reports.explain.explain import explain
 
     explanations, open_queries = explain(invocation.plan(), filters)
-    contents = _contents(invocation) if any(one.build for one in explanations) else {}
+    contents = (
+        _contents(invocation) if any(explanation.build for explanation in explanations) else {}
+    )
     if output_format == "json":
         from compiler.reports.explain.json_output import as_json
 
@@ -68,4 +70,7 @@ def _contents(invocation: Invocation) -> "Mapping[str, Content]":
         )
     except CompileError:
         return {}
-    return {name: Content(one.digest, one.whole) for name, one in fingerprints.items()}
+    return {
+        name: Content(fingerprint.digest, fingerprint.whole)
+        for name, fingerprint in fingerprints.items()
+    }

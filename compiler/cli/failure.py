@@ -1,6 +1,7 @@
 """Every failure of a run as diagnostics in the selected format, and as an exit code."""
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterable, Sequence
@@ -10,9 +11,22 @@ import click
 from compiler.cli.diagnostic_output import DiagnosticFormat, report
 from compiler.cli.terminal import is_coloured
 from compiler.codes import Code
-from compiler.errors import Argument, Diagnostic, DiagnosticError, Location, Severity
+from compiler.errors import (
+    Argument,
+    Diagnostic,
+    DiagnosticError,
+    Location,
+    Severity,
+    did_you_mean,
+)
 from compiler.reports.text import counted
 
+
+_CHOICE = re.compile(r"'([^']*)' is not one of (.*)")
+_QUOTED = re.compile(r"'([^']*)'")
+_INTEGER = re.compile(r"is not a valid integer(?: range)?")
+_AT_LEAST = re.compile(r"in the range x>=(\d+)")
+_BETWEEN = re.compile(r"in the range (\d+)<=x<=(\d+)")
 
 INVALID, USAGE, INTERNAL = 1, 2, 3
 INTERRUPTED = 128 + signal.SIGINT
@@ -68,7 +82,9 @@ def write(diagnostics: Sequence[Diagnostic], output_format: DiagnosticFormat) ->
 def fail(error: Exception, output_format: DiagnosticFormat) -> int:
     """Write what went wrong to stderr and return the exit code."""
     match error:
-        case DiagnosticError() if all(one.code is Code.USAGE for one in error.diagnostics):
+        case DiagnosticError() if all(
+            diagnostic.code is Code.USAGE for diagnostic in error.diagnostics
+        ):
             write(error.diagnostics, output_format)
             return USAGE
         case DiagnosticError():
@@ -98,7 +114,7 @@ def fail(error: Exception, output_format: DiagnosticFormat) -> int:
 
 
 def _count(diagnostics: Iterable[Diagnostic], outcome: str) -> str:
-    count = sum(one.severity is Severity.ERROR for one in diagnostics)
+    count = sum(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
     return f"{counted(count, 'error')}{f'; {outcome}' if outcome else ''}"
 
 
@@ -116,12 +132,31 @@ def _usage(error: click.ClickException) -> Diagnostic:
             help_ = "`compile-matrix --check` or `--diff` writes nothing"
         elif error.possibilities:
             help_ = f"did you mean {' or '.join(sorted(error.possibilities))}?"
+    elif isinstance(error, click.BadParameter):
+        message, help_ = _explain_value(message, help_)
     return Diagnostic(
         code=Code.USAGE,
         message=message[:1].lower() + message[1:],
         location=Argument(name=name),
         help=help_,
     )
+
+
+def _explain_value(message: str, help_: str) -> tuple[str, str]:
+    """Return message and help for an invalid value of an option or argument, in plain words.
+
+    Args:
+        message: the message of click.
+        help_: the help if no choice is similar.
+
+    >>> _explain_value("0 is not in the range x>=1.", "")[0]
+    '0 is not in the range: at least 1.'
+    """
+    if choice := _CHOICE.search(message):
+        return message, did_you_mean(choice[1], _QUOTED.findall(choice[2]), otherwise=help_)
+    message = _INTEGER.sub("is not a whole number", message)
+    message = _AT_LEAST.sub(r"in the range: at least \1", message)
+    return _BETWEEN.sub(r"in the range: \1 to \2", message), help_
 
 
 def _unusable(error: OSError) -> Diagnostic:

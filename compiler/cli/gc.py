@@ -53,7 +53,7 @@ def gc_(invocation: Invocation, /, output_format: str, *, delete: bool) -> None:
     resolved = ResolvedPlan(invocation.plan(), os.environ)
     matrix = resolved.plan.matrix
     keep = _required_keep(matrix)
-    invocation.warn(tuple(one for one in matrix.warnings if one.code is Code.NO_GRACE))
+    invocation.warn(tuple(warning for warning in matrix.warnings if warning.code is Code.NO_GRACE))
     repositories = all_repositories(resolved)
     if not repositories:
         raise no_releases(matrix)

@@ -115,14 +115,19 @@ def _show(
     adoption: "Adoption | None" = None,
 ) -> None:
     """Print what was written, what an adopted matrix does not contain, and the next steps."""
-    left = adoption.leftovers if adoption else ()
+    leftovers = adoption.leftovers if adoption else ()
     if invocation.output_format is DiagnosticFormat.JSON:
         files = [{"path": str(folder / path), "change": "create"} for path in written]
         entry: dict[str, object] = {"version": 1, "files": files}
         if adoption:
             entry["left_out"] = [
-                {"path": one.path, "line": one.line, "what": one.what, "why": one.why}
-                for one in left
+                {
+                    "path": leftover.path,
+                    "line": leftover.line,
+                    "what": leftover.what,
+                    "why": leftover.why,
+                }
+                for leftover in leftovers
             ]
         click.echo(json.dumps(entry, indent=1))
         return
@@ -132,10 +137,10 @@ def _show(
     if adoption:
         counts += f": {counted(adoption.targets, 'target')} of {counted(adoption.images, 'image')}"
     click.echo(counts)
-    if left:
+    if leftovers:
         click.echo("not in the matrix:")
-    for one in left:
-        click.echo(f"  {_line(one)}")
+    for leftover in leftovers:
+        click.echo(f"  {_line(leftover)}")
     if folder != Path():
         steps = [f"cd {shlex.quote(str(folder))}", *steps]
     click.echo("next: " + "\n      ".join(printable(step) for step in steps))

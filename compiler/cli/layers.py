@@ -12,7 +12,7 @@ from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.terminal import table_width
 from compiler.codes import Code
 from compiler.constants import LOCAL_FOLDER
-from compiler.errors import CompileError, Diagnostic, Location
+from compiler.errors import Argument, CompileError, Diagnostic, Location
 
 
 if TYPE_CHECKING:
@@ -147,17 +147,29 @@ def compiled_layers(
     Raises:
         CompileError: the matrix, a filter, the platform or the selection is invalid.
     """
+    from compiler.external.platforms import canonical_platform
     from compiler.output.bake_resolved import ResolvedPlan
     from compiler.reports.layers.report import find_layers
     from compiler.targets.filters import has_platform, local_platform, select
+    from compiler.targets.platforms import near_platform
     from compiler.targets.selection_file import selected
 
     if "," in platform:
         raise click.UsageError("--platform takes one platform")
+    if platform != "local" and canonical_platform(platform) is None:
+        unknown = Diagnostic(
+            code=Code.UNKNOWN_PLATFORM,
+            message=f"unknown platform {platform!r}",
+            location=Argument(name="--platform", text=platform),
+            help=near_platform(platform),
+        )
+        raise CompileError([unknown])
     compiled = invocation.compile()
     targets = select(compiled.plan, filters)
     if not all(target.platforms for target in targets):  # Those without have any platform.
-        targets = tuple(one for one in targets if not one.platforms or has_platform(one, platform))
+        targets = tuple(
+            target for target in targets if not target.platforms or has_platform(target, platform)
+        )
     else:
         targets = select(compiled.plan, (*filters, f"platform={platform}"))
     if selection is not None:

@@ -66,7 +66,7 @@ def check_options(options: PublishOptions) -> None:
     Raises:
         UsageError: for the first of them.
     """
-    given = {
+    is_set = {
         "--stage-only": options.stage_only,
         "--checks": bool(options.checks),
         "--merge": options.merge,
@@ -75,10 +75,10 @@ def check_options(options: PublishOptions) -> None:
         "--dry-run": options.dry_run,
         "--platform": bool(options.platform),
     }
-    for one, others in _EXCLUSIVE.items():
+    for option, others in _EXCLUSIVE.items():
         for other in others:
-            if given[one] and given[other]:
-                raise click.UsageError(f"{one} and {other} exclude each other")
+            if is_set[option] and is_set[other]:
+                raise click.UsageError(f"{option} and {other} exclude each other")
     if options.platform and not options.stage_only:
         raise click.UsageError("--platform requires --stage-only")
     for argument in options.flags.sets:

@@ -139,7 +139,7 @@ def _layers(considered: Considered, platform: str | None) -> "Layers":
     return find_layers(
         considered.compiled,
         considered.resolved,
-        tuple(one for one in targets if not one.platforms or has_platform(one, chosen)),
+        tuple(target for target in targets if not target.platforms or has_platform(target, chosen)),
         chosen,
         considered.invocation.folder,
         shown=considered.invocation.shown,

@@ -167,8 +167,8 @@ def script(shell: str) -> str:
     """Return the script of a shell, which is to be evaluated in it."""
     from compiler.cli.main import cli
 
-    (found,) = (each for each in SHELLS if each.name == shell)
-    return found(cli, {}, PROGRAM, COMPLETE).source()
+    (shell_class,) = (each for each in SHELLS if each.name == shell)
+    return shell_class(cli, {}, PROGRAM, COMPLETE).source()
 
 
 def register_shells() -> None:

@@ -73,15 +73,15 @@ def staged_(
     if not release.targets:
         invocation.note_empty_selection()
     silent = Lines(lambda _: None)
-    found = find_unchecked(release.request(), Registries(os.environ), silent)
-    click.echo(format_unchecked(found.images, UncheckedFormat(output_format)), nl=False)
-    if found.unready:
-        invocation.note(f"{found.unready} of {len(release.targets)} are not staged and tested")
-    jobs = sum(len(image.pending) for image in found.images)
+    unchecked = find_unchecked(release.request(), Registries(os.environ), silent)
+    click.echo(format_unchecked(unchecked.images, UncheckedFormat(output_format)), nl=False)
+    if unchecked.unready:
+        invocation.note(f"{unchecked.unready} of {len(release.targets)} are not staged and tested")
+    jobs = sum(len(image.pending) for image in unchecked.images)
     if output_format == UncheckedFormat.GITHUB and jobs > GITHUB_JOBS:
         invocation.note(
             f"GitHub accepts at most {GITHUB_JOBS} jobs in one matrix, and these are {jobs:,}; "
             "pass FILTERs or --checks"
         )
-    elif not found.images:
+    elif not unchecked.images:
         invocation.note("every staged image has passed its checks")

@@ -23,8 +23,8 @@ def count_verified(stdout: bytes, references: Sequence[str]) -> int:
     digests = []
     for line in stdout.splitlines():
         try:
-            found = json.loads(line)
-            digests.append(found[0]["critical"]["image"]["docker-manifest-digest"])
+            payloads = json.loads(line)
+            digests.append(payloads[0]["critical"]["image"]["docker-manifest-digest"])
         except (ValueError, RecursionError, LookupError, TypeError):
             continue
     count = 0

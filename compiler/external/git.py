@@ -158,17 +158,17 @@ def _link(path: str, link: str) -> None:
     is_objects = os.path.basename(path) == "objects"
     pending = [os.path.join(path, name) for name in _LISTS] if is_objects else [path]
     while pending:
-        one = pending.pop()
-        if os.path.isdir(one):
-            with os.scandir(one) as entries:
+        current = pending.pop()
+        if os.path.isdir(current):
+            with os.scandir(current) as entries:
                 pending += [
                     entry.path
                     for entry in entries
                     if entry.is_dir(follow_symlinks=False)
                     or not (entry.is_file() or entry.is_dir())
                 ]
-        elif os.path.exists(one) and not os.path.isfile(one):
-            raise OSError(f"not a regular file: {one}")
+        elif os.path.exists(current) and not os.path.isfile(current):
+            raise OSError(f"not a regular file: {current}")
     os.symlink(path, link)
 
 

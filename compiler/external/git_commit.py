@@ -53,7 +53,8 @@ def _resolve(objects: Objects, commit: str) -> str:
         _fail(
             commit,
             f"unknown Git commit {commit!r}",
-            "fetch it first: CI often clones only the last commit (`fetch-depth: 0` fetches all)",
+            "check the name, or fetch the commit: CI often clones only the last one "
+            "(`fetch-depth: 0` fetches all)",
         )
 
 

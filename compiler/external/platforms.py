@@ -92,8 +92,8 @@ def os_version(text: str) -> str:
     >>> os_version("windows(10.0.26100)/amd64")
     '10.0.26100'
     """
-    found = _OS_VERSION.search(text)
-    return found[0][1:-1] if found else ""
+    version = _OS_VERSION.search(text)
+    return version[0][1:-1] if version else ""
 
 
 def find_platform(wanted: str, platforms: Iterable[str]) -> str | None:

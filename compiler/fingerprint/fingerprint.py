@@ -272,7 +272,9 @@ class _Calculation:
     def _declared(self) -> frozenset[str]:
         """The build arguments that any stage of any Dockerfile declares."""
         read = map(self._reads, self._targets)
-        return frozenset(name for one in read for name in (*(one.args or ()), *one.other_args))
+        return frozenset(
+            name for stage in read for name in (*(stage.args or ()), *stage.other_args)
+        )
 
     @cached_property
     def _are_known(self) -> bool:

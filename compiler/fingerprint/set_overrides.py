@@ -107,8 +107,8 @@ def _overridden(
 
 def _read(text: str, targets: tuple[str, ...], environment: Mapping[str, str]) -> _Override | None:
     """Return the override of an argument; None if it does not change the content of an image."""
-    left, equals, value = text.partition("=")
-    steps = left.removesuffix("+").split(".", 2)
+    key_path, equals, value = text.partition("=")
+    steps = key_path.removesuffix("+").split(".", 2)
     if len(steps) < 2:  # noqa: PLR2004 - a target and a key
         raise OverrideError(text, f"{text!r} names no key of a target", "use TARGET.key=value")
     pattern, key, name = (*steps, "")[:3]
@@ -122,7 +122,7 @@ def _read(text: str, targets: tuple[str, ...], environment: Mapping[str, str]) -
         if name not in environment:
             return None
         value = environment[name]
-    is_added = left.endswith("+") or key in _ADDED
+    is_added = key_path.endswith("+") or key in _ADDED
     return None if key in _WITHOUT_EFFECT else _Override(pattern, key, name, value, is_added)
 
 

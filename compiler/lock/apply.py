@@ -152,10 +152,10 @@ class Pinner:
             )
             for base in pinned.bases
         ]
-        given: Any = target.fields
+        rendered: Any = target.fields
         args = {
             key: f"{value}@{pinned.args[name]}"
-            for key, value in (given["args"].items() if pinned.args else ())
+            for key, value in (rendered["args"].items() if pinned.args else ())
             if (name := self._value(key)) in pinned.args
         }
         if pinned.frontend:
@@ -167,10 +167,10 @@ class Pinner:
             if locked and self._mirror and is_mirrored(base):
                 contexts[name] = f"{IMAGE}{copy_in(self._mirror, base.image, locked).reference}"
             elif locked:
-                contexts[name] = f"{given['contexts'][name]}@{locked}"
+                contexts[name] = f"{rendered['contexts'][name]}@{locked}"
         contexts |= {name: f"{IMAGE}{image}" for name, image in pinned.contexts.items()}
         fields = {
-            name: self._edited(given.get(name, {}), changes)
+            name: self._edited(rendered.get(name, {}), changes)
             for name, changes in (("args", args), ("contexts", contexts))
             if changes
         }

@@ -70,7 +70,7 @@ def copy_images(
     images = tuple(images)
     run_parallel(copy, {image: image for image in images}, done, MAX_TRANSFERS)
     if failures:
-        diagnostics = [one for image in images for one in failures.get(image, ())]
+        diagnostics = [failure for image in images for failure in failures.get(image, ())]
         raise CompileError(diagnostics)
 
 

@@ -92,17 +92,17 @@ def read_lock(text: bytes, shown: str) -> Lock:
     source = Source.parse(text, shown)
     problems = Problems()
     reader = _Reader(source, problems)
-    found = reader.mapping(source.data, (), {"version", "bases", "refreshed"})
-    if found.get("version") != "1":
+    document = reader.mapping(source.data, (), {"version", "bases", "refreshed"})
+    if document.get("version") != "1":
         reader.fault(
             "unknown version; only version 1 is supported", "version", help_="update compile-matrix"
         )
     bases = {
         image: base
-        for image, entry in reader.mapping(found.get("bases", {}), ("bases",)).items()
+        for image, entry in reader.mapping(document.get("bases", {}), ("bases",)).items()
         if (base := reader.base(image, entry)) is not None
     }
-    dates = reader.mapping(found.get("refreshed", {}), ("refreshed",))
+    dates = reader.mapping(document.get("refreshed", {}), ("refreshed",))
     days = {name: reader.date(name, day) for name, day in dates.items()}
     problems.refuse()
     return Lock(bases=bases, refreshed=days, source=source)
@@ -140,8 +140,8 @@ class _Reader:
             message = f"{image!r} is not an image name with a tag"
             near = familiar(image)
             self.fault(message, *route, key=True, help_=f"write {near!r}" if near else "")
-        found = self.mapping(entry, route, {"digest", "platforms"})
-        digest, platforms = found.get("digest"), found.get("platforms", [])
+        fields = self.mapping(entry, route, {"digest", "platforms"})
+        digest, platforms = fields.get("digest"), fields.get("platforms", [])
         if not isinstance(digest, str) or not _DIGEST.match(digest):
             self.fault(
                 "invalid digest: must be `sha256:` and 64 hexadecimal digits", *route, "digest"

@@ -68,13 +68,13 @@ def pin_from_outside(text: str, build: Build, digest: Callable[[str], str | None
     args: dict[str, str] = {}
     contexts: dict[str, str] = {}
     bases = []
-    for found in find(text, build):
-        fault = found.fault
-        if not fault and found.word == syntax and found.argument != SYNTAX:
+    for reference in find(text, build):
+        fault = reference.fault
+        if not fault and reference.word == syntax and reference.argument != SYNTAX:
             fault = DIRECTIVE
-        elif not fault and found.opened:
+        elif not fault and reference.opened:
             fault = OPEN_NAME
-        base = found._replace(fault=fault)
+        base = reference._replace(fault=fault)
         bases.append(base)
         locked = None if fault else digest(base.image)
         if locked and base.argument == SYNTAX:

@@ -87,9 +87,9 @@ def _check_name(name: str, same_filter: str, reader: Reader) -> None:
 
 
 def _values(name: str, form: Any, reader: Reader) -> list[tuple[Scalar, ValueOptions, Route]]:
-    found: list[_RawValue] = []
+    raw_values: list[_RawValue] = []
     first: dict[str, Route] = {}
-    for value, options, at in _given(name, form, reader):
+    for value, options, at in _raw_values(name, form, reader):
         text = spelling(value)
         _check_value(value, at, reader, key=isinstance(form, dict))
         if text in first:
@@ -108,11 +108,11 @@ def _values(name: str, form: Any, reader: Reader) -> list[tuple[Scalar, ValueOpt
             )
             continue
         first[text] = at
-        found.append((value, options, at))
-    return found
+        raw_values.append((value, options, at))
+    return raw_values
 
 
-def _given(name: str, form: Any, reader: Reader) -> list[_RawValue]:
+def _raw_values(name: str, form: Any, reader: Reader) -> list[_RawValue]:
     """Return value, options and route of each value, whatever the form of the axis."""
     route = ("axes", name)
     if isinstance(form, str):
@@ -131,7 +131,7 @@ def _given(name: str, form: Any, reader: Reader) -> list[_RawValue]:
 
 
 def _long(form: Mapping[Scalar, Any], route: Route, reader: Reader) -> list[_RawValue]:
-    found: list[_RawValue] = []
+    raw_values: list[_RawValue] = []
     for value, raw in form.items():
         at = (*route, value)
         if isinstance(raw, list):
@@ -141,10 +141,10 @@ def _long(form: Mapping[Scalar, Any], route: Route, reader: Reader) -> list[_Raw
                 at,
                 f"write the axis as a list, `{route[-1]}: [a, b]`, or {{}} behind each value",
             )
-            found.append((value, ValueOptions.read({}), at))
+            raw_values.append((value, ValueOptions.read({}), at))
         else:
-            found.append((value, reader.valid.level(ValueOptions, at), at))
-    return found
+            raw_values.append((value, reader.valid.level(ValueOptions, at), at))
+    return raw_values
 
 
 def _short(form: list[Any], route: Route, reader: Reader) -> list[_RawValue]:
@@ -261,12 +261,12 @@ def _value(
 
 def _end_of_life(text: str, route: Route, reader: Reader) -> date | None:
     """Return the last day of support; report an invalid date."""
-    found = parse_date(text)
-    if found is None:
+    day = parse_date(text)
+    if day is None:
         reader.problem(
             Code.BAD_FIELD,
             f"invalid value for `eol`: {text!r}",
             route,
             "write the last day of support as YYYY-MM-DD",
         )
-    return found
+    return day

@@ -43,7 +43,7 @@ def interpolate(text: TemplateString, rendered: str, variables: Collection[str])
         return BakeString(rendered)
 
     def replaced(match: re.Match[str]) -> str:
-        found, name = match[0], match[1]
+        marker, name = match[0], match[1]
         if name is not None:
             if name not in variables:
                 raise _undeclared(text, name, variables)
@@ -52,19 +52,19 @@ def interpolate(text: TemplateString, rendered: str, variables: Collection[str])
                     Code.DOLLAR_BEFORE_VARIABLE,
                     f"a bake file cannot contain a `$` directly before `${{{name}}}`",
                     "put another character between them",
-                    found,
+                    marker,
                 )
-            return found
-        if found == "${":
+            return marker
+        if marker == "${":
             raise text.refusal(
                 Code.INTERPOLATION,
                 "`${` must be followed by the name of a bake variable and `}`",
                 "write `${NAME}` for a variable, or `$${` for a literal `${`",
-                found,
+                marker,
             )
-        if found == VALUE_DOLLAR:
+        if marker == VALUE_DOLLAR:
             return "$$" if rendered[match.end() : match.end() + 1] in _BRACES else "$"
-        return _TO_BAKE[found]
+        return _TO_BAKE[marker]
 
     return BakeString(_SPECIAL.sub(replaced, rendered))
 

@@ -27,7 +27,7 @@ _ATTRIBUTES = {key.name: name for name, key in ImageOptions.declared.items()}
 
 def read_fields(options: BuildOptions, route: Route, reader: Reader) -> dict[str, Field]:
     """Compile the fields of one level; null removes an inherited value."""
-    found = {}
+    fields = {}
     attributes = options.written
     for name in ROWS:
         if _ATTRIBUTES[name] not in attributes:
@@ -43,13 +43,13 @@ def read_fields(options: BuildOptions, route: Route, reader: Reader) -> dict[str
                 value = read_tests(raw, at, reader)
             case _:
                 value = _compiled(raw, at, reader)
-        found[name] = Field(name=name, value=value, route=at)
-    return found
+        fields[name] = Field(name=name, value=value, route=at)
+    return fields
 
 
 def merge(below: Mapping[str, Field], above: Mapping[str, Field]) -> dict[str, Field]:
     """Merge the fields of two levels, in the order of the field table; the level above wins."""
-    found = {}
+    fields = {}
     for name in ROWS:
         field = above.get(name, below.get(name))
         if field is None or field.value is None:
@@ -57,8 +57,8 @@ def merge(below: Mapping[str, Field], above: Mapping[str, Field]) -> dict[str, F
         if name in MERGED and name in above and name in below and below[name].value is not None:
             both = {**below[name].value, **above[name].value}  # type: ignore[dict-item]
             field = Field(name=name, value=both, route=field.route)
-        found[name] = field
-    return found
+        fields[name] = field
+    return fields
 
 
 class LevelChanges(TypedDict):
@@ -120,23 +120,23 @@ def read_overrides(
     reader: Reader,
 ) -> tuple[Override, ...]:
     """Read a list of overrides."""
-    found = []
+    result = []
     for n, options in enumerate(overrides):
         at = (*route, n)
         when = read_pattern(options.when, (*at, "when"), axes=axes, images=images, reader=reader)
         changes = read_changes(options, at, axes=axes, images=images, reader=reader)
-        found.append(Override(when=when, **changes))
-    return tuple(found)
+        result.append(Override(when=when, **changes))
+    return tuple(result)
 
 
 def _cache(options: CacheOptions, route: Route, reader: Reader) -> dict[str, str]:
     """Return `ref` and `mode` of the short form of a cache; report other types and modes."""
     for key, known in (("type", ("registry",)), ("mode", ("max", "min"))):
-        given = getattr(options, key)
-        if given not in known:
+        value = getattr(options, key)
+        if value not in known:
             reader.problem(
                 Code.UNKNOWN_CACHE,
-                f"invalid {key} of `cache`: {given!r}",
+                f"invalid {key} of `cache`: {value!r}",
                 (*route, key),
                 "write other caches as `cache-from` and `cache-to`"
                 if key == "type"

@@ -38,8 +38,8 @@ class Derivation:
 
     def apply(self, text: str) -> str | None:
         """Return what the first group captures in a text; None without a match."""
-        found = _compiled(self.pattern).search(normalize("NFC", text))
-        return None if found is None else found.group(1)
+        match = _compiled(self.pattern).search(normalize("NFC", text))
+        return None if match is None else match.group(1)
 
 
 def check_syntax(pattern: str) -> None:

@@ -28,11 +28,11 @@ def read_tests(options: ImageTestOptions, route: Route, reader: Reader) -> Writt
         where = strings[0].route if strings else (*route, part)
         return WrittenTest(part=part, texts=strings, route=where)
 
-    def command(one: CommandOptions, n: int) -> WrittenTest:
+    def command(entry: CommandOptions, n: int) -> WrittenTest:
         return replace(
-            test(ImagePart.SHELL, texts([one.run], "shell", n, "run")),
-            devices=texts(one.device, "shell", n, "device"),
-            mounts=texts(one.mount, "shell", n, "mount"),
+            test(ImagePart.SHELL, texts([entry.run], "shell", n, "run")),
+            devices=texts(entry.device, "shell", n, "device"),
+            mounts=texts(entry.mount, "shell", n, "mount"),
         )
 
     def label(key: str, value: str) -> WrittenTest:
@@ -40,7 +40,7 @@ def read_tests(options: ImageTestOptions, route: Route, reader: Reader) -> Writt
         name = reader.text(key, at, bake=True, key=True)
         return replace(test(ImagePart.LABELS, (reader.text(value, at, bake=True),)), key=name)
 
-    entries = [command(one, n) for n, one in enumerate(options.shell or ())]
+    entries = [command(entry, n) for n, entry in enumerate(options.shell or ())]
     entries += [test(ImagePart.FILES, (text,)) for text in texts(options.files, "files")]
     entries += [label(key, value) for key, value in (options.labels or {}).items()]
     for part, text in ((ImagePart.USER, options.user), (ImagePart.SIZE, options.size)):

@@ -78,17 +78,17 @@ def read_images(
         part: tuple(axis for axis in axes.values() if owners.get(axis.route) in (None, part))
         for part in (None, *range(len(parts)))
     }
-    one = _LevelReader(axes, images, reader)
-    levels: dict[int | None, _Levels] = {None: one.raised(_Levels(), top, own_axes[None])}
+    level_reader = _LevelReader(axes, images, reader)
+    levels: dict[int | None, _Levels] = {None: level_reader.raised(_Levels(), top, own_axes[None])}
     for n, part in enumerate(parts):
-        levels[n] = one.raised(levels[None], part, own_axes[n])
-    found = {}
+        levels[n] = level_reader.raised(levels[None], part, own_axes[n])
+    by_name = {}
     for name, options in images.items():
         owner = owners.get(("images", name))
-        found[name] = one.image(name, options, levels[owner], owner)
-    check_parents(found, reader)
-    _check_templates(found.values(), reader)
-    return found
+        by_name[name] = level_reader.image(name, options, levels[owner], owner)
+    check_parents(by_name, reader)
+    _check_templates(by_name.values(), reader)
+    return by_name
 
 
 class _LevelReader:
@@ -230,7 +230,7 @@ def _axes(
     """Return the axes that a level lists; None if it lists none."""
     if names is None:
         return None
-    found: dict[str, Axis] = {}
+    used: dict[str, Axis] = {}
     for n, name in enumerate(names):
         if name not in axes:
             if reader.valid.is_removed(("axes",)):
@@ -241,10 +241,10 @@ def _axes(
                 (*route, n),
                 did_you_mean(name, axes, otherwise=f"the axes are {listed(axes)}"),
             )
-        elif name in found:
+        elif name in used:
             reader.problem(
                 Code.DUPLICATE_VALUE, f"axis {name!r} is listed twice", (*route, n), "remove one"
             )
         else:
-            found[name] = axes[name]
-    return tuple(found.values())
+            used[name] = axes[name]
+    return tuple(used.values())

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar, overload
 
-from jinja2 import FunctionLoader, StrictUndefined, Template, Undefined
+from jinja2 import FunctionLoader, Template, Undefined
 from jinja2.defaults import DEFAULT_NAMESPACE
 from jinja2.runtime import Context
 from jinja2.sandbox import safe_range
@@ -14,6 +14,7 @@ from compiler.matrix.jinja_comparisons import to_float
 from compiler.matrix.jinja_metered import limited_filter, limited_test
 from compiler.matrix.jinja_sandbox import BakeSandbox, PrintedText, Sandbox
 from compiler.matrix.jinja_text import as_text, join
+from compiler.matrix.jinja_undefined import UndefinedValue
 from compiler.matrix.jinja_versions import LONGEST, parse_range
 
 
@@ -106,18 +107,18 @@ def environment(
         kind: the class of the environment, if it is not one of the usual two.
     """
 
-    def found(name: str) -> tuple[str, str, Callable[[], bool]] | None:
+    def source_of(name: str) -> tuple[str, str, Callable[[], bool]] | None:
         text = load(name) if load is not None else None
         return None if text is None else (text, name, lambda: True)
 
     env = (kind or (BakeSandbox if bake else Sandbox))(
-        undefined=StrictUndefined,
+        undefined=UndefinedValue,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,
         finalize=finalize_bake if bake else as_text,
-        loader=None if load is None else FunctionLoader(found),
+        loader=None if load is None else FunctionLoader(source_of),
         cache_size=-1,
         auto_reload=False,
     )

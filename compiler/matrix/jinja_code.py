@@ -74,8 +74,8 @@ after about a second."""
 def meter_steps(tree: nodes.Template, environment: Environment) -> None:
     """Let each pass of a loop, macro, block and template count itself, with its size."""
     counted_nodes = (nodes.For, nodes.Macro, nodes.CallBlock, nodes.Block)
-    found: list[Any] = [tree, *tree.find_all(counted_nodes)]
-    for node in found:
+    metered: list[Any] = [tree, *tree.find_all(counted_nodes)]
+    for node in metered:
         weight = 8 * sum(1 for statement in node.body for _ in statement.find_all(nodes.Node))
         if isinstance(node, nodes.For) and node.test is not None:
             # Items that it excludes never reach the body.

@@ -169,7 +169,7 @@ def refuse_decimals(comparison: nodes.Compare, name: str | None, filename: str |
     """Reject comparisons with a decimal number: values are text, and 3.10 would be 3.1."""
     equal = [operand.expr for operand in comparison.ops if operand.op in _EQUAL]
     for side in [comparison.expr, *equal] if equal else ():
-        for one in [side, *(side.items if isinstance(side, nodes.List | nodes.Tuple) else ())]:
-            if isinstance(one, nodes.Const) and isinstance(one.value, float):
-                message = f"{one.value} is a number and never equals text: write it in quotes"
-                raise TemplateSyntaxError(message, one.lineno, name, filename)
+        for item in [side, *(side.items if isinstance(side, nodes.List | nodes.Tuple) else ())]:
+            if isinstance(item, nodes.Const) and isinstance(item.value, float):
+                message = f"{item.value} is a number and never equals text: write it in quotes"
+                raise TemplateSyntaxError(message, item.lineno, name, filename)

@@ -15,6 +15,7 @@ from compiler.errors import did_you_mean
 from compiler.matrix.jinja_comparisons import ComparisonError
 from compiler.matrix.jinja_names import explain_call, explain_undefined
 from compiler.matrix.jinja_text import PrintedError
+from compiler.matrix.jinja_undefined import UndefinedKeyError
 from compiler.matrix.jinja_versions import NAMES
 
 
@@ -29,12 +30,12 @@ def place(error: BaseException) -> tuple[str | None, int]:
     if isinstance(error, TemplateSyntaxError):
         name = error.name or error.filename
         return None if name == _ANALYSED else name, error.lineno
-    found: tuple[str | None, int] = (None, 1)
+    position: tuple[str | None, int] = (None, 1)
     for template, line in _calls(error):
-        found = (template.name, template.get_corresponding_lineno(line))
+        position = (template.name, template.get_corresponding_lineno(line))
         if isinstance(error, RecursionError):
             break  # the depth at which the stack ends is arbitrary
-    return found
+    return position
 
 
 def _calls(error: BaseException) -> Iterator[tuple[Template, int]]:
@@ -54,8 +55,8 @@ def _names_at(error: BaseException) -> dict[str, Any]:
     while trace is not None:
         if "__jinja_template__" in trace.tb_frame.f_globals:
             local = trace.tb_frame.f_locals.items()
-            found = ((_LOCAL.match(key), value) for key, value in local)
-            names = {match[1]: value for match, value in found if match}
+            matches = ((_LOCAL.match(key), value) for key, value in local)
+            names = {match[1]: value for match, value in matches if match}
         trace = trace.tb_next
     return names
 
@@ -86,9 +87,9 @@ def find_name(text: str, name: str) -> int:
         return -1
     word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
     for start, end in _expressions(text):
-        found = word.search(text, start, end)
-        if found:
-            return found.start()
+        match = word.search(text, start, end)
+        if match:
+            return match.start()
     return text.find(name)
 
 
@@ -116,7 +117,8 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[Code, str, str, str
         case TemplateSyntaxError():
             return Code.TEMPLATE_SYNTAX, f"Jinja: {_lower(text)}", _remedy(text, word), word
         case UndefinedError():
-            return Code.UNDEFINED_NAME, *explain_undefined(text, word, list(known))
+            keys = error.known() if isinstance(error, UndefinedKeyError) else ()
+            return Code.UNDEFINED_NAME, *explain_undefined(text, word, list(known), keys)
         case PrintedError():
             remedy = {
                 "a list is printed": "use `| join(' ')` or `| tojson`",

@@ -68,14 +68,14 @@ class Meter:
 
     def collect(self, pieces: Iterable[str]) -> list[str]:
         """Return the pieces that a template prints."""
-        found: list[str] = []
+        listed: list[str] = []
         rest = iter(pieces)
         while True:
             some = list(islice(rest, CHUNK))
             self.charge(sum(map(len, some)) + 8 * len(some))
-            found += some
+            listed += some
             if len(some) < CHUNK:
-                return found
+                return listed
 
     def finish(self, text: str) -> str:
         """End a rendering.
@@ -132,17 +132,17 @@ def size(value: Any) -> int:
     if not isinstance(value, NESTED):
         return value.bit_length() // 3 if isinstance(value, int) else 0
     total, count = 0, 0
-    left: list[Any] = [value]
-    while left:
-        one = left.pop()
+    pending: list[Any] = [value]
+    while pending:
+        item = pending.pop()
         count += 1
-        if type(one) in _PLAIN:
+        if type(item) in _PLAIN:
             continue
-        if isinstance(one, str):
-            total += len(one) if one.isascii() else _ESCAPED * len(one)
+        if isinstance(item, str):
+            total += len(item) if item.isascii() else _ESCAPED * len(item)
         else:
-            left += children(one)
-        if count + len(left) > MAX_NODES:
+            pending += children(item)
+        if count + len(pending) > MAX_NODES:
             raise SecurityError(f"the value is too large: over {MAX_NODES:,} nested values")
     return total + 8 * count
 
@@ -152,7 +152,7 @@ def depth(value: Any) -> int:
     level, levels = children(value), 0
     while level:
         levels += 1
-        level = [inner for one in level if type(one) not in _FLAT for inner in children(one)]
+        level = [inner for item in level if type(item) not in _FLAT for inner in children(item)]
     return levels
 
 

@@ -22,26 +22,30 @@ _NONE = "no names are known here: declare a file under `data`"
 _FALLBACK = "check the data, or add a fallback with `| default(...)`"
 
 
-def explain_undefined(text: str, word: str, known: Sequence[str]) -> tuple[str, str, str]:
+def explain_undefined(
+    text: str, word: str, known: Sequence[str], keys: Sequence[str] = ()
+) -> tuple[str, str, str]:
     """Return message, help and the affected word for Jinja's message of an undefined name.
 
     Args:
         text: the message.
         word: the first word in quotes.
         known: the names that are defined.
+        keys: the keys or attributes of the value that lacks one.
 
     >>> explain_undefined("'dict object' has no attribute 'x'", "dict object", [])[0]
     "the mapping has no key 'x'"
     """
-    if found := _ATTRIBUTE.match(text):
-        return *_missing_attribute(found[1], found[2]), found[2]
-    if found := _EXPORT.match(text):
-        return *_missing_macro(found[1], found[2]), found[2]
+    if match := _ATTRIBUTE.match(text):
+        message, help_ = _missing_attribute(match[1], match[2])
+        return message, did_you_mean(match[2], keys, otherwise=help_), match[2]
+    if match := _EXPORT.match(text):
+        return *_missing_macro(match[1], match[2]), match[2]
     if text.startswith("list object has no element"):
         return f"the {text.replace(' object', '', 1)}", _FALLBACK, word
-    if found := _PARAMETER.match(text):
-        help_ = f"pass it to the macro, or give it a default: `{found[1]}=''`"
-        return f"the argument {found[1]!r} of the macro is missing", help_, word
+    if match := _PARAMETER.match(text):
+        help_ = f"pass it to the macro, or give it a default: `{match[1]}=''`"
+        return f"the argument {match[1]!r} of the macro is missing", help_, word
     if word in known:
         return text, "import the macro `with context`, so that it sees this name", word
     if word == "platform":
@@ -73,11 +77,11 @@ def explain_call(text: str) -> tuple[str, str] | None:
     ("`replace` needs the argument 'new'", 'see the arguments of this filter or function in the \
 documentation of Jinja')
     """
-    if found := _ARGUMENTS.match(text):
-        name = found[1]
+    if match := _ARGUMENTS.match(text):
+        name = match[1]
         if name in {"version", "matching"}:
             return f"`{name}` needs a range", f"write one: `{name}('>=3.10,<4')`"
-        problem = f"needs the argument {found[3]}" if found[3] else "cannot be called like this"
+        problem = f"needs the argument {match[3]}" if match[3] else "cannot be called like this"
         help_ = "see the arguments of this filter or function in the documentation of Jinja"
         return f"`{name}` {problem}", help_
     if _MACRO.match(text):

@@ -63,13 +63,13 @@ def check_nested(value: Any) -> Any:
         SecurityError: it is too large.
     """
     size(value)
-    left = [value]
-    while left:
-        one = left.pop()
-        if isinstance(one, NESTED):
-            left += children(one)
-        elif one is not None:
-            as_text(one)
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, NESTED):
+            pending += children(item)
+        elif item is not None:
+            as_text(item)
     return value
 
 

@@ -137,7 +137,7 @@ class VersionFilters:
 
         if isinstance(items, str) or not isinstance(items, Iterable):
             raise TypeError("a list of versions is expected")
-        found = []
+        versions = []
         for item in items:
             # A row of a table has its version under `value`, as a value of an axis does.
             text = item.get("value") if isinstance(item, Mapping) else item
@@ -145,7 +145,7 @@ class VersionFilters:
                 is_text = isinstance(text, str | int | float) and not isinstance(text, bool)
                 if not is_text or (isinstance(text, str) and len(text) > LONGEST):
                     raise InvalidVersion
-                found.append((item, Version(str(text))))
+                versions.append((item, Version(str(text))))
             except InvalidVersion:
                 self.dropped[_shown(text)[:80]] = None
-        return found
+        return versions

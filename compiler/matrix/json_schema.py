@@ -165,15 +165,15 @@ def _field(level: type[Level], key: str, hint: Any) -> Schema:
     for owner in level.__mro__:
         if (own := rules.OWN.get((owner, key))) is not None:
             return _or_null(own) if nullable else own
-    found = _KINDS.get(kind)
-    if found is None:
+    schema = _KINDS.get(kind)
+    if schema is None:
         # A level that only this key contains; some have a short form.
-        inner = next(one for one in (kind, *get_args(kind)) if isinstance(one, type))
+        inner = next(argument for argument in (kind, *get_args(kind)) if isinstance(argument, type))
         short = rules.SHORT.get(inner, {})
-        found = {**_level(inner), **short}
-        found["type"] = ["object", *short.get("type", ())]
-        del found["description"]
-    return _or_null(found) if nullable else found
+        schema = {**_level(inner), **short}
+        schema["type"] = ["object", *short.get("type", ())]
+        del schema["description"]
+    return _or_null(schema) if nullable else schema
 
 
 def _or_short(level: type[Level]) -> Schema:
@@ -182,8 +182,8 @@ def _or_short(level: type[Level]) -> Schema:
     return {**_level(level), **short, "type": ["object", *short["type"]]}
 
 
-def _or_null(found: Schema) -> Schema:
-    if "type" not in found:
-        return {"anyOf": [found, {"type": "null"}]}
-    kinds = found["type"] if isinstance(found["type"], list) else [found["type"]]
-    return found if "null" in kinds else {**found, "type": [*kinds, "null"]}
+def _or_null(schema: Schema) -> Schema:
+    if "type" not in schema:
+        return {"anyOf": [schema, {"type": "null"}]}
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return schema if "null" in kinds else {**schema, "type": [*kinds, "null"]}

@@ -92,8 +92,8 @@ def one_or_more(item: Schema) -> Schema:
 
 def map_of(keys: Schema, values: Schema, *, written: bool = False, **more: Any) -> Schema:
     """Return the schema of a mapping with free keys; `written` if no expression may supply it."""
-    found = {"type": "object", "propertyNames": keys, "additionalProperties": values, **more}
-    return found if written else or_expression(found)
+    schema = {"type": "object", "propertyNames": keys, "additionalProperties": values, **more}
+    return schema if written else or_expression(schema)
 
 
 def _matching(pattern: str, expected: str, unless: str = "") -> Schema:
@@ -121,7 +121,7 @@ def _any_case(words: Iterable[str]) -> str:
 def _platforms() -> list[str]:
     """Return all platforms."""
     named = ((name, *(f"{name}/v{n}" for n in range(1, 10))) for name in KNOWN_PLATFORMS)
-    return [one for group in named for one in group if canonical_platform(one)]
+    return [name for group in named for name in group if canonical_platform(name)]
 
 
 _EXPRESSION = _matching(

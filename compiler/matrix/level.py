@@ -114,11 +114,11 @@ class Level:
 
     def __init_subclass__(cls) -> None:
         """Collect the keys of a level."""
-        own = {name: one for name, one in vars(cls).items() if isinstance(one, Key)}
+        own = {name: key for name, key in vars(cls).items() if isinstance(key, Key)}
         types = vars(cls).get("__annotations__", {})
         cls.declared = {
             **cls.declared,
-            **{name: one._replace(name=one.name or name) for name, one in own.items()},
+            **{name: key._replace(name=key.name or name) for name, key in own.items()},
         }
         cls._types = {**cls._types, **{name: types[name] for name in own}}
         cls._schema = cls._validator = None
@@ -140,9 +140,9 @@ class Level:
         if cls._schema is None:
             fields = {
                 name: core_schema.model_field(
-                    _key_schema(one, cls._types[name]), validation_alias=one.name
+                    _key_schema(key, cls._types[name]), validation_alias=key.name
                 )
-                for name, one in cls.declared.items()
+                for name, key in cls.declared.items()
             }
             inner = core_schema.model_fields_schema(
                 fields,
@@ -169,11 +169,11 @@ def _without_user_keys(value: object) -> object:
     return {key: item for key, item in named.items() if not key.startswith("x-")}
 
 
-def _key_schema(one: Key, hint: Any) -> CoreSchema:
+def _key_schema(key: Key, hint: Any) -> CoreSchema:
     schema = _type_schema(hint)
-    if one.is_required:
+    if key.is_required:
         return schema
-    return core_schema.with_default_schema(schema, default=one.default, validate_default=True)
+    return core_schema.with_default_schema(schema, default=key.default, validate_default=True)
 
 
 def _type_schema(hint: Any) -> CoreSchema:
@@ -194,7 +194,7 @@ def _type_schema(hint: Any) -> CoreSchema:
                 schema = core_schema.no_info_before_validator_function(check.function, schema)
             return schema
         case origin if origin in {Union, UnionType}:
-            kinds = [_type_schema(one) for one in arguments if one is not NoneType]
+            kinds = [_type_schema(argument) for argument in arguments if argument is not NoneType]
             schema = kinds[0] if len(kinds) == 1 else core_schema.union_schema(list(kinds))
             return core_schema.nullable_schema(schema) if NoneType in arguments else schema
         case origin if origin is list:

@@ -66,15 +66,15 @@ def load_valid(source: Source, files: Files) -> Matrix:
     data_files = _data(files, reader)
     data = {name: file.value for name, file in data_files.items()}
     supply_structures(data, tuple(data_files.values()), reader)
-    given = reader.valid.level(MatrixFile)
-    variables = read_variables(given.variables, data, reader)
-    axes = read_axes(given.axes, given.images, reader)
+    top = reader.valid.level(MatrixFile)
+    variables = read_variables(top.variables, data, reader)
+    axes = read_axes(top.axes, top.images, reader)
 
     def level(options: PartFile, route: Route) -> TopLevel:
         return TopLevel(
             exclude=tuple(
                 read_pattern(
-                    row, (*route, "exclude", n), axes=axes, images=given.images, reader=reader
+                    row, (*route, "exclude", n), axes=axes, images=top.images, reader=reader
                 )
                 for n, row in enumerate(options.exclude)
             ),
@@ -82,7 +82,7 @@ def load_valid(source: Source, files: Files) -> Matrix:
                 options.overrides,
                 (*route, "overrides"),
                 axes=axes,
-                images=given.images,
+                images=top.images,
                 reader=reader,
             ),
             settings=reader.settings(options.set, (*route, "set")),
@@ -91,22 +91,22 @@ def load_valid(source: Source, files: Files) -> Matrix:
         )
 
     images = read_images(
-        given.images,
-        level(given, ()),
-        tuple(level(part, ("include", n)) for n, part in enumerate(given.include)),
+        top.images,
+        level(top, ()),
+        tuple(level(part, ("include", n)) for n, part in enumerate(top.include)),
         owners=parts.owners,
         axes=axes,
         reader=reader,
     )
-    groups = _groups(given.groups, axes, images, reader)
+    groups = _groups(top.groups, axes, images, reader)
     published = read_publish(
-        given.publish, data, variables, axes=axes, images=given.images, files=files, reader=reader
+        top.publish, data, variables, axes=axes, images=top.images, files=files, reader=reader
     )
     _check_names(data, axes, all_settings(axes, images), reader)
-    if not _OUTPUT.match(given.output):
+    if not _OUTPUT.match(top.output):
         reader.problem(
             Code.BAD_PATH,
-            f"invalid folder for the generated Dockerfiles: {given.output!r}",
+            f"invalid folder for the generated Dockerfiles: {top.output!r}",
             ("output",),
             "name a folder below matrix.yaml; use letters, digits, `.`, `_`, `-`, separated by `/`",
         )
@@ -123,9 +123,9 @@ def load_valid(source: Source, files: Files) -> Matrix:
         axes=axes,
         images=certain,
         groups=groups,
-        output=given.output,
+        output=top.output,
         parts=parts.paths,
-        lock=read_lock_settings(given.lock, data, variables, files=files, reader=reader),
+        lock=read_lock_settings(top.lock, data, variables, files=files, reader=reader),
         version=published.version,
         staging=published.staging,
         checks=published.checks,
@@ -136,7 +136,7 @@ def load_valid(source: Source, files: Files) -> Matrix:
         warnings=reader.warnings.diagnostics(),
         late_warnings=reader.late_warnings,
         errors=reader.problems.diagnostics(),
-        left_out=frozenset(given.images.keys() - certain.keys()),
+        left_out=frozenset(top.images.keys() - certain.keys()),
     )
 
 
@@ -145,10 +145,10 @@ def _data(files: Files, reader: Reader) -> dict[str, DataFile]:
 
     A file that cannot be read counts as an empty mapping.
     """
-    found: dict[str, DataFile] = {}
+    files_by_name: dict[str, DataFile] = {}
     raw = reader.source.data.get("data")
     if not raw:
-        return found
+        return files_by_name
     from compiler.source.data_files import load_data
 
     names = [key for key in reader.source.data if key not in keys(MatrixFile)]
@@ -158,14 +158,14 @@ def _data(files: Files, reader: Reader) -> dict[str, DataFile]:
     for name, path in raw.items() if isinstance(raw, dict) else ():
         if not isinstance(name, str):
             continue
-        found[name] = DataFile({}, SourceText("", ""), lambda _: None)
+        files_by_name[name] = DataFile({}, SourceText("", ""), lambda _: None)
         route = ("data", name)
         if not isinstance(path, str | bool):
             reader.broken.add(name)
             continue
         path = path if isinstance(path, str) else str(path).lower()  # noqa: PLW2901
         try:
-            found[name] = load_data(path, files.read(path), files.shown(path))
+            files_by_name[name] = load_data(path, files.read(path), files.shown(path))
         except FileError as error:
             reader.broken.add(name)
             reader.reject(CompileError([error.at(reader.source.locate(route))]), route)
@@ -179,7 +179,7 @@ def _data(files: Files, reader: Reader) -> dict[str, DataFile]:
                 for diagnostic in error.diagnostics
             )
             reader.reject(CompileError(diagnostics), route)
-    return found
+    return files_by_name
 
 
 def _groups(

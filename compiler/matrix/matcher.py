@@ -70,11 +70,11 @@ def match(words: Sequence[str], known: Sequence[str], *, null: bool = True) -> M
     taken: list[frozenset[int]] = []
     everything = frozenset(range(len(known)))
     for word in words:
-        found = _take(word, known, unversioned, null=null)
-        if isinstance(found, Fault):
-            faults.append(found)
-            found = everything if word.startswith("!") else frozenset()
-        taken.append(found)
+        matched = _take(word, known, unversioned, null=null)
+        if isinstance(matched, Fault):
+            faults.append(matched)
+            matched = everything if word.startswith("!") else frozenset()
+        taken.append(matched)
     if words and all(map(_is_negation, words, [known] * len(words))):
         values = everything.intersection(*taken)
         if not values and not faults:
@@ -110,13 +110,13 @@ def _take(
         inner = word[1:]
         if _is_negation(inner, known) or not inner:
             return Fault(Code.UNKNOWN_VALUE, word, f"invalid negation {word!r}", "write !VALUE")
-        found = _take(inner, known, unversioned, null=null)
-        if isinstance(found, Fault):
-            return found._replace(word=word)
-        return frozenset(range(len(known))) - found
+        matched = _take(inner, known, unversioned, null=null)
+        if isinstance(matched, Fault):
+            return matched._replace(word=word)
+        return frozenset(range(len(known))) - matched
     if _GLOB.search(word):
-        found = frozenset(n for n, text in enumerate(known) if glob_matches(text, word))
-        return found or _nothing(word, known)
+        matched = frozenset(n for n, text in enumerate(known) if glob_matches(text, word))
+        return matched or _nothing(word, known)
     near = did_you_mean(word, known, otherwise=_there_are(known))
     return Fault(Code.UNKNOWN_VALUE, word, f"has no value {word!r}", near)
 
@@ -136,15 +136,15 @@ def _in_range(
             else "write a range such as '>=3.10,<3.13'"
         )
         return Fault(Code.BAD_RANGE, word, f"invalid version range {word!r}", help_)
-    found = []
+    indexes = []
     for n, text in enumerate(known):
         version = _version(text)
         if version is None:
             if text not in ("true", "false", "null"):
                 unversioned[text] = None
         elif allowed.contains(version, prereleases=True):  # type: ignore[arg-type]
-            found.append(n)
-    return frozenset(found) or _nothing(word, known)
+            indexes.append(n)
+    return frozenset(indexes) or _nothing(word, known)
 
 
 @lru_cache(maxsize=4096)

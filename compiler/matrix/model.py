@@ -534,4 +534,4 @@ OTHER_TERMS: Mapping[tuple[type[Level], str], str] = {
 
 def keys(level: type[Level]) -> Mapping[str, str]:
     """Return the keys of a level, as written in YAML, with their descriptions."""
-    return {one.name: one.description for one in level.declared.values()}
+    return {key.name: key.description for key in level.declared.values()}

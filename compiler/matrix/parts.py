@@ -103,15 +103,15 @@ class _Merger:
         self._places: dict[Route, Location] = {}
         for section in SHARED:
             names = source.data.get(section)
-            for one in names if isinstance(names, dict) else ():
-                self._places[section, one] = source.locate((section, one), key=True)
+            for name in names if isinstance(names, dict) else ():
+                self._places[section, name] = source.locate((section, name), key=True)
 
     def add(self, n: int, part: Source) -> None:
         """Add the names of a part; the rest of it becomes an entry of `include`."""
         root, page = part.root
         rest = root.emptied()
         rest.page = page
-        left: dict[object, tuple[Node, Node]] = {}
+        unique: dict[object, tuple[Node, Node]] = {}
         for key, (name, value) in root.children.items():  # type: ignore[union-attr]
             name.page, value.page = page, page
             if key in _OF_MATRIX:
@@ -126,9 +126,9 @@ class _Merger:
             elif key in SHARED and isinstance(value.data, dict) and self._takes(key):
                 self._join(n, key, (name, value), part)
             elif not (key in SHARED and value.data is None):
-                left[key] = (name, value)
-        rest.children = left
-        rest.data = {key: value.data for key, (_, value) in left.items()}
+                unique[key] = (name, value)
+        rest.children = unique
+        rest.data = {key: value.data for key, (_, value) in unique.items()}
         self._rest.append(rest)
 
     def _takes(self, section: str) -> bool:

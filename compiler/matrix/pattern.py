@@ -92,9 +92,11 @@ def worded(fault: Fault, name: str) -> tuple[Code, str]:
     """Return code and message for an error in a matcher of an axis or of `image`."""
     if fault.code is not Code.UNKNOWN_VALUE:
         return fault.code, f"{fault.message} of {name!r}"
+    if "has no" not in fault.message:
+        return fault.code, fault.message
     if name == "image":
         return Code.UNKNOWN_IMAGE, f"no image is named {fault.word.lstrip('!')!r}"
-    return fault.code, f"{name!r} {fault.message}" if "has no" in fault.message else fault.message
+    return fault.code, f"{name!r} {fault.message}"
 
 
 def rule(pattern: Pattern, image: Image) -> Rule | None:
@@ -102,13 +104,13 @@ def rule(pattern: Pattern, image: Image) -> Rule | None:
     if pattern.images is not None and image.name not in pattern.images:
         return None
     positions = {axis.name: n for n, axis in enumerate(image.axes)}
-    found: list[tuple[int, frozenset[int]]] = []
+    positioned: list[tuple[int, frozenset[int]]] = []
     for name, matcher in pattern.matchers.items():
         if name in positions:
-            found.append((positions[name], matcher.values))
+            positioned.append((positions[name], matcher.values))
         elif not matcher.lacking:
             return None
-    return tuple(sorted(found, key=lambda one: one[0]))
+    return tuple(sorted(positioned, key=lambda pair: pair[0]))
 
 
 def holds(rule_: Rule, values: Sequence[Value]) -> bool:

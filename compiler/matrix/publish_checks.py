@@ -44,8 +44,8 @@ def read_checks(
         reader: receives the errors.
     """
 
-    def pattern(given: RawPattern, route: Route) -> Pattern:
-        return read_pattern(given, route, axes=axes, images=images, reader=reader)
+    def pattern(raw: RawPattern, route: Route) -> Pattern:
+        return read_pattern(raw, route, axes=axes, images=images, reader=reader)
 
     checks = {}
     for name, options in raw.items():
@@ -73,11 +73,11 @@ def read_checks(
             else _seconds(options.valid, (*route, "valid"), reader),
             accepted=tuple(
                 AcceptedFailure(
-                    pattern=pattern(one.when, (*route, "accept", n, "when")),
-                    reason=one.reason,
-                    until=_read_date(one, (*route, "accept", n), reader),
+                    pattern=pattern(exception.when, (*route, "accept", n, "when")),
+                    reason=exception.reason,
+                    until=_read_date(exception, (*route, "accept", n), reader),
                 )
-                for n, one in enumerate(options.accept)
+                for n, exception in enumerate(options.accept)
             ),
         )
     return _ordered(checks, reader)
@@ -161,15 +161,15 @@ def _read_date(options: AcceptOptions, route: Route, reader: Reader) -> date:
 
 def _ordered(checks: Mapping[str, Check], reader: Reader) -> dict[str, Check]:
     """Return checks after those that they need, otherwise in their order; report cycles."""
-    found: dict[str, Check] = {}
+    ordered: dict[str, Check] = {}
     remaining = dict(checks)
     while remaining:
-        ready = [name for name, check in remaining.items() if found.keys() >= set(check.needs)]
+        ready = [name for name, check in remaining.items() if ordered.keys() >= set(check.needs)]
         if not ready:
             _report_cycle(remaining, reader)
-            return {**found, **remaining}
-        found[ready[0]] = remaining.pop(ready[0])
-    return found
+            return {**ordered, **remaining}
+        ordered[ready[0]] = remaining.pop(ready[0])
+    return ordered
 
 
 def _report_cycle(checks: Mapping[str, Check], reader: Reader) -> None:

@@ -149,14 +149,16 @@ class Reader:
 
     def settings(self, raw: Mapping[str, Any] | None, route: Route) -> dict[str, Setting]:
         """Compile the strings of a `set` at any depth."""
-        found = {}
+        settings = {}
         for name, value in (raw or {}).items():
             at = (*route, name)
             tree = self._tree(value, at)
             texts = list(_texts(tree))
             names = frozenset[str]().union(*(text.names for text in texts))
-            found[name] = Setting(name=name, tree=tree, constant=not texts, names=names, route=at)
-        return found
+            settings[name] = Setting(
+                name=name, tree=tree, constant=not texts, names=names, route=at
+            )
+        return settings
 
     def _tree(self, value: Any, route: Route) -> Any:
         if isinstance(value, str):

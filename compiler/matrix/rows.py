@@ -27,7 +27,7 @@ def read_rows(
     name of a field, because its key would mean both.
     """
     ambiguous = next((name for name in axes if name in keys(Row)), None)
-    found = []
+    overrides = []
     for n, row in enumerate(rows):
         at = (*route, n)
         flat = row.others
@@ -50,8 +50,8 @@ def read_rows(
         if matchers or not pattern:
             when = read_pattern(matchers, pattern_at, axes=axes, images=images, reader=reader)
             changes = read_changes(row, at, axes=axes, images=images, reader=reader)
-            found.append(Override(when=when, **changes))
-    return tuple(found)
+            overrides.append(Override(when=when, **changes))
+    return tuple(overrides)
 
 
 def _written(row: Row) -> set[str]:

@@ -23,7 +23,7 @@ class RuleIndex:
         """Take the rules of one image; None matches nothing."""
         counts = Counter(position for rule_ in rules for position, _ in rule_ or ())
         self._positions = tuple(position for position, _ in counts.most_common())
-        self._root = _Branch([(n, dict(one)) for n, one in enumerate(rules) if one is not None])
+        self._root = _Branch([(n, dict(rule)) for n, rule in enumerate(rules) if rule is not None])
 
     def matching(self, values: Sequence[Value]) -> tuple[int, ...]:
         """Return the numbers of the rules that match the values of a variant, ascending."""
@@ -51,25 +51,25 @@ class _Branch:
 
     def narrowed(self, position: int, value: int) -> "_Branch":
         """Return the branch of the rules that also allow a value of the axis at a position."""
-        found = self._branches.get(value)
-        if found is not None:
-            return found
+        branch = self._branches.get(value)
+        if branch is not None:
+            return branch
         if self._by_value is None:
             self._by_value = self._split(position)
         if value in self._by_value:
-            found = self._branches[value] = _Branch(self._by_value[value])
-            return found
+            branch = self._branches[value] = _Branch(self._by_value[value])
+            return branch
         if self._others is None:
-            self._others = _Branch([one for one in self._rules if position not in one[1]])
+            self._others = _Branch([rule for rule in self._rules if position not in rule[1]])
         return self._others
 
     def _split(self, position: int) -> dict[int, list[_Numbered]]:
         """Return the rules that allow each value, in their order."""
-        free = [one for one in self._rules if position not in one[1]]
+        free = [rule for rule in self._rules if position not in rule[1]]
         by_value: dict[int, list[_Numbered]] = {}
-        for one in self._rules:
-            for value in one[1].get(position, ()):
-                by_value.setdefault(value, []).append(one)
+        for rule in self._rules:
+            for value in rule[1].get(position, ()):
+                by_value.setdefault(value, []).append(rule)
         if free:
             for value, named in by_value.items():
                 by_value[value] = sorted([*named, *free], key=_number)

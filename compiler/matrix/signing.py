@@ -46,14 +46,14 @@ def read_verify(
     verify: Mapping[str, VerifyOptions], files: Files, reader: Reader
 ) -> tuple[VerifiedBases, ...]:
     """Return which base images must be signed, and report errors."""
-    found = []
+    verified = []
     for pattern, options in verify.items():
         route: Route = ("lock", "verify", pattern)
         signer = _verifier(options, route, files, reader)
         if signer is not None:
             location = reader.source.locate(route, key=True)
-            found.append(VerifiedBases(pattern=pattern, signer=signer, location=location))
-    return tuple(found)
+            verified.append(VerifiedBases(pattern=pattern, signer=signer, location=location))
+    return tuple(verified)
 
 
 def _verifier(options: VerifyOptions, route: Route, files: Files, reader: Reader) -> Signer | None:

@@ -43,7 +43,7 @@ class Strings:
         env = self.sandbox
         tree = env.parse(raw)
         names: frozenset[str] | None = frozenset(meta.find_undeclared_variables(tree))
-        drops = any(one.name in VERSION_FILTERS for one in tree.find_all(nodes.Filter))
+        drops = any(node.name in VERSION_FILTERS for node in tree.find_all(nodes.Filter))
         printed: list[str] = []
         if next(tree.find_all(_REFERENCES), None) is not None:
             files, names, _ = self.files.references(tree, env)

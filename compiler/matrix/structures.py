@@ -133,7 +133,9 @@ def _check_kind(value: Any, place: _Place, route: Route, reader: Reader) -> None
     scalar = isinstance(value, int | float) and str in place.kinds
     if isinstance(value, place.kinds) or scalar:
         return
-    names = [kind_ for one, kind_ in ((list, "a list"), (dict, "a mapping")) if one in place.kinds]
+    names = [
+        kind_ for kind, kind_ in ((list, "a list"), (dict, "a mapping")) if kind in place.kinds
+    ]
     reader.problem(
         Code.AXIS_EXPRESSION,
         f"the expression returns {kind(value)}, not {' or '.join(names)}",

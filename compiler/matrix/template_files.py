@@ -133,13 +133,13 @@ class TemplateFiles:
         inherits = False
         pending = [tree]
         while pending:
-            one = pending.pop(0)
+            parsed = pending.pop(0)
             if names is not None:
-                names |= meta.find_undeclared_variables(one)
+                names |= meta.find_undeclared_variables(parsed)
             inherits = inherits or bool(
-                list(one.find_all(nodes.Extends)) or list(one.find_all(nodes.Block))
+                list(parsed.find_all(nodes.Extends)) or list(parsed.find_all(nodes.Block))
             )
-            for other in meta.find_referenced_templates(one):
+            for other in meta.find_referenced_templates(parsed):
                 if other is None:
                     names, inherits = None, True
                     continue

@@ -40,11 +40,11 @@ def further_errors(
     replaced: dict[str, Any] = {}
     error: Diagnostic | None = first
     while error is not None and len(replaced) < _MOST:
-        found = _UNDEFINED.match(error.message)
-        if found is None or found[1] in {*known, *replaced}:
+        match = _UNDEFINED.match(error.message)
+        if match is None or match[1] in {*known, *replaced}:
             return
-        similar = nearest(found[1], known)
-        replaced[found[1]] = scope[similar] if similar else ""
+        similar = nearest(match[1], known)
+        replaced[match[1]] = scope[similar] if similar else ""
         error = render({**scope, **replaced})
         if error is None or error.code is not Code.UNDEFINED_NAME or _follows(error, known):
             return

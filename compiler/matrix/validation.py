@@ -6,7 +6,6 @@ key is read as the key that it most likely means, a single value as a list of on
 value is omitted, so that it causes no other diagnostic.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -23,6 +22,7 @@ from compiler.matrix.model import (
     keys,
     level_at,
 )
+from compiler.matrix.type_remedies import type_remedy
 from compiler.source.document import Route, Source
 from compiler.source.edits import Edit, Enclose, Remove, Rename, Replace
 
@@ -42,8 +42,6 @@ _STAND_INS: Mapping[str, Any] = {"images": None, "axes": [], "variables": ""}
 
 _NAMED = 2
 """Steps of the route of a name in a section."""
-_BY_COMMAS = re.compile(r"[\w./:@-]++(?:\s*+,\s*+[\w./:@-]++)++\Z")
-_BY_SPACES = re.compile(r"[\w./:@-]++(?:[\s,]++[\w./:@-]++)++\Z")
 
 L = TypeVar("L", bound=Level)
 
@@ -111,8 +109,8 @@ class Validation:
                 return level.read({**raw, **missing} if missing else raw)
             except ValidationError as error:
                 faults = [
-                    _Fault(route, level, given)
-                    for given in error.errors(include_url=False, include_input=False)
+                    _Fault(route, level, details)
+                    for details in error.errors(include_url=False, include_input=False)
                 ]
             misspelt = [fault.at for fault in faults if fault.kind == "extra_forbidden"]
             edits: dict[Route, Edit] = {}
@@ -177,22 +175,22 @@ class Validation:
         else:
             place = self.source.locate(at)
             text = place.text[place.column - 1 :][: place.length]
-            help_ = _remedy(fault.expected, fault.got, _separated(text, fault.name))
+            help_ = type_remedy(fault.expected, fault.got, text, at)
             report(Code.WRONG_TYPE, fault.message, at, help_, repaired=repaired)
 
 
 class _Fault:
     """An error of pydantic about one value of a level."""
 
-    def __init__(self, route: Route, level: type[Level], given: Mapping[str, Any]) -> None:
-        context = given.get("ctx", {})
+    def __init__(self, route: Route, level: type[Level], details: Mapping[str, Any]) -> None:
+        context = details.get("ctx", {})
         self.is_key = "key" in context
         """Whether a key is invalid, not a value."""
-        inner = (*given["loc"], *([context["key"]] if self.is_key else ()))
+        inner = (*details["loc"], *([context["key"]] if self.is_key else ()))
         self.at: Route = (*route, *inner)
         self.name = str(inner[-1]) if inner else ""
-        self.kind: str = given["type"]
-        self.message: str = given["msg"]
+        self.kind: str = details["type"]
+        self.message: str = details["msg"]
         self.expected: str = context.get("expected", "")
         self.got: str = context.get("got", "")
         self.is_missing = self.kind == "missing"
@@ -218,32 +216,3 @@ class _Fault:
 def _names(route: Route) -> Route:
     """Return a route without indexes."""
     return tuple(step for step in route if not isinstance(step, int) or isinstance(step, bool))
-
-
-def _separated(written: str, key: str) -> str:
-    """Return a text that looks like several items, with `, ` between them.
-
-    >>> _separated("linux/amd64 linux/arm64", "platforms"), _separated("python --version", "tests")
-    ('linux/amd64, linux/arm64', 'python --version')
-    """
-    is_list = _BY_SPACES.match(written) if key == "platforms" else _BY_COMMAS.match(written)
-    return ", ".join(re.split(r"[\s,]+", written)) if is_list else written
-
-
-def _remedy(expected: str, got: str, written: str) -> str:
-    """Return how to write the expected type."""
-    match expected, got:
-        case "a list", "text" | "true" | "false":
-            return f"write [{written}]"
-        case "a list", "a mapping":
-            return "begin each entry with `- `"
-        case "a mapping", "a list" | "text":
-            return "write `name: value` pairs"
-        case "text", "null":
-            return 'write "" for an empty text, or remove the key'
-        case "text", "a list":
-            return "write one text without brackets"
-        case "a list of values, a mapping value -> options, or one expression", _:
-            return "write the values: [a, b]"
-        case _:
-            return f"write {expected}"

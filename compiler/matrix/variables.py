@@ -53,13 +53,13 @@ def evaluate(variables: Mapping[str, Variable], environment: Mapping[str, str]) 
         for other in variable.references:
             resolve(other)
         values[name] = ""
-        without = next((missing[one] for one in variable.references if one in missing), None)
+        without = next((missing[name] for name in variable.references if name in missing), None)
         if variable.derivation is None and without is None:
             values[name] = substitute(variable.default, values)
         elif variable.derivation is not None and without is None:
-            found = variable.derivation.apply(values[variable.derivation.source])
-            values[name] = found or ""
-            without = name if found is None else None
+            derived = variable.derivation.apply(values[variable.derivation.source])
+            values[name] = derived or ""
+            without = name if derived is None else None
         if without is not None:
             missing[name] = without
 

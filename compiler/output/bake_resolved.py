@@ -110,7 +110,9 @@ class ResolvedPlan:
             texts += [_floating(target) if moves else ()]
             texts += [tuple(_published(target, moves=moves)) if published else ()]
         used = {name for text in texts for name in _variables_of(text)}
-        return list(dict.fromkeys(one for name, one in self.missing_values.items() if name in used))
+        return list(
+            dict.fromkeys(cause for name, cause in self.missing_values.items() if name in used)
+        )
 
     def version_tags(self, target: Target) -> tuple[str, ...]:
         """Return a target's version tags that have a value, without duplicates."""
@@ -123,18 +125,18 @@ class ResolvedPlan:
     def platform_tags(self, target: Target) -> tuple[PlatformTags, ...]:
         """Return the tags of a target's platforms, without duplicates."""
         return tuple(
-            PlatformTags(one.platform, self._unique(one.tags), self._unique(one.moving))
-            for one in target.platform_tags
+            PlatformTags(group.platform, self._unique(group.tags), self._unique(group.moving))
+            for group in target.platform_tags
         )
 
     @cached_property
     def shared_tags(self) -> Mapping[tuple[str, ...], tuple[list[str], list[str]]]:
         """Targets -> the version tags and the floating tags of their index."""
-        found: dict[tuple[str, ...], tuple[list[str], list[str]]] = {}
+        tags: dict[tuple[str, ...], tuple[list[str], list[str]]] = {}
         indexes = make_indexes(self.plan.targets, lambda tag: next(iter(self._unique([tag])), ""))
         for index in indexes:
-            found.setdefault(index.targets, ([], []))[index.moving].append(index.tag)
-        return found
+            tags.setdefault(index.targets, ([], []))[index.moving].append(index.tag)
+        return tags
 
     def definition(self) -> Definition:
         """Return the definition that bake would read."""
@@ -194,7 +196,7 @@ def _published(target: Target, *, moves: bool = True) -> Iterator[BakeString]:
         target: the target.
         moves: whether floating tags are among them.
     """
-    pairs = [target.shared, *((one.tags, one.moving) for one in target.platform_tags)]
+    pairs = [target.shared, *((group.tags, group.moving) for group in target.platform_tags)]
     for tags, moving in pairs:
         yield from (*tags, *(moving if moves else ()))
 

@@ -76,10 +76,10 @@ class Literals:
         return f"{{\n{''.join(lines)}}}"
 
     def _mapping(self, value: Mapping[str, Any]) -> str:
-        found = self._known.get(id(value))
-        if found is None:
-            found = self._known[id(value)] = (value, literal(value, 2))
-        return found[1]
+        literal_of = self._known.get(id(value))
+        if literal_of is None:
+            literal_of = self._known[id(value)] = (value, literal(value, 2))
+        return literal_of[1]
 
 
 def _quoted(text: str) -> str:

@@ -43,7 +43,7 @@ def definition_with_linked_access(targets: Mapping[str, Fields]) -> dict[str, Fi
     if not any(name in fields for fields in targets.values() for name in ACCESS):
         return dict(targets)
     links = {name: _linked(fields, targets) for name, fields in targets.items()}
-    found: dict[str, Fields] = {}
+    definitions: dict[str, Fields] = {}
     for name, fields in targets.items():
         reached = closure([name], links)
         added: dict[str, tuple[str, ...]] = {}
@@ -54,16 +54,16 @@ def definition_with_linked_access(targets: Mapping[str, Fields]) -> dict[str, Fi
                     entries.setdefault(access_id(field, entry), entry)
             if entries:
                 added[field] = tuple(entries.values())
-        found[name] = {**fields, **added}
-    return found
+        definitions[name] = {**fields, **added}
+    return definitions
 
 
 def _linked(fields: Fields, targets: Collection[str]) -> tuple[str, ...]:
     """Return the targets that the named contexts of a target refer to."""
     contexts = fields.get("contexts", {})
     texts = contexts.values() if isinstance(contexts, Mapping) else ()
-    found = map(linked_target, texts)
-    return tuple(name for name in found if name is not None and name in targets)
+    names = map(linked_target, texts)
+    return tuple(name for name in names if name is not None and name in targets)
 
 
 def _extended(target: Target, linked: Sequence[Target]) -> Target:

@@ -117,9 +117,9 @@ def _fields(line: bytes) -> dict[str, object]:
         return {}
     line = line if line.startswith(b"{") else b"{" + line
     for end in (b"", b"}"):
-        found = load_object(line + end)
-        if found is not None:
-            return found
+        fields = load_object(line + end)
+        if fields is not None:
+            return fields
     return {}
 
 
@@ -127,7 +127,7 @@ def plan_folders(bake: bytes) -> list[str]:
     """Return the folder of matrix.json that a bake file of ours names; two in a merge conflict."""
     if not is_marked(bake):
         return []
-    folders = [found.decode(errors="replace")[:-1] for found in _NAMED.findall(bake, 0, _HEAD)]
+    folders = [name.decode(errors="replace")[:-1] for name in _NAMED.findall(bake, 0, _HEAD)]
     return [folder for folder in dict.fromkeys(folders) if not folder or is_inside(folder)]
 
 

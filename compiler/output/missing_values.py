@@ -18,7 +18,9 @@ class MissingValues:
     """Guards the attributes of targets against variables without a value."""
 
     def __init__(self, variables: Mapping[str, Variable]) -> None:
-        self._names = frozenset(one.name for one in variables.values() if one.can_lack_value)
+        self._names = frozenset(
+            variable.name for variable in variables.values() if variable.can_lack_value
+        )
 
     def guarded(self, value: Any, empty: str) -> Any:
         """Return a value that is replaced by an empty one if one of its texts has no value."""

@@ -153,15 +153,15 @@ def _parse(content: bytes) -> State:
     start = content.index(b"\n") + 1
     if content[:start] != _first_line(content[start:]):
         raise ValueError("damaged")
-    found = load_object(content)
-    if found is None:
+    fields = load_object(content)
+    if fields is None:
         raise ValueError("not an object")
-    del found["digest"]
-    if found.pop("version") != VERSION or not isinstance(found["warnings"], list):
+    del fields["digest"]
+    if fields.pop("version") != VERSION or not isinstance(fields["warnings"], list):
         raise ValueError("another version")
-    if any(type(found[name]) is not int for name in ("tested", "existing", "unbaked")):
+    if any(type(fields[name]) is not int for name in ("tested", "existing", "unbaked")):
         raise TypeError("not a number")
-    return State(**found)
+    return State(**fields)
 
 
 def _is_current(state: State, top: int, folder: int) -> bool:

@@ -102,8 +102,8 @@ def _require_version(data: Path) -> None:
     """Require that a pyproject.toml states the version that the sample reads."""
     from compiler.source.data_files import load_data
 
-    found = load_data(_DATA, data.read_bytes(), str(data)).value if data.is_file() else None
-    table = found.get("project") if isinstance(found, dict) else None
+    document = load_data(_DATA, data.read_bytes(), str(data)).value if data.is_file() else None
+    table = document.get("project") if isinstance(document, dict) else None
     if not isinstance(table, dict) or not isinstance(table.get("version"), str):
         raise CompileError(
             [
@@ -122,10 +122,10 @@ def _sample_files() -> dict[str, bytes]:
     matrix = (SAMPLE / "matrix.yaml").read_text(encoding="utf-8")
     first, rest = matrix.split("\n", 1)
     setting = first.partition("=")[0]  # The sample's schema is elsewhere.
-    found = {"matrix.yaml": f"{setting}={_SCHEMA}\n{rest}".encode(), **_templates(SAMPLE)}
-    found.update({path: text.encode() for path, text in _OURS.items()})
-    found[_SCHEMA] = schema_text().encode()
-    return found
+    files = {"matrix.yaml": f"{setting}={_SCHEMA}\n{rest}".encode(), **_templates(SAMPLE)}
+    files.update({path: text.encode() for path, text in _OURS.items()})
+    files[_SCHEMA] = schema_text().encode()
+    return files
 
 
 def refuse_present(folder: Path, new: Iterable[str]) -> None:

@@ -23,11 +23,11 @@ def siblings(dockerfiles: tuple[Dockerfile, ...]) -> dict[str, list[Target]]:
         if target.cache is not None:
             key = (target.image, target.fields.get("context"))
             groups.setdefault(key, []).append((_steps(text), n))
-    found: dict[str, list[Target]] = {}
+    by_target: dict[str, list[Target]] = {}
     for members in groups.values():
         for n, near in _nearest(sorted(members)).items():
-            found[dockerfiles[n].target.name] = [dockerfiles[m].target for m in near]
-    return found
+            by_target[dockerfiles[n].target.name] = [dockerfiles[m].target for m in near]
+    return by_target
 
 
 def _steps(text: str) -> tuple[str, ...]:
@@ -48,7 +48,7 @@ def _nearest(members: list[tuple[tuple[str, ...], int]]) -> dict[int, list[int]]
     They are neighbours, because the members are sorted.
     """
     common = [_common(a[0], b[0]) for a, b in pairwise(members)]
-    found: dict[int, list[int]] = {}
+    nearest: dict[int, list[int]] = {}
     for n, (_, number) in enumerate(members):
         before, after = common[n - 1] if n else 0, common[n] if n < len(common) else 0
         longest = max(before, after)
@@ -60,8 +60,8 @@ def _nearest(members: list[tuple[tuple[str, ...], int]]) -> dict[int, list[int]]
             while end < len(common) and common[end] >= longest and end - n < MOST:
                 end += 1
             near = sorted(other for _, other in members[start : end + 1] if other != number)
-        found[number] = near[:MOST]
-    return found
+        nearest[number] = near[:MOST]
+    return nearest
 
 
 def _common(a: tuple[str, ...], b: tuple[str, ...]) -> int:

@@ -50,7 +50,7 @@ def source_policy(dockerfiles: Iterable[Dockerfile], source: str) -> bytes:
     ]
     images = [rule("DENY", "docker-image://*"), *map(allowed_image, sorted(digests))]
     title = json.dumps(f"{MARKER} from {source}; do not edit.")
-    rules = ",\n".join(f"  {json.dumps(one)}" for one in (*downloads, *images))
+    rules = ",\n".join(f"  {json.dumps(rule)}" for rule in (*downloads, *images))
     return f'{{"version": 1, "generated": {title},\n "rules": [\n{rules}\n ]\n}}\n'.encode()
 
 

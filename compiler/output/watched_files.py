@@ -68,7 +68,7 @@ class WatchedFiles:
         return cls(
             root=os.path.realpath(root),
             digests=digests,
-            globs=dict(files.found),
+            globs=dict(files.matches),
             undigested=frozenset(filter(is_inside, unknown)),
             output=output,
         )
@@ -100,10 +100,10 @@ class WatchedFiles:
         They are the existing folders of all files, the folders above them, and the folders that a
         glob searches.
         """
-        found = {self.root}
+        folders = {self.root}
         for path in self._paths():
-            found.update(self._existing_folders(path))
-        return tuple(sorted(found | self._searched()))
+            folders.update(self._existing_folders(path))
+        return tuple(sorted(folders | self._searched()))
 
     def filter(self) -> Callable[[str], bool]:
         """Return whether something that happens to an absolute path may be a change."""

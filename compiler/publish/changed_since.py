@@ -23,12 +23,12 @@ def changed_targets(
     """
     recorded = earlier.by_name if earlier else {}
     changed: dict[str, tuple[str, ...]] = {}
-    for one in result.targets:
-        old = recorded.get(one.record.target)
+    for target in result.targets:
+        old = recorded.get(target.record.target)
         if old is None:
-            changed[one.record.target] = ("new",)
-        elif old.digest != one.record.digest:
-            changed[one.record.target] = change_reasons(old, one.record)
+            changed[target.record.target] = ("new",)
+        elif old.digest != target.record.digest:
+            changed[target.record.target] = change_reasons(old, target.record)
     return changed
 
 

@@ -59,7 +59,7 @@ def accept_failure(
     current = find_accepted(matrix, target, check)
     if current is not None:
         return current
-    ended = [one.until for one in _exceptions(matrix, target, check)]
+    ended = [exception.until for exception in _exceptions(matrix, target, check)]
     if ended:
         return failure._replace(reason=f"{failure.reason}; its exception ended on {max(ended)}")
     return failure
@@ -67,15 +67,15 @@ def accept_failure(
 
 def find_accepted(matrix: Matrix, target: Target, check: Check) -> CheckResult | None:
     """Return the result of a check whose failure is accepted for a target; None if it is not."""
-    for one in _exceptions(matrix, target, check):
-        if one.until >= _today():
-            return CheckResult(CheckState.ACCEPTED, one.reason, one.until.isoformat())
+    for exception in _exceptions(matrix, target, check):
+        if exception.until >= _today():
+            return CheckResult(CheckState.ACCEPTED, exception.reason, exception.until.isoformat())
     return None
 
 
 def _exceptions(matrix: Matrix, target: Target, check: Check) -> list[AcceptedFailure]:
     """Return the exceptions of a check for a target, also those that have ended."""
-    return [one for one in check.accepted if matches(matrix, one.pattern, target)]
+    return [exception for exception in check.accepted if matches(matrix, exception.pattern, target)]
 
 
 def _today() -> date:

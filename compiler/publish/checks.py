@@ -82,15 +82,15 @@ def find_marks(job: PublishJob, progress: PublishProgress, names: Iterable[str])
         return {}
     folder = job.request.options.folder
     applicable = {name: applicable_checks(matrix, job.targets[name]) for name in names}
-    used = {check.name for found in applicable.values() for check in found}
+    used = {check.name for checks_of in applicable.values() for check in checks_of}
     inputs = {name: read_inputs(matrix, matrix.checks[name], folder) for name in used}
     return {
         (name, check.name): Mark(
             check, job.items[name].repository, progress.images[name].digest, inputs[check.name]
         )
         for check in matrix.checks.values()
-        for name, found in applicable.items()
-        if any(check.name == one.name for one in found)
+        for name, checks_of in applicable.items()
+        if any(check.name == other.name for other in checks_of)
     }
 
 
@@ -186,10 +186,10 @@ def recorded_checks(
 ) -> tuple[RecordedCheck, ...]:
     """Return the results of a target's checks as they are recorded."""
     digest = progress.images[name].digest
-    found = (
+    results = (
         (check, progress.checked.get((name, check)))
         for check in job.request.resolved.plan.matrix.checks
     )
     return tuple(
-        result[1].recorded(check) for check, result in found if result and result[0] == digest
+        result[1].recorded(check) for check, result in results if result and result[0] == digest
     )

@@ -85,15 +85,16 @@ def clean_up(
     """
     # An image of unknown age ages from now on; otherwise no clean-up would delete it.
     run_parallel(
-        lambda image: write_staging_time(registries, *image), {one: one for one in plan.undated}
+        lambda image: write_staging_time(registries, *image),
+        {image: image for image in plan.undated},
     )
     run = DeletionRun(registries, say)
     deletable = run.without_refusals(plan.deletions)
     if deletable:
         run.announce(deletable)
         try:
-            again = {one.image for one in plan_again().deletions}
-            confirmed = [one for one in deletable if one.image in again]
+            again = {deletion.image for deletion in plan_again().deletions}
+            confirmed = [deletion for deletion in deletable if deletion.image in again]
             run.announce(confirmed)
             run.delete(confirmed)
             run.await_deletions()
@@ -101,9 +102,9 @@ def clean_up(
             run.end()
             raise
         run.end()  # not after an interrupt: a request may still be under way
-    deleted = {one.image for one in run.deleted}
+    deleted = {deletion.image for deletion in run.deleted}
     return CleanUpResult(
         deleted=tuple(run.deleted),
-        kept=tuple(one for one in plan.deletions if one.image not in deleted),
+        kept=tuple(deletion for deletion in plan.deletions if deletion.image not in deleted),
         problems=tuple(run.problems),
     )

@@ -104,10 +104,10 @@ class CleanUps:
 
 def read_clean_ups(registries: Registries, repositories: Iterable[str]) -> CleanUps:
     """Return the clean-ups in repositories; call it before images are looked for."""
-    found = _read_notes(registries, repositories)
+    notes = _read_notes(registries, repositories)
     return CleanUps(
-        ended=frozenset(key for key, note in found.items() if note.has_ended),
-        running=_announced(found, has_ended=False),
+        ended=frozenset(key for key, note in notes.items() if note.has_ended),
+        running=_announced(notes, has_ended=False),
     )
 
 
@@ -156,7 +156,7 @@ def _announced(notes: Mapping[Image, CleanUpNote], *, has_ended: bool) -> frozen
 
 def _read_notes(registries: Registries, repositories: Iterable[str]) -> dict[Image, CleanUpNote]:
     """Return the notes in repositories, by repository and digest."""
-    found: dict[Image, CleanUpNote] = {}
+    notes: dict[Image, CleanUpNote] = {}
 
     def read(repository: str) -> None:
         try:
@@ -168,7 +168,7 @@ def _read_notes(registries: Registries, repositories: Iterable[str]) -> dict[Ima
                 manifest = registries.manifest(repository, tag)
                 note = read_note(registries, repository, manifest) if manifest else None
                 if manifest is not None and note is not None:
-                    found[repository, manifest.digest] = note
+                    notes[repository, manifest.digest] = note
 
     run_parallel(read, {name: name for name in sorted(repositories)})
-    return found
+    return notes

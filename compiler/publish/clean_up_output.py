@@ -19,14 +19,14 @@ def format_deletions(deletions: Iterable[Deletion]) -> str:
     """Return a table with one line for each manifest; empty without manifests."""
     rows = [
         (
-            one.repository,
-            one.kind,
-            one.digest[:SHORT_DIGEST],
-            shortened([_short(tag) for tag in one.tags], _SHOWN_TAGS),
-            size(one.bytes),
-            one.reason,
+            deletion.repository,
+            deletion.kind,
+            deletion.digest[:SHORT_DIGEST],
+            shortened([_short(tag) for tag in deletion.tags], _SHOWN_TAGS),
+            size(deletion.bytes),
+            deletion.reason,
         )
-        for one in sorted(deletions, key=lambda one: one.repository)
+        for deletion in sorted(deletions, key=lambda deletion: deletion.repository)
     ]
     heading = ("REPOSITORY", "KIND", "DIGEST", "TAGS", "SIZE", "REASON")
     return "".join(f"{line}\n" for line in columns([heading, *rows])) if rows else ""
@@ -43,22 +43,22 @@ def format_plan(plan: CleanUpPlan, deleted: Collection[Deletion] | None) -> str:
         plan: what may be deleted.
         deleted: what was deleted; None for a dry run.
     """
-    done = {one.image for one in deleted or ()}
+    done = {deletion.image for deletion in deleted or ()}
     manifests = [
         {
-            "repository": one.repository,
-            "digest": one.digest,
-            "kind": one.kind,
-            "tags": list(one.tags),
-            "bytes": one.bytes,
-            "reason": one.reason,
-            **({} if deleted is None else {"deleted": one.image in done}),
+            "repository": deletion.repository,
+            "digest": deletion.digest,
+            "kind": deletion.kind,
+            "tags": list(deletion.tags),
+            "bytes": deletion.bytes,
+            "reason": deletion.reason,
+            **({} if deleted is None else {"deleted": deletion.image in done}),
         }
-        for one in plan.deletions
+        for deletion in plan.deletions
     ]
     lines = ",\n ".join(printable_json(row) for row in manifests)
     releases = {"kept": list(plan.kept_releases), "expired": list(plan.expired_releases)}
-    total = sum(one.bytes for one in plan.deletions)
+    total = sum(deletion.bytes for deletion in plan.deletions)
     return (
         f'{{"version": 1, "releases": {json.dumps(releases)}, "undated": {len(plan.undated)}, '
         f'"bytes": {total}, "manifests": [\n {lines}\n]}}\n'
@@ -67,4 +67,5 @@ def format_plan(plan: CleanUpPlan, deleted: Collection[Deletion] | None) -> str:
 
 def summarise(deletions: Collection[Deletion]) -> str:
     """Return the number of manifests and of bytes."""
-    return f"{counted(len(deletions), 'manifest')}, {size(sum(one.bytes for one in deletions))}"
+    total = sum(deletion.bytes for deletion in deletions)
+    return f"{counted(len(deletions), 'manifest')}, {size(total)}"

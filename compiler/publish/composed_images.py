@@ -174,11 +174,11 @@ def _read_member(job: PublishJob, progress: PublishProgress, name: str) -> Stage
     if isinstance(image, StagedImage):
         return image
     repository = job.items[name].repository
-    found = read_image(job.registries, repository, image.digest)
-    if found is None:
+    staged = read_image(job.registries, repository, image.digest)
+    if staged is None:
         require_manifest(job.registries, repository, image.digest)  # raises the error
         raise AssertionError(name)
-    return found
+    return staged
 
 
 def _reject_overlaps(item: ReleaseItem, images: Iterable[StagedImage]) -> None:

@@ -71,7 +71,7 @@ def _images(job: PublishJob, progress: PublishProgress) -> Iterator[tuple[Image,
         item = job.composed[name]
         members = () if item.platform else item.members
         digests = [composed.digest]
-        digests += [one for member in members for one in _content(progress.images[member])]
+        digests += [digest for member in members for digest in _content(progress.images[member])]
         yield from (
             ((repository, digest), name)
             for repository in _repositories(job, item)

@@ -58,15 +58,15 @@ class DeletionRun:
     def without_refusals(self, deletions: Iterable[Deletion]) -> list[Deletion]:
         """Return the deletions in repositories that allow it; note why the others do not."""
         deletions = list(deletions)
-        repositories = {one.repository: one.repository for one in deletions}
+        repositories = {deletion.repository: deletion.repository for deletion in deletions}
         refusals = run_parallel(self._refusal, repositories)
         for refusal in filter(None, refusals.values()):
             self.problems += refusal
-        found: dict[str, list[Deletion]] = defaultdict(list)
-        for one in deletions:
-            if refusals[one.repository] is None:
-                found[one.repository].append(one)
-        return [one for own in found.values() for one in own[:MAX_DIGESTS]]
+        by_repository: dict[str, list[Deletion]] = defaultdict(list)
+        for deletion in deletions:
+            if refusals[deletion.repository] is None:
+                by_repository[deletion.repository].append(deletion)
+        return [deletion for own in by_repository.values() for deletion in own[:MAX_DIGESTS]]
 
     def _refusal(self, repository: str) -> list[Diagnostic] | None:
         """Return why nothing can be deleted in a repository; None if it can, or may."""
@@ -83,9 +83,9 @@ class DeletionRun:
     def announce(self, deletions: Iterable[Deletion]) -> None:
         """Write what is to be deleted, and replace what was written before."""
         digests: dict[str, set[str]] = {name: set() for name in self.announced}
-        for one in deletions:
-            digests.setdefault(one.repository, set()).add(one.digest)
-        self._write({name: frozenset(found) for name, found in digests.items()}, has_ended=False)
+        for deletion in deletions:
+            digests.setdefault(deletion.repository, set()).add(deletion.digest)
+        self._write({name: frozenset(listed) for name, listed in digests.items()}, has_ended=False)
         self.start = time.monotonic()
 
     def _write(self, digests: Mapping[str, frozenset[str]], *, has_ended: bool) -> None:
@@ -111,25 +111,25 @@ class DeletionRun:
         can be in any repository.
         """
         steps: dict[tuple[int, int], dict[Image, Deletion]] = defaultdict(dict)
-        for one in deletions:
-            steps[one.order][one.image] = one
+        for deletion in deletions:
+            steps[deletion.order][deletion.image] = deletion
         stays: set[Image] = set()
         for order in sorted(steps):
             step = {
-                image: one
-                for image, one in steps[order].items()
-                if not stays.intersection((image, (one.repository, one.subject)))
-                and not (one.kind in _LAST and self.problems)
+                image: deletion
+                for image, deletion in steps[order].items()
+                if not stays.intersection((image, (deletion.repository, deletion.subject)))
+                and not (deletion.kind in _LAST and self.problems)
             }
             for image, failures in run_parallel(self._delete, step).items():
                 if failures is None:
                     self.deleted.append(step[image])
                 else:
                     self.problems += failures
-            gone = {one.image for one in self.deleted}
-            for image, one in steps[order].items():
+            gone = {deletion.image for deletion in self.deleted}
+            for image, deletion in steps[order].items():
                 if image not in gone:
-                    stays |= {image, *((one.repository, child) for child in one.children)}
+                    stays |= {image, *((deletion.repository, child) for child in deletion.children)}
             self.say(f"deleted {counted(len(self.deleted), 'manifest')}")
 
     def _delete(self, deletion: Deletion) -> list[Diagnostic] | None:
@@ -159,7 +159,7 @@ class DeletionRun:
 
     def await_deletions(self) -> None:
         """Wait until the deleted manifests are gone; some registries delete late."""
-        pending = {one.image: one.image for one in self.deleted}
+        pending = {deletion.image: deletion.image for deletion in self.deleted}
         for number in range(_LOOKS):
             present = run_parallel(
                 lambda image: self.registries.digest(*image) is not None, pending
@@ -187,11 +187,11 @@ def _explained(error: RegistryError, reason: str) -> list[Diagnostic]:
     return [
         Diagnostic(
             code=Code.CANNOT_DELETE,
-            message=f"{reason}: {one.message}",
-            location=one.location,
+            message=f"{reason}: {diagnostic.message}",
+            location=diagnostic.location,
             help="enable deletion in the registry, or use its own retention rules"
             if isinstance(error, UnsupportedError)
-            else one.help,
+            else diagnostic.help,
         )
-        for one in error.diagnostics
+        for diagnostic in error.diagnostics
     ]

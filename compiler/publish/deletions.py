@@ -45,13 +45,13 @@ _PHASES = {
 
 def plan_deletions(retention: Retention, inventory: Inventory) -> tuple[Deletion, ...]:
     """Return all manifests that may be deleted, in the order in which to delete them."""
-    kept = {one.name: retention.kept(one) for one in inventory.repositories}
+    kept = {repository.name: retention.kept(repository) for repository in inventory.repositories}
     used: dict[str, set[str]] = defaultdict(set)
     """Registry -> the blobs that stay, or are counted already."""
     for repository in inventory.repositories:
         for digest in kept[repository.name] & repository.manifests.keys():
             used[_host(repository.name)].update(repository.manifests[digest].blobs)
-    found = []
+    deletions = []
     for repository in inventory.repositories:
         expired = {
             digest: manifest
@@ -64,7 +64,7 @@ def plan_deletions(retention: Retention, inventory: Inventory) -> tuple[Deletion
             blobs = manifest.blobs.keys() - used[_host(repository.name)]
             used[_host(repository.name)] |= blobs
             kind = Kind.SIGNATURE if reasons.is_signature(digest) else manifest.kind
-            found.append(
+            deletions.append(
                 Deletion(
                     repository=repository.name,
                     digest=digest,
@@ -77,7 +77,7 @@ def plan_deletions(retention: Retention, inventory: Inventory) -> tuple[Deletion
                     order=(_PHASES[kind], depths[digest]),
                 )
             )
-    return tuple(sorted(found, key=lambda one: one.order))
+    return tuple(sorted(deletions, key=lambda deletion: deletion.order))
 
 
 def _host(repository: str) -> str:
@@ -110,7 +110,9 @@ class _Reasons:
         self._tags: dict[str, list[str]] = defaultdict(list)
         for tag, digest in sorted(repository.tags.items()):
             self._tags[digest].append(tag)
-        self._parents = {child: one.digest for one in expired.values() for child in one.children}
+        self._parents = {
+            child: manifest.digest for manifest in expired.values() for child in manifest.children
+        }
 
     def tags(self, digest: str) -> tuple[str, ...]:
         """Return the tags of a manifest."""

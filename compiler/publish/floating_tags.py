@@ -111,8 +111,8 @@ class FloatingTags:
         if final:
             self._reject_promotion(owners, digests)
         decisions = {tag: self._decide(owners, tag, digests[tag]) for tag in digests}
-        self.kept = {tag: found.kept for tag, found in decisions.items() if found.kept}
-        moves = {tag: found.digest for tag, found in decisions.items() if found.digest}
+        self.kept = {tag: decision.kept for tag, decision in decisions.items() if decision.kept}
+        moves = {tag: decision.digest for tag, decision in decisions.items() if decision.digest}
         is_complete = not moves
         if final and moves:
             # Deciding took time. A tag that a promotion has moved meanwhile is decided about again.

@@ -35,10 +35,10 @@ def find_mismatches(
         RegistryError: an image cannot be read.
     """
     tested = {
-        name: item for name, item in items.items() if any(not one.is_step for one in item.tests)
+        name: item for name, item in items.items() if any(not test.is_step for test in item.tests)
     }
-    found = run_parallel(lambda item: _mismatches(job, item, images[item.target]), tested)
-    return {name: texts for name, texts in found.items() if texts}
+    mismatches = run_parallel(lambda item: _mismatches(job, item, images[item.target]), tested)
+    return {name: texts for name, texts in mismatches.items() if texts}
 
 
 def _mismatches(job: PublishJob, item: ReleaseItem, image: KnownImage) -> list[str]:

@@ -39,16 +39,16 @@ class InterruptedReleases:
         A version with any young image may be in progress.
         """
         recorded = {tag for release in self._inventory.releases for tag, _ in release.tags()}
-        found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        by_version: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for repository in self._inventory.repositories:
             for name, digest in repository.tags.items():
                 tag = f"{repository.name}:{name}"
                 version = self._inventory.version_tags.get(tag)
                 if version is not None and version not in self._kept and tag not in recorded:
-                    found[version].append((tag, digest))
+                    by_version[version].append((tag, digest))
         return {
             pair: version
-            for version, pairs in found.items()
+            for version, pairs in by_version.items()
             if not any(self._is_young(digest) for _, digest in pairs)
             for pair in pairs
             if self._is_own(pair[1])
@@ -56,7 +56,7 @@ class InterruptedReleases:
 
     def _is_young(self, digest: str) -> bool:
         """Return whether an image, or any image of an index, was staged a short time ago."""
-        times = (self._staged.get(one) for one in (digest, *self._children.get(digest, ())))
+        times = (self._staged.get(child) for child in (digest, *self._children.get(digest, ())))
         return any(time is not None and not self._is_old(time) for time in times)
 
     def _is_own(self, digest: str) -> bool:
@@ -71,7 +71,9 @@ class InterruptedReleases:
         A repository without manifests cannot be read, or has lost its records: what releases it
         had is unknown.
         """
-        names = {one.name for one in self._inventory.repositories if one.manifests}
+        names = {
+            repository.name for repository in self._inventory.repositories if repository.manifests
+        }
         staged = {
             manifest.subject
             for repository in self._inventory.repositories

@@ -74,13 +74,14 @@ def release_items(
             version_tags=resolved.version_tags(target),
             floating_tags=resolved.floating_tags(target),
             platforms=_platforms(resolved.fields[target.name]),
-            tests=tuple(_resolved(one, resolved.variables) for one in target.tests),
+            tests=tuple(_resolved(test, resolved.variables) for test in target.tests),
             bases=_locked_bases(
                 dockerfiles[target.name],
                 without_mirror(resolved.fields[target.name], mirror),
             ),
             platform_tags=tuple(
-                RecordedPlatformTags(*one) for one in resolved.platform_tags(target)
+                RecordedPlatformTags(*platform_tags)
+                for platform_tags in resolved.platform_tags(target)
             ),
         )
         for target in resolved.plan.targets
@@ -107,22 +108,22 @@ def composed_items(
         resolved: the plan for the version to publish.
         items: the targets.
     """
-    found = [
+    composed = [
         item._replace(
-            target=platform_name(item.target, one.platform),
-            version_tags=one.tags,
-            floating_tags=one.moving,
-            platforms=(canonical_platform(one.platform) or one.platform,),
+            target=platform_name(item.target, platform_tags.platform),
+            version_tags=platform_tags.tags,
+            floating_tags=platform_tags.moving,
+            platforms=(canonical_platform(platform_tags.platform) or platform_tags.platform,),
             members=(item.target,),
-            platform=canonical_platform(one.platform) or one.platform,
+            platform=canonical_platform(platform_tags.platform) or platform_tags.platform,
             platform_tags=(),
         )
         for item in items.values()
-        for one in item.platform_tags
+        for platform_tags in item.platform_tags
     ]
     for targets, (tags, moving) in resolved.shared_tags.items():
         members = [items[name] for name in targets]
-        found.append(
+        composed.append(
             members[0]._replace(
                 target=index_name(targets),
                 fingerprint=joined_fingerprints(member.fingerprint for member in members),
@@ -133,7 +134,7 @@ def composed_items(
                 platform_tags=(),
             )
         )
-    return {item.target: item for item in found}
+    return {item.target: item for item in composed}
 
 
 def _platforms(fields: Fields) -> tuple[str, ...]:

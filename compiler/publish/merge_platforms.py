@@ -67,8 +67,8 @@ def _others(images: Mapping[str, StagedImage]) -> frozenset[str]:
     digests: dict[bool, set[str]] = {True: set(), False: set()}
     for platform, image in images.items():
         name = find_platform(platform, image.platforms)
-        for found in (image.platforms, image.attestations):
-            for other, digest in found.items():
+        for by_platform in (image.platforms, image.attestations):
+            for other, digest in by_platform.items():
                 digests[other == name].add(digest)
     return frozenset(digests[False] - digests[True])
 

@@ -78,8 +78,8 @@ def format_result(result: PublishResult, output_format: PublishFormat, seconds: 
 def _checks(target: ReleasedTarget) -> str:
     """Return the checks of a target in one cell; the result of those that passed is left out."""
     return " ".join(
-        one.check if one.result == CheckState.PASSED else f"{one.check}({one.result})"
-        for one in target.checks
+        check.check if check.result == CheckState.PASSED else f"{check.check}({check.result})"
+        for check in target.checks
     )
 
 
@@ -176,8 +176,8 @@ def _current_tags(
     """Return the floating tags that refer to images now, and the version tags that do not."""
     pairs = list(images)
     return {
-        "held": [tag for one in pairs for tag in one.moving if current[tag] == one.digest],
-        "lost": [tag for one in pairs for tag in one.tags if current[tag] != one.digest],
+        "held": [tag for pair in pairs for tag in pair.moving if current[tag] == pair.digest],
+        "lost": [tag for pair in pairs for tag in pair.tags if current[tag] != pair.digest],
     }
 
 

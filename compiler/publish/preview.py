@@ -105,8 +105,8 @@ def preview(
             if request.merge
             else "build",
             digest=digest,
-            create=tuple(tag for tag, found in current.items() if found is None),
-            move=tuple(tag for tag, found in current.items() if found not in {None, digest}),
+            create=tuple(tag for tag, tagged in current.items() if tagged is None),
+            move=tuple(tag for tag, tagged in current.items() if tagged not in {None, digest}),
             kept={tag: change.kept for tag, change in changes.items() if change.kept},
             checks=checks.get(item.target, ()),
             sign=_unsigned_repositories(job, progress, item, attached) if selected else (),

@@ -107,7 +107,7 @@ def _reason_to_skip(
 
 def _source(image: RecordedImage, tag: str, templates: TagTemplates) -> str:
     """Return the repository of this matrix that contains a recorded image."""
-    own = (split_tag(one)[0] for one in image.tags if templates.has_repository(one))
+    own = (split_tag(tag)[0] for tag in image.tags if templates.has_repository(tag))
     return next(own, split_tag(tag)[0])
 
 
@@ -121,11 +121,11 @@ def _read_images(
     """
     moves = tuple(moves)
     images = {key: key for move in moves for key in [(move.source, move.image.digest)]}
-    found = run_parallel(lambda image: registries.manifest(*image), images)
-    problems = verification.problems(moves, found)
+    manifests = run_parallel(lambda image: registries.manifest(*image), images)
+    problems = verification.problems(moves, manifests)
     if problems:
         raise DiagnosticError(problems, outcome=_NO_TAG_MOVED)
-    return {key: manifest for key, manifest in found.items() if manifest is not None}
+    return {key: manifest for key, manifest in manifests.items() if manifest is not None}
 
 
 def _check_moved(registries: Registries, record: ReleaseRecord, moves: Iterable[Move]) -> None:

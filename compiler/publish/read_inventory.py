@@ -107,7 +107,7 @@ class InventoryReader:
         A tag that was created since then belongs to a release in progress.
         """
         digests = {
-            f"{name}:{tag}": one for name, found in tags.items() for tag, one in found.items()
+            f"{name}:{tag}": digest for name, own in tags.items() for tag, digest in own.items()
         }
         if self._first_tags is None:
             self._first_tags = digests
@@ -136,8 +136,8 @@ class InventoryReader:
         """
         unread = [
             f"{repository}:{tag}"
-            for repository, found in tags.items()
-            for tag, digest in found.items()
+            for repository, listed in tags.items()
+            for tag, digest in listed.items()
             if (repository, digest) not in self._manifests
         ]
         for tag, digest in current_digests(self._registries, unread).items():
@@ -150,17 +150,17 @@ class InventoryReader:
                 )
         return {
             name: {
-                tag: digest for tag, digest in found.items() if (name, digest) in self._manifests
+                tag: digest for tag, digest in listed.items() if (name, digest) in self._manifests
             }
-            for name, found in tags.items()
+            for name, listed in tags.items()
         }
 
     def _read_all(self, images: Iterable[Image]) -> None:
         """Read manifests, with everything that they contain and that refers to them."""
         pending = dict.fromkeys(image for image in images if image not in self._manifests)
         while pending:
-            found = run_parallel(self._read, {image: image for image in pending})
-            new = {image: manifest for image, manifest in found.items() if manifest}
+            manifests = run_parallel(self._read, {image: image for image in pending})
+            new = {image: manifest for image, manifest in manifests.items() if manifest}
             self._manifests |= new
             if len(self._manifests) > MAX_MANIFESTS:
                 raise RegistryError(
@@ -178,7 +178,7 @@ class InventoryReader:
             pending = {
                 image: None
                 for image in related
-                if image not in self._manifests and image not in found
+                if image not in self._manifests and image not in manifests
             }
 
     def _read(self, image: Image) -> StoredManifest | None:
@@ -199,9 +199,9 @@ class InventoryReader:
         host = image[0].partition("/")[0]
         if not self._has_referrers.get(host, True):
             return []
-        found = self._registries.find_referrers(*image)
-        self._has_referrers[host] = found is not None
-        return found or []
+        referrers = self._registries.find_referrers(*image)
+        self._has_referrers[host] = referrers is not None
+        return referrers or []
 
     def _releases(self, tags: Mapping[str, Mapping[str, str]]) -> tuple[StoredRelease, ...]:
         """Return the releases whose records have tags.
@@ -211,8 +211,8 @@ class InventoryReader:
         """
         records = {
             (repository, digest, tag.removeprefix(RECORD_PREFIX)): (repository, digest)
-            for repository, found in tags.items()
-            for tag, digest in found.items()
+            for repository, listed in tags.items()
+            for tag, digest in listed.items()
             if tag.startswith(RECORD_PREFIX)
             and self._manifests[repository, digest].kind is Kind.RECORD
         }

@@ -69,7 +69,7 @@ class Retention:
 
         Otherwise it is foreign, at least in part: another matrix may have released it.
         """
-        tagged = [(*one.tags, *one.moving) for one in release.record.images.values()]
+        tagged = [(*image.tags, *image.moving) for image in release.record.images.values()]
         return all(
             any(repository_key(split_tag(tag)[0]) in self._names for tag in tags)
             for tags in tagged
@@ -117,12 +117,12 @@ class Retention:
             protected.update(release.floating_tags())
         for release in self.kept_releases:
             protected.update(tag for tag, _ in release.tags())
-        found: dict[tuple[str, str], list[str]] = defaultdict(list)
+        releases_of: dict[tuple[str, str], list[str]] = defaultdict(list)
         for release in self.expired_releases:
             for tag, digest in release.tags():
                 if tag not in protected:
-                    found[tag, digest].append(release.record.release)
-        return found
+                    releases_of[tag, digest].append(release.record.release)
+        return releases_of
 
     @cached_property
     def interrupted_tags(self) -> Mapping[tuple[str, str], str]:
@@ -153,7 +153,7 @@ class Retention:
         if manifest is None or f"{repository.name}:{tag}" in self._inventory.floating_tags:
             return True
         if manifest.kind is Kind.RECORD:
-            expired = {(one.repository, one.digest) for one in self.expired_releases}
+            expired = {(release.repository, release.digest) for release in self.expired_releases}
             return not tag.startswith(RECORD_PREFIX) or (repository.name, digest) not in expired
         if manifest.kind is Kind.CLEAN_UP:
             return not self._has_age(manifest.created, _NOTE_DAYS)
@@ -203,12 +203,12 @@ class Retention:
 
 def attachments(repository: StoredRepository) -> Mapping[str, set[str]]:
     """Return digest -> the manifests that are about it: signatures, checks and notes."""
-    found: dict[str, set[str]] = defaultdict(set)
+    attached: dict[str, set[str]] = defaultdict(set)
     for manifest in repository.manifests.values():
         if manifest.subject:
-            found[manifest.subject].add(manifest.digest)
+            attached[manifest.subject].add(manifest.digest)
     for tag, digest in repository.tags.items():
         signature = SIGNATURE.match(tag)
         if signature:
-            found[f"sha256:{signature[1]}"].add(digest)
-    return found
+            attached[f"sha256:{signature[1]}"].add(digest)
+    return attached

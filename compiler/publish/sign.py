@@ -34,7 +34,7 @@ def sign_images(job: PublishJob, progress: PublishProgress, items: Iterable[Rele
     if job.signatures is None:
         return
     images = {item.target: images_of(job, progress, item) for item in items}
-    wanted = [image for found in images.values() for image in found]
+    wanted = [image for of_target in images.values() for image in of_target]
     try:
         signed = job.signatures.ensure(wanted, _recorded_as_signed(job, progress))
     except DiagnosticError as error:
@@ -43,7 +43,9 @@ def sign_images(job: PublishJob, progress: PublishProgress, items: Iterable[Rele
     if signed:
         progress.is_outdated = True
         job.report.say(f"signed: {len(signed)}")
-    newly_signed = {name for name, found in images.items() if not set(signed).isdisjoint(found)}
+    newly_signed = {
+        name for name, of_target in images.items() if not set(signed).isdisjoint(of_target)
+    }
     job.reached(TargetState.SIGNED, (name for name in images if name in job.selected), newly_signed)
 
 
@@ -88,11 +90,11 @@ def recorded_signatures(record: ReleaseRecord, label: str = "") -> set[SignedIma
     """Return the images that a record names as signed by a signer, by default by anyone."""
     rows = [row.signatures for row in record.targets] + [row.signatures for row in record.indexes]
     return {
-        SignedImage(one.repository, digest)
+        SignedImage(signature.repository, digest)
         for signatures in rows
-        for one in signatures
-        if label in {"", one.signer}
-        for digest in one.digests
+        for signature in signatures
+        if label in {"", signature.signer}
+        for digest in signature.digests
     }
 
 
@@ -102,7 +104,9 @@ def target_signatures(
     """Return the signatures of a target and its platforms as they are recorded."""
     if job.signatures is None or not job.request.creates_tags:
         return ()
-    platforms = [one for one in job.composed.values() if one.platform and one.members == (name,)]
+    platforms = [
+        image for image in job.composed.values() if image.platform and image.members == (name,)
+    ]
     items = [job.items[name], *platforms]
     return _rows(job, (image for item in items for image in images_of(job, progress, item)))
 
@@ -119,14 +123,14 @@ def signed_indexes(
     """
     if job.signatures is None:
         return [*indexes]
-    found = []
+    with_signatures = []
     for index in indexes:
         tags = (*index.tags, *(index.moving if job.moves_floating_tags else ()))
         digests = [index.digest, *_platforms(images[name] for name in index.targets)]
         signed = _in_all(dict.fromkeys(split_tag(tag)[0] for tag in tags), digests)
         job.signatures.ensure(signed)
-        found.append(replace(index, signatures=_rows(job, signed)))
-    return found
+        with_signatures.append(replace(index, signatures=_rows(job, signed)))
+    return with_signatures
 
 
 def _rows(job: PublishJob, images: Iterable[SignedImage]) -> tuple[RecordedSignatures, ...]:
@@ -135,4 +139,4 @@ def _rows(job: PublishJob, images: Iterable[SignedImage]) -> tuple[RecordedSigna
     for image in images:
         digests.setdefault(image.repository, {})[image.digest] = None
     label = job.signatures.label if job.signatures else ""
-    return tuple(RecordedSignatures(name, label, tuple(found)) for name, found in digests.items())
+    return tuple(RecordedSignatures(name, label, tuple(listed)) for name, listed in digests.items())

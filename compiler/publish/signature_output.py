@@ -12,7 +12,11 @@ def signed_field(
     """Return whether all recorded signatures are valid; nothing if they were not verified."""
     if unsigned is None:
         return {}
-    names = {f"{one.repository}@{digest}" for one in signatures for digest in one.digests}
+    names = {
+        f"{signature.repository}@{digest}"
+        for signature in signatures
+        for digest in signature.digests
+    }
     return {"signed": bool(names) and names.isdisjoint(unsigned)}
 
 
@@ -22,11 +26,11 @@ def signature_lines(
     """Yield a line for each repository with recorded signatures: whether they are valid."""
     if unsigned is not None and not signatures:
         yield "  unsigned"
-    for one in signatures:
-        names = [f"{one.repository}@{digest}" for digest in one.digests]
+    for signature in signatures:
+        names = [f"{signature.repository}@{digest}" for digest in signature.digests]
         invalid = sum(name in unsigned for name in names) if unsigned is not None else 0
         state = "not verified" if unsigned is None else "valid"
         counts = f"{counted(len(names), 'signature')} {state}"
         if invalid:
             counts = f"{invalid} of {counted(len(names), 'signature')} missing or invalid"
-        yield f"  signed    {one.repository} {counts}, by {one.signer}"
+        yield f"  signed    {signature.repository} {counts}, by {signature.signer}"

@@ -54,8 +54,8 @@ def stage_missing(job: PublishJob, progress: PublishProgress) -> None:
             reasons = _merge(job, missing)
         else:
             reasons = _build(job, progress, missing, confirmation)
-        left = {*reasons, *confirmation.outdated}
-        staged = {name: item for name, item in missing.items() if name not in left}
+        pending = {*reasons, *confirmation.outdated}
+        staged = {name: item for name, item in missing.items() if name not in pending}
         complete = _read_staged(job, staged, reasons)
         progress.images |= complete
         job.report.reached(TargetState.STAGED, complete)
@@ -161,7 +161,7 @@ def ensure_tested(job: PublishJob, progress: PublishProgress) -> None:
     if not untested:
         return
     progress.is_outdated = True
-    steps = [item for item in untested.values() if any(one.is_step for one in item.tests)]
+    steps = [item for item in untested.values() if any(test.is_step for test in item.tests)]
     plan = job.request.resolved.plan
     failed = run_tests(
         plan,

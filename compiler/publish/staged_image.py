@@ -75,14 +75,14 @@ def read_image(registries: Registries, repository: str, reference: str) -> Stage
         return StagedImage(manifest, {platform: manifest.digest} if platform else {}, {})
     entries = [as_object(entry) for entry in listed]
     digests = [descriptor_digest(repository, entry) for entry in entries]
-    found = [
+    members = [
         (platform, digest)
         for digest, entry in zip(digests, entries, strict=True)
         if (platform := _platform(as_object(entry.get("platform")))) is not None
         and entry.get("mediaType") not in INDEX_TYPES
     ]
-    counts = Counter(platform for platform, _ in found)
-    platforms = {platform: digest for platform, digest in found if counts[platform] == 1}
+    counts = Counter(platform for platform, _ in members)
+    platforms = {platform: digest for platform, digest in members if counts[platform] == 1}
     names = {digest: platform for platform, digest in platforms.items()}
     attestations = {
         names[subject]: digest
@@ -113,8 +113,8 @@ def fingerprint_label(
         _label(registries, repository, digest)
         for digest in (digests if every_platform else digests[:1])
     ]
-    found = [label for label in labels if label]
-    return joined_fingerprints(found) if found and len(found) == len(labels) else None
+    present = [label for label in labels if label]
+    return joined_fingerprints(present) if present and len(present) == len(labels) else None
 
 
 def _label(registries: Registries, repository: str, digest: str) -> str | None:

@@ -35,7 +35,7 @@ def preview_summary(plan: Plan, preview: Preview, earlier: ReleaseRecord | None)
     moved = sum(len(target.move) for target in preview.targets)
     checks = Counter(name for target in preview.targets for name in target.checks)
     runs = [f"{name} on {counted(count, 'image')}" for name, count in checks.items()]
-    kept = [line for one in targets for line in format_kept_tags(one.kept, preview.release)]
+    kept = [line for target in targets for line in format_kept_tags(target.kept, preview.release)]
     return format_summary(
         plan,
         RunSummary(
@@ -64,8 +64,8 @@ def result_summary(plan: Plan, result: PublishResult, earlier: ReleaseRecord | N
         result: what the run has done.
         earlier: the last release, if one is known.
     """
-    built = frozenset(one.record.target for one in result.targets if one.built)
-    created = sum(one.created_tags for one in result.targets)
+    built = frozenset(target.record.target for target in result.targets if target.built)
+    created = sum(target.created_tags for target in result.targets)
     reasons = changed_targets(result, earlier)
     counts = f"{len(built):,} built, {len(result.targets) - len(built):,} reused"
     verb = "Published" if result.record else "Staged"
@@ -79,11 +79,12 @@ def result_summary(plan: Plan, result: PublishResult, earlier: ReleaseRecord | N
                 *format_notes(result),
             ],
             states={
-                one.record.target: "built" if one.built else "reused" for one in result.targets
+                target.record.target: "built" if target.built else "reused"
+                for target in result.targets
             },
             changed=frozenset(reasons),
             reasons=reasons if earlier else {},
-            sizes={one.record.target: one.record.bytes for one in result.targets},
+            sizes={target.record.target: target.record.bytes for target in result.targets},
             release=earlier.release if earlier else "",
             released_sizes=_sizes(earlier),
         ),
@@ -100,7 +101,7 @@ def failure_summary(version: str, error: DiagnosticError) -> str:
     listed = error.diagnostics[:MAX_ERRORS]
     lines = [f"### Not published: {markdown(version)}", ""]
     lines += [f"{markdown(_sentence(error.outcome))}", ""] if error.outcome else []
-    lines += [f"* {markdown(one.message)}" for one in listed]
+    lines += [f"* {markdown(diagnostic.message)}" for diagnostic in listed]
     more = len(error.diagnostics) - len(listed)
     lines += [f"* and {counted(more, 'error')} more"] if more else []
     return "".join(f"{line}\n" for line in [*lines, ""])

@@ -123,11 +123,11 @@ class TagOwners:
     @cached_property
     def _newer_records(self) -> Mapping[str, list[tuple[str, str]]]:
         """Key of a floating tag -> version and digest in newer releases, newest first."""
-        found: dict[str, list[tuple[str, str]]] = {}
+        by_tag: dict[str, list[tuple[str, str]]] = {}
         for version, images in self.newer_images.items():
             for tag, digests in images.items():
-                found.setdefault(tag, []).extend((version, digest) for digest in digests)
-        return found
+                by_tag.setdefault(tag, []).extend((version, digest) for digest in digests)
+        return by_tag
 
     @cached_property
     def _unfinished(self) -> Mapping[str, str]:
@@ -159,8 +159,8 @@ class TagOwners:
         named = {claim: {digests[tag] for tag in tags} for claim, tags in claims.items()}
         return {
             digest: version
-            for (_, version), found in named.items()
-            if len(found) == 1 and (digest := next(iter(found)))
+            for (_, version), digests_of in named.items()
+            if len(digests_of) == 1 and (digest := next(iter(digests_of)))
         }
 
     def _has_recorded(self, image: str, version: str) -> bool:
@@ -182,8 +182,8 @@ class TagOwners:
 
 def recorded_images(record: ReleaseRecord | None) -> Mapping[str, list[str]]:
     """Return the key of each floating tag -> its images in a record; empty without one."""
-    found: dict[str, list[str]] = {}
+    by_tag: dict[str, list[str]] = {}
     for image in record.images.values() if record else ():
         for tag in image.moving:
-            found.setdefault(tag_key(tag), []).append(image.digest)
-    return found
+            by_tag.setdefault(tag_key(tag), []).append(image.digest)
+    return by_tag

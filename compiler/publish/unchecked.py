@@ -58,13 +58,13 @@ def find_unchecked(
         key: mark for key, mark in find_marks(job, progress, ready).items() if key[1] in requested
     }
     passed = find_passed(job, marks)
-    found = []
+    images = []
     for name in ready:
         own = [check for check in requested if (name, check) in marks]
         pending = tuple(check for check in own if (name, check) not in passed)
         if pending:
             target = job.targets[name]
-            found.append(
+            images.append(
                 UncheckedImage(
                     target=name,
                     image=target.image,
@@ -74,4 +74,4 @@ def find_unchecked(
                     passed=tuple(check for check in own if (name, check) in passed),
                 )
             )
-    return UncheckedImages(images=tuple(found), unready=len(job.selected) - len(ready))
+    return UncheckedImages(images=tuple(images), unready=len(job.selected) - len(ready))

@@ -88,7 +88,7 @@ def find_finished_targets(job: PublishJob, record: ReleaseRecord) -> dict[str, S
     for tag, name in _version_tags(job).items():
         if name not in record.by_name:
             digests.setdefault(name, set()).add(unfinished.get(tag))
-    incomplete = {name for name, found in digests.items() if len(found) > 1 or None in found}
+    incomplete = {name for name, listed in digests.items() if len(listed) > 1 or None in listed}
     for name, item in job.composed.items():
         if item.platform and name in incomplete:
             incomplete.add(item.first_target)
@@ -125,14 +125,14 @@ def find_finished_indexes(job: PublishJob, record: ReleaseRecord) -> list[Releas
             continue
         if record.by_name.keys() >= set(item.members):
             digests.setdefault(name, set()).add(unfinished.get(tag))
-    found = []
+    finished = []
     for name, existing in digests.items():
         item = job.composed[name]
         images: dict[str, KnownImage] = {member: record.by_name[member] for member in item.members}
         if existing != {None} and existing == {
             compose_index(job, PublishProgress(images=images), item).digest
         }:
-            found.append(
+            finished.append(
                 ReleasedIndex(
                     targets=item.members,
                     tags=item.version_tags,
@@ -140,7 +140,7 @@ def find_finished_indexes(job: PublishJob, record: ReleaseRecord) -> list[Releas
                     digest=str(next(iter(existing))),
                 )
             )
-    return found
+    return finished
 
 
 def _version_tags(job: PublishJob) -> Mapping[str, str]:

@@ -105,12 +105,12 @@ class Verification:
         current = current_digests(self._registries, (tag for tag, _ in expected))
         release = self._record.release
         for tag, digest in expected:
-            repository, found = split_tag(tag)[0], current[tag]
-            if found is None:
+            repository, tagged = split_tag(tag)[0], current[tag]
+            if tagged is None:
                 message = f"missing version tag of release {release}: {tag}"
                 yield promotion_problem(Code.MISSING_IMAGE, repository, message)
-            elif found != digest:
-                message = f"{tag} names {found}, but the record of {release} has {digest}"
+            elif tagged != digest:
+                message = f"{tag} names {tagged}, but the record of {release} has {digest}"
                 yield promotion_problem(Code.BAD_RECORD, repository, message)
 
     def _is_named(self, move: Move, manifest: Manifest) -> bool:
@@ -157,10 +157,12 @@ class Verification:
             if current[tag] == digest
         }
         manifests = run_parallel(lambda image: self._registries.manifest(*image), named)
-        found = {image: manifest for image, manifest in manifests.items() if manifest is not None}
+        released = {
+            image: manifest for image, manifest in manifests.items() if manifest is not None
+        }
         return frozenset(
             digest
-            for (_, digest), manifest in found.items()
+            for (_, digest), manifest in released.items()
             for digest in (digest, *_entries(manifest))
         )
 

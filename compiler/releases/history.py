@@ -106,7 +106,11 @@ def released_repository(
         target: the target.
         indexes: the indexes of the release, which may be the only tagged images of a target.
     """
-    platforms = (tag for one in target.platform_tags for tag in (*one.tags, *one.moving))
+    platforms = (
+        tag
+        for platform_tags in target.platform_tags
+        for tag in (*platform_tags.tags, *platform_tags.moving)
+    )
     containing = [index for index in indexes if target.target in index.targets]
     shared = (tag for index in containing for tag in (*index.tags, *index.moving))
     tags = (*target.tags, *target.moving, *shared, *platforms)
@@ -115,5 +119,7 @@ def released_repository(
 
 def released_repositories(record: ReleaseRecord) -> dict[str, str]:
     """Return the repository of each target that a tag names, alone or in an index."""
-    found = {one.target: released_repository(one, record.indexes) for one in record.targets}
-    return {name: repository for name, repository in found.items() if repository}
+    repositories = {
+        target.target: released_repository(target, record.indexes) for target in record.targets
+    }
+    return {name: repository for name, repository in repositories.items() if repository}

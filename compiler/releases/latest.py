@@ -74,7 +74,9 @@ def find_latest(
                 others.append(stored)
             elif (record := candidates.find_first([stored])) is not None:
                 return LatestRelease(record, tuple(candidates.errors))
-    record = candidates.find_first([one for one in others if parse_version(one.record.release)])
+    record = candidates.find_first(
+        [other for other in others if parse_version(other.record.release)]
+    )
     return LatestRelease(record, tuple(candidates.errors))
 
 
@@ -88,11 +90,11 @@ class _Candidates:
     def find_first(self, candidates: Sequence[StoredRecord]) -> ReleaseRecord | None:
         """Return the first signed record; the others are verified only if the first is not."""
         for batch in (candidates[:1], candidates[1:]):
-            unsigned = self._unsigned([(self._repository, one.digest) for one in batch])
-            for one in batch:
-                if (self._repository, one.digest) not in unsigned:
-                    return one.record
-                self.errors.append(self._error(one.record.release))
+            unsigned = self._unsigned([(self._repository, stored.digest) for stored in batch])
+            for stored in batch:
+                if (self._repository, stored.digest) not in unsigned:
+                    return stored.record
+                self.errors.append(self._error(stored.record.release))
         return None
 
     def _error(self, version: str) -> InvalidContentError:
@@ -122,8 +124,8 @@ def find_previous(
     """
     limit = parse_version(version)
     for name in _by_preference(recorded_versions(registries, record_repository)):
-        found = parse_version(name)
-        if name == version or (limit and (found is None or found >= limit)):
+        parsed = parse_version(name)
+        if name == version or (limit and (parsed is None or parsed >= limit)):
             continue
         record = pull_records(registries, record_repository, [name]).get(name)
         if isinstance(record, ReleaseRecord):

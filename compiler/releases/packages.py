@@ -33,9 +33,9 @@ def _read_packages(registries: Registries, repository: str, attestation: str) ->
     with suppress(RegistryError):
         manifest = registries.manifest(repository, attestation)
         for digest in _sbom_blobs(manifest.data if manifest else {}):
-            found = parse_packages(registries.blob(repository, digest) or b"")
-            if found is not None:
-                return found
+            packages = parse_packages(registries.blob(repository, digest) or b"")
+            if packages is not None:
+                return packages
     return None
 
 

@@ -79,42 +79,42 @@ def _parse_index(row: Any) -> ReleasedIndex:
 
 def _signatures(row: Mapping[str, Any]) -> tuple[RecordedSignatures, ...]:
     rows = row.get("signatures", [])
-    if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InvalidRecordError("`signatures` must be a list of objects")
-    found = []
-    for one in rows:
-        repository, digests = _text(one, "repository"), one.get("digests")
+    signatures = []
+    for entry in rows:
+        repository, digests = _text(entry, "repository"), entry.get("digests")
         if split_repository(repository) is None:
             raise InvalidRecordError(f"invalid repository in `signatures`: {repository!a}")
         if not isinstance(digests, list):
             raise InvalidRecordError("`digests` must be a list")
         names = tuple(_digest({"digests": digest}, "digests") for digest in digests)
-        found.append(RecordedSignatures(repository, _text(one, "signer"), names))
-    return tuple(found)
+        signatures.append(RecordedSignatures(repository, _text(entry, "signer"), names))
+    return tuple(signatures)
 
 
 def _platform_tags(row: Mapping[str, Any]) -> tuple[RecordedPlatformTags, ...]:
     rows = row.get("platform_tags", [])
-    if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InvalidRecordError("`platform_tags` must be a list of objects")
     return tuple(
-        RecordedPlatformTags(_text(one, "platform"), _tags(one, "tags"), _tags(one, "moving"))
-        for one in rows
+        RecordedPlatformTags(_text(row, "platform"), _tags(row, "tags"), _tags(row, "moving"))
+        for row in rows
     )
 
 
 def _checks(row: Mapping[str, Any]) -> tuple[RecordedCheck, ...]:
     rows = row.get("checks", [])
-    if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InvalidRecordError("`checks` must be a list of objects")
     return tuple(
         RecordedCheck(
-            _text(one, "check"),
-            _text(one, "result"),
-            _text({"reason": "", **one}, "reason"),
-            _text({"until": "", **one}, "until"),
+            _text(row, "check"),
+            _text(row, "result"),
+            _text({"reason": "", **row}, "reason"),
+            _text({"until": "", **row}, "until"),
         )
-        for one in rows
+        for row in rows
     )
 
 
@@ -156,8 +156,8 @@ def _unknown(fields: dict[str, Any]) -> dict[str, Any]:
         if any(isinstance(value, float) and not isfinite(value) for value in values):
             raise InvalidRecordError("not valid JSON")
         lists = [value for value in values if isinstance(value, list)]
-        values = [one for value in values if isinstance(value, dict) for one in value.values()]
-        values += [one for value in lists for one in value]
+        values = [entry for value in values if isinstance(value, dict) for entry in value.values()]
+        values += [entry for value in lists for entry in value]
         if not values:
             return fields
     raise InvalidRecordError(f"unknown fields have more than {_MAX_LEVELS} levels")

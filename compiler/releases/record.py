@@ -139,7 +139,7 @@ class ReleasedTarget:
 
     def to_json(self) -> dict[str, Any]:
         """Return the target as JSON data, in the order of the format."""
-        platform_tags = [one._asdict() for one in self.platform_tags]
+        platform_tags = [platform_tags._asdict() for platform_tags in self.platform_tags]
         return {
             "target": self.target,
             "tags": list(self.tags),
@@ -182,12 +182,12 @@ class ReleaseRecord:
     @cached_property
     def images(self) -> Mapping[str, RecordedImage]:
         """All images with their tags, by name: of targets, of platforms, and indexes."""
-        found = {image.name: image for target in self.targets for image in target.images()}
+        images = {image.name: image for target in self.targets for image in target.images()}
         for index in self.indexes:
             name = index_name(index.targets)
             first = index.targets[0]
-            found[name] = RecordedImage(name, first, index.tags, index.moving, index.digest)
-        return found
+            images[name] = RecordedImage(name, first, index.tags, index.moving, index.digest)
+        return images
 
     @cached_property
     def by_name(self) -> Mapping[str, ReleasedTarget]:
@@ -211,7 +211,7 @@ class ReleaseRecord:
         """Return the record with indexes added; they replace those that have one of their tags."""
         added = tuple(indexes)
         taken = {key for index in added for key in index.keys}
-        kept = [one for one in self.indexes if taken.isdisjoint(one.keys)]
+        kept = [index for index in self.indexes if taken.isdisjoint(index.keys)]
         return replace(self, indexes=(*kept, *added))
 
     def narrowed(self, names: Iterable[str]) -> "ReleaseRecord":

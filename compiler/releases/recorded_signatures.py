@@ -19,5 +19,5 @@ class RecordedSignatures(NamedTuple):
 
 def signatures_json(signatures: Iterable[RecordedSignatures]) -> dict[str, Any]:
     """Return the field of signatures; none if nothing is signed."""
-    rows = [one.to_json() for one in signatures]
+    rows = [signature.to_json() for signature in signatures]
     return {"signatures": rows} if rows else {}

@@ -91,8 +91,8 @@ def pull_records(
     """Return the records of releases by version; see `pull_stored_records`."""
     stored = pull_stored_records(registries, repository, versions)
     return {
-        version: one.record if isinstance(one, StoredRecord) else one
-        for version, one in stored.items()
+        version: record.record if isinstance(record, StoredRecord) else record
+        for version, record in stored.items()
     }
 
 

@@ -82,7 +82,9 @@ def diff_releases(registries: Registries, old: ReleaseRecord, new: ReleaseRecord
         old=old.release,
         new=new.release,
         changes=tuple(changes),
-        unchanged=tuple(name for name in names if name not in {one.target for one in changes}),
+        unchanged=tuple(
+            name for name in names if name not in {change.target for change in changes}
+        ),
     )
 
 
@@ -155,12 +157,12 @@ def _package_changes(
             wanted[f"old {name}"] = (old[name], before.attestations[platform])
             wanted[f"new {name}"] = (new[name], after.attestations[platform])
     packages = find_packages(registries, wanted)
-    found: dict[str, tuple[Replaced, ...]] = {}
+    changes: dict[str, tuple[Replaced, ...]] = {}
     for name in changed:
         earlier, later = packages.get(f"old {name}"), packages.get(f"new {name}")
         if earlier is not None and later is not None:
-            found[name] = _replaced(_joined(earlier), _joined(later))
-    return found
+            changes[name] = _replaced(_joined(earlier), _joined(later))
+    return changes
 
 
 def _joined(packages: Packages) -> dict[str, str]:

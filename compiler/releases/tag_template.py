@@ -72,7 +72,7 @@ class TagTemplate(NamedTuple):
                 expression += re.escape(self.text[start : match.start()])
                 expression += first if match[0] == OPEN else derived
                 start = match.end()
-            found = re.fullmatch(expression + re.escape(self.text[start:]), tag)
-            if found and "version" in found.groupdict() and self.tag(found["version"]) == tag:
-                return found["version"]
+            matched = re.fullmatch(expression + re.escape(self.text[start:]), tag)
+            if matched and "version" in matched.groupdict() and self.tag(matched["version"]) == tag:
+                return matched["version"]
         return None

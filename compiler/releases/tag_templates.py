@@ -61,11 +61,11 @@ class TagTemplates:
 
     def can_move(self, tag: str, version: str) -> bool:
         """Return whether a tag is a floating tag of a version; one that follows it may not be."""
-        found = self._floating_tags.get(version)
-        if found is None:
+        tags = self._floating_tags.get(version)
+        if tags is None:
             resolved = self.resolved.with_variable(self._release.variable, version)
-            found = self._floating_tags[version] = frozenset(map(tag_key, floating_tags(resolved)))
-        return tag_key(tag) in found
+            tags = self._floating_tags[version] = frozenset(map(tag_key, floating_tags(resolved)))
+        return tag_key(tag) in tags
 
     def is_fixed(self, tag: str) -> bool:
         """Return whether a tag is a floating tag that is the same in every release."""
@@ -107,8 +107,8 @@ class TagTemplates:
 
     def version_of(self, tag: str) -> str | None:
         """Return the version number in a version tag; None without one, or with several."""
-        found = {version for _, version in self.versions([tag]) if parse_version(version)}
-        return found.pop() if len(found) == 1 else None
+        versions = {version for _, version in self.versions([tag]) if parse_version(version)}
+        return versions.pop() if len(versions) == 1 else None
 
     def is_version_tag(self, tag: str) -> bool:
         """Return whether a tag is a version tag of any release."""
@@ -122,8 +122,8 @@ class TagTemplates:
         `v1.0` and `1.0` are one release, whose tags were renamed.
         """
         own = parse_version(self._release.version)
-        found = [parse_version(version) for _, version in self.versions([tag])]
-        return self._is_unversioned(tag) or any(one and one != own for one in found)
+        versions = [parse_version(version) for _, version in self.versions([tag])]
+        return self._is_unversioned(tag) or any(version and version != own for version in versions)
 
     def _is_unversioned(self, tag: str) -> bool:
         return any(template.text == tag_key(tag) for template in self._unversioned)
@@ -132,7 +132,9 @@ class TagTemplates:
     def _unversioned(self) -> tuple[TagTemplate, ...]:
         """The version tags that all releases share."""
         templates = (template for tags in self.version_tags.values() for template in tags)
-        return tuple(map(_comparable, (one for one in templates if not one.has_version)))
+        return tuple(
+            map(_comparable, (template for template in templates if not template.has_version))
+        )
 
     def versions(self, tags: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Yield target and version for each version tag among existing tags.
@@ -162,12 +164,12 @@ class TagTemplates:
     @cached_property
     def _by_ends(self) -> Mapping[tuple[str, str], list[tuple[TagTemplate, str]]]:
         """The text in front of the version and behind it -> templates with their targets."""
-        found: dict[tuple[str, str], list[tuple[TagTemplate, str]]] = {}
+        by_ends: dict[tuple[str, str], list[tuple[TagTemplate, str]]] = {}
         for name, templates in self.version_tags.items():
             for template in map(_comparable, templates):
                 if template.has_version:
-                    found.setdefault(template.ends, []).append((template, name))
-        return found
+                    by_ends.setdefault(template.ends, []).append((template, name))
+        return by_ends
 
     @cached_property
     def _lengths(self) -> tuple[tuple[int, int], ...]:
@@ -190,8 +192,8 @@ def _derived_from(resolved: ResolvedPlan, variable: str) -> list[str]:
 
     return [
         name
-        for name, one in variables.items()
-        if one.derivation and name not in resolved.environment and depends(name)
+        for name, variable in variables.items()
+        if variable.derivation and name not in resolved.environment and depends(name)
     ]
 
 

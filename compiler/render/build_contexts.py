@@ -56,8 +56,8 @@ class BuildContext:
         Links are followed in this context, so that those to other folders lead to nothing.
         """
         return all(
-            self._files.exists(posixpath.normpath(posixpath.join(self.folder, one)))
-            for one in (path, self.followed(path))
+            self._files.exists(posixpath.normpath(posixpath.join(self.folder, place)))
+            for place in (path, self.followed(path))
         )
 
     def followed(self, path: str) -> str:

@@ -107,8 +107,8 @@ def final_state(
 def opaque_state(text: str, build: Build) -> ImageState:
     """Return the state of an image whose Dockerfile is not understood: one step."""
     contexts = [
-        (name, one.files if isinstance(one, ImageState) else one)
-        for name, one in build.contexts.items()
+        (name, context.files if isinstance(context, ImageState) else context)
+        for name, context in build.contexts.items()
     ]
     content = build.contents("", Source("", "", wild=False))
     name = name_of(text, content, build.stage, [*build.arguments.items()], contexts)

@@ -28,7 +28,7 @@ def canonical(text: str, arguments: Iterable[Argument], stages: Sequence[Stage])
         arguments: the needed `ARG`s before its first `FROM`.
         stages: the needed stages, with the `ONBUILD` instructions that they run.
     """
-    header = sorted((one.name, one.value) for one in directives(text))
+    header = sorted((directive.name, directive.value) for directive in directives(text))
     declared = [(argument.name, argument.default) for argument in arguments]
     return json.dumps([header, declared, [_stage(stage) for stage in stages]])
 

@@ -153,10 +153,10 @@ def reads(
         named[lookup_name(parsed.frontend)] = Reach(whole=f"# syntax={parsed.frontend}")
     arguments = needed_arguments(parsed, needed)
     defaults = (argument.default or "" for argument in arguments)
-    used = automatic_in((*(one.text for one in needed), *defaults))
+    used = automatic_in((*(stage.text for stage in needed), *defaults))
     declared = _declared(arguments, needed) | used
     others = _declared(parsed.arguments, stages) - declared
-    instructions = [step for one in needed for step in one.instructions]
+    instructions = [step for stage in needed for step in stage.instructions]
     if any(word.text.isdigit() for step in instructions for word in step.images):
         needed = stages  # a number counts all stages
     content = canonical(text, arguments, needed)

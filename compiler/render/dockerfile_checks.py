@@ -158,11 +158,11 @@ class _Checks:
         """
         structure = self._structure(printed.shape, self._frontend(target))
         findings = [
-            found._replace(
-                message=printed.restore_message(found.message),
-                help=printed.restore_message(found.help),
+            finding._replace(
+                message=printed.restore_message(finding.message),
+                help=printed.restore_message(finding.help),
             )
-            for found in self._examine(target, structure, printed)
+            for finding in self._examine(target, structure, printed)
         ]
         if not printed.words:
             return printed, findings

@@ -75,7 +75,7 @@ def _pattern(message: str, text: str, shape: Shape) -> str:
     """Return a message without the words that only the printed words of a Dockerfile contain."""
     if shape.text.isascii() or text == shape.text:
         return message
-    words, literal = (frozenset(_BETWEEN.split(one)) for one in (text, shape.text))
+    words, literal = (frozenset(_BETWEEN.split(whole)) for whole in (text, shape.text))
 
     def replaced(match: re.Match[str]) -> str:
         if (word := match[3]) is not None:

@@ -121,7 +121,9 @@ def frontend_argument(args: Mapping[str, str], variables: Mapping[str, str] | No
         variables: bake variable -> its default; None if the arguments have none, or if the frontend
             that they name counts as a foreign one.
     """
-    value = args.get(SYNTAX) or ""
+    value = args.get(SYNTAX)
+    if not value:
+        return ""
     value = value if variables is None else substitute(value, variables)
     return value.strip().partition(" ")[0]
 

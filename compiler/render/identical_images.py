@@ -139,7 +139,11 @@ def sameness(dockerfiles: tuple[Dockerfile, ...]) -> list[int]:
 
 def _links(dockerfiles: tuple[Dockerfile, ...]) -> dict[int, list[int]]:
     """Return, by index, the Dockerfiles that each one links to, if any."""
-    linked = {n: one.target.links for n, one in enumerate(dockerfiles) if one.target.links}
+    linked = {
+        n: dockerfile.target.links
+        for n, dockerfile in enumerate(dockerfiles)
+        if dockerfile.target.links
+    }
     if not linked:
         return {}
     numbers = {dockerfile.target.name: n for n, dockerfile in enumerate(dockerfiles)}

@@ -42,7 +42,7 @@ class InheritedTriggers:
             sources: the checks of what they read.
             variables: bake variable -> its default.
         """
-        self._dockerfiles = {one.target.name: one for one in dockerfiles}
+        self._dockerfiles = {dockerfile.target.name: dockerfile for dockerfile in dockerfiles}
         self._sources, self._variables = sources, variables
         self._triggers: dict[str, tuple[str, ...]] = {}
 
@@ -78,12 +78,12 @@ class InheritedTriggers:
         except DockerfileError as error:
             return (invalid(error),)
         built = _surely_built(target, parsed, inherited)
-        found: list[Finding] = []
+        findings: list[Finding] = []
         for n, (before, after) in enumerate(zip(parsed.stages, stages, strict=True)):
-            found += self._added(target, parsed, before, after)
+            findings += self._added(target, parsed, before, after)
             if n in built:
-                found += _rejected(target, parsed, before, after)
-        return tuple(found)
+                findings += _rejected(target, parsed, before, after)
+        return tuple(findings)
 
     def _of(self, name: str) -> tuple[str, ...]:
         """Return the instructions that the image of a target triggers in its children."""
@@ -97,8 +97,8 @@ class InheritedTriggers:
             stage = str(fields.get("target", ""))
             frontend = frontend_argument(fields.get("args", {}), self._variables)
             contexts = fields.get("contexts", {})
-            found = reads(dockerfile.text, stage=stage, contexts=contexts, frontend=frontend)
-            self._triggers[name] = found.triggers
+            result = reads(dockerfile.text, stage=stage, contexts=contexts, frontend=frontend)
+            self._triggers[name] = result.triggers
         return self._triggers[name]
 
     def _added(

@@ -91,7 +91,7 @@ def _rows(matrix: Matrix, targets: tuple[Target, ...], warn: _Warnings) -> None:
         for route, drops in _drops(image):
             used[route] = used.get(route, False) or drops
     for check in matrix.checks.values():
-        patterns = [check.pattern, *(one.pattern for one in check.accepted)]
+        patterns = [check.pattern, *(accepted.pattern for accepted in check.accepted)]
         for pattern in filter(None, patterns):
             used[pattern.route] = any(matches(matrix, pattern, target) for target in targets)
     for route, matched in used.items():
@@ -127,9 +127,9 @@ def _drops(image: Image) -> Iterable[tuple[Route, bool]]:
         before.append(condition)
 
 
-def _both(one: Rule, other: Rule) -> Rule:
+def _both(rule: Rule, other: Rule) -> Rule:
     """Return the rule that matches what both rules match."""
-    both = dict(one)
+    both = dict(rule)
     for position, values in other:
         both[position] = both.get(position, values) & values
     return tuple(sorted(both.items(), key=lambda pair: pair[0]))
@@ -230,7 +230,7 @@ def _parents(plan: Plan, dockerfiles: tuple[Dockerfile, ...], warn: _Warnings) -
         if target.parent is None or parent is None or target.image in reported:
             continue
         args: Any = target.fields.get("args", {})
-        if not any(target.parent in one for one in (text, *args.values())):
+        if not any(target.parent in value for value in (text, *args.values())):
             reported.add(target.image)
             if _names_tag(text, target.parent, MatrixReferences(plan)):
                 continue

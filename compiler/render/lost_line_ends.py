@@ -52,7 +52,7 @@ class LineEndChecks:
         """Take the templates of the project."""
         self._templates = templates
         self._by_template: dict[str, _LostLineEnds] = {}
-        self._found: dict[Shape, tuple[Diagnostic, ...]] = {}
+        self._by_shape: dict[Shape, tuple[Diagnostic, ...]] = {}
 
     def findings(self, target: Target, text: str, shape: Shape) -> tuple[Diagnostic, ...]:
         """Return what lost the line end before it; each shape is examined once.
@@ -60,13 +60,13 @@ class LineEndChecks:
         For an instruction it is an error. For a line of a here-document, or one that continues an
         instruction, it is a warning.
         """
-        if shape not in self._found:
+        if shape not in self._by_shape:
             name = target.template
             if name not in self._by_template:
                 self._by_template[name] = _LostLineEnds(self._templates, name)
             checks = self._by_template[name]
-            self._found[shape] = checks.findings(shape.text, text, target.scope)
-        return self._found[shape]
+            self._by_shape[shape] = checks.findings(shape.text, text, target.scope)
+        return self._by_shape[shape]
 
 
 class _LostLineEnds:
@@ -75,11 +75,11 @@ class _LostLineEnds:
     def __init__(self, templates: Templates, name: str) -> None:
         """Take the templates of the project, and the name of the one that is examined."""
         self._templates, self._name = templates, name
-        found = [] if name.startswith(EXISTING) else [*_starts(templates, name)]
-        self._known = _Known(found)
-        self._prints = any(start.is_printed for start in found)
+        starts = [] if name.startswith(EXISTING) else [*_starts(templates, name)]
+        self._known = _Known(starts)
+        self._prints = any(start.is_printed for start in starts)
         """Whether a line end may be lost before an instruction that an expression prints."""
-        self._joins = any(start.is_joined for start in found)
+        self._joins = any(start.is_joined for start in starts)
         """Whether a line end may be lost within an instruction."""
         self._marked: tuple[MarkedSandbox, Renderer] | None = None
 
@@ -91,8 +91,8 @@ class _LostLineEnds:
             text: the Dockerfile.
             scope: what its template was rendered for.
         """
-        found = self._find(shape, text, scope)
-        errors = [lost for lost in found if lost.is_instruction]
+        lost_ends = self._find(shape, text, scope)
+        errors = [lost for lost in lost_ends if lost.is_instruction]
         return tuple(
             Diagnostic(
                 code=Code.LOST_LINE_END,
@@ -103,7 +103,7 @@ class _LostLineEnds:
                 "its own line",
                 severity=Severity.ERROR if lost.is_instruction else Severity.WARNING,
             )
-            for lost in errors or found
+            for lost in errors or lost_ends
         )
 
     def _find(self, shape: str, text: str, scope: Mapping[str, Any]) -> "tuple[LostLine, ...]":
@@ -134,8 +134,8 @@ class _LostLineEnds:
 class _Known:
     """Instructions and comments of templates, to find them within the lines of a Dockerfile."""
 
-    def __init__(self, found: Iterable[Start]) -> None:
-        self._texts = {start.text[:_COMPARED] for start in found if start.text}
+    def __init__(self, starts: Iterable[Start]) -> None:
+        self._texts = {start.text[:_COMPARED] for start in starts if start.text}
         self._lengths = sorted(set(map(len, self._texts)), reverse=True)
         firsts = (text.split(None, 1)[0].rstrip("\\") for text in self._texts)
         words = {"#" if word.startswith("#") else rf"{word}(?=[ \t\n\\])" for word in firsts}

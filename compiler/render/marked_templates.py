@@ -84,17 +84,17 @@ class _Lines:
         self._line = line + text.count("\n")
         if kind == "data":
             return [*self._starts(line, text)]
-        found: list[tuple[int, Start]] = []
+        starts: list[tuple[int, Start]] = []
         if kind in _BEGINS and self._is_start and self._is_removed:
             is_printed = kind == "variable_begin" and self._losing > 0
-            found.append((0, self._start(line, "")._replace(is_printed=is_printed)))
+            starts.append((0, self._start(line, "")._replace(is_printed=is_printed)))
         if kind in _ENDS and "\n" in text:
             self._lose(line, is_wanted=_WANTED.search(text) is not None)
         elif kind in {"variable_begin", "variable_end"}:
             self._is_start = False
         if kind == "block_begin":
             self._is_certain = False
-        return found
+        return starts
 
     def _lose(self, line: int, *, is_wanted: bool) -> None:
         if not self._is_start:

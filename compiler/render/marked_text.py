@@ -62,8 +62,8 @@ def keeping_marks(function: Callable[..., Any], marked: Callable[..., Any]) -> C
         if not isinstance(arguments[first], MarkedText) or type(plain) is not str:
             return plain
         values[first] = str(arguments[first])
-        found = marked(*values, **named)
-        return with_marks(found) if MARKS.sub("", str(found)) == plain else plain
+        result = marked(*values, **named)
+        return with_marks(result) if MARKS.sub("", str(result)) == plain else plain
 
     return call
 

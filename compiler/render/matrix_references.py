@@ -124,7 +124,7 @@ class MatrixReferences:
 
         That is the one with this tag; if the tag is not known, the first one in the repository.
         """
-        full = _VARIABLE.sub(lambda found: self.values.get(found[1] or found[2], found[0]), name)
+        full = _VARIABLE.sub(lambda match: self.values.get(match[1] or match[2], match[0]), name)
         repository = _repository(full)
         if "$" in repository:
             return None
@@ -174,7 +174,11 @@ class MatrixReferences:
 
 
 def _tags(target: Target) -> tuple[str, ...]:
-    of_platforms = [tag for one in target.platform_tags for tag in (*one.tags, *one.moving)]
+    of_platforms = [
+        tag
+        for platform_tags in target.platform_tags
+        for tag in (*platform_tags.tags, *platform_tags.moving)
+    ]
     shared = target.shared
     return (
         *target.tags,
@@ -220,13 +224,13 @@ def edits(text: str, alphabet: str) -> Iterator[str]:
             yield before + after[1] + after[0] + after[2:]
 
 
-def one_edit(one: str, other: str) -> bool:
+def one_edit(word: str, other: str) -> bool:
     """Return whether one insertion, deletion, replacement or swap makes two texts equal.
 
     >>> one_edit("biuld", "build"), one_edit("buil", "build"), one_edit("base", "build")
     (True, True, False)
     """
-    return abs(len(one) - len(other)) <= 1 and other in edits(one, "".join(sorted(set(other))))
+    return abs(len(word) - len(other)) <= 1 and other in edits(word, "".join(sorted(set(other))))
 
 
 def _warning(code: Code, message: str, help_: str, word: Word) -> Finding:

@@ -51,20 +51,20 @@ def parse(text: str) -> "tuple[DockerfileAst, frozenset[int]]":
     head = text.lstrip()[:1] in {"#", "\ufeff"} and not text.isascii()
     if head and (false := re.match(_FALSE, text)):  # for BuildKit, it is only a comment
         text = f"{text[: false.start('equals')]} {text[false.end('equals') :]}"
-    found = {}
+    matches = {}
     if "<<" in text:
-        escapes = (one.value for one in directives(text) if one.name == "escape")
+        escapes = (directive.value for directive in directives(text) if directive.name == "escape")
         escape = next(escapes, "\\")
         at = line = 0
         for match in _pattern(escape).finditer(text):
             line += text.count("\n", at, match.start())
             at = match.start()
-            found[line + 1] = match
+            matches[line + 1] = match
     # Without `ONBUILD`, an instruction ends where it ends for BuildKit.
-    tree = parse_ast(_without(text, found.values()))
-    lines = {step.start_line for step in tree.instructions if step.heredocs} & found.keys()
-    if lines != found.keys():  # the others are within here-documents, or have none
-        tree = parse_ast(_without(text, map(found.__getitem__, sorted(lines))))
+    tree = parse_ast(_without(text, matches.values()))
+    lines = {step.start_line for step in tree.instructions if step.heredocs} & matches.keys()
+    if lines != matches.keys():  # the others are within here-documents, or have none
+        tree = parse_ast(_without(text, map(matches.__getitem__, sorted(lines))))
     return tree, frozenset(lines)
 
 

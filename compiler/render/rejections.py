@@ -30,9 +30,9 @@ def rejected_instructions(
         unsettled: what the words of this variant make invalid.
         stages: the stages.
     """
-    for found in (*structure.stage_findings, *unsettled):
-        if _matters(found, target, stages, structure.links):
-            yield found.finding
+    for stage_finding in (*structure.stage_findings, *unsettled):
+        if _matters(stage_finding, target, stages, structure.links):
+            yield stage_finding.finding
 
 
 def invalid_bases(
@@ -59,33 +59,33 @@ def invalid_bases(
     values = argument_values(structure.arguments, known, structure.escape, printed)
     # A late argument is the reason why the name is empty.
     late = {
-        found.line
-        for found in structure.findings
-        if found.code is Code.LATE_ARG and found.severity is Severity.ERROR
+        finding.line
+        for finding in structure.findings
+        if finding.code is Code.LATE_ARG and finding.severity is Severity.ERROR
     }
-    found = {
+    findings = {
         base.word: base_finding(base, stages, values, structure.escape, printed)
         for base in structure.bases
         if base.word.line not in late
     }
-    return {word: finding for word, finding in found.items() if finding is not None}
+    return {word: finding for word, finding in findings.items() if finding is not None}
 
 
 def _matters(
-    found: StageFinding,
+    stage_finding: StageFinding,
     target: Target,
     stages: StageNames,
     links: Mapping[int, frozenset[int]],
 ) -> bool:
     """Return whether BuildKit rejects a Dockerfile for a target because of a finding."""
     args: Mapping[str, str] = target.fields.get("args", {})  # type: ignore[assignment]
-    if found.argument and found.argument in args:
+    if stage_finding.argument and stage_finding.argument in args:
         return False
-    if not found.is_late or found.stage < 0:
+    if not stage_finding.is_late or stage_finding.stage < 0:
         return True
-    if found.below & stages.replaced:
+    if stage_finding.below & stages.replaced:
         return False
     wanted = str(target.fields.get("target", "")).lower()
     last = [n for n, name in enumerate(stages.names) if not wanted or name == wanted][-1:]
     built = {number: reads for number, reads in links.items() if number not in stages.replaced}
-    return found.stage in closure(last, built) - stages.replaced
+    return stage_finding.stage in closure(last, built) - stages.replaced

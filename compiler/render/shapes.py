@@ -50,13 +50,13 @@ class Printed(NamedTuple):
 
 def marks_in(parts: Iterable[str]) -> tuple[int, ...]:
     """Return the numbers of the marks in some texts, each once, in ascending order."""
-    found = {
+    marks = {
         ord(mark) - FIRST_MARK
         for part in parts
         if not part.isascii()
         for mark in _MARKS.findall(part)
     }
-    return tuple(sorted(found))
+    return tuple(sorted(marks))
 
 
 def without_marks(text: str, replacement: str = "…") -> str:

@@ -63,11 +63,11 @@ class SharedParses:
             for stage, start, end in zip(shared.parsed.stages, shared.starts, ends, strict=True)
         )
         arguments = tuple(
-            one._replace(
-                name=printed.restore(one.name),
-                default=None if one.default is None else printed.restore(one.default),
+            argument._replace(
+                name=printed.restore(argument.name),
+                default=None if argument.default is None else printed.restore(argument.default),
             )
-            for one in shared.parsed.arguments
+            for argument in shared.parsed.arguments
         )
         return shared.parsed._replace(arguments=arguments, stages=stages, instructions=steps)
 
@@ -99,7 +99,7 @@ def _read_shape(shape: Shape) -> _Shared | None:
 
 
 def _texts(step: Instruction) -> list[str]:
-    documents = [text for one in step.heredocs for text in (one.name, one.content)]
+    documents = [text for heredoc in step.heredocs for text in (heredoc.name, heredoc.content)]
     return [step.text, *step.flags, *step.arguments, *documents]
 
 

@@ -66,26 +66,30 @@ class UnsettledFindings:
 
     def __init__(self, instructions: Iterable[StageInstruction] = ()) -> None:
         """Take the instructions of one shape."""
-        self._each = [(one, selection(marks_in(_texts(one)))) for one in instructions]
-        self._words = selection(marks_in(text for one, _ in self._each for text in _texts(one)))
-        self._found: dict[tuple[str, ...], tuple[StageFinding, ...]] = {}
-        self._found_in: dict[tuple[object, ...], tuple[StageFinding, ...]] = {}
+        self._each = [
+            (instruction, selection(marks_in(_texts(instruction)))) for instruction in instructions
+        ]
+        self._words = selection(
+            marks_in(text for instruction, _ in self._each for text in _texts(instruction))
+        )
+        self._by_words: dict[tuple[str, ...], tuple[StageFinding, ...]] = {}
+        self._by_instruction: dict[tuple[object, ...], tuple[StageFinding, ...]] = {}
         """The same for single instructions: their number and words."""
 
     def of(self, printed: Printed) -> tuple[StageFinding, ...]:
         """Return the findings with the words of a variant."""
         words = self._words(printed.words)
-        found = self._found.get(words)
-        if found is None:
-            found = self._found[words] = tuple(self._findings(printed))
-        return found
+        findings = self._by_words.get(words)
+        if findings is None:
+            findings = self._by_words[words] = tuple(self._findings(printed))
+        return findings
 
     def _findings(self, printed: Printed) -> Iterator[StageFinding]:
         for number, (instruction, select) in enumerate(self._each):
             key = (number, select(printed.words))
-            if key not in self._found_in:
-                self._found_in[key] = tuple(instruction.findings(printed))
-            yield from self._found_in[key]
+            if key not in self._by_instruction:
+                self._by_instruction[key] = tuple(instruction.findings(printed))
+            yield from self._by_instruction[key]
 
 
 def _texts(each: StageInstruction) -> tuple[str, ...]:

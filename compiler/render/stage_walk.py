@@ -177,22 +177,22 @@ class StageWalk:
 
     def _execute(self, step: Instruction, state: ImageState, stage: Stage) -> ImageState:
         """Return the state after a step."""
-        found: dict[str, Step] = dict(state.steps)
+        steps: dict[str, Step] = dict(state.steps)
         if step.keyword == "RUN":
-            name = self._run(step, state, found)
+            name = self._run(step, state, steps)
             files = name
         else:
             linked = is_linked(step)
-            name = self._copy(step, state._replace(files="") if linked else state, state, found)
+            name = self._copy(step, state._replace(files="") if linked else state, state, steps)
             files = name_of(state.files, name) if linked and state.files else name
         if self._build.uncached is None or stage.name in self._build.uncached:
             name = files = name_of("no-cache", name)
-        found[name] = Step(
+        steps[name] = Step(
             name, step.text, step.line + self._build.header, step.pattern or step.text
         )
-        return state._replace(files=files, steps=found)
+        return state._replace(files=files, steps=steps)
 
-    def _run(self, step: Instruction, state: ImageState, found: dict[str, Step]) -> str:
+    def _run(self, step: Instruction, state: ImageState, steps: dict[str, Step]) -> str:
         """Name a `RUN`."""
         flags = tuple(
             expand(flag, state.environment, state.base, self._escape) if "$" in flag else flag
@@ -200,7 +200,7 @@ class StageWalk:
         )
         step = step._replace(flags=flags)
         _, others, mounts, *command = instruction_inputs(step)
-        read_ = [self._read(one, state, found) for one in sources(step, self._escape)]
+        read_ = [self._read(source, state, steps) for source in sources(step, self._escape)]
         return name_of(
             "RUN",
             (state.files, state.base, self._build.platform, self._build.execution),
@@ -212,7 +212,7 @@ class StageWalk:
         )
 
     def _copy(
-        self, step: Instruction, below: ImageState, state: ImageState, found: dict[str, Step]
+        self, step: Instruction, below: ImageState, state: ImageState, steps: dict[str, Step]
     ) -> str:
         """Name a `COPY` or `ADD`; `below` has the files that it depends on."""
 
@@ -223,8 +223,8 @@ class StageWalk:
         paths = tuple("$" if is_unknown(word) else word for word in words)
         flags = tuple(map(expanded, step.flags))
         read_: list[object] = [
-            (base_name(one), self._read(one, state, found))
-            for one in sources(step._replace(arguments=paths, flags=flags), "")
+            (base_name(source), self._read(source, state, steps))
+            for source in sources(step._replace(arguments=paths, flags=flags), "")
         ]
         read_ += [word for word in words[:-1] if is_address(word)]
         read_ += documents(step, words, state.environment, state.base)
@@ -233,7 +233,7 @@ class StageWalk:
         epoch = self._build.arguments.get(EPOCH, "")
         return name_of(step.keyword, below.files, options, read_, target, epoch)
 
-    def _read(self, source: Source, state: ImageState, found: dict[str, Step]) -> object:
+    def _read(self, source: Source, state: ImageState, steps: dict[str, Step]) -> object:
         """Return what stands for the files that an instruction reads; note the steps before it."""
         name = expand(source.name, {**self._globals, **state.environment}, "", self._escape)
         if not name:
@@ -246,5 +246,5 @@ class StageWalk:
             other = self._image(name, self._build.platform)
         else:
             other = self._stage(number)
-        found.update(other.steps)
+        steps.update(other.steps)
         return [other.files, posixpath.normpath(f"/{source.path}")]

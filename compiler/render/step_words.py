@@ -43,10 +43,10 @@ def expand(word: str, values: Mapping[str, str], base: str, escape: str) -> str:
 def _expand(word: str, values: tuple[tuple[str, str], ...], base: str, escape: str) -> str:
     """Return what `expand` returns, given the values of the variables that a word uses."""
     known = dict(values)
-    found = [*_USED.finditer(word)] if base else []
-    unknown = [match["braced"] or match["bare"] for match in found]
+    matches = [*_USED.finditer(word)] if base else []
+    unknown = [match["braced"] or match["bare"] for match in matches]
     unknown = [name for name in unknown if name not in known]
-    if unknown and any(match["braced"] and not match["plain"] for match in found):
+    if unknown and any(match["braced"] and not match["plain"] for match in matches):
         return _placeholder(base, word, json.dumps(known))
     known |= {name: _placeholder(base, name) for name in unknown}
     try:

@@ -92,7 +92,7 @@ class Structure:
         expands = any("$" in f"{base.word.text} {base.platform}" for base in self.bases)
         if expands:
             parts += [f"{argument.name} {argument.default}" for argument in self.arguments]
-        needs_args = expands or any(found.argument for found in self.stage_findings)
+        needs_args = expands or any(finding.argument for finding in self.stage_findings)
         object.__setattr__(self, "needed", selection(marks_in(parts)))
         object.__setattr__(self, "fields", ("args", *_FIELDS) if needs_args else _FIELDS)
 
@@ -117,10 +117,10 @@ def read_structure(text: str, frontend: str = "") -> Structure:
     return Structure(
         escape=parsed.escape,
         stage_findings=tuple(
-            found
+            finding
             for instruction in instructions
             if not instruction.depends_on_marks
-            for found in instruction.findings(plain)
+            for finding in instruction.findings(plain)
         ),
         unsettled=UnsettledFindings(filter(attrgetter("depends_on_marks"), instructions)),
         links=certain_links(parsed),

@@ -23,7 +23,7 @@ def test_dockerfile(target: Target) -> str:
 
 def test_syntax(target: Target) -> str:
     """Return the directive that the Dockerfile of a target's tests must begin with; mostly none."""
-    return f"# syntax={DEVICE_SYNTAX}\n" if any(one.devices for one in target.tests) else ""
+    return f"# syntax={DEVICE_SYNTAX}\n" if any(test.devices for test in target.tests) else ""
 
 
 def test_steps(target: Target) -> Iterator[tuple[ImageTest, str]]:
@@ -32,12 +32,12 @@ def test_steps(target: Target) -> Iterator[tuple[ImageTest, str]]:
     A file is copied, which fails if it is missing: an image without a shell can run no command.
     Copies come last, so that no command sees them.
     """
-    for one in target.tests:
-        if one.part is ImagePart.SHELL:
-            yield one, _step(one)
-    for n, one in enumerate(one for one in target.tests if one.part is ImagePart.FILES):
-        paths = json.dumps([one.value, f"{_FOLDER}/{n}/"], ensure_ascii=False)
-        yield one, f"COPY --from={target.name} {paths}\n"
+    for test in target.tests:
+        if test.part is ImagePart.SHELL:
+            yield test, _step(test)
+    for n, test in enumerate(test for test in target.tests if test.part is ImagePart.FILES):
+        paths = json.dumps([test.value, f"{_FOLDER}/{n}/"], ensure_ascii=False)
+        yield test, f"COPY --from={target.name} {paths}\n"
 
 
 def _step(test: ImageTest) -> str:

@@ -140,7 +140,8 @@ def _own(
     own = candidates[0]
     used: set[_Candidate] = set()
     written = [
-        _neighbours(templates.lines(one.file), one.number) for one in candidates[:_MOST_EQUAL]
+        _neighbours(templates.lines(candidate.file), candidate.number)
+        for candidate in candidates[:_MOST_EQUAL]
     ]
     for n in (*equal[-_MOST_EQUAL:], number):
         rendered = _neighbours(lines, n)

@@ -52,10 +52,10 @@ class Templates(TemplateFiles):
             files: the template that was rendered, then all that it includes.
         """
         named = (
-            (file, number, found[1])
+            (file, number, match[1])
             for file in files
             for number, line in enumerate(self.lines(file), 1)
-            if (found := VERSION_FILTER.search(line))
+            if (match := VERSION_FILTER.search(line))
         )
         file, line, word = next(named, (files[0], 1, ""))
         location = self.locate(file, line, word)

@@ -54,7 +54,7 @@ def unused_arguments(
             else:
                 undeclared.setdefault(key, []).append(dockerfile)
     undeclared = {key: members for key, members in undeclared.items() if key not in declared}
-    by_target = {one.target.name: one for one in dockerfiles if undeclared}
+    by_target = {dockerfile.target.name: dockerfile for dockerfile in dockerfiles if undeclared}
     located: dict[str, set[Location]] = {}
     """Argument -> where it is declared, or reported."""
     for (name, _), members in undeclared.items():

@@ -196,25 +196,27 @@ def _twice(compared: _Compared, blocks: list[int], problems: Problems) -> None:
     located: dict[tuple[Route, ...], tuple[Location, ...]] = {}
     reports: dict[tuple[Location, ...], tuple[int, int, int, list[int]]] = {}
     for numbers in alike.values():
-        one, *rest = numbers
-        others = [n for n in rest if _block(blocks, n) != _block(blocks, one)]
+        earliest, *rest = numbers
+        others = [n for n in rest if _block(blocks, n) != _block(blocks, earliest)]
         if not others:
             continue
-        other = next((n for n in others if len(_apart(compared, one, n)) == 1), others[0])
+        other = next((n for n in others if len(_apart(compared, earliest, n)) == 1), others[0])
         # Two values or images are reported once, however many pairs of targets they have, and so
         # are all values that one expression supplies.
-        routes = _routes(compared, one, other)
+        routes = _routes(compared, earliest, other)
         if routes not in located:
             places = [compared.matrix.source.locate(route, key=True) for route in routes]
             located[routes] = tuple(dict.fromkeys(places))
-        reports.setdefault(located[routes], (one, other, len(numbers) - 2, []))[-1].append(one)
-    for (place, *others_at), (one, other, more, pairs) in reports.items():
+        reports.setdefault(located[routes], (earliest, other, len(numbers) - 2, []))[-1].append(
+            earliest
+        )
+    for (place, *others_at), (earliest, other, more, pairs) in reports.items():
         extra = [f"{more} more"] if more else []
         if len(pairs) > 1:
             extra.append(f"{_count(len(pairs) - 1, 'pair')} like them")
         suffix = f" (and {', and '.join(extra)})" if extra else ""
-        names = " and ".join(repr(compared.targets[n].name) for n in (one, other))
-        templates = _listed(_templates(compared, [one, other]), "and", _MAX_LISTED)
+        names = " and ".join(repr(compared.targets[n].name) for n in (earliest, other))
+        templates = _listed(_templates(compared, [earliest, other]), "and", _MAX_LISTED)
         problems.add(
             Diagnostic(
                 code=Code.SAME_IMAGE,
@@ -227,18 +229,18 @@ def _twice(compared: _Compared, blocks: list[int], problems: Problems) -> None:
         )
 
 
-def _apart(compared: _Compared, one: int, other: int) -> list[int]:
+def _apart(compared: _Compared, first: int, other: int) -> list[int]:
     """Return the positions of the axes in which two targets of one image differ."""
-    left, right = compared.targets[one], compared.targets[other]
+    left, right = compared.targets[first], compared.targets[other]
     if left.image != right.image:
         return []
     return [n for n, value in enumerate(left.values) if value is not right.values[n]]
 
 
-def _routes(compared: _Compared, one: int, other: int) -> tuple[Route, ...]:
+def _routes(compared: _Compared, first: int, other: int) -> tuple[Route, ...]:
     """Return where two targets differ: at an axis value of each, or at their images."""
-    targets = (compared.targets[one], compared.targets[other])
-    apart = _apart(compared, one, other)
+    targets = (compared.targets[first], compared.targets[other])
+    apart = _apart(compared, first, other)
     if len(apart) == 1:
         return tuple(target.values[apart[0]].route for target in targets)
     images = dict.fromkeys(target.image for target in targets)

@@ -66,8 +66,10 @@ def _table(outcome: Outcome, seconds: float, places: Mapping[str, str]) -> str:
         "failed": len(outcome.failed),
         "skipped": len(outcome.skipped),
     }
-    said = [f"{count:,} {what}" for what, count in counts.items() if count or what == "built"]
-    lines.append(f"{', '.join(said)} in {seconds:.0f} s")
+    counted_outcomes = [
+        f"{count:,} {what}" for what, count in counts.items() if count or what == "built"
+    ]
+    lines.append(f"{', '.join(counted_outcomes)} in {seconds:.0f} s")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -76,10 +78,10 @@ def _plain(outcome: Outcome) -> Mapping[str, object]:
         "version": 1,
         "built": {
             name: {
-                "digest": said.get("containerimage.digest"),
+                "digest": metadata.get("containerimage.digest"),
                 "seconds": round(outcome.seconds.get(name, 0.0), 1),
             }
-            for name, said in outcome.built.items()
+            for name, metadata in outcome.built.items()
         },
         "failed": {name: {"tail": tail} for name, tail in outcome.failed.items()},
         "skipped": dict(outcome.skipped),

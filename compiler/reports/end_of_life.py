@@ -53,12 +53,12 @@ def find_ends(plan: Plan, targets: Iterable[Target]) -> tuple[EndOfLife, ...]:
         for axis, value in zip(target.axes, target.values, strict=True):
             names.setdefault((axis, value.index), []).append(target.name)
     ends = [
-        EndOfLife(axis=axis.name, value=value.text, end=value.eol, targets=tuple(found))
+        EndOfLife(axis=axis.name, value=value.text, end=value.eol, targets=tuple(ending))
         for axis in plan.matrix.axes.values()
         for value in axis.values
-        if value.eol is not None and (found := names.get((axis.name, value.index)))
+        if value.eol is not None and (ending := names.get((axis.name, value.index)))
     ]
-    return tuple(sorted(ends, key=lambda one: one.end))
+    return tuple(sorted(ends, key=lambda end: end.end))
 
 
 def format_ends(ends: Sequence[EndOfLife], today: date, *, as_json: bool) -> str:
@@ -72,13 +72,13 @@ def format_ends(ends: Sequence[EndOfLife], today: date, *, as_json: bool) -> str
     if as_json:
         values = [
             {
-                "axis": one.axis,
-                "value": one.value,
-                "eol": one.end.isoformat(),
-                "days": one.days(today),
-                "targets": list(one.targets),
+                "axis": end.axis,
+                "value": end.value,
+                "eol": end.end.isoformat(),
+                "days": end.days(today),
+                "targets": list(end.targets),
             }
-            for one in ends
+            for end in ends
         ]
         return json.dumps({"version": 1, "values": values}, indent=1) + "\n"
     if not ends:
@@ -86,12 +86,12 @@ def format_ends(ends: Sequence[EndOfLife], today: date, *, as_json: bool) -> str
     rows = [["AXIS", "VALUE", "EOL", "DAYS", "TARGETS"]]
     rows += [
         [
-            one.axis,
-            one.value,
-            one.end.isoformat(),
-            str(one.days(today)) if one.days(today) >= 0 else "ended",
-            shortened(one.targets, _MOST_TARGETS),
+            end.axis,
+            end.value,
+            end.end.isoformat(),
+            str(end.days(today)) if end.days(today) >= 0 else "ended",
+            shortened(end.targets, _MOST_TARGETS),
         ]
-        for one in ends
+        for end in ends
     ]
     return "".join(f"{line}\n" for line in columns(rows))

@@ -40,11 +40,15 @@ class Grid(NamedTuple):
 def grid_of(plan: Plan, targets: Sequence[Target]) -> Grid | None:
     """Return targets as a grid; None unless they differ in exactly two of image and axes."""
     dimensions = _dimensions(plan, targets)
-    varying = [one for one in dimensions if one.is_varying]
+    varying = [dimension for dimension in dimensions if dimension.is_varying]
     if len(varying) != 2:  # noqa: PLR2004 - the axes of a grid
         return None
     rows, across = varying
-    same = [f"{one.name}={one.values[0]}" for one in dimensions if len(one.values) == 1]
+    same = [
+        f"{dimension.name}={dimension.values[0]}"
+        for dimension in dimensions
+        if len(dimension.values) == 1
+    ]
     common = f", all with {', '.join(same)}" if same else ""
     return Grid(
         rows,
@@ -81,7 +85,7 @@ def _dimensions(plan: Plan, targets: Sequence[Target]) -> list[_Dimension]:
     names = tuple(name for name in plan.matrix.images if name in images)
     axes = (_dimension(axis, targets) for axis in plan.matrix.axes.values())
     of_images = _Dimension("image", lambda target: target.image, names, len(names) > 1)
-    return [of_images, *(one for one in axes if one.values != ("null",))]
+    return [of_images, *(dimension for dimension in axes if dimension.values != ("null",))]
 
 
 def _dimension(axis: Axis, targets: Sequence[Target]) -> _Dimension:
@@ -94,9 +98,13 @@ def _dimension(axis: Axis, targets: Sequence[Target]) -> _Dimension:
     texts = [value.text for value in axis.values]
     order = texts if "null" in texts else ["null", *texts]
     own = {of(target) for target in targets if axis.name in target.axes}
-    return _Dimension(axis.name, of, tuple(one for one in order if one in present), len(own) > 1)
+    return _Dimension(
+        axis.name, of, tuple(value for value in order if value in present), len(own) > 1
+    )
 
 
 def _cell(target: Target) -> str:
     """Return the platforms of a target, of Linux only the architecture."""
-    return ",".join(one.removeprefix("linux/") for one in target.platforms) or _ANY_PLATFORM
+    return (
+        ",".join(platform.removeprefix("linux/") for platform in target.platforms) or _ANY_PLATFORM
+    )

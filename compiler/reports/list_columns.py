@@ -33,7 +33,9 @@ def _natural(text: str) -> list[tuple[bool, int, str]]:
     ['a-3.9', 'a-3.10']
     """
     pieces = filter(None, _DIGITS.split(text))
-    return [(not one.isdecimal(), int(one) if one.isdecimal() else 0, one) for one in pieces]
+    return [
+        (not piece.isdecimal(), int(piece) if piece.isdecimal() else 0, piece) for piece in pieces
+    ]
 
 
 def _column(title: str, cell: Callable[[Target], str]) -> Column:
@@ -45,7 +47,11 @@ def _joined(title: str, values: Callable[[Target], Iterable[str]], separator: st
 
 
 def _platform_tags(target: Target) -> list[BakeString]:
-    return [tag for one in target.platform_tags for tag in (*one.tags, *one.moving)]
+    return [
+        tag
+        for platform_tags in target.platform_tags
+        for tag in (*platform_tags.tags, *platform_tags.moving)
+    ]
 
 
 _FIXED: Mapping[str, Column] = {
@@ -97,7 +103,7 @@ def default_columns(plan: Plan, targets: Sequence[Target]) -> tuple[str, ...]:
 
     An axis that no target has is left out, and so are kinds of tags that none has.
     """
-    axes = [name for name in plan.matrix.axes if any(name in one.axes for one in targets)]
+    axes = [name for name in plan.matrix.axes if any(name in target.axes for target in targets)]
     known = known_columns(plan)
     others = [name for name in _OPTIONAL if any(map(known[name].cell, targets))]
     return tuple(dict.fromkeys(("target", "image", *axes, "platforms", "tags", *others)))

@@ -50,8 +50,8 @@ def listing(
     A grid of targets that do not differ in exactly two axes, or that does not fit, is a table.
     """
     if environment is not None:
-        found = resolve_variables(plan, environment)
-        values = found.values | {name: f"${{{name}}}" for name in found.missing}
+        resolved = resolve_variables(plan, environment)
+        values = resolved.values | {name: f"${{{name}}}" for name in resolved.missing}
         targets = tuple(with_resolved_tags(target, values) for target in targets)
     match output_format:
         case ListFormat.NAMES:
@@ -89,8 +89,10 @@ def with_resolved_tags(target: Target, values: Mapping[str, str]) -> Target:
         repositories=target.repositories and resolved(target.repositories),
         shared=RenderedTags(*map(resolved, target.shared)),
         platform_tags=tuple(
-            PlatformTags(one.platform, resolved(one.tags), resolved(one.moving))
-            for one in target.platform_tags
+            PlatformTags(
+                platform_tags.platform, resolved(platform_tags.tags), resolved(platform_tags.moving)
+            )
+            for platform_tags in target.platform_tags
         ),
     )
 
@@ -101,6 +103,6 @@ def _table(
     """Return aligned columns; the cell of an axis that an image lacks is empty."""
     known = known_columns(plan)
     shown = [known[name] for name in names or default_columns(plan, targets)]
-    rows = [[one.title for one in shown]]
-    rows += [[one.cell(target) for one in shown] for target in targets]
+    rows = [[column.title for column in shown]]
+    rows += [[column.cell(target) for column in shown] for target in targets]
     return "".join(f"{line}\n" for line in aligned(rows, terminal=terminal))

@@ -101,8 +101,8 @@ def _pair(old: object, new: object) -> dict[str, object]:
     return {"from": old, "to": new}
 
 
-def _replaced(one: Replaced) -> dict[str, str | None]:
-    return {"name": one.name, "from": one.old or None, "to": one.new or None}
+def _replaced(package: Replaced) -> dict[str, str | None]:
+    return {"name": package.name, "from": package.old or None, "to": package.new or None}
 
 
 def _markdown(diff: ReleaseDiff) -> Iterator[str]:
@@ -127,12 +127,12 @@ def _markdown(diff: ReleaseDiff) -> Iterator[str]:
         for change in diff.changes
         for base in change.bases
     )
-    packages = Counter(one for change in diff.changes for one in change.packages or ())
+    packages = Counter(package for change in diff.changes for package in change.packages or ())
     for heading, counts in (("base image", bases), ("package", packages)):
         if counts:
             lines = [
-                [markdown(one.name), markdown(one.old), markdown(one.new), f"{count:,}"]
-                for one, count in sorted(counts.items())
+                [markdown(kind.name), markdown(kind.old), markdown(kind.new), f"{count:,}"]
+                for kind, count in sorted(counts.items())
             ]
             yield from _table([heading, "before", "after", "images"], lines)
             yield ""

@@ -91,7 +91,7 @@ def _grid(plan: Plan, targets: Sequence[Target], summary: RunSummary) -> list[st
     return _shortened_table(
         [*map(markdown, down), *titles],
         [
-            [*map(markdown, key), *(cells.get(one, "") for one in columns or [""])]
+            [*map(markdown, key), *(cells.get(column, "") for column in columns or [""])]
             for key, cells in rows.items()
         ],
     )

@@ -41,7 +41,7 @@ def short_diff(changes: Iterable[Change]) -> Iterator[str]:
 
 def _lines(change: Change) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the lines that only the old and only the new file has, in linear time."""
-    old, new = ((one or b"").decode(errors="replace").split("\n") for one in change[2:])
+    old, new = ((content or b"").decode(errors="replace").split("\n") for content in change[2:])
     return tuple(_without(old, new)), tuple(_without(new, old))
 
 

@@ -44,7 +44,7 @@ def compose(
     A parser stops at its first syntax error. If quotes are the remedy, the value is replaced by
     letters and the text is parsed again, so that one run reports all such errors.
     """
-    found: dict[tuple[str, int], RawDiagnostic] = {}
+    findings: dict[tuple[str, int], RawDiagnostic] = {}
     replaced: list[RawDiagnostic] = []
     current = text
     while True:
@@ -67,9 +67,9 @@ def compose(
         again = failure is not None and bool(quotes) and not full
         # Other errors may follow from these values; real ones are found again.
         kept = quotes if again else new
-        found.update({(finding.code, finding.start): finding for finding in kept})
+        findings.update({(finding.code, finding.start): finding for finding in kept})
         if not again:
-            return composer.root, list(found.values())
+            return composer.root, list(findings.values())
         replaced += quotes
         for value in quotes:
             width = value.end - value.start

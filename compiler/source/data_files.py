@@ -34,8 +34,6 @@ _LONGEST_NUMBER = 1000
 
 _LONGEST_BITS = 3 * _LONGEST_NUMBER
 
-_JSON_REMEDY = "write keys and texts in double quotes, and no comma after the last entry"
-
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _JSON_ESCAPE = re.compile(r"\\[bfru]")
 _TOML_ESCAPE = re.compile(r"\\(?:([bfre])|[xuU]([\dA-Fa-f]+)|.)", re.DOTALL)
@@ -89,9 +87,7 @@ def _read_json(page: SourceText) -> Any:
             object_pairs_hook=_unique,
         )
     except json.JSONDecodeError as error:
-        comment = page.text[error.pos : error.pos + 1] in ("/", "#")
-        remedy = "JSON has no comments: remove it" if comment else _JSON_REMEDY
-        page.refuse([invalid_json(error, code=Code.DATA_SYNTAX, remedy=remedy)])
+        page.refuse([invalid_json(error, code=Code.DATA_SYNTAX)])
     except (RecursionError, _Suspicious):
         data = None
     if not isinstance(data, dict | list) or _too_deep(data) or _JSON_ESCAPE.search(page.text):
@@ -170,10 +166,10 @@ class _Suspicious(Exception):  # noqa: N818
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         raise _Suspicious
-    return found
+    return mapping
 
 
 def _no_constant(_: str) -> NoReturn:

@@ -87,33 +87,33 @@ class Source:
         The location of an empty value is that of its key. If nothing has this route, it is the
         location of the nearest value above: of a mapping or list, that of its key.
         """
-        found = self._walk(route)
-        node, page = found.node.located(found.page)
+        reached = self._walk(route)
+        node, page = reached.node.located(reached.page)
         empty = node.start == node.end and node.children is None
-        lacking = not found.complete and node.children is not None
-        if found.name is not None and (key or empty or lacking):
-            name, page = found.name.located(found.outer)
+        lacking = not reached.complete and node.children is not None
+        if reached.name is not None and (key or empty or lacking):
+            name, page = reached.name.located(reached.outer)
             return page.at(name.start, name.end)
         return page.at(*node.span(page.text))
 
     def locate_in(self, route: Route, offset: int, *, key: bool = False) -> Location:
         """Return the location of the character at `offset` of a text or key."""
-        found = self._walk(route)
-        node, page = found.node.located(found.page)
-        if key and found.name is not None:
-            node, page = found.name.located(found.outer)
+        reached = self._walk(route)
+        node, page = reached.node.located(reached.page)
+        if key and reached.name is not None:
+            node, page = reached.name.located(reached.outer)
         node = node.origin
-        if not found.complete or not isinstance(node.data, str):
+        if not reached.complete or not isinstance(node.data, str):
             return self.locate(route, key=key)
         place = node.place(page.text, max(0, min(offset, len(node.data))))
         return page.at(place, place + 1)
 
     def node(self, route: Route) -> Node:
         """Return the node of an existing value, which knows the text that contains it."""
-        found = self._walk(route)
-        if found.node.page is None:
-            found.node.page = found.page
-        return found.node
+        reached = self._walk(route)
+        if reached.node.page is None:
+            reached.node.page = reached.page
+        return reached.node
 
     def is_list(self, route: Route) -> bool:
         """Return whether the value at a route is a list."""
@@ -136,7 +136,7 @@ class Source:
 
         A key of a level is left out if the level has the short form of a list.
         """
-        found: list[str | int | None] = []
+        existing: list[str | int | None] = []
         node = self._root
         for step in route:
             if _is_short_form(node, step):
@@ -145,8 +145,8 @@ class Source:
             if below is None:
                 break
             step, _, node = below  # noqa: PLW2901
-            found.append(step)
-        return tuple(found)
+            existing.append(step)
+        return tuple(existing)
 
     def edited(self, edits: Mapping[Route, changes.Edit]) -> "Source":
         """Return the document with some values changed; the other values keep their locations.

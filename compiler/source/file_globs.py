@@ -19,14 +19,14 @@ def disk_entries(folder: str) -> Iterable[tuple[str, int]]:
     with os.scandir(folder) as entries:
         return [
             (
-                one.name,
+                entry.name,
                 stat.S_IFDIR
-                if one.is_dir(follow_symlinks=False)
+                if entry.is_dir(follow_symlinks=False)
                 else stat.S_IFREG
-                if one.is_file(follow_symlinks=False)
+                if entry.is_file(follow_symlinks=False)
                 else 0,
             )
-            for one in entries
+            for entry in entries
         ]
 
 
@@ -44,7 +44,7 @@ def find_files(
         entries: returns the names in a folder, each with its type as in `st_mode`.
     """
     steps = [step for step in pattern.split("/") if step != "."]
-    found: set[str] = set()
+    paths: set[str] = set()
     pending = [("", tuple(steps))]
     seen = set(pending)
     while pending:
@@ -61,10 +61,10 @@ def find_files(
                 if step == "**" or rest:
                     following.append((f"{path}/", (step, *rest) if step == "**" else tuple(rest)))
             elif not rest and stat.S_ISREG(kind):
-                found.add(path)
-        pending += [one for one in following if one not in seen]
+                paths.add(path)
+        pending += [folder for folder in following if folder not in seen]
         seen.update(following)
-    return sorted(found, key=os.fsencode)
+    return sorted(paths, key=os.fsencode)
 
 
 def is_glob(pattern: str) -> bool:

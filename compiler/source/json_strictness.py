@@ -17,6 +17,16 @@ from compiler.source.positions import (
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[{}\[\]]|-?Infinity|NaN', re.DOTALL)
 _IS_KEY = re.compile(r"\s*:")
 _CONSTANTS = ("NaN", "Infinity", "-Infinity")
+_REMEDY = "write keys and texts in double quotes, and no comma after the last entry"
+_INCOMPLETE = (
+    (
+        "invalid control character",
+        "a text contains a line break or another control character",
+        r"end the text with a double quote; write a line break as `\n`, a tab as `\t`",
+    ),
+    ("unterminated string", "a text has no end", "end it with a double quote"),
+)
+"""Messages of the parser that end with "at": their beginning, what is wrong, and the remedy."""
 
 
 def find_in_json(text: str) -> list[RawDiagnostic]:
@@ -47,11 +57,27 @@ def find_in_json(text: str) -> list[RawDiagnostic]:
     return findings
 
 
-def invalid_json(error: json.JSONDecodeError, *, code: Code, remedy: str) -> RawDiagnostic:
-    """Return an error of the standard library's parser, located in the text that it read."""
-    message = f"invalid JSON: {error.msg[:1].lower()}{error.msg[1:]}"
+def invalid_json(error: json.JSONDecodeError, *, code: Code, remedy: str = "") -> RawDiagnostic:
+    """Return an error of the standard library's parser, located in the text that it read.
+
+    Args:
+        error: the error.
+        code: the code of the diagnostic.
+        remedy: its help; without one, how to write what is wrong.
+    """
+    reason = f"{error.msg[:1].lower()}{error.msg[1:]}"
+    help_ = _REMEDY
+    if error.doc[error.pos : error.pos + 1] in ("/", "#"):
+        help_ = "JSON has no comments: remove it"
+    for beginning, complete, specific in _INCOMPLETE:
+        if reason.startswith(beginning):
+            reason, help_ = complete, specific
     return RawDiagnostic(
-        code=code, message=message, start=error.pos, end=error.pos + 1, help=remedy
+        code=code,
+        message=f"invalid JSON: {reason}",
+        start=error.pos,
+        end=error.pos + 1,
+        help=remedy or help_,
     )
 
 

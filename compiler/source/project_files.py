@@ -57,7 +57,7 @@ class Files:
         self._real, self._exists = disk.real(full), disk.exists(full)
         self.digests: dict[str, str | None] = {}
         """Path -> `sha256:...` of a file that was read, `folder`, `present`, or None if missing."""
-        self.found: dict[str, list[str]] = {}
+        self.matches: dict[str, list[str]] = {}
         """Glob, or path of a part -> the files that it finds."""
         self.asked: set[str] = set()
         """Paths that were looked up, even if they could not be read."""
@@ -121,7 +121,7 @@ class Files:
             FileError: it finds none, or leads out of the folder.
         """
         full, _ = self._inside(pattern)
-        paths = self.found[pattern] = find_files(self._real, pattern, self.disk.entries)
+        paths = self.matches[pattern] = find_files(self._real, pattern, self.disk.entries)
         if paths:
             return paths
         if not is_glob(pattern) and self.disk.exists(full):
@@ -191,14 +191,14 @@ class Files:
         """
         full, real = self._inside(path)
         try:
-            found = stat.S_ISDIR(self._mode(real))
+            is_folder = stat.S_ISDIR(self._mode(real))
         except FileNotFoundError:
             raise FileError(
                 Code.MISSING_CONTEXT, f"missing folder: {self.shown(path)}", self._near(full)
             ) from None
         except OSError as error:
             raise self._unreadable(path, error) from None
-        if not found:
+        if not is_folder:
             raise FileError(
                 Code.MISSING_CONTEXT, f"{self.shown(path)} is not a folder", "name its folder"
             )

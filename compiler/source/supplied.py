@@ -30,8 +30,8 @@ class DataFile:
         if self._nodes is None:
             self._nodes = {}
             root = self._parse(self._page)
-            for key, found in _pairs(self.value, root) if root is not None else ():
-                self._nodes[key] = None if key in self._nodes else found
+            for key, value_node in _pairs(self.value, root) if root is not None else ():
+                self._nodes[key] = None if key in self._nodes else value_node
         # Python may have one object for equal texts of one character.
         is_known = isinstance(value, list | dict) or (isinstance(value, str) and len(value) > 1)
         node = self._nodes.get(id(value)) if is_known else None
@@ -146,8 +146,8 @@ class SuppliedNode(Node):
         return self._place
 
     def _looked_up(self) -> tuple[Node, SourceText | None]:
-        if not self._is_key and (found := self._find(self._raw)) is not None:
-            return found
+        if not self._is_key and (supplied_node := self._find(self._raw)) is not None:
+            return supplied_node
         if not isinstance(self._above, SuppliedNode):
             return self._above, self._above.page
         node, page = self._above.position()

@@ -17,13 +17,15 @@ def find_aliases(
     for image in matrix.images.values():
         if not image.aliases:
             continue
-        variants = [one for one in named if one.variant.image is image]
+        variants = [
+            named_variant for named_variant in named if named_variant.variant.image is image
+        ]
         for alias in image.aliases:
             condition = rule(alias.pattern, image)
             matches = [
-                one.name
-                for one in variants
-                if condition is not None and holds(condition, one.variant.values)
+                named_variant.name
+                for named_variant in variants
+                if condition is not None and holds(condition, named_variant.variant.values)
             ]
             if len(matches) == 1:
                 aliases[matches[0]] = (*aliases.get(matches[0], ()), alias)

@@ -99,8 +99,8 @@ class Checks:
         first = self._names.setdefault(name.lower(), (name, variant))
         if first[1] is not variant:
             other = first[1]
-            here, there = apart(self._matrix, variant, other)
-            if self._is_new(Code.NAME_COLLISION, here, there):
+            here, other_location = apart(self._matrix, variant, other)
+            if self._is_new(Code.NAME_COLLISION, here, other_location):
                 self._problems.add(
                     Diagnostic(
                         code=Code.NAME_COLLISION,
@@ -112,7 +112,7 @@ class Checks:
                         help="set a different `tag` for one of their values"
                         if image is other.image
                         else "rename one of the images",
-                        related=(("the other target", there),),
+                        related=(("the other target", other_location),),
                     )
                 )
         if len(f"{name}.Dockerfile") > MAX_FILE_NAME:

@@ -83,7 +83,7 @@ def contests(
         return ()
     decided = {item for change in above for item in _items(change, variables, settings=settings)}
     first: dict[_Item, _Setter] = {}
-    found: list[Contest] = []
+    contests: list[Contest] = []
     for change in changes:
         items = _items(change, variables, settings=settings)
         for item, setter in items.items():
@@ -94,24 +94,24 @@ def contests(
             rivals = [first[other] for other in dict.fromkeys((item, whole)) if other in first]
             if not item[1]:
                 rivals += [it for (name, key), it in first.items() if name == item[0] and key]
-            found += [
+            contests += [
                 Contest(levels, item, rival, setter)
                 for rival in rivals
                 if rival.written != setter.written
             ]
         for item, setter in items.items():
             first.setdefault(item, setter)
-    return tuple(found)
+    return tuple(contests)
 
 
-def reject_conflicts(found: Sequence[Contest], scope: Mapping[str, Any], matrix: Matrix) -> None:
+def reject_conflicts(contests: Sequence[Contest], scope: Mapping[str, Any], matrix: Matrix) -> None:
     """Compare the values of a variant that several levels set.
 
     Raises:
         CompileError: values differ, or cannot be compared.
     """
     errors: list[Diagnostic] = []
-    for contest in found:
+    for contest in contests:
         try:
             conflict = contest.conflict(scope, matrix)
         except CompileError as error:
@@ -139,9 +139,9 @@ def _items(change: Changes, variables: Collection[str], *, settings: bool) -> di
             items[name, ""] = _Setter(None, lambda _: None, field.route)
         elif name in MERGED and isinstance(field.value, Mapping):
             for key, pair in field.value.items():
-                one = Field(name=name, value={key: pair}, route=field.route)
+                item = Field(name=name, value={key: pair}, route=field.route)
                 route = (*field.route, key)
-                items[name, key] = _Setter(_written(pair), renderer(one, variables), route)
+                items[name, key] = _Setter(_written(pair), renderer(item, variables), route)
         else:
             written = _written(field.value)
             # Strings of `platform-tags` need a platform, so they are compared as written.
@@ -157,7 +157,7 @@ def _same(value: object, _: Mapping[str, Any]) -> object:
 def _named(parent: Parent) -> object:
     """Return the parent's image and the values of `with`, which can be compared."""
     fixed = parent.fixed.matchers if parent.fixed is not None else {}
-    return parent.image, tuple(sorted((name, one.values) for name, one in fixed.items()))
+    return parent.image, tuple(sorted((name, value.values) for name, value in fixed.items()))
 
 
 def _written(value: Any) -> object:
@@ -167,7 +167,7 @@ def _written(value: Any) -> object:
     if isinstance(value, TagLists):
         return [_written(value.tags), _written(value.moving)]
     if isinstance(value, WrittenTests):
-        return [(one.part, [text.raw for text in one.strings()]) for one in value.entries]
+        return [(entry.part, [text.raw for text in entry.strings()]) for entry in value.entries]
     if isinstance(value, Mapping):
         return {key: _written(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -210,11 +210,13 @@ class _Choices:
 
 def _candidates(values: tuple[Value, ...], choices: tuple[_Choices, ...]) -> Iterator[Value]:
     """Yield the values that some row of each list allows, in the order of the axis."""
-    limited = [few for one in choices if (few := one.few()) is not None]
+    limited = [few for choice in choices if (few := choice.few()) is not None]
     if not limited:
         return iter(values)
     smallest = min(limited, key=len)
-    return iter([values[n] for n in sorted(smallest) if all(one.allows(n) for one in choices)])
+    return iter(
+        [values[n] for n in sorted(smallest) if all(choice.allows(n) for choice in choices)]
+    )
 
 
 def _kept(

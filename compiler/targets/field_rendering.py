@@ -75,7 +75,7 @@ def renderer(field: Field, variables: Collection[str]) -> Renderer:
         written = value.entries
         return _remembered(
             lambda scope: render_tests(written, scope, variables),
-            [text for one in written for text in one.strings()],
+            [text for written_text in written for text in written_text.strings()],
         )
     assert value is not None  # noqa: S101 - merging removes fields that are null
     pairs = tuple(value.values())

@@ -56,52 +56,56 @@ def select(plan: Plan, filters: Sequence[str]) -> tuple[Target, ...]:
                 code=Code.NO_VARIANT_MATCHES,
                 message="no target matches all of these filters",
                 location=where,
-                help="filters intersect: a target must match each of them",
+                help=_joined_values(filters)
+                or "filters intersect: a target must match each of them",
             )
         )
         problems.refuse()
     return targets
 
 
+def _joined_values(filters: Sequence[str]) -> str:
+    """Return the help for two filters of one axis with a value each; empty without such filters.
+
+    >>> _joined_values(["gpu=true", "python=3.9", "python=3.10"])
+    'filters intersect; for several values, write python=3.9,3.10'
+    """
+    values: dict[str, list[str]] = {}
+    for name, equals, value in (text.partition("=") for text in filters):
+        if equals and name.isidentifier() and not value.startswith("="):
+            values.setdefault(name, []).append(value)
+    joined = next((f"{name}={','.join(v)}" for name, v in values.items() if len(v) > 1), "")
+    return joined and f"filters intersect; for several values, write {joined}"
+
+
 def _test(text: str, plan: Plan, problems: Problems) -> Callable[[Target], bool] | None:
     """Return the condition of a filter; None if it is invalid, which is added to the problems."""
+    operator = _OPERATOR.search(text)
+    matcher = text[operator.start() + (operator[0] == "=") :] if operator else text
 
     def problem(code: Code, message: str, help_: str, part: str) -> None:
-        where = Argument.within("FILTER", text, part)
+        where = Argument.within("FILTER", text, part if part in text else matcher)
         problems.add(Diagnostic(code=code, message=message, location=where, help=help_))
 
-    operator = _OPERATOR.search(text)
     if operator is None:
         return _named(text, plan, problem)
-    name, rest = text[: operator.start()], text[operator.end() :]
-    if operator[0] != "=":
-        rest = operator[0] + rest  # python>=3.11 means python=>=3.11
-    values = _matchers(rest)
-    if not values or operator[0] == rest.strip():
+    name = text[: operator.start()]
+    if not name:
+        help_ = "write AXIS=VALUE without spaces around the operator"
+        problem(Code.EMPTY_PATTERN, f"missing axis in {text!r}", help_, text)
+        return None
+    values = _matchers(matcher)  # python>=3.11 means python=>=3.11
+    if not values or operator[0] == matcher.strip():
         problem(Code.EMPTY_PATTERN, f"missing value for {name!r}", f"write {name}=VALUE", text)
         return None
-    matrix = plan.matrix
     if name == "platform":
         return _platform(values, plan, problem)
-    if name == "image":
-        known = list(matrix.images)
-    elif name in matrix.axes:
-        known = [value.text for value in matrix.axes[name].values]
-    else:
-        axes = [*matrix.axes, "image", "platform"]
-        otherwise = f"known axes: {listed(axes)}"
-        message = no_axis(name)
-        problem(Code.UNKNOWN_AXIS, message, did_you_mean(name, axes, otherwise=otherwise), name)
-        return None
-    matched = match(values, known, null=name != "image")
-    for fault in matched.faults:
-        code, message = worded(fault, name)
-        problem(code, message, fault.help, fault.word if fault.word in text else rest)
-    wanted = frozenset(known[n] for n in matched.values)
-    if name == "image":
-        return lambda target: target.image in wanted
-    lacking = "null" in values
-    return lambda target: spelling(target.axes[name]) in wanted if name in target.axes else lacking
+    if name == "image" or name in plan.matrix.axes:
+        return _axis(name, values, plan, problem)
+    axes = [*plan.matrix.axes, "image", "platform"]
+    near = did_you_mean(name, axes, otherwise=f"known axes: {listed(axes)}")
+    problem(Code.UNKNOWN_AXIS, no_axis(name), near, name)
+    return None
 
 
 def _matchers(text: str) -> list[str]:
@@ -141,6 +145,25 @@ def _named(
         problem(Code.UNKNOWN_TARGET, f"unknown target or group {name!r}", near, name)
         return None
     return lambda target: target.name in members
+
+
+def _axis(
+    name: str, values: list[str], plan: Plan, problem: Callable[[Code, str, str, str], None]
+) -> Callable[[Target], bool]:
+    matrix = plan.matrix
+    is_image = name == "image"
+    known = [*matrix.images] if is_image else [value.text for value in matrix.axes[name].values]
+    matched = match(values, known, null=not is_image)
+    for fault in matched.faults:
+        code, message = worded(fault, name)
+        several = " " in fault.word and _OPERATOR.search(fault.word)
+        help_ = "write each filter as an argument of its own" if several else fault.help
+        problem(code, message, help_, fault.word)
+    wanted = frozenset(known[n] for n in matched.values)
+    if is_image:
+        return lambda target: target.image in wanted
+    lacking = "null" in values
+    return lambda target: spelling(target.axes[name]) in wanted if name in target.axes else lacking
 
 
 def _platform(

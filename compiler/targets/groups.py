@@ -214,7 +214,9 @@ def _collision(matrix: Matrix, image: str, message: str) -> Diagnostic:
 
 
 def _left_out(matrix: Matrix, name: str, axis: str, value: str) -> Diagnostic:
-    routes = (one.route for one in matrix.axes[axis].values if one.text == value)
+    routes = (
+        known_value.route for known_value in matrix.axes[axis].values if known_value.text == value
+    )
     return Diagnostic(
         code=Code.GROUP_LEFT_OUT,
         message=f"no group is generated for {axis}={value}: the name {name!r} is already in use",

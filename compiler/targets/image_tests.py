@@ -39,9 +39,9 @@ def render_tests(
     """
     tests: list[ImageTest] = []
     errors: list[Diagnostic] = []
-    for one in written:
+    for test in written:
         try:
-            tests += _rendered(one, scope, variables)
+            tests += _rendered(test, scope, variables)
         except CompileError as error:
             errors += error.diagnostics
     if errors:
@@ -50,30 +50,31 @@ def render_tests(
 
 
 def _rendered(
-    one: WrittenTest, scope: Mapping[str, Any], variables: Collection[str]
+    test: WrittenTest, scope: Mapping[str, Any], variables: Collection[str]
 ) -> Iterator[ImageTest]:
     def texts(strings: Iterable[TemplateString]) -> list[str]:
         return [text for string in strings for text in string.items(scope)]
 
-    match one.part:
+    match test.part:
         case ImagePart.LABELS:
-            assert one.key is not None  # noqa: S101 - each label has a key
+            assert test.key is not None  # noqa: S101 - each label has a key
             key, value = (
-                interpolate(text, text.render(scope), variables) for text in (one.key, one.texts[0])
+                interpolate(text, text.render(scope), variables)
+                for text in (test.key, test.texts[0])
             )
-            yield ImageTest(one.part, value, key)
+            yield ImageTest(test.part, value, key)
         case ImagePart.ENTRYPOINT:
-            yield ImageTest(one.part, json.dumps(texts(one.texts), ensure_ascii=False))
+            yield ImageTest(test.part, json.dumps(texts(test.texts), ensure_ascii=False))
         case ImagePart.USER | ImagePart.SIZE:
-            yield ImageTest(one.part, one.texts[0].render(scope))
+            yield ImageTest(test.part, test.texts[0].render(scope))
         case ImagePart.SHELL | ImagePart.FILES:
             devices, mounts = (
                 tuple(text for text in texts(strings) if text.strip())
-                for strings in (one.devices, one.mounts)
+                for strings in (test.devices, test.mounts)
             )
-            for text in texts(one.texts):
+            for text in texts(test.texts):
                 if text.strip():
-                    yield ImageTest(one.part, text, "", devices, mounts)
+                    yield ImageTest(test.part, text, "", devices, mounts)
 
 
 def find_test(matrix: Matrix, field: Field, scope: Mapping[str, Any], test: ImageTest) -> Location:
@@ -85,37 +86,37 @@ def find_test(matrix: Matrix, field: Field, scope: Mapping[str, Any], test: Imag
         scope: the names that its strings see.
         test: one of its tests.
     """
-    for one in field.value.entries if isinstance(field.value, WrittenTests) else ():
-        if one.part is test.part and test in _rendered(one, scope, matrix.variables):
-            return matrix.source.locate(one.route)
+    for entry in field.value.entries if isinstance(field.value, WrittenTests) else ():
+        if entry.part is test.part and test in _rendered(entry, scope, matrix.variables):
+            return matrix.source.locate(entry.route)
     return matrix.source.locate(field.route)
 
 
 def tests_as_json(tests: Iterable[ImageTest]) -> list[Any] | dict[str, Any]:
     """Return tests as matrix.yaml has them: a list if all are commands, otherwise a mapping."""
     by_part: dict[ImagePart, list[ImageTest]] = {}
-    for one in tests:
-        by_part.setdefault(one.part, []).append(one)
-    commands = [_command(one) for one in by_part.get(ImagePart.SHELL, ())]
+    for test in tests:
+        by_part.setdefault(test.part, []).append(test)
+    commands = [_command(test) for test in by_part.get(ImagePart.SHELL, ())]
     if by_part.keys() == {ImagePart.SHELL}:
         return commands
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for part, several in by_part.items():
         match part:
             case ImagePart.SHELL:
-                found[part] = commands
+                fields[part] = commands
             case ImagePart.FILES:
-                found[part] = [one.value for one in several]
+                fields[part] = [test.value for test in several]
             case ImagePart.LABELS:
-                found[part] = {one.key: one.value for one in several}
+                fields[part] = {test.key: test.value for test in several}
             case ImagePart.ENTRYPOINT:
-                found[part] = json.loads(several[0].value)
+                fields[part] = json.loads(several[0].value)
             case _:
-                found[part] = several[0].value
-    return found
+                fields[part] = several[0].value
+    return fields
 
 
-def _command(one: ImageTest) -> Any:
-    flags = {"device": list(one.devices), "mount": list(one.mounts)}
+def _command(test: ImageTest) -> Any:
+    flags = {"device": list(test.devices), "mount": list(test.mounts)}
     used = {name: texts for name, texts in flags.items() if texts}
-    return {"run": one.value, **used} if used else one.value
+    return {"run": test.value, **used} if used else test.value

@@ -15,15 +15,15 @@ def partly_needed(targets: Sequence[Target]) -> dict[str, tuple[str, ...]]:
     """
     reverse = dependents({target.name: tuple(target.links.values()) for target in targets})
     by_name = {target.name: target for target in targets}
-    found: dict[str, tuple[str, ...]] = {}
+    by_target: dict[str, tuple[str, ...]] = {}
     for target in targets:
         if not target.platforms or not reverse[target.name]:
             continue
         names = closure(reverse[target.name], reverse)
         own = _canonical(target.platforms)
         if any(not own <= _canonical(by_name[name].platforms) for name in names):
-            found[target.name] = tuple(name for name in by_name if name in names)
-    return found
+            by_target[target.name] = tuple(name for name in by_name if name in names)
+    return by_target
 
 
 def needed_platforms(
@@ -41,7 +41,7 @@ def needed_platforms(
         Target -> some of its platforms, for dependencies of which only these are needed.
     """
     reverse = dependents(dependencies)
-    found: dict[str, tuple[str, ...]] = {}
+    by_target: dict[str, tuple[str, ...]] = {}
     for name in closure(names, dependencies).difference(names):
         users = closure(reverse[name], reverse).intersection(names)
         if name not in platforms or not users <= platforms.keys():
@@ -49,8 +49,8 @@ def needed_platforms(
         wanted = frozenset().union(*(_canonical(platforms[user]) for user in users))
         needed = tuple(text for text in platforms[name] if _full(text) in wanted)
         if 0 < len(needed) < len(platforms[name]):
-            found[name] = needed
-    return found
+            by_target[name] = needed
+    return by_target
 
 
 def _canonical(platforms: Iterable[str]) -> frozenset[str]:

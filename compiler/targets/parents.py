@@ -55,19 +55,19 @@ def find_parents(
     """
     images = {parent.image for parent in parents if parent is not None}
     names = {
-        (one.variant.image, one.variant.values): one.name
-        for one in named
-        if one.variant.image.name in images
+        (named_variant.variant.image, named_variant.variant.values): named_variant.name
+        for named_variant in named
+        if named_variant.variant.image.name in images
     }
-    found: list[str | None] = []
+    parents_of: list[str | None] = []
     rules: dict[tuple[Image, Route], _ParentRule | None] = {}
     failures: dict[tuple[Code, Image, Route], tuple[Parent, list[_Failure]]] = {}
-    for one, parent in zip(named, parents, strict=True):
-        found.append(None)
+    for named_variant, parent in zip(named, parents, strict=True):
+        parents_of.append(None)
         if parent is None:
             continue
-        found[-1] = parent.image
-        image, values = one.variant
+        parents_of[-1] = parent.image
+        image, values = named_variant.variant
         key = (image, parent.route)
         if key not in rules:
             rules[key] = _parent_rule(image, parent, matrix, problems)
@@ -77,7 +77,7 @@ def find_parents(
         candidates = _candidates(rule_, values)
         existing = [name for c in candidates if (name := names.get((rule_.image, c)))]
         if existing:
-            found[-1] = existing[0]
+            parents_of[-1] = existing[0]
         if not existing:
             shown = described(rule_.image, candidates[0])
             code = Code.MISSING_PARENT
@@ -86,11 +86,11 @@ def find_parents(
             code = Code.AMBIGUOUS_PARENT
         else:
             continue
-        failure = _Failure(one.name, shown, candidates[0])
+        failure = _Failure(named_variant.name, shown, candidates[0])
         failures.setdefault((code, *key), (parent, []))[1].append(failure)
     for (code, image, _), (parent, all_) in failures.items():
         problems.add(_diagnostic(matrix, code, image, parent, all_))
-    return found
+    return parents_of
 
 
 def described(image: Image, values: Sequence[Value]) -> str:
@@ -134,7 +134,7 @@ def _undetermined(axis: Axis, image: Image, parent: Parent, matrix: Matrix) -> D
 
 def _candidates(rule_: _ParentRule, values: tuple[Value, ...]) -> list[tuple[Value, ...]]:
     choices = [(values[source],) if isinstance(source, int) else source for source in rule_.sources]
-    return [one for one, _ in zip(product(*choices), range(_MOST_TRIED), strict=False)]
+    return [candidate for candidate, _ in zip(product(*choices), range(_MOST_TRIED), strict=False)]
 
 
 def _diagnostic(

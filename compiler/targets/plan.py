@@ -39,7 +39,9 @@ class Plan:
     def unbaked_tags(self) -> int:
         """The number of tags that only `publish` creates: of indexes and of single platforms."""
         of_platforms = (tags for target in self.targets for tags in target.platform_tags)
-        return len(self.indexes) + sum(len(one.tags) + len(one.moving) for one in of_platforms)
+        return len(self.indexes) + sum(
+            len(group.tags) + len(group.moving) for group in of_platforms
+        )
 
 
 def plan(

@@ -43,7 +43,11 @@ _COMBINED = frozenset({"platforms", "repositories"})
 
 
 def resolve(
-    matrix: Matrix, variants: tuple[Variant, ...], files: Files, problems: Problems
+    matrix: Matrix,
+    variants: tuple[Variant, ...],
+    files: Files,
+    problems: Problems,
+    values: Mapping[str, str] | None = None,
 ) -> tuple[Target, ...]:
     """Return the target of each variant, in the same order.
 
@@ -54,26 +58,43 @@ def resolve(
         variants: its variants.
         files: the project's files, among which contexts must exist.
         problems: the collector of errors, in all variants.
+        values: the values of the bake variables with which fields are checked. Without them, those
+            are the defaults; an empty default stands for a value that the environment sets.
     """
+    if values is None:
+        values = {
+            name: variable.resolved or name.lower() for name, variable in matrix.variables.items()
+        }
     named = name_variants(matrix, variants, problems)
     if len(named) < len(variants):
         matrix, named = _with_names(matrix, variants, named)
     contexts = {image: ImageContext(image, matrix) for image in matrix.images.values()}
-    specs = [contexts[one.variant.image].build_spec(one.variant.values) for one in named]
+    specs = [
+        contexts[named_variant.variant.image].build_spec(named_variant.variant.values)
+        for named_variant in named
+    ]
     parents = find_parents(matrix, named, [spec.parent for spec in specs], problems)
     aliases = find_aliases(matrix, named, problems)
-    resolver = _Resolver(matrix, contexts, files, problems)
+    resolver = _Resolver(matrix, contexts, files, values, problems)
     targets = []
-    for one, spec, parent in zip(named, specs, parents, strict=True):
-        target = resolver.target(one, spec, parent, aliases.get(one.name, ()))
+    for named_variant, spec, parent in zip(named, specs, parents, strict=True):
+        target = resolver.target(named_variant, spec, parent, aliases.get(named_variant.name, ()))
         if target is not None:
             targets.append(target)
     invalid = problems.targets()
     valid, unchecked = targets, set()
     if invalid:  # some errors of a target are found in the first target of its image only
-        images = {one.variant.image.name for one in named if one.name in invalid}
+        images = {
+            named_variant.variant.image.name
+            for named_variant in named
+            if named_variant.name in invalid
+        }
         valid = [target for target in targets if target.image not in images]
-        unchecked = {one.name for one in named if one.variant.image.name in images}
+        unchecked = {
+            named_variant.name
+            for named_variant in named
+            if named_variant.variant.image.name in images
+        }
     check_links(matrix, valid, problems, unchecked)
     resolver.checks.linked(valid)
     return tuple(targets)
@@ -84,9 +105,13 @@ def _with_names(
 ) -> tuple[Matrix, list[Named]]:
     """Return the matrix and the named variants of the images of which all variants have names."""
     total = Counter(variant.image.name for variant in variants)
-    valid = Counter(one.variant.image.name for one in named)
+    valid = Counter(named_variant.variant.image.name for named_variant in named)
     matrix = without_images(matrix, {name for name in total if valid[name] < total[name]})
-    return matrix, [one for one in named if one.variant.image.name in matrix.images]
+    return matrix, [
+        named_variant
+        for named_variant in named
+        if named_variant.variant.image.name in matrix.images
+    ]
 
 
 class _Resolver:
@@ -97,12 +122,10 @@ class _Resolver:
         matrix: Matrix,
         contexts: Mapping[Image, ImageContext],
         files: Files,
+        values: Mapping[str, str],
         problems: Problems,
     ) -> None:
         self._matrix, self._contexts, self._problems = matrix, contexts, problems
-        values = {
-            name: variable.resolved or name.lower() for name, variable in matrix.variables.items()
-        }
         self._values = values
         self._platforms = Platforms(values, problems)
         self._settings = Settings(matrix)

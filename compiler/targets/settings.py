@@ -107,8 +107,8 @@ class Settings:
                 name: [other for other in sorted(setting.names) if other in chosen]
                 for name, setting in chosen.items()
             }
-            if found := [self._cycle(cycle, chosen) for cycle in cycles(graph)]:
-                raise CompileError(found)
+            if errors := [self._cycle(cycle, chosen) for cycle in cycles(graph)]:
+                raise CompileError(errors)
             order = self._orders[key] = ordered(graph, graph)
         return order
 

@@ -6,7 +6,7 @@ from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems
 from compiler.external.platforms import canonical_platform, overlapping_platforms
 from compiler.external.references import canonical_tag, is_tag_name, split_repository
-from compiler.matrix.bake_strings import BakeString, substitute
+from compiler.matrix.bake_strings import BakeString, substitute, variables_in
 from compiler.targets.duplicate_tags import TagOwner, duplicate_tag, overlap
 from compiler.targets.field_locations import TargetUnderCheck
 from compiler.targets.target_tags import TagGroup, TargetTags
@@ -120,7 +120,11 @@ class Tags:
         """Return the help for an invalid text; with its value, if a variable makes it invalid."""
         if not valid(substitute(text, dict.fromkeys(self._values, "x"))):
             return help_
-        return f"its variables make it {substitute(text, self._values)[:80]!r}: {help_}"
+        value = substitute(text, self._values)[:80]
+        empty = dict.fromkeys(name for name in variables_in(text) if not self._values[name])
+        verb = "is" if len(empty) == 1 else "are"
+        reason = f" ({', '.join(empty)} {verb} empty)" if empty else ""
+        return f"its variables make it {value!r}{reason}: {help_}"
 
     def _invalid(
         self, subject: TargetUnderCheck, location: Location, what: str, help_: str
@@ -160,5 +164,5 @@ def _common(owner: TagOwner, other: TagOwner) -> Iterator[str]:
     if not owner.platforms or not other.platforms:
         yield ""
     for platform in other.platforms:
-        if any(overlapping_platforms(platform, mine) for mine in owner.platforms):
+        if any(overlapping_platforms(platform, own) for own in owner.platforms):
             yield platform

@@ -53,15 +53,17 @@ class TargetTags(NamedTuple):
 
     def attributes(self) -> dict[str, Any]:
         """Return the attributes of a target for its tags, apart from its own version tags."""
-        found: dict[str, Any] = {"repositories": self.repositories}
+        fields: dict[str, Any] = {"repositories": self.repositories}
         for group in self.groups:
             if group.field in {"moving", "aliases"}:
-                found[group.field] = group.tags
+                fields[group.field] = group.tags
             elif group.field == "shared":
-                found["shared"] = _pair([one for one in self.groups if one.field == "shared"])
+                fields["shared"] = _pair(
+                    [group for group in self.groups if group.field == "shared"]
+                )
             elif group.platform is not None:
-                found["platform_tags"] = self._platform_tags()
-        return found
+                fields["platform_tags"] = self._platform_tags()
+        return fields
 
     def _platform_tags(self) -> tuple[PlatformTags, ...]:
         """Return the tags of single platforms, in the order of the target's platforms."""

@@ -21,9 +21,9 @@ def locate_failed_test(matrix: Matrix, target: Target, output: str) -> str:
         target: the target.
         output: the output of its tests; BuildKit quotes the command, or the missing path.
     """
-    steps = [one for one in target.tests if one.is_step]
-    named = [one for one in steps if json.dumps(one.value.strip())[1:-1] in output]
+    steps = [test for test in target.tests if test.is_step]
+    named = [step for step in steps if json.dumps(step.value.strip())[1:-1] in output]
     if not named and len(steps) != 1:
         place = matrix.source.locate(target.spec.written["tests"].route, key=True)
         return f"{place.path}:{place.line}"
-    return locate_test(matrix, target, max(named or steps, key=lambda one: len(one.value)))
+    return locate_test(matrix, target, max(named or steps, key=lambda test: len(test.value)))

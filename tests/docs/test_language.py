@@ -66,3 +66,37 @@ def test_lines_fit(page: Path) -> None:
     output = re.compile(r"^```(?:console|text)\n.*?^```$", re.MULTILINE | re.DOTALL)
 
     assert [line for line in output.sub("", text).splitlines() if len(line) > WIDEST] == []
+
+
+NOT_NAMES = frozenset(
+    {"found", "given", "held", "left", "mine", "one", "said", "standing", "stuff"}
+    | {"there", "thing", "things", "told", "waits"}
+)
+"""Words that do not say what a value is."""
+OPPOSITES = {"left": "right"}
+"""Words that are names next to their opposite, such as the operands of a comparison."""
+SOURCES = [path for path in MODULES if path.is_relative_to(PROJECT / "compiler")]
+
+
+def _names(tree: ast.AST) -> Iterator[str]:
+    """Yield the names that a module gives to variables, parameters, attributes and functions."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name
+            case ast.arg(arg=name) | ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+                yield name
+            case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+                yield name
+            case _:
+                pass
+
+
+@pytest.mark.parametrize("module", SOURCES, ids=lambda module: str(module.relative_to(PROJECT)))
+def test_names_say_what_a_value_is(module: Path) -> None:
+    """No name of the compiler is a word that could stand for anything."""
+    names = {name.strip("_") for name in _names(ast.parse(module.read_text(encoding="utf-8")))}
+
+    assert {name for name in names & NOT_NAMES if OPPOSITES.get(name) not in names} == set()

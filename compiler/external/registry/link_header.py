@@ -25,7 +25,7 @@ def linked_url(header: str, relation: str) -> str | None:
     >>> linked_url('<a>; rel="prev"', "next"), linked_url("", "next")
     (None, None)
     """
-    found = None
+    url = None
     at = _EMPTY.match(header).end()  # type: ignore[union-attr]
     while at < len(header):
         target = _TARGET.match(header, at)
@@ -41,6 +41,6 @@ def linked_url(header: str, relation: str) -> str | None:
         if end is None:
             raise ValueError(f"malformed Link header: {header[:200]!r}")
         at = end.end()
-        if found is None and relations and relation in relations:
-            found = target[1].strip()
-    return found
+        if url is None and relations and relation in relations:
+            url = target[1].strip()
+    return url

@@ -42,7 +42,9 @@ _PERMISSION = (
 
 def name_permission(error: DeniedError) -> None:
     """Let an error name the permission that an account lacks which may read, but not list tags."""
-    error.diagnostics = tuple(replace(one, help=_PERMISSION) for one in error.diagnostics)
+    error.diagnostics = tuple(
+        replace(diagnostic, help=_PERMISSION) for diagnostic in error.diagnostics
+    )
 
 
 def list_tags(read: Read, repository: str) -> list[str]:
@@ -77,7 +79,7 @@ def list_referrers(read: Read, repository: str, digest: str, accept: str) -> lis
 
     path = digest_path(repository, "referrers", digest)
     pages = list(_pages(read_page, _listed_digests, repository, path))
-    return None if None in pages else [one for page in pages for one in page or ()]
+    return None if None in pages else [entry for page in pages for entry in page or ()]
 
 
 def _pages(
@@ -129,7 +131,9 @@ def _listed_tags(response: Response, repository: str) -> list[Any]:
 def _listed_digests(response: Response, _: str) -> list[str]:
     """Return the digests of the descriptors in an index."""
     listed: Any = (load_object(response.content) or {}).get("manifests")
-    entries = [one for one in (listed if isinstance(listed, list) else ()) if isinstance(one, dict)]
+    entries = [
+        entry for entry in (listed if isinstance(listed, list) else ()) if isinstance(entry, dict)
+    ]
     digests = [entry.get("digest") for entry in entries]
     return [text for text in digests if isinstance(text, str) and DIGEST.match(text)]
 

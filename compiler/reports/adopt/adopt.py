@@ -34,56 +34,58 @@ class Adoption:
     """What is not in the matrix, in the order of the definition."""
 
 
-def adopt(given: Given, folder: Path, *, limit: int) -> Adoption:
+def adopt(existing: Given, folder: Path, *, limit: int) -> Adoption:
     """Return a matrix of these targets.
 
     Args:
-        given: the targets.
+        existing: the targets.
         folder: the folder of the project, which contains the Dockerfiles.
         limit: the maximum number of variants.
 
     Raises:
         CompileError: no target can be taken over; each has a diagnostic.
     """
-    leftovers = list(given.leftovers)
-    family_of = {_target(target.name): target.family for target in given.targets}
+    leftovers = list(existing.leftovers)
+    family_of = {_target(target.name): target.family for target in existing.targets}
     apart: frozenset[str] = frozenset()
     ungrouped: frozenset[str] = frozenset()
-    while given.targets:
-        draft = arrange(given, apart=apart, ungrouped=ungrouped)
-        text = _text(draft, given)
-        failures = find_failures(given, draft, text, folder, limit)
+    while existing.targets:
+        draft = arrange(existing, apart=apart, ungrouped=ungrouped)
+        text = _text(draft, existing)
+        failures = find_failures(existing, draft, text, folder, limit)
         if not failures:
-            found = (*leftovers, *draft.leftovers)
-            found = _joined(found, {target.family for target in given.targets}, family_of)
+            reported = (*leftovers, *draft.leftovers)
+            reported = _joined(reported, {target.family for target in existing.targets}, family_of)
             return Adoption(
-                files={MATRIX: text.text.encode(), **given.files},
+                files={MATRIX: text.text.encode(), **existing.files},
                 targets=len(draft.names),
                 images=len(draft.images),
-                comparable=given.named,
-                leftovers=tuple(sorted(found, key=lambda one: one.line)),
+                comparable=existing.named,
+                leftovers=tuple(sorted(reported, key=lambda leftover: leftover.line)),
             )
         families, targets, groups = _blamed(draft, failures)
         apart |= families.keys()
         ungrouped |= groups.keys()
         for name, why in groups.items():
-            line = given.lines.get(f"group {name}", 0)
-            leftovers.append(_leftover(given, line, f"group '{name}'", why))
+            line = existing.lines.get(f"group {name}", 0)
+            leftovers.append(_leftover(existing, line, f"group '{name}'", why))
         for name, why in families.items():
-            line = given.lines.get(name, 0)
-            leftovers.append(_leftover(given, line, f"matrix of {_target(name)}", why))
+            line = existing.lines.get(name, 0)
+            leftovers.append(_leftover(existing, line, f"matrix of {_target(name)}", why))
         for target, why in targets:
-            leftovers.append(_leftover(given, target.line, _target(target.name), why))
-        given = _without(given, {target.name for target, _ in targets})
+            leftovers.append(_leftover(existing, target.line, _target(target.name), why))
+        existing = _without(existing, {target.name for target, _ in targets})
     raise CompileError(
         Diagnostic(
             code=Code.NOT_ADOPTED,
-            message=f"{one.what} cannot be taken over: {one.why}",
-            location=Location(path=one.path, line=one.line),
+            message=f"{leftover.what} cannot be taken over: {leftover.why}",
+            location=Location(path=leftover.path, line=leftover.line),
             help="correct this, or start with `compile-matrix init --minimal`",
         )
-        for one in sorted(_joined(leftovers, (), family_of), key=lambda one: one.line)
-        or [_leftover(given, 0, "the definition", "it has no target")]
+        for leftover in sorted(
+            _joined(leftovers, (), family_of), key=lambda leftover: leftover.line
+        )
+        or [_leftover(existing, 0, "the definition", "it has no target")]
     )
 
 
@@ -101,31 +103,31 @@ def _joined(
         present: the families of which the matrix has a target.
         family_of: target, as an item names it -> its family, or empty.
     """
-    found: dict[str, Leftover] = {}
-    for one in leftovers:
-        family = family_of.get(one.what, "")
+    by_subject: dict[str, Leftover] = {}
+    for leftover in leftovers:
+        family = family_of.get(leftover.what, "")
         if family and family not in present:
-            found[_target(family)] = replace(one, what=_target(family))
-            found.pop(f"matrix of {_target(family)}", None)
+            by_subject[_target(family)] = replace(leftover, what=_target(family))
+            by_subject.pop(f"matrix of {_target(family)}", None)
         else:
-            key = f"{one.path} {one.what} {one.why}"
-            found.setdefault(key, one)
-            if one.what.startswith("matrix of "):
-                found[one.what] = found.pop(key)
-    return tuple(found.values())
+            key = f"{leftover.path} {leftover.what} {leftover.why}"
+            by_subject.setdefault(key, leftover)
+            if leftover.what.startswith("matrix of "):
+                by_subject[leftover.what] = by_subject.pop(key)
+    return tuple(by_subject.values())
 
 
-def _leftover(given: Given, line: int, what: str, why: str) -> Leftover:
-    return Leftover(path=given.path, line=line, what=what, why=why)
+def _leftover(existing: Given, line: int, what: str, why: str) -> Leftover:
+    return Leftover(path=existing.path, line=line, what=what, why=why)
 
 
-def _without(given: Given, names: set[str]) -> Given:
+def _without(existing: Given, names: set[str]) -> Given:
     """Return what is given without some targets."""
     files = {f"{name}.Dockerfile" for name in names}
     return replace(
-        given,
-        targets=tuple(target for target in given.targets if target.name not in names),
-        files={path: content for path, content in given.files.items() if path not in files},
+        existing,
+        targets=tuple(target for target in existing.targets if target.name not in names),
+        files={path: content for path, content in existing.files.items() if path not in files},
         definitions=tuple(
             (
                 values,
@@ -134,13 +136,13 @@ def _without(given: Given, names: set[str]) -> Given:
                     targets={n: f for n, f in definition.targets.items() if n not in names},
                 ),
             )
-            for values, definition in given.definitions
+            for values, definition in existing.definitions
         ),
     )
 
 
-def _text(draft: Draft, given: Given) -> YamlText:
-    names = given.marks
+def _text(draft: Draft, existing: Given) -> YamlText:
+    names = existing.marks
 
     def named(value: Any) -> Any:
         if isinstance(value, str):
@@ -151,7 +153,7 @@ def _text(draft: Draft, given: Given) -> YamlText:
             return {named(key): named(item) for key, item in value.items()}
         return value
 
-    origin = printable(PurePath(given.path).name or given.path)
+    origin = printable(PurePath(existing.path).name or existing.path)
     return write_yaml(named(draft.data), f"Written by `compile-matrix init --from {origin}`.")
 
 

@@ -53,18 +53,18 @@ class Draft:
 
 
 def arrange(
-    given: Given, *, apart: frozenset[str] = frozenset(), ungrouped: frozenset[str] = frozenset()
+    existing: Given, *, apart: frozenset[str] = frozenset(), ungrouped: frozenset[str] = frozenset()
 ) -> Draft:
     """Return the matrix of these targets.
 
     Args:
-        given: the targets.
+        existing: the targets.
         apart: families whose targets become images of their own.
         ungrouped: groups that the matrix does not have.
     """
     leftovers: list[Leftover] = []
     axes: dict[str, dict[str, dict[str, Any]]] = {}
-    images = _images(given, apart, axes, leftovers)
+    images = _images(existing, apart, axes, leftovers)
     names = {
         target.name: name
         for image in images
@@ -85,11 +85,11 @@ def arrange(
             for value, changes in values.items():
                 axes[axis][value].update(changes)
     data = {
-        "variables": dict(given.variables),
+        "variables": dict(existing.variables),
         "axes": {axis: _axis(values) for axis, values in axes.items()},
         "defaults": shared_fields(fields),
         "images": fields,
-        "groups": make_groups(given, images, names, ungrouped, leftovers),
+        "groups": make_groups(existing, images, names, ungrouped, leftovers),
     }
     return Draft(
         data={key: value for key, value in data.items() if value},
@@ -99,16 +99,16 @@ def arrange(
 
 
 def _images(
-    given: Given,
+    existing: Given,
     apart: frozenset[str],
     axes: dict[str, dict[str, dict[str, Any]]],
     leftovers: list[Leftover],
 ) -> list[Image]:
     """Return the images, each with the targets of a family or with a single one; add their axes."""
     images: list[Image] = []
-    all_names = {target.name for target in given.targets}
-    for family, targets in _families(given, apart).items():
-        naming = _naming(given, family, targets, leftovers)
+    all_names = {target.name for target in existing.targets}
+    for family, targets in _families(existing, apart).items():
+        naming = _naming(existing, family, targets, leftovers)
         own = {target.name for target in targets}
         if naming is None or naming.image in (all_names | {i.name for i in images}) - own:
             images += [_alone(target) for target in targets]
@@ -117,10 +117,10 @@ def _images(
     return images
 
 
-def _families(given: Given, apart: frozenset[str]) -> dict[str, list[GivenTarget]]:
+def _families(existing: Given, apart: frozenset[str]) -> dict[str, list[GivenTarget]]:
     """Return the targets of each family, and every other target by itself."""
     families: dict[str, list[GivenTarget]] = {}
-    for target in given.targets:
+    for target in existing.targets:
         joined = target.family and target.family not in apart
         key = f"family {target.family}" if joined else f"target {target.name}"
         families.setdefault(key, []).append(target)
@@ -128,20 +128,20 @@ def _families(given: Given, apart: frozenset[str]) -> dict[str, list[GivenTarget
 
 
 def _naming(
-    given: Given, key: str, targets: Sequence[GivenTarget], leftovers: list[Leftover]
+    existing: Given, key: str, targets: Sequence[GivenTarget], leftovers: list[Leftover]
 ) -> Naming | None:
     """Return how a family's targets are named; None if each of them is an image."""
     family = key.removeprefix("family ")
     if family == key:
         return None
     values = [target.values for target in targets]
-    if not given.named:
+    if not existing.named:
         return default_naming(family, values)
     names = [target.name for target in targets]
     kept = kept_names(family, names, values)
     if kept is not None:
         return kept
-    line = given.lines.get(family, 0)
+    line = existing.lines.get(family, 0)
     if all(target.fields.get("tags") for target in targets):
         naming = default_naming(family, values)
         why = f"its targets have other names here: {names[0]} is {naming.names(values)[0]}"
@@ -150,19 +150,19 @@ def _naming(
         naming = None
         why = "its targets have no tags, and names that no axes give; each is an image of its own"
         what = f"matrix of target '{family}'"
-    leftovers.append(Leftover(path=given.path, line=line, what=what, why=why))
+    leftovers.append(Leftover(path=existing.path, line=line, what=what, why=why))
     return naming
 
 
 def _names_in_use(images: Sequence[Image]) -> Counter[str]:
     """Return how many axes have a name, or a detail of that name; reserved names count too."""
-    found = Counter(_RESERVED)
+    counts = Counter(_RESERVED)
     for image in images:
-        found.update(list(image.axes))
-        for given in image.given_axes.values():
-            details = (target.details.get(given, {}) for target in image.targets)
-            found.update({name for names in details for name in names})
-    return found
+        counts.update(list(image.axes))
+        for axis_names in image.given_axes.values():
+            details = (target.details.get(axis_names, {}) for target in image.targets)
+            counts.update({name for names in details for name in names})
+    return counts
 
 
 def _details(
@@ -192,7 +192,7 @@ def _with_axes(
     values = [target.values for target in targets]
     renamed: dict[str, str] = {}
     for axis in naming.axes:
-        known = dict.fromkeys(one[axis] for one in values)
+        known = dict.fromkeys(combination[axis] for combination in values)
         base = axis.replace("-", "_")
         if not IDENTIFIER.match(base) or base in _RESERVED:
             base = f"axis_{base}" if not IDENTIFIER.match(f"{base}_") else f"{base}_"
@@ -201,7 +201,9 @@ def _with_axes(
             if axes.setdefault(name, options) == options:
                 renamed[axis] = name
                 break
-    rows = tuple({renamed[axis]: one[axis] for axis in naming.axes} for one in values)
+    rows = tuple(
+        {renamed[axis]: combination[axis] for axis in naming.axes} for combination in values
+    )
     return Image(
         name=naming.image,
         targets=tuple(targets),
@@ -225,18 +227,18 @@ def _axis(values: Mapping[str, Mapping[str, Any]]) -> Any:
 
 def _image(image: Image, layout: Layout, *, any_axes: bool) -> dict[str, Any]:
     """Return the fields of an image."""
-    found: dict[str, Any] = {"axes": list(image.axes)} if any_axes else {}
+    fields: dict[str, Any] = {"axes": list(image.axes)} if any_axes else {}
     if image.axes:
         excluded = missing(image.rows, image.axes)
         if excluded:
-            found["exclude"] = written_patterns(patterns(excluded, image.axes))
-        if excluded is None or len(found.get("exclude", ())) > len(image.rows):
-            found.pop("exclude", None)
-            found["only"] = written_patterns(patterns(image.rows, image.axes))
-    found.update(layout.fields)
+            fields["exclude"] = written_patterns(patterns(excluded, image.axes))
+        if excluded is None or len(fields.get("exclude", ())) > len(image.rows):
+            fields.pop("exclude", None)
+            fields["only"] = written_patterns(patterns(image.rows, image.axes))
+    fields.update(layout.fields)
     if layout.overrides:
-        found["overrides"] = [
+        fields["overrides"] = [
             {"when": {axis: matcher(items) for axis, items in when}, **changes}
             for when, changes in layout.overrides.items()
         ]
-    return found
+    return fields

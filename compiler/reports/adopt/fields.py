@@ -35,18 +35,18 @@ class Variant(NamedTuple):
 
     def leaves(self) -> dict[Leaf, str | tuple[str, ...]]:
         """Return every value of the target's fields."""
-        found: dict[Leaf, str | tuple[str, ...]] = {("dockerfile", None): self.target.dockerfile}
+        leaves: dict[Leaf, str | tuple[str, ...]] = {("dockerfile", None): self.target.dockerfile}
         for name, value in self.target.fields.items():
             if not isinstance(value, Mapping):
                 if (name, value) != ("context", "."):
-                    found[name, None] = value
+                    leaves[name, None] = value
                 continue
             for key, text in value.items():
                 linked = linked_target(text) if name == "contexts" else None
-                found[name, key] = (
+                leaves[name, key] = (
                     link_to(self.names[linked]) if linked and linked in self.names else text
                 )
-        return found
+        return leaves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,8 @@ def shared_fields(images: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
                 key: text
                 for key, text in value.items()
                 if all(
-                    key in (found := image.get(name, {})) and found[key] == text for image in others
+                    key in (fields := image.get(name, {})) and fields[key] == text
+                    for image in others
                 )
             }
             if common:

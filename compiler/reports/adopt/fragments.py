@@ -23,7 +23,10 @@ class Naming:
 
     def names(self, values: Sequence[Mapping[str, str]]) -> list[str]:
         """Return the name of each target, by the values of its axes."""
-        parts = ([self.fragments[axis][one[axis]] for axis in self.axes] for one in values)
+        parts = (
+            [self.fragments[axis][combination[axis]] for axis in self.axes]
+            for combination in values
+        )
         alone = len(values) == 1
         return [target_name(self.image, filter(None, part), alone=alone) for part in parts]
 
@@ -38,9 +41,9 @@ def kept_names(
         names: the names of the targets.
         values: for each target: axis -> value.
     """
-    found = [_by_words(label, names, values), _by_single_axis(names, values)]
-    found += [default_naming(label, values, dot) for dot in (".", "-", "")]
-    for naming in filter(None, found):
+    namings = [_by_words(label, names, values), _by_single_axis(names, values)]
+    namings += [default_naming(label, values, dot) for dot in (".", "-", "")]
+    for naming in filter(None, namings):
         if IMAGE.match(naming.image) and naming.names(values) == list(names):
             return naming
     return None
@@ -58,7 +61,7 @@ def default_naming(image: str, values: Sequence[Mapping[str, str]], dot: str = "
     texts: dict[str, dict[str, str]] = {}
     numbers: dict[str, dict[str, str]] = {}
     for axis in axes:
-        known = list(dict.fromkeys(one[axis] for one in values))
+        known = list(dict.fromkeys(combination[axis] for combination in values))
         written = [default_fragment(axis, value).replace(".", dot) for value in known]
         clean = [_UNCLEAN.sub("-", text) for text in written]
         numbered = [f"{axis}{n}" for n in range(1, len(known) + 1)]
@@ -110,8 +113,8 @@ def _by_words(
     constant = [axis for axis in values[0] if axis not in parts]
     fragments = {
         axis: {
-            one[axis]: "-".join(row[place] for place in parts.get(axis, ()))
-            for one, row in zip(values, words, strict=True)
+            combination[axis]: "-".join(row[place] for place in parts.get(axis, ()))
+            for combination, row in zip(values, words, strict=True)
         }
         for axis in (*order, *constant)
     }
@@ -121,7 +124,8 @@ def _by_words(
 def _depends_only_on(column: Sequence[str], axis: str, values: Sequence[Mapping[str, str]]) -> bool:
     known: dict[str, str] = {}
     return all(
-        known.setdefault(one[axis], word) == word for one, word in zip(values, column, strict=True)
+        known.setdefault(combination[axis], word) == word
+        for combination, word in zip(values, column, strict=True)
     )
 
 
@@ -135,5 +139,8 @@ def _by_single_axis(names: Sequence[str], values: Sequence[Mapping[str, str]]) -
         image = image.rpartition("-")[0]
     if not image or not all(f"{name}-".startswith(f"{image}-") for name in names):
         return None
-    fragments = {one[axis]: name[len(image) + 1 :] for one, name in zip(values, names, strict=True)}
+    fragments = {
+        combination[axis]: name[len(image) + 1 :]
+        for combination, name in zip(values, names, strict=True)
+    }
     return Naming(image=image, axes=(axis,), fragments={axis: fragments})

@@ -9,7 +9,7 @@ from compiler.reports.adopt.patterns import selecting
 
 
 def make_groups(
-    given: Given,
+    existing: Given,
     images: Sequence[Image],
     names: Mapping[str, str],
     ungrouped: frozenset[str],
@@ -18,29 +18,29 @@ def make_groups(
     """Return the groups; those that exist in every matrix are left out.
 
     Args:
-        given: the definition.
+        existing: the definition.
         images: the images of the matrix.
         names: given target -> target of the matrix.
         ungrouped: groups that the matrix does not have.
         leftovers: receives the groups that cannot be written.
     """
     groups: dict[str, Any] = {}
-    for group, targets in given.groups.items():
+    for group, targets in existing.groups.items():
         if group in ungrouped:
             continue
         members = {names[target] for target in targets if target in names}
         touched = [image for image in images if not members.isdisjoint(image.names)]
         if group == "default":
             every = len(members) == len(names)
-            found: Any = {} if every else "the default group of a matrix contains every target"
+            pattern: Any = {} if every else "the default group of a matrix contains every target"
         else:
-            found = _pattern(group, members, touched)
-        if isinstance(found, str):
-            line = given.lines.get(f"group {group}", 0)
+            pattern = _pattern(group, members, touched)
+        if isinstance(pattern, str):
+            line = existing.lines.get(f"group {group}", 0)
             what = f"group '{group}'"
-            leftovers.append(Leftover(path=given.path, line=line, what=what, why=found))
-        elif found:
-            groups[group] = found
+            leftovers.append(Leftover(path=existing.path, line=line, what=what, why=pattern))
+        elif pattern:
+            groups[group] = pattern
     return groups
 
 

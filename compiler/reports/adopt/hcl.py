@@ -87,9 +87,9 @@ def json_blocks(text: str, data: Mapping[str, Any]) -> list[Block]:
             continue
         for label, attributes in labels.items():
             if isinstance(attributes, dict):
-                found = {name: _json_attribute(name, value) for name, value in attributes.items()}
+                parsed = {name: _json_attribute(name, value) for name, value in attributes.items()}
                 line = lines.get(label, 0)
-                blocks.append(Block(kind=kind, label=label, line=line, attributes=found))
+                blocks.append(Block(kind=kind, label=label, line=line, attributes=parsed))
     return blocks
 
 
@@ -186,14 +186,14 @@ def _attributes(
     text: str, tokens: list[Token], n: int, stop: int
 ) -> tuple[dict[str, Attribute], tuple[Token, ...]]:
     """Return the attributes between two indexes, and the tokens of nested blocks."""
-    found: dict[str, Attribute] = {}
+    attributes: dict[str, Attribute] = {}
     nested: list[Token] = []
     while n < stop:
         token = tokens[n]
         is_key = token.kind == "name" and n + 1 < stop
         if is_key and tokens[n + 1].text == "=":
             end = _line_end(tokens, n + 2, stop)
-            found[token.text] = _attribute(text, token.text, tokens[n + 2 : end])
+            attributes[token.text] = _attribute(text, token.text, tokens[n + 2 : end])
             n = end
         elif is_key and (body := _head(tokens, n)[0]):
             end = _closing(tokens, body)
@@ -201,7 +201,7 @@ def _attributes(
             n = end + 1
         else:
             n += 1
-    return found, tuple(nested)
+    return attributes, tuple(nested)
 
 
 def _attribute(text: str, name: str, tokens: list[Token]) -> Attribute:

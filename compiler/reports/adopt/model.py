@@ -36,8 +36,8 @@ def why_not_variable(name: str) -> str:
     """Return why a matrix cannot have a variable of this name; empty if it can."""
     if not VARIABLE.match(name) or name in RESERVED_VARIABLES | SECRET_VARIABLES | HCL_WORDS:
         return "a matrix cannot have a variable of this name"
-    found = next((prefix for prefix in RESERVED_PREFIXES if name.startswith(prefix)), "")
-    return found and f"names that begin with {found} are reserved"
+    reserved = next((prefix for prefix in RESERVED_PREFIXES if name.startswith(prefix)), "")
+    return reserved and f"names that begin with {reserved} are reserved"
 
 
 def with_variables(text: str, names: Sequence[str]) -> str:

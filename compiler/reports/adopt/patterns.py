@@ -50,15 +50,15 @@ def selecting(
     """
     chosen = {tuple(row[axis] for axis in axes) for row in rows}
     others = [row for row in every if tuple(row[axis] for axis in axes) not in chosen]
-    found: list[dict[str, list[str]]] = []
+    boxes: list[dict[str, list[str]]] = []
     for box in patterns(rows, axes):
         for axis in list(box):
             shorter = {name: items for name, items in box.items() if name != axis}
             if not any(all(row[n] in items for n, items in shorter.items()) for row in others):
                 box = shorter  # noqa: PLW2901 - one condition less
-        if box not in found:
-            found.append(box)
-    return found
+        if box not in boxes:
+            boxes.append(box)
+    return boxes
 
 
 def missing(rows: Sequence[Row], axes: Mapping[str, Sequence[str]]) -> list[Row] | None:

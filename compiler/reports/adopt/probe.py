@@ -80,8 +80,8 @@ def probe(
         if variables:
             report(0, f"variables {', '.join(variables)}", f"they cannot be read: {reason}")
         return Probe()
-    found = printed.data.get("target", {})
-    values = found.get(_PREFIX, {}).get("args", {})
+    printed_targets = printed.data.get("target", {})
+    values = printed_targets.get(_PREFIX, {}).get("args", {})
     lines = {b.label: b.line for b in reversed(blocks) if b.kind == "variable"}
     defaults: dict[str, str] = {}
     for n, name in enumerate(variables):
@@ -94,7 +94,7 @@ def probe(
     families = {
         block.label: family
         for n, block in enumerate(matrices.values())
-        if (family := _family(f"{_PREFIX}-{n}-", block, found)) is not None
+        if (family := _family(f"{_PREFIX}-{n}-", block, printed_targets)) is not None
     }
     return Probe(families=families, defaults=defaults)
 
@@ -163,12 +163,12 @@ def _keys(matrix: Attribute) -> list[str]:
     return keys
 
 
-def _family(prefix: str, block: Block, found: Mapping[str, Any]) -> Family | None:
+def _family(prefix: str, block: Block, targets: Mapping[str, Any]) -> Family | None:
     """Return the targets of a matrix with their values; None without any."""
     keys = _keys(block.attributes["matrix"])
     rows: dict[str, list[Any]] = {}
     order: dict[str, list[Any]] = _parsed(json.dumps(block.attributes["matrix"].value)) or {}
-    for name, target in found.items():
+    for name, target in targets.items():
         if name.startswith(prefix):
             args = {key: undoubled_text(text) for key, text in target["args"].items()}
             rows[name.removeprefix(prefix)] = [args[f"k{m}"] for m in range(len(keys))]
@@ -180,11 +180,11 @@ def _family(prefix: str, block: Block, found: Mapping[str, Any]) -> Family | Non
         seen = list(dict.fromkeys(row[m] for row in rows.values()))
         values = [_parsed(text) for text in seen]
         known = order.get(key, [])
-        ranks = [known.index(one) if one in known else n for n, one in enumerate(values)]
+        ranks = [known.index(value) if value in known else n for n, value in enumerate(values)]
         numbers = sorted(range(len(values)), key=ranks.__getitem__)
         values = [values[n] for n in numbers]
         written = axis_values(key, values, block.attributes["matrix"].text)
-        details[key] = {t: value_details(one) for t, one in zip(written, values, strict=True)}
+        details[key] = {t: value_details(value) for t, value in zip(written, values, strict=True)}
         labels.append({seen[n]: text for n, text in zip(numbers, written, strict=True)})
     ranks_of = [{text: n for n, text in enumerate(known)} for known in labels]
     ordered = sorted(

@@ -33,7 +33,7 @@ def read_bake(file: str) -> Given:
         CompileError: it cannot be read, or is wrong.
     """
     with open_bakefile(file) as bakefile:
-        return _Reader(bakefile).given()
+        return _Reader(bakefile).existing_build()
 
 
 class _Reader:
@@ -47,17 +47,17 @@ class _Reader:
         self._environment = {key: text for key, text in os.environ.items() if key not in names}
         self._leftovers: list[Leftover] = []
 
-    def given(self) -> Given:
+    def existing_build(self) -> Given:
         """Return everything that the file declares."""
         printed = self._file.printed(self._environment)
         definition = printed.definition()
-        found = Probe()
+        probed = Probe()
         if self._file.path is not None and self._blocks:
-            found = probe(self._file, self._blocks, self._environment, self._report)
+            probed = probe(self._file, self._blocks, self._environment, self._report)
         variables = keep_variables(
-            self._file, self._blocks, found.defaults, printed, self._environment, self._report
+            self._file, self._blocks, probed.defaults, printed, self._environment, self._report
         )
-        targets, files = self._targets(printed, definition, found.families, variables)
+        targets, files = self._targets(printed, definition, probed.families, variables)
         names = {target.name for target in targets}
         definitions: list[tuple[Mapping[str, str], Definition]] = [
             ({}, _limited(definition, names))
@@ -67,7 +67,7 @@ class _Reader:
             definitions.append((variables.others, changed))
         for name in definition.unknown:
             self._report(0, f"field '{name}'", "compile-matrix does not know it")
-        groups = self._groups(found.families, [target.name for target in targets])
+        groups = self._groups(probed.families, [target.name for target in targets])
         used = variables.used_by(targets)
         for block in self._blocks:
             if block.kind == "variable" and block.label in variables.written.keys() - used.keys():
@@ -161,7 +161,9 @@ class _Reader:
         def resolve(member: str, above: frozenset[str]) -> list[str]:
             if member in listed and member not in above:
                 inner = above | {member}
-                return [name for one in listed[member] for name in resolve(one, inner)]
+                return [
+                    name for listed_name in listed[member] for name in resolve(listed_name, inner)
+                ]
             if member in families:
                 return [name for name in families[member].rows if name in known]
             return [member] if member in known else []
@@ -225,12 +227,12 @@ def _dockerfile(
 
 def _with_raw(fields: Fields, raw: Mapping[str, Any]) -> Fields:
     """Return normalised fields with the tags as written and the description."""
-    found = dict(fields)
-    if "tags" in found:
-        found["tags"] = tuple(dict.fromkeys(raw["tags"]))
+    combined = dict(fields)
+    if "tags" in combined:
+        combined["tags"] = tuple(dict.fromkeys(raw["tags"]))
     if isinstance(raw.get("description"), str) and raw["description"]:
-        found["description"] = raw["description"]
-    return found
+        combined["description"] = raw["description"]
+    return combined
 
 
 def _in_order(targets: Iterable[GivenTarget], families: Mapping[str, Family]) -> list[GivenTarget]:

@@ -29,22 +29,22 @@ def read_given_definition(origin: str, project: Path) -> Given:
     if os.path.isdir(origin):
         from compiler.reports.adopt.read_folder import read_folder
 
-        given = read_folder(origin, project)
+        existing = read_folder(origin, project)
         nothing = "the folder contains no Dockerfile"
     elif (source := _workflow(origin)) is not None:
         from compiler.reports.adopt.read_workflow import read_workflow
 
-        given = read_workflow(source)
+        existing = read_workflow(source)
         nothing = "no step of the workflow uses docker/build-push-action"
     else:
         from compiler.reports.adopt.read_bake import read_bake
 
-        given = read_bake(origin)
+        existing = read_bake(origin)
         nothing = "the file has no target"
-    if not given.targets and not given.leftovers:
+    if not existing.targets and not existing.leftovers:
         help_ = "name a bake file, a workflow with build steps, or a folder of Dockerfiles"
         refuse_file(origin, code=Code.NOT_ADOPTED, message=nothing, help=help_)
-    return given
+    return existing
 
 
 def _workflow(origin: str) -> Source | None:

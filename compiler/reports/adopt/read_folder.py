@@ -47,8 +47,8 @@ def read_folder(folder: str, project: Path) -> Given:
     below = os.path.relpath(os.path.realpath(folder), os.path.realpath(project))
     leftovers: list[Leftover] = []
     targets: list[GivenTarget] = []
-    found = {path for pattern in _PATTERNS for path in find_files(folder, pattern)}
-    paths = sorted(path for path in found if not path.endswith(_IGNORED))
+    candidates = {path for pattern in _PATTERNS for path in find_files(folder, pattern)}
+    paths = sorted(path for path in candidates if not path.endswith(_IGNORED))
     top = os.path.commonpath([dirname(path) for path in paths]) if paths else ""
     for path in paths[:MAX_FILES]:
         whole = os.path.normpath(f"{below}/{path}")
@@ -114,8 +114,8 @@ def _name(path: str, folder: str) -> str:
     >>> _name("python/Dockerfile", "."), _name("Dockerfile.gpu", "."), _name("a/b.Dockerfile", ".")
     ('python', 'gpu', 'a-b')
     """
-    found = _NAME.match(basename(path))
-    suffix = (found[1] or found[2] or "") if found else ""
+    match = _NAME.match(basename(path))
+    suffix = (match[1] or match[2] or "") if match else ""
     parts = [*dirname(path).split("/"), suffix]
     parts = [part for text in parts if (part := _INVALID.sub("-", text).strip("-."))]
     own = _INVALID.sub("-", os.path.basename(os.path.realpath(folder))).strip("-.")
@@ -138,7 +138,7 @@ def _context(path: str, files: Files) -> tuple[str, str]:
     if own == ".":
         return own, ""
     for context in (own, "."):
-        if all(files.exists(os.path.normpath(f"{context}/{one}")) for one in copied):
+        if all(files.exists(os.path.normpath(f"{context}/{source}")) for source in copied):
             if context == own and copied and all(map(files.exists, filter(None, copied))):
                 return own, "the top folder contains the copied files, too; this is the own folder"
             return context, ""

@@ -40,7 +40,7 @@ def read_workflow(source: Source) -> Given:
     for job, entry in as_object(source.data.get("jobs")).items():
         if isinstance(entry, dict):
             reader.read_job(str(job), entry)
-    return reader.given()
+    return reader.existing_build()
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class _Reader:
     variables: dict[str, str] = field(default_factory=dict)
     """Variable -> its default."""
 
-    def given(self) -> Given:
+    def existing_build(self) -> Given:
         """Return everything that was read."""
         for name, default in self.variables.items():
             if name.startswith("GITHUB_") and default == DEFAULT:
@@ -63,20 +63,22 @@ class _Reader:
         names = tuple(self.variables)
         marks = {f"\0{name}\0": variable_mark(n) for n, name in enumerate(names)}
         defaults = {f"\0{name}\0": text for name, text in self.variables.items()}
-        fields = {one.name: normal(_replaced(one.fields, defaults)) for one in self.targets}
+        fields = {
+            target.name: normal(_replaced(target.fields, defaults)) for target in self.targets
+        }
         return Given(
             path=self.source.path,
             targets=tuple(
                 GivenTarget(
-                    name=one.name,
-                    fields=_with_tags(_replaced(one.fields, marks)),
-                    dockerfile=one.dockerfile,
-                    line=one.line,
-                    family=one.family,
-                    values=one.values,
-                    details=one.details,
+                    name=target.name,
+                    fields=_with_tags(_replaced(target.fields, marks)),
+                    dockerfile=target.dockerfile,
+                    line=target.line,
+                    family=target.family,
+                    values=target.values,
+                    details=target.details,
                 )
-                for one in self.targets
+                for target in self.targets
             ),
             named=False,
             variables=dict(self.variables),
@@ -115,13 +117,13 @@ class _Reader:
         if matrix is None:
             return [{}]
         why = "it is computed when the workflow runs"
-        if isinstance(matrix, dict) and all(isinstance(one, list) for one in matrix.values()):
+        if isinstance(matrix, dict) and all(isinstance(values, list) for values in matrix.values()):
             entries = [*matrix.get("include", ()), *matrix.get("exclude", ())]
-            if "${{" not in repr(matrix) and all(isinstance(one, dict) for one in entries):
-                found = combinations(self._as_github_reads(matrix, route))
-                if found:
-                    return found
-                why = "it has too many combinations" if found is None else "it is empty"
+            if "${{" not in repr(matrix) and all(isinstance(entry, dict) for entry in entries):
+                rows = combinations(self._as_github_reads(matrix, route))
+                if rows:
+                    return rows
+                why = "it has too many combinations" if rows is None else "it is empty"
         self._report(self.source.locate(route, key=True).line, f"matrix of job '{job}'", why)
         return []
 
@@ -149,9 +151,11 @@ class _Reader:
         lists = [key for key in matrix if key not in {"include", "exclude"}]
         labels, details = _labels(rows, axis_keys(rows, lists) if len(rows) > 1 else lists)
         strings = Strings(_environment(self.source.data, entry, step), self.variables)
-        given = as_object(step.get("with"))
-        inputs = {str(key).lower(): value for key, value in given.items()}
-        where = {str(key).lower(): self.source.locate((*route, "with", key)).line for key in given}
+        parameters = as_object(step.get("with"))
+        inputs = {str(key).lower(): value for key, value in parameters.items()}
+        where = {
+            str(key).lower(): self.source.locate((*route, "with", key)).line for key in parameters
+        }
         for n, row in enumerate(rows):
             try:
                 fields, unread = read_inputs(inputs, partial(strings.evaluate, matrix=row))
@@ -186,13 +190,13 @@ class _Reader:
 
 def _environment(*levels: Mapping[str, Any]) -> dict[str, str]:
     """Return the variables of `env` that are plain text, of the workflow, the job and the step."""
-    found: dict[str, str] = {}
+    environment: dict[str, str] = {}
     for level in levels:
         for name, value in as_object(level.get("env")).items():
-            found.pop(str(name), None)
+            environment.pop(str(name), None)
             if isinstance(value, str) and "${{" not in value:
-                found[str(name)] = value
-    return found
+                environment[str(name)] = value
+    return environment
 
 
 def _dockerfile(inputs: Mapping[str, Any], strings: Strings, row: Combination) -> str:

@@ -40,37 +40,40 @@ def split(
             exceptions = _split_by_length(values, rows, seen)
             if exceptions is not None:
                 return exceptions
-        found: dict[When, Any] = {}
+        by_condition: dict[When, Any] = {}
         for when, numbers in classes.items():
             value = _common([values[n] for n in numbers], [seen[n] for n in numbers])
             if value is _DIFFERENT:
                 break
-            found[when] = value
+            by_condition[when] = value
         else:
             base = None
-            if all(value is not None for value in found.values()):
-                frequent = Counter(map(repr, found.values())).most_common(1)[0][0]
-                base = next(one for one in found.values() if repr(one) == frequent)
-            return base, _changes(found, base, rows, axes)
+            if all(value is not None for value in by_condition.values()):
+                frequent = Counter(map(repr, by_condition.values())).most_common(1)[0][0]
+                base = next(value for value in by_condition.values() if repr(value) == frequent)
+            return base, _changes(by_condition, base, rows, axes)
     raise AssertionError("a single variant always has a common value")
 
 
 def _changes(
-    found: Mapping[When, Any], base: Any, rows: Sequence[Mapping[str, str]], axes: tuple[str, ...]
+    by_condition: Mapping[When, Any],
+    base: Any,
+    rows: Sequence[Mapping[str, str]],
+    axes: tuple[str, ...],
 ) -> list[tuple[When, Any]]:
     """Return the values that differ from the base, with the patterns of their variants.
 
     Args:
-        found: the value of each class of variants.
+        by_condition: the value of each class of variants.
         base: the value of the others.
         rows: all variants.
         axes: the axes that divide the variants into classes.
     """
     classes: dict[str, list[dict[str, str]]] = {}
     values: dict[str, Any] = {}
-    for when, value in found.items():
+    for when, value in by_condition.items():
         if value is not None and value != base:
-            classes.setdefault(repr(value), []).append({axis: one for axis, (one,) in when})
+            classes.setdefault(repr(value), []).append({axis: text for axis, (text,) in when})
             values[repr(value)] = value
     known = {axis: list(dict.fromkeys(row[axis] for row in rows)) for axis in axes}
     every = [dict(row) for row in {tuple((a, row[a]) for a in axes): None for row in rows}]
@@ -130,7 +133,7 @@ def _common(
         text = common_string([str(value) for value in values], expressions)
         return _DIFFERENT if text is None else text
     lists = [value for value in values if isinstance(value, tuple)]
-    if len(lists) < len(values) or len({len(one) for one in lists}) > 1:
+    if len(lists) < len(values) or len({len(items) for items in lists}) > 1:
         return _DIFFERENT
     items = [common_string(column, expressions) for column in zip(*lists, strict=True)]
     return _DIFFERENT if None in items else items

@@ -55,17 +55,17 @@ def choices(values: Sequence[Mapping[str, str]]) -> list[Choice]:
     Args:
         values: for each target: axis, or name of `set` -> value.
     """
-    found: list[Choice] = []
+    choices: list[Choice] = []
     known: set[tuple[str, ...]] = set()
     for axis in values[0] if values else ():
-        if not all(one.get(axis, "null") != "null" for one in values):
+        if not all(combination.get(axis, "null") != "null" for combination in values):
             continue  # Null is not printed.
         for jinja, dot in _FORMS:
-            rendered = tuple(one[axis].replace(".", dot) for one in values)
+            rendered = tuple(combination[axis].replace(".", dot) for combination in values)
             if len(set(rendered)) > 1 and rendered not in known:
                 known.add(rendered)
-                found.append(Choice(f"{{{{ {axis}{jinja} }}}}", rendered))
-    return sorted(found, key=lambda choice: -sum(map(len, choice.rendered)))
+                choices.append(Choice(f"{{{{ {axis}{jinja} }}}}", rendered))
+    return sorted(choices, key=lambda choice: -sum(map(len, choice.rendered)))
 
 
 def common_string(texts: Sequence[str], expressions: Sequence[Choice]) -> str | None:
@@ -102,8 +102,8 @@ def common_string(texts: Sequence[str], expressions: Sequence[Choice]) -> str | 
 
 def _common_run(texts: Sequence[str], positions: Sequence[int]) -> str:
     """Return the character that all texts have at their positions; empty if they differ."""
-    found = {text[place : place + 1] for place, text in zip(positions, texts, strict=True)}
-    return found.pop() if len(found) == 1 else ""
+    characters = {text[place : place + 1] for place, text in zip(positions, texts, strict=True)}
+    return characters.pop() if len(characters) == 1 else ""
 
 
 def _joined(parts: Sequence[str]) -> str:

@@ -30,7 +30,7 @@ def axis_values(axis: str, values: Sequence[Any], source: str = "") -> list[str]
         for key in sorted(values[0], key=source.find):
             column = [value.get(key, "") for value in values]
             if len(set(map(str, column))) == len(column) and all(map(_is_value, column)):
-                return [str(one) for one in column]
+                return [str(value) for value in column]
     texts = ["default" if value == "" else _text(value) for value in values]
     if len(set(texts)) == len(texts) and all(map(_is_value, texts)):
         return texts
@@ -40,7 +40,7 @@ def axis_values(axis: str, values: Sequence[Any], source: str = "") -> list[str]
 def value_details(value: Any) -> dict[str, str]:
     """Return the fields of a mapping that are texts, numbers, true or false."""
     fields = value.items() if isinstance(value, dict) else ()
-    return {key: _text(one) for key, one in fields if isinstance(one, str | bool)}
+    return {key: _text(value) for key, value in fields if isinstance(value, str | bool)}
 
 
 def _text(value: Any) -> str:

@@ -51,11 +51,11 @@ def decided_variables(blocks: Iterable[Block]) -> frozenset[str]:
     while known != (len(decided), len(passing)):
         known = len(decided), len(passing)
         for use in uses:
-            found = deciding_names(use.tokens, passing)
-            if not use.parameters.isdisjoint(found):
+            deciding = deciding_names(use.tokens, passing)
+            if not use.parameters.isdisjoint(deciding):
                 passing.discard(use.owner)
             everything = use.decides or use.owner in decided
-            decided |= (use.names if everything else found) - use.parameters
+            decided |= (use.names if everything else deciding) - use.parameters
     return frozenset(decided)
 
 
@@ -127,10 +127,10 @@ class _Bracket:
         Args:
             decided: the names that are known to be such.
         """
-        found = self.end_part()
-        if self.decides or (self.loops and not self.names.isdisjoint({*decided, *found})):
-            found = self.names
-        return found
+        deciding = self.end_part()
+        if self.decides or (self.loops and not self.names.isdisjoint({*decided, *deciding})):
+            deciding = self.names
+        return deciding
 
 
 def default_in_matrix(attribute: Attribute | None, known: Collection[str]) -> str | None:

@@ -28,18 +28,20 @@ Failures: TypeAlias = list[tuple[tuple[str, ...], str]]
 """Keys of a part of the matrix, such as `("images", "server")`, and what is wrong with it."""
 
 
-def find_failures(given: Given, draft: Draft, text: YamlText, folder: Path, limit: int) -> Failures:
+def find_failures(
+    existing: Given, draft: Draft, text: YamlText, folder: Path, limit: int
+) -> Failures:
     """Compile the matrix in memory, compare it, and return what is wrong; nothing if it is exact.
 
     Args:
-        given: the definition, and the files that are not written yet.
+        existing: the definition, and the files that are not written yet.
         draft: the matrix.
         text: the text of matrix.yaml.
         folder: the folder of the project.
         limit: the maximum number of variants.
     """
     project = os.path.realpath(folder)
-    new = {os.path.join(project, path): content for path, content in given.files.items()}
+    new = {os.path.join(project, path): content for path, content in existing.files.items()}
     new[os.path.join(project, MATRIX)] = text.text.encode()
     files = Files(folder, "", _WithFiles(new))
     try:
@@ -47,13 +49,13 @@ def find_failures(given: Given, draft: Draft, text: YamlText, folder: Path, limi
         compile_plan(plan, files, MATRIX)
     except CompileError as error:
         return [
-            (part, _VARIANT.sub("", one.message))
-            for one in error.diagnostics
-            for part in _parts(one, text, draft)
+            (part, _VARIANT.sub("", diagnostic.message))
+            for diagnostic in error.diagnostics
+            for part in _parts(diagnostic, text, draft)
         ]
     failures: Failures = []
-    for values, theirs in given.definitions:
-        failures += _differences(given, draft, plan, values, theirs)
+    for values, theirs in existing.definitions:
+        failures += _differences(existing, draft, plan, values, theirs)
     return failures
 
 
@@ -76,24 +78,24 @@ def _parts(diagnostic: Diagnostic, text: YamlText, draft: Draft) -> list[tuple[s
 
 
 def _differences(
-    given: Given, draft: Draft, plan: Plan, values: Mapping[str, str], theirs: Definition
+    existing: Given, draft: Draft, plan: Plan, values: Mapping[str, str], theirs: Definition
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield the images that do not define what they should, each with a reason."""
     names = draft.names
-    if not given.named:
+    if not existing.named:
         theirs = _renamed(theirs, names)
     ours = ResolvedPlan(plan, values).definition()
-    found = compare(ours, theirs)
+    comparison = compare(ours, theirs)
     image_of = {name: image.name for image in draft.images for name in image.names}
-    for pair in found.pairs:
+    for pair in comparison.pairs:
         for difference in pair.differences[:1]:
             yield (
                 ("images", image_of[pair.ours]),
                 f"its field '{difference.field}' cannot be written exactly",
             )
-    for name in found.only_ours:
+    for name in comparison.only_ours:
         yield ("images", image_of[name]), "another target has its tags"
-    for name in found.only_theirs:
+    for name in comparison.only_theirs:
         ours_name = name if name in image_of else names.get(name, "")
         if ours_name in image_of:
             yield ("images", image_of[ours_name]), "no target has its name and its tags"

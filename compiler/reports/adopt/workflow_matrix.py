@@ -38,19 +38,19 @@ def combinations(matrix: Mapping[str, Any]) -> list[Combination] | None:
     originals = [
         row for row in rows if lists and not any(_matches(row, entry) for entry in excluded)
     ]
-    found = [dict(row) for row in originals]
+    merged = [dict(row) for row in originals]
     added: list[Combination] = []
     for entry in matrix.get("include", ()):
         extended = [
             row
-            for row, original in zip(found, originals, strict=True)
+            for row, original in zip(merged, originals, strict=True)
             if all(original[key] == value for key, value in entry.items() if key in original)
         ]
         for row in extended:
             row.update(entry)
         if not extended:
             added.append(dict(entry))
-    return [*found, *added] if len(found) + len(added) <= MAX_COMBINATIONS else None
+    return [*merged, *added] if len(merged) + len(added) <= MAX_COMBINATIONS else None
 
 
 def axis_keys(rows: Sequence[Combination], first: Sequence[str]) -> list[str]:

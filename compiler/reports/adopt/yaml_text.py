@@ -23,12 +23,12 @@ class YamlText:
 
     def part(self, line: int) -> tuple[str, ...]:
         """Return the keys of the part that contains a line; empty before the first one."""
-        found: tuple[str, ...] = ()
+        keys_of: tuple[str, ...] = ()
         for first, keys in self.parts:
             if first > line:
                 break
-            found = keys
-        return found
+            keys_of = keys
+        return keys_of
 
 
 def write_yaml(data: Mapping[str, Any], comment: str) -> YamlText:

@@ -35,11 +35,11 @@ def differing(
     """Yield the targets with another fingerprint than then, in the plan's order."""
     below = downstream(now)
     for target in plan.targets:
-        mine, before = now[target.name], then.get(target.name)
+        current, before = now[target.name], then.get(target.name)
         if before is None:
             why: tuple[str, ...] = ("the target is new",)
-        elif before.digest != mine.digest:
-            why = tuple(reasons(before, mine, target.dockerfile)) or (
+        elif before.digest != current.digest:
+            why = tuple(reasons(before, current, target.dockerfile)) or (
                 "the order of its inputs changed",
             )
         else:
@@ -94,7 +94,7 @@ def _reason(name: str, old: str | None, new: str | None, dockerfile: str) -> str
 
 def downstream(now: Mapping[str, Fingerprint]) -> dict[str, tuple[str, ...]]:
     """Return the dependents of each target, direct and indirect, in the plan's order."""
-    children = dependents({name: one.linked for name, one in now.items()})
+    children = dependents({name: inputs.linked for name, inputs in now.items()})
     order = {name: n for n, name in enumerate(now)}
     return {
         name: tuple(sorted(closure(children[name], children), key=order.__getitem__))

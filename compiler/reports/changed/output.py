@@ -39,7 +39,7 @@ def changes_text(
             return "".join(f"{change.target.name}\n" for change in changes)
         case ListFormat.JSON:
             known = fingerprints() if changes else {}
-            described = (_described(one, known[one.target.name]) for one in changes)
+            described = (_described(change, known[change.target.name]) for change in changes)
             lines = ",\n ".join(map(json.dumps, described))
             return f"[{lines}]\n"
         case ListFormat.GITHUB:
@@ -65,10 +65,10 @@ def _table(changes: tuple[Changed, ...], terminal: int | None) -> str:
     rows = [["TARGET", "WHY", "DOWNSTREAM"]]
     rows += [
         [
-            one.target.name,
-            shortened(one.reasons, _MOST, "; "),
-            shortened(one.downstream, _MOST, " "),
+            change.target.name,
+            shortened(change.reasons, _MOST, "; "),
+            shortened(change.downstream, _MOST, " "),
         ]
-        for one in changes
+        for change in changes
     ]
     return "".join(f"{line}\n" for line in columns(rows, terminal=terminal))

@@ -16,7 +16,7 @@ def github(stages: Sequence[Sequence[Shard]]) -> str:
     Each entry has `name`, `stage`, `shard`, `steps`, `targets`, and `selection`: the content of a
     file for `--selection`.
     """
-    found = [
+    stages_json = [
         {
             "include": [
                 {
@@ -32,7 +32,7 @@ def github(stages: Sequence[Sequence[Shard]]) -> str:
         }
         for stage, shards in enumerate(stages, 1)
     ]
-    return json.dumps({"stages": found, "shards": sum(map(len, stages))}) + "\n"
+    return json.dumps({"stages": stages_json, "shards": sum(map(len, stages))}) + "\n"
 
 
 def gitlab(stages: Sequence[Sequence[Shard]], include: str = "") -> str:

@@ -106,31 +106,31 @@ def _parted(
 ) -> tuple[list[str], list[str]]:
     """Move targets from the end of a shard to the next if that duplicates fewer steps."""
     kept = [0]  # number of distinct steps of the first n targets
-    held: set[str] = set()
+    covered: set[str] = set()
     for name in left:
-        held.update(steps[name])
-        kept.append(len(held))
+        covered.update(steps[name])
+        kept.append(len(covered))
     best, cost = len(left), kept[-1] + _cost(right, steps)
-    held = {step for name in right for step in steps[name]}
+    covered = {step for name in right for step in steps[name]}
     for n in reversed(range(1, len(left))):
-        held.update(steps[left[n]])
-        if len(held) > most:
+        covered.update(steps[left[n]])
+        if len(covered) > most:
             break
-        if kept[n] + len(held) < cost:
-            best, cost = n, kept[n] + len(held)
+        if kept[n] + len(covered) < cost:
+            best, cost = n, kept[n] + len(covered)
     return left[:best], left[best:] + right
 
 
 def _filled(names: list[str], steps: Mapping[str, Sequence[str]], most: int) -> list[list[str]]:
     """Fill shards one after another, each with at most `most` distinct steps."""
     parts: list[list[str]] = []
-    held: set[str] = set()
+    covered: set[str] = set()
     for name in names:
-        grown = held.union(steps[name])
+        grown = covered.union(steps[name])
         if parts and len(grown) <= most:
             parts[-1].append(name)
-            held = grown
+            covered = grown
         else:
             parts.append([name])
-            held = set(steps[name])
+            covered = set(steps[name])
     return parts

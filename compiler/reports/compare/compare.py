@@ -67,30 +67,32 @@ def compare(ours: Definition, theirs: Definition, ignored: Collection[str] = ())
     Secrets and SSH agents that our side repeats from linked targets do not count.
     """
     here = definition_with_linked_access(ours.targets)
-    there = definition_with_linked_access(theirs.targets)
-    matched = _matched(here, there)
+    their_targets = definition_with_linked_access(theirs.targets)
+    matched = _matched(here, their_targets)
     names = {other: name for name, other in matched.items()}
     fields = [name for name in COMPARED if name not in ignored]
     pairs = []
-    for name, mine in here.items():
+    for name, our_fields in here.items():
         other = matched.get(name)
         if other is None:
             continue
         asked = (field for field in fields if field != "output" or other not in theirs.dependencies)
-        found = tuple(_differences(renamed(there[other], names), mine, asked))
-        pairs.append(Pair(ours=name, theirs=other, differences=found))
-    kept = linked(there)
-    left = [
+        differences = tuple(_differences(renamed(their_targets[other], names), our_fields, asked))
+        pairs.append(Pair(ours=name, theirs=other, differences=differences))
+    kept = linked(their_targets)
+    inherited = [
         other
-        for other, given in there.items()
-        if other not in names and other not in kept and _leaves_nothing(given)
+        for other, fields in their_targets.items()
+        if other not in names and other not in kept and _leaves_nothing(fields)
     ]
-    out = {*names, *left}
+    out = {*names, *inherited}
     return Comparison(
         pairs=tuple(pairs),
-        only_ours={name: tags(mine) for name, mine in here.items() if name not in matched},
-        only_theirs={name: tags(given) for name, given in there.items() if name not in out},
-        left_out=tuple(left),
+        only_ours={name: tags(fields) for name, fields in here.items() if name not in matched},
+        only_theirs={
+            name: tags(fields) for name, fields in their_targets.items() if name not in out
+        },
+        left_out=tuple(inherited),
         notes=tuple(_notes(ours, theirs, pairs)),
     )
 
@@ -111,17 +113,17 @@ def _matched(ours: Mapping[str, Fields], theirs: Mapping[str, Fields]) -> dict[s
         for tag in tags(fields):
             for name in by_tag.get(tag, ()):
                 shared[name, other] = shared.get((name, other), 0) + 1
-    found: dict[str, str] = {}
+    matched: dict[str, str] = {}
     taken: set[str] = set()
     for name, other in sorted(shared, key=lambda pair: (-shared[pair], pair[0] != pair[1])):
-        if name not in found and other not in taken:
-            found[name] = other
+        if name not in matched and other not in taken:
+            matched[name] = other
             taken.add(other)
     for name, fields in ours.items():
         untagged = name in theirs and not (tags(fields) and tags(theirs[name]))
-        if untagged and name not in found and name not in taken:
-            found[name] = name
-    return found
+        if untagged and name not in matched and name not in taken:
+            matched[name] = name
+    return matched
 
 
 def renamed(fields: Fields, names: Mapping[str, str]) -> Fields:
@@ -129,11 +131,11 @@ def renamed(fields: Fields, names: Mapping[str, str]) -> Fields:
     contexts = fields.get("contexts")
     if not isinstance(contexts, Mapping):
         return fields
-    found = {}
+    renamed_contexts = {}
     for key, text in contexts.items():
         name = linked_target(text)
-        found[key] = text if name is None or name not in names else link_to(names[name])
-    return {**fields, "contexts": found}
+        renamed_contexts[key] = text if name is None or name not in names else link_to(names[name])
+    return {**fields, "contexts": renamed_contexts}
 
 
 def _leaves_nothing(fields: Fields) -> bool:
@@ -144,12 +146,12 @@ def _differences(theirs: Fields, ours: Fields, names: Iterable[str]) -> Iterator
     for name in names:
         their, our = theirs.get(name), ours.get(name)
         if isinstance(their, Mapping) or isinstance(our, Mapping):
-            mine: Mapping[str, str] = our if isinstance(our, Mapping) else {}
-            given: Mapping[str, str] = their if isinstance(their, Mapping) else {}
-            for key in dict.fromkeys([*given, *mine]):
-                one, other = given.get(key), mine.get(key)
-                if one != other:
-                    yield Difference(field=name, key=key, theirs=one, ours=other)
+            our_texts: Mapping[str, str] = our if isinstance(our, Mapping) else {}
+            their_texts: Mapping[str, str] = their if isinstance(their, Mapping) else {}
+            for key in dict.fromkeys([*their_texts, *our_texts]):
+                old, other = their_texts.get(key), our_texts.get(key)
+                if old != other:
+                    yield Difference(field=name, key=key, theirs=old, ours=other)
         elif _unordered(their) != _unordered(our):
             yield Difference(field=name, key=None, theirs=their, ours=our)
 
@@ -161,13 +163,14 @@ def _unordered(value: str | tuple[str, ...] | None) -> object:
 def _notes(ours: Definition, theirs: Definition, pairs: Collection[Pair]) -> Iterator[str]:
     """Yield the notes that help to interpret the result."""
     here = {tag: None for fields in ours.targets.values() for tag in tags(fields)}
-    there = {tag: None for fields in theirs.targets.values() for tag in tags(fields)}
-    if not ours.unpushed_tags.isdisjoint(there.keys() - here.keys()):
+    their_tags = {tag: None for fields in theirs.targets.values() for tag in tags(fields)}
+    if not ours.unpushed_tags.isdisjoint(their_tags.keys() - here.keys()):
         yield "they have tags that this matrix moves, which count with MOVING=true"
-    if not ours.published_tags.isdisjoint(there):
+    if not ours.published_tags.isdisjoint(their_tags):
         yield "they have shared tags or platform tags of this matrix, which only `publish` creates"
-    if here and there and here.keys().isdisjoint(there) and not pairs:
-        yield f"no tag is common to both sides: here {next(iter(here))}, theirs {next(iter(there))}"
+    if here and their_tags and here.keys().isdisjoint(their_tags) and not pairs:
+        own_tag, their_tag = next(iter(here)), next(iter(their_tags))
+        yield f"no tag is common to both sides: here {own_tag}, theirs {their_tag}"
         if ours.variables:
             yield f"variables are read from the environment: {', '.join(ours.variables)}"
     if theirs.unknown:

@@ -14,63 +14,63 @@ _WIDEST = 60
 """Maximum width to which a column is padded."""
 
 
-def as_text(found: Comparison, file: str) -> str:
+def as_text(comparison: Comparison, file: str) -> str:
     """Return a comparison for people, each line with its line ending; `file` is the other file."""
-    lines = [_summary(found, file), *(f"note: {note}" for note in found.notes)]
-    differing = [pair for pair in found.pairs if pair.differences]
+    lines = [_summary(comparison, file), *(f"note: {note}" for note in comparison.notes)]
+    differing = [pair for pair in comparison.pairs if pair.differences]
     owners: dict[Difference, list[str]] = {}
     for pair in differing:
-        for one in pair.differences:
-            owners.setdefault(one, []).append(pair.ours)
+        for difference in pair.differences:
+            owners.setdefault(difference, []).append(pair.ours)
     alike: dict[tuple[str, ...], list[Difference]] = {}
-    for one, names in owners.items():
+    for difference, names in owners.items():
         if len(names) > _OFTEN:
-            alike.setdefault(tuple(names), []).append(one)
+            alike.setdefault(tuple(names), []).append(difference)
     for members, several in alike.items():
         which = (
             "all compared targets"
-            if len(members) == len(found.pairs)
+            if len(members) == len(comparison.pairs)
             else shortened(members, SHOWN_NAMES)
         )
         lines += [f"in {len(members):,} targets: {which}", *_table(several)]
     for pair in differing:
-        own = [one for one in pair.differences if len(owners[one]) <= _OFTEN]
+        own = [difference for difference in pair.differences if len(owners[difference]) <= _OFTEN]
         if own:
             other = f" (theirs: {pair.theirs})" if pair.theirs != pair.ours else ""
             lines += [f"{pair.ours}{other}", *_table(own)]
-    lines += _alone("only theirs", found.only_theirs)
-    lines += _alone("only here", found.only_ours)
-    if found.left_out:
+    lines += _alone("only theirs", comparison.only_theirs)
+    lines += _alone("only here", comparison.only_ours)
+    if comparison.left_out:
         lines.append(
             "ignored, because they have neither tags nor an output: "
-            + shortened(found.left_out, SHOWN_NAMES)
+            + shortened(comparison.left_out, SHOWN_NAMES)
         )
     return "".join(f"{inert(printable(line))}\n" for line in lines)
 
 
-def as_json(found: Comparison, file: str) -> str:
+def as_json(comparison: Comparison, file: str) -> str:
     """Return a comparison as one JSON document."""
     return (
         json.dumps(
             {
                 "version": 1,
                 "file": file,
-                "same": found.same,
-                "here": len(found.pairs) + len(found.only_ours),
-                "theirs": len(found.pairs) + len(found.only_theirs),
+                "same": comparison.same,
+                "here": len(comparison.pairs) + len(comparison.only_ours),
+                "theirs": len(comparison.pairs) + len(comparison.only_theirs),
                 "different": [
                     {
                         "target": pair.ours,
                         "theirs": pair.theirs,
-                        "fields": [_plain(one) for one in pair.differences],
+                        "fields": [_plain(difference) for difference in pair.differences],
                     }
-                    for pair in found.pairs
+                    for pair in comparison.pairs
                     if pair.differences
                 ],
-                "only_here": _listed(found.only_ours),
-                "only_theirs": _listed(found.only_theirs),
-                "left_out": found.left_out,
-                "notes": found.notes,
+                "only_here": _listed(comparison.only_ours),
+                "only_theirs": _listed(comparison.only_theirs),
+                "left_out": comparison.left_out,
+                "notes": comparison.notes,
             },
             indent=2,
         )
@@ -78,41 +78,48 @@ def as_json(found: Comparison, file: str) -> str:
     )
 
 
-def _plain(one: Difference) -> dict[str, Any]:
-    return {"field": one.field, "key": one.key, "theirs": one.theirs, "ours": one.ours}
+def _plain(difference: Difference) -> dict[str, Any]:
+    return {
+        "field": difference.field,
+        "key": difference.key,
+        "theirs": difference.theirs,
+        "ours": difference.ours,
+    }
 
 
 def _listed(targets: Mapping[str, tuple[str, ...]]) -> list[dict[str, Any]]:
     return [{"target": name, "tags": tags} for name, tags in targets.items()]
 
 
-def _summary(found: Comparison, file: str) -> str:
-    differ = sum(bool(pair.differences) for pair in found.pairs)
-    here = len(found.pairs) + len(found.only_ours)
-    there = len(found.pairs) + len(found.only_theirs)
+def _summary(comparison: Comparison, file: str) -> str:
+    differ = sum(bool(pair.differences) for pair in comparison.pairs)
+    here = len(comparison.pairs) + len(comparison.only_ours)
+    theirs = len(comparison.pairs) + len(comparison.only_theirs)
     counts = [
         f"{count:,} {word}"
         for count, word in (
-            (len(found.pairs) - differ, "the same"),
+            (len(comparison.pairs) - differ, "the same"),
             (differ, "differs" if differ == 1 else "differ"),
-            (len(found.only_theirs), "only theirs"),
-            (len(found.only_ours), "only here"),
+            (len(comparison.only_theirs), "only theirs"),
+            (len(comparison.only_ours), "only here"),
         )
         if count
     ]
-    told = "all the same" if found.same and here else ", ".join(counts) or "nothing to compare"
-    return f"{counted(here, 'target')} here, {there:,} in {file}: {told}"
+    result = (
+        "all the same" if comparison.same and here else ", ".join(counts) or "nothing to compare"
+    )
+    return f"{counted(here, 'target')} here, {theirs:,} in {file}: {result}"
 
 
 def _table(differences: Collection[Difference]) -> list[str]:
     """Return aligned fields with both values."""
     rows = [
         (
-            one.field if one.key is None else f"{one.field}.{one.key}",
-            f"theirs: {_shown(one.theirs)}",
-            f"ours: {_shown(one.ours)}",
+            difference.field if difference.key is None else f"{difference.field}.{difference.key}",
+            f"theirs: {_shown(difference.theirs)}",
+            f"ours: {_shown(difference.ours)}",
         )
-        for one in differences
+        for difference in differences
     ]
     return columns(rows, indent="  ", widest=_WIDEST)
 

@@ -212,10 +212,10 @@ def _is_json(path: Path, raw: bytes) -> bool:
 def _names(data: Mapping[str, Any]) -> list[str]:
     """Return the targets of a bake file in JSON, and its default group."""
     targets, groups = data.get("target"), data.get("group")
-    found = [name for name in targets if name[:1] != "_"] if isinstance(targets, dict) else []
+    names = [name for name in targets if name[:1] != "_"] if isinstance(targets, dict) else []
     if isinstance(groups, dict) and "default" in groups:
-        found.append("default")
-    return found
+        names.append("default")
+    return names
 
 
 def _listed(stdout: bytes) -> list[str]:

@@ -174,7 +174,7 @@ def _target(plan: Plan, target: Target) -> Explanation:
             platforms=target.platforms,
             narrowing=origins.narrowing(),
             parent=_parent(matrix, image, target),
-            children=tuple(one.name for one in plan.targets if one.parent == target.name),
+            children=tuple(child.name for child in plan.targets if child.parent == target.name),
             groups=_groups(plan, target.name),
             checks=tuple(
                 Member(

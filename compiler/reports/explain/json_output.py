@@ -77,11 +77,11 @@ def _plain(explanation: Explanation) -> dict[str, Any]:
         **document,
         "variant": build.variant,
         "dockerfile": build.dockerfile,
-        "template": _given(build.template) if build.template.name == "template" else None,
-        "set": list(map(_given, build.settings)),
-        "fields": list(map(_given, build.fields)),
+        "template": _entry(build.template) if build.template.name == "template" else None,
+        "set": list(map(_entry, build.settings)),
+        "fields": list(map(_entry, build.fields)),
         "platforms": build.platforms,
-        "narrowed": list(map(_given, build.narrowing)),
+        "narrowed": list(map(_entry, build.narrowing)),
         "parent": None
         if build.parent is None
         else {
@@ -96,14 +96,14 @@ def _plain(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _given(value: Given) -> dict[str, Any]:
+def _entry(value: Given) -> dict[str, Any]:
     return {
         "name": value.name,
         **({"key": value.key} if value.key else {}),
         "value": value.value,
         "level": value.level,
         **_span(value.place),
-        **({"replaces": list(map(_given, value.replaces))} if value.replaces else {}),
+        **({"replaces": list(map(_entry, value.replaces))} if value.replaces else {}),
     }
 
 

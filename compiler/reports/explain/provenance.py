@@ -109,7 +109,7 @@ class Origins:
             for name in names_of_level if isinstance(names_of_level, dict) else ():
                 names.setdefault(name, []).append(level)
         return tuple(
-            self._given(("set", name), chain, "set", name, self._target.scope[name])
+            self._entry(("set", name), chain, "set", name, self._target.scope[name])
             for name, chain in names.items()
         )
 
@@ -130,7 +130,7 @@ class Origins:
     def fields(self) -> tuple[Given, ...]:
         """Return every field, in bake's order: a list by its entries, a mapping by its keys."""
         fields = self._target.spec.written
-        return tuple(one for field in fields.values() for one in self._field(field))
+        return tuple(entry for field in fields.values() for entry in self._field(field))
 
     def aliases(self) -> tuple[Given, ...]:
         """Return the aliases of this variant."""
@@ -181,13 +181,13 @@ class Origins:
             yield from self._tests(field, value)
         elif name in MERGED and not isinstance(value, bool | str):
             for key in value:  # type: ignore[union-attr]
-                one = Field(name=name, value={key: value[key]}, route=field.route)  # type: ignore[index]
-                shown, text = self._pair(self._rendered(one))
-                yield self._given((name, key), self._levels(name, key), name, shown, text)
+                item = Field(name=name, value={key: value[key]}, route=field.route)  # type: ignore[index]
+                shown, text = self._pair(self._rendered(item))
+                yield self._entry((name, key), self._levels(name, key), name, shown, text)
         else:
             rendered = self._rendered(field)
-            given = None if rendered == "" else rendered
-            yield self._given((name,), self._levels(name), name, "", given)
+            shown_value = None if rendered == "" else rendered
+            yield self._entry((name,), self._levels(name), name, "", shown_value)
 
     def _entries(self, field: Field, entries: tuple[Any, ...]) -> Iterator[Given]:
         """Yield the entries of a list; the last one carries the lists that were replaced."""
@@ -195,8 +195,8 @@ class Origins:
         former = tuple(self._former((field.name,), level, field.name) for level in below)
         values = []
         for n, entry in enumerate(entries):
-            one = Field(name=field.name, value=(entry,), route=field.route)
-            rendered: Any = self._rendered(one)
+            item = Field(name=field.name, value=(entry,), route=field.route)
+            rendered: Any = self._rendered(item)
             place = self._place((*last.route, field.name, n))
             values += [
                 Given(field.name, "", text, last.name, place) for text in rendered or (None,)
@@ -231,7 +231,7 @@ class Origins:
             place = self._matrix.source.locate(entry.route)
             rendered = render_tests([entry], self._target.scope, self._matrix.variables)
             values += [
-                Given(field.name, _tested(one), one.value, last.name, place) for one in rendered
+                Given(field.name, _tested(test), test.value, last.name, place) for test in rendered
             ] or [Given(field.name, "", None, last.name, place)]
         if not values:
             place = self._place((*last.route, field.name))
@@ -242,13 +242,13 @@ class Origins:
 
     def _rendered_tags(self, field: Field, entry: TemplateString) -> list[str | None]:
         """Return what an entry renders to, for each platform if it is one of `platform-tags`."""
-        one = Field(name=field.name, value=(entry,), route=field.route)
+        item = Field(name=field.name, value=(entry,), route=field.route)
         scopes: list[dict[str, Any]] = [{}]
         if field.name == "platform-tags":
             scopes = [{"platform": tags.platform} for tags in self._target.platform_tags]
         texts: list[str | None] = []
         for scope in scopes:
-            rendered: Any = self._rendered(one, scope)
+            rendered: Any = self._rendered(item, scope)
             texts += rendered
         return [*dict.fromkeys(texts)] or [None]
 
@@ -273,7 +273,7 @@ class Origins:
             if written(self._matrix, (*level.route, *steps)) is not None
         ]
 
-    def _given(
+    def _entry(
         self, steps: tuple[str, ...], chain: list[Level], name: str, key: str, value: Any
     ) -> Given:
         last, *below = reversed(chain)
@@ -297,9 +297,9 @@ def _levels_of_part(image: Image, matrix: Matrix) -> list[Level]:
     return [Level(path, route), Level(f"defaults of {path}", (*route, "defaults"))]
 
 
-def _tested(one: ImageTest) -> str:
+def _tested(test: ImageTest) -> str:
     """Return what a test checks; nothing for a command, and the key of a label."""
-    return "" if one.part is ImagePart.SHELL else " ".join(filter(None, (one.part, one.key)))
+    return "" if test.part is ImagePart.SHELL else " ".join(filter(None, (test.part, test.key)))
 
 
 def _level_of(image: Image) -> Level:

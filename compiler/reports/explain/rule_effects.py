@@ -107,7 +107,7 @@ class _Judge:
         route = rows[0].route
         whole = self._place(route[: len(route) - route[::-1].index(key)])
         yield Ruling(Effect.DROPPED, key, "", whole, count)
-        nearest = sorted(against, key=lambda one: len(one[1]))[:_NEAREST]
+        nearest = sorted(against, key=lambda row: len(row[1]))[:_NEAREST]
         for row, others in nearest:
             yield self._of(Effect.PASSED, name, row, f"not for {_listed(others)}")
 
@@ -144,10 +144,12 @@ class _Judge:
     def overrides(self) -> Iterator[Ruling]:
         """Yield the effects of the overrides."""
         all_ = self._image.overrides
-        matching = [one for one in all_ if self._matches(rule(one.when, self._image))]
-        for one in matching:
-            changes = f"changes {', '.join(self._changes(one.route))}"
-            yield self._of(Effect.CHANGED, "override", one.when, changes)
+        matching = [
+            override for override in all_ if self._matches(rule(override.when, self._image))
+        ]
+        for override in matching:
+            changes = f"changes {', '.join(self._changes(override.route))}"
+            yield self._of(Effect.CHANGED, "override", override.when, changes)
         if len(matching) < len(all_):
             count = _others(len(all_) - len(matching), len(all_))
             yield Ruling(Effect.PASSED, "overrides", "", None, count)

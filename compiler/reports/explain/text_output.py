@@ -34,27 +34,27 @@ def as_text(
 
     `contents` are the inputs that decide the images of targets, where they are known.
     """
-    parts = [_explained(one, contents or {}) for one in explanations]
+    parts = [_explained(explanation, contents or {}) for explanation in explanations]
     if ambiguous:
-        parts.append("".join(f"{_ask_for_axes(one)}\n" for one in ambiguous))
+        parts.append("".join(f"{_ask_for_axes(query)}\n" for query in ambiguous))
     return "---\n".join(parts)
 
 
-def _ask_for_axes(one: Open) -> str:
-    names = " and ".join(axis.name for axis in one.axes)
-    count = counted(one.targets, "target")
-    return f"image {one.image.name}: {count} match; also specify {names}"
+def _ask_for_axes(query: Open) -> str:
+    names = " and ".join(axis.name for axis in query.axes)
+    count = counted(query.targets, "target")
+    return f"image {query.image.name}: {count} match; also specify {names}"
 
 
-def _explained(one: Explanation, contents: Mapping[str, Content]) -> str:
-    build = one.build
-    head = _head_of_none(one) if build is None else _head(one, build)
-    sections = [("", head), ("axes", _axes(one)), ("rules", _rules(one.rules))]
+def _explained(explanation: Explanation, contents: Mapping[str, Content]) -> str:
+    build = explanation.build
+    head = _head_of_none(explanation) if build is None else _head(explanation, build)
+    sections = [("", head), ("axes", _axes(explanation)), ("rules", _rules(explanation.rules))]
     if build is not None:
         sections += [("set", _givens(build.settings)), *_fields(build)]
         sections.append(("content", _content(contents.get(build.target))))
     else:
-        nearest: list[_Row] = [(near.target, f"has {near.value}") for near in one.near]
+        nearest: list[_Row] = [(near.target, f"has {near.value}") for near in explanation.near]
         sections.append(("nearest targets", nearest))
     blocks = [
         [
@@ -67,30 +67,30 @@ def _explained(one: Explanation, contents: Mapping[str, Content]) -> str:
     return "\n".join("".join(f"{line}\n" for line in block) for block in blocks)
 
 
-def _content(found: Content | None) -> list[_Row]:
-    if found is None:
+def _content(content: Content | None) -> list[_Row]:
+    if content is None:
         return []
-    digest = f"sha256:{found.fingerprint}"
+    digest = f"sha256:{content.fingerprint}"
     rows: list[_Row] = [("fingerprint", digest)]
-    rows += [("all files of", folder, f"because of {why}") for folder, why in found.whole]
+    rows += [("all files of", folder, f"because of {why}") for folder, why in content.whole]
     return rows
 
 
-def _head_of_none(one: Explanation) -> list[_Row]:
-    first, *others = one.dropped
+def _head_of_none(explanation: Explanation) -> list[_Row]:
+    first, *others = explanation.dropped
     more = f", and by {counted(len(others), 'more rule')}" if others else ""
-    words = ", ".join(f"{axis.axis}={axis.value}" for axis in one.axes)
+    words = ", ".join(f"{axis.axis}={axis.value}" for axis in explanation.axes)
     return [
         (f"no target: dropped by {first.rule} at {_at(first.place)}{more}",),
-        (f"{one.image} ({words})" if words else one.image,),
+        (f"{explanation.image} ({words})" if words else explanation.image,),
     ]
 
 
-def _head(one: Explanation, build: Build) -> list[_Row]:
+def _head(explanation: Explanation, build: Build) -> list[_Row]:
     template = build.template
     rows: list[_Row] = [
         ("target", build.target),
-        ("image", one.image, "", _at(one.place)),
+        ("image", explanation.image, "", _at(explanation.place)),
         ("variant", build.variant or "(no fragment)"),
         *([("dockerfile", build.dockerfile)] if template.name == "template" else []),
         (template.name, template.value, template.level, _at(template.place)),
@@ -123,7 +123,7 @@ def _wrapped(name: str, words: Iterable[str]) -> list[_Row]:
     return [("" if n else name, line) for n, line in enumerate(lines)]
 
 
-def _axes(one: Explanation) -> list[_Row]:
+def _axes(explanation: Explanation) -> list[_Row]:
     return [
         (
             axis.axis,
@@ -131,7 +131,7 @@ def _axes(one: Explanation) -> list[_Row]:
             _meaning(axis),
             _at(axis.place),
         )
-        for axis in one.axes
+        for axis in explanation.axes
     ]
 
 
@@ -147,13 +147,13 @@ def _meaning(axis: Chosen) -> str:
 def _rules(rules: Iterable[Ruling]) -> list[_Row]:
     rows: list[_Row] = [
         (
-            "" if one.effect is Effect.PASSED else one.effect.value,
-            one.rule,
-            one.pattern or one.note,
-            _at(one.place),
-            one.note if one.pattern else "",
+            "" if rule.effect is Effect.PASSED else rule.effect.value,
+            rule.rule,
+            rule.pattern or rule.note,
+            _at(rule.place),
+            rule.note if rule.pattern else "",
         )
-        for one in rules
+        for rule in rules
     ]
     return rows or [("no rule applies to this image",)]
 
@@ -161,61 +161,61 @@ def _rules(rules: Iterable[Ruling]) -> list[_Row]:
 def _fields(build: Build) -> Iterator[tuple[str, list[_Row]]]:
     """Yield the sections of a target's fields: tags, platforms, single fields, mappings."""
     fields = build.fields
-    yield "tags", _givens([one for one in fields if one.name in _NAMES], named=True)
+    yield "tags", _givens([field for field in fields if field.name in _NAMES], named=True)
     yield "platforms", _platforms(build) or [("not specified: the builder's default",)]
     aside = {*_NAMES, "platforms", *MERGED}
-    yield "fields", _givens([one for one in fields if one.name not in aside], named=True)
-    for name in dict.fromkeys(one.name for one in fields if one.name in MERGED):
-        yield name, _givens([one for one in fields if one.name == name])
+    yield "fields", _givens([field for field in fields if field.name not in aside], named=True)
+    for name in dict.fromkeys(field.name for field in fields if field.name in MERGED):
+        yield name, _givens([field for field in fields if field.name == name])
 
 
 def _platforms(build: Build) -> list[_Row]:
     """Return the listed platforms, and those that remain after narrowing by axis values."""
     rows: list[_Row] = []
-    listed = [one for one in build.fields if one.name == "platforms"]
-    for (level, place), same in groupby(listed, key=lambda one: (one.level, _at(one.place))):
+    listed = [field for field in build.fields if field.name == "platforms"]
+    for (level, place), same in groupby(listed, key=lambda field: (field.level, _at(field.place))):
         entries = list(same)
         rows.append(("" if rows else "listed", ", ".join(map(_value, entries)), level, place))
         rows += _replaced(entries[-1])
-    for one in build.narrowing:
-        rows.append(("allowed", _value(one), one.level, _at(one.place)))
+    for entry in build.narrowing:
+        rows.append(("allowed", _value(entry), entry.level, _at(entry.place)))
     if build.narrowing:
         rows.append(("result", ", ".join(build.platforms)))
     return rows
 
 
-def _givens(given: Iterable[Given], *, named: bool = False) -> list[_Row]:
+def _givens(entries: Iterable[Given], *, named: bool = False) -> list[_Row]:
     """Return the values by their field or key; a repeated name is written once."""
     rows: list[_Row] = []
     before = ""
-    for one in given:
-        name = " ".join(filter(None, (one.name, one.key))) if named else one.key
+    for entry in entries:
+        name = " ".join(filter(None, (entry.name, entry.key))) if named else entry.key
         rows.append(
-            ("" if named and name == before else name, _value(one), one.level, _at(one.place))
+            ("" if named and name == before else name, _value(entry), entry.level, _at(entry.place))
         )
-        rows += _replaced(one)
+        rows += _replaced(entry)
         before = name
     return rows
 
 
-def _replaced(one: Given) -> Iterator[_Row]:
-    for former in one.replaces:
+def _replaced(entry: Given) -> Iterator[_Row]:
+    for former in entry.replaces:
         yield "", f"replaces {_cut(_value(former))}", former.level, _at(former.place)
 
 
-def _value(one: Given) -> str:
+def _value(entry: Given) -> str:
     """Return a value on one line; long descriptions, settings and tests are shortened."""
-    if one.value is None:
-        return "null" if one.name == "set" else "(renders to nothing here)"
-    if isinstance(one.value, str):
-        text = one.value or '""'
-    elif one.name == "cache":
-        text = f"{one.value.get('ref')} ({', '.join(_rest(one.value))})"
-    elif isinstance(one.value, list | tuple) and one.name != "set":
-        text = ", ".join(map(str, one.value))
+    if entry.value is None:
+        return "null" if entry.name == "set" else "(renders to nothing here)"
+    if isinstance(entry.value, str):
+        text = entry.value or '""'
+    elif entry.name == "cache":
+        text = f"{entry.value.get('ref')} ({', '.join(_rest(entry.value))})"
+    elif isinstance(entry.value, list | tuple) and entry.name != "set":
+        text = ", ".join(map(str, entry.value))
     else:
-        text = json.dumps(one.value, ensure_ascii=False)
-    return _cut(text) if one.name in _CUT else text
+        text = json.dumps(entry.value, ensure_ascii=False)
+    return _cut(text) if entry.name in _CUT else text
 
 
 def _cut(text: str) -> str:

@@ -111,7 +111,7 @@ class _Builder:
             self.add(below, above, depth + 1)
         if branch.last:
             name = f"t{len(self.nodes)}"
-            targets = sorted(branch.last, key=lambda one: self._order[one.name])
+            targets = sorted(branch.last, key=lambda target: self._order[target.name])
             self.nodes.append(Node(name, NodeKind.TARGETS, tuple(_target_lines(targets))))
             if above:
                 self.edges.append(Edge(above, name, EdgeKind.NEXT, label))
@@ -140,7 +140,7 @@ class _Builder:
     def groups(self) -> Iterator[Node]:
         """Yield a node for each group of matrix.yaml with selected targets; add its edges."""
         for number, (name, members) in enumerate(self._layers.groups.items()):
-            nodes = [self._node_of[one] for one in members if one in self._node_of]
+            nodes = [self._node_of[member] for member in members if member in self._node_of]
             if not nodes:
                 continue
             yield Node(

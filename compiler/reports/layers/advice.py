@@ -53,8 +53,8 @@ class Adviser:
     def advise(self) -> tuple[Advice, ...]:
         """Return the changes, those that save most first."""
         places = self._uses()
-        found = [*self._moves(places), *self._links(places), *self._parents(places)]
-        return tuple(sorted(found, key=lambda one: (-one.saves, one.path, one.line, one.code)))
+        hints = [*self._moves(places), *self._links(places), *self._parents(places)]
+        return tuple(sorted(hints, key=lambda hint: (-hint.saves, hint.path, hint.line, hint.code)))
 
     def _uses(self) -> dict[Place, list[Use]]:
         """Return the instructions at each place; each Dockerfile has at most one of them there."""
@@ -98,7 +98,7 @@ class Adviser:
                 if not common:
                     break
             else:
-                end = max(common, key=lambda one: one.last)
+                end = max(common, key=lambda place: place.last)
                 moved = {use.target.name: (use, end) for use in uses}
                 saves = self._saves(partial(self._moved, moved))
                 if saves > 0:
@@ -136,7 +136,7 @@ class Adviser:
         steps = list(use.instructions)
         step = steps.pop(use.number)
         lines = self._lines(use.target)
-        at = next(n for n, one in enumerate(steps) if self._place(use.target, one, lines) == end)
+        at = next(n for n, step in enumerate(steps) if self._place(use.target, step, lines) == end)
         steps.insert(at + 1, step)
         return with_instructions(parsed, use.stage, steps)
 
@@ -190,8 +190,8 @@ class Adviser:
                 context = str(use.target.fields.get("context", "."))
                 contexts = str(use.target.fields.get("contexts", ""))
                 copies[use.step.text, context, contexts].append((place, use))
-        for (text, _, _), found in copies.items():
-            uses = [use for _, use in found]
+        for (text, _, _), members in copies.items():
+            uses = [use for _, use in members]
             images = {use.target.image for use in uses}
             if len(images) < 2 or not self._is_repeated(uses):  # noqa: PLR2004
                 continue
@@ -204,7 +204,7 @@ class Adviser:
                     f"`{' '.join(text.split())}` is copied into {counted(len(images), 'image')} "
                     f"and could be in a common parent: {counted(saves, 'step')} fewer"
                 )
-                yield self._advice("common-parent", message, found[0][0], saves)
+                yield self._advice("common-parent", message, members[0][0], saves)
 
     def _is_repeated(self, uses: Sequence[Use]) -> bool:
         """Return whether an instruction is more distinct steps than it has texts."""

@@ -94,9 +94,11 @@ class ContextContents:
             top = posixpath.normpath(f"/{source.path}").lstrip("/")
             if source.wild and (match := _WILD.search(top)):
                 top = top[: match.start()].rpartition("/")[0]
-            names = {name: one for name, one in listing.files.items() if name != top}
+            names = {name: digest for name, digest in listing.files.items() if name != top}
             own = listing.files.get(top, "")
             top = f"{top}/" if top else ""
-            text = "".join(f"{path.removeprefix(top)}\0{one}\0" for path, one in names.items())
+            text = "".join(
+                f"{path.removeprefix(top)}\0{digest}\0" for path, digest in names.items()
+            )
             self._digests[key] = sha256(os.fsencode(own + text)).hexdigest()[:16]
         return self._digests[key]

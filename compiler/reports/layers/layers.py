@@ -113,8 +113,8 @@ def axis_values(targets: tuple[Target, ...]) -> dict[str, Callable[[Target], str
     names = dict.fromkeys(name for target in targets for name in target.axes)
 
     def reader(name: str) -> Callable[[Target], str]:
-        return lambda one: spelling(one.axes[name]) if name in one.axes else NULL
+        return lambda target: spelling(target.axes[name]) if name in target.axes else NULL
 
-    readers: dict[str, Callable[[Target], str]] = {"image": lambda one: one.image}
+    readers: dict[str, Callable[[Target], str]] = {"image": lambda target: target.image}
     readers |= {name: reader(name) for name in names}
     return {name: read for name, read in readers.items() if len(set(map(read, targets))) > 1}

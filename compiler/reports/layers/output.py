@@ -146,12 +146,12 @@ def layers_json(layers: Layers) -> Iterator[str]:
         yield (",\n " if number else "\n ") + json.dumps(described)
     advice = [
         {
-            "code": one.code,
-            "message": one.message,
-            "location": {"path": one.path, "line": one.line},
-            "saves": one.saves,
+            "code": hint.code,
+            "message": hint.message,
+            "location": {"path": hint.path, "line": hint.line},
+            "saves": hint.saves,
         }
-        for one in layers.advice
+        for hint in layers.advice
     ]
     last: dict[str, object] = {"advice": advice}
     if recorded is not None:

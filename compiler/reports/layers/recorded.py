@@ -23,9 +23,9 @@ def match(layers: Layers, build: RecordedBuild) -> Recorded:
     by_target: defaultdict[str, list[tuple[str, TracedStep]]] = defaultdict(list)
     for traced in build.steps:
         for target, name in traced.names.items():
-            found = _STEP.match(name)
-            if found is not None and _is_on(found["where"], layers.platform):
-                by_target[target].append((_plain(found["text"]), traced))
+            match = _STEP.match(name)
+            if match is not None and _is_on(match["where"], layers.platform):
+                by_target[target].append((_plain(match["text"]), traced))
     costs: dict[str, Cost] = {}
     built: Counter[str] = Counter()
     for name, steps in layers.steps.items():
@@ -46,7 +46,7 @@ def match(layers: Layers, build: RecordedBuild) -> Recorded:
         saved=sum(cost.seconds * (built[name] - 1) for name, cost in costs.items()),
         critical_path=tuple(map(_timed, _longest_chain(build.steps))),
         expensive=tuple(
-            _timed(step) for step in sorted(known, key=lambda one: -one.seconds)[:MOST]
+            _timed(step) for step in sorted(known, key=lambda step: -step.seconds)[:MOST]
         ),
     )
 

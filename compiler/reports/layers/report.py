@@ -44,7 +44,9 @@ def find_layers(
     known = TargetSteps(compiled, resolved, platform, folder, shown=shown)
     states = known.states([target.name for target in targets])
     steps = {name: tuple(state.steps.values()) for name, state in states.items()}
-    groups = {one.name: one.targets for one in compiled.plan.groups if one.kind is Kind.PICKED}
+    groups = {
+        group.name: group.targets for group in compiled.plan.groups if group.kind is Kind.PICKED
+    }
     layers = Layers(platform=platform, targets=targets, steps=steps, groups=groups)
     if not advise:
         return layers

@@ -38,7 +38,7 @@ _CHANGES = re.compile(r"\b(?:chmod|chown|chgrp|install|ln|mv|mount)\b")
 def set_names(step: Instruction) -> tuple[str, ...]:
     """Return the variables that an `ENV` or `ARG` sets, without quotes."""
     if step.keyword == "ARG":
-        return tuple(one.partition("=")[0].strip("'\"") for one in step.arguments)
+        return tuple(argument.partition("=")[0].strip("'\"") for argument in step.arguments)
     return tuple(name.strip("'\"") for name in step.arguments[::3])
 
 
@@ -112,12 +112,12 @@ def may_precede(step: Instruction, before: Sequence[Instruction]) -> bool:
     target = posixpath.normpath(step.arguments[-1])
     if not step.arguments[-1].startswith("/") or target == "/":
         return False
-    if any(one.keyword not in _PLAIN for one in before):
+    if any(step.keyword not in _PLAIN for step in before):
         return False
     names = [target, posixpath.basename(target)]
     if step.arguments[-1].endswith("/"):
         names += [posixpath.basename(source.rstrip("/")) for source in step.arguments[:-1]]
-    texts = [text for one in before for text in _texts(one)]
+    texts = [text for step in before for text in _texts(step)]
     mentions = [re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])") for name in names]
     return not any(mention.search(text) for mention in mentions for text in texts)
 

@@ -109,14 +109,14 @@ class TargetSteps:
         """
         names = list(names)
         links = {name: tuple(linked.values()) for name, linked in self._links.items()}
-        found: dict[str, ImageState] = {}
+        states: dict[str, ImageState] = {}
         try:
             for name in ordered(closure(names, links), links):
-                found[name] = self._state(name, found, changed)
+                states[name] = self._state(name, states, changed)
         except UnreadableError as error:
             location = Location(path=f"{self._shown}{error.path}", line=0)
             raise CompileError([error.at(location)]) from None
-        return {name: found[name] for name in names}
+        return {name: states[name] for name in names}
 
     def file_texts(self, name: str, instructions: Iterable[Instruction]) -> tuple[str, ...] | None:
         """Return the text of the files of build contexts that some instructions read.
@@ -156,10 +156,10 @@ class TargetSteps:
     def _state(
         self,
         name: str,
-        found: Mapping[str, ImageState],
+        known_states: Mapping[str, ImageState],
         changed: Callable[[str, ParsedDockerfile], ParsedDockerfile] | None,
     ) -> ImageState:
-        linked = {key: found[other] for key, other in self._links[name].items()}
+        linked = {key: known_states[other] for key, other in self._links[name].items()}
         below = tuple(map(id, linked.values()))
         parsed = original = self.parsed(name)
         if changed is not None and original is not None:

@@ -47,13 +47,13 @@ class Places:
         return self._known[template, lines]
 
     def _find(self, template: str, lines: Sequence[str]) -> Place | None:
-        found = [
+        places = [
             Place(file, number, number + len(lines) - 1)
             for file in self._templates.reads(template)[0]
             for number in range(1, len(self._templates.lines(file)) + 1)
             if self._renders(file, number, lines)
         ]
-        return found[0] if len(found) == 1 else None
+        return places[0] if len(places) == 1 else None
 
     def _renders(self, file: str, number: int, lines: Sequence[str]) -> bool:
         """Return whether the lines of a file that begin at a number can render to these."""

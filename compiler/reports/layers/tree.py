@@ -199,7 +199,9 @@ def _distinguishes(
 ) -> bool:
     """Return whether no two nodes of a family have targets with the same values."""
     for family in families:
-        values = [{tuple(read(one) for read in reads) for one in node.targets} for node in family]
+        values = [
+            {tuple(read(target) for read in reads) for target in node.targets} for node in family
+        ]
         if sum(map(len, values)) != len(set().union(*values)):
             return False
     return True

@@ -111,8 +111,8 @@ class _TargetRows:
         self.steps = LayerRows(layers, content.shown)
         self._axes = [*content.compiled.plan.matrix.axes]
         self._images = {name: n for n, name in enumerate(content.compiled.plan.matrix.images)}
-        found = resolve_variables(content.compiled.plan, content.resolved.environment)
-        self._variables = found.values | {name: f"${{{name}}}" for name in found.missing}
+        resolved = resolve_variables(content.compiled.plan, content.resolved.environment)
+        self._variables = resolved.values | {name: f"${{{name}}}" for name in resolved.missing}
 
     def targets(self) -> list[dict[str, Any]]:
         """Return the row of each target."""
@@ -146,7 +146,9 @@ def _other_tags(target: Target) -> list[list[str]]:
     """Return the tags that only `publish` creates, each with its kind."""
     shared = [["shared", tag] for tag in (*target.shared[0], *target.shared[1])]
     single = [
-        [one.platform, tag] for one in target.platform_tags for tag in (*one.tags, *one.moving)
+        [platform_tags.platform, tag]
+        for platform_tags in target.platform_tags
+        for tag in (*platform_tags.tags, *platform_tags.moving)
     ]
     return [*shared, *single]
 
@@ -170,5 +172,5 @@ def _changes(content: Content) -> dict[str, Any] | None:
     if content.changes is None:
         return None
     changed: Iterable[Changed] = content.changes
-    targets = {one.target.name: list(one.reasons) for one in changed}
+    targets = {change.target.name: list(change.reasons) for change in changed}
     return {"against": content.compared_with, "targets": targets}

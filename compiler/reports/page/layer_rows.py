@@ -59,10 +59,10 @@ class LayerRows:
         return {
             "platform": layers.platform,
             "tree": self._branch(fold(layers)),
-            "starts": [[one.axis, one.shared, one.step] for one in axis_starts(layers)],
+            "starts": [[start.axis, start.shared, start.step] for start in axis_starts(layers)],
             "advice": [
-                [one.message, f"{one.path.removeprefix(self._shown)}:{one.line}", one.saves]
-                for one in layers.advice
+                [hint.message, f"{hint.path.removeprefix(self._shown)}:{hint.line}", hint.saves]
+                for hint in layers.advice
             ],
         }
 

@@ -30,37 +30,43 @@ class OriginRows:
     def of(self, target: Target) -> list[int]:
         """Return the numbers of the origins of a target's values, in the order of `explain`."""
         origins = Origins(self._matrix, target)
-        given = (
+        entries = (
             *(() if target.is_existing else (origins.template(),)),
             *origins.settings(),
             *origins.fields(),
             *origins.aliases(),
             *origins.narrowing(),
         )
-        return [self._number(one) for one in given]
+        return [self._number(entry) for entry in entries]
 
     def rules_of(self, target: Target) -> list[int]:
         """Return the numbers of the rules that keep or change a target."""
         image = self._matrix.images[target.image]
         return self._rules.numbers(
-            (one.effect.value, one.rule, one.pattern, place(one.place, self._shown), one.note)
-            for one in rulings(self._matrix, image, target.values)
-            if one.effect is not Effect.PASSED
+            (
+                ruling.effect.value,
+                ruling.rule,
+                ruling.pattern,
+                place(ruling.place, self._shown),
+                ruling.note,
+            )
+            for ruling in rulings(self._matrix, image, target.values)
+            if ruling.effect is not Effect.PASSED
         )
 
     def rows(self) -> dict[str, list[Any]]:
         """Return the tables `origins` and `rules`."""
         return {"origins": self._origins.values, "rules": self._rules.values}
 
-    def _number(self, given: Given) -> int:
-        replaced = tuple(self._number(one) for one in given.replaces)
-        level = given.level
+    def _number(self, entry: Given) -> int:
+        replaced = tuple(self._number(former) for former in entry.replaces)
+        level = entry.level
         for start in ("", _DEFAULTS):  # of a part of the matrix, which is named by its path
             if self._shown and level.startswith(f"{start}{self._shown}"):
                 level = f"{start}{level.removeprefix(start).removeprefix(self._shown)}"
-        where = place(given.place, self._shown)
+        where = place(entry.place, self._shown)
         return self._origins.number(
-            (given.name, given.key, text(given.value), level, where, replaced)
+            (entry.name, entry.key, text(entry.value), level, where, replaced)
         )
 
 

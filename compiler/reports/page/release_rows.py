@@ -22,8 +22,14 @@ def release_rows(records: Iterable[ReleaseRecord]) -> dict[str, Any]:
         [
             record.release,
             images.numbers(
-                (one.target, _short(one.digest), _short(one.fingerprint), one.bytes, _sizes(one))
-                for one in record.targets
+                (
+                    target.target,
+                    _short(target.digest),
+                    _short(target.fingerprint),
+                    target.bytes,
+                    _sizes(target),
+                )
+                for target in record.targets
             ),
         ]
         for record in reversed([*records])

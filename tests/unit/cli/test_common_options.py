@@ -170,3 +170,38 @@ def test_list_shows_all_tags(small_project: Path, capsys: Capture, monkeypatch: 
     assert "docker.io/acme/server:3.9-v2.0  docker.io/acme/server:3.9\n" in resolved
     assert target["tags"] == ["docker.io/acme/server:3.9-v2.0"]
     assert target["moving"] == ["docker.io/acme/server:3.9"]
+
+
+@pytest.mark.parametrize("command", [[], ["list"], ["list", "--resolved"], ["layers"]])
+@pytest.mark.parametrize(
+    ("name", "message", "remedy"),
+    [
+        ("pipe", "'pipe' is not a regular file", "save the matrix as a file"),
+        ("/dev/null", "'/dev/null' is not a regular file", "save the matrix as a file"),
+        ("-", "'-' is not a regular file", "save the matrix as a file"),
+        (".", "'.' is a folder", "write `-f matrix.yaml`"),
+        ("templates", "'templates' is a folder", "write `-f templates/matrix.yaml`"),
+    ],
+)
+def test_a_matrix_is_a_regular_file(
+    name: str, message: str, remedy: str, command: list[str], small_project: Path, capsys: Capture
+) -> None:
+    """Folders, pipes and devices are errors of `-f`, and are not read."""
+    os.mkfifo(small_project / "pipe")
+
+    assert run([*command, "-f", name]) == 1
+    error = capsys.readouterr().err
+    assert f"-f: error[not-a-file]: {message}" in error
+    assert f"help: {remedy}" in error
+
+
+def test_a_matrix_in_another_folder(small_project: Path, tmp_path: Path, capsys: Capture) -> None:
+    """A link to a matrix of another folder is an error that says so."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "matrix.yaml").symlink_to(small_project / "matrix.yaml")
+
+    assert run(["list", "-f", str(other / "matrix.yaml")]) == 1
+    error = capsys.readouterr().err
+    assert "matrix.yaml is a link to a file in another folder" in error
+    assert "help: name that file with `-f FILE`" in error

@@ -1,11 +1,13 @@
 """Failures: every kind in every format, and its exit code."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import cast
 
 import click
 import pytest
+from support.command import COMMAND
 
 from compiler.cli.common_options import Group
 from compiler.cli.diagnostic_output import DiagnosticFormat, report
@@ -118,6 +120,60 @@ def test_help_for_arguments(small_project: Path, capsys: Capture, tmp_path: Path
     assert "help: to filter by 'python', write python=VALUE" in capsys.readouterr().err
     assert run(["init", "--from", "nope.hcl", str(tmp_path / "new")]) == 1
     assert "nope.hcl: error[missing-file]: missing file or folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem", "help_"),
+    [
+        (["list", "python", "=", "3.9"], "missing axis in '='", "write AXIS=VALUE without spaces"),
+        (["list", "python=3.9 gpu=true"], "has no value", "write each filter as an argument"),
+        (["list", "python=3.9,"], "", ""),
+        (
+            ["list", "python=3.9", "python=3.10"],
+            "no target matches all of these filters",
+            "filters intersect; for several values, write python=3.9,3.10",
+        ),
+        (
+            ["list", "python>=3.10", "python<3.10"],
+            "no target matches all of these filters",
+            "filters intersect: a target must match each of them",
+        ),
+        (["list", "--format", "jsn"], "'jsn' is not one of 'table'", "did you mean 'json'?"),
+        (["completion", "bsh"], "'bsh' is not one of 'bash'", "did you mean 'bash'?"),
+        (["completion"], "missing argument 'SHELL'. Choose from: bash", "`compile-matrix comp"),
+        (["list", "--max-variants", "0"], "0 is not in the range: at least 1", "`compile-matrix"),
+        (["list", "--max-variants", "x"], "'x' is not a whole number", "`compile-matrix list"),
+        (["ci", "github", "--shards", "999"], "in the range: 1 to 256", "`compile-matrix ci"),
+    ],
+)
+def test_help_for_invalid_values(
+    arguments: list[str], problem: str, help_: str, small_project: Path, capsys: Capture
+) -> None:
+    """Values of options and filters that are nearly right get a hint."""
+    del small_project
+
+    code = run(arguments)
+
+    error = capsys.readouterr().err
+    assert bool(code) == bool(problem)
+    assert problem in error
+    assert f"help: {help_}" in error or not help_
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams(small_project: Path, closed: str) -> None:
+    """A caller may close them; files opened later do not take their place."""
+    command = [*COMMAND, "list", "python=3.9"]
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$@" {closed}', "sh", *command],
+        cwd=small_project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_dry_run_leads_to_check(capsys: Capture) -> None:

@@ -38,6 +38,38 @@ def test_what_follows_from_an_undefined_name() -> None:
     assert len(named("'{{ zzz.a }}{{ py.minor }}'")) == 1
 
 
+@pytest.mark.parametrize(
+    ("expression", "message", "help_"),
+    [
+        ("d.pyhton", "the mapping has no key 'pyhton'", "did you mean 'python'?"),
+        ("d['pyhton']", "the mapping has no key 'pyhton'", "did you mean 'python'?"),
+        ("d.python.verson", "the mapping has no key 'verson'", "did you mean 'version'?"),
+        ("d.xyz", "the mapping has no key 'xyz'", "check the data, or add a fallback"),
+        ("py.splt('.')", "text has no attribute 'splt'", "did you mean 'split'?"),
+        ("py._split", "text has no attribute '_split'", "did you mean 'split'?"),
+        ("namespace(a=1).b", "the value has no attribute 'b'", "check the data, or add"),
+    ],
+)
+def test_keys_and_attributes_have_near_misses(
+    expression: str, message: str, help_: str, tmp_path: Path
+) -> None:
+    """The help for an unknown key or attribute is the most similar one that the value has."""
+    (tmp_path / "d.yaml").write_text("python: {version: 3}\n")
+    (tmp_path / "matrix.yaml").write_text(
+        "data: {d: d.yaml}\naxes: {py: [3.9]}\n"
+        f'images: {{one: {{template: t, tags: ["acme/a:{{{{ {expression} }}}}"]}}}}\n'
+    )
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/t").write_text("FROM scratch\n")
+
+    with pytest.raises(CompileError) as caught:
+        compile_matrix(tmp_path / "matrix.yaml")
+
+    (error,) = caught.value.diagnostics
+    assert error.message == f"{message} (in one-3_9)"
+    assert error.help.startswith(help_)
+
+
 def test_a_name_is_reported_once() -> None:
     """A name that stays undefined ends the search."""
     assert len(named("'{% macro m(a) %}{{ a }}{{ zzz }}{% endmacro %}{{ m(1) }}{{ m(2) }}'")) == 1

@@ -383,6 +383,16 @@ tz    all steps      none
     )
 
 
+def test_an_unknown_platform(tmp_path: Path) -> None:
+    """Targets without platforms are built for any platform, but only for one that exists."""
+    write(tmp_path, CHILD)
+
+    done = command.call(tmp_path, "layers", "--platform", "arm64", code=1)
+
+    assert "--platform: error[unknown-platform]: unknown platform 'arm64'" in done.stderr
+    assert "help: did you mean 'linux/arm64'?" in done.stderr
+
+
 def test_filters_selections_and_platforms(tmp_path: Path) -> None:
     """Targets are selected as by other commands; targets without the platform are left out."""
     write(tmp_path, CHILD)
@@ -402,5 +412,5 @@ def test_filters_selections_and_platforms(tmp_path: Path) -> None:
     assert names("--platform=linux/arm64", "image=child") == ["child-1", "child-2"]
     assert names("--platform=linux/arm64", f"--selection={selection}") == ["child-1"]
     wrong = command.call(tmp_path, "layers", "--platform=linux/arm65", code=1)
-    assert "no target has the platform 'linux/arm65'" in wrong.stderr
+    assert "unknown platform 'linux/arm65'" in wrong.stderr
     command.call(tmp_path, "layers", "--platform=a,b", code=2)

@@ -1,5 +1,6 @@
 """Tables and grids of targets."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,49 @@ def test_tags_that_publish_creates(tmp_path: Path) -> None:
     assert plain[1].endswith(" ${R}/x:${V}-b-arm64 s.example/x:${V}-b-arm64")
     assert " r.example/x:2 s.example/x:2 r.example/x:latest s.example/x:latest " in resolved[1]
     assert resolved[1].endswith(" r.example/x:2-b-arm64 s.example/x:2-b-arm64")
+
+
+RESOLVED = r"""
+variables: {REGISTRY: "", V: latest, MINOR: {from: V, match: '^(\d+)\.'}, SUFFIX: ""}
+axes: {os: [a, b]}
+images:
+  x: {template: Dockerfile.j2, tags: ["${REGISTRY}/x:${V}-{{ os }}${SUFFIX}"]}
+  y: {template: Dockerfile.j2, axes: [], tags: ["acme/y:one"], moving: ["acme/y:${MINOR}"]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "arguments", "expected"),
+    [
+        ({"REGISTRY": "r.example", "V": "1.2"}, [], []),
+        ({"REGISTRY": "r.example"}, ["image=x"], []),
+        ({"REGISTRY": "r.example"}, [], [("no-value", "set MINOR in the environment")]),
+        ({}, [], [("no-value", "set MINOR in"), ("illegal-tag", "make it '/x:latest-a'")]),
+        ({"V": "1.2"}, [], [("illegal-tag", "make it '/x:1.2-a' (REGISTRY, SUFFIX are empty)")]),
+        ({"REGISTRY": "r.example", "V": "1. 2"}, [], [("illegal-tag", "'r.example/x:1. 2-a'")]),
+        ({"REGISTRY": "acme", "V": "1.", "SUFFIX": "!"}, [], [("illegal-tag", "'acme/x:1.-a!'")]),
+    ],
+)
+def test_values_of_the_environment_are_checked(
+    tmp_path: Path,
+    environment: dict[str, str],
+    arguments: list[str],
+    expected: list[tuple[str, str]],
+) -> None:
+    """`--resolved` warns of tags that the environment makes invalid, and of missing values."""
+    (tmp_path / "matrix.yaml").write_text(RESOLVED)
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/Dockerfile.j2").write_text("FROM scratch\n")
+    command = ["list", *arguments, "--resolved", "--format", "json"]
+
+    done = run(tmp_path, *command, env=environment)
+
+    warnings = json.loads(done.stderr)["diagnostics"] if done.stderr else []
+    assert done.returncode == 0
+    assert [(warning["severity"], warning["code"]) for warning in warnings] == [
+        ("warning", code) for code, _ in expected
+    ]
+    assert all(part in one["help"] for one, (_, part) in zip(warnings, expected, strict=True))
 
 
 AXES = """

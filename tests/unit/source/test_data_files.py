@@ -162,6 +162,22 @@ class TestRefusals:
         assert json[0].message == "invalid JSON: expecting ',' delimiter"
         assert toml[0].message == "invalid TOML: invalid value"
 
+    @pytest.mark.parametrize(
+        ("text", "message", "column"),
+        [
+            ('["a\nb"]', "a text contains a line break or another control character", 4),
+            ('["a\tb"]', "a text contains a line break or another control character", 4),
+            ('["a, 1]', "a text has no end", 2),
+            ('["a\\', "a text has no end", 2),
+        ],
+    )
+    def test_messages_of_json_are_complete(self, text: str, message: str, column: int) -> None:
+        """A message that the parser ends with "at" is a sentence; the location is the rest."""
+        (wrong,) = refused("json", text)
+
+        assert wrong.message == f"invalid JSON: {message}"
+        assert spot(wrong)[1:] == (1, column)
+
     def test_comments_in_json_get_help(self) -> None:
         """The most frequent error in JSON has a remedy of its own."""
         (wrong,) = refused("json", '{\n  // note\n  "a": 1}')

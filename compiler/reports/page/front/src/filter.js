@@ -1,4 +1,5 @@
-// The FILTER language of the command line, evaluated on the targets of the page.
+// The FILTER language of the command line, evaluated on the targets of the page. Errors begin with
+// the message of the command line.
 import { satisfies, valid, validRange } from '@renovatebot/pep440'
 
 const OPERATOR = /[<>]=?|[!~=]=|=/
@@ -50,13 +51,14 @@ function parse(model, word) {
   if (!operator) return named(model, word)
   const name = word.slice(0, operator.index)
   const rest = (operator[0] === '=' ? '' : operator[0]) + word.slice(operator.index + operator[0].length)
+  if (!name) throw new FilterError(`missing axis in '${word}'`)
   const words = matchers(rest)
   if (!words.length || operator[0] === rest.trim()) throw new FilterError(`missing value for '${name}'`)
   if (name === 'platform') return platform(model, words)
   const dimension = model.dimensions.find(one => one.name === name)
   if (!dimension) {
     const known = [...model.dimensions.map(one => one.name), 'platform'].join(', ')
-    throw new FilterError(`unknown axis '${name}'; known axes: ${known}`)
+    throw new FilterError(`no axis is named '${name}'; known axes: ${known}`)
   }
   const wanted = match(words, dimension.values, name)
   const lacking = words.includes('null')
@@ -95,7 +97,7 @@ function matching(word, known, name) {
   if (known.includes(word)) return new Set([known.indexOf(word)])
   if (word === 'null' && name !== 'image') return new Set()
   if (RANGE.test(word)) {
-    if (!validRange(word)) throw new FilterError(`invalid version range '${word}'`)
+    if (!validRange(word)) throw new FilterError(`invalid version range '${word}' of '${name}'`)
     return found(text => valid(text) !== null && satisfies(text, word, { prereleases: true }))
   }
   if (word.startsWith('!')) {
@@ -108,7 +110,8 @@ function matching(word, known, name) {
     const pattern = globPattern(word)
     return found(text => pattern.test(text))
   }
-  throw new FilterError(`'${name}' has no value '${word}'; values are ${known.slice(0, 10).join(', ')}`)
+  const problem = name === 'image' ? `no image is named '${word}'` : `'${name}' has no value '${word}'`
+  throw new FilterError(`${problem}; values are ${known.slice(0, 10).join(', ')}`)
 }
 
 /** A glob as a regular expression: `*`, `?`, `[seq]` and `[!seq]`. */
