@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from compiler.render.render import Dockerfile
     from compiler.render.templates import Templates
 
-BAKE_TEMPLATE = "docker-bake.hcl.j2"
-"""The template of the bake file: the project's own next to matrix.yaml, or the packaged one."""
-
 
 def plan_matrix(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:
     """Read a matrix and plan its targets and groups, without rendering a Dockerfile.
@@ -148,6 +145,7 @@ def compile_plan(planned: Plan, files: Files, name: str, *, locked: bool = False
     Raises:
         CompileError: with the errors of the plan, and every diagnostic of the later phases.
     """
+    from compiler.output.bake_template import BAKE_TEMPLATE, read_bake_template
     from compiler.output.emit import emit
     from compiler.render.dockerfile_checks import check_dockerfiles
     from compiler.render.lint import lint
@@ -159,7 +157,7 @@ def compile_plan(planned: Plan, files: Files, name: str, *, locked: bool = False
     problems.extend(planned.errors)
     dockerfiles = render(planned.matrix, planned.targets, templates, problems)
     checked = check_dockerfiles(planned, dockerfiles, templates, files, problems)
-    bake_template = _bake_template(files, problems)
+    bake_template = read_bake_template(files, problems)
     if problems:
         _check_lock(planned, dockerfiles, templates, files, problems)
         problems.refuse()
@@ -218,42 +216,3 @@ def _check_lock(
             pinned(planned, sound, lock or Lock(), templates)
     except CompileError as error:
         problems.extend(error.diagnostics)
-
-
-def _bake_template(files: Files, problems: Problems) -> tuple[str, str]:
-    """Return the text of docker-bake.hcl.j2, and how diagnostics name that file.
-
-    What is wrong with its syntax, or prevents reading it, is added to the problems.
-    """
-    from compiler.output.emit import check_bake_template
-
-    try:
-        text, shown = _read_bake_template(files)
-        check_bake_template(text, shown)
-    except CompileError as error:
-        problems.extend(error.diagnostics)
-        return "", ""
-    return text, shown
-
-
-def _read_bake_template(files: Files) -> tuple[str, str]:
-    """Return the text of docker-bake.hcl.j2, and how diagnostics name that file."""
-    if files.absent(BAKE_TEMPLATE):
-        packaged = Path(__file__).with_name(BAKE_TEMPLATE)
-        return packaged.read_text(encoding="utf-8"), str(packaged)
-    try:
-        return files.read(BAKE_TEMPLATE).decode("utf-8-sig"), files.shown(BAKE_TEMPLATE)
-    except FileError as error:
-        place = Location(path=files.shown(BAKE_TEMPLATE), line=0)
-        raise CompileError([error.at(place)]) from None
-    except UnicodeDecodeError:
-        raise CompileError(
-            [
-                Diagnostic(
-                    code=Code.NOT_UTF_8,
-                    message="the file is not UTF-8",
-                    location=Location(path=files.shown(BAKE_TEMPLATE), line=0),
-                    help="save it as UTF-8",
-                )
-            ]
-        ) from None
