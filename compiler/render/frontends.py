@@ -103,7 +103,7 @@ class CommentPlace(NamedTuple):
 def comment_place(text: str) -> CommentPlace | None:
     r"""Return where a comment can be added to a text; None for JSON, which has no comments.
 
-    >>> comment_place("# syntax=a\\nFROM b"), comment_place("// syntax=a\\n"), comment_place("{}")
+    >>> comment_place("# syntax=a\nFROM b"), comment_place("// syntax=a\n"), comment_place("{}")
     (CommentPlace(offset=11, mark='#'), CommentPlace(offset=12, mark='//'), None)
     """
     if text[_start(text)[0] :].lstrip().startswith("{"):
