@@ -5,7 +5,7 @@ Only the words that a check needs are examined for each variant, and equal ones 
 finding in a shape is reported, it is confirmed in the text of a variant.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Problems, Severity, did_you_mean
@@ -206,7 +206,9 @@ class _Checks:
         if structure.sources:
             yield from self._sources.findings(target, structure.sources, printed)
 
-    def _add(self, findings: Iterable[Finding], dockerfile: Dockerfile, printed: Printed) -> None:
+    def _add(self, findings: Sequence[Finding], dockerfile: Dockerfile, printed: Printed) -> None:
+        if not findings:
+            return
         for diagnostic in self._diagnostics.of(findings, dockerfile, printed):
             self._note(diagnostic, dockerfile.target)
 

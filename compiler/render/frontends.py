@@ -28,6 +28,8 @@ _FIRST_LINES = re.compile(
     re.IGNORECASE,
 )
 """All lines that may be directives, and what may precede them."""
+_USUAL_START = re.compile(r"[A-Za-z]|#(?!!)[^=\n]*\n")
+"""An instruction, or a comment that is no directive: nothing after it is one, either."""
 
 
 class Directive(NamedTuple):
@@ -100,17 +102,23 @@ class CommentPlace(NamedTuple):
     """What comments of its language begin with."""
 
 
+_FIRST = CommentPlace(0, "#")
+
+
 def comment_place(text: str) -> CommentPlace | None:
     r"""Return where a comment can be added to a text; None for JSON, which has no comments.
 
     >>> comment_place("# syntax=a\nFROM b"), comment_place("// syntax=a\n"), comment_place("{}")
     (CommentPlace(offset=11, mark='#'), CommentPlace(offset=12, mark='//'), None)
     """
+    if _USUAL_START.match(text):
+        return _FIRST
     if text[_start(text)[0] :].lstrip().startswith("{"):
         return None
-    first = _FIRST_LINES.match(text)
-    mark = "//" if any(directives(text, "//")) else "#"
-    return CommentPlace(first.end() if first else 0, mark)
+    match = _FIRST_LINES.match(text)
+    end = match.end() if match else 0
+    is_slashed = "//" in text[:end] and any(directives(text[:end], "//"))
+    return CommentPlace(end, "//" if is_slashed else "#")
 
 
 def frontend_argument(args: Mapping[str, str], variables: Mapping[str, str] | None = None) -> str:
