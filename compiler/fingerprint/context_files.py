@@ -159,3 +159,22 @@ class UnreadableError(FileError):
     def __init__(self, path: str, code: Code, message: str, help_: str) -> None:
         super().__init__(code, message, help_)
         self.path = path
+
+
+class ContextFiles(NamedTuple):
+    """The files of one context that are inputs."""
+
+    folder: str
+    """The prefix of their paths, with `/` at its end; empty for the project's folder."""
+    listing: Listing
+    whole: str
+    """The instruction that makes the whole context an input; empty if only some files are."""
+
+
+def folder_prefix(context: str) -> str:
+    """Return the prefix of the paths in a context.
+
+    >>> folder_prefix("."), folder_prefix("templates/server")
+    ('', 'templates/server/')
+    """
+    return "" if context == "." else f"{context}/"

@@ -4,45 +4,34 @@ The same project has the same fingerprints on every machine, in every checkout, 
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from compiler.errors import CompileError, Location
 from compiler.external.addresses import is_folder
 from compiler.external.references import context_name
 from compiler.fingerprint.components import digest, field_parts, text_parts, with_epoch
-from compiler.fingerprint.context_files import Listing, Trees, UnreadableError, layout_folder
+from compiler.fingerprint.context_files import (
+    ContextFiles,
+    Trees,
+    UnreadableError,
+    folder_prefix,
+    layout_folder,
+)
 from compiler.fingerprint.set_overrides import DECIDING, OverrideError
+from compiler.fingerprint.target_reads import Parsed, TargetReads
 from compiler.lock.mirror import resolved_mirror, without_mirror
 from compiler.output.artifact import Compilation
 from compiler.output.bake_resolved import ResolvedPlan
-from compiler.render.build_arguments import can_change_image, is_predefined
 from compiler.render.canonical import EPOCH
-from compiler.render.context_reads import Reach, Reads, reads
-from compiler.render.frontends import frontend_argument
+from compiler.render.context_reads import Reach, Reads
 from compiler.source.file_system import DISK, FileSystem
 from compiler.targets.graph import cycles, ordered
-from compiler.targets.links import linked_target
 
 
 VERSION = 2
 """The version of the composition of fingerprints; a new version changes every fingerprint."""
-
-_Triggers: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
-"""Named contexts, each with the instructions that its image triggers."""
-_Parsed: TypeAlias = tuple[str, str, tuple[str, ...], _Triggers, str]
-"""What `reads` takes: a Dockerfile, its stage, named contexts, `_Triggers` and a frontend."""
-
-
-class _Files(NamedTuple):
-    """The files of one context that are inputs."""
-
-    folder: str
-    """The prefix of their paths, with `/` at its end; empty for the project's folder."""
-    listing: Listing
-    whole: str
-    """The instruction that makes the whole context an input; empty if only some files are."""
 
 
 class Fingerprint:
@@ -53,7 +42,7 @@ class Fingerprint:
         target: str,
         digest: str,
         plain: Mapping[str, str],
-        files: tuple[_Files, ...],
+        files: tuple[ContextFiles, ...],
         children: tuple[str, ...],
         undeclared: frozenset[str] = frozenset(),
     ) -> None:
@@ -120,7 +109,7 @@ class ProjectInputs:
         """
         self._folder, self._shown = folder, shown
         self.trees = Trees(folder, disk)
-        self.parsed: dict[_Parsed, Reads] = {}
+        self.parsed: dict[Parsed, Reads] = {}
         """What each Dockerfile reads."""
         self._composed: _Composed | None = None
 
@@ -185,7 +174,6 @@ class _Calculation:
         self, compiled: Compilation, resolved: ResolvedPlan, inputs: ProjectInputs
     ) -> None:
         self._targets = {target.name: target for target in compiled.plan.targets}
-        self._texts = compiled.dockerfiles
         epoch = resolved.environment.get(EPOCH, "")
         decisive = {
             name: {key: fields[key] for key in DECIDING if key in fields}
@@ -198,12 +186,13 @@ class _Calculation:
         }
         """The fields of each target that decide its image."""
         self._refreshed = compiled.refreshed
-        self._trees, self._known = inputs.trees, inputs.parsed
+        self._reads = TargetReads(compiled.dockerfiles, self.fields, inputs.parsed)
+        self._trees = inputs.trees
         self._fingerprints: dict[str, Fingerprint] = {}
 
     def all(self) -> dict[str, Fingerprint]:
         """Return the fingerprint of each target, in the plan's order."""
-        graph = {name: tuple(self._dependencies(name)) for name in self._targets}
+        graph = {name: tuple(self._reads.dependencies(name)) for name in self._targets}
         for names in cycles(graph):
             message = f"--set lets targets depend on each other: {' -> '.join(names)}"
             raise OverrideError("", message, "remove one of the contexts")
@@ -211,84 +200,14 @@ class _Calculation:
             self._fingerprints[name] = self._fingerprint(name)
         return {name: self._fingerprints[name] for name in self._targets}
 
-    def _contexts(self, name: str) -> Mapping[str, str]:
-        return self.fields[name].get("contexts", {})  # type: ignore[return-value]
-
-    def _linked(self, name: str) -> dict[str, str]:
-        """Return named context -> target, as `--set` leaves them; unknown targets are left out."""
-        return {
-            key: other
-            for key, text in self._contexts(name).items()
-            if (other := linked_target(text)) in self._targets and other is not None
-        }
-
-    def _dependencies(self, name: str) -> Iterator[str]:
-        """Yield the targets whose images a target's Dockerfile reads."""
-        read = self._reads(name)
-        for key, other in self._linked(name).items():
-            if read.undecided or context_name(key) in read.named:
-                yield other
-
-    def _reads(self, name: str) -> Reads:
-        """Return what a target's Dockerfile reads, the ONBUILD instructions of parents included."""
-        triggers = {
-            key: lines
-            for key, other in self._linked(name).items()
-            if (lines := self._read(other, ()).triggers)
-        }
-        return self._read(name, tuple(triggers.items()))
-
-    def _read(self, name: str, triggers: _Triggers) -> Reads:
-        text, contexts = self._texts[name], tuple(self._contexts(name))
-        stage = str(self.fields[name].get("target", ""))
-        frontend = frontend_argument(self.fields[name].get("args", {}))  # type: ignore[arg-type]
-        key = (text, stage, contexts, triggers, frontend)
-        if key not in self._known:
-            lines = dict(triggers)
-            self._known[key] = reads(
-                text, stage=stage, contexts=contexts, triggers=lines, frontend=frontend
-            )
-        return self._known[key]
-
-    def _arguments(self, name: str) -> frozenset[str]:
-        """Return the build arguments that can change a target's image."""
-        arguments: Mapping[str, str] = self.fields[name].get("args", {})  # type: ignore[assignment]
-        contexts = {context_name(key): text for key, text in self._contexts(name).items()}
-        linked = {context_name(key): other for key, other in self._linked(name).items()}
-        read = self._reads(name)
-        is_known = all(
-            self._reads(linked[base]).args is not None
-            if base in linked
-            else base in contexts and is_folder(contexts[base])
-            for base in read.bases
-        )
-        return frozenset(
-            name
-            for name in arguments
-            if can_change_image(name, read.args, self._declared, is_base_known=is_known)
-        )
-
-    @cached_property
-    def _declared(self) -> frozenset[str]:
-        """The build arguments that any stage of any Dockerfile declares."""
-        read = map(self._reads, self._targets)
-        return frozenset(
-            name for stage in read for name in (*(stage.args or ()), *stage.other_args)
-        )
-
-    @cached_property
-    def _are_known(self) -> bool:
-        """Whether the build arguments that each Dockerfile declares are known."""
-        return all(self._reads(name).args is not None for name in self._targets)
-
     def _fingerprint(self, name: str) -> Fingerprint:
         target, fields = self._targets[name], self.fields[name]
-        linked, read = self._linked(name), self._reads(name)
+        linked, read = self._reads.linked(name), self._reads.of(name)
         plain = text_parts(read.content)
-        files: list[_Files] = []
+        files: list[ContextFiles] = []
         named: dict[str, list[str]] = {}
         children: list[str] = []
-        arguments = self._arguments(name)
+        arguments = self._reads.arguments(name)
         for key, value in field_parts(fields, arguments).items():
             plain[key] = value
         context = str(fields.get("context", "."))
@@ -296,8 +215,8 @@ class _Calculation:
             plain["context"] = digest(context)
         else:
             listing = self._trees.main(context, target.dockerfile, read.main)
-            files.append(_Files(_folder(context), listing, read.main.whole))
-        for key, value in sorted(self._contexts(name).items()):
+            files.append(ContextFiles(folder_prefix(context), listing, read.main.whole))
+        for key, value in sorted(self._reads.contexts(name).items()):
             reach = read.named.get(context_name(key))
             if read.undecided:
                 reach = Reach(whole=read.undecided)
@@ -314,25 +233,15 @@ class _Calculation:
                 named[key] = ["address", value]
                 if (layout := layout_folder(value)) is not None:
                     listing = self._trees.layout(layout)
-                    files.append(_Files(_folder(layout), listing, ""))
+                    files.append(ContextFiles(folder_prefix(layout), listing, ""))
                     named[key].append(listing.digest)
             else:
                 listing = self._trees.named(value, reach)
-                files.append(_Files(_folder(value), listing, reach.whole))
+                files.append(ContextFiles(folder_prefix(value), listing, reach.whole))
                 named[key] = ["files", listing.digest]
         if name in self._refreshed:
             plain["refreshed"] = digest(self._refreshed[name])
         local = files[0].listing.digest if is_folder(context) else ""
         inputs = [VERSION, read.content, sorted(plain.items()), local, named]
-        declared = self._declared.union(filter(is_predefined, arguments))
-        undeclared = arguments - declared if self._are_known else frozenset()
+        undeclared = self._reads.undeclared(arguments)
         return Fingerprint(name, digest(inputs), plain, tuple(files), tuple(children), undeclared)
-
-
-def _folder(context: str) -> str:
-    """Return the prefix of the paths in a context.
-
-    >>> _folder("."), _folder("templates/server")
-    ('', 'templates/server/')
-    """
-    return "" if context == "." else f"{context}/"

@@ -29,7 +29,7 @@ _FIRST_LINES = re.compile(
 )
 """All lines that may be directives, and what may precede them."""
 _USUAL_START = re.compile(r"[A-Za-z]|#(?!!)[^=\n]*\n")
-"""An instruction, or a comment that is no directive: nothing after it is one, either."""
+"""An instruction, or a comment without `=`: BuildKit reads no directives after it."""
 
 
 class Directive(NamedTuple):
