@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from compiler.errors import Problems
 from compiler.matrix.jinja import environment
@@ -9,6 +10,10 @@ from compiler.matrix.jinja_versions import VERSION_FILTER
 from compiler.matrix.template_files import EXISTING, TemplateFiles
 from compiler.render.shapes import Shapes
 from compiler.source.project_files import Files
+
+
+if TYPE_CHECKING:
+    from compiler.render.line_origins import LineOrigins
 
 
 class Templates(TemplateFiles):
@@ -21,6 +26,7 @@ class Templates(TemplateFiles):
         self._reads: dict[str, tuple[tuple[str, ...], frozenset[str] | None, bool]] = {}
         self.shapes: defaultdict[str, Shapes] = defaultdict(Shapes)
         """Template -> the shapes of its Dockerfiles."""
+        self._origins: dict[str, LineOrigins] = {}
         self.env = environment(self.load, bake=False)
         self.warnings = Problems()
         """Warnings of rendering them."""
@@ -44,6 +50,15 @@ class Templates(TemplateFiles):
             return (), frozenset(), False
         others, names, inherits = self.references(self.env.parse(text, name, name), self.env)
         return tuple(dict.fromkeys((name, *others))), names, inherits
+
+    def origins(self, name: str) -> "LineOrigins":
+        """Return the lines of a template, to find which of them rendered a text."""
+        from compiler.render.line_origins import LineOrigins
+
+        if name not in self._origins:
+            files = self.reads(name)[0]
+            self._origins[name] = LineOrigins((file, self.lines(file)) for file in files)
+        return self._origins[name]
 
     def warn_of_dropped(self, files: Sequence[str]) -> None:
         """Add a warning about items that filters of versions dropped during a rendering.

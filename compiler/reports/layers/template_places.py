@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from compiler.matrix.template_files import EXISTING
 from compiler.render.dockerfile import Instruction
-from compiler.render.template_lines import line_parts
+from compiler.render.line_parts import line_parts
 from compiler.render.templates import Templates
 
 

@@ -4,10 +4,13 @@ import time
 from pathlib import Path
 
 import pytest
+from support import calls
 
 from compiler.errors import CompileError
 from compiler.pipeline import compile_matrix
-from compiler.render.template_lines import line_parts, origin
+from compiler.render.line_origins import LineOrigins
+from compiler.render.line_parts import line_parts
+from compiler.render.template_lines import origin
 from compiler.render.templates import Templates
 from compiler.source.project_files import Files
 
@@ -79,21 +82,6 @@ def test_equal_errors_are_located_at_their_own_lines(
     assert sorted(one.file_location.line for one in error.value.diagnostics) == lines
 
 
-class Unparsed(Templates):
-    """Lines of a template that Jinja has not parsed."""
-
-    def __init__(self, *lines: str) -> None:
-        self._lines = list(lines)
-
-    def reads(self, name: str) -> tuple[tuple[str, ...], frozenset[str] | None, bool]:
-        """Return the template as its only file."""
-        return (name,), frozenset(), False
-
-    def lines(self, name: str) -> list[str]:
-        """Return the lines of the template."""
-        return self._lines if name else []
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
@@ -107,10 +95,24 @@ def test_hostile_lines_take_linear_time(unit: str) -> None:
 
     def seconds(size: int) -> float:
         line = unit * (size // len(unit))
-        found = Unparsed("FROM a", f"RUN {line}!", f"{line}X", f"{line} RUN{line}")
+        lines = ["FROM a", f"RUN {line}!", f"{line}X", f"{line} RUN{line}"]
         start = time.process_time()
-        assert origin(found, "t.j2", f"RUX {'b' * (size // 5)}?") is None
+        assert LineOrigins([("t.j2", lines)]).find(f"RUX {'b' * (size // 5)}?") is None
         return time.process_time() - start
 
     # Quadratic time would be 16 times as much.
     assert any(seconds(40_000) < 10 * seconds(10_000) for _ in range(3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", ["EXPOSE {port}", "EXPOSE 99999", 'EXPOSE {port}{{{{ "" }}}}'])
+def test_thousands_of_errors_are_located_in_a_few_steps(line: str, tmp_path: Path) -> None:
+    """Each line with an error is looked up; a run compares a limited number of lines with tags."""
+    lines = [line.format(port=70_000 + n) for n in range(1500)]
+    templates(tmp_path, "\n".join(["FROM scratch", *lines, ""]))
+    (tmp_path / "matrix.yaml").write_text("images: {a: {template: t.j2}}\n")
+
+    with calls.at_most(8_000_000), pytest.raises(CompileError) as error:
+        compile_matrix(tmp_path / "matrix.yaml")
+
+    assert len(error.value.diagnostics) == len(lines)
