@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from compiler.codes import Code
+from compiler.external.json_object import quote
 from compiler.external.registry.attached import AttachedArtifacts
 from compiler.external.registry.client import (
     Manifest,
@@ -62,7 +63,7 @@ class Copier:
         if digest in above or self._registries.digest(target, digest) is not None:
             return
         if len(above) == _MAX_DEPTH:
-            raise unexpected(source, f"manifests are nested too deeply at {digest!a}"[:300])
+            raise unexpected(source, f"manifests are nested too deeply at {quote(digest)}")
         above = (*above, digest)
         top = require_manifest(self._registries, source, digest)
         for entry in _descriptors(top, "manifests"):
@@ -132,7 +133,7 @@ def _digest_and_size(repository: str, descriptor: Mapping[str, Any]) -> tuple[st
     """
     digest, size = descriptor_digest(repository, descriptor), descriptor.get("size")
     if not isinstance(size, int):
-        raise unexpected(repository, f"a manifest has an invalid descriptor: {descriptor!a}"[:300])
+        raise unexpected(repository, f"a manifest has an invalid descriptor: {quote(descriptor)}")
     return digest, size
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import requests
 
 from compiler.codes import Code
-from compiler.external.json_object import load_object
+from compiler.external.json_object import MAX_QUOTE, load_object
 from compiler.external.registry.credential_helpers import InvalidSettingsError
 from compiler.external.registry.responses import (
     DeniedError,
@@ -32,8 +32,6 @@ _MAX_REQUESTED_DELAY = 60.0
 """Maximum number of seconds that `Retry-After` can ask for."""
 _ACTIONS = {"GET": "read", "HEAD": "read", "DELETE": "delete from"}
 """HTTP method -> what it does to a repository, in messages; otherwise it writes."""
-MAX_QUOTE = 200
-"""Maximum number of characters of the registry's own message in an error."""
 DENIED = frozenset({401, 403})
 """Status codes for missing or insufficient credentials."""
 _DENIED_CODES = ("DENIED", "UNAUTHORIZED")
