@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from compiler.external.references import split_tag
+from compiler.external.references import repository_key, split_tag
 from compiler.external.registry.client import InvalidContentError, Registries
 from compiler.external.registry.parallel import run_parallel
 from compiler.releases.record import ReleasedIndex, ReleasedTarget, ReleaseRecord
@@ -65,6 +65,16 @@ def _predicates(layers: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
 
 
+def in_repositories(tags: Iterable[str], repositories: Iterable[str]) -> list[str]:
+    """Return the tags in these repositories.
+
+    A record is untrusted: only tags in the repositories of the matrix are read, so that a record
+    does not decide to which servers requests are sent.
+    """
+    keys = frozenset(map(repository_key, repositories))
+    return [tag for tag in tags if repository_key(split_tag(tag)[0]) in keys]
+
+
 def current_digests(registries: Registries, tags: Iterable[str]) -> dict[str, str | None]:
     """Return the digest that each tag refers to now; None for missing tags."""
     return run_parallel(lambda tag: registries.digest(*split_tag(tag)), {tag: tag for tag in tags})
@@ -91,29 +101,47 @@ def lost_version_tags(record: ReleaseRecord, current: Mapping[str, str | None]) 
 
     Args:
         record: the release.
-        current: tag -> the digest that it refers to now.
+        current: tag -> the digest that it refers to now; tags that were not read do not count.
     """
-    images = record.images.values()
-    return [tag for image in images for tag in image.tags if current[tag] != image.digest]
+    return [
+        tag
+        for image in record.images.values()
+        for tag in image.tags
+        if tag in current and current[tag] != image.digest
+    ]
 
 
 def released_repository(
-    target: ReleasedTarget, indexes: Iterable[ReleasedIndex] = ()
+    target: ReleasedTarget,
+    indexes: Iterable[ReleasedIndex] = (),
+    repositories: Iterable[str] | None = None,
 ) -> str | None:
     """Return the repository in which a target was released; None if no tag names its image.
 
     Args:
         target: the target.
         indexes: the indexes of the release, which may be the only tagged images of a target.
+        repositories: the only repositories that count; all if None. See `in_repositories`.
     """
     platforms = (tag for one in target.platform_tags for tag in (*one.tags, *one.moving))
     containing = [index for index in indexes if target.target in index.targets]
     shared = (tag for index in containing for tag in (*index.tags, *index.moving))
-    tags = (*target.tags, *target.moving, *shared, *platforms)
+    tags = [*target.tags, *target.moving, *shared, *platforms]
+    if repositories is not None:
+        tags = in_repositories(tags, repositories)
     return split_tag(tags[0])[0] if tags else None
 
 
-def released_repositories(record: ReleaseRecord) -> dict[str, str]:
-    """Return the repository of each target that a tag names, alone or in an index."""
-    found = {one.target: released_repository(one, record.indexes) for one in record.targets}
+def released_repositories(
+    record: ReleaseRecord, repositories: Iterable[str] | None = None
+) -> dict[str, str]:
+    """Return the repository of each target that a tag names, alone or in an index.
+
+    Args:
+        record: the release.
+        repositories: the only repositories that count; all if None.
+    """
+    found = {
+        one.target: released_repository(one, record.indexes, repositories) for one in record.targets
+    }
     return {name: repository for name, repository in found.items() if repository}

@@ -5,9 +5,8 @@ from typing import NamedTuple, TypeAlias
 
 from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, DiagnosticError, Repository
-from compiler.external.references import repository_key, split_tag
 from compiler.external.registry.client import InvalidContentError, Registries
-from compiler.releases.history import current_digests
+from compiler.releases.history import current_digests, in_repositories
 from compiler.releases.record import ReleaseRecord
 from compiler.releases.registry_record import (
     StoredRecord,
@@ -171,7 +170,7 @@ class _CurrentTags:
 
     def __init__(self, registries: Registries, repositories: Collection[str]) -> None:
         self._registries = registries
-        self._repositories = frozenset(map(repository_key, repositories))
+        self._repositories = repositories
         self._digests: dict[str, str | None] = {}
 
     def name_release(self, record: ReleaseRecord) -> bool:
@@ -184,6 +183,5 @@ class _CurrentTags:
     def _tags(self, record: ReleaseRecord) -> Iterator[tuple[str, str]]:
         """Yield each floating tag of a release in these repositories, with the recorded digest."""
         for image in record.images.values():
-            for tag in image.moving:
-                if repository_key(split_tag(tag)[0]) in self._repositories:
-                    yield tag, image.digest
+            for tag in in_repositories(image.moving, self._repositories):
+                yield tag, image.digest

@@ -13,7 +13,7 @@ from support.releases import released_target
 
 from compiler.releases.packages import parse_packages
 from compiler.releases.record import ReleasedTarget, ReleaseRecord
-from compiler.releases.release_diff import diff_releases
+from compiler.releases.release_diff import ReleaseDiff, diff_releases
 from compiler.reports.markdown import markdown
 from compiler.reports.release_diff import DiffFormat, format_diff
 
@@ -59,6 +59,10 @@ class Releases:
         )
         return replace(target, attestations=attestations, bytes=number * 1_000_000, **fields)
 
+    def diff(self, old: ReleaseRecord, new: ReleaseRecord) -> ReleaseDiff:
+        """Compare two releases of a matrix with this repository."""
+        return diff_releases(self.registries, old, new, [REPOSITORY])
+
 
 @pytest.fixture
 def releases() -> Releases:
@@ -97,7 +101,7 @@ def two_releases(releases: Releases) -> tuple[ReleaseRecord, ReleaseRecord]:
 
 def test_text(releases: Releases) -> None:
     """Images come in the order of the new release; removed ones follow."""
-    text = format_diff(diff_releases(releases.registries, *two_releases(releases)), DiffFormat.TEXT)
+    text = format_diff(releases.diff(*two_releases(releases)), DiffFormat.TEXT)
 
     assert (
         text
@@ -129,7 +133,7 @@ v1 to v2: 1 added, 1 removed, 3 changed, 1 unchanged
 
 def test_json(releases: Releases) -> None:
     """Packages are null where they are not known."""
-    diff = diff_releases(releases.registries, *two_releases(releases))
+    diff = releases.diff(*two_releases(releases))
 
     document = json.loads(format_diff(diff, DiffFormat.JSON))
 
@@ -153,7 +157,7 @@ def test_markdown(releases: Releases) -> None:
     hostile = releases.image("x|y", 5, None)
     new = replace(new, targets=(*new.targets, hostile))
 
-    text = format_diff(diff_releases(releases.registries, old, new), DiffFormat.MARKDOWN)
+    text = format_diff(releases.diff(old, new), DiffFormat.MARKDOWN)
 
     assert text.startswith("### Changes from v1 to v2\n")
     assert "| x&#124;y | added |  | 5.0 MB |  |\n" in text
@@ -169,7 +173,7 @@ def test_no_difference(releases: Releases) -> None:
     """Another version of the same images has no differences."""
     old, _ = two_releases(releases)
 
-    diff = diff_releases(releases.registries, old, replace(old, release="v1.1"))
+    diff = releases.diff(old, replace(old, release="v1.1"))
 
     assert format_diff(diff, DiffFormat.MARKDOWN).endswith("\n\nNo image differs.\n\n")
     assert format_diff(diff, DiffFormat.TEXT) == (
