@@ -190,13 +190,15 @@ class Authorizer:
         if response.status in DENIED and credentials is None:
             return ""
         if response.status in DENIED:
-            raise DeniedError(
+            error = DeniedError(
                 host,
                 f"the token server {server} denied access to {host} ({response.status}): "
                 f"{quote_reason(response)}",
                 code=Code.REGISTRY_DENIED,
                 help_=f"{login_advice(scope, self._environment)}, with valid credentials",
             )
+            error.is_logged_in = True
+            raise error
         if not response.ok:
             raise unexpected(host, _answer(server, response))
         content = parse_json(response, host)

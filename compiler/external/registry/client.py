@@ -6,7 +6,6 @@ several threads.
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from compiler.external.json_object import load_object
@@ -16,11 +15,10 @@ from compiler.external.registry.paths import blob_path, digest_path, manifest_pa
 from compiler.external.registry.responses import (
     DeniedError,
     InvalidContentError,
-    RedirectedError,
+    RefusedError,
     RegistryError,
     RejectedError,
     Response,
-    UnsupportedError,
     content_digest,
     mismatch,
     parse_json,
@@ -88,11 +86,15 @@ class Registries:
         """Return the digest of a tag or digest; None if it is missing."""
         path = manifest_path(repository, reference)
         digest = ""
-        with suppress(RedirectedError, UnsupportedError):  # some registries do not offer HEAD
+        try:
             response = self._read("HEAD", repository, path, accept=_ACCEPT)
             if response is None:
                 return None
             digest = response.headers.get("Docker-Content-Digest", "")
+        except RefusedError as error:
+            # Some registries and proxies reject HEAD. Only the response to GET says why.
+            if error.is_transient:
+                raise
         if DIGEST.match(digest) and ":" not in reference:
             return digest
         manifest = self.manifest(repository, reference)
@@ -123,7 +125,7 @@ class Registries:
         try:
             return list_tags(self._read, repository)
         except DeniedError as error:
-            if repository in self._existing:
+            if error.is_logged_in and repository in self._existing:
                 name_permission(error)
             raise
 
@@ -160,8 +162,8 @@ class Registries:
             response = self._request(
                 method, repository, path, accept=accept, limit=limit, redirects=redirects
             )
-        except DeniedError:
-            if self._lacks(repository, path):
+        except DeniedError as error:
+            if error.is_logged_in and self._lacks(repository, path):
                 return None
             raise
         if response is not None:

@@ -130,7 +130,7 @@ class HttpClient:
         if not response.ok:
             find = partial(self._authorizer.find_login, scope)
             error = rejection(response, method, repository, find)
-            error.is_repeated = attempt > 1
+            error.is_repeated, error.is_transient = attempt > 1, is_transient(response)
             raise error
         return response
 

@@ -15,7 +15,7 @@ from compiler.external.registry.responses import (
     DeniedError,
     MissingRepositoryError,
     RedirectedError,
-    RegistryError,
+    RefusedError,
     RejectedError,
     Response,
     TaggedError,
@@ -64,7 +64,7 @@ _INCOMPLETE_CODES = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
 
 def rejection(
     response: Response, method: str, repository: str, find_login: FindLogin
-) -> RegistryError:
+) -> RefusedError:
     """Return the error for a response with an error status.
 
     Args:
@@ -108,20 +108,17 @@ def rejection(
     )
 
 
-def _denial(
-    response: Response, action: str, repository: str, find_login: FindLogin
-) -> RegistryError:
+def _denial(response: Response, action: str, repository: str, find_login: FindLogin) -> DeniedError:
     """Return the error for a response that denies access.
 
     Credentials that cannot be looked up become part of the remedy: what the registry reports must
     not be lost.
     """
-    kind = RegistryError
+    is_stored = False
     try:
         is_stored, login = find_login()
         cause = f"no credentials are stored: {login}"
         if is_stored:
-            kind = DeniedError
             cause = (
                 f"the stored credentials were rejected: {login}, with an account that may "
                 f"{action} it"
@@ -130,12 +127,14 @@ def _denial(
         cause = f"{error.message}: {error.help}"
     quote = quote_reason(response)
     reported = f": {quote}" if quote and quote != response.reason else ""
-    return kind(
+    denial = DeniedError(
         repository,
         f"access to {repository} denied ({response.status}){reported}",
         code=Code.REGISTRY_DENIED,
         help_=cause,
     )
+    denial.is_logged_in = is_stored
+    return denial
 
 
 def _reported_errors(response: Response) -> list[dict[str, Any]]:

@@ -95,19 +95,29 @@ class RegistryError(DiagnosticError):
         super().__init__([Diagnostic(code=code, message=message, location=location, help=help_)])
 
 
-class DeniedError(RegistryError):
-    """A registry denied a request that was sent with the user's credentials."""
+class RefusedError(RegistryError):
+    """A registry answered a request with an error status."""
+
+    is_transient = False
+    """Whether all attempts failed with a status after which another attempt could help."""
 
 
-class RedirectedError(RegistryError):
+class DeniedError(RefusedError):
+    """A registry, or its token server, denied a request."""
+
+    is_logged_in = False
+    """Whether the user has credentials for the registry."""
+
+
+class RedirectedError(RefusedError):
     """A registry redirected a request to another address, which responded with an error status."""
 
 
-class MissingRepositoryError(RegistryError):
+class MissingRepositoryError(RefusedError):
     """A registry has no such repository, and does not create it."""
 
 
-class RejectedError(RegistryError):
+class RejectedError(RefusedError):
     """A registry answered a request with an error status, for another reason than access.
 
     Status 404 is part of it only if the registry reports that something else than the repository

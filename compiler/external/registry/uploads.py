@@ -25,11 +25,10 @@ from compiler.external.registry.parallel import pause
 from compiler.external.registry.paths import blob_path, manifest_path
 from compiler.external.registry.responses import (
     MissingRepositoryError,
-    RedirectedError,
+    RefusedError,
     RegistryError,
     RejectedError,
     Response,
-    UnsupportedError,
     content_digest,
 )
 from compiler.external.transient_errors import retry_delay
@@ -185,13 +184,14 @@ class Uploads:
     def _exists(self, repository: str, digest: str) -> bool:
         """Return whether a repository has a blob; False if that is unknown.
 
-        Some registries redirect to addresses that are valid for reading only.
+        Some registries redirect to addresses that are valid for reading only, or reject HEAD.
         """
         path = blob_path(repository, digest)
         try:
             return self._request("HEAD", repository, path) is not None
-        except (RedirectedError, UnsupportedError):
-            pass
+        except RefusedError as error:
+            if error.is_transient:
+                raise
         first = {"Range": "bytes=0-0"}
         try:
             response = self._request("GET", repository, path, headers=first, streams=True)
