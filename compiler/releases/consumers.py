@@ -25,7 +25,7 @@ def image_references(record: ReleaseRecord) -> dict[str, str]:
     for name, repository in released_repositories(record).items():
         target = record.by_name[name]
         digest = target.digest
-        shared = [index.digest for index in record.indexes if name in index.targets]
+        shared = [index.digest for index in record.indexes_by_target.get(name, ())]
         if not (target.tags or target.moving):
             platforms = [*target.platforms.values()]
             [digest] = platforms if len(platforms) == 1 else shared[:1] or [""]

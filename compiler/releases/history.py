@@ -120,12 +120,11 @@ def released_repository(
 
     Args:
         target: the target.
-        indexes: the indexes of the release, which may be the only tagged images of a target.
+        indexes: the indexes that contain the target, which may be its only tagged images.
         repositories: the only repositories that count; all if None. See `in_repositories`.
     """
     platforms = (tag for one in target.platform_tags for tag in (*one.tags, *one.moving))
-    containing = [index for index in indexes if target.target in index.targets]
-    shared = (tag for index in containing for tag in (*index.tags, *index.moving))
+    shared = (tag for index in indexes for tag in (*index.tags, *index.moving))
     tags = [*target.tags, *target.moving, *shared, *platforms]
     if repositories is not None:
         tags = in_repositories(tags, repositories)
@@ -141,7 +140,9 @@ def released_repositories(
         record: the release.
         repositories: the only repositories that count; all if None.
     """
+    containing = record.indexes_by_target
     found = {
-        one.target: released_repository(one, record.indexes, repositories) for one in record.targets
+        one.target: released_repository(one, containing.get(one.target, ()), repositories)
+        for one in record.targets
     }
     return {name: repository for name, repository in found.items() if repository}

@@ -81,11 +81,12 @@ def diff_releases(
         for name, (before, after) in pairs.items()
         if name in changed or before is None or after is None
     ]
+    differing = {one.target for one in changes}
     return ReleaseDiff(
         old=old.release,
         new=new.release,
         changes=tuple(changes),
-        unchanged=tuple(name for name in names if name not in {one.target for one in changes}),
+        unchanged=tuple(name for name in names if name not in differing),
     )
 
 

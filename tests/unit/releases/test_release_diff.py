@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,8 +12,9 @@ import pytest
 from support.fake_registries import FakeRegistries, make_manifest
 from support.releases import released_target
 
+from compiler.releases.consumers import image_references
 from compiler.releases.packages import parse_packages
-from compiler.releases.record import ReleasedTarget, ReleaseRecord
+from compiler.releases.record import ReleasedIndex, ReleasedTarget, ReleaseRecord
 from compiler.releases.release_diff import ReleaseDiff, diff_releases
 from compiler.reports.markdown import markdown
 from compiler.reports.release_diff import DiffFormat, format_diff
@@ -208,3 +210,24 @@ def test_several_versions_of_a_package() -> None:
     assert parse_packages(json.dumps({"predicate": {"packages": rows}}).encode()) == {
         "a": ("1", "2")
     }
+
+
+def test_a_large_record_takes_little_time(releases: Releases) -> None:
+    """A record is untrusted: time grows with its size, not with the square of it."""
+    names = [f"t{number}" for number in range(3000)]
+    index = ReleasedIndex(
+        targets=tuple(names), tags=("r.example/a:x",), moving=(), digest=digest(1)
+    )
+    old = ReleaseRecord(
+        release="v1",
+        targets=tuple(released_target(name, digest(1), tags=(), moving=()) for name in names),
+        indexes=(index,) * 100,
+    )
+    new = replace(old, release="v2", targets=tuple(replace(one, bytes=2) for one in old.targets))
+    changed = tuple(replace(one, digest=digest(2)) for one in old.targets)
+
+    start = time.process_time()
+    assert len(releases.diff(old, new).unchanged) == len(names)
+    assert len(releases.diff(old, replace(new, targets=changed)).changes) == len(names)
+    assert len(image_references(old)) == len(names)
+    assert time.process_time() - start < 5
