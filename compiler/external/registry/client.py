@@ -23,7 +23,7 @@ from compiler.external.registry.responses import (
     mismatch,
     parse_json,
 )
-from compiler.external.registry.sessions import MAX_RESPONSE, PLAIN_HTTP
+from compiler.external.registry.sessions import PLAIN_HTTP
 from compiler.external.registry.uploads import Uploads
 
 
@@ -110,7 +110,7 @@ class Registries:
         response = self._read("GET", repository, path, accept=_ACCEPT)
         if response is None:
             return None
-        digest = content_digest(response.content)
+        digest = content_digest(response.content, reference)
         if ":" in reference and digest != reference:
             raise mismatch(repository, reference, digest)
         media_type = response.media_type(parse_json(response, repository))
@@ -138,30 +138,19 @@ class Registries:
         response = self._read("GET", repository, blob_path(repository, digest), limit=MAX_BLOB)
         if response is None:
             return None
-        actual = content_digest(response.content)
+        actual = content_digest(response.content, digest)
         if actual != digest:
             raise mismatch(repository, digest, actual)
         return response.content
 
-    def _read(
-        self,
-        method: str,
-        repository: str,
-        path: str,
-        *,
-        accept: str = "*/*",
-        limit: int = MAX_RESPONSE,
-        redirects: bool = True,
-    ) -> Response | None:
+    def _read(self, method: str, repository: str, path: str, **options: Any) -> Response | None:
         """Send a request that reads; None if the content or the repository is missing.
 
         Some registries deny reading a repository that does not exist, for example Docker Hub. If
         the user may write to the repository, it does not exist yet.
         """
         try:
-            response = self._request(
-                method, repository, path, accept=accept, limit=limit, redirects=redirects
-            )
+            response = self._request(method, repository, path, **options)
         except DeniedError as error:
             if error.is_logged_in and self._lacks(repository, path):
                 return None
@@ -233,6 +222,10 @@ class Registries:
     def delete_tag(self, repository: str, tag: str) -> None:
         """Delete a tag, where a registry deletes manifests only after their tags."""
         self._request("DELETE", repository, manifest_path(repository, tag))
+
+    def has_blob(self, repository: str, digest: str) -> bool:
+        """Return whether a repository has a blob; False if that is unknown."""
+        return self._uploads.has_blob(repository, digest)
 
     def put_blob(self, repository: str, content: bytes) -> str:
         """Store a blob and return its digest."""

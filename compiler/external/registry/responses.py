@@ -3,10 +3,10 @@
 Errors contain no credentials and nothing else of the request's headers.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Protocol
 
 import requests
@@ -184,9 +184,24 @@ def unexpected(repository: str, message: str) -> InvalidContentError:
     )
 
 
-def content_digest(content: bytes) -> str:
-    """Return the digest under which registries store content."""
-    return f"sha256:{sha256(content).hexdigest()}"
+def content_hash(digest: str = "") -> "hashlib._Hash":
+    """Return what computes digests as a valid digest was: with SHA-512, otherwise with SHA-256."""
+    return hashlib.sha512() if digest.startswith("sha512:") else hashlib.sha256()
+
+
+def content_digest(content: bytes, like: str = "") -> str:
+    """Return the digest under which registries store content.
+
+    Args:
+        content: the content.
+        like: a digest whose algorithm is used; SHA-256 if it is something else, such as a tag.
+
+    >>> content_digest(b"", "sha512:0")[:15], content_digest(b"", "latest")[:15]
+    ('sha512:cf83e135', 'sha256:e3b0c442')
+    """
+    found = content_hash(like)
+    found.update(content)
+    return f"{found.name}:{found.hexdigest()}"
 
 
 def mismatch(repository: str, expected: str, actual: str) -> InvalidContentError:
