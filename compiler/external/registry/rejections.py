@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import requests
 
 from compiler.codes import Code
-from compiler.external.json_object import MAX_QUOTE, load_object
+from compiler.external.json_object import MAX_QUOTE, load_object, quote
 from compiler.external.registry.credential_helpers import InvalidSettingsError
 from compiler.external.registry.responses import (
     DeniedError,
@@ -21,6 +21,7 @@ from compiler.external.registry.responses import (
     TaggedError,
     UnsupportedError,
 )
+from compiler.external.registry.sessions import REDIRECTS
 
 
 FindLogin = Callable[[], tuple[bool, str]]
@@ -75,13 +76,13 @@ def rejection(
     """
     status = response.status
     action = _ACTIONS.get(method, "write to")
-    quote = quote_reason(response)
+    reason = quote_reason(response)
     if response.redirected:
         target = urlsplit(response.url).netloc
         return RedirectedError(
             repository,
             f"cannot {action} {repository}: the registry redirects to {target}, which responds "
-            f"{status} {quote}".rstrip(),
+            f"{status} {reason}".rstrip(),
             code=Code.REGISTRY_ERROR,
             help_="credentials are not sent along redirects; correct the registry's settings",
         )
@@ -91,7 +92,7 @@ def rejection(
         return MissingRepositoryError(
             repository,
             f"the repository {repository} does not exist, and the registry does not create it: "
-            f"{quote}",
+            f"{reason}",
             code=Code.REGISTRY_ERROR,
             help_="create the repository first, or correct its name",
         )
@@ -101,11 +102,19 @@ def rejection(
         kind_of_rejection = TaggedError
     return kind_of_rejection(
         repository,
-        f"cannot {action} {repository}: {status} {quote}".rstrip(),
+        f"cannot {action} {repository}: {status} {reason}".rstrip(),
         status=status,
-        help_="correct what the registry reports, or retry",
+        help_=_remedy(response),
         is_incomplete=_reports(response, _INCOMPLETE_CODES),
     )
+
+
+def _remedy(response: Response) -> str:
+    """Return what to do about a rejection; only reads follow redirects."""
+    if response.status in REDIRECTS:
+        location = quote(response.headers.get("Location", ""))
+        return f"only reads are redirected; use the address of the registry as in {location}"
+    return "correct what the registry reports, or retry"
 
 
 def _denial(response: Response, action: str, repository: str, find_login: FindLogin) -> DeniedError:
@@ -125,8 +134,8 @@ def _denial(response: Response, action: str, repository: str, find_login: FindLo
             )
     except InvalidSettingsError as error:
         cause = f"{error.message}: {error.help}"
-    quote = quote_reason(response)
-    reported = f": {quote}" if quote and quote != response.reason else ""
+    reason = quote_reason(response)
+    reported = f": {reason}" if reason and reason != response.reason else ""
     denial = DeniedError(
         repository,
         f"access to {repository} denied ({response.status}){reported}",

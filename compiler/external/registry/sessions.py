@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import TypeAlias
-from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
+from urllib.parse import SplitResult, urldefrag, urlencode, urljoin, urlsplit
 
 import requests
 from urllib3 import exceptions
@@ -180,13 +180,13 @@ class Sessions:
 
 
 def join_url(base: str, location: str) -> str:
-    """Return the URL that a response refers to.
+    """Return the URL that a response refers to, without its fragment: it may get a query.
 
     Raises:
         UnexpectedResponseError: the URL is invalid, or leads from TLS to plain HTTP.
     """
     try:
-        url = urljoin(base, location)
+        url = urldefrag(urljoin(base, location)).url
         scheme = urlsplit(url).scheme
     except ValueError:
         raise UnexpectedResponseError(INVALID_ADDRESS) from None
