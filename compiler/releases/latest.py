@@ -56,7 +56,7 @@ def find_latest(
         CosignError: cosign cannot verify signatures.
         RegistryError: a registry cannot be read.
     """
-    versions = _by_preference(recorded_versions(registries, record_repository))
+    versions = by_preference(recorded_versions(registries, record_repository))
     tags = _CurrentTags(registries, repositories)
     candidates = _Candidates(record_repository, unsigned)
     others: list[StoredRecord] = []
@@ -120,7 +120,7 @@ def find_previous(
         RegistryError: a registry cannot be read.
     """
     limit = parse_version(version)
-    for name in _by_preference(recorded_versions(registries, record_repository)):
+    for name in by_preference(recorded_versions(registries, record_repository)):
         found = parse_version(name)
         if name == version or (limit and (found is None or found >= limit)):
             continue
@@ -155,7 +155,7 @@ def no_release(repository: str, target: str = "") -> DiagnosticError:
     )
 
 
-def _by_preference(versions: Iterable[str]) -> list[str]:
+def by_preference(versions: Iterable[str]) -> list[str]:
     """Return versions, ordered newest first, with final versions before all others."""
 
     def rank(text: str) -> int:
