@@ -111,6 +111,15 @@ def lost_version_tags(record: ReleaseRecord, current: Mapping[str, str | None]) 
     ]
 
 
+def indexes_by_target(record: ReleaseRecord) -> dict[str, list[ReleasedIndex]]:
+    """Return the indexes that contain each target; targets in no index are missing."""
+    found: dict[str, list[ReleasedIndex]] = {}
+    for index in record.indexes:
+        for name in dict.fromkeys(index.targets):
+            found.setdefault(name, []).append(index)
+    return found
+
+
 def released_repository(
     target: ReleasedTarget,
     indexes: Iterable[ReleasedIndex] = (),
@@ -140,7 +149,7 @@ def released_repositories(
         record: the release.
         repositories: the only repositories that count; all if None.
     """
-    containing = record.indexes_by_target
+    containing = indexes_by_target(record)
     found = {
         one.target: released_repository(one, containing.get(one.target, ()), repositories)
         for one in record.targets

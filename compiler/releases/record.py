@@ -194,15 +194,6 @@ class ReleaseRecord:
         """The targets by name."""
         return {target.target: target for target in self.targets}
 
-    @cached_property
-    def indexes_by_target(self) -> Mapping[str, list[ReleasedIndex]]:
-        """The indexes that contain each target; targets in no index are missing."""
-        found: dict[str, list[ReleasedIndex]] = {}
-        for index in self.indexes:
-            for name in dict.fromkeys(index.targets):
-                found.setdefault(name, []).append(index)
-        return found
-
     def with_targets(
         self, targets: Iterable[ReleasedTarget], order: Iterable[str]
     ) -> "ReleaseRecord":

@@ -20,6 +20,7 @@ from compiler.external.registry.rejections import (
     requested_delay,
 )
 from compiler.external.registry.responses import (
+    REDIRECTS,
     UNKNOWN_HOST,
     RegistryError,
     Response,
@@ -31,7 +32,6 @@ from compiler.external.registry.scopes import Scope, required_actions
 from compiler.external.registry.sessions import (
     MAX_RESPONSE,
     PLAIN_HTTP,
-    REDIRECTS,
     Sessions,
     is_same_origin,
 )

@@ -12,6 +12,7 @@ from compiler.codes import Code
 from compiler.external.json_object import MAX_QUOTE, load_object, quote
 from compiler.external.registry.credential_helpers import InvalidSettingsError
 from compiler.external.registry.responses import (
+    REDIRECTS,
     DeniedError,
     MissingRepositoryError,
     RedirectedError,
@@ -21,7 +22,6 @@ from compiler.external.registry.responses import (
     TaggedError,
     UnsupportedError,
 )
-from compiler.external.registry.sessions import REDIRECTS
 
 
 FindLogin = Callable[[], tuple[bool, str]]

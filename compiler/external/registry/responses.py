@@ -17,6 +17,8 @@ from compiler.external.json_object import load_object
 
 
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+\Z", re.ASCII)
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""Status codes of responses that refer to another address."""
 UNKNOWN_HOST = "unknown host name"
 _UNKNOWN_HOST_MESSAGES = (
     "Name or service not known",

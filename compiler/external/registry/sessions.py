@@ -9,7 +9,7 @@ import requests
 from urllib3 import exceptions
 
 from compiler.external.registry.bodies import OpenBody, connection_error, read_body
-from compiler.external.registry.responses import Response, UnexpectedResponseError
+from compiler.external.registry.responses import REDIRECTS, Response, UnexpectedResponseError
 from compiler.external.registry.routes import INVALID_ADDRESS, Routes, is_loopback
 from compiler.external.registry.scopes import server_name
 
@@ -26,7 +26,6 @@ MAX_RESPONSE = 4 * 2**20
 _MAX_OTHER = 2**16
 """Maximum number of bytes of a redirect or an error, if the limit of the content is less."""
 _MAX_REDIRECTS = 5
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADERS = {"User-Agent": "compile-matrix", "Accept-Encoding": "identity"}
 """Of all requests; limits apply to the bytes received, so nothing may be compressed."""
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
