@@ -12,7 +12,6 @@ from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.release_records import (
     find_release,
     find_unsigned,
-    read_record,
     read_releases,
     record_repository,
 )
@@ -104,8 +103,9 @@ def show_(
 ) -> None:
     """Show the targets of a release: digests, tags, platforms, base images, SBOMs.
 
-    Tags that refer to another image now, or are missing, are marked. `json` also has each image as
-    REPOSITORY@DIGEST. `env` prints only the images, as shell variables named IMAGE_TARGET.
+    Tags that refer to another image now, or are missing, are marked. Only repositories of the
+    matrix are read. `json` also has each image as REPOSITORY@DIGEST. `env` prints only the images,
+    as shell variables named IMAGE_TARGET.
 
     If the matrix has `sign`, all signatures are verified with cosign. An image without a valid one
     is an error, and `env` prints nothing.
@@ -124,6 +124,7 @@ def show_(
     from compiler.releases.history import (
         current_digests,
         find_sboms,
+        in_repositories,
         lost_version_tags,
         released_repositories,
     )
@@ -131,7 +132,8 @@ def show_(
     registries = Registries(os.environ)
     release = find_release(invocation, registries, version)
     record = release.stored.record
-    repositories, references = released_repositories(record), image_references(record)
+    references = image_references(record)
+    repositories = released_repositories(record, release.repositories)
     if filters:
         record = record.narrowed(_selected_targets(invocation, record, filters))
     unsigned = release.unsigned_images(record)
@@ -142,7 +144,7 @@ def show_(
         return
     sboms = find_sboms(registries, record, repositories)
     tags = (tag for image in record.images.values() for tag in (*image.tags, *image.moving))
-    current = current_digests(registries, tags)
+    current = current_digests(registries, in_repositories(tags, release.repositories))
     click.echo(
         format_release(record, PublishFormat(output_format), references, sboms, current, unsigned),
         nl=False,
@@ -191,8 +193,9 @@ def diff_(invocation: Invocation, /, old: str, new: str, output_format: str) -> 
     from compiler.reports.release_diff import DiffFormat, format_diff
 
     registries = Registries(os.environ)
-    before, after = (read_record(invocation, registries, version) for version in (old, new))
-    difference = diff_releases(registries, before, after)
+    before, after = (find_release(invocation, registries, version) for version in (old, new))
+    records = before.stored.record, after.stored.record
+    difference = diff_releases(registries, *records, after.repositories)
     click.echo(format_diff(difference, DiffFormat(output_format)), nl=False)
 
 

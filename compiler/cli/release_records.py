@@ -7,6 +7,8 @@ from compiler.cli.context import Invocation
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from compiler.errors import CompileError, Location
     from compiler.external.registry.client import Registries
     from compiler.matrix.matrix import Matrix
@@ -84,6 +86,8 @@ class FoundRelease(NamedTuple):
     repository: str
     stored: "StoredRecord"
     matrix: "Matrix"
+    repositories: "Sequence[str]"
+    """All repositories of the matrix: only those are read."""
 
     def check_signed(self) -> None:
         """Reject the record if the matrix has `sign`, and it is not signed.
@@ -118,11 +122,6 @@ class FoundRelease(NamedTuple):
         return self.matrix.source.locate(("publish", "sign"), key=True)
 
 
-def read_record(invocation: Invocation, registries: "Registries", version: str) -> "ReleaseRecord":
-    """Return the record of a release; see `find_release`."""
-    return find_release(invocation, registries, version).stored.record
-
-
 def find_release(invocation: Invocation, registries: "Registries", version: str) -> FoundRelease:
     """Return a release.
 
@@ -132,6 +131,7 @@ def find_release(invocation: Invocation, registries: "Registries", version: str)
     from compiler.codes import Code
     from compiler.errors import Argument, CompileError, Diagnostic, did_you_mean
     from compiler.external.references import canonical_tag
+    from compiler.publish.items import all_repositories
     from compiler.releases.registry_record import (
         pull_stored_record,
         record_tag,
@@ -154,4 +154,4 @@ def find_release(invocation: Invocation, registries: "Registries", version: str)
                 )
             ]
         )
-    return FoundRelease(repository, stored, resolved.plan.matrix)
+    return FoundRelease(repository, stored, resolved.plan.matrix, all_repositories(resolved))

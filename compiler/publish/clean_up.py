@@ -19,6 +19,7 @@ from compiler.publish.inventory import Inventory, StoredRelease
 from compiler.publish.read_inventory import InventoryReader
 from compiler.publish.retention import Retention
 from compiler.publish.staging_time import write_staging_time
+from compiler.releases.registry_record import record_tag, versions_in_tags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,8 @@ def plan_clean_up(reader: InventoryReader, keep: Keep, now: datetime) -> CleanUp
 
 
 def _versions(releases: Iterable[StoredRelease]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(release.record.release for release in releases))
+    """Return the versions of releases, the newest first."""
+    return tuple(versions_in_tags({record_tag(release.record.release) for release in releases}))
 
 
 def clean_up(

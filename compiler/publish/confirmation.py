@@ -15,6 +15,7 @@ from compiler.external.registry.client import RegistryError
 from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.fingerprint import Fingerprint
 from compiler.fingerprint.naming import fingerprint_tag, pushed_tag
+from compiler.publish.create_tag import settled
 from compiler.publish.items import ReleaseItem, release_items
 from compiler.publish.request import PublishJob
 from compiler.publish.staged_image import KnownImage, StagedImage, read_image
@@ -113,7 +114,7 @@ class Confirmation:
         job, platform = self._job, self._job.request.platform
         tag = fingerprint_tag(item.fingerprint, platform)
         pushed = self._pending[item.target] or pushed_tag(item.fingerprint, platform)
-        manifest = job.registries.manifest(item.repository, pushed)
+        manifest = settled(lambda: job.registries.manifest(item.repository, pushed))
         if manifest is None and job.registries.denies_reading(item.repository):
             raise RegistryError(
                 item.repository,

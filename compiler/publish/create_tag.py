@@ -1,6 +1,7 @@
 """Create tags for staged images, by digest, and verify each tag afterwards."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TypeVar
 
 from compiler.codes import Code
 from compiler.external.references import split_tag
@@ -11,6 +12,8 @@ from compiler.releases.history import current_digests
 
 _LOOKS = 3
 """Maximum number of further looks at a tag that does not refer to the expected image."""
+
+Found = TypeVar("Found")
 
 
 class OvertakenError(RegistryError):
@@ -67,12 +70,26 @@ def missing_tag(tag: str, digest: str) -> RegistryError:
     )
 
 
+def settled(read: Callable[[], Found | None]) -> Found | None:
+    """Return what was written a moment ago, after further looks while it seems to be missing.
+
+    Some registries answer reads for a while as before the last write.
+    """
+    content = read()
+    for number in range(_LOOKS):
+        if content is not None:
+            break
+        pause(0.25 * 2.0**number)
+        content = read()
+    return content
+
+
 def settled_digests(
     registries: Registries, tags: Iterable[str], expected: Mapping[str, Collection[str | None]]
 ) -> dict[str, str | None]:
     """Return the digest of each tag, after further looks at those that are not as expected.
 
-    Some registries answer reads for a while as before the last write.
+    See `settled`.
 
     Args:
         registries: the registries to read.

@@ -95,7 +95,8 @@ def _earlier_sizes(
     known = recorded or progress.sizes.get(earlier.digest)
     if known is not None and known.platforms:
         return known.platforms
-    repository = released_repository(earlier) or job.items[earlier.target].repository
+    tagged = released_repository(earlier, (), job.templates.repositories)
+    repository = tagged or job.items[earlier.target].repository
     try:
         platforms = measured_platforms(job.registries, repository, earlier)
     except (DeniedError, InvalidContentError):

@@ -142,10 +142,10 @@ class StoredRelease:
         for image in self.record.images.values():
             yield from ((tag_key(tag), image.digest) for tag in image.tags)
 
-    def floating_tags(self) -> Iterator[str]:
-        """Yield its floating tags."""
+    def floating_tags(self) -> Iterator[tuple[str, str]]:
+        """Yield its floating tags with the digests of their images."""
         for image in self.record.images.values():
-            yield from map(tag_key, image.moving)
+            yield from ((tag_key(tag), image.digest) for tag in image.moving)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

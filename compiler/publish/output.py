@@ -131,7 +131,8 @@ def format_release(
         output_format: table or JSON.
         references: target -> its image, as `REPOSITORY@DIGEST`, if a tag names it.
         sboms: target -> its attestations with an SBOM, as `REPOSITORY@DIGEST`.
-        current: tag -> the digest that it refers to now; None if the tag is missing.
+        current: tag -> the digest that it refers to now; None if the tag is missing. Tags that
+            were not read are left out.
         unsigned: the images that are not signed, as `REPOSITORY@DIGEST`; None if the signatures
             were not verified.
     """
@@ -176,16 +177,29 @@ def _current_tags(
     """Return the floating tags that refer to images now, and the version tags that do not."""
     pairs = list(images)
     return {
-        "held": [tag for pair in pairs for tag in pair.moving if current[tag] == pair.digest],
-        "lost": [tag for pair in pairs for tag in pair.tags if current[tag] != pair.digest],
+        "held": [tag for pair in pairs for tag in pair.moving if current.get(tag) == pair.digest],
+        "lost": [
+            tag
+            for pair in pairs
+            for tag in pair.tags
+            if tag in current and current[tag] != pair.digest
+        ],
     }
 
 
 def _tag_lines(image: RecordedImage, current: Mapping[str, str | None]) -> Iterator[str]:
     for kind, tags in (("tag     ", image.tags), ("floating", image.moving)):
         for tag in tags:
-            state = "now another image" if current[tag] else "missing"
-            yield f"  {kind}  {tag}{'' if current[tag] == image.digest else f'  ({state})'}"
+            yield f"  {kind}  {tag}{_tag_state(tag, image.digest, current)}"
+
+
+def _tag_state(tag: str, digest: str, current: Mapping[str, str | None]) -> str:
+    """Return what a line about a recorded tag ends with; empty if it names its image."""
+    if tag not in current:
+        return "  (not read: the matrix does not have its repository)"
+    if current[tag] == digest:
+        return ""
+    return f"  ({'now another image' if current[tag] else 'missing'})"
 
 
 def _target_lines(

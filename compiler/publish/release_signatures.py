@@ -12,13 +12,17 @@ from compiler.publish.signatures import SignedImage, unsigned
 from compiler.releases.registry_record import StoredRecord
 
 
+_UNSIGNED_RECORD = "the record that names it is not signed"
+
+
 def unsigned_images(
     signer: Signer, repository: str, stored: StoredRecord, location: Location
 ) -> dict[str, str]:
     """Return the images of a release that are not signed, with what cosign says about each.
 
     Verified are the record, all images in the repositories of their version tags, and everything
-    else that the record names as signed by anyone.
+    else that the record names as signed by anyone. Only a signed record decides in which registries
+    cosign looks for signatures: without one, no image counts as signed.
 
     Args:
         signer: who must have signed.
@@ -35,8 +39,11 @@ def unsigned_images(
         for tag in image.tags
     }
     recorded = recorded_signatures(stored.record)
-    names = [SignedImage(repository, stored.digest), *sorted(images | recorded)]
-    return _verify(signer, names, location)
+    named = sorted(images | recorded)
+    reasons = _verify(signer, [SignedImage(repository, stored.digest)], location)
+    if reasons:
+        return reasons | {image.reference: _UNSIGNED_RECORD for image in named}
+    return _verify(signer, named, location) if named else {}
 
 
 def reject_unsigned_record(

@@ -1,9 +1,10 @@
 """Decide what a clean-up may delete: a pure function of what repositories contain.
 
-A digest may be deleted only if nothing that is kept leads to it. Kept are the newest releases,
-everything young, floating tags, everything that a kept release names, and every tag and manifest
-whose purpose is unknown. What is kept protects each digest that its manifest contains, and
-signatures, checks and notes that are about it. Unknown age counts as young.
+A digest may be deleted only if nothing that is kept leads to it. Kept are the newest releases, the
+releases that floating tags name, everything young, floating tags, everything that a kept release
+names, and every tag and manifest whose purpose is unknown. What is kept protects each digest that
+its manifest contains, and signatures, checks and notes that are about it. Unknown age counts as
+young.
 
 A version tag that no record names was left by an interrupted release if all images of its version
 were staged long ago. It protects nothing then.
@@ -26,6 +27,7 @@ from compiler.publish.inventory import (
     StoredRelease,
     StoredRepository,
 )
+from compiler.releases.latest import by_preference
 from compiler.releases.registry_record import RECORD_PREFIX, record_tag, versions_in_tags
 
 
@@ -78,7 +80,7 @@ class Retention:
 
     @cached_property
     def kept_releases(self) -> tuple[StoredRelease, ...]:
-        """The newest releases of the matrix, all young ones, and those of other matrices.
+        """The newest releases, all young ones, those that floating tags name, and foreign ones.
 
         Records that are not signed do not count among those that are.
         """
@@ -97,7 +99,33 @@ class Retention:
             if release.record.release in newest[release.is_signed]
             or not self._is_own(release)
             or self._is_young(release.digest)
+            or (release.repository, release.digest) in self._named_releases
         )
+
+    @cached_property
+    def _named_releases(self) -> frozenset[tuple[str, str]]:
+        """Repository and digest of the newest record of the image that each floating tag names.
+
+        `release latest` returns such a release, perhaps after a rollback. Without its record, the
+        release from which somebody has returned would be the latest again.
+        """
+        current = {
+            f"{repository.name}:{tag}": digest
+            for repository in self._inventory.repositories
+            for tag, digest in repository.tags.items()
+        }
+        own = [release for release in self._inventory.releases if self._is_own(release)]
+        names = by_preference(
+            versions_in_tags(record_tag(release.record.release) for release in own)
+        )
+        rank = {name: number for number, name in enumerate(names)}
+        first: dict[tuple[str, bool], tuple[str, str]] = {}
+        for release in sorted(own, key=lambda stored: rank[stored.record.release]):
+            for tag, digest in release.floating_tags():
+                if current.get(tag) == digest:
+                    key = tag, release.is_signed
+                    first.setdefault(key, (release.repository, release.digest))
+        return frozenset(first.values())
 
     @cached_property
     def expired_releases(self) -> tuple[StoredRelease, ...]:
@@ -114,7 +142,7 @@ class Retention:
         """Version tag of only expired releases, and its digest -> these releases."""
         protected = set(self._inventory.floating_tags)
         for release in self._inventory.releases:
-            protected.update(release.floating_tags())
+            protected.update(tag for tag, _ in release.floating_tags())
         for release in self.kept_releases:
             protected.update(tag for tag, _ in release.tags())
         releases_of: dict[tuple[str, str], list[str]] = defaultdict(list)

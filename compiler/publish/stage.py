@@ -8,6 +8,7 @@ from compiler.external.registry.parallel import run_parallel
 from compiler.fingerprint.naming import fingerprint_tag
 from compiler.publish.build_missing import build_images, run_tests
 from compiler.publish.confirmation import Confirmation, changed_inputs
+from compiler.publish.create_tag import settled
 from compiler.publish.image_properties import find_mismatches
 from compiler.publish.items import ReleaseItem
 from compiler.publish.merge_platforms import all_platforms_tested, merge_platforms
@@ -130,9 +131,11 @@ def _read_staged(job: PublishJob, items: Items, reasons: dict[str, str]) -> dict
     """Return the images that are staged now; add a reason for each that is incomplete."""
     platform = job.request.platform
     tags = {name: fingerprint_tag(item.fingerprint, platform) for name, item in items.items()}
-    images = run_parallel(
-        lambda item: read_image(job.registries, item.repository, tags[item.target]), items
-    )
+
+    def read(item: ReleaseItem) -> StagedImage | None:
+        return settled(lambda: read_image(job.registries, item.repository, tags[item.target]))
+
+    images = run_parallel(read, items)
     staged: dict[str, StagedImage] = {}
     for name, image in images.items():
         item = items[name]

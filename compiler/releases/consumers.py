@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, DiagnosticError
-from compiler.releases.history import released_repositories
+from compiler.releases.history import indexes_by_target, released_repositories
 from compiler.releases.record import ReleaseRecord
 
 
@@ -21,11 +21,11 @@ def image_references(record: ReleaseRecord) -> dict[str, str]:
     A target without tags of its own may be part of an index. If it has one platform, its image is
     that platform's; otherwise it is the index. Tags of several single platforms name no image.
     """
-    references = {}
+    references, containing = {}, indexes_by_target(record)
     for name, repository in released_repositories(record).items():
         target = record.by_name[name]
         digest = target.digest
-        shared = [index.digest for index in record.indexes if name in index.targets]
+        shared = [index.digest for index in containing.get(name, ())]
         if not (target.tags or target.moving):
             platforms = [*target.platforms.values()]
             [digest] = platforms if len(platforms) == 1 else shared[:1] or [""]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from compiler.external.references import split_tag
+from compiler.external.references import repository_key, split_tag
 from compiler.external.registry.client import InvalidContentError, Registries
 from compiler.external.registry.parallel import run_parallel
 from compiler.releases.record import ReleasedIndex, ReleasedTarget, ReleaseRecord
@@ -65,6 +65,16 @@ def _predicates(layers: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
 
 
+def in_repositories(tags: Iterable[str], repositories: Iterable[str]) -> list[str]:
+    """Return the tags in these repositories.
+
+    A record is untrusted: only tags in the repositories of the matrix are read, so that a record
+    does not decide to which servers requests are sent.
+    """
+    keys = frozenset(map(repository_key, repositories))
+    return [tag for tag in tags if repository_key(split_tag(tag)[0]) in keys]
+
+
 def current_digests(registries: Registries, tags: Iterable[str]) -> dict[str, str | None]:
     """Return the digest that each tag refers to now; None for missing tags."""
     return run_parallel(lambda tag: registries.digest(*split_tag(tag)), {tag: tag for tag in tags})
@@ -91,35 +101,61 @@ def lost_version_tags(record: ReleaseRecord, current: Mapping[str, str | None]) 
 
     Args:
         record: the release.
-        current: tag -> the digest that it refers to now.
+        current: tag -> the digest that it refers to now; tags that were not read do not count.
     """
-    images = record.images.values()
-    return [tag for image in images for tag in image.tags if current[tag] != image.digest]
+    return [
+        tag
+        for image in record.images.values()
+        for tag in image.tags
+        if tag in current and current[tag] != image.digest
+    ]
+
+
+def indexes_by_target(record: ReleaseRecord) -> dict[str, list[ReleasedIndex]]:
+    """Return the indexes that contain each target; targets in no index are missing."""
+    containing: dict[str, list[ReleasedIndex]] = {}
+    for index in record.indexes:
+        for name in dict.fromkeys(index.targets):
+            containing.setdefault(name, []).append(index)
+    return containing
 
 
 def released_repository(
-    target: ReleasedTarget, indexes: Iterable[ReleasedIndex] = ()
+    target: ReleasedTarget,
+    indexes: Iterable[ReleasedIndex] = (),
+    repositories: Iterable[str] | None = None,
 ) -> str | None:
     """Return the repository in which a target was released; None if no tag names its image.
 
     Args:
         target: the target.
-        indexes: the indexes of the release, which may be the only tagged images of a target.
+        indexes: the indexes that contain the target, which may be its only tagged images.
+        repositories: the only repositories that count; all if None. See `in_repositories`.
     """
     platforms = (
         tag
         for platform_tags in target.platform_tags
         for tag in (*platform_tags.tags, *platform_tags.moving)
     )
-    containing = [index for index in indexes if target.target in index.targets]
-    shared = (tag for index in containing for tag in (*index.tags, *index.moving))
-    tags = (*target.tags, *target.moving, *shared, *platforms)
+    shared = (tag for index in indexes for tag in (*index.tags, *index.moving))
+    tags = [*target.tags, *target.moving, *shared, *platforms]
+    if repositories is not None:
+        tags = in_repositories(tags, repositories)
     return split_tag(tags[0])[0] if tags else None
 
 
-def released_repositories(record: ReleaseRecord) -> dict[str, str]:
-    """Return the repository of each target that a tag names, alone or in an index."""
-    repositories = {
-        target.target: released_repository(target, record.indexes) for target in record.targets
+def released_repositories(
+    record: ReleaseRecord, repositories: Iterable[str] | None = None
+) -> dict[str, str]:
+    """Return the repository of each target that a tag names, alone or in an index.
+
+    Args:
+        record: the release.
+        repositories: the only repositories that count; all if None.
+    """
+    containing = indexes_by_target(record)
+    names = {
+        target.target: released_repository(target, containing.get(target.target, ()), repositories)
+        for target in record.targets
     }
-    return {name: repository for name, repository in repositories.items() if repository}
+    return {name: repository for name, repository in names.items() if repository}

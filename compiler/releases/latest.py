@@ -5,9 +5,8 @@ from typing import NamedTuple, TypeAlias
 
 from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, DiagnosticError, Repository
-from compiler.external.references import repository_key, split_tag
 from compiler.external.registry.client import InvalidContentError, Registries
-from compiler.releases.history import current_digests
+from compiler.releases.history import current_digests, in_repositories
 from compiler.releases.record import ReleaseRecord
 from compiler.releases.registry_record import (
     StoredRecord,
@@ -57,7 +56,7 @@ def find_latest(
         CosignError: cosign cannot verify signatures.
         RegistryError: a registry cannot be read.
     """
-    versions = _by_preference(recorded_versions(registries, record_repository))
+    versions = by_preference(recorded_versions(registries, record_repository))
     tags = _CurrentTags(registries, repositories)
     candidates = _Candidates(record_repository, unsigned)
     others: list[StoredRecord] = []
@@ -123,7 +122,7 @@ def find_previous(
         RegistryError: a registry cannot be read.
     """
     limit = parse_version(version)
-    for name in _by_preference(recorded_versions(registries, record_repository)):
+    for name in by_preference(recorded_versions(registries, record_repository)):
         parsed = parse_version(name)
         if name == version or (limit and (parsed is None or parsed >= limit)):
             continue
@@ -158,7 +157,7 @@ def no_release(repository: str, target: str = "") -> DiagnosticError:
     )
 
 
-def _by_preference(versions: Iterable[str]) -> list[str]:
+def by_preference(versions: Iterable[str]) -> list[str]:
     """Return versions, ordered newest first, with final versions before all others."""
 
     def rank(text: str) -> int:
@@ -173,7 +172,7 @@ class _CurrentTags:
 
     def __init__(self, registries: Registries, repositories: Collection[str]) -> None:
         self._registries = registries
-        self._repositories = frozenset(map(repository_key, repositories))
+        self._repositories = repositories
         self._digests: dict[str, str | None] = {}
 
     def name_release(self, record: ReleaseRecord) -> bool:
@@ -186,6 +185,5 @@ class _CurrentTags:
     def _tags(self, record: ReleaseRecord) -> Iterator[tuple[str, str]]:
         """Yield each floating tag of a release in these repositories, with the recorded digest."""
         for image in record.images.values():
-            for tag in image.moving:
-                if repository_key(split_tag(tag)[0]) in self._repositories:
-                    yield tag, image.digest
+            for tag in in_repositories(image.moving, self._repositories):
+                yield tag, image.digest

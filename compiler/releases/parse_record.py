@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any, TypeGuard
 
+from compiler.external.json_object import MAX_QUOTE, quote
 from compiler.external.references import canonical_tag, split_repository
 from compiler.releases.record import (
     FORMAT_VERSION,
@@ -42,7 +43,7 @@ def parse_record(content: bytes) -> ReleaseRecord:
         raise InvalidRecordError("not a JSON object")
     version = data.get("version")
     if version != FORMAT_VERSION or isinstance(version, bool):
-        raise InvalidRecordError(f"unsupported version {version!r}")
+        raise InvalidRecordError(f"unsupported version {quote(version)}")
     rows = data.get("targets")
     if not isinstance(rows, list):
         raise InvalidRecordError("`targets` must be a list")
@@ -85,7 +86,7 @@ def _signatures(row: Mapping[str, Any]) -> tuple[RecordedSignatures, ...]:
     for entry in rows:
         repository, digests = _text(entry, "repository"), entry.get("digests")
         if split_repository(repository) is None:
-            raise InvalidRecordError(f"invalid repository in `signatures`: {repository!a}")
+            raise InvalidRecordError(f"invalid repository in `signatures`: {quote(repository)}")
         if not isinstance(digests, list):
             raise InvalidRecordError("`digests` must be a list")
         names = tuple(_digest({"digests": digest}, "digests") for digest in digests)
@@ -193,7 +194,7 @@ def _tags(data: Mapping[str, Any], name: str) -> tuple[str, ...]:
         raise InvalidRecordError(f"`{name}` must be a list of strings")
     for value in values:
         if canonical_tag(value) is None:
-            raise InvalidRecordError(f"invalid tag in `{name}`: {value!a}")
+            raise InvalidRecordError(f"invalid tag in `{name}`: {quote(value)}")
     return tuple(values)
 
 
@@ -211,4 +212,5 @@ def _digests(data: Mapping[str, Any], name: str) -> dict[str, str]:
         raise InvalidRecordError(f"`{name}` must be an object")
     if not all(key.isprintable() for key in values):
         raise InvalidRecordError(f"`{name}` must not contain control characters")
-    return {key: _digest(values, key) for key in values}
+    shown = {key: key if len(key) <= MAX_QUOTE else name for key in values}
+    return {key: _digest({shown[key]: value}, shown[key]) for key, value in values.items()}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from compiler.codes import Code
+from compiler.external.json_object import quote
 from compiler.external.registry.artifacts import Artifact, artifact_blob, created_now, push_artifact
 from compiler.external.registry.client import InvalidContentError, Manifest, Registries
 from compiler.external.registry.parallel import run_parallel
@@ -141,7 +142,7 @@ def _read_record(registries: Registries, repository: str, version: str, blob: st
     except InvalidRecordError as error:
         raise _invalid(repository, version, str(error)) from None
     if record.release != version:
-        raise _invalid(repository, version, f"it is the record of {record.release!a}")
+        raise _invalid(repository, version, f"it is the record of {quote(record.release)}")
     return record
 
 

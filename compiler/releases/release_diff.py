@@ -1,6 +1,6 @@
 """How two releases differ: images that were added, removed and changed, and what is in them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -56,13 +56,16 @@ class ReleaseDiff:
     """The targets whose images are the same."""
 
 
-def diff_releases(registries: Registries, old: ReleaseRecord, new: ReleaseRecord) -> ReleaseDiff:
+def diff_releases(
+    registries: Registries, old: ReleaseRecord, new: ReleaseRecord, repositories: Collection[str]
+) -> ReleaseDiff:
     """Compare two releases; only SBOMs of changed images are read from the registry.
 
     Args:
         registries: the registries of the releases.
         old: the earlier release.
         new: the later release.
+        repositories: the repositories of the matrix; SBOMs in others are not read.
     """
     names = dict.fromkeys([*new.by_name, *old.by_name])
     pairs = {name: (old.by_name.get(name), new.by_name.get(name)) for name in names}
@@ -71,20 +74,19 @@ def diff_releases(registries: Registries, old: ReleaseRecord, new: ReleaseRecord
         for name, (before, after) in pairs.items()
         if before and after and before.digest != after.digest
     }
-    repositories = released_repositories(old), released_repositories(new)
-    packages = _package_changes(registries, changed, *repositories)
+    by_release = [released_repositories(record, repositories) for record in (old, new)]
+    packages = _package_changes(registries, changed, *by_release)
     changes = [
         _image_change(name, before, after, packages.get(name))
         for name, (before, after) in pairs.items()
         if name in changed or before is None or after is None
     ]
+    differing = {change.target for change in changes}
     return ReleaseDiff(
         old=old.release,
         new=new.release,
         changes=tuple(changes),
-        unchanged=tuple(
-            name for name in names if name not in {change.target for change in changes}
-        ),
+        unchanged=tuple(name for name in names if name not in differing),
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from compiler.external.registry.client import INDEX, MANIFEST, Manifest, Registries
-from compiler.external.registry.responses import Response
+from compiler.external.registry.responses import Response, content_digest
 from compiler.external.registry.sessions import Content, Sessions
 
 
@@ -227,9 +227,10 @@ class ModelRegistry:
             path = name.partition("/")[2]
             return 202, {"Location": f"/v2/{path}/blobs/uploads/{number}"}, b""
         content = bytes(store.uploads.pop(number))
-        if digest_of(content) != parameters["digest"][0]:
+        digest = parameters["digest"][0]
+        if content_digest(content, digest) != digest:
             return 400, {}, b""
-        store.blobs[digest_of(content)] = content
+        store.blobs[digest] = content
         return 201, {}, b""
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlencode
 
 from compiler.codes import Code
+from compiler.external.json_object import quote
 from compiler.external.registry.challenges import Challenge, parse_challenges, parse_realm
 from compiler.external.registry.credential_helpers import (
     ACCESS_TOKEN,
@@ -140,7 +141,7 @@ class Authorizer:
         if untrusted and not authorization:
             raise RegistryError(
                 scope.host,
-                f"the token server of {scope.host} does not use TLS: {untrusted!a}",
+                f"the token server of {scope.host} does not use TLS: {quote(untrusted)}",
                 code=Code.REGISTRY_ERROR,
                 help_="credentials are not sent without TLS; correct the registry's settings",
             )
@@ -167,8 +168,8 @@ class Authorizer:
             if not realm:
                 continue
             if server is None:
-                name = f"{scope.host} names an invalid token server: {realm!a}"
-                raise unexpected(scope.host, name[:300])
+                message = f"{scope.host} names an invalid token server: {quote(realm)}"
+                raise unexpected(scope.host, message)
             if self._sessions.trusts_realm(scope.host, server):
                 service = challenge.parameters.get("service", "")
                 token = self._token(scope, server, service, credentials)
@@ -189,13 +190,15 @@ class Authorizer:
         if response.status in DENIED and credentials is None:
             return ""
         if response.status in DENIED:
-            raise DeniedError(
+            error = DeniedError(
                 host,
                 f"the token server {server} denied access to {host} ({response.status}): "
                 f"{quote_reason(response)}",
                 code=Code.REGISTRY_DENIED,
                 help_=f"{login_advice(scope, self._environment)}, with valid credentials",
             )
+            error.is_logged_in = True
+            raise error
         if not response.ok:
             raise unexpected(host, _answer(server, response))
         content = parse_json(response, host)

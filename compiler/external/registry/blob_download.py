@@ -6,7 +6,6 @@ range and send the whole blob: then the pieces are read from that one response.
 
 from collections.abc import Callable, Generator
 from contextlib import closing
-from hashlib import sha256
 
 import requests
 
@@ -20,6 +19,7 @@ from compiler.external.registry.responses import (
     Response,
     UnexpectedResponseError,
     connection_reason,
+    content_hash,
     mismatch,
     unexpected,
 )
@@ -64,13 +64,13 @@ class BlobDownload:
             InvalidContentError: the registry sends other content.
             RegistryError: the registry denies access, fails, or lacks the blob.
         """
-        actual, position = sha256(), 0
+        actual, position = content_hash(self._digest), 0
         with closing(self._pieces()) as pieces:
             for content in pieces:
                 actual.update(content)
                 position += len(content)
                 if position == self.size:
-                    self._check(f"sha256:{actual.hexdigest()}")
+                    self._check(f"{actual.name}:{actual.hexdigest()}")
                 yield content
 
     def content(self) -> bytes:

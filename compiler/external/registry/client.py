@@ -6,7 +6,6 @@ several threads.
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from compiler.external.json_object import load_object
@@ -16,16 +15,15 @@ from compiler.external.registry.paths import blob_path, digest_path, manifest_pa
 from compiler.external.registry.responses import (
     DeniedError,
     InvalidContentError,
-    RedirectedError,
+    RefusedError,
     RegistryError,
     RejectedError,
     Response,
-    UnsupportedError,
     content_digest,
     mismatch,
     parse_json,
 )
-from compiler.external.registry.sessions import MAX_RESPONSE, PLAIN_HTTP
+from compiler.external.registry.sessions import PLAIN_HTTP
 from compiler.external.registry.uploads import Uploads
 
 
@@ -88,11 +86,15 @@ class Registries:
         """Return the digest of a tag or digest; None if it is missing."""
         path = manifest_path(repository, reference)
         digest = ""
-        with suppress(RedirectedError, UnsupportedError):  # some registries do not offer HEAD
+        try:
             response = self._read("HEAD", repository, path, accept=_ACCEPT)
             if response is None:
                 return None
             digest = response.headers.get("Docker-Content-Digest", "")
+        except RefusedError as error:
+            # Some registries and proxies reject HEAD. Only the response to GET says why.
+            if error.is_transient:
+                raise
         if DIGEST.match(digest) and ":" not in reference:
             return digest
         manifest = self.manifest(repository, reference)
@@ -108,7 +110,7 @@ class Registries:
         response = self._read("GET", repository, path, accept=_ACCEPT)
         if response is None:
             return None
-        digest = content_digest(response.content)
+        digest = content_digest(response.content, reference)
         if ":" in reference and digest != reference:
             raise mismatch(repository, reference, digest)
         media_type = response.media_type(parse_json(response, repository))
@@ -123,7 +125,7 @@ class Registries:
         try:
             return list_tags(self._read, repository)
         except DeniedError as error:
-            if repository in self._existing:
+            if error.is_logged_in and repository in self._existing:
                 name_permission(error)
             raise
 
@@ -136,32 +138,21 @@ class Registries:
         response = self._read("GET", repository, blob_path(repository, digest), limit=MAX_BLOB)
         if response is None:
             return None
-        actual = content_digest(response.content)
+        actual = content_digest(response.content, digest)
         if actual != digest:
             raise mismatch(repository, digest, actual)
         return response.content
 
-    def _read(
-        self,
-        method: str,
-        repository: str,
-        path: str,
-        *,
-        accept: str = "*/*",
-        limit: int = MAX_RESPONSE,
-        redirects: bool = True,
-    ) -> Response | None:
+    def _read(self, method: str, repository: str, path: str, **options: Any) -> Response | None:
         """Send a request that reads; None if the content or the repository is missing.
 
         Some registries deny reading a repository that does not exist, for example Docker Hub. If
         the user may write to the repository, it does not exist yet.
         """
         try:
-            response = self._request(
-                method, repository, path, accept=accept, limit=limit, redirects=redirects
-            )
-        except DeniedError:
-            if self._lacks(repository, path):
+            response = self._request(method, repository, path, **options)
+        except DeniedError as error:
+            if error.is_logged_in and self._lacks(repository, path):
                 return None
             raise
         if response is not None:
@@ -231,6 +222,10 @@ class Registries:
     def delete_tag(self, repository: str, tag: str) -> None:
         """Delete a tag, where a registry deletes manifests only after their tags."""
         self._request("DELETE", repository, manifest_path(repository, tag))
+
+    def has_blob(self, repository: str, digest: str) -> bool:
+        """Return whether a repository has a blob; False if that is unknown."""
+        return self._uploads.has_blob(repository, digest)
 
     def put_blob(self, repository: str, content: bytes) -> str:
         """Store a blob and return its digest."""

@@ -4,10 +4,12 @@ The digest stays the same. The top manifest is stored last: if a repository has 
 complete.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from compiler.codes import Code
+from compiler.external.json_object import quote
 from compiler.external.registry.attached import AttachedArtifacts
 from compiler.external.registry.client import (
     Manifest,
@@ -16,7 +18,7 @@ from compiler.external.registry.client import (
     RejectedError,
 )
 from compiler.external.registry.paths import descriptor_digest
-from compiler.external.registry.responses import unexpected
+from compiler.external.registry.responses import content_digest, unexpected
 
 
 _MAX_DEPTH = 32
@@ -50,6 +52,16 @@ class Copier:
         if source != target:
             self._copy(source, target, digest, ())
 
+    def _copy_attached(self, source: str, target: str, digest: str, above: tuple[str, ...]) -> bool:
+        """Copy an artifact that is attached to the last manifest above; return whether it exists.
+
+        Lists of artifacts may name some that were deleted.
+        """
+        if digest not in above and self._registries.manifest(source, digest) is None:
+            return False
+        self._copy(source, target, digest, above)
+        return True
+
     def _copy(self, source: str, target: str, digest: str, above: tuple[str, ...]) -> None:
         """Copy a manifest with what belongs to it, unless its copy has begun.
 
@@ -62,20 +74,29 @@ class Copier:
         if digest in above or self._registries.digest(target, digest) is not None:
             return
         if len(above) == _MAX_DEPTH:
-            raise unexpected(source, f"manifests are nested too deeply at {digest!a}"[:300])
+            raise unexpected(source, f"manifests are nested too deeply at {quote(digest)}")
         above = (*above, digest)
         top = require_manifest(self._registries, source, digest)
         for entry in _descriptors(top, "manifests"):
             self._copy(source, target, descriptor_digest(source, entry), above)
         config = top.data.get("config")
         blobs: list[Mapping[str, Any]] = [config] if isinstance(config, dict) else []
-        # Registries do not contain layers with addresses.
         blobs += _descriptors(top, "layers")
-        blobs = [blob for blob in blobs if not blob.get("urls")]
+        blobs = [blob for blob in blobs if not self._is_elsewhere(source, blob)]
         for blob in blobs:
             self._registries.copy_blob(source, target, *_digest_and_size(source, blob))
         self._copy_signatures(source, target, digest, above)
         self._put_copy(source, target, top, blobs)
+
+    def _is_elsewhere(self, source: str, blob: Mapping[str, Any]) -> bool:
+        """Return whether a layer is only at the addresses that its descriptor names.
+
+        Of such layers, a repository may have a copy, which other registries may demand.
+        """
+        has_address = bool(blob.get("urls"))
+        return has_address and not self._registries.has_blob(
+            source, descriptor_digest(source, blob)
+        )
 
     def _put_copy(
         self, source: str, target: str, manifest: Manifest, blobs: Iterable[Mapping[str, Any]]
@@ -99,12 +120,30 @@ class Copier:
     ) -> None:
         """Copy the artifacts that refer to a manifest, and those with a tag of its digest."""
         for artifact in self._registries.referrers(source, digest):
-            self._copy(source, target, artifact, above)
+            self._copy_attached(source, target, artifact, above)
         for tag in self._attached.tags(source, digest):
             manifest = self._registries.manifest(source, tag)
             if manifest is not None and self._registries.digest(target, tag) is None:
+                manifest = self._without_deleted(source, target, manifest, above)
                 self._copy(source, target, manifest.digest, above)
                 self._registries.put_manifest(target, tag, manifest)
+
+    def _without_deleted(
+        self, source: str, target: str, manifest: Manifest, above: tuple[str, ...]
+    ) -> Manifest:
+        """Return a list of artifacts without those that were deleted; others are copied."""
+        entries = _descriptors(manifest, "manifests")
+        existing = [
+            entry
+            for entry in entries
+            if self._copy_attached(source, target, descriptor_digest(source, entry), above)
+        ]
+        if len(existing) == len(entries):
+            return manifest
+        content = json.dumps({**manifest.data, "manifests": existing}).encode()
+        remaining = Manifest(content_digest(content), manifest.media_type, content)
+        self._registries.put_manifest(target, remaining.digest, remaining)
+        return remaining
 
 
 def require_manifest(registries: Registries, repository: str, digest: str) -> Manifest:
@@ -132,7 +171,7 @@ def _digest_and_size(repository: str, descriptor: Mapping[str, Any]) -> tuple[st
     """
     digest, size = descriptor_digest(repository, descriptor), descriptor.get("size")
     if not isinstance(size, int):
-        raise unexpected(repository, f"a manifest has an invalid descriptor: {descriptor!a}"[:300])
+        raise unexpected(repository, f"a manifest has an invalid descriptor: {quote(descriptor)}")
     return digest, size
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from compiler.external.json_object import load_object
+from compiler.external.json_object import MAX_QUOTE, load_object
 from compiler.external.limited_process import LimitError, run_limited
 
 
@@ -15,8 +15,6 @@ _HELPER_TIMEOUT = 60
 _MAX_OUTPUT = 2**20
 _NOT_STORED = "credentials not found"
 """What a helper prints if it has no credentials for a registry; it then fails as well."""
-_MAX_QUOTE = 200
-"""Maximum number of characters of a helper's own message in an error."""
 
 
 class InvalidSettingsError(Exception):
@@ -79,7 +77,7 @@ def run_helper(helper: str, key: str, environment: Mapping[str, str]) -> Credent
         raise InvalidSettingsError(f"cannot run {named}: {reason}", remedy) from None
     if completed.code:
         output = completed.stdout.strip() or completed.stderr.strip()
-        message = " ".join(output.decode(errors="replace").split())[:_MAX_QUOTE]
+        message = " ".join(output.decode(errors="replace").split())[:MAX_QUOTE]
         if message.startswith(_NOT_STORED):
             return None
         printable = "".join(character for character in message if character.isprintable())

@@ -38,14 +38,14 @@ def read_variable(environment: Mapping[str, str]) -> Mapping[str, Any]:
 
 
 def read_settings(folder: Path) -> Mapping[str, Any]:
-    """Return the settings in a folder; empty if there are none.
+    """Return the settings in a folder; empty if there are none, or the file is empty.
 
     Raises:
         InvalidSettingsError: they cannot be read.
     """
     path = folder / SETTINGS_FILE
     try:
-        settings = load_object(read_small_file(str(path)))
+        content = read_small_file(str(path))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
@@ -54,6 +54,7 @@ def read_settings(folder: Path) -> Mapping[str, Any]:
             f"cannot read Docker's settings {path}: {reason}",
             "correct the file's permissions, or replace it with a regular file",
         ) from None
+    settings = load_object(content) if content.strip() else {}
     if settings is None:
         raise InvalidSettingsError(
             f"Docker's settings {path} are not a JSON object", "correct or remove the file"

@@ -20,6 +20,7 @@ from compiler.external.registry.rejections import (
     requested_delay,
 )
 from compiler.external.registry.responses import (
+    REDIRECTS,
     UNKNOWN_HOST,
     RegistryError,
     Response,
@@ -31,7 +32,6 @@ from compiler.external.registry.scopes import Scope, required_actions
 from compiler.external.registry.sessions import (
     MAX_RESPONSE,
     PLAIN_HTTP,
-    REDIRECTS,
     Sessions,
     is_same_origin,
 )
@@ -130,7 +130,7 @@ class HttpClient:
         if not response.ok:
             find = partial(self._authorizer.find_login, scope)
             error = rejection(response, method, repository, find)
-            error.is_repeated = attempt > 1
+            error.is_repeated, error.is_transient = attempt > 1, is_transient(response)
             raise error
         return response
 

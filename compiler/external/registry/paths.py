@@ -8,13 +8,12 @@ Documents of a registry name digests, and whoever can write to the registry deci
 import re
 from typing import Any
 
+from compiler.external.json_object import quote
 from compiler.external.references import is_tag_name
 from compiler.external.registry.responses import unexpected
 
 
 _DIGEST = re.compile(r"(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})\Z")
-_MAX_QUOTE = 200
-"""Maximum number of characters of an invalid value in an error."""
 _MAX_SIZE = 2**40
 """Maximum number of bytes of a blob that a manifest can name; more is not a size."""
 
@@ -35,8 +34,7 @@ def manifest_path(repository: str, reference: str) -> str:
         InvalidContentError: the reference is neither a tag nor a digest.
     """
     if not is_tag_name(reference) and not is_digest(reference):
-        quote = ascii(reference)[:_MAX_QUOTE]
-        raise unexpected(repository, f"neither a tag nor a digest: {quote}")
+        raise unexpected(repository, f"neither a tag nor a digest: {quote(reference)}")
     return f"manifests/{reference}"
 
 
@@ -47,8 +45,7 @@ def digest_path(repository: str, kind: str, digest: str) -> str:
         InvalidContentError: the digest is invalid.
     """
     if not is_digest(digest):
-        quote = ascii(digest)[:_MAX_QUOTE]
-        raise unexpected(repository, f"invalid digest in a manifest: {quote}")
+        raise unexpected(repository, f"invalid digest in a manifest: {quote(digest)}")
     return f"{kind}/{digest}"
 
 
@@ -65,8 +62,7 @@ def descriptor_digest(repository: str, descriptor: object) -> str:
     """
     digest = descriptor.get("digest") if isinstance(descriptor, dict) else None
     if not isinstance(digest, str) or not is_digest(digest):
-        quote = ascii(descriptor)[:_MAX_QUOTE]
-        raise unexpected(repository, f"a manifest has an invalid descriptor: {quote}")
+        raise unexpected(repository, f"a manifest has an invalid descriptor: {quote(descriptor)}")
     return digest
 
 

@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 import requests
 
 from compiler.codes import Code
-from compiler.external.json_object import load_object
+from compiler.external.json_object import MAX_QUOTE, load_object, quote
 from compiler.external.registry.credential_helpers import InvalidSettingsError
 from compiler.external.registry.responses import (
+    REDIRECTS,
     DeniedError,
     MissingRepositoryError,
     RedirectedError,
-    RegistryError,
+    RefusedError,
     RejectedError,
     Response,
     TaggedError,
@@ -32,8 +33,6 @@ _MAX_REQUESTED_DELAY = 60.0
 """Maximum number of seconds that `Retry-After` can ask for."""
 _ACTIONS = {"GET": "read", "HEAD": "read", "DELETE": "delete from"}
 """HTTP method -> what it does to a repository, in messages; otherwise it writes."""
-MAX_QUOTE = 200
-"""Maximum number of characters of the registry's own message in an error."""
 DENIED = frozenset({401, 403})
 """Status codes for missing or insufficient credentials."""
 _DENIED_CODES = ("DENIED", "UNAUTHORIZED")
@@ -66,7 +65,7 @@ _INCOMPLETE_CODES = ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN")
 
 def rejection(
     response: Response, method: str, repository: str, find_login: FindLogin
-) -> RegistryError:
+) -> RefusedError:
     """Return the error for a response with an error status.
 
     Args:
@@ -77,13 +76,13 @@ def rejection(
     """
     status = response.status
     action = _ACTIONS.get(method, "write to")
-    quote = quote_reason(response)
+    reason = quote_reason(response)
     if response.redirected:
         target = urlsplit(response.url).netloc
         return RedirectedError(
             repository,
             f"cannot {action} {repository}: the registry redirects to {target}, which responds "
-            f"{status} {quote}".rstrip(),
+            f"{status} {reason}".rstrip(),
             code=Code.REGISTRY_ERROR,
             help_="credentials are not sent along redirects; correct the registry's settings",
         )
@@ -93,7 +92,7 @@ def rejection(
         return MissingRepositoryError(
             repository,
             f"the repository {repository} does not exist, and the registry does not create it: "
-            f"{quote}",
+            f"{reason}",
             code=Code.REGISTRY_ERROR,
             help_="create the repository first, or correct its name",
         )
@@ -103,41 +102,48 @@ def rejection(
         kind_of_rejection = TaggedError
     return kind_of_rejection(
         repository,
-        f"cannot {action} {repository}: {status} {quote}".rstrip(),
+        f"cannot {action} {repository}: {status} {reason}".rstrip(),
         status=status,
-        help_="correct what the registry reports, or retry",
+        help_=_remedy(response),
         is_incomplete=_reports(response, _INCOMPLETE_CODES),
     )
 
 
-def _denial(
-    response: Response, action: str, repository: str, find_login: FindLogin
-) -> RegistryError:
+def _remedy(response: Response) -> str:
+    """Return what to do about a rejection; only reads follow redirects."""
+    if response.status in REDIRECTS:
+        location = quote(response.headers.get("Location", ""))
+        return f"only reads are redirected; use the address of the registry as in {location}"
+    return "correct what the registry reports, or retry"
+
+
+def _denial(response: Response, action: str, repository: str, find_login: FindLogin) -> DeniedError:
     """Return the error for a response that denies access.
 
     Credentials that cannot be looked up become part of the remedy: what the registry reports must
     not be lost.
     """
-    kind = RegistryError
+    is_stored = False
     try:
         is_stored, login = find_login()
         cause = f"no credentials are stored: {login}"
         if is_stored:
-            kind = DeniedError
             cause = (
                 f"the stored credentials were rejected: {login}, with an account that may "
                 f"{action} it"
             )
     except InvalidSettingsError as error:
         cause = f"{error.message}: {error.help}"
-    quote = quote_reason(response)
-    reported = f": {quote}" if quote and quote != response.reason else ""
-    return kind(
+    reason = quote_reason(response)
+    reported = f": {reason}" if reason and reason != response.reason else ""
+    denial = DeniedError(
         repository,
         f"access to {repository} denied ({response.status}){reported}",
         code=Code.REGISTRY_DENIED,
         help_=cause,
     )
+    denial.is_logged_in = is_stored
+    return denial
 
 
 def _reported_errors(response: Response) -> list[dict[str, Any]]:

@@ -3,10 +3,10 @@
 Errors contain no credentials and nothing else of the request's headers.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Protocol
 
 import requests
@@ -17,6 +17,8 @@ from compiler.external.json_object import load_object
 
 
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+\Z", re.ASCII)
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""Status codes of responses that refer to another address."""
 UNKNOWN_HOST = "unknown host name"
 _UNKNOWN_HOST_MESSAGES = (
     "Name or service not known",
@@ -95,19 +97,29 @@ class RegistryError(DiagnosticError):
         super().__init__([Diagnostic(code=code, message=message, location=location, help=help_)])
 
 
-class DeniedError(RegistryError):
-    """A registry denied a request that was sent with the user's credentials."""
+class RefusedError(RegistryError):
+    """A registry answered a request with an error status."""
+
+    is_transient = False
+    """Whether all attempts failed with a status after which another attempt could help."""
 
 
-class RedirectedError(RegistryError):
+class DeniedError(RefusedError):
+    """A registry, or its token server, denied a request."""
+
+    is_logged_in = False
+    """Whether the user has credentials for the registry."""
+
+
+class RedirectedError(RefusedError):
     """A registry redirected a request to another address, which responded with an error status."""
 
 
-class MissingRepositoryError(RegistryError):
+class MissingRepositoryError(RefusedError):
     """A registry has no such repository, and does not create it."""
 
 
-class RejectedError(RegistryError):
+class RejectedError(RefusedError):
     """A registry answered a request with an error status, for another reason than access.
 
     Status 404 is part of it only if the registry reports that something else than the repository
@@ -174,9 +186,24 @@ def unexpected(repository: str, message: str) -> InvalidContentError:
     )
 
 
-def content_digest(content: bytes) -> str:
-    """Return the digest under which registries store content."""
-    return f"sha256:{sha256(content).hexdigest()}"
+def content_hash(digest: str = "") -> "hashlib._Hash":
+    """Return what computes digests as a valid digest was: with SHA-512, otherwise with SHA-256."""
+    return hashlib.sha512() if digest.startswith("sha512:") else hashlib.sha256()
+
+
+def content_digest(content: bytes, like: str = "") -> str:
+    """Return the digest under which registries store content.
+
+    Args:
+        content: the content.
+        like: a digest whose algorithm is used; SHA-256 if it is something else, such as a tag.
+
+    >>> content_digest(b"", "sha512:0")[:15], content_digest(b"", "latest")[:15]
+    ('sha512:cf83e135', 'sha256:e3b0c442')
+    """
+    hashed = content_hash(like)
+    hashed.update(content)
+    return f"{hashed.name}:{hashed.hexdigest()}"
 
 
 def mismatch(repository: str, expected: str, actual: str) -> InvalidContentError:

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import TypeAlias
-from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
+from urllib.parse import SplitResult, urldefrag, urlencode, urljoin, urlsplit
 
 import requests
 from urllib3 import exceptions
 
 from compiler.external.registry.bodies import OpenBody, connection_error, read_body
-from compiler.external.registry.responses import Response, UnexpectedResponseError
+from compiler.external.registry.responses import REDIRECTS, Response, UnexpectedResponseError
 from compiler.external.registry.routes import INVALID_ADDRESS, Routes, is_loopback
 from compiler.external.registry.scopes import server_name
 
@@ -26,7 +26,6 @@ MAX_RESPONSE = 4 * 2**20
 _MAX_OTHER = 2**16
 """Maximum number of bytes of a redirect or an error, if the limit of the content is less."""
 _MAX_REDIRECTS = 5
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADERS = {"User-Agent": "compile-matrix", "Accept-Encoding": "identity"}
 """Of all requests; limits apply to the bytes received, so nothing may be compressed."""
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -180,13 +179,13 @@ class Sessions:
 
 
 def join_url(base: str, location: str) -> str:
-    """Return the URL that a response refers to.
+    """Return the URL that a response refers to, without its fragment: it may get a query.
 
     Raises:
         UnexpectedResponseError: the URL is invalid, or leads from TLS to plain HTTP.
     """
     try:
-        url = urljoin(base, location)
+        url = urldefrag(urljoin(base, location)).url
         scheme = urlsplit(url).scheme
     except ValueError:
         raise UnexpectedResponseError(INVALID_ADDRESS) from None

@@ -25,11 +25,10 @@ from compiler.external.registry.parallel import pause
 from compiler.external.registry.paths import blob_path, manifest_path
 from compiler.external.registry.responses import (
     MissingRepositoryError,
-    RedirectedError,
+    RefusedError,
     RegistryError,
     RejectedError,
     Response,
-    UnsupportedError,
     content_digest,
 )
 from compiler.external.transient_errors import retry_delay
@@ -97,7 +96,7 @@ class Uploads:
         """Store a blob and return its digest."""
         digest = content_digest(content)
         with self._only_once(repository, digest):
-            if not self._exists(repository, digest):
+            if not self.has_blob(repository, digest):
                 start = start_upload(self._request, repository)
                 self._upload(repository, digest, start, lambda each: each.send(digest, content))
         return digest
@@ -115,7 +114,7 @@ class Uploads:
             RegistryError: a registry rejects the request, or the source has other content.
         """
         with self._only_once(target, digest):
-            if self._exists(target, digest):
+            if self.has_blob(target, digest):
                 return
             upload = self._mount(source, target, digest)
             if upload is None:
@@ -182,16 +181,17 @@ class Uploads:
         """
         start_upload(self._request, repository).cancel()
 
-    def _exists(self, repository: str, digest: str) -> bool:
+    def has_blob(self, repository: str, digest: str) -> bool:
         """Return whether a repository has a blob; False if that is unknown.
 
-        Some registries redirect to addresses that are valid for reading only.
+        Some registries redirect to addresses that are valid for reading only, or reject HEAD.
         """
         path = blob_path(repository, digest)
         try:
             return self._request("HEAD", repository, path) is not None
-        except (RedirectedError, UnsupportedError):
-            pass
+        except RefusedError as error:
+            if error.is_transient:
+                raise
         first = {"Range": "bytes=0-0"}
         try:
             response = self._request("GET", repository, path, headers=first, streams=True)
@@ -221,7 +221,7 @@ class Uploads:
             except (MissingRepositoryError, RejectedError) as error:
                 if isinstance(error, RejectedError) and error.status not in LOST:
                     raise
-                if self._exists(repository, digest):
+                if self.has_blob(repository, digest):
                     return None  # what was lost is the response to the last request
                 if not remaining:
                     raise

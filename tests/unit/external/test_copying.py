@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
+from hashlib import sha512
 from itertools import count
 
 import pytest
 import requests
-from support.model_registry import HOST, MIRROR, ModelRegistries, ModelRegistry, Perform, add_index
+from support.model_registry import (
+    HOST,
+    MIRROR,
+    ModelRegistries,
+    ModelRegistry,
+    Perform,
+    add_index,
+    digest_of,
+)
 
 from compiler.external.registry import blob_download, http, uploads
 from compiler.external.registry.client import INDEX, MANIFEST, Manifest, RegistryError
@@ -207,6 +217,72 @@ def test_missing_content_is_reported() -> None:
 
     with pytest.raises(RegistryError, match=f"{child} is missing in {SOURCE}"):
         Copier(ModelRegistries(model)).copy(SOURCE, TARGET, index.digest)
+
+
+@pytest.mark.parametrize("referrers", [True, False])
+def test_artifacts_that_were_deleted_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, *, referrers: bool
+) -> None:
+    """Lists of artifacts can be out of date, in the registry's API and in a tag."""
+    model = ModelRegistry(referrers=referrers)
+    image, other = model.add_image(SOURCE, "x"), model.add_image(SOURCE, "signature")
+    gone = f"sha256:{'9' * 64}"
+    entries = [{"digest": digest, "mediaType": MANIFEST} for digest in (gone, other.digest)]
+    tag = image.digest.replace(":", "-")
+    registries = ModelRegistries(model)
+    if referrers:
+        lists = {image.digest: [gone, other.digest]}
+        monkeypatch.setattr(registries, "referrers", lambda _, digest: lists.get(digest, []))
+    else:
+        data = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
+        model.add_manifest(SOURCE, data, INDEX, tag)
+
+    Copier(registries).copy(SOURCE, TARGET, image.digest)
+
+    copied = model.repository(TARGET)
+    assert copied.missing(image.digest) == copied.missing(other.digest) == []
+    if not referrers:
+        content = json.loads(copied.manifests[copied.tags[tag]][1])
+        assert content == {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries[1:]}
+
+
+def test_a_layer_with_an_address_is_copied_if_it_is_there() -> None:
+    """Registries demand it, unless its media type says that they need not have it."""
+    model = ModelRegistry(mounts=False)
+    here, elsewhere = b"here", b"elsewhere"
+    image = model.add_image(SOURCE, "x")
+    model.repository(SOURCE).blobs[digest_of(here)] = here
+    layers = [
+        {"digest": digest_of(content), "size": len(content), "urls": ["https://r.example/x"]}
+        for content in (here, elsewhere)
+    ]
+    image = model.add_manifest(SOURCE, {**image.data, "layers": layers}, MANIFEST)
+    model.repository(TARGET).blobs[digest_of(elsewhere)] = b""  # so that the model accepts it
+
+    Copier(ModelRegistries(model)).copy(SOURCE, TARGET, image.digest)
+
+    assert model.repository(TARGET).blobs[digest_of(here)] == here
+    assert model.repository(TARGET).blobs[digest_of(elsewhere)] == b""
+
+
+@pytest.mark.parametrize("chunk", [1, 2**20])
+def test_digests_of_sha512_are_verified(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image specification allows them."""
+    monkeypatch.setattr(blob_download, "CHUNK", chunk)
+    model = ModelRegistry(mounts=False)
+    digest = f"sha512:{sha512(b'layer').hexdigest()}"
+    store = model.repository(SOURCE)
+    store.blobs[digest] = b"layer"
+    registries = ModelRegistries(model)
+
+    registries.copy_blob(SOURCE, TARGET, digest, 5)
+    assert registries.blob(SOURCE, digest) == model.repository(TARGET).blobs[digest] == b"layer"
+
+    store.blobs[digest] = b"other"
+    with pytest.raises(RegistryError, match="other content than requested"):
+        registries.copy_blob(SOURCE, ELSEWHERE, digest, 5)
+    with pytest.raises(RegistryError, match="other content than requested"):
+        registries.blob(SOURCE, digest)
 
 
 def test_a_manifest_is_sent_again_if_its_content_is_missing_for_a_moment(

@@ -78,6 +78,15 @@ def test_invalid_settings_are_named(tmp_path: Path, content: bytes) -> None:
     assert caught.value.diagnostics[0].code is Code.REGISTRY_DENIED
 
 
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_an_empty_file_has_no_settings(tmp_path: Path, content: str) -> None:
+    """Docker reads it like that."""
+    own = environment(tmp_path)
+    (tmp_path / "config.json").write_text(content)
+
+    assert find_credentials(SCOPE, own) is None
+
+
 def test_settings_that_cannot_be_read(tmp_path: Path) -> None:
     """A folder in place of the file is reported; a missing file is not an error."""
     own = environment(tmp_path)

@@ -6,7 +6,7 @@ import pytest
 from support.model_registry import HOST, ModelRegistries, ModelRegistry, Perform
 
 from compiler.external.registry.authorization import Authorizer
-from compiler.external.registry.responses import DeniedError, Response
+from compiler.external.registry.responses import DeniedError, RejectedError, Response
 
 
 REPOSITORY = f"{HOST}/acme/app"
@@ -62,6 +62,32 @@ def test_a_registry_that_denies_the_list_of_referrers() -> None:
     assert client.referrers(REPOSITORY, digest) == []
     with pytest.raises(DeniedError):
         client.find_referrers(REPOSITORY, digest)
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_denied_referrers_need_no_account(*, stored: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An anonymous request is denied in the same way as one with credentials."""
+    monkeypatch.setattr(Authorizer, "find_login", lambda *_: (stored, "log in"))
+    model = ModelRegistry()
+    digest = model.add_image(REPOSITORY, "a", "1").digest
+    client = registries(model, "/referrers/")
+
+    assert client.manifest(REPOSITORY, digest) is not None
+    assert client.referrers(REPOSITORY, digest) == []
+
+
+def test_the_reason_for_a_rejected_head_is_quoted() -> None:
+    """Its response has no body; that of GET has one."""
+
+    def gate(method: str, path: str, _perform: Perform) -> Response:
+        body = b'{"errors": [{"code": "X", "message": "project is suspended"}]}'
+        content = body if method == "GET" else b""
+        return Response(
+            status=409, reason="Conflict", url=path, redirected=False, headers={}, content=content
+        )
+
+    with pytest.raises(RejectedError, match="409 project is suspended"):
+        ModelRegistries(ModelRegistry(), gate).digest(REPOSITORY, "1")
 
 
 def test_an_account_that_may_push_and_not_pull() -> None:

@@ -317,7 +317,11 @@ def test_a_redirect_that_is_valid_for_reading_only(
     assert bool(model.writes) != bool(exists)
 
 
-@pytest.mark.parametrize("response", [respond(405), respond(501), respond(403, redirected=True)])
+@pytest.mark.parametrize(
+    "response",
+    [*map(respond, (400, 401, 403, 405, 501)), respond(403, redirected=True)],
+    ids=lambda response: f"{response.status} {response.redirected}",
+)
 def test_a_registry_without_head(model: ModelRegistry, response: Response) -> None:
     """Manifests and layers are looked up with GET."""
     image = model.add_image(SOURCE, "one", "tag")

@@ -196,6 +196,29 @@ def test_an_expired_release_and_all_that_only_it_has(content: Content) -> None:
 
 
 @pytest.mark.parametrize(
+    ("named", "kept"),
+    [
+        ("1", ["1", "4"]),  # somebody has returned to it
+        ("2", ["3", "4"]),  # 2, 3 and 3.1rc1 have the same image: `latest` is 3
+        ("4", ["4"]),
+        (None, ["4"]),
+    ],
+)
+def test_the_release_that_floating_tags_name(
+    content: Content, named: str | None, kept: list[str]
+) -> None:
+    """It stays, whatever its age: otherwise another release would be the latest."""
+    images = {version: content.image(f"of {version}") for version in "124"}
+    images |= {"3": images["2"], "3.1rc1": images["2"]}
+    for version, image in images.items():
+        content.release(version, 90, {f"a-{version}": image}, f"{OWN}:now", f"{OWN}:other")
+    if named:
+        content.tags["now"] = images[named]
+
+    assert sorted(kept_releases(content)) == kept
+
+
+@pytest.mark.parametrize(
     ("tag", "is_kept"),
     [
         ("latest", True),

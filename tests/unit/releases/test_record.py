@@ -114,6 +114,28 @@ def test_an_invalid_record_is_rejected(content: bytes, message: str) -> None:
         parse_record(content)
 
 
+LONG = "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps({"version": LONG}).encode(),
+        json.dumps({"version": [1] * 100_000}).encode(),
+        json.dumps({"version": 1, "release": "v1", "targets": [{**ROW, "tags": [LONG]}]}).encode(),
+        record(bases={LONG: 1}),
+        record(signatures=[{"repository": f"/{LONG}", "signer": "s", "digests": []}]),
+        b'{"version": %b}' % (b"[" * 900 + b"]" * 900),
+    ],
+)
+def test_an_error_quotes_only_the_start_of_a_value(content: bytes) -> None:
+    """A record is untrusted: it must not fill a terminal or a log."""
+    with pytest.raises(InvalidRecordError) as caught:
+        parse_record(content)
+
+    assert len(str(caught.value)) < 300
+
+
 def test_targets_of_two_runs_are_merged_in_the_order_of_the_plan() -> None:
     """A new target replaces the recorded one; targets that the plan no longer has come last."""
     previous = ReleaseRecord(release="v1", targets=(target("gone", "built"), target("b", "built")))

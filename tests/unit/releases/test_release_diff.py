@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 from support.fake_registries import FakeRegistries, make_manifest
 from support.releases import released_target
 
+from compiler.releases.consumers import image_references
 from compiler.releases.packages import parse_packages
-from compiler.releases.record import ReleasedTarget, ReleaseRecord
-from compiler.releases.release_diff import diff_releases
+from compiler.releases.record import ReleasedIndex, ReleasedTarget, ReleaseRecord
+from compiler.releases.release_diff import ReleaseDiff, diff_releases
 from compiler.reports.markdown import markdown
 from compiler.reports.release_diff import DiffFormat, format_diff
 
@@ -59,6 +61,10 @@ class Releases:
         )
         return replace(target, attestations=attestations, bytes=number * 1_000_000, **fields)
 
+    def diff(self, old: ReleaseRecord, new: ReleaseRecord) -> ReleaseDiff:
+        """Compare two releases of a matrix with this repository."""
+        return diff_releases(self.registries, old, new, [REPOSITORY])
+
 
 @pytest.fixture
 def releases() -> Releases:
@@ -97,7 +103,7 @@ def two_releases(releases: Releases) -> tuple[ReleaseRecord, ReleaseRecord]:
 
 def test_text(releases: Releases) -> None:
     """Images come in the order of the new release; removed ones follow."""
-    text = format_diff(diff_releases(releases.registries, *two_releases(releases)), DiffFormat.TEXT)
+    text = format_diff(releases.diff(*two_releases(releases)), DiffFormat.TEXT)
 
     assert (
         text
@@ -129,7 +135,7 @@ v1 to v2: 1 added, 1 removed, 3 changed, 1 unchanged
 
 def test_json(releases: Releases) -> None:
     """Packages are null where they are not known."""
-    diff = diff_releases(releases.registries, *two_releases(releases))
+    diff = releases.diff(*two_releases(releases))
 
     document = json.loads(format_diff(diff, DiffFormat.JSON))
 
@@ -153,7 +159,7 @@ def test_markdown(releases: Releases) -> None:
     hostile = releases.image("x|y", 5, None)
     new = replace(new, targets=(*new.targets, hostile))
 
-    text = format_diff(diff_releases(releases.registries, old, new), DiffFormat.MARKDOWN)
+    text = format_diff(releases.diff(old, new), DiffFormat.MARKDOWN)
 
     assert text.startswith("### Changes from v1 to v2\n")
     assert "| x&#124;y | added |  | 5.0 MB |  |\n" in text
@@ -169,7 +175,7 @@ def test_no_difference(releases: Releases) -> None:
     """Another version of the same images has no differences."""
     old, _ = two_releases(releases)
 
-    diff = diff_releases(releases.registries, old, replace(old, release="v1.1"))
+    diff = releases.diff(old, replace(old, release="v1.1"))
 
     assert format_diff(diff, DiffFormat.MARKDOWN).endswith("\n\nNo image differs.\n\n")
     assert format_diff(diff, DiffFormat.TEXT) == (
@@ -204,3 +210,24 @@ def test_several_versions_of_a_package() -> None:
     assert parse_packages(json.dumps({"predicate": {"packages": rows}}).encode()) == {
         "a": ("1", "2")
     }
+
+
+def test_a_large_record_takes_little_time(releases: Releases) -> None:
+    """A record is untrusted: time grows with its size, not with the square of it."""
+    names = [f"t{number}" for number in range(3000)]
+    index = ReleasedIndex(
+        targets=tuple(names), tags=("r.example/a:x",), moving=(), digest=digest(1)
+    )
+    old = ReleaseRecord(
+        release="v1",
+        targets=tuple(released_target(name, digest(1), tags=(), moving=()) for name in names),
+        indexes=(index,) * 100,
+    )
+    new = replace(old, release="v2", targets=tuple(replace(one, bytes=2) for one in old.targets))
+    changed = tuple(replace(one, digest=digest(2)) for one in old.targets)
+
+    start = time.process_time()
+    assert len(releases.diff(old, new).unchanged) == len(names)
+    assert len(releases.diff(old, replace(new, targets=changed)).changes) == len(names)
+    assert len(image_references(old)) == len(names)
+    assert time.process_time() - start < 5
