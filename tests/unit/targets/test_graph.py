@@ -57,6 +57,16 @@ def test_dependencies_come_first(nodes: list[int], graph: dict[int, list[int]]) 
         assert reachable(node, graph).isdisjoint(result[n:])
 
 
+def test_a_long_chain_takes_linear_time_and_memory() -> None:
+    """A chain of as many nodes as a matrix can have does not take the square of their number."""
+    length = 50_000
+    chain = {node: [node - 1] if node else [] for node in range(length)}
+    begin = time.process_time()
+
+    assert ordered(reversed(range(length)), chain) == [*range(length)]
+    assert time.process_time() - begin < 5
+
+
 @given(st.permutations(range(8)))
 def test_the_order_of_independent_nodes_is_kept(nodes: list[int]) -> None:
     """Without edges nothing moves."""
