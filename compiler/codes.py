@@ -465,7 +465,8 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         Code.UNREADABLE_FILE: "A file or folder exists but cannot be read. Correct the link, or "
         "grant yourself permission to read it.",
         Code.TOO_LARGE: "The file exceeds the size limit for a matrix, template or data file, and "
-        "is not read. Remove what does not belong there.",
+        "is not read. Remove what does not belong there. The same is true of bake variables whose "
+        "values repeat each other: use shorter values.",
         Code.BAD_PATH: "The path is invalid here. `output` must be a folder below matrix.yaml; "
         "its parts consist of letters, digits, `.`, `_` and `-` and are not hidden.",
         Code.OUTSIDE_PROJECT: "A path leads out of the folder of matrix.yaml, directly or through "

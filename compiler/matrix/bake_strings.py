@@ -1,7 +1,7 @@
 """Strings of bake's syntax: variables are resolved when baking, other text is literal."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from compiler.codes import Code
 from compiler.errors import CompileError, did_you_mean
@@ -16,6 +16,8 @@ class BakeString(str):
     __slots__ = ()
 
 
+MOST_VARIABLES = 100
+"""Uses of bake variables in one string, each of which repeats a value."""
 _SPECIAL = re.compile(
     r"\$\$\{"  # a literal `${`, as the author writes it
     r"|\$\{(?:([A-Za-z][A-Za-z0-9_]*)\})?"  # a variable, or the beginning of something else
@@ -37,10 +39,11 @@ def interpolate(text: TemplateString, rendered: str, variables: Collection[str])
         variables: the declared bake variables.
 
     Raises:
-        CompileError: `${` is not followed by the name of a declared variable and `}`.
+        CompileError: `${` is not followed by the name of a declared variable and `}`, or there are
+            too many variables.
     """
     if not _MARKED.search(rendered) or _is_plain(rendered, variables):
-        return BakeString(rendered)
+        return _counted(text, BakeString(rendered))
 
     def replaced(match: re.Match[str]) -> str:
         marker, name = match[0], match[1]
@@ -66,7 +69,18 @@ def interpolate(text: TemplateString, rendered: str, variables: Collection[str])
             return "$$" if rendered[match.end() : match.end() + 1] in _BRACES else "$"
         return _TO_BAKE[marker]
 
-    return BakeString(_SPECIAL.sub(replaced, rendered))
+    return _counted(text, BakeString(_SPECIAL.sub(replaced, rendered)))
+
+
+def _counted(text: TemplateString, result: BakeString) -> BakeString:
+    """Return a text; more than `MOST_VARIABLES` variables in it are an error."""
+    if result.count("${") > MOST_VARIABLES and len([*_uses(result)]) > MOST_VARIABLES:
+        raise text.refusal(
+            Code.TOO_LARGE,
+            f"more than {MOST_VARIABLES} uses of bake variables in one text",
+            "use fewer variables",
+        )
+    return result
 
 
 def check_declared(text: TemplateString, variables: Collection[str]) -> None:
@@ -118,4 +132,18 @@ def substitute(text: str, values: Mapping[str, str]) -> str:
 
 def variables_in(text: str) -> tuple[str, ...]:
     """Return the variables in a text of bake's syntax, in order, without repetitions."""
-    return tuple(dict.fromkeys(match[1] for match in _FROM_BAKE.finditer(text) if match[1]))
+    return tuple(dict.fromkeys(_uses(text)))
+
+
+def size_of(text: str, sizes: Mapping[str, int]) -> int:
+    """Return the number of characters of a text in bake's syntax, given those of the variables.
+
+    >>> size_of("v${A}.${A}", {"A": 3})
+    16
+    """
+    return len(text) + sum(sizes[name] for name in _uses(text))
+
+
+def _uses(text: str) -> Iterator[str]:
+    """Yield the variable of each `${NAME}`."""
+    return (match[1] for match in _FROM_BAKE.finditer(text) if match[1])

@@ -1,12 +1,12 @@
 """The bake variables: their names, defaults, derivations and resolved values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from compiler.codes import Code
 from compiler.errors import CompileError, did_you_mean
-from compiler.matrix.bake_strings import interpolate, substitute
+from compiler.matrix.bake_strings import interpolate, size_of, substitute
 from compiler.matrix.derivation import Derivation, ExpressionError, check_expression
 from compiler.matrix.matrix import Variable, references
 from compiler.matrix.model import VariableOptions
@@ -23,6 +23,10 @@ from compiler.matrix.reader import Reader
 
 MAX_CHAIN = 100
 """The longest chain of variables that refer to each other."""
+MOST_TEXT = 1 << 20
+"""Characters of the values of all variables: each can repeat the value of the one before."""
+_LEAST_SIZE = 64
+"""Characters that another variable counts as, because the environment can replace its value."""
 
 
 class Values(NamedTuple):
@@ -98,6 +102,7 @@ def read_variables(
     order: dict[str, None] = {}
     for name in raw:
         _order(name, depends, order, (), defaults, derivations, reader)
+    _limit(order, depends, defaults, derivations, reader)
     can_lack: set[str] = set()
     for name in order:
         if name in derivations or not can_lack.isdisjoint(depends[name]):
@@ -115,6 +120,34 @@ def read_variables(
     }
     values = evaluate(unresolved, {}).values
     return {name: replace(variable, resolved=values[name]) for name, variable in unresolved.items()}
+
+
+def _limit(
+    order: Iterable[str],
+    depends: Mapping[str, tuple[str, ...]],
+    defaults: dict[str, str],
+    derivations: Mapping[str, Derivation],
+    reader: Reader,
+) -> None:
+    """Check that the values of all variables are not too long, before they are evaluated.
+
+    The first variable that makes them too long is an error. Each such variable counts as empty.
+    """
+    sizes: dict[str, int] = {}
+    total, is_reported = 0, False
+    for name in order:
+        used = {other: max(sizes[other], _LEAST_SIZE) for other in depends[name]}
+        size = sum(used.values()) if name in derivations else size_of(defaults[name], used)
+        if total + size > MOST_TEXT:
+            message = f"with {name}, the values of the variables exceed {MOST_TEXT:,} characters"
+            help_ = "use shorter values, and repeat them less often"
+            if not is_reported:
+                reader.problem(Code.TOO_LARGE, message, ("variables", name), help_)
+            is_reported = True
+            reader.broken.add(f"${{{name}}}")
+            defaults[name], size = "", 0
+        sizes[name] = size
+        total += size
 
 
 def _derivation(name: str, raw: Mapping[str, Any], reader: Reader) -> Derivation | None:

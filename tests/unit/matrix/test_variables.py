@@ -1,12 +1,15 @@
 """The values of variables, derived ones included."""
 
 import time
+from pathlib import Path
 
 import pytest
 
+from compiler.errors import CompileError
 from compiler.matrix.derivation import Derivation, ExpressionError, check_expression
 from compiler.matrix.matrix import Variable
 from compiler.matrix.variables import evaluate
+from compiler.pipeline import compile_matrix
 
 
 def variable(
@@ -84,3 +87,43 @@ def test_invalid_expressions_are_refused(pattern: str) -> None:
     """What bake rejects is an error when compiling."""
     with pytest.raises(ExpressionError):
         check_expression(pattern)
+
+
+DOUBLED = "".join(f"  V{n + 1}: '${{V{n}}}${{V{n}}}'\n" for n in range(59))
+
+
+@pytest.mark.parametrize(
+    ("variables", "label", "message"),
+    [
+        (
+            f"  V0: x\n{DOUBLED}",
+            "${V59}",
+            "with V13, the values of the variables exceed 1,048,576 ",
+        ),
+        (
+            f"  V0: ''\n{DOUBLED}",
+            "${V59}",
+            "with V13, the values of the variables exceed 1,048,576 ",
+        ),
+        ("  V: x\n", "${V}" * 101, "more than 100 uses of bake variables in one text"),
+        (f"  V: {'x' * 9_999}\n", "${V}" * 100 + "$${V}", ""),
+        ("  V: x\n", "$${V}" * 1_000, ""),
+    ],
+)
+def test_repeated_values_are_limited(
+    tmp_path: Path, variables: str, label: str, message: str
+) -> None:
+    """A few lines cannot take all memory; there is one error, at the first variable."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/t.j2").write_text("FROM scratch\n")
+    (tmp_path / "matrix.yaml").write_text(
+        f"variables:\n{variables}images: {{x: {{template: t.j2, labels: {{l: '{label}'}}}}}}\n"
+    )
+    errors = []
+    try:
+        compile_matrix(tmp_path / "matrix.yaml")
+    except CompileError as error:
+        errors = [diagnostic.message for diagnostic in error.diagnostics]
+
+    assert len(errors) == bool(message)
+    assert "".join(errors).startswith(message)
