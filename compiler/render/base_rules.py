@@ -9,7 +9,7 @@ from compiler.render.dockerfile import Argument, Word
 from compiler.render.dockerfile_rules import AUTOMATIC_ARGUMENTS, Finding, syntax
 from compiler.render.shapes import Printed
 from compiler.render.stage_names import StageNames
-from compiler.render.word_syntax import expand_word, invalid_word
+from compiler.render.word_syntax import LimitError, expand_word, invalid_word
 
 
 _UNKNOWN = "\ue003"
@@ -85,6 +85,8 @@ def _expanded(text: str, values: Mapping[str, str], escape: str) -> tuple[str | 
         return None, reason
     try:
         value = expand_word(text, values, escape)
+    except LimitError:
+        return None, ""
     except ValueError as error:
         return None, str(error).removeprefix("failed to process ")
     return (None if _UNKNOWN in value else value), ""

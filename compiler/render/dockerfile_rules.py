@@ -28,6 +28,8 @@ AUTOMATIC_ARGUMENTS = frozenset(
 """Arguments that BuildKit defines in every Dockerfile."""
 _LONGEST = 65_535
 """Bytes of the longest line that BuildKit reads."""
+_LONGEST_MESSAGE = 400
+"""Characters of a message, which can quote a word of any length."""
 
 
 class Finding(NamedTuple):
@@ -44,9 +46,12 @@ class Finding(NamedTuple):
 
     def at(self, location: Location) -> Diagnostic:
         """Return the diagnostic for it."""
+        message = self.message
+        if len(message) > _LONGEST_MESSAGE:
+            message = f"{message[: _LONGEST_MESSAGE // 2]}...{message[-_LONGEST_MESSAGE // 2 :]}"
         return Diagnostic(
             code=self.code,
-            message=self.message,
+            message=message,
             location=location,
             help=self.help,
             severity=self.severity,

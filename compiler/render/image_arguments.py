@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from compiler.render.dockerfile import Argument
 from compiler.render.shapes import Printed
+from compiler.render.word_syntax import LONGEST_VALUE
 
 
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(:?-)?([^{}$]*)\})", re.ASCII)
@@ -14,6 +15,8 @@ def expanded(
     name: str, arguments: Iterable[Argument], args: Mapping[str, str], printed: Printed
 ) -> str:
     """Return an image name with the values of its arguments; a `$` stays where one is not known.
+
+    Values that are too long count as unknown.
 
     Args:
         name: the name in a `FROM`.
@@ -43,4 +46,6 @@ def _replaced(text: str, values: Mapping[str, str]) -> str:
             return str(default)
         return match[0] if known is None else known
 
-    return _VARIABLE.sub(value, text)
+    used = (match[1] or match[2] for match in _VARIABLE.finditer(text))
+    is_short = sum(len(values.get(name, "")) for name in used) <= LONGEST_VALUE
+    return _VARIABLE.sub(value, text) if is_short else text

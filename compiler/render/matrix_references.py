@@ -230,7 +230,13 @@ def one_edit(word: str, other: str) -> bool:
     >>> one_edit("biuld", "build"), one_edit("buil", "build"), one_edit("base", "build")
     (True, True, False)
     """
-    return abs(len(word) - len(other)) <= 1 and other in edits(word, "".join(sorted(set(other))))
+    pairs = enumerate(zip(word, other, strict=False))
+    start = next((n for n, (a, b) in pairs if a != b), min(len(word), len(other)))
+    shorter, longer = sorted((word[start:], other[start:]), key=len)
+    if len(shorter) < len(longer):
+        return shorter == longer[1:]
+    is_swap = shorter[:2] == longer[1::-1] and shorter[2:] == longer[2:]
+    return shorter != longer and (is_swap or shorter[1:] == longer[1:])
 
 
 def _warning(code: Code, message: str, help_: str, word: Word) -> Finding:

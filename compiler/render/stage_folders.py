@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from compiler.render.dockerfile import Instruction, ParsedDockerfile
 from compiler.render.shapes import is_marked
-from compiler.render.word_syntax import invalid_word, plain_word
+from compiler.render.word_syntax import LONGEST_VALUE, invalid_word, plain_word
 
 
 class Folder(NamedTuple):
@@ -75,6 +75,7 @@ def _changed(folder: Folder, step: Instruction, escape: str) -> Folder:
     if is_marked(written) or not _OF_WINDOWS.isdisjoint(written) or invalid_word(written, escape):
         return _UNKNOWN
     path = plain_word(written, escape)
-    if path is None:
+    joined = None if path is None else folder.joined(path)
+    if path is None or joined is None or len(joined) > LONGEST_VALUE:
         return _UNKNOWN
-    return Folder(folder.joined(path), frozenset() if path.startswith("/") else folder.stages)
+    return Folder(joined, frozenset() if path.startswith("/") else folder.stages)

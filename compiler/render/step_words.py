@@ -9,12 +9,15 @@ import posixpath
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from hashlib import sha256
 
-from compiler.render.word_syntax import expand_word, is_special
+from compiler.render.word_syntax import LONGEST_VALUE, LimitError, expand_word, is_special
 
 
 _OPEN, _CLOSE = "\ue003", "\ue004"
 """Around what depends on the configuration of a base image."""
+_LONGEST_PLACEHOLDER = 1_000
+"""Characters above which a placeholder is a digest: otherwise each could contain two others."""
 _USED = re.compile(r"\$(?:\{(?P<braced>\w+)(?P<plain>\})?|(?P<bare>\w+))")
 
 
@@ -51,6 +54,8 @@ def _expand(word: str, values: tuple[tuple[str, str], ...], base: str, escape: s
     known |= {name: _placeholder(base, name) for name in unknown}
     try:
         return expand_word(word, known, escape)
+    except LimitError:
+        return _placeholder(base, word, json.dumps(known))
     except ValueError:
         return word
 
@@ -63,15 +68,23 @@ def expand_document(content: str, values: Mapping[str, str], base: str) -> str:
         values: the known variables.
         base: the external image whose variables are unknown; empty if there are no others.
     """
+    known: dict[str, str] = {}
+    size = 0
+    for match in _USED.finditer(content):
+        name = match["braced"] or match["bare"]
+        if name not in known:
+            known[name] = values.get(name, _placeholder(base, name) if base else "")
+        size += len(known[name])
+    if size > LONGEST_VALUE:
+        return content + _placeholder(base, json.dumps(known))
     used: dict[str, str] = {}
 
     def replaced(match: re.Match[str]) -> str:
         name = match["braced"] or match["bare"]
-        value = values.get(name, _placeholder(base, name) if base else "")
         if match["braced"] and not match["plain"]:
-            used[name] = value
+            used[name] = known[name]
             return match[0]
-        return value
+        return known[name]
 
     text = _USED.sub(replaced, content)
     return text + _placeholder(base, json.dumps(used)) if used or "\\$" in content else text
@@ -87,8 +100,13 @@ def absolute(path: str, folder: str, base: str) -> str:
     """
     if not path.startswith("/"):
         path = f"{folder or _placeholder(base, 'WORKDIR')}/{path}"
+    if len(path) > LONGEST_VALUE:
+        return _placeholder(base, path)
     return posixpath.normpath(path).replace("//", "/") + ("/" if path.endswith("/") else "")
 
 
 def _placeholder(base: str, *parts: str) -> str:
-    return _OPEN + ":".join((base, *parts)) + _CLOSE
+    text = ":".join(parts)
+    if len(text) > _LONGEST_PLACEHOLDER:
+        text = sha256(text.encode(errors="surrogatepass")).hexdigest()
+    return f"{_OPEN}{base}:{text}{_CLOSE}"

@@ -1,6 +1,22 @@
-"""Read the words of instructions that expand variables, as BuildKit's shell lexer does."""
+"""Read the words of instructions that expand variables, as BuildKit's shell lexer does.
 
+The size of a value, and the time that it takes, are limited: each `ARG` can repeat the value of the
+one before, and the lexer matches patterns by backtracking.
+"""
+
+import re
 from collections.abc import Mapping
+from math import comb
+
+
+LONGEST_VALUE = 4_096
+"""Characters of the values that a word may use: as many as a path may have."""
+_MOST_STEPS = 10_000_000
+"""Steps of matching the patterns of a word, and characters of what it replaces."""
+_MOST_STARS = 32
+"""Stars after which one more makes no difference: a value of two characters takes too long."""
+_PATTERN = re.compile(r"\$\{(?:\w+|[^\w{}:])[#%/]", re.ASCII)
+"""A variable with a pattern, such as `${NAME#pattern}` or `${NAME/pattern/text}`."""
 
 
 class _AnyValues(dict[str, str]):
@@ -10,6 +26,49 @@ class _AnyValues(dict[str, str]):
         """Return the same value for any name."""
         del key, default
         return self["value"]
+
+
+class LimitError(ValueError):
+    """The values of the variables in a word are too long, or take too long to match."""
+
+
+class _ExceededError(Exception):
+    """The same, while the lexer runs, which replaces each `ValueError`."""
+
+
+class _LimitedValues(dict[str, str]):
+    """The variables of one word; the lexer gets their values until these are too long.
+
+    A value costs its length, and in a word with patterns the steps that matching one of them can
+    take.
+    """
+
+    def __init__(self, values: Mapping[str, str], word: str) -> None:
+        self._values = values
+        self._size = self._longest = 0
+        self._has_pattern = bool(_PATTERN.search(word))
+        self._stars, self._length = word.count("*"), len(word)
+
+    def get(self, key: str, default: object = None) -> str | None:  # type: ignore[override]
+        """Return the value of a variable; None if it has none.
+
+        Raises:
+            _ExceededError: the values so far are too long.
+        """
+        del default
+        value = self._values.get(key)
+        if value:
+            self._size += len(value)
+            self._longest = max(self._longest, len(value))
+            self._stars += value.count("*")
+            if self._size > LONGEST_VALUE or (self._has_pattern and self._steps() > _MOST_STEPS):
+                raise _ExceededError
+        return value
+
+    def _steps(self) -> int:
+        stars = min(self._stars, _MOST_STARS)
+        matched = comb(self._longest + stars, stars + 1)  # the places where the stars can end
+        return max(matched, self._longest * (self._length + self._size))
 
 
 _ANY, _OTHER = _AnyValues(value="\ue004"), _AnyValues(value="\ue005")
@@ -35,6 +94,8 @@ def invalid_word(word: str, escape: str, *, skip_quotes: bool = False) -> str:
         ShellLex(escape, skip_process_quotes=skip_quotes, env=_ANY).process_word(word)
     except ValueError as error:
         reason = str(error).removeprefix(f"failed to process {word!r}: ")
+        if reason.startswith("maximum recursion depth"):
+            reason = "variables are nested too deeply"
         return f"{reason}, in {word.strip()!r}"
     return ""
 
@@ -60,6 +121,7 @@ def expand_word(word: str, values: Mapping[str, str], escape: str) -> str:
     A byte order mark at its start is ignored, as by BuildKit's scanner.
 
     Raises:
+        LimitError: its values are too long.
         ValueError: it cannot be read.
 
     >>> expand_word("'a'$B$C", {"B": "b"}, "\\")
@@ -70,7 +132,14 @@ def expand_word(word: str, values: Mapping[str, str], escape: str) -> str:
         return word
     from e2b_dockerfile_utils import ShellLex
 
-    return ShellLex(escape, env=values, skip_unset_env=False).process_word(word)
+    try:
+        limited = _LimitedValues(values, word)
+        value = ShellLex(escape, env=limited, skip_unset_env=False).process_word(word)
+        if len(value) <= max(len(word), LONGEST_VALUE):
+            return value
+    except _ExceededError:
+        pass
+    raise LimitError(f"the values of the variables in {word.strip()!r} are too long")
 
 
 def is_special(word: str, escape: str) -> bool:

@@ -1,8 +1,10 @@
 """Checks of Dockerfiles: shapes, near names, and what saved state records."""
 
+import time
 from pathlib import Path
 
 import pytest
+from support.dockerfile_verdicts import verdicts
 
 from compiler.errors import CompileError
 from compiler.pipeline import compile_matrix
@@ -27,6 +29,56 @@ def test_one_edit(one: str, other: str, near: bool) -> None:  # noqa: FBT001
     """One insertion, deletion, replacement or swap is an edit, in both directions."""
     assert one_edit(one, other) is near
     assert one_edit(other, one) is near
+
+
+DEEP = "${A:-" * 5_000 + "x" + "}" * 5_000
+EXPENSIVE = {
+    "a value that doubles": (
+        "ARG A0=xx\n" + "".join(f"ARG A{n + 1}=$A{n}$A{n}\n" for n in range(59)) + "FROM scratch\n",
+        "",
+    ),
+    "a name that doubles": (
+        "ARG A0=xx\n"
+        + "".join(f"ARG A{n + 1}=$A{n}$A{n}\n" for n in range(10))
+        + "FROM $A10$A10$A10\n",
+        "",
+    ),
+    "a value that is replaced": (
+        "ARG A0=aaaaaaaa\n"
+        + "".join(f"ARG A{n + 1}=${{A{n}//a/aaaaaaaa}}\n" for n in range(59))
+        + "FROM scratch\n",
+        "",
+    ),
+    "a pattern that needs backtracking": (
+        f"ARG A={'a' * 4_000}\nFROM ${{A##*a*a*ab}}\n",
+        "",
+    ),
+    "a pattern in a value": (
+        f"ARG A={'a' * 4_000}\nARG B=*a*a*ab\nFROM ${{A##$B}}\n",
+        "",
+    ),
+    "a pattern with stars": (
+        "ARG A=r.example:5000/a/b:3.12-slim\nFROM -${A%%/*:*-*}\n",
+        "invalid name of an image: '-r.example:5000'",
+    ),
+    "folders": ("FROM scratch\n" + f"WORKDIR {'a' * 100}\n" * 5_000, ""),
+    "nested variables": (f"FROM scratch\nENV A={DEEP}\n", "variables are nested too deeply, in "),
+    "nested variables in a name": (f"FROM {DEEP}\n", "variables are nested too deeply, in "),
+}
+"""What would take all time or memory -> a Dockerfile, and the start of its error."""
+
+
+@pytest.mark.parametrize("case", EXPENSIVE)
+def test_expansion_is_limited(tmp_path: Path, case: str) -> None:
+    """A Dockerfile of a few lines cannot take all time and memory; its errors stay short."""
+    text, message = EXPENSIVE[case]
+    begin = time.process_time()
+    [errors] = verdicts(tmp_path, [text])
+
+    assert time.process_time() - begin < 20
+    assert len(errors) == bool(message)
+    assert "".join(error.message for error in errors).startswith(message)
+    assert all(len(error.message) < 500 for error in errors)
 
 
 def test_a_shape_restores_the_text() -> None:

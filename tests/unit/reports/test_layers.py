@@ -63,6 +63,7 @@ SHARED = {
     ),
 }
 """What does not count -> Dockerfiles with the same steps."""
+_DOUBLED = "\n" + "".join(f"ENV A{n + 1}=$A{n}$A{n}\n" for n in range(59))
 DIFFERENT = {
     "the environment of a command": ("FROM a\nENV A=1\nRUN a\n", "FROM a\nENV A=2\nRUN a\n"),
     "an argument of a command": ("FROM a\nARG A=1\nRUN a\n", "FROM a\nRUN a\n"),
@@ -84,6 +85,18 @@ DIFFERENT = {
     "a quoted document": (
         "FROM a\nARG A=1\nCOPY <<E /x\n$A\nE\n",
         "FROM a\nARG A=1\nCOPY <<'E' /x\n$A\nE\n",
+    ),
+    "the beginning of a long value": (
+        f"FROM a\nENV A0=x{_DOUBLED}COPY x $A59\n",
+        f"FROM a\nENV A0=y{_DOUBLED}COPY x $A59\n",
+    ),
+    "a value that a pattern changes slowly": (
+        f"FROM a\nENV A=x{'a' * 99}\nCOPY x ${{A##{'*a' * 50}b}}\n",
+        f"FROM a\nENV A=y{'a' * 99}\nCOPY x ${{A##{'*a' * 50}b}}\n",
+    ),
+    "a variable of the base image in a long document": (
+        f"FROM a\nENV A={'$PATH' * 900}\nCOPY --link <<E /x\n$A\nE\n",
+        f"FROM b\nENV A={'$PATH' * 900}\nCOPY --link <<E /x\n$A\nE\n",
     ),
     "the network of a command": ("FROM a\nRUN --network=none a\n", "FROM a\nRUN a\n"),
     "the platform of the base": ("FROM --platform=linux/386 a\nRUN a\n", "FROM a\nRUN a\n"),
