@@ -136,7 +136,8 @@ def _limit(
     sizes: dict[str, int] = {}
     total, is_reported = 0, False
     for name in order:
-        used = {other: max(sizes[other], _LEAST_SIZE) for other in depends[name]}
+        # A variable of a cycle, which is reported, may depend on one that follows.
+        used = {other: max(sizes.get(other, 0), _LEAST_SIZE) for other in depends[name]}
         size = sum(used.values()) if name in derivations else size_of(defaults[name], used)
         if total + size > MOST_TEXT:
             message = f"with {name}, the values of the variables exceed {MOST_TEXT:,} characters"
