@@ -37,9 +37,11 @@ class Syntax(Enum):
     ANNOTATION = auto()
     ARGUMENT = auto()
     ATTESTATION = auto()
-    CACHE = auto()
+    CACHE_SOURCE = auto()
+    CACHE_TARGET = auto()
     ENTITLEMENT = auto()
     HOST = auto()
+    HOST_NAME = auto()
     NETWORK = auto()
     OUTPUT = auto()
     POLICY = auto()
@@ -136,14 +138,14 @@ TABLE = (
         "cache-from",
         Kind.RECORDS,
         "Caches to read.",
-        Syntax.CACHE,
+        Syntax.CACHE_SOURCE,
         distinguishes=False,
     ),
     FieldRow(
         "cache-to",
         Kind.RECORDS,
         "Caches to write.",
-        Syntax.CACHE,
+        Syntax.CACHE_TARGET,
         distinguishes=False,
     ),
     FieldRow("target", Kind.TEXT, "The stage to build; the default is the last.", decides=True),
@@ -191,6 +193,7 @@ TABLE = (
         Syntax.HOST,
         decides=True,
         since="0.25",
+        keys=Syntax.HOST_NAME,
     ),
     FieldRow(
         "policy",

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Severity
+from compiler.external.go_values import GO_BOOLEANS
 from compiler.render.dockerfile import Instruction, ParsedDockerfile
-from compiler.render.dockerfile_words import GO_BOOLEANS, KEYWORDS
+from compiler.render.dockerfile_words import KEYWORDS
 from compiler.render.frontends import directives
 from compiler.render.shapes import Printed, is_marked
 

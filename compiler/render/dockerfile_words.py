@@ -7,6 +7,8 @@ finds them again in the text.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from compiler.external.go_values import GO_BOOLEANS
+
 
 UNKNOWN = -1
 """Position of a word that is written in a way that hides where it ends."""
@@ -22,9 +24,6 @@ _ALIASES = {"src": "source", "dst": "target", "destination": "target", "ro": "re
 _ALIASES["rw"] = "readwrite"
 _SWITCHES = frozenset({"readonly", "readwrite", "required"})
 """Options of a mount that are true without a value."""
-GO_BOOLEANS = dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True)
-GO_BOOLEANS |= dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False)
-"""What Go's strconv.ParseBool accepts."""
 
 
 class Words:

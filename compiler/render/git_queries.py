@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
 from compiler.errors import did_you_mean
-from compiler.render.dockerfile_words import GO_BOOLEANS
+from compiler.external.go_values import GO_BOOLEANS
 
 
 _GIT = re.compile(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from compiler.external.addresses import is_address
+from compiler.external.go_values import is_ip_address
 from compiler.render.dockerfile import Instruction
 from compiler.render.instruction_flags import flag_values
 from compiler.render.instruction_reads import is_heredoc
@@ -76,7 +77,8 @@ def _are_ports(text: str) -> bool:
     """Return whether a text is `[[address:]port:]port[/protocol]`; ports may be ranges."""
     *rest, own = text.split(":")
     ports, _, protocol = own.partition("/")
-    if protocol.lower() not in _PROTOCOLS or not _is_address(":".join(rest[:-1])):
+    address = ":".join(rest[:-1])
+    if protocol.lower() not in _PROTOCOLS or (address and not is_ip_address(address)):
         return False
     sizes = []
     for match in map(_PORTS.fullmatch, [ports, *(part for part in rest[-1:] if part)]):
@@ -84,18 +86,6 @@ def _are_ports(text: str) -> bool:
             return False
         sizes.append(int(match[2] or match[1]) - int(match[1]))
     return not sizes[0] or sizes[0] == sizes[-1]
-
-
-def _is_address(text: str) -> bool:
-    """Return whether a text is an IP address, perhaps in brackets; empty counts as one."""
-    from ipaddress import ip_address
-
-    if text.startswith("[") and text.endswith("]"):
-        text = text[1:-1]
-    try:
-        return not text or ("%" not in text and bool(ip_address(text)))
-    except ValueError:
-        return False
 
 
 def _stopsignal(instruction: Instruction, escape: str) -> str:

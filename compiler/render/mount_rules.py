@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from compiler.render.dockerfile_words import GO_BOOLEANS, mount_fields
+from compiler.external.go_values import GO_BOOLEANS, is_size
+from compiler.render.dockerfile_words import mount_fields
 from compiler.render.stage_folders import Folder
 from compiler.render.word_syntax import invalid_word, plain_word
 
@@ -35,12 +36,6 @@ _SWITCHES = frozenset({"readonly", "ro", "readwrite", "rw"})
 _TEXTS = {"from": "from", "source": "source", "src": "source", "id": "id", "env": "env"} | (
     dict.fromkeys(("target", "dst", "destination"), "target")
 )
-_SIZE = re.compile(
-    r"\+?(?:[0-9]+(?:_[0-9]+)*(?:\.[0-9]*)?|\.[0-9]+)(?:e[-+]?[0-9]+)? ?(?:[kmgtp]i?b?|b)?",
-    re.IGNORECASE,
-)
-
-
 _MOST_DIGITS = 20
 
 
@@ -53,7 +48,7 @@ def _number(value: str, base: int) -> bool:
 _VALID: Mapping[str, Callable[[str], bool]] = {
     "type": lambda value: value.lower() in _TYPES,
     "sharing": lambda value: value.lower() in {"shared", "private", "locked"},
-    "size": lambda value: _SIZE.fullmatch(value) is not None,
+    "size": is_size,
     "mode": lambda value: _number(value, 8),
     "uid": lambda value: _number(value, 10),
     "gid": lambda value: _number(value, 10),

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from ipaddress import ip_address
 
 from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems
+from compiler.external.go_values import GO_BOOLEANS, is_ip_address, is_size, parse_integer
 from compiler.matrix.bake_strings import substitute
 from compiler.matrix.field_table import ROWS, TABLE, Kind, Syntax
 from compiler.targets.csv_entries import cells
@@ -18,22 +18,23 @@ _LIMITS = frozenset(
 )
 _EXPORTERS = "cacheonly, docker, image, local, oci, registry, tar"
 _CACHES = ("azblob", "gha", "inline", "local", "registry", "s3")
-_WANTED = {"gha": "", "inline": "", "registry": "ref", "s3": "bucket", "azblob": "name"}
-_SIZE = re.compile(r"\d+(\.\d+)?\s?([kmgtp]i?)?b?\Z", re.IGNORECASE)
-_ULIMIT = re.compile(r"([a-z]+)=(-1|\d+)(?::(-1|\d+))?\Z")
-_ANNOTATION = re.compile(
-    r"(?:(?:index|manifest|index-descriptor|manifest-descriptor)(?:\[[^\]\s]+\])?"
-    r"(?:,(?:index|manifest|index-descriptor|manifest-descriptor)(?:\[[^\]\s]+\])?)*:)?[^\s:=]+\Z"
-)
+_PLATFORM = r"(?:\[[A-Za-z0-9_/-]+\])?"
+_LEVEL = rf"(?:index|manifest)(?:-descriptor)?{_PLATFORM}"
+_ANNOTATION = re.compile(rf"(?:{_LEVEL}(?:,{_LEVEL})*:[^\s=]+|[^\s:=]+)\Z")
 _ARGUMENT = re.compile(r"[^\s=$\"'\\]+\Z")
 _CPU_SET = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*\Z", re.ASCII)
 _SSH = re.compile(r"[A-Za-z0-9_.-]+\Z")
 
 
-def _record(text: str) -> dict[str, str] | None:
-    """Return the pairs of `key=value,key=value`; None if the text has another form."""
+def _record(text: str, *, with_spaces: bool = False) -> dict[str, str] | None:
+    """Return the pairs of `key=value,key=value`; None if the text has another form.
+
+    Args:
+        text: the entry of a field.
+        with_spaces: whether buildx ignores spaces around the keys of this field.
+    """
     pairs = [cell.partition("=") for cell in cells(text)]
-    keys = [key.strip().lower() for key, _, _ in pairs]
+    keys = [(key.strip() if with_spaces else key).lower() for key, _, _ in pairs]
     if not pairs or not all(
         equals and key for key, (_, equals, _) in zip(keys, pairs, strict=True)
     ):
@@ -46,10 +47,10 @@ def _once(keys: list[str]) -> bool:
 
 
 def _attest(text: str) -> str:
-    pairs = _record(text)
+    pairs = _record(text, with_spaces=True)
     if pairs is None or pairs.get("type") not in ("provenance", "sbom"):
         return "type=provenance,mode=max or type=sbom"
-    return ""
+    return "" if pairs.get("disabled", "true") in GO_BOOLEANS else "disabled=true"
 
 
 def _policy(text: str) -> str:
@@ -64,7 +65,7 @@ def _policy(text: str) -> str:
 def _resource(text: str) -> str:
     name, _, amount = text.partition("=")
     if name in {"memory", "memory-swap"}:
-        valid = _SIZE.match(amount) or (name == "memory-swap" and amount == "-1")
+        valid = is_size(amount) or (name == "memory-swap" and amount == "-1")
         return "" if valid else f"{name}=SIZE, such as {name}=2g"
     if name in {"cpu-shares", "cpu-period", "cpu-quota"}:
         return "" if amount.isdecimal() and amount.isascii() else f"{name}=NUMBER"
@@ -84,28 +85,43 @@ def _secret(text: str) -> str:
 def _output(text: str) -> str:
     if "=" not in text and "," not in text and cells(text):
         return ""  # a folder, or `-`
-    pairs = _record(text)
+    pairs = _record(text, with_spaces=True)
     if pairs is None or pairs.get("type") not in _EXPORTERS.split(", "):
         return f"type=KIND,key=value: one of {_EXPORTERS}"
-    return ""
+    return "type=local with `dest=...`" if pairs["type"] == "local" and "dest" not in pairs else ""
 
 
-def _cache(text: str) -> str:
+def _cache_source(text: str) -> str:
+    return _cache(text, "src")
+
+
+def _cache_target(text: str) -> str:
+    return _cache(text, "dest")
+
+
+def _cache(text: str, folder: str) -> str:
+    """Check a cache; `folder` is the key of the folder of a local one.
+
+    The environment of the builder may have what other types require, such as a bucket.
+    """
     if "=" not in text:
         return "" if "," not in text and cells(text) else "type=registry,ref=NAME"
     pairs = _record(text)
-    if pairs is None or pairs.get("type") not in _CACHES:
+    kind = (pairs or {}).get("type", "")
+    if pairs is None or kind not in _CACHES:
         return f"type=KIND,key=value: one of {', '.join(_CACHES)}"
-    wanted = _WANTED.get(pairs["type"], "")
-    return f"type={pairs['type']} with `{wanted}=...`" if wanted and not pairs.get(wanted) else ""
+    wanted = {"registry": "ref", "local": folder}.get(kind)
+    return f"type={kind} with `{wanted}=...`" if wanted and not pairs.get(wanted) else ""
 
 
 def _ulimit(text: str) -> str:
-    match = _ULIMIT.match(text)
-    if not match or match[1] not in _LIMITS:
+    name, _, limits = text.partition("=")
+    values = [*map(parse_integer, limits.split(":", 1))]
+    if name not in _LIMITS or None in values:
         return "NAME=SOFT[:HARD], for instance nofile=1024:4096"
-    soft, hard = int(match[2]), int(match[3] or match[2])
-    return "a soft limit that does not exceed the hard limit" if hard != -1 and soft > hard else ""
+    soft, hard = values[0] or 0, values[-1] or 0
+    is_valid = hard == -1 or (-1 < soft <= hard)
+    return "" if is_valid else "a soft limit that does not exceed the hard limit"
 
 
 def _argument(text: str) -> str:
@@ -123,7 +139,7 @@ def _annotation(text: str) -> str:
 
 
 def _size(text: str) -> str:
-    return "" if _SIZE.match(text) else "a size such as 128m or 2g"
+    return "" if is_size(text) else "a size such as 128m or 2g"
 
 
 def _ssh(text: str) -> str:
@@ -140,22 +156,23 @@ def _entitlement(text: str) -> str:
 
 
 def _host(text: str) -> str:
-    try:
-        for address in text.split(","):
-            if address.strip() != "host-gateway":
-                ip_address(address.strip().strip("[]"))
-    except ValueError:
-        return "an IP address, or host-gateway"
-    return ""
+    is_valid = text == "host-gateway" or all(map(is_ip_address, text.split(",")))
+    return "" if is_valid else "an IP address, or host-gateway"
+
+
+def _host_name(text: str) -> str:
+    return "a name without `=`" if "=" in text else ""
 
 
 CHECKS: Mapping[Syntax, Callable[[str], str]] = {
     Syntax.ANNOTATION: _annotation,
     Syntax.ARGUMENT: _argument,
     Syntax.ATTESTATION: _attest,
-    Syntax.CACHE: _cache,
+    Syntax.CACHE_SOURCE: _cache_source,
+    Syntax.CACHE_TARGET: _cache_target,
     Syntax.ENTITLEMENT: _entitlement,
     Syntax.HOST: _host,
+    Syntax.HOST_NAME: _host_name,
     Syntax.NETWORK: _network,
     Syntax.OUTPUT: _output,
     Syntax.POLICY: _policy,

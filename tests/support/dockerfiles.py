@@ -233,7 +233,7 @@ REJECTED = (
         "HEALTHCHECK --interval=2562048h CMD a",
         *(
             f"RUN --mount=type=tmpfs,target=/t,size={size} true"
-            for size in ("1e", "0x10", "-1", "inf", "1__0", "_1", "1kk")
+            for size in ("1e", "0x10", "-1", "inf", "1__0", "_1", "1kk", "1ki")
         ),
     ),
     "FROM scratch AS a\nFROM a AS b\nFROM b\nRUN --mount=type=bind true\n",
