@@ -285,6 +285,26 @@ def test_special_files_of_a_repository_do_not_block(project: Path, path: str) ->
         contents(project, "HEAD")
 
 
+@pytest.mark.parametrize("folder", ["", "images", "images/below"])
+def test_special_files_of_attributes_do_not_block(project: Path, folder: str) -> None:
+    """Git reads the attributes of each folder above a file that may differ."""
+    inner = project / "below/deep/file"
+    inner.parent.mkdir(parents=True)
+    inner.write_text("one")
+    git(project, "add", ".")
+    git(project, "commit", "--quiet", "--message=file")
+    inner.write_text("two")
+    attributes = project.parent / folder / ".gitattributes"
+    attributes.unlink(missing_ok=True)
+    os.mkfifo(attributes)
+
+    with (
+        pytest.raises(CompileError, match=r"not a regular file: .*gitattributes"),
+        commit_tree(project, "HEAD") as tree,
+    ):
+        assert tree.differing
+
+
 def test_links_in_references_do_not_loop(project: Path) -> None:
     """A linked folder is not listed, and a dangling link is none of a pipe."""
     (project.parent / ".git/refs/loop").symlink_to("..")
