@@ -56,7 +56,9 @@ def ordered(nodes: Iterable[T], graph: Graph[T]) -> list[T]:
     ['a', 'a-child', 'a-test', 'b', 'b-child']
     """
     wanted = dict.fromkeys(nodes)
-    dependencies = {node: _nearest(node, graph, wanted) for node in wanted}
+    # A path through another wanted node says nothing new, so walks end there.
+    ends = {node: () if node in wanted else others for node, others in graph.items()}
+    dependencies = {node: closure(graph.get(node, ()), ends) & wanted.keys() for node in wanted}
     waiting = {node: len(dependencies[node]) for node in wanted}
     reverse = dependents(dependencies)
     result: dict[T, None] = {}
@@ -74,18 +76,6 @@ def ordered(nodes: Iterable[T], graph: Graph[T]) -> list[T]:
     if len(result) < len(wanted):
         raise ValueError("the graph has a cycle")
     return list(result)
-
-
-def _nearest(node: T, graph: Graph[T], wanted: Collection[T]) -> frozenset[T]:
-    """Return the dependencies of a node to which no path leads through another wanted node."""
-    reached: set[T] = set()
-    pending = [*graph.get(node, ())]
-    while pending:
-        other = pending.pop()
-        if other not in reached:
-            reached.add(other)
-            pending.extend(() if other in wanted else graph.get(other, ()))
-    return frozenset(other for other in reached if other in wanted)
 
 
 def cycles(graph: Graph[T]) -> Iterator[tuple[T, ...]]:
