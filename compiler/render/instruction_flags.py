@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from compiler.external.go_values import parse_integer
 from compiler.render.dockerfile import Instruction
 from compiler.render.dockerfile_json import parse_ast
 from compiler.render.shapes import without_marks
@@ -35,10 +36,7 @@ _SHORTEST = 1e-3
 """Seconds of the shortest interval of a health check that is not 0."""
 _LONGEST = 2**63 / 1e9
 """Seconds above the longest duration."""
-_INTEGER = re.compile(r"[-+]?[0-9]+")
 _LARGEST = 2**31
-_MOST_DIGITS = 20
-"""Characters of a number, so that one of any length takes linear time."""
 _BYTE_SPACE = re.compile("[\t\n\v\f\r \x85\xa0]")
 """Bytes that Go takes for spaces."""
 
@@ -128,8 +126,8 @@ def _invalid_value(keyword: str, name: str, value: str) -> str:
     if keyword != "HEALTHCHECK" or not value:
         return ""
     if name == "retries":
-        is_short = len(value) < _MOST_DIGITS and _INTEGER.fullmatch(value)
-        is_valid = is_short and 0 <= int(value) < _LARGEST
+        number = parse_integer(value)
+        is_valid = number is not None and 0 <= number < _LARGEST
         return "" if is_valid else f"invalid value for --retries: {value!r}, must be 0 or more"
     return _invalid_duration(name, value)
 
