@@ -12,7 +12,6 @@ from compiler.errors import Diagnostic, Location
 from compiler.render.dockerfile_rules import Finding
 from compiler.render.render import Dockerfile
 from compiler.render.shapes import Printed, Shape
-from compiler.render.template_lines import line_location
 from compiler.render.templates import Templates
 from compiler.targets.plan import Plan
 
@@ -63,6 +62,8 @@ class FindingDiagnostics:
     def _location(self, finding: Finding, dockerfile: Dockerfile, printed: Printed) -> Location:
         key = (printed.shape, finding.line, finding.word)
         if key not in self._locations:
+            from compiler.render.template_lines import line_location
+
             target, text, _ = dockerfile
             word = printed.restore(finding.word)
             self._locations[key] = line_location(

@@ -33,6 +33,7 @@ class LineOrigins:
     def __init__(self, files: Iterable[tuple[str, Sequence[str]]]) -> None:
         """Take the names of these templates with their lines, the template itself first."""
         self._lines = dict(files)
+        self._order = {file: position for position, file in enumerate(self._lines)}
         self._literal: defaultdict[str, list[WrittenLine]] = defaultdict(list)
         """Text -> the lines of which it is a part without tags."""
         self._tagged: defaultdict[int, list[WrittenLine]] = defaultdict(list)
@@ -78,10 +79,12 @@ class LineOrigins:
             if size < smallest:
                 break
             if size <= len(word) and (tagged := self._matches(self._tagged[size], word)):
-                order = {file: position for position, file in enumerate(self._lines)}
                 both = [*literal, *tagged] if size == smallest else tagged
-                return [*_once(sorted(both, key=lambda at: (order[at.file], at.number)))]
+                return [*_once(sorted(both, key=self._position))]
         return [*_once(literal)]
+
+    def _position(self, written: WrittenLine) -> tuple[int, int]:
+        return self._order[written.file], written.number
 
     def _matches(self, lines: list[WrittenLine], word: str) -> list[WrittenLine]:
         if self._comparisons > _MOST_COMPARISONS:
@@ -98,7 +101,7 @@ class LineOrigins:
         """
         if len(candidates) <= 1:
             return dict(zip((number,), candidates, strict=False))
-        lines, numbers = _numbered(text)
+        lines, numbers = numbered_lines(text)
         equal = numbers.get(lines[number - 1].strip(), []) if 0 < number <= len(lines) else []
         own = {n: candidates[min(k, len(candidates) - 1)] for k, n in enumerate(equal)}
         written = [
@@ -127,7 +130,7 @@ def _once(lines: Iterable[WrittenLine]) -> Iterator[WrittenLine]:
 
 
 @lru_cache(maxsize=8)
-def _numbered(text: str) -> tuple[list[str], Mapping[str, list[int]]]:
+def numbered_lines(text: str) -> tuple[list[str], Mapping[str, list[int]]]:
     """Return the lines of a text, and the numbers of each without the white space around it."""
     numbers: defaultdict[str, list[int]] = defaultdict(list)
     lines = text.split("\n")

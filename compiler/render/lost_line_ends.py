@@ -143,13 +143,11 @@ class _Known:
 
     def is_within(self, text: str) -> bool:
         """Return whether one of them is not at the start of its line."""
-        if not self._texts or not self._inside.search(text):
-            return False
-        from compiler.render.marked_lines import NEAR, is_within
-
-        for match in self._inside.finditer(text):
+        for match in self._inside.finditer(text) if self._texts else ():
             at = match.start()
             if any(text[at : at + length] in self._texts for length in self._lengths):
+                from compiler.render.marked_lines import NEAR, is_within
+
                 first = max(at - NEAR, 0)
                 before = text[max(text.rfind("\n", first, at) + 1, first) : at]
                 if is_within(before, match[0]):

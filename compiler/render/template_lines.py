@@ -1,9 +1,8 @@
 """Find the line of a template from which a line or a word of a Dockerfile was rendered."""
 
-from itertools import islice
-
 from compiler.errors import Diagnostic, Location
 from compiler.render.dockerfile import DockerfileError
+from compiler.render.line_origins import numbered_lines
 from compiler.render.line_parts import Part, line_parts
 from compiler.render.render import template_location
 from compiler.render.structures import invalid
@@ -53,11 +52,11 @@ def line_location(
     plan: Plan, templates: Templates, target: Target, text: str, line: int, word: str = ""
 ) -> Location:
     """Return the template's line of a line of a Dockerfile, or where matrix.yaml names it."""
-    lines = text.split("\n")
+    lines, _ = numbered_lines(text)
     if target.is_existing and line:
         return templates.locate(target.template, line, word)
     if word and line:  # an instruction may continue on the next lines
-        near = islice(lines, line - 1, line - 1 + _MOST_LINES)
+        near = lines[line - 1 : line - 1 + _MOST_LINES]
         line = next((n for n, text in enumerate(near, line) if word in text), line)
     whole = lines[line - 1].strip() if 0 < line <= len(lines) else ""
     for piece in filter(None, (whole, word)):
