@@ -70,9 +70,9 @@ class TemplateFiles:
 
     def locate(self, name: str, line: int, word: str = "") -> Location:
         """Return the location of a word in a line of a template; without it, that of the line."""
-        lines = self.lines(name)
         from compiler.matrix.jinja_errors import find_name
 
+        lines = self.lines(name)
         text = lines[line - 1] if 0 < line <= len(lines) else ""
         column = find_name(text, word)
         if column < 0:

@@ -57,7 +57,7 @@ def evaluate(variables: Mapping[str, Variable], environment: Mapping[str, str]) 
         for other in variable.references:
             resolve(other)
         values[name] = ""
-        without = next((missing[name] for name in variable.references if name in missing), None)
+        without = next((missing[other] for other in variable.references if other in missing), None)
         if variable.derivation is None and without is None:
             values[name] = substitute(variable.default, values)
         elif variable.derivation is not None and without is None:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 import pytest
 import requests
+from support.layers import DIGEST, LAYER, SOURCE, TARGET, use_small_pieces
 from support.model_registry import (
     HOST,
-    MIRROR,
     ModelRegistries,
     ModelRegistry,
     Perform,
@@ -16,25 +16,17 @@ from support.model_registry import (
     open_gate,
 )
 
-from compiler.external.registry import blob_download, http, uploads
 from compiler.external.registry.client import RegistryError
 from compiler.external.registry.copying import Copier
 from compiler.external.registry.responses import Response
 
 
-SOURCE = f"{HOST}/acme/staging"
-TARGET = f"{MIRROR}/acme/server"
-LAYER = bytes(range(42))
-DIGEST = digest_of(LAYER)
 PATCH = f"PATCH {TARGET}/blobs/uploads/1"
 
 
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a layer have nine pieces, and let nothing wait."""
-    monkeypatch.setattr(blob_download, "CHUNK", 5)
-    for module, name in ((http, "_wait"), (uploads, "pause"), (blob_download, "pause")):
-        monkeypatch.setattr(module, name, lambda _: False)
+    use_small_pieces(monkeypatch)
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 import requests
+from support.layers import DIGEST, LAYER, SOURCE, TARGET, use_small_pieces
 from support.model_registry import (
-    HOST,
     MIRROR,
     ModelRegistries,
     ModelRegistry,
@@ -15,15 +15,10 @@ from support.model_registry import (
     digest_of,
 )
 
-from compiler.external.registry import blob_download, http, uploads
 from compiler.external.registry.client import RegistryError
 from compiler.external.registry.responses import Response
 
 
-SOURCE = f"{HOST}/acme/staging"
-TARGET = f"{MIRROR}/acme/server"
-LAYER = bytes(range(42))
-DIGEST = digest_of(LAYER)
 SMALL = b"abc"
 
 Write = Callable[[ModelRegistries], object]
@@ -49,10 +44,7 @@ FAILURES = {
 
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a layer have nine pieces, and let nothing wait."""
-    monkeypatch.setattr(blob_download, "CHUNK", 5)
-    for module, name in ((http, "_wait"), (uploads, "pause"), (blob_download, "pause")):
-        monkeypatch.setattr(module, name, lambda _: False)
+    use_small_pieces(monkeypatch)
 
 
 class Failing:
