@@ -98,6 +98,7 @@ def _values(name: str, form: Any, reader: Reader) -> list[tuple[Scalar, ValueOpt
                 f"axis {name!r} has the value {text!r} twice",
                 at,
                 "remove one of them",
+                repaired=isinstance(form, list) and not isinstance(options, ListedValue),
                 key=isinstance(form, dict),
                 related=(
                     (

@@ -4,6 +4,7 @@ Takes the images of a matrix with errors. Promises that no further diagnostic is
 error that is already reported.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
@@ -17,26 +18,67 @@ from compiler.matrix.strings import TemplateString
 _NO_INFLUENCE = frozenset({"groups", "lock", "output", "publish"})
 """Sections that decide neither the variants of an image nor its fields."""
 
-_OF_ALL = frozenset({"data", "defaults", "exclude", "include", "overrides", "set", "variables"})
+_OF_ALL = frozenset({"data", "defaults", "exclude", "include", "overrides", "set"})
 """Sections that every image depends on."""
 
-_EVERYTHING = frozenset({("images", None), ("axes", None)})
+_OF_IMAGES = frozenset({*_NO_INFLUENCE, "images", "variables"})
+"""Sections whose bake variables are not those of every image."""
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z][A-Za-z0-9_]*)\}")
+
+_EVERYTHING = frozenset({("images", None), ("axes", None), ("variables", None)})
 """Places whose errors concern every image."""
 
 
-def certain_images(images: Mapping[str, Image], reader: Reader) -> dict[str, Image]:
+def certain_images(
+    images: Mapping[str, Image], variables: Mapping[str, Variable], reader: Reader
+) -> dict[str, Image]:
     """Return the images that are free of errors, and whose parents are."""
     # Of a route, only the section and the name in it matter: there are few of these.
     places = {(*route, None, None)[:2] for route in (*reader.invalid, *reader.valid.removed())}
     if not places.isdisjoint(_EVERYTHING) or any(section in _OF_ALL for section, _ in places):
         return {}
+    unknown = {name for section, name in places if section == "variables"}
+    concerned = _images_with(unknown, variables, reader) if unknown else frozenset()
+    if concerned is None:
+        return {}
     certain = {
         name: image
         for name, image in images.items()
         if ("images", name) not in places
+        and name not in concerned
         and places.isdisjoint(("axes", axis.name) for axis in image.axes)
     }
     return _with_parents(certain)
+
+
+def _images_with(
+    unknown: Collection[object], variables: Mapping[str, Variable], reader: Reader
+) -> frozenset[str] | None:
+    """Return the images that use one of these bake variables; None if any image may use one."""
+    broken = {name for name in unknown if isinstance(name, str)}
+    while more := {
+        name
+        for name, variable in variables.items()
+        if name not in broken and not broken.isdisjoint(variable.references)
+    }:
+        broken |= more
+    document = reader.source.data
+    written = _variables(document)
+    is_imported = any(f"${{{name}}}" in reader.read for name in broken - written)
+    shared = [value for key, value in document.items() if key not in _OF_IMAGES]
+    if is_imported or not broken.isdisjoint(_variables(shared)):
+        return None
+    images = document.get("images", {}).items()
+    return frozenset(name for name, image in images if not broken.isdisjoint(_variables(image)))
+
+
+def _variables(value: object) -> frozenset[str]:
+    """Return the bake variables that the strings of a YAML value may name, at any depth."""
+    if isinstance(value, str):
+        return frozenset(_VARIABLE.findall(value))
+    inner = [*value, *value.values()] if isinstance(value, dict) else value
+    return frozenset[str]().union(*map(_variables, inner if isinstance(inner, list) else ()))
 
 
 def without_images(matrix: Matrix, names: Collection[str]) -> Matrix:

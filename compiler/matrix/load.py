@@ -110,7 +110,7 @@ def load_valid(source: Source, files: Files) -> Matrix:
             ("output",),
             "name a folder below matrix.yaml; use letters, digits, `.`, `_`, `-`, separated by `/`",
         )
-    certain = certain_images(images, reader) if reader.problems else images
+    certain = certain_images(images, variables, reader) if reader.problems else images
     if reader.problems:
         groups = {name: row for name, row in groups.items() if reader.is_sound(("groups", name))}
     for image in images.values():

@@ -95,6 +95,8 @@ MISTAKES = [
     Mistake(MATRIX, "  smoke: {python", "  smoke: {pyton", "unknown-axis"),
     Mistake(MATRIX, "from: base", "from: bse", "unknown-image"),
     Mistake(MATRIX, 'publish: {version: "${VERSION}"}', "publish: {version: x}", "undeclared-vari"),
+    Mistake(MATRIX, "3.12]\n  gpu", "3.12, 3.11]\n  gpu", "duplicate-value"),
+    Mistake(MATRIX, "VERSION: v1", "VERSION: v1, NEXT: '${VERSON}'", "undeclared-variable"),
     # Variants and targets.
     Mistake(MATRIX, "worker:{{ variant }}-", "Worker:{{ variant }}-", "illegal-tag"),
     Mistake(MATRIX, "base:{{ variant }}-", "base:", "duplicate-tag"),
@@ -208,6 +210,29 @@ def _overlap(one: Mistake, other: Mistake) -> bool:
         return False
     lines = FILES[one.file].splitlines()
     return any(one.old in line and other.old in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("new", "hidden"),
+    [
+        ("VERSION: v1, NEXT: '${NEXT}'", set()),
+        ("VERSION: '${NEXT}', NEXT: '${VERSON}'", {BASE, WORKER}),
+        ("VERSION: v1, NEXT: {from: VERSION, match: '('}", set()),
+        ("VERSION: {from: REGISTRY, match: '('}", {BASE, WORKER}),
+    ],
+)
+def test_an_invalid_variable_hides_only_what_uses_it(
+    new: str, hidden: set[str], tmp_path: Path
+) -> None:
+    """Images that do not use it are checked; their strings decide, and other variables."""
+    chosen = [one for one in MISTAKES if one.new in {"{{ pipp }}", "CPOY", "{{ target + }}"}]
+
+    errors = found(tmp_path, Mistake(MATRIX, "VERSION: v1", new, ""), *chosen)
+
+    assert [error[0] for error in errors] == [
+        MATRIX,
+        *(file for file in (BASE, TOOL, WORKER) if file not in hidden),
+    ]
 
 
 def test_many_mistakes_of_all_phases(tmp_path: Path) -> None:
