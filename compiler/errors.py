@@ -189,9 +189,8 @@ class Problems:
     def __init__(self, files: Iterable[str] = ()) -> None:
         """Take the files whose diagnostics come first, in this order."""
         self._files = tuple(files)
-        self._noted: dict[
-            tuple[str, str, Location | Argument | Repository], tuple[Diagnostic, list[str]]
-        ] = {}
+        self._noted: dict[tuple[str, str, object], tuple[Diagnostic, list[str]]] = {}
+        self._targets: set[str] = set()
 
     def add(self, diagnostic: Diagnostic, variant: str | None = None) -> None:
         """Note a diagnostic, and the target in which it was met if it depends on one."""
@@ -199,15 +198,21 @@ class Problems:
         _, variants = self._noted.setdefault(key, (diagnostic, []))
         if variant is not None:
             variants.append(variant)
+            self._targets.add(variant)
 
     def extend(self, diagnostics: Iterable[Diagnostic], variant: str | None = None) -> None:
         """Note several diagnostics, and the target in which they were met if they depend on one."""
         for diagnostic in diagnostics:
             self.add(diagnostic, variant)
 
+    def reject(self, error: CompileError, target: str) -> None:
+        """Note an invalid target, and the diagnostics of it that are not known yet."""
+        self._targets.add(target)
+        self.extend(error.diagnostics, target)
+
     def targets(self) -> frozenset[str]:
-        """Return the targets in which a diagnostic was met."""
-        return frozenset(name for _, variants in self._noted.values() for name in variants)
+        """Return the targets in which a diagnostic was met, or that depend on a known error."""
+        return frozenset(self._targets)
 
     def __bool__(self) -> bool:
         """Return whether anything was noted."""

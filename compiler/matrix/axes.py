@@ -237,9 +237,9 @@ def _value(
     reader: Reader,
 ) -> Value:
     """Return a value with its options; `platforms` narrows, so it is not among the fields."""
-    if not options.written:
-        return bare
     at = bare.route
+    if not options.written and reader.is_sound(at):
+        return bare
     changes = read_changes(options, at, axes=axes, images=images, reader=reader)
     platforms = changes["fields"].get("platforms")
     changes["fields"] = {

@@ -19,6 +19,7 @@ from compiler.matrix.parents import read_parent
 from compiler.matrix.pattern import read_pattern
 from compiler.matrix.reader import Reader
 from compiler.matrix.strings import TemplateString
+from compiler.matrix.unknown import UNKNOWN
 from compiler.source.document import Route
 
 
@@ -26,14 +27,17 @@ _ATTRIBUTES = {key.name: name for name, key in ImageOptions.declared.items()}
 
 
 def read_fields(options: BuildOptions, route: Route, reader: Reader) -> dict[str, Field]:
-    """Compile the fields of one level; null removes an inherited value."""
+    """Compile the fields of one level; null removes an inherited value, an invalid one hides it."""
     fields = {}
+    is_sound = reader.is_sound(route)
     attributes = options.written
     for name in ROWS:
+        at = (*route, name)
         if _ATTRIBUTES[name] not in attributes:
+            if not is_sound and not reader.is_sound(at):
+                fields[name] = Field(name=name, value=UNKNOWN, route=at)
             continue
         raw = getattr(options, _ATTRIBUTES[name])
-        at = (*route, name)
         if isinstance(raw, CacheOptions):
             raw = _cache(raw, at, reader)
         match raw:
@@ -43,7 +47,8 @@ def read_fields(options: BuildOptions, route: Route, reader: Reader) -> dict[str
                 value = read_tests(raw, at, reader)
             case _:
                 value = _compiled(raw, at, reader)
-        fields[name] = Field(name=name, value=value, route=at)
+        known = value if reader.is_sound(at) else UNKNOWN
+        fields[name] = Field(name=name, value=known, route=at)
     return fields
 
 
@@ -55,7 +60,10 @@ def merge(below: Mapping[str, Field], above: Mapping[str, Field]) -> dict[str, F
         if field is None or field.value is None:
             continue
         if name in MERGED and name in above and name in below and below[name].value is not None:
-            both = {**below[name].value, **above[name].value}  # type: ignore[dict-item]
+            values = below[name].value, above[name].value
+            both: Any = UNKNOWN
+            if not any(value is UNKNOWN for value in values):
+                both = {**values[0], **values[1]}  # type: ignore[dict-item]
             field = Field(name=name, value=both, route=field.route)
         fields[name] = field
     return fields
@@ -80,7 +88,7 @@ def read_changes(
     reader: Reader,
 ) -> LevelChanges:
     """Read the fields that an axis value, a row or an override sets."""
-    if not options.written:
+    if not options.written and reader.is_sound(route):
         return LevelChanges(settings={}, template=None, parent=None, fields={}, route=route)
     return LevelChanges(
         settings=reader.settings(options.set, (*route, "set")),

@@ -10,9 +10,12 @@ from dataclasses import replace
 
 from compiler.errors import CompileError
 from compiler.matrix.bake_strings import check_declared
+from compiler.matrix.field_table import ROWS
 from compiler.matrix.matrix import Image, Matrix, Variable
 from compiler.matrix.reader import Reader
 from compiler.matrix.strings import TemplateString
+from compiler.source.document import Route
+from compiler.source.routes import without_indexes
 
 
 _NO_INFLUENCE = frozenset({"groups", "lock", "output", "publish"})
@@ -20,6 +23,12 @@ _NO_INFLUENCE = frozenset({"groups", "lock", "output", "publish"})
 
 _OF_ALL = frozenset({"data", "defaults", "exclude", "include", "overrides", "set"})
 """Sections that every image depends on."""
+
+_DEPTHS: Mapping[object, int] = {"images": 1, "axes": 2, "defaults": 0, "overrides": 0}
+"""Section -> the number of names between it and a field."""
+
+_UNKNOWN = frozenset({*ROWS, "set"})
+"""Keys whose invalid values are unknown, so that only what uses them is not checked."""
 
 _OF_IMAGES = frozenset({*_NO_INFLUENCE, "images", "variables"})
 """Sections whose bake variables are not those of every image."""
@@ -35,7 +44,10 @@ def certain_images(
 ) -> dict[str, Image]:
     """Return the images that are free of errors, and whose parents are."""
     # Of a route, only the section and the name in it matter: there are few of these.
-    places = {(*route, None, None)[:2] for route in (*reader.invalid, *reader.valid.removed())}
+    routes = (*reader.invalid, *reader.valid.removed())
+    places = {(*route, None, None)[:2] for route in routes if not _is_unknown(route)}
+    parts = {name for section, name in places if section == "include" and isinstance(name, int)}
+    places -= {("include", part) for part in parts}
     if not places.isdisjoint(_EVERYTHING) or any(section in _OF_ALL for section, _ in places):
         return {}
     unknown = {name for section, name in places if section == "variables"}
@@ -47,9 +59,24 @@ def certain_images(
         for name, image in images.items()
         if ("images", name) not in places
         and name not in concerned
+        and image.part not in parts
         and places.isdisjoint(("axes", axis.name) for axis in image.axes)
     }
     return _with_parents(certain)
+
+
+def _is_unknown(route: Route) -> bool:
+    """Return whether an invalid value is read as unknown: data, a name of `set`, or a field."""
+    section, *names = without_indexes(route) or (None,)
+    if section == "include" and names:  # the values of a part
+        section, *names = names
+    if section in {"data", "set"}:
+        return bool(names)
+    depth = _DEPTHS.get(section, len(names))
+    key = names[depth] if depth < len(names) else None
+    if key in {"overrides", "rows"} and depth + 1 < len(names):
+        key = names[depth + 1]
+    return key in _UNKNOWN and (section, key) != ("axes", "platforms")
 
 
 def _images_with(

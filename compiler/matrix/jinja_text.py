@@ -14,6 +14,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import pass_environment
 
 from compiler.matrix.jinja_limits import NESTED, children, size
+from compiler.matrix.unknown import UNKNOWN, UnknownValueError
 
 
 TEXT_FILTERS = frozenset(
@@ -37,6 +38,7 @@ def as_text(value: Any) -> Any:
 
     Raises:
         PrintedError: the value has no text.
+        UnknownValueError: the value is not known.
     """
     if isinstance(value, str):
         return value
@@ -52,6 +54,8 @@ def as_text(value: Any) -> Any:
         raise PrintedError("a mapping is printed")
     if isinstance(value, (Iterator, *NESTED)):
         raise PrintedError("a list is printed")
+    if value is UNKNOWN:
+        raise UnknownValueError
     raise PrintedError(f"{'a function' if callable(value) else 'an object'} is printed")
 
 

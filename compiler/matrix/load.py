@@ -31,6 +31,7 @@ from compiler.matrix.pattern import read_pattern
 from compiler.matrix.publish import read_publish
 from compiler.matrix.reader import Reader
 from compiler.matrix.structures import supply_structures
+from compiler.matrix.unknown import UNKNOWN
 from compiler.matrix.variables import read_variables
 from compiler.source.document import Route, Source
 from compiler.source.positions import SourceText
@@ -116,9 +117,10 @@ def load_valid(source: Source, files: Files) -> Matrix:
     for image in images.values():
         if image.name not in certain:
             check_printed_text(image, variables, reader)
+    unknown = dict.fromkeys(data.keys() & reader.broken, UNKNOWN)
     return Matrix(
         source=reader.source,
-        data=data,
+        data={**data, **unknown},
         variables=variables,
         axes=axes,
         images=certain,

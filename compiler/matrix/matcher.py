@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from compiler.codes import Code
-from compiler.errors import did_you_mean
+from compiler.errors import did_you_mean, nearest
 from compiler.matrix.model import Scalar
 from compiler.source.globs import glob_matches
 
@@ -24,6 +24,8 @@ class Fault(NamedTuple):
     word: str
     message: str
     help: str
+    meant: str | None = None
+    """The known value that the item most likely means, if it is misspelt."""
 
 
 class Match(NamedTuple):
@@ -73,7 +75,9 @@ def match(words: Sequence[str], known: Sequence[str], *, null: bool = True) -> M
         matched = _take(word, known, unversioned, null=null)
         if isinstance(matched, Fault):
             faults.append(matched)
-            matched = everything if word.startswith("!") else frozenset()
+            matched = frozenset(n for n, text in enumerate(known) if text == matched.meant)
+            if word.startswith("!"):
+                matched = everything - matched
         taken.append(matched)
     if words and all(map(_is_negation, words, [known] * len(words))):
         values = everything.intersection(*taken)
@@ -118,7 +122,7 @@ def _take(
         matched = frozenset(n for n, text in enumerate(known) if glob_matches(text, word))
         return matched or _nothing(word, known)
     near = did_you_mean(word, known, otherwise=_there_are(known))
-    return Fault(Code.UNKNOWN_VALUE, word, f"has no value {word!r}", near)
+    return Fault(Code.UNKNOWN_VALUE, word, f"has no value {word!r}", near, nearest(word, known))
 
 
 def _in_range(

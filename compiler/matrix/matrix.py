@@ -13,6 +13,7 @@ from compiler.matrix.bake_strings import variables_in
 from compiler.matrix.derivation import Derivation
 from compiler.matrix.model import Scalar
 from compiler.matrix.strings import TemplateString
+from compiler.matrix.unknown import Unknown
 from compiler.matrix.verified_bases import VerifiedBases
 from compiler.source.document import Route, Source
 
@@ -27,7 +28,7 @@ class Setting:
 
     name: str
     tree: Any
-    """The value as YAML; each string with Jinja is a `TemplateString`."""
+    """The value as YAML, each string with Jinja a `TemplateString`; `UNKNOWN` if it is invalid."""
     constant: bool
     """Whether no string in it contains Jinja."""
     names: frozenset[str] = frozenset()
@@ -144,9 +145,13 @@ class Field:
         | Mapping[str, tuple[TemplateString, TemplateString]]
         | TagLists
         | WrittenTests
+        | Unknown
         | None
     )
-    """A flag, text, a list, a mapping (raw key -> (key, value)), tags or tests; None removes it."""
+    """A flag, text, a list, a mapping (raw key -> (key, value)), tags or tests.
+
+    None removes the field; an invalid value is `UNKNOWN`.
+    """
     route: Route
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
 from compiler.codes import Code
-from compiler.errors import did_you_mean, listed
+from compiler.errors import did_you_mean, listed, nearest
 from compiler.matrix.matcher import Fault, match, spelling
 from compiler.matrix.matrix import Axis, Image, Matcher, Pattern, Value
 from compiler.matrix.model import Scalar
@@ -51,18 +51,43 @@ def read_pattern(
             if matched is not None:
                 wanted = frozenset(known[n] for n in matched)
         elif name in axes:
-            matched = _read_matcher(name, values, axes[name].indexes, at, reader)
-            if matched is not None:
-                matchers[name] = Matcher(values=matched, lacking="null" in map(spelling, values))
+            matched = _read_matcher(name, values, axes[name].indexes, at, reader) or frozenset()
+            matchers[name] = Matcher(values=matched, lacking="null" in map(spelling, values))
         elif not reader.valid.is_removed(("axes",)):
-            reader.problem(
-                Code.UNKNOWN_AXIS,
-                no_axis(name),
-                at,
-                did_you_mean(name, [*axes, "image"], otherwise=f"the axes are {listed(axes)}"),
-                key=True,
-            )
+            matchers |= _report_axis(name, values, at, axes=axes, pattern=raw, reader=reader)
     return Pattern(matchers=matchers, images=wanted, route=route)
+
+
+def _report_axis(
+    name: str,
+    values: Sequence[Scalar],
+    at: Route,
+    *,
+    axes: Mapping[str, Axis],
+    pattern: Collection[str],
+    reader: Reader,
+) -> dict[str, Matcher]:
+    """Report an unknown axis; return the matcher for the axis that it most likely means.
+
+    Without a similar axis that has the values and is not in the pattern, return none.
+    """
+    known = [*axes, "image"]
+    meant = nearest(name, known)
+    matcher: dict[str, Matcher] = {}
+    if meant is not None and meant in axes and meant not in pattern:
+        words = [spelling(value) for value in values]
+        matched = match(words, list(axes[meant].indexes))
+        if not matched.faults:
+            matcher = {meant: Matcher(values=matched.values, lacking="null" in words)}
+    reader.problem(
+        Code.UNKNOWN_AXIS,
+        no_axis(name),
+        at,
+        did_you_mean(name, known, otherwise=f"the axes are {listed(axes)}"),
+        key=True,
+        repaired=bool(matcher),
+    )
+    return matcher
 
 
 def _read_matcher(
@@ -77,7 +102,8 @@ def _read_matcher(
     matched = match(words, list(known), null=name != "image")
     for fault in () if name in reader.incomplete else matched.faults:
         code, message = worded(fault, name)
-        reader.problem(code, message, (*at, words.index(fault.word)), fault.help)
+        place = (*at, words.index(fault.word))
+        reader.problem(code, message, place, fault.help, repaired=fault.meant is not None)
     for text in matched.unversioned:
         reader.warn(
             Code.NOT_A_VERSION,

@@ -17,9 +17,11 @@ from compiler.matrix.matrix import Setting
 from compiler.matrix.model import is_expression
 from compiler.matrix.strings import Strings, TemplateString
 from compiler.matrix.template_files import TemplateFiles
+from compiler.matrix.unknown import UNKNOWN, UnknownValueError
 from compiler.matrix.validation import Validation
 from compiler.source.document import Route, Source
 from compiler.source.project_files import Files
+from compiler.source.routes import Routes
 
 
 _VARIABLE = re.compile(r"(?<!\$)(\$\{[A-Za-z][A-Za-z0-9_]*\})")
@@ -40,7 +42,7 @@ class Reader:
         """Names of `data`, and of variables as `${NAME}`, whose values are unknown."""
         self.incomplete: set[str] = set()
         """Axes with a value that is not known, because it is invalid."""
-        self.invalid: set[Route] = set()
+        self.invalid = Routes()
         """Routes of invalid values that were not repaired."""
         self.late_warnings = Problems()
         """Warnings of strings, which are added when they are rendered."""
@@ -94,9 +96,7 @@ class Reader:
 
     def is_sound(self, route: Route) -> bool:
         """Return whether the value at a route is valid as a whole."""
-        return not self.valid.is_emptied(route) and not any(
-            invalid[: len(route)] == route for invalid in self.invalid
-        )
+        return not (self.valid.is_emptied(route) or self.invalid.any_within(route))
 
     def warn(self, code: Code, message: str, route: Route, help_: str = "") -> None:
         """Report a warning at a route."""
@@ -141,11 +141,11 @@ class Reader:
         """Skip a string that uses an unknown value, because that error is already reported.
 
         Raises:
-            CompileError: the string uses such a value; without a diagnostic.
+            UnknownValueError: the string uses such a value.
         """
         is_unknown = self.data_is_unknown and not text.names <= GLOBALS.keys()
         if is_unknown or not self.broken.isdisjoint(text.names):
-            raise CompileError([])
+            raise UnknownValueError
 
     def settings(self, raw: Mapping[str, Any] | None, route: Route) -> dict[str, Setting]:
         """Compile the strings of a `set` at any depth."""
@@ -155,8 +155,14 @@ class Reader:
             tree = self._tree(value, at)
             texts = list(_texts(tree))
             names = frozenset[str]().union(*(text.names for text in texts))
+            if not self.is_sound(at):
+                tree = UNKNOWN
             settings[name] = Setting(
-                name=name, tree=tree, constant=not texts, names=names, route=at
+                name=name,
+                tree=tree,
+                constant=not texts and tree is not UNKNOWN,
+                names=names,
+                route=at,
             )
         return settings
 
@@ -203,7 +209,10 @@ def grow(tree: Any, scope: Mapping[str, Any]) -> Any:
 
     Raises:
         CompileError: a string cannot be evaluated.
+        UnknownValueError: an error in the value is already reported.
     """
+    if tree is UNKNOWN:
+        raise UnknownValueError
     if isinstance(tree, TemplateString):
         exact = tree.raw.strip("\n")  # a block of YAML ends in a newline
         return tree.evaluate(scope) if exact == exact.strip() else tree.render(scope)

@@ -14,6 +14,7 @@ from compiler.matrix.jinja_sandbox import Sandbox
 from compiler.matrix.jinja_text import PrintedError
 from compiler.matrix.jinja_versions import NAMES as VERSION_FILTERS
 from compiler.matrix.template_files import TemplateFiles
+from compiler.matrix.unknown import UNKNOWN, UnknownValueError
 from compiler.source.document import Route, Source
 
 
@@ -166,6 +167,8 @@ class TemplateString:
         except Exception as error:
             # Any exception of a user's expression is an error in the input.
             raise self.failure(error, scope) from error
+        if value is UNKNOWN:
+            raise UnknownValueError
         if self._drops:
             self.warn_of_dropped()
         return value
@@ -204,6 +207,8 @@ class TemplateString:
 
     def failure(self, error: Exception, scope: Mapping[str, Any]) -> CompileError:
         """Return the error for an exception of Jinja with this string and scope."""
+        if isinstance(error, UnknownValueError):
+            return error
         from compiler.matrix.jinja_errors import explain, place
 
         known = [name for name, value in scope.items() if not callable(value)]

@@ -25,6 +25,7 @@ from compiler.matrix.model import (
 from compiler.matrix.type_remedies import type_remedy
 from compiler.source.document import Route, Source
 from compiler.source.edits import Edit, Enclose, Remove, Rename, Replace
+from compiler.source.routes import Routes, without_indexes
 
 
 _MOST_ROUNDS = 20
@@ -69,18 +70,17 @@ class Validation:
         self.source = source
         """The document without its invalid values, as far as it was validated."""
         self._report = report
-        self._removed: set[Route] = set()
+        self._removed = Routes()
         """Routes of removed values, without indexes: removing an entry shifts later entries."""
 
     def is_removed(self, route: Route) -> bool:
         """Return whether the value, or one that contains it, was removed or replaced."""
-        names = _names(route)
+        names = without_indexes(route)
         return any(names[:n] in self._removed for n in range(1, len(names) + 1))
 
     def is_emptied(self, route: Route) -> bool:
         """Return whether a value in the mapping at a route was removed or replaced."""
-        names = _names(route)
-        return any(removed[: len(names)] == names for removed in self._removed)
+        return self._removed.any_within(without_indexes(route))
 
     def removed(self) -> frozenset[Route]:
         """Return the routes of removed and replaced values, without the indexes of lists."""
@@ -92,7 +92,7 @@ class Validation:
             is_named = len(route) == _NAMED and route[0] in _STAND_INS
             removal = Replace(_STAND_INS[str(route[0])]) if is_named else Remove()
             edits = {**edits, route: removal}
-            self._removed.add(_names(route))
+            self._removed.add(without_indexes(route))
         if edits:
             self.source = self.source.edited(edits)
 
@@ -117,25 +117,25 @@ class Validation:
             for fault in faults:
                 where = self.source.existing(fault.at[:-1] if fault.is_missing else fault.at)
                 edit = self._recovery(fault, where)
-                known = _names(fault.at) in recovered or fault.is_misspelt(misspelt)
-                known |= fault.is_missing and _names(fault.at) in self._removed
+                known = without_indexes(fault.at) in recovered or fault.is_misspelt(misspelt)
+                known |= fault.is_missing and without_indexes(fault.at) in self._removed
                 if not (known or fault.is_single_pattern):
                     self._describe(fault, repaired=isinstance(edit, Rename | Enclose))
                 if where == route and level in _REQUIRED:
                     missing = _REQUIRED[level]
                 elif where == route:  # no value of this level is valid
-                    self._removed.add(_names(route))
+                    self._removed.add(without_indexes(route))
                     return level.read({})
                 else:
                     edits[where] = edit
-                changed = _names(fault.at if where == route else where)
+                changed = without_indexes(fault.at if where == route else where)
                 recovered.add(changed)
                 if isinstance(edit, Rename):
                     recovered.add((*changed[:-1], edit.key))
                 elif not isinstance(edit, Enclose):
                     self._removed.add(changed)
             self.source = self.source.edited(edits)
-        self._removed.add(_names(route))
+        self._removed.add(without_indexes(route))
         return level.read(_REQUIRED.get(level, {}))
 
     def _value(self, route: Route) -> Any:
@@ -211,8 +211,3 @@ class _Fault:
             at[:-1] == self.at[:-1] and nearest(str(at[-1]), self.known) == self.name
             for at in misspelt
         )
-
-
-def _names(route: Route) -> Route:
-    """Return a route without indexes."""
-    return tuple(step for step in route if not isinstance(step, int) or isinstance(step, bool))

@@ -10,6 +10,7 @@ from compiler.matrix.field_table import MERGED
 from compiler.matrix.matrix import Changes, Field, Matrix, Parent, TagLists, WrittenTests
 from compiler.matrix.reader import grow
 from compiler.matrix.strings import TemplateString
+from compiler.matrix.unknown import UNKNOWN
 from compiler.source.document import Route
 from compiler.targets.field_rendering import renderer
 
@@ -131,10 +132,13 @@ def _items(change: Changes, variables: Collection[str], *, settings: bool) -> di
     if change.parent is not None:
         named = _named(change.parent)
         items["from", ""] = _Setter(named, lambda _: named, change.parent.route)
-    for setting in change.settings.values() if settings else ():
+    known = (setting for setting in change.settings.values() if setting.tree is not UNKNOWN)
+    for setting in known if settings else ():
         render = partial(grow, setting.tree)
         items["set", setting.name] = _Setter(_written(setting.tree), render, setting.route)
     for name, field in change.fields.items():
+        if field.value is UNKNOWN:
+            continue
         if field.value is None:
             items[name, ""] = _Setter(None, lambda _: None, field.route)
         elif name in MERGED and isinstance(field.value, Mapping):

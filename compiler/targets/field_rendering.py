@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Collection, Mapping
 from functools import update_wrapper
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeAlias, TypeVar
 
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic
@@ -12,6 +12,7 @@ from compiler.matrix.bake_strings import BakeString, interpolate
 from compiler.matrix.field_table import ROWS, Kind
 from compiler.matrix.matrix import Entry, Field, TagLists, WrittenTests
 from compiler.matrix.strings import TemplateString
+from compiler.matrix.unknown import Unknown, UnknownValueError
 from compiler.targets.image_tests import ImageTest, render_tests
 
 
@@ -52,6 +53,8 @@ def renderer(field: Field, variables: Collection[str]) -> Renderer:
     several tags, separated by white space. Annotations become bake's list of `key=value`.
     """
     value = field.value
+    if isinstance(value, Unknown):
+        return _unknown
     if isinstance(value, bool):
         return lambda _: value
     if isinstance(value, TemplateString):
@@ -88,6 +91,10 @@ def renderer(field: Field, variables: Collection[str]) -> Renderer:
             _texts(pairs),
         )
     return _remembered(lambda scope: _mapping(pairs, scope, variables), _texts(pairs))
+
+
+def _unknown(_: Mapping[str, Any]) -> NoReturn:
+    raise UnknownValueError
 
 
 def _texts(entry: Entry) -> list[TemplateString]:

@@ -73,7 +73,7 @@ class Platforms:
                     for item in text.items(subject.scope)
                 )
             except CompileError as error:
-                errors.extend(error.diagnostics)
+                self._problems.reject(error, subject.name)
                 break
             route: Route = (*value.route, "platforms")
             own = self._known(texts, partial(_nth, locate, route), errors)

@@ -21,7 +21,7 @@ def render_template_name(
     try:
         template = named.render(scope)
     except CompileError as error:
-        problems.extend(error.diagnostics, name)
+        problems.reject(error, name)
         return None
     if named.route[-1] == "dockerfile":
         return EXISTING + posixpath.normpath(template)
@@ -40,9 +40,10 @@ def render_fields(
         except CompileError as error:
             from compiler.matrix.undefined_names import further_errors
 
-            problems.extend(error.diagnostics, name)
+            problems.reject(error, name)
             again = partial(_first_error, getattr(render, "__wrapped__", render))
-            problems.extend(further_errors(error.diagnostics[0], scope, again), name)
+            for first in error.diagnostics[:1]:
+                problems.extend(further_errors(first, scope, again), name)
             invalid.add(field)
             continue
         if rendered or rendered is False:
@@ -55,7 +56,7 @@ def _first_error(render: Renderer, scope: Mapping[str, Any]) -> Diagnostic | Non
     try:
         render(scope)
     except CompileError as error:
-        return error.diagnostics[0]
+        return next(iter(error.diagnostics), None)
     return None
 
 
@@ -72,5 +73,5 @@ def render_aliases(
             interpolate(alias.tag, alias.tag.render(scope), matrix.variables) for alias in aliases
         )
     except CompileError as error:
-        problems.extend(error.diagnostics, name)
+        problems.reject(error, name)
         return ()

@@ -142,7 +142,7 @@ class _Resolver:
         try:
             scope = self._scope(named, spec, parent)
         except CompileError as error:
-            problems.extend(error.diagnostics, name)
+            problems.reject(error, name)
             return None
         assert spec.template is not None  # noqa: S101 - a scope is that of a template
         template = render_template_name(spec.template, scope, name, problems)
@@ -192,8 +192,10 @@ class _Resolver:
     def _scope(self, named: Named, spec: BuildSpec, parent: str | None) -> dict[str, Any]:
         """Return the names that the template and the fields of a variant see.
 
+        Invalid values of `set` are unknown.
+
         Raises:
-            CompileError: a value of `set` is invalid, levels set different values, or there is no
+            CompileError: names of `set` form a cycle, levels set different values, or there is no
                 template.
         """
         variant, axes, name, joined = named
@@ -202,7 +204,9 @@ class _Resolver:
         scope = {**context.scope, **axes}
         if context.settings or spec.settings or not context.plain:
             scope["image"] = image.name
-            scope.update(self._settings.of(context.settings, values, spec.settings, scope))
+            evaluated = self._settings.of(context.settings, values, spec.settings, scope)
+            scope.update(evaluated.values)
+            self._problems.extend(evaluated.errors, name)
         scope.update(image=image.name, target=name, variant=joined, parent=parent)
         if spec.contests:
             reject_conflicts(spec.contests, scope, self._matrix)

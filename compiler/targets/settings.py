@@ -5,17 +5,27 @@ level replaces is not evaluated, since it may be valid only in variants that kee
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from compiler.codes import Code
 from compiler.errors import CompileError, Diagnostic
 from compiler.matrix.matrix import Matrix, Setting, Value
 from compiler.matrix.reader import grow
+from compiler.matrix.unknown import UNKNOWN
 from compiler.targets.field_rendering import remembered
 from compiler.targets.graph import cycles, ordered
 
 
 _Chosen: TypeAlias = dict[str, Setting]
+
+
+class Evaluated(NamedTuple):
+    """The values of `set` in one variant."""
+
+    values: dict[str, Any]
+    """Name -> value; `UNKNOWN` if it cannot be evaluated, or if two values of axes conflict."""
+    errors: tuple[Diagnostic, ...] = ()
+    """What is wrong with the unknown values, as far as it is not reported yet."""
 
 
 class Settings:
@@ -34,7 +44,7 @@ class Settings:
         values: tuple[Value, ...],
         overriding: Iterable[Setting],
         scope: Mapping[str, Any],
-    ) -> dict[str, Any]:
+    ) -> Evaluated:
         """Return the values of all names, in the order of the levels.
 
         Args:
@@ -44,8 +54,7 @@ class Settings:
             scope: the other names that strings see.
 
         Raises:
-            CompileError: a string cannot be evaluated, names form a cycle, or two values of axes
-                conflict.
+            CompileError: names form a cycle.
         """
         chosen = {setting.name: setting for setting in inherited}
         overrides = {setting.name: setting for setting in overriding}
@@ -60,12 +69,12 @@ class Settings:
                 owners[setting.name] = setting
         chosen |= owners | overrides
         if not rivals and all(setting.constant for setting in chosen.values()):
-            return {name: setting.tree for name, setting in chosen.items()}
+            return Evaluated({name: setting.tree for name, setting in chosen.items()})
         return self._evaluated(chosen, rivals, scope)
 
     def _evaluated(
         self, chosen: _Chosen, rivals: Sequence[Setting], scope: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    ) -> Evaluated:
         """Return the values of names, each evaluated after those that it uses."""
         seen = dict(scope)
         errors: list[Diagnostic] = []
@@ -89,10 +98,11 @@ class Settings:
                         differs.add(rival.name)
                         errors.append(self._conflict(chosen[rival.name], rival))
                 except CompileError as error:
+                    differs.add(rival.name)
                     errors += error.diagnostics
-        if errors:
-            raise CompileError(errors)
-        return {name: seen[name] for name in chosen}
+        unknown = failed | differs
+        values = {name: UNKNOWN if name in unknown else seen[name] for name in chosen}
+        return Evaluated(values, tuple(errors))
 
     def _order(self, chosen: _Chosen) -> list[str]:
         """Return names so that each follows those that it uses.

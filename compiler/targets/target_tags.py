@@ -134,7 +134,7 @@ def with_platform_tags(
         try:
             rendered: Any = render(subject.of_platform(platform).scope)
         except CompileError as error:
-            problems.extend(error.diagnostics, subject.name)
+            problems.reject(error, subject.name)
             break
         for texts, moving in ((rendered.tags, False), (rendered.moving, True)):
             group = _group(tags.repositories, "platform-tags", texts, moving=moving)

@@ -24,6 +24,9 @@ axes:
     true: {platforms: [linux/amd64], only: {python: ">=3.11"}, set: {cuda: 12.8}}
 set: {pip: "26.0"}
 exclude: [{python: 3.12, gpu: true}]
+overrides:
+  - when: {python: 3.10, image: [base, tool]}
+    annotations: {support: "old {{ python }}"}
 defaults:
   template: Dockerfile.j2
   platforms: [linux/amd64, linux/arm64]
@@ -97,7 +100,16 @@ MISTAKES = [
     Mistake(MATRIX, 'publish: {version: "${VERSION}"}', "publish: {version: x}", "undeclared-vari"),
     Mistake(MATRIX, "3.12]\n  gpu", "3.12, 3.11]\n  gpu", "duplicate-value"),
     Mistake(MATRIX, "VERSION: v1", "VERSION: v1, NEXT: '${VERSON}'", "undeclared-variable"),
+    Mistake(MATRIX, "exclude: [{python", "exclude: [{pyton", "unknown-axis"),
+    Mistake(MATRIX, "exclude: [{python: 3.12", "exclude: [{python: 3.13", "unknown-value"),
+    Mistake(MATRIX, "when: {python", "when: {pyton", "unknown-axis"),
+    Mistake(MATRIX, "old {{ python }}", "old {{ python + }}", "template-syntax"),
+    Mistake(MATRIX, 'pip: "26.0"', "pip: '{{ 26 + }}'", "template-syntax"),
+    Mistake(MATRIX, "project.json", "projct.json", "missing-file"),
+    Mistake(MATRIX, "cuda: 12.8", "cuda: '{{ 12 + }}'", "template-syntax"),
     # Variants and targets.
+    Mistake(MATRIX, 'pip: "26.0"', "pip: '{{ cudda }}'", "undefined-name"),
+    Mistake(MATRIX, "{support:", "{support: a, '{{ x }}':", "undefined-name"),
     Mistake(MATRIX, "worker:{{ variant }}-", "Worker:{{ variant }}-", "illegal-tag"),
     Mistake(MATRIX, "base:{{ variant }}-", "base:", "duplicate-tag"),
     Mistake(MATRIX, "-${VERSION}", "-${VERSON}", "undeclared-variable"),
@@ -136,14 +148,14 @@ def write(folder: Path, mistakes: tuple[Mistake, ...]) -> None:
 
 
 def found(folder: Path, *mistakes: Mistake) -> list[tuple[str, int, int, str]]:
-    """Return file, line, column and text of each error."""
+    """Return file, line, column and text of each error, without the targets that have it."""
     write(folder, mistakes)
     try:
         compile_matrix(folder / "matrix.yaml")
     except CompileError as error:
         places = [one.file_location for one in error.diagnostics]
         return [
-            (place.path, place.line, place.column, f"{one.code}: {one.message}")
+            (place.path, place.line, place.column, f"{one.code}: {one.message.split(' (in ')[0]}")
             for place, one in zip(places, error.diagnostics, strict=True)
         ]
     return []
@@ -173,8 +185,14 @@ def alone(
 
 HIDES = {
     # An image with an unknown part has no targets: its template is not rendered.
-    "labels: [team]": {"CPOY", "RNU", "Worker:{{ variant }}-", "shm-size: big", "token"},
     "from: bse": {"CPOY", "RNU", "Worker:{{ variant }}-", "shm-size: big", "token"},
+    # Rendering ends where a template uses an unknown value.
+    "pip: '{{ 26 + }}'": {"{{ project.nam }}", "CUDA={{ cdua }}"},
+    "pip: '{{ cudda }}'": {"{{ project.nam }}", "CUDA={{ cdua }}", "target:workr-3_12", "--from=4"},
+    "projct.json": {"{{ project.nam }}"},
+    # Links are not checked for an image of which a target has an error.
+    "old {{ python + }}": {"target:workr-3_12"},
+    "{support: a, '{{ x }}':": {"target:workr-3_12"},
     # A file that is not read has no errors, and neither has one that is not parsed.
     "template: tol.j2": {"{{ target + }}", "FORM scratch", "--from=4"},
     "{{ target + }}": {"FORM scratch", "--from=4"},
@@ -235,6 +253,24 @@ def test_an_invalid_variable_hides_only_what_uses_it(
     ]
 
 
+@pytest.mark.parametrize("form", ['"{{ project.gpus }}"', "{{ + }}", "[[1]]", "5", "{}"])
+def test_a_rule_about_an_invalid_axis_applies_to_no_other_image(form: str, tmp_path: Path) -> None:
+    """An override for values of an invalid axis does not concern images without that axis."""
+    files = dict(FILES)
+    axis = FILES[MATRIX].partition("  gpu:\n")[2].partition("set: {pip")[0]
+    override = "overrides:\n  - {when: {gpu: true}, labels: {gpu: '{{ cuda }}'}}\n"
+    files[MATRIX] = FILES[MATRIX].replace(f"  gpu:\n{axis}", f"  gpu: {form}\n")
+    files[MATRIX] = files[MATRIX].replace("overrides:\n", override)
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    with pytest.raises(CompileError) as caught:
+        compile_matrix(tmp_path / "matrix.yaml")
+
+    assert {one.file_location.line for one in caught.value.diagnostics} == {5}
+
+
 def test_many_mistakes_of_all_phases(tmp_path: Path) -> None:
     """Mistakes in all files and phases are reported together, those of matrix.yaml first."""
     wanted = {"  smoke: {pyton", "shm-size: big", "{{ pipp }}", "CDUA={{ cdua }}", "CPOY", "RNU"}
@@ -291,6 +327,23 @@ def test_a_part_comes_after_the_matrix(tmp_path: Path) -> None:
 
     places = [one.file_location.path for one in caught.value.diagnostics]
     assert places == [MATRIX, "part.yaml", TOOL]
+
+
+def test_an_invalid_rule_of_a_part_concerns_only_its_images(tmp_path: Path) -> None:
+    """What a part sets for its images does not hide the errors of the others."""
+    write(tmp_path, (MISTAKES[-3],))
+    with (tmp_path / "matrix.yaml").open("a") as matrix:
+        matrix.write("include: [part.yaml]\n")
+    (tmp_path / "templates/part.j2").write_text("FORM scratch\n")
+    (tmp_path / "part.yaml").write_text(
+        "exclude: [{color: red}]\nimages: {other: {axes: [], template: part.j2}}\n"
+    )
+
+    with pytest.raises(CompileError) as caught:
+        compile_matrix(tmp_path / "matrix.yaml")
+
+    places = [one.file_location.path for one in caught.value.diagnostics]
+    assert places == ["part.yaml", TOOL]
 
 
 def test_the_targets_with_an_error_are_counted(tmp_path: Path) -> None:

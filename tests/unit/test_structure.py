@@ -13,6 +13,7 @@ SOURCES = [path for path in sorted(COMPILER.rglob("*.py")) if "sample" not in pa
 LONG = 250
 ARGUMENTS = {
     "codes.py": "one table: each diagnostic code with its meaning, example and remedy",
+    "errors.py": "one vocabulary: diagnostics, their locations, hints, and collecting them",
     "matrix/axes.py": "one reader: axes, their values and what a value carries",
     "matrix/field_table.py": "one table: a row for each field of an image",
     "matrix/json_schema_rules.py": "one table: the rules that pydantic does not export",
