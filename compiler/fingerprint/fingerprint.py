@@ -20,10 +20,11 @@ from compiler.fingerprint.context_files import (
     layout_folder,
 )
 from compiler.fingerprint.set_overrides import DECIDING, OverrideError
-from compiler.fingerprint.target_reads import Parsed, TargetReads
+from compiler.fingerprint.target_reads import TargetReads
 from compiler.lock.mirror import resolved_mirror, without_mirror
 from compiler.output.artifact import Compilation
 from compiler.output.bake_resolved import ResolvedPlan
+from compiler.render.build_inputs import BuildInputs
 from compiler.render.canonical import EPOCH
 from compiler.render.context_reads import Reach, Reads
 from compiler.source.file_system import DISK, FileSystem
@@ -109,7 +110,7 @@ class ProjectInputs:
         """
         self._folder, self._shown = folder, shown
         self.trees = Trees(folder, disk)
-        self.parsed: dict[Parsed, Reads] = {}
+        self.parsed: dict[BuildInputs, Reads] = {}
         """What each Dockerfile reads."""
         self._composed: _Composed | None = None
 

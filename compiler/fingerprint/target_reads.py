@@ -2,20 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TypeAlias
 
 from compiler.external.addresses import is_folder
 from compiler.external.references import context_name
 from compiler.render.build_arguments import can_change_image, is_predefined
-from compiler.render.context_reads import Reads, reads
-from compiler.render.frontends import frontend_argument
+from compiler.render.build_inputs import BuildInputs, build_inputs
+from compiler.render.context_reads import Reads
 from compiler.targets.links import linked_target
-
-
-_Triggers: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
-"""Named contexts, each with the instructions that its image triggers."""
-Parsed: TypeAlias = tuple[str, str, tuple[str, ...], _Triggers, str]
-"""What `reads` takes: a Dockerfile, its stage, named contexts, `_Triggers` and a frontend."""
 
 
 class TargetReads:
@@ -25,7 +18,7 @@ class TargetReads:
         self,
         texts: Mapping[str, str],
         fields: Mapping[str, Mapping[str, object]],
-        known: dict[Parsed, Reads],
+        known: dict[BuildInputs, Reads],
     ) -> None:
         """Take the plan.
 
@@ -60,21 +53,15 @@ class TargetReads:
         triggers = {
             key: lines
             for key, other in self.linked(name).items()
-            if (lines := self._read(other, ()).triggers)
+            if (lines := self._read(other, {}).triggers)
         }
-        return self._read(name, tuple(triggers.items()))
+        return self._read(name, triggers)
 
-    def _read(self, name: str, triggers: _Triggers) -> Reads:
-        text, contexts = self._texts[name], tuple(self.contexts(name))
-        stage = str(self._fields[name].get("target", ""))
-        frontend = frontend_argument(self._fields[name].get("args", {}))  # type: ignore[arg-type]
-        key = (text, stage, contexts, triggers, frontend)
-        if key not in self._known:
-            lines = dict(triggers)
-            self._known[key] = reads(
-                text, stage=stage, contexts=contexts, triggers=lines, frontend=frontend
-            )
-        return self._known[key]
+    def _read(self, name: str, triggers: Mapping[str, tuple[str, ...]]) -> Reads:
+        inputs = build_inputs(self._texts[name], self._fields[name], triggers)
+        if inputs not in self._known:
+            self._known[inputs] = inputs.reads()
+        return self._known[inputs]
 
     def arguments(self, name: str) -> frozenset[str]:
         """Return the build arguments that can change a target's image."""

@@ -16,11 +16,9 @@ from compiler.matrix.field_table import TABLE
 from compiler.render.build_arguments import can_change_image
 from compiler.render.dockerfile import DockerfileError, read
 from compiler.render.dockerfile_words import UNKNOWN
-from compiler.render.frontends import frontend_argument
 from compiler.render.render import Dockerfile
 from compiler.targets.graph import ordered
 from compiler.targets.links import link_to, linked_target
-from compiler.targets.target import Target
 
 
 if TYPE_CHECKING:
@@ -70,32 +68,15 @@ class _Alike:
     @cached_property
     def _read(self) -> "Reads":
         """What the first Dockerfile reads."""
-        from compiler.render.context_reads import reads
+        from compiler.render.build_inputs import build_inputs
 
         target, text, _ = self._dockerfiles[self._first]
-        contexts: Mapping[str, str] = target.fields.get("contexts", {})  # type: ignore[assignment]
         parents = (self._dockerfiles[parent] for parent in self._links.get(self._first, ()))
         triggers = {
-            name: reads(
-                parent.text, stage=_stage(parent.target), frontend=_frontend(parent.target)
-            ).triggers
+            name: build_inputs(parent.text, parent.target.fields).reads().triggers
             for name, parent in zip(target.links, parents, strict=False)
         }
-        return reads(
-            text,
-            stage=_stage(target),
-            contexts=contexts,
-            triggers=triggers,
-            frontend=_frontend(target),
-        )
-
-
-def _stage(target: Target) -> str:
-    return str(target.fields.get("target", ""))
-
-
-def _frontend(target: Target) -> str:
-    return frontend_argument(target.fields.get("args", {}))  # type: ignore[arg-type]
+        return build_inputs(text, target.fields, triggers).reads()
 
 
 def sameness(dockerfiles: tuple[Dockerfile, ...]) -> list[int]:

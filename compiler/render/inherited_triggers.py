@@ -4,13 +4,11 @@ They run directly after `FROM`, in the context of the child, so the parent alone
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
 
 from compiler.external.references import context_name, lookup_name
 from compiler.render.context_sources import context_sources
 from compiler.render.dockerfile import DockerfileError, Instruction, ParsedDockerfile, Stage, read
 from compiler.render.dockerfile_rules import Finding
-from compiler.render.frontends import frontend_argument
 from compiler.render.instruction_checks import Checked, problems
 from compiler.render.mounted_ids import missing, mounts, provided
 from compiler.render.render import Dockerfile
@@ -91,14 +89,11 @@ class InheritedTriggers:
         if dockerfile is None or _KEYWORD not in dockerfile.text.lower():
             return ()
         if name not in self._triggers:
-            from compiler.render.context_reads import reads
+            from compiler.render.build_inputs import build_inputs
 
-            fields: Mapping[str, Any] = dockerfile.target.fields
-            stage = str(fields.get("target", ""))
-            frontend = frontend_argument(fields.get("args", {}), self._variables)
-            contexts = fields.get("contexts", {})
-            result = reads(dockerfile.text, stage=stage, contexts=contexts, frontend=frontend)
-            self._triggers[name] = result.triggers
+            fields = dockerfile.target.fields
+            inputs = build_inputs(dockerfile.text, fields, variables=self._variables)
+            self._triggers[name] = inputs.reads().triggers
         return self._triggers[name]
 
     def _added(
