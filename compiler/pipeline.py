@@ -10,7 +10,6 @@ from compiler.constants import LOCK, MAX_VARIANTS
 from compiler.errors import CompileError, Diagnostic, Location, Problems, allow_hints
 from compiler.matrix.load import load_valid
 from compiler.matrix.matrix import Matrix
-from compiler.matrix.variables import evaluate
 from compiler.output.artifact import Compilation
 from compiler.source.document import LIMIT, Source
 from compiler.source.file_system import DISK, FileSystem
@@ -77,30 +76,6 @@ def plan_valid(files: Files, name: str, *, limit: int = MAX_VARIANTS) -> Plan:
             variant for variant in variants if (variant.image.name, variant.values) not in existing
         ]
     return plan(matrix, targets, problems, missing)
-
-
-def environment_errors(
-    planned: Plan, files: Files, environment: Mapping[str, str]
-) -> tuple[Diagnostic, ...]:
-    """Return the errors that targets have with the variables of an environment.
-
-    Compiling finds them in the defaults: invalid or duplicate tags, unknown platforms. A derived
-    variable without a value is not among them.
-
-    Args:
-        planned: a valid plan.
-        files: the project's files, from which it was planned.
-        environment: the environment; its variables have precedence over their defaults.
-    """
-    variables = planned.matrix.variables
-    values, missing = evaluate(variables, environment)
-    if all(values[name] == variable.resolved != "" for name, variable in variables.items()):
-        return ()
-    values = {**values, **{name: name.lower() for name in missing}}
-    problems = Problems()
-    matrix, variants = expand(planned.matrix, problems, len(planned.targets))
-    resolve(matrix, variants, files, problems, values)
-    return problems.diagnostics()
 
 
 def _problems(files: Files, name: str, matrix: Matrix) -> Problems:

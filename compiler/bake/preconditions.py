@@ -1,13 +1,12 @@
 """Check the environment before a build: no filters in it, and a suitable buildx."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from compiler.codes import Code
 from compiler.constants import BAKE_FILE, OLDEST_BUILDX
 from compiler.errors import Argument, CompileError, Diagnostic, Location
 from compiler.external import buildx
 from compiler.matrix.field_table import ROWS, TABLE
-from compiler.output.bake_resolved import ResolvedPlan
 from compiler.output.source_policy import SOURCE_POLICY
 from compiler.targets.plan import Plan
 
@@ -113,42 +112,5 @@ def require_fields(plan: Plan) -> None:
         for row in TABLE
         if row.name in used and installed < tuple(map(int, row.since.split(".")))
     ]
-    if errors:
-        raise CompileError(errors)
-
-
-def require_values(
-    resolved: ResolvedPlan,
-    names: Collection[str],
-    *,
-    moves: bool = False,
-    published: bool = False,
-) -> None:
-    """Check that each variable that these targets use has a value in the environment.
-
-    Args:
-        resolved: the plan for the environment.
-        names: the targets.
-        moves: whether floating tags count, as they do if `MOVING` is true.
-        published: whether the tags that only `publish` creates count.
-
-    Raises:
-        CompileError: an error for each derived variable whose expression does not match.
-    """
-    matrix = resolved.plan.matrix
-    errors = []
-    for name in resolved.missing_in(names, moves=moves, published=published):
-        derivation = matrix.variables[name].derivation
-        assert derivation is not None  # noqa: S101 - only a derived variable lacks its own value
-        text = resolved.variables[derivation.source]
-        errors.append(
-            Diagnostic(
-                code=Code.NO_VALUE,
-                message=f"variable {name!r} has no value: its expression does not match {text!r}, "
-                f"the value of {derivation.source!r}",
-                location=matrix.source.locate(("variables", name)),
-                help=f"set {name} in the environment, or change {derivation.source}",
-            )
-        )
     if errors:
         raise CompileError(errors)

@@ -96,7 +96,7 @@ def build_(
     """
     invocation = Invocation.of(context)
     reject_idle_arguments(PassingOn.passed(context))
-    from compiler.bake.preconditions import require_values
+    from compiler.bake.environment_values import require_values
     from compiler.output.bake_resolved import ResolvedPlan
 
     if platforms:
@@ -108,7 +108,8 @@ def build_(
             click.echo(_empty_summary(output_format), nl=False)
             return
         resolved = ResolvedPlan(compiled.plan, os.environ)
-        require_values(resolved, [name.removesuffix(TEST_SUFFIX) for name in names])
+        targets = [name.removesuffix(TEST_SUFFIX) for name in names]
+        require_values(resolved, invocation.files(), targets)
         dates, overrides, uncached = _overrides(invocation, compiled, flags)
         options = replace(
             flags.options(invocation.folder),
@@ -194,9 +195,8 @@ def _overrides(
         return {}, {}, frozenset()  # Bake reports what is wrong with it.
     dependencies = direct_dependencies(linked_contexts(compiled.plan))
     refreshed = dates_with_dependents(compiled.refreshed, dependencies)
-    outdated = outdated_targets(folder, refreshed)
     labels = {name: (label(fingerprint.digest),) for name, fingerprint in fingerprints.items()}
-    return refreshed, labels, frozenset(outdated)
+    return refreshed, labels, frozenset(outdated_targets(folder, refreshed))
 
 
 def _failed_tests(plan: "Plan", outcome: "Outcome") -> dict[str, str]:

@@ -177,7 +177,6 @@ def _considered(
     invocation: Invocation, question: Question, tree: "CommitTree | None"
 ) -> Considered:
     from compiler.fingerprint.set_overrides import override
-    from compiler.output.bake_resolved import ResolvedPlan
     from compiler.targets.filters import select
     from compiler.targets.selection_file import selected
 
@@ -187,7 +186,8 @@ def _considered(
         targets = selected(compiled.plan, targets, question.selection)
         if not targets:
             invocation.note_empty_selection()
-    resolved = override(ResolvedPlan(compiled.plan, os.environ), question.sets)
+    planned = invocation.resolve(compiled.plan, targets, repositories=question.against is not None)
+    resolved = override(planned, question.sets)
     return Considered(
         invocation=invocation, compiled=compiled, resolved=resolved, targets=targets, tree=tree
     )

@@ -1,7 +1,5 @@
 """`compile-matrix compare`: print the differences from an existing bake file."""
 
-import os
-
 import click
 
 from compiler.cli.common_options import Command, format_option
@@ -41,13 +39,12 @@ def compare_(
       docker buildx bake --print everything | compile-matrix compare -
       git show main:docker-bake.hcl | compile-matrix compare -
     """
-    from compiler.output.bake_resolved import ResolvedPlan
     from compiler.reports.compare.compare import compare
     from compiler.reports.compare.output import as_json, as_text
     from compiler.reports.compare.read_bakefile import read_definition
 
     plan = invocation.plan()
-    ours = ResolvedPlan(plan, os.environ).definition()
+    ours = invocation.resolve(plan).definition()
     comparison = compare(ours, read_definition(bake_file), ignored)
     name = "stdin" if bake_file == "-" else bake_file
     write = as_json if output_format == "json" else as_text

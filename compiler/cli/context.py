@@ -1,5 +1,6 @@
 """What commands share: the common options, the matrix they name, warnings and notes."""
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property, update_wrapper
@@ -18,8 +19,10 @@ from compiler.errors import CompileError, Diagnostic, DiagnosticError, Location,
 
 if TYPE_CHECKING:
     from compiler.output.artifact import Compilation
+    from compiler.output.bake_resolved import ResolvedPlan
     from compiler.source.project_files import Files
     from compiler.targets.plan import Plan
+    from compiler.targets.target import Target
 
 FILE, LIMIT = "compile-matrix file", "compile-matrix limit"
 """Keys of `click.Context.meta`, which a command shares with the commands above it."""
@@ -113,6 +116,35 @@ class Invocation:
         from compiler.pipeline import plan_matrix
 
         return plan_matrix(files or self.files(), self.path.name, limit=self.limit)
+
+    def resolve(
+        self,
+        plan: "Plan",
+        targets: "Iterable[Target] | None" = None,
+        *,
+        repositories: bool = False,
+    ) -> "ResolvedPlan":
+        """Return the plan for the environment; warn of what that makes invalid in these targets.
+
+        For commands that neither build nor publish; others call `require_values`.
+
+        Args:
+            plan: the plan.
+            targets: the targets; by default all.
+            repositories: whether the repositories must be valid, because a registry is read.
+
+        Raises:
+            CompileError: a repository must be valid, and is not.
+        """
+        from compiler.bake.environment_values import overridden_errors, require_repositories
+        from compiler.output.bake_resolved import ResolvedPlan
+
+        resolved = ResolvedPlan(plan, os.environ)
+        if repositories:
+            require_repositories(resolved)
+        names = [target.name for target in (plan.targets if targets is None else targets)]
+        self.warn_of([CompileError(overridden_errors(resolved, self.files(), names))])
+        return resolved
 
     def compile(self, *, locked: bool = False) -> "Compilation":
         """Compile the matrix, without writing files.

@@ -1,6 +1,5 @@
 """`compile-matrix explain`: print where each value of a target comes from."""
 
-import os
 from typing import TYPE_CHECKING
 
 import click
@@ -59,12 +58,11 @@ def explain_(invocation: Invocation, /, filters: tuple[str, ...], output_format:
 def _contents(invocation: Invocation) -> "Mapping[str, Content]":
     """Return the fingerprint of each target; nothing if a template is invalid."""
     from compiler.fingerprint.fingerprint import project_fingerprints
-    from compiler.output.bake_resolved import ResolvedPlan
     from compiler.reports.explain.explain import Content
 
     try:
         compiled = invocation.compile()
-        resolved = ResolvedPlan(compiled.plan, os.environ)
+        resolved = invocation.resolve(compiled.plan)
         fingerprints = project_fingerprints(
             compiled, resolved, invocation.folder, shown=invocation.shown
         )

@@ -37,6 +37,7 @@ def gc_(invocation: Invocation, /, output_format: str, *, delete: bool) -> None:
       compile-matrix gc --format json
       compile-matrix gc --delete
     """
+    from compiler.bake.environment_values import require_repositories
     from compiler.cli.release_records import find_unsigned, no_releases
     from compiler.codes import Code
     from compiler.errors import DiagnosticError
@@ -50,7 +51,7 @@ def gc_(invocation: Invocation, /, output_format: str, *, delete: bool) -> None:
     from compiler.publish.read_inventory import InventoryReader
     from compiler.releases.tag_templates import version_templates
 
-    resolved = ResolvedPlan(invocation.plan(), os.environ)
+    resolved = require_repositories(ResolvedPlan(invocation.plan(), os.environ))
     matrix = resolved.plan.matrix
     keep = _required_keep(matrix)
     invocation.warn(tuple(warning for warning in matrix.warnings if warning.code is Code.NO_GRACE))

@@ -1,6 +1,5 @@
 """`compile-matrix layers`: print the steps of targets, and which of them are shared."""
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -148,7 +147,6 @@ def compiled_layers(
         CompileError: the matrix, a filter, the platform or the selection is invalid.
     """
     from compiler.external.platforms import canonical_platform
-    from compiler.output.bake_resolved import ResolvedPlan
     from compiler.reports.layers.report import find_layers
     from compiler.targets.filters import has_platform, local_platform, select
     from compiler.targets.platforms import near_platform
@@ -178,7 +176,7 @@ def compiled_layers(
             invocation.note_empty_selection()
     return find_layers(
         compiled,
-        ResolvedPlan(compiled.plan, os.environ),
+        invocation.resolve(compiled.plan, targets),
         targets,
         local_platform() if platform == "local" else platform,
         invocation.folder,

@@ -1,7 +1,6 @@
 """`compile-matrix list`: print the targets that filters select."""
 
 import os
-from typing import TYPE_CHECKING
 
 import click
 
@@ -11,12 +10,6 @@ from compiler.cli.context import Invocation, pass_invocation
 from compiler.cli.terminal import table_width, with_header
 from compiler.constants import GITHUB_JOBS
 from compiler.errors import CompileError
-
-
-if TYPE_CHECKING:
-    from compiler.source.project_files import Files
-    from compiler.targets.plan import Plan
-    from compiler.targets.target import Target
 
 
 @click.command("list", cls=Command)
@@ -96,7 +89,14 @@ def list_(
     if sort is not None:
         targets = sort_targets(plan, targets, sort)
     if resolved:
-        _warn_of_values(invocation, plan, files, targets)
+        from compiler.bake.environment_values import require_values
+        from compiler.output.bake_resolved import ResolvedPlan
+
+        resolved_plan, shown = ResolvedPlan(plan, os.environ), [target.name for target in targets]
+        try:
+            require_values(resolved_plan, files, shown, moves=True, published=True)
+        except CompileError as error:
+            invocation.warn_of([error])
     text = listing(
         plan,
         targets,
@@ -115,23 +115,6 @@ def list_(
             f"{len(targets):,}; `compile-matrix ci github` puts several targets into one job",
             err=True,
         )
-
-
-def _warn_of_values(
-    invocation: Invocation, plan: "Plan", files: "Files", targets: "tuple[Target, ...]"
-) -> None:
-    """Warn of variables without a value, and of errors that the environment causes."""
-    from compiler.bake.preconditions import require_values
-    from compiler.output.bake_resolved import ResolvedPlan
-    from compiler.pipeline import environment_errors
-
-    names = [target.name for target in targets]
-    errors = [CompileError(environment_errors(plan, files, os.environ))]
-    try:
-        require_values(ResolvedPlan(plan, os.environ), names, moves=True, published=True)
-    except CompileError as error:
-        errors.insert(0, error)
-    invocation.warn_of(errors)
 
 
 def _is_chosen() -> bool:

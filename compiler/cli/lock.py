@@ -172,6 +172,7 @@ def _fill_mirror(project: "Project", lock: "Lock") -> Mapping[str, str] | None:
     """
     if not project.plan.matrix.lock.mirror:
         return None
+    from compiler.bake.environment_values import require_repositories
     from compiler.external.registry.client import Registries
     from compiler.lock.copies import copies, copy_images, missing_copies
     from compiler.lock.mirror import resolved_mirror
@@ -179,7 +180,8 @@ def _fill_mirror(project: "Project", lock: "Lock") -> Mapping[str, str] | None:
 
     registries = Registries(os.environ)
     plan = project.plan
-    mirror = resolved_mirror(plan.matrix, ResolvedPlan(plan, os.environ).variables)
+    resolved = require_repositories(ResolvedPlan(plan, os.environ))
+    mirror = resolved_mirror(plan.matrix, resolved.variables)
     wanted = copies(project, lock, mirror)
     with on_error(f"{LOCK} is unchanged"):
         images = missing_copies(wanted, registries)

@@ -13,13 +13,8 @@ from compiler.cli.completion import complete_filter, complete_platform
 from compiler.cli.context import Invocation
 from compiler.cli.failure import INTERRUPTED
 from compiler.cli.progress_display import Lines, build_progress
-from compiler.cli.publish_request import (
-    CompiledRelease,
-    PublishOptions,
-    check_options,
-    compile_release,
-    find_unchanged,
-)
+from compiler.cli.publish_options import PublishOptions, check_options
+from compiler.cli.publish_request import CompiledRelease, compile_release, find_unchanged
 from compiler.cli.summary_file import (
     RECORD_FILE,
     append_summary,

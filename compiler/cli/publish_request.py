@@ -1,4 +1,4 @@
-"""Options of `publish`, and the requests that they describe."""
+"""What the options of `publish` ask for: a compiled release, and requests to publish it."""
 
 import os
 from dataclasses import dataclass, replace
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from compiler.cli.bake_options import BakeFlags
 from compiler.cli.context import Invocation
+from compiler.cli.publish_options import PublishOptions
 from compiler.reports.text import printable, shortened
 
 
@@ -20,83 +20,6 @@ if TYPE_CHECKING:
     from compiler.releases.record import ReleaseRecord
     from compiler.releases.version import Release
     from compiler.targets.target import Target
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishOptions:
-    """The options of `publish`, except the format of its result."""
-
-    filters: tuple[str, ...]
-    selection: str | None
-    version: str | None
-    replace: bool = False
-    no_moving: bool = False
-    stage_only: bool = False
-    platform: str = ""
-    merge: bool = False
-    checks: tuple[str, ...] = ()
-    """The only checks to run; empty to publish or stage images."""
-    dry_run: bool = False
-    if_changed: bool = False
-    skip_eol: bool = False
-    """Whether targets whose support has ended are left out."""
-    summary: str | None = None
-    """The file to which a summary is appended."""
-    flags: BakeFlags
-    bake_arguments: tuple[str, ...] = ()
-    builds: bool = True
-    """Whether images may be built, so that buildx is required."""
-
-    @property
-    def complete(self) -> bool:
-        """Return whether all targets of the matrix are to be published."""
-        return not self.filters and self.selection is None and not self.skip_eol
-
-
-_EXCLUSIVE = {
-    "--stage-only": ("--merge", "--if-changed", "--checks"),
-    "--checks": ("--merge", "--if-changed", "--replace", "--dry-run", "--platform"),
-}
-"""Option -> the options that cannot be combined with it."""
-
-
-def check_options(options: PublishOptions) -> None:
-    """Reject options that exclude each other, and arguments that would change the images.
-
-    Raises:
-        UsageError: for the first of them.
-    """
-    is_set = {
-        "--stage-only": options.stage_only,
-        "--checks": bool(options.checks),
-        "--merge": options.merge,
-        "--if-changed": options.if_changed,
-        "--replace": options.replace,
-        "--dry-run": options.dry_run,
-        "--platform": bool(options.platform),
-    }
-    for option, others in _EXCLUSIVE.items():
-        for other in others:
-            if is_set[option] and is_set[other]:
-                raise click.UsageError(f"{option} and {other} exclude each other")
-    if options.platform and not options.stage_only:
-        raise click.UsageError("--platform requires --stage-only")
-    for argument in options.flags.sets:
-        key = argument.partition("=")[0].removesuffix("+").split(".")[1:2]
-        if key and key[0] in {"tags", "push", "load", "output"}:
-            raise click.UsageError(
-                f"--set: {key[0]} of a release cannot be overridden: {argument!r}"
-            )
-    # Fingerprints ignore these arguments, and a target among them would be pushed as it is.
-    arguments = iter(options.bake_arguments)
-    for argument in arguments:
-        if argument == "--allow":
-            next(arguments, None)
-        elif not argument.startswith("--allow=") and argument not in {"--debug", "-D"}:
-            raise click.UsageError(
-                f"only --allow and --debug can be passed to bake, not {argument!r}: "
-                "use matrix.yaml, FILTERs or --set in front of `--`"
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,17 +40,27 @@ class CompiledRelease:
     release: "Release"
     """The version that the options and the environment name."""
 
+    def check(self, release: "Release") -> None:
+        """Check what the environment gives the targets in a version.
+
+        Raises:
+            CompileError: a variable has no value or an invalid one.
+        """
+        from compiler.bake.environment_values import require_values
+
+        released = self.resolved.with_variable(release.variable, release.version)
+        moves, files = release.is_final and not self.options.no_moving, self.invocation.files()
+        require_values(released, files, self.targets, moves=moves, published=True)
+
     def request(self, version: str | None = None) -> "PublishRequest":
         """Return the request to publish a version; by default the one that the options name."""
-        from compiler.bake.preconditions import require_values
         from compiler.fingerprint.set_overrides import override
         from compiler.publish.request import PublishRequest
 
         options, compiled, folder = self.options, self.compiled, self.invocation.folder
         release = self.release if version is None else self.release._replace(version=version)
         released = self.resolved.with_variable(release.variable, release.version)
-        moves = release.is_final and not options.no_moving
-        require_values(released, self.targets, moves=moves, published=True)
+        self.check(release)
         resolved = override(released, options.flags.sets)
         return PublishRequest(
             resolved=resolved,
@@ -185,7 +118,7 @@ def compile_release(invocation: Invocation, options: PublishOptions) -> Compiled
     if options.selection is not None:
         targets = selected(compiled.plan, targets, options.selection)
     ended = _ended(targets) if options.skip_eol else frozenset[str]()
-    return CompiledRelease(
+    compiled_release = CompiledRelease(
         invocation=invocation,
         options=options,
         compiled=compiled,
@@ -195,6 +128,8 @@ def compile_release(invocation: Invocation, options: PublishOptions) -> Compiled
         ended=tuple(target.name for target in targets if target.name in ended),
         release=release,
     )
+    compiled_release.check(release)
+    return compiled_release
 
 
 def _platform(text: str) -> str:

@@ -42,11 +42,12 @@ def record_repository(
     invocation: Invocation, registries: "Registries"
 ) -> "tuple[str, ResolvedPlan]":
     """Return the repository of release records, and the plan for the environment."""
+    from compiler.bake.environment_values import require_repositories
     from compiler.output.bake_resolved import ResolvedPlan
     from compiler.publish.items import record_repositories
     from compiler.releases.registry_record import choose_repository
 
-    resolved = ResolvedPlan(invocation.plan(), os.environ)
+    resolved = require_repositories(ResolvedPlan(invocation.plan(), os.environ))
     repository = choose_repository(registries, record_repositories(resolved))
     if repository is None:
         raise no_releases(resolved.plan.matrix)

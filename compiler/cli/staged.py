@@ -14,7 +14,8 @@ from compiler.cli.common_options import (
 )
 from compiler.cli.completion import complete_filter
 from compiler.cli.context import Invocation, pass_invocation
-from compiler.cli.publish_request import PublishOptions, compile_release
+from compiler.cli.publish_options import PublishOptions
+from compiler.cli.publish_request import compile_release
 from compiler.constants import GITHUB_JOBS
 
 

@@ -1,7 +1,7 @@
 """Exceptions of Jinja as diagnostics: location, message and remedy."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -11,7 +11,7 @@ from jinja2.filters import FILTERS as DEFAULT_FILTERS
 from jinja2.tests import TESTS as DEFAULT_TESTS
 
 from compiler.codes import Code
-from compiler.errors import did_you_mean
+from compiler.errors import Location, did_you_mean
 from compiler.matrix.jinja_comparisons import ComparisonError
 from compiler.matrix.jinja_names import explain_call, explain_undefined
 from compiler.matrix.jinja_text import PrintedError
@@ -91,6 +91,15 @@ def find_name(text: str, name: str) -> int:
         if match:
             return match.start()
     return text.find(name)
+
+
+def locate_word(path: str, lines: Sequence[str], line: int, word: str = "") -> Location:
+    """Return the location of a word in a line of a template; without it, that of the line."""
+    text = lines[line - 1] if 0 < line <= len(lines) else ""
+    column = find_name(text, word)
+    if column < 0:
+        column, word = len(text) - len(text.lstrip()), text.strip()
+    return Location(path=path, line=line, column=column + 1, length=max(len(word), 1), text=text)
 
 
 def _expressions(text: str) -> Iterator[tuple[int, int]]:

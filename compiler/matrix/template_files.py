@@ -70,20 +70,9 @@ class TemplateFiles:
 
     def locate(self, name: str, line: int, word: str = "") -> Location:
         """Return the location of a word in a line of a template; without it, that of the line."""
-        from compiler.matrix.jinja_errors import find_name
+        from compiler.matrix.jinja_errors import locate_word
 
-        lines = self.lines(name)
-        text = lines[line - 1] if 0 < line <= len(lines) else ""
-        column = find_name(text, word)
-        if column < 0:
-            column, word = len(text) - len(text.lstrip()), text.strip()
-        return Location(
-            path=self._files.shown(self.path(name)),
-            line=line,
-            column=column + 1,
-            length=max(len(word), 1),
-            text=text,
-        )
+        return locate_word(self._files.shown(self.path(name)), self.lines(name), line, word)
 
     def loaded(self) -> tuple[str, ...]:
         """Return the names of the templates that were read."""

@@ -1,8 +1,9 @@
 """Find further undefined names of a text: Jinja stops at the first.
 
 After an error, the text is rendered again as if the likely remedy had been applied: the undefined
-name has the value of the most similar name, or is an empty text. Other errors of this rendering may
-follow from that value, so they end the search.
+name has the value of the most similar name, or is an empty text if there is none, or if that value
+causes another error. Other errors of this rendering may follow from that value, so they end the
+search.
 """
 
 import re
@@ -46,6 +47,9 @@ def further_errors(
         similar = nearest(match[1], known)
         replaced[match[1]] = scope[similar] if similar else ""
         error = render({**scope, **replaced})
+        if similar and error is not None and error.code is not Code.UNDEFINED_NAME:
+            replaced[match[1]] = ""
+            error = render({**scope, **replaced})
         if error is None or error.code is not Code.UNDEFINED_NAME or _follows(error, known):
             return
         undefined = _UNDEFINED.match(error.message)

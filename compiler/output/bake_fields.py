@@ -96,7 +96,7 @@ def _value(name: str, raw: Any) -> Value:
         texts = [canonical_tag(text) or text for text in texts]
     elif name == "platforms":
         texts = [canonical_platform(text) or text for text in texts]
-    return tuple(dict.fromkeys(texts))
+    return tuple(dict.fromkeys(filter(None, texts)))  # Bake ignores empty entries.
 
 
 def _text(value: Any, *route: str | int) -> str:

@@ -72,7 +72,7 @@ class ResolvedPlan:
 
         Targets without tags are not among them.
         """
-        tags = {target.name: next(_all_tags(target), None) for target in self.plan.targets}
+        tags = {target.name: next(all_tags(target), None) for target in self.plan.targets}
         return {
             name: split_tag(substitute(tag, self.variables))[0]
             for name, tag in tags.items()
@@ -177,7 +177,7 @@ class ResolvedPlan:
     def _unique(self, tags: Any) -> tuple[Any, ...]:
         if self.missing_values:
             tags = [tag for tag in tags if self.missing_values.keys().isdisjoint(variables_in(tag))]
-        return tuple(dict.fromkeys(substitute(tag, self.variables) for tag in tags))
+        return tuple(filter(None, dict.fromkeys(substitute(t, self.variables) for t in tags)))
 
 
 def resolve_variables(plan: Plan, environment: Mapping[str, str]) -> Values:
@@ -201,7 +201,7 @@ def _published(target: Target, *, moves: bool = True) -> Iterator[BakeString]:
         yield from (*tags, *(moving if moves else ()))
 
 
-def _all_tags(target: Target) -> Iterator[BakeString]:
+def all_tags(target: Target) -> Iterator[BakeString]:
     """Yield all tags of a target, in the order in which the first one names its repository."""
     yield from (*target.tags, *_floating(target), *_published(target))
 

@@ -10,14 +10,15 @@ from pathlib import PurePosixPath
 from types import CodeType
 from typing import Any
 
-from jinja2 import Template, TemplateSyntaxError, Undefined
+from jinja2 import Template, Undefined
 
 from compiler.constants import BAKE_FILE, DOCKERFILE_SUFFIX, MARKER, PLAN_FILE, TEST_SUFFIX
-from compiler.errors import CompileError, Diagnostic, Location
+from compiler.errors import CompileError, Diagnostic
 from compiler.matrix.jinja import environment, renderer
 from compiler.matrix.jinja_sandbox import Sandbox
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.template_files import FOLDER
+from compiler.matrix.undefined_names import further_errors
 from compiler.output.artifact import Artifact
 from compiler.output.bake_context import bake_context
 from compiler.output.hcl import Literals
@@ -135,7 +136,7 @@ def check_bake_template(template: str, shown: str) -> None:
     try:
         _compile(template)
     except Exception as error:
-        raise _invalid_template(error, {}, template, shown) from error
+        raise CompileError([_diagnosed(error, {}, template, shown)]) from error
 
 
 def _bake(
@@ -143,26 +144,40 @@ def _bake(
 ) -> str:
     env = _environment()
     scope = {**env.globals, **bake_context(plan, dockerfiles).names()}
+    render = renderer(
+        Template.from_code(env, _compile(template), env.make_globals(None)), inherits=True
+    )
     try:
-        compiled = Template.from_code(env, _compile(template), env.make_globals(None))
-        body = renderer(compiled, inherits=True)(scope)
+        body = render(scope)
     except Exception as error:
         # The user's template is input, so whatever it raises is an error in the input.
-        raise _invalid_template(error, scope, template, shown) from error
+        first = _diagnosed(error, scope, template, shown)
+
+        def render_again(names: Mapping[str, Any]) -> Diagnostic | None:
+            try:
+                render(names)
+            except Exception as error:  # noqa: BLE001 - as above
+                return _diagnosed(error, scope, template, shown)
+            return None
+
+        raise CompileError([first, *further_errors(first, scope, render_again)]) from error
     return f"{_header([source])}{PLAN_LINE}{plan.matrix.output}/{PLAN_FILE}\n#\n{body.lstrip()}"
 
 
-def _invalid_template(
-    error: Exception, scope: Mapping[str, Any], template: str, shown: str
-) -> CompileError:
-    from compiler.matrix.jinja_errors import explain, place
+def _diagnosed(error: Exception, scope: Mapping[str, Any], template: str, shown: str) -> Diagnostic:
+    """Return the diagnostic of an error in a bake template.
 
-    code, message, help_, _ = explain(error, scope)
-    lines = template.splitlines()
-    line = error.lineno if isinstance(error, TemplateSyntaxError) else place(error)[1]
-    text = lines[line - 1] if 0 < line <= len(lines) else ""
-    location = Location(path=shown, line=line, length=max(len(text), 1), text=text)
-    return CompileError([Diagnostic(code=code, message=message, location=location, help=help_)])
+    Args:
+        error: what the template raises.
+        scope: the names that it sees.
+        template: its text.
+        shown: how diagnostics name its file.
+    """
+    from compiler.matrix.jinja_errors import explain, locate_word, place
+
+    code, message, help_, word = explain(error, scope)
+    location = locate_word(shown, template.splitlines(), place(error)[1], word)
+    return Diagnostic(code=code, message=message, location=location, help=help_)
 
 
 def _environment() -> Sandbox:

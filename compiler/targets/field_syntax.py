@@ -130,12 +130,8 @@ def _argument(text: str) -> str:
 
 
 def _annotation(text: str) -> str:
-    key = text.partition("=")[0]
-    return (
-        ""
-        if _ANNOTATION.match(key)
-        else "a key without spaces, with only manifest or index before `:`"
-    )
+    valid = _ANNOTATION.match(text.partition("=")[0])
+    return "" if valid else "a key without spaces, with only manifest or index before `:`"
 
 
 def _size(text: str) -> str:
@@ -213,7 +209,10 @@ class Shapes:
     def _errors(self, subject: TargetUnderCheck, field: str, value: object) -> Iterator[Diagnostic]:
         """Yield what is wrong with the value of a field."""
         for text in _texts(value) if field in _BY_FIELD else ():
-            expected = _BY_FIELD[field](substitute(text, self._values))
+            plain = substitute(text, self._values)
+            if text and not plain and isinstance(value, tuple):
+                continue  # Bake ignores it.
+            expected = _BY_FIELD[field](plain)
             if expected:
                 yield self._invalid(subject, field, text, expected)
         for key in value if field in _BY_KEY and isinstance(value, Mapping) else ():

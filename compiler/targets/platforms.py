@@ -106,6 +106,8 @@ class Platforms:
         for n, text in enumerate(texts):
             plain = substitute(text, self._values)
             full = canonical_platform(plain)
+            if text and not plain:
+                continue  # Bake ignores it.
             if full is None:
                 at = location(n)
                 errors.append(self._reported.setdefault((at, n), _unknown(plain, at)))

@@ -18,6 +18,7 @@ from compiler.matrix.template_files import EXISTING
 from compiler.source.project_files import Files
 from compiler.targets.aliases import find_aliases
 from compiler.targets.applied_overrides import BuildSpec, ImageContext
+from compiler.targets.checked_environment import CheckedEnvironment, default_environment
 from compiler.targets.checks import Checks
 from compiler.targets.conflicts import reject_conflicts
 from compiler.targets.expand import Variant
@@ -47,7 +48,7 @@ def resolve(
     variants: tuple[Variant, ...],
     files: Files,
     problems: Problems,
-    values: Mapping[str, str] | None = None,
+    environment: CheckedEnvironment | None = None,
 ) -> tuple[Target, ...]:
     """Return the target of each variant, in the same order.
 
@@ -58,13 +59,10 @@ def resolve(
         variants: its variants.
         files: the project's files, among which contexts must exist.
         problems: the collector of errors, in all variants.
-        values: the values of the bake variables with which fields are checked. Without them, those
-            are the defaults; an empty default stands for a value that the environment sets.
+        environment: the values of the bake variables with which fields are checked, and which of
+            them. By default all are checked with the defaults of the variables.
     """
-    if values is None:
-        values = {
-            name: variable.resolved or name.lower() for name, variable in matrix.variables.items()
-        }
+    environment = environment or default_environment(matrix)
     named = name_variants(matrix, variants, problems)
     if len(named) < len(variants):
         matrix, named = _with_names(matrix, variants, named)
@@ -75,7 +73,7 @@ def resolve(
     ]
     parents = find_parents(matrix, named, [spec.parent for spec in specs], problems)
     aliases = find_aliases(matrix, named, problems)
-    resolver = _Resolver(matrix, contexts, files, values, problems)
+    resolver = _Resolver(matrix, contexts, files, environment, problems)
     targets = []
     for named_variant, spec, parent in zip(named, specs, parents, strict=True):
         target = resolver.target(named_variant, spec, parent, aliases.get(named_variant.name, ()))
@@ -122,11 +120,12 @@ class _Resolver:
         matrix: Matrix,
         contexts: Mapping[Image, ImageContext],
         files: Files,
-        values: Mapping[str, str],
+        environment: CheckedEnvironment,
         problems: Problems,
     ) -> None:
         self._matrix, self._contexts, self._problems = matrix, contexts, problems
-        self._values = values
+        self._environment, self._values = environment, environment.values
+        values = environment.values
         self._platforms = Platforms(values, problems)
         self._settings = Settings(matrix)
         self._reproducible = ReproducibleFields()
@@ -164,8 +163,10 @@ class _Resolver:
             tags = with_platform_tags(tags, spec.platform_tags, subject, names, problems)
         if reproducible:
             fields = self._reproducible.add(fields)
-        if invalid.isdisjoint(_COMBINED):
-            self.checks.target(subject, fields, tags, cache, tests)
+        environment = self._environment
+        if invalid.isdisjoint(_COMBINED) and environment.concerns(name):
+            used, ref = environment.used(tags), cache if environment.cached else None
+            self.checks.target(subject, fields, used, ref, tests)
         if template is None:
             return None
         contexts: Any = fields.get("contexts", {})

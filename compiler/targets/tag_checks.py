@@ -6,7 +6,7 @@ from compiler.codes import Code
 from compiler.errors import Diagnostic, Location, Problems
 from compiler.external.platforms import canonical_platform, overlapping_platforms
 from compiler.external.references import canonical_tag, is_tag_name, split_repository
-from compiler.matrix.bake_strings import BakeString, substitute, variables_in
+from compiler.matrix.bake_strings import BakeString, substitute
 from compiler.targets.duplicate_tags import TagOwner, duplicate_tag, overlap
 from compiler.targets.field_locations import TargetUnderCheck
 from compiler.targets.target_tags import TagGroup, TargetTags
@@ -54,7 +54,10 @@ class Tags:
                 continue
             for n, tag in enumerate(group.tags):
                 owner = TagOwner(subject, group, group.name(n), tag, known)
-                full = canonical_tag(substitute(tag, self._values))
+                value = substitute(tag, self._values)
+                full = canonical_tag(value)
+                if tag and not value:
+                    continue  # Bake ignores it.
                 if full is not None:
                     self._own(full, owner)
                 elif tags.repositories is None:
@@ -121,10 +124,7 @@ class Tags:
         if not valid(substitute(text, dict.fromkeys(self._values, "x"))):
             return help_
         value = substitute(text, self._values)[:80]
-        empty = dict.fromkeys(name for name in variables_in(text) if not self._values[name])
-        verb = "is" if len(empty) == 1 else "are"
-        reason = f" ({', '.join(empty)} {verb} empty)" if empty else ""
-        return f"its variables make it {value!r}{reason}: {help_}"
+        return f"its variables make it {value!r}: {help_}"
 
     def _invalid(
         self, subject: TargetUnderCheck, location: Location, what: str, help_: str

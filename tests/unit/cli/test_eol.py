@@ -9,7 +9,8 @@ import pytest
 from compiler.cli.bake_options import BakeFlags
 from compiler.cli.context import Invocation
 from compiler.cli.main import run
-from compiler.cli.publish_request import PublishOptions, compile_release
+from compiler.cli.publish_options import PublishOptions
+from compiler.cli.publish_request import compile_release
 
 
 TODAY = date(2026, 11, 26)

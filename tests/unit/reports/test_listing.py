@@ -58,7 +58,7 @@ images:
         ({"REGISTRY": "r.example"}, ["image=x"], []),
         ({"REGISTRY": "r.example"}, [], [("no-value", "set MINOR in the environment")]),
         ({}, [], [("no-value", "set MINOR in"), ("illegal-tag", "make it '/x:latest-a'")]),
-        ({"V": "1.2"}, [], [("illegal-tag", "make it '/x:1.2-a' (REGISTRY, SUFFIX are empty)")]),
+        ({"V": "1.2"}, [], [("illegal-tag", "`; REGISTRY is empty: set it in the")]),
         ({"REGISTRY": "r.example", "V": "1. 2"}, [], [("illegal-tag", "'r.example/x:1. 2-a'")]),
         ({"REGISTRY": "acme", "V": "1.", "SUFFIX": "!"}, [], [("illegal-tag", "'acme/x:1.-a!'")]),
     ],
