@@ -18,6 +18,8 @@ _URL = re.compile(r"(?:https?|git|ssh)://|[\w-]+@[\w.-]+:", re.ASCII)
 _DOWNLOAD = re.compile(r"https?://(?!.*\.git(?:[#?]|\Z))", re.IGNORECASE)
 """What ADD downloads, other than Git repositories."""
 _CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
+_REQUIRED = re.compile(r"\$\{\w+:?\?", re.ASCII)
+"""A variable that must have a value; `known_word` leaves it in a word if it has none."""
 _OCTAL = re.compile(r"[0-7]{1,100}")
 _SYMBOLIC = re.compile(r"[ugoa]*(?:[-+=][rwxXstugo]*)+")
 _LARGEST_MODE = 0o7777
@@ -50,7 +52,7 @@ def invalid_value(instruction: Instruction, escape: str, values: Mapping[str, st
     for word in _expanded(instruction):
         if reason := invalid_word(word, escape):
             return reason
-        if "$" in word and known_word(word, values, escape) == word:  # it cannot be expanded
+        if values and _REQUIRED.search(word) and known_word(word, values, escape) == word:
             return f"a variable that {word!r} requires has no value"
     for document in instruction.heredocs if instruction.keyword in {"ADD", "COPY"} else ():
         reason = invalid_word(document.content, "\\", skip_quotes=True) if document.expands else ""
