@@ -8,8 +8,9 @@ repository's configuration. No other setting is known to Git, whatever its name.
 """
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from compiler.external.git_config import (
     repository_settings,
@@ -95,6 +96,27 @@ class Git:
             self._complete(arguments), folder=self._folder, environment=self._environment()
         ) as started:
             yield started
+
+    def refuse_pipes(self, name: str, paths: Iterable[bytes]) -> None:
+        """Check a file that Git reads in all folders above some paths of the work tree.
+
+        Raises:
+            GitError: one of them is a pipe or a device, for which Git would wait forever.
+        """
+        folders = {path.rpartition(b"/")[0] for path in paths}
+        pending = [*folders]
+        while pending:
+            above = pending.pop().rpartition(b"/")[0]
+            if above not in folders:
+                folders.add(above)
+                pending.append(above)
+        top = os.fsencode(self.repository.work_tree)
+        for folder in folders:
+            path = os.path.join(top, folder, os.fsencode(name))
+            with suppress(OSError):
+                mode = os.lstat(path).st_mode
+                if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)):
+                    raise GitError(f"not a regular file: {os.fsdecode(path)}")
 
     def _complete(self, arguments: Sequence[str]) -> list[str]:
         """Return arguments after those that name the repository."""

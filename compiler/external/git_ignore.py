@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from compiler.external.git import Git
 
 
+_IGNORE_FILE = ".gitignore"
 _SECONDS = 10
 """For one command."""
 
@@ -57,7 +58,9 @@ def git_warnings(
 
 def _ignored(git: "Git", prefix: str, paths: Sequence[str]) -> frozenset[str]:
     """Return the files that Git ignores."""
-    stdin = b"".join(os.fsencode(f"{prefix}{path}") + b"\0" for path in paths)
+    full = [os.fsencode(f"{prefix}{path}") for path in paths]
+    git.refuse_pipes(_IGNORE_FILE, full)
+    stdin = b"".join(path + b"\0" for path in full)
     arguments = ("check-ignore", "-z", "--stdin")
     printed = os.fsdecode(git.run(arguments, stdin, timeout=_SECONDS, accepted=(0, 1)))
     return frozenset(path.removeprefix(prefix) for path in printed.split("\0") if path)

@@ -7,7 +7,7 @@ by its index. A submodule is read from its own repository, as of the commit that
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import cached_property
 from typing import NamedTuple
 
@@ -130,33 +130,14 @@ class CommitTree:
         Files that Git does not track are not among them.
         """
         listed = self._listed.result()
-        self._refuse_pipes(listed)
+        # Git may wait for one of them already.
+        self.git.refuse_pipes(ATTRIBUTES, [line[2:] for line in listed.split(b"\0")])
         paths = set(os.fsdecode(self._compared.result()).split("\0")) - {""}
         if listed.count(b"\0H ") + listed.startswith(b"H ") < listed.count(b"\0"):
             # Git does not look at files that the user declared unchanged, or left out.
             lines = os.fsdecode(listed).split("\0")
             paths.update(line[2:] for line in lines if line and not line.startswith("H "))
         return frozenset(paths)
-
-    def _refuse_pipes(self, listed: bytes) -> None:
-        """Check the attributes of all folders, while Git may wait for one of them.
-
-        Raises:
-            GitError: one of them is a pipe or a device, for which Git would wait forever.
-        """
-        folders = {line[2:].rpartition(b"/")[0] for line in listed.split(b"\0")}
-        pending = [*folders]
-        while pending:
-            above = pending.pop().rpartition(b"/")[0]
-            if above not in folders:
-                folders.add(above)
-                pending.append(above)
-        for folder in folders:
-            path = os.path.join(os.fsencode(self.top), folder, os.fsencode(ATTRIBUTES))
-            with suppress(OSError):
-                mode = os.lstat(path).st_mode
-                if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)):
-                    raise GitError(f"not a regular file: {os.fsdecode(path)}")
 
     @cached_property
     def differing_folders(self) -> frozenset[str]:

@@ -57,13 +57,16 @@ def tag_key(text: str) -> str:
 def repository_key(text: str) -> str:
     """Return a text that is equal for two repositories exactly if they are one repository.
 
-    >>> repository_key("python"), repository_key("localhost/a")
-    ('docker.io/library/python', 'localhost/a')
+    The name of a host may have letters in upper case, which make no difference.
+
+    >>> repository_key("python"), repository_key("localhost/a"), repository_key("GHCR.io/a")
+    ('docker.io/library/python', 'localhost/a', 'ghcr.io/a')
     """
     first, slash, path = text.partition("/")
     # Without a dot, a port or `localhost`, the first component is a namespace of Docker Hub.
     if not slash or not ("." in first or ":" in first or first == "localhost"):
         first, path = "docker.io", text
+    first = first.lower()
     if first in {"docker.io", "index.docker.io"}:
         first, path = "docker.io", path if "/" in path else f"library/{path}"
     return f"{first}/{path}"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from compiler.codes import Code
 from compiler.errors import did_you_mean, nearest
 from compiler.matrix.model import Scalar
-from compiler.source.globs import glob_matches
+from compiler.source.globs import compile_glob
 
 
 RANGE = re.compile(r"[<>]=?|[=!~]=")
@@ -119,7 +119,8 @@ def _take(
             return matched._replace(word=word)
         return frozenset(range(len(known))) - matched
     if _GLOB.search(word):
-        matched = frozenset(n for n, text in enumerate(known) if glob_matches(text, word))
+        matches = compile_glob(word)
+        matched = frozenset([n for n, text in enumerate(known) if matches(text)])
         return matched or _nothing(word, known)
     near = did_you_mean(word, known, otherwise=_there_are(known))
     return Fault(Code.UNKNOWN_VALUE, word, f"has no value {word!r}", near, nearest(word, known))

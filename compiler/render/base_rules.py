@@ -116,6 +116,14 @@ def argument_values(
     return values
 
 
+def known_arguments(
+    arguments: Iterable[Argument], args: Mapping[str, str | None], escape: str, printed: Printed
+) -> Mapping[str, str | None]:
+    """Return what `argument_values` returns, with None for values that are not known."""
+    values = argument_values(arguments, args, escape, printed)
+    return {name: None if value == _UNKNOWN else value for name, value in values.items()}
+
+
 def is_platform(text: str) -> bool:
     """Return whether BuildKit can read a platform, known or not.
 

@@ -24,7 +24,7 @@ from compiler.render.matrix_references import MatrixReferences
 from compiler.render.mounted_ids import missing as missing_id
 from compiler.render.mounted_ids import provided
 from compiler.render.provided_ids import ProvidedIds
-from compiler.render.rejections import invalid_bases, rejected_instructions
+from compiler.render.rejections import invalid_bases, rejected_instructions, unsettled_findings
 from compiler.render.render import Dockerfile
 from compiler.render.shapes import Printed, Shape
 from compiler.render.source_checks import SourceChecks
@@ -93,7 +93,7 @@ class _Checks:
         structure = self._structure(printed.shape, frontend)
         fields = map(id, map(target.fields.get, structure.fields))
         own = self._contexts.own_ignore_file(target)
-        wrong = structure.unsettled.of(printed)
+        wrong = unsettled_findings(target, structure, printed, self._references.values)
         key = (structure, structure.needed(printed.words), own, wrong, *fields)
         self._add(self._triggers.findings(target, text, frontend), dockerfile, printed)
         if key in self._clean:
@@ -184,7 +184,7 @@ class _Checks:
         names = [printed.restore(name).lower() for name in structure.stages]
         contexts: Mapping[str, str] = target.fields.get("contexts", {})  # type: ignore[assignment]
         stages = StageNames(names, {*map(context_name, contexts)})
-        wrong = structure.unsettled.of(printed)
+        wrong = unsettled_findings(target, structure, printed, self._references.values)
         rejected = [*rejected_instructions(target, structure, wrong, stages)]
         yield from rejected
         bad = {finding.line for finding in rejected if finding.code is Code.BAD_FROM}

@@ -4,7 +4,8 @@ BuildKit examines the flags and the number of arguments of every instruction, bu
 stages that it builds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from compiler.codes import Code
@@ -19,11 +20,12 @@ from compiler.render.instruction_flags import (
     unknown_flag,
 )
 from compiler.render.instruction_rules import invalid_from, reason_to_reject
-from compiler.render.instruction_values import invalid_value
+from compiler.render.instruction_values import CHECKED_VALUES, invalid_value
 from compiler.render.mount_rules import mount_problem
 from compiler.render.shapes import is_marked
 from compiler.render.stage_folders import Folder
-from compiler.render.word_syntax import invalid_word, plain_word
+from compiler.render.step_words import known_word
+from compiler.render.word_syntax import invalid_word
 
 
 _NEWER = "if a newer BuildKit has this flag, name its frontend: `# syntax=docker/dockerfile:1`"
@@ -43,6 +45,8 @@ class Checked(NamedTuple):
     """Whether a frontend is named for the Dockerfile, which may know other flags."""
     folder: Folder = Folder()
     """The working folder."""
+    values: Mapping[str, str] = MappingProxyType({})
+    """The variables whose values are known."""
 
 
 class Problem(NamedTuple):
@@ -61,12 +65,12 @@ class Problem(NamedTuple):
 
 def problems(checked: Checked) -> Iterator[Problem]:
     """Yield why BuildKit rejects an instruction."""
-    instruction, escape, _, folder = checked
+    instruction, escape, folder = checked.instruction, checked.escape, checked.folder
     if problem := _problem_of_words(checked):
         yield problem
     elif instruction.keyword == "RUN":
         for value in flag_values(instruction, "mount"):
-            if mount := mount_problem(value, escape, folder):
+            if mount := mount_problem(value, escape, folder, checked.values):
                 yield Problem(
                     mount.reason,
                     is_late=mount.is_late,
@@ -77,7 +81,7 @@ def problems(checked: Checked) -> Iterator[Problem]:
             key, _, value = argument.partition("=")
             if reason := invalid_word(value, escape):
                 yield Problem(reason, is_late=True, argument=key)
-    elif reason := invalid_value(instruction, escape):
+    elif reason := invalid_value(instruction, escape, checked.values):
         yield Problem(reason, is_late=True)
     elif instruction.keyword in {"ADD", "COPY"} and "?" in instruction.text:
         yield from _problems_of_repositories(checked)
@@ -86,7 +90,7 @@ def problems(checked: Checked) -> Iterator[Problem]:
 def _problems_of_repositories(checked: Checked) -> Iterator[Problem]:
     """Yield why BuildKit rejects the options of Git repositories."""
     for word in checked.instruction.arguments[:-1]:
-        address = plain_word(word, checked.escape) or ""
+        address = known_word(word, checked.values, checked.escape) or ""
         reason, help_ = unknown_option(address)
         if reason and not checked.names_frontend:
             yield Problem(reason, help_, is_late=True)
@@ -110,6 +114,16 @@ def _problem_of_words(checked: Checked) -> Problem | None:
         help_ = did_you_mean(name, known_flags(keyword), otherwise=_NEWER)
         return Problem(f"{keyword} does not have the flag --{name}", help_)
     return None
+
+
+def depends_on_variables(instruction: Instruction) -> bool:
+    """Return whether the values of variables may decide what `problems` finds."""
+    if instruction.keyword == "RUN":
+        return any("$" in value for value in flag_values(instruction, "mount"))
+    words = [word for word in (*instruction.flags, *instruction.arguments) if "$" in word]
+    if instruction.keyword in CHECKED_VALUES:
+        return bool(words)
+    return any("?" in word for word in words)  # `${NAME:?}` requires a value
 
 
 def depends_on_marks(instruction: Instruction) -> bool:

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
 
 from compiler.external.addresses import is_address
 from compiler.external.go_values import is_ip_address
 from compiler.render.dockerfile import Instruction
 from compiler.render.instruction_flags import flag_values
 from compiler.render.instruction_reads import is_heredoc
-from compiler.render.word_syntax import invalid_word, plain_word
+from compiler.render.step_words import known_word
+from compiler.render.word_syntax import invalid_word
 
 
 _URL = re.compile(r"(?:https?|git|ssh)://|[\w-]+@[\w.-]+:", re.ASCII)
@@ -16,6 +18,8 @@ _URL = re.compile(r"(?:https?|git|ssh)://|[\w-]+@[\w.-]+:", re.ASCII)
 _DOWNLOAD = re.compile(r"https?://(?!.*\.git(?:[#?]|\Z))", re.IGNORECASE)
 """What ADD downloads, other than Git repositories."""
 _CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
+_REQUIRED = re.compile(r"\$\{\w+:?\?", re.ASCII)
+"""A variable that must have a value; `known_word` leaves it in a word if it has none."""
 _OCTAL = re.compile(r"[0-7]{1,100}")
 _SYMBOLIC = re.compile(r"[ugoa]*(?:[-+=][rwxXstugo]*)+")
 _LARGEST_MODE = 0o7777
@@ -31,22 +35,31 @@ _SIGNALS = frozenset(
         *(f"RTMAX-{n}" for n in range(1, 15)),
     )
 )
+_Value: TypeAlias = Callable[[str], str | None]
+"""Returns a word without quotes; None if its value is not known before the build."""
 
 
-def invalid_value(instruction: Instruction, escape: str) -> str:
+def invalid_value(instruction: Instruction, escape: str, values: Mapping[str, str]) -> str:
     """Return why BuildKit cannot build an instruction that it can read; empty if it may.
 
     `ARG` is not checked: its value does not matter if the target overrides it.
+
+    Args:
+        instruction: the instruction.
+        escape: the Dockerfile's escape character.
+        values: the variables whose values are known.
     """
     for word in _expanded(instruction):
         if reason := invalid_word(word, escape):
             return reason
+        if values and _REQUIRED.search(word) and known_word(word, values, escape) == word:
+            return f"a variable that {word!r} requires has no value"
     for document in instruction.heredocs if instruction.keyword in {"ADD", "COPY"} else ():
         reason = invalid_word(document.content, "\\", skip_quotes=True) if document.expands else ""
         if reason:
             return reason.partition(", in ")[0] + f", in the here-document {document.name!r}"
     check = _CHECKS.get(instruction.keyword)
-    return check(instruction, escape) if check else ""
+    return check(instruction, lambda word: known_word(word, values, escape)) if check else ""
 
 
 def _expanded(instruction: Instruction) -> Iterator[str]:
@@ -65,11 +78,14 @@ def _expanded(instruction: Instruction) -> Iterator[str]:
             return
 
 
-def _expose(instruction: Instruction, escape: str) -> str:
+def _expose(instruction: Instruction, value: _Value) -> str:
     for word in instruction.arguments:
-        ports = plain_word(word, escape)
-        if ports and not _are_ports(ports):  # BuildKit leaves out `''`
-            return f"invalid port {ports!r}: write for instance `80` or `80-90/udp`"
+        ports = value(word)
+        # BuildKit splits the values of variables, and leaves out `''`.
+        is_split = "$" in word and '"' not in word
+        for port in (ports.split() if is_split else [ports]) if ports else ():
+            if not _are_ports(port):
+                return f"invalid port {port!r}: write for instance `80` or `80-90/udp`"
     return ""
 
 
@@ -88,8 +104,8 @@ def _are_ports(text: str) -> bool:
     return not sizes[0] or sizes[0] == sizes[-1]
 
 
-def _stopsignal(instruction: Instruction, escape: str) -> str:
-    signal = plain_word(instruction.arguments[0], escape)
+def _stopsignal(instruction: Instruction, value: _Value) -> str:
+    signal = value(instruction.arguments[0])
     if signal is None:
         return ""
     is_number = re.fullmatch(r"[-+]?[0-9]{1,18}", signal) and int(signal)
@@ -98,21 +114,19 @@ def _stopsignal(instruction: Instruction, escape: str) -> str:
     return f"invalid signal {signal!r}"
 
 
-def _volume(instruction: Instruction, escape: str) -> str:
-    volumes = (plain_word(word, escape) for word in instruction.arguments)
+def _volume(instruction: Instruction, value: _Value) -> str:
+    volumes = (value(word) for word in instruction.arguments)
     is_empty = any(volume is not None and not volume.strip() for volume in volumes)
     return "a path in VOLUME is empty" if is_empty else ""
 
 
-def _copy(instruction: Instruction, escape: str) -> str:
+def _copy(instruction: Instruction, value: _Value) -> str:
     for word in flag_values(instruction, "chmod"):
-        mode = plain_word(word, escape)
+        mode = value(word)
         if mode and not _is_mode(mode):
             return f"invalid value for --chmod: {mode!r}, write for instance `755` or `u+x`"
     sources = [
-        plain_word(word, escape)
-        for word in instruction.arguments[:-1]
-        if not is_heredoc(word, instruction)
+        value(word) for word in instruction.arguments[:-1] if not is_heredoc(word, instruction)
     ]
     remote = [source is None or is_address(source) for source in sources]
     if instruction.keyword == "COPY":
@@ -122,7 +136,7 @@ def _copy(instruction: Instruction, escape: str) -> str:
         return "--checksum requires one source that is a URL or a Git repository"
     elif len(sources) == 1 and sources[0] and _DOWNLOAD.match(sources[0]):
         for word in flag_values(instruction, "checksum"):
-            checksum = plain_word(word, escape)
+            checksum = value(word)
             if checksum and not _CHECKSUM.fullmatch(checksum):
                 return f"invalid value for --checksum: {checksum!r}, write `sha256:` and 64 digits"
     return ""
@@ -134,10 +148,12 @@ def _is_mode(text: str) -> bool:
     return all(map(_SYMBOLIC.fullmatch, text.split(",")))
 
 
-_CHECKS: Mapping[str, Callable[[Instruction, str], str]] = {
+_CHECKS: Mapping[str, Callable[[Instruction, _Value], str]] = {
     "ADD": _copy,
     "COPY": _copy,
     "EXPOSE": _expose,
     "STOPSIGNAL": _stopsignal,
     "VOLUME": _volume,
 }
+CHECKED_VALUES = frozenset(_CHECKS)
+"""The instructions whose values are checked."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from compiler.source.globs import Piece, has_in_order, literal
+from compiler.source.globs import has_in_order
 
 
 _OPENING = re.compile(r"\{[{%#]")
@@ -16,7 +16,7 @@ class Part(NamedTuple):
     """A part of a template's line: the whole line, or a word of it."""
 
     text: str
-    literals: tuple[Piece, ...]
+    literals: tuple[str, ...]
     """What is between its tags, in order."""
     size: int
     """The number of characters outside tags."""
@@ -48,7 +48,7 @@ def _part(tagged: str, tags: Iterator[str]) -> Part:
     """Return a part, whose tags are the next ones."""
     between = tagged.split(_TAG)
     text = between[0] + "".join(f"{next(tags)}{after}" for after in between[1:])
-    return Part(text, tuple(map(literal, between)), sum(map(len, between)))
+    return Part(text, tuple(between), sum(map(len, between)))
 
 
 def _tags(line: str) -> Iterator[tuple[int, int, bool]]:

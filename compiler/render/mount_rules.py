@@ -7,7 +7,8 @@ from typing import NamedTuple
 from compiler.external.go_values import GO_BOOLEANS, is_size
 from compiler.render.dockerfile_words import mount_fields
 from compiler.render.stage_folders import Folder
-from compiler.render.word_syntax import invalid_word, plain_word
+from compiler.render.step_words import known_word
+from compiler.render.word_syntax import invalid_word
 
 
 class MountProblem(NamedTuple):
@@ -58,15 +59,18 @@ _VALID: Mapping[str, Callable[[str], bool]] = {
 """Option -> whether a value is valid."""
 
 
-def mount_problem(text: str, escape: str, folder: Folder) -> MountProblem | None:
+def mount_problem(
+    text: str, escape: str, folder: Folder, values: Mapping[str, str]
+) -> MountProblem | None:
     """Return why BuildKit rejects the value of a `--mount`; None if it may accept it.
 
-    Values with variables are not known before the build: they are accepted.
+    Values with other variables are not known before the build: they are accepted.
 
     Args:
         text: the value.
         escape: the Dockerfile's escape character.
         folder: the working folder, to which the `target` is relative.
+        values: the variables whose values are known.
     """
     fields = mount_fields(text)
     if fields is None:
@@ -78,14 +82,16 @@ def mount_problem(text: str, escape: str, folder: Folder) -> MountProblem | None
             return MountProblem(reason, is_late=False)
     options: dict[str, str | None] = {"type": "bind"}
     for field in fields:
-        if reason := _add_option(options, field, escape):
+        if reason := _add_option(options, field, escape, values):
             return MountProblem(reason)
     if reason := _invalid_combination(options):
         return MountProblem(reason)
     return _problem_of_target(options, folder)
 
 
-def _add_option(options: dict[str, str | None], field: str, escape: str) -> str:
+def _add_option(
+    options: dict[str, str | None], field: str, escape: str, values: Mapping[str, str]
+) -> str:
     """Add an option to those before it, or return why it is invalid."""
     key, equals, text = field.partition("=")
     key = key.lower()
@@ -93,7 +99,7 @@ def _add_option(options: dict[str, str | None], field: str, escape: str) -> str:
         return f"the option {field!r} of a mount requires a value"
     if reason := invalid_word(text, escape):
         return reason
-    value = plain_word(text, escape) if equals else "true"
+    value = known_word(text, values, escape) if equals else "true"
     valid = _VALID.get(key)
     if valid is None and key not in _TEXTS:
         return f"unknown option {key!r} of a mount"

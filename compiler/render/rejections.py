@@ -35,6 +35,23 @@ def rejected_instructions(
             yield stage_finding.finding
 
 
+def unsettled_findings(
+    target: Target, structure: Structure, printed: Printed, variables: Mapping[str, str]
+) -> tuple[StageFinding, ...]:
+    """Return what the words of a variant and the values of variables make invalid.
+
+    Args:
+        target: the target that is built.
+        structure: the structure of its Dockerfile.
+        printed: the words that the marks replace.
+        variables: bake variable -> its default.
+    """
+    findings = structure.unsettled.of(printed)
+    if structure.value_findings:
+        findings += structure.value_findings.of(printed, known_args(target, variables))
+    return findings
+
+
 def invalid_bases(
     target: Target,
     structure: Structure,
@@ -51,11 +68,7 @@ def invalid_bases(
         stages: the stages.
         variables: bake variable -> its default.
     """
-    args: Mapping[str, str] = target.fields.get("args", {})  # type: ignore[assignment]
-    known = {
-        substitute(name, variables): None if variables_in(text) else substitute(text, variables)
-        for name, text in args.items()
-    }
+    known = known_args(target, variables)
     values = argument_values(structure.arguments, known, structure.escape, printed)
     # A late argument is the reason why the name is empty.
     late = {
@@ -69,6 +82,15 @@ def invalid_bases(
         if base.word.line not in late
     }
     return {word: finding for word, finding in findings.items() if finding is not None}
+
+
+def known_args(target: Target, variables: Mapping[str, str]) -> Mapping[str, str | None]:
+    """Return the build arguments of a target; None where a bake variable decides the value."""
+    args: Mapping[str, str] = target.fields.get("args", {})  # type: ignore[assignment]
+    return {
+        substitute(name, variables): None if variables_in(text) else substitute(text, variables)
+        for name, text in args.items()
+    }
 
 
 def _matters(

@@ -6,11 +6,12 @@ Some of it matters only in stages that are built for a target, and some depends 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from compiler.render.dockerfile import ParsedDockerfile
+from compiler.render.dockerfile import Instruction, ParsedDockerfile
 from compiler.render.dockerfile_rules import Finding
 from compiler.render.instruction_checks import Checked, depends_on_marks, problems
 from compiler.render.shapes import Printed, marks_in, selection
 from compiler.render.stage_folders import working_folders
+from compiler.render.variables import KnownVariables
 
 
 class StageFinding(NamedTuple):
@@ -40,16 +41,36 @@ class StageInstruction(NamedTuple):
 
     def findings(self, printed: Printed) -> Iterator[StageFinding]:
         """Yield what BuildKit rejects, with the words of a variant."""
-        instruction = self.checked.instruction
-        restored = instruction._replace(
-            text=printed.restore(instruction.text),
-            flags=tuple(map(printed.restore, instruction.flags)),
-            arguments=tuple(map(printed.restore, instruction.arguments)),
-        )
-        for problem in problems(self.checked._replace(instruction=restored)):
+        yield from self._findings(restored(self.checked.instruction, printed), KnownVariables())
+
+    def findings_of_values(
+        self, instruction: Instruction, known: KnownVariables
+    ) -> Iterator[StageFinding]:
+        """Yield what BuildKit rejects only because of the values of variables.
+
+        Args:
+            instruction: the instruction, with the words of a variant.
+            known: the variables whose values are known.
+        """
+        if not any(self._findings(instruction, KnownVariables())):
+            for found in self._findings(instruction, known):
+                yield found._replace(below=found.below | known.stages)
+
+    def _findings(self, instruction: Instruction, known: KnownVariables) -> Iterator[StageFinding]:
+        checked = self.checked._replace(instruction=instruction, values=known.values)
+        for problem in problems(checked):
             finding = Finding(problem.code, problem.reason, problem.help, instruction.line)
             below = self.checked.folder.stages if problem.depends_on_folder else frozenset()
             yield StageFinding(finding, self.stage, problem.is_late, problem.argument, below)
+
+
+def restored(instruction: Instruction, printed: Printed) -> Instruction:
+    """Return an instruction with the words of a variant."""
+    return instruction._replace(
+        text=printed.restore(instruction.text),
+        flags=tuple(map(printed.restore, instruction.flags)),
+        arguments=tuple(map(printed.restore, instruction.arguments)),
+    )
 
 
 def stage_instructions(parsed: ParsedDockerfile) -> Iterator[StageInstruction]:

@@ -1,6 +1,7 @@
 """Walk the instructions of the stages that a build needs, and name the steps among them."""
 
 import posixpath
+from collections.abc import Mapping
 
 from compiler.external.addresses import is_address, is_folder
 from compiler.external.platforms import canonical_platform
@@ -21,6 +22,7 @@ from compiler.render.onbuild_heredocs import trigger
 from compiler.render.stages import automatic_arguments, stage_numbers
 from compiler.render.step_inputs import base_name, documents, is_linked, without_source
 from compiler.render.step_words import absolute, expand, is_unknown
+from compiler.render.variables import Variables
 
 
 _OTHER = frozenset({"--from", "--link"})
@@ -109,11 +111,7 @@ class StageWalk:
         earlier = [n for n in range(number) if self._parsed.stages[n].name == name.lower()]
         if earlier and not self._is_named(name):
             state = self._stage(earlier[-1])
-            environment = dict(state.environment)
-            for key, value in state.inherited.items():
-                environment.pop(key, None)
-                environment[key] = value
-            return state._replace(environment=environment)
+            return state._replace(**_variables(state).below_a_stage()._asdict())
         return self._image(name, platform)
 
     def _image(self, name: str, platform: str) -> ImageState:
@@ -136,12 +134,7 @@ class StageWalk:
             case "ARG":
                 return self._declare(step, state)
             case "ENV":
-                environment, inherited = dict(state.environment), dict(state.inherited)
-                for key, value in zip(step.arguments[::3], step.arguments[1::3], strict=False):
-                    name, text = expanded(key), expanded(value)
-                    environment.pop(name, None)
-                    environment[name] = inherited[name] = text
-                return state._replace(environment=environment, inherited=inherited)
+                return state._replace(**_variables(state).after_env(step, expanded)._asdict())
             case "WORKDIR":
                 folder = absolute(expanded(" ".join(step.arguments)), state.folder, state.base)
                 files = name_of(state.files, "WORKDIR", folder)
@@ -159,21 +152,13 @@ class StageWalk:
 
     def _declare(self, step: Instruction, state: ImageState) -> ImageState:
         """Return the state after an `ARG`."""
-        environment = dict(state.environment)
-        for argument in step.arguments:
-            name, equals, default = argument.partition("=")
-            name = name.strip("'\"")
-            if name in self._build.arguments:
-                value = self._build.arguments[name]
-            elif equals:
-                value = expand(default, environment, state.base, self._escape)
-            elif name in self._globals:
-                value = self._globals[name]
-            else:
-                continue
-            environment.pop(name, None)
-            environment[name] = value
-        return state._replace(environment=environment)
+
+        def expanded(word: str, values: Mapping[str, str]) -> str:
+            return expand(word, values, state.base, self._escape)
+
+        variables = _variables(state)
+        after = variables.after_arg(step, self._build.arguments, self._globals, expanded)
+        return state._replace(**after._asdict())
 
     def _execute(self, step: Instruction, state: ImageState, stage: Stage) -> ImageState:
         """Return the state after a step."""
@@ -248,3 +233,7 @@ class StageWalk:
             other = self._stage(number)
         steps.update(other.steps)
         return [other.files, posixpath.normpath(f"/{source.path}")]
+
+
+def _variables(state: ImageState) -> Variables:
+    return Variables(state.environment, state.inherited)

@@ -14,7 +14,7 @@ from compiler.external.references import lookup_name
 from compiler.render.dockerfile import Argument, ParsedDockerfile, Stage, Word
 from compiler.render.instruction_reads import sources
 from compiler.render.word_syntax import expand_word
-from compiler.source.globs import has_in_order, literal
+from compiler.source.globs import has_in_order
 from compiler.targets.graph import closure
 
 
@@ -120,7 +120,7 @@ class ImageWalk:
         if not by_name and lower.isascii() and lower.isdigit():
             return {int(lower)} if int(lower) < len(stages) else set()
         if MACHINE in lower:
-            pieces = [literal(piece) for piece in lower.split(MACHINE)]
+            pieces = lower.split(MACHINE)
             return {
                 n
                 for n, stage in enumerate(stages)

@@ -11,7 +11,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
 
-from compiler.render.word_syntax import LONGEST_VALUE, LimitError, expand_word, is_special
+from compiler.render.word_syntax import (
+    LONGEST_VALUE,
+    LimitError,
+    expand_word,
+    is_special,
+    plain_word,
+)
 
 
 _OPEN, _CLOSE = "\ue003", "\ue004"
@@ -58,6 +64,18 @@ def _expand(word: str, values: tuple[tuple[str, str], ...], base: str, escape: s
         return _placeholder(base, word, json.dumps(known))
     except ValueError:
         return word
+
+
+def known_word(word: str, values: Mapping[str, str], escape: str) -> str | None:
+    r"""Return a valid word without quotes; None if it has variables without a known value.
+
+    >>> known_word("a$B", {"B": "b"}, "\\"), known_word("${C:+a}", {"B": "b"}, "\\")
+    ('ab', None)
+    """
+    if "$" not in word or not values:
+        return plain_word(word, escape)
+    value = expand(word, values, "?", escape)
+    return None if is_unknown(value) else value
 
 
 def expand_document(content: str, values: Mapping[str, str], base: str) -> str:

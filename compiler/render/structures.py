@@ -31,6 +31,7 @@ from compiler.render.shapes import (
 )
 from compiler.render.stage_findings import StageFinding, UnsettledFindings, stage_instructions
 from compiler.render.stage_order import NUMBER, StageUse, certain_links, stage_uses
+from compiler.render.value_findings import ValueFindings
 
 
 _MOST_ERRORS = 20
@@ -59,6 +60,8 @@ class Structure:
     """What is wrong in all variants, in instructions."""
     unsettled: UnsettledFindings = field(default_factory=UnsettledFindings)
     """What may be wrong in some variants."""
+    value_findings: ValueFindings = field(default_factory=ValueFindings)
+    """What may be wrong because of the values of variables."""
     links: Mapping[int, frozenset[int]] = field(default_factory=dict)
     """The stages that each stage surely reads from, by number."""
     bases: tuple[Base, ...] = ()
@@ -123,6 +126,7 @@ def read_structure(text: str, frontend: str = "") -> Structure:
             for finding in instruction.findings(plain)
         ),
         unsettled=UnsettledFindings(filter(attrgetter("depends_on_marks"), instructions)),
+        value_findings=ValueFindings(instructions, parsed.arguments, parsed.escape),
         links=certain_links(parsed),
         bases=tuple(_bases(parsed)),
         findings=(*rejected(parsed, text), *suspicious(parsed, text)),

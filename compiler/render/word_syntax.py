@@ -73,6 +73,7 @@ class _LimitedValues(dict[str, str]):
 
 _ANY, _OTHER = _AnyValues(value="\ue004"), _AnyValues(value="\ue005")
 """Two values that no pattern in a Dockerfile matches."""
+_NONE: Mapping[str, str] = {}
 
 
 def invalid_word(word: str, escape: str, *, skip_quotes: bool = False) -> str:
@@ -111,8 +112,12 @@ def plain_word(word: str, escape: str) -> str | None:
         return word
     from e2b_dockerfile_utils import ShellLex
 
-    value, other = (ShellLex(escape, env=env).process_word(word) for env in (_ANY, _OTHER))
-    return value if value == other else None
+    lexers = (ShellLex(escape, skip_unset_env=False, env=env) for env in (_ANY, _OTHER, _NONE))
+    try:
+        value, *others = {lexer.process_word(word) for lexer in lexers}
+    except ValueError:  # it requires a variable
+        return None
+    return None if others else value
 
 
 def expand_word(word: str, values: Mapping[str, str], escape: str) -> str:

@@ -6,24 +6,9 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 
-class Piece(NamedTuple):
-    """What a text must contain: a literal text, or a sequence of characters and classes."""
-
-    length: int
-    """The number of characters that it matches, always the same."""
-    find: Callable[[str, int], int]
-    """Returns where the piece is first found in a text from an offset on, or -1."""
-
-
-def literal(text: str) -> Piece:
-    """Return a piece that matches exactly this text."""
-    return Piece(len(text), lambda whole, start: whole.find(text, start))
-
-
-def has_in_order(text: str, pieces: Sequence[Piece]) -> bool:
+def has_in_order(text: str, pieces: Sequence[str]) -> bool:
     """Return whether a text is these pieces in order, with anything between two of them.
 
     Args:
@@ -31,21 +16,21 @@ def has_in_order(text: str, pieces: Sequence[Piece]) -> bool:
         pieces: at least one. The text begins with the first and ends with the last, which may be
             empty. A single piece is the whole text.
 
-    >>> has_in_order("FROM python:3.11-slim", [literal("FROM python:"), literal("-slim")])
+    >>> has_in_order("FROM python:3.11-slim", ["FROM python:", "-slim"])
     True
     """
     first, last = pieces[0], pieces[-1]
-    at, end = first.length, len(text) - last.length
-    if end < (at if len(pieces) > 1 else 0) or first.find(text[:at], 0) != 0:
+    at, end = len(first), len(text) - len(last)
+    if end < (at if len(pieces) > 1 else 0) or not text.startswith(first):
         return False
     if len(pieces) == 1:
         return end == 0
     for piece in pieces[1:-1]:
-        at = piece.find(text, at)
+        at = text.find(piece, at)
         if at < 0:
             return False
-        at += piece.length
-    return at <= end and last.find(text, end) == end
+        at += len(piece)
+    return at <= end and text.endswith(last)
 
 
 def glob_matches(text: str, pattern: str) -> bool:
@@ -54,21 +39,26 @@ def glob_matches(text: str, pattern: str) -> bool:
     >>> glob_matches("3.11-slim", "3.1[0-2]*"), glob_matches("a", "[!a]"), glob_matches("[", "[[a]")
     (True, False, True)
     """
-    return has_in_order(text, _pieces(pattern))
+    return compile_glob(pattern)(text) is not None
 
 
 @lru_cache(maxsize=1024)
-def _pieces(pattern: str) -> tuple[Piece, ...]:
-    """Split a glob at each `*`."""
-    pieces: list[Piece] = []
-    units: list[str] = []
+def compile_glob(pattern: str) -> Callable[[str], object]:
+    """Return a function that returns None unless a glob matches a whole text.
+
+    Each `*` ends at the first place where the following piece is found. An atomic group keeps it
+    there, so the regular expression does not try others: it takes linear time.
+    """
+    pieces = [""]
     for unit in _units(pattern):
-        if unit == "*":
-            pieces.append(_piece(units))
-            units = []
-        else:
-            units.append(unit)
-    return (*pieces, _piece(units))
+        if unit != "*":
+            pieces[-1] += _regex(unit)
+        elif pieces[-1] or len(pieces) == 1:
+            pieces.append("")
+    first, *others = pieces
+    middle = "".join(f"(?>.*?{piece})" for piece in others[:-1])
+    end = f".*{others[-1]}" if others else ""
+    return re.compile(f"{first}{middle}{end}", re.DOTALL).fullmatch
 
 
 def _units(pattern: str) -> Iterator[str]:
@@ -82,19 +72,6 @@ def _units(pattern: str) -> Iterator[str]:
             end = at if end < 0 else end
         yield pattern[at : end + 1]
         at = end + 1
-
-
-def _piece(units: list[str]) -> Piece:
-    text = "".join(units)
-    if len(text) == len(units) and "?" not in units:
-        return literal(text)
-    search = re.compile("".join(map(_regex, units)), re.DOTALL).search
-
-    def find(text: str, start: int) -> int:
-        match = search(text, start)
-        return -1 if match is None else match.start()
-
-    return Piece(len(units), find)
 
 
 def _regex(unit: str) -> str:

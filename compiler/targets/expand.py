@@ -141,8 +141,15 @@ def _walk(
     axes: list[tuple[Value, ...]], rules: Rules, live: tuple[list[_Row], ...], steps: list[int]
 ) -> Iterator[tuple[Value, ...]]:
     by_last: list[list[Rule]] = [[] for _ in axes]
+    excluded: dict[int, set[int]] = {}
     for row in rules.forbids:
-        by_last[row[-1][0]].append(row)
+        position, values = row[-1]
+        if len(row) == 1:
+            excluded.setdefault(position, set()).update(values)
+        else:
+            by_last[position].append(row)
+    for position, indexes in excluded.items():
+        by_last[position].insert(0, ((position, frozenset(indexes)),))
     last = len(axes) - 1
     chosen: list[Value] = []
     choices = [tuple(_Choices(rows, 0) for rows in live)]

@@ -156,6 +156,29 @@ ACCEPTED = (
     "\n# escape=x\nFROM scratch\n",
     "FROM scratch AS a\nFROM scratch\nCOPY --from=+0 / /\n",
     "FROM scratch\nONBUILD \\\nRUN <<E\n1\nE\n",
+    # Values of variables.
+    "ARG X=9\nFROM scratch\nARG X\nSTOPSIGNAL $X\n",
+    "ARG X=a\nFROM scratch\nARG X=9\nSTOPSIGNAL $X\n",
+    "FROM scratch AS a\nENV X=9\nFROM a\nARG X=b\nENV X=9\nSTOPSIGNAL $X\n",
+    "FROM scratch AS a\nENV X=a\nONBUILD ENV X=9\nFROM a\nSTOPSIGNAL $X\n",
+    "ARG A=a\nFROM scratch AS a\nENV X=9\nFROM scratch\nARG X=b\nFROM $A\nSTOPSIGNAL $X\n",
+    *_after(
+        _BASE,
+        "ARG P=80\nEXPOSE $P/tcp ${P}-90",
+        'ENV P="80 81"\nEXPOSE $P',
+        "ENV P=\nEXPOSE $P",
+        "EXPOSE ${P:+a}",
+        "ENV A=a A=9\nENV B=$A A=b\nSTOPSIGNAL $B",
+        "ARG A=9 B=$A\nSTOPSIGNAL $B",
+        "ENV M=\nCOPY --chmod=$M a.txt /",
+        "ENV A=a\nSTOPSIGNAL ${A:+9}",
+        "ENV A=a\nSTOPSIGNAL ${A/a/9}",
+        "ARG T=cache\nRUN --mount=type=$T,target=/a true",
+        "ARG A=\nUSER $A",
+        "ARG A=\nWORKDIR $A",
+        "ENV A=\nLABEL $A=b",
+        "ARG A='x'\nVOLUME $A",
+    ),
 )
 """BuildKit 0.26 reads these; whether a command succeeds does not matter."""
 
@@ -181,6 +204,33 @@ REJECTED_WITH_CONTEXTS = (
 )
 
 REJECTED = (
+    # Values of variables.
+    "ARG X=a\nFROM scratch\nARG X\nSTOPSIGNAL $X\n",
+    "FROM scratch AS a\nENV X=a\nFROM a\nSTOPSIGNAL $X\n",
+    "FROM scratch AS a\nENV X=a\nFROM a\nARG X=9\nFROM a\nSTOPSIGNAL $X\n",
+    "ARG A=a\nFROM scratch AS a\nENV X=a\nFROM $A\nSTOPSIGNAL $X\n",
+    "FROM scratch AS a\nENV X=9\nONBUILD ENV X=a\nFROM a\nENV X=b\nSTOPSIGNAL $X\n",
+    "FROM scratch AS a\nENV X=a\nARG X=9\nFROM a\nSTOPSIGNAL $X\n",
+    *_after(
+        _BASE,
+        "ARG X=notasignal\nSTOPSIGNAL $X",
+        "ARG P=abc\nEXPOSE $P/tcp",
+        "ENV P='80 a'\nEXPOSE $P",
+        "ENV P='80 81'\nEXPOSE \"$P\"",
+        "ENV A=a\nENV A=9 B=$A\nSTOPSIGNAL $B",
+        "ARG A=a B=$A\nSTOPSIGNAL $B",
+        "ENV A=9\nARG A=a\nSTOPSIGNAL $A",
+        "ARG M=9x\nCOPY --chmod=$M a.txt /",
+        "ARG S=https://a.example\nCOPY $S/b /",
+        "ARG V=\nVOLUME $V",
+        "ARG T=disk\nRUN --mount=type=$T,target=/a true",
+        "ARG U=x\nRUN --mount=type=cache,target=/a,uid=$U true",
+        "ARG C=sha256:0\nADD --checksum=$C https://a.example/b /",
+        "ENV A=a\nSTOPSIGNAL ${A:-9}",
+        "ENV A=\nEXPOSE ${A:?must be set}",
+        "ENV A=\nUSER ${A:?must be set}",
+        "ENV B=branch=\nADD https://a.example/b.git?$B /",
+    ),
     "# empty\n",
     "ARG A\n",
     "FROM $A\n",

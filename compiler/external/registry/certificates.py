@@ -46,7 +46,8 @@ def tls_adapter(host: str, environment: Mapping[str, str]) -> TlsAdapter:
     """Return the adapter for a registry.
 
     Args:
-        host: the host with its port, as in tags: Docker names the folder `certs.d/HOST` like this.
+        host: the host with its port, in lower case: Docker names the folder `certs.d/HOST` like
+            this, as in tags.
         environment: defines the location of Docker's settings.
 
     Raises:
@@ -72,4 +73,5 @@ def _certificate_folders(host: str, environment: Mapping[str, str]) -> Iterator[
     home = environment.get("HOME") or os.path.expanduser("~")
     config = environment.get("XDG_CONFIG_HOME") or f"{home}/.config"
     for settings in (SYSTEM_SETTINGS, Path(f"{config}/docker"), settings_folder(environment)):
-        yield settings / "certs.d" / host
+        folders = settings.joinpath("certs.d").glob("*")
+        yield from sorted(folder for folder in folders if folder.name.lower() == host.lower())

@@ -72,7 +72,8 @@ def _helpers(settings: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[tup
 
     A registry in `credHelpers` does not use `credsStore`; with an empty name, it has no helper.
     """
-    helpers = as_object(settings.get("credHelpers"))
+    named = as_object(settings.get("credHelpers"))
+    helpers = {name.lower(): helper for name, helper in named.items()}
     own = {key: helpers[key] for key in keys if key in helpers}
     default = None if any(not helper for helper in own.values()) else settings.get("credsStore")
     for key in keys:

@@ -42,12 +42,13 @@ Pieces are iterated over once for each attempt; they need the header `Content-Le
 
 def _plain_hosts(environment: Mapping[str, str]) -> set[str]:
     """Return the hosts that the user names as registries without TLS."""
-    return {name.strip() for name in environment.get(PLAIN_HTTP, "").split(",")} - {""}
+    names = environment.get(PLAIN_HTTP, "").lower().split(",")
+    return {name.strip() for name in names} - {""}
 
 
 def is_plain_http(host: str, environment: Mapping[str, str]) -> bool:
     """Return whether the user names a host, other than this machine, as a registry without TLS."""
-    return host in _plain_hosts(environment)
+    return host.lower() in _plain_hosts(environment)
 
 
 class Sessions:

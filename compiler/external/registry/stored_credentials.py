@@ -55,10 +55,10 @@ def stored_credentials(settings: Mapping[str, Any], host: str, named: str) -> Cr
 def key_host(key: str) -> str:
     """Return the host of a key of `auths`, which can be a URL.
 
-    >>> key_host("https://registry.example/v2/")
+    >>> key_host("https://Registry.example/v2/")
     'registry.example'
     """
-    return key.rpartition("://")[2].partition("/")[0]
+    return key.rpartition("://")[2].partition("/")[0].lower()
 
 
 def encode_entry(credentials: Credentials) -> dict[str, str]:

@@ -169,6 +169,19 @@ def test_the_exact_name_has_precedence(other: str, auth: str, tmp_path: Path) ->
         assert find_credentials(SCOPE, own) == Credentials("old", "old")
 
 
+def test_the_case_of_a_host_does_not_matter(tmp_path: Path) -> None:
+    """Names of hosts are compared without regard to upper case, in entries and for helpers."""
+    own = environment(tmp_path, 'echo \'{"Username": "bob", "Secret": "x"}\'')
+    for settings, user in (
+        ({"auths": {HOST.upper(): {"auth": "YW5uOng="}}}, "ann"),
+        ({"credHelpers": {HOST.upper(): "mine"}}, "bob"),
+    ):
+        (tmp_path / "config.json").write_text(json.dumps(settings))
+        found = find_credentials(SCOPE, own)
+        assert found is not None
+        assert found.user == user
+
+
 @pytest.mark.parametrize("helper", ["", None])
 def test_an_empty_helper_name_turns_the_store_off(helper: str | None, tmp_path: Path) -> None:
     """Other registries keep it."""

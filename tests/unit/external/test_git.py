@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -283,6 +284,18 @@ def test_special_files_of_a_repository_do_not_block(project: Path, path: str) ->
     assert git_warnings(project, ["docker-bake.hcl", "matrix.json"], "") == ()
     with pytest.raises(CompileError, match="cannot read the files"):
         contents(project, "HEAD")
+
+
+@pytest.mark.parametrize("folder", ["..", ".", "dockerfiles"])
+def test_special_files_of_patterns_do_not_block(project: Path, folder: str) -> None:
+    """Git reads a `.gitignore` in each folder above a generated file."""
+    (project / folder).mkdir(exist_ok=True)
+    (project / folder / ".gitignore").unlink(missing_ok=True)
+    os.mkfifo(project / folder / ".gitignore")
+    start = time.monotonic()
+
+    assert git_warnings(project, ["docker-bake.hcl", "dockerfiles/a.Dockerfile"], "") == ()
+    assert time.monotonic() - start < 5
 
 
 @pytest.mark.parametrize("folder", ["", "images", "images/below"])

@@ -318,3 +318,47 @@ def test_one_line_of_several_shapes_has_one_error(tmp_path: Path) -> None:
     assert [(line, message.rpartition(" (")[2]) for line, message in found] == [
         (5, "in a-x1 and 2 more)")
     ]
+
+
+def _errors_of(folder: Path, matrix: str, template: str) -> list[str]:
+    (folder / "templates").mkdir()
+    (folder / "templates/t.j2").write_text(template)
+    (folder / "matrix.yaml").write_text(matrix)
+    try:
+        compile_matrix(folder / "matrix.yaml")
+    except CompileError as error:
+        return [diagnostic.message for diagnostic in error.diagnostics]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("value", "messages"),
+    [
+        ("args: {S: '{{ n }}'}", ["invalid signal 'a' (in i-a)"]),
+        ("args: {S: '{{ n }}', T: '9'}", []),
+        ("args: {S: '${V}'}", []),  # a bake variable decides
+        ("args: {T: '${V}'}", []),
+        ("args: {S: a}, target: other", []),  # the stage is not built
+        ("args: {S: a}, contexts: {base: 'docker-image://x'}", []),  # its ENV decides
+    ],
+)
+def test_build_arguments_decide_values(tmp_path: Path, value: str, messages: list[str]) -> None:
+    """A value that the arguments of a target decide is checked; bake variables are unknown."""
+    matrix = (
+        f"variables: {{V: a}}\naxes: {{n: [a, '9']}}\nimages: {{i: {{template: t.j2, {value}}}}}\n"
+    )
+    template = (
+        "ARG S\nFROM scratch AS other\nFROM scratch AS base\nARG S\nENV E=$S\n"
+        "FROM base\nARG T=$E\nSTOPSIGNAL $T\n"
+    )
+    assert _errors_of(tmp_path, matrix, template) == messages
+
+
+def test_printed_words_decide_values(tmp_path: Path) -> None:
+    """A value that the template printed into another instruction is that of its variant."""
+    matrix = "axes: {n: [a, '9', b, '15']}\nimages: {i: {template: t.j2}}\n"
+    template = "FROM scratch\nARG S={{ n }}\nLABEL a=b\nSTOPSIGNAL $S\n"
+    assert _errors_of(tmp_path, matrix, template) == [
+        "invalid signal 'a' (in i-a)",
+        "invalid signal 'b' (in i-b)",
+    ]

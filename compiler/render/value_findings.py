@@ -1,0 +1,70 @@
+"""Find what BuildKit rejects in a Dockerfile because of the values of variables."""
+
+from collections.abc import Mapping, Sequence
+
+from compiler.render.base_rules import known_arguments
+from compiler.render.dockerfile import Argument
+from compiler.render.instruction_checks import depends_on_variables
+from compiler.render.shapes import Printed, marks_in, selection
+from compiler.render.stage_findings import StageFinding, StageInstruction, restored
+from compiler.render.variables import VariableWalk
+
+
+_DECIDING = frozenset({"ARG", "ENV", "FROM", "ONBUILD"})
+"""Instructions that decide the values of variables."""
+
+
+class ValueFindings:
+    """What BuildKit rejects in the Dockerfiles of one shape, each combination of values once."""
+
+    def __init__(
+        self,
+        instructions: Sequence[StageInstruction] = (),
+        arguments: Sequence[Argument] = (),
+        escape: str = "\\",
+    ) -> None:
+        """Take the instructions, the `ARG` before the first `FROM`, and the escape character."""
+        checked = [(each, depends_on_variables(each.checked.instruction)) for each in instructions]
+        self._each = [
+            (each, is_checked)
+            for each, is_checked in checked
+            if is_checked or each.checked.instruction.keyword in _DECIDING
+        ]
+        if not any(is_checked for _, is_checked in checked):
+            self._each = []
+        self._arguments, self._escape = arguments, escape
+        self._words = selection(marks_in(self._texts()))
+        self._found: dict[tuple[object, ...], tuple[StageFinding, ...]] = {}
+
+    def __bool__(self) -> bool:
+        """Return whether the values of variables matter."""
+        return bool(self._each)
+
+    def _texts(self) -> list[str]:
+        texts = [f"{argument.name} {argument.default}" for argument in self._arguments]
+        for each, _ in self._each:
+            instruction = each.checked.instruction
+            texts += [instruction.text, *instruction.flags, *instruction.arguments]
+        return texts
+
+    def of(self, printed: Printed, args: Mapping[str, str | None]) -> tuple[StageFinding, ...]:
+        """Return the findings of a variant.
+
+        Args:
+            printed: the words that the marks replace.
+            args: the build arguments of the target; None for values that are not known.
+        """
+        key = (self._words(printed.words), *args.items())
+        if key not in self._found:
+            first = known_arguments(self._arguments, args, self._escape, printed)
+            steps = [restored(each.checked.instruction, printed) for each, _ in self._each]
+            known = VariableWalk(args, first, self._escape).known(steps)
+            self._found[key] = tuple(
+                found
+                for (each, is_checked), step, variables in zip(
+                    self._each, steps, known, strict=True
+                )
+                if is_checked
+                for found in each.findings_of_values(step, variables)
+            )
+        return self._found[key]
