@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compiler.codes import Code
-from compiler.constants import LOCK, MAX_VARIANTS
+from compiler.constants import BAKE_TEMPLATE, LOCK, MAX_VARIANTS
 from compiler.errors import CompileError, Diagnostic, Location, Problems, allow_hints
 from compiler.matrix.load import load_valid
 from compiler.matrix.matrix import Matrix
@@ -120,7 +120,7 @@ def compile_plan(planned: Plan, files: Files, name: str, *, locked: bool = False
     Raises:
         CompileError: with the errors of the plan, and every diagnostic of the later phases.
     """
-    from compiler.output.bake_template import BAKE_TEMPLATE, read_bake_template
+    from compiler.output.bake_template import read_bake_template
     from compiler.output.emit import emit
     from compiler.render.dockerfile_checks import check_dockerfiles
     from compiler.render.lint import lint

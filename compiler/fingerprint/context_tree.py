@@ -37,6 +37,8 @@ class ContextTree:
             entries.update(self._followed(path, path))
         for pattern in reach.patterns:
             entries.update(self._matching(pattern))
+        for pattern in reach.parents:
+            entries.update(self._with_parents(pattern))
         for path, excludes in reach.partial:
             matcher = _matcher(excludes)
             for name, real in self._followed(path, path):
@@ -61,6 +63,16 @@ class ContextTree:
                 # Below a matching folder, links are copied as links.
                 is_match = bare.count("/") == depth
                 yield from self._followed(bare, name) if is_match else [(name, path)]
+
+    def _with_parents(self, pattern: str) -> Iterator[tuple[str, str]]:
+        """Yield what `COPY --parents` can copy: links as they are, and what they lead to."""
+        matcher = _matcher((pattern,))
+        for path in self._walked("/".join(_plain_parts(pattern))):
+            if matcher is None or matcher.matches(path.rstrip("/")):
+                yield path, path
+        for name, path in self._matching(pattern):
+            if name != path:
+                yield f"./{name}", path
 
     def _followed(self, path: str, name: str) -> Iterator[tuple[str, str]]:
         """Yield what a path leads to and everything below, under the name that it has."""

@@ -10,7 +10,7 @@ from jinja2.defaults import DEFAULT_NAMESPACE
 from jinja2.runtime import Context
 from jinja2.sandbox import safe_range
 
-from compiler.matrix.jinja_comparisons import to_float
+from compiler.matrix.jinja_comparisons import checked_tests, to_float
 from compiler.matrix.jinja_metered import limited_filter, limited_test
 from compiler.matrix.jinja_sandbox import BakeSandbox, PrintedText, Sandbox
 from compiler.matrix.jinja_text import as_text, join
@@ -130,7 +130,7 @@ def environment(
     env.filters |= env.versions.filters()
     for filter_name, function in env.filters.items():
         env.filters[filter_name] = limited_filter(filter_name, function, env.meter)
-    env.tests["version"] = is_version
+    env.tests |= {"version": is_version, **checked_tests()}
     for test_name, test in env.tests.items():
         env.tests[test_name] = limited_test(test_name, test, env.meter)  # type: ignore[arg-type]
     return env

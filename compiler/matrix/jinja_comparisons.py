@@ -6,11 +6,12 @@ Values are text, so versions must not be compared as text or as numbers, in whic
 
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.filters import do_float
+from jinja2.lexer import TOKEN_FLOAT
 
 
 COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -26,6 +27,15 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
 SEARCHES = frozenset({"in", "notin"})
 
 _EQUAL = frozenset({"eq", "ne", "in", "notin"})
+_TESTS: Mapping[str, str] = {
+    **dict.fromkeys(("eq", "equalto", "=="), "eq"),
+    **dict.fromkeys(("ne", "!="), "ne"),
+    **dict.fromkeys(("lt", "lessthan", "<"), "lt"),
+    **dict.fromkeys(("le", "<="), "lteq"),
+    **dict.fromkeys(("gt", "greaterthan", ">"), "gt"),
+    **dict.fromkeys(("ge", ">="), "gteq"),
+}
+"""Jinja's test -> the comparison that it makes."""
 _SYMBOLS = {"lt": "<", "lteq": "<=", "gt": ">", "gteq": ">=", "eq": "==", "ne": "!="}
 _REVERSED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _VERSION = re.compile(r"v?\d+(?:\.\d+)*(?:[-.+]?[a-z][\w.+-]*)?", re.ASCII)
@@ -165,11 +175,62 @@ def to_float(value: Any, default: float | None = None) -> float:
     return do_float(value, 0.0 if default is None else default)
 
 
-def refuse_decimals(comparison: nodes.Compare, name: str | None, filename: str | None) -> None:
-    """Reject comparisons with a decimal number: values are text, and 3.10 would be 3.1."""
-    equal = [operand.expr for operand in comparison.ops if operand.op in _EQUAL]
-    for side in [comparison.expr, *equal] if equal else ():
-        for item in [side, *(side.items if isinstance(side, nodes.List | nodes.Tuple) else ())]:
-            if isinstance(item, nodes.Const) and isinstance(item.value, float):
-                message = f"{item.value} is a number and never equals text: write it in quotes"
-                raise TemplateSyntaxError(message, item.lineno, name, filename)
+def checked_tests() -> dict[str, Callable[[Any, Any], Any]]:
+    """Return Jinja's tests that compare, such as `is ge`, with the checks of its operators."""
+
+    def checked(operation: str) -> Callable[[Any, Any], Any]:
+        def test(left: Any, right: Any) -> Any:
+            if operation in ORDERED:
+                check_texts(operation, left, right, (None, None))
+            if isinstance(left, int | float) is not isinstance(right, int | float):
+                check_mixed(operation, left, right, (None, None))
+            return COMPARISONS[operation](left, right)
+
+        return test
+
+    return {name: checked(operation) for name, operation in _TESTS.items()}
+
+
+def refuse_decimals(
+    tree: nodes.Template,
+    tokens: Iterable[tuple[int, str, str]],
+    name: str | None,
+    filename: str | None,
+) -> None:
+    """Reject decimal numbers that would surprise, because values are text.
+
+    A number such as 3.10 is printed as 3.1, and no number equals a text.
+
+    Args:
+        tree: the parsed template.
+        tokens: line, kind and text of its tokens.
+        name: the name of the template.
+        filename: what Jinja calls its file.
+
+    Raises:
+        TemplateSyntaxError: there is such a number.
+    """
+    for line, kind, text in tokens:
+        if kind == TOKEN_FLOAT and text[-1] == "0" and "e" not in text.lower():
+            value = str(float(text.replace("_", "")))
+            if value != text:
+                message = f"'{text}' is read as the number {value}: write it in quotes"
+                raise TemplateSyntaxError(message, line, name, filename)
+    for item in _equal_operands(tree):
+        if isinstance(item, nodes.Const) and isinstance(item.value, float):
+            message = f"{item.value} is a number and never equals text: write it in quotes"
+            raise TemplateSyntaxError(message, item.lineno, name, filename)
+
+
+def _equal_operands(tree: nodes.Template) -> Iterator[nodes.Node]:
+    """Yield the operands that a template tests for equality, and the elements of their lists."""
+    sides: list[nodes.Node] = []
+    for comparison in tree.find_all(nodes.Compare):
+        equal = [operand.expr for operand in comparison.ops if operand.op in _EQUAL]
+        sides += [comparison.expr, *equal] if equal else []
+    for test in tree.find_all(nodes.Test):
+        if test.name == "in" or _TESTS.get(test.name) in _EQUAL:
+            sides += [test.node, *(test.args or ())]
+    for side in sides:
+        yield side
+        yield from side.items if isinstance(side, nodes.List | nodes.Tuple) else ()

@@ -206,8 +206,8 @@ def _remedy(text: str, word: str) -> str:
         return f"add the `{{% end{tag} %}}` of its `{{% {tag} %}}`"
     if "is not allowed in text" in text:
         return "remove the escape"
-    if "never equals text" in text:
-        number = text.partition(" ")[0]
+    if "write it in quotes" in text:
+        number = text.partition(" ")[0].strip("'")
         return f'write "{number}"; for a range of versions, `is version(">={number}")`'
     if text.endswith("unexpected '*'"):
         return "Jinja does not unpack lists: join them with `+`, as in `[a] + b`"

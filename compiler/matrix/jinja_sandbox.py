@@ -89,8 +89,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             if bad:
                 message = f"the character U+{ord(bad[0]):04X} is not allowed in text"
                 raise TemplateSyntaxError(message, constant.lineno, name, filename)
-        for comparison in tree.find_all(nodes.Compare) if _DECIMAL.search(source) else ():
-            refuse_decimals(comparison, name, filename)
+        if _DECIMAL.search(source):
+            refuse_decimals(tree, self.lexer.tokeniter(source, name, filename), name, filename)
         return tree
 
     def concat(self, pieces: Iterable[str]) -> str:

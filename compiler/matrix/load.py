@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from compiler.codes import Code
+from compiler.constants import BAKE_FILE, BAKE_TEMPLATE, LOCK
 from compiler.errors import CompileError, Location, nearest
 from compiler.matrix.axes import read_axes
 from compiler.matrix.build_fields import read_overrides
@@ -40,6 +41,8 @@ from compiler.source.supplied import DataFile
 
 
 _OUTPUT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*\Z")
+_FILES = frozenset({BAKE_FILE, BAKE_TEMPLATE, LOCK})
+"""Names in the folder of matrix.yaml that belong to files."""
 
 
 def load(source: Source, files: Files) -> Matrix:
@@ -104,13 +107,7 @@ def load_valid(source: Source, files: Files) -> Matrix:
         top.publish, data, variables, axes=axes, images=top.images, files=files, reader=reader
     )
     _check_names(data, axes, all_settings(axes, images), reader)
-    if not _OUTPUT.match(top.output):
-        reader.problem(
-            Code.BAD_PATH,
-            f"invalid folder for the generated Dockerfiles: {top.output!r}",
-            ("output",),
-            "name a folder below matrix.yaml; use letters, digits, `.`, `_`, `-`, separated by `/`",
-        )
+    _check_output(top.output, reader)
     certain = certain_images(images, variables, reader) if reader.problems else images
     if reader.problems:
         groups = {name: row for name, row in groups.items() if reader.is_sound(("groups", name))}
@@ -231,3 +228,15 @@ def _check_names(
                 key=True,
                 related=((f"the {other}", reader.source.locate(first, key=True)),),
             )
+
+
+def _check_output(folder: str, reader: Reader) -> None:
+    """Report an output folder with an invalid name, or with that of a file."""
+    help_ = "name a folder below matrix.yaml; use letters, digits, `.`, `_`, `-`, separated by `/`"
+    top = folder.partition("/")[0]
+    if top in _FILES:
+        help_ = f"choose another name: compile-matrix needs {top} as a file"
+    elif _OUTPUT.match(folder):
+        return
+    message = f"invalid folder for the generated Dockerfiles: {folder!r}"
+    reader.problem(Code.BAD_PATH, message, ("output",), help_)

@@ -1,5 +1,7 @@
 """Load the files in templates/: templates of Dockerfiles, and what strings and templates import."""
 
+import posixpath
+
 from jinja2 import Environment, TemplateNotFound, meta, nodes
 
 from compiler.codes import Code
@@ -13,6 +15,15 @@ FOLDER = "templates"
 
 EXISTING = "\0"
 """Begins the name of an existing Dockerfile instead of a template; its path follows."""
+
+
+def _leads_out(name: str) -> bool:
+    """Return whether a name leads out of the folder of templates.
+
+    >>> [_leads_out(name) for name in ("/a.j2", "../a.j2", "b/../../a.j2", "b/../a.j2", "..a")]
+    [True, True, True, False, False]
+    """
+    return name.startswith(("/", "~")) or posixpath.normpath(name).partition("/")[0] == ".."
 
 
 class TemplateFiles:
@@ -44,7 +55,7 @@ class TemplateFiles:
         """Return the text of a template; None if it cannot be used, with the reason in `faults`."""
         if name in self._texts:
             return self._texts[name]
-        if not name.startswith(EXISTING) and name.startswith(("/", "~")):
+        if not name.startswith(EXISTING) and _leads_out(name):
             message = f"invalid path {name!r}: not inside {FOLDER}/"
             help_ = f"write a path relative to {FOLDER}/"
             self.faults[name] = FileError(Code.OUTSIDE_PROJECT, message, help_)

@@ -3,13 +3,10 @@
 from pathlib import Path
 
 from compiler.codes import Code
+from compiler.constants import BAKE_TEMPLATE
 from compiler.errors import CompileError, Diagnostic, Location, Problems
 from compiler.output.emit import check_bake_template
 from compiler.source.project_files import FileError, Files
-
-
-BAKE_TEMPLATE = "docker-bake.hcl.j2"
-"""The project's own template next to matrix.yaml, or the packaged one."""
 
 
 def read_bake_template(files: Files, problems: Problems) -> tuple[str, str]:

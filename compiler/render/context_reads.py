@@ -35,6 +35,8 @@ class Reach(NamedTuple):
     """The instruction because of which the whole context counts; empty if only `paths` count."""
     partial: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Folders of which the paths that patterns match are not read; sorted."""
+    parents: tuple[str, ...] = ()
+    """Paths of `COPY --parents`, with or without wildcards; `**` spans folders. Sorted."""
 
 
 class Reads(NamedTuple):
@@ -72,6 +74,7 @@ class _Gathered:
     paths: set[str] = field(default_factory=set)
     patterns: set[str] = field(default_factory=set)
     partial: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
+    parents: set[str] = field(default_factory=set)
     whole: str = ""
 
     def add(self, source: Source, because: str) -> None:
@@ -81,13 +84,16 @@ class _Gathered:
             return
         clean = posixpath.normpath(f"/{source.path}").lstrip("/")
         match = _WILD.search(clean) if source.wild else None
+        # The matcher of ignore files differs from COPY in these.
+        is_special = clean.startswith(("!", "#", " ")) or clean.endswith(" ") or "\\" in clean
+        if source.parents and clean and not is_special:
+            self.parents.add(clean)
+            return
         if match is not None:
-            # The matcher of ignore files differs from COPY in these.
-            if clean[0] in "!# " or clean[-1] == " " or "\\" in clean:
-                clean = clean[: match.start()].rpartition("/")[0]
-            else:  # in COPY, `**` is `*`
+            if not is_special:  # in COPY without `--parents`, `**` is `*`
                 self.patterns.add(re.sub(r"\*+", "*", clean))
                 return
+            clean = clean[: match.start()].rpartition("/")[0]
         elif source.excludes:
             self.partial.add((clean, source.excludes))
             return
@@ -101,9 +107,10 @@ class _Gathered:
         if self.whole:
             return Reach(whole=self.whole)
         return Reach(
-            paths=tuple(sorted(self.paths)),
-            patterns=tuple(sorted(self.patterns)),
+            tuple(sorted(self.paths)),
+            tuple(sorted(self.patterns)),
             partial=tuple(sorted(self.partial)),
+            parents=tuple(sorted(self.parents)),
         )
 
 
@@ -159,8 +166,8 @@ def reads(
     instructions = [step for stage in needed for step in stage.instructions]
     if any(word.text.isdigit() for step in instructions for word in step.images):
         needed = stages  # a number counts all stages
-    content = canonical(text, arguments, needed)
-    return Reads(main, named, undecided, declared, onbuild, content, bases, others)
+    text = canonical(text, arguments, needed)
+    return Reads(main, named, undecided, declared, onbuild, text, bases, others)
 
 
 def _declared(arguments: Iterable[Argument], stages: Iterable[Stage]) -> frozenset[str]:
@@ -172,8 +179,7 @@ def _declared(arguments: Iterable[Argument], stages: Iterable[Stage]) -> frozens
 
 def _bases(stages: Iterable[Stage], needed: Iterable[Stage]) -> frozenset[str]:
     """Return the images that needed stages start from; a replaced stage is an image."""
-    bases: set[str] = set()
-    earlier = {lookup_name("scratch")}
+    bases, earlier = set[str](), {lookup_name("scratch")}
     built = {*map(id, needed)}
     for stage in stages:
         base = lookup_name(stage.base.text or stage.name)
@@ -197,8 +203,7 @@ def complete_stages(
     Raises:
         DockerfileError: an instruction is invalid, or there are too many.
     """
-    complete: list[Stage] = []
-    count = 0
+    complete, count = list[Stage](), 0
     own: dict[str, tuple[str, ...]] = {}
     for stage in stages:
         name, base = lookup_name(stage.name), lookup_name(stage.base.text)
@@ -226,9 +231,8 @@ def _triggers(stage: Stage) -> tuple[str, ...]:
 
 def _collect(stages: Sequence[Stage], escape: str) -> tuple[Reach, dict[str, Reach], str]:
     """Return `main`, `named` and `undecided` of `Reads`."""
-    main = _Gathered()
+    main, undecided = _Gathered(), ""
     named: dict[str, _Gathered] = {}
-    undecided = ""
     for stage in stages:
         base = stage.base.text
         if base:
@@ -240,8 +244,7 @@ def _collect(stages: Sequence[Stage], escape: str) -> tuple[Reach, dict[str, Rea
                 if "$" in source.name:
                     undecided = undecided or instruction.text
                     continue
-                into = main
-                if source.name:
-                    into = named.setdefault(lookup_name(source.name), _Gathered())
+                name = lookup_name(source.name)
+                into = named.setdefault(name, _Gathered()) if source.name else main
                 into.add(source, instruction.text)
     return main.reach(), {name: paths.reach() for name, paths in named.items()}, undecided

@@ -24,6 +24,8 @@ class Source(NamedTuple):
     """Whether the path may contain wildcards."""
     excludes: tuple[str, ...] = ()
     """Patterns of paths below it that are not read; empty if that cannot be determined."""
+    parents: bool = False
+    """Whether it is copied with the folders above it: `**` spans folders, links stay links."""
 
 
 def sources(instruction: Instruction, escape: str) -> Iterator[Source]:
@@ -37,12 +39,13 @@ def sources(instruction: Instruction, escape: str) -> Iterator[Source]:
         flags = dict(flag.partition("=")[::2] for flag in instruction.flags)
         name = flags.get("--from", "")
         excludes = _excludes(instruction)
+        parents = flags.get("--parents", "false").lower() != "false"
         for argument in instruction.arguments[:-1]:
             if is_heredoc(argument, instruction):
                 continue
             path = _unquoted(argument, escape)
             if not (instruction.keyword == "ADD" and is_address(path)):
-                yield Source(name, path, wild=True, excludes=excludes)
+                yield Source(name, path, wild=True, excludes=excludes, parents=parents)
 
 
 def _excludes(instruction: Instruction) -> tuple[str, ...]:

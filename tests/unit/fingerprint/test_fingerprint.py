@@ -692,6 +692,9 @@ READS = {
     "FROM a\nADD https://x/y git@x:y.git local /d/\n": Reach(("local",)),
     "FROM a\nCOPY src/*.py docs/[a-c]?.md /d/\n": Reach((), ("docs/[a-c]?.md", "src/*.py")),
     "FROM a\nCOPY src/**/*.py /d/\n": Reach((), ("src/*/*.py",)),
+    "FROM a\nCOPY --parents=false ./**/x /d/\n": Reach((), ("*/x",)),
+    "FROM a\nCOPY --parents ./**/x a/./b* c /d/\n": Reach(parents=("**/x", "a/b*", "c")),
+    "FROM a\nCOPY --parents !x* /d/\n": Reach(whole="COPY --parents !x* /d/"),
     "FROM a\nCOPY --exclude=*.md --exclude=a x . /d/\n": Reach(
         partial=(("", ("*.md", "a")), ("x", ("*.md", "a")))
     ),
@@ -768,6 +771,45 @@ def test_an_image_that_is_only_copied_from_triggers_nothing(project: Path) -> No
     append("files/idle.txt")(project)
 
     assert differing(before, taken(project)) == CHILDREN
+
+
+PARENTS: Mapping[str, Mapping[str, bool]] = {
+    "./**/one": {"tree/one": True, "tree/below/one": True, "one": True, "tree/two": False},
+    "tree/b*": {"tree/below/one": True, "tree/below/deep/x": True, "tree/one": False},
+    "tree/below": {"tree/below/one": True, "tree/one": False},
+    "tree/./link": {"tree/one": True, "tree/two": False},
+}
+"""Path of `COPY --parents` -> file -> whether a change of it changes the image."""
+
+
+@pytest.mark.parametrize("path", PARENTS)
+def test_files_that_are_copied_with_their_folders_count(project: Path, path: str) -> None:
+    """In `COPY --parents`, `**` matches folders of any depth, as in an ignore file."""
+    rewrite("templates/lone.j2", "COPY all", f"COPY --parents {path}")(project)
+    for name in ("tree/below/one", "tree/below/deep/x", "tree/one", "tree/two", "one"):
+        append(name, name)(project)
+    (project / "tree/link").symlink_to("one")
+    for name, counts in PARENTS[path].items():
+        before = taken(project)
+
+        append(name)(project)
+
+        assert differing(before, taken(project)) == (LONE if counts else ()), name
+
+
+def test_a_link_that_is_copied_with_its_folders_stays_a_link(project: Path) -> None:
+    """Its target is an input, also if another file with the same bytes is there."""
+    rewrite("templates/lone.j2", "COPY all", "COPY --parents tree/li*")(project)
+    for name in ("tree/first", "tree/second"):
+        append(name, "same")(project)
+    link = project / "tree/link"
+    link.symlink_to("first")
+    before = taken(project)
+
+    link.unlink()
+    link.symlink_to("second")
+
+    assert differing(before, taken(project)) == LONE
 
 
 def test_line_ends_of_an_ignore_file_do_not_count(project: Path) -> None:

@@ -1,6 +1,7 @@
 """Comparisons in templates: those that would surprise are errors, others give their result."""
 
 import pytest
+from jinja2 import TemplateSyntaxError
 
 from compiler.matrix.jinja import environment
 from compiler.matrix.jinja_comparisons import ComparisonError
@@ -34,6 +35,10 @@ def rendered(expression: str) -> str:
         ("python >= 3.12", "python", 'python is version(">=3.12")'),
         ("python >= 3", "python", 'python is version(">=3")'),
         ("count > 5", "count", "numbers with `count | int > 5`"),
+        ('python is ge "3.9"', "python", 'python is version(">=3.9")'),
+        ("python is lessthan 3.12", "python", 'python is version("<3.12")'),
+        ('[python] | select("<", "3.9") | list', "python", 'python is version("<3.9")'),
+        ('gpu is eq "true"', "gpu", "{% if gpu %}"),
         ('gpu == "true"', "gpu", "{% if gpu %}"),
         ('gpu != "true"', "gpu", "{% if not gpu %}"),
         ('"False" == gpu', "gpu", "{% if not gpu %}"),
@@ -105,3 +110,46 @@ def test_the_compared_names_are_those_of_the_expression(
     text, help_ = raised.value.explain(scope)
     assert text.startswith(message)
     assert remedy in help_
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "3.10",
+        "other | default(3.10)",
+        "'x' ~ 3.10",
+        "python == 3.10",
+        "python >= 3.10",
+        "[3.9, 3.10] | join(' ')",
+    ],
+)
+def test_a_number_that_would_lose_a_zero(expression: str) -> None:
+    """Jinja reads `3.10` as 3.1, so that it must be written in quotes, wherever it is."""
+    with pytest.raises(TemplateSyntaxError, match=r"'3\.10' is read as the number 3\.1"):
+        rendered(expression)
+
+
+@pytest.mark.parametrize("test", ["eq", "equalto", "ne", "in"])
+def test_a_test_that_compares_with_a_decimal(test: str) -> None:
+    """Jinja's tests of equality are checked as its operators are."""
+    operand = "[3.11]" if test == "in" else "3.11"
+
+    with pytest.raises(TemplateSyntaxError, match="never equals text"):
+        rendered(f"python is {test} {operand}")
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        ("1.0", "1.0"),
+        ("1.5", "1.5"),
+        ("1e3", "1000.0"),
+        ("'3.10'", "3.10"),
+        ('python is eq "3.10"', "true"),
+        ("count | int is ge 5", "true"),
+        ("[1, 2] is eq [1, 2]", "true"),
+    ],
+)
+def test_numbers_that_are_printed_as_written(expression: str, result: str) -> None:
+    """Other numbers, texts and comparisons are not touched."""
+    assert rendered(expression) == result

@@ -338,7 +338,7 @@ UNSEEN = {
         *("unreadable-file", "wrong-type--axis-expression"),
         *(
             f"outside-project--{kind}"
-            for kind in ("context", "include", "template", "template-link")
+            for kind in ("context", "include", "template", "template-link", "template-parent")
         ),
     ),
     "it runs no template": (
@@ -358,6 +358,7 @@ UNSEEN = {
     "a level above may replace either": ("two-sources",),
     "it compares no name with another": (
         *("axis-filter-collision", "bad-parent-name", "bad-range", "matches-nothing"),
+        *("bad-path--bake-file", "bad-path--lock"),
         *(
             "ambiguous-row",
             "name-hidden",
