@@ -276,4 +276,8 @@ class Files:
     def _unreadable(self, path: str, error: OSError) -> FileError:
         reason = (error.strerror or str(error)).lower()
         message = f"{self.shown(path)} cannot be read: {reason}"
+        if isinstance(error, NotADirectoryError):
+            return FileError(
+                Code.UNREADABLE_FILE, message, "remove the file in place of a folder of this path"
+            )
         return FileError(Code.UNREADABLE_FILE, message, UNREADABLE)
