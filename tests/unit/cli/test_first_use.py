@@ -96,3 +96,11 @@ def test_lock_requires_its_programs_before_it_looks_up_images(project: Path) -> 
     assert "base images cannot be looked up: docker is not installed" in missing
     assert "cosign is not installed" in unsigned
     assert "looking up" not in missing + unsigned
+
+
+@pytest.mark.parametrize("name", ["page.txt", "public/index", "matrix.yaml"])
+def test_the_page_of_report_must_end_with_html(project: Path, name: str) -> None:
+    """A path is not taken for a filter."""
+    done = call(project, "report", name, code=2)
+
+    assert f"the name of the page must end with .html: {name!r}" in done.stderr
