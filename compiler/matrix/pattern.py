@@ -8,11 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
 from compiler.codes import Code
-from compiler.errors import did_you_mean, listed
 from compiler.matrix.matcher import Fault, match, spelling
 from compiler.matrix.matrix import Axis, Image, Matcher, Pattern, Value
 from compiler.matrix.model import Scalar
-from compiler.matrix.names import no_axis
+from compiler.matrix.names import near_axis, no_axis
 from compiler.matrix.reader import Reader
 from compiler.source.document import Route
 
@@ -59,7 +58,7 @@ def read_pattern(
                 Code.UNKNOWN_AXIS,
                 no_axis(name),
                 at,
-                did_you_mean(name, [*axes, "image"], otherwise=f"the axes are {listed(axes)}"),
+                near_axis(name, axes, "image"),
                 key=True,
             )
     return Pattern(matchers=matchers, images=wanted, route=route)

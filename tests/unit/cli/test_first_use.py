@@ -104,3 +104,26 @@ def test_the_page_of_report_must_end_with_html(project: Path, name: str) -> None
     done = call(project, "report", name, code=2)
 
     assert f"the name of the page must end with .html: {name!r}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "expected"),
+    [
+        ("images: {a: {axes: [x]}}\n", 1, "help: declare it under `axes`"),
+        ("exclude: [{x: 1}]\nimages: {a: {}}\n", 1, "help: declare it under `axes`"),
+        ("axes: {y: [1]}\nexclude: [{os: 1}]\nimages: {a: {}}\n", 2, "help: the axes are y"),
+        (
+            "images:\n<<<<<<< HEAD\n  a: {}\n=======\n  b: {}\n>>>>>>> other\n",
+            2,
+            "a merge conflict of Git is not resolved here",
+        ),
+    ],
+)
+def test_remedies_fit_the_matrix(tmp_path: Path, text: str, place: int, expected: str) -> None:
+    """A list of no axes is not a remedy; a merge conflict is not a mistake of indentation."""
+    (tmp_path / "matrix.yaml").write_text(text)
+
+    done = call(tmp_path, code=1)
+
+    assert f"matrix.yaml:{place}:" in done.stderr
+    assert expected in done.stderr
