@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from compiler.codes import Code
-from compiler.constants import BAKE_FILE, OLDEST_BUILDX
-from compiler.errors import Argument, CompileError, Diagnostic, Location
+from compiler.constants import OLDEST_BUILDX
+from compiler.errors import Argument, CompileError, Diagnostic
 from compiler.external import buildx
 from compiler.matrix.field_table import ROWS, TABLE
 from compiler.output.source_policy import SOURCE_POLICY
@@ -80,7 +80,7 @@ def require_buildx() -> None:
             Diagnostic(
                 code=Code.CANNOT_BUILD,
                 message=f"building requires docker with buildx {oldest} or later: {error.message}",
-                location=Location(path=BAKE_FILE, line=0),
+                location=Argument(name=buildx.PROGRAM),
                 help=error.help,
             )
         ]
@@ -106,7 +106,7 @@ def require_fields(plan: Plan) -> None:
             code=Code.CANNOT_BUILD,
             message=f"buildx {'.'.join(map(str, installed))} ignores the field {row.name!r}, "
             f"which requires buildx {row.since} or later",
-            location=Location(path=BAKE_FILE, line=0),
+            location=Argument(name=buildx.PROGRAM),
             help="update buildx",
         )
         for row in TABLE

@@ -139,6 +139,14 @@ class _WithCommonOptions(click.Command):
         self._common = [option for option in common_options(top=top) if own.isdisjoint(option.opts)]
         self.params += self._common
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse arguments; each error of them names this command, whose help it points to."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command's own options, then the common ones."""
         for title, parameters in (

@@ -50,7 +50,7 @@ def eol_(
       compile-matrix eol image=server --format json
     """
     from compiler.cli.today import utc_today
-    from compiler.reports.end_of_life import find_ends, format_ends
+    from compiler.reports.end_of_life import explain_missing_ends, find_ends, format_ends
     from compiler.targets.filters import select
 
     plan, today = invocation.plan(), utc_today()
@@ -60,6 +60,7 @@ def eol_(
     click.echo(format_ends(ends, today, as_json=output_format == "json"), nl=False)
     if not ends:
         when = "" if within is None else f" within {within} days"
-        invocation.note(f"no axis value reaches the end of its support{when}")
+        reached = f"no axis value reaches the end of its support{when}"
+        invocation.note(explain_missing_ends(plan.matrix) or reached)
     elif within is not None:
         raise click.exceptions.Exit(1)

@@ -69,6 +69,7 @@ def list_(
       compile-matrix list image=server --format names
       compile-matrix list gpu=true --format selection > gpu.json
     """
+    from compiler.reports.end_of_life import explain_missing_ends
     from compiler.reports.list_columns import chosen_columns, sort_targets
     from compiler.reports.listing import ListFormat, listing
     from compiler.targets.filters import select
@@ -107,6 +108,8 @@ def list_(
     )
     is_table = shown_as in (ListFormat.TABLE, ListFormat.GRID)
     click.echo(with_header(text) if is_table else text, nl=False)
+    if "eol" in (names or ()) and (missing := explain_missing_ends(plan.matrix)):
+        invocation.note(missing)
     if selection is not None and not targets:
         invocation.note_empty_selection()
     if output_format == ListFormat.GITHUB and len(targets) > GITHUB_JOBS:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from compiler.reports.text import printable
+from compiler.reports.text import printable, shortened
 
 
 if TYPE_CHECKING:
@@ -91,10 +91,14 @@ def print_json(
     click.echo(json.dumps(result, indent=1))
 
 
+_MOST_TARGETS = 5
+"""Targets of a base image that the text names; JSON has all of them."""
+
+
 def print_users(project: "Project", image: str) -> None:
     """Print the targets that use a base image, and their dependents."""
     names = project.concerned(image)
-    click.echo(f"  used by {', '.join(names)}")
+    click.echo(f"  used by {shortened(names, _MOST_TARGETS)}")
     dependents = project.above(names)
     if dependents:
-        click.echo(f"  dependents: {', '.join(dependents)}")
+        click.echo(f"  dependents: {shortened(dependents, _MOST_TARGETS)}")

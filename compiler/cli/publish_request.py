@@ -101,6 +101,7 @@ def compile_release(invocation: Invocation, options: PublishOptions) -> Compiled
     from compiler.fingerprint.fingerprint import ProjectInputs
     from compiler.output.bake_resolved import ResolvedPlan
     from compiler.releases.version import release_version
+    from compiler.reports.end_of_life import explain_missing_ends
     from compiler.targets.filters import select
     from compiler.targets.selection_file import selected
 
@@ -118,6 +119,8 @@ def compile_release(invocation: Invocation, options: PublishOptions) -> Compiled
     if options.selection is not None:
         targets = selected(compiled.plan, targets, options.selection)
     ended = _ended(targets) if options.skip_eol else frozenset[str]()
+    if options.skip_eol and (missing := explain_missing_ends(compiled.plan.matrix)):
+        invocation.note(missing)
     compiled_release = CompiledRelease(
         invocation=invocation,
         options=options,

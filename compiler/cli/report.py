@@ -1,6 +1,7 @@
 """`compile-matrix report`: write a page that shows a matrix, its images and its builds."""
 
 import os
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 PAGE = "matrix.html"
 """The page unless the user names a file, in the folder of matrix.yaml."""
 _SUFFIXES = (".html", ".htm")
+_PATH = re.compile(r"[^=<>!*./]*[./][^=<>!*]*")
+"""Finds what can be a path, and neither a filter nor the name of a target."""
 
 
 @click.command("report", cls=Command)
@@ -85,9 +88,15 @@ def report_(
 
 
 def _split(arguments: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
-    """Return the file that the first argument names, if it names one, and the filters."""
+    """Return the file that the first argument names, if it names one, and the filters.
+
+    Raises:
+        UsageError: the first argument is the path of another file.
+    """
     if arguments and (arguments[0] == "-" or arguments[0].lower().endswith(_SUFFIXES)):
         return arguments[0], arguments[1:]
+    if arguments and _PATH.fullmatch(arguments[0]):
+        raise click.UsageError(f"the name of the page must end with .html: {arguments[0]!r}")
     return None, arguments
 
 

@@ -18,7 +18,7 @@ from compiler.external.platforms import canonical_platform
 Completed: TypeAlias = subprocess.CompletedProcess[bytes]
 """A finished run: exit code, stdout and stderr."""
 
-_DOCKER = "docker"
+PROGRAM = "docker"
 
 MAX_REASON = 300
 """Maximum number of characters of buildx's own message in an error."""
@@ -42,7 +42,7 @@ class BuildxError(Exception):
 
 def command(*arguments: str) -> list[str]:
     """Return the command line of buildx with these arguments."""
-    return [_DOCKER, "buildx", *arguments]
+    return [PROGRAM, "buildx", *arguments]
 
 
 def run(
@@ -92,7 +92,7 @@ def version() -> tuple[int, int] | None:
     Raises:
         BuildxError: docker cannot be started, or has no buildx plugin.
     """
-    return _version(shutil.which(_DOCKER), os.environ.get("DOCKER_CONFIG"))
+    return _version(shutil.which(PROGRAM), os.environ.get("DOCKER_CONFIG"))
 
 
 @lru_cache
@@ -116,7 +116,7 @@ def builder_platforms(name: str | None = None) -> frozenset[str]:
         The first platform of each node, canonical; none if the builder cannot be asked.
     """
     names = ("DOCKER_CONFIG", "DOCKER_HOST", "DOCKER_CONTEXT", "BUILDX_BUILDER")
-    return _builder_platforms(name, shutil.which(_DOCKER), *map(os.environ.get, names))
+    return _builder_platforms(name, shutil.which(PROGRAM), *map(os.environ.get, names))
 
 
 @lru_cache

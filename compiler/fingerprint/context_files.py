@@ -18,7 +18,7 @@ from compiler.fingerprint.context_tree import ContextTree
 from compiler.render.context_reads import Reach
 from compiler.render.ignore_patterns import read_ignore_file
 from compiler.source.file_system import DISK, FileSystem
-from compiler.source.project_files import UNREADABLE, FileError, Files
+from compiler.source.project_files import FileError, Files, unreadable_remedy
 
 
 _LAYOUT = "oci-layout://"
@@ -108,7 +108,9 @@ class Trees:
             except OSError as error:
                 path = os.path.relpath(os.fsdecode(error.filename or root), self._folder)
                 message = f"{path} cannot be read: {(error.strerror or str(error)).lower()}"
-                raise UnreadableError(path, Code.UNREADABLE_FILE, message, UNREADABLE) from None
+                raise UnreadableError(
+                    path, Code.UNREADABLE_FILE, message, unreadable_remedy(error)
+                ) from None
             text = "".join(f"{name}\0{files[real]}\0" for name, real in entries.items())
             listing = Listing(sha256(os.fsencode(text)).hexdigest(), files)
         self.listings[key] = listing

@@ -6,12 +6,11 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from compiler.codes import Code
-from compiler.errors import did_you_mean, listed
 from compiler.matrix.build_fields import merge, read_fields, read_overrides, read_source
 from compiler.matrix.matrix import Alias, Axis, Field, Image, Override, Parent, Pattern, Setting
 from compiler.matrix.model import ImageOptions
 from compiler.matrix.model import Pattern as RawPattern
-from compiler.matrix.names import IMAGE, no_axis, safe
+from compiler.matrix.names import IMAGE, near_axis, no_axis, safe
 from compiler.matrix.parents import check_parents, read_parent
 from compiler.matrix.pattern import read_pattern
 from compiler.matrix.reader import Reader
@@ -239,7 +238,7 @@ def _axes(
                 Code.UNKNOWN_AXIS,
                 no_axis(name),
                 (*route, n),
-                did_you_mean(name, axes, otherwise=f"the axes are {listed(axes)}"),
+                near_axis(name, axes),
             )
         elif name in used:
             reader.problem(

@@ -1,9 +1,10 @@
 """Check names, list the reserved ones, and create the names of targets and groups."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from compiler.codes import Code
+from compiler.errors import did_you_mean, listed
 
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -145,6 +146,18 @@ def is_secret_variable(name: str) -> bool:
 def no_axis(name: str) -> str:
     """Return the message for a name that is not an axis."""
     return f"no axis is named {name!r}"
+
+
+def near_axis(name: str, axes: Collection[str], *others: str) -> str:
+    """Return the help for a name that is not an axis.
+
+    Args:
+        name: the name.
+        axes: the axes of the matrix.
+        others: what else can be written there, such as `image`.
+    """
+    known = f"the axes are {listed(axes)}" if axes else "declare it under `axes`"
+    return did_you_mean(name, [*axes, *others], otherwise=known)
 
 
 def no_variable(name: str) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
 from compiler.codes import Code
-from compiler.errors import did_you_mean, listed, nearest
+from compiler.errors import nearest
 from compiler.matrix.matcher import Fault, match, spelling
 from compiler.matrix.matrix import Axis, Image, Matcher, Pattern, Value
 from compiler.matrix.model import Scalar
-from compiler.matrix.names import no_axis
+from compiler.matrix.names import near_axis, no_axis
 from compiler.matrix.reader import Reader
 from compiler.source.document import Route
 
@@ -71,8 +71,7 @@ def _report_axis(
 
     Without a similar axis that has the values and is not in the pattern, return none.
     """
-    known = [*axes, "image"]
-    meant = nearest(name, known)
+    meant = nearest(name, [*axes, "image"])
     matcher: dict[str, Matcher] = {}
     if meant is not None and meant in axes and meant not in pattern:
         words = [spelling(value) for value in values]
@@ -83,7 +82,7 @@ def _report_axis(
         Code.UNKNOWN_AXIS,
         no_axis(name),
         at,
-        did_you_mean(name, known, otherwise=f"the axes are {listed(axes)}"),
+        near_axis(name, axes, "image"),
         key=True,
         repaired=bool(matcher),
     )

@@ -97,10 +97,15 @@ class TemplateFiles:
 
     def near(self, name: str) -> str:
         """Return a suggestion for a missing template."""
-        names = self._files.names(FOLDER)
+        files = self._files.names(FOLDER)
+        names = [file for file in files if not posixpath.basename(file).startswith(".")]
         shown = self._files.shown(f"{FOLDER}/")
-        listed = f"templates in {shown}: {', '.join(names[:5])}" if names else f"{shown} is empty"
-        return did_you_mean(name, names, otherwise=listed)
+        if names:
+            listed = f"templates in {shown}: {', '.join(names[:5])}"
+            return did_you_mean(name, names, otherwise=listed)
+        state = "does not exist" if self._files.absent(FOLDER) else "contains no template"
+        path = posixpath.normpath(self._files.shown(self.path(name)))
+        return f"{shown} {state}: write the template to {path}"
 
     def missing(self, error: TemplateNotFound, location: Location) -> Diagnostic:
         """Return the error that a template, which is named at a location, cannot be used."""

@@ -175,7 +175,8 @@ def _diagnosed(error: Exception, scope: Mapping[str, Any], template: str, shown:
     """
     from compiler.matrix.jinja_errors import explain, locate_word, place
 
-    code, message, help_, word = explain(error, scope)
+    known = [name for name, value in scope.items() if not callable(value)]
+    code, message, help_, word = explain(error, known)
     location = locate_word(shown, template.splitlines(), place(error)[1], word)
     return Diagnostic(code=code, message=message, location=location, help=help_)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from compiler.matrix.matrix import Axis
+from compiler.matrix.matrix import Axis, Matrix
 from compiler.reports.text import columns, shortened
 from compiler.targets.plan import Plan
 from compiler.targets.target import Target
@@ -44,6 +44,19 @@ def has_ended(target: Target, today: date) -> bool:
 def ends_by_index(axis: Axis) -> dict[int, str]:
     """Return the last day of each value of an axis that has one, by the value's index."""
     return {value.index: value.eol.isoformat() for value in axis.values if value.eol is not None}
+
+
+def explain_missing_ends(matrix: Matrix) -> str:
+    """Return what to add to a matrix in which no value has a last day of support; otherwise "".
+
+    Without such a day, nothing is listed and nothing is left out.
+    """
+    if any(value.eol is not None for axis in matrix.axes.values() for value in axis.values):
+        return ""
+    return (
+        "no value of an axis has `eol`, the last day of its support; "
+        "add it under `axes`, such as `python: {3.12: {eol: 2028-10-31}}`"
+    )
 
 
 def find_ends(plan: Plan, targets: Iterable[Target]) -> tuple[EndOfLife, ...]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 
 from compiler.codes import Code
 from compiler.source.composer import DEEPEST
@@ -15,18 +16,27 @@ from compiler.source.positions import (
 
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[{}\[\]]|-?Infinity|NaN', re.DOTALL)
+_PART = re.compile(r"[-+.\w]+")
+"""Finds the beginning of a number or of a constant."""
 _IS_KEY = re.compile(r"\s*:")
 _CONSTANTS = ("NaN", "Infinity", "-Infinity")
 _REMEDY = "write keys and texts in double quotes, and no comma after the last entry"
+_SHOWN = 20
+"""Maximum number of closing brackets in a message."""
 _INCOMPLETE = (
     (
         "invalid control character",
         "a text contains a line break or another control character",
         r"end the text with a double quote; write a line break as `\n`, a tab as `\t`",
     ),
+    (
+        "expecting value",
+        "this is not a value",
+        "write a text in double quotes, a number, true, false or null; no comma at the end",
+    ),
     ("unterminated string", "a text has no end", "end it with a double quote"),
 )
-"""Messages of the parser that end with "at": their beginning, what is wrong, and the remedy."""
+"""Incomplete messages of the parser: their beginning, what is wrong, and the remedy."""
 
 
 def find_in_json(text: str) -> list[RawDiagnostic]:
@@ -65,19 +75,59 @@ def invalid_json(error: json.JSONDecodeError, *, code: Code, remedy: str = "") -
         code: the code of the diagnostic.
         remedy: its help; without one, how to write what is wrong.
     """
+    opened = _open_brackets(error.doc)
+    rest = error.doc[error.pos :].strip()
+    if not rest or (opened and _PART.fullmatch(rest)):
+        return _ended_early(error.doc, opened, code, remedy)
     reason = f"{error.msg[:1].lower()}{error.msg[1:]}"
     help_ = _REMEDY
-    if error.doc[error.pos : error.pos + 1] in ("/", "#"):
-        help_ = "JSON has no comments: remove it"
     for beginning, complete, specific in _INCOMPLETE:
         if reason.startswith(beginning):
             reason, help_ = complete, specific
+    if rest[0] in "/#":
+        help_ = "JSON has no comments: remove it"
     return RawDiagnostic(
         code=code,
         message=f"invalid JSON: {reason}",
         start=error.pos,
         end=error.pos + 1,
         help=remedy or help_,
+    )
+
+
+def _open_brackets(text: str) -> list[re.Match[str]]:
+    """Return the brackets that are not closed at the end of a text, the outermost first."""
+    opened: list[re.Match[str]] = []
+    for match in _TOKEN.finditer(text):
+        if match[0] in ("{", "["):
+            opened.append(match)
+        elif match[0] in ("}", "]"):
+            opened = opened[:-1]
+    return opened
+
+
+def _ended_early(
+    text: str, opened: Sequence[re.Match[str]], code: Code, remedy: str
+) -> RawDiagnostic:
+    """Return the error for a text that lacks its end, located at the last character."""
+    message, help_ = "the file ends early", "write the rest of the file"
+    related: tuple[tuple[str, int, int], ...] = ()
+    if opened:
+        bracket = opened[-1]
+        closing = "".join("}" if match[0] == "{" else "]" for match in reversed(opened[-_SHOWN:]))
+        message = f"the file ends early: a `{bracket[0]}` is not closed"
+        help_ = f"write the rest of the file, which ends with `{closing}`"
+        related = (("it begins here", *bracket.span()),)
+    elif not text.strip():
+        message = "the file is empty"
+    end = max(len(text.rstrip()), 1)
+    return RawDiagnostic(
+        code=code,
+        message=f"invalid JSON: {message}",
+        start=end - 1,
+        end=end,
+        help=remedy or help_,
+        related=related,
     )
 
 

@@ -23,7 +23,11 @@ NEAR = "paths are relative to the folder of matrix.yaml"
 """The help for a missing file without a near match."""
 
 
-UNREADABLE = "mend the link, or give yourself the right to read it"
+_REMEDIES = {
+    errno.ELOOP: "mend the link",
+    errno.ENOTDIR: "remove the file in place of a folder of this path",
+}
+"""What to do about a path that cannot be read."""
 """The help for a file that cannot be read."""
 
 
@@ -276,4 +280,9 @@ class Files:
     def _unreadable(self, path: str, error: OSError) -> FileError:
         reason = (error.strerror or str(error)).lower()
         message = f"{self.shown(path)} cannot be read: {reason}"
-        return FileError(Code.UNREADABLE_FILE, message, UNREADABLE)
+        return FileError(Code.UNREADABLE_FILE, message, unreadable_remedy(error))
+
+
+def unreadable_remedy(error: OSError) -> str:
+    """Return what to do about a path that cannot be read."""
+    return _REMEDIES.get(error.errno or 0, "give this user the right to read it")

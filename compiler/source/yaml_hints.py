@@ -12,6 +12,7 @@ _QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*\"""")
 _INDICATOR = re.compile(r"[-?](?=\s|$)")
 _ESCAPE = re.compile(r"\\(?:[xuU]\w*|.)?")
 _SURROGATE = re.compile(r"\\(?:u|U0000)([dD][89a-fA-F][\da-fA-F]{2})")
+_CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 _LONGEST_LINE = 2000
 _LONGEST_SHOWN = 80
 
@@ -62,6 +63,9 @@ def explain(text: str, failure: Failure, *, opened: int | None) -> RawDiagnostic
     The code is `quote-it` if quotes around the finding's span are the remedy. `opened` is
     the offset of the innermost open bracket, if there is one.
     """
+    if (conflict := _CONFLICT.search(text)) is not None:
+        help_ = "choose one of the two versions, and remove the lines that Git has added"
+        return _syntax("a merge conflict of Git is not resolved here", conflict.start(), help_)
     last = len(text.rstrip())
     at = min(failure.at, max(0, last - 1))
     line, end = _line_around(text, at)

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from compiler.codes import Code
 from compiler.errors import Argument, Diagnostic, Problems, did_you_mean
 from compiler.matrix.matrix import Axis, Image, Matrix, Value
-from compiler.matrix.names import no_axis
+from compiler.matrix.names import near_axis, no_axis
 from compiler.reports.explain.rule_effects import Effect, rulings
 from compiler.reports.text import counted, shortened
 from compiler.targets.plan import Plan
@@ -122,9 +122,7 @@ def _read(matrix: Matrix, pairs: dict[str, re.Match[str]], problems: Problems) -
         if name == "image":
             known = list(matrix.images)
         elif name not in matrix.axes:
-            near = did_you_mean(
-                name, [*matrix.axes, "image"], otherwise=f"the axes are {', '.join(matrix.axes)}"
-            )
+            near = near_axis(name, matrix.axes, "image")
             message = no_axis(name)
             problems.add(_problem(Code.UNKNOWN_AXIS, message, near, argument, name))
             continue

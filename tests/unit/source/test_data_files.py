@@ -178,6 +178,36 @@ class TestRefusals:
         assert wrong.message == f"invalid JSON: {message}"
         assert spot(wrong)[1:] == (1, column)
 
+    @pytest.mark.parametrize(
+        ("text", "place", "bracket", "closing"),
+        [
+            ('{"a": ', (1, 5), (1, 1), "}"),
+            ('{"a": [1,\n', (1, 9), (1, 7), "]}"),
+            ('{"a"', (1, 4), (1, 1), "}"),
+            ('[\n{"a": {}}\n', (2, 9), (1, 1), "]"),
+            ('{"a": tr', (1, 8), (1, 1), "}"),
+            ('["]", ', (1, 5), (1, 1), "]"),
+        ],
+    )
+    def test_json_that_ends_early(
+        self, text: str, place: tuple[int, int], bracket: tuple[int, int], closing: str
+    ) -> None:
+        """The error is at the end of the file, and shows which bracket is not closed."""
+        (wrong,) = refused("json", text)
+        ((_, begin),) = wrong.related
+
+        assert "invalid JSON: the file ends early" in wrong.message
+        assert spot(wrong)[1:] == place
+        assert (begin.line, begin.column) == bracket
+        assert wrong.help == f"write the rest of the file, which ends with `{closing}`"
+
+    @pytest.mark.parametrize("text", ['{"a": }', "[1, yes]", "nul"])
+    def test_what_is_not_a_value_of_json(self, text: str) -> None:
+        """The message does not repeat the words of the parser."""
+        (wrong,) = refused("json", text)
+
+        assert wrong.message == "invalid JSON: this is not a value"
+
     def test_comments_in_json_get_help(self) -> None:
         """The most frequent error in JSON has a remedy of its own."""
         (wrong,) = refused("json", '{\n  // note\n  "a": 1}')

@@ -46,7 +46,7 @@ def test_a_selection_comes_back(project: Path, capsys: pytest.CaptureFixture[str
         ('{"version": true, "targets": ["b"]}', "not of the form `"),
         ("[" * 100_000, "not of the form `"),
         ("[]", "not of the form `"),
-        ("", "invalid JSON"),
+        ("", "invalid JSON: the file is empty"),
         ("\0", "error["),
         ('{"version": 1, "targets": ["c", "a-xx"]}', "did you mean 'a-x'?"),
         ('{"version": 1, "targets": ["b-test"]}', "unknown target 'b-test'"),
