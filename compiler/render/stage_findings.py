@@ -53,8 +53,8 @@ class StageInstruction(NamedTuple):
             known: the variables whose values are known.
         """
         if not any(self._findings(instruction, KnownVariables())):
-            for found in self._findings(instruction, known):
-                yield found._replace(below=found.below | known.stages)
+            for finding in self._findings(instruction, known):
+                yield finding._replace(below=finding.below | known.stages)
 
     def _findings(self, instruction: Instruction, known: KnownVariables) -> Iterator[StageFinding]:
         checked = self.checked._replace(instruction=instruction, values=known.values)
