@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 from compiler.external.addresses import is_address
@@ -90,6 +91,7 @@ def _expose(instruction: Instruction, value: _Value) -> str:
     return ""
 
 
+@lru_cache(maxsize=4096)  # a variable can repeat many
 def _are_ports(text: str) -> bool:
     """Return whether a text is `[[address:]port:]port[/protocol]`; ports may be ranges."""
     *rest, own = text.split(":")

@@ -25,8 +25,8 @@ class Server(http.server.ThreadingHTTPServer):  # noqa: TID251
     @property
     def host(self) -> str:
         """Return address and port, as in the names of images."""
-        address, port = self.server_address[:2]
-        return f"[{address}]:{port}" if ":" in str(address) else f"{address}:{port}"
+        address, port = str(self.server_address[0]), self.server_address[1]
+        return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 class Ipv6Server(Server):

@@ -157,7 +157,7 @@ def test_a_clean_up_by_an_ipv6_address(tmp_path: Path, monkeypatch: pytest.Monke
         project.publish("2")
         registries = Registries(project.environment)
         templates = TagTemplates(ResolvedPlan(project.plan, {"V": "2"}), Release("V", "2"))
-        reader = InventoryReader(registries, templates.repositories, templates)
+        reader = InventoryReader(registries, sorted(templates.repositories), templates)
 
         def plan() -> CleanUpPlan:
             return plan_clean_up(reader, Keep(releases=1, days=0), datetime.now(tz=UTC))
