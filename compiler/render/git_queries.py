@@ -25,6 +25,37 @@ _PREFIXES = {"ref": "", "tag": "refs/tags/", "branch": "refs/heads/"}
 _NEWER = "if a newer BuildKit has this option, name its frontend: `# syntax=docker/dockerfile:1`"
 
 
+def is_repository(address: str) -> bool:
+    """Return whether a source of `ADD` is the address of a Git repository.
+
+    >>> is_repository("https://a.example/b.git#main"), is_repository("https://a.example/b?c=.git")
+    (True, False)
+    """
+    return _GIT.match(address) is not None
+
+
+def contradiction(address: str, checksum: str, *, keeps: bool | None) -> str:
+    """Return why BuildKit rejects flags of an `ADD` that the options of its source contradict.
+
+    Args:
+        address: the source, without variables.
+        checksum: the value of `--checksum`; empty if it has none, or one that is not known.
+        keeps: the value of `--keep-git-dir`; None without the flag.
+
+    >>> contradiction("https://a.example/b.git?checksum=1", "2", keeps=None)
+    "--checksum and 'checksum' of a Git repository differ: '2' and '1'"
+    """
+    options, _ = _options(address)
+    name = "checksum" if "checksum" in options else "commit"
+    own = options.get(name, [""])[0]
+    if checksum and own and own != checksum:
+        return f"--checksum and {name!r} of a Git repository differ: {checksum!r} and {own!r}"
+    kept = options.get("keep-git-dir")
+    if keeps is not None and kept and GO_BOOLEANS.get(kept[0] or "true") is not keeps:
+        return "--keep-git-dir and 'keep-git-dir' of a Git repository differ"
+    return ""
+
+
 def unknown_option(address: str) -> tuple[str, str]:
     """Return why BuildKit rejects an option, and the help; empty if it knows all options.
 

@@ -11,12 +11,13 @@ from typing import NamedTuple
 from compiler.codes import Code
 from compiler.errors import did_you_mean
 from compiler.render.dockerfile import Instruction
-from compiler.render.git_queries import invalid_option, unknown_option
+from compiler.render.git_queries import contradiction, invalid_option, unknown_option
 from compiler.render.instruction_flags import (
     flag_values,
     invalid_flag,
     known_flags,
     misread_character,
+    switch,
     unknown_flag,
 )
 from compiler.render.instruction_rules import invalid_from, reason_to_reject
@@ -83,18 +84,24 @@ def problems(checked: Checked) -> Iterator[Problem]:
                 yield Problem(reason, is_late=True, argument=key)
     elif reason := invalid_value(instruction, escape, checked.values):
         yield Problem(reason, is_late=True)
-    elif instruction.keyword in {"ADD", "COPY"} and "?" in instruction.text:
+    elif instruction.keyword in {"ADD", "COPY"} and ("?" in instruction.text or checked.values):
         yield from _problems_of_repositories(checked)
 
 
 def _problems_of_repositories(checked: Checked) -> Iterator[Problem]:
     """Yield why BuildKit rejects the options of Git repositories."""
-    for word in checked.instruction.arguments[:-1]:
+    instruction = checked.instruction
+    [checksum, *_] = (*flag_values(instruction, "checksum"), "")
+    checksum = known_word(checksum, checked.values, checked.escape) or ""
+    for word in instruction.arguments[:-1]:
         address = known_word(word, checked.values, checked.escape) or ""
         reason, help_ = unknown_option(address)
         if reason and not checked.names_frontend:
             yield Problem(reason, help_, is_late=True)
-        elif reason := invalid_option(address):
+        elif reason := (
+            invalid_option(address)
+            or contradiction(address, checksum, keeps=switch(instruction, "keep-git-dir"))
+        ):
             yield Problem(reason, is_late=True)
 
 

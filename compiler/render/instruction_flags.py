@@ -83,6 +83,14 @@ def flag_values(instruction: Instruction, name: str) -> Iterator[str]:
             yield value
 
 
+def switch(instruction: Instruction, name: str) -> bool | None:
+    """Return the value of a switch; None without the flag."""
+    if f"--{name}" in instruction.flags:
+        return True
+    value = next(flag_values(instruction, name), None)
+    return None if value is None else value.lower() == "true"
+
+
 def unknown_flag(instruction: Instruction) -> str:
     """Return the first flag that the instruction does not have; empty if there is none."""
     if _ignores_flags(instruction):

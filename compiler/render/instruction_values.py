@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 from compiler.external.addresses import is_address
 from compiler.external.go_values import is_ip_address
 from compiler.render.dockerfile import Instruction
+from compiler.render.git_queries import is_repository
 from compiler.render.instruction_flags import flag_values
 from compiler.render.instruction_reads import is_heredoc
 from compiler.render.step_words import known_word
@@ -15,8 +17,8 @@ from compiler.render.word_syntax import invalid_word
 
 _URL = re.compile(r"(?:https?|git|ssh)://|[\w-]+@[\w.-]+:", re.ASCII)
 """What BuildKit does not read as a path of the context in a COPY."""
-_DOWNLOAD = re.compile(r"https?://(?!.*\.git(?:[#?]|\Z))", re.IGNORECASE)
-"""What ADD downloads, other than Git repositories."""
+_DOWNLOAD = re.compile("https?://", re.IGNORECASE)
+"""What ADD downloads, unless it is a Git repository."""
 _CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 _REQUIRED = re.compile(r"\$\{\w+:?\?", re.ASCII)
 """A variable that must have a value; `known_word` leaves it in a word if it has none."""
@@ -89,6 +91,7 @@ def _expose(instruction: Instruction, value: _Value) -> str:
     return ""
 
 
+@lru_cache(maxsize=4096)  # a variable can repeat many
 def _are_ports(text: str) -> bool:
     """Return whether a text is `[[address:]port:]port[/protocol]`; ports may be ranges."""
     *rest, own = text.split(":")
@@ -134,12 +137,16 @@ def _copy(instruction: Instruction, value: _Value) -> str:
             return f"COPY does not download {source!r}: use ADD"
     elif any(flag_values(instruction, "checksum")) and (len(sources) != 1 or not all(remote)):
         return "--checksum requires one source that is a URL or a Git repository"
-    elif len(sources) == 1 and sources[0] and _DOWNLOAD.match(sources[0]):
+    elif len(sources) == 1 and _is_download(sources[0] or ""):
         for word in flag_values(instruction, "checksum"):
             checksum = value(word)
             if checksum and not _CHECKSUM.fullmatch(checksum):
                 return f"invalid value for --checksum: {checksum!r}, write `sha256:` and 64 digits"
     return ""
+
+
+def _is_download(source: str) -> bool:
+    return bool(_DOWNLOAD.match(source)) and not is_repository(source)
 
 
 def _is_mode(text: str) -> bool:

@@ -11,7 +11,7 @@ from compiler.render.dockerfile_rules import Finding
 from compiler.render.instruction_checks import Checked, depends_on_marks, problems
 from compiler.render.shapes import Printed, marks_in, selection
 from compiler.render.stage_folders import working_folders
-from compiler.render.variables import KnownVariables
+from compiler.render.variables import KnownValues
 
 
 class StageFinding(NamedTuple):
@@ -41,10 +41,10 @@ class StageInstruction(NamedTuple):
 
     def findings(self, printed: Printed) -> Iterator[StageFinding]:
         """Yield what BuildKit rejects, with the words of a variant."""
-        yield from self._findings(restored(self.checked.instruction, printed), KnownVariables())
+        yield from self._findings(restored(self.checked.instruction, printed), KnownValues())
 
     def findings_of_values(
-        self, instruction: Instruction, known: KnownVariables
+        self, instruction: Instruction, known: KnownValues
     ) -> Iterator[StageFinding]:
         """Yield what BuildKit rejects only because of the values of variables.
 
@@ -52,11 +52,11 @@ class StageInstruction(NamedTuple):
             instruction: the instruction, with the words of a variant.
             known: the variables whose values are known.
         """
-        if not any(self._findings(instruction, KnownVariables())):
-            for found in self._findings(instruction, known):
-                yield found._replace(below=found.below | known.stages)
+        if not any(self._findings(instruction, KnownValues())):
+            for finding in self._findings(instruction, known):
+                yield finding._replace(below=finding.below | known.stages)
 
-    def _findings(self, instruction: Instruction, known: KnownVariables) -> Iterator[StageFinding]:
+    def _findings(self, instruction: Instruction, known: KnownValues) -> Iterator[StageFinding]:
         checked = self.checked._replace(instruction=instruction, values=known.values)
         for problem in problems(checked):
             finding = Finding(problem.code, problem.reason, problem.help, instruction.line)

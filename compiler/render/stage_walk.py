@@ -1,7 +1,6 @@
 """Walk the instructions of the stages that a build needs, and name the steps among them."""
 
 import posixpath
-from collections.abc import Mapping
 
 from compiler.external.addresses import is_address, is_folder
 from compiler.external.platforms import canonical_platform
@@ -111,7 +110,9 @@ class StageWalk:
         earlier = [n for n in range(number) if self._parsed.stages[n].name == name.lower()]
         if earlier and not self._is_named(name):
             state = self._stage(earlier[-1])
-            return state._replace(**_variables(state).below_a_stage()._asdict())
+            variables = Variables(state.environment, state.inherited)
+            variables.begin_stage()
+            return _with(state, variables)
         return self._image(name, platform)
 
     def _image(self, name: str, platform: str) -> ImageState:
@@ -134,7 +135,9 @@ class StageWalk:
             case "ARG":
                 return self._declare(step, state)
             case "ENV":
-                return state._replace(**_variables(state).after_env(step, expanded)._asdict())
+                variables = Variables(state.environment, state.inherited)
+                variables.set_env(step, expanded)
+                return _with(state, variables)
             case "WORKDIR":
                 folder = absolute(expanded(" ".join(step.arguments)), state.folder, state.base)
                 files = name_of(state.files, "WORKDIR", folder)
@@ -152,13 +155,13 @@ class StageWalk:
 
     def _declare(self, step: Instruction, state: ImageState) -> ImageState:
         """Return the state after an `ARG`."""
+        variables = Variables(state.environment, state.inherited)
 
-        def expanded(word: str, values: Mapping[str, str]) -> str:
-            return expand(word, values, state.base, self._escape)
+        def expanded(word: str) -> str:
+            return expand(word, variables.environment, state.base, self._escape)
 
-        variables = _variables(state)
-        after = variables.after_arg(step, self._build.arguments, self._globals, expanded)
-        return state._replace(**after._asdict())
+        variables.set_arg(step, self._build.arguments, self._globals, expanded)
+        return _with(state, variables)
 
     def _execute(self, step: Instruction, state: ImageState, stage: Stage) -> ImageState:
         """Return the state after a step."""
@@ -235,5 +238,5 @@ class StageWalk:
         return [other.files, posixpath.normpath(f"/{source.path}")]
 
 
-def _variables(state: ImageState) -> Variables:
-    return Variables(state.environment, state.inherited)
+def _with(state: ImageState, variables: Variables) -> ImageState:
+    return state._replace(environment=variables.environment, inherited=variables.inherited)

@@ -34,7 +34,7 @@ class ValueFindings:
             self._each = []
         self._arguments, self._escape = arguments, escape
         self._words = selection(marks_in(self._texts()))
-        self._found: dict[tuple[object, ...], tuple[StageFinding, ...]] = {}
+        self._by_values: dict[tuple[object, ...], tuple[StageFinding, ...]] = {}
 
     def __bool__(self) -> bool:
         """Return whether the values of variables matter."""
@@ -55,16 +55,16 @@ class ValueFindings:
             args: the build arguments of the target; None for values that are not known.
         """
         key = (self._words(printed.words), *args.items())
-        if key not in self._found:
+        if key not in self._by_values:
             first = known_arguments(self._arguments, args, self._escape, printed)
             steps = [restored(each.checked.instruction, printed) for each, _ in self._each]
             known = VariableWalk(args, first, self._escape).known(steps)
-            self._found[key] = tuple(
-                found
+            self._by_values[key] = tuple(
+                finding
                 for (each, is_checked), step, variables in zip(
                     self._each, steps, known, strict=True
                 )
                 if is_checked
-                for found in each.findings_of_values(step, variables)
+                for finding in each.findings_of_values(step, variables)
             )
-        return self._found[key]
+        return self._by_values[key]

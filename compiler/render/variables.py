@@ -12,73 +12,91 @@ from compiler.render.dockerfile import Instruction
 from compiler.render.step_words import expand, is_unknown
 
 
-class Variables(NamedTuple):
-    """The variables at one place of a stage."""
+_NONE: Mapping[str, str] = MappingProxyType({})
 
-    environment: Mapping[str, str] = MappingProxyType({})
-    """Those that an instruction can use, in BuildKit's order."""
-    inherited: Mapping[str, str] = MappingProxyType({})
-    """Those of the image, which `ENV` sets."""
 
-    def below_a_stage(self) -> "Variables":
-        """Return the variables that a stage begins with if it starts from this place."""
-        environment = dict(self.environment)
-        for key, value in self.inherited.items():
-            _set(environment, key, value)
-        return self._replace(environment=environment)
+class Variables:
+    """The variables of a stage, which its instructions change one after another."""
 
-    def after_env(self, step: Instruction, expanded: Callable[[str], str]) -> "Variables":
-        """Return the variables after an `ENV`; `expanded` uses those above it."""
-        environment, inherited = dict(self.environment), dict(self.inherited)
-        for key, value in zip(step.arguments[::3], step.arguments[1::3], strict=False):
-            name, text = expanded(key), expanded(value)
-            _set(environment, name, text)
-            inherited[name] = text
-        return Variables(environment, inherited)
+    def __init__(
+        self, environment: Mapping[str, str] = _NONE, inherited: Mapping[str, str] = _NONE
+    ) -> None:
+        """Take the variables at a place of a stage, and copy them."""
+        self.environment = dict(environment)
+        """Those that an instruction can use, in BuildKit's order."""
+        self.inherited = dict(inherited)
+        """Those of the image, which `ENV` sets."""
 
-    def after_arg(
+    def begin_stage(self) -> None:
+        """Change the variables at the end of a stage to those of a stage that starts from it."""
+        for name, value in self.inherited.items():
+            self._set(name, value)
+
+    def set_env(self, step: Instruction, expanded: Callable[[str], str]) -> None:
+        """Set the variables of an `ENV`; its words are expanded with those above it."""
+        pairs = zip(step.arguments[::3], step.arguments[1::3], strict=False)
+        for name, value in [(expanded(key), expanded(text)) for key, text in pairs]:
+            self._set(name, value, is_inherited=True)
+
+    def set_arg(
         self,
         step: Instruction,
         arguments: Mapping[str, str | None],
         first: Mapping[str, str | None],
-        expanded: Callable[[str, Mapping[str, str]], str],
-    ) -> "Variables":
-        """Return the variables after an `ARG`.
+        expanded: Callable[[str], str],
+    ) -> None:
+        """Set the variables of an `ARG`; each default is expanded with those before it.
 
         Args:
             step: the instruction.
             arguments: the build arguments; None for values that are not known.
             first: the values of the `ARG` before the first `FROM`.
-            expanded: returns a word with the values of variables.
+            expanded: returns a word with the values of the present variables.
         """
-        environment = dict(self.environment)
         for argument in step.arguments:
             name, equals, default = argument.partition("=")
             name = name.strip("'\"")
             if name in arguments:
                 value = arguments[name]
             elif equals:
-                value = expanded(default, environment)
+                value = expanded(default)
             elif name in first:
                 value = first[name]
             else:
                 continue
-            environment.pop(name, None)
-            if value is not None:
-                environment[name] = value
-        return self._replace(environment=environment)
+            if value is None:
+                self.environment.pop(name, None)
+            else:
+                self._set(name, value)
+
+    def _set(self, name: str, value: str, *, is_inherited: bool = False) -> None:
+        """Set a variable: the last one that is set comes last."""
+        self.environment.pop(name, None)
+        self.environment[name] = value
+        if is_inherited:
+            self.inherited[name] = value
 
 
-def _set(environment: dict[str, str], name: str, value: str) -> None:
-    """Set a variable: the last one that is set comes last."""
-    environment.pop(name, None)
-    environment[name] = value
+class _KnownVariables(Variables):
+    """The variables whose values are known before the build; the others are left out."""
+
+    def _set(self, name: str, value: str, *, is_inherited: bool = False) -> None:
+        if is_unknown(name):  # it may be any
+            self.environment.clear()
+            self.inherited.clear()
+        elif is_unknown(value):
+            self.environment.pop(name, None)
+            if is_inherited:
+                self.inherited.pop(name, None)
+        else:
+            super()._set(name, value, is_inherited=is_inherited)
 
 
-class KnownVariables(NamedTuple):
-    """The variables whose values are known before the build."""
+class KnownValues(NamedTuple):
+    """The variables that an instruction can use and whose values are known before the build."""
 
-    values: Mapping[str, str] = MappingProxyType({})
+    values: Mapping[str, str] = _NONE
+    """They change with the next instruction."""
     stages: frozenset[int] = frozenset()
     """The numbers of the stages below, which a named context may replace."""
 
@@ -104,46 +122,41 @@ class VariableWalk:
         """
         self._arguments, self._first, self._escape = arguments, first, escape
         self._names = {name: value for name, value in first.items() if value is not None}
+        self._state: Variables = _KnownVariables()
+        self._below = frozenset[int]()
         self._ended: dict[str, tuple[Variables, frozenset[int]]] = {}
-        """Stage that has ended -> its variables, and the stages below those above it."""
+        """Stage that has ended -> its variables, and what a stage that starts from it is above."""
 
-    def known(self, steps: Iterable[Instruction]) -> Iterator[KnownVariables]:
+    def known(self, steps: Iterable[Instruction]) -> Iterator[KnownValues]:
         """Yield what each instruction can use; words that a template printed are restored."""
-        state, below, name, number, has_triggers = Variables(), frozenset[int](), "", -1, False
+        number, name, has_triggers = -1, "", False
         for step in steps:
             if step.keyword == "FROM":
                 if name:
-                    above = (Variables(), frozenset[int]())
-                    self._ended[name] = above if has_triggers else (state, below | {number})
-                number += 1
-                state, below, name = self._begin(step)
-                has_triggers = False
-            yield KnownVariables(state.environment, below)
+                    own = (self._state, self._below | {number})
+                    self._ended[name] = (_KnownVariables(), own[1]) if has_triggers else own
+                number, has_triggers = number + 1, False
+                name = self._begin(step)
+            yield KnownValues(self._state.environment, self._below)
             has_triggers |= step.keyword == "ONBUILD"
-            state = self._after(step, state) if number >= 0 else state
+            if number >= 0:
+                self._change(step)
 
-    def _begin(self, step: Instruction) -> tuple[Variables, frozenset[int], str]:
-        """Return what a stage begins with, the stages below, and its name."""
+    def _begin(self, step: Instruction) -> str:
+        """Begin a stage, and return its name."""
         base, *rest = step.arguments or ("",)
-        key = self._expanded(base, self._names).lower()
-        state, below = self._ended.get(key, (Variables(), frozenset[int]()))
-        return state.below_a_stage(), below, rest[-1].lower() if rest else ""
+        key = expand(base, self._names, "?", self._escape).lower()
+        below, self._below = self._ended.get(key, (Variables(), frozenset[int]()))
+        self._state = _KnownVariables(below.environment, below.inherited)
+        self._state.begin_stage()
+        return rest[-1].lower() if rest else ""
 
-    def _expanded(self, word: str, values: Mapping[str, str]) -> str:
-        return expand(word, values, "?", self._escape)
+    def _change(self, step: Instruction) -> None:
+        """Let an instruction set variables."""
+        if step.keyword == "ENV":
+            self._state.set_env(step, self._expanded)
+        elif step.keyword == "ARG":
+            self._state.set_arg(step, self._arguments, self._first, self._expanded)
 
-    def _after(self, step: Instruction, state: Variables) -> Variables:
-        match step.keyword:
-            case "ENV":
-                after = state.after_env(step, lambda word: self._expanded(word, state.environment))
-            case "ARG":
-                after = state.after_arg(step, self._arguments, self._first, self._expanded)
-            case _:
-                return state
-        return Variables(*map(_known, after))
-
-
-def _known(values: Mapping[str, str]) -> Mapping[str, str]:
-    if any(map(is_unknown, values)):
-        return {}  # a name that is not known may be any
-    return {name: value for name, value in values.items() if not is_unknown(value)}
+    def _expanded(self, word: str) -> str:
+        return expand(word, self._state.environment, "?", self._escape)

@@ -66,6 +66,7 @@ SCENARIOS = (
     Scenario(tasks=(task("3"), CLEAN_NOW)),
     Scenario(tasks=(task("3", "1"), CLEAN)),
     Scenario(tasks=(BACK, CLEAN)),
+    Scenario(tasks=(BACK, CLEAN_NOW)),
     Scenario(tasks=(task("3"), CLEAN), staged=("3",)),
     Scenario(tasks=(CLEAN, CLEAN)),
     Scenario(tasks=(task("3"), task("4"), CLEAN)),
@@ -208,8 +209,22 @@ class Judge:
             for tag in actor.result.moved if isinstance(actor.result, Promotion) else ():
                 if self.model.digest(tag) is None:
                     raise ViolationError(f"{tag} was promoted and is lost")
-        if not all(actor.succeeded for actor in actors if actor.task.keep is None):
+        releases = [actor for actor in actors if actor.task.keep is None]
+        if len(releases) == 1 and isinstance(releases[0].result, Promotion):
+            self.check_promoted(releases[0].task.version)
+        if not all(actor.succeeded for actor in releases):
             self.expects_signatures = False
+
+    def check_promoted(self, version: str) -> None:
+        """Check that a promoted release has its record, and all floating tags its images."""
+        record = self.records().get(version)
+        if record is None:
+            raise ViolationError(f"{version} was promoted, and its record is lost")
+        self.check_record(record)
+        for image in record.images.values():
+            for tag in image.moving:
+                if self.model.digest(tag) != image.digest:
+                    raise ViolationError(f"{tag} does not name the image of {version}")
 
 
 def search(seed: int) -> int:

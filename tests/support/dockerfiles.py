@@ -156,6 +156,20 @@ ACCEPTED = (
     "\n# escape=x\nFROM scratch\n",
     "FROM scratch AS a\nFROM scratch\nCOPY --from=+0 / /\n",
     "FROM scratch\nONBUILD \\\nRUN <<E\n1\nE\n",
+    *_after(
+        _BASE,
+        *(
+            f"ADD {flag} https://a.example/b.git{query} /"
+            for flag, query in (
+                *(("--checksum=a1", "?checksum=a1"), ("--checksum=a1", "?commit=b2&checksum=a1")),
+                *(("--checksum=zz", ""), ("--checksum=a1", "#b2"), ("--keep-git-dir", "?branch=a")),
+                *(("--keep-git-dir=false", "?keep-git-dir=0"), ("", "?keep-git-dir=false")),
+                ("--keep-git-dir", "?keep-git-dir"),
+            )
+        ),
+        "ADD --keep-git-dir https://a.example/b?keep-git-dir=0 /",
+        "ADD --checksum=zz HTTPS://a.example/b.git /",
+    ),
     # Values of variables.
     "ARG X=9\nFROM scratch\nARG X\nSTOPSIGNAL $X\n",
     "ARG X=a\nFROM scratch\nARG X=9\nSTOPSIGNAL $X\n",
@@ -178,6 +192,7 @@ ACCEPTED = (
         "ARG A=\nWORKDIR $A",
         "ENV A=\nLABEL $A=b",
         "ARG A='x'\nVOLUME $A",
+        "ARG C=a\nADD --checksum=$C https://a.example/b.git?checksum=$C /",
     ),
 )
 """BuildKit 0.26 reads these; whether a command succeeds does not matter."""
@@ -204,6 +219,29 @@ REJECTED_WITH_CONTEXTS = (
 )
 
 REJECTED = (
+    # Flags that differ from the options of a Git repository.
+    *_after(
+        _BASE,
+        *(
+            f"ADD --checksum={checksum} https://a.example/b.git?{query} /"
+            for checksum in ("a1", "zz")
+            for query in ("checksum=b2", "commit=b2", "commit=a1&checksum=b2", "checksum=a")
+        ),
+        *(
+            f"ADD {flag} https://a.example/b.git?{query} /"
+            for flag, query in (
+                *(
+                    ("--keep-git-dir", "keep-git-dir=0"),
+                    ("--keep-git-dir=true", "keep-git-dir=false"),
+                ),
+                ("--keep-git-dir=false", "keep-git-dir"),
+            )
+        ),
+        *(
+            f"ADD --checksum=zz https://a.example/{path} /"
+            for path in ("b.GIT", "b?x=.git", "b#x.git", "b?c.git#a", "b.git/")
+        ),
+    ),
     # Values of variables.
     "ARG X=a\nFROM scratch\nARG X\nSTOPSIGNAL $X\n",
     "FROM scratch AS a\nENV X=a\nFROM a\nSTOPSIGNAL $X\n",
@@ -230,6 +268,8 @@ REJECTED = (
         "ENV A=\nEXPOSE ${A:?must be set}",
         "ENV A=\nUSER ${A:?must be set}",
         "ENV B=branch=\nADD https://a.example/b.git?$B /",
+        "ENV B=https://a.example/b.git?branch=\nADD $B /",
+        "ARG C=a\nADD --checksum=$C https://a.example/b.git?checksum=b /",
     ),
     "# empty\n",
     "ARG A\n",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -23,8 +24,15 @@ class Server(http.server.ThreadingHTTPServer):  # noqa: TID251
 
     @property
     def host(self) -> str:
-        """Return address and port."""
-        return f"127.0.0.1:{self.server_address[1]}"
+        """Return address and port, as in the names of images."""
+        address, port = str(self.server_address[0]), self.server_address[1]
+        return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+class Ipv6Server(Server):
+    """The same for IPv6."""
+
+    address_family = socket.AF_INET6
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -57,9 +65,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(handler: Callable[..., http.server.BaseHTTPRequestHandler]) -> Iterator[Server]:
+def serving(
+    handler: Callable[..., http.server.BaseHTTPRequestHandler], address: str = "127.0.0.1"
+) -> Iterator[Server]:
     """Serve requests on a free port until the end of the block."""
-    with Server(("127.0.0.1", 0), handler) as server:
+    with (Ipv6Server if ":" in address else Server)((address, 0), handler) as server:
         start(server)
         yield server
         server.shutdown()

@@ -40,6 +40,8 @@ def error(status: int, code: str, message: str) -> Reply:
 class Vendor:
     """A registry of the specification: tokens, and repositories that the first push creates."""
 
+    ip = "127.0.0.1"
+    """The address of the server."""
     realm = "/token"
     """The path of the token server; empty if the registry accepts passwords only."""
     service = "registry"
@@ -137,7 +139,10 @@ class Vendor:
             return self._issue(query, headers)
         path, kind, rest = split_path(parts.path)
         writes = method not in {"GET", "HEAD"}
-        denial = self._check(path, headers.get("Authorization", ""), writes=writes)
+        actions = "pull,push" if writes else "pull"
+        if method == "DELETE" and kind == "manifests":
+            actions = "pull,delete"
+        denial = self._check(path, headers.get("Authorization", ""), actions)
         if denial is not None:
             return denial
         reply = self._missing(path, writes=writes) or self._special(
@@ -179,16 +184,16 @@ class Vendor:
             return Reply(307, b"", {"Location": f"http://{self.storage}/{path}/{rest}?signed=1"})
         return None
 
-    def _check(self, path: str, authorization: str, *, writes: bool) -> Reply | None:
+    def _check(self, path: str, authorization: str, actions: str) -> Reply | None:
         """Return the response to a request without sufficient authorization."""
-        actions = "pull,push" if writes else "pull"
         if not self.realm:
             allowed = authorization == _BASIC
         else:
             scopes, requests = self.tokens.get(
                 authorization.removeprefix("Bearer "), (frozenset[str](), iter(()))
             )
-            granted = {f"{path}:{actions}", f"{path}:pull,push"}
+            granting = {actions, "pull,push", "pull,delete"} if actions == "pull" else {actions}
+            granted = {f"{path}:{each}" for each in granting}
             allowed = bool(scopes & granted) and next(requests, None) is not None
         if allowed:
             return None
@@ -247,6 +252,6 @@ def serve(vendor: Vendor) -> Iterator[None]:
             content = store.blobs.get(digest) if self.command == "GET" else None
             self.send_reply(Reply(429) if content is None else Reply(200, content), {})
 
-    with serving(VendorHandler) as server, serving(Storage) as storage:
+    with serving(VendorHandler, vendor.ip) as server, serving(Storage, vendor.ip) as storage:
         vendor.address, vendor.storage = server.host, storage.host
         yield

@@ -235,6 +235,12 @@ class GitLab(Vendor):
         return Reply(404, b"404 page not found")
 
 
+class OverIpv6(Vendor):
+    """No product: images are named by an IPv6 address, which has colons and brackets."""
+
+    ip = "::1"
+
+
 VENDORS = (
     DockerHub,
     Ecr,
@@ -245,4 +251,5 @@ VENDORS = (
     Gitea,
     Artifactory,
     GitLab,
+    OverIpv6,
 )

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from compiler.external.json_object import load_object
+from compiler.external.registry.head_requests import ask_head
 from compiler.external.registry.http import ATTEMPTS, HttpClient
-from compiler.external.registry.listings import DIGEST, list_referrers, list_tags, name_permission
+from compiler.external.registry.listings import DIGEST, Referrers, list_tags, name_permission
 from compiler.external.registry.paths import blob_path, digest_path, manifest_path
 from compiler.external.registry.responses import (
     DeniedError,
     InvalidContentError,
-    RefusedError,
     RegistryError,
     RejectedError,
     Response,
@@ -72,6 +72,7 @@ class Registries:
         self._client = HttpClient(environment, attempts)
         self._request = self._client.request
         self._uploads = Uploads(self._request)
+        self._referrers = Referrers(self._read, INDEX)
         self._missing: set[str] = set()
         """Repositories that deny reading because they do not exist yet."""
         self._existing: set[str] = set()
@@ -85,18 +86,14 @@ class Registries:
     def digest(self, repository: str, reference: str) -> str | None:
         """Return the digest of a tag or digest; None if it is missing."""
         path = manifest_path(repository, reference)
-        digest = ""
-        try:
-            response = self._read("HEAD", repository, path, accept=_ACCEPT)
-            if response is None:
-                return None
-            digest = response.headers.get("Docker-Content-Digest", "")
-        except RefusedError as error:
-            # Some registries and proxies reject HEAD. Only the response to GET says why.
-            if error.is_transient:
-                raise
-        if DIGEST.match(digest) and ":" not in reference:
-            return digest
+        answer = ask_head(self._request, repository, path, accept=_ACCEPT)
+        if answer.response is not None:
+            self._existing.add(repository)
+            digest = answer.response.headers.get("Docker-Content-Digest", "")
+            if DIGEST.match(digest) and ":" not in reference:
+                return digest
+        elif answer.is_valid:
+            return None
         manifest = self.manifest(repository, reference)
         return manifest.digest if manifest else None
 
@@ -177,10 +174,12 @@ class Registries:
 
     def _reads_manifests(self, repository: str) -> bool:
         """Return whether the account may read manifests of a repository; it may have none."""
-        try:
-            self._request("HEAD", repository, "manifests/latest", accept=_ACCEPT)
-        except DeniedError:
-            return False
+        path = "manifests/latest"
+        if not ask_head(self._request, repository, path, accept=_ACCEPT).is_valid:
+            try:
+                self._request("GET", repository, path, accept=_ACCEPT)
+            except DeniedError:
+                return False
         self._existing.add(repository)
         return True
 
@@ -203,7 +202,7 @@ class Registries:
 
     def find_referrers(self, repository: str, digest: str) -> list[str] | None:
         """Return what `referrers` returns; None if the registry lacks the API."""
-        return list_referrers(self._read, repository, digest, INDEX)
+        return self._referrers.list(repository, digest)
 
     def put_manifest(self, repository: str, reference: str, manifest: Manifest) -> None:
         """Store a manifest, whose content is stored already, under a tag or its digest."""

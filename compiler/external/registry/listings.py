@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from compiler.external.json_object import load_object
-from compiler.external.references import is_tag_name
+from compiler.external.references import is_tag_name, repository_key
 from compiler.external.registry.link_header import linked_url
 from compiler.external.registry.paths import digest_path
 from compiler.external.registry.responses import (
@@ -27,6 +27,8 @@ MAX_TAGS = 32 * 2**20
 """Maximum number of bytes of a page of tags: some registries list all manifests with them."""
 MAX_PAGES = 1000
 """Maximum number of pages of a list."""
+_REFERRERS_ATTEMPTS = 5
+"""Attempts to read the first list of referrers of a registry: about 8 seconds."""
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 Entry = TypeVar("Entry")
@@ -62,24 +64,45 @@ def list_tags(read: Read, repository: str) -> list[str]:
     return [tag for tag in entries if isinstance(tag, str) and is_tag_name(tag)]
 
 
-def list_referrers(read: Read, repository: str, digest: str, accept: str) -> list[str] | None:
-    """Return the digests of the artifacts that refer to a manifest; None without OCI's API.
+class Referrers:
+    """The artifacts that refer to manifests, as OCI's API lists them.
 
-    Registries without the API answer with any status, or redirect to a page for people.
-
-    Raises:
-        InvalidContentError: the list is endless.
+    OCI says that a registry without the API answers with status 404. Others answer with any status,
+    or redirect to a page for people. Status 500 can also be an outage, so it is asked again for
+    some seconds; after that, the same registry is asked only once for each manifest.
     """
 
-    def read_page(path: str) -> Response | None:
-        try:
-            return read("GET", repository, path, accept=accept, redirects=False)
-        except RejectedError:
-            return None
+    def __init__(self, read: Read, accept: str) -> None:
+        """Take what sends requests, and the media type of lists."""
+        self._read, self._accept = read, accept
+        self._failing: set[str] = set()
+        """Hosts that have failed in all attempts."""
 
-    path = digest_path(repository, "referrers", digest)
-    pages = list(_pages(read_page, _listed_digests, repository, path))
-    return None if None in pages else [entry for page in pages for entry in page or ()]
+    def list(self, repository: str, digest: str) -> list[str] | None:
+        """Return the digests of the artifacts that refer to a manifest; None without the API.
+
+        Raises:
+            InvalidContentError: the list is endless.
+        """
+        host = repository_key(repository).partition("/")[0]
+        attempts = 1 if host in self._failing else _REFERRERS_ATTEMPTS
+
+        def read_page(path: str) -> Response | None:
+            try:
+                return self._read(
+                    *("GET", repository, path),
+                    accept=self._accept,
+                    attempts=attempts,
+                    redirects=False,
+                )
+            except RejectedError as error:
+                if error.is_transient:
+                    self._failing.add(host)
+                return None
+
+        path = digest_path(repository, "referrers", digest)
+        pages = [*_pages(read_page, _listed_digests, repository, path)]
+        return None if None in pages else [entry for page in pages for entry in page or ()]
 
 
 def _pages(

@@ -21,11 +21,11 @@ from compiler.external.registry.blob_upload import (
     not_accepted,
     start_upload,
 )
+from compiler.external.registry.head_requests import ask_head
 from compiler.external.registry.parallel import pause
 from compiler.external.registry.paths import blob_path, manifest_path
 from compiler.external.registry.responses import (
     MissingRepositoryError,
-    RefusedError,
     RegistryError,
     RejectedError,
     Response,
@@ -184,14 +184,12 @@ class Uploads:
     def has_blob(self, repository: str, digest: str) -> bool:
         """Return whether a repository has a blob; False if that is unknown.
 
-        Some registries redirect to addresses that are valid for reading only, or reject HEAD.
+        Where HEAD is not valid, the first byte is read.
         """
         path = blob_path(repository, digest)
-        try:
-            return self._request("HEAD", repository, path) is not None
-        except RefusedError as error:
-            if error.is_transient:
-                raise
+        answer = ask_head(self._request, repository, path)
+        if answer.is_valid:
+            return answer.response is not None
         first = {"Range": "bytes=0-0"}
         try:
             response = self._request("GET", repository, path, headers=first, streams=True)

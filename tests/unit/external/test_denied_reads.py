@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from support.model_registry import HOST, ModelRegistries, ModelRegistry, Perform
 
 from compiler.external.registry.authorization import Authorizer
+from compiler.external.registry.listings import Referrers
 from compiler.external.registry.responses import DeniedError, RejectedError, Response
 
 
@@ -88,6 +91,44 @@ def test_the_reason_for_a_rejected_head_is_quoted() -> None:
 
     with pytest.raises(RejectedError, match="409 project is suspended"):
         ModelRegistries(ModelRegistry(), gate).digest(REPOSITORY, "1")
+
+
+@pytest.mark.parametrize("status", [403, 405, 501])
+def test_a_registry_that_rejects_head(status: int) -> None:
+    """GET shows what it has, for manifests and blobs alike."""
+
+    def gate(method: str, path: str, perform: Perform) -> Response:
+        if method != "HEAD":
+            return perform()
+        return Response(
+            status=status, reason="No", url=path, redirected=False, headers={}, content=b""
+        )
+
+    model = ModelRegistry()
+    image = model.add_image(REPOSITORY, "a", "1")
+    client = ModelRegistries(model, gate)
+
+    assert client.digest(REPOSITORY, "1") == image.digest
+    assert client.digest(REPOSITORY, "2") is None
+    assert client.has_blob(REPOSITORY, str(image.data["config"]["digest"]))
+    assert not client.has_blob(REPOSITORY, f"sha256:{'0' * 64}")
+
+
+def test_referrers_of_a_failing_registry() -> None:
+    """A registry that fails for each manifest is asked again for the first one only."""
+    attempts: list[int] = []
+
+    def read(_method: str, repository: str, path: str, **options: Any) -> Response | None:
+        attempts.append(options["attempts"])
+        error = RejectedError(repository, path, status=500, help_="")
+        error.is_transient = True
+        raise error
+
+    referrers = Referrers(read, "")
+    lists = [referrers.list(f"{host}/x", f"sha256:{'0' * 64}") for host in ("a.b", "A.b", "c.d")]
+
+    assert lists == [None, None, None]
+    assert attempts == [5, 1, 5]
 
 
 def test_an_account_that_may_push_and_not_pull() -> None:

@@ -1,4 +1,4 @@
-"""The same releases in the registries of nine products."""
+"""The same releases in the registries of nine products, and by an IPv6 address."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,20 @@ from support.pushed_images import push_built
 from support.release_actors import Silent
 from support.releases import plan_of, request_of
 from support.vendor_server import SECRET, USER, Vendor, serve
-from support.vendors import VENDORS
+from support.vendors import VENDORS, OverIpv6
 
 from compiler.bake.results import BakeOptions, Outcome
 from compiler.constants import TEST_SUFFIX
 from compiler.errors import DiagnosticError
 from compiler.external.registry.client import Registries
 from compiler.external.registry.read_only import ReadOnlyRegistries
+from compiler.matrix.matrix import Keep
 from compiler.output.bake_resolved import ResolvedPlan
+from compiler.publish.clean_up import CleanUpPlan, clean_up, plan_clean_up
 from compiler.publish.preview import preview
 from compiler.publish.promote import promote_release
 from compiler.publish.publish import publish
+from compiler.publish.read_inventory import InventoryReader
 from compiler.publish.request import PublishRequest
 from compiler.publish.result import PublishResult
 from compiler.releases.history import find_sboms, list_releases, released_repositories
@@ -142,6 +146,26 @@ def test_releases(vendor: type[Vendor], tmp_path: Path, monkeypatch: pytest.Monk
         project.promote("1")
         check(project, first)
     assert server.leaked == other.leaked == []
+
+
+def test_a_clean_up_by_an_ipv6_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It deletes the old release, in all repositories."""
+    server, other = OverIpv6(), OverIpv6()
+    with serve(server), serve(other):
+        project = Project(server, other, tmp_path, monkeypatch)
+        project.publish("1")
+        project.publish("2")
+        registries = Registries(project.environment)
+        templates = TagTemplates(ResolvedPlan(project.plan, {"V": "2"}), Release("V", "2"))
+        reader = InventoryReader(registries, sorted(templates.repositories), templates)
+
+        def plan() -> CleanUpPlan:
+            return plan_clean_up(reader, Keep(releases=1, days=0), datetime.now(tz=UTC))
+
+        result = clean_up(registries, plan(), plan, lambda _: None)
+        assert result.deleted
+        assert "a-2" in project.tags()
+        assert "a-1" not in project.tags()
 
 
 def prepare(project: Project) -> None:

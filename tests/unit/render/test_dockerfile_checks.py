@@ -61,6 +61,25 @@ EXPENSIVE = {
         "ARG A=r.example:5000/a/b:3.12-slim\nFROM -${A%%/*:*-*}\n",
         "invalid name of an image: '-r.example:5000'",
     ),
+    "variables of a stage": (
+        "FROM scratch\n"
+        + "".join(f"ENV A{n}={n + 1}\nEXPOSE $A{n}\n" for n in range(5_000))
+        + "STOPSIGNAL ${A1:+9}\n",
+        "",
+    ),
+    "variables of many stages": (
+        "FROM scratch AS s0\n"
+        + "".join(f"ENV A{n}=1\nFROM s{n} AS s{n + 1}\n" for n in range(900))
+        + "STOPSIGNAL ${A1:+no}\n",
+        "invalid signal 'no'",
+    ),
+    "ports of a variable": (f"FROM scratch\nARG P='{'1 ' * 2_000}'\n" + "EXPOSE $P\n" * 2_000, ""),
+    "a value of a stage that doubles": (
+        "FROM scratch\nENV A0=xx\n"
+        + "".join(f"ENV A{n + 1}=$A{n}$A{n}\n" for n in range(59))
+        + "STOPSIGNAL $A59\n",
+        "",
+    ),
     "folders": ("FROM scratch\n" + f"WORKDIR {'a' * 100}\n" * 5_000, ""),
     "nested variables": (f"FROM scratch\nENV A={DEEP}\n", "variables are nested too deeply, in "),
     "nested variables in a name": (f"FROM {DEEP}\n", "variables are nested too deeply, in "),
