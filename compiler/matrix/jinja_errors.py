@@ -13,7 +13,7 @@ from jinja2.tests import TESTS as DEFAULT_TESTS
 from compiler.codes import Code
 from compiler.errors import did_you_mean
 from compiler.matrix.jinja_comparisons import ComparisonError
-from compiler.matrix.jinja_names import explain_call, explain_undefined
+from compiler.matrix.jinja_names import explain_call, explain_operands, explain_undefined
 from compiler.matrix.jinja_text import PrintedError
 from compiler.matrix.jinja_undefined import UndefinedKeyError
 from compiler.matrix.jinja_versions import NAMES
@@ -73,6 +73,8 @@ _LOCAL = re.compile(r"l_\d+_(\w+)\Z")
 _OPENED = re.compile(r"innermost block that needs to be closed is '(\w+)'|without `{% end(\w+)")
 _NAMED = re.compile(r"'([^']+)'")
 _TAGS = ("if", "endif", "for", "endfor", "set", "include", "import", "macro", "raw", "block")
+_VALUES = "check the values of its names; values are text"
+_BUILT_IN = "see the lists of filters and tests in the documentation of Jinja"
 _OPENING = re.compile(r"\{[{%]")
 _CLOSING = re.compile(r"[}%]\}")
 
@@ -116,6 +118,8 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[Code, str, str, str
     match error:
         case TemplateSyntaxError():
             return Code.TEMPLATE_SYNTAX, f"Jinja: {_lower(text)}", _remedy(text, word), word
+        case UndefinedError() if text.startswith("'None' has"):
+            return Code.UNDEFINED_NAME, text.replace("'None'", "null", 1), _test_for_null(error), ""
         case UndefinedError():
             keys = error.known() if isinstance(error, UndefinedKeyError) else ()
             return Code.UNDEFINED_NAME, *explain_undefined(text, word, list(known), keys)
@@ -144,8 +148,8 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[Code, str, str, str
 def _explain_depth(error: RecursionError) -> tuple[Code, str, str]:
     """Return code, message and help for a stack that is too deep: by templates, or expressions."""
     if sum(1 for _ in _calls(error)) > _CALLS:
-        message = "templates include each other in a cycle"
-        return Code.TEMPLATE_LOOP, message, "remove one of the references"
+        message = "templates or macros use each other in a cycle, or too deeply"
+        return Code.TEMPLATE_LOOP, message, "remove one of the references, or use a loop"
     return Code.TOO_DEEP, "the expression is nested too deeply", "use fewer levels"
 
 
@@ -160,19 +164,32 @@ def _computed(error: Exception, text: str) -> tuple[Code, str, str]:
             return Code.TEMPLATE_ERROR, text, "use smaller values"
         case ZeroDivisionError():
             return Code.TEMPLATE_ERROR, "division by zero", "test for 0 first"
-        case TypeError() if (called := explain_call(text)) is not None:
-            return Code.TEMPLATE_ERROR, *called
-        case TypeError() if ("'int'" in text or '"int"' in text) and "str" in text:
-            help_ = "values are text; convert them with `| int`"
-        case ValueError() if "no version" in text or "number of versions" in text:
-            help_ = "check the list and the range; prereleases count as versions"
-        case TypeError() if "of versions" in text:
-            help_ = "filter a list of versions, such as `pythons | newest`; a number is an integer"
         case _ if "invalid version range" in text:
             help_ = "write a range such as `>=3.12,<4`, with complete versions"
+        case TypeError():
+            return _explain_types(error, text)
+        case ValueError() if "no version" in text or "number of versions" in text:
+            help_ = "check the list and the range; prereleases count as versions"
+        case _ if text.startswith(("No filter named", "No test named")):
+            return Code.TEMPLATE_ERROR, _lower(text), _remedy(text, _NAMED.findall(text)[0])
         case _:
-            help_ = "check the values of its names; values are text"
+            help_ = _VALUES
     return Code.TEMPLATE_ERROR, text or type(error).__name__, help_
+
+
+def _explain_types(error: TypeError, text: str) -> tuple[Code, str, str]:
+    """Return code, message and help for values whose types do not fit."""
+    called = explain_call(text)
+    if called is not None:
+        return Code.TEMPLATE_ERROR, *called
+    help_ = _VALUES
+    if "'NoneType'" in text:
+        help_ = _test_for_null(error)
+    elif ("'int'" in text or '"int"' in text) and "str" in text:
+        help_ = "values are text; convert them with `| int`"
+    elif "of versions" in text:
+        help_ = "filter a list of versions, such as `pythons | newest`; a number is an integer"
+    return Code.TEMPLATE_ERROR, explain_operands(text) or type(error).__name__, help_
 
 
 def _lower(text: str) -> str:
@@ -184,9 +201,9 @@ def _remedy(text: str, word: str) -> str:
     if "No filter named 'random'" in text:
         return "remove it: the same input must always produce the same output"
     if "No filter named" in text:
-        return did_you_mean(word, [*DEFAULT_FILTERS, *NAMES, "slug"])
+        return did_you_mean(word, [*DEFAULT_FILTERS, *NAMES, "slug"], otherwise=_BUILT_IN)
     if "No test named" in text:
-        return did_you_mean(word, [*DEFAULT_TESTS, "version"])
+        return did_you_mean(word, [*DEFAULT_TESTS, "version"], otherwise=_BUILT_IN)
     if "unknown tag" in text:
         if word.startswith("end") or word in ("elif", "else"):
             return "remove it, or open its block above"
