@@ -7,16 +7,13 @@ from typing import Any
 
 from jinja2 import Template, TemplateSyntaxError, UndefinedError
 from jinja2.exceptions import SecurityError
-from jinja2.filters import FILTERS as DEFAULT_FILTERS
-from jinja2.tests import TESTS as DEFAULT_TESTS
 
 from compiler.codes import Code
-from compiler.errors import did_you_mean
 from compiler.matrix.jinja_comparisons import ComparisonError
 from compiler.matrix.jinja_names import explain_call, explain_operands, explain_undefined
+from compiler.matrix.jinja_remedies import syntax_remedy
 from compiler.matrix.jinja_text import PrintedError
 from compiler.matrix.jinja_undefined import UndefinedKeyError
-from compiler.matrix.jinja_versions import NAMES
 
 
 _ANALYSED = "<introspection>"
@@ -70,11 +67,8 @@ def _test_for_null(error: BaseException) -> str:
 
 _LOCAL = re.compile(r"l_\d+_(\w+)\Z")
 """How Jinja's code calls the value of a name."""
-_OPENED = re.compile(r"innermost block that needs to be closed is '(\w+)'|without `{% end(\w+)")
 _NAMED = re.compile(r"'([^']+)'")
-_TAGS = ("if", "endif", "for", "endfor", "set", "include", "import", "macro", "raw", "block")
 _VALUES = "check the values of its names; values are text"
-_BUILT_IN = "see the lists of filters and tests in the documentation of Jinja"
 _OPENING = re.compile(r"\{[{%]")
 _CLOSING = re.compile(r"[}%]\}")
 
@@ -117,7 +111,7 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[Code, str, str, str
     word = quoted[1] if quoted else ""
     match error:
         case TemplateSyntaxError():
-            return Code.TEMPLATE_SYNTAX, f"Jinja: {_lower(text)}", _remedy(text, word), word
+            return Code.TEMPLATE_SYNTAX, f"Jinja: {_lower(text)}", syntax_remedy(text, word), word
         case UndefinedError() if text.startswith("'None' has"):
             return Code.UNDEFINED_NAME, text.replace("'None'", "null", 1), _test_for_null(error), ""
         case UndefinedError():
@@ -171,7 +165,7 @@ def _computed(error: Exception, text: str) -> tuple[Code, str, str]:
         case ValueError() if "no version" in text or "number of versions" in text:
             help_ = "check the list and the range; prereleases count as versions"
         case _ if text.startswith(("No filter named", "No test named")):
-            return Code.TEMPLATE_ERROR, _lower(text), _remedy(text, _NAMED.findall(text)[0])
+            return Code.TEMPLATE_ERROR, _lower(text), syntax_remedy(text, _NAMED.findall(text)[0])
         case _:
             help_ = _VALUES
     return Code.TEMPLATE_ERROR, text or type(error).__name__, help_
@@ -194,40 +188,3 @@ def _explain_types(error: TypeError, text: str) -> tuple[Code, str, str]:
 
 def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
-
-
-def _remedy(text: str, word: str) -> str:
-    """Return the remedy for a syntax error, from Jinja's message."""
-    if "No filter named 'random'" in text:
-        return "remove it: the same input must always produce the same output"
-    if "No filter named" in text:
-        return did_you_mean(word, [*DEFAULT_FILTERS, *NAMES, "slug"], otherwise=_BUILT_IN)
-    if "No test named" in text:
-        return did_you_mean(word, [*DEFAULT_TESTS, "version"], otherwise=_BUILT_IN)
-    if "unknown tag" in text:
-        if word.startswith("end") or word in ("elif", "else"):
-            return "remove it, or open its block above"
-        return did_you_mean(word, _TAGS, otherwise=f"tags are {', '.join(_TAGS)}")
-    opened = _OPENED.search(text)
-    if opened:
-        tag = opened[1] or opened[2]
-        return f"add the `{{% end{tag} %}}` of its `{{% {tag} %}}`"
-    if "is not allowed in text" in text:
-        return "remove the escape"
-    if "write it in quotes" in text:
-        number = text.partition(" ")[0].strip("'")
-        return f'write "{number}"; for a range of versions, `is version(">={number}")`'
-    if text.endswith("unexpected '*'"):
-        return "Jinja does not unpack lists: join them with `+`, as in `[a] + b`"
-    return _meant_for_a_shell(text)
-
-
-def _meant_for_a_shell(text: str) -> str:
-    """Return the remedy for syntax that is meant for a shell or Docker."""
-    if "comment" in text:
-        return (
-            "`{#` begins a Jinja comment: write `${{ '{#' }}arr[@]}` for the shell's `${#arr[@]}`"
-        )
-    if "unexpected '.'" in text or "expected token" in text or "unexpected char" in text:
-        return "put text for a shell or Docker into `{% raw %}...{% endraw %}`"
-    return "write an expression as `{{ name }}`, a statement as `{% if name %}`"

@@ -45,6 +45,13 @@ _MISSING: Mapping[str, str] = {
     "No last item, sequence was empty": "the list is empty: it has no last item",
 }
 """Jinja's words for a missing element -> what to say instead."""
+_FILTERS: Mapping[str, str] = {
+    "len": "length",
+    "str": "string",
+    "sorted": "sort",
+    **{name: name for name in ("abs", "float", "int", "list", "max", "min", "round", "sum")},
+}
+"""Python's functions that are filters in Jinja."""
 _NO_BLOCK = re.compile(r"there is no parent block called '(.+)'", re.DOTALL)
 _PLATFORM = f"{PlatformName.__module__}.{PlatformName.__name__}"
 _NONE = "no names are known here: declare a file under `data`"
@@ -77,6 +84,8 @@ def explain_undefined(
         return f"the argument {match[1]!r} of the macro is missing", help_, word
     if word in known:
         return text, "import the macro `with context`, so that it sees this name", word
+    if word in _FILTERS:
+        return text, f"it is a filter: write `value | {_FILTERS[word]}`", word
     if word == "platform":
         return text, "only the strings of `platform-tags` see `platform`", word
     known_here = f"known names: {listed(sorted(known))}" if known else _NONE
@@ -88,9 +97,9 @@ def _missing_element(text: str) -> tuple[str, str] | None:
     if match := _NO_BLOCK.match(text):
         help_ = "remove `super()`, or begin the template with `{% extends %}`"
         return f"no template above has a block {match[1]!r}", help_
-    for said, meant in _MISSING.items():
-        if said in text:
-            return text.replace(said, meant), _FALLBACK
+    for words, plain in _MISSING.items():
+        if words in text:
+            return text.replace(words, plain), _FALLBACK
     return None
 
 
@@ -145,6 +154,6 @@ def explain_operands(text: str) -> str:
     """
     for pattern, form in _OPERANDS:
         if match := pattern.match(text):
-            said = form.format(*(_KINDS.get(word, word) for word in match.groups()))
-            return f"{said} is not possible" if said.startswith("`") else said
+            message = form.format(*(_KINDS.get(word, word) for word in match.groups()))
+            return f"{message} is not possible" if message.startswith("`") else message
     return text

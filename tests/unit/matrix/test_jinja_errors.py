@@ -51,6 +51,32 @@ ERRORS = {
         "Jinja: no test named 'xyzzy'",
         "see the lists of filters and tests in the documentation of Jinja",
     ),
+    "{% if python = '3.10' %}{% endif %}": (
+        "Jinja: expected token 'end of statement block', got '='",
+        "compare with `==`; assign with `{% set name = value %}`",
+    ),
+    "{% if python && map %}{% endif %}": ("Jinja: unexpected char '&' at 26", "write `and`"),
+    "{% if python || map %}{% endif %}": (
+        "Jinja: expected token 'name', got '|'",
+        "write `or`; a filter has one `|`",
+    ),
+    "{% if !python %}{% endif %}": ("Jinja: unexpected char '!' at 19", "write `not`"),
+    "{% if python %}{% else if map %}{% endif %}": (
+        "Jinja: expected token 'end of statement block', got 'if'",
+        "write `elif`",
+    ),
+    "{{ len(names) }}": (
+        "'len' is undefined",
+        "it is a filter: write `value | length`",
+    ),
+    "{{ python | split('.') }}": (
+        "Jinja: no filter named 'split'",
+        "it is a method of text: write `value.split(...)`",
+    ),
+    "{% set oldest = 3.12.1 %}": (
+        "Jinja: '3.12.1' is not a number: write it in quotes",
+        'write "3.12.1"; for a range of versions, `is version(">=3.12.1")`',
+    ),
     "{{ names | map('slgu') | list }}": ("no filter named 'slgu'", "did you mean 'slug'?"),
     "{% macro m(n) %}{{ m(n - 1) if n }}{% endmacro %}{{ m(5000) }}": (
         "templates or macros use each other in a cycle, or too deeply",
