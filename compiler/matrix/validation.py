@@ -40,6 +40,12 @@ _REQUIRED: Mapping[type[Level], Mapping[str, Any]] = {
 _STAND_INS: Mapping[str, Any] = {"images": None, "axes": [], "variables": ""}
 """Sections whose names other values use: an invalid value under a name is replaced by this."""
 
+_NAMES_ONLY = (
+    "to use only the keys of the data as values, write `{{ data | list }}`; templates can read "
+    "`data[value]`"
+)
+"""The help for a mapping in data whose values are not options of an axis's values."""
+
 _CERTAIN = 0.75
 """How similar an unknown key must be to a known one, to be read as that."""
 
@@ -168,6 +174,8 @@ class Validation:
         report, at = self._report, fault.at
         if fault.kind == "extra_forbidden":
             otherwise = f"known keys are {', '.join(sorted(fault.known))}"
+            if at[0] == "axes" and isinstance(at[-2], str) and self.source.is_supplied(at):
+                otherwise = _NAMES_ONLY
             near = did_you_mean(fault.name, fault.known, otherwise=otherwise)
             help_ = fault.other_term or near
             message = f"unknown key {fault.name!r}"
