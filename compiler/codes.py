@@ -299,8 +299,8 @@ EXPLANATIONS: Mapping[str, Mapping[Code, str]] = {
         "meant for a shell or for Docker, put it between `{% raw %}` and `{% endraw %}`.",
         Code.TEMPLATE_ERROR: "An expression fails when it is evaluated. Correct it. Values are "
         "text as written, so use `| int` before arithmetic.",
-        Code.TEMPLATE_LOOP: "Templates include, import or extend each other in a cycle. Remove "
-        "one of the references.",
+        Code.TEMPLATE_LOOP: "Templates include, import or extend each other in a cycle, or "
+        "macros call each other in a cycle or too deeply. Remove one of the references.",
         Code.UNSAFE_TEMPLATE: "An expression accesses Python internals or creates a value of "
         "excessive size. Both are forbidden, so that compiling an untrusted matrix is safe. "
         "Remove the expression.",

@@ -108,6 +108,8 @@ def environment(
     """
 
     def source_of(name: str) -> tuple[str, str, Callable[[], bool]] | None:
+        if not isinstance(name, str):  # of `extends`, or an import
+            raise TypeError(f"the name of a template must be text, not {type(name).__name__!r}")
         text = load(name) if load is not None else None
         return None if text is None else (text, name, lambda: True)
 

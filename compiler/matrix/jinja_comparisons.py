@@ -6,12 +6,10 @@ Values are text, so versions must not be compared as text or as numbers, in whic
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from jinja2 import TemplateSyntaxError, nodes
 from jinja2.filters import do_float
-from jinja2.lexer import TOKEN_FLOAT
 
 
 COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -26,8 +24,8 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 SEARCHES = frozenset({"in", "notin"})
 
-_EQUAL = frozenset({"eq", "ne", "in", "notin"})
-_TESTS: Mapping[str, str] = {
+EQUAL = frozenset({"eq", "ne", "in", "notin"})
+TESTS: Mapping[str, str] = {
     **dict.fromkeys(("eq", "equalto", "=="), "eq"),
     **dict.fromkeys(("ne", "!="), "ne"),
     **dict.fromkeys(("lt", "lessthan", "<"), "lt"),
@@ -188,49 +186,4 @@ def checked_tests() -> dict[str, Callable[[Any, Any], Any]]:
 
         return test
 
-    return {name: checked(operation) for name, operation in _TESTS.items()}
-
-
-def refuse_decimals(
-    tree: nodes.Template,
-    tokens: Iterable[tuple[int, str, str]],
-    name: str | None,
-    filename: str | None,
-) -> None:
-    """Reject decimal numbers that would surprise, because values are text.
-
-    A number such as 3.10 is printed as 3.1, and no number equals a text.
-
-    Args:
-        tree: the parsed template.
-        tokens: line, kind and text of its tokens.
-        name: the name of the template.
-        filename: what Jinja calls its file.
-
-    Raises:
-        TemplateSyntaxError: there is such a number.
-    """
-    for line, kind, text in tokens:
-        if kind == TOKEN_FLOAT and text[-1] == "0" and "e" not in text.lower():
-            value = str(float(text.replace("_", "")))
-            if value != text:
-                message = f"'{text}' is read as the number {value}: write it in quotes"
-                raise TemplateSyntaxError(message, line, name, filename)
-    for item in _equal_operands(tree):
-        if isinstance(item, nodes.Const) and isinstance(item.value, float):
-            message = f"{item.value} is a number and never equals text: write it in quotes"
-            raise TemplateSyntaxError(message, item.lineno, name, filename)
-
-
-def _equal_operands(tree: nodes.Template) -> Iterator[nodes.Node]:
-    """Yield the operands that a template tests for equality, and the elements of their lists."""
-    sides: list[nodes.Node] = []
-    for comparison in tree.find_all(nodes.Compare):
-        equal = [operand.expr for operand in comparison.ops if operand.op in _EQUAL]
-        sides += [comparison.expr, *equal] if equal else []
-    for test in tree.find_all(nodes.Test):
-        if test.name == "in" or _TESTS.get(test.name) in _EQUAL:
-            sides += [test.node, *(test.args or ())]
-    for side in sides:
-        yield side
-        yield from side.items if isinstance(side, nodes.List | nodes.Tuple) else ()
+    return {name: checked(operation) for name, operation in TESTS.items()}

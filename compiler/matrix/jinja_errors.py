@@ -7,16 +7,14 @@ from typing import Any
 
 from jinja2 import Template, TemplateSyntaxError, UndefinedError
 from jinja2.exceptions import SecurityError
-from jinja2.filters import FILTERS as DEFAULT_FILTERS
-from jinja2.tests import TESTS as DEFAULT_TESTS
 
 from compiler.codes import Code
-from compiler.errors import Location, did_you_mean
+from compiler.errors import Location
 from compiler.matrix.jinja_comparisons import ComparisonError
-from compiler.matrix.jinja_names import explain_call, explain_undefined
+from compiler.matrix.jinja_names import explain_call, explain_operands, explain_undefined
+from compiler.matrix.jinja_remedies import syntax_remedy
 from compiler.matrix.jinja_text import PrintedError
 from compiler.matrix.jinja_undefined import UndefinedKeyError
-from compiler.matrix.jinja_versions import NAMES
 
 
 _ANALYSED = "<introspection>"
@@ -70,9 +68,8 @@ def _test_for_null(error: BaseException) -> str:
 
 _LOCAL = re.compile(r"l_\d+_(\w+)\Z")
 """How Jinja's code calls the value of a name."""
-_OPENED = re.compile(r"innermost block that needs to be closed is '(\w+)'|without `{% end(\w+)")
 _NAMED = re.compile(r"'([^']+)'")
-_TAGS = ("if", "endif", "for", "endfor", "set", "include", "import", "macro", "raw", "block")
+_VALUES = "check the values of its names; values are text"
 _OPENING = re.compile(r"\{[{%]")
 _CLOSING = re.compile(r"[}%]\}")
 
@@ -124,7 +121,9 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[Code, str, str, str
     word = quoted[1] if quoted else ""
     match error:
         case TemplateSyntaxError():
-            return Code.TEMPLATE_SYNTAX, f"Jinja: {_lower(text)}", _remedy(text, word), word
+            return Code.TEMPLATE_SYNTAX, f"Jinja: {_lower(text)}", syntax_remedy(text, word), word
+        case UndefinedError() if text.startswith("'None' has"):
+            return Code.UNDEFINED_NAME, text.replace("'None'", "null", 1), _test_for_null(error), ""
         case UndefinedError():
             keys = error.known() if isinstance(error, UndefinedKeyError) else ()
             return Code.UNDEFINED_NAME, *explain_undefined(text, word, list(known), keys)
@@ -153,8 +152,8 @@ def explain(error: Exception, known: Iterable[str]) -> tuple[Code, str, str, str
 def _explain_depth(error: RecursionError) -> tuple[Code, str, str]:
     """Return code, message and help for a stack that is too deep: by templates, or expressions."""
     if sum(1 for _ in _calls(error)) > _CALLS:
-        message = "templates include each other in a cycle"
-        return Code.TEMPLATE_LOOP, message, "remove one of the references"
+        message = "templates or macros use each other in a cycle, or too deeply"
+        return Code.TEMPLATE_LOOP, message, "remove one of the references, or use a loop"
     return Code.TOO_DEEP, "the expression is nested too deeply", "use fewer levels"
 
 
@@ -169,57 +168,33 @@ def _computed(error: Exception, text: str) -> tuple[Code, str, str]:
             return Code.TEMPLATE_ERROR, text, "use smaller values"
         case ZeroDivisionError():
             return Code.TEMPLATE_ERROR, "division by zero", "test for 0 first"
-        case TypeError() if (called := explain_call(text)) is not None:
-            return Code.TEMPLATE_ERROR, *called
-        case TypeError() if ("'int'" in text or '"int"' in text) and "str" in text:
-            help_ = "values are text; convert them with `| int`"
-        case ValueError() if "no version" in text or "number of versions" in text:
-            help_ = "check the list and the range; prereleases count as versions"
-        case TypeError() if "of versions" in text:
-            help_ = "filter a list of versions, such as `pythons | newest`; a number is an integer"
         case _ if "invalid version range" in text:
             help_ = "write a range such as `>=3.12,<4`, with complete versions"
+        case TypeError():
+            return _explain_types(error, text)
+        case ValueError() if "no version" in text or "number of versions" in text:
+            help_ = "check the list and the range; prereleases count as versions"
+        case _ if text.startswith(("No filter named", "No test named")):
+            return Code.TEMPLATE_ERROR, _lower(text), syntax_remedy(text, _NAMED.findall(text)[0])
         case _:
-            help_ = "check the values of its names; values are text"
+            help_ = _VALUES
     return Code.TEMPLATE_ERROR, text or type(error).__name__, help_
+
+
+def _explain_types(error: TypeError, text: str) -> tuple[Code, str, str]:
+    """Return code, message and help for values whose types do not fit."""
+    called = explain_call(text)
+    if called is not None:
+        return Code.TEMPLATE_ERROR, *called
+    help_ = _VALUES
+    if "'NoneType'" in text:
+        help_ = _test_for_null(error)
+    elif ("'int'" in text or '"int"' in text) and "str" in text:
+        help_ = "values are text; convert them with `| int`"
+    elif "of versions" in text:
+        help_ = "filter a list of versions, such as `pythons | newest`; a number is an integer"
+    return Code.TEMPLATE_ERROR, explain_operands(text) or type(error).__name__, help_
 
 
 def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
-
-
-def _remedy(text: str, word: str) -> str:
-    """Return the remedy for a syntax error, from Jinja's message."""
-    if "No filter named 'random'" in text:
-        return "remove it: the same input must always produce the same output"
-    if "No filter named" in text:
-        return did_you_mean(word, [*DEFAULT_FILTERS, *NAMES, "slug"])
-    if "No test named" in text:
-        return did_you_mean(word, [*DEFAULT_TESTS, "version"])
-    if "unknown tag" in text:
-        if word.startswith("end") or word in ("elif", "else"):
-            return "remove it, or open its block above"
-        return did_you_mean(word, _TAGS, otherwise=f"tags are {', '.join(_TAGS)}")
-    opened = _OPENED.search(text)
-    if opened:
-        tag = opened[1] or opened[2]
-        return f"add the `{{% end{tag} %}}` of its `{{% {tag} %}}`"
-    if "is not allowed in text" in text:
-        return "remove the escape"
-    if "write it in quotes" in text:
-        number = text.partition(" ")[0].strip("'")
-        return f'write "{number}"; for a range of versions, `is version(">={number}")`'
-    if text.endswith("unexpected '*'"):
-        return "Jinja does not unpack lists: join them with `+`, as in `[a] + b`"
-    return _meant_for_a_shell(text)
-
-
-def _meant_for_a_shell(text: str) -> str:
-    """Return the remedy for syntax that is meant for a shell or Docker."""
-    if "comment" in text:
-        return (
-            "`{#` begins a Jinja comment: write `${{ '{#' }}arr[@]}` for the shell's `${#arr[@]}`"
-        )
-    if "unexpected '.'" in text or "expected token" in text or "unexpected char" in text:
-        return "put text for a shell or Docker into `{% raw %}...{% endraw %}`"
-    return "write an expression as `{{ name }}`, a statement as `{% if name %}`"

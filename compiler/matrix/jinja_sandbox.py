@@ -19,8 +19,8 @@ from compiler.matrix.jinja_comparisons import (
     Names,
     check_mixed,
     check_texts,
-    refuse_decimals,
 )
+from compiler.matrix.jinja_decimals import refuse_decimals
 from compiler.matrix.jinja_limits import CONTROL, ELEMENT, MAX_BITS, NESTED, Meter, check_text, size
 from compiler.matrix.jinja_metered import limited_method, method_cost
 from compiler.matrix.jinja_open_tags import unclosed

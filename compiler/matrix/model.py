@@ -528,6 +528,22 @@ def level_at(top: type[Level], route: tuple[object, ...]) -> type[Level]:
 
 OTHER_TERMS: Mapping[tuple[type[Level], str], str] = {
     (ImageOptions, "include"): "use `rows` for combinations with their own fields",
+    **{
+        (ImageOptions, name): "name the image that it depends on with `from`"
+        for name in ("parent", "base", "inherits", "depends_on", "depends-on")
+    },
+    **{
+        (ImageOptions, name): "list the axes that vary the image under `axes`"
+        for name in ("matrix", "variants", "strategy")
+    },
+    **{(ImageOptions, name): "build arguments are `args`" for name in ("build-args", "build_args")},
+    (ImageOptions, "file"): "name an existing Dockerfile with `dockerfile`",
+    (ImageOptions, "arches"): "list platforms such as linux/arm64 under `platforms`",
+    (
+        ImageOptions,
+        "variables",
+    ): "declare `variables` at the top level, values of templates in `set`",
+    (ImageOptions, "env"): "write ENV into the Dockerfile; build arguments are `args`",
 }
 """Keys that users know from other tools, by level, with the help for them."""
 

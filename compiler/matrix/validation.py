@@ -41,6 +41,15 @@ _REQUIRED: Mapping[type[Level], Mapping[str, Any]] = {
 _STAND_INS: Mapping[str, Any] = {"images": None, "axes": [], "variables": ""}
 """Sections whose names other values use: an invalid value under a name is replaced by this."""
 
+_NAMES_ONLY = (
+    "to use only the keys of the data as values, write `{{ data | list }}`; templates can read "
+    "`data[value]`"
+)
+"""The help for a mapping in data whose values are not options of an axis's values."""
+
+_CERTAIN = 0.75
+"""How similar an unknown key must be to a known one, to be read as that."""
+
 _NAMED = 2
 """Steps of the route of a name in a section."""
 
@@ -150,7 +159,9 @@ class Validation:
             if fault.other_term:
                 return Remove()
             meant = nearest(fault.name, fault.known)
-            if meant is not None and meant not in self._value(where[:-1]):
+            if meant in self._value(where[:-1]):
+                return Remove()
+            if meant is not None and _is_misspelling(fault.name, meant):
                 return Rename(meant)
         elif fault.expected == "a list" and fault.got != "null":
             return Enclose()
@@ -163,6 +174,8 @@ class Validation:
         report, at = self._report, fault.at
         if fault.kind == "extra_forbidden":
             otherwise = f"known keys are {', '.join(sorted(fault.known))}"
+            if at[0] == "axes" and isinstance(at[-2], str) and self.source.is_supplied(at):
+                otherwise = _NAMES_ONLY
             near = did_you_mean(fault.name, fault.known, otherwise=otherwise)
             help_ = fault.other_term or near
             message = f"unknown key {fault.name!r}"
@@ -211,3 +224,14 @@ class _Fault:
             at[:-1] == self.at[:-1] and nearest(str(at[-1]), self.known) == self.name
             for at in misspelt
         )
+
+
+def _is_misspelling(word: str, meant: str) -> bool:
+    """Return whether a word certainly means its nearest known one.
+
+    >>> _is_misspelling("axis", "axes"), _is_misspelling("parent", "target")
+    (True, False)
+    """
+    from difflib import SequenceMatcher
+
+    return SequenceMatcher(None, word.lower(), meant).ratio() >= _CERTAIN

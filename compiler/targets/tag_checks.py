@@ -1,5 +1,6 @@
 """Check that tags and cache references are valid, and that no two images have the same tag."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 
 from compiler.codes import Code
@@ -12,6 +13,8 @@ from compiler.targets.field_locations import TargetUnderCheck
 from compiler.targets.target_tags import TagGroup, TargetTags
 
 
+_NO_START = re.compile(r"[:'][-.']")
+"""A tag in quotes whose name is empty, or begins with a separator."""
 _TAGS = (
     "write [REGISTRY/]name[:tag]: the name in lower case, "
     "the tag of at most 128 letters, digits, `_`, `.`, `-`"
@@ -130,6 +133,9 @@ class Tags:
         self, subject: TargetUnderCheck, location: Location, what: str, help_: str
     ) -> None:
         message = self._reported.setdefault((Code.ILLEGAL_TAG, location), f"invalid {what}")
+        is_variant_empty = "variant" in location.text and not subject.scope.get("variant")
+        if is_variant_empty and _NO_START.search(what):
+            help_ = "`{{ variant }}` is empty here: write `{{ variant or 'base' }}`, for instance"
         self._problems.add(
             Diagnostic(code=Code.ILLEGAL_TAG, message=message, location=location, help=help_),
             subject.name,

@@ -320,6 +320,7 @@ UNSEEN = {
             "data-syntax",
             "empty-axis--expression",
             "misplaced-key",
+            "unknown-key--axis-of-data",
             "wrong-type--toml",
         ),
         *(
