@@ -9,7 +9,7 @@ from compiler.external.go_values import GO_BOOLEANS
 from compiler.external.references import split_repository, split_tag
 from compiler.matrix.bake_strings import BakeString, substitute, variables_in
 from compiler.matrix.matrix import Variable
-from compiler.output.bake_resolved import TRUE, ResolvedPlan, all_tags
+from compiler.output.bake_resolved import TRUE, ResolvedPlan
 from compiler.source.project_files import Files
 from compiler.targets.checked_environment import CheckedEnvironment, default_environment
 from compiler.targets.expand import expand
@@ -101,7 +101,7 @@ def require_repositories(resolved: ResolvedPlan) -> ResolvedPlan:
     own = {
         BakeString(split_tag(tag)[0]): locate(matrix.images[target.image].route, key=True)
         for target in reversed(resolved.plan.targets)
-        if (tag := next(all_tags(target), None)) is not None
+        if (tag := resolved.naming_tag(target)) is not None
     }
     problems.extend(_invalid_names(resolved, [*_common_repositories(resolved.plan), *own.items()]))
     problems.refuse()

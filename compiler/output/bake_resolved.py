@@ -72,12 +72,8 @@ class ResolvedPlan:
 
         Targets without tags are not among them.
         """
-        tags = {target.name: next(all_tags(target), None) for target in self.plan.targets}
-        return {
-            name: split_tag(substitute(tag, self.variables))[0]
-            for name, tag in tags.items()
-            if tag is not None
-        }
+        pairs = ((target.name, self.naming_tag(target)) for target in self.plan.targets)
+        return {name: split_tag(substitute(t, self.variables))[0] for name, t in pairs if t}
 
     @cached_property
     def staging(self) -> Mapping[str, str]:
@@ -113,6 +109,10 @@ class ResolvedPlan:
         return list(
             dict.fromkeys(cause for name, cause in self.missing_values.items() if name in used)
         )
+
+    def naming_tag(self, target: Target) -> BakeString | None:
+        """Return the tag that names a target's repository: the first with a text, if any."""
+        return next((t for t in _all_tags(target) if substitute(t, self.variables)), None)
 
     def version_tags(self, target: Target) -> tuple[str, ...]:
         """Return a target's version tags that have a value, without duplicates."""
@@ -201,7 +201,7 @@ def _published(target: Target, *, moves: bool = True) -> Iterator[BakeString]:
         yield from (*tags, *(moving if moves else ()))
 
 
-def all_tags(target: Target) -> Iterator[BakeString]:
+def _all_tags(target: Target) -> Iterator[BakeString]:
     """Yield all tags of a target, in the order in which the first one names its repository."""
     yield from (*target.tags, *_floating(target), *_published(target))
 

@@ -149,6 +149,19 @@ def test_repositories_are_checked_before_a_registry_is_read(project: Path) -> No
     assert brief(caught.value.diagnostics)[1:] == [("illegal-tag", REGISTRY_HELP)] * 2
 
 
+def test_an_empty_tag_does_not_name_the_repository(tmp_path: Path) -> None:
+    """Bake ignores it, so the next tag names it."""
+    (tmp_path / "matrix.yaml").write_text(
+        "variables: {EXTRA: acme/extra}\n"
+        'images: {a: {template: D.j2, tags: ["${EXTRA}", "acme/a:1"]}}\n'
+    )
+    plan, _ = resolved(tmp_path, {"EXTRA": ""})
+
+    assert require_repositories(plan).repositories == {"a": "acme/a"}
+    assert plan.version_tags(plan.plan.targets[0]) == ("acme/a:1",)
+    assert plan.fields["a"]["tags"] == ("docker.io/acme/a:1",)
+
+
 @pytest.mark.parametrize(
     ("words", "severity"),
     [
