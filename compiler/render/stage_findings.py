@@ -66,6 +66,8 @@ class StageInstruction(NamedTuple):
 
 def restored(instruction: Instruction, printed: Printed) -> Instruction:
     """Return an instruction with the words of a variant."""
+    if instruction.text.isascii():  # it has no marks
+        return instruction
     return instruction._replace(
         text=printed.restore(instruction.text),
         flags=tuple(map(printed.restore, instruction.flags)),

@@ -7,7 +7,7 @@ that two words are equal exactly if they are equal for every value of these vari
 import json
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from hashlib import sha256
 
@@ -32,6 +32,15 @@ def is_unknown(word: str) -> bool:
     return _OPEN in word
 
 
+def used_names(text: str) -> Iterator[str]:
+    """Yield the variables that a text names, perhaps several times.
+
+    >>> [*used_names("$A ${B:-$C}")]
+    ['A', 'B', 'C']
+    """
+    return (match["braced"] or match["bare"] for match in _USED.finditer(text))
+
+
 def expand(word: str, values: Mapping[str, str], base: str, escape: str) -> str:
     """Return a word without quotes, its variables replaced; the word itself if it is invalid.
 
@@ -43,8 +52,7 @@ def expand(word: str, values: Mapping[str, str], base: str, escape: str) -> str:
     """
     if not is_special(word, escape):
         return word
-    names = [match["braced"] or match["bare"] for match in _USED.finditer(word)]
-    known = tuple((name, values[name]) for name in names if name in values)
+    known = tuple((name, values[name]) for name in used_names(word) if name in values)
     return _expand(word, known, base, escape)
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from compiler.render.base_rules import known_arguments
-from compiler.render.dockerfile import Argument
+from compiler.render.dockerfile import Argument, Instruction
 from compiler.render.instruction_checks import depends_on_variables
 from compiler.render.shapes import Printed, marks_in, selection
 from compiler.render.stage_findings import StageFinding, StageInstruction, restored
-from compiler.render.variables import VariableWalk
+from compiler.render.step_words import used_names
+from compiler.render.variables import KnownValues, VariableWalk
 
 
 _DECIDING = frozenset({"ARG", "ENV", "FROM", "ONBUILD"})
@@ -35,6 +36,7 @@ class ValueFindings:
         self._arguments, self._escape = arguments, escape
         self._words = selection(marks_in(self._texts()))
         self._by_values: dict[tuple[object, ...], tuple[StageFinding, ...]] = {}
+        self._by_step: dict[tuple[object, ...], tuple[StageFinding, ...]] = {}
 
     def __bool__(self) -> bool:
         """Return whether the values of variables matter."""
@@ -61,10 +63,21 @@ class ValueFindings:
             known = VariableWalk(args, first, self._escape).known(steps)
             self._by_values[key] = tuple(
                 finding
-                for (each, is_checked), step, variables in zip(
-                    self._each, steps, known, strict=True
-                )
-                if is_checked
-                for finding in each.findings_of_values(step, variables)
+                for number, (step, variables) in enumerate(zip(steps, known, strict=True))
+                if self._each[number][1]
+                for finding in self._findings(number, step, variables)
             )
         return self._by_values[key]
+
+    def _findings(
+        self, number: int, step: Instruction, known: KnownValues
+    ) -> tuple[StageFinding, ...]:
+        """Return the findings in an instruction, once for the values of its own variables."""
+        values = known.values
+        used = tuple((name, values[name]) for name in used_names(step.text) if name in values)
+        key = (number, step.text, used, known.stages)
+        if key not in self._by_step:
+            each = self._each[number][0]
+            own = known._replace(values=dict(used))
+            self._by_step[key] = tuple(each.findings_of_values(step, own)) if used else ()
+        return self._by_step[key]

@@ -6,6 +6,7 @@ one before, and the lexer matches patterns by backtracking.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from math import comb
 
 
@@ -17,6 +18,10 @@ _MOST_STARS = 32
 """Stars after which one more makes no difference: a value of two characters takes too long."""
 _PATTERN = re.compile(r"\$\{(?:\w+|[^\w{}:])[#%/]", re.ASCII)
 """A variable with a pattern, such as `${NAME#pattern}` or `${NAME/pattern/text}`."""
+
+_PLAIN_VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})", re.ASCII)
+_PLAIN = re.compile(rf"(?:[!#%&(-\[\]-_a-~]|{_PLAIN_VARIABLE.pattern})*", re.ASCII)
+"""A word of ASCII without quotes, escapes, spaces and modifiers of variables."""
 
 
 class _AnyValues(dict[str, str]):
@@ -76,6 +81,7 @@ _ANY, _OTHER = _AnyValues(value="\ue004"), _AnyValues(value="\ue005")
 _NONE: Mapping[str, str] = {}
 
 
+@lru_cache(maxsize=1024)
 def invalid_word(word: str, escape: str, *, skip_quotes: bool = False) -> str:
     r"""Return why a word cannot be read, whatever the values of its variables; empty if it can.
 
@@ -101,6 +107,7 @@ def invalid_word(word: str, escape: str, *, skip_quotes: bool = False) -> str:
     return ""
 
 
+@lru_cache(maxsize=1024)
 def plain_word(word: str, escape: str) -> str | None:
     r"""Return a valid word without its quotes; None if it has variables.
 
@@ -135,10 +142,12 @@ def expand_word(word: str, values: Mapping[str, str], escape: str) -> str:
     word = word.removeprefix("\ufeff")
     if not is_special(word, escape):
         return word
-    from e2b_dockerfile_utils import ShellLex
-
     try:
         limited = _LimitedValues(values, word)
+        if _PLAIN.fullmatch(word):  # the most frequent words, without the costs of the lexer
+            return _PLAIN_VARIABLE.sub(lambda match: limited.get(match[1] or match[2]) or "", word)
+        from e2b_dockerfile_utils import ShellLex
+
         value = ShellLex(escape, env=limited, skip_unset_env=False).process_word(word)
         if len(value) <= max(len(word), LONGEST_VALUE):
             return value

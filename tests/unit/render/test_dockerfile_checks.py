@@ -4,6 +4,9 @@ import time
 from pathlib import Path
 
 import pytest
+from e2b_dockerfile_utils import ShellLex
+from hypothesis import given
+from hypothesis import strategies as st
 from support.dockerfile_verdicts import verdicts
 
 from compiler.errors import CompileError
@@ -11,6 +14,7 @@ from compiler.pipeline import compile_matrix
 from compiler.render.dockerfile import read_once
 from compiler.render.matrix_references import one_edit
 from compiler.render.shapes import Shapes
+from compiler.render.word_syntax import expand_word
 
 
 @pytest.mark.parametrize(
@@ -98,6 +102,22 @@ def test_expansion_is_limited(tmp_path: Path, case: str) -> None:
     assert len(errors) == bool(message)
     assert "".join(error.message for error in errors).startswith(message)
     assert all(len(error.message) < 500 for error in errors)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["$A", "${A}", "$", "{", "}", "a", "_", "1", "$Bc", "${C}", "é", "-"])
+    ),
+    st.text("$ab'\"\\ ", max_size=3),
+)
+def test_plain_words_are_expanded_as_by_the_lexer(pieces: list[str], value: str) -> None:
+    """The short way for frequent words gives what the lexer gives."""
+    word, values = "".join(pieces), {"A": value, "Bc": "x"}
+    try:
+        expected = ShellLex("\\", env=values, skip_unset_env=False).process_word(word)
+    except ValueError:
+        return
+    assert expand_word(word, values, "\\") == expected
 
 
 def test_a_shape_restores_the_text() -> None:
