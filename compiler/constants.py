@@ -39,6 +39,9 @@ LOCK = "matrix.lock"
 FOLDER = "folder"
 """Recorded instead of a digest if an input is a folder: only its existence is an input."""
 
+LINK = "link "
+"""Begins what is recorded of a link of which only the existence counts; its target follows."""
+
 PRESENT = "present"
 """Recorded in place of a digest where only the existence of an input counts."""
 

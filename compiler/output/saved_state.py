@@ -7,6 +7,7 @@ An up-to-date run ends here: this module imports nothing that takes longer than 
 (no dataclasses or pathlib).
 """
 
+import errno
 import json
 import os
 import stat
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 
-from compiler.constants import BAKE_FILE, FOLDER, OWN_IGNORE, PRESENT, STAGING, STATE_PATH
+from compiler.constants import BAKE_FILE, FOLDER, LINK, OWN_IGNORE, PRESENT, STAGING, STATE_PATH
 from compiler.external.json_object import load_object
 from compiler.output.files import (
     CHUNK,
@@ -184,11 +185,22 @@ def input_is_current(path: str, recorded: str | None, top: int) -> bool:
         if recorded == FOLDER:
             return stat.S_ISDIR(os.stat(path, dir_fd=top).st_mode)
         if recorded == PRESENT:
-            os.stat(path, dir_fd=top, follow_symlinks=False)
-            return True
+            return not stat.S_ISLNK(os.stat(path, dir_fd=top, follow_symlinks=False).st_mode)
+        if recorded is not None and recorded.startswith(LINK):
+            return recorded == LINK + _target(path, top)
         return digest(read(path, top, READ)) == recorded
     except (FileNotFoundError, NotADirectoryError):
         return recorded is None
+
+
+def _target(path: str, top: int) -> str:
+    """Return the target of a link; empty for anything else that exists."""
+    try:
+        return os.readlink(path, dir_fd=top)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return ""
 
 
 def _folder_is_current(state: State, outputs: Mapping[str, str], folder: int) -> bool:

@@ -10,10 +10,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from compiler.codes import Code
-from compiler.constants import DOT_GIT, FOLDER, PRESENT
+from compiler.constants import DOT_GIT, FOLDER, LINK, PRESENT
 from compiler.errors import Diagnostic, Location, did_you_mean
 from compiler.source.file_globs import find_files, is_glob
 from compiler.source.file_system import DISK, FileSystem
+from compiler.source.links import link_target
 
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -159,7 +160,9 @@ class Files:
             return True
         exists = self.disk.exists(full)
         if path != ".":
-            self.digests.setdefault(path, PRESENT if exists else None)
+            target = link_target(self.disk, full)
+            recorded = PRESENT if target is None else f"{LINK}{target}"
+            self.digests.setdefault(path, recorded if exists else None)
         return exists
 
     def dot_git(self, folder: str) -> str:

@@ -14,8 +14,15 @@ from compiler.constants import FOLDER, LOCAL_FOLDER, STAGING, STATE_PATH
 from compiler.output.files import digest
 from compiler.output.local_folder import write_local
 from compiler.output.manifest import PLAN_LINE
-from compiler.output.saved_state import State, digests, save_state, up_to_date
+from compiler.output.saved_state import (
+    State,
+    digests,
+    input_is_current,
+    save_state,
+    up_to_date,
+)
 from compiler.output.write import update
+from compiler.source.project_files import Files
 
 
 INPUTS = {"matrix.yaml": "axes: {}\n", "templates/Dockerfile.j2": "FROM {{ base }}\n"}
@@ -278,3 +285,33 @@ def test_it_imports_nothing_slow(tmp_path: Path) -> None:
     done = subprocess.run(arguments, check=True, capture_output=True, text=True)
 
     assert slow.intersection(done.stdout.split()) == set()
+
+
+def test_a_path_that_becomes_a_link_is_another_input(tmp_path: Path) -> None:
+    """The warnings about what a Dockerfile copies depend on where links lead."""
+    path, other = tmp_path / "a.txt", tmp_path / "b.txt"
+    path.touch()
+    other.touch()
+    files = Files(tmp_path)
+    top = os.open(tmp_path, os.O_RDONLY)
+
+    def is_current() -> bool:
+        return input_is_current("a.txt", files.digests["a.txt"], top)
+
+    assert files.exists("a.txt")
+    assert is_current()
+    path.unlink()
+    path.symlink_to("nothing")
+    assert not is_current()
+
+    files = Files(tmp_path)
+    assert files.exists("a.txt")
+    assert is_current()
+    path.unlink()
+    assert not is_current()
+    path.symlink_to("b.txt")
+    assert not is_current()
+    path.unlink()
+    path.touch()
+    assert not is_current()
+    os.close(top)
