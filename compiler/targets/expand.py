@@ -24,6 +24,9 @@ _FEWEST_STEPS = 1_000_000
 _GLIMPSE = 10_000
 """Maximum number of partial combinations to try when looking for a single variant."""
 
+_MISSPELT = frozenset({Code.UNKNOWN_AXIS, Code.UNKNOWN_IMAGE, Code.UNKNOWN_VALUE})
+"""Errors after which rules may select other variants than the author wants."""
+
 _Row: TypeAlias = Sequence[frozenset[int] | None]
 """The values that a row of `only` allows, by position of the axis; None allows all."""
 
@@ -76,6 +79,8 @@ def expand(matrix: Matrix, problems: Problems, limit: int = MAX_VARIANTS) -> Exp
     invalid: set[str] = set()
     variants: list[Variant] = []
     steps = [limit * _STEPS_PER_VARIANT + _FEWEST_STEPS]
+    # A misspelt name is read as the one that it most likely means, which may be another one.
+    is_guess = any(error.code in _MISSPELT for error in matrix.errors)
     for image in matrix.images.values():
         before, matched = len(variants), set[int]()
         try:
@@ -85,10 +90,11 @@ def expand(matrix: Matrix, problems: Problems, limit: int = MAX_VARIANTS) -> Exp
             problems.refuse()
         if len(variants) == before:
             invalid.add(image.name)
-            problems.add(_none(matrix, image))
+            if not is_guess:
+                problems.add(_none(matrix, image))
             continue
         for number, row in enumerate(image.rows or ()):
-            if number not in matched:
+            if number not in matched and not is_guess:
                 problems.add(_unmatched(matrix, image, row))
     if invalid:
         matrix = without_images(matrix, invalid)
