@@ -18,7 +18,6 @@ from compiler.matrix.jinja import environment, renderer
 from compiler.matrix.jinja_sandbox import Sandbox
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.template_files import FOLDER
-from compiler.matrix.undefined_names import further_errors
 from compiler.output.artifact import Artifact
 from compiler.output.bake_context import bake_context
 from compiler.output.hcl import Literals
@@ -151,6 +150,8 @@ def _bake(
         body = render(scope)
     except Exception as error:
         # The user's template is input, so whatever it raises is an error in the input.
+        from compiler.matrix.undefined_names import further_errors
+
         first = _diagnosed(error, scope, template, shown)
 
         def render_again(names: Mapping[str, Any]) -> Diagnostic | None:
