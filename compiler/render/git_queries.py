@@ -46,10 +46,11 @@ def contradiction(address: str, checksum: str, *, keeps: bool | None) -> str:
     "--checksum and 'checksum' of a Git repository differ: '2' and '1'"
     """
     options, _ = _options(address)
-    name = "checksum" if "checksum" in options else "commit"
-    own = options.get(name, [""])[0]
-    if checksum and own and own != checksum:
-        return f"--checksum and {name!r} of a Git repository differ: {checksum!r} and {own!r}"
+    # With both, BuildKit takes one of them at random.
+    own = {name: options[name][0] for name in ("checksum", "commit") if options.get(name)}
+    if checksum and all(own.values()) and checksum not in own.values():
+        for name, text in own.items():
+            return f"--checksum and {name!r} of a Git repository differ: {checksum!r} and {text!r}"
     kept = options.get("keep-git-dir")
     if keeps is not None and kept and GO_BOOLEANS.get(kept[0] or "true") is not keeps:
         return "--keep-git-dir and 'keep-git-dir' of a Git repository differ"

@@ -225,7 +225,7 @@ REJECTED = (
         *(
             f"ADD --checksum={checksum} https://a.example/b.git?{query} /"
             for checksum in ("a1", "zz")
-            for query in ("checksum=b2", "commit=b2", "commit=a1&checksum=b2", "checksum=a")
+            for query in ("checksum=b2", "commit=b2", "commit=c3&checksum=b2", "checksum=a")
         ),
         *(
             f"ADD {flag} https://a.example/b.git?{query} /"
