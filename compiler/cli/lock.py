@@ -91,12 +91,12 @@ def lock_(
 def _check(invocation: Invocation, project: "Project", patterns: tuple[str, ...]) -> bool:
     """Print which base images differ from matrix.lock; return whether any does."""
     from compiler.lock.update import chosen, look_up, missing, unused
-    from compiler.lock.verify import require_programs, verify_bases
+    from compiler.lock.verify import require_cosign, verify_bases
 
     images = chosen(project, patterns)
     absent = [image for image in missing(project) if image in images]
     present = [image for image in images if image not in absent]
-    require_programs(project, present)
+    require_cosign(project)
     with lookup_progress(len(present)) as done:
         current = look_up(project, present, done)
     locked = project.old.bases
@@ -134,14 +134,14 @@ def _update(
 ) -> None:
     """Write matrix.lock and print the differences; `day` is the date of a refresh."""
     from compiler.lock.update import chosen, look_up, missing, renewed, store
-    from compiler.lock.verify import require_programs, verify_bases
+    from compiler.lock.verify import require_cosign, verify_bases
     from compiler.targets.filters import select
 
     images = dict.fromkeys(missing(project))
     if upgrade:
         images.update(dict.fromkeys(chosen(project, arguments)))
     dates = {target.name: day for target in select(project.plan, arguments)} if day else {}
-    require_programs(project, images)
+    require_cosign(project)
     with lookup_progress(len(images)) as done:
         current = look_up(project, sorted(images), done)
     lock = renewed(project, current, dates)

@@ -42,24 +42,6 @@ class UnresolvedError(Exception):
         )
 
 
-def require_lookups() -> None:
-    """Check that images can be looked up.
-
-    Raises:
-        UnresolvedError: docker or its buildx plugin is missing.
-    """
-    try:
-        buildx.version()
-    except buildx.BuildxError as error:
-        raise _no_program("base images", error) from None
-
-
-def _no_program(what: str, error: buildx.BuildxError) -> UnresolvedError:
-    return UnresolvedError(
-        f"{what} cannot be looked up: {error.message}", error.help, error.message
-    )
-
-
 def resolve_all(
     images: Iterable[str], done: Callable[[str], object]
 ) -> Mapping[str, Locked | UnresolvedError]:
@@ -177,8 +159,12 @@ def _no_image(image: str) -> UnresolvedError:
 def _imagetools(image: str, *arguments: str) -> bytes:
     try:
         ran = buildx.run(["imagetools", "inspect", *arguments], timeout=PATIENCE)
+        if ran.returncode and b"ERROR: " not in ran.stderr:
+            buildx.version()  # Docker's message is misleading if the plugin is missing.
     except buildx.BuildxError as error:
-        raise _no_program(image, error) from None
+        raise UnresolvedError(
+            f"{image} cannot be looked up: {error.message}", error.help, error.message
+        ) from None
     if ran.returncode:
         reason = buildx.reason(ran.stderr)
         raise UnresolvedError(

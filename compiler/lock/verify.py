@@ -1,7 +1,6 @@
 """Verify the signatures of base images before they are locked, as `lock.verify` demands."""
 
 import os
-from collections.abc import Collection
 
 from compiler.codes import Code
 from compiler.constants import LOCK
@@ -9,29 +8,17 @@ from compiler.errors import CompileError, Diagnostic
 from compiler.external.cosign import open_cosign
 from compiler.external.references import canonical_tag
 from compiler.lock.lockfile import Lock
-from compiler.lock.lookup import UnresolvedError, require_lookups
 from compiler.lock.update import Project
 from compiler.lock.verified import find_entry
 from compiler.matrix.verified_bases import VerifiedBases
 
 
-def require_programs(project: Project, images: Collection[str]) -> None:
-    """Check, before the first lookup, that buildx and cosign can do what will be needed.
-
-    Args:
-        project: the project, whose matrix names who must have signed its base images.
-        images: the images to look up.
+def require_cosign(project: Project) -> None:
+    """Check, before the first lookup, that cosign can verify what must be signed.
 
     Raises:
-        CompileError: images must be looked up, and buildx cannot be run.
         CosignError: images must be signed, and cosign is missing or too old.
     """
-    if images:
-        place = project.pinner.diagnostics.locate(project.uses[min(images)][0])
-        try:
-            require_lookups()
-        except UnresolvedError as error:
-            raise CompileError([error.at(place)], outcome=f"{LOCK} is unchanged") from None
     entries = (find_entry(project.plan.matrix, image) for image in project.uses)
     for entry in dict.fromkeys(entry for entry in entries if entry is not None):
         with open_cosign(entry.signer, os.environ, entry.location) as cosign:

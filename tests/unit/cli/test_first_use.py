@@ -79,11 +79,9 @@ def test_a_matrix_without_eol_says_what_to_add(project: Path, words: str) -> Non
     assert hint not in call(project, *words.split()).stderr
 
 
-def test_lock_requires_its_programs_before_it_looks_up_images(project: Path) -> None:
-    """The error is one, and no image is counted first."""
+def test_lock_requires_cosign_before_it_looks_up_images(project: Path) -> None:
+    """No image is counted first."""
     matrix = project / "matrix.yaml"
-
-    missing = call(project, "lock", env={"PATH": ""}, code=1).stderr
     matrix.write_text(
         MATRIX
         + "lock: {verify: {'docker.io/library/python': {keyless: {identity: a@example.com, issuer: https://issuer.example}}}}\n"
@@ -93,9 +91,8 @@ def test_lock_requires_its_programs_before_it_looks_up_images(project: Path) -> 
     program.chmod(0o755)
     unsigned = call(project, "lock", env={"PATH": str(project)}, code=1).stderr
 
-    assert "base images cannot be looked up: docker is not installed" in missing
     assert "cosign is not installed" in unsigned
-    assert "looking up" not in missing + unsigned
+    assert "looking up" not in unsigned
 
 
 @pytest.mark.parametrize("name", ["page.txt", "public/index", "matrix.yaml"])
