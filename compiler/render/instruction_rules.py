@@ -87,8 +87,7 @@ def _onbuild(instruction: Instruction) -> str:
 
 
 def _shell(instruction: Instruction) -> str:
-    written = instruction.text.strip()[len("SHELL") :].strip()
-    if not instruction.arguments or instruction.arguments == (written,):
+    if not (instruction.is_json and instruction.arguments):
         return 'SHELL requires a JSON list, such as ["/bin/bash", "-c"]'
     return ""
 
