@@ -73,7 +73,7 @@ def _expanded(instruction: Instruction) -> Iterator[str]:
         case "EXPOSE" | "STOPSIGNAL" | "USER" | "VOLUME" | "WORKDIR":
             yield from instruction.arguments
         case "ADD" | "COPY":
-            for name in ("chmod", "chown", "checksum", "exclude"):
+            for name in ("chmod", "chown", "checksum"):
                 yield from flag_values(instruction, name)
             yield from (word for word in instruction.arguments if not is_heredoc(word, instruction))
         case _:
@@ -118,9 +118,9 @@ def _stopsignal(instruction: Instruction, value: _Value) -> str:
 
 
 def _volume(instruction: Instruction, value: _Value) -> str:
-    volumes = (value(word) for word in instruction.arguments)
-    is_empty = any(volume is not None and not volume.strip() for volume in volumes)
-    return "a path in VOLUME is empty" if is_empty else ""
+    # BuildKit ignores the spaces of words that it reads, not those of values.
+    are_empty = (value(word) == "" or not word.strip() for word in instruction.arguments)
+    return "a path in VOLUME is empty" if any(are_empty) else ""
 
 
 def _copy(instruction: Instruction, value: _Value) -> str:
@@ -135,7 +135,7 @@ def _copy(instruction: Instruction, value: _Value) -> str:
     if instruction.keyword == "COPY":
         if source := next((source for source in filter(None, sources) if _URL.match(source)), ""):
             return f"COPY does not download {source!r}: use ADD"
-    elif any(flag_values(instruction, "checksum")) and (len(sources) != 1 or not all(remote)):
+    elif any(map(value, flag_values(instruction, "checksum"))) and (len(sources) != 1 or not all(remote)):
         return "--checksum requires one source that is a URL or a Git repository"
     elif len(sources) == 1 and _is_download(sources[0] or ""):
         for word in flag_values(instruction, "checksum"):
