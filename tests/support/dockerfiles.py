@@ -266,7 +266,7 @@ REJECTED = (
         "ARG M=9x\nCOPY --chmod=$M a.txt /",
         "ARG S=https://a.example\nCOPY $S/b /",
         "ARG V=\nVOLUME $V",
-        *("VOLUME /a ''", 'VOLUME ["\'\'"]', "ARG C=a\nADD --checksum=$C a.txt /"),
+        *("VOLUME /a ''", "VOLUME [\"''\"]", "ARG C=a\nADD --checksum=$C a.txt /"),
         "ARG T=disk\nRUN --mount=type=$T,target=/a true",
         "ARG U=x\nRUN --mount=type=cache,target=/a,uid=$U true",
         "ARG C=sha256:0\nADD --checksum=$C https://a.example/b /",
