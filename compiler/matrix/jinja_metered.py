@@ -16,13 +16,13 @@ from compiler.matrix.jinja_growth import (
     SHALLOW,
     TESTS,
     Cost,
-    free,
     listed,
 )
 from compiler.matrix.jinja_limits import NESTED, Meter, check_integer, check_text, size
 from compiler.matrix.jinja_text import NESTED_FILTERS, TEXT_FILTERS, as_text, check_nested
 from compiler.matrix.jinja_version_costs import counted_items
 from compiler.matrix.jinja_versions import NAMES as VERSION_FILTERS
+from compiler.matrix.unknown import UNKNOWN, UnknownValueError
 
 
 _CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
@@ -69,16 +69,16 @@ def limited_method(method: Any, cost: Cost, meter: Meter) -> Callable[..., Any]:
 
 
 def limited_test(name: str, function: Callable[..., Any], meter: Meter) -> Callable[..., Any]:
-    """Return a test that charges what it costs.
+    """Return a test that charges what it costs, and does not answer for unknown values.
 
     Raises:
         KeyError: the cost of the test is not known.
     """
     cost, first = TESTS[name], 1 if hasattr(function, _PASSED) else 0
-    if cost is free:
-        return function
 
     def call(*arguments: Any, **named: Any) -> Any:
+        if any(argument is UNKNOWN for argument in arguments):
+            raise UnknownValueError
         meter.charge(cost(*arguments[first:], *named.values()))
         return function(*arguments, **named)
 

@@ -11,6 +11,7 @@ from compiler.matrix.jinja_versions import NAMES
 
 
 _OPENED = re.compile(r"innermost block that needs to be closed is '(\w+)'|without `{% end(\w+)")
+_READ = re.compile(r"is read as the number ([^:]+)")
 _TAGS = ("if", "endif", "for", "endfor", "set", "include", "import", "macro", "raw", "block")
 _BUILT_IN = "see the lists of filters and tests in the documentation of Jinja"
 _METHODS = frozenset({"endswith", "removeprefix", "removesuffix", "split", "startswith", "strip"})
@@ -44,7 +45,9 @@ def syntax_remedy(text: str, word: str) -> str:
         return "remove the escape"
     if "write it in quotes" in text:
         number = text.partition(" ")[0].strip("'")
-        return f'write "{number}"; for a range of versions, `is version(">={number}")`'
+        read = _READ.search(text)
+        computed = f"for a number, {read[1]}; " if read else ""
+        return f'write "{number}"; {computed}for a range of versions, `is version(">={number}")`'
     if text.endswith("unexpected '*'"):
         return "Jinja does not unpack lists: join them with `+`, as in `[a] + b`"
     written = (remedy for words, remedy in _LANGUAGES.items() if words in text)

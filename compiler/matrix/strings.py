@@ -14,7 +14,7 @@ from compiler.matrix.jinja_sandbox import Sandbox
 from compiler.matrix.jinja_text import PrintedError
 from compiler.matrix.jinja_versions import NAMES as VERSION_FILTERS
 from compiler.matrix.template_files import TemplateFiles
-from compiler.matrix.unknown import UNKNOWN, UnknownValueError
+from compiler.matrix.unknown import UNKNOWN, UnknownValueError, is_consequence
 from compiler.source.document import Route, Source
 
 
@@ -207,8 +207,8 @@ class TemplateString:
 
     def failure(self, error: Exception, scope: Mapping[str, Any]) -> CompileError:
         """Return the error for an exception of Jinja with this string and scope."""
-        if isinstance(error, UnknownValueError):
-            return error
+        if is_consequence(error):
+            return UnknownValueError()
         from compiler.matrix.jinja_errors import explain, place
 
         known = [name for name, value in scope.items() if not callable(value)]

@@ -24,13 +24,13 @@ class Unknown:
 
     __slots__ = ()
 
-    __hash__ = object.__hash__
+    __hash__ = _reject
     __getitem__ = __iter__ = __len__ = __contains__ = __call__ = _reject
     __bool__ = __str__ = __html__ = __format__ = __int__ = __float__ = __index__ = _reject
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _reject
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __mod__ = __rmod__ = _reject
     __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __pow__ = __rpow__ = _reject
-    __neg__ = __pos__ = _reject
+    __neg__ = __pos__ = __abs__ = __round__ = _reject
 
     def __getattr__(self, name: str) -> NoReturn:
         """Reject an attribute; Python asks all values for those of its protocols."""
@@ -38,3 +38,14 @@ class Unknown:
 
 
 UNKNOWN = Unknown()
+Unknown.__name__ = "unknown value"
+"""How Python's messages name the type; templates have no names with a space."""
+
+
+def is_consequence(error: Exception) -> bool:
+    """Return whether an error is a consequence of one that is already reported.
+
+    Methods of text, JSON and `in` reject other types by themselves, and name the type.
+    """
+    is_of_type = isinstance(error, TypeError) and Unknown.__name__ in str(error)
+    return is_of_type or isinstance(error, UnknownValueError)

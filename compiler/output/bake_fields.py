@@ -106,11 +106,13 @@ def _text(value: Any, *route: str | int) -> str:
 
 
 def _mapping(name: str, raw: Any) -> Mapping[str, str]:
-    """Return a mapping without nulls, which have no effect."""
+    """Return a mapping without nulls and empty contexts, which have no effect."""
     if not isinstance(raw, Mapping):
         raise WrongKindError((name,), "a mapping")
     texts = {key: _text(item, name, key) for key, item in raw.items() if item is not None}
-    return {key: _local(item) for key, item in texts.items()} if name == "contexts" else texts
+    if name == "contexts":
+        return {key: _local(item) for key, item in texts.items() if item}
+    return texts
 
 
 def _local(path: str) -> str:

@@ -73,7 +73,7 @@ def _expanded(instruction: Instruction) -> Iterator[str]:
         case "EXPOSE" | "STOPSIGNAL" | "USER" | "VOLUME" | "WORKDIR":
             yield from instruction.arguments
         case "ADD" | "COPY":
-            for name in ("chmod", "chown", "checksum", "exclude"):
+            for name in ("chmod", "chown", "checksum"):
                 yield from flag_values(instruction, name)
             yield from (word for word in instruction.arguments if not is_heredoc(word, instruction))
         case _:
@@ -118,9 +118,9 @@ def _stopsignal(instruction: Instruction, value: _Value) -> str:
 
 
 def _volume(instruction: Instruction, value: _Value) -> str:
-    volumes = (value(word) for word in instruction.arguments)
-    is_empty = any(volume is not None and not volume.strip() for volume in volumes)
-    return "a path in VOLUME is empty" if is_empty else ""
+    # BuildKit ignores the spaces of words that it reads, not those of values.
+    are_empty = (value(word) == "" or not word.strip() for word in instruction.arguments)
+    return "a path in VOLUME is empty" if any(are_empty) else ""
 
 
 def _copy(instruction: Instruction, value: _Value) -> str:
@@ -132,14 +132,14 @@ def _copy(instruction: Instruction, value: _Value) -> str:
         value(word) for word in instruction.arguments[:-1] if not is_heredoc(word, instruction)
     ]
     remote = [source is None or is_address(source) for source in sources]
+    checksums = [value(word) for word in flag_values(instruction, "checksum")]
     if instruction.keyword == "COPY":
         if source := next((source for source in filter(None, sources) if _URL.match(source)), ""):
             return f"COPY does not download {source!r}: use ADD"
-    elif any(flag_values(instruction, "checksum")) and (len(sources) != 1 or not all(remote)):
+    elif any(checksums) and (len(sources) != 1 or not all(remote)):
         return "--checksum requires one source that is a URL or a Git repository"
     elif len(sources) == 1 and _is_download(sources[0] or ""):
-        for word in flag_values(instruction, "checksum"):
-            checksum = value(word)
+        for checksum in checksums:
             if checksum and not _CHECKSUM.fullmatch(checksum):
                 return f"invalid value for --checksum: {checksum!r}, write `sha256:` and 64 digits"
     return ""

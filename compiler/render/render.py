@@ -16,7 +16,7 @@ from compiler.errors import Diagnostic, Location, Problems
 from compiler.matrix.jinja import piece_renderer
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.template_files import EXISTING
-from compiler.matrix.unknown import UnknownValueError
+from compiler.matrix.unknown import UnknownValueError, is_consequence
 from compiler.render.templates import Templates
 from compiler.source.project_files import FileError
 from compiler.targets.field_rendering import remembered
@@ -102,9 +102,10 @@ def render(
                 continue
             text = template.render(target.scope)
             dockerfiles.append(Dockerfile(target=target, text=text, templates=template.files))
-        except UnknownValueError as error:
-            problems.reject(error, target.name)
         except Exception as error:  # noqa: BLE001 - templates may raise anything
+            if is_consequence(error):
+                problems.reject(UnknownValueError(), target.name)
+                continue
             first = _diagnosed(error, target, matrix, templates)
             problems.add(first, target.name)
             if isinstance(template, _Template):
@@ -125,9 +126,9 @@ def _first_error(
     """Render a template with other names than those of its target, and return its first error."""
     try:
         template.render_again(scope)
-    except UnknownValueError:
-        return None
     except Exception as error:  # noqa: BLE001 - templates may raise anything
+        if is_consequence(error):
+            return None
         return _diagnosed(error, target, matrix, templates)
     return None
 

@@ -147,8 +147,8 @@ class VariableWalk:
         base, *rest = step.arguments or ("",)
         key = expand(base, self._names, "?", self._escape).lower()
         below, self._below = self._ended.get(key, (Variables(), frozenset[int]()))
-        self._state = _KnownVariables(below.environment, below.inherited)
-        self._state.begin_stage()
+        # An `ENV` that is not known wins over an `ARG` below: only what `ENV` sets is known here.
+        self._state = _KnownVariables(below.inherited, below.inherited)
         return rest[-1].lower() if rest else ""
 
     def _change(self, step: Instruction) -> None:

@@ -102,7 +102,7 @@ def _open_brackets(text: str) -> list[re.Match[str]]:
         if match[0] in ("{", "["):
             opened.append(match)
         elif match[0] in ("}", "]"):
-            opened = opened[:-1]
+            del opened[-1:]
     return opened
 
 

@@ -28,8 +28,7 @@ _REMEDIES = {
     errno.ELOOP: "mend the link",
     errno.ENOTDIR: "remove the file in place of a folder of this path",
 }
-"""What to do about a path that cannot be read."""
-"""The help for a file that cannot be read."""
+"""Error number -> what to do about a path that cannot be read."""
 
 
 _MOST_NAMES = 10_000

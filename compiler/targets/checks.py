@@ -157,7 +157,7 @@ class Checks:
 
     def _folder_error(self, path: BakeString) -> FileError | None:
         plain = substitute(path, self._values)
-        if is_folder(plain):
+        if plain and is_folder(plain):  # For bake, an empty one is the default, or none.
             try:
                 self._files.require_folder(plain)
             except FileError as error:

@@ -143,7 +143,7 @@ def _ssh(text: str) -> str:
 
 
 def _network(text: str) -> str:
-    return "" if text in ("default", "host", "none") else "default, host or none"
+    return "" if text in ("", "default", "host", "none") else "default, host or none"
 
 
 def _entitlement(text: str) -> str:

@@ -78,7 +78,7 @@ def explained(text: str, error: dict[str, Any]) -> bool:
         return False
     line = ranges[0]["start"]["line"]
     if any("$" in step.text for step in parsed.instructions if step.line <= line <= step.last_line):
-        return True  # values with variables are not checked
+        return True  # not all values with variables are known
     # Without a target, a check evaluates also the stages that a build leaves out.
     stage = sum(stage.base.line <= line for stage in parsed.stages) - 1
     is_built = stage in possible_numbers(parsed.stages, "", parsed.escape)

@@ -177,6 +177,8 @@ ACCEPTED = (
     "FROM scratch AS a\nENV X=9\nFROM a\nARG X=b\nENV X=9\nSTOPSIGNAL $X\n",
     "FROM scratch AS a\nENV X=a\nONBUILD ENV X=9\nFROM a\nSTOPSIGNAL $X\n",
     "ARG A=a\nFROM scratch AS a\nENV X=9\nFROM scratch\nARG X=b\nFROM $A\nSTOPSIGNAL $X\n",
+    "FROM scratch AS a\nENV X=$Y\nARG X=b\nFROM a\nSTOPSIGNAL ${X:-9}\n",
+    "FROM scratch AS a\nENV X=b\nONBUILD ENV X=9\nFROM a AS b\nARG X=c\nFROM b\nSTOPSIGNAL $X\n",
     *_after(
         _BASE,
         "ARG P=80\nEXPOSE $P/tcp ${P}-90",
@@ -193,6 +195,9 @@ ACCEPTED = (
         "ARG A=\nWORKDIR $A",
         "ENV A=\nLABEL $A=b",
         "ARG A='x'\nVOLUME $A",
+        *('ARG A=" "\nVOLUME $A', 'ARG A=" "\nVOLUME ["$A"]'),
+        *("COPY --exclude=${A a.txt /", "ENV A=\nADD --exclude=${A:?must be set} a.txt /"),
+        *("ADD --checksum=$A a.txt /", "ADD --checksum= a.txt /"),
         "ARG C=a\nADD --checksum=$C https://a.example/b.git?checksum=$C /",
     ),
 )
@@ -262,6 +267,7 @@ REJECTED = (
         "ARG M=9x\nCOPY --chmod=$M a.txt /",
         "ARG S=https://a.example\nCOPY $S/b /",
         "ARG V=\nVOLUME $V",
+        *("VOLUME /a ''", "VOLUME [\"''\"]", "ARG C=a\nADD --checksum=$C a.txt /"),
         "ARG T=disk\nRUN --mount=type=$T,target=/a true",
         "ARG U=x\nRUN --mount=type=cache,target=/a,uid=$U true",
         "ARG C=sha256:0\nADD --checksum=$C https://a.example/b /",

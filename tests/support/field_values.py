@@ -5,6 +5,7 @@ ACCEPTED: dict[str, tuple[object, ...]] = {
         *("128m", "1.5g", "1e9", "1E9", ".5g", "1.", "+1g", "1_0", "1 g", "1kib", "1gIB", "0"),
         *("1e-1", "1e5g", "1B"),
     ),
+    "network": ("", "default", "none"),
     "ulimits": (
         *(["nofile=1024"], ["nofile=1024:2048"], ["nofile=-1"], ["nofile=-1:-1"], ["core=0"]),
         *(["nofile=5:-1"], ["nofile=+5:+5"], ["nofile=00005"], ["nofile=-2:-1"]),

@@ -28,6 +28,8 @@ variables:
   ARM: linux/arm64
   EXTRA: ""
   SIZE: 64m
+  NETWORK: none
+  FOLDER: templates
   CACHE_IN: ""
   STAGING: r.example/staging
 publish: {version: "${VERSION}", staging: "${STAGING}"}
@@ -42,6 +44,9 @@ images:
     cache: {type: registry, ref: "${CACHE_IN}"}
     cache-from: ["${EXTRA}"]
     shm-size: ${SIZE}
+    network: ${NETWORK}
+    context: ${FOLDER}
+    contexts: {more: "${FOLDER}"}
   client: {tags: ["${BRANCH}/client:1"]}
 """
 
@@ -74,6 +79,8 @@ REGISTRY_HELP = "REGISTRY is 'Bad!!' in the environment"
     [
         ({}, False, False, []),
         ({"EXTRA": "", "ARM": "", "CACHE": ""}, False, False, []),
+        ({"NETWORK": "", "FOLDER": ""}, False, False, []),
+        ({"FOLDER": "x"}, False, False, [("missing-context", "FOLDER is 'x'")] * 2),
         (
             {"REGISTRY": "Bad!!"},
             False,
@@ -120,6 +127,16 @@ def test_used_values_are_checked(
     )
 
 
+def test_an_empty_text_is_the_default(project: Path) -> None:
+    """Bake builds in the folder of the bake file, and ignores an empty named context."""
+    plan, _ = resolved(project, {"NETWORK": "", "FOLDER": ""})
+
+    fields = plan.fields["server"]
+
+    assert fields["context"] == "."
+    assert not fields.keys() & {"contexts", "network"}
+
+
 def test_other_targets_do_not_count(project: Path) -> None:
     """A build of one image does not need the variables of another."""
     plan, files = resolved(project, {})
@@ -145,7 +162,7 @@ def test_repositories_are_checked_before_a_registry_is_read(project: Path) -> No
     with pytest.raises(CompileError) as caught:
         require_repositories(plan)
 
-    assert [found.file_location.line for found in caught.value.diagnostics] == [12, 13, 16]
+    assert [found.file_location.line for found in caught.value.diagnostics] == [14, 15, 18]
     assert brief(caught.value.diagnostics)[1:] == [("illegal-tag", REGISTRY_HELP)] * 2
 
 

@@ -1,5 +1,6 @@
 """JSON, YAML and TOML files: their values as data, and the errors with their locations."""
 
+import time
 from contextlib import suppress
 
 import pytest
@@ -200,6 +201,14 @@ class TestRefusals:
         assert spot(wrong)[1:] == place
         assert (begin.line, begin.column) == bracket
         assert wrong.help == f"write the rest of the file, which ends with `{closing}`"
+
+    def test_many_brackets_take_no_time(self) -> None:
+        """After an error, each bracket is read once."""
+        start = time.perf_counter()
+        (wrong,) = refused("json", "x" + "[" * 100_000 + "]" * 100_000)
+
+        assert wrong.message == "invalid JSON: this is not a value"
+        assert time.perf_counter() - start < 10
 
     @pytest.mark.parametrize("text", ['{"a": }', "[1, yes]", "nul"])
     def test_what_is_not_a_value_of_json(self, text: str) -> None:
