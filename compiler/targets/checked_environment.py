@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from compiler.external.platforms import canonical_platform
 from compiler.matrix.matrix import Matrix
 from compiler.targets.target_tags import TargetTags
 
@@ -27,6 +28,16 @@ class CheckedEnvironment(NamedTuple):
     def concerns(self, name: str) -> bool:
         """Return whether a target is checked."""
         return self.names is None or name in self.names
+
+    def accepts_platforms(self, text: str) -> bool:
+        """Return whether a value that is not one platform may be passed to bake.
+
+        Bake also reads `local`, and several platforms with commas between them. A release must
+        know each of its platforms.
+        """
+        if self.published:
+            return False
+        return text == "local" or all(map(canonical_platform, text.split(",")))
 
     def used(self, tags: TargetTags) -> TargetTags:
         """Return a target's tags without those that are not used."""

@@ -9,6 +9,7 @@ from compiler.errors import CompileError, Diagnostic, Location, Problems, did_yo
 from compiler.external.platforms import KNOWN_PLATFORMS, canonical_platform, unversioned_platform
 from compiler.matrix.bake_strings import BakeString, interpolate, substitute
 from compiler.source.document import Route
+from compiler.targets.checked_environment import CheckedEnvironment
 from compiler.targets.field_locations import TargetUnderCheck
 
 
@@ -23,9 +24,10 @@ class _Narrowed(NamedTuple):
 class Platforms:
     """Narrows the platforms of targets; equal inputs are computed once."""
 
-    def __init__(self, variables: Mapping[str, str], problems: Problems) -> None:
+    def __init__(self, environment: CheckedEnvironment, problems: Problems) -> None:
         """Take the values of the bake variables, and the collector of errors."""
-        self._values, self._problems = variables, problems
+        self._environment, self._problems = environment, problems
+        self._values = environment.values
         self._narrowed: dict[tuple[Any, ...], _Narrowed] = {}
         self._reported: dict[tuple[Location, int], Diagnostic] = {}
         """Location of a list or an entry, and position in the list -> its unknown platform."""
@@ -108,6 +110,8 @@ class Platforms:
             full = canonical_platform(plain)
             if text and not plain:
                 continue  # Bake ignores it.
+            if full is None and self._environment.accepts_platforms(plain):
+                full = plain
             if full is None:
                 at = location(n)
                 errors.append(self._reported.setdefault((at, n), _unknown(plain, at)))

@@ -126,7 +126,7 @@ class _Resolver:
         self._matrix, self._contexts, self._problems = matrix, contexts, problems
         self._environment, self._values = environment, environment.values
         values = environment.values
-        self._platforms = Platforms(values, problems)
+        self._platforms = Platforms(environment, problems)
         self._settings = Settings(matrix)
         self._reproducible = ReproducibleFields()
         self.checks = Checks(matrix, files, values, problems)

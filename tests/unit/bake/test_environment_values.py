@@ -88,6 +88,10 @@ REGISTRY_HELP = "REGISTRY is 'Bad!!' in the environment"
             [("illegal-tag", REGISTRY_HELP), ("illegal-tag", REGISTRY_HELP)],
         ),
         ({"PLATFORM": "bad"}, False, False, [("unknown-platform", "PLATFORM is 'bad' in the e")]),
+        ({"PLATFORM": "local"}, False, False, []),
+        ({"PLATFORM": "linux/amd64,linux/s390x"}, False, False, []),
+        ({"PLATFORM": "linux/amd64,bad"}, False, False, [("unknown-platform", "PLATFORM is")]),
+        ({"PLATFORM": "local", "BRANCH": "b"}, True, True, [("unknown-platform", "PLATFORM is")]),
         ({"SIZE": "big"}, False, False, [("bad-field", "SIZE is 'big' in the environment")]),
         ({}, True, False, [("illegal-tag", "BRANCH is empty: set it in the environment")]),
         (
