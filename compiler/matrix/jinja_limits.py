@@ -58,9 +58,11 @@ class Meter:
             SecurityError: the rendering has too many steps.
         """
         self.steps += 1
+        self.text += weight
         if self.steps > MAX_STEPS:
             raise SecurityError(f"the loops are too large: over {MAX_STEPS:,} steps")
-        self.charge(weight)
+        if self.text > MAX_TEXT:
+            self.charge(0)
 
     def join(self, pieces: Iterable[str]) -> str:
         """Join what a template prints."""

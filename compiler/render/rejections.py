@@ -47,7 +47,7 @@ def unsettled_findings(
         variables: bake variable -> its default.
     """
     findings = structure.unsettled.of(printed)
-    if structure.value_findings:
+    if structure.value_findings is not None:
         findings += structure.value_findings.of(printed, known_args(target, variables))
     return findings
 

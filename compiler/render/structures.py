@@ -1,9 +1,10 @@
 """Read what the checks of Dockerfiles need from one Dockerfile, or from a shape of several."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from compiler.codes import Code
 from compiler.errors import nearest
@@ -19,6 +20,7 @@ from compiler.render.dockerfile import (
 )
 from compiler.render.dockerfile_rules import Finding, rejected, suspicious
 from compiler.render.dockerfile_words import KEYWORDS
+from compiler.render.instruction_checks import depends_on_variables
 from compiler.render.mounted_ids import Mount, mounts
 from compiler.render.shapes import (
     Printed,
@@ -29,9 +31,17 @@ from compiler.render.shapes import (
     selection,
     without_marks,
 )
-from compiler.render.stage_findings import StageFinding, UnsettledFindings, stage_instructions
+from compiler.render.stage_findings import (
+    StageFinding,
+    StageInstruction,
+    UnsettledFindings,
+    stage_instructions,
+)
 from compiler.render.stage_order import NUMBER, StageUse, certain_links, stage_uses
-from compiler.render.value_findings import ValueFindings
+
+
+if TYPE_CHECKING:
+    from compiler.render.value_findings import ValueFindings
 
 
 _MOST_ERRORS = 20
@@ -60,8 +70,8 @@ class Structure:
     """What is wrong in all variants, in instructions."""
     unsettled: UnsettledFindings = field(default_factory=UnsettledFindings)
     """What may be wrong in some variants."""
-    value_findings: ValueFindings = field(default_factory=ValueFindings)
-    """What may be wrong because of the values of variables."""
+    value_findings: "ValueFindings | None" = None
+    """What may be wrong because of the values of variables; None if they do not matter."""
     links: Mapping[int, frozenset[int]] = field(default_factory=dict)
     """The stages that each stage surely reads from, by number."""
     bases: tuple[Base, ...] = ()
@@ -100,6 +110,17 @@ class Structure:
         object.__setattr__(self, "fields", ("args", *_FIELDS) if needs_args else _FIELDS)
 
 
+def _value_findings(
+    instructions: Sequence[StageInstruction], parsed: ParsedDockerfile
+) -> "ValueFindings | None":
+    """Return the checks of values of variables, if a checked value depends on any."""
+    if not any(depends_on_variables(each.checked.instruction) for each in instructions):
+        return None
+    from compiler.render.value_findings import ValueFindings
+
+    return ValueFindings(instructions, parsed.arguments, parsed.escape)
+
+
 def read_structure(text: str, frontend: str = "") -> Structure:
     """Return the structure of a Dockerfile, or of a shape.
 
@@ -126,7 +147,7 @@ def read_structure(text: str, frontend: str = "") -> Structure:
             for finding in instruction.findings(plain)
         ),
         unsettled=UnsettledFindings(filter(attrgetter("depends_on_marks"), instructions)),
-        value_findings=ValueFindings(instructions, parsed.arguments, parsed.escape),
+        value_findings=_value_findings(instructions, parsed),
         links=certain_links(parsed),
         bases=tuple(_bases(parsed)),
         findings=(*rejected(parsed, text), *suspicious(parsed, text)),

@@ -19,10 +19,7 @@ class ValueFindings:
     """What BuildKit rejects in the Dockerfiles of one shape, each combination of values once."""
 
     def __init__(
-        self,
-        instructions: Sequence[StageInstruction] = (),
-        arguments: Sequence[Argument] = (),
-        escape: str = "\\",
+        self, instructions: Sequence[StageInstruction], arguments: Sequence[Argument], escape: str
     ) -> None:
         """Take the instructions, the `ARG` before the first `FROM`, and the escape character."""
         checked = [(each, depends_on_variables(each.checked.instruction)) for each in instructions]
@@ -31,16 +28,10 @@ class ValueFindings:
             for each, is_checked in checked
             if is_checked or each.checked.instruction.keyword in _DECIDING
         ]
-        if not any(is_checked for _, is_checked in checked):
-            self._each = []
         self._arguments, self._escape = arguments, escape
         self._words = selection(marks_in(self._texts()))
         self._by_values: dict[tuple[object, ...], tuple[StageFinding, ...]] = {}
         self._by_step: dict[tuple[object, ...], tuple[StageFinding, ...]] = {}
-
-    def __bool__(self) -> bool:
-        """Return whether the values of variables matter."""
-        return bool(self._each)
 
     def _texts(self) -> list[str]:
         texts = [f"{argument.name} {argument.default}" for argument in self._arguments]

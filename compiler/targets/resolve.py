@@ -170,6 +170,7 @@ class _Resolver:
         if template is None:
             return None
         contexts: Any = fields.get("contexts", {})
+        is_existing = template.startswith(EXISTING)
         return Target(
             name=name,
             image=image.name,
@@ -177,8 +178,9 @@ class _Resolver:
             values=values,
             variant=joined,
             template=template,
-            dockerfile=template[1:] if template.startswith(EXISTING) else generated,
+            dockerfile=template[len(EXISTING) :] if is_existing else generated,
             generated=generated,
+            is_existing=is_existing,
             scope=scope,
             fields=fields,
             spec=spec,

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from compiler.matrix.bake_strings import BakeString
 from compiler.matrix.matrix import Value
 from compiler.matrix.model import Scalar
-from compiler.matrix.template_files import EXISTING
 from compiler.targets.applied_overrides import BuildSpec
 from compiler.targets.field_rendering import Rendered, RenderedTags
 from compiler.targets.image_tests import ImageTest
@@ -34,6 +33,8 @@ class Target(NamedTuple):
     """The Dockerfile's path, relative to matrix.yaml."""
     generated: str
     """The path of the Dockerfile that is generated for it, unless it has an existing one."""
+    is_existing: bool
+    """Whether its Dockerfile is an existing one, used unchanged."""
     scope: Mapping[str, Any]
     """The names that its templates can use."""
     fields: Mapping[str, Rendered]
@@ -60,11 +61,6 @@ class Target(NamedTuple):
     """The tests of the built image."""
     reproducible: bool = False
     """Whether two builders make the same image."""
-
-    @property
-    def is_existing(self) -> bool:
-        """Whether its Dockerfile is an existing one, used unchanged."""
-        return self.template.startswith(EXISTING)
 
     @property
     def platforms(self) -> tuple[BakeString, ...]:
