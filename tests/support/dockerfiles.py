@@ -162,7 +162,7 @@ ACCEPTED = (
         *(
             f"ADD {flag} https://a.example/b.git{query} /"
             for flag, query in (
-                *(("--checksum=a1", "?checksum=a1"), ("--checksum=a1", "?commit=b2&checksum=a1")),
+                *(("--checksum=a1", "?checksum=a1"), ("--checksum=a1", "?commit=a1&checksum=a1")),
                 *(("--checksum=zz", ""), ("--checksum=a1", "#b2"), ("--keep-git-dir", "?branch=a")),
                 *(("--keep-git-dir=false", "?keep-git-dir=0"), ("", "?keep-git-dir=false")),
                 ("--keep-git-dir", "?keep-git-dir"),
