@@ -16,6 +16,7 @@ from compiler.targets.expand import expand
 from compiler.targets.graph import closure
 from compiler.targets.plan import Plan
 from compiler.targets.resolve import resolve
+from compiler.targets.target import link_graph
 
 
 _SWITCHES = {
@@ -115,8 +116,7 @@ def _with_placeholders(resolved: ResolvedPlan, names: Iterable[str]) -> dict[str
 
 def _with_links(resolved: ResolvedPlan, names: Collection[str]) -> frozenset[str]:
     """Return targets with those that bake builds together with them."""
-    links = {target.name: tuple(target.links.values()) for target in resolved.plan.targets}
-    return closure(names, links)
+    return closure(names, link_graph(resolved.plan.targets))
 
 
 def _invalid_switches(resolved: ResolvedPlan) -> Iterator[Diagnostic]:

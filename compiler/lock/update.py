@@ -24,6 +24,7 @@ from compiler.source.globs import glob_matches
 from compiler.source.project_files import Files
 from compiler.targets.graph import closure, dependents
 from compiler.targets.plan import Plan
+from compiler.targets.target import link_graph
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class Project:
     def above(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return the direct and indirect dependents of targets, in the plan's order."""
         names = frozenset(names)
-        links = {target.name: tuple(target.links.values()) for target in self.plan.targets}
+        links = link_graph(self.plan.targets)
         reached = closure(names, dependents(links)) - names
         return tuple(name for name in links if name in reached)
 

@@ -15,7 +15,7 @@ from compiler.output.linked_access import with_linked_access
 from compiler.targets.graph import closure
 from compiler.targets.indexes import make_indexes
 from compiler.targets.plan import Plan, described
-from compiler.targets.target import Target
+from compiler.targets.target import Target, link_graph
 from compiler.targets.target_tags import PlatformTags
 
 
@@ -99,7 +99,7 @@ class ResolvedPlan:
         if not self.missing_values:
             return []
         targets = {target.name: target for target in with_linked_access(self.plan.targets)}
-        links = {name: tuple(target.links.values()) for name, target in targets.items()}
+        links = link_graph(targets.values())
         texts: list[Any] = []
         for target in map(targets.__getitem__, closure([n for n in names if n in links], links)):
             texts += [target.fields, target.cache if self.environment.get("CACHE") else ()]

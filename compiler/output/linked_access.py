@@ -14,7 +14,7 @@ from compiler.targets.csv_entries import ACCESS, access_id
 from compiler.targets.field_rendering import Rendered
 from compiler.targets.graph import closure
 from compiler.targets.links import linked_target
-from compiler.targets.target import Target
+from compiler.targets.target import Target, link_graph
 
 
 def with_linked_access(targets: Sequence[Target]) -> tuple[Target, ...]:
@@ -24,7 +24,7 @@ def with_linked_access(targets: Sequence[Target]) -> tuple[Target, ...]:
     """
     if not any(name in target.fields for target in targets for name in ACCESS):
         return tuple(targets)
-    links = {target.name: tuple(target.links.values()) for target in targets}
+    links = link_graph(targets)
     numbers = {target.name: number for number, target in enumerate(targets)}
     return tuple(
         _extended(target, [targets[number] for number in sorted(map(numbers.__getitem__, linked))])

@@ -16,7 +16,7 @@ from compiler.targets.csv_entries import ACCESS, access_id, key_values
 from compiler.targets.field_locations import TargetUnderCheck
 from compiler.targets.field_rendering import Rendered
 from compiler.targets.graph import closure
-from compiler.targets.target import Target
+from compiler.targets.target import Target, link_graph
 
 
 class _Entry(NamedTuple):
@@ -57,7 +57,7 @@ class AccessChecks:
         if not self._entries:
             return
         names = {target.name for target in targets}
-        links = {target.name: tuple(target.links.values()) for target in targets if target.links}
+        links = link_graph(target for target in targets if target.links)
         for target in targets:
             linked = closure(links.get(target.name, ()), links)
             together = [

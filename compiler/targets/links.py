@@ -16,7 +16,7 @@ from compiler.matrix.bake_strings import BakeString, interpolate, variables_in
 from compiler.matrix.matrix import Matrix
 from compiler.matrix.names import safe
 from compiler.targets.graph import Graph, cycles
-from compiler.targets.target import NO_LINKS, Target
+from compiler.targets.target import NO_LINKS, Target, link_graph
 
 
 def check_links(
@@ -38,7 +38,7 @@ def check_links(
     for target in targets:
         for context, other in target.links.items():
             checks.link(target, context, other)
-    checks.cycles({target.name: tuple(target.links.values()) for target in targets if target.links})
+    checks.cycles(link_graph(target for target in targets if target.links))
 
 
 def link_to(name: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from compiler.external.platforms import canonical_platform
 from compiler.targets.graph import Graph, closure, dependents
-from compiler.targets.target import Target
+from compiler.targets.target import Target, link_graph
 
 
 def partly_needed(targets: Sequence[Target]) -> dict[str, tuple[str, ...]]:
@@ -13,7 +13,7 @@ def partly_needed(targets: Sequence[Target]) -> dict[str, tuple[str, ...]]:
     Such a target has a platform that one of its dependents lacks. If the dependent is built and
     the target itself is not, that platform is not needed.
     """
-    reverse = dependents({target.name: tuple(target.links.values()) for target in targets})
+    reverse = dependents(link_graph(targets))
     by_name = {target.name: target for target in targets}
     by_target: dict[str, tuple[str, ...]] = {}
     for target in targets:

@@ -1,6 +1,6 @@
 """The target of one variant: what bake builds, before it is written as HCL."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -71,3 +71,8 @@ class Target(NamedTuple):
     def tags(self) -> tuple[BakeString, ...]:
         """Its version tags, in bake's syntax."""
         return self.fields.get("tags", ())  # type: ignore[return-value]
+
+
+def link_graph(targets: Iterable[Target]) -> dict[str, tuple[str, ...]]:
+    """Return, for each target, the targets that its named contexts are."""
+    return {target.name: tuple(target.links.values()) for target in targets}
