@@ -59,8 +59,9 @@ class CompiledRelease:
 
         options, compiled, folder = self.options, self.compiled, self.invocation.folder
         release = self.release if version is None else self.release._replace(version=version)
+        if release != self.release:
+            self.check(release)
         released = self.resolved.with_variable(release.variable, release.version)
-        self.check(release)
         resolved = override(released, options.flags.sets)
         return PublishRequest(
             resolved=resolved,
