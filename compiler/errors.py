@@ -168,7 +168,11 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
     """Return help for a misspelt word: its nearest known one, else the fallback."""
-    meant = nearest(word, known)
+    return suggest(nearest(word, known), otherwise=otherwise)
+
+
+def suggest(meant: str | None, *, otherwise: str = "") -> str:
+    """Return help for a misspelt word, of which `nearest` is known; without it, the fallback."""
     return otherwise if meant is None else f"did you mean {meant!r}?"
 
 

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from compiler.codes import Code
+from compiler.errors import nearest
 from compiler.matrix.build_fields import merge, read_fields, read_overrides, read_source
 from compiler.matrix.matrix import Alias, Axis, Field, Image, Override, Parent, Pattern, Setting
 from compiler.matrix.model import ImageOptions
@@ -238,7 +239,7 @@ def _axes(
                 Code.UNKNOWN_AXIS,
                 no_axis(name),
                 (*route, n),
-                near_axis(name, axes),
+                near_axis(nearest(name, axes), axes),
             )
         elif name in used:
             reader.problem(

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from compiler.codes import Code
-from compiler.errors import did_you_mean, nearest
+from compiler.errors import nearest, suggest
 from compiler.matrix.model import Scalar
 from compiler.source.globs import compile_glob
 
@@ -122,8 +122,9 @@ def _take(
         matches = compile_glob(word)
         matched = frozenset([n for n, text in enumerate(known) if matches(text)])
         return matched or _nothing(word, known)
-    near = did_you_mean(word, known, otherwise=_there_are(known))
-    return Fault(Code.UNKNOWN_VALUE, word, f"has no value {word!r}", near, nearest(word, known))
+    meant = nearest(word, known)
+    help_ = suggest(meant, otherwise=_there_are(known))
+    return Fault(Code.UNKNOWN_VALUE, word, f"has no value {word!r}", help_, meant)
 
 
 def _in_range(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable
 
 from compiler.codes import Code
-from compiler.errors import did_you_mean, listed
+from compiler.errors import listed, suggest
 
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -148,16 +148,15 @@ def no_axis(name: str) -> str:
     return f"no axis is named {name!r}"
 
 
-def near_axis(name: str, axes: Collection[str], *others: str) -> str:
+def near_axis(meant: str | None, axes: Collection[str]) -> str:
     """Return the help for a name that is not an axis.
 
     Args:
-        name: the name.
+        meant: what the name most likely means, if anything is near.
         axes: the axes of the matrix.
-        others: what else can be written there, such as `image`.
     """
     known = f"the axes are {listed(axes)}" if axes else "declare it under `axes`"
-    return did_you_mean(name, [*axes, *others], otherwise=known)
+    return suggest(meant, otherwise=known)
 
 
 def no_variable(name: str) -> str:

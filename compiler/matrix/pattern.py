@@ -82,7 +82,7 @@ def _report_axis(
         Code.UNKNOWN_AXIS,
         no_axis(name),
         at,
-        near_axis(name, axes, "image"),
+        near_axis(meant, axes),
         key=True,
         repaired=bool(matcher),
     )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from compiler.codes import Code
-from compiler.errors import Argument, Diagnostic, Problems, did_you_mean
+from compiler.errors import Argument, Diagnostic, Problems, did_you_mean, nearest
 from compiler.matrix.matrix import Axis, Image, Matrix, Value
 from compiler.matrix.names import near_axis, no_axis
 from compiler.reports.explain.rule_effects import Effect, rulings
@@ -122,7 +122,7 @@ def _read(matrix: Matrix, pairs: dict[str, re.Match[str]], problems: Problems) -
         if name == "image":
             known = list(matrix.images)
         elif name not in matrix.axes:
-            near = near_axis(name, matrix.axes, "image")
+            near = near_axis(nearest(name, [*matrix.axes, "image"]), matrix.axes)
             message = no_axis(name)
             problems.add(_problem(Code.UNKNOWN_AXIS, message, near, argument, name))
             continue
