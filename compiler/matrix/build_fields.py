@@ -32,9 +32,11 @@ def read_fields(options: BuildOptions, route: Route, reader: Reader) -> dict[str
     is_sound = reader.is_sound(route)
     attributes = options.written
     for name in ROWS:
+        if is_sound and _ATTRIBUTES[name] not in attributes:
+            continue
         at = (*route, name)
         if _ATTRIBUTES[name] not in attributes:
-            if not is_sound and not reader.is_sound(at):
+            if not reader.is_sound(at):
                 fields[name] = Field(name=name, value=UNKNOWN, route=at)
             continue
         raw = getattr(options, _ATTRIBUTES[name])

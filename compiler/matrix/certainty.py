@@ -4,12 +4,11 @@ Takes the images of a matrix with errors. Promises that no further diagnostic is
 error that is already reported.
 """
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from compiler.errors import CompileError
-from compiler.matrix.bake_strings import check_declared
+from compiler.matrix.bake_strings import check_declared, variables_in
 from compiler.matrix.field_table import ROWS
 from compiler.matrix.matrix import Image, Matrix, Variable
 from compiler.matrix.reader import Reader
@@ -32,8 +31,6 @@ _UNKNOWN = frozenset({*ROWS, "set"})
 
 _OF_IMAGES = frozenset({*_NO_INFLUENCE, "images", "variables"})
 """Sections whose bake variables are not those of every image."""
-
-_VARIABLE = re.compile(r"\$\{([A-Za-z][A-Za-z0-9_]*)\}")
 
 _EVERYTHING = frozenset({("images", None), ("axes", None), ("variables", None)})
 """Places whose errors concern every image."""
@@ -103,7 +100,7 @@ def _images_with(
 def _variables(value: object) -> frozenset[str]:
     """Return the bake variables that the strings of a YAML value may name, at any depth."""
     if isinstance(value, str):
-        return frozenset(_VARIABLE.findall(value))
+        return frozenset(variables_in(value))
     inner = [*value, *value.values()] if isinstance(value, dict) else value
     return frozenset[str]().union(*map(_variables, inner if isinstance(inner, list) else ()))
 
