@@ -114,11 +114,12 @@ def _value_findings(
     instructions: Sequence[StageInstruction], parsed: ParsedDockerfile
 ) -> "ValueFindings | None":
     """Return the checks of values of variables, if a checked value depends on any."""
-    if not any(depends_on_variables(each.checked.instruction) for each in instructions):
+    checked = [(each, depends_on_variables(each.checked.instruction)) for each in instructions]
+    if not any(is_checked for _, is_checked in checked):
         return None
     from compiler.render.value_findings import ValueFindings
 
-    return ValueFindings(instructions, parsed.arguments, parsed.escape)
+    return ValueFindings(checked, parsed.arguments, parsed.escape)
 
 
 def read_structure(text: str, frontend: str = "") -> Structure:

@@ -1,10 +1,9 @@
 """Find what BuildKit rejects in a Dockerfile because of the values of variables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from compiler.render.base_rules import known_arguments
 from compiler.render.dockerfile import Argument, Instruction
-from compiler.render.instruction_checks import depends_on_variables
 from compiler.render.shapes import Printed, marks_in, selection
 from compiler.render.stage_findings import StageFinding, StageInstruction, restored
 from compiler.render.step_words import used_names
@@ -19,13 +18,22 @@ class ValueFindings:
     """What BuildKit rejects in the Dockerfiles of one shape, each combination of values once."""
 
     def __init__(
-        self, instructions: Sequence[StageInstruction], arguments: Sequence[Argument], escape: str
+        self,
+        instructions: Iterable[tuple[StageInstruction, bool]],
+        arguments: Sequence[Argument],
+        escape: str,
     ) -> None:
-        """Take the instructions, the `ARG` before the first `FROM`, and the escape character."""
-        checked = [(each, depends_on_variables(each.checked.instruction)) for each in instructions]
+        """Take what is checked.
+
+        Args:
+            instructions: the instructions, each with whether values of variables may decide what is
+                wrong with it.
+            arguments: the `ARG` before the first `FROM`.
+            escape: the Dockerfile's escape character.
+        """
         self._each = [
             (each, is_checked)
-            for each, is_checked in checked
+            for each, is_checked in instructions
             if is_checked or each.checked.instruction.keyword in _DECIDING
         ]
         self._arguments, self._escape = arguments, escape
