@@ -161,6 +161,13 @@ def found(folder: Path, *mistakes: Mistake) -> list[tuple[str, int, int, str]]:
     return []
 
 
+def files_with_errors(folder: Path) -> list[str]:
+    """Return the file of each error of the project that is written."""
+    with pytest.raises(CompileError) as caught:
+        compile_matrix(folder / "matrix.yaml")
+    return [one.file_location.path for one in caught.value.diagnostics]
+
+
 def test_the_project_is_valid(tmp_path: Path) -> None:
     """Without mistakes there is no error."""
     assert found(tmp_path) == []
@@ -293,11 +300,7 @@ def test_a_broken_lock_and_bake_template(tmp_path: Path) -> None:
     (tmp_path / "matrix.lock").write_text("{")
     (tmp_path / "docker-bake.hcl.j2").write_bytes(b"\xff")
 
-    with pytest.raises(CompileError) as caught:
-        compile_matrix(tmp_path / "matrix.yaml")
-
-    places = [one.file_location.path for one in caught.value.diagnostics]
-    assert places == [MATRIX, BAKE, "matrix.lock"]
+    assert files_with_errors(tmp_path) == [MATRIX, BAKE, "matrix.lock"]
 
 
 def test_a_broken_lock_and_the_syntax_of_the_bake_template(tmp_path: Path) -> None:
@@ -305,45 +308,33 @@ def test_a_broken_lock_and_the_syntax_of_the_bake_template(tmp_path: Path) -> No
     write(tmp_path, (MISTAKES[-1],))
     (tmp_path / "matrix.lock").write_text("{")
 
-    with pytest.raises(CompileError) as caught:
-        compile_matrix(tmp_path / "matrix.yaml")
+    assert files_with_errors(tmp_path) == [BAKE, "matrix.lock"]
 
-    places = [one.file_location.path for one in caught.value.diagnostics]
-    assert places == [BAKE, "matrix.lock"]
+
+def write_part(folder: Path, text: str, template: str = "FROM scratch\n") -> None:
+    """Write the project with a mistake in a template, and with a part that has one of its own."""
+    write(folder, (MISTAKES[-3],))
+    with (folder / "matrix.yaml").open("a") as matrix:
+        matrix.write("include: [part.yaml]\n")
+    (folder / "templates/part.j2").write_text(template)
+    (folder / "part.yaml").write_text(text)
 
 
 def test_a_part_comes_after_the_matrix(tmp_path: Path) -> None:
     """The errors of parts follow those of matrix.yaml, before those of templates."""
-    write(tmp_path, (MISTAKES[-3],))
+    write_part(tmp_path, "images: {other: {axes: [], template: part.j2, shm-size: x}}\n")
     with (tmp_path / "matrix.yaml").open("a") as matrix:
-        matrix.write("include: [part.yaml]\noutput: ../x\n")
-    (tmp_path / "templates/part.j2").write_text("FROM scratch\n")
-    (tmp_path / "part.yaml").write_text(
-        "images: {other: {axes: [], template: part.j2, shm-size: x}}\n"
-    )
+        matrix.write("output: ../x\n")
 
-    with pytest.raises(CompileError) as caught:
-        compile_matrix(tmp_path / "matrix.yaml")
-
-    places = [one.file_location.path for one in caught.value.diagnostics]
-    assert places == [MATRIX, "part.yaml", TOOL]
+    assert files_with_errors(tmp_path) == [MATRIX, "part.yaml", TOOL]
 
 
 def test_an_invalid_rule_of_a_part_concerns_only_its_images(tmp_path: Path) -> None:
     """What a part sets for its images does not hide the errors of the others."""
-    write(tmp_path, (MISTAKES[-3],))
-    with (tmp_path / "matrix.yaml").open("a") as matrix:
-        matrix.write("include: [part.yaml]\n")
-    (tmp_path / "templates/part.j2").write_text("FORM scratch\n")
-    (tmp_path / "part.yaml").write_text(
-        "exclude: [{color: red}]\nimages: {other: {axes: [], template: part.j2}}\n"
-    )
+    part = "exclude: [{color: red}]\nimages: {other: {axes: [], template: part.j2}}\n"
+    write_part(tmp_path, part, template="FORM scratch\n")
 
-    with pytest.raises(CompileError) as caught:
-        compile_matrix(tmp_path / "matrix.yaml")
-
-    places = [one.file_location.path for one in caught.value.diagnostics]
-    assert places == ["part.yaml", TOOL]
+    assert files_with_errors(tmp_path) == ["part.yaml", TOOL]
 
 
 def test_the_targets_with_an_error_are_counted(tmp_path: Path) -> None:
