@@ -15,7 +15,7 @@ from typing import NamedTuple
 from compiler.codes import Code
 from compiler.constants import IGNORE
 from compiler.fingerprint.context_tree import ContextTree
-from compiler.render.context_reads import Reach
+from compiler.render.context_reach import Reach
 from compiler.render.ignore_patterns import read_ignore_file
 from compiler.source.file_system import DISK, FileSystem
 from compiler.source.project_files import FileError, Files, unreadable_remedy

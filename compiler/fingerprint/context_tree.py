@@ -4,7 +4,7 @@ import stat
 from collections.abc import Iterable, Iterator
 
 from compiler.constants import DOT_GIT, LOCAL_FOLDER
-from compiler.render.context_reads import Reach
+from compiler.render.context_reach import Reach
 from compiler.render.ignore_patterns import IgnoreMatcher
 from compiler.render.pattern_escapes import PatternError
 from compiler.source.file_system import FileSystem

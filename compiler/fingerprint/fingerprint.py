@@ -26,7 +26,8 @@ from compiler.output.artifact import Compilation
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.render.build_inputs import BuildInputs
 from compiler.render.canonical import EPOCH
-from compiler.render.context_reads import Reach, Reads
+from compiler.render.context_reach import Reach
+from compiler.render.context_reads import Reads
 from compiler.source.file_system import DISK, FileSystem
 from compiler.targets.graph import cycles, ordered
 

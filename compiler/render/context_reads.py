@@ -5,38 +5,18 @@ over-approximates: if the sources of an instruction cannot be determined from th
 context counts, and that instruction is recorded as the reason.
 """
 
-import posixpath
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
 from compiler.external.references import context_name, lookup_name
 from compiler.render.build_arguments import automatic_in
 from compiler.render.canonical import canonical, declared_arguments, needed_arguments
+from compiler.render.context_reach import GatheredPaths, Reach
 from compiler.render.dockerfile import Argument, DockerfileError, Stage, read
-from compiler.render.instruction_reads import Source, sources
+from compiler.render.instruction_reads import sources
 from compiler.render.onbuild_heredocs import trigger
 from compiler.render.stages import possible_stages, stage_numbers
-
-
-_WILD = re.compile(r"[*?\[\\]")
-
-
-class Reach(NamedTuple):
-    """The paths of one context that can be read."""
-
-    paths: tuple[str, ...] = ()
-    """Files and folders, relative to the context, without `.` and `..`; sorted."""
-    patterns: tuple[str, ...] = ()
-    """Paths with wildcards, in the syntax of COPY; sorted."""
-    whole: str = ""
-    """The instruction because of which the whole context counts; empty if only `paths` count."""
-    partial: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """Folders of which the paths that patterns match are not read; sorted."""
-    parents: tuple[str, ...] = ()
-    """Paths of `COPY --parents`, with or without wildcards; `**` spans folders. Sorted."""
 
 
 class Reads(NamedTuple):
@@ -65,60 +45,6 @@ MAX_TRIGGERED = 10_000
 
 EVERYTHING = Reads(Reach(whole="the Dockerfile"), {}, "the Dockerfile", None, ())
 """The result for a Dockerfile that cannot be parsed."""
-
-
-@dataclass(slots=True)
-class _Gathered:
-    """Collects paths of one context."""
-
-    paths: set[str] = field(default_factory=set)
-    patterns: set[str] = field(default_factory=set)
-    partial: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
-    parents: set[str] = field(default_factory=set)
-    whole: str = ""
-
-    def add(self, source: Source, because: str) -> None:
-        """Add one source of an instruction."""
-        if "$" in source.path:
-            self.whole = self.whole or because
-            return
-        clean = posixpath.normpath(f"/{source.path}").lstrip("/")
-        match = _WILD.search(clean) if source.wild else None
-        # The matcher of ignore files differs from COPY in these.
-        is_special = clean.startswith(("!", "#", " ")) or clean.endswith(" ") or "\\" in clean
-        if source.parents and clean and not is_special:
-            self.parents.add(clean)
-            return
-        if match is not None:
-            if not is_special:  # in COPY without `--parents`, `**` is `*`
-                self.patterns.add(re.sub(r"\*+", "*", clean))
-                return
-            clean = clean[: match.start()].rpartition("/")[0]
-        elif source.excludes:
-            self.partial.add((clean, source.excludes))
-            return
-        if clean:
-            self.paths.add(clean)
-        else:
-            self.whole = self.whole or because
-
-    def reach(self) -> Reach:
-        """Return the collected paths; none if the whole context counts."""
-        if self.whole:
-            return Reach(whole=self.whole)
-        return Reach(
-            tuple(sorted(self.paths)),
-            tuple(sorted(self.patterns)),
-            partial=tuple(sorted(self.partial)),
-            parents=tuple(sorted(self.parents)),
-        )
-
-
-def source_reach(source: Source) -> Reach:
-    """Return the paths of a context that one source of an instruction can read."""
-    gathered = _Gathered()
-    gathered.add(source, "its source")
-    return gathered.reach()
 
 
 def reads(
@@ -166,8 +92,8 @@ def reads(
     instructions = [step for stage in needed for step in stage.instructions]
     if any(word.text.isdigit() for step in instructions for word in step.images):
         needed = stages  # a number counts all stages
-    text = canonical(text, arguments, needed)
-    return Reads(main, named, undecided, declared, onbuild, text, bases, others)
+    content = canonical(text, arguments, needed)
+    return Reads(main, named, undecided, declared, onbuild, content, bases, others)
 
 
 def _declared(arguments: Iterable[Argument], stages: Iterable[Stage]) -> frozenset[str]:
@@ -179,7 +105,8 @@ def _declared(arguments: Iterable[Argument], stages: Iterable[Stage]) -> frozens
 
 def _bases(stages: Iterable[Stage], needed: Iterable[Stage]) -> frozenset[str]:
     """Return the images that needed stages start from; a replaced stage is an image."""
-    bases, earlier = set[str](), {lookup_name("scratch")}
+    bases: set[str] = set()
+    earlier = {lookup_name("scratch")}
     built = {*map(id, needed)}
     for stage in stages:
         base = lookup_name(stage.base.text or stage.name)
@@ -203,7 +130,8 @@ def complete_stages(
     Raises:
         DockerfileError: an instruction is invalid, or there are too many.
     """
-    complete, count = list[Stage](), 0
+    complete: list[Stage] = []
+    count = 0
     own: dict[str, tuple[str, ...]] = {}
     for stage in stages:
         name, base = lookup_name(stage.name), lookup_name(stage.base.text)
@@ -231,12 +159,13 @@ def _triggers(stage: Stage) -> tuple[str, ...]:
 
 def _collect(stages: Sequence[Stage], escape: str) -> tuple[Reach, dict[str, Reach], str]:
     """Return `main`, `named` and `undecided` of `Reads`."""
-    main, undecided = _Gathered(), ""
-    named: dict[str, _Gathered] = {}
+    main = GatheredPaths()
+    named: dict[str, GatheredPaths] = {}
+    undecided = ""
     for stage in stages:
         base = stage.base.text
         if base:
-            named.setdefault(lookup_name(base), _Gathered()).whole = stage.text
+            named.setdefault(lookup_name(base), GatheredPaths()).whole = stage.text
         if "$" in base:
             undecided = undecided or stage.text
         for instruction in stage.instructions:
@@ -244,7 +173,8 @@ def _collect(stages: Sequence[Stage], escape: str) -> tuple[Reach, dict[str, Rea
                 if "$" in source.name:
                     undecided = undecided or instruction.text
                     continue
-                name = lookup_name(source.name)
-                into = named.setdefault(name, _Gathered()) if source.name else main
+                into = main
+                if source.name:
+                    into = named.setdefault(lookup_name(source.name), GatheredPaths())
                 into.add(source, instruction.text)
     return main.reach(), {name: paths.reach() for name, paths in named.items()}, undecided

@@ -14,7 +14,8 @@ from support.engine import Engine
 
 from compiler.external.references import lookup_name
 from compiler.fingerprint.context_files import Trees
-from compiler.render.context_reads import Reach, reads
+from compiler.render.context_reach import Reach
+from compiler.render.context_reads import reads
 
 
 BASE = "FROM busybox:1.36\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 from compiler.external.addresses import is_folder
 from compiler.fingerprint.context_files import Listing, Trees
 from compiler.render.build_steps import name_of
-from compiler.render.context_reads import source_reach
+from compiler.render.context_reach import source_reach
 from compiler.render.instruction_reads import Source
 
 

@@ -24,7 +24,8 @@ from compiler.fingerprint.set_overrides import DECIDING, OverrideError, override
 from compiler.output.bake_fields import normal
 from compiler.output.bake_resolved import ResolvedPlan
 from compiler.pipeline import compile_matrix
-from compiler.render.context_reads import EVERYTHING, Reach, reads
+from compiler.render.context_reach import Reach
+from compiler.render.context_reads import EVERYTHING, reads
 from compiler.reports.compare.read_print_json import parse, read_printed
 from compiler.source.file_system import Disk
 from compiler.source.positions import SourceText
